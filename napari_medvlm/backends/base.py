@@ -1,0 +1,137 @@
+"""The contract of a backend: what a model must offer to serve every dock, session and script."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, overload
+
+from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.prompts import Prompt
+from napari_medvlm.results import Mask
+from napari_medvlm.volume import Volume
+
+
+class Progress(Protocol):
+    """Tells how far a request is; raises `Cancelled` when it is no longer wanted."""
+
+    def __call__(self, fraction: float, message: str = "") -> None:
+        """Tell that ``fraction`` (0 to 1) is done, and in a few words what is being done."""
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectPrompts(Sequence[Prompt]):
+    """All prompts of one object, oldest first, with what else its mask depends on.
+
+    Parameters
+    ----------
+    items
+        The prompts.
+    steps
+        How many prompts were there at each prediction of this mask so far, rising; the last is
+        ``len(items)``. A model that feeds its mask back takes the same steps; others need not look.
+    excluded
+        Voxels of locked objects: they are not part of the object and count as negative.
+    """
+
+    items: tuple[Prompt, ...]
+    steps: tuple[int, ...] = ()
+    excluded: Mask | None = None
+
+    @overload
+    def __getitem__(self, index: int) -> Prompt: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Prompt]: ...
+    def __getitem__(self, index: int | slice) -> Prompt | Sequence[Prompt]:
+        return self.items[index]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Prompt]:
+        return iter(self.items)
+
+
+@dataclass(frozen=True)
+class BackendInfo:
+    """What is known of a backend without loading it; menus and checks read only this.
+
+    Parameters
+    ----------
+    name
+        As in ``backend="..."``; equal to the entry point's name.
+    title
+        For people.
+    prompts
+        The kinds of prompt that it takes.
+    code_licence, weights_licence
+        SPDX identifiers; ``"none"`` for weights if there are none.
+    modules
+        What must be importable in the worker, beyond this package's own requirements.
+    memory_mib
+        What it needs besides the image, at a common image size.
+    """
+
+    name: str
+    title: str
+    prompts: frozenset[type[Any]]
+    code_licence: str
+    weights_licence: str = "none"
+    modules: tuple[str, ...] = ()
+    memory_mib: int = 0
+
+
+class Backend(ABC):
+    """A model behind the docks. Lives in the worker, always called from one thread.
+
+    Contract
+    --------
+    - ``load`` once, then ``set_volume`` for each new volume, then ``segment`` any number of times.
+    - A call gets *all* prompts of the object, not the newest. What it remembers from earlier calls
+      may only make it faster: the same prompts give the same mask in a fresh process.
+    - The last `InitialMask` replaces what was said before it.
+    - The mask lies on the grid of the volume given. The volume's array is read-only.
+    - ``progress`` is called at least once a second where the library allows: it is also how a
+      cancel arrives, by raising `Cancelled`, which must get through.
+    - A `MedVLMError` is raised for what the user can mend; anything else is let through.
+    """
+
+    info: ClassVar[BackendInfo]
+
+    def load(self, model: str | None, device: str) -> None:
+        """Get ready to work.
+
+        Parameters
+        ----------
+        model
+            The weights' file or folder; `None` for the backend's own default.
+        device
+            As torch names it: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+
+        Raises
+        ------
+        BackendUnavailable
+            If the backend has no such model, or cannot use the device.
+        """
+        if model is not None:
+            raise BackendUnavailable(
+                f"The backend {self.info.name} has no models to choose from, but got {model!r}.",
+                "Leave the model out.",
+            )
+
+    @abstractmethod
+    def set_volume(self, volume: Volume) -> None:
+        """Take the volume that the following requests are about."""
+
+    @abstractmethod
+    def segment(self, prompts: ObjectPrompts, progress: Progress) -> Mask:
+        """The object's mask on the volume's grid, from all its prompts.
+
+        Raises
+        ------
+        PromptNotSupported
+            If a prompt is of a kind that ``info.prompts`` does not name.
+        InvalidPrompt
+            If the prompts contradict each other so that nothing is left.
+        """

@@ -1,0 +1,91 @@
+"""The one family of errors that a user can meet: what happened, and what to do about it."""
+
+from __future__ import annotations
+
+
+class MedVLMError(Exception):
+    """What happened, in one sentence with the numbers, and a hint that says what to do.
+
+    Attributes
+    ----------
+    message
+        One sentence: what happened.
+    hint
+        One sentence: the remedy. Never empty in errors that this package raises.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class InvalidImage(MedVLMError):
+    """The image cannot be read, or cannot be worked on."""
+
+
+class InvalidPrompt(MedVLMError):
+    """A prompt lies outside the image, is empty or has no size."""
+
+
+class PromptNotSupported(MedVLMError):
+    """The backend does not take this kind of prompt."""
+
+
+class GeometryMismatch(MedVLMError):
+    """Two things that must share a voxel grid do not."""
+
+
+class ObjectLocked(MedVLMError):
+    """The object is locked, so it cannot be changed."""
+
+
+class SessionFileError(MedVLMError):
+    """A session file is damaged, of another version or of another image."""
+
+
+class CannotSave(MedVLMError):
+    """A file could not be written; nothing that was there before is lost."""
+
+
+class BackendUnavailable(MedVLMError):
+    """The backend is unknown, or what it needs is not installed."""
+
+
+class OutOfMemory(MedVLMError):
+    """The memory did not suffice; the worker lives and the prompts are kept."""
+
+
+class BackendFailed(MedVLMError):
+    """The backend raised an error of its own; the worker lives and the prompts are kept."""
+
+
+class Cancelled(MedVLMError):
+    """The user, or a newer request, stopped this one."""
+
+    def __init__(self, message: str = "Cancelled.", hint: str = "") -> None:
+        super().__init__(message, hint)
+
+
+class WorkerCrashed(MedVLMError):
+    """The worker process ended in the middle of a request.
+
+    Attributes
+    ----------
+    exit_code
+        The exit status of the process; negative: ended by that signal.
+    """
+
+    def __init__(self, message: str, hint: str = "", exit_code: int | None = None) -> None:
+        super().__init__(message, hint)
+        self.exit_code = exit_code
+
+    def __reduce__(self) -> tuple[type[WorkerCrashed], tuple[str, str, int | None]]:
+        return type(self), (self.message, self.hint, self.exit_code)
+
+
+class WorkerHung(WorkerCrashed):
+    """The worker did not answer to a cancel in time and was ended."""

@@ -1,0 +1,268 @@
+"""What a person says about an object: prompts, in patient millimetres for any grid to read."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+from napari_medvlm.errors import InvalidPrompt
+from napari_medvlm.geometry import Grid, Index, Reslice, apply_affine, round_index, same_grid
+from napari_medvlm.results import Mask
+from napari_medvlm.volume import Volume
+
+Vector = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+IndexArray = NDArray[np.int64]
+
+
+class _Prompt(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: ClassVar[str]
+    """What people call this kind of prompt."""
+    positive: bool = True
+    """Whether it says *this belongs to the object*, or *this does not*."""
+
+
+class Point(_Prompt):
+    """A single place.
+
+    Attributes
+    ----------
+    position_mm
+        ``(S, P, L)`` in patient millimetres.
+    """
+
+    label: ClassVar[str] = "point"
+    kind: Literal["point"] = "point"
+    position_mm: Vector
+
+    @classmethod
+    def at_index(cls, volume: Volume, zyx: ArrayLike, positive: bool = True) -> Point:
+        """The point at the voxel index ``(z, y, x)`` of a volume, whole or between voxels."""
+        return cls(position_mm=_vector(volume.grid.to_world(zyx)), positive=positive)
+
+    def voxels(self, grid: Grid) -> IndexArray:
+        """The voxel that it lies in: ``(1, 3)``, or ``(0, 3)`` outside the grid."""
+        return _inside(grid, grid.to_index([self.position_mm]))
+
+
+class Box(_Prompt):
+    """A box with three pairs of parallel faces, at any angle to the patient's axes.
+
+    Attributes
+    ----------
+    corner_mm
+        One corner, ``(S, P, L)`` in patient millimetres.
+    edges_mm
+        The three edges that leave that corner, as vectors in millimetres. A box drawn on one slice
+        has one edge as long as the slice is thick.
+    """
+
+    label: ClassVar[str] = "box"
+    kind: Literal["box"] = "box"
+    corner_mm: Vector
+    edges_mm: tuple[Vector, Vector, Vector]
+
+    @classmethod
+    def at_index(
+        cls, volume: Volume | Grid, start: ArrayLike, stop: ArrayLike, positive: bool = True
+    ) -> Box:
+        """The box of the voxels ``start <= (z, y, x) < stop`` of a volume."""
+        grid = volume.grid if isinstance(volume, Volume) else volume
+        low, high = np.asarray(start, float) - 0.5, np.asarray(stop, float) - 0.5
+        if not (high > low).all():
+            raise InvalidPrompt(
+                f"The box from {_text(start)} to {_text(stop)} has no size.",
+                "Draw it from corner to corner, at least one voxel wide.",
+            )
+        edges = (grid.affine[:3, :3] * (high - low)).T
+        return cls(
+            corner_mm=_vector(grid.to_world(low)),
+            edges_mm=(_vector(edges[0]), _vector(edges[1]), _vector(edges[2])),
+            positive=positive,
+        )
+
+    def bounds(self, grid: Grid) -> tuple[IndexArray, IndexArray]:
+        """Half-open index box ``start, stop`` (each ``(3,)``) of the voxels whose centres it holds.
+
+        For a box at an angle to the grid this is the box around it. At least one voxel thick along
+        each axis; cut to the grid, so ``stop <= start`` somewhere means outside.
+        """
+        corners = grid.to_index(self._corners())
+        low, high = corners.min(axis=0) + 0.5, corners.max(axis=0) + 0.5
+        start = np.ceil(np.round(low - 0.5, 3)).astype(np.int64)
+        stop = np.maximum(np.ceil(np.round(high - 0.5, 3)).astype(np.int64), start + 1)
+        return np.maximum(start, 0), np.minimum(stop, grid.shape)
+
+    def is_flat(self, grid: Grid) -> bool:
+        """Whether it is one voxel thick along exactly one axis of the grid: drawn on a slice."""
+        start, stop = self.bounds(grid)
+        return int(np.sum(stop - start == 1)) == 1
+
+    def _corners(self) -> NDArray[np.float64]:
+        steps = np.array(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij")).reshape(3, 8).T
+        result: NDArray[np.float64] = np.array(self.corner_mm) + steps @ np.array(self.edges_mm)
+        return result
+
+
+class Scribble(_Prompt):
+    """A stroke of the brush.
+
+    Attributes
+    ----------
+    points_mm
+        ``(N, 3)`` centres of the painted voxels, ``(S, P, L)`` in patient millimetres.
+    """
+
+    label: ClassVar[str] = "scribble"
+    kind: Literal["scribble"] = "scribble"
+    points_mm: tuple[Vector, ...]
+
+    @classmethod
+    def at_index(cls, volume: Volume | Grid, zyx: ArrayLike, positive: bool = True) -> Scribble:
+        """The stroke over the voxel indices ``(N, 3)`` of a volume."""
+        return cls(points_mm=_vectors(volume, zyx), positive=positive)
+
+    def voxels(self, grid: Grid) -> IndexArray:
+        """The voxels ``(N, 3)`` under the stroke, each once, in order of index."""
+        return _inside(grid, grid.to_index(np.reshape(self.points_mm, (-1, 3))))
+
+
+class Lasso(_Prompt):
+    """A closed outline on a plane; what it says, it says of the plane inside the outline.
+
+    Attributes
+    ----------
+    vertices_mm
+        ``(N, 3)`` corners of the outline in order, ``(S, P, L)`` in patient millimetres.
+    """
+
+    label: ClassVar[str] = "lasso"
+    kind: Literal["lasso"] = "lasso"
+    vertices_mm: tuple[Vector, ...]
+
+    @classmethod
+    def at_index(cls, volume: Volume | Grid, zyx: ArrayLike, positive: bool = True) -> Lasso:
+        """The outline through the voxel indices ``(N, 3)`` of a volume."""
+        return cls(vertices_mm=_vectors(volume, zyx), positive=positive)
+
+    def voxels(self, grid: Grid) -> IndexArray:
+        """The voxels ``(N, 3)`` of the plane inside the outline, each once, in order of index."""
+        from skimage.draw import polygon
+
+        vertices = np.reshape(self.vertices_mm, (-1, 3))
+        origin = vertices.mean(axis=0)
+        plane = np.linalg.svd(vertices - origin, full_matrices=False)[2][:2]
+        outline = (vertices - origin) @ plane.T
+        low, step = outline.min(axis=0), min(grid.spacing) / 2
+        samples = np.stack(polygon(*((outline - low) / step).T), axis=-1) * step + low
+        return _inside(grid, grid.to_index(origin + samples @ plane))
+
+
+class InitialMask(_Prompt):
+    """A mask to start from: it takes the place of all that was said of the object before it.
+
+    Attributes
+    ----------
+    grid_shape, affine
+        The grid that the mask was made on.
+    start, shape
+        Where its crop begins in that grid, and the crop's shape; ``(z, y, x)``.
+    bits
+        The crop's voxels in C order, packed, zlib-compressed, as base64.
+    """
+
+    label: ClassVar[str] = "initial mask"
+    kind: Literal["initial_mask"] = "initial_mask"
+    positive: Literal[True] = True
+    grid_shape: tuple[int, int, int]
+    affine: tuple[tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat], ...]
+    start: tuple[int, int, int]
+    shape: tuple[int, int, int]
+    bits: str
+
+    @classmethod
+    def of(cls, volume: Volume | Grid, mask: NDArray[Any] | Mask) -> InitialMask:
+        """The prompt of a mask ``(z, y, x)`` on a volume's grid."""
+        grid = volume.grid if isinstance(volume, Volume) else volume
+        cut = mask if isinstance(mask, Mask) else Mask.of(mask)
+        if cut.shape != grid.shape:
+            raise InvalidPrompt(
+                f"The mask has the shape {cut.shape}, the image {grid.shape}.",
+                "Resample the mask to the image first.",
+            )
+        packed = zlib.compress(np.packbits(cut.crop).tobytes())
+        return cls(
+            grid_shape=grid.shape,
+            affine=tuple(map(tuple, grid.affine.tolist())),
+            start=cut.start,
+            shape=cut.crop.shape,
+            bits=base64.b85encode(packed).decode("ascii"),
+        )
+
+    def mask(self, grid: Grid) -> Mask:
+        """The mask on a grid: itself on its own, the nearest voxels on another."""
+        size = int(np.prod(self.shape))
+        packed = np.frombuffer(zlib.decompress(base64.b85decode(self.bits)), np.uint8)
+        crop = np.unpackbits(packed, count=size).astype(bool).reshape(self.shape)
+        own = Grid(self.grid_shape, np.array(self.affine))
+        mask = Mask(crop, self.start, self.grid_shape)
+        if same_grid(own, grid):
+            return mask
+        return Mask.of(np.asarray(Reslice(mask.full().view(np.uint8), own, grid, order=0)))
+
+
+Prompt = Annotated[Point | Box | Scribble | Lasso | InitialMask, Field(discriminator="kind")]
+PROMPT_TYPES: tuple[type[_Prompt], ...] = (Point, Box, Scribble, Lasso, InitialMask)
+
+
+def check_prompt(prompt: Prompt, grid: Grid) -> None:
+    """Raise `InvalidPrompt` unless the prompt says something about the grid."""
+    match prompt:
+        case InitialMask():
+            found = prompt.mask(grid).voxels
+        case Box():
+            start, stop = prompt.bounds(grid)
+            found = int(np.prod(np.maximum(stop - start, 0)))
+        case Lasso() if len(prompt.vertices_mm) < 3:
+            found = 0
+        case _:
+            found = len(prompt.voxels(grid))
+    if found:
+        return
+    if isinstance(prompt, Point):
+        raise InvalidPrompt(
+            f"The point {_text(grid.to_index(prompt.position_mm))} (z, y, x) lies outside the "
+            f"image, whose shape is {grid.shape}.",
+            "Click inside the image.",
+        )
+    raise InvalidPrompt(
+        f"The {prompt.label} covers no voxel of the image.",
+        "Draw it over the image, at least one voxel large.",
+    )
+
+
+def _inside(grid: Grid, zyx: NDArray[np.float64]) -> IndexArray:
+    index = round_index(np.round(zyx, 3))
+    return np.unique(index[grid.contains(index)], axis=0)
+
+
+def _vector(values: ArrayLike) -> Vector:
+    s, p, left = (float(v) for v in np.round(np.asarray(values, np.float64), 6))
+    return s, p, left
+
+
+def _vectors(volume: Volume | Grid, zyx: ArrayLike) -> tuple[Vector, ...]:
+    grid = volume.grid if isinstance(volume, Volume) else volume
+    points = apply_affine(grid.affine, np.reshape(np.asarray(zyx, np.float64), (-1, 3)))
+    return tuple(map(_vector, points))
+
+
+def _text(zyx: ArrayLike | Iterable[float] | Sequence[float] | Index) -> str:
+    return "(" + ", ".join(f"{v:.6g}" for v in np.asarray(zyx, float)) + ")"

@@ -1,0 +1,99 @@
+"""What backends give back."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.geometry import Index
+
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """A region of a volume, cut to its bounding box so that it travels and is kept cheaply.
+
+    Parameters
+    ----------
+    crop
+        ``(z, y, x)`` bool; the part of the mask inside its box.
+    start
+        Index ``(z, y, x)`` of the crop's first voxel in the volume.
+    shape
+        Shape ``(z, y, x)`` of the volume.
+    score
+        The backend's own confidence from 0 to 1, or `None` if it has none.
+    """
+
+    crop: BoolArray
+    start: Index
+    shape: Index
+    score: float | None = None
+
+    @classmethod
+    def of(cls, full: NDArray[Any], score: float | None = None) -> Mask:
+        """The mask of an array ``(z, y, x)`` on the volume's grid; what is not zero is inside."""
+        full = np.asarray(full, dtype=bool)
+        box = bounding_box(full)
+        z, y, x = full.shape
+        start = (box[0].start, box[1].start, box[2].start)
+        return cls(full[box].copy(), start, (z, y, x), score)
+
+    @classmethod
+    def empty(cls, shape: Index) -> Mask:
+        """A mask with nothing inside."""
+        return cls(np.zeros((0, 0, 0), bool), (0, 0, 0), shape)
+
+    @property
+    def slices(self) -> tuple[slice, slice, slice]:
+        """The box of the crop in the volume."""
+        z, y, x = (slice(a, a + n) for a, n in zip(self.start, self.crop.shape, strict=True))
+        return z, y, x
+
+    @property
+    def stop(self) -> Index:
+        """Index ``(z, y, x)`` just past the crop."""
+        z, y, x = (a + n for a, n in zip(self.start, self.crop.shape, strict=True))
+        return z, y, x
+
+    @property
+    def voxels(self) -> int:
+        """How many voxels are inside."""
+        return int(np.count_nonzero(self.crop))
+
+    def full(self) -> BoolArray:
+        """``(z, y, x)`` bool on the whole volume, a new array."""
+        result = np.zeros(self.shape, bool)
+        result[self.slices] = self.crop
+        return result
+
+    def without(self, other: Mask) -> Mask:
+        """What is inside this mask and not inside the other."""
+        return Mask.of(self.full() & ~other.full(), self.score)
+
+    def union(self, other: Mask) -> Mask:
+        """What is inside this mask or the other."""
+        return Mask.of(self.full() | other.full(), self.score)
+
+    @property
+    def digest(self) -> str:
+        """Hexadecimal BLAKE2 hash of what is inside: equal for equal masks."""
+        place = repr((self.start, self.crop.shape, self.shape)).encode()
+        digest = hashlib.blake2b(place, digest_size=16)
+        digest.update(np.packbits(self.crop).tobytes())
+        return digest.hexdigest()
+
+
+def bounding_box(full: BoolArray) -> tuple[slice, slice, slice]:
+    """The smallest half-open box ``(z, y, x)`` around what is inside; of no size if nothing is."""
+    slices = []
+    for axis in range(3):
+        others = tuple(a for a in range(3) if a != axis)
+        inside = np.flatnonzero(full.any(axis=others))
+        slices.append(slice(int(inside[0]), int(inside[-1]) + 1) if inside.size else slice(0, 0))
+    return slices[0], slices[1], slices[2]

@@ -1,0 +1,160 @@
+"""A medical image as an array with its place in the patient."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.errors import InvalidImage
+from napari_medvlm.geometry import FloatArray, Grid, Index
+
+
+class Modality(StrEnum):
+    """How an image was made, as DICOM names it; `UNKNOWN` where the file does not tell."""
+
+    CT = "CT"
+    MR = "MR"
+    PT = "PT"
+    NM = "NM"
+    US = "US"
+    CR = "CR"
+    DX = "DX"
+    MG = "MG"
+    XA = "XA"
+    PHOTO = "XC"
+    UNKNOWN = ""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Modality:
+        return cls.UNKNOWN
+
+
+@dataclass(frozen=True)
+class Window:
+    """The range of intensities shown: its centre and width, in the image's units."""
+
+    center: float
+    width: float
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Lowest and highest intensity shown."""
+        return self.center - self.width / 2, self.center + self.width / 2
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """An image: its array, its place in the patient and what is known of its making.
+
+    Parameters
+    ----------
+    data
+        ``(z, y, x)`` of any real type, in the file's order, or ``(z, y, x, 3)`` uint8 for a colour
+        picture. A single picture has one slice. Never written to by this package.
+    affine
+        4 x 4 from voxel index ``(z, y, x, 1)`` to patient millimetres ``(S, P, L, 1)``.
+    modality
+        CT intensities are Hounsfield units.
+    name
+        For people: in menus, as a layer's name.
+    source
+        The file or folder that it was read from.
+    window
+        The window that the header asks for.
+    notes
+        What was mended or assumed in reading, a sentence each.
+
+    Raises
+    ------
+    InvalidImage
+        If the array is empty, has a number of axes that cannot be worked on, holds NaN or infinite
+        values, or if the affine cannot be inverted.
+    """
+
+    data: NDArray[Any]
+    affine: FloatArray = field(default_factory=lambda: np.eye(4))
+    modality: Modality = Modality.UNKNOWN
+    name: str = "image"
+    source: Path | None = None
+    window: Window | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_array(self.data)
+        object.__setattr__(self, "affine", self.grid.affine)
+
+    @property
+    def shape(self) -> Index:
+        """Number of voxels along ``(z, y, x)``."""
+        z, y, x = self.data.shape[:3]
+        return z, y, x
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Size of a voxel along ``(z, y, x)`` in millimetres."""
+        return self.grid.spacing
+
+    @property
+    def is_color(self) -> bool:
+        """Whether a voxel holds red, green and blue."""
+        return self.data.ndim == 4
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The lattice on which masks of this volume lie."""
+        return Grid(self.shape, self.affine)
+
+    @cached_property
+    def digest(self) -> str:
+        """Hexadecimal BLAKE2 hash of the intensities and the affine: the image's identity."""
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(f"{self.data.dtype.str} {self.data.shape}".encode())
+        digest.update(np.round(self.affine, 6).tobytes())
+        digest.update(np.ascontiguousarray(self.data).data)
+        return digest.hexdigest()
+
+    def intensity(self) -> NDArray[Any]:
+        """``(z, y, x)``: the array itself, or the luminance (Rec. 601) of a colour picture."""
+        if not self.is_color:
+            return self.data
+        weights = np.array([0.299, 0.587, 0.114], np.float32)
+        result: NDArray[Any] = self.data.astype(np.float32) @ weights
+        return result
+
+
+def _check_array(data: NDArray[Any]) -> None:
+    if data.size == 0:
+        raise InvalidImage(f"The image is empty: its shape is {data.shape}.", "Load another image.")
+    if data.ndim == 4 and data.shape[-1] == 3 and data.dtype == np.uint8:
+        return
+    if data.ndim != 3:
+        raise InvalidImage(
+            f"The image has {data.ndim} axes, {data.shape}; three are needed.",
+            "Choose one volume of the series, or one channel of the picture.",
+        )
+    if data.dtype.kind not in "biuf":
+        raise InvalidImage(
+            f"The image holds values of type {data.dtype}; real numbers are needed.",
+            "Take the magnitude of complex images first.",
+        )
+    if data.dtype.kind == "f" and not np.isfinite(data).all():
+        raise InvalidImage(
+            "The image holds NaN or infinite values.",
+            "Pass it through `napari_medvlm.io.finite` or load it with `read_volume`.",
+        )
+
+
+def require_contrast(volume: Volume) -> None:
+    """Raise `InvalidImage` if all voxels are equal: there is nothing to tell apart."""
+    if volume.data.min() == volume.data.max():
+        raise InvalidImage(
+            f"All voxels of the image have the same value, {volume.data.flat[0]}.",
+            "There is nothing to segment in it; load another image.",
+        )

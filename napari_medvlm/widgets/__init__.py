@@ -1,0 +1,1 @@
+"""Docks: they build parts and connect them."""

@@ -1,0 +1,1 @@
+"""The process in which backends live, and the ways to reach it."""
