@@ -94,7 +94,7 @@ class Box(_Prompt):
         For a box at an angle to the grid this is the box around it. At least one voxel thick along
         each axis; cut to the grid, so ``stop <= start`` somewhere means outside.
         """
-        corners = grid.to_index(self._corners())
+        corners = grid.to_index(self.corners())
         low, high = corners.min(axis=0) + 0.5, corners.max(axis=0) + 0.5
         start = np.ceil(np.round(low - 0.5, 3)).astype(np.int64)
         stop = np.maximum(np.ceil(np.round(high - 0.5, 3)).astype(np.int64), start + 1)
@@ -105,7 +105,8 @@ class Box(_Prompt):
         start, stop = self.bounds(grid)
         return int(np.sum(stop - start == 1)) == 1
 
-    def _corners(self) -> NDArray[np.float64]:
+    def corners(self) -> NDArray[np.float64]:
+        """The eight corners ``(8, 3)`` in patient millimetres."""
         steps = np.array(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij")).reshape(3, 8).T
         result: NDArray[np.float64] = np.array(self.corner_mm) + steps @ np.array(self.edges_mm)
         return result

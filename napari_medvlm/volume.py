@@ -112,6 +112,11 @@ class Volume:
         return Grid(self.shape, self.affine)
 
     @cached_property
+    def range(self) -> tuple[float, float]:
+        """Lowest and highest intensity."""
+        return float(self.data.min()), float(self.data.max())
+
+    @cached_property
     def digest(self) -> str:
         """Hexadecimal BLAKE2 hash of the intensities and the affine: the image's identity."""
         digest = hashlib.blake2b(digest_size=16)
@@ -153,8 +158,9 @@ def _check_array(data: NDArray[Any]) -> None:
 
 def require_contrast(volume: Volume) -> None:
     """Raise `InvalidImage` if all voxels are equal: there is nothing to tell apart."""
-    if volume.data.min() == volume.data.max():
+    low, high = volume.range
+    if low == high:
         raise InvalidImage(
-            f"All voxels of the image have the same value, {volume.data.flat[0]}.",
+            f"All voxels of the image have the same value, {low:g}.",
             "There is nothing to segment in it; load another image.",
         )

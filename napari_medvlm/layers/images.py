@@ -1,0 +1,166 @@
+"""Image and labels layers from and to volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.errors import InvalidImage
+from napari_medvlm.geometry import (
+    Grid,
+    Reslice,
+    display_grid,
+    displayed,
+    require_same_grid,
+    same_grid,
+)
+from napari_medvlm.io import finite
+from napari_medvlm.volume import Modality, Volume, Window
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Labels, Layer
+
+KEY = "medvlm"
+"""Where a layer's metadata say what it is to us: a mapping with at least ``role``."""
+
+CT_WINDOWS: Mapping[str, Window] = {
+    "Abdomen": Window(50, 400),
+    "Bone": Window(400, 1800),
+    "Brain": Window(40, 80),
+    "Liver": Window(60, 160),
+    "Lung": Window(-600, 1500),
+    "Mediastinum": Window(50, 350),
+    "Stroke": Window(35, 40),
+    "Subdural": Window(75, 215),
+}
+"""Window presets for CT, in Hounsfield units."""
+
+
+def role(layer: Layer) -> str | None:
+    """What a layer is to us, or `None` if it is not ours."""
+    mine = layer.metadata.get(KEY)
+    return mine.get("role") if isinstance(mine, Mapping) else None
+
+
+def layer_data(volume: Volume) -> tuple[Any, dict[str, Any], str]:
+    """A volume as a napari layer in the patient's frame: data, keywords, layer type."""
+    data = displayed(volume.data, volume.grid, order=1)
+    keywords: dict[str, Any] = {
+        "name": volume.name,
+        "affine": display_grid(volume.grid).affine,
+        "metadata": {KEY: {"role": "image", "volume": volume}},
+        "rgb": volume.is_color,
+    }
+    if not volume.is_color:
+        keywords["contrast_limits"] = default_window(volume).limits
+        keywords["colormap"] = "gray"
+    return data, keywords, "image"
+
+
+def default_window(volume: Volume) -> Window:
+    """The header's window; else for CT the abdomen's, for others what 98 % of the voxels span."""
+    if volume.window is not None and volume.window.width > 0:
+        return volume.window
+    if volume.modality is Modality.CT:
+        return CT_WINDOWS["Abdomen"]
+    step = max(1, volume.data.size // 1_000_000)
+    sample = volume.data.reshape(-1)[::step] if volume.data.flags.c_contiguous else volume.data
+    low, high = np.percentile(sample, [1, 99]).tolist()
+    if high <= low:
+        low, high = volume.range
+    return Window((low + high) / 2, max(high - low, 1e-6))
+
+
+def windows(volume: Volume) -> Mapping[str, Window]:
+    """The windows to choose from for a volume, by name."""
+    first = {"As loaded": default_window(volume)}
+    return {**first, **CT_WINDOWS} if volume.modality is Modality.CT else first
+
+
+def volume_of(layer: Image) -> Volume:
+    """The volume that an image layer shows.
+
+    A layer that another reader made is taken as it stands in the viewer, whose axes are read as
+    patient millimetres S, P, L.
+
+    Raises
+    ------
+    InvalidImage
+        If it has more axes than a volume, or nothing that can be worked on.
+    """
+    mine = layer.metadata.get(KEY)
+    if isinstance(mine, Mapping) and isinstance(mine.get("volume"), Volume):
+        volume: Volume = mine["volume"]
+        return volume
+    if layer.ndim not in (2, 3):
+        raise InvalidImage(
+            f"The layer {layer.name} has {layer.ndim} axes; a volume has three.",
+            "Right-click the layer, choose 'Split Stack', and take one of the volumes.",
+        )
+    data = np.asarray(layer.data[0] if layer.multiscale else layer.data)
+    mended, notes = finite(data[None] if layer.ndim == 2 else data)
+    return Volume(mended, _affine(layer), name=layer.name, notes=notes)
+
+
+def labels_of(layer: Labels, volume: Volume) -> NDArray[np.integer]:
+    """The labels of a layer that lies on a volume, on the volume's own grid.
+
+    Raises
+    ------
+    GeometryMismatch
+        If the layer lies on another grid.
+    """
+    labels, grid = _labels(layer)
+    if same_grid(grid, display_grid(volume.grid)):
+        result: NDArray[np.integer] = np.asarray(Reslice(labels, grid, volume.grid, order=0))
+        return result
+    require_same_grid(grid, volume.grid, f"The layer {layer.name}")
+    return labels
+
+
+def mask_for_saving(data: Any, meta: Mapping[str, Any]) -> tuple[NDArray[np.integer], Volume]:
+    """A labels layer, as napari hands it to a writer, on the grid that it is saved on.
+
+    Parameters
+    ----------
+    data, meta
+        The layer's data and attributes, as of ``layer.as_layer_data_tuple()``.
+
+    Returns
+    -------
+    The labels ``(z, y, x)`` and the volume whose grid they lie on: for our own layers the image's
+    own, whatever the viewer shows; for others the layer's.
+    """
+    from napari.layers import Labels, Layer
+
+    layer = Layer.create(data, dict(meta), "labels")
+    assert isinstance(layer, Labels)
+    labels, grid = _labels(layer)
+    mine = layer.metadata.get(KEY)
+    if isinstance(mine, Mapping) and isinstance(mine.get("volume"), Volume):
+        return labels, mine["volume"]
+    return labels, Volume(labels, grid.affine, name=layer.name)
+
+
+def _labels(layer: Labels) -> tuple[NDArray[np.integer], Grid]:
+    mine = layer.metadata.get(KEY)
+    if isinstance(mine, Mapping) and "labels" in mine:
+        return mine["labels"], mine["volume"].grid
+    labels = np.asarray(layer.data)
+    labels = labels[None] if labels.ndim == 2 else labels
+    z, y, x = labels.shape
+    return labels, Grid((z, y, x), _affine(layer))
+
+
+def _affine(layer: Layer) -> NDArray[np.float64]:
+    """From the layer's index to the viewer's world, with a first axis added to a 2D layer."""
+    n = layer.ndim
+    affine = np.eye(4)
+    origin = np.array(layer.data_to_world((0.0,) * n))
+    steps = [np.array(layer.data_to_world(tuple(step))) - origin for step in np.eye(n)]
+    affine[3 - n : 3, 3 - n : 3] = np.transpose(steps)
+    affine[3 - n : 3, 3] = origin
+    return affine

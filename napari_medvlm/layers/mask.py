@@ -1,0 +1,76 @@
+"""The objects' masks as one Labels layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_medvlm.geometry import display_grid, displayed
+from napari_medvlm.layers.images import KEY
+from napari_medvlm.sessions.segment import SegmentationSession
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Labels
+
+
+class MaskLayer:
+    """Shows the session's label map: a view of its memory, so only what changed is drawn anew.
+
+    It is not painted on: what it shows follows from the prompts. To correct a mask by hand, paint
+    with the scribbles, or take another labels layer as the initial mask.
+    """
+
+    def __init__(self, viewer: Viewer, session: SegmentationSession) -> None:
+        self.viewer = viewer
+        self.session = session
+        self._layer: Labels | None = None
+        self._looks: object = None
+
+    def ready(self) -> Labels:
+        """The layer, made if it is not there."""
+        if self._layer is None or self._layer not in self.viewer.layers:
+            self._layer = self.viewer.add_layer(self._make())
+            self._looks = None
+        return self._layer
+
+    def pull(self, redrawn: bool) -> None:
+        """Show the objects as they are; ``redrawn`` tells that voxels changed."""
+        if not self.session.now.objects and self._layer is None:
+            return
+        active = self.viewer.layers.selection.active
+        layer = self.ready()
+        if active is not None and self.viewer.layers.selection.active is not active:
+            self.viewer.layers.selection.active = active
+        self._color(layer)
+        if redrawn:
+            layer.refresh(extent=False, thumbnail=False)
+
+    def _make(self) -> Labels:
+        from napari.layers import Labels
+
+        volume = self.session.volume
+        layer = Labels(
+            displayed(self.session.labels, volume.grid, order=0),
+            name=f"Objects in {volume.name}",
+            affine=display_grid(volume.grid).affine,
+            opacity=0.5,
+        )
+        layer.metadata[KEY] = {"role": "mask", "volume": volume, "labels": self.session.labels}
+        layer.editable = False
+        return layer
+
+    def _color(self, layer: Labels) -> None:
+        from napari.utils import DirectLabelColormap
+
+        infos = [live.info for live in self.session.now.objects.values()]
+        looks = [(info.id, info.name, info.color) for info in infos]
+        if looks == self._looks:
+            return
+        self._looks = looks
+        colors: dict[int | None, str] = {None: "transparent", 0: "transparent"}
+        colors |= {info.id: info.color for info in infos}
+        layer.colormap = DirectLabelColormap(color_dict=colors)
+        layer.features = {
+            "index": [0, *(info.id for info in infos)],
+            "object": ["none", *(info.name for info in infos)],
+        }

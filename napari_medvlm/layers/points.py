@@ -1,0 +1,99 @@
+"""Point prompts as a Points layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from napari_medvlm.layers.prompts import NEGATIVE, PENDING, POSITIVE, PromptLayer
+from napari_medvlm.prompts import Point
+
+if TYPE_CHECKING:
+    from napari.layers import Points
+
+SIZE_MM = 5.0
+
+
+class PointsLayer(PromptLayer[Point]):
+    """Points: green ones say *this*, red ones *not this*; orange rings are not yet answered."""
+
+    role: ClassVar[str] = "points"
+    name: ClassVar[str] = "Points (green: this, red: not this)"
+    kinds: ClassVar[tuple[type[Any], ...]] = (Point,)
+
+    def set_polarity(self, positive: bool) -> None:
+        """Choose what the next points say."""
+        super().set_polarity(positive)
+        if self._layer is not None:
+            self._prepare_next(self._layer)
+
+    def _make(self) -> Points:
+        from napari.layers import Points
+
+        layer = Points(
+            ndim=3,
+            name=self.name,
+            affine=self.grid.affine,
+            size=SIZE_MM / min(self.grid.spacing),
+            features={"prompt": np.zeros(0, int), "positive": np.zeros(0, bool)},
+            border_width=0.2,
+        )
+        layer.events.data.connect(self._on_data)
+        self._prepare_next(layer)
+        return layer
+
+    def _prepare_next(self, layer: Points) -> None:
+        with self._pulled():
+            selected = set(layer.selected_data)
+            layer.selected_data = set()
+            layer.feature_defaults = {"prompt": 0, "positive": self.positive}
+            layer.current_face_color = POSITIVE if self.positive else NEGATIVE
+            layer.current_border_color = PENDING
+            layer.selected_data = selected
+
+    def _on_data(self, event: object) -> None:
+        if getattr(event, "action", None) in ("added", "changed", "removed"):
+            self._edited()
+
+    def _push(self) -> None:
+        layer: Points = self._layer
+        known = self.mine()
+        ids = layer.features["prompt"].to_numpy(int)
+        said = layer.features["positive"].to_numpy(bool)
+        world = self.grid.to_world(layer.data)
+        gone = known.keys() - set(ids.tolist())
+        if gone:
+            self.session.remove(*sorted(gone))
+        moved = {
+            int(i): Point(position_mm=tuple(spl.round(6)), positive=positive)
+            for i, spl, positive in zip(ids, world, said.tolist(), strict=True)
+            if i in known and not np.allclose(spl, known[i].position_mm, atol=1e-4)
+        }
+        if moved:
+            self.session.change(moved)
+        for row in np.flatnonzero(~np.isin(ids, list(known))):
+            point = Point(position_mm=tuple(world[row].round(6)), positive=bool(said[row]))
+            layer.features.loc[row, "prompt"] = self.session.ledger.next_prompt_id()
+            self.session.add(point)
+
+    def _show(self, prompts: Mapping[int, Point], pending: frozenset[int]) -> None:
+        layer: Points = self._layer
+        ids = np.array(list(prompts), int)
+        said = np.array([p.positive for p in prompts.values()], bool)
+        world = np.array([p.position_mm for p in prompts.values()]).reshape(-1, 3)
+        data = self.grid.to_index(world)
+        if not np.array_equal(layer.features["prompt"].to_numpy(int), ids):
+            selected = layer.selected_data
+            layer.selected_data = set()
+            layer.data = data
+            layer.features = {"prompt": ids, "positive": said}
+            layer.selected_data = {i for i in selected if i < len(ids)}
+        elif not np.allclose(layer.data, data, atol=1e-4):
+            layer.data = data
+        if len(ids):
+            layer.face_color = [POSITIVE if s else NEGATIVE for s in said]
+            layer.border_color = [PENDING if i in pending else "white" for i in ids]
+        layer.size = SIZE_MM / min(self.grid.spacing)
+        self._prepare_next(layer)

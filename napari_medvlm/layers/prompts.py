@@ -1,0 +1,135 @@
+"""What the layers of prompts share: whose prompts they show, and how edits become gestures."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from napari_medvlm.errors import MedVLMError
+from napari_medvlm.geometry import Grid, display_grid
+from napari_medvlm.layers.images import KEY
+from napari_medvlm.sessions.segment import SegmentationSession
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Layer
+
+POSITIVE, NEGATIVE, PENDING = "#2ee66b", "#ff4d4d", "#ffa500"
+"""Colours of prompts that say *this*, that say *not this*, and of those not yet answered."""
+
+
+P = TypeVar("P")
+
+
+class PromptLayer(ABC, Generic[P]):
+    """One of napari's own layers with the active object's prompts of some kinds.
+
+    The ledger is the truth: `pull` makes the layer show it, and what a person edits in the layer is
+    read by `_push` as gestures. An edit that the session refuses is told and taken back.
+
+    Parameters
+    ----------
+    viewer
+        Where the layer lives; it is made when there is something to show, or by `ready`.
+    session
+        Whose prompts.
+    on_error
+        Told of edits that were refused.
+    """
+
+    role: ClassVar[str]
+    """Entry of the layer's metadata by which it is found."""
+    name: ClassVar[str]
+    """What the layer is called when it is made."""
+    kinds: ClassVar[tuple[type[Any], ...]]
+    """The kinds of prompt that it shows."""
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        session: SegmentationSession,
+        on_error: Callable[[MedVLMError], None],
+    ) -> None:
+        self.viewer = viewer
+        self.session = session
+        self.grid: Grid = display_grid(session.volume.grid)
+        self.positive = True
+        self._on_error = on_error
+        self._layer: Any = None
+        self._pulling = False
+
+    @abstractmethod
+    def _make(self) -> Layer:
+        """An empty layer, not yet in the viewer, whose edits call `_edited`."""
+
+    @abstractmethod
+    def _show(self, prompts: Mapping[int, P], pending: frozenset[int]) -> None:
+        """Show these prompts, which are of this layer's kinds."""
+
+    @abstractmethod
+    def _push(self) -> None:
+        """Read the layer and tell the session what differs from the ledger."""
+
+    def set_polarity(self, positive: bool) -> None:
+        """Choose whether the next prompts say *this* or *not this*."""
+        self.positive = positive
+
+    def ready(self) -> Layer:
+        """The layer, made if it is not there."""
+        if not self._is_there:
+            layer = self._make()
+            layer.metadata[KEY] = {"role": self.role, "volume": self.session.volume}
+            self._layer = self.viewer.add_layer(layer)
+        return self._layer
+
+    def pull(self) -> None:
+        """Show the active object's prompts as the ledger has them."""
+        prompts = self.mine()
+        if not prompts and not self._is_there:
+            return
+        active = self.viewer.layers.selection.active
+        self.ready()
+        with self._pulled():
+            self._show(prompts, self.session.pending_prompts())
+        if active is not None and self.viewer.layers.selection.active is not active:
+            self.viewer.layers.selection.active = active
+
+    @property
+    def _is_there(self) -> bool:
+        return self._layer is not None and self._layer in self.viewer.layers
+
+    def mine(self) -> dict[int, P]:
+        """The active object's prompts of this layer's kinds, by id."""
+        live = self.session.now.objects.get(self.session.active or 0)
+        prompts: Mapping[int, Any] = {} if live is None else live.prompts
+        return {i: prompt for i, prompt in prompts.items() if isinstance(prompt, self.kinds)}
+
+    def removed(self, layer: Layer) -> None:
+        """The person took a layer out of the viewer: if it is this one, its prompts go too."""
+        if layer is self._layer:
+            self._layer = None
+            ids = tuple(self.mine())
+            if ids:
+                self._try(lambda: self.session.remove(*ids))
+
+    def _edited(self, *_: object) -> None:
+        """To be called when a person changed the layer."""
+        if not self._pulling:
+            self._try(self._push)
+
+    def _try(self, gesture: Callable[[], object]) -> None:
+        try:
+            gesture()
+        except MedVLMError as error:
+            self._on_error(error)
+            self.session.changed.emit(None)
+
+    @contextmanager
+    def _pulled(self) -> Iterator[None]:
+        self._pulling = True
+        try:
+            yield
+        finally:
+            self._pulling = False

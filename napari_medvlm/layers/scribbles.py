@@ -1,0 +1,114 @@
+"""Scribble prompts as a Labels layer: label 1 says *this*, label 2 *not this*."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.errors import InvalidPrompt
+from napari_medvlm.layers.prompts import NEGATIVE, POSITIVE, PromptLayer
+from napari_medvlm.prompts import Scribble
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+LARGEST = 200_000
+THIS, NOT_THIS = 1, 2
+Voxels = NDArray[np.int64]
+
+
+class ScribblesLayer(PromptLayer[Scribble]):
+    """Strokes of napari's brush. Erasing part of a stroke changes its prompt."""
+
+    role: ClassVar[str] = "scribbles"
+    name: ClassVar[str] = "Scribbles (1: this, 2: not this)"
+    kinds: ClassVar[tuple[type[Any], ...]] = (Scribble,)
+
+    def set_polarity(self, positive: bool) -> None:
+        """Choose what the next strokes say."""
+        super().set_polarity(positive)
+        if self._layer is not None:
+            self._layer.selected_label = THIS if positive else NOT_THIS
+
+    def _make(self) -> Labels:
+        from napari.layers import Labels
+        from napari.utils import DirectLabelColormap
+
+        colors = {None: "transparent", 0: "transparent", THIS: POSITIVE, NOT_THIS: NEGATIVE}
+        layer = Labels(
+            np.zeros(self.grid.shape, np.uint8),
+            name=self.name,
+            affine=self.grid.affine,
+            colormap=DirectLabelColormap(color_dict=colors),
+            opacity=0.9,
+        )
+        layer.brush_size = max(1.0, 3.0 / min(self.grid.spacing))
+        layer.selected_label = THIS if self.positive else NOT_THIS
+        layer.events.paint.connect(self._on_paint)
+        self._stroke: Sequence[Any] = ()
+        self._shown: tuple[tuple[int, Scribble], ...] | None = None
+        return layer
+
+    def _on_paint(self, event: Any) -> None:
+        self._stroke = list(event.value)
+        self._shown = None
+        self._edited()
+
+    def _push(self) -> None:
+        painted: dict[bool, list[Voxels]] = {True: [], False: []}
+        erased: list[Voxels] = []
+        for indices, _, value in self._stroke:
+            voxels = np.stack(indices, axis=-1).astype(np.int64)
+            labels = np.broadcast_to(np.asarray(value), len(voxels))
+            erased.append(voxels[labels == 0])
+            painted[False].append(voxels[labels == NOT_THIS])
+            painted[True].append(voxels[(labels != 0) & (labels != NOT_THIS)])
+        self._erase(_once(erased))
+        for positive, strokes in painted.items():
+            voxels = _once(strokes)
+            if len(voxels) > LARGEST:
+                raise InvalidPrompt(
+                    f"The scribble covers {len(voxels)} voxels, at most {LARGEST} are taken.",
+                    "Use a smaller brush, or draw a lasso.",
+                )
+            if len(voxels):
+                self.session.add(Scribble.at_index(self.grid, voxels, positive))
+
+    def _erase(self, voxels: Voxels) -> None:
+        if not len(voxels):
+            return
+        gone, changed = [], {}
+        for i, prompt in self.mine().items():
+            own = prompt.voxels(self.grid)
+            left = own[~_contained(own, voxels, self.grid.shape)]
+            if not len(left):
+                gone.append(i)
+            elif len(left) < len(own):
+                changed[i] = Scribble.at_index(self.grid, left, prompt.positive)
+        if changed:
+            self.session.change(changed)
+        if gone:
+            self.session.remove(*gone)
+
+    def _show(self, prompts: Mapping[int, Scribble], pending: frozenset[int]) -> None:
+        layer: Labels = self._layer
+        wanted = tuple(prompts.items())
+        if self._shown == wanted:
+            return
+        layer.data[...] = 0
+        for prompt in prompts.values():
+            layer.data[tuple(prompt.voxels(self.grid).T)] = THIS if prompt.positive else NOT_THIS
+        self._shown = wanted
+        layer.refresh()
+
+
+def _once(voxels: list[Voxels]) -> Voxels:
+    return np.unique(np.concatenate([np.empty((0, 3), np.int64), *voxels]), axis=0)
+
+
+def _contained(voxels: Voxels, others: Voxels, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    flat = [np.ravel_multi_index(tuple(v.T), shape) for v in (voxels, others)]
+    return np.isin(flat[0], flat[1])

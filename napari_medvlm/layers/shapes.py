@@ -1,0 +1,192 @@
+"""Box and lasso prompts as a Shapes layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.errors import InvalidPrompt
+from napari_medvlm.layers.prompts import NEGATIVE, PENDING, POSITIVE, PromptLayer
+from napari_medvlm.prompts import Box, Lasso
+
+if TYPE_CHECKING:
+    from napari.layers import Shapes
+
+Vertices = NDArray[np.float64]
+WIRE = (0, 1, 3, 2, 0, 4, 5, 1, 5, 7, 3, 7, 6, 2, 6, 4)
+"""A walk along all edges of a box over its corners, which count up as zyx bits."""
+
+
+class ShapesLayer(PromptLayer[Box | Lasso]):
+    """Boxes and lassos. A box with depth is shown as a rectangle on every plane that it spans."""
+
+    role: ClassVar[str] = "shapes"
+    name: ClassVar[str] = "Boxes and lassos"
+    kinds: ClassVar[tuple[type[Any], ...]] = (Box, Lasso)
+
+    depth_mm: float = 0.0
+    """How deep new boxes are, centred on their plane; 0: that slice alone."""
+
+    def set_polarity(self, positive: bool) -> None:
+        """Choose what the next shapes say."""
+        super().set_polarity(positive)
+        if self._layer is not None:
+            self._prepare_next(self._layer)
+
+    def follow_view(self) -> None:
+        """Show boxes with depth on the plane that is now in view."""
+        if any(isinstance(p, Box) and not p.is_flat(self.grid) for p in self.mine().values()):
+            self.pull()
+
+    def _make(self) -> Shapes:
+        from napari.layers import Shapes
+
+        layer = Shapes(
+            ndim=3,
+            name=self.name,
+            affine=self.grid.affine,
+            features={"prompt": np.zeros(0, int), "positive": np.zeros(0, bool)},
+            edge_width=self._edge_width,
+            face_color="transparent",
+        )
+        self._drawn: dict[int, Vertices] = {}
+        layer.events.data.connect(self._on_data)
+        self._prepare_next(layer)
+        return layer
+
+    @property
+    def _edge_width(self) -> float:
+        return 1.0 / min(self.grid.spacing)
+
+    def _prepare_next(self, layer: Shapes) -> None:
+        with self._pulled():
+            selected = set(layer.selected_data)
+            layer.selected_data = set()
+            layer.feature_defaults = {"prompt": 0, "positive": self.positive}
+            layer.current_edge_color = POSITIVE if self.positive else NEGATIVE
+            layer.current_face_color = "transparent"
+            layer.current_edge_width = self._edge_width
+            layer.selected_data = selected
+
+    def _on_data(self, event: object) -> None:
+        if getattr(event, "action", None) in ("added", "changed", "removed"):
+            self._edited()
+
+    def _push(self) -> None:
+        layer: Shapes = self._layer
+        known, drawn = self.mine(), self._drawn
+        rows = zip(layer.features["prompt"], layer.features["positive"], strict=True)
+        said = [(int(i), bool(positive)) for i, positive in rows][: layer.nshapes]
+        gone = known.keys() - {i for i, _ in said}
+        if gone:
+            self.session.remove(*sorted(gone))
+        changed, new = {}, []
+        for row, (i, positive) in enumerate(said):
+            vertices, kind = np.asarray(layer.data[row]), str(layer.shape_type[row])
+            if i not in known:
+                new.append((row, self._read(vertices, kind, positive, None)))
+            elif i not in drawn or not _close(vertices, drawn[i]):
+                changed[i] = self._read(vertices, kind, positive, known[i])
+        if changed:
+            self.session.change(changed)
+        for row, prompt in new:
+            layer.features.loc[row, "prompt"] = self.session.ledger.next_prompt_id()
+            self.session.add(prompt)
+
+    def _read(
+        self, vertices: Vertices, kind: str, positive: bool, old: Box | Lasso | None
+    ) -> Box | Lasso:
+        """The prompt of a shape; ``old`` is the one that it was before it was edited."""
+        if kind in ("line", "path"):
+            raise InvalidPrompt(
+                "A line is not a prompt.", "Draw a rectangle, a polygon or a lasso, or scribble."
+            )
+        if kind == "rectangle":
+            return self._box(vertices, positive, old)
+        outline = _ellipse(vertices) if kind == "ellipse" else vertices
+        return Lasso.at_index(self.grid, outline, positive)
+
+    def _box(self, vertices: Vertices, positive: bool, old: Box | Lasso | None) -> Box:
+        axis = int(np.argmin(np.ptp(vertices, axis=0)))
+        depth = max(self.depth_mm / self.grid.spacing[axis], 1.0)
+        start = vertices.min(axis=0) + 0.5
+        stop = vertices.max(axis=0) + 0.5
+        start[axis], stop[axis] = start[axis] - depth / 2, start[axis] + depth / 2
+        if isinstance(old, Box):
+            before = old.bounds(self.grid)
+            if before[0][axis] <= vertices[0, axis] < before[1][axis]:
+                start[axis], stop[axis] = before[0][axis], before[1][axis]
+        if np.min(stop - start) < 0.5:
+            raise InvalidPrompt(
+                "The box has no size.", "Press, draw to the opposite corner, release."
+            )
+        return Box.at_index(self.grid, start, stop, positive)
+
+    def _show(self, prompts: Mapping[int, Box | Lasso], pending: frozenset[int]) -> None:
+        layer: Shapes = self._layer
+        shapes = {i: self._draw(prompt) for i, prompt in prompts.items()}
+        same = list(layer.features["prompt"]) == list(shapes) and all(
+            _close(np.asarray(old), new)
+            for old, (new, _) in zip(layer.data, shapes.values(), strict=False)
+        )
+        if not same or layer.nshapes != len(shapes):
+            layer.selected_data = set()
+            layer.data = []
+            for vertices, kind in shapes.values():
+                layer.add(vertices, shape_type=kind, edge_width=self._edge_width)
+            said = np.array([p.positive for p in prompts.values()], bool)
+            layer.features = {"prompt": np.array(list(prompts), int), "positive": said}
+        self._drawn = {i: vertices for i, (vertices, _) in shapes.items()}
+        if shapes:
+            layer.edge_color = [
+                PENDING if i in pending else POSITIVE if p.positive else NEGATIVE
+                for i, p in prompts.items()
+            ]
+            layer.face_color = [
+                (0, 0, 0, 0) if p.positive else (1, 0.3, 0.3, 0.15) for p in prompts.values()
+            ]
+        self._prepare_next(layer)
+
+    def _draw(self, prompt: Box | Lasso) -> tuple[Vertices, str]:
+        if isinstance(prompt, Lasso):
+            return self.grid.to_index(np.reshape(prompt.vertices_mm, (-1, 3))), "polygon"
+        corners = self.grid.to_index(prompt.corners())
+        if self.viewer.dims.ndisplay == 3 and not prompt.is_flat(self.grid):
+            return corners[list(WIRE)], "path"
+        return self._rectangle(corners, prompt), "rectangle"
+
+    def _rectangle(self, corners: Vertices, box: Box) -> Vertices:
+        """The rectangle of a box on the plane in view, or on the one that it was drawn on."""
+        start, stop = box.bounds(self.grid)
+        axis = int(np.argmin(stop - start)) if box.is_flat(self.grid) else self._axis_in_view()
+        at = float(np.clip(self._index_in_view(axis), start[axis], stop[axis] - 1))
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        down, across = (a for a in range(3) if a != axis)
+        vertices = np.full((4, 3), at)
+        vertices[:, down] = [low[down], low[down], high[down], high[down]]
+        vertices[:, across] = [low[across], high[across], high[across], low[across]]
+        return vertices
+
+    def _axis_in_view(self) -> int:
+        dims = self.viewer.dims
+        return max(dims.order[0] - (dims.ndim - 3), 0) if dims.ndisplay == 2 else 0
+
+    def _index_in_view(self, axis: int) -> float:
+        world = np.array(self.viewer.dims.point[-3:])
+        return float(np.round(self.grid.to_index(world)[axis]))
+
+
+def _close(a: Vertices, b: Vertices) -> bool:
+    return a.shape == b.shape and bool(np.allclose(a, b, atol=1e-3))
+
+
+def _ellipse(corners: Vertices) -> Vertices:
+    """Points on the ellipse inside four corners."""
+    center = corners.mean(axis=0)
+    across, down = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
+    angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)[:, None]
+    result: Vertices = center + np.cos(angle) * across + np.sin(angle) * down
+    return result

@@ -1,0 +1,230 @@
+"""The ledger: the append-only list of all that was said about an image, and the only state.
+
+What is live is the list up to a cursor. Undo and redo move the cursor; a new entry after an undo
+starts from there. Nothing is ever taken out of the list, so the file is also the audit record.
+Knows nothing of backends, files of images or windows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from napari_medvlm.errors import CannotSave, InvalidPrompt, SessionFileError
+from napari_medvlm.records import (
+    VERSION,
+    CursorMoved,
+    Entry,
+    Event,
+    ImageReference,
+    LiveObject,
+    Moment,
+    Predicted,
+    PromptAdded,
+    Record,
+    SessionFile,
+)
+
+JOURNAL_SUFFIX = ".jsonl"
+"""A session file that is written line by line, see `Ledger.header`."""
+
+
+class Ledger:
+    """All that was said about one image.
+
+    Parameters
+    ----------
+    image
+        The image that it is about.
+    records
+        What is already there, as read from a file.
+
+    Raises
+    ------
+    SessionFileError
+        If the records contradict each other.
+    """
+
+    def __init__(self, image: ImageReference, records: Iterable[Record] = ()) -> None:
+        self.image = image
+        self._records: list[Record] = []
+        self._entries: list[Entry] = []
+        self._moments = [Moment()]
+        self._cursor = 0
+        self._predicted: dict[tuple[int, int], Predicted] = {}
+        self._last_serial = 0
+        self._last_prompt_id = 0
+        try:
+            for record in records:
+                self._take(record)
+        except (KeyError, IndexError, InvalidPrompt) as error:
+            raise SessionFileError(
+                f"Record {len(self._records) + 1} of the session does not fit what precedes it.",
+                "The file was edited or mixed up with another; open an earlier copy.",
+            ) from error
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """Everything that ever happened, oldest first."""
+        return tuple(self._records)
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """The live gestures, oldest first."""
+        return tuple(self._entries[: self._cursor])
+
+    @property
+    def now(self) -> Moment:
+        """What is live."""
+        return self._moments[self._cursor]
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether anything is live."""
+        return self._cursor > 0
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether anything was undone and not replaced since."""
+        return self._cursor < len(self._entries)
+
+    def moment(self, serial: int) -> Moment:
+        """What was live just after the live entry with this serial."""
+        for index, entry in enumerate(self._entries[: self._cursor]):
+            if entry.serial == serial:
+                return self._moments[index + 1]
+        raise KeyError(serial)
+
+    def predicted(self, object_id: int, serial: int) -> Predicted | None:
+        """The last prediction recorded for an object as it was at an entry."""
+        return self._predicted.get((object_id, serial))
+
+    def steps(self, live: LiveObject) -> tuple[int, ...]:
+        """How many prompts there were at each prediction that led to this object's next mask."""
+        seen = [n for serial, n in live.appended if (live.info.id, serial) in self._predicted]
+        return tuple(sorted({*seen, len(live.current())}))
+
+    def append(self, *events: Event) -> Entry:
+        """Add one gesture after the live ones; what had been undone can no longer be redone."""
+        entry = Entry(serial=self._last_serial + 1, events=events)
+        self._take(entry)
+        return entry
+
+    def undo(self) -> CursorMoved:
+        """Take back the last live gesture."""
+        return self._move(self._cursor - 1)
+
+    def redo(self) -> CursorMoved:
+        """Bring back the gesture that was taken back last."""
+        return self._move(self._cursor + 1)
+
+    def note(self, prediction: Predicted) -> None:
+        """Record a prediction."""
+        self._take(prediction)
+
+    def next_prompt_id(self) -> int:
+        """An id that no prompt ever had."""
+        return self._last_prompt_id + 1
+
+    def save(self, path: str | Path) -> None:
+        """Write the ledger as JSON; a file that was there before is kept if this fails.
+
+        Raises
+        ------
+        CannotSave
+            If the folder cannot be written to or the disk is full.
+        """
+        path = Path(path)
+        text = SessionFile(image=self.image, records=tuple(self._records)).model_dump_json(indent=1)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise CannotSave(
+                f"The session could not be written to {path}: {error.strerror}.",
+                "Choose a folder that you may write to, with space left. Nothing is lost.",
+            ) from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> Ledger:
+        """Read a session file or a journal.
+
+        Raises
+        ------
+        SessionFileError
+            If the file cannot be read, is damaged, or was written by a newer version.
+        """
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SessionFileError(
+                f"{path.name} cannot be read as a session.", "Choose a file that was saved here."
+            ) from error
+        if path.suffix == JOURNAL_SUFFIX:
+            return cls._parse(path.name, _joined_lines(text))
+        return cls._parse(path.name, text)
+
+    @classmethod
+    def _parse(cls, name: str, text: str) -> Ledger:
+        try:
+            version = json.loads(text).get("version", 0)
+            if isinstance(version, int) and version > VERSION:
+                raise SessionFileError(
+                    f"{name} was written by a newer version (format {version}, known: {VERSION}).",
+                    "Update with: pip install --upgrade napari-medvlm",
+                )
+            content = SessionFile.model_validate_json(text)
+        except (ValidationError, ValueError, AttributeError) as error:
+            raise SessionFileError(
+                f"{name} is damaged, or not a session of this program.",
+                "Open an earlier copy, or the journal of the same image.",
+            ) from error
+        return cls(content.image, content.records)
+
+    def header(self) -> str:
+        """The first line of a journal; after it, each record is a line of JSON."""
+        return SessionFile(image=self.image).model_dump_json(exclude={"records"})
+
+    def _move(self, to: int) -> CursorMoved:
+        moved = CursorMoved(to=to)
+        self._take(moved)
+        return moved
+
+    def _take(self, record: Record) -> None:
+        match record:
+            case Entry():
+                moment = self._moments[self._cursor].after(record)
+                del self._entries[self._cursor :]
+                del self._moments[self._cursor + 1 :]
+                self._entries.append(record)
+                self._moments.append(moment)
+                self._cursor += 1
+                self._last_serial = max(self._last_serial, record.serial)
+                added = (e.prompt_id for e in record.events if isinstance(e, PromptAdded))
+                self._last_prompt_id = max(self._last_prompt_id, *added, 0)
+            case CursorMoved():
+                if not 0 <= record.to <= len(self._entries):
+                    raise IndexError(record.to)
+                self._cursor = record.to
+            case Predicted():
+                self._predicted[record.object_id, record.serial] = record
+        self._records.append(record)
+
+
+def _joined_lines(journal: str) -> str:
+    """A journal as one JSON text. A last line that was cut off while being written is left out."""
+    head, *lines = journal.split("\n")
+    complete = lines[:-1]
+    if not head.rstrip().endswith("}"):
+        return ""
+    return head.rstrip()[:-1] + ', "records": [' + ",".join(filter(None, complete)) + "]}"

@@ -1,0 +1,258 @@
+"""What a ledger is made of: the records of a session file, and what is live at some moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_medvlm.errors import InvalidPrompt
+from napari_medvlm.prompts import InitialMask, Prompt
+from napari_medvlm.volume import Volume
+
+VERSION = 1
+"""Version of the session file; a newer one is refused."""
+
+
+class Overlap(StrEnum):
+    """Which object a voxel belongs to when two claim it. Locked objects always keep theirs."""
+
+    NEWEST = "newest"
+    """The object that was changed last takes it."""
+    FIRST = "first"
+    """The object that was made first keeps it."""
+    BOTH = "both"
+    """It belongs to both; the one changed last is drawn on top."""
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ObjectInfo(_Value):
+    """What a person sees of an object: its label value, name, colour (``#rrggbb``) and lock."""
+
+    id: int
+    name: str
+    color: str
+    locked: bool = False
+
+
+class ObjectAdded(_Value):
+    """A new object."""
+
+    event: Literal["object_added"] = "object_added"
+    object: ObjectInfo
+
+
+class ObjectChanged(_Value):
+    """A new name, colour or lock."""
+
+    event: Literal["object_changed"] = "object_changed"
+    object: ObjectInfo
+
+
+class ObjectRemoved(_Value):
+    """An object and its prompts, no longer live."""
+
+    event: Literal["object_removed"] = "object_removed"
+    object_id: int
+
+
+class PromptAdded(_Value):
+    """A new prompt of an object."""
+
+    event: Literal["prompt_added"] = "prompt_added"
+    object_id: int
+    prompt_id: int
+    prompt: Prompt
+
+
+class PromptChanged(_Value):
+    """A prompt moved or redrawn."""
+
+    event: Literal["prompt_changed"] = "prompt_changed"
+    prompt_id: int
+    prompt: Prompt
+
+
+class PromptRemoved(_Value):
+    """A prompt, no longer live."""
+
+    event: Literal["prompt_removed"] = "prompt_removed"
+    prompt_id: int
+
+
+class OverlapChosen(_Value):
+    """Another rule for voxels that two objects claim."""
+
+    event: Literal["overlap_chosen"] = "overlap_chosen"
+    overlap: Overlap
+
+
+Event = Annotated[
+    ObjectAdded
+    | ObjectChanged
+    | ObjectRemoved
+    | PromptAdded
+    | PromptChanged
+    | PromptRemoved
+    | OverlapChosen,
+    Field(discriminator="event"),
+]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Entry(_Value):
+    """What one gesture did: its events are undone together. A serial is never used twice."""
+
+    record: Literal["entry"] = "entry"
+    serial: int
+    time: datetime = Field(default_factory=_now)
+    events: tuple[Event, ...]
+
+
+class CursorMoved(_Value):
+    """Undo or redo: that many entries are live now."""
+
+    record: Literal["cursor"] = "cursor"
+    to: int
+    time: datetime = Field(default_factory=_now)
+
+
+class Predicted(_Value):
+    """A mask came back for an object as it was at an entry.
+
+    Attributes
+    ----------
+    steps
+        How many prompts there were at each prediction that led to the mask, this one included.
+    digest
+        `Mask.digest` of what came back.
+    """
+
+    record: Literal["predicted"] = "predicted"
+    object_id: int
+    serial: int
+    backend: str
+    model: str | None
+    steps: tuple[int, ...]
+    digest: str
+    voxels: int
+    seconds: float
+    time: datetime = Field(default_factory=_now)
+
+
+Record = Annotated[Entry | CursorMoved | Predicted, Field(discriminator="record")]
+
+
+class ImageReference(_Value):
+    """Which image a ledger is about; the digest decides, the rest is for people."""
+
+    digest: str
+    shape: tuple[int, int, int]
+    name: str
+    source: str | None
+
+    @classmethod
+    def of(cls, volume: Volume) -> ImageReference:
+        """The reference to a volume."""
+        source = None if volume.source is None else str(Path(volume.source).absolute())
+        return cls(digest=volume.digest, shape=volume.shape, name=volume.name, source=source)
+
+
+class SessionFile(_Value):
+    """A session as it stands in a JSON file."""
+
+    format: Literal["napari-medvlm session"] = "napari-medvlm session"
+    version: int = VERSION
+    image: ImageReference
+    records: tuple[Record, ...] = ()
+
+
+@dataclass(frozen=True)
+class LiveObject:
+    """An object at some moment of the ledger.
+
+    Attributes
+    ----------
+    prompts
+        Its live prompts by id, oldest first.
+    changed
+        Serial of the entry that last changed its prompts. With the object's id this names its
+        mask: what came before an entry never changes.
+    appended
+        ``(serial, number of prompts)`` after each entry since which prompts were only appended.
+    """
+
+    info: ObjectInfo
+    prompts: Mapping[int, Prompt] = field(default_factory=dict)
+    changed: int = 0
+    appended: tuple[tuple[int, int], ...] = ()
+
+    def current(self) -> tuple[Prompt, ...]:
+        """The prompts that count: from the last initial mask on."""
+        prompts = tuple(self.prompts.values())
+        starts = [i for i, p in enumerate(prompts) if isinstance(p, InitialMask)]
+        return prompts[starts[-1] :] if starts else prompts
+
+
+@dataclass(frozen=True)
+class Moment:
+    """All that is live at some point of the ledger."""
+
+    objects: Mapping[int, LiveObject] = field(default_factory=dict)
+    overlap: Overlap = Overlap.NEWEST
+
+    def owner(self, prompt_id: int) -> LiveObject:
+        """The object that a prompt belongs to; `InvalidPrompt` if it is not live."""
+        for candidate in self.objects.values():
+            if prompt_id in candidate.prompts:
+                return candidate
+        raise InvalidPrompt(f"There is no prompt {prompt_id}.", "It may have been undone: redo it.")
+
+    def after(self, entry: Entry) -> Moment:
+        """The moment after an entry."""
+        moment = self
+        for event in entry.events:
+            moment = _apply(moment, event, entry.serial)
+        return moment
+
+
+def _apply(moment: Moment, event: Event, serial: int) -> Moment:
+    objects = dict(moment.objects)
+    match event:
+        case OverlapChosen():
+            return replace(moment, overlap=event.overlap)
+        case ObjectAdded():
+            objects[event.object.id] = LiveObject(event.object, changed=serial)
+        case ObjectChanged():
+            objects[event.object.id] = replace(objects[event.object.id], info=event.object)
+        case ObjectRemoved():
+            del objects[event.object_id]
+        case PromptAdded():
+            owner = objects[event.object_id]
+            prompts = {**owner.prompts, event.prompt_id: event.prompt}
+            grown = replace(owner, prompts=prompts, changed=serial)
+            before = () if isinstance(event.prompt, InitialMask) else owner.appended
+            steps = (*before, (serial, len(grown.current())))
+            objects[event.object_id] = replace(grown, appended=steps)
+        case PromptChanged() | PromptRemoved():
+            owner = moment.owner(event.prompt_id)
+            prompts = dict(owner.prompts)
+            if isinstance(event, PromptChanged):
+                prompts[event.prompt_id] = event.prompt
+            else:
+                del prompts[event.prompt_id]
+            changed = replace(owner, prompts=prompts, changed=serial)
+            steps = ((serial, len(changed.current())),)
+            objects[owner.info.id] = replace(changed, appended=steps)
+    return replace(moment, objects=objects)

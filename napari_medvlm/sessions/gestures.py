@@ -1,0 +1,192 @@
+"""What each gesture writes into the ledger: from what is live to the events, changing nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.errors import GeometryMismatch, InvalidPrompt, ObjectLocked
+from napari_medvlm.geometry import Grid
+from napari_medvlm.prompts import InitialMask, Prompt
+from napari_medvlm.records import (
+    Event,
+    Moment,
+    ObjectAdded,
+    ObjectChanged,
+    ObjectInfo,
+    ObjectRemoved,
+    Overlap,
+    OverlapChosen,
+    PromptAdded,
+    PromptChanged,
+    PromptRemoved,
+)
+from napari_medvlm.results import Mask
+
+COLORS = (
+    "#4dd2ff", "#ffb84d", "#7dff6b", "#ff6bd6", "#fff04d", "#b38cff", "#ff6b6b", "#4dffc3",
+    "#c7e05c", "#8cb3ff",
+)  # fmt: skip
+"""Colours of new objects, in turn; easy to tell apart on grey."""
+
+SPECK = 0.01
+"""Pieces smaller than this share of an object stay with it when it is split."""
+
+
+def add(
+    now: Moment, object_id: int | None, prompt_id: int, prompt: Prompt
+) -> tuple[int, tuple[Event, ...]]:
+    """A prompt for an object, or for a new one; the object's id and the events."""
+    if object_id is None:
+        object_id, new = add_object(now, None)
+        return object_id, (new, _added(object_id, prompt_id, prompt))
+    require_unlocked(now, object_id)
+    return object_id, (_added(object_id, prompt_id, prompt),)
+
+
+def change(now: Moment, prompts: Mapping[int, Prompt]) -> tuple[Event, ...]:
+    """Other prompts in the place of some; those that are the same are left out."""
+    events = []
+    for prompt_id, prompt in prompts.items():
+        owner = now.owner(prompt_id)
+        require_unlocked(now, owner.info.id)
+        if owner.prompts[prompt_id] != prompt:
+            events.append(PromptChanged(prompt_id=prompt_id, prompt=prompt))
+    return tuple(events)
+
+
+def remove(now: Moment, prompt_ids: Sequence[int]) -> tuple[Event, ...]:
+    """Prompts taken away."""
+    for prompt_id in prompt_ids:
+        require_unlocked(now, now.owner(prompt_id).info.id)
+    return tuple(PromptRemoved(prompt_id=prompt_id) for prompt_id in prompt_ids)
+
+
+def add_object(now: Moment, name: str | None, locked: bool = False) -> tuple[int, ObjectAdded]:
+    """A new object with the next id and colour; the id and the event."""
+    object_id = 1 + max(now.objects, default=0)
+    info = ObjectInfo(
+        id=object_id,
+        name=name or f"Object {object_id}",
+        color=COLORS[(object_id - 1) % len(COLORS)],
+        locked=locked,
+    )
+    return object_id, ObjectAdded(object=info)
+
+
+def edit_object(
+    now: Moment, object_id: int, name: str | None, color: str | None, locked: bool | None
+) -> tuple[Event, ...]:
+    """Another name, colour or lock; nothing if they are the same."""
+    info = _existing(now, object_id)
+    wanted = {"name": name, "color": color, "locked": locked}
+    edited = info.model_copy(update={k: v for k, v in wanted.items() if v is not None})
+    return () if edited == info else (ObjectChanged(object=edited),)
+
+
+def remove_object(now: Moment, object_id: int) -> ObjectRemoved:
+    """An object taken away."""
+    require_unlocked(now, object_id)
+    return ObjectRemoved(object_id=object_id)
+
+
+def set_overlap(now: Moment, overlap: Overlap) -> tuple[Event, ...]:
+    """Another overlap rule; nothing if it is the same."""
+    return () if overlap is now.overlap else (OverlapChosen(overlap=overlap),)
+
+
+def merge(now: Moment, grid: Grid, prompt_id: int, masks: Mapping[int, Mask]) -> tuple[Event, ...]:
+    """All objects in one, the first; it goes on from the union of the masks."""
+    target, *others = masks
+    for object_id in masks:
+        require_unlocked(now, object_id)
+    if not others:
+        return ()
+    union = masks[target]
+    for object_id in others:
+        union = union.union(masks[object_id])
+    start = _added(target, prompt_id, InitialMask.of(grid, union))
+    return (*(ObjectRemoved(object_id=o) for o in others), start)
+
+
+def split(
+    now: Moment, grid: Grid, prompt_id: int, object_id: int, mask: Mask
+) -> tuple[tuple[int, ...], tuple[Event, ...]]:
+    """Each large piece of an object but the largest as an object; the new ids and the events."""
+    require_unlocked(now, object_id)
+    rest, *pieces = _pieces(mask)
+    if not pieces:
+        raise InvalidPrompt(
+            f"{_existing(now, object_id).name} is one piece and cannot be split.",
+            "Cut it first with a negative scribble or lasso.",
+        )
+    stay = _added(object_id, prompt_id, InitialMask.of(grid, rest))
+    name = _existing(now, object_id).name
+    named = {f"{name}, piece {i + 2}": piece for i, piece in enumerate(pieces)}
+    made, events = _objects(now, grid, prompt_id + 1, named.items(), locked=False)
+    return made, (stay, *events)
+
+
+def label_masks(labels: NDArray[np.integer], grid: Grid) -> dict[int, Mask]:
+    """The mask of each label of an array on the grid; 0 is background."""
+    if labels.shape != grid.shape:
+        raise GeometryMismatch(
+            f"The labels have the shape {labels.shape}, the image {grid.shape}.",
+            "Choose labels that were made on this image, or resample them to it.",
+        )
+    return {int(v): Mask.of(labels == v) for v in np.unique(labels) if v != 0}
+
+
+def take_masks(
+    now: Moment, grid: Grid, prompt_id: int, masks: Mapping[int, Mask], names: Mapping[int, str]
+) -> tuple[tuple[int, ...], tuple[Event, ...]]:
+    """Existing masks as locked objects; the new ids and the events."""
+    named = [(names.get(label, f"Label {label}"), mask) for label, mask in masks.items()]
+    return _objects(now, grid, prompt_id, named, locked=True)
+
+
+def require_unlocked(now: Moment, object_id: int) -> None:
+    """Raise `ObjectLocked` if the object is locked."""
+    info = _existing(now, object_id)
+    if info.locked:
+        raise ObjectLocked(f"{info.name} is locked.", "Unlock it in the object list to change it.")
+
+
+def _existing(now: Moment, object_id: int) -> ObjectInfo:
+    if object_id not in now.objects:
+        raise InvalidPrompt(f"There is no object {object_id}.", "It may have been undone: redo it.")
+    return now.objects[object_id].info
+
+
+def _added(object_id: int, prompt_id: int, prompt: Prompt) -> PromptAdded:
+    return PromptAdded(object_id=object_id, prompt_id=prompt_id, prompt=prompt)
+
+
+def _objects(
+    now: Moment, grid: Grid, prompt_id: int, masks: Iterable[tuple[str, Mask]], locked: bool
+) -> tuple[tuple[int, ...], tuple[Event, ...]]:
+    made: list[int] = []
+    events: list[Event] = []
+    for number, (name, mask) in enumerate(masks):
+        first, added = add_object(now, name, locked)
+        object_id = first + number
+        color = COLORS[(object_id - 1) % len(COLORS)]
+        info = added.object.model_copy(update={"id": object_id, "color": color})
+        made.append(object_id)
+        events.append(ObjectAdded(object=info))
+        events.append(_added(object_id, prompt_id + number, InitialMask.of(grid, mask)))
+    return tuple(made), tuple(events)
+
+
+def _pieces(mask: Mask) -> list[Mask]:
+    """The connected pieces, largest first; specks stay with the largest."""
+    from scipy import ndimage
+
+    pieces, count = ndimage.label(mask.crop)
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
+    large = [i + 1 for i in np.argsort(-sizes, kind="stable") if sizes[i] >= SPECK * sizes.sum()]
+    rest = mask.crop & ~np.isin(pieces, large[1:])
+    crops = [rest, *(pieces == i for i in large[1:])]
+    return [Mask(crop, mask.start, mask.shape) for crop in crops]

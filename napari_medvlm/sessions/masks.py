@@ -1,0 +1,191 @@
+"""The masks that were computed, kept small, and the label map that shows them together."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.geometry import Index
+from napari_medvlm.prompts import Prompt
+from napari_medvlm.records import LiveObject, Moment, Overlap
+from napari_medvlm.results import Mask
+
+Key = tuple[int, int]
+"""An object's id and the serial of the entry that last changed its prompts: it names a mask."""
+
+Box = tuple[slice, slice, slice]
+KEPT_BYTES = 256 * 2**20
+
+
+class MaskStore:
+    """Masks by key, eight voxels a byte; the oldest go when there are too many.
+
+    What is gone is computed again when it is asked for: the ledger is the truth, this a cache.
+    """
+
+    def __init__(self) -> None:
+        self._packed: OrderedDict[Key, tuple[NDArray[np.uint8], Mask]] = OrderedDict()
+        self._bytes = 0
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._packed
+
+    def __setitem__(self, key: Key, mask: Mask) -> None:
+        self.discard(key)
+        bits = np.packbits(mask.crop)
+        outline = Mask(
+            np.broadcast_to(np.False_, mask.crop.shape), mask.start, mask.shape, mask.score
+        )
+        self._packed[key] = bits, outline
+        self._bytes += bits.nbytes
+        while self._bytes > KEPT_BYTES and len(self._packed) > 1:
+            self.discard(next(iter(self._packed)))
+
+    def get(self, key: Key) -> Mask | None:
+        """The mask, if it is kept."""
+        if key not in self._packed:
+            return None
+        bits, outline = self._packed[key]
+        self._packed.move_to_end(key)
+        shape = outline.crop.shape
+        crop = np.unpackbits(bits, count=outline.crop.size).astype(bool).reshape(shape)
+        return Mask(crop, outline.start, outline.shape, outline.score)
+
+    def discard(self, key: Key) -> None:
+        """Forget a mask, if it is there."""
+        if key in self._packed:
+            self._bytes -= self._packed.pop(key)[0].nbytes
+
+
+@dataclass(frozen=True)
+class _Shown:
+    key: Key
+    mask: Mask
+    prompts: Mapping[int, Prompt]
+
+
+class LabelMap:
+    """The objects' masks as one array of labels, by the overlap rule.
+
+    An object's mask is replaced only when its new one is there.
+
+    Parameters
+    ----------
+    shape
+        Shape ``(z, y, x)`` of the volume.
+    """
+
+    def __init__(self, shape: Index) -> None:
+        self.labels: NDArray[np.uint16] = np.zeros(shape, np.uint16)
+        self._shown: dict[int, _Shown] = {}
+        self._order: tuple[int, ...] = ()
+
+    def update(self, moment: Moment, known: Callable[[Key], Mask | None]) -> Box | None:
+        """Show the objects of a moment with the masks known; the box drawn anew, or `None`."""
+        order = tuple(live.info.id for live in sorted(moment.objects.values(), key=_rank(moment)))
+        touched = set(order) if _crossing(order, self._order) else set()
+        redrawn = [self._shown[i].mask for i in touched & self._shown.keys()]
+        redrawn += [self._shown.pop(i).mask for i in self._shown.keys() - set(order)]
+        for live in moment.objects.values():
+            redrawn += self._show(live, known)
+        self._order = order
+        box = _around(redrawn)
+        if box is not None:
+            self._draw(box)
+        return box
+
+    def belonging(self, object_id: int, overlap: Overlap) -> Mask:
+        """What belongs to an object by the overlap rule."""
+        shown = self._shown.get(object_id)
+        if shown is None:
+            return Mask.empty((self.labels.shape[0], self.labels.shape[1], self.labels.shape[2]))
+        if overlap is Overlap.BOTH:
+            return shown.mask
+        own = self.labels[shown.mask.slices] == object_id
+        return Mask(own, shown.mask.start, shown.mask.shape, shown.mask.score)
+
+    def unanswered(self, moment: Moment) -> frozenset[int]:
+        """Ids of the prompts that the masks shown do not yet follow."""
+        return frozenset(
+            prompt_id
+            for live in moment.objects.values()
+            for prompt_id, prompt in live.prompts.items()
+            if self._answered(live).get(prompt_id) is not prompt
+        )
+
+    def _answered(self, live: LiveObject) -> Mapping[int, Prompt]:
+        shown = self._shown.get(live.info.id)
+        return {} if shown is None else shown.prompts
+
+    def _show(self, live: LiveObject, known: Callable[[Key], Mask | None]) -> list[Mask]:
+        """Take the object's mask if it is new; the masks, old and new, that must be redrawn."""
+        key = (live.info.id, live.changed)
+        before = self._shown.get(live.info.id)
+        if before is not None and before.key == key and before.prompts is live.prompts:
+            return []
+        mask = known(key)
+        if mask is None:
+            return []
+        self._shown[live.info.id] = _Shown(key, mask, live.prompts)
+        return [mask] if before is None else [before.mask, mask]
+
+    def forget(self, object_id: int) -> None:
+        """Take the object's mask again at the next update; until then the present one is shown."""
+        shown = self._shown.get(object_id)
+        if shown is not None:
+            self._shown[object_id] = replace(shown, key=(object_id, -1))
+
+    def _draw(self, box: Box) -> None:
+        drawn = np.zeros([s.stop - s.start for s in box], np.uint16)
+        for object_id in self._order:
+            shown = self._shown.get(object_id)
+            common = None if shown is None else _common(shown.mask, box)
+            if shown is not None and common is not None:
+                drawn[common[0]][shown.mask.crop[common[1]]] = object_id
+        self.labels[box] = drawn
+
+
+def _rank(moment: Moment) -> Any:
+    """A sorting key: whom later draws over earlier."""
+
+    def rank(live: LiveObject) -> tuple[bool, int]:
+        first = moment.overlap is Overlap.FIRST
+        return live.info.locked, -live.info.id if first else live.changed
+
+    return rank
+
+
+def _crossing(new: tuple[int, ...], old: tuple[int, ...]) -> bool:
+    """Whether objects that are in both orders stand in another sequence."""
+    return [i for i in new if i in old] != [i for i in old if i in new]
+
+
+def _around(masks: list[Mask]) -> Box | None:
+    """The smallest box around all masks that are not empty."""
+    filled = [m for m in masks if m.crop.size]
+    if not filled:
+        return None
+    low = np.min([m.start for m in filled], axis=0)
+    high = np.max([m.stop for m in filled], axis=0)
+    z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    return z, y, x
+
+
+def _common(mask: Mask, box: Box) -> tuple[Box, Box] | None:
+    """The part that a mask and a box share, in the box's and in the crop's indices."""
+    low = [max(s.start, m) for s, m in zip(box, mask.start, strict=True)]
+    high = [min(s.stop, m) for s, m in zip(box, mask.stop, strict=True)]
+    if any(b <= a for a, b in zip(low, high, strict=True)):
+        return None
+    starts = [s.start for s in box]
+
+    def relative(origin: list[int]) -> Box:
+        z, y, x = (slice(a - o, b - o) for a, b, o in zip(low, high, origin, strict=True))
+        return z, y, x
+
+    return relative(starts), relative(list(mask.start))
