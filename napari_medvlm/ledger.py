@@ -28,6 +28,7 @@ from napari_medvlm.records import (
     Record,
     SessionFile,
 )
+from napari_medvlm.volume import Volume
 
 JOURNAL_SUFFIX = ".jsonl"
 """A session file that is written line by line, see `Ledger.header`."""
@@ -66,6 +67,11 @@ class Ledger:
                 f"Record {len(self._records) + 1} of the session does not fit what precedes it.",
                 "The file was edited or mixed up with another; open an earlier copy.",
             ) from error
+
+    @classmethod
+    def of(cls, volume: Volume) -> Ledger:
+        """An empty ledger about a volume."""
+        return cls(ImageReference.of(volume))
 
     @property
     def records(self) -> Sequence[Record]:

@@ -86,10 +86,11 @@ def edit_object(
     return () if edited == info else (ObjectChanged(object=edited),)
 
 
-def remove_object(now: Moment, object_id: int) -> ObjectRemoved:
-    """An object taken away."""
-    require_unlocked(now, object_id)
-    return ObjectRemoved(object_id=object_id)
+def remove_objects(now: Moment, object_ids: Sequence[int]) -> tuple[Event, ...]:
+    """Objects taken away."""
+    for object_id in object_ids:
+        require_unlocked(now, object_id)
+    return tuple(ObjectRemoved(object_id=object_id) for object_id in object_ids)
 
 
 def set_overlap(now: Moment, overlap: Overlap) -> tuple[Event, ...]:

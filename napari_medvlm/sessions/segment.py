@@ -21,7 +21,7 @@ from napari_medvlm.errors import MedVLMError, PromptNotSupported, SessionFileErr
 from napari_medvlm.io.journal import Journal
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.prompts import Prompt, check_prompt
-from napari_medvlm.records import Event, ImageReference, Moment, Overlap, Predicted, Record
+from napari_medvlm.records import Event, Moment, Overlap, Predicted, Record
 from napari_medvlm.results import BoolArray, Mask
 from napari_medvlm.sessions import gestures
 from napari_medvlm.sessions.masks import Key, LabelMap
@@ -84,7 +84,7 @@ class SegmentationSession:
     ) -> None:
         require_contrast(volume)
         self.volume = volume
-        self.ledger = ledger or Ledger(ImageReference.of(volume))
+        self.ledger = ledger or Ledger.of(volume)
         _check_image(self.ledger, volume)
         self.active: int | None = max(self.ledger.now.objects, default=None)
         self._choice = Choice(backend, model, device)
@@ -206,9 +206,9 @@ class SegmentationSession:
         """Rename, recolour (``#rrggbb``), lock or unlock an object."""
         self._append(*gestures.edit_object(self.now, object_id, name, color, locked))
 
-    def remove_object(self, object_id: int) -> None:
-        """Take away an object with its prompts."""
-        self._append(gestures.remove_object(self.now, object_id))
+    def remove_objects(self, *object_ids: int) -> None:
+        """Take away objects with their prompts, in one gesture."""
+        self._append(*gestures.remove_objects(self.now, object_ids))
 
     def merge(self, object_id: int, *others: int) -> None:
         """Make other objects part of one; they are gone, their voxels are in it."""
@@ -217,7 +217,13 @@ class SegmentationSession:
         self._append(*gestures.merge(self.now, self.volume.grid, prompt_id, masks))
 
     def split(self, object_id: int) -> tuple[int, ...]:
-        """Make each piece of an object but the largest an object of its own; their ids."""
+        """Make each piece of an object but the largest an object of its own; their ids.
+
+        Raises
+        ------
+        InvalidPrompt
+            If it is one piece.
+        """
         mask = self._belonging(object_id)
         prompt_id = self.ledger.next_prompt_id()
         made, events = gestures.split(self.now, self.volume.grid, prompt_id, object_id, mask)

@@ -1,0 +1,104 @@
+"""All layers of one session in one viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from napari_medvlm.errors import MedVLMError
+from napari_medvlm.layers.images import KEY, role
+from napari_medvlm.layers.mask import MaskLayer
+from napari_medvlm.layers.points import PointsLayer
+from napari_medvlm.layers.prompts import PromptLayer
+from napari_medvlm.layers.scribbles import ScribblesLayer
+from napari_medvlm.layers.shapes import ShapesLayer
+from napari_medvlm.sessions.segment import SegmentationSession
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Layer
+
+PROMPT_ROLES = (PointsLayer.role, ShapesLayer.role, ScribblesLayer.role)
+
+
+class SessionLayers:
+    """The masks and the active object's prompts of a session, as layers.
+
+    Parameters
+    ----------
+    viewer
+        Where they are shown.
+    session
+        What they show. What a person edits in them becomes gestures of the session.
+    on_error
+        Told of edits that the session refused.
+    """
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        session: SegmentationSession,
+        on_error: Callable[[MedVLMError], None],
+    ) -> None:
+        self.viewer = viewer
+        self.session = session
+        _clear(viewer, session)
+        self.mask = MaskLayer(viewer, session)
+        self.points = PointsLayer(viewer, session, on_error)
+        self.shapes = ShapesLayer(viewer, session, on_error)
+        self.scribbles = ScribblesLayer(viewer, session, on_error)
+        viewer.layers.events.removed.connect(self._on_removed)
+        for event in (viewer.dims.events.point, viewer.dims.events.order):
+            event.connect(self._on_view)
+        viewer.dims.events.ndisplay.connect(self._on_view)
+
+    @property
+    def _prompts(self) -> tuple[PromptLayer[Any], ...]:
+        return self.points, self.shapes, self.scribbles
+
+    def pull(self, redrawn: bool = True) -> None:
+        """Show what the session has; ``redrawn`` tells that voxels of the label map changed."""
+        self.mask.pull(redrawn)
+        for layer in self._prompts:
+            layer.pull()
+
+    def set_polarity(self, positive: bool) -> None:
+        """Choose whether the next prompts say *this* or *not this*."""
+        for layer in self._prompts:
+            layer.set_polarity(positive)
+
+    def use(self, layer: PromptLayer[Any] | None, mode: str) -> None:
+        """Make a layer the one that the mouse works on, in one of napari's modes."""
+        if layer is None:
+            active = self.viewer.layers.selection.active
+            if active is not None:
+                active.mode = mode
+            return
+        chosen = layer.ready()
+        self.viewer.layers.selection.active = chosen
+        chosen.mode = mode
+
+    def close(self) -> None:
+        """Take the layers of prompts away; the masks stay as an ordinary labels layer."""
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
+        for event in (self.viewer.dims.events.point, self.viewer.dims.events.order):
+            event.disconnect(self._on_view)
+        self.viewer.dims.events.ndisplay.disconnect(self._on_view)
+        for layer in [layer for layer in self.viewer.layers if role(layer) in PROMPT_ROLES]:
+            self.viewer.layers.remove(layer)
+
+    def _on_removed(self, event: Any) -> None:
+        removed: Layer = event.value
+        for layer in self._prompts:
+            layer.removed(removed)
+
+    def _on_view(self, _: Any) -> None:
+        self.shapes.follow_view()
+
+
+def _clear(viewer: Viewer, session: SegmentationSession) -> None:
+    """Take away what an earlier session of the same volume left in the viewer."""
+    for layer in list(viewer.layers):
+        mine = layer.metadata.get(KEY, {})
+        if role(layer) in (*PROMPT_ROLES, "mask") and mine.get("volume") is session.volume:
+            viewer.layers.remove(layer)

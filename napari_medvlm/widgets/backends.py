@@ -1,0 +1,47 @@
+"""Choosing who makes the masks."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QComboBox
+
+from napari_medvlm.backends import registry
+
+DEFAULT = "embedded"
+
+
+class BackendChoice(QComboBox):
+    """The backends that can segment; one that cannot be used is greyed, with the reason.
+
+    Attributes
+    ----------
+    chosen
+        Name of the backend.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in registry.names():
+            self._offer(name)
+        for name, reason in registry.problems().items():
+            self._offer_greyed(name, reason)
+        self.setCurrentIndex(max(self.findData(DEFAULT), 0))
+        self.activated.connect(lambda _: self.chosen.emit(self.name))
+
+    @property
+    def name(self) -> str:
+        """Name of the backend chosen."""
+        return str(self.currentData())
+
+    def _offer(self, name: str) -> None:
+        info = registry.info(name)
+        self.addItem(info.title, name)
+        licence = f"Code: {info.code_licence}. Weights: {info.weights_licence}."
+        self.setItemData(self.count() - 1, licence, Qt.ItemDataRole.ToolTipRole)
+
+    def _offer_greyed(self, name: str, reason: str) -> None:
+        self.addItem(name, name)
+        self.setItemData(self.count() - 1, reason, Qt.ItemDataRole.ToolTipRole)
+        self.model().item(self.count() - 1).setEnabled(False)

@@ -1,0 +1,51 @@
+"""Dialogs for files, and the writing behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from qtpy.QtWidgets import QFileDialog, QWidget
+
+from napari_medvlm.io import write_mask
+from napari_medvlm.records import Overlap
+from napari_medvlm.sessions.segment import SegmentationSession
+
+MASKS = "NIfTI (*.nii.gz *.nii);;NRRD (*.nrrd);;MetaImage (*.mha)"
+SESSIONS = "Session (*.json);;Journal (*.jsonl)"
+
+
+def ask_where_to_save(parent: QWidget, title: str, name: str, kinds: str) -> Path | None:
+    """Ask for a file to write; `None` if the person changed their mind."""
+    path, _ = QFileDialog.getSaveFileName(parent, title, name, kinds)
+    return Path(path) if path else None
+
+
+def ask_what_to_open(parent: QWidget, title: str, kinds: str) -> Path | None:
+    """Ask for a file to read; `None` if the person changed their mind."""
+    path, _ = QFileDialog.getOpenFileName(parent, title, "", kinds)
+    return Path(path) if path else None
+
+
+def write_objects(session: SegmentationSession, path: Path) -> tuple[Path, ...]:
+    """Write the objects as labels, or each as a file of its own where they may overlap.
+
+    Raises
+    ------
+    CannotSave
+        If a file cannot be written.
+    """
+    objects = session.now.objects
+    if session.now.overlap is not Overlap.BOTH or len(objects) < 2:
+        write_mask(path, session.labels, session.volume)
+        return (path,)
+    written = _names(path, {i: live.info.name for i, live in objects.items()})
+    for object_id, own in written.items():
+        write_mask(own, session.mask_of(object_id), session.volume)
+    return tuple(written.values())
+
+
+def _names(path: Path, names: Mapping[int, str]) -> dict[int, Path]:
+    stem, dot, suffix = path.name.partition(".")
+    clean = {i: "".join(c if c.isalnum() else "_" for c in name) for i, name in names.items()}
+    return {i: path.with_name(f"{stem}_{i}_{name}{dot}{suffix}") for i, name in clean.items()}

@@ -1,0 +1,60 @@
+"""Taking a labels layer that is there: to start from, or as objects that must not be touched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QToolButton, QWidget
+
+from napari_medvlm.layers.images import role
+from napari_medvlm.widgets.layer_choice import LayerChoice
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+
+class LabelsRow(QWidget):
+    """A labels layer and what to do with it.
+
+    Attributes
+    ----------
+    start_requested
+        The layer is the initial mask of the active object.
+    import_requested
+        Its labels become locked objects.
+    """
+
+    start_requested = Signal(object)
+    import_requested = Signal(object)
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        from napari.layers import Labels
+
+        self.choice = LayerChoice(
+            viewer, lambda layer: isinstance(layer, Labels) and role(layer) is None
+        )
+        self.choice.setToolTip("A labels layer on the same image.")
+        self.start = _button("Start from", "Take it as the initial mask of the active object.")
+        self.take = _button("Keep as is", "Take each label as a locked object.")
+        self.start.clicked.connect(lambda: self.start_requested.emit(self.choice.layer))
+        self.take.clicked.connect(lambda: self.import_requested.emit(self.choice.layer))
+        self.choice.chosen.connect(self._on_chosen)
+        self._on_chosen(self.choice.layer)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.choice, 1)
+        layout.addWidget(self.start)
+        layout.addWidget(self.take)
+
+    def _on_chosen(self, layer: object) -> None:
+        for button in (self.start, self.take):
+            button.setEnabled(layer is not None)
+
+
+def _button(text: str, tooltip: str) -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(tooltip)
+    return button

@@ -1,0 +1,58 @@
+"""How far the running request is, with a way to stop it or to try again."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QToolButton, QWidget
+
+
+class ProgressRow(QWidget):
+    """A progress bar between Cancel and Ask again.
+
+    Attributes
+    ----------
+    cancel_requested, again_requested
+        The person pressed the button.
+    """
+
+    cancel_requested = Signal()
+    again_requested = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bar = QProgressBar()
+        self._bar.setRange(0, 100)
+        self._cancel = _button("Cancel", "Stop what is being computed; prompts are kept. (Escape)")
+        self._again = _button("Ask again", "Compute the active object anew with this backend.")
+        self._cancel.clicked.connect(self.cancel_requested.emit)
+        self._again.clicked.connect(self.again_requested.emit)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for widget in (self._bar, self._cancel, self._again):
+            layout.addWidget(widget)
+        self.show_state(busy=False, waiting=0, can_ask=False)
+
+    def show_state(self, *, busy: bool, waiting: int, can_ask: bool) -> None:
+        """Show whether a mask is on its way and how many prompts wait for theirs."""
+        self._cancel.setEnabled(busy)
+        self._again.setEnabled(can_ask and not busy)
+        if not busy:
+            self._bar.setValue(0)
+            self._bar.setFormat(f"{waiting} prompts without a mask" if waiting else "Ready")
+
+    def show_progress(self, fraction: float, message: str) -> None:
+        """Show how far the request is, 0 to 1, and what it does."""
+        self._bar.setValue(round(100 * fraction))
+        self._bar.setFormat(f"{message} %p%" if message else "%p%")
+
+    @property
+    def text(self) -> str:
+        """What the bar says."""
+        return str(self._bar.format())
+
+
+def _button(text: str, tooltip: str) -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(tooltip)
+    return button

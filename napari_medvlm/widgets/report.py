@@ -1,0 +1,50 @@
+"""The one place where errors are shown to a person."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+from napari_medvlm.errors import Cancelled, MedVLMError
+
+logger = logging.getLogger(__name__)
+P = ParamSpec("P")
+
+
+def show(error: Exception) -> None:
+    """Tell an error in one sentence with its remedy; the traceback goes to the log."""
+    from napari.utils.notifications import show_error, show_warning
+
+    if isinstance(error, Cancelled):
+        return
+    if isinstance(error, MedVLMError):
+        logger.info("Shown to the user: %s", error, exc_info=error)
+        show_warning(str(error))
+        return
+    logger.error("Unexpected error", exc_info=error)
+    show_error(
+        f"{type(error).__name__}: {error} Nothing that you did is lost; "
+        "please report this with the log."
+    )
+
+
+def tell(message: str) -> None:
+    """Tell something that is not an error."""
+    from napari.utils.notifications import show_info
+
+    show_info(message)
+
+
+def guarded(slot: Callable[P, object]) -> Callable[P, None]:
+    """A slot whose errors are shown instead of raised: the border of the widgets."""
+
+    @wraps(slot)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            slot(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001  # the widgets' border
+            show(error)
+
+    return run

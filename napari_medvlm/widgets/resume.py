@@ -1,0 +1,49 @@
+"""The offer to go on with an earlier session of the same image."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+
+from napari_medvlm.widgets.prepare import Earlier
+
+
+class ResumeBar(QFrame):
+    """Hidden until something is offered; hides itself when answered.
+
+    Attributes
+    ----------
+    accepted
+        The `Earlier` session that the person wants back.
+    """
+
+    accepted = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._offered: Earlier | None = None
+        self._text = QLabel()
+        self._text.setWordWrap(True)
+        self.resume = QPushButton("Resume")
+        self.resume.setToolTip("Bring back the objects and prompts, and compute the masks again.")
+        self.resume.clicked.connect(self._accept)
+        self.decline = QPushButton("Start anew")
+        self.decline.setToolTip("The earlier session stays on the disk.")
+        self.decline.clicked.connect(self.hide)
+        layout, row = QVBoxLayout(self), QHBoxLayout()
+        layout.addWidget(self._text)
+        layout.addLayout(row)
+        row.addWidget(self.resume)
+        row.addWidget(self.decline)
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.hide()
+
+    def offer(self, earlier: Earlier | None) -> None:
+        """Offer an earlier session; `None`: there is none."""
+        self._offered = earlier
+        self._text.setText(f"There is an earlier session of this image: {earlier}.")
+        self.setVisible(earlier is not None)
+
+    def _accept(self) -> None:
+        self.hide()
+        self.accepted.emit(self._offered)

@@ -1,0 +1,299 @@
+"""The Segment dock: click in a scan, get a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
+
+from napari_medvlm.backends import registry
+from napari_medvlm.errors import InvalidImage
+from napari_medvlm.io.journal import new_journal
+from napari_medvlm.layers import labels_of
+from napari_medvlm.layers.images import windows
+from napari_medvlm.layers.session import SessionLayers
+from napari_medvlm.layers.view import Plane, name_axes, orient, show_3d, show_plane
+from napari_medvlm.ledger import Ledger
+from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.sessions.segment import SegmentationSession
+from napari_medvlm.volume import Window
+from napari_medvlm.widgets import files
+from napari_medvlm.widgets.backends import BackendChoice
+from napari_medvlm.widgets.commands import bind_keys
+from napari_medvlm.widgets.labels_row import LabelsRow
+from napari_medvlm.widgets.layer_choice import LayerChoice
+from napari_medvlm.widgets.object_panel import ObjectPanel
+from napari_medvlm.widgets.planes import PlaneRow
+from napari_medvlm.widgets.prepare import Earlier, Prepared, prepare
+from napari_medvlm.widgets.progress import ProgressRow
+from napari_medvlm.widgets.queued import Queued
+from napari_medvlm.widgets.report import guarded, show, tell
+from napari_medvlm.widgets.resume import ResumeBar
+from napari_medvlm.widgets.tools import Tool, Tools
+from napari_medvlm.worker.runner import WorkerRunner
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Image
+
+PROMPTS: dict[Tool, Any] = {Tool.POINT: Point, Tool.BOX: Box, Tool.LASSO: Lasso, Tool.SCRIBBLE: Scribble}
+
+
+class SegmentDock(QWidget):
+    """Parts of the dock, connected to a session of the image that is chosen."""
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        from napari.layers import Image
+
+        self.viewer = napari_viewer
+        self.session: SegmentationSession | None = None
+        self._layers: SessionLayers | None = None
+        self._runner = WorkerRunner()
+        self.image = LayerChoice(napari_viewer, lambda layer: isinstance(layer, Image))
+        self.backend = BackendChoice()
+        self.planes = PlaneRow()
+        self.resume = ResumeBar()
+        self.tools = Tools()
+        self.labels = LabelsRow(napari_viewer)
+        self.objects = ObjectPanel()
+        self.progress = ProgressRow()
+        self._lay_out()
+        self._changed = Queued(self._on_changed, self)
+        self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
+        self._failed = Queued(_show_all, self)
+        self._restarted = Queued(_tell_restart, self)
+        self._connect()
+        bind_keys(napari_viewer, napari_viewer)
+        self._open(self.image.layer)
+
+    # What a person does.
+
+    def undo(self) -> None:
+        """Take back the last gesture."""
+        self._session().undo()
+
+    def redo(self) -> None:
+        """Bring back the gesture that was taken back last."""
+        self._session().redo()
+
+    def new_object(self) -> None:
+        """Begin another object."""
+        self._session().add_object()
+
+    def cancel(self) -> None:
+        """Stop what is being computed."""
+        if self.session is not None:
+            self.session.cancel()
+
+    def save_mask(self) -> None:
+        """Ask for a file and write the objects."""
+        session = self._session()
+        name = f"{session.volume.name}_mask.nii.gz"
+        path = files.ask_where_to_save(self, "Save masks", name, files.MASKS)
+        if path is not None:
+            self._in_background(
+                lambda: files.write_objects(session, path),
+                lambda written: tell("Saved: " + ", ".join(p.name for p in written)),
+            )
+
+    def save_session(self) -> None:
+        """Ask for a file and write all prompts."""
+        session = self._session()
+        name = f"{session.volume.name}_session.json"
+        path = files.ask_where_to_save(self, "Save session", name, files.SESSIONS)
+        if path is not None:
+            session.ledger.save(path)
+            tell(f"Saved: {path.name}")
+
+    def open_session(self) -> None:
+        """Ask for a session file of this image and go on with it."""
+        volume = self._session().volume
+        path = files.ask_what_to_open(self, "Open session", files.SESSIONS)
+        if path is not None:
+            self._begin(Prepared(volume, None), Ledger.load(path))
+
+    # How an image becomes a session.
+
+    def _open(self, layer: Image | None) -> None:
+        """Prepare another image off this thread; the tools wait for it."""
+        self._end()
+        if layer is not None:
+            self._in_background(lambda: (layer, prepare(layer)), self._on_prepared)
+
+    def _on_prepared(self, found: tuple[Image, Prepared]) -> None:
+        layer, prepared = found
+        if layer is not self.image.layer:
+            return
+        self.planes.set_windows(windows(prepared.volume))
+        for note in prepared.volume.notes:
+            tell(note)
+        self._begin(prepared)
+        self.resume.offer(prepared.earlier)
+
+    def _begin(
+        self, prepared: Prepared, ledger: Ledger | None = None, journal: Path | None = None
+    ) -> None:
+        """Work on a volume, from the start or from a ledger."""
+        ledger = ledger or Ledger.of(prepared.volume)
+        session = SegmentationSession(
+            prepared.volume,
+            self.backend.name,
+            self._runner,
+            ledger=ledger,
+            journal=journal or new_journal(ledger.image),
+        )
+        self._end()
+        self.session = session
+        session.changed.connect(self._changed)
+        session.progressed.connect(self._progressed)
+        session.failed.connect(self._failed)
+        session.restarted.connect(self._restarted)
+        self._layers = SessionLayers(self.viewer, session, show)
+        self._layers.set_polarity(self.tools.positive)
+        self.objects.bind(session)
+        self._allow_tools()
+        name_axes(self.viewer)
+        orient(self.viewer)
+        self._on_changed([None])
+
+    def _resume(self, earlier: Earlier) -> None:
+        self._begin(Prepared(self._session().volume, None), earlier.ledger, earlier.path)
+
+    def _end(self) -> None:
+        """Leave the image that was worked on; its journal is finished."""
+        if self._layers is not None:
+            self._layers.close()
+        if self.session is not None:
+            self.session.close()
+        self.session = self._layers = None
+        self.resume.offer(None)
+        self.objects.bind(None)
+        self._allow_tools()
+
+    def _session(self) -> SegmentationSession:
+        if self.session is None:
+            raise InvalidImage("No image is open.", "Open an image and choose it in the dock.")
+        return self.session
+
+    # What the session tells.
+
+    def _on_changed(self, boxes: list[object]) -> None:
+        if self.session is None or self._layers is None:
+            return
+        self._layers.pull(redrawn=any(box is not None for box in boxes))
+        self.objects.refresh()
+        self.progress.show_state(
+            busy=bool(self.session.pending),
+            waiting=len(self.session.pending_prompts()),
+            can_ask=self.session.active is not None,
+        )
+
+    def _on_progress(self, told: Any) -> None:
+        if self.session is not None and self.session.pending:
+            self.progress.show_progress(*told)
+
+    # Wiring.
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.addRow("Image", self.image)
+        form.addRow("Backend", self.backend)
+        form.addRow("View", self.planes)
+        form.addRow("Labels", self.labels)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        for part in (self.resume, self.tools, self.objects, self.progress):
+            layout.addWidget(part)
+
+    def _connect(self) -> None:
+        self.image.chosen.connect(guarded(self._open))
+        self.backend.chosen.connect(guarded(self._use_backend))
+        self.planes.view_requested.connect(guarded(self._show_view))
+        self.planes.window_requested.connect(guarded(self._show_window))
+        self.resume.accepted.connect(guarded(self._resume))
+        self.tools.tool_changed.connect(guarded(self._use_tool))
+        self.tools.polarity_changed.connect(guarded(self._set_polarity))
+        self.tools.depth_changed.connect(guarded(self._set_depth))
+        self.labels.start_requested.connect(guarded(self._start_from))
+        self.labels.import_requested.connect(guarded(self._import))
+        self.progress.cancel_requested.connect(guarded(self.cancel))
+        self.progress.again_requested.connect(guarded(lambda: self._session().ask_again()))
+        self.viewer.dims.events.order.connect(lambda _: orient(self.viewer))
+        self.viewer.dims.events.ndisplay.connect(lambda _: orient(self.viewer))
+        self.destroyed.connect(self._runner.stop)
+
+    def _allow_tools(self) -> None:
+        kinds = registry.info(self.backend.name).prompts
+        for tool, kind in PROMPTS.items():
+            reason = None if self.session is not None else "Open an image first."
+            if reason is None and kind not in kinds:
+                reason = f"{self.backend.currentText()} takes no {kind.label}."
+            self.tools.allow(tool, reason)
+
+    def _use_backend(self, name: str) -> None:
+        if self.session is not None:
+            self.session.use(name)
+        self._allow_tools()
+
+    def _use_tool(self, tool: Tool) -> None:
+        if self._layers is None:
+            return
+        ways: dict[Tool, tuple[Any, str]] = {
+            Tool.POINT: (self._layers.points, "add"),
+            Tool.BOX: (self._layers.shapes, "add_rectangle"),
+            Tool.LASSO: (self._layers.shapes, "add_polygon_lasso"),
+            Tool.SCRIBBLE: (self._layers.scribbles, "paint"),
+            Tool.LOOK: (None, "pan_zoom"),
+        }
+        self._layers.use(*ways[tool])
+        active = self.viewer.layers.selection.active
+        if active is not None:
+            bind_keys(active, self.viewer)
+
+    def _set_polarity(self, positive: bool) -> None:
+        if self._layers is not None:
+            self._layers.set_polarity(positive)
+
+    def _set_depth(self, depth_mm: float) -> None:
+        if self._layers is not None:
+            self._layers.shapes.depth_mm = depth_mm
+
+    def _show_view(self, name: str) -> None:
+        if name == "3D":
+            show_3d(self.viewer)
+        else:
+            show_plane(self.viewer, Plane[name.upper()])
+        self.viewer.reset_view()
+
+    def _show_window(self, window: Window) -> None:
+        if self.image.layer is not None:
+            self.image.layer.contrast_limits = window.limits
+
+    def _start_from(self, layer: Any) -> None:
+        session = self._session()
+        labels = labels_of(layer, session.volume)
+        session.add(InitialMask.of(session.volume, labels != 0))
+
+    def _import(self, layer: Any) -> None:
+        session = self._session()
+        session.import_labels(labels_of(layer, session.volume))
+
+    def _in_background(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        from superqt.utils import create_worker
+
+        worker = create_worker(work)
+        worker.returned.connect(guarded(done))
+        worker.errored.connect(show)
+        worker.start()
+
+
+def _show_all(errors: list[Any]) -> None:
+    for error in errors:
+        show(error)
+
+
+def _tell_restart(texts: list[Any]) -> None:
+    tell(f"{texts[-1]} It was started again, and nothing is lost.")
