@@ -43,7 +43,7 @@ class Journal:
         self.path = path
         self._on_failure = on_failure
         self._failing = False
-        self._lock = FileLock(_lock_path(path))
+        self._lock = FileLock(_lock_path(path), thread_local=False)
         if path.exists():
             self._lock.acquire()
             _cut_torn_line(path)
@@ -152,7 +152,7 @@ def resumable(image: ImageReference) -> Path | None:
 
 
 def _is_open(path: Path) -> bool:
-    lock = FileLock(_lock_path(path))
+    lock = FileLock(_lock_path(path), thread_local=False)
     try:
         with lock.acquire(timeout=0):
             return False

@@ -1,0 +1,73 @@
+"""What holds for the code as a whole: its size, and how lightly it is imported."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.sizes import length, modules
+
+ROOT = Path(__file__).resolve().parents[1]
+CODE = [ROOT / name for name in ("napari_medvlm", "tests", "benchmarks", "examples", "scripts")]
+HEAVY = {
+    *("SimpleITK", "matplotlib", "monai", "napari", "nibabel", "nilearn", "numba", "pandas"),
+    *("pydicom", "qtpy", "scipy", "skimage", "sklearn", "tifffile", "torch", "transformers"),
+}
+
+EVERY_PUBLIC_NAME = """
+import json, sys
+import napari_medvlm
+[getattr(napari_medvlm, name) for name in napari_medvlm.__all__]
+print(json.dumps(sorted(sys.modules)))
+"""
+
+EVERY_COMMAND_AFTER_NAPARI = """
+import json, sys, time
+start = time.perf_counter()
+import napari, napari.qt, napari.viewer
+from npe2 import PluginManifest
+manifest = PluginManifest.from_distribution("napari-medvlm")
+before, napari_there = set(sys.modules), time.perf_counter()
+for command in manifest.contributions.commands:
+    command.get_callable()
+print(json.dumps({
+    "modules": sorted(set(sys.modules) - before),
+    "napari_s": napari_there - start,
+    "plugin_s": time.perf_counter() - napari_there,
+}))
+"""
+
+
+def in_fresh_interpreter(program: str) -> Any:
+    """What a program that prints JSON printed."""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("folder", CODE, ids=lambda folder: folder.name)
+def test_no_file_is_longer_than_400_lines(folder: Path) -> None:
+    too_long = {str(m.path): m.lines for m in modules(folder) if m.lines > 400}
+    assert not too_long
+
+
+def test_no_function_of_the_package_is_longer_than_60_lines() -> None:
+    functions = [(m.path.name, f) for m in modules(CODE[0]) for f in m.functions()]
+    too_long = {f"{name}: {f.name}": length(f) for name, f in functions if length(f) > 60}
+    assert not too_long
+
+
+def test_the_public_names_import_nothing_heavy() -> None:
+    imported = in_fresh_interpreter(EVERY_PUBLIC_NAME)
+    assert HEAVY.isdisjoint(imported)
+
+
+def test_the_commands_import_nothing_heavy_and_take_a_third_of_naparis_time() -> None:
+    seen = in_fresh_interpreter(EVERY_COMMAND_AFTER_NAPARI)
+    assert HEAVY.isdisjoint(seen["modules"])
+    assert seen["plugin_s"] < seen["napari_s"] / 3
