@@ -1,1 +1,73 @@
-"""Ask questions of medical images, by click and by word. Not a medical device."""
+"""Ask questions of medical images, by click and by word. Not a medical device.
+
+Everything public is here and is loaded on first use; importing the package loads nothing heavy.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_medvlm.errors import MedVLMError
+    from napari_medvlm.io import read_volume, write_mask
+    from napari_medvlm.ledger import Ledger
+    from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
+    from napari_medvlm.records import Overlap
+    from napari_medvlm.results import Mask
+    from napari_medvlm.sessions.measure import Measurement, measure
+    from napari_medvlm.sessions.replay import replay
+    from napari_medvlm.sessions.segment import SegmentationSession
+    from napari_medvlm.volume import Modality, Volume, Window
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Box": "prompts",
+    "InitialMask": "prompts",
+    "Lasso": "prompts",
+    "Ledger": "ledger",
+    "Mask": "results",
+    "Measurement": "sessions.measure",
+    "MedVLMError": "errors",
+    "Modality": "volume",
+    "Overlap": "records",
+    "Point": "prompts",
+    "Scribble": "prompts",
+    "SegmentationSession": "sessions.segment",
+    "Volume": "volume",
+    "Window": "volume",
+    "measure": "sessions.measure",
+    "read_volume": "io",
+    "replay": "sessions.replay",
+    "write_mask": "io",
+}
+
+__all__ = [
+    "Box",
+    "InitialMask",
+    "Lasso",
+    "Ledger",
+    "Mask",
+    "Measurement",
+    "MedVLMError",
+    "Modality",
+    "Overlap",
+    "Point",
+    "Scribble",
+    "SegmentationSession",
+    "Volume",
+    "Window",
+    "measure",
+    "read_volume",
+    "replay",
+    "write_mask",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

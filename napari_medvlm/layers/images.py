@@ -61,14 +61,14 @@ def layer_data(volume: Volume) -> tuple[Any, dict[str, Any], str]:
 
 
 def default_window(volume: Volume) -> Window:
-    """The header's window; else for CT the abdomen's, for others what 98 % of the voxels span."""
+    """The header's window; else for CT the abdomen's, for others all but the extremes."""
     if volume.window is not None and volume.window.width > 0:
         return volume.window
     if volume.modality is Modality.CT:
         return CT_WINDOWS["Abdomen"]
     step = max(1, volume.data.size // 1_000_000)
     sample = volume.data.reshape(-1)[::step] if volume.data.flags.c_contiguous else volume.data
-    low, high = np.percentile(sample, [1, 99]).tolist()
+    low, high = np.percentile(sample, [1, 99.9]).tolist()
     if high <= low:
         low, high = volume.range
     return Window((low + high) / 2, max(high - low, 1e-6))

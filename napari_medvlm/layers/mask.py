@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_medvlm.geometry import display_grid, displayed
-from napari_medvlm.layers.images import KEY
+from napari_medvlm.layers.images import KEY, role
+from napari_medvlm.layers.points import PointsLayer
+from napari_medvlm.layers.scribbles import ScribblesLayer
+from napari_medvlm.layers.shapes import ShapesLayer
 from napari_medvlm.sessions.segment import SegmentationSession
 
 if TYPE_CHECKING:
     from napari import Viewer
-    from napari.layers import Labels
+    from napari.layers import Labels, Layer
+
+PROMPT_ROLES = (PointsLayer.role, ShapesLayer.role, ScribblesLayer.role)
 
 
 class MaskLayer:
@@ -29,7 +34,9 @@ class MaskLayer:
     def ready(self) -> Labels:
         """The layer, made if it is not there."""
         if self._layer is None or self._layer not in self.viewer.layers:
-            self._layer = self.viewer.add_layer(self._make())
+            below = [i for i, layer in enumerate(self.viewer.layers) if self._is_image(layer)]
+            self.viewer.layers.insert(max(below, default=-1) + 1, self._make())
+            self._layer = self.viewer.layers[max(below, default=-1) + 1]
             self._looks = None
         return self._layer
 
@@ -45,6 +52,9 @@ class MaskLayer:
         if redrawn:
             layer.refresh(extent=False, thumbnail=False)
 
+    def _is_image(self, layer: Layer) -> bool:
+        return role(layer) not in PROMPT_ROLES
+
     def _make(self) -> Labels:
         from napari.layers import Labels
 
@@ -54,6 +64,7 @@ class MaskLayer:
             name=f"Objects in {volume.name}",
             affine=display_grid(volume.grid).affine,
             opacity=0.5,
+            blending="translucent_no_depth",
         )
         layer.metadata[KEY] = {"role": "mask", "volume": volume, "labels": self.session.labels}
         layer.editable = False

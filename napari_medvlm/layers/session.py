@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.errors import MedVLMError
 from napari_medvlm.layers.images import KEY, role
-from napari_medvlm.layers.mask import MaskLayer
+from napari_medvlm.layers.mask import PROMPT_ROLES, MaskLayer
 from napari_medvlm.layers.points import PointsLayer
 from napari_medvlm.layers.prompts import PromptLayer
 from napari_medvlm.layers.scribbles import ScribblesLayer
@@ -17,8 +17,6 @@ from napari_medvlm.sessions.segment import SegmentationSession
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
-
-PROMPT_ROLES = (PointsLayer.role, ShapesLayer.role, ScribblesLayer.role)
 
 
 class SessionLayers:

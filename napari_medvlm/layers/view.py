@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from napari import Viewer
 
 
+WAYS = (("inferior", "superior"), ("anterior", "posterior"), ("patient's right", "patient's left"))
+"""Where each of the world's axes S, P, L comes from and leads to."""
+PLANES = ("Axial", "Coronal", "Sagittal")
+
+
 class Plane(Enum):
     """A plane of the patient: the order of the world's axes S, P, L, the last two shown."""
 
@@ -31,29 +36,43 @@ def show_plane(viewer: Viewer, plane: Plane) -> None:
 
 
 def orient(viewer: Viewer) -> None:
-    """Put superior up where the vertical axis runs from inferior to superior; else head down.
+    """Put superior up where the vertical axis is S; columns run to the patient's left or back.
 
-    Columns always run to the patient's left or back; rows down run to the back.
+    In 3D the axes S away, P down, L right are no mirror image, however the view is turned.
     """
     vertical_is_superior = viewer.dims.ndisplay == 2 and viewer.dims.order[-2] == _superior(viewer)
-    wanted = ("up" if vertical_is_superior else "down", "right")
-    if tuple(str(o) for o in viewer.camera.orientation2d) != wanted:
-        viewer.camera.orientation2d = wanted
+    wanted = ("away", "up" if vertical_is_superior else "down", "right")
+    if tuple(str(o) for o in viewer.camera.orientation) != wanted:
+        viewer.camera.orientation = wanted
 
 
 def show_3d(viewer: Viewer) -> None:
     """Show the volume from the front and a little from above and the left, superior up."""
     viewer.dims.ndisplay = 3
     viewer.dims.order = tuple(range(viewer.dims.ndim))
+    orient(viewer)
+    viewer.reset_view()
     viewer.camera.set_view_direction((-0.25, 0.9, -0.35), (1.0, 0.0, 0.0))
 
 
 def name_axes(viewer: Viewer) -> None:
-    """Label the axes by where they lead, and show them in the canvas."""
+    """Label the sliders by where they lead, and tell in the picture which way is which."""
     extra = viewer.dims.axis_labels[: max(viewer.dims.ndim - 3, 0)]
     viewer.dims.axis_labels = (*extra, "S", "P", "L")
-    viewer.axes.visible = True
-    viewer.axes.labels = True
+    viewer.text_overlay.visible = True
+    viewer.text_overlay.text = describe(viewer)
+
+
+def describe(viewer: Viewer) -> str:
+    """The plane, where it lies, and where up and right on the screen lead in the patient."""
+    if viewer.dims.ndisplay == 3:
+        return "3D"
+    across, down, right = (axis - _superior(viewer) for axis in viewer.dims.order[-3:])
+    vertical, horizontal = (str(o) for o in viewer.camera.orientation2d)
+    up = WAYS[down][vertical == "up"]
+    to_right = WAYS[right][horizontal == "right"]
+    place = f"{'SPL'[across]} {viewer.dims.point[across + _superior(viewer)]:.1f} mm"
+    return f"{PLANES[across]}, {place}\nup: {up}\nright: {to_right}"
 
 
 def go_to(viewer: Viewer, spl_mm: Sequence[float]) -> None:

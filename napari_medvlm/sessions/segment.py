@@ -116,6 +116,11 @@ class SegmentationSession:
         """``(z, y, x)`` bool: what belongs to an object by the overlap rule."""
         return self._belonging(object_id).full()
 
+    def own_mask(self, object_id: int) -> Mask:
+        """An object's mask as it was computed, whatever others cover of it."""
+        with self._lock:
+            return self._label_map.belonging(object_id, Overlap.BOTH)
+
     @property
     def labels(self) -> NDArray[np.uint16]:
         """``(z, y, x)``: the id of the object at each voxel, 0 for none. Not a copy."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QToolButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from napari_medvlm.layers.images import role
+from napari_medvlm.widgets.buttons import button
 from napari_medvlm.widgets.layer_choice import LayerChoice
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class LabelsRow(QWidget):
             viewer, lambda layer: isinstance(layer, Labels) and role(layer) is None
         )
         self.choice.setToolTip("A labels layer on the same image.")
-        self.start = _button("Start from", "Take it as the initial mask of the active object.")
-        self.take = _button("Keep as is", "Take each label as a locked object.")
+        self.start = button("Start from", "Take it as the initial mask of the active object.")
+        self.take = button("Keep as is", "Take each label as a locked object.")
         self.start.clicked.connect(lambda: self.start_requested.emit(self.choice.layer))
         self.take.clicked.connect(lambda: self.import_requested.emit(self.choice.layer))
         self.choice.chosen.connect(self._on_chosen)
@@ -49,12 +50,5 @@ class LabelsRow(QWidget):
         layout.addWidget(self.take)
 
     def _on_chosen(self, layer: object) -> None:
-        for button in (self.start, self.take):
-            button.setEnabled(layer is not None)
-
-
-def _button(text: str, tooltip: str) -> QToolButton:
-    button = QToolButton()
-    button.setText(text)
-    button.setToolTip(tooltip)
-    return button
+        for made in (self.start, self.take):
+            made.setEnabled(layer is not None)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_medvlm.errors import MedVLMError
 from napari_medvlm.records import Overlap
 from napari_medvlm.sessions.segment import SegmentationSession
+from napari_medvlm.widgets.buttons import button
 from napari_medvlm.widgets.objects import ObjectList
 from napari_medvlm.widgets.report import guarded
 
@@ -30,7 +31,6 @@ class ObjectPanel(QWidget):
         self.measure.setWordWrap(True)
         self.measure.setToolTip("Volume, size along the patient's S, P, L axes, and intensity.")
         self.overlap = self._overlap_box()
-        self._buttons: list[QToolButton] = []
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(self._button_row())
@@ -69,17 +69,10 @@ class ObjectPanel(QWidget):
             ("Merge", "Make the selected objects one.", lambda s: s.merge(*self.list.selected())),
             ("Split", "Make each piece of the object an object.", lambda s: s.split(s.active)),
         ):
-            row.addWidget(self._button(text, tooltip, action))
+            made = button(text, tooltip)
+            made.clicked.connect(lambda _=False, action=action: self._do(action))
+            row.addWidget(made)
         return row
-
-    def _button(
-        self, text: str, tooltip: str, action: Callable[[SegmentationSession], object]
-    ) -> QToolButton:
-        button = QToolButton()
-        button.setText(text)
-        button.setToolTip(tooltip)
-        button.clicked.connect(lambda: self._do(action))
-        return button
 
     def _overlap_box(self) -> QComboBox:
         box = QComboBox()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtGui import QColor
+from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
@@ -99,15 +99,18 @@ class ObjectList(QTreeWidget):
         if column == NAME:
             self.editItem(item, NAME)
         elif column == COLOR:
-            color = QColorDialog.getColor(item.background(COLOR).color(), self)
+            color = QColorDialog.getColor(QColor(item.data(COLOR, Qt.ItemDataRole.UserRole)), self)
             if color.isValid():
                 self.recolored.emit(self._id(item), color.name())
 
 
 def _row(info: ObjectInfo, prompts: int) -> QTreeWidgetItem:
-    item = QTreeWidgetItem(["    ", info.name, str(prompts), ""])
+    item = QTreeWidgetItem(["", info.name, str(prompts), ""])
     item.setData(NAME, Qt.ItemDataRole.UserRole, info.id)
-    item.setBackground(COLOR, QColor(info.color))
+    patch = QPixmap(16, 16)
+    patch.fill(QColor(info.color))
+    item.setIcon(COLOR, QIcon(patch))
+    item.setData(COLOR, Qt.ItemDataRole.UserRole, info.color)
     item.setCheckState(LOCK, Qt.CheckState.Checked if info.locked else Qt.CheckState.Unchecked)
     item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
     return item

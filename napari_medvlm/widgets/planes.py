@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QToolButton, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from napari_medvlm.volume import Window
+from napari_medvlm.widgets.buttons import button
 
 VIEWS = {
     "Axial": "From the feet: the patient's left is on the right.",
@@ -40,11 +41,9 @@ class PlaneRow(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for name, tooltip in VIEWS.items():
-            button = QToolButton()
-            button.setText(name)
-            button.setToolTip(tooltip)
-            button.clicked.connect(lambda _=False, name=name: self.view_requested.emit(name))
-            layout.addWidget(button)
+            made = button(name, tooltip)
+            made.clicked.connect(lambda _=False, name=name: self.view_requested.emit(name))
+            layout.addWidget(made)
         layout.addWidget(self._windows)
 
     def set_windows(self, windows: Mapping[str, Window]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QToolButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QWidget
+
+from napari_medvlm.widgets.buttons import button
 
 
 class ProgressRow(QWidget):
@@ -22,8 +24,8 @@ class ProgressRow(QWidget):
         super().__init__()
         self._bar = QProgressBar()
         self._bar.setRange(0, 100)
-        self._cancel = _button("Cancel", "Stop what is being computed; prompts are kept. (Escape)")
-        self._again = _button("Ask again", "Compute the active object anew with this backend.")
+        self._cancel = button("Cancel", "Stop what is being computed; prompts are kept. (Escape)")
+        self._again = button("Ask again", "Compute the active object anew with this backend.")
         self._cancel.clicked.connect(self.cancel_requested.emit)
         self._again.clicked.connect(self.again_requested.emit)
         layout = QHBoxLayout(self)
@@ -49,10 +51,3 @@ class ProgressRow(QWidget):
     def text(self) -> str:
         """What the bar says."""
         return str(self._bar.format())
-
-
-def _button(text: str, tooltip: str) -> QToolButton:
-    button = QToolButton()
-    button.setText(text)
-    button.setToolTip(tooltip)
-    return button

@@ -38,7 +38,12 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image
 
-PROMPTS: dict[Tool, Any] = {Tool.POINT: Point, Tool.BOX: Box, Tool.LASSO: Lasso, Tool.SCRIBBLE: Scribble}
+PROMPTS: dict[Tool, Any] = {
+    Tool.POINT: Point,
+    Tool.BOX: Box,
+    Tool.LASSO: Lasso,
+    Tool.SCRIBBLE: Scribble,
+}
 
 
 class SegmentDock(QWidget):
@@ -155,8 +160,7 @@ class SegmentDock(QWidget):
         self._layers.set_polarity(self.tools.positive)
         self.objects.bind(session)
         self._allow_tools()
-        name_axes(self.viewer)
-        orient(self.viewer)
+        self._on_view(None)
         self._on_changed([None])
 
     def _resume(self, earlier: Earlier) -> None:
@@ -221,8 +225,9 @@ class SegmentDock(QWidget):
         self.labels.import_requested.connect(guarded(self._import))
         self.progress.cancel_requested.connect(guarded(self.cancel))
         self.progress.again_requested.connect(guarded(lambda: self._session().ask_again()))
-        self.viewer.dims.events.order.connect(lambda _: orient(self.viewer))
-        self.viewer.dims.events.ndisplay.connect(lambda _: orient(self.viewer))
+        dims = self.viewer.dims.events
+        for event in (dims.order, dims.ndisplay, dims.point):
+            event.connect(self._on_view)
         self.destroyed.connect(self._runner.stop)
 
     def _allow_tools(self) -> None:
@@ -253,6 +258,11 @@ class SegmentDock(QWidget):
         if active is not None:
             bind_keys(active, self.viewer)
 
+    def _on_view(self, _: Any) -> None:
+        if self.session is not None:
+            orient(self.viewer)
+            name_axes(self.viewer)
+
     def _set_polarity(self, positive: bool) -> None:
         if self._layers is not None:
             self._layers.set_polarity(positive)
@@ -266,7 +276,6 @@ class SegmentDock(QWidget):
             show_3d(self.viewer)
         else:
             show_plane(self.viewer, Plane[name.upper()])
-        self.viewer.reset_view()
 
     def _show_window(self, window: Window) -> None:
         if self.image.layer is not None:

@@ -11,9 +11,11 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QToolButton,
+    QPushButton,
     QWidget,
 )
+
+from napari_medvlm.widgets.buttons import button
 
 
 class Tool(Enum):
@@ -51,7 +53,7 @@ class Tools(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._buttons: dict[Tool, QToolButton] = {}
+        self._buttons: dict[Tool, QPushButton] = {}
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(self._tool_row(), 0, 0)
@@ -60,7 +62,7 @@ class Tools(QWidget):
     @property
     def tool(self) -> Tool:
         """The tool chosen."""
-        return next(tool for tool, button in self._buttons.items() if button.isChecked())
+        return next(tool for tool, made in self._buttons.items() if made.isChecked())
 
     def choose(self, tool: Tool) -> None:
         """Choose a tool, if it can be used."""
@@ -79,32 +81,36 @@ class Tools(QWidget):
 
     def allow(self, tool: Tool, reason: str | None) -> None:
         """Enable a tool, or disable it with the reason in its tooltip."""
-        button = self._buttons[tool]
-        button.setEnabled(reason is None)
-        button.setToolTip(reason or tool.help)
-        if reason is not None and button.isChecked():
+        made = self._buttons[tool]
+        made.setEnabled(reason is None)
+        made.setToolTip(reason or tool.help)
+        if reason is not None and made.isChecked():
             self.choose(Tool.LOOK)
 
     def _tool_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         group = QButtonGroup(self)
         for tool in Tool:
-            button = _button(tool.title, tool.help)
-            button.clicked.connect(lambda _=False, tool=tool: self.tool_changed.emit(tool))
-            self._buttons[tool] = button
-            group.addButton(button)
-            row.addWidget(button)
+            made = button(tool.title, tool.help, checkable=True)
+            made.clicked.connect(lambda _=False, tool=tool: self.tool_changed.emit(tool))
+            self._buttons[tool] = made
+            group.addButton(made)
+            row.addWidget(made)
         self._buttons[Tool.LOOK].setChecked(True)
         return row
 
     def _polarity_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
-        self._this = _button("+ This", "Prompts say: this belongs to the object. (Shift+T)")
-        self._not_this = _button("− Not this", "Prompts say: this does not belong. (Shift+T)")  # noqa: RUF001
+        self._this = button(
+            "+ This", "Prompts say: this belongs to the object. (Shift+T)", checkable=True
+        )
+        self._not_this = button(
+            "- Not this", "Prompts say: this does not belong. (Shift+T)", checkable=True
+        )
         group = QButtonGroup(self)
-        for button in (self._this, self._not_this):
-            group.addButton(button)
-            row.addWidget(button)
+        for made in (self._this, self._not_this):
+            group.addButton(made)
+            row.addWidget(made)
         self._this.setChecked(True)
         self._this.toggled.connect(self.polarity_changed.emit)
         depth = QDoubleSpinBox()
@@ -116,11 +122,3 @@ class Tools(QWidget):
         row.addWidget(QLabel("Box depth"))
         row.addWidget(depth)
         return row
-
-
-def _button(text: str, tooltip: str) -> QToolButton:
-    button = QToolButton()
-    button.setText(text)
-    button.setToolTip(tooltip)
-    button.setCheckable(True)
-    return button

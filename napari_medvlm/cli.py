@@ -1,0 +1,211 @@
+"""The command line: the same sessions without a window."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_medvlm.errors import MedVLMError
+
+app = typer.Typer(
+    help="Segment medical images by prompts. Not a medical device.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_show_locals=False,
+)
+
+Image = Annotated[
+    Path, typer.Argument(help="NIfTI, NRRD, MHA, a DICOM file or folder, or a picture.")
+]
+Backend = Annotated[str, typer.Option(help="Who makes the mask; see 'napari-medvlm backends'.")]
+Model = Annotated[str | None, typer.Option(help="The model's file or folder.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Series = Annotated[str | None, typer.Option(help="Which DICOM series: its UID, number or name.")]
+Frame = Annotated[int | None, typer.Option(help="Which volume of a 4D file, from 0.")]
+
+
+@app.command()
+def segment(  # noqa: PLR0913  # one for each option
+    image: Image,
+    point: Annotated[list[str], typer.Option(help="Index z,y,x inside the object.")] = [],  # noqa: B006
+    negative: Annotated[list[str], typer.Option(help="Index z,y,x outside the object.")] = [],  # noqa: B006
+    box: Annotated[
+        list[str], typer.Option(help="z,y,x:z,y,x around the object, the second corner excluded.")
+    ] = [],  # noqa: B006
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write the mask: .nii.gz, .nii, .nrrd or .mha.")
+    ] = None,
+    session: Annotated[
+        Path | None, typer.Option(help="Where to write the session, to resume or replay it.")
+    ] = None,
+    backend: Backend = "embedded",
+    model: Model = None,
+    device: Device = "cpu",
+    series: Series = None,
+    frame: Frame = None,
+    as_json: AsJson = False,
+) -> None:
+    """Segment one object from points and boxes.
+
+    Indices are in array order (z, y, x) from 0, as read_volume gives them; millimetres are
+    patient coordinates (S, P, L). Boxes are taken first, then points, then negatives.
+    """
+    import napari_medvlm as nmv
+
+    with _told():
+        volume = nmv.read_volume(image, series=series, frame=frame)
+        prompts: list[Any] = [nmv.Box.at_index(volume, *_corners(text)) for text in box]
+        prompts += [nmv.Point.at_index(volume, _index(text)) for text in point]
+        prompts += [nmv.Point.at_index(volume, _index(text), positive=False) for text in negative]
+        if not any(prompt.positive for prompt in prompts):
+            raise typer.BadParameter("Give at least one --point or --box inside the object.")
+        with nmv.SegmentationSession(volume, backend, "inline", model=model, device=device) as work:
+            seconds = [_timed(lambda p=prompt: (work.add(p), work.wait())) for prompt in prompts]
+            found = work.measurement(work.active or 0)
+            if out is not None:
+                nmv.write_mask(out, work.mask, volume)
+            if session is not None:
+                work.ledger.save(session)
+        summary = {
+            "volume_ml": round(found.volume_ml, 4),
+            "box_mm": found.box_mm,
+            "mean": round(found.mean, 4),
+            "sd": round(found.sd, 4),
+            "unit": found.unit,
+            "seconds_per_click": round(sum(seconds) / len(seconds), 4),
+            "clicks": len(seconds),
+            "backend": backend,
+            "out": None if out is None else str(out),
+        }
+        _print(summary, as_json, lambda: f"{found}; {summary['seconds_per_click']} s a click")
+
+
+@app.command()
+def replay(
+    session: Annotated[Path, typer.Argument(help="A session (.json) or journal (.jsonl).")],
+    image: Annotated[
+        Path | None, typer.Option(help="The image, if it is no longer where it was.")
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="Another backend than the one of then.")
+    ] = None,
+    model: Model = None,
+    device: Device = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Compute the masks of a session again and tell whether they are identical.
+
+    Ends with status 0 if all are, with 2 if one is not.
+    """
+    import napari_medvlm as nmv
+
+    with _told():
+        ledger = nmv.Ledger.load(session)
+        volume = nmv.read_volume(_source(ledger, image))
+        done = nmv.replay(ledger, volume, backend, model=model, device=device, runner="inline")
+        objects = [
+            {
+                "object": r.name,
+                "backend": r.backend,
+                "identical": r.identical,
+                "voxels_then": r.voxels_then,
+                "voxels_now": r.voxels_now,
+            }
+            for r in done
+        ]
+        identical = all(r.identical is not False for r in done)
+        _print(
+            {"identical": identical, "objects": objects},
+            as_json,
+            lambda: "\n".join(
+                [*(_line(r) for r in objects), "Identical." if identical else "Not identical."]
+            ),
+        )
+        if not identical:
+            raise typer.Exit(2)
+
+
+@app.command()
+def backends(as_json: AsJson = False) -> None:
+    """List the backends that are installed, with their licences."""
+    from napari_medvlm.backends import registry
+
+    found = {
+        name: {
+            "title": info.title,
+            "prompts": sorted(kind.label for kind in info.prompts),
+            "code_licence": info.code_licence,
+            "weights_licence": info.weights_licence,
+        }
+        for name in registry.names()
+        for info in [registry.info(name)]
+    }
+    broken = dict(registry.problems())
+    lines = [f"{n}: {i['title']} (code {i['code_licence']}, weights {i['weights_licence']})"
+             for n, i in found.items()]  # fmt: skip
+    lines += [f"{name}: cannot be used. {reason}" for name, reason in broken.items()]
+    _print({"backends": found, "broken": broken}, as_json, lambda: "\n".join(lines))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Errors that a person can mend are told in one line."""
+    try:
+        yield
+    except MedVLMError as error:
+        typer.secho(error.message, fg="red", err=True)
+        if error.hint:
+            typer.echo(error.hint, err=True)
+        raise typer.Exit(1) from None
+
+
+def _print(summary: dict[str, Any], as_json: bool, text: Callable[[], str]) -> None:
+    sys.stdout.write((json.dumps(summary) if as_json else text()) + "\n")
+
+
+def _index(text: str) -> tuple[float, float, float]:
+    try:
+        z, y, x = (float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not an index z,y,x such as 89,96,77.") from None
+    return z, y, x
+
+
+def _corners(text: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    start, colon, stop = text.partition(":")
+    if not colon:
+        raise typer.BadParameter(f"{text!r} is not a box z,y,x:z,y,x such as 80,90,70:99,120,90.")
+    return _index(start), _index(stop)
+
+
+def _timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _source(ledger: Any, image: Path | None) -> Path:
+    from napari_medvlm.errors import SessionFileError
+
+    if image is not None:
+        return image
+    if ledger.image.source is None:
+        raise SessionFileError(
+            f"The session does not say where its image, {ledger.image.name}, is.",
+            "Name it: --image scan.nii.gz",
+        )
+    return Path(ledger.image.source)
+
+
+def _line(replayed: dict[str, Any]) -> str:
+    states = {True: "identical", False: "NOT identical", None: "not recorded"}
+    change = f"{replayed['voxels_then']} voxels then, {replayed['voxels_now']} now"
+    return f"{replayed['object']}: {states[replayed['identical']]} ({change})"

@@ -1,0 +1,98 @@
+"""Computing the masks of a session again, and telling whether they are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from napari_medvlm.ledger import Ledger
+from napari_medvlm.records import Predicted, Record
+from napari_medvlm.results import Mask
+from napari_medvlm.sessions.predictions import key_of
+from napari_medvlm.sessions.segment import SegmentationSession
+from napari_medvlm.volume import Volume
+from napari_medvlm.worker.runner import Runner
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """An object that was computed again.
+
+    Attributes
+    ----------
+    backend
+        Who made the mask now; `None` if it follows from the prompts alone.
+    identical
+        Whether it equals the recorded mask voxel for voxel; `None` if none was recorded.
+    voxels_then, voxels_now
+        Size of the recorded mask (`None` if none was recorded) and of the new one.
+    mask
+        The new mask, on the volume's grid.
+    """
+
+    object_id: int
+    name: str
+    backend: str | None
+    identical: bool | None
+    voxels_then: int | None
+    voxels_now: int
+    mask: Mask
+
+
+def replay(
+    ledger: Ledger,
+    volume: Volume,
+    backend: str | None = None,
+    *,
+    model: str | None = None,
+    device: str = "cpu",
+    runner: Literal["worker", "inline"] | Runner = "worker",
+) -> tuple[Replayed, ...]:
+    """Compute the masks of all live objects again, with the same steps.
+
+    Parameters
+    ----------
+    ledger
+        The session; it is not changed.
+    volume
+        The image that the session is about.
+    backend, model
+        Who makes the masks; `None`: who made them then.
+
+    Raises
+    ------
+    SessionFileError
+        If the session is about another image.
+    MedVLMError
+        If a mask cannot be computed.
+    """
+    records = ledger.records if backend is None else _by(ledger.records, backend, model)
+    again = Ledger(ledger.image, records)
+    with SegmentationSession(
+        volume, backend or "embedded", runner, model=model, device=device, ledger=again
+    ) as session:
+        session.wait()
+        return tuple(_compare(ledger, session, object_id) for object_id in ledger.now.objects)
+
+
+def _by(records: Iterable[Record], backend: str, model: str | None) -> list[Record]:
+    """The same records, as if another backend had been asked."""
+    made = {"backend": backend, "model": model}
+    return [r.model_copy(update=made) if isinstance(r, Predicted) else r for r in records]
+
+
+def _compare(ledger: Ledger, session: SegmentationSession, object_id: int) -> Replayed:
+    live = ledger.now.objects[object_id]
+    then = ledger.predicted(*key_of(live))
+    now = session.ledger.predicted(*key_of(live))
+    mask = session.own_mask(object_id)
+    return Replayed(
+        object_id=object_id,
+        name=live.info.name,
+        backend=None if now is None else now.backend,
+        identical=None if then is None else then.digest == mask.digest,
+        voxels_then=None if then is None else then.voxels,
+        voxels_now=mask.voxels,
+        mask=mask,
+    )
