@@ -97,7 +97,7 @@ class Predictions:
             return kept
         moment = self._ledger.moment(key[1])
         live = moment.objects[key[0]]
-        locked = [o for o in moment.objects.values() if o.info.locked and o is not live]
+        locked = [o for o in moment.objects.values() if o.info.locked and o.changed < live.changed]
         masks = [self._resolve(key_of(o), choice, anew, found) for o in locked]
         known = [m for m in masks if m is not None]
         if len(known) < len(masks):

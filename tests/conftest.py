@@ -1,0 +1,48 @@
+"""Volumes with known truth."""
+
+import os
+
+os.environ.setdefault("NAPARI_STRICT_QT", "1")
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from napari_medvlm.volume import Modality, Volume
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory, monkeypatch):
+    """Journals of a test go to a folder of its own."""
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("NAPARI_MEDVLM_HOME", str(folder))
+    return folder
+
+
+def make_phantom(shape=(24, 40, 44), spacing=(2.0, 1.0, 1.0), degrees=(0, 0, 0), seed=0):
+    """A volume with two bright ellipsoids on noise, and their masks."""
+    affine = np.eye(4)
+    rotation = Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
+    affine[:3, :3] = rotation * np.array(spacing)
+    affine[:3, 3] = (-20, 30, 10)
+    z, y, x = np.indices(shape)
+
+    def ellipsoid(center, radii):
+        at = [(i - c * n) / (r * n) for i, c, r, n in zip((z, y, x), center, radii, shape, strict=True)]
+        return sum(a**2 for a in at) <= 1
+
+    left = ellipsoid((0.5, 0.5, 0.3), (0.3, 0.25, 0.16))
+    right = ellipsoid((0.5, 0.5, 0.75), (0.25, 0.2, 0.14))
+    noise = np.random.default_rng(seed).normal(0, 6, shape)
+    data = (100 + 100 * left + 160 * right + noise).astype(np.int16)
+    volume = Volume(data, affine, modality=Modality.CT, name="phantom")
+    return volume, left, right
+
+
+@pytest.fixture
+def phantom():
+    return make_phantom()
+
+
+def dice(a, b):
+    return 2 * np.sum(a & b) / (np.sum(a) + np.sum(b))
