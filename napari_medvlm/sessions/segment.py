@@ -29,7 +29,8 @@ from napari_medvlm.sessions.measure import Measurement, measure
 from napari_medvlm.sessions.predictions import Choice, Predictions, key_of
 from napari_medvlm.sessions.requests import Requests
 from napari_medvlm.volume import Volume, require_contrast
-from napari_medvlm.worker.runner import InlineRunner, Runner, WorkerRunner
+from napari_medvlm.worker.process import WorkerRunner
+from napari_medvlm.worker.runner import InlineRunner, Runner
 from napari_medvlm.worker.wire import SegmentReply, SegmentRequest
 
 
@@ -93,8 +94,9 @@ class SegmentationSession:
         self._predictions = Predictions(volume, self.ledger)
         self._label_map = LabelMap(volume.shape)
         self._failure: MedVLMError | None = None
-        self._owned = _new_runner(runner) if isinstance(runner, str) else None
-        self._requests = Requests(runner if self._owned is None else self._owned, self)
+        self._runner = _new_runner(runner) if isinstance(runner, str) else runner
+        self._owns_runner = isinstance(runner, str)
+        self._requests = Requests(self._runner, self)
         self._journal = None if journal is None else Journal(journal, self.ledger, self.failed.emit)
         self._settle()
 
@@ -293,8 +295,8 @@ class SegmentationSession:
     def close(self) -> None:
         """Stop what is running and finish the journal."""
         self._requests.drop()
-        if self._owned is not None:
-            self._owned.stop()
+        if self._owns_runner:
+            self._runner.stop()
         if self._journal is not None:
             self._journal.close()
 

@@ -32,7 +32,8 @@ from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.report import guarded, show, tell
 from napari_medvlm.widgets.resume import ResumeBar
 from napari_medvlm.widgets.tools import Tool, Tools
-from napari_medvlm.worker.runner import WorkerRunner
+from napari_medvlm.worker.process import WorkerRunner
+from napari_medvlm.worker.wire import Request
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -160,6 +161,7 @@ class SegmentDock(QWidget):
         self._layers.set_polarity(self.tools.positive)
         self.objects.bind(session)
         self._allow_tools()
+        self._runner.submit(Request(self.backend.name, prepared.volume))
         self._on_view(None)
         self._on_changed([None])
 

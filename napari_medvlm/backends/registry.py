@@ -1,0 +1,93 @@
+"""The backends that are installed, found by entry points; one that is broken hides no other."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+from napari_medvlm.backends.base import Backend, BackendInfo
+from napari_medvlm.errors import BackendUnavailable
+
+logger = logging.getLogger(__name__)
+
+GROUP = "napari_medvlm.backends"
+
+
+def names() -> tuple[str, ...]:
+    """Names of the backends that can be offered, the embedded one first."""
+    found = [name for name in _entry_points() if _reason(name) is None]
+    return tuple(sorted(found, key=lambda name: (name != "embedded", name)))
+
+
+def problems() -> Mapping[str, str]:
+    """Backends that cannot be offered, and why, each in a sentence."""
+    reasons = {name: _reason(name) for name in _entry_points()}
+    return {name: reason for name, reason in sorted(reasons.items()) if reason is not None}
+
+
+def info(name: str) -> BackendInfo:
+    """What is known of a backend without loading it.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is none of that name, or it cannot be imported.
+    """
+    return _class(name).info
+
+
+def create(name: str) -> Backend:
+    """A new backend, not yet loaded.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is none of that name, it cannot be imported, or it lacks something.
+    """
+    found = _class(name)
+    missing = [m for m in found.info.modules if importlib.util.find_spec(m) is None]
+    if missing:
+        raise BackendUnavailable(
+            f"{found.info.title} needs {', '.join(missing)}, which is not installed.",
+            f"Install it with: pip install {' '.join(missing)}",
+        )
+    return found()
+
+
+@cache
+def _entry_points() -> Mapping[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+@cache
+def _load(name: str) -> type[Backend] | str:
+    """The class, or why there is none."""
+    try:
+        found = _entry_points()[name].load()
+    except Exception as error:  # a foreign backend may raise anything
+        logger.warning("The backend %s cannot be imported", name, exc_info=True)
+        return f"{name} cannot be imported: {type(error).__name__}: {error}"
+    if not (isinstance(found, type) and issubclass(found, Backend)):
+        return f"{name} is not a Backend: its entry point leads to {found!r}."
+    if found.info.name != name:
+        return f"{name} calls itself {found.info.name}; entry point and info must agree."
+    return found
+
+
+def _reason(name: str) -> str | None:
+    loaded = _load(name)
+    return loaded if isinstance(loaded, str) else None
+
+
+def _class(name: str) -> type[Backend]:
+    if name not in _entry_points():
+        raise BackendUnavailable(
+            f"There is no backend called {name}.", f"Choose one of: {', '.join(names())}."
+        )
+    loaded = _load(name)
+    if isinstance(loaded, str):
+        raise BackendUnavailable(loaded, "Update or remove the package that brings it.")
+    return loaded

@@ -1,0 +1,131 @@
+"""One worker process, as its owner sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import subprocess
+import threading
+from collections import deque
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Connection, Listener
+from typing import Any
+
+from napari_medvlm.errors import WorkerCrashed
+
+logger = logging.getLogger(__name__)
+
+KEPT_LINES = 50
+TOLD_LINES = 3
+
+
+class Child:
+    """A process that runs `worker.host`, and the connection to it.
+
+    Parameters
+    ----------
+    python
+        The interpreter that it runs in.
+
+    Raises
+    ------
+    WorkerCrashed
+        If it ends before it has connected.
+    """
+
+    def __init__(self, python: str) -> None:
+        key = secrets.token_bytes(32)
+        self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._sending = threading.Lock()
+        with Listener(authkey=key) as listener:
+            self._process = subprocess.Popen(
+                [python, "-m", "napari_medvlm.worker.host", str(listener.address)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+            self._reader = threading.Thread(target=self._read, name="medvlm-output", daemon=True)
+            self._reader.start()
+            with contextlib.suppress(BrokenPipeError), self._process.stdin as stdin:  # type: ignore[union-attr]  # PIPE
+                stdin.write(key.hex() + "\n")
+            self._connection = self._accept(listener)
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process.poll() is None
+
+    def send(self, message: object) -> None:
+        """Send a message; `OSError` if it is gone."""
+        with self._sending:
+            self._connection.send(message)
+
+    def receive(self, timeout_s: float) -> Any:
+        """The next message, or `None` if none comes in time; `EOFError` if it is gone."""
+        try:
+            return self._connection.recv() if self._connection.poll(timeout_s) else None
+        except OSError as error:
+            raise EOFError from error
+
+    def crash(self) -> WorkerCrashed:
+        """What to tell of its end."""
+        code = self._process.wait()
+        self._reader.join(timeout=1.0)
+        how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        last = " / ".join(line for line in list(self._lines)[-TOLD_LINES:] if line)
+        return WorkerCrashed(
+            f"The worker process ended in the middle of a request ({how})."
+            + (f" It said last: {last}" if last else ""),
+            "Prompts are kept and the next request starts a new worker.",
+            code,
+        )
+
+    def kill(self) -> None:
+        """End it now."""
+        self._process.kill()
+        self._process.wait()
+        self._connection.close()
+
+    def close(self) -> None:
+        """Let it end by itself, within a second."""
+        self._connection.close()
+        try:
+            self._process.wait(timeout=1.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join(timeout=1.0)
+
+    def _accept(self, listener: Listener) -> Connection:
+        """Wait for it to connect, but no longer than it lives."""
+        accepted: list[Connection] = []
+
+        def wait() -> None:
+            with contextlib.suppress(OSError, EOFError, AuthenticationError):
+                accepted.append(listener.accept())
+
+        waiter = threading.Thread(target=wait, name="medvlm-accept", daemon=True)
+        waiter.start()
+        while waiter.is_alive() and self.alive:
+            waiter.join(timeout=0.02)
+        if not accepted:
+            raise self.crash()
+        return accepted[0]
+
+    def _read(self) -> None:
+        with self._process.stdout as output:  # type: ignore[union-attr]  # PIPE
+            for line in output:
+                self._lines.append(line.rstrip())
+                logger.debug("worker %d: %s", self.pid, line.rstrip())

@@ -1,0 +1,90 @@
+"""The worker process: ``python -m napari_medvlm.worker.host ADDRESS``, the key on standard input.
+
+All work is done on the main thread, since models remember the thread that they were loaded on. A
+second thread listens: for requests, for cancels, and for the end of the caller, which ends this
+process at once, even in the middle of a computation.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import queue
+import sys
+import threading
+import time
+from multiprocessing.connection import Client, Connection
+
+from napari_medvlm.errors import Cancelled, MedVLMError
+from napari_medvlm.worker.shared import Viewed
+from napari_medvlm.worker.wire import Done, Failed, Run, Stop, Tick
+from napari_medvlm.worker.work import Work
+
+TICK_S = 1 / 30
+
+
+class Host:
+    """Takes requests from a connection, one after the other."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._waiting: queue.SimpleQueue[Run] = queue.SimpleQueue()
+        self._unwanted: set[int] = set()
+        self._work = Work()
+        self._viewed = Viewed()
+
+    def serve(self) -> None:
+        """Work until the caller is gone."""
+        threading.Thread(target=self._listen, name="medvlm-listener", daemon=True).start()
+        while True:
+            self._connection.send(self._answer(self._waiting.get()))
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                message = self._connection.recv()
+            except (EOFError, OSError):
+                os._exit(0)
+            if isinstance(message, Stop):
+                self._unwanted.add(message.job)
+            else:
+                self._waiting.put(message)
+
+    def _answer(self, run: Run) -> Done | Failed:
+        try:
+            reply = self._work.do(self._viewed.request(run), self._progress_of(run.job))
+        except MedVLMError as error:
+            return Failed(run.job, type(error).__name__, error.message, error.hint)
+        return Done(run.job, reply)
+
+    def _progress_of(self, job: int) -> _Ticker:
+        return _Ticker(job, self._connection, self._unwanted)
+
+
+class _Ticker:
+    def __init__(self, job: int, connection: Connection, unwanted: set[int]) -> None:
+        self._job = job
+        self._connection = connection
+        self._unwanted = unwanted
+        self._last = 0.0
+
+    def __call__(self, fraction: float, message: str = "") -> None:
+        if self._job in self._unwanted:
+            raise Cancelled
+        now = time.monotonic()
+        if now - self._last >= TICK_S:
+            self._last = now
+            self._connection.send(Tick(self._job, float(fraction), message))
+
+
+def main() -> None:
+    """Connect to the caller and serve it."""
+    faulthandler.enable()
+    logging.basicConfig(level=logging.INFO)
+    key = bytes.fromhex(sys.stdin.readline().strip())
+    Host(Client(sys.argv[1], authkey=key)).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Who does the work of a request: this thread, or a process of its own.
+
+Sessions know only `Runner` and `Job`.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Self
+
+from napari_medvlm.errors import Cancelled, MedVLMError
+from napari_medvlm.worker.wire import Request, SegmentReply
+from napari_medvlm.worker.work import Work
+
+OnProgress = Callable[[float, str], None]
+
+
+class Job:
+    """A request on its way. Safe to use from any thread."""
+
+    def __init__(self, request: Request, on_progress: OnProgress | None = None) -> None:
+        self.request = request
+        self._on_progress = on_progress
+        self._future: Future[SegmentReply | None] = Future()
+        self._unwanted = threading.Event()
+        self._guard = threading.Lock()
+
+    def result(self, timeout_s: float | None = None) -> SegmentReply:
+        """Wait for the answer.
+
+        Raises
+        ------
+        Cancelled
+            If somebody did.
+        WorkerHung
+            If somebody cancelled, and the worker had to be ended because it did not react.
+        WorkerCrashed
+            If the worker ended by itself.
+        MedVLMError
+            What the backend has to say.
+        """
+        reply = self._future.result(timeout_s)
+        assert reply is not None, "a plain request has no reply"
+        return reply
+
+    def wait(self, timeout_s: float | None = None) -> None:
+        """Wait for the end, whatever it is; errors as of `result`."""
+        self._future.result(timeout_s)
+
+    def cancel(self) -> None:
+        """Say that the answer is no longer wanted."""
+        self._unwanted.set()
+
+    @property
+    def unwanted(self) -> bool:
+        """Whether it was cancelled."""
+        return self._unwanted.is_set()
+
+    def done(self) -> bool:
+        """Whether there is an answer or an error."""
+        return self._future.done()
+
+    def add_done_callback(self, callback: Callable[[Job], None]) -> None:
+        """Call back on the runner's thread when done, or at once if it is."""
+        self._future.add_done_callback(lambda _: callback(self))
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Pass on how far it is."""
+        if self._on_progress is not None:
+            self._on_progress(fraction, message)
+
+    def finish(self, outcome: SegmentReply | MedVLMError | None) -> None:
+        """Set the answer or the error; a second one is dropped."""
+        with self._guard:
+            if self._future.done():
+                return
+            if isinstance(outcome, MedVLMError):
+                self._future.set_exception(outcome)
+            else:
+                self._future.set_result(outcome)
+
+
+class Runner(ABC):
+    """Does the work of requests, one after the other."""
+
+    @abstractmethod
+    def submit(self, request: Request, on_progress: OnProgress | None = None) -> Job:
+        """Have a request done; returns at once.
+
+        Parameters
+        ----------
+        on_progress
+            Called on the runner's thread with how far it is, 0 to 1, and what is being done.
+        """
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End the work and free what it holds. The next request begins anew."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+class InlineRunner(Runner):
+    """Works in the caller's thread: `submit` returns when the job is done."""
+
+    def __init__(self) -> None:
+        self._work = Work()
+
+    def submit(self, request: Request, on_progress: OnProgress | None = None) -> Job:
+        """Do a request now."""
+        job = Job(request, on_progress)
+
+        def progress(fraction: float, message: str = "") -> None:
+            if job.unwanted:
+                raise Cancelled
+            job.progress(fraction, message)
+
+        try:
+            job.finish(self._work.do(request, progress))
+        except MedVLMError as error:
+            job.finish(error)
+        return job
+
+    def stop(self) -> None:
+        """Forget the backends that were loaded."""
+        self._work = Work()

@@ -1,0 +1,101 @@
+"""What travels between a session and the one that does its work.
+
+Every request is whole: it names all that is needed, and the worker loads what it lacks. There is no
+set-up that could get out of step, so after a crash the next request just works.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from napari_medvlm.backends.base import ObjectPrompts
+from napari_medvlm.results import Mask
+from napari_medvlm.volume import Volume
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """Have a backend ready for a volume: load it, and let it look at the image.
+
+    Parameters
+    ----------
+    backend
+        Name in the registry.
+    volume
+        The image.
+    model
+        The weights' file or folder; `None` for the backend's default.
+    device
+        As torch names it.
+    """
+
+    backend: str
+    volume: Volume
+    model: str | None = None
+    device: str = "cpu"
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentRequest(Request):
+    """Make the mask of an object from all its prompts."""
+
+    prompts: ObjectPrompts = field(default_factory=lambda: ObjectPrompts(()))
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentReply:
+    """A mask on the volume's grid, and how long the backend itself took, in seconds."""
+
+    mask: Mask
+    seconds: float
+
+
+# Messages to the worker.
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Do this; the request's volume holds no voxels, they are in the shared block named."""
+
+    job: int
+    request: Request
+    block: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A job is no longer wanted."""
+
+    job: int
+
+
+# Messages from the worker.
+
+
+@dataclass(frozen=True)
+class Tick:
+    """How far a job is, 0 to 1, and what it does."""
+
+    job: int
+    fraction: float
+    message: str
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """The answer; `None` to a plain `Request`."""
+
+    job: int
+    reply: SegmentReply | None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Why there is no answer: the name of a class in `errors`, and its texts."""
+
+    job: int
+    error: str
+    message: str
+    hint: str

@@ -1,0 +1,105 @@
+"""Doing what a request asks: the same in the worker process and in the caller's thread."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from napari_medvlm.backends import registry
+from napari_medvlm.backends.base import Backend, Progress
+from napari_medvlm.errors import BackendFailed, MedVLMError, OutOfMemory, PromptNotSupported
+from napari_medvlm.results import Mask
+from napari_medvlm.volume import Volume
+from napari_medvlm.worker.wire import Request, SegmentReply, SegmentRequest
+
+logger = logging.getLogger(__name__)
+
+KEPT_BACKENDS = 2
+OUT_OF_MEMORY = {"OutOfMemoryError", "MemoryError", "cudaErrorMemoryAllocation"}
+
+
+@dataclass
+class _Loaded:
+    backend: Backend
+    volume: Volume | None = None
+
+
+class Work:
+    """The backends that are loaded, the latest used kept; all calls come from one thread."""
+
+    def __init__(self) -> None:
+        self._loaded: OrderedDict[tuple[str, str | None, str], _Loaded] = OrderedDict()
+
+    def do(self, request: Request, progress: Progress) -> SegmentReply | None:
+        """Do what is asked.
+
+        Raises
+        ------
+        MedVLMError
+            Whatever goes wrong: errors of the backend's own become `BackendFailed`, with the
+            traceback in the log.
+        """
+        try:
+            return self._do(request, progress)
+        except MedVLMError:
+            raise
+        except Exception as error:
+            if type(error).__name__ in OUT_OF_MEMORY:
+                raise OutOfMemory(
+                    f"The memory did not suffice for {request.backend} on {request.device}.",
+                    "Close other programs, crop the image, or choose a smaller model or the CPU.",
+                ) from error
+            logger.exception("The backend %s failed", request.backend)
+            raise BackendFailed(
+                f"{request.backend} failed: {type(error).__name__}: {error}",
+                "Prompts are kept. Change them or choose another backend; the log has the details.",
+            ) from error
+
+    def _do(self, request: Request, progress: Progress) -> SegmentReply | None:
+        loaded = self._load(request)
+        if loaded.volume is not request.volume:
+            loaded.volume = None
+            progress(0.0, "Looking at the image")
+            loaded.backend.set_volume(request.volume)
+            loaded.volume = request.volume
+        if not isinstance(request, SegmentRequest):
+            return None
+        _check_kinds(loaded.backend, request)
+        start = time.perf_counter()
+        mask = loaded.backend.segment(request.prompts, progress)
+        seconds = time.perf_counter() - start
+        return SegmentReply(_guarded(mask, request), seconds)
+
+    def _load(self, request: Request) -> _Loaded:
+        key = (request.backend, request.model, request.device)
+        if key not in self._loaded:
+            backend = registry.create(request.backend)
+            backend.load(request.model, request.device)
+            self._loaded[key] = _Loaded(backend)
+            while len(self._loaded) > KEPT_BACKENDS:
+                self._loaded.popitem(last=False)
+        self._loaded.move_to_end(key)
+        return self._loaded[key]
+
+
+def _check_kinds(backend: Backend, request: SegmentRequest) -> None:
+    for prompt in request.prompts:
+        if type(prompt) not in backend.info.prompts:
+            raise PromptNotSupported(
+                f"{backend.info.title} takes no {prompt.label}.",
+                "Use another kind of prompt, or choose another backend.",
+            )
+
+
+def _guarded(mask: Mask, request: SegmentRequest) -> Mask:
+    """The mask, on the volume's grid for sure and without the voxels of locked objects."""
+    if mask.shape != request.volume.shape:
+        raise BackendFailed(
+            f"{request.backend} gave a mask of shape {mask.shape} for an image of "
+            f"{request.volume.shape}.",
+            "This is an error of the backend; please report it to its authors.",
+        )
+    excluded = request.prompts.excluded
+    return mask if excluded is None else mask.without(excluded)
