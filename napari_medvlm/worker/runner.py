@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Self
 
-from napari_medvlm.errors import Cancelled, MedVLMError
+from napari_medvlm.errors import MedVLMError
 from napari_medvlm.worker.wire import Request, SegmentReply
 from napari_medvlm.worker.work import Work
 
@@ -114,7 +114,10 @@ class Runner(ABC):
 
 
 class InlineRunner(Runner):
-    """Works in the caller's thread: `submit` returns when the job is done."""
+    """Works in the caller's thread: `submit` returns when the job is done.
+
+    To stop a job, raise `Cancelled` in ``on_progress``.
+    """
 
     def __init__(self) -> None:
         self._work = Work()
@@ -122,14 +125,8 @@ class InlineRunner(Runner):
     def submit(self, request: Request, on_progress: OnProgress | None = None) -> Job:
         """Do a request now."""
         job = Job(request, on_progress)
-
-        def progress(fraction: float, message: str = "") -> None:
-            if job.unwanted:
-                raise Cancelled
-            job.progress(fraction, message)
-
         try:
-            job.finish(self._work.do(request, progress))
+            job.finish(self._work.do(request, job.progress))
         except MedVLMError as error:
             job.finish(error)
         return job

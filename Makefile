@@ -1,0 +1,77 @@
+# The commands of a developer, a user without patience, and CI. `make help` lists them.
+#
+# PYTHON   the interpreter that the virtual environment is made from (3.11 or newer)
+# VENV     where the virtual environment is
+# QT       pyqt6 or pyside6
+
+PYTHON ?= python3
+VENV ?= .venv
+QT ?= pyqt6
+
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+# Windows open on the display there is, or else on a virtual one drawn by the processor.
+SCREEN := $(if $(filter Linux,$(shell uname)),$(if $(DISPLAY)$(WAYLAND_DISPLAY),,\
+	env -u QT_QPA_PLATFORM LIBGL_ALWAYS_SOFTWARE=1 xvfb-run -a -s "-screen 0 1600x1000x24"))
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test lint format unit manifest wheel bench sizes pictures clean system
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 - \2/p' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/.ready ## segment a ventricle in a real brain: in a window, or as pictures in demo/
+	$(SCREEN) $(BIN)/python examples/demo.py
+
+test: lint unit manifest wheel ## everything that CI runs, in its order
+
+lint: $(VENV)/.ready-dev ## format, style, types and the direction of imports
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.ready-dev ## mend what ruff can mend
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+unit: $(VENV)/.ready-dev ## the tests, with coverage
+	$(SCREEN) $(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+manifest: $(VENV)/.ready-dev ## the plugin's manifest and everything that it names
+	$(BIN)/npe2 validate --imports napari-medvlm
+
+wheel: $(VENV)/.ready-dev ## a wheel, and whether napari finds it in a clean environment
+	QT=$(QT) $(BIN)/python scripts/check_wheel.py
+
+bench: $(VENV)/.ready-dev ## clicks, seconds and frames beside other methods
+	$(SCREEN) $(BIN)/python -m benchmarks
+
+sizes: $(VENV)/.ready-dev ## sizes of files, functions and classes, as a row of a table
+	$(BIN)/python -m benchmarks.sizes
+
+pictures: demo ## make the pictures of the documents again
+	mkdir -p docs/images
+	cp demo/*.png docs/images/
+
+clean: ## remove what the commands here have made
+	rm -rf $(VENV) build dist demo htmlcov .coverage*
+
+# Cheap, so it is always asked: a display may be gone since the environment was made.
+system:
+	@command -v $(PYTHON) > /dev/null || { \
+		echo "There is no $(PYTHON). Install Python 3.11 or newer (Debian: apt-get install python3)" \
+		"or name another one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) scripts/system.py
+
+$(VENV)/.ready: pyproject.toml constraints.txt | system
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --upgrade --constraint constraints.txt pip
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[$(QT)]"
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	$(PIP) install --quiet --constraint constraints.txt --group dev
+	@touch $@

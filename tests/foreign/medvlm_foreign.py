@@ -1,0 +1,115 @@
+"""Backends of somebody else's package: a good one, and one for each way to go wrong."""
+
+import os
+import time
+
+import numpy as np
+
+from napari_medvlm.backends.base import Backend, BackendInfo
+from napari_medvlm.prompts import Point
+from napari_medvlm.results import Mask
+
+NOT_A_BACKEND = 42
+
+
+def describe(name, modules=()):
+    return BackendInfo(
+        name=name, title=name.title(), prompts=frozenset({Point}), code_licence="MIT", modules=modules
+    )
+
+
+class Threshold(Backend):
+    """All voxels at least as bright as the darkest positive point, but for the negative ones."""
+
+    info = describe("threshold")
+
+    def set_volume(self, volume):
+        self.volume = volume
+
+    def segment(self, prompts, progress):
+        progress(0.5, "comparing")
+        places = [(p.voxels(self.volume.grid)[0], p.positive) for p in prompts]
+        level = min(self.volume.data[tuple(at)] for at, positive in places if positive)
+        full = self.volume.data >= level
+        for at, positive in places:
+            full[tuple(at)] = positive
+        return Mask.of(full)
+
+
+class Slow(Threshold):
+    """Takes a fifth of a second, and can be cancelled meanwhile."""
+
+    info = describe("slow")
+
+    def segment(self, prompts, progress):
+        for step in range(20):
+            progress(step / 20, "slowly")
+            time.sleep(0.01)
+        return super().segment(prompts, progress)
+
+
+class Hung(Threshold):
+    """Never tells its progress, so it cannot be cancelled."""
+
+    info = describe("hung")
+
+    def segment(self, prompts, progress):
+        time.sleep(3600)
+
+
+class Segfault(Threshold):
+    """Reads where nothing is."""
+
+    info = describe("segfault")
+
+    def segment(self, prompts, progress):
+        import ctypes
+
+        print("about to read address 0")
+        ctypes.string_at(0)
+
+
+class Memory(Threshold):
+    """Raises as torch does."""
+
+    info = describe("memory")
+
+    def segment(self, prompts, progress):
+        error = type("OutOfMemoryError", (RuntimeError,), {})
+        raise error("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+
+class Noisy(Threshold):
+    """Prints a lot, without newlines and past Python."""
+
+    info = describe("noisy")
+
+    def segment(self, prompts, progress):
+        print("no newline", end="")
+        os.write(1, b"{'half a message" * 20000)
+        os.write(2, np.random.default_rng(0).bytes(5000))
+        return super().segment(prompts, progress)
+
+
+class Raising(Threshold):
+    """Has an error."""
+
+    info = describe("raising")
+
+    def segment(self, prompts, progress):
+        raise ZeroDivisionError("division by zero in the model")
+
+
+class Misshapen(Threshold):
+    """Gives a mask on another grid."""
+
+    info = describe("misshapen")
+
+    def segment(self, prompts, progress):
+        return Mask.empty((1, 2, 3))
+
+
+class Needy(Threshold):
+    """Needs what nobody has."""
+
+    info = describe("needy", modules=("a_module_that_nobody_has",))

@@ -1,0 +1,120 @@
+"""Both runners do the same work, and tell the same errors."""
+
+import threading
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from napari_medvlm.backends import registry
+from napari_medvlm.backends.base import ObjectPrompts
+from napari_medvlm.errors import (
+    BackendFailed,
+    BackendUnavailable,
+    Cancelled,
+    OutOfMemory,
+    PromptNotSupported,
+)
+from napari_medvlm.prompts import Box
+from napari_medvlm.results import Mask
+from napari_medvlm.worker.runner import InlineRunner
+from napari_medvlm.worker.wire import Request, SegmentRequest
+
+
+@pytest.fixture(params=["inline", "worker"])
+def any_runner(request):
+    if request.param == "worker":
+        return request.getfixturevalue("runner")
+    return InlineRunner()
+
+
+def test_a_request_gives_the_backends_mask(any_runner, ask, volume):
+    reply = any_runner.submit(ask()).result(20)
+    assert_array_equal(reply.mask.full(), volume.data >= 60)
+    assert 0 <= reply.seconds < 5
+
+
+def test_excluded_voxels_are_never_in_the_mask(any_runner, ask, volume):
+    excluded = Mask.of(volume.data > 100)
+    reply = any_runner.submit(ask(excluded=excluded)).result(20)
+    assert_array_equal(reply.mask.full(), (volume.data >= 60) & (volume.data <= 100))
+
+
+def test_progress_is_told(any_runner, ask):
+    told = []
+    job = any_runner.submit(ask("slow"), lambda fraction, message: told.append((fraction, message)))
+    job.result(20)
+    assert (0.0, "Looking at the image") in told
+    assert any(message == "slowly" for _, message in told)
+
+
+def test_a_plain_request_makes_the_backend_ready(any_runner, volume):
+    any_runner.submit(Request("threshold", volume)).wait(20)
+
+
+@pytest.mark.parametrize(
+    ("backend", "error", "message"),
+    [
+        ("memory", OutOfMemory, "memory did not suffice for memory on cpu"),
+        ("raising", BackendFailed, "ZeroDivisionError: division by zero in the model"),
+        ("misshapen", BackendFailed, r"mask of shape \(1, 2, 3\)"),
+        ("nobody", BackendUnavailable, "no backend called nobody"),
+        ("broken", BackendUnavailable, "cannot be imported"),
+        ("needy", BackendUnavailable, "a_module_that_nobody_has"),
+    ],
+)
+def test_errors_are_told_apart_and_the_next_request_works(any_runner, ask, backend, error, message):
+    with pytest.raises(error, match=message) as told:
+        any_runner.submit(ask(backend)).result(20)
+    assert told.value.hint
+    assert any_runner.submit(ask()).result(20).mask.voxels == 60
+
+
+def test_a_kind_of_prompt_that_the_backend_lacks_is_refused(any_runner, volume):
+    box = Box.at_index(volume, (0, 0, 0), (2, 2, 2))
+    request = SegmentRequest("threshold", volume, prompts=ObjectPrompts((box,)))
+    with pytest.raises(PromptNotSupported, match="takes no box"):
+        any_runner.submit(request).result(20)
+
+
+def test_cancelling_from_the_progress_stops_the_job(any_runner, ask):
+
+    def stop(fraction, message):
+        raise Cancelled
+
+    if isinstance(any_runner, InlineRunner):
+        job = any_runner.submit(ask("slow"), stop)
+    else:
+        told = threading.Event()
+        job = any_runner.submit(ask("slow"), lambda *_: told.set())
+        assert told.wait(20)
+        job.cancel()
+    with pytest.raises(Cancelled):
+        job.result(20)
+
+
+def test_the_backend_cannot_write_to_the_image(runner, ask, volume):
+    before = volume.data.copy()
+    runner.submit(ask()).result(20)
+    assert_array_equal(volume.data, before)
+
+
+def test_broken_backends_hide_no_other_and_say_why():
+    assert {"embedded", "threshold", "slow"} <= set(registry.names())
+    assert registry.names()[0] == "embedded"
+    problems = registry.problems()
+    assert "No module named" in problems["broken"]
+    assert "not a Backend" in problems["no_backend"]
+    assert "calls itself threshold" in problems["misnamed"]
+
+
+def test_the_latest_backends_are_kept_and_any_can_be_asked_again(ask):
+    runner = InlineRunner()
+    for backend in ("threshold", "slow", "noisy", "threshold"):
+        assert runner.submit(ask(backend)).result().mask.voxels == 60
+
+
+def test_large_and_empty_excluded_masks_travel(runner, ask, volume):
+    for excluded in (Mask.empty(volume.shape), Mask.of(np.ones(volume.shape, bool))):
+        reply = runner.submit(ask(excluded=excluded)).result(20)
+        assert reply.mask.voxels == (0 if excluded.voxels else 60)
