@@ -1,0 +1,1 @@
+"""What this code costs and gives, beside other methods."""
