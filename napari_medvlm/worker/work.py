@@ -7,10 +7,9 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from napari_medvlm.backends import registry
+from napari_medvlm.backends import calling, registry
 from napari_medvlm.backends.base import Backend, Progress
-from napari_medvlm.errors import BackendFailed, MedVLMError, OutOfMemory, PromptNotSupported
-from napari_medvlm.results import Mask
+from napari_medvlm.errors import BackendFailed, MedVLMError, OutOfMemory
 from napari_medvlm.volume import Volume
 from napari_medvlm.worker.wire import Request, SegmentReply, SegmentRequest
 
@@ -66,11 +65,9 @@ class Work:
             loaded.volume = request.volume
         if not isinstance(request, SegmentRequest):
             return None
-        _check_kinds(loaded.backend, request)
         start = time.perf_counter()
-        mask = loaded.backend.segment(request.prompts, progress)
-        seconds = time.perf_counter() - start
-        return SegmentReply(_guarded(mask, request), seconds)
+        mask = calling.segment(loaded.backend, request.volume, request.prompts, progress)
+        return SegmentReply(mask, time.perf_counter() - start)
 
     def _load(self, request: Request) -> _Loaded:
         key = (request.backend, request.model, request.device)
@@ -82,24 +79,3 @@ class Work:
                 self._loaded.popitem(last=False)
         self._loaded.move_to_end(key)
         return self._loaded[key]
-
-
-def _check_kinds(backend: Backend, request: SegmentRequest) -> None:
-    for prompt in request.prompts:
-        if type(prompt) not in backend.info.prompts:
-            raise PromptNotSupported(
-                f"{backend.info.title} takes no {prompt.label}.",
-                "Use another kind of prompt, or choose another backend.",
-            )
-
-
-def _guarded(mask: Mask, request: SegmentRequest) -> Mask:
-    """The mask, on the volume's grid for sure and without the voxels of locked objects."""
-    if mask.shape != request.volume.shape:
-        raise BackendFailed(
-            f"{request.backend} gave a mask of shape {mask.shape} for an image of "
-            f"{request.volume.shape}.",
-            "This is an error of the backend; please report it to its authors.",
-        )
-    excluded = request.prompts.excluded
-    return mask if excluded is None else mask.without(excluded)

@@ -1,0 +1,47 @@
+"""Every registered backend keeps the contract, and one of another package too."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from napari_medvlm.backends import registry
+from napari_medvlm.backends.check import CHECKS, backend_class, check_backend
+from tests.worker.conftest import FOREIGN
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", registry.names())
+def test_conformance(name, check):
+    check(backend_class(name))
+
+
+def run_check(name):
+    code = (
+        "from napari_medvlm.backends.check import backend_class, check_backend\n"
+        f"check_backend(backend_class({name!r}))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(FOREIGN)}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_backend_of_another_package_is_found_and_conforms():
+    done = run_check("threshold")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [("misshapen", "mask of shape"), ("raising", "ZeroDivisionError")],
+)
+def test_a_backend_that_breaks_the_contract_is_told_in_what(name, complaint):
+    done = run_check(name)
+    assert done.returncode != 0
+    assert complaint in done.stderr
+
+
+def test_the_whole_kit_runs_at_once():
+    check_backend(backend_class("embedded"))
