@@ -35,15 +35,13 @@ SPECK = 0.01
 """Pieces smaller than this share of an object stay with it when it is split."""
 
 
-def add(
-    now: Moment, object_id: int | None, prompt_id: int, prompt: Prompt
-) -> tuple[int, tuple[Event, ...]]:
-    """A prompt for an object, or for a new one; the object's id and the events."""
+def add(now: Moment, object_id: int | None, prompt_id: int, prompt: Prompt) -> tuple[Event, ...]:
+    """A prompt for an object, or for a new one."""
     if object_id is None:
         object_id, new = add_object(now, None)
-        return object_id, (new, _added(object_id, prompt_id, prompt))
+        return new, _added(object_id, prompt_id, prompt)
     require_unlocked(now, object_id)
-    return object_id, (_added(object_id, prompt_id, prompt),)
+    return (_added(object_id, prompt_id, prompt),)
 
 
 def change(now: Moment, prompts: Mapping[int, Prompt]) -> tuple[Event, ...]:

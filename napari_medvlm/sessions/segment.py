@@ -6,32 +6,27 @@ it. It knows neither Qt nor napari nor any model.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from psygnal import Signal
 
 from napari_medvlm.backends import registry
-from napari_medvlm.errors import MedVLMError, PromptNotSupported, SessionFileError
-from napari_medvlm.io.journal import Journal
+from napari_medvlm.errors import PromptNotSupported, SessionFileError
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.prompts import Prompt, check_prompt
-from napari_medvlm.records import Event, Moment, Overlap, Predicted, Record
+from napari_medvlm.records import Event, Moment, Overlap, Record
 from napari_medvlm.results import BoolArray, Mask
 from napari_medvlm.sessions import gestures
-from napari_medvlm.sessions.masks import Key, LabelMap
+from napari_medvlm.sessions.engine import Engine
 from napari_medvlm.sessions.measure import Measurement, measure
-from napari_medvlm.sessions.predictions import Choice, Predictions, key_of
-from napari_medvlm.sessions.requests import Requests
+from napari_medvlm.sessions.predictions import Choice, key_of
 from napari_medvlm.volume import Volume, require_contrast
 from napari_medvlm.worker.process import WorkerRunner
 from napari_medvlm.worker.runner import InlineRunner, Runner
-from napari_medvlm.worker.wire import SegmentReply, SegmentRequest
 
 
 class SegmentationSession:
@@ -53,6 +48,18 @@ class SegmentationSession:
     journal
         File in which every gesture is kept as it happens, see `io.journal`.
 
+    Attributes
+    ----------
+    changed
+        Signal: objects, prompts or masks changed; the box ``(slice, slice, slice)`` of the label
+        map that was drawn anew, or `None`.
+    progressed
+        Signal: how far the running request is, 0 to 1, and what it does.
+    failed
+        Signal: the `MedVLMError` that stands for a mask; the prompts are kept.
+    restarted
+        Signal: the worker died and was started again, and in a sentence why.
+
     Raises
     ------
     InvalidImage
@@ -63,16 +70,7 @@ class SegmentationSession:
         If the ledger is about another image.
     """
 
-    changed = Signal(object)
-    """Objects, prompts or masks changed; the box of the label map drawn anew, or `None`."""
-    progressed = Signal(float, str)
-    """How far the running request is, 0 to 1, and what it does."""
-    failed = Signal(MedVLMError)
-    """Something went wrong; nothing is lost."""
-    restarted = Signal(str)
-    """The worker died and was started again: what happened."""
-
-    def __init__(  # noqa: PLR0913  # what it is about, and who does the work
+    def __init__(  # what it is about, and who does the work
         self,
         volume: Volume,
         backend: str = "embedded",
@@ -88,17 +86,16 @@ class SegmentationSession:
         self.ledger = ledger or Ledger.of(volume)
         _check_image(self.ledger, volume)
         self.active: int | None = max(self.ledger.now.objects, default=None)
-        self._choice = Choice(backend, model, device)
         self._info = registry.info(backend)
-        self._lock = threading.RLock()
-        self._predictions = Predictions(volume, self.ledger)
-        self._label_map = LabelMap(volume.shape)
-        self._failure: MedVLMError | None = None
         self._runner = _new_runner(runner) if isinstance(runner, str) else runner
         self._owns_runner = isinstance(runner, str)
-        self._requests = Requests(self._runner, self)
-        self._journal = None if journal is None else Journal(journal, self.ledger, self.failed.emit)
-        self._settle()
+        choice = Choice(backend, model, device)
+        self._engine = Engine(volume, self.ledger, choice, self._runner, journal)
+        self.changed = self._engine.changed
+        self.progressed = self._engine.progressed
+        self.failed = self._engine.failed
+        self.restarted = self._engine.restarted
+        self._engine.settle()
 
     # What is there.
 
@@ -116,31 +113,29 @@ class SegmentationSession:
 
     def mask_of(self, object_id: int) -> BoolArray:
         """``(z, y, x)`` bool: what belongs to an object by the overlap rule."""
-        return self._belonging(object_id).full()
+        return self._engine.belonging(object_id).full()
 
     def own_mask(self, object_id: int) -> Mask:
         """An object's mask as it was computed, whatever others cover of it."""
-        with self._lock:
-            return self._label_map.belonging(object_id, Overlap.BOTH)
+        return self._engine.label_map.belonging(object_id, Overlap.BOTH)
 
     @property
     def labels(self) -> NDArray[np.uint16]:
         """``(z, y, x)``: the id of the object at each voxel, 0 for none. Not a copy."""
-        return self._label_map.labels
+        return self._engine.label_map.labels
 
     @property
     def pending(self) -> frozenset[int]:
         """Objects whose mask is on its way."""
-        return self._requests.pending
+        return self._engine.pending
 
     def pending_prompts(self) -> frozenset[int]:
         """Prompts that the masks do not yet follow."""
-        with self._lock:
-            return self._label_map.unanswered(self.now)
+        return self._engine.unanswered()
 
     def measurement(self, object_id: int) -> Measurement:
         """Size and intensity of what belongs to an object."""
-        return measure(self.volume, self._belonging(object_id))
+        return measure(self.volume, self._engine.belonging(object_id))
 
     # What a person does.
 
@@ -161,12 +156,9 @@ class SegmentationSession:
             If the object is locked.
         """
         self._check(prompt)
-        with self._lock:
-            target = self.active if object_id is None else object_id
-            prompt_id = self.ledger.next_prompt_id()
-            target, events = gestures.add(self.now, target, prompt_id, prompt)
-            self.active = target
-        self._append(*events)
+        target = self.active if object_id is None else object_id
+        prompt_id = self.ledger.next_prompt_id()
+        self._append(*gestures.add(self.now, target, prompt_id, prompt))
         return prompt_id
 
     def change(self, prompts: Mapping[int, Prompt]) -> None:
@@ -181,15 +173,11 @@ class SegmentationSession:
 
     def undo(self) -> None:
         """Take back the last gesture, if there is one."""
-        with self._lock:
-            moved = self.ledger.undo() if self.ledger.can_undo else None
-        self._moved(moved)
+        self._write(lambda ledger: ledger.undo() if ledger.can_undo else None)
 
     def redo(self) -> None:
         """Bring back the gesture that was taken back last, if there is one."""
-        with self._lock:
-            moved = self.ledger.redo() if self.ledger.can_redo else None
-        self._moved(moved)
+        self._write(lambda ledger: ledger.redo() if ledger.can_redo else None)
 
     def activate(self, object_id: int | None) -> None:
         """Choose the object that the next prompts are about; `None`: a new one."""
@@ -219,7 +207,7 @@ class SegmentationSession:
 
     def merge(self, object_id: int, *others: int) -> None:
         """Make other objects part of one; they are gone, their voxels are in it."""
-        masks = {i: self._belonging(i) for i in (object_id, *others)}
+        masks = {i: self._engine.belonging(i) for i in (object_id, *others)}
         prompt_id = self.ledger.next_prompt_id()
         self._append(*gestures.merge(self.now, self.volume.grid, prompt_id, masks))
 
@@ -231,7 +219,7 @@ class SegmentationSession:
         InvalidPrompt
             If it is one piece.
         """
-        mask = self._belonging(object_id)
+        mask = self._engine.belonging(object_id)
         prompt_id = self.ledger.next_prompt_id()
         made, events = gestures.split(self.now, self.volume.grid, prompt_id, object_id, mask)
         self._append(*events)
@@ -259,22 +247,17 @@ class SegmentationSession:
     def use(self, backend: str, model: str | None = None, device: str = "cpu") -> None:
         """Choose who makes the next masks; those that are there stay, see `ask_again`."""
         self._info = registry.info(backend)
-        self._choice = Choice(backend, model, device)
+        self._engine.choice = Choice(backend, model, device)
 
     def ask_again(self) -> None:
         """Have the active object's mask computed anew by the chosen backend."""
         live = self.now.objects.get(self.active or 0)
         if live is not None:
-            with self._lock:
-                self._predictions.forget(key_of(live))
-                self._label_map.forget(live.info.id)
-            self._settle(anew=key_of(live))
+            self._engine.ask_again(key_of(live))
 
     def cancel(self) -> None:
         """Stop what is being computed. Prompts are kept; `ask_again` goes on with them."""
-        for key in self._requests.drop():
-            self._predictions.give_up(key)
-        self._refresh()
+        self._engine.cancel()
 
     def wait(self, timeout_s: float | None = None) -> None:
         """Wait until nothing is on its way.
@@ -286,19 +269,13 @@ class SegmentationSession:
         MedVLMError
             What has gone wrong since the last time.
         """
-        if not self._requests.wait(timeout_s):
-            raise TimeoutError(f"No answer within {timeout_s} s.")
-        failure, self._failure = self._failure, None
-        if failure is not None:
-            raise failure
+        self._engine.wait(timeout_s)
 
     def close(self) -> None:
         """Stop what is running and finish the journal."""
-        self._requests.drop()
+        self._engine.close()
         if self._owns_runner:
             self._runner.stop()
-        if self._journal is not None:
-            self._journal.close()
 
     def __enter__(self) -> Self:
         return self
@@ -311,31 +288,7 @@ class SegmentationSession:
     ) -> None:
         self.close()
 
-    # What the requests tell, on the runner's thread.
-
-    def on_answer(self, key: Key, request: SegmentRequest, reply: SegmentReply) -> None:
-        """Record a mask and show it."""
-        with self._lock:
-            self._record(self._predictions.accept(key, request, reply))
-        self._settle()
-
-    def on_failure(self, key: Key, error: MedVLMError) -> None:
-        """Keep the prompts, tell the error."""
-        with self._lock:
-            self._predictions.give_up(key)
-            self._failure = error
-        self._refresh()
-        self.failed.emit(error)
-
-    def on_progress(self, fraction: float, message: str) -> None:
-        """Pass on how far the request is."""
-        self.progressed.emit(fraction, message)
-
-    def on_restart(self, message: str) -> None:
-        """Pass on that the worker had to be started again."""
-        self.restarted.emit(message)
-
-    # The way of every gesture: check, ledger, journal, requests, picture.
+    # The way of every gesture: check, then write; masks follow.
 
     def _check(self, prompt: Prompt) -> None:
         check_prompt(prompt, self.volume.grid)
@@ -346,50 +299,24 @@ class SegmentationSession:
             )
 
     def _append(self, *events: Event) -> None:
-        if not events:
-            return
-        with self._lock:
-            self._write(self.ledger.append(*events))
-            self._keep_active()
-        self._settle()
+        if events:
+            self._write(lambda ledger: ledger.append(*events))
 
-    def _moved(self, moved: Record | None) -> None:
-        if moved is None:
-            return
-        with self._lock:
-            self._write(moved)
-            self._keep_active()
-        self._settle()
+    def _write(self, change: Callable[[Ledger], Record | None]) -> None:
+        """Change the ledger; go to the object that changed if the active one is not it."""
+        before = self.now.objects
 
-    def _record(self, prediction: Predicted) -> None:
-        self.ledger.note(prediction)
-        self._write(prediction)
+        def change_and_follow(ledger: Ledger) -> Record | None:
+            record = change(ledger)
+            after = ledger.now.objects
+            touched = [i for i, live in after.items() if before.get(i) is not live]
+            if self.active not in touched:
+                self.active = touched[-1] if touched else self.active
+            if self.active not in after:
+                self.active = max(after, default=None)
+            return record
 
-    def _write(self, record: Record) -> None:
-        if self._journal is not None:
-            self._journal.write(record)
-
-    def _keep_active(self) -> None:
-        if self.active not in self.now.objects:
-            self.active = max(self.now.objects, default=None)
-
-    def _settle(self, anew: Key | None = None) -> None:
-        """Ask for what is missing, show what is there."""
-        with self._lock:
-            wanted = self._predictions.wanted(self._choice, anew)
-        self._requests.drop(*wanted)
-        for key, request in wanted.items():
-            self._requests.ask(key, request)
-        self._refresh()
-
-    def _refresh(self) -> None:
-        with self._lock:
-            box = self._label_map.update(self.now, self._predictions.known)
-        self.changed.emit(box)
-
-    def _belonging(self, object_id: int) -> Mask:
-        with self._lock:
-            return self._label_map.belonging(object_id, self.now.overlap)
+        self._engine.write(change_and_follow)
 
 
 def _new_runner(kind: str) -> Runner:
