@@ -1,1 +1,55 @@
 """Files in and out: one format a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_medvlm.errors import InvalidImage
+from napari_medvlm.io.dicom import Gaps, read_dicom
+from napari_medvlm.io.images import NIFTI, OTHERS, read_image
+from napari_medvlm.io.pictures import PICTURES, TIFFS, read_picture
+from napari_medvlm.io.save import write_mask
+from napari_medvlm.io.values import finite
+from napari_medvlm.volume import Volume
+
+__all__ = ["Gaps", "finite", "read_volume", "write_mask"]
+
+
+def read_volume(
+    path: str | Path,
+    *,
+    series: str | None = None,
+    frame: int | None = None,
+    gaps: Gaps = Gaps.REFUSE,
+) -> Volume:
+    """Read an image: NIfTI, NRRD, MetaImage, a DICOM file or folder, PNG, JPEG or TIFF.
+
+    The array stands in the file's order ``(z, y, x)``; the affine tells where it lies.
+
+    Parameters
+    ----------
+    series
+        Which series of a DICOM folder: its UID, its number or a part of its description.
+    frame
+        Which volume of a file or series with several, from 0.
+    gaps
+        What to do where DICOM slices are missing.
+
+    Raises
+    ------
+    InvalidImage
+        If it cannot be read, is damaged, needs a choice, or does not fit into memory.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InvalidImage(f"There is no {path.name} in {path.parent}.", "Check the path.")
+    name = path.name.lower()
+    if path.is_dir():
+        return read_dicom(path, series, frame, gaps)
+    if path.stat().st_size == 0:
+        raise InvalidImage(f"{path.name} is empty.", "Copy or download the file again.")
+    if name.endswith((*NIFTI, *OTHERS)):
+        return read_image(path, frame)
+    if name.endswith((*PICTURES, *TIFFS)):
+        return read_picture(path)
+    return read_dicom(path, series, frame, gaps)

@@ -35,8 +35,8 @@ class MaskLayer:
         """The layer, made if it is not there."""
         if self._layer is None or self._layer not in self.viewer.layers:
             below = [i for i, layer in enumerate(self.viewer.layers) if self._is_image(layer)]
-            self.viewer.layers.insert(max(below, default=-1) + 1, self._make())
-            self._layer = self.viewer.layers[max(below, default=-1) + 1]
+            self._layer = self._make()
+            self.viewer.layers.insert(max(below, default=-1) + 1, self._layer)
             self._looks = None
         return self._layer
 

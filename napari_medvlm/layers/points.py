@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_medvlm.layers.prompts import NEGATIVE, PENDING, POSITIVE, PromptLayer
 from napari_medvlm.prompts import Point
@@ -41,17 +42,18 @@ class PointsLayer(PromptLayer[Point]):
             border_width=0.2,
         )
         layer.events.data.connect(self._on_data)
-        self._prepare_next(layer)
+        layer.events.mode.connect(lambda _: self._prepare_next(layer))
         return layer
 
     def _prepare_next(self, layer: Points) -> None:
+        """Have napari draw the next point right away as what it will be."""
+        if str(layer.mode) != "add":
+            return
         with self._pulled():
-            selected = set(layer.selected_data)
-            layer.selected_data = set()
+            layer.selected_data = set()  # else these would change the selected points
             layer.feature_defaults = {"prompt": 0, "positive": self.positive}
             layer.current_face_color = POSITIVE if self.positive else NEGATIVE
             layer.current_border_color = PENDING
-            layer.selected_data = selected
 
     def _on_data(self, event: object) -> None:
         if getattr(event, "action", None) in ("added", "changed", "removed"):
@@ -66,17 +68,31 @@ class PointsLayer(PromptLayer[Point]):
         gone = known.keys() - set(ids.tolist())
         if gone:
             self.session.remove(*sorted(gone))
+        new = self._new_rows(ids, known)
         moved = {
             int(i): Point(position_mm=tuple(spl.round(6)), positive=positive)
-            for i, spl, positive in zip(ids, world, said.tolist(), strict=True)
-            if i in known and not np.allclose(spl, known[i].position_mm, atol=1e-4)
+            for row, (i, spl, positive) in enumerate(zip(ids, world, said.tolist(), strict=True))
+            if i in known
+            and row not in new
+            and not np.allclose(spl, known[i].position_mm, atol=1e-4)
         }
         if moved:
             self.session.change(moved)
-        for row in np.flatnonzero(~np.isin(ids, list(known))):
-            point = Point(position_mm=tuple(world[row].round(6)), positive=bool(said[row]))
+        for row in new:
+            positive = bool(said[row]) if ids[row] else self.positive
+            point = Point(position_mm=tuple(world[row].round(6)), positive=positive)
             layer.features.loc[row, "prompt"] = self.session.ledger.next_prompt_id()
+            layer.features.loc[row, "positive"] = positive
             self.session.add(point)
+
+    @staticmethod
+    def _new_rows(ids: NDArray[np.int_], known: Mapping[int, Point]) -> list[int]:
+        """Rows that are no prompt yet: just clicked, or pasted copies of another row.
+
+        A row of a prompt that is no longer live is neither; the next `pull` takes it away.
+        """
+        first = {int(i): row for row, i in reversed(list(enumerate(ids)))}
+        return [row for row, i in enumerate(ids) if i == 0 or (i in known and first[int(i)] != row)]
 
     def _show(self, prompts: Mapping[int, Point], pending: frozenset[int]) -> None:
         layer: Points = self._layer

@@ -81,7 +81,8 @@ class PromptLayer(ABC, Generic[P]):
         if not self._is_there:
             layer = self._make()
             layer.metadata[KEY] = {"role": self.role, "volume": self.session.volume}
-            self._layer = self.viewer.add_layer(layer)
+            self.viewer.add_layer(layer)
+            self._layer = layer  # not what the viewer returns, which may be a proxy
         return self._layer
 
     def pull(self) -> None:

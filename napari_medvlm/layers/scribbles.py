@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.errors import InvalidPrompt
+from napari_medvlm.geometry import round_index
 from napari_medvlm.layers.prompts import NEGATIVE, POSITIVE, PromptLayer
 from napari_medvlm.prompts import Scribble
 
@@ -48,27 +49,29 @@ class ScribblesLayer(PromptLayer[Scribble]):
         layer.brush_size = max(1.0, 3.0 / min(self.grid.spacing))
         layer.selected_label = THIS if self.positive else NOT_THIS
         layer.events.paint.connect(self._on_paint)
-        self._stroke: Sequence[Any] = ()
+        self._before = np.zeros(self.grid.shape, np.uint8)
         self._shown: tuple[tuple[int, Scribble], ...] | None = None
         return layer
 
-    def _on_paint(self, event: Any) -> None:
-        self._stroke = list(event.value)
-        self._shown = None
+    def _on_paint(self, _: Any) -> None:
         self._edited()
 
     def _push(self) -> None:
-        painted: dict[bool, list[Voxels]] = {True: [], False: []}
-        erased: list[Voxels] = []
-        for indices, _, value in self._stroke:
-            voxels = np.stack(indices, axis=-1).astype(np.int64)
-            labels = np.broadcast_to(np.asarray(value), len(voxels))
-            erased.append(voxels[labels == 0])
-            painted[False].append(voxels[labels == NOT_THIS])
-            painted[True].append(voxels[(labels != 0) & (labels != NOT_THIS)])
-        self._erase(_once(erased))
-        for positive, strokes in painted.items():
-            voxels = _once(strokes)
+        """Read the stroke as what differs from the prompts that were shown."""
+        layer, part = self._layer, self._painted_part()
+        before, after = self._before[part], np.asarray(layer.data[part])
+        first = np.array([s.start for s in part])
+        differs = before != after
+        said = {
+            True: differs & (after != 0) & (after != NOT_THIS),
+            False: differs & (after == NOT_THIS),
+        }
+        erased = np.argwhere(differs & (after == 0)) + first
+        self._shown = None
+        before[...] = after
+        self._erase(erased)
+        for positive, painted in said.items():
+            voxels = np.argwhere(painted) + first
             if len(voxels) > LARGEST:
                 raise InvalidPrompt(
                     f"The scribble covers {len(voxels)} voxels, at most {LARGEST} are taken.",
@@ -76,6 +79,16 @@ class ScribblesLayer(PromptLayer[Scribble]):
                 )
             if len(voxels):
                 self.session.add(Scribble.at_index(self.grid, voxels, positive))
+
+    def _painted_part(self) -> tuple[slice, ...]:
+        """Where napari can have painted: the slice in view, or everywhere with a 3D brush."""
+        part = [slice(0, n) for n in self.grid.shape]
+        dims = self.viewer.dims
+        if self._layer.n_edit_dimensions == 2 and dims.ndisplay == 2:
+            axis = dims.order[-3] - (dims.ndim - 3)
+            at = int(round_index(self.grid.to_index(dims.point[-3:]))[axis])
+            part[axis] = slice(at, at + 1)
+        return tuple(part)
 
     def _erase(self, voxels: Voxels) -> None:
         if not len(voxels):
@@ -101,12 +114,9 @@ class ScribblesLayer(PromptLayer[Scribble]):
         layer.data[...] = 0
         for prompt in prompts.values():
             layer.data[tuple(prompt.voxels(self.grid).T)] = THIS if prompt.positive else NOT_THIS
+        self._before[...] = layer.data
         self._shown = wanted
         layer.refresh()
-
-
-def _once(voxels: list[Voxels]) -> Voxels:
-    return np.unique(np.concatenate([np.empty((0, 3), np.int64), *voxels]), axis=0)
 
 
 def _contained(voxels: Voxels, others: Voxels, shape: tuple[int, ...]) -> NDArray[np.bool_]:

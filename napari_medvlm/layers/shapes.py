@@ -54,7 +54,7 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
         )
         self._drawn: dict[int, Vertices] = {}
         layer.events.data.connect(self._on_data)
-        self._prepare_next(layer)
+        layer.events.mode.connect(lambda _: self._prepare_next(layer))
         return layer
 
     @property
@@ -62,14 +62,15 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
         return 1.0 / min(self.grid.spacing)
 
     def _prepare_next(self, layer: Shapes) -> None:
+        """Have napari draw the next shape right away as what it will be."""
+        if not str(layer.mode).startswith("add"):
+            return
         with self._pulled():
-            selected = set(layer.selected_data)
-            layer.selected_data = set()
+            layer.selected_data = set()  # else these would change the selected shapes
             layer.feature_defaults = {"prompt": 0, "positive": self.positive}
             layer.current_edge_color = POSITIVE if self.positive else NEGATIVE
             layer.current_face_color = "transparent"
             layer.current_edge_width = self._edge_width
-            layer.selected_data = selected
 
     def _on_data(self, event: object) -> None:
         if getattr(event, "action", None) in ("added", "changed", "removed"):
@@ -86,9 +87,9 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
         changed, new = {}, []
         for row, (i, positive) in enumerate(said):
             vertices, kind = np.asarray(layer.data[row]), str(layer.shape_type[row])
-            if i not in known:
-                new.append((row, self._read(vertices, kind, positive, None)))
-            elif i not in drawn or not _close(vertices, drawn[i]):
+            if i == 0:
+                new.append((row, self._read(vertices, kind, self.positive, None)))
+            elif i in known and (i not in drawn or not _close(vertices, drawn[i])):
                 changed[i] = self._read(vertices, kind, positive, known[i])
         if changed:
             self.session.change(changed)
@@ -172,7 +173,7 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
 
     def _axis_in_view(self) -> int:
         dims = self.viewer.dims
-        return max(dims.order[0] - (dims.ndim - 3), 0) if dims.ndisplay == 2 else 0
+        return int(dims.order[-3]) - (dims.ndim - 3) if dims.ndisplay == 2 else 0
 
     def _index_in_view(self, axis: int) -> float:
         world = np.array(self.viewer.dims.point[-3:])

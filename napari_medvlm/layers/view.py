@@ -42,8 +42,8 @@ def orient(viewer: Viewer) -> None:
     """
     vertical_is_superior = viewer.dims.ndisplay == 2 and viewer.dims.order[-2] == _superior(viewer)
     wanted = ("away", "up" if vertical_is_superior else "down", "right")
-    if tuple(str(o) for o in viewer.camera.orientation) != wanted:
-        viewer.camera.orientation = wanted
+    if tuple(str(o) for o in viewer.scene.camera.orientation) != wanted:
+        viewer.scene.camera.orientation = wanted
 
 
 def show_3d(viewer: Viewer) -> None:
@@ -52,15 +52,16 @@ def show_3d(viewer: Viewer) -> None:
     viewer.dims.order = tuple(range(viewer.dims.ndim))
     orient(viewer)
     viewer.reset_view()
-    viewer.camera.set_view_direction((-0.25, 0.9, -0.35), (1.0, 0.0, 0.0))
+    viewer.scene.camera.set_view_direction((-0.25, 0.9, -0.35), (1.0, 0.0, 0.0))
 
 
 def name_axes(viewer: Viewer) -> None:
     """Label the sliders by where they lead, and tell in the picture which way is which."""
     extra = viewer.dims.axis_labels[: max(viewer.dims.ndim - 3, 0)]
     viewer.dims.axis_labels = (*extra, "S", "P", "L")
-    viewer.text_overlay.visible = True
-    viewer.text_overlay.text = describe(viewer)
+    viewer.canvas.overlays.axes.visible = True
+    viewer.canvas.overlays.text.visible = True
+    viewer.canvas.overlays.text.text = describe(viewer)
 
 
 def describe(viewer: Viewer) -> str:
@@ -68,7 +69,7 @@ def describe(viewer: Viewer) -> str:
     if viewer.dims.ndisplay == 3:
         return "3D"
     across, down, right = (axis - _superior(viewer) for axis in viewer.dims.order[-3:])
-    vertical, horizontal = (str(o) for o in viewer.camera.orientation2d)
+    vertical, horizontal = (str(o) for o in viewer.scene.camera.orientation2d)
     up = WAYS[down][vertical == "up"]
     to_right = WAYS[right][horizontal == "right"]
     place = f"{'SPL'[across]} {viewer.dims.point[across + _superior(viewer)]:.1f} mm"

@@ -121,6 +121,11 @@ class SegmentDock(QWidget):
         if path is not None:
             self._begin(Prepared(volume, None), Ledger.load(path))
 
+    def close_session(self) -> None:
+        """Leave the image and end the worker."""
+        self._end()
+        self._runner.stop()
+
     # How an image becomes a session.
 
     def _open(self, layer: Image | None) -> None:
@@ -295,7 +300,7 @@ class SegmentDock(QWidget):
     def _in_background(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         from superqt.utils import create_worker
 
-        worker = create_worker(work)
+        worker = create_worker(work, _ignore_errors=True)
         worker.returned.connect(guarded(done))
         worker.errored.connect(show)
         worker.start()

@@ -76,10 +76,7 @@ class WorkerRunner(Runner):
         for job in dropped:
             job.finish(Cancelled())
         if running is not None:
-            running.finish(Cancelled())
-            child = self._child
-            if child is not None:
-                child.kill()
+            running.finish(Cancelled())  # which its thread sees, and ends the worker
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 
@@ -127,6 +124,7 @@ class WorkerRunner(Runner):
             elif isinstance(answer, Failed) and answer.job == number:
                 return _error(answer)
             if job.done():
+                self._child = None
                 child.kill()
                 return None
             if job.unwanted and asked_at is None:

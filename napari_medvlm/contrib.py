@@ -1,0 +1,103 @@
+"""What the manifest names for reading, writing and sample data: a few lines each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+LayerData = tuple[Any, dict[str, Any], str]
+Reader = Callable[[Any], list[LayerData]]
+
+MEDICAL = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+
+
+def get_reader(path: str | Sequence[str]) -> Reader | None:
+    """The reader for a path, or `None` if it is none of ours.
+
+    Several DICOM files are read as the folder that they lie in.
+    """
+    paths = [Path(path)] if isinstance(path, str) else [Path(p) for p in path]
+    if len(paths) > 1:
+        return _read_all if all(_is_ours(p) for p in paths) else None
+    return _read_all if _is_ours(paths[0]) else None
+
+
+def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Write a labels layer on its image's grid."""
+    from napari_medvlm.io import write_mask
+    from napari_medvlm.layers import mask_for_saving
+
+    write_mask(path, *mask_for_saving(data, meta))
+    return [path]
+
+
+def mni152() -> list[LayerData]:
+    """The MNI152 T1 brain at 1 mm that nilearn ships."""
+    from nilearn.datasets import load_mni152_template
+
+    from napari_medvlm.io.images import volume_from_nibabel
+    from napari_medvlm.layers import layer_data
+    from napari_medvlm.volume import Modality
+
+    image = load_mni152_template(resolution=1)
+    return [layer_data(volume_from_nibabel(image, "MNI152 T1 brain", Modality.MR))]
+
+
+def ct_slice() -> list[LayerData]:
+    """A CT slice that pydicom ships."""
+    from pydicom.data import get_testdata_file
+
+    from napari_medvlm.io import read_volume
+    from napari_medvlm.layers import layer_data
+
+    return [layer_data(read_volume(str(get_testdata_file("CT_small.dcm", download=False))))]
+
+
+def _is_ours(path: Path) -> bool:
+    from napari_medvlm.io.dicom import is_dicom
+
+    if path.is_dir():
+        return any(is_dicom(p) for p in sorted(path.rglob("*"))[:50] if p.is_file())
+    return path.name.lower().endswith((*MEDICAL, *PICTURES)) or (path.is_file() and is_dicom(path))
+
+
+def _read_all(path: Any) -> list[LayerData]:
+    paths = [Path(path)] if isinstance(path, str | Path) else [Path(p) for p in path]
+    if len(paths) > 1 and not paths[0].name.lower().endswith((*MEDICAL, *PICTURES)):
+        paths = [paths[0].parent]
+    return [layer for p in paths for layer in _read(p)]
+
+
+def _read(path: Path) -> list[LayerData]:
+    """One layer, or for a folder of DICOM one for each series of it that can be read."""
+    from napari_medvlm.errors import InvalidImage
+    from napari_medvlm.io import read_volume
+    from napari_medvlm.layers import layer_data
+
+    if not path.is_dir():
+        return [layer_data(read_volume(path))]
+    from napari_medvlm.io.dicom import list_series
+
+    found, refused = [], []
+    for info in list_series(path):
+        try:
+            found.append(layer_data(read_volume(path, series=info.uid)))
+        except InvalidImage as error:
+            refused.append(error)
+    if not found:
+        raise (
+            refused[0]
+            if refused
+            else InvalidImage(f"There is no DICOM image in {path.name}.", "Choose another folder.")
+        )
+    for error in refused:
+        _tell(error)
+    return found
+
+
+def _tell(error: Exception) -> None:
+    from napari_medvlm.widgets.report import show
+
+    show(error)

@@ -1,0 +1,103 @@
+"""A real window with the Segment dock on a phantom."""
+
+import numpy as np
+import pytest
+from napari.layers import Layer
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+from napari_medvlm.layers import layer_data
+from tests.conftest import make_phantom
+
+LEFT, RIGHT, OUTSIDE = (12, 20, 13), (12, 20, 33), (12, 4, 22)
+
+
+class Person:
+    """What a person does in the window, and what they see."""
+
+    def __init__(self, viewer, dock, qtbot):
+        self.viewer, self.dock, self.qtbot = viewer, dock, qtbot
+
+    @property
+    def session(self):
+        return self.dock.session
+
+    def waits(self, condition, timeout_ms=20_000):
+        self.qtbot.waitUntil(condition, timeout=timeout_ms)
+
+    def waits_for_mask(self):
+        self.waits(lambda: not self.session.pending and not self.session.pending_prompts())
+        self.waits(lambda: self.dock.progress.text == "Ready")
+
+    def layer(self, role):
+        found = [x for x in self.viewer.layers if x.metadata.get("medvlm", {}).get("role") == role]
+        return found[0] if found else None
+
+    def world(self, zyx):
+        return self.session.volume.grid.to_world(zyx)
+
+    def clicks(self, zyx):
+        """Move the planes to a voxel and click on it."""
+        self.draws([zyx])
+
+    def draws(self, path):
+        """Move the planes to a voxel, press there, drag over the others, release at the last."""
+        worlds = [self.world(zyx) for zyx in path]
+        self.viewer.dims.point = tuple(worlds[0])
+        QApplication.processEvents()
+        canvas = self.viewer.window._qt_viewer.canvas.native
+        places = [self._pixel(world) for world in worlds]
+        left = Qt.MouseButton.LeftButton
+        QTest.mouseMove(canvas, places[0])
+        QTest.mousePress(canvas, left, pos=places[0])
+        for place in places[1:]:
+            _drag(canvas, place)
+        QTest.mouseRelease(canvas, left, pos=places[-1])
+        QApplication.processEvents()
+
+    def _pixel(self, world):
+        """Where a place of the world stands in the canvas."""
+        camera, canvas = self.viewer.scene.camera, self.viewer.window._qt_viewer.canvas.native
+        shown = list(self.viewer.dims.displayed)
+        down, right = (np.array(world)[shown] - np.array(camera.center)[-2:]) * camera.zoom
+        vertical, horizontal = map(str, camera.orientation2d)
+        x = canvas.width() / 2 + (right if horizontal == "right" else -right)
+        y = canvas.height() / 2 + (down if vertical == "down" else -down)
+        return QPoint(round(x), round(y))
+
+    def sees(self, zyx):
+        """The label that the mask layer shows at a voxel."""
+        mask = self.layer("mask")
+        at = np.round(mask.world_to_data(self.world(zyx))).astype(int)
+        return int(mask.data[tuple(at)])
+
+
+def _drag(canvas, place):
+    """Move with the button held, which QTest cannot."""
+    left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    where = QPointF(place), QPointF(canvas.mapToGlobal(place))
+    QApplication.sendEvent(canvas, QMouseEvent(QEvent.Type.MouseMove, *where, left, left, none))
+
+
+@pytest.fixture
+def open_dock(make_napari_viewer, qtbot):
+    def open_dock(volume):
+        viewer = make_napari_viewer(show=True)
+        viewer.add_layer(Layer.create(*layer_data(volume)))
+        _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "Segment")
+        person = Person(viewer, dock, qtbot)
+        docks.append(dock)
+        person.waits(lambda: dock.session is not None)
+        return person
+
+    docks = []
+    yield open_dock
+    for dock in docks:
+        dock.close_session()
+
+
+@pytest.fixture
+def person(open_dock):
+    return open_dock(make_phantom()[0])

@@ -1,0 +1,300 @@
+"""What a clinician does in the window."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import napari_medvlm as nmv
+from napari_medvlm.layers.view import Plane, show_3d, show_plane
+from napari_medvlm.widgets.tools import Tool
+from tests.conftest import dice, make_phantom
+from tests.e2e.conftest import LEFT, OUTSIDE, RIGHT
+
+
+def test_a_click_gives_a_mask_where_the_thing_is(person):
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    assert person.sees(LEFT) == 1
+    assert person.sees(RIGHT) == 0
+    assert "mL" in person.dock.objects.measure.text()
+
+
+def test_a_negative_click_takes_away_and_is_red(person):
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    person.dock.tools.toggle_polarity()
+    person.clicks(LEFT[:2] + (15,))
+    person.waits_for_mask()
+    assert person.sees(LEFT[:2] + (15,)) == 0
+    points = person.layer("points")
+    assert points.face_color[0][1] > points.face_color[0][0]
+    assert points.face_color[1][0] > points.face_color[1][1]
+
+
+def test_a_prompt_is_seen_as_pending_until_its_mask_is_there(person):
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    orange = person.layer("points").border_color[0]
+    person.waits_for_mask()
+    assert not np.allclose(orange, person.layer("points").border_color[0])
+
+
+def test_dragging_a_point_and_deleting_it_are_edits_of_the_ledger(person):
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    points = person.layer("points")
+    points.mode = "select"
+    person.draws([LEFT, (12, 20, 20), RIGHT])
+    person.waits_for_mask()
+    (moved,) = person.session.now.objects[1].prompts.values()
+    assert_allclose(moved.position_mm, person.world(RIGHT), atol=1)
+    assert person.sees(RIGHT) == 1
+    points.selected_data = {0}
+    points.remove_selected()
+    person.waits(lambda: not person.session.mask.any())
+    person.dock.undo()
+    person.waits_for_mask()
+    assert person.sees(RIGHT) == 1
+    assert len(points.data) == 1
+
+
+@pytest.mark.parametrize("plane", list(Plane), ids=lambda plane: plane.name)
+def test_a_box_on_any_plane_is_one_slice_thick_there(person, plane):
+    show_plane(person.viewer, plane)
+    person.dock.tools.choose(Tool.BOX)
+    axis = plane.value[0]
+    corner = np.array((12, 20, 13))
+    low, high = corner - (6, 9, 6), corner + (6, 9, 6)
+    low[axis] = high[axis] = corner[axis]
+    person.draws([low, corner, high])
+    person.waits_for_mask()
+    (box,) = person.session.now.objects[1].prompts.values()
+    start, stop = box.bounds(person.session.volume.grid)
+    assert stop[axis] - start[axis] == 1
+    assert start[axis] == corner[axis]
+    assert person.sees(LEFT) == 1
+
+
+def test_a_box_with_depth_is_seen_on_every_slice_that_it_spans(person):
+    person.dock._set_depth(12.0)
+    person.dock.tools.choose(Tool.BOX)
+    person.draws([(12, 8, 4), (12, 20, 10), (12, 34, 22)])
+    person.waits_for_mask()
+    start, stop = next(iter(person.session.now.objects[1].prompts.values())).bounds(
+        person.session.volume.grid
+    )
+    assert stop[0] - start[0] == 6
+    shapes = person.layer("shapes")
+    for z in range(start[0], stop[0]):
+        person.viewer.dims.point = tuple(person.world((z, 20, 13)))
+        person.qtbot.wait(1)
+        assert_allclose(np.asarray(shapes.data[0])[:, 0], z, atol=1e-6)
+
+
+def test_a_lasso_and_a_scribble_become_prompts(person):
+    person.dock.tools.choose(Tool.LASSO)
+    angles = np.linspace(0, 2 * np.pi, 30)
+    person.draws([(12, 20 + 11 * np.sin(a), 13 + 8 * np.cos(a)) for a in angles])
+    person.waits_for_mask()
+    assert person.sees(LEFT) == 1
+    person.dock.new_object()
+    person.dock.tools.choose(Tool.SCRIBBLE)
+    person.draws([(12, 20, 30), (12, 20, 33), (12, 20, 36)])
+    person.waits_for_mask()
+    kinds = [type(p) for o in person.session.now.objects.values() for p in o.prompts.values()]
+    assert kinds == [nmv.Lasso, nmv.Scribble]
+    assert person.sees(RIGHT) == 2
+
+
+def test_erasing_a_stroke_takes_its_prompt_away(person):
+    person.dock.tools.choose(Tool.SCRIBBLE)
+    person.draws([(12, 20, 10), (12, 20, 14)])
+    person.waits_for_mask()
+    scribbles = person.layer("scribbles")
+    scribbles.mode = "erase"
+    scribbles.brush_size = 20
+    person.draws([(12, 20, 8), (12, 20, 16)])
+    person.waits(lambda: not person.session.now.objects[1].prompts)
+    person.dock.undo()
+    person.waits_for_mask()
+    assert (np.asarray(scribbles.data) == 1).any()
+
+
+def test_taking_a_layer_of_prompts_away_takes_its_prompts_and_undo_brings_them_back(person):
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    person.viewer.layers.remove(person.layer("points"))
+    person.waits(lambda: not person.session.mask.any())
+    person.dock.undo()
+    person.waits_for_mask()
+    assert len(person.layer("points").data) == 1
+
+
+def test_a_click_outside_the_image_is_told_and_taken_back(person, monkeypatch):
+    told = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks((12, -5, 20))
+    person.waits(lambda: len(person.layer("points").data) == 0)
+    assert "outside the image" in told[0]
+    assert not person.session.now.objects
+
+
+def test_switching_objects_shows_the_prompts_of_the_active_one(person):
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.dock.new_object()
+    person.clicks(RIGHT)
+    person.waits_for_mask()
+    assert_allclose(person.layer("points").data[0], RIGHT, atol=0.6)
+    rows = person.dock.objects.list
+    rows.setCurrentItem(rows.topLevelItem(0))
+    person.waits(lambda: np.allclose(person.layer("points").data[0], LEFT, atol=0.6))
+    assert person.session.active == 1
+
+
+def test_keys_undo_and_redo_also_where_napari_has_its_own(person):
+    person.dock.tools.choose(Tool.SCRIBBLE)
+    person.draws([(12, 20, 10), (12, 20, 14)])
+    person.waits_for_mask()
+    from napari._app_model import get_app_model  # noqa: F401  # the window's keys need the app
+    from napari.utils.key_bindings import coerce_keybinding
+
+    press(person.layer("scribbles"), coerce_keybinding("Control-Z"))
+    person.waits(lambda: not person.session.now.objects)
+    press(person.viewer, coerce_keybinding("Control-Shift-Z"))
+    person.waits_for_mask()
+    assert person.sees(LEFT) == 1
+
+
+def press(target, key):
+    target.keymap[key](target)
+
+
+def test_the_next_day_the_session_is_offered_and_comes_back(open_dock):
+    volume = make_phantom()[0]
+    first = open_dock(volume)
+    first.dock.tools.choose(Tool.POINT)
+    first.clicks(LEFT)
+    first.waits_for_mask()
+    labels = first.session.labels.copy()
+    first.dock.close_session()
+    second = open_dock(volume)
+    assert not second.dock.resume.isHidden()
+    second.dock.resume.resume.click()
+    second.waits(lambda: bool(second.session.now.objects))
+    second.waits_for_mask()
+    assert_array_equal(second.session.labels, labels)
+    assert second.dock.resume.isHidden()
+
+
+def test_an_image_that_cannot_be_worked_on_is_told_and_the_tools_stay_off(
+    make_napari_viewer, qtbot, monkeypatch
+):
+    told = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
+    viewer = make_napari_viewer()
+    viewer.add_image(np.ones((4, 5, 6)), name="blank")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "Segment")
+    qtbot.waitUntil(lambda: bool(told), timeout=10_000)
+    assert "same value" in told[0]
+    assert dock.session is None
+    dock.tools.choose(Tool.POINT)
+    assert dock.tools.tool is Tool.LOOK
+    viewer.add_image(np.zeros((2, 3, 4, 5)), name="four axes")
+    dock.image.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: len(told) > 1, timeout=10_000)
+    assert "Split Stack" in told[1]
+    dock.close_session()
+
+
+def test_the_users_own_layer_is_not_touched(person):
+    image = person.viewer.layers[0]
+    before = np.asarray(image.data).copy(), np.asarray(image.affine), image.contrast_limits
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    assert_array_equal(image.data, before[0])
+    assert_array_equal(np.asarray(image.affine), before[1])
+    assert image.contrast_limits == before[2]
+
+
+def test_on_an_oblique_scan_the_mask_is_where_the_click_was(open_dock):
+    volume, left, _ = make_phantom(degrees=(0, 0, 30))
+    person = open_dock(volume)
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    assert person.sees(LEFT) == 1
+    assert dice(person.session.mask, left) > 0.85
+    points = person.layer("points")
+    assert_allclose(points.data_to_world(points.data[0]), person.world(LEFT), atol=1)
+
+
+def test_left_is_on_the_right_anterior_and_superior_are_up_and_3d_is_no_mirror(person):
+    viewer = person.viewer
+    show_plane(viewer, Plane.AXIAL)
+    assert tuple(map(str, viewer.scene.camera.orientation2d)) == ("down", "right")
+    assert viewer.dims.order == (0, 1, 2)
+    for plane in (Plane.CORONAL, Plane.SAGITTAL):
+        show_plane(viewer, plane)
+        assert tuple(map(str, viewer.scene.camera.orientation2d)) == ("up", "right")
+        assert viewer.dims.order == plane.value
+    assert "patient's left" not in viewer.canvas.overlays.text.text
+    show_3d(viewer)
+    assert tuple(map(str, viewer.scene.camera.orientation)) == ("away", "down", "right")
+
+
+def test_masks_are_saved_with_the_scans_affine(person, tmp_path, monkeypatch):
+    import SimpleITK as sitk
+
+    path = tmp_path / "mask.nii.gz"
+    monkeypatch.setattr(
+        "napari_medvlm.widgets.files.ask_where_to_save", lambda *_: Path(path)
+    )
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    person.dock.save_mask()
+    person.waits(path.exists)
+    saved = sitk.ReadImage(str(path))
+    assert_array_equal(sitk.GetArrayFromImage(saved) == 1, person.session.mask)
+    lps = saved.TransformIndexToPhysicalPoint(LEFT[::-1])
+    assert_allclose(lps[::-1], person.world(LEFT), atol=1e-3)
+
+
+def test_existing_labels_are_kept_and_a_layer_can_be_the_start(person):
+    volume, left, right = make_phantom()
+    labels = person.viewer.add_labels(
+        right.astype(np.uint8), affine=volume.affine, name="from elsewhere"
+    )
+    assert person.dock.labels.choice.layer is labels
+    person.dock.labels.take.click()
+    person.waits(lambda: len(person.session.now.objects) == 1)
+    assert person.session.now.objects[1].info.locked
+    person.dock.new_object()
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    assert_array_equal(person.session.mask_of(1), right)
+    assert dice(person.session.mask_of(2), left) > 0.85
+
+
+def test_opening_the_dock_loads_no_torch_and_is_quick(person):
+    assert "torch" not in sys.modules
+    assert "SimpleITK" not in sys.modules or os.environ.get("PYTEST_CURRENT_TEST")
+
+
+def test_outside_is_background(person):
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    assert person.sees(OUTSIDE) == 0
