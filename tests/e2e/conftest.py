@@ -11,6 +11,8 @@ from qtpy.QtWidgets import QApplication
 from napari_medvlm.layers import layer_data
 from tests.conftest import make_phantom
 
+HAND_MS = 25
+"""Between two moves of the mouse: vispy drops those that come within 10 ms."""
 LEFT, RIGHT, OUTSIDE = (12, 20, 13), (12, 20, 33), (12, 4, 22)
 
 
@@ -28,6 +30,7 @@ class Person:
         self.qtbot.waitUntil(condition, timeout=timeout_ms)
 
     def waits_for_mask(self):
+        QApplication.processEvents()
         self.waits(lambda: not self.session.pending and not self.session.pending_prompts())
         self.waits(lambda: self.dock.progress.text == "Ready")
 
@@ -46,16 +49,24 @@ class Person:
         """Move the planes to a voxel, press there, drag over the others, release at the last."""
         worlds = [self.world(zyx) for zyx in path]
         self.viewer.dims.point = tuple(worlds[0])
-        QApplication.processEvents()
+        self.waits(lambda: self._is_drawn_as_said(worlds[0]))
         canvas = self.viewer.window._qt_viewer.canvas.native
         places = [self._pixel(world) for world in worlds]
         left = Qt.MouseButton.LeftButton
         QTest.mouseMove(canvas, places[0])
         QTest.mousePress(canvas, left, pos=places[0])
         for place in places[1:]:
+            self.qtbot.wait(HAND_MS)
             _drag(canvas, place)
+        self.qtbot.wait(HAND_MS)
         QTest.mouseRelease(canvas, left, pos=places[-1])
         QApplication.processEvents()
+
+    def _is_drawn_as_said(self, world):
+        """Whether the canvas has followed the camera, which it does a little later."""
+        place, canvas = self._pixel(world), self.viewer.window._qt_viewer.canvas
+        there = canvas._map_canvas2world((place.x(), place.y()), canvas.view)
+        return np.allclose(there, world, atol=1 / self.viewer.scene.camera.zoom)
 
     def _pixel(self, world):
         """Where a place of the world stands in the canvas."""
