@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_medvlm.geometry import display_grid, displayed
+from napari_medvlm.layers.colors import label_colormap
 from napari_medvlm.layers.images import KEY, role
 from napari_medvlm.layers.points import PointsLayer
 from napari_medvlm.layers.scribbles import ScribblesLayer
@@ -49,7 +50,10 @@ class MaskLayer:
         if active is not None and self.viewer.layers.selection.active is not active:
             self.viewer.layers.selection.active = active
         self._color(layer)
-        if redrawn:
+        if layer.metadata[KEY]["labels"] is not self.session.labels:
+            layer.data = displayed(self.session.labels, self.session.volume.grid, order=0)
+            layer.metadata[KEY]["labels"] = self.session.labels
+        elif redrawn:
             layer.refresh(extent=False, thumbnail=False)
 
     def _is_image(self, layer: Layer) -> bool:
@@ -71,16 +75,12 @@ class MaskLayer:
         return layer
 
     def _color(self, layer: Labels) -> None:
-        from napari.utils import DirectLabelColormap
-
         infos = [live.info for live in self.session.now.objects.values()]
         looks = [(info.id, info.name, info.color) for info in infos]
         if looks == self._looks:
             return
         self._looks = looks
-        colors: dict[int | None, str] = {None: "transparent", 0: "transparent"}
-        colors |= {info.id: info.color for info in infos}
-        layer.colormap = DirectLabelColormap(color_dict=colors)
+        layer.colormap = label_colormap({info.id: info.color for info in infos})
         layer.features = {
             "index": [0, *(info.id for info in infos)],
             "object": ["none", *(info.name for info in infos)],

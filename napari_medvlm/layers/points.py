@@ -41,6 +41,7 @@ class PointsLayer(PromptLayer[Point]):
             features={"prompt": np.zeros(0, int), "positive": np.zeros(0, bool)},
             border_width=0.2,
         )
+        self._colors: tuple[list[str], list[str]] | None = None
         layer.events.data.connect(self._on_data)
         layer.events.mode.connect(lambda _: self._prepare_next(layer))
         return layer
@@ -104,12 +105,17 @@ class PointsLayer(PromptLayer[Point]):
             selected = layer.selected_data
             layer.selected_data = set()
             layer.data = data
+            layer.size = SIZE_MM / min(self.grid.spacing)
             layer.features = {"prompt": ids, "positive": said}
+            self._colors = None
             layer.selected_data = {i for i in selected if i < len(ids)}
         elif not np.allclose(layer.data, data, atol=1e-4):
             layer.data = data
-        if len(ids):
-            layer.face_color = [POSITIVE if s else NEGATIVE for s in said]
-            layer.border_color = [PENDING if i in pending else "white" for i in ids]
-        layer.size = SIZE_MM / min(self.grid.spacing)
-        self._prepare_next(layer)
+        faces = [POSITIVE if s else NEGATIVE for s in said]
+        borders = [PENDING if i in pending else "white" for i in ids]
+        if (faces, borders) != self._colors:
+            self._colors = faces, borders
+            if len(ids):
+                layer.face_color, layer.border_color = faces, borders
+        if layer.selected_data:
+            self._prepare_next(layer)

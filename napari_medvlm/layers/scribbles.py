@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.errors import InvalidPrompt
 from napari_medvlm.geometry import round_index
+from napari_medvlm.layers.colors import label_colormap
 from napari_medvlm.layers.prompts import NEGATIVE, POSITIVE, PromptLayer
 from napari_medvlm.prompts import Scribble
 
@@ -36,14 +37,12 @@ class ScribblesLayer(PromptLayer[Scribble]):
 
     def _make(self) -> Labels:
         from napari.layers import Labels
-        from napari.utils import DirectLabelColormap
 
-        colors = {None: "transparent", 0: "transparent", THIS: POSITIVE, NOT_THIS: NEGATIVE}
         layer = Labels(
             np.zeros(self.grid.shape, np.uint8),
             name=self.name,
             affine=self.grid.affine,
-            colormap=DirectLabelColormap(color_dict=colors),
+            colormap=label_colormap({NOT_THIS: NEGATIVE}, other=POSITIVE),
             opacity=0.9,
         )
         layer.brush_size = max(1.0, 3.0 / min(self.grid.spacing))

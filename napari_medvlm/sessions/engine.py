@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from psygnal import Signal
@@ -14,6 +16,7 @@ from napari_medvlm.ledger import Ledger
 from napari_medvlm.records import Record
 from napari_medvlm.results import Mask
 from napari_medvlm.sessions.masks import Key, LabelMap
+from napari_medvlm.sessions.measure import Measurement, measure
 from napari_medvlm.sessions.predictions import Choice, Predictions
 from napari_medvlm.sessions.requests import Requests
 from napari_medvlm.volume import Volume
@@ -47,6 +50,10 @@ class Engine:
         self.ledger = ledger
         self.choice = choice
         self.label_map = LabelMap(volume.shape)
+        self.measured: dict[int, Measurement] = {}
+        self._volume = volume
+        self._digests: dict[int, str] = {}
+        self._measuring = ThreadPoolExecutor(1, thread_name_prefix="medvlm-measure")
         self._lock = threading.RLock()
         self._predictions = Predictions(volume, ledger)
         self._requests = Requests(runner, self)
@@ -110,6 +117,7 @@ class Engine:
     def close(self) -> None:
         """Stop what is running and finish the journal."""
         self._requests.drop()
+        self._measuring.shutdown(cancel_futures=True)
         if self._journal is not None:
             self._journal.close()
 
@@ -147,3 +155,15 @@ class Engine:
         with self._lock:
             box = self.label_map.update(self.ledger.now, self._predictions.known)
         self.changed.emit(box)
+        if box is not None:
+            with contextlib.suppress(RuntimeError):  # closed meanwhile
+                self._measuring.submit(self._measure)
+
+    def _measure(self) -> None:
+        """Measure the objects whose masks are not those measured last, then tell."""
+        for object_id in self.ledger.now.objects:
+            mask = self.belonging(object_id)
+            if self._digests.get(object_id) != mask.digest:
+                self.measured[object_id] = measure(self._volume, mask)
+                self._digests[object_id] = mask.digest
+        self.changed.emit(None)

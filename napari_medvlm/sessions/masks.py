@@ -19,6 +19,7 @@ Key = tuple[int, int]
 """An object's id and the serial of the entry that last changed its prompts: it names a mask."""
 
 Box = tuple[slice, slice, slice]
+Labels = NDArray[np.uint8] | NDArray[np.uint16]
 KEPT_BYTES = 256 * 2**20
 
 
@@ -72,7 +73,8 @@ class _Shown:
 class LabelMap:
     """The objects' masks as one array of labels, by the overlap rule.
 
-    An object's mask is replaced only when its new one is there.
+    An object's mask is replaced only when its new one is there. The labels are bytes, which viewers
+    draw fastest, until there are more than 255 objects.
 
     Parameters
     ----------
@@ -81,7 +83,7 @@ class LabelMap:
     """
 
     def __init__(self, shape: Index) -> None:
-        self.labels: NDArray[np.uint16] = np.zeros(shape, np.uint16)
+        self.labels: Labels = np.zeros(shape, np.uint8)
         self._shown: dict[int, _Shown] = {}
         self._order: tuple[int, ...] = ()
 
@@ -141,7 +143,9 @@ class LabelMap:
             self._shown[object_id] = replace(shown, key=(object_id, -1))
 
     def _draw(self, box: Box) -> None:
-        drawn = np.zeros([s.stop - s.start for s in box], np.uint16)
+        if max(self._order, default=0) > np.iinfo(self.labels.dtype).max:
+            self.labels = self.labels.astype(np.uint16)
+        drawn = np.zeros([s.stop - s.start for s in box], self.labels.dtype)
         for object_id in self._order:
             shown = self._shown.get(object_id)
             common = None if shown is None else _common(shown.mask, box)

@@ -22,6 +22,7 @@ from napari_medvlm.records import Event, Moment, Overlap, Record
 from napari_medvlm.results import BoolArray, Mask
 from napari_medvlm.sessions import gestures
 from napari_medvlm.sessions.engine import Engine
+from napari_medvlm.sessions.masks import Labels
 from napari_medvlm.sessions.measure import Measurement, measure
 from napari_medvlm.sessions.predictions import Choice, key_of
 from napari_medvlm.volume import Volume, require_contrast
@@ -120,8 +121,11 @@ class SegmentationSession:
         return self._engine.label_map.belonging(object_id, Overlap.BOTH)
 
     @property
-    def labels(self) -> NDArray[np.uint16]:
-        """``(z, y, x)``: the id of the object at each voxel, 0 for none. Not a copy."""
+    def labels(self) -> Labels:
+        """``(z, y, x)`` uint8: the id of the object at each voxel, 0 for none. Not a copy.
+
+        With more than 255 objects another array, of uint16, takes its place.
+        """
         return self._engine.label_map.labels
 
     @property
@@ -133,8 +137,12 @@ class SegmentationSession:
         """Prompts that the masks do not yet follow."""
         return self._engine.unanswered()
 
+    def measured(self, object_id: int) -> Measurement | None:
+        """The last measurement of an object, made while masks are shown; `None` before."""
+        return self._engine.measured.get(object_id)
+
     def measurement(self, object_id: int) -> Measurement:
-        """Size and intensity of what belongs to an object."""
+        """Size and intensity of what belongs to an object, measured now."""
         return measure(self.volume, self._engine.belonging(object_id))
 
     # What a person does.

@@ -54,12 +54,19 @@ class ObjectPanel(QWidget):
             return
         rows = [(live.info, len(live.prompts)) for live in session.now.objects.values()]
         self.list.show_objects(rows, session.active)
-        self.overlap.setCurrentIndex(list(OVERLAPS).index(session.now.overlap))
+        rule = list(OVERLAPS).index(session.now.overlap)
+        if rule != self.overlap.currentIndex():
+            self.overlap.setCurrentIndex(rule)
         if session.active is None:
-            self.measure.setText("No object yet: choose a tool and click in the image.")
+            self._say("No object yet: choose a tool and click in the image.")
         else:
             name = session.now.objects[session.active].info.name
-            self.measure.setText(f"{name}: {session.measurement(session.active)}")
+            found = session.measured(session.active)
+            self._say(f"{name}: {'' if found is None else found}")
+
+    def _say(self, text: str) -> None:
+        if text != self.measure.text():
+            self.measure.setText(text)
 
     def _button_row(self) -> QHBoxLayout:
         row = QHBoxLayout()

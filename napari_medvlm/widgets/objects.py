@@ -59,16 +59,24 @@ class ObjectList(QTreeWidget):
     def show_objects(self, objects: Sequence[tuple[ObjectInfo, int]], active: int | None) -> None:
         """Show objects with their numbers of prompts, and which is the active one."""
         with QSignalBlocker(self):
-            if tuple(objects) != self._infos:
-                self._infos = tuple(objects)
-                self.clear()
-                for info, prompts in objects:
-                    self.addTopLevelItem(_row(info, prompts))
+            self._fill(tuple(objects))
             rows = {self._id(self.topLevelItem(i)): i for i in range(self.topLevelItemCount())}
             if active in rows and self.currentItem() is not self.topLevelItem(rows[active]):
                 self.setCurrentItem(self.topLevelItem(rows[active]))
             if active is None:
                 self.clearSelection()
+
+    def _fill(self, objects: tuple[tuple[ObjectInfo, int], ...]) -> None:
+        """Write only what changed: each change is drawn."""
+        before, self._infos = self._infos, objects
+        if [info for info, _ in before] != [info for info, _ in objects]:
+            self.clear()
+            for info, prompts in objects:
+                self.addTopLevelItem(_row(info, prompts))
+            return
+        for index, (_, prompts) in enumerate(objects):
+            if prompts != before[index][1]:
+                self.topLevelItem(index).setText(PROMPTS, str(prompts))
 
     def selected(self) -> tuple[int, ...]:
         """Ids of the selected objects, the current one first."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_medvlm.backends import registry
 from napari_medvlm.errors import InvalidImage
@@ -21,6 +21,7 @@ from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.volume import Window
 from napari_medvlm.widgets import files
 from napari_medvlm.widgets.backends import BackendChoice
+from napari_medvlm.widgets.buttons import button
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.labels_row import LabelsRow
 from napari_medvlm.widgets.layer_choice import LayerChoice
@@ -218,6 +219,22 @@ class SegmentDock(QWidget):
         layout.addLayout(form)
         for part in (self.resume, self.tools, self.objects, self.progress):
             layout.addWidget(part)
+        layout.addLayout(self._action_row())
+
+    def _action_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        actions: tuple[tuple[str, str, Callable[[], None]], ...] = (
+            ("Undo", "Take back the last gesture. (Ctrl+Z)", self.undo),
+            ("Redo", "Bring back what was taken back last. (Ctrl+Shift+Z)", self.redo),
+            ("Save masks", "Write the objects as NIfTI, NRRD or MetaImage.", self.save_mask),
+            ("Save session", "Write all prompts, to go on or replay.", self.save_session),
+            ("Open session", "Go on with a saved session of this image.", self.open_session),
+        )
+        for text, tooltip, action in actions:
+            made = button(text, tooltip)
+            made.clicked.connect(guarded(lambda _=False, action=action: action()))
+            row.addWidget(made)
+        return row
 
     def _connect(self) -> None:
         self.image.chosen.connect(guarded(self._open))
