@@ -28,7 +28,10 @@ def make_phantom(shape=(24, 40, 44), spacing=(2.0, 1.0, 1.0), degrees=(0, 0, 0),
     z, y, x = np.indices(shape)
 
     def ellipsoid(center, radii):
-        at = [(i - c * n) / (r * n) for i, c, r, n in zip((z, y, x), center, radii, shape, strict=True)]
+        at = [
+            (i - c * n) / (r * n)
+            for i, c, r, n in zip((z, y, x), center, radii, shape, strict=True)
+        ]
         return sum(a**2 for a in at) <= 1
 
     left = ellipsoid((0.5, 0.5, 0.3), (0.3, 0.25, 0.16))

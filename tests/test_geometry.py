@@ -23,7 +23,9 @@ spacings = st.tuples(*[st.floats(0.3, 6)] * 3)
 origins = st.tuples(*[st.floats(-300, 300)] * 3)
 
 
-def affine_of(axes=(0, 1, 2), signs=(1, 1, 1), spacing=(1, 1, 1), degrees=(0, 0, 0), origin=(0, 0, 0)):
+def affine_of(
+    axes=(0, 1, 2), signs=(1, 1, 1), spacing=(1, 1, 1), degrees=(0, 0, 0), origin=(0, 0, 0)
+):
     affine = np.eye(4)
     linear = np.zeros((3, 3))
     linear[axes, range(3)] = signs

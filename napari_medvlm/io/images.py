@@ -54,13 +54,14 @@ def volume_from_nibabel(image: SpatialImage, name: str, modality: Modality) -> V
 def _read_nifti(path: Path, frame: int | None) -> tuple[NDArray[Any], FloatArray]:
     """By nibabel, whose affine is exact for any sform, sheared ones too."""
     import nibabel
+    from nibabel.filebasedimages import ImageFileError
 
     try:
         image = nibabel.load(path)
-    except (OSError, EOFError, ValueError, nibabel.filebasedimages.ImageFileError) as error:
+    except (OSError, EOFError, ValueError, ImageFileError) as error:
         raise _unreadable(path, error) from error
     itemsize = np.dtype(image.get_data_dtype()).itemsize
-    require_memory(path, float(np.prod(np.array(image.shape, float))) * max(itemsize, 4))
+    require_memory(path, float(np.prod(image.shape, dtype=float)) * max(itemsize, 4))
     if image.get_data_dtype().names is not None or image.get_data_dtype().kind == "c":
         raise _not_scalar(path)
     shape = image.shape
@@ -97,7 +98,7 @@ def _read_itk(path: Path, frame: int | None) -> tuple[NDArray[Any], FloatArray]:
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
-        require_memory(path, float(np.prod(np.array(reader.GetSize(), float))) * _itemsize(reader))
+        require_memory(path, float(np.prod(reader.GetSize(), dtype=float)) * _itemsize(reader))
         if reader.GetNumberOfComponents() > 1:
             raise _not_scalar(path)
         size = list(reader.GetSize())

@@ -258,9 +258,7 @@ def test_masks_are_saved_with_the_scans_affine(person, tmp_path, monkeypatch):
     import SimpleITK as sitk
 
     path = tmp_path / "mask.nii.gz"
-    monkeypatch.setattr(
-        "napari_medvlm.widgets.files.ask_where_to_save", lambda *_: Path(path)
-    )
+    monkeypatch.setattr("napari_medvlm.widgets.files.ask_where_to_save", lambda *_: Path(path))
     person.dock.tools.choose(Tool.POINT)
     person.clicks(LEFT)
     person.waits_for_mask()

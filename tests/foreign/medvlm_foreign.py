@@ -14,7 +14,11 @@ NOT_A_BACKEND = 42
 
 def describe(name, modules=()):
     return BackendInfo(
-        name=name, title=name.title(), prompts=frozenset({Point}), code_licence="MIT", modules=modules
+        name=name,
+        title=name.title(),
+        prompts=frozenset({Point}),
+        code_licence="MIT",
+        modules=modules,
     )
 
 

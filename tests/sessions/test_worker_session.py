@@ -181,7 +181,8 @@ def test_a_killed_program_leaves_a_journal_with_all_prompts(tmp_path, volume, ho
         from napari_medvlm.io.journal import new_journal
         from napari_medvlm.records import ImageReference
         volume = nmv.Volume(np.load({str(path)!r}))
-        session = nmv.SegmentationSession(volume, "slow", journal=new_journal(ImageReference.of(volume)))
+        journal = new_journal(ImageReference.of(volume))
+        session = nmv.SegmentationSession(volume, "slow", journal=journal)
         for number in range(5):
             session.add(nmv.Point.at_index(volume, (0, 0, number)))
         assert session._engine._journal.flush()

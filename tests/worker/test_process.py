@@ -24,7 +24,11 @@ posix = pytest.mark.skipif(os.name == "nt", reason="signals and /dev/shm are POS
 
 def blocks():
     folder = Path("/dev/shm")
-    return {p.name for p in folder.iterdir() if p.name.startswith("psm_")} if folder.exists() else set()
+    return (
+        {p.name for p in folder.iterdir() if p.name.startswith("psm_")}
+        if folder.exists()
+        else set()
+    )
 
 
 def started(runner, ask, backend):
@@ -125,7 +129,9 @@ def test_a_job_can_be_stopped_while_the_worker_starts(runner, ask):
 
 def test_only_the_latest_volumes_stay_in_shared_memory(runner, ask):
     before = blocks()
-    volumes = [Volume(np.full((3, 3, 3), i, np.uint8) + np.eye(3, dtype=np.uint8)) for i in range(4)]
+    volumes = [
+        Volume(np.full((3, 3, 3), i, np.uint8) + np.eye(3, dtype=np.uint8)) for i in range(4)
+    ]
     for volume in [*volumes, volumes[0]]:
         assert runner.submit(ask(zyx=(0, 0, 0), volume=volume)).result(20).mask.voxels == 9
     if os.path.isdir("/dev/shm"):
@@ -171,7 +177,8 @@ def viewer(then):
 def test_a_killed_viewer_leaves_neither_worker_nor_memory():
     before = blocks()
     hang = """
-    job = runner.submit(SegmentRequest("hung", volume, prompts=prompts), lambda *_: print(runner.pid, flush=True))
+    request = SegmentRequest("hung", volume, prompts=prompts)
+    job = runner.submit(request, lambda *_: print(runner.pid, flush=True))
     time.sleep(3600)
     """
     with viewer(hang) as process:

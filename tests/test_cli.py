@@ -1,0 +1,89 @@
+"""The command line does what the window does."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import napari_medvlm as nmv
+from napari_medvlm.cli import app
+from tests.conftest import dice, make_phantom
+
+run = CliRunner().invoke
+
+
+@pytest.fixture
+def scan(tmp_path):
+    volume, left, _ = make_phantom()
+    nmv.write_mask(tmp_path / "scan.nrrd", volume.data - volume.data.min(), volume)
+    return tmp_path / "scan.nrrd", left
+
+
+def test_segment_writes_a_mask_and_one_json_object(scan, tmp_path):
+    path, left = scan
+    out, session = tmp_path / "mask.nii.gz", tmp_path / "session.json"
+    done = run(
+        app,
+        [
+            *("segment", str(path), "--point", "12,20,13", "--negative", "12,4,22"),
+            *("--out", str(out), "--session", str(session), "--json"),
+        ],
+    )
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["backend"] == "embedded"
+    assert told["volume_ml"] == pytest.approx(2 * left.sum() / 1000, rel=0.2)
+    assert told["seconds_per_click"] > 0
+    assert np.shape(told["box_mm"]) == (2, 3)
+    mask = nmv.read_volume(out).data > 0
+    assert dice(mask, left) > 0.85
+    again = run(app, ["replay", str(session), "--json"])
+    assert again.exit_code == 0, again.output
+    assert json.loads(again.stdout)["identical"] is True
+
+
+def test_replay_finds_a_moved_image_when_told_and_refuses_another(scan, tmp_path):
+    path, _ = scan
+    session = tmp_path / "session.json"
+    run(app, ["segment", str(path), "--point", "12,20,13", "--session", str(session)])
+    moved = path.rename(tmp_path / "moved.nrrd")
+    done = run(app, ["replay", str(session)])
+    assert done.exit_code == 1
+    assert "There is no scan.nrrd" in done.output
+    assert run(app, ["replay", str(session), "--image", str(moved)]).exit_code == 0
+    nmv.write_mask(tmp_path / "other.nrrd", np.eye(5)[None], nmv.Volume(np.eye(5)[None]))
+    done = run(app, ["replay", str(session), "--image", str(tmp_path / "other.nrrd")])
+    assert done.exit_code == 1
+    assert "another image" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--point", "99,20,13"], "lies outside the image"),
+        (["--point", "1,2"], "is not an index"),
+        (["--box", "1,2,3"], "is not a box"),
+        (["--negative", "1,2,3"], "at least one --point or --box"),
+        (["--point", "12,20,13", "--backend", "nobody"], "no backend called nobody"),
+        (["--point", "12,20,13", "--out", "nowhere/mask.nii"], "could not be written"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(scan, arguments, message):
+    done = run(app, ["segment", str(scan[0]), *arguments])
+    assert done.exit_code in (1, 2)
+    assert message in done.output
+    assert "Traceback" not in done.output
+
+
+def test_backends_are_listed_with_their_licences():
+    done = run(app, ["backends"])
+    assert "embedded" in done.output
+    assert "BSD-3-Clause" in done.output
+    assert "embedded" in json.loads(run(app, ["backends", "--json"]).stdout)["backends"]
+
+
+def test_help_names_the_commands():
+    done = run(app, ["--help"])
+    for command in ("segment", "replay", "backends"):
+        assert command in done.output
