@@ -49,6 +49,12 @@ def live_until(condition: object, timeout_s: float = 60) -> None:
             sys.exit("waited too long")
 
 
+def live_for(seconds: float) -> None:
+    """Let the window live for a while."""
+    end = time.perf_counter() + seconds
+    live_until(lambda: time.perf_counter() > end)
+
+
 def pixel(viewer: napari.Viewer, canvas: object, world: np.ndarray) -> QPoint:
     """Where a place stands in the canvas, in the axial plane."""
     camera = viewer.scene.camera
@@ -70,13 +76,11 @@ def main(clicks: int) -> None:
     inside = np.argwhere(volume.data[95] > 0.3)
     rows = []
     viewer.dims.point = tuple(volume.grid.to_world((95, 120, 85)))
-    settled = time.perf_counter() + 4
-    live_until(lambda: time.perf_counter() > settled)
+    live_for(4)
     for _ in range(clicks):
         y, x = inside[random.integers(len(inside))]
         rows.append(measure(viewer, dock, canvas, ticks, volume.grid.to_world((95, y, x))))
-        settled = time.perf_counter() + 0.2
-        live_until(lambda: time.perf_counter() > settled)
+        live_for(0.2)
     report(rows[1:])
     dock.close_session()
     viewer.close()
@@ -89,7 +93,10 @@ def measure(viewer, dock, canvas, ticks, world) -> dict[str, float]:  # noqa: AN
     QTest.mouseMove(canvas, place)
     QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=place)
     mask = next((x for x in viewer.layers if x.name.startswith("Objects")), None)
-    note = lambda _=None: drawn.append(time.perf_counter())
+
+    def note(_: object) -> None:
+        drawn.append(time.perf_counter())
+
     if mask is not None:
         mask.events.set_data.connect(note)
     start = time.perf_counter()
@@ -98,8 +105,8 @@ def measure(viewer, dock, canvas, ticks, world) -> dict[str, float]:  # noqa: AN
     end = drawn[-1] if drawn else time.perf_counter()
     if mask is not None:
         mask.events.set_data.disconnect(note)
-    later = time.perf_counter() + 0.1
-    live_until(lambda: time.perf_counter() > later)
+    live_for(0.1)
+    later = time.perf_counter()
     made = [r for r in dock.session.ledger.records if r.record == "predicted"][-1]
     return {
         "total_ms": 1000 * (end - start),

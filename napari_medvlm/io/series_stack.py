@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.errors import InvalidImage
 from napari_medvlm.geometry import FloatArray
-from napari_medvlm.io.dicom_planes import VARYING, Plane
+from napari_medvlm.io.series_planes import VARYING, Plane
 
 SAME_MM = 0.01
 """Planes closer than this lie at one position."""

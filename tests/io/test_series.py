@@ -13,7 +13,7 @@ from pydicom.uid import generate_uid
 from napari_medvlm.errors import InvalidImage, MedVLMError
 from napari_medvlm.geometry import affine_from_lps
 from napari_medvlm.io import Gaps, read_volume
-from napari_medvlm.io.dicom_series import list_series
+from napari_medvlm.io.series import list_series
 from napari_medvlm.volume import Modality, Window
 from tests.io.dicom_files import dataset, enhanced, save, write_series
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from napari_medvlm.errors import InvalidImage
-from napari_medvlm.io.dicom_planes import Plane, header, planes_of, told
-from napari_medvlm.io.dicom_stack import Gaps, stack
+from napari_medvlm.io.series_planes import Plane, header, planes_of, told
+from napari_medvlm.io.series_stack import Gaps, stack
 from napari_medvlm.io.values import finite, require_memory
 from napari_medvlm.volume import Modality, Volume, Window
 
