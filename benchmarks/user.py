@@ -8,7 +8,6 @@ import numpy as np
 from scipy import ndimage
 
 
-
 @dataclass(frozen=True)
 class Click:
     """A voxel ``(z, y, x)`` that belongs to the structure, or not."""
