@@ -21,7 +21,7 @@ from scipy import ndimage
 
 from benchmarks.user import Click
 from napari_medvlm.backends.base import ObjectPrompts
-from napari_medvlm.backends.region import RegionBackend
+from napari_medvlm.backends.embedded import EmbeddedBackend
 from napari_medvlm.prompts import Point
 from napari_medvlm.results import bounding_box
 from napari_medvlm.volume import Volume
@@ -45,7 +45,7 @@ class Embedded(Method):
 
     def __init__(self, volume: Volume) -> None:
         self._volume = volume
-        self._backend = RegionBackend()
+        self._backend = EmbeddedBackend()
         self._backend.load(None, "cpu")
         self._backend.set_volume(volume)
 

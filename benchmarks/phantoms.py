@@ -58,9 +58,7 @@ def lesion(seed: int = 0) -> tuple[Volume, np.ndarray]:
 
 
 def _axes(shape: tuple[int, ...], spacing: tuple[float, ...]) -> Axes:
-    z, y, x = (
-        (np.arange(n) - (n - 1) / 2) * s for n, s in zip(shape, spacing, strict=True)
-    )
+    z, y, x = ((np.arange(n) - (n - 1) / 2) * s for n, s in zip(shape, spacing, strict=True))
     return np.ix_(z, y, x)
 
 

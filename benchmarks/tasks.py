@@ -116,6 +116,4 @@ def _thicker() -> np.ndarray:
 
 def _phantoms(seed: int) -> list[Task]:
     mark = f" {seed}" if seed else ""
-    return [
-        Task(f"{make.__name__}{mark}", *make(seed)) for make in (ellipsoids, vessels, lesion)
-    ]
+    return [Task(f"{make.__name__}{mark}", *make(seed)) for make in (ellipsoids, vessels, lesion)]

@@ -56,7 +56,7 @@ def ct_slice() -> list[LayerData]:
 
 
 def _is_ours(path: Path) -> bool:
-    from napari_medvlm.io.series import is_dicom
+    from napari_medvlm.io.dicom import is_dicom
 
     if path.is_dir():
         return any(is_dicom(p) for p in sorted(path.rglob("*"))[:50] if p.is_file())
@@ -78,7 +78,7 @@ def _read(path: Path) -> list[LayerData]:
 
     if not path.is_dir():
         return [layer_data(read_volume(path))]
-    from napari_medvlm.io.series import list_series
+    from napari_medvlm.io.dicom import list_series
 
     found, refused = [], []
     for info in list_series(path):

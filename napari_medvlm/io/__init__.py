@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_medvlm.errors import InvalidImage
+from napari_medvlm.io.dicom import Gaps, read_dicom
 from napari_medvlm.io.images import NIFTI, OTHERS, read_image
 from napari_medvlm.io.pictures import PICTURES, TIFFS, read_picture
 from napari_medvlm.io.save import write_mask
-from napari_medvlm.io.series import Gaps, read_dicom
 from napari_medvlm.io.values import finite
 from napari_medvlm.volume import Volume
 

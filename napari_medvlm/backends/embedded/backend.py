@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress
-from napari_medvlm.backends.region import finish
-from napari_medvlm.backends.region.levels import Levels
-from napari_medvlm.backends.region.seeds import read
+from napari_medvlm.backends.embedded import finish
+from napari_medvlm.backends.embedded.levels import Levels
+from napari_medvlm.backends.embedded.seeds import read
 from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
 from napari_medvlm.results import Mask
 from napari_medvlm.volume import Volume
 
 
-class RegionBackend(Backend):
+class EmbeddedBackend(Backend):
     """A region that follows the prompts, from edges between tissues; no weights, deterministic."""
 
     info = BackendInfo(

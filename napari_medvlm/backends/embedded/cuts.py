@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,13 @@ PROMINENCE = 1.05
 
 @dataclass(frozen=True)
 class Cuts:
-    """An open interval of intensities: what lies in it looks like the object."""
+    """An open interval of intensities: what lies in it looks like the object.
 
-    low: float = -np.inf
-    high: float = np.inf
+    Its ends are the same everywhere, or ``(z, y, x)`` arrays where the image's brightness drifts.
+    """
+
+    low: float | Array = -np.inf
+    high: float | Array = np.inf
 
     def holds(self, values: Array) -> NDArray[np.bool_]:
         """Which values lie between the cuts."""
@@ -78,7 +82,7 @@ class EdgeProfile:
         if j - i < 2:
             return False
         top = float(self.steepness[i + 1 : j].max())
-        return top > PROMINENCE * max(self.steepness[i], self.steepness[j])
+        return bool(top > PROMINENCE * max(self.steepness[i], self.steepness[j]))
 
     def next_cut(self, value: float, direction: int) -> float:
         """The first edge met when going from a value up (1) or down (-1); infinite if none is."""
@@ -97,7 +101,7 @@ class EdgeProfile:
         return direction * np.inf
 
 
-def _smooth(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+def _smooth(counts: NDArray[Any]) -> NDArray[np.float64]:
     padded = np.pad(counts, 3, mode="edge")
     kernel = np.exp(-0.5 * (np.arange(-3, 4) / 1.2) ** 2)
     return np.convolve(padded, kernel / kernel.sum(), "valid")

@@ -117,7 +117,9 @@ def block_mean(data: NDArray[np.float32], factors: Index) -> Array:
             starts = np.arange(0, data.shape[axis], factor)
             sums = np.add.reduceat(data, starts, axis=axis)
             counts = np.diff(np.append(starts, data.shape[axis])).astype(np.float32)
-            data = sums / counts.reshape([-1 if a == axis else 1 for a in range(3)])
+            data = (sums / counts.reshape([-1 if a == axis else 1 for a in range(3)])).astype(
+                np.float32
+            )
     return data
 
 
@@ -125,7 +127,8 @@ def _smoothed(data: Array, spacing: tuple[float, float, float]) -> tuple[Array, 
     from scipy import ndimage
 
     width = 0.6 + 0.1 * min(max(_noise(data) - 0.015, 0) / 0.03, 1.0)
-    sigma = [width * min(spacing) / s if n > 1 else 0 for s, n in zip(spacing, data.shape, strict=True)]
+    sizes = zip(spacing, data.shape, strict=True)
+    sigma = [width * min(spacing) / s if n > 1 else 0 for s, n in sizes]
     values = ndimage.gaussian_filter(data, sigma, mode="nearest", truncate=3)
     square = np.zeros_like(values)
     for axis, step in enumerate(spacing):

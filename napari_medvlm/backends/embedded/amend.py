@@ -7,23 +7,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.backends.region.cuts import Cuts
-from napari_medvlm.backends.region.levels import Array, Level
-from napari_medvlm.backends.region.morph import (
+from napari_medvlm.backends.embedded.cuts import Cuts
+from napari_medvlm.backends.embedded.levels import Array, Level
+from napari_medvlm.backends.embedded.morph import (
     BoolArray,
     IndexArray,
-    Spacing,
     components_of,
     depth_mm,
     distance_mm,
 )
-from napari_medvlm.backends.region.seeds import Seed
+from napari_medvlm.backends.embedded.seeds import Seed
 
 REACH = 3.0
 """How far a correction goes, in depths of the place that was clicked."""
 NECK_MM = 50.0
 """How far from a seed a narrow place is looked for."""
 WALKER_VOXELS = 80_000
+"""The random walker is not asked about more voxels than these: it would take too long."""
+BETA = 300.0
+"""How strongly an edge stops the random walker."""
 
 
 @dataclass(eq=False)
@@ -71,6 +73,7 @@ class _Correction:
         self.scale_mm = self._depth_of_click()
 
     def apply(self) -> None:
+        """Change the region."""
         spatial = not self.positive and abs(self.value - self.region.core) < self.region.spread
         if not (spatial and self._cut_neck()):
             self._change_around(spatial)
@@ -115,7 +118,12 @@ class _Correction:
         self._set(box, part, here)
 
     def _walked(
-        self, values: Array, wrong: BoolArray, near: NDArray[np.float64], away: IndexArray, reach: float
+        self,
+        values: Array,
+        wrong: BoolArray,
+        near: NDArray[np.float64],
+        away: IndexArray,
+        reach: float,
     ) -> BoolArray:
         """The part of ``wrong`` that a random walker reaches from the seed first."""
         from skimage.segmentation import random_walker
@@ -174,9 +182,6 @@ class _Correction:
         part[tuple(here.T)] = True
         self.region.mask[box][part] = self.positive
         self.region.corrected[box][part] = True
-
-
-BETA = 300.0
 
 
 def _typical(cut: float | Array) -> float:

@@ -1,0 +1,72 @@
+"""DICOM: a file, or a series of a folder, as a volume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_medvlm.io.dicom_folder import SeriesInfo, headers_of, is_dicom, list_series
+from napari_medvlm.io.dicom_frames import Plane, planes_of
+from napari_medvlm.io.dicom_gaps import Gaps, Stack
+from napari_medvlm.io.dicom_header import text
+from napari_medvlm.io.dicom_pixels import interpolated, read_pixels
+from napari_medvlm.io.dicom_slices import stack
+from napari_medvlm.io.values import finite
+from napari_medvlm.volume import Modality, Volume
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = ["Gaps", "SeriesInfo", "is_dicom", "list_series", "read_dicom"]
+
+
+def read_dicom(
+    path: Path, series: str | None = None, frame: int | None = None, gaps: Gaps = Gaps.REFUSE
+) -> Volume:
+    """Read a DICOM file, or a series of a folder.
+
+    Parameters
+    ----------
+    series
+        Which series of the folder: its UID, its number or a part of its description.
+    frame
+        Which volume of a series with several, from 0: echoes, time points, b-values.
+    gaps
+        What to do where slices are missing or unevenly spaced.
+
+    Raises
+    ------
+    InvalidImage
+        If a choice is needed, if the slices make no regular volume, if a file is damaged, or if
+        the image does not fit into memory.
+    """
+    headers = headers_of(path, series)
+    planes = [plane for file, header in headers for plane in planes_of(file, header)]
+    return _volume(stack(planes, frame, Gaps(gaps)), path)
+
+
+def _volume(chosen: Stack, path: Path) -> Volume:
+    stored = read_pixels(chosen.planes, path)
+    data, mended = finite(interpolated(stored, chosen.samples))
+    first = chosen.planes[0]
+    return Volume(
+        data,
+        chosen.affine,
+        Modality(text(first.header, "Modality")),
+        _name(first.header),
+        source=path,
+        window=first.window,
+        notes=(*chosen.notes, *first.notes, *_brightness(first), *mended),
+    )
+
+
+def _name(header: Dataset) -> str:
+    """The series' description; never what would name the patient."""
+    plain = f"{text(header, 'Modality') or 'DICOM'} series {text(header, 'SeriesNumber')}".strip()
+    return text(header, "SeriesDescription") or plain
+
+
+def _brightness(plane: Plane) -> tuple[str, ...]:
+    if text(plane.header, "PhotometricInterpretation") != "MONOCHROME1":
+        return ()
+    return ("Low values are meant to be shown bright (MONOCHROME1); the values are kept.",)

@@ -1,0 +1,176 @@
+"""The slices that a DICOM file holds, one or many, each with its place in the patient.
+
+Whether a slice is a file of its own or a frame of one file makes no difference above this module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_medvlm.errors import InvalidImage
+from napari_medvlm.geometry import FloatArray
+from napari_medvlm.io.dicom_header import COPY_AGAIN, item, number, numbers, text, whole
+from napari_medvlm.io.dicom_values import find, pixel_mm, rescale, thickness, unit, window
+from napari_medvlm.io.dicom_varying import Label, labels_of
+from napari_medvlm.io.values import require_memory
+from napari_medvlm.volume import Window
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+UPRIGHT = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+UNPLACED = (
+    "The file does not tell where the picture lies in the patient; it is shown as an axial slice."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """One slice.
+
+    Parameters
+    ----------
+    path, frame
+        The file, and which of its frames it is, from 0.
+    header
+        What was read of the file.
+    size
+        Rows, columns and samples of a pixel.
+    placed
+        Whether the file tells where the slice lies; if not, the position counts frames.
+    position
+        ``(3,)`` centre of the first pixel, LPS millimetres.
+    orientation
+        ``(6,)`` unit vectors, LPS: along a row of pixels, then down a column.
+    pixel_mm
+        ``(2,)`` distance of rows, then of columns.
+    thickness_mm
+        Distance to the next slice as far as one slice can tell.
+    rescale
+        Slope and intercept from stored values to intensities.
+    labels
+        What may tell volumes at one place apart, by DICOM keyword.
+    notes
+        What was assumed.
+    """
+
+    path: Path
+    frame: int
+    header: Dataset
+    size: tuple[int, int, int]
+    placed: bool
+    position: FloatArray
+    orientation: FloatArray
+    pixel_mm: FloatArray
+    thickness_mm: float
+    rescale: tuple[float, float]
+    window: Window | None
+    labels: dict[str, Label]
+    notes: tuple[str, ...]
+
+    @property
+    def normal(self) -> FloatArray:
+        """``(3,)`` unit vector across the slice, LPS."""
+        return normal_of(self.orientation)
+
+
+def planes_of(path: Path, header: Dataset) -> list[Plane]:
+    """The slices of a file in its own order.
+
+    Raises
+    ------
+    InvalidImage
+        If a value is missing, damaged or impossible, or if so many do not fit into memory.
+    """
+    count = _frame_count(path, header)
+    per_frame = list(header.get("PerFrameFunctionalGroupsSequence") or [])
+    if not per_frame:
+        return _plain_planes(path, header, count)
+    if len(per_frame) != count:
+        raise InvalidImage(
+            f"{path.name} promises {count} frames and describes {len(per_frame)}.", COPY_AGAIN
+        )
+    shared = item(header, "SharedFunctionalGroupsSequence")
+    return [
+        _plane(path, header, i, [own, shared] if shared is not None else [own])
+        for i, own in enumerate(per_frame)
+    ]
+
+
+def normal_of(orientation: FloatArray) -> FloatArray:
+    """``(3,)`` the cross product of the two directions of a slice."""
+    normal: FloatArray = np.cross(orientation[:3], orientation[3:])
+    return normal
+
+
+def _frame_count(path: Path, header: Dataset) -> int:
+    """Checked before anything of that many is made."""
+    rows, columns = whole(path, header, "Rows", 0), whole(path, header, "Columns", 0)
+    count = whole(path, header, "NumberOfFrames", 1) or 1
+    if not rows or not columns:
+        raise InvalidImage(f"{path.name} holds no image: {rows} x {columns} pixels.", COPY_AGAIN)
+    require_memory(path, 4.0 * rows * columns * count * whole(path, header, "SamplesPerPixel", 1))
+    if count > max(1, path.stat().st_size):
+        raise InvalidImage(
+            f"{path.name} promises {count} frames in {path.stat().st_size} bytes.", COPY_AGAIN
+        )
+    return count
+
+
+def _plain_planes(path: Path, header: Dataset, count: int) -> list[Plane]:
+    """Frames of a file that describes only its first one: they follow on its normal."""
+    first = _plane(path, header, 0, [])
+    if count == 1:
+        return [first]
+    step, notes = _frame_step(path, header)
+    offsets = numbers(path, header, "GridFrameOffsetVector", count)
+    if offsets is None:
+        offsets = np.arange(count, dtype=np.float64) * step
+    else:
+        offsets, notes = offsets - offsets[0], ()
+    if text(header, "Modality") == "US":
+        notes = (f"The {count} frames follow each other in time, shown as slices.",)
+    first = replace(first, notes=first.notes + notes)
+    return [
+        replace(first, frame=i, position=first.position + offset * first.normal)
+        for i, offset in enumerate(offsets)
+    ]
+
+
+def _frame_step(path: Path, header: Dataset) -> tuple[float, tuple[str, ...]]:
+    for keyword in ("SpacingBetweenSlices", "SliceThickness"):
+        step = number(path, header, keyword)
+        if step:
+            return step, ()
+    return 1.0, ("The distance of the frames is not known; 1 mm is assumed.",)
+
+
+def _plane(path: Path, header: Dataset, frame: int, groups: list[Dataset]) -> Plane:
+    detector = item(header, "DetectorInformationSequence")
+    places = [header] if detector is None else [header, detector]
+    position = find(path, groups, "PlanePositionSequence", "ImagePositionPatient", 3, places)
+    orientation = find(
+        path, groups, "PlaneOrientationSequence", "ImageOrientationPatient", 6, places
+    )
+    placed = position is not None and orientation is not None
+    spacing, notes = pixel_mm(path, header, groups)
+    samples = whole(path, header, "SamplesPerPixel", 1)
+    return Plane(
+        path=path,
+        frame=frame,
+        header=header,
+        size=(whole(path, header, "Rows", 0), whole(path, header, "Columns", 0), samples),
+        placed=placed,
+        position=np.zeros(3) if position is None else position,
+        orientation=unit(path, UPRIGHT if orientation is None else orientation),
+        pixel_mm=spacing,
+        thickness_mm=thickness(path, header, groups),
+        rescale=rescale(path, header, groups),
+        window=window(header, groups),
+        labels=labels_of(header, groups),
+        notes=notes if placed else (*notes, UNPLACED),
+    )

@@ -1,0 +1,177 @@
+"""The header of a DICOM file and its values, checked: damaged ones are an `InvalidImage`."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from napari_medvlm.errors import InvalidImage
+from napari_medvlm.geometry import FloatArray
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+T = TypeVar("T")
+
+KEYWORDS = [
+    *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription"),
+    *("Modality", "ImageType", "InstanceNumber", "AcquisitionNumber", "TemporalPositionIdentifier"),
+    *("EchoTime", "DiffusionBValue", "TriggerTime", "NumberOfFrames", "Rows", "Columns"),
+    *("SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored"),
+    *("PixelRepresentation", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"),
+    *("ImagerPixelSpacing", "NominalScannedPixelSpacing", "SliceThickness"),
+    *("SpacingBetweenSlices", "GridFrameOffsetVector", "DoseGridScaling", "RescaleSlope"),
+    *("RescaleIntercept", "WindowCenter", "WindowWidth", "DetectorInformationSequence"),
+    *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
+    *("DimensionIndexSequence", "SequenceOfUltrasoundRegions"),
+]
+"""All that is read: what else stands in a header may be damaged without harm."""
+
+COPY_AGAIN = "Copy or export the file again, or move it out of the folder."
+
+
+RUST_PANIC = "PanicException"
+"""Decoders written in Rust raise it on damaged bytes; it is no `Exception`."""
+
+
+def guarded(path: Path, action: Callable[[], T]) -> T:
+    """What ``action`` gives; whatever it raises is an `InvalidImage` that names the file."""
+    with _quiet():
+        try:
+            return action()
+        except BaseException as error:  # damaged bytes make pydicom raise anything
+            if not isinstance(error, Exception) and type(error).__name__ != RUST_PANIC:
+                raise
+            lines = str(error).strip().splitlines()
+            reason = (lines[0] if lines else type(error).__name__)[:160].rstrip(".:")
+            raise InvalidImage(
+                f"{path.name} is damaged or of an unknown kind: {reason}.", COPY_AGAIN
+            ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without pydicom's warnings and log, which quote values, a patient's name among them."""
+    log = logging.getLogger("pydicom")
+    before = log.disabled
+    log.disabled = True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.disabled = before
+
+
+def has_magic(path: Path) -> bool:
+    """Whether the file starts as DICOM files do: 128 bytes of anything, then ``DICM``."""
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
+def starts_like_dataset(path: Path) -> bool:
+    """Whether a file without the magic starts with an element of the first groups."""
+    with path.open("rb") as file:
+        group = file.read(2)
+    return group in (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08")
+
+
+def read_header(path: Path, keywords: list[str] = KEYWORDS) -> Dataset:
+    """The elements of a file that are needed, decoded, without its pixels.
+
+    Raises
+    ------
+    InvalidImage
+        If the file cannot be opened or one of the values cannot be decoded.
+    """
+    from pydicom import dcmread
+
+    def read() -> Dataset:
+        header = dcmread(path, force=True, stop_before_pixels=True, specific_tags=list(keywords))
+        for part in (header, getattr(header, "file_meta", header)):
+            for _ in part.iterall():  # values are decoded when looked at: do it here
+                pass
+        return header
+
+    return guarded(path, read)
+
+
+def sop_class(header: Dataset) -> str:
+    """The name of what the file holds, "CT Image Storage" say; empty if it does not tell.
+
+    What no standard names is "an unknown kind": the value itself may be anything.
+    """
+    from pydicom.uid import UID
+
+    meta = getattr(header, "file_meta", {})
+    uid = str(header.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID") or "")
+    with _quiet():
+        name = UID(uid).name
+    return "an unknown kind" if name and name == uid else name
+
+
+def numbers(path: Path, values: Dataset, keyword: str, count: int) -> FloatArray | None:
+    """The ``count`` numbers of an element, or None if it is absent or empty.
+
+    Raises
+    ------
+    InvalidImage
+        If there are more or fewer, or one is not a finite number.
+    """
+    value: Any = values.get(keyword)
+    if value is None or (hasattr(value, "__len__") and not len(value)):
+        return None
+    try:
+        result = np.atleast_1d(np.array(value, np.float64))
+    except (TypeError, ValueError):
+        result = np.empty(0)
+    if result.shape != (count,) or not np.isfinite(result).all():
+        raise InvalidImage(
+            f"{keyword} of {path.name} is {str(value)[:60]!r}; {count} finite "
+            f"{'number is' if count == 1 else 'numbers are'} needed.",
+            COPY_AGAIN,
+        )
+    return result
+
+
+def number(path: Path, values: Dataset, keyword: str) -> float | None:
+    """The only number of an element, or None if it is absent or empty; see `numbers`."""
+    result = numbers(path, values, keyword, 1)
+    return None if result is None else float(result[0])
+
+
+def first_number(values: Dataset, keyword: str) -> float | None:
+    """The first of one or several numbers, or None where that cannot be had."""
+    value: Any = values.get(keyword)
+    try:
+        return float(np.atleast_1d(np.array(value, np.float64))[0])
+    except (TypeError, ValueError, IndexError):
+        return None
+
+
+def whole(path: Path, values: Dataset, keyword: str, default: int) -> int:
+    """A whole number, at least 0."""
+    value = number(path, values, keyword)
+    if value is None:
+        return default
+    if value < 0 or value != int(value):
+        raise InvalidImage(f"{keyword} of {path.name} is {value:g}.", COPY_AGAIN)
+    return int(value)
+
+
+def text(values: Dataset, keyword: str) -> str:
+    """A value as text without spaces around it; empty if it is absent."""
+    value = values.get(keyword)
+    return "" if value is None else str(value).strip()
+
+
+def item(values: Dataset, keyword: str) -> Dataset | None:
+    """The first item of a sequence, or None."""
+    sequence = values.get(keyword)
+    return sequence[0] if sequence else None

@@ -1,0 +1,152 @@
+"""The intensities of slices: decoded, rescaled, in colour where the file is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.errors import InvalidImage
+from napari_medvlm.geometry import FloatArray
+from napari_medvlm.io.dicom_frames import Plane
+from napari_medvlm.io.dicom_header import COPY_AGAIN, guarded, text, whole
+from napari_medvlm.io.values import require_memory
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+INTEGERS = (np.uint8, np.int16, np.uint16, np.int32)
+
+
+def read_pixels(planes: list[Plane], path: Path) -> NDArray[Any]:
+    """``(z, y, x)`` intensities, or ``(z, y, x, 3)`` uint8 colours, in the order of the slices.
+
+    Whole numbers stay whole: unsigned 8 bit, 16 bit or signed 32 bit, whichever is the least that
+    holds them; others are float32.
+
+    Raises
+    ------
+    InvalidImage
+        If they do not fit into memory, or a file is damaged.
+    """
+    first = planes[0]
+    rows, columns, samples = first.size
+    color = samples == 3 or _is_palette(first)
+    itemsize = 3 if color else 4
+    files = {plane.path: plane.path.stat().st_size for plane in planes}
+    require_memory(path, float(rows * columns) * len(planes) * itemsize + max(files.values()))
+    shape = (len(planes), rows, columns, 3) if color else (len(planes), rows, columns)
+    out = np.empty(shape, np.uint8 if color else _dtype(planes))
+    for z, frame in _decoded(planes):
+        if frame.shape != shape[1:] and frame.shape[:2] != (rows, columns):
+            raise InvalidImage(
+                f"A picture of {planes[z].path.name} has the shape {frame.shape}, not {shape[1:]}.",
+                COPY_AGAIN,
+            )
+        out[z] = _eight_bits(frame, planes[z]) if color else _rescaled(frame, planes[z])
+    return _narrowed(out)
+
+
+def interpolated(data: NDArray[Any], samples: FloatArray) -> NDArray[Any]:
+    """Slices at fractional places ``samples`` between those of ``(z, y, x)``; the type is kept."""
+    if len(samples) == len(data) and np.array_equal(samples, np.arange(len(data))):
+        return data
+    out = np.empty((len(samples), *data.shape[1:]), data.dtype)
+    for z, at in enumerate(samples):
+        low = min(int(at), len(data) - 1)
+        high, part = min(low + 1, len(data) - 1), np.float32(at - int(at))
+        mixed = data[low] * (1 - part) + data[high] * part if part else data[low]
+        out[z] = mixed if data.dtype.kind == "f" else np.rint(mixed)
+    return out
+
+
+def _is_palette(plane: Plane) -> bool:
+    return text(plane.header, "PhotometricInterpretation") == "PALETTE COLOR"
+
+
+def _dtype(planes: list[Plane]) -> type[np.generic]:
+    """The least type that holds what the header says can occur."""
+    header, path = planes[0].header, planes[0].path
+    if any(slope != 1 or intercept != int(intercept) for slope, intercept in _rescales(planes)):
+        return np.float32
+    bits = whole(path, header, "BitsAllocated", 32)
+    signed = whole(path, header, "PixelRepresentation", 0)
+    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+    intercepts = [intercept for _, intercept in _rescales(planes)]
+    low, high = low + int(min(intercepts)), high + int(max(intercepts))
+    return _least(low, high)
+
+
+def _least(low: int, high: int) -> type[np.generic]:
+    for dtype in INTEGERS:
+        if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
+            return dtype
+    return np.float32
+
+
+def _rescales(planes: list[Plane]) -> set[tuple[float, float]]:
+    return {plane.rescale for plane in planes}
+
+
+def _narrowed(data: NDArray[Any]) -> NDArray[Any]:
+    """32 bits are needed only where the values, not their type, need them."""
+    if data.dtype != np.int32 or not data.size:
+        return data
+    dtype = _least(int(data.min()), int(data.max()))
+    return data.astype(np.int16) if dtype in (np.uint8, np.int16) else data
+
+
+def _rescaled(frame: NDArray[Any], plane: Plane) -> NDArray[Any]:
+    slope, intercept = plane.rescale
+    if (slope, intercept) == (1.0, 0.0):
+        return frame
+    if frame.dtype.kind != "f" and slope == 1 and intercept == int(intercept):
+        return frame.astype(np.int64) + int(intercept)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return frame.astype(np.float64) * slope + intercept
+
+
+def _eight_bits(frame: NDArray[Any], plane: Plane) -> NDArray[Any]:
+    if frame.dtype == np.uint8:
+        return frame
+    return (frame >> (8 * frame.dtype.itemsize - 8)).astype(np.uint8)
+
+
+def _decoded(planes: list[Plane]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """The place of each slice and its stored values, file after file."""
+    files: dict[Path, list[int]] = {}
+    for z, plane in enumerate(planes):
+        files.setdefault(plane.path, []).append(z)
+    for path, places in files.items():
+        places.sort(key=lambda z: planes[z].frame)
+        frames = _frames(path, [planes[z].frame for z in places])
+        for z in places:
+            yield z, guarded(path, frames.__next__)
+
+
+def _frames(path: Path, wanted: list[int]) -> Iterator[NDArray[Any]]:
+    """Decoded frames: YBR as RGB, indexed colours looked up."""
+    from pydicom import dcmread
+    from pydicom.pixels import apply_color_lut, iter_pixels
+
+    dataset = dcmread(path, force=True)
+    _name_syntax(dataset)
+    palette = dataset.get("PhotometricInterpretation") == "PALETTE COLOR"
+    for frame in iter_pixels(dataset, indices=wanted):
+        yield apply_color_lut(frame, dataset) if palette else frame
+
+
+def _name_syntax(dataset: Dataset) -> None:
+    """Files from before the standard's file format do not name how they are written."""
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    if not hasattr(dataset, "file_meta"):
+        dataset.file_meta = FileMetaDataset()
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit, little = dataset.original_encoding
+        explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit

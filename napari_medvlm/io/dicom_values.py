@@ -1,0 +1,141 @@
+"""What the header of a DICOM file, or of one of its frames, says of a slice.
+
+``groups`` are a frame's functional groups: its own, then those that all frames share. They are
+empty where a file has one slice.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_medvlm.errors import InvalidImage
+from napari_medvlm.geometry import FloatArray
+from napari_medvlm.io.dicom_header import COPY_AGAIN, first_number, item, number, numbers
+from napari_medvlm.volume import Window
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+CENTIMETRES = 3
+"""The code for that unit in the regions of an ultrasound picture."""
+
+
+def find(
+    path: Path,
+    groups: list[Dataset],
+    sequence: str,
+    keyword: str,
+    count: int,
+    header: list[Dataset],
+) -> FloatArray | None:
+    """A value of the frame, else one that all frames share, else one of the file."""
+    found = [item(group, sequence) for group in groups]
+    for values in [*(f for f in found if f is not None), *header]:
+        result = numbers(path, values, keyword, count)
+        if result is not None:
+            return result
+    return None
+
+
+def unit(path: Path, orientation: FloatArray) -> FloatArray:
+    """The directions of rows and columns, ``(6,)``, of length 1 to the last digit.
+
+    Raises
+    ------
+    InvalidImage
+        If they are not two directions at a right angle.
+    """
+    row, column = orientation[:3], orientation[3:]
+    lengths = float(np.linalg.norm(row)), float(np.linalg.norm(column))
+    if max(abs(lengths[0] - 1), abs(lengths[1] - 1), abs(float(row @ column))) > 0.01:
+        raise InvalidImage(
+            f"ImageOrientationPatient of {path.name} is {orientation.tolist()}: not two unit "
+            "vectors at a right angle.",
+            COPY_AGAIN,
+        )
+    return np.concatenate([row / lengths[0], column / lengths[1]])
+
+
+def pixel_mm(
+    path: Path, header: Dataset, groups: list[Dataset]
+) -> tuple[FloatArray, tuple[str, ...]]:
+    """``(2,)`` distance of rows, then of columns, in millimetres; and what was assumed.
+
+    Raises
+    ------
+    InvalidImage
+        If one of them is not above 0.
+    """
+    known: dict[str, tuple[str, ...]] = {
+        "PixelSpacing": (),
+        "ImagerPixelSpacing": (
+            "The pixel spacing is the pixel spacing at the detector; the patient is magnified.",
+        ),
+        "NominalScannedPixelSpacing": ("The pixel spacing is that of the scanned film.",),
+    }
+    for keyword, notes in known.items():
+        spacing = find(path, groups, "PixelMeasuresSequence", keyword, 2, [header])
+        if spacing is None:
+            continue
+        if not (spacing > 0).all():
+            raise InvalidImage(
+                f"{keyword} of {path.name} is {spacing.tolist()}; it must be above 0 mm.",
+                "Repair the header, or choose another series.",
+            )
+        return spacing, notes
+    return _ultrasound_mm(header)
+
+
+def thickness(path: Path, header: Dataset, groups: list[Dataset]) -> float:
+    """Distance to the next slice in millimetres, as far as one slice can tell."""
+    for keyword in ("SpacingBetweenSlices", "SliceThickness"):
+        value = find(path, groups, "PixelMeasuresSequence", keyword, 1, [header])
+        if value is not None and value[0]:
+            return abs(float(value[0]))
+    return 1.0
+
+
+def rescale(path: Path, header: Dataset, groups: list[Dataset]) -> tuple[float, float]:
+    """Slope and intercept from stored values to intensities."""
+    dose = number(path, header, "DoseGridScaling")
+    if dose is not None:
+        return dose, 0.0
+    slope, intercept = (
+        find(path, groups, "PixelValueTransformationSequence", keyword, 1, [header])
+        for keyword in ("RescaleSlope", "RescaleIntercept")
+    )
+    if slope is not None and not slope[0]:
+        raise InvalidImage(
+            f"RescaleSlope of {path.name} is 0: its intensities are lost.", COPY_AGAIN
+        )
+    return (
+        1.0 if slope is None else float(slope[0]),
+        0.0 if intercept is None else float(intercept[0]),
+    )
+
+
+def window(header: Dataset, groups: list[Dataset]) -> Window | None:
+    """The first window that the header asks for."""
+    found = [item(group, "FrameVOILUTSequence") for group in groups]
+    for values in [*(f for f in found if f is not None), header]:
+        center, width = first_number(values, "WindowCenter"), first_number(values, "WindowWidth")
+        if center is not None and width is not None and width > 0:
+            return Window(center, width)
+    return None
+
+
+def _ultrasound_mm(header: Dataset) -> tuple[FloatArray, tuple[str, ...]]:
+    """From the regions of an ultrasound picture if they agree; else 1 mm."""
+    found = set()
+    for region in header.get("SequenceOfUltrasoundRegions") or []:
+        units = [region.get(f"PhysicalUnits{axis}Direction") for axis in "YX"]
+        deltas = [abs(first_number(region, f"PhysicalDelta{axis}") or 0) for axis in "YX"]
+        found.add(
+            tuple(10 * d if u == CENTIMETRES else 0 for d, u in zip(deltas, units, strict=True))
+        )
+    if len(found) == 1 and all(spacing := found.pop()):
+        return np.array(spacing), ()
+    return np.ones(2), ("The pixel spacing is not known; 1 mm is assumed.",)
