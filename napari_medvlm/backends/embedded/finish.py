@@ -93,7 +93,7 @@ def refine(levels: Levels, level: Level, region: Region, full: BoolArray) -> Non
     sure = shrunk(mask) | (fixed & mask)
     maybe = grown(mask) & ~sure & ~(fixed & ~mask)
     origin, end = (np.array([getattr(s, n) for s in level.box]) for n in ("start", "stop"))
-    start = origin + low * level.factors
+    start = (origin + low * level.factors).astype(np.int64)
     stop = np.minimum(origin + high * level.factors, end).astype(np.int64)
     fine = box_of(start, stop)
     enlarge = _enlarger(level, fine)
