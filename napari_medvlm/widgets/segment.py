@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_medvlm.backends import registry
@@ -48,6 +49,10 @@ PROMPTS: dict[Tool, Any] = {
 }
 
 
+PANEL_MS = 60
+"""How long after the picture the panel is written."""
+
+
 class SegmentDock(QWidget):
     """Parts of the dock, connected to a session of the image that is chosen."""
 
@@ -72,6 +77,10 @@ class SegmentDock(QWidget):
         self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
         self._failed = Queued(_show_all, self)
         self._restarted = Queued(_tell_restart, self)
+        self._panel_due = QTimer(self)
+        self._panel_due.setSingleShot(True)
+        self._panel_due.setInterval(PANEL_MS)
+        self._panel_due.timeout.connect(guarded(self._refresh_panel))
         self._connect()
         bind_keys(napari_viewer, napari_viewer)
         self._open(self.image.layer)
@@ -196,6 +205,13 @@ class SegmentDock(QWidget):
         if self.session is None or self._layers is None:
             return
         self._layers.pull(redrawn=any(box is not None for box in boxes))
+        if not self._panel_due.isActive():
+            self._panel_due.start()
+
+    def _refresh_panel(self) -> None:
+        """Write the list and the progress, apart from the picture: both together would stall."""
+        if self.session is None:
+            return
         self.objects.refresh()
         self.progress.show_state(
             busy=bool(self.session.pending),
