@@ -47,7 +47,9 @@ wheel: $(VENV)/.ready-dev ## a wheel, and whether napari finds it in a clean env
 	QT=$(QT) $(BIN)/python scripts/check_wheel.py
 
 bench: $(VENV)/.ready-dev ## clicks, seconds and frames beside other methods
-	$(SCREEN) $(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.clicks
+	$(SCREEN) $(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.sizes
 
 sizes: $(VENV)/.ready-dev ## sizes of files, functions and classes, as a row of a table
 	$(BIN)/python -m benchmarks.sizes

@@ -41,7 +41,6 @@ class PointsLayer(PromptLayer[Point]):
             features={"prompt": np.zeros(0, int), "positive": np.zeros(0, bool)},
             border_width=0.2,
         )
-        self._colors: tuple[list[str], list[str]] | None = None
         layer.events.data.connect(self._on_data)
         layer.events.mode.connect(lambda _: self._prepare_next(layer))
         return layer
@@ -107,15 +106,23 @@ class PointsLayer(PromptLayer[Point]):
             layer.data = data
             layer.size = SIZE_MM / min(self.grid.spacing)
             layer.features = {"prompt": ids, "positive": said}
-            self._colors = None
             layer.selected_data = {i for i in selected if i < len(ids)}
         elif not np.allclose(layer.data, data, atol=1e-4):
             layer.data = data
         faces = [POSITIVE if s else NEGATIVE for s in said]
         borders = [PENDING if i in pending else "white" for i in ids]
-        if (faces, borders) != self._colors:
-            self._colors = faces, borders
-            if len(ids):
-                layer.face_color, layer.border_color = faces, borders
+        _paint(layer, "face_color", faces)
+        _paint(layer, "border_color", borders)
         if layer.selected_data:
             self._prepare_next(layer)
+
+
+def _paint(layer: Points, what: str, colors: list[str]) -> None:
+    """Set the points' colours where they differ: each setting draws the whole layer anew."""
+    from napari.utils.colormaps.standardize_color import transform_color
+
+    if not colors:
+        return
+    wanted, now = transform_color(colors), getattr(layer, what)
+    if wanted.shape != now.shape or not np.allclose(wanted, now, atol=1e-3):
+        setattr(layer, what, wanted)

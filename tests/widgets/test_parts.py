@@ -1,0 +1,131 @@
+"""The parts of the dock, each alone."""
+
+import numpy as np
+import pytest
+
+import napari_medvlm as nmv
+from napari_medvlm.errors import Cancelled, InvalidImage
+from napari_medvlm.records import ObjectInfo, Overlap
+from napari_medvlm.volume import Window
+from napari_medvlm.widgets import files, report
+from napari_medvlm.widgets.backends import BackendChoice
+from napari_medvlm.widgets.objects import LOCK, NAME, ObjectList
+from napari_medvlm.widgets.planes import PlaneRow
+from napari_medvlm.widgets.progress import ProgressRow
+from napari_medvlm.widgets.tools import Tool, Tools
+from tests.conftest import make_phantom
+
+INFOS = [(ObjectInfo(id=i, name=f"Object {i}", color="#4dd2ff"), i) for i in (1, 2, 3)]
+
+
+@pytest.fixture
+def objects(qtbot):
+    made = ObjectList()
+    qtbot.addWidget(made)
+    made.show_objects(INFOS, 2)
+    return made
+
+
+def test_the_list_shows_objects_and_which_is_active(objects):
+    assert [objects.topLevelItem(i).text(NAME) for i in range(3)] == [
+        "Object 1",
+        "Object 2",
+        "Object 3",
+    ]
+    assert objects.selected() == (2,)
+
+
+def test_choosing_renaming_and_locking_are_told(objects, qtbot):
+    with qtbot.waitSignal(objects.activated_object) as chosen:
+        objects.setCurrentItem(objects.topLevelItem(2))
+    assert chosen.args == [3]
+    with qtbot.waitSignal(objects.renamed) as renamed:
+        objects.topLevelItem(0).setText(NAME, " kidney ")
+    assert renamed.args == [1, "kidney"]
+    with qtbot.waitSignal(objects.lock_changed) as locked:
+        from qtpy.QtCore import Qt
+
+        objects.topLevelItem(1).setCheckState(LOCK, Qt.CheckState.Checked)
+    assert locked.args == [2, True]
+
+
+def test_the_first_selected_is_the_current_one(objects):
+    objects.selectAll()
+    assert objects.selected() == (2, 1, 3)
+
+
+def test_a_tool_that_cannot_be_used_says_why(qtbot):
+    tools = Tools()
+    qtbot.addWidget(tools)
+    tools.choose(Tool.BOX)
+    tools.allow(Tool.BOX, "This model takes no boxes.")
+    assert tools.tool is Tool.LOOK
+    tools.choose(Tool.BOX)
+    assert tools.tool is Tool.LOOK
+    tools.allow(Tool.BOX, None)
+    tools.choose(Tool.BOX)
+    assert tools.tool is Tool.BOX
+
+
+def test_the_polarity_goes_there_and_back(qtbot):
+    tools = Tools()
+    qtbot.addWidget(tools)
+    for positive in (False, True):
+        with qtbot.waitSignal(tools.polarity_changed) as changed:
+            tools.toggle_polarity()
+        assert changed.args == [positive]
+        assert tools.positive is positive
+
+
+def test_the_embedded_backend_is_offered_first_with_its_licence(qtbot):
+    choice = BackendChoice()
+    qtbot.addWidget(choice)
+    assert choice.name == "embedded"
+    assert "BSD-3-Clause" in choice.itemData(0, 3)  # tooltip
+
+
+def test_windows_are_chosen_by_name(qtbot):
+    row = PlaneRow()
+    qtbot.addWidget(row)
+    row.set_windows({"Bone": Window(400, 1800)})
+    with qtbot.waitSignal(row.window_requested) as chosen:
+        row._windows.textActivated.emit("Bone")
+    assert chosen.args == [Window(400, 1800)]
+
+
+def test_progress_tells_what_waits(qtbot):
+    row = ProgressRow()
+    qtbot.addWidget(row)
+    row.show_state(busy=False, waiting=2, can_ask=True)
+    assert row.text == "2 prompts without a mask"
+    row.show_state(busy=False, waiting=0, can_ask=True)
+    assert row.text == "Ready"
+
+
+def test_errors_are_shown_once_in_words_and_cancelling_is_silent(monkeypatch):
+    told = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
+    monkeypatch.setattr("napari.utils.notifications.show_error", told.append)
+    report.show(InvalidImage("It is empty.", "Load another."))
+    report.show(Cancelled())
+    report.show(KeyError("oops"))
+    assert told[0] == "It is empty. Load another."
+    assert len(told) == 2
+    assert "Nothing that you did is lost" in told[1]
+
+
+@pytest.mark.parametrize("overlap", [Overlap.NEWEST, Overlap.BOTH])
+def test_objects_that_overlap_are_written_to_files_of_their_own(tmp_path, overlap):
+    volume, left, right = make_phantom()
+    with nmv.SegmentationSession(volume, runner="inline") as session:
+        for mask in (left, left | right):
+            session.add_object()
+            session.add(nmv.InitialMask.of(volume, mask))
+        session.set_overlap(overlap)
+        written = files.write_objects(session, tmp_path / "mask.nii.gz")
+    if overlap is Overlap.NEWEST:
+        assert [p.name for p in written] == ["mask.nii.gz"]
+        assert set(np.unique(nmv.read_volume(written[0]).data)) == {0, 2}
+    else:
+        assert [p.name for p in written] == ["mask_1_Object_1.nii.gz", "mask_2_Object_2.nii.gz"]
+        assert nmv.read_volume(written[0]).data.sum() == left.sum()
