@@ -21,7 +21,7 @@ def test_a_click_gives_a_mask_where_the_thing_is(person):
     person.waits_for_mask()
     assert person.sees(LEFT) == 1
     assert person.sees(RIGHT) == 0
-    assert "mL" in person.dock.objects.measure.text()
+    person.waits(lambda: "mL" in person.dock.objects.measure.text())
 
 
 def test_a_negative_click_takes_away_and_is_red(person):
