@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_medvlm.errors import MedVLMError
+from napari_medvlm.io import Gaps
 
 app = typer.Typer(
     help="Segment medical images by prompts. Not a medical device.",
@@ -51,6 +52,9 @@ def segment(  # noqa: PLR0913  # one for each option
     device: Device = "cpu",
     series: Series = None,
     frame: Frame = None,
+    gaps: Annotated[Gaps, typer.Option(help="What to do where DICOM slices are missing.")] = (
+        Gaps.REFUSE
+    ),
     as_json: AsJson = False,
 ) -> None:
     """Segment one object from points and boxes.
@@ -61,7 +65,7 @@ def segment(  # noqa: PLR0913  # one for each option
     import napari_medvlm as nmv
 
     with _told():
-        volume = nmv.read_volume(image, series=series, frame=frame)
+        volume = nmv.read_volume(image, series=series, frame=frame, gaps=gaps)
         prompts: list[Any] = [nmv.Box.at_index(volume, *_corners(text)) for text in box]
         prompts += [nmv.Point.at_index(volume, _index(text)) for text in point]
         prompts += [nmv.Point.at_index(volume, _index(text), positive=False) for text in negative]

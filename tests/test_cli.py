@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 import napari_medvlm as nmv
 from napari_medvlm.cli import app
 from tests.conftest import dice, make_phantom
+from tests.io.dicom_files import write_series
 
 run = CliRunner().invoke
 
@@ -87,3 +88,14 @@ def test_help_names_the_commands():
     done = run(app, ["--help"])
     for command in ("segment", "replay", "backends"):
         assert command in done.output
+
+
+def test_a_gap_in_a_series_can_be_filled(tmp_path):
+    volume = make_phantom()[0]
+    write_series(tmp_path, volume.data)
+    next(tmp_path.glob("000.dcm")).unlink()
+    arguments = ["segment", str(tmp_path), "--point", "12,20,13", "--json"]
+    refused = run(app, arguments)
+    assert refused.exit_code == 1
+    assert "missing" in refused.output
+    assert run(app, [*arguments, "--gaps", "fill"]).exit_code == 0
