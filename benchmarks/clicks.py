@@ -98,7 +98,7 @@ def main() -> None:
     tasks = {"quick": quick_tasks, "unseen": unseen_tasks, "full": all_tasks}[kind]()
     methods: list[type[Method]] = [Embedded]
     if not chosen.ours:
-        Growing.tolerance = best_tolerance(quick_tasks())
+        Growing.tolerance = best_tolerance(tasks)
         Growing.name = f"region growing (best: {Growing.tolerance:g})"
         methods += [RandomWalker, Confidence, Growing]
     runs = [_reported(run, method, task) for task in tasks for method in methods]
