@@ -54,17 +54,18 @@ class Chooser:
         self._profile = _profile(level, positives[:1])
         self._core = values[first]
         self._held = [self._core]
-        self._heard: list[Heard] = list(zip(seeds, values, strict=True))
+        early = list(zip(seeds, values, strict=True))[: max(GLOBAL, first) + 1]
+        self._heard: list[Heard] = early
         self.cuts = Cuts(
             self._profile.next_cut(self._core, -1), self._profile.next_cut(self._core, 1)
         )
         self.mask = self._region(self.cuts)
         self._settle(FIRST_ROUNDS, 1.6)
         if len(positives) > 1:
-            self._profile = _profile(level, positives)
-        for i, seed in enumerate(seeds[: GLOBAL + 1]):
+            self._profile = _profile(level, [s for s, _ in early if s.positive])
+        for i, (seed, value) in enumerate(early):
             if i != first:
-                self._hear(seed, values[i], 1 + 3 / max(i, 1), late=i >= LATE)
+                self._hear(seed, value, 1 + 3 / max(i, 1), late=i >= LATE)
 
     def _region(self, cuts: Cuts) -> BoolArray:
         return components_of(cuts.holds(self._level.values), self.points)

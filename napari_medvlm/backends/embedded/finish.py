@@ -74,9 +74,7 @@ def _closer(levels: Levels, level: Level, region: Region, said: Said) -> Level |
     margin = np.ceil(CLOSE_MM / np.array(levels.spacing)).astype(int)
     low = np.minimum(np.array([s.start for s in box]) * factors, points.min(axis=0)) - margin
     high = np.maximum(np.array([s.stop for s in box]) * factors, points.max(axis=0) + 1) + margin
-    finer = levels.cut(
-        box_of(np.maximum(low, 0).astype(int), np.minimum(high, levels.shape).astype(int))
-    )
+    finer = levels.around(low, high)
     return finer if np.prod(finer.factors) < np.prod(level.factors) else None
 
 

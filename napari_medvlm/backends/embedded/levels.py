@@ -15,6 +15,8 @@ Box = tuple[slice, slice, slice]
 
 VOXELS = 1_250_000
 """How many voxels are worked on at once, at most."""
+STEP = 8
+"""The parts that are looked at end at multiples of so many voxels."""
 WIDTH = 0.6
 """Standard deviation of the smoothing, in voxels."""
 NOISY = 0.02
@@ -68,6 +70,7 @@ class Levels:
         self._data = scaled(volume.intensity())
         whole = (slice(0, self.shape[0]), slice(0, self.shape[1]), slice(0, self.shape[2]))
         self.whole = self.cut(whole)
+        self._last: Level | None = None
 
     def fine(self, box: Box) -> Array:
         """The intensities at full resolution, barely smoothed."""
@@ -86,6 +89,19 @@ class Levels:
         z, y, x = (s * f for s, f in zip(self.spacing, factors, strict=True))
         values, gradient = _smoothed(coarse, (z, y, x))
         return Level(values, gradient, factors, box, (z, y, x))
+
+    def around(self, start: NDArray[np.int64], stop: NDArray[np.int64]) -> Level:
+        """The level of a part from ``start`` up to ``stop`` and a little more.
+
+        The part ends at multiples of `STEP`, so that requests that differ little share one level;
+        the last is remembered.
+        """
+        low = np.maximum(start // STEP * STEP, 0)
+        high = np.minimum(-(-stop // STEP) * STEP, self.shape)
+        z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        if self._last is None or self._last.box != (z, y, x):
+            self._last = self.cut((z, y, x))
+        return self._last
 
     def _factors(self, shape: tuple[int, ...]) -> Index:
         spacing = np.array(self.spacing)

@@ -7,7 +7,7 @@ import numpy as np
 from napari_medvlm.backends.embedded.amend import Region, amend
 from napari_medvlm.backends.embedded.border import halfway
 from napari_medvlm.backends.embedded.cuts import Cuts
-from napari_medvlm.backends.embedded.levels import Box, Level, Levels, block_mean
+from napari_medvlm.backends.embedded.levels import Level, Levels, block_mean
 from napari_medvlm.backends.embedded.morph import BoolArray
 from napari_medvlm.backends.embedded.seeds import Seed
 from napari_medvlm.results import bounding_box
@@ -21,7 +21,7 @@ def amended(levels: Levels, base: BoolArray, seeds: list[Seed]) -> BoolArray:
     wrong = [s for s in seeds if (base[tuple(s.voxels.T)] != s.positive).any()]
     if not wrong:
         return base
-    level = levels.cut(_around(levels, base, wrong))
+    level = _around(levels, base, wrong)
     mask = block_mean(base[level.box].astype(np.float32), level.factors) > 0.5
     region = _region(level, mask)
     amend(level, seeds, region)
@@ -33,7 +33,7 @@ def amended(levels: Levels, base: BoolArray, seeds: list[Seed]) -> BoolArray:
     return full
 
 
-def _around(levels: Levels, base: BoolArray, seeds: list[Seed]) -> Box:
+def _around(levels: Levels, base: BoolArray, seeds: list[Seed]) -> Level:
     voxels = np.concatenate([s.voxels for s in seeds])
     low, high = voxels.min(axis=0), voxels.max(axis=0) + 1
     if base.any():
@@ -41,9 +41,7 @@ def _around(levels: Levels, base: BoolArray, seeds: list[Seed]) -> Box:
         low = np.minimum(low, [s.start for s in box])
         high = np.maximum(high, [s.stop for s in box])
     margin = np.ceil(AROUND_MM / np.array(levels.spacing)).astype(int)
-    low, high = np.maximum(low - margin, 0), np.minimum(high + margin, levels.shape)
-    z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    return z, y, x
+    return levels.around(low - margin, high + margin)
 
 
 def _region(level: Level, mask: BoolArray) -> Region:
