@@ -1,24 +1,32 @@
-"""Boxes: what fills a box, told from what is around it by intensity and by place."""
+"""Boxes: the piece of the image that a box was drawn around."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterator
 
+import numpy as np
+
+from napari_medvlm.backends.embedded.cuts import Cuts
 from napari_medvlm.backends.embedded.levels import Box, Level, Levels
 from napari_medvlm.backends.embedded.morph import BoolArray, shrunk
 from napari_medvlm.backends.embedded.seeds import IndexArray, Said, Seed
 
-BINS = 48
-ROUNDS = 3
 MARGIN = 0.25
 """How much of a box's size is looked at around it."""
 BEYOND = 0.5
 """How much of its size an object may go on beside the box on other slices than the box's."""
-PLACE = 1.5
-"""How much the place in the box counts beside the intensity."""
-CENTRAL = 0.55
-"""Share of the box's radius that is taken for the object at first."""
+SEARCHED = 200_000
+"""The intensities are searched for on so many voxels, at most."""
+LEVELS = 32
+"""How many intensities, equally frequent in the box, are tried as the end of the object's own."""
+LIKELY = 8
+"""How many of them are then tried on all voxels."""
+FILLS = 0.3
+"""How much of the box a piece's own bounding box fills at least."""
+SMALL = 8
+"""A piece of fewer voxels is noise."""
+LEAK = 4
+"""How strongly it counts against a piece that it goes on outside the box."""
 
 
 def box_seeds(levels: Levels, said: Said) -> tuple[BoolArray, list[Seed]]:
@@ -62,23 +70,91 @@ def box_of(start: IndexArray, stop: IndexArray) -> Box:
 def fill_of(levels: Levels, start: IndexArray, stop: IndexArray, flat: int | None) -> BoolArray:
     """The object in a box: ``(z, y, x)`` bool in the box, never empty.
 
-    The middle is taken for the object and the surroundings for what is not; the intensities of both
-    say what else belongs, and so on a few times, as GrabCut does with colours.
+    A box is drawn around something: the connected piece, brighter or darker than what is around it,
+    whose own bounding box is the box, that ends inside it, and whose border is steep. All of the
+    box if there is none.
     """
     margin = np.maximum(np.ceil((stop - start) * MARGIN).astype(int), 2)
     if flat is not None:
         margin[flat] = 0
     outer = box_of(np.maximum(start - margin, 0), np.minimum(stop + margin, levels.shape))
-    level = levels.cut(outer)
-    radius = _radius(level, start, stop, flat)
-    inside = np.max(np.abs(radius), axis=0) <= 1
-    middle = np.sqrt((radius**2).sum(axis=0))
-    mask = middle <= CENTRAL
-    for _ in range(ROUNDS):
-        odds = _log_odds(level.values, mask if mask.any() else inside, ~inside)
-        mask = (odds + PLACE * (0.8 - middle) > 0) & inside
-    mask = _piece_in_the_middle(mask, middle) if mask.any() else inside & (middle <= 0.8)
-    return _in_box(mask, level, start, stop)
+    coarse = _Window(levels.cut(outer, SEARCHED), start, stop, flat)
+    fine = _Window(levels.cut(outer), start, stop, flat)
+    likely = coarse.best(coarse.all_cuts(), LIKELY)
+    _, mask = fine.piece(fine.best(likely, 1)[0])
+    if mask is None:
+        return np.ones(tuple(stop - start), bool)
+    return _in_box(mask, fine.level, start, stop)
+
+
+class _Window:
+    """A level, and where the box is in it."""
+
+    def __init__(self, level: Level, start: IndexArray, stop: IndexArray, flat: int | None) -> None:
+        origin = np.array([part.start for part in level.box])
+        self.level, self.flat = level, flat
+        self.inner = box_of((start - origin) // level.factors, -((origin - stop) // level.factors))
+        self._values = level.values[self.inner]
+        self._steepness = level.gradient[self.inner]
+
+    def all_cuts(self) -> list[Cuts]:
+        """All that is above one intensity, or below one."""
+        ordered = np.sort(self._values.ravel())
+        places = np.linspace(0.02, 0.98, LEVELS) * (ordered.size - 1)
+        ends = [float(ordered[int(k)]) for k in places]
+        return [Cuts(low=end) for end in ends] + [Cuts(high=end) for end in ends]
+
+    def best(self, tried: list[Cuts], count: int) -> list[Cuts]:
+        """Those between which the best pieces are, best first."""
+        return sorted(tried, key=lambda cuts: -self.piece(cuts)[0])[:count]
+
+    def piece(self, cuts: Cuts) -> tuple[float, BoolArray | None]:
+        """How well the best piece between cuts fits the box, and the piece on the whole level."""
+        from scipy import ndimage
+
+        allowed = cuts.holds(self.level.values)
+        labels, count = ndimage.label(allowed[self.inner])
+        sizes = np.bincount(labels.ravel(), minlength=count + 1)
+        best_score, best = 0.0, None
+        for k, part in enumerate(ndimage.find_objects(labels), 1):
+            extent = np.array([s.stop - s.start for s in part])
+            fills = float(np.prod(extent / labels.shape))
+            if sizes[k] >= SMALL and fills >= FILLS:
+                mask = labels == k
+                score = fills * self._ends_here(mask, allowed)
+                if score > best_score:
+                    best_score, best = score, mask
+        if best is None:
+            return best_score, None
+        full = np.zeros(allowed.shape, bool)
+        full[self.inner] = best
+        return best_score, full
+
+    def _ends_here(self, mask: BoolArray, allowed: BoolArray) -> float:
+        """How steep the border of a piece is, less where it goes on outside the box."""
+        edge = mask & ~_shrunk_in_box(mask, self.flat)
+        through = sum(
+            np.count_nonzero(np.take(mask, at, axis) & outside)
+            for axis, at, outside in self._faces(allowed)
+        )
+        edges = np.count_nonzero(edge)
+        return max(1 - through / edges, 0.0) ** LEAK * float(self._steepness[edge].mean())
+
+    def _faces(self, allowed: BoolArray) -> Iterator[tuple[int, int, BoolArray]]:
+        """Axis and side of each face of the box, and what is allowed just outside of it."""
+        for axis in range(3):
+            sides = ((0, self.inner[axis].start - 1), (-1, self.inner[axis].stop))
+            others = tuple(s for a, s in enumerate(self.inner) if a != axis)
+            for at, outside in sides:
+                if 0 <= outside < allowed.shape[axis] and axis != self.flat:
+                    yield axis, at, np.take(allowed, outside, axis)[others]
+
+
+def _shrunk_in_box(mask: BoolArray, flat: int | None) -> BoolArray:
+    """The mask without its border; the box's faces are a border too."""
+    pad = [(0, 0) if axis == flat else (1, 1) for axis in range(3)]
+    inside = tuple(slice(a, n + a) for (a, _), n in zip(pad, mask.shape, strict=True))
+    return shrunk(np.pad(mask, pad))[inside]
 
 
 def shrunk_on(mask: BoolArray, flat: int) -> BoolArray:
@@ -86,44 +162,6 @@ def shrunk_on(mask: BoolArray, flat: int) -> BoolArray:
     doubled = np.repeat(mask, 3, axis=flat)
     index = tuple(slice(1, 2) if a == flat else slice(None) for a in range(3))
     return shrunk(doubled)[index]
-
-
-def _radius(
-    level: Level, start: IndexArray, stop: IndexArray, flat: int | None
-) -> NDArray[np.float64]:
-    """Place of each voxel in the box along each axis: 0 in the middle, 1 at the faces."""
-    axes = []
-    for axis, (part, factor) in enumerate(zip(level.box, level.factors, strict=True)):
-        centers = part.start + (np.arange(level.values.shape[axis]) + 0.5) * factor - 0.5
-        middle, half = (start[axis] + stop[axis] - 1) / 2, (stop[axis] - start[axis]) / 2
-        axes.append((centers - middle) / half if axis != flat else np.zeros_like(centers))
-    grid = np.meshgrid(*axes, indexing="ij", sparse=True)
-    return np.stack(np.broadcast_arrays(*grid))
-
-
-def _log_odds(
-    values: NDArray[np.float32], inside: BoolArray, outside: BoolArray
-) -> NDArray[np.float64]:
-    """How much more likely each intensity is in the object than around it."""
-    low, high = float(values.min()), float(values.max())
-    bins = ((values - low) * ((BINS - 1) / max(high - low, 1e-9))).astype(np.int64)
-    counts = [np.bincount(bins[part], minlength=BINS).astype(float) for part in (inside, outside)]
-    kernel = np.array([1, 2, 3, 2, 1]) / 9
-    shares = [np.convolve(np.pad(c, 2, mode="edge"), kernel, "valid") for c in counts]
-    ratio = [(s + 1e-3 * max(s.sum(), 1)) / max(s.sum(), 1) for s in shares]
-    odds: NDArray[np.float64] = np.log(ratio[0] / ratio[1])[bins]
-    return odds
-
-
-def _piece_in_the_middle(mask: BoolArray, middle: NDArray[np.float64]) -> BoolArray:
-    """The piece with most voxels near the middle, without holes."""
-    from scipy import ndimage
-
-    pieces, _ = ndimage.label(mask)
-    weight = np.bincount(pieces.ravel(), np.clip(1.2 - middle, 0, None).ravel())
-    weight[0] = 0
-    chosen: BoolArray = ndimage.binary_fill_holes(pieces == int(np.argmax(weight)))
-    return chosen
 
 
 def _in_box(mask: BoolArray, level: Level, start: IndexArray, stop: IndexArray) -> BoolArray:

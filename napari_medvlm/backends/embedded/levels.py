@@ -82,9 +82,9 @@ class Levels:
                 part = ndimage.correlate1d(part, (0.2, 0.6, 0.2), axis=axis, mode="nearest")
         return part
 
-    def cut(self, box: Box) -> Level:
+    def cut(self, box: Box, voxels: int = VOXELS) -> Level:
         """The level of a part of the image, as fine as the limit of voxels allows."""
-        factors = self._factors(tuple(s.stop - s.start for s in box))
+        factors = self._factors(tuple(s.stop - s.start for s in box), voxels)
         coarse = block_mean(self._data[box], factors)
         z, y, x = (s * f for s, f in zip(self.spacing, factors, strict=True))
         values, gradient = _smoothed(coarse, (z, y, x))
@@ -103,13 +103,13 @@ class Levels:
             self._last = self.cut((z, y, x))
         return self._last
 
-    def _factors(self, shape: tuple[int, ...]) -> Index:
+    def _factors(self, shape: tuple[int, ...], voxels: int) -> Index:
         spacing = np.array(self.spacing)
         edge = float(spacing.min())
         while True:
             factors = np.maximum(np.round(edge / spacing), 1).astype(int)
             factors = np.minimum(factors, shape)
-            if np.prod(np.ceil(np.array(shape) / factors)) <= VOXELS:
+            if np.prod(np.ceil(np.array(shape) / factors)) <= voxels:
                 return int(factors[0]), int(factors[1]), int(factors[2])
             edge *= 1.1
 
@@ -165,11 +165,11 @@ def _denoised(data: Array, spacing: tuple[float, float, float]) -> Array:
     import SimpleITK as sitk
 
     image = sitk.GetImageFromArray(data)
-    image.SetSpacing(spacing[::-1])
+    image.SetSpacing([s / min(spacing) for s in spacing[::-1]])
     result: Array = sitk.GetArrayFromImage(
         sitk.CurvatureAnisotropicDiffusion(
             image,
-            timeStep=0.06 * min(spacing) ** 2,
+            timeStep=0.06,
             conductanceParameter=3.0,
             numberOfIterations=10,
         )
