@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+    from napari_medvlm.io.dicom import SeriesInfo
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[Any], list[LayerData]]
@@ -71,30 +76,67 @@ def _read_all(path: Any) -> list[LayerData]:
 
 
 def _read(path: Path) -> list[LayerData]:
-    """One layer, or for a folder of DICOM one for each series of it that can be read."""
-    from napari_medvlm.errors import InvalidImage
-    from napari_medvlm.io import read_volume
-    from napari_medvlm.layers import layer_data
-
-    if not path.is_dir():
-        return [layer_data(read_volume(path))]
-    from napari_medvlm.io.dicom import list_series
+    """One layer, or for a folder of DICOM one for each series of it that is wanted."""
+    from napari_medvlm.errors import Cancelled, InvalidImage
 
     found, refused = [], []
-    for info in list_series(path):
+    for series in _series(path) if path.is_dir() else [None]:
         try:
-            found.append(layer_data(read_volume(path, series=info.uid)))
+            found.append(_layer(path, series))
+        except Cancelled:
+            continue
         except InvalidImage as error:
             refused.append(error)
-    if not found:
-        raise (
-            refused[0]
-            if refused
-            else InvalidImage(f"There is no DICOM image in {path.name}.", "Choose another folder.")
-        )
+    if refused and not found:
+        raise refused[0]
     for reason in refused:
         _tell(reason)
-    return found
+    return found or [(None,)]  # type: ignore[list-item]  # napari's word for nothing
+
+
+def _series(path: Path) -> Sequence[SeriesInfo]:
+    """The series of a folder that the person chooses; all of them without a window."""
+    from napari_medvlm.errors import InvalidImage
+    from napari_medvlm.io.dicom import list_series
+
+    infos, window = list_series(path), _window()
+    if not infos:
+        raise InvalidImage(f"There is no DICOM image in {path.name}.", "Choose another folder.")
+    if len(infos) < 2 or window is None:
+        return infos
+    from napari_medvlm.widgets.series import ask_series
+
+    return ask_series(infos, window)
+
+
+def _layer(path: Path, series: SeriesInfo | None) -> LayerData:
+    """The layer of a file or series; asks what to do about missing slices if there is a window."""
+    from napari_medvlm.errors import Cancelled, IrregularSlices
+    from napari_medvlm.io import Gaps, read_volume
+    from napari_medvlm.layers import layer_data
+
+    uid = series.uid if series else None
+    try:
+        return layer_data(read_volume(path, series=uid))
+    except IrregularSlices as problem:
+        window = _window()
+        if window is None:
+            raise
+        from napari_medvlm.widgets.series import ask_gaps
+
+        gaps = ask_gaps(problem, str(series or path.name), window)
+        if gaps is Gaps.REFUSE:
+            raise Cancelled from problem
+        return layer_data(read_volume(path, series=uid, gaps=gaps))
+
+
+def _window() -> QWidget | None:
+    """The window that a person looks at, if there is one."""
+    from napari import current_viewer
+
+    viewer = current_viewer()
+    window = viewer.window._qt_window if viewer else None
+    return window if window is not None and window.isVisible() else None
 
 
 def _tell(error: Exception) -> None:

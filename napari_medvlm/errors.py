@@ -27,6 +27,10 @@ class InvalidImage(MedVLMError):
     """The image cannot be read, or cannot be worked on."""
 
 
+class IrregularSlices(InvalidImage):
+    """Slices are missing or unevenly spaced: `Gaps` says what can be done about it."""
+
+
 class InvalidPrompt(MedVLMError):
     """A prompt lies outside the image, is empty or has no size."""
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import InvalidImage
+from napari_medvlm.errors import InvalidImage, IrregularSlices
 from napari_medvlm.geometry import FloatArray
 from napari_medvlm.io.dicom_frames import Plane
 
@@ -66,9 +66,10 @@ def regular(planes: list[Plane], gaps: Gaps) -> Stack:
 
     Raises
     ------
+    IrregularSlices
+        If slices are missing or unevenly spaced and ``gaps`` is to refuse that.
     InvalidImage
-        If slices are missing or unevenly spaced and ``gaps`` is to refuse that, or if slices are
-        shifted against each other.
+        If slices are shifted against each other.
     """
     if len(planes) == 1:
         return _even(planes, ())
@@ -115,7 +116,7 @@ def _gapped(
         where = f"in {len(holes)} gaps, the first {where}"
     were, are = ("slice was", "slice is") if count == 1 else ("slices were", "slices are")
     if gaps is Gaps.REFUSE:
-        raise InvalidImage(f"{count} {are} missing {where}.", GAPS_HINT)
+        raise IrregularSlices(f"{count} {are} missing {where}.", GAPS_HINT)
     if gaps is Gaps.LARGEST:
         return _largest(planes, heights, missing == 0, f"{count} {were} missing {where}")
     index = np.concatenate([[0], np.cumsum(missing + 1)])
@@ -130,7 +131,7 @@ def _uneven(planes: list[Plane], heights: FloatArray, gaps: Gaps) -> Stack:
     spacing = float(np.median(steps))
     what = f"The slices are unevenly spaced, from {steps.min():.2f} to {steps.max():.2f} mm apart"
     if gaps is Gaps.REFUSE:
-        raise InvalidImage(
+        raise IrregularSlices(
             f"{what}.",
             "Load them resampled to an even spacing (gaps='fill'), or only the largest even part "
             "(gaps='largest'), or choose another series.",

@@ -1,0 +1,94 @@
+"""Questions about a DICOM folder, asked in the real window and answered by a person."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QApplication, QDialogButtonBox, QMessageBox
+
+from napari_medvlm.widgets.series import SeriesDialog
+from tests.io.dicom_files import write_series
+
+DATA = np.random.default_rng(0).integers(0, 900, (6, 7, 8)).astype(np.int16)
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer(show=True)
+
+
+def answer(act):
+    """Have a person act on the dialog as soon as it is there."""
+
+    def look():
+        dialog = QApplication.activeModalWidget()
+        if dialog is None:
+            QTimer.singleShot(20, look)
+        else:
+            act(dialog)
+
+    QTimer.singleShot(0, look)
+
+
+def names(viewer):
+    return [layer.name for layer in viewer.layers]
+
+
+def test_a_person_chooses_among_series_by_name(viewer, tmp_path):
+    write_series(tmp_path / "a", DATA, SeriesDescription="T1", SeriesNumber=1)
+    write_series(tmp_path / "b", DATA[:4], SeriesDescription="T2", SeriesNumber=2)
+    seen = []
+
+    def act(dialog):
+        seen.extend(dialog.list.item(row).text() for row in range(dialog.list.count()))
+        seen.append([info.description for info in dialog.chosen()])
+        dialog.list.item(0).setCheckState(Qt.CheckState.Unchecked)
+        dialog.list.item(1).setCheckState(Qt.CheckState.Checked)
+        buttons = dialog.findChild(QDialogButtonBox)
+        buttons.button(QDialogButtonBox.StandardButton.Open).click()
+
+    answer(act)
+    viewer.open(str(tmp_path), plugin="napari-medvlm")
+    assert seen == ["1: T1 (CT, 6 images)", "2: T2 (CT, 4 images)", ["T1"]]
+    assert names(viewer) == ["T2"]
+
+
+def test_closing_the_question_opens_nothing(viewer, tmp_path):
+    write_series(tmp_path / "a", DATA, SeriesDescription="T1", SeriesNumber=1)
+    write_series(tmp_path / "b", DATA, SeriesDescription="T2", SeriesNumber=2)
+    answer(SeriesDialog.reject)
+    viewer.open(str(tmp_path), plugin="napari-medvlm")
+    assert names(viewer) == []
+
+
+@pytest.mark.parametrize(
+    ("button", "slices"), [("Fill in between", 6), ("Largest even part only", 3)]
+)
+def test_a_person_chooses_what_to_do_about_a_gap(viewer, tmp_path, button, slices):
+    write_series(tmp_path, DATA)
+    missing_one(tmp_path)
+    texts = []
+
+    def act(dialog):
+        texts.append(dialog.text())
+        next(b for b in dialog.buttons() if b.text() == button).click()
+
+    answer(act)
+    viewer.open(str(tmp_path), plugin="napari-medvlm")
+    assert "1 slice is missing" in texts[0]
+    assert viewer.layers[0].data.shape[0] == slices
+
+
+def test_a_scan_with_a_gap_may_be_left_closed(viewer, tmp_path):
+    write_series(tmp_path, DATA)
+    missing_one(tmp_path)
+    answer(QMessageBox.reject)
+    viewer.open(str(tmp_path), plugin="napari-medvlm")
+    assert names(viewer) == []
+
+
+def missing_one(folder):
+    """Take away the third slice."""
+    from pydicom import dcmread
+
+    (third,) = (p for p in folder.iterdir() if dcmread(p).InstanceNumber == 3)
+    third.unlink()
