@@ -20,6 +20,10 @@ logger = logging.getLogger(__name__)
 
 KEPT_LINES = 50
 TOLD_LINES = 3
+WINDOWS = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(
+    subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0
+)
+"""No console, and the window goes first; nothing elsewhere."""
 
 
 class Child:
@@ -49,7 +53,7 @@ class Child:
                 text=True,
                 errors="replace",
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                creationflags=WINDOWS,
             )
             self._reader = threading.Thread(target=self._read, name="medvlm-output", daemon=True)
             self._reader.start()

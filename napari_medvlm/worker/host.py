@@ -22,6 +22,8 @@ from napari_medvlm.worker.wire import Done, Failed, Run, Stop, Tick
 from napari_medvlm.worker.work import Work
 
 TICK_S = 1 / 30
+NICE = 10
+"""How far the computation steps back behind the window on POSIX, where both want the processor."""
 
 
 class Host:
@@ -82,6 +84,8 @@ def main() -> None:
     """Connect to the caller and serve it."""
     faulthandler.enable()
     logging.basicConfig(level=logging.INFO)
+    if hasattr(os, "nice"):
+        os.nice(NICE)
     key = bytes.fromhex(sys.stdin.readline().strip())
     Host(Client(sys.argv[1], authkey=key)).serve()
 
