@@ -41,9 +41,9 @@ def test_a_prompt_is_seen_as_pending_until_its_mask_is_there(person):
     person.dock.tools.choose(Tool.POINT)
     points = person.layer("points")
     points.add(points.world_to_data(person.world(LEFT)))
-    orange = points.border_color[0]
+    orange = points.border_color[0].copy()
     person.waits_for_mask()
-    assert not np.allclose(orange, person.layer("points").border_color[0])
+    person.waits(lambda: not np.allclose(orange, points.border_color[0]))
 
 
 def test_dragging_a_point_and_deleting_it_are_edits_of_the_ledger(person):

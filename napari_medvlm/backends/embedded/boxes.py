@@ -72,7 +72,7 @@ def fill_of(levels: Levels, start: IndexArray, stop: IndexArray, flat: int | Non
 
     A box is drawn around something: the connected piece, brighter or darker than what is around it,
     whose own bounding box is the box, that ends inside it, and whose border is steep. All of the
-    box if there is none.
+    box if there is none whose border is steeper than the faces of the box.
     """
     margin = np.maximum(np.ceil((stop - start) * MARGIN).astype(int), 2)
     if flat is not None:
@@ -81,8 +81,8 @@ def fill_of(levels: Levels, start: IndexArray, stop: IndexArray, flat: int | Non
     coarse = _Window(levels.cut(outer, SEARCHED), start, stop, flat)
     fine = _Window(levels.cut(outer), start, stop, flat)
     likely = coarse.best(coarse.all_cuts(), LIKELY)
-    _, mask = fine.piece(fine.best(likely, 1)[0])
-    if mask is None:
+    score, mask = fine.piece(fine.best(likely, 1)[0])
+    if mask is None or score < fine.steepness_of_faces():
         return np.ones(tuple(stop - start), bool)
     return _in_box(mask, fine.level, start, stop)
 
@@ -107,6 +107,11 @@ class _Window:
     def best(self, tried: list[Cuts], count: int) -> list[Cuts]:
         """Those between which the best pieces are, best first."""
         return sorted(tried, key=lambda cuts: -self.piece(cuts)[0])[:count]
+
+    def steepness_of_faces(self) -> float:
+        """How steep the image is on the faces of the box."""
+        every = np.ones(self._steepness.shape, bool)
+        return float(self._steepness[every & ~_shrunk_in_box(every, self.flat)].mean())
 
     def piece(self, cuts: Cuts) -> tuple[float, BoolArray | None]:
         """How well the best piece between cuts fits the box, and the piece on the whole level."""
