@@ -5,12 +5,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, ClassVar, Protocol, overload
 
 from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.grounding import Grounding, GroundQuery
 from napari_medvlm.prompts import Prompt
 from napari_medvlm.results import Mask
 from napari_medvlm.volume import Volume
+
+
+class Task(StrEnum):
+    """What a backend can be asked to do."""
+
+    SEGMENT = "segment"
+    GROUND = "ground"
 
 
 class Progress(Protocol):
@@ -64,7 +73,9 @@ class BackendInfo:
     title
         For people.
     prompts
-        The kinds of prompt that it takes.
+        The kinds of prompt that it segments by.
+    tasks
+        What it can do.
     code_licence, weights_licence
         SPDX identifiers; ``"none"`` for weights if there are none.
     modules
@@ -75,8 +86,9 @@ class BackendInfo:
 
     name: str
     title: str
-    prompts: frozenset[type[Any]]
     code_licence: str
+    prompts: frozenset[type[Any]] = frozenset()
+    tasks: frozenset[Task] = frozenset({Task.SEGMENT})
     weights_licence: str = "none"
     modules: tuple[str, ...] = ()
     memory_mib: int = 0
@@ -87,7 +99,8 @@ class Backend(ABC):
 
     Contract
     --------
-    - ``load`` once, then ``set_volume`` for each new volume, then ``segment`` any number of times.
+    - ``load`` once, then ``set_volume`` for each new volume, then ``segment`` and ``ground`` any
+      number of times: as many of them as ``info.tasks`` names.
     - A call gets *all* prompts of the object, not the newest. What it remembers from earlier calls
       may only make it faster: the same prompts give the same mask in a fresh process.
     - The last `InitialMask` replaces what was said before it.
@@ -124,7 +137,6 @@ class Backend(ABC):
     def set_volume(self, volume: Volume) -> None:
         """Take the volume that the following requests are about."""
 
-    @abstractmethod
     def segment(self, prompts: ObjectPrompts, progress: Progress) -> Mask:
         """The object's mask on the volume's grid, from all its prompts.
 
@@ -134,4 +146,24 @@ class Backend(ABC):
             If a prompt is of a kind that ``info.prompts`` does not name.
         InvalidPrompt
             If the prompts contradict each other so that nothing is left.
+        BackendUnavailable
+            If it does not segment.
         """
+        raise self._not_able("segment by prompts")
+
+    def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
+        """Where the phrases are; each is in a region, or is not found.
+
+        Raises
+        ------
+        InvalidPrompt
+            If there is nothing to look for, or nowhere to look.
+        BackendUnavailable
+            If it does not ground.
+        """
+        raise self._not_able("look for phrases")
+
+    def _not_able(self, what: str) -> BackendUnavailable:
+        return BackendUnavailable(
+            f"{self.info.title} does not {what}.", "Choose another backend for that."
+        )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from napari_medvlm.backends.base import Backend, ObjectPrompts, Progress
-from napari_medvlm.errors import BackendFailed, PromptNotSupported
+from napari_medvlm.errors import BackendFailed, InvalidPrompt, PromptNotSupported
+from napari_medvlm.grounding import Grounding, GroundQuery, NotFound
 from napari_medvlm.results import Mask
 from napari_medvlm.volume import Volume
 
@@ -34,3 +37,34 @@ def segment(backend: Backend, volume: Volume, prompts: ObjectPrompts, progress: 
             "This is an error of the backend; please report it to its authors.",
         )
     return mask if prompts.excluded is None else mask.without(prompts.excluded)
+
+
+def ground(backend: Backend, volume: Volume, query: GroundQuery, progress: Progress) -> Grounding:
+    """Where phrases are, on the volume that the backend was given last.
+
+    Every phrase has a region or is not found for sure, and masks and heatmaps lie on the volume's
+    grid.
+
+    Raises
+    ------
+    InvalidPrompt
+        If there is nothing to look for.
+    BackendFailed
+        If a mask or heatmap lies on another grid.
+    """
+    if not any(phrase.strip() for phrase in query.phrases):
+        raise InvalidPrompt("There is no phrase to look for.", "Write one phrase a line.")
+    query.scope.bounds(volume.grid)
+    found = backend.ground(query, progress)
+    for region in found.regions:
+        for part in (region.mask, region.heatmap):
+            if part is not None and part.shape != volume.shape:
+                raise BackendFailed(
+                    f"{backend.info.name} gave a {region.kind} of shape {part.shape} for an image "
+                    f"of {volume.shape}.",
+                    "This is an error of the backend; please report it to its authors.",
+                )
+    told = {r.phrase for r in found.regions} | {n.phrase for n in found.not_found}
+    silent = [phrase for phrase in query.phrases if phrase not in told]
+    missing = tuple(NotFound(p, f"{backend.info.title} says nothing of it.") for p in silent)
+    return replace(found, not_found=(*found.not_found, *missing))

@@ -107,6 +107,7 @@ class Requests:
             return
         try:
             reply = job.result()
+            assert isinstance(reply, SegmentReply)
         except WorkerCrashed as error:
             if isinstance(error, WorkerHung) or asked.crashed:
                 self._fail(asked, error)

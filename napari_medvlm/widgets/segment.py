@@ -13,7 +13,6 @@ from napari_medvlm.backends import registry
 from napari_medvlm.errors import InvalidImage
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers import labels_of
-from napari_medvlm.layers.images import windows
 from napari_medvlm.layers.session import SessionLayers
 from napari_medvlm.layers.view import Plane, name_axes, orient, show_3d, show_plane
 from napari_medvlm.ledger import Ledger
@@ -34,6 +33,7 @@ from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.report import guarded, show, tell
 from napari_medvlm.widgets.resume import ResumeBar
 from napari_medvlm.widgets.tools import Tool, Tools
+from napari_medvlm.windows import windows
 from napari_medvlm.worker.process import WorkerRunner
 from napari_medvlm.worker.wire import Request
 

@@ -15,7 +15,7 @@ from napari_medvlm.errors import BackendFailed, Cancelled, MedVLMError, WorkerCr
 from napari_medvlm.worker.child import Child
 from napari_medvlm.worker.runner import Job, OnProgress, Runner
 from napari_medvlm.worker.shared import Parking
-from napari_medvlm.worker.wire import Done, Failed, Request, SegmentReply, Stop, Tick
+from napari_medvlm.worker.wire import Done, Failed, Reply, Request, Stop, Tick
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class WorkerRunner(Runner):
                 self._changed.wait()
             return None
 
-    def _outcome(self, job: Job) -> SegmentReply | MedVLMError | None:
+    def _outcome(self, job: Job) -> Reply | MedVLMError | None:
         try:
             return self._attempt(job)
         except MedVLMError as error:
@@ -109,7 +109,7 @@ class WorkerRunner(Runner):
             child, self._child = self._child, None
             return Cancelled() if job.done() or child is None else child.crash()
 
-    def _attempt(self, job: Job) -> SegmentReply | MedVLMError | None:
+    def _attempt(self, job: Job) -> Reply | MedVLMError | None:
         number = next(self._numbers)
         message = self._parking.run(number, job.request)
         child = self._living_child()

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from napari_medvlm.errors import MedVLMError
-from napari_medvlm.worker.wire import Request, SegmentReply
+from napari_medvlm.worker.wire import Reply, Request
 from napari_medvlm.worker.work import Work
 
 OnProgress = Callable[[float, str], None]
@@ -25,11 +25,11 @@ class Job:
     def __init__(self, request: Request, on_progress: OnProgress | None = None) -> None:
         self.request = request
         self._on_progress = on_progress
-        self._future: Future[SegmentReply | None] = Future()
+        self._future: Future[Reply | None] = Future()
         self._unwanted = threading.Event()
         self._guard = threading.Lock()
 
-    def result(self, timeout_s: float | None = None) -> SegmentReply:
+    def result(self, timeout_s: float | None = None) -> Reply:
         """Wait for the answer.
 
         Raises
@@ -73,7 +73,7 @@ class Job:
         if self._on_progress is not None:
             self._on_progress(fraction, message)
 
-    def finish(self, outcome: SegmentReply | MedVLMError | None) -> None:
+    def finish(self, outcome: Reply | MedVLMError | None) -> None:
         """Set the answer or the error; a second one is dropped."""
         with self._guard:
             if self._future.done():

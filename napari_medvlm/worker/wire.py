@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from napari_medvlm.backends.base import ObjectPrompts
+from napari_medvlm.grounding import Grounding, GroundQuery
 from napari_medvlm.results import Mask
 from napari_medvlm.volume import Volume
 
@@ -50,6 +51,24 @@ class SegmentReply:
     seconds: float
 
 
+@dataclass(frozen=True, eq=False)
+class GroundRequest(Request):
+    """Find where phrases are."""
+
+    query: GroundQuery = field(default_factory=lambda: GroundQuery(()))
+
+
+@dataclass(frozen=True, eq=False)
+class GroundReply:
+    """Where phrases are, and how long the backend itself took, in seconds."""
+
+    grounding: Grounding
+    seconds: float
+
+
+Reply = SegmentReply | GroundReply
+
+
 # Messages to the worker.
 
 
@@ -88,7 +107,7 @@ class Done:
     """The answer; `None` to a plain `Request`."""
 
     job: int
-    reply: SegmentReply | None
+    reply: Reply | None
 
 
 @dataclass(frozen=True)

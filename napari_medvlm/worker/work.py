@@ -11,7 +11,14 @@ from napari_medvlm.backends import calling, registry
 from napari_medvlm.backends.base import Backend, Progress
 from napari_medvlm.errors import BackendFailed, MedVLMError, OutOfMemory
 from napari_medvlm.volume import Volume
-from napari_medvlm.worker.wire import Request, SegmentReply, SegmentRequest
+from napari_medvlm.worker.wire import (
+    GroundReply,
+    GroundRequest,
+    Reply,
+    Request,
+    SegmentReply,
+    SegmentRequest,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +38,7 @@ class Work:
     def __init__(self) -> None:
         self._loaded: OrderedDict[tuple[str, str | None, str], _Loaded] = OrderedDict()
 
-    def do(self, request: Request, progress: Progress) -> SegmentReply | None:
+    def do(self, request: Request, progress: Progress) -> Reply | None:
         """Do what is asked.
 
         Raises
@@ -56,18 +63,23 @@ class Work:
                 "Prompts are kept. Change them or choose another backend; the log has the details.",
             ) from error
 
-    def _do(self, request: Request, progress: Progress) -> SegmentReply | None:
+    def _do(self, request: Request, progress: Progress) -> Reply | None:
         loaded = self._load(request)
         if loaded.volume is not request.volume:
             loaded.volume = None
             progress(0.0, "Looking at the image")
             loaded.backend.set_volume(request.volume)
             loaded.volume = request.volume
-        if not isinstance(request, SegmentRequest):
-            return None
         start = time.perf_counter()
-        mask = calling.segment(loaded.backend, request.volume, request.prompts, progress)
-        return SegmentReply(mask, time.perf_counter() - start)
+        match request:
+            case SegmentRequest():
+                mask = calling.segment(loaded.backend, request.volume, request.prompts, progress)
+                return SegmentReply(mask, time.perf_counter() - start)
+            case GroundRequest():
+                found = calling.ground(loaded.backend, request.volume, request.query, progress)
+                return GroundReply(found, time.perf_counter() - start)
+            case _:
+                return None
 
     def _load(self, request: Request) -> _Loaded:
         key = (request.backend, request.model, request.device)

@@ -7,8 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_medvlm.errors import GeometryMismatch, InvalidImage
 from napari_medvlm.layers import labels_of, volume_of
-from napari_medvlm.layers.images import CT_WINDOWS, default_window, windows
 from napari_medvlm.volume import Modality, Volume, Window
+from napari_medvlm.windows import CT_WINDOWS, default_window, windows
 from tests.conftest import make_phantom
 
 DATA = np.random.default_rng(0).random((4, 5, 6)).astype(np.float32)

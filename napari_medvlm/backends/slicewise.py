@@ -1,0 +1,237 @@
+"""Models of pictures at work in volumes: slice by slice, and what they find joined in depth."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from napari_medvlm.backends.base import Backend, Progress
+from napari_medvlm.grounding import (
+    Grounding,
+    GroundQuery,
+    Heatmap,
+    NotFound,
+    Region,
+    SliceRef,
+)
+from napari_medvlm.prompts import Box
+from napari_medvlm.results import Mask
+from napari_medvlm.slicing import Picture, PixelBounds, picture_of
+from napari_medvlm.volume import Volume
+from napari_medvlm.windows import default_window
+
+NEIGHBOURS = 0.2
+"""Intersection over union from which boxes on neighbouring slices show the same thing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What a model sees of a phrase in one picture, in the picture's own pixels.
+
+    Parameters
+    ----------
+    phrase
+        As it was asked.
+    bounds
+        Left, upper, right and lower edge; `None` where only a heatmap or mask is known.
+    heatmap, mask
+        ``(height, width)`` over the whole picture, at any resolution.
+    points
+        ``(x, y)`` of single places.
+    """
+
+    phrase: str
+    score: float | None = None
+    bounds: PixelBounds | None = None
+    name: str = ""
+    heatmap: np.ndarray | None = None
+    mask: np.ndarray | None = None
+    points: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """All that a model has to say of one picture.
+
+    Parameters
+    ----------
+    seen
+        What it sees.
+    best
+        For phrases that it does not see, the score of what came nearest.
+    texts, notes
+        As in `Grounding`.
+    """
+
+    seen: tuple[Seen, ...] = ()
+    best: dict[str, float] | None = None
+    texts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class SlicewiseBackend(Backend, ABC):
+    """A backend whose model looks at pictures; says what it sees in each by `look`."""
+
+    batch = 4
+    """How many pictures are shown at once."""
+
+    def set_volume(self, volume: Volume) -> None:
+        """Take the volume."""
+        self._volume = volume
+
+    @abstractmethod
+    def look(self, pictures: Sequence[Picture], query: GroundQuery) -> list[Look]:
+        """What the model sees in each picture, in their order."""
+
+    def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
+        """Look at the slices of the scope in batches, and join what lies on neighbouring ones."""
+        window = query.window or (None if self._volume.is_color else default_window(self._volume))
+        slices = query.scope.slices(self._volume.grid)
+        looks: list[tuple[Picture, Look]] = []
+        for start in range(0, len(slices), self.batch):
+            now = slices[start : start + self.batch]
+            progress(start / len(slices), f"slice {start + 1} of {len(slices)}")
+            pictures = [picture_of(self._volume, ref, window) for ref in now]
+            looks += zip(pictures, self.look(pictures, query), strict=True)
+        progress(1.0, "joining what was found")
+        found = [region for picture, look in looks for region in _regions(picture, look)]
+        regions = tuple(
+            region
+            for phrase in query.phrases
+            for region in joined([r for r in found if r.phrase == phrase], slices, self._volume)
+        )
+        return Grounding(
+            regions=regions,
+            not_found=_not_found(query.phrases, regions, [look for _, look in looks], len(slices)),
+            slices=slices,
+            window=window,
+            prompts={phrase: query.prompt_of(phrase) for phrase in query.phrases},
+            texts=tuple(text for _, look in looks for text in look.texts),
+            notes=tuple(dict.fromkeys(note for _, look in looks for note in look.notes)),
+        )
+
+
+def joined(found: Sequence[Region], slices: Sequence[SliceRef], volume: Volume) -> list[Region]:
+    """Regions of one phrase, each on a slice, as one for each thing: its box spans its slices.
+
+    Two on neighbouring ones of ``slices`` are the same thing if their boxes overlap by `NEIGHBOURS`
+    in the plane. The score is the mean over the slices, the slice the one with the best score.
+    """
+    order = {ref: k for k, ref in enumerate(slices)}
+    chains: list[list[Region]] = []
+    ranked = sorted(found, key=lambda r: (order[_slice(r)], -(r.score or 0.0)))
+    for region in ranked:
+        ends = [
+            (_overlap(chain[-1], region, volume), chain)
+            for chain in chains
+            if order[_slice(chain[-1])] == order[_slice(region)] - 1
+        ]
+        best, chain = max(ends, key=lambda end: end[0], default=(0.0, []))
+        if best >= NEIGHBOURS:
+            chain.append(region)
+        else:
+            chains.append([region])
+    things = [_as_one(chain, volume) for chain in chains]
+    return sorted(things, key=lambda r: -(r.score if r.score is not None else 0.0))
+
+
+def _regions(picture: Picture, look: Look) -> list[Region]:
+    made = []
+    for seen in look.seen:
+        heatmap = None if seen.heatmap is None else picture.heatmap(seen.heatmap)
+        mask = None if seen.mask is None else picture.mask(seen.mask)
+        points = tuple(picture.point(x, y) for x, y in seen.points)
+        box = picture.box(seen.bounds or _bounds(picture, seen, mask))
+        if box is not None:
+            made.append(
+                Region(
+                    seen.phrase, box, seen.score, seen.name, mask, heatmap, points, picture.slice
+                )
+            )
+    return made
+
+
+def _bounds(picture: Picture, seen: Seen, mask: Mask | None) -> PixelBounds:
+    """Edges around a mask or points; the whole picture for a heatmap alone."""
+    height, width = picture.size
+    if mask is not None and seen.mask is not None:
+        inside = np.asarray(seen.mask, bool)
+        rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+        if not rows.size:
+            return (0.0, 0.0, 0.0, 0.0)
+        down, right = height / inside.shape[0], width / inside.shape[1]
+        return (
+            columns[0] * right, rows[0] * down, (columns[-1] + 1) * right, (rows[-1] + 1) * down,
+        )  # fmt: skip
+    if seen.points:
+        x, y = np.array(seen.points).T
+        return (x.min() - 0.5, y.min() - 0.5, x.max() + 0.5, y.max() + 0.5)
+    return (0.0, 0.0, float(width), float(height))
+
+
+def _slice(region: Region) -> SliceRef:
+    assert region.slice is not None
+    return region.slice
+
+
+def _edges(region: Region, volume: Volume) -> tuple[np.ndarray, np.ndarray]:
+    """The box in voxel edges ``(z, y, x)``, not rounded."""
+    corners = volume.grid.to_index(region.box.corners()) + 0.5
+    return corners.min(axis=0), corners.max(axis=0)
+
+
+def _overlap(a: Region, b: Region, volume: Volume) -> float:
+    """Intersection over union of two boxes in the plane of their slices."""
+    (low_a, high_a), (low_b, high_b) = _edges(a, volume), _edges(b, volume)
+    plane = [axis for axis in range(3) if axis != _slice(a).axis]
+    both = np.clip(np.minimum(high_a, high_b) - np.maximum(low_a, low_b), 0, None)[plane].prod()
+    areas = [(high - low)[plane].prod() for low, high in ((low_a, high_a), (low_b, high_b))]
+    return float(both / (sum(areas) - both))
+
+
+def _as_one(chain: list[Region], volume: Volume) -> Region:
+    best = max(chain, key=lambda r: r.score or 0.0)
+    if len(chain) == 1:
+        return best
+    edges = [_edges(region, volume) for region in chain]
+    low, high = np.min([e[0] for e in edges], axis=0), np.max([e[1] for e in edges], axis=0)
+    scores = [r.score for r in chain if r.score is not None]
+    masks = [r.mask for r in chain if r.mask is not None]
+    heatmaps = [r.heatmap for r in chain if r.heatmap is not None]
+    return replace(
+        best,
+        box=Box.at_index(volume.grid, low, high),
+        score=float(np.mean(scores)) if scores else None,
+        mask=Mask.of(np.logical_or.reduce([m.full() for m in masks])) if masks else None,
+        heatmap=_stacked(heatmaps) if heatmaps else None,
+        points=tuple(point for r in chain for point in r.points),
+    )
+
+
+def _stacked(heatmaps: list[Heatmap]) -> Heatmap:
+    low = np.min([h.start for h in heatmaps], axis=0)
+    high = np.max([np.add(h.start, h.crop.shape) for h in heatmaps], axis=0)
+    crop = np.zeros(high - low, np.float32)
+    for heatmap in heatmaps:
+        at = np.array(heatmap.start) - low
+        part = tuple(slice(a, a + n) for a, n in zip(at, heatmap.crop.shape, strict=True))
+        crop[part] = np.maximum(crop[part], heatmap.crop)
+    return Heatmap(crop, (int(low[0]), int(low[1]), int(low[2])), heatmaps[0].shape)
+
+
+def _not_found(
+    phrases: Sequence[str], regions: Sequence[Region], looks: Sequence[Look], slices: int
+) -> tuple[NotFound, ...]:
+    found = {region.phrase for region in regions}
+    missing = []
+    for phrase in phrases:
+        if phrase in found:
+            continue
+        best = [look.best[phrase] for look in looks if look.best and phrase in look.best]
+        where = "the slice" if slices == 1 else f"any of {slices} slices"
+        reason = f"The model does not see it on {where}."
+        missing.append(NotFound(phrase, reason, max(best) if best else None))
+    return tuple(missing)

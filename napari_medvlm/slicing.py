@@ -1,0 +1,163 @@
+"""Slices of a volume as upright pictures, and the exact way back from their pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.geometry import FloatArray, Grid, patient_axes
+from napari_medvlm.grounding import Heatmap, SliceRef
+from napari_medvlm.prompts import Box, Point
+from napari_medvlm.results import Mask
+from napari_medvlm.volume import Volume, Window
+from napari_medvlm.windows import default_window
+
+PixelBounds = tuple[float, float, float, float]
+"""Left, upper, right and lower edge ``x0, y0, x1, y1``; the upper left corner of a picture is 0."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A slice as a person and a model see it: upright, windowed, with square pixels.
+
+    In axial and coronal pictures the patient's left is on the right; superior is up in sagittal
+    and coronal ones, anterior in axial ones, and left in sagittal ones.
+
+    Parameters
+    ----------
+    pixels
+        ``(rows, columns, 3)`` uint8.
+    grid
+        The volume's.
+    slice
+        Which slice.
+    rows, columns
+        The axes of the array ``(z, y, x)`` that run down and to the right.
+    flipped
+        Whether each of the two runs backwards.
+    """
+
+    pixels: NDArray[np.uint8]
+    grid: Grid
+    slice: SliceRef
+    rows: int
+    columns: int
+    flipped: tuple[bool, bool]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Its height and width in pixels."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+    def box(self, bounds: PixelBounds) -> Box | None:
+        """A box in the picture as a box on the slice, cut to it; `None` if it lies outside."""
+        x0, y0, x1, y1 = bounds
+        start, stop = np.zeros(3), np.zeros(3)
+        start[self.slice.axis], stop[self.slice.axis] = self.slice.index, self.slice.index + 1
+        sides = ((self.rows, y0, y1), (self.columns, x0, x1))
+        for side, (axis, low, high) in enumerate(sides):
+            ends = sorted(self._along(side, at) for at in (low, high))
+            start[axis], stop[axis] = np.clip(ends, 0, self.grid.shape[axis])
+        if not (stop - start > 1e-6).all():
+            return None
+        return Box.at_index(self.grid, start, stop)
+
+    def point(self, x: float, y: float) -> Point:
+        """A place in the picture, as a place in the patient."""
+        zyx = np.zeros(3)
+        zyx[self.slice.axis] = self.slice.index
+        zyx[self.rows] = self._along(0, y) - 0.5
+        zyx[self.columns] = self._along(1, x) - 0.5
+        z, y_mm, x_mm = self.grid.to_world(zyx).tolist()
+        return Point(position_mm=(z, y_mm, x_mm))
+
+    def pixel_of(self, spl_mm: FloatArray) -> FloatArray:
+        """``x, y`` ``(..., 2)`` of places ``(..., 3)`` in patient millimetres, put on the slice."""
+        zyx = self.grid.to_index(spl_mm) + 0.5
+        placed = []
+        for side, axis in ((1, self.columns), (0, self.rows)):
+            length = self.grid.shape[axis]
+            along = length - zyx[..., axis] if self.flipped[side] else zyx[..., axis]
+            placed.append(along * self.size[side] / length)
+        return np.stack(placed, axis=-1)
+
+    def heatmap(self, values: NDArray[Any]) -> Heatmap:
+        """Values ``(height, width)`` over the whole picture, at any resolution, on the slice."""
+        crop, start = self._on_slice(np.asarray(values, np.float32))
+        return Heatmap(np.clip(crop, 0, 1), start, self.grid.shape)
+
+    def mask(self, inside: NDArray[Any]) -> Mask:
+        """What is true in ``(height, width)`` over the whole picture, as a mask on the slice."""
+        crop, start = self._on_slice(np.asarray(inside, np.float32))
+        full = np.zeros(self.grid.shape, bool)
+        z, y, x = (slice(a, a + n) for a, n in zip(start, crop.shape, strict=True))
+        full[z, y, x] = crop > 0.5
+        return Mask.of(full)
+
+    def _along(self, side: int, at: float) -> float:
+        """An edge in pixels as an edge in voxels along rows (0) or columns (1)."""
+        length = self.grid.shape[(self.rows, self.columns)[side]]
+        voxels = at * length / self.size[side]
+        return length - voxels if self.flipped[side] else voxels
+
+    def _on_slice(
+        self, values: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], tuple[int, int, int]]:
+        """Values over the picture on the voxels of the slice, and where those begin."""
+        lengths = self.grid.shape[self.rows], self.grid.shape[self.columns]
+        upright = _resized(values, lengths)
+        for side in (0, 1):
+            if self.flipped[side]:
+                upright = np.flip(upright, side)
+        plane = upright if self.rows < self.columns else upright.T
+        at = self.slice.axis
+        start = [0, 0, 0]
+        start[at] = self.slice.index
+        return np.expand_dims(plane, at), (start[0], start[1], start[2])
+
+
+def picture_of(volume: Volume, where: SliceRef, window: Window | None = None) -> Picture:
+    """A slice of a volume as a picture; grey images are windowed, by their own window if `None`."""
+    rows, columns, flipped = _upright(volume.grid, where.axis)
+    plane = np.take(volume.data, where.index, axis=where.axis)
+    plane = plane if rows < columns else np.swapaxes(plane, 0, 1)
+    for side in (0, 1):
+        plane = np.flip(plane, side) if flipped[side] else plane
+    if not volume.is_color:
+        low, high = (window or default_window(volume)).limits
+        plane = np.clip((plane.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
+        plane = np.repeat(plane[..., None], 3, axis=2)
+    spacing = np.array([volume.spacing[rows], volume.spacing[columns]])
+    size = np.maximum(np.round(plane.shape[:2] * spacing / spacing.min()), 1).astype(int)
+    square = _resized(plane.astype(np.float32), (int(size[0]), int(size[1])))
+    pixels = np.ascontiguousarray(np.round(square).astype(np.uint8))
+    return Picture(pixels, volume.grid, where, rows, columns, flipped)
+
+
+def _upright(grid: Grid, axis: int) -> tuple[int, int, tuple[bool, bool]]:
+    """The array axes that run down and right in an upright picture, and which run backwards."""
+    superior, posterior, left = patient_axes(grid.affine)
+    across = {superior: (1, 2), posterior: (0, 2), left: (0, 1)}[axis]
+    wanted = {0: -1.0, 1: 1.0, 2: 1.0}  # down is inferior or posterior, right is left or posterior
+    array_axis = {0: superior, 1: posterior, 2: left}
+    rows, columns = (array_axis[patient] for patient in across)
+    flips = [
+        bool(grid.affine[patient, array_axis[patient]] * wanted[patient] < 0) for patient in across
+    ]
+    return rows, columns, (flips[0], flips[1])
+
+
+def _resized(values: NDArray[np.float32], size: tuple[int, int], order: int) -> NDArray[np.float32]:
+    """Values ``(height, width[, c])`` at another size, edge on edge."""
+    from scipy import ndimage
+
+    if values.shape[:2] == size:
+        return values
+    factors = [size[0] / values.shape[0], size[1] / values.shape[1], *[1.0] * (values.ndim - 2)]
+    result: NDArray[np.float32] = ndimage.zoom(
+        values, factors, order=1, mode="nearest", grid_mode=True
+    )
+    return result

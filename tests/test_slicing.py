@@ -1,0 +1,135 @@
+"""A slice seen as a picture is upright, and its pixels lead back to where they came from."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from scipy.spatial.transform import Rotation
+
+from napari_medvlm.errors import InvalidPrompt
+from napari_medvlm.geometry import Grid
+from napari_medvlm.grounding import Scope, SliceRef
+from napari_medvlm.slicing import picture_of
+from napari_medvlm.volume import Volume, Window
+
+ORIENTATIONS = [
+    (axes, signs)
+    for axes in itertools.permutations(range(3))
+    for signs in itertools.product((1, -1), repeat=3)
+]
+
+
+def volume_with(orientation, spacing=(3.0, 1.0, 1.5), degrees=0.0, shape=(12, 20, 26)):
+    """A dark volume in an orientation, its grid, and a bright block at a known place."""
+    axes, signs = orientation
+    affine = np.eye(4)
+    matrix = np.zeros((3, 3))
+    for array_axis, (patient, sign) in enumerate(zip(axes, signs, strict=True)):
+        matrix[patient, array_axis] = sign
+    turn = Rotation.from_euler("xyz", [degrees, degrees / 2, -degrees], degrees=True).as_matrix()
+    affine[:3, :3] = turn @ matrix * spacing
+    data = np.zeros(shape, np.int16)
+    data[3:6, 5:12, 7:15] = 1000
+    return Volume(data, affine)
+
+
+def seen(picture):
+    """The bright rectangle of a picture as x0, y0, x1, y1."""
+    rows, columns = (np.flatnonzero((picture.pixels[..., 0] > 127).any(axis=a)) for a in (1, 0))
+    return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_what_is_boxed_in_the_picture_is_boxed_in_the_patient(orientation, axis):
+    volume = volume_with(orientation, degrees=20)
+    index = (4, 8, 10)[axis]
+    picture = picture_of(volume, SliceRef(axis, index), Window(500, 1000))
+    start, stop = picture.box(seen(picture)).bounds(volume.grid)
+    wanted_start, wanted_stop = np.array((3, 5, 7)), np.array((6, 12, 15))
+    wanted_start[axis], wanted_stop[axis] = index, index + 1
+    assert_allclose(start, wanted_start, atol=1)
+    assert_allclose(stop, wanted_stop, atol=1)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_left_is_right_and_superior_is_up(orientation):
+    volume = volume_with(orientation)
+    axes, _ = orientation
+    middle = volume.grid.to_world((np.array(volume.shape) - 1) / 2)
+    for patient_across, (down, right) in {
+        0: ((0, 1, 0), (0, 0, 1)),
+        1: ((-1, 0, 0), (0, 0, 1)),
+        2: ((-1, 0, 0), (0, 1, 0)),
+    }.items():
+        axis = axes.index(patient_across)
+        picture = picture_of(volume, SliceRef(axis, volume.shape[axis] // 2))
+        at = picture.pixel_of(middle)
+        assert picture.pixel_of(middle + np.array(down))[1] > at[1]
+        assert picture.pixel_of(middle + np.array(right))[0] > at[0]
+
+
+def test_pixels_are_square():
+    volume = volume_with(ORIENTATIONS[0], spacing=(3.0, 1.0, 1.0))
+    assert picture_of(volume, SliceRef(2, 4)).size == (36, 20)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(ORIENTATIONS),
+    st.integers(0, 2),
+    st.tuples(*[st.floats(0.05, 0.95)] * 2),
+    st.floats(-40, 40),
+)
+def test_a_point_returns_to_its_pixel(orientation, axis, at, degrees):
+    volume = volume_with(orientation, degrees=degrees)
+    picture = picture_of(volume, SliceRef(axis, 5))
+    xy = np.array([at[0] * picture.size[1], at[1] * picture.size[0]])
+    back = picture.pixel_of(np.array(picture.point(*xy).position_mm))
+    assert_allclose(back, xy, atol=1e-6)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS[::7])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_heatmaps_and_masks_lie_where_the_picture_shows_them(orientation, axis):
+    volume = volume_with(orientation)
+    index = (4, 8, 10)[axis]
+    picture = picture_of(volume, SliceRef(axis, index), Window(500, 1000))
+    bright = picture.pixels[..., 0] / 255
+    truth = np.zeros(volume.shape, bool)
+    where = [slice(None)] * 3
+    where[axis] = index
+    truth[tuple(where)] = volume.data[tuple(where)] > 0
+    assert (picture.mask(bright > 0.5).full() == truth).mean() > 0.99
+    heat = picture.heatmap(bright).full()
+    assert heat[truth].mean() > 0.8
+    assert heat[~truth].mean() < 0.01
+
+
+def test_a_box_beside_the_picture_is_none():
+    picture = picture_of(volume_with(ORIENTATIONS[0]), SliceRef(0, 4))
+    assert picture.box((-9, -9, -1, -1)) is None
+
+
+@pytest.mark.parametrize(
+    ("scope", "wanted"),
+    [
+        (Scope(), list(range(10))),
+        (Scope(start=2, stop=5), [2, 3, 4]),
+        (Scope(every_mm=9.0), [0, 3, 6, 9]),
+        (Scope(every_mm=12.0), [0, 4, 8]),
+        (Scope.of_slice(0, 7), [7]),
+        (Scope(every_mm=1000), [4]),
+    ],
+)
+def test_slices_are_chosen_evenly(scope, wanted):
+    grid = Grid((10, 4, 4), np.diag([3.0, 1, 1, 1]))
+    assert [s.index for s in scope.slices(grid)] == wanted
+
+
+def test_a_range_beside_the_image_is_refused():
+    with pytest.raises(InvalidPrompt, match="no slice from 20"):
+        Scope(start=20).slices(Grid((10, 4, 4), np.eye(4)))
