@@ -150,7 +150,7 @@ def _upright(grid: Grid, axis: int) -> tuple[int, int, tuple[bool, bool]]:
     return rows, columns, (flips[0], flips[1])
 
 
-def _resized(values: NDArray[np.float32], size: tuple[int, int], order: int) -> NDArray[np.float32]:
+def _resized(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
     """Values ``(height, width[, c])`` at another size, edge on edge."""
     from scipy import ndimage
 
