@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol, overload
 
 from napari_medvlm.errors import BackendUnavailable
 from napari_medvlm.grounding import Grounding, GroundQuery
+from napari_medvlm.labelling import Labelling, LabelQuery
 from napari_medvlm.prompts import Prompt
 from napari_medvlm.results import Mask
 from napari_medvlm.volume import Volume
@@ -20,6 +21,7 @@ class Task(StrEnum):
 
     SEGMENT = "segment"
     GROUND = "ground"
+    LABEL = "label"
 
 
 class Progress(Protocol):
@@ -99,8 +101,8 @@ class Backend(ABC):
 
     Contract
     --------
-    - ``load`` once, then ``set_volume`` for each new volume, then ``segment`` and ``ground`` any
-      number of times: as many of them as ``info.tasks`` names.
+    - ``load`` once, then ``set_volume`` for each new volume, then ``segment``, ``ground`` and
+      ``label`` any number of times: as many of them as ``info.tasks`` names.
     - A call gets *all* prompts of the object, not the newest. What it remembers from earlier calls
       may only make it faster: the same prompts give the same mask in a fresh process.
     - The last `InitialMask` replaces what was said before it.
@@ -162,6 +164,18 @@ class Backend(ABC):
             If it does not ground.
         """
         raise self._not_able("look for phrases")
+
+    def label(self, query: LabelQuery, progress: Progress) -> Labelling:
+        """How likely labels are.
+
+        Raises
+        ------
+        InvalidPrompt
+            If there is no label, or nowhere to look.
+        BackendUnavailable
+            If it does not label.
+        """
+        raise self._not_able("judge labels")
 
     def _not_able(self, what: str) -> BackendUnavailable:
         return BackendUnavailable(

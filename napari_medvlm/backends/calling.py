@@ -7,6 +7,7 @@ from dataclasses import replace
 from napari_medvlm.backends.base import Backend, ObjectPrompts, Progress
 from napari_medvlm.errors import BackendFailed, InvalidPrompt, PromptNotSupported
 from napari_medvlm.grounding import Grounding, GroundQuery, NotFound
+from napari_medvlm.labelling import Labelling, LabelQuery
 from napari_medvlm.results import Mask
 from napari_medvlm.volume import Volume
 
@@ -68,3 +69,17 @@ def ground(backend: Backend, volume: Volume, query: GroundQuery, progress: Progr
     silent = [phrase for phrase in query.phrases if phrase not in told]
     missing = tuple(NotFound(p, f"{backend.info.title} says nothing of it.") for p in silent)
     return replace(found, not_found=(*found.not_found, *missing))
+
+
+def label(backend: Backend, volume: Volume, query: LabelQuery, progress: Progress) -> Labelling:
+    """How likely labels are, on the volume that the backend was given last.
+
+    Raises
+    ------
+    InvalidPrompt
+        If there is no label.
+    """
+    if not any(name.strip() for name in query.labels):
+        raise InvalidPrompt("There is no label to judge.", "Write one label a line.")
+    query.scope.bounds(volume.grid)
+    return backend.label(query, progress)

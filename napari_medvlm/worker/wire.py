@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.grounding import Grounding, GroundQuery
+from napari_medvlm.labelling import Labelling, LabelQuery
 from napari_medvlm.results import Mask
 from napari_medvlm.volume import Volume
 
@@ -66,7 +67,22 @@ class GroundReply:
     seconds: float
 
 
-Reply = SegmentReply | GroundReply
+@dataclass(frozen=True, eq=False)
+class LabelRequest(Request):
+    """Judge how likely labels are."""
+
+    query: LabelQuery = field(default_factory=lambda: LabelQuery(()))
+
+
+@dataclass(frozen=True, eq=False)
+class LabelReply:
+    """How likely labels are, and how long the backend itself took, in seconds."""
+
+    labelling: Labelling
+    seconds: float
+
+
+Reply = SegmentReply | GroundReply | LabelReply
 
 
 # Messages to the worker.

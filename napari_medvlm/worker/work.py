@@ -14,6 +14,8 @@ from napari_medvlm.volume import Volume
 from napari_medvlm.worker.wire import (
     GroundReply,
     GroundRequest,
+    LabelReply,
+    LabelRequest,
     Reply,
     Request,
     SegmentReply,
@@ -78,6 +80,9 @@ class Work:
             case GroundRequest():
                 found = calling.ground(loaded.backend, request.volume, request.query, progress)
                 return GroundReply(found, time.perf_counter() - start)
+            case LabelRequest():
+                judged = calling.label(loaded.backend, request.volume, request.query, progress)
+                return LabelReply(judged, time.perf_counter() - start)
             case _:
                 return None
 
