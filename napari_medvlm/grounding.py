@@ -230,7 +230,7 @@ class GroundQuery:
     """
 
     phrases: tuple[str, ...]
-    scope: Scope = Scope()
+    scope: Scope = field(default_factory=Scope)
     prompts: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[NamedLabels, ...] = ()
     window: Window | None = None

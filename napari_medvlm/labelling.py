@@ -35,7 +35,7 @@ class LabelQuery:
     labels: tuple[str, ...]
     exclusive: bool = True
     descriptors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    scope: Scope = Scope()
+    scope: Scope = field(default_factory=Scope)
     region: Box | None = None
     window: Window | None = None
 
