@@ -10,8 +10,10 @@ from napari_medvlm.backends.box_formats.parts import Flaw
 from napari_medvlm.backends.box_formats.reading import MAX_PIECES, Reading
 
 NUMBER = r"-?\d++(?:\.\d++)?(?:[eE][-+]?\d{1,3})?"
+_DIGIT = re.compile(r"\d")
 _BRACKET = re.compile(r"[\[\]]")
 _LEADING_ZEROS = re.compile(r"(?<![\d.])0+(?=\d)")
+_MEANT_AS_NUMBERS = re.compile(r"\d[^,]*+,")
 _RUN = re.compile(rf"(?<![\d.\w-]){NUMBER}(?:\s*+,\s*+{NUMBER})++")
 _TRIPLE = re.compile(rf"[(\[]\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+[)\]]")
 _BETWEEN_CORNERS = re.compile(r"[\s,;]*+\Z")
@@ -21,15 +23,15 @@ _BRACKETED_NUMBERS = re.compile(rf"[(\[]\s*+({NUMBER}(?:\s*+,\s*+{NUMBER})*+)\s*
 def read_bracketed(text: str, reading: Reading) -> None:
     """``[x1, y1, x2, y2]``, or a list of such, anywhere in the text. Labels are empty."""
     for group in reading.limited(bracket_groups(text, reading)):
-        if "," in group and any(map(str.isdigit, group)):
+        if _MEANT_AS_NUMBERS.search(group):
             add_listed("", group, reading)
 
 
 def read_cogvlm(text: str, reading: Reading) -> None:
     """As `read_bracketed`; numbers have leading zeros, and a semicolon parts two boxes."""
-    for group in reading.limited(bracket_groups(text, reading)):
-        if "," in group and any(map(str.isdigit, group)):
-            add_listed("", _LEADING_ZEROS.sub("", group.replace(";", "],[")), reading, group)
+    for group in reading.limited(bracket_groups(_LEADING_ZEROS.sub("", text), reading)):
+        if _MEANT_AS_NUMBERS.search(group):
+            add_listed("", group.replace(";", "],["), reading)
 
 
 def read_gemex(text: str, reading: Reading) -> None:
@@ -66,16 +68,15 @@ def read_corners(text: str, reading: Reading) -> None:
     _refuse_single(waiting, reading)
 
 
-def add_listed(label: str, group: str, reading: Reading, piece: str | None = None) -> None:
+def add_listed(label: str, group: str, reading: Reading) -> None:
     """Keep the boxes of one bracketed group: a list of four numbers, or a list of such lists."""
-    piece = piece or group
     try:
         value = _DECODER.decode(group)
     except (ValueError, RecursionError):
-        reading.refuse_numbers(piece)
+        reading.refuse_numbers(group)
         return
-    for numbers in number_lists(value, piece, reading):
-        reading.add_box(label, numbers, piece)
+    for numbers in number_lists(value, group, reading):
+        reading.add_box(label, numbers, group)
 
 
 def number_lists(value: object, piece: str, reading: Reading) -> list[list[float]]:
@@ -84,13 +85,12 @@ def number_lists(value: object, piece: str, reading: Reading) -> list[list[float
     if not isinstance(value, list):
         reading.note(Flaw.BROKEN, piece, "There is no list of numbers where one belongs.")
         return []
-    if all(isinstance(item, float) for item in value):
+    kinds = set(map(type, value))
+    if kinds <= {float}:
         return [value] if value else []
-    if all(isinstance(item, list) for item in value) and all(
-        isinstance(number, float) for item in value for number in item
-    ):
+    if kinds == {list} and all(set(map(type, item)) <= {float} for item in value):
         return list(reading.limited(value))
-    if any(isinstance(item, list) for item in value):
+    if list in kinds:
         reading.note(Flaw.MIXED_DEPTH, piece, "Lists are nested to mixed or too great depth.")
     else:
         reading.note(Flaw.BROKEN, piece, "Something in the list is not a number.")
@@ -101,7 +101,10 @@ def bracket_groups(text: str, reading: Reading) -> Iterator[str]:
     """The outermost bracketed pieces of a text; of one that is never closed, those within it."""
     opened: list[int] = []
     done: list[tuple[int, int]] = []
-    for match in reading.limited(_BRACKET.finditer(text), 4 * MAX_PIECES):
+    for index, match in enumerate(_BRACKET.finditer(text)):
+        if index == 4 * MAX_PIECES:
+            reading.stop(text[match.start() :][:400])
+            break
         if match.group() == "[":
             opened.append(match.start())
         elif opened:
@@ -109,7 +112,7 @@ def bracket_groups(text: str, reading: Reading) -> Iterator[str]:
             while done and done[-1][0] > start:
                 done.pop()
             done.append((start, match.end()))
-    if opened and any(map(str.isdigit, text[opened[-1] :])):
+    if opened and _DIGIT.search(text, opened[0]):
         reading.note(Flaw.BROKEN, text[opened[0] :][:400], "A list is never closed.")
     for start, stop in done:
         yield text[start:stop]

@@ -17,7 +17,7 @@ from napari_medvlm.backends.box_formats.parts import (
     VoxelBox,
 )
 
-MAX_PIECES = 400
+MAX_PIECES = 300
 """More places than this in one text are taken for a model that runs away."""
 MAX_NUMBERS = 32
 """More numbers than this in one flat list likewise."""
@@ -56,20 +56,29 @@ class Reading:
         self._count: int | None = None
         self._findings: list[Finding] = []
         self._seen: dict[Place, int] = {}
+        self._pieces = 0
+        self._stopped = False
 
     def note(self, flaw: Flaw, text: str, message: str) -> None:
         """Refuse a piece of the text."""
         self.recognised = True
         self._findings.append(Finding(flaw, text.strip()[:MAX_CUTTING], message))
 
-    def limited(self, pieces: Iterable[T], most: int = MAX_PIECES) -> Iterator[T]:
-        """The pieces up to `most`; what is left is refused as running away."""
-        for index, piece in enumerate(pieces):
-            if index == most:
-                message = f"The text goes on after {most} pieces; the rest was not read."
-                self.note(Flaw.RUNAWAY, _shown(piece), message)
+    def limited(self, pieces: Iterable[T]) -> Iterator[T]:
+        """The pieces, until there were `MAX_PIECES` in this text: then it is left unread."""
+        for piece in pieces:
+            if self._pieces == MAX_PIECES:
+                self.stop(_shown(piece))
                 return
+            self._pieces += 1
             yield piece
+
+    def stop(self, piece: str) -> None:
+        """Say, once, that the text was not read from this piece on."""
+        if not self._stopped:
+            self._stopped = True
+            message = f"There are more than {MAX_PIECES} places; the rest was not read."
+            self.note(Flaw.RUNAWAY, piece, message)
 
     def add_box(self, label: str, numbers: Numbers, piece: str) -> None:
         """Keep the box that four numbers of the grammar mean, unless something is wrong with it."""

@@ -14,7 +14,7 @@ from napari_medvlm.backends.box_formats.reading import Reading
 # as JSON has it, so that one forgotten quote spoils one line.
 _INNARDS = re.compile(r'[^{}"]*+(?:"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?[^{}"]*+)*+')
 _NOTHING = re.compile(r"\[\s*+\]")
-_BARE_NUMBERS = re.compile(r"\[\s*+-?\d[^\[\]]*,[^\[\]]*\]")
+_BARE_NUMBERS = re.compile(r"\[\s*+-?\d[^\[\],]*+,[^\[\]]*+\]")
 
 
 def read_bbox_2d(text: str, reading: Reading) -> None:
@@ -29,7 +29,7 @@ def read_box_2d(text: str, reading: Reading) -> None:
 
 def _read(text: str, reading: Reading, keys: tuple[str, str]) -> None:
     position, between = 0, []
-    for before, piece in reading.limited(_objects(text, reading)):
+    for before, piece in reading.limited(_objects(text)):
         between.append(before)
         position += len(before) + len(piece)
         _read_object(piece, reading, keys)
@@ -37,24 +37,22 @@ def _read(text: str, reading: Reading, keys: tuple[str, str]) -> None:
     _check_outside("".join(between), bool(position), reading, keys[0])
 
 
-def _objects(text: str, reading: Reading) -> Iterator[tuple[str, str]]:
-    """Every closed object that holds no other, and what stands between it and the one before."""
+def _objects(text: str) -> Iterator[tuple[str, str]]:
+    """What stands before each object, and the object; those that no brace closes too."""
     position, start = 0, text.find("{")
     while start >= 0:
         stop = _INNARDS.match(text, start + 1).end()  # type: ignore[union-attr]  # matches nothing
-        if stop == len(text):
-            reading.note(Flaw.BROKEN, text[start:][:400], "The text ends within an object.")
-            return
-        if text[stop] == "}":
-            yield text[position:start], text[start : stop + 1]
-            position, start = stop + 1, text.find("{", stop)
-        else:
-            message = "An object begins before the one around it has ended."
-            reading.note(Flaw.BROKEN, text[start:stop], message)
-            start = stop
+        closed = text[stop : stop + 1] == "}"
+        yield text[position:start], text[start : stop + closed]
+        position = stop + closed
+        start = text.find("{", position)
 
 
 def _read_object(piece: str, reading: Reading, keys: tuple[str, str]) -> None:
+    if not piece.endswith("}"):
+        message = "An object is not closed before the text ends or the next one begins."
+        reading.note(Flaw.BROKEN, piece, message)
+        return
     try:
         item = _DECODER.decode(piece)
     except (ValueError, RecursionError):

@@ -90,7 +90,7 @@ def read_kosmos2(text: str, reading: Reading) -> None:
     label = ""
     for tagged in _tagged(text, "<object>", "</object>", reading):
         label = _label(tagged.before, "<phrase>", "</phrase>", label)
-        for box in tagged.content.split("</delimiter_of_multi_objects/>"):
+        for box in reading.limited(tagged.content.split("</delimiter_of_multi_objects/>")):
             patches = [int(n[:9]) for n in _PATCH.findall(box)]
             if not _PATCHES.fullmatch(box):
                 reading.note(Flaw.BROKEN, tagged.piece, "Something else than patches stands here.")
@@ -121,7 +121,7 @@ def read_florence2(text: str, reading: Reading) -> None:
 
 
 def read_paligemma(text: str, reading: Reading) -> None:
-    """Four ``<loc0123>`` and a label, parted by ``;``; for a mask sixteen ``<seg000>`` between them."""
+    """Four ``<loc0123>`` and a label, parted by ``;``; a mask has 16 ``<seg000>`` between them."""
     position = 0
     for match in reading.limited(_PALIGEMMA_RUN.finditer(text)):
         _refuse_cut(text[position : match.start()], "<loc", reading)
@@ -147,7 +147,7 @@ def read_molmo(text: str, reading: Reading) -> None:
         if not suffixes or wanted != values.keys():
             reading.note(Flaw.ODD_COUNT, match.group(), "Not as many x as y.")
             continue
-        for suffix in suffixes:
+        for suffix in reading.limited(suffixes):
             pair = values["x" + suffix], values["y" + suffix]
             if all(_NUMBER.fullmatch(n) for n in pair):
                 reading.add_point(label, [float(n) for n in pair], match.group())
