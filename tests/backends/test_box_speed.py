@@ -17,14 +17,19 @@ LONGEST = 20_000
 
 
 def best_time(text, grammar):
-    """Seconds that one reading takes; the best of three where the first was slow."""
+    """Seconds that one reading takes; the best of a few where the first was slow."""
     times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        parse(text, grammar, SIZE, ("polyp", "nodule"))
-        times.append(time.perf_counter() - start)
-        if times[-1] < BUDGET_S:
-            break
+    tracer = sys.gettrace()
+    sys.settrace(None)  # the measuring of coverage is not to be measured
+    try:
+        for _ in range(5):
+            start = time.perf_counter()
+            parse(text, grammar, SIZE, ("polyp", "nodule"))
+            times.append(time.perf_counter() - start)
+            if times[-1] < BUDGET_S:
+                break
+    finally:
+        sys.settrace(tracer)
     return min(times)
 
 

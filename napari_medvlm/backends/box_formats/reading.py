@@ -150,7 +150,7 @@ class Reading:
         if _ONLY_NUMBERS.match(piece) and len(numbers) != wanted:
             self._counts([0.0] * len(numbers), wanted, piece)
         else:
-            self.note(Flaw.BROKEN, piece, f"Not {wanted} numbers as {self.grammar.title} writes.")
+            self.note(Flaw.BROKEN, piece, f"Not {wanted} numbers as in {self.grammar.example!r}.")
 
     def parsed(self, raw: str) -> Parsed:
         """Everything that was kept."""
@@ -158,7 +158,7 @@ class Reading:
             message = f"The same place stands there {self._seen[place]} times; it was kept once."
             self.note(Flaw.REPEATED, piece, message)
         if not self.recognised:
-            message = f"The text names no place as {self.grammar.title} writes one."
+            message = f"The text names no place as in {self.grammar.example!r}."
             self.note(Flaw.PROSE, raw, message)
         return Parsed(
             raw=raw,

@@ -110,14 +110,10 @@ def read_florence2(text: str, reading: Reading) -> None:
         position = match.end()
         _refuse_cut(before, "<loc", reading)
         numbers = [float(n) for n in _DIGITS.findall(match.group())]
-        rows = (
-            [numbers]
-            if len(numbers) % 4
-            else [numbers[i : i + 4] for i in range(0, len(numbers), 4)]
-        )
         label = _SPECIAL.sub("", before).strip(" \t\r\n.,;")
-        for row in reading.limited(rows, 1):
-            reading.add_box(label, row, match.group())
+        step = len(numbers) if len(numbers) % 4 else 4  # of seven, nobody knows which are a box
+        for start in reading.limited(range(0, len(numbers), step), 1):
+            reading.add_box(label, numbers[start : start + step], match.group())
     _refuse_cut(text[position:], "<loc", reading)
 
 
@@ -143,21 +139,10 @@ def read_molmo(text: str, reading: Reading) -> None:
         found += 1
         values = dict(_ATTRIBUTE.findall(match.group(1)))
         label = values.pop("alt", match.group(2)).strip()
-        suffixes = [key[1:] for key in values if key[0] == "x"]
-        wanted = {axis + suffix for suffix in suffixes for axis in "xy"}
-        if not suffixes or wanted != values.keys():
-            reading.note(Flaw.ODD_COUNT, match.group(), "Not as many x as y.")
-            continue
-        for suffix in reading.limited(suffixes, 1):
-            pair = values["x" + suffix], values["y" + suffix]
-            if all(_NUMBER.fullmatch(n) for n in pair):
-                reading.add_point(label, [float(n) for n in pair], match.group())
-            else:
-                reading.note(Flaw.BROKEN, match.group(), f"{pair} are not two numbers.")
+        _add_molmo_points(label, values, match.group(), reading)
     if len(_POINT_OPENING.findall(text)) > found and not reading.stopped:
-        reading.note(
-            Flaw.BROKEN, text[text.rfind("<point") :], "A point is not closed or not well-formed."
-        )
+        message = "A point is not closed or not well-formed."
+        reading.note(Flaw.BROKEN, text[text.rfind("<point") :], message)
 
 
 def read_seg_tokens(text: str, reading: Reading) -> None:
@@ -225,6 +210,19 @@ def _add_paligemma_mask(
         reading.note(Flaw.OUT_OF_SCALE, piece, f"Codeword {max(codes)} is past 127.")
     elif box := reading.box(label, numbers, piece):
         reading.add_mask(label, tuple(codes), box, piece)
+
+
+def _add_molmo_points(label: str, values: dict[str, str], piece: str, reading: Reading) -> None:
+    suffixes = [key[1:] for key in values if key[0] == "x"]
+    if not suffixes or values.keys() != {axis + suffix for suffix in suffixes for axis in "xy"}:
+        reading.note(Flaw.ODD_COUNT, piece, "Not as many x as y.")
+        return
+    for suffix in reading.limited(suffixes, 1):
+        pair = values["x" + suffix], values["y" + suffix]
+        if all(_NUMBER.fullmatch(n) for n in pair):
+            reading.add_point(label, [float(n) for n in pair], piece)
+        else:
+            reading.note(Flaw.BROKEN, piece, f"{pair} are not two numbers.")
 
 
 def _refuse_cut(between: str, token: str, reading: Reading) -> None:
