@@ -48,13 +48,18 @@ def create(name: str) -> Backend:
         If there is none of that name, it cannot be imported, or it lacks something.
     """
     found = _class(name)
-    missing = [m for m in found.info.modules if importlib.util.find_spec(m) is None]
-    if missing:
+    lacking = missing(name)
+    if lacking:
         raise BackendUnavailable(
-            f"{found.info.title} needs {', '.join(missing)}, which is not installed.",
-            f"Install it with: pip install {' '.join(missing)}",
+            f"{found.info.title} needs {', '.join(lacking)}, which is not installed.",
+            f"Install it with: pip install {' '.join(lacking)}",
         )
     return found()
+
+
+def missing(name: str) -> tuple[str, ...]:
+    """The modules that a backend needs and that are not installed; errors as of `info`."""
+    return tuple(m for m in _class(name).info.modules if importlib.util.find_spec(m) is None)
 
 
 @cache

@@ -124,10 +124,8 @@ class RegionLayers:
         try:
             layer.selected_data = set()
             layer.data = []
-            width = min(self.grid.spacing)
-            chosen = [
-                (CHOSEN_MM if s.key == self._chosen else LINE_MM) / width for s in self._shown
-            ]
+            voxel_mm = min(self.grid.spacing)
+            lines_mm = [CHOSEN_MM if s.key == self._chosen else LINE_MM for s in self._shown]
             layer.add(
                 [vertices for vertices, _ in drawn],
                 shape_type=[kind for _, kind in drawn],

@@ -44,6 +44,15 @@ def add(now: Moment, object_id: int | None, prompt_id: int, prompt: Prompt) -> t
     return (_added(object_id, prompt_id, prompt),)
 
 
+def take(
+    now: Moment, name: str, prompt_id: int, prompt: Prompt, origin: str
+) -> tuple[int, tuple[Event, ...]]:
+    """A new object from a prompt that came from elsewhere; its id and the events."""
+    object_id, new = add_object(now, name)
+    added = PromptAdded(object_id=object_id, prompt_id=prompt_id, prompt=prompt, origin=origin)
+    return object_id, (new, added)
+
+
 def change(now: Moment, prompts: Mapping[int, Prompt]) -> tuple[Event, ...]:
     """Other prompts in the place of some; those that are the same are left out."""
     events = []

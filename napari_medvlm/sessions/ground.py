@@ -89,8 +89,7 @@ class GroundingSession:
         self.ledger = Ledger.of(volume)
         self._runner = _new_runner(runner) if isinstance(runner, str) else runner
         self._owns_runner = isinstance(runner, str)
-        self._device = device
-        self.use(backend, model)
+        self.use(backend, model, device)
         self._located: dict[str, Located] = {}
         self._waiting: deque[GroundQuery] = deque()
         self._asked = 0
@@ -130,14 +129,14 @@ class GroundingSession:
 
     # What a person does.
 
-    def use(self, backend: str, model: str | None = None) -> None:
+    def use(self, backend: str, model: str | None = None, device: str = "cpu") -> None:
         """Have another backend look from now on."""
         info = registry.info(backend)
         if Task.GROUND not in info.tasks:
             raise BackendUnavailable(
                 f"{info.title} does not look for phrases.", "Choose another backend for that."
             )
-        self.backend, self._model = backend, model
+        self.backend, self._model, self._device = backend, model, device
 
     def ask(
         self,

@@ -198,6 +198,25 @@ class SegmentationSession:
         self._append(event)
         return self.active
 
+    def take(self, name: str, prompt: Prompt, origin: str) -> int:
+        """Make an object of a prompt that was found elsewhere, in one gesture; its id.
+
+        Parameters
+        ----------
+        origin
+            Where it came from, for the ledger: the phrase, and who found it.
+
+        Raises
+        ------
+        InvalidPrompt, PromptNotSupported
+            As of `add`.
+        """
+        self._check(prompt)
+        prompt_id = self.ledger.next_prompt_id()
+        self.active, events = gestures.take(self.now, name, prompt_id, prompt, origin)
+        self._append(*events)
+        return self.active
+
     def edit_object(
         self,
         object_id: int,

@@ -1,4 +1,4 @@
-"""Choosing who makes the masks."""
+"""Choosing who does the work."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox
 
 from napari_medvlm.backends import registry
+from napari_medvlm.backends.base import Task
 
 DEFAULT = "embedded"
 
 
 class BackendChoice(QComboBox):
-    """The backends that can segment; one that cannot be used is greyed, with the reason.
+    """The backends that can do a task; one that cannot be used is greyed, with the reason.
+
+    Parameters
+    ----------
+    task
+        What they are wanted for.
 
     Attributes
     ----------
@@ -21,10 +27,11 @@ class BackendChoice(QComboBox):
 
     chosen = Signal(str)
 
-    def __init__(self) -> None:
+    def __init__(self, task: Task) -> None:
         super().__init__()
         for name in registry.names():
-            self._offer(name)
+            if task in registry.info(name).tasks:
+                self._offer(name)
         for name, reason in registry.problems().items():
             self._offer_greyed(name, reason)
         self.setCurrentIndex(max(self.findData(DEFAULT), 0))
@@ -37,6 +44,10 @@ class BackendChoice(QComboBox):
 
     def _offer(self, name: str) -> None:
         info = registry.info(name)
+        missing = registry.missing(name)
+        if missing:
+            self._offer_greyed(name, f"It needs {', '.join(missing)}, which is not installed.")
+            return
         self.addItem(info.title, name)
         licence = f"Code: {info.code_licence}. Weights: {info.weights_licence}."
         self.setItemData(self.count() - 1, licence, Qt.ItemDataRole.ToolTipRole)

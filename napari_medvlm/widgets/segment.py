@@ -10,6 +10,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_medvlm.backends import registry
+from napari_medvlm.backends.base import Task
 from napari_medvlm.errors import InvalidImage
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers import labels_of
@@ -21,6 +22,7 @@ from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.volume import Window
 from napari_medvlm.widgets import files
 from napari_medvlm.widgets.backends import BackendChoice
+from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.labels_row import LabelsRow
@@ -63,9 +65,10 @@ class SegmentDock(QWidget):
         self.viewer = napari_viewer
         self.session: SegmentationSession | None = None
         self._layers: SessionLayers | None = None
+        self._to_take: list[tuple[str, Any, str]] = []
         self._runner = WorkerRunner()
         self.image = LayerChoice(napari_viewer, lambda layer: isinstance(layer, Image))
-        self.backend = BackendChoice()
+        self.backend = BackendChoice(Task.SEGMENT)
         self.planes = PlaneRow()
         self.resume = ResumeBar()
         self.tools = Tools()
@@ -104,15 +107,22 @@ class SegmentDock(QWidget):
         if self.session is not None:
             self.session.cancel()
 
+    def take(self, name: str, prompt: Any, origin: str) -> None:
+        """Make an object of a prompt that was found elsewhere, as soon as the image is open."""
+        if self.session is None:
+            self._to_take.append((name, prompt, origin))
+        else:
+            self.session.take(name, prompt, origin)
+
     def save_mask(self) -> None:
         """Ask for a file and write the objects."""
         session = self._session()
         name = f"{session.volume.name}_mask.nii.gz"
         path = files.ask_where_to_save(self, "Save masks", name, files.MASKS)
         if path is not None:
-            self._in_background(
+            in_background(
                 lambda: files.write_objects(session, path),
-                lambda written: tell("Saved: " + ", ".join(p.name for p in written)),
+                guarded(lambda written: tell("Saved: " + ", ".join(p.name for p in written))),
             )
 
     def save_session(self) -> None:
@@ -142,7 +152,7 @@ class SegmentDock(QWidget):
         """Prepare another image off this thread; the tools wait for it."""
         self._end()
         if layer is not None:
-            self._in_background(lambda: (layer, prepare(layer)), self._on_prepared)
+            in_background(lambda: (layer, prepare(layer)), guarded(self._on_prepared))
 
     def _on_prepared(self, found: tuple[Image, Prepared]) -> None:
         layer, prepared = found
@@ -179,6 +189,8 @@ class SegmentDock(QWidget):
         self._runner.submit(Request(self.backend.name, prepared.volume))
         self._on_view(None)
         self._on_changed([None])
+        while self._to_take:
+            session.take(*self._to_take.pop(0))
 
     def _resume(self, earlier: Earlier) -> None:
         self._begin(Prepared(self._session().volume, None), earlier.ledger, earlier.path)
@@ -329,14 +341,6 @@ class SegmentDock(QWidget):
     def _import(self, layer: Any) -> None:
         session = self._session()
         session.import_labels(labels_of(layer, session.volume))
-
-    def _in_background(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
-        from superqt.utils import create_worker
-
-        worker = create_worker(work, _ignore_errors=True)
-        worker.returned.connect(guarded(done))
-        worker.errored.connect(show)
-        worker.start()
 
 
 def _show_all(errors: list[Any]) -> None:

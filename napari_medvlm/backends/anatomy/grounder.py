@@ -78,7 +78,7 @@ class Grounder:
             else "Neither the label images nor the brain atlas have a structure"
         )
         nearest = f"; the nearest is {best.name!r}" if best is not None and best.score > 0 else ""
-        return NotFound(phrase, f"{where} of that name{nearest}.", best.score if best else None)
+        return NotFound(phrase, f"{where} of that name{nearest}.", best.score if best else 0.0)
 
     def _in_scope(self, region: Region, scope: Scope) -> bool:
         start, stop = scope.bounds(self._volume.grid)

@@ -1,0 +1,45 @@
+"""Label layers whose values have names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_medvlm.errors import GeometryMismatch
+from napari_medvlm.grounding import NamedLabels
+from napari_medvlm.layers.images import labels_of, role
+from napari_medvlm.volume import Volume
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Labels
+
+COLUMNS = ("name", "object", "label", "structure")
+"""Columns of a layer's features that may hold the names."""
+
+
+def named_labels(viewer: Viewer, volume: Volume) -> tuple[NamedLabels, ...]:
+    """The label layers of a viewer that lie on a volume and have names, found regions left out."""
+    from napari.layers import Labels
+
+    found = []
+    for layer in viewer.layers:
+        if not isinstance(layer, Labels) or (role(layer) or "").startswith("found"):
+            continue
+        names = names_of(layer)
+        try:
+            values = labels_of(layer, volume) if names else None
+        except GeometryMismatch:
+            continue
+        if values is not None:
+            found.append(NamedLabels(values, volume.grid, names, layer.name))
+    return tuple(found)
+
+
+def names_of(layer: Labels) -> dict[int, str]:
+    """The name of each value, from the layer's features; empty if it has none."""
+    table = layer.features
+    column = next((c for c in table.columns if str(c).lower() in COLUMNS), None)
+    if column is None or "index" not in table.columns:
+        return {}
+    pairs = zip(table["index"], table[column], strict=True)
+    return {int(value): str(name) for value, name in pairs if int(value)}

@@ -1,0 +1,121 @@
+"""The table of what was found, and of what was not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
+
+from napari_medvlm.grounding import NotFound
+from napari_medvlm.layers.regions import Shown
+
+PHRASE, SCORE, PLACE, SLICE, SOURCE, AGREES = range(6)
+HEAD = ["Phrase", "Score", "S, P, L (mm)", "Slice", "Source", "IoU"]
+AXES = "zyx"
+
+
+class FoundTable(QTreeWidget):
+    """A row for each region, in the order of the phrases, and one for each phrase without any.
+
+    Attributes
+    ----------
+    chosen
+        Number of the region whose row the person chose.
+    """
+
+    chosen = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setHeaderLabels(HEAD)
+        self.setRootIsDecorated(False)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setToolTip(
+            "Click a row: the view goes there. What was not found says how near it was."
+        )
+        header = self.header()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(PHRASE, QHeaderView.ResizeMode.Stretch)
+        for column in (SCORE, PLACE, SLICE, SOURCE, AGREES):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        self.setColumnHidden(AGREES, True)
+        self.currentItemChanged.connect(self._on_current)
+
+    def show_found(
+        self,
+        shown: Sequence[Shown],
+        missing: Sequence[NotFound],
+        agreement: Mapping[str, float] | None = None,
+    ) -> None:
+        """Show regions and phrases without any.
+
+        Parameters
+        ----------
+        agreement
+            For each phrase its intersection over union with the reference, if there is one.
+        """
+        current = self.key
+        with QSignalBlocker(self):
+            self.clear()
+            for one in shown:
+                self.addTopLevelItem(_found(one))
+            for one in missing:
+                self.addTopLevelItem(_missing(one))
+            self.setColumnHidden(AGREES, agreement is None)
+            for row in range(self.topLevelItemCount()):
+                item = self.topLevelItem(row)
+                iou = (agreement or {}).get(item.text(PHRASE).strip().lower())
+                item.setText(AGREES, "" if iou is None else f"{iou:.2f}")
+        if current is not None:
+            self.choose(current)
+
+    def choose(self, key: int) -> None:
+        """Go to a region's row without telling of it."""
+        with QSignalBlocker(self):
+            for row in range(self.topLevelItemCount()):
+                item = self.topLevelItem(row)
+                if item.data(PHRASE, Qt.ItemDataRole.UserRole) == key:
+                    self.setCurrentItem(item)
+
+    @property
+    def key(self) -> int | None:
+        """Number of the region in the current row."""
+        item = self.currentItem()
+        return None if item is None else item.data(PHRASE, Qt.ItemDataRole.UserRole)
+
+    @property
+    def selected(self) -> tuple[int, ...]:
+        """Numbers of the regions in the selected rows."""
+        keys = [item.data(PHRASE, Qt.ItemDataRole.UserRole) for item in self.selectedItems()]
+        return tuple(key for key in keys if key is not None)
+
+    def _on_current(self, item: QTreeWidgetItem | None) -> None:
+        key = None if item is None else item.data(PHRASE, Qt.ItemDataRole.UserRole)
+        if key is not None:
+            self.chosen.emit(key)
+
+
+def _found(one: Shown) -> QTreeWidgetItem:
+    region = one.region
+    score = "" if region.score is None else f"{region.score:.2f}"
+    place = ", ".join(f"{v:.0f}" for v in region.center_mm)
+    where = "" if region.slice is None else f"{AXES[region.slice.axis]} {region.slice.index}"
+    source = f"{one.backend}: {region.name}" if region.name else one.backend
+    item = QTreeWidgetItem([region.phrase, score, place, where, source, ""])
+    item.setData(PHRASE, Qt.ItemDataRole.UserRole, one.key)
+    patch = QPixmap(14, 14)
+    patch.fill(QColor(one.color))
+    item.setIcon(PHRASE, QIcon(patch))
+    item.setToolTip(SOURCE, source)
+    return item
+
+
+def _missing(one: NotFound) -> QTreeWidgetItem:
+    score = "" if one.best_score is None else f"({one.best_score:.2f})"
+    item = QTreeWidgetItem([one.phrase, score, "not found", "", one.reason, ""])
+    for column in range(item.columnCount()):
+        item.setForeground(column, QColor("#999999"))
+        item.setToolTip(column, one.reason)
+    return item

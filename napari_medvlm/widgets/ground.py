@@ -1,0 +1,294 @@
+"""The Ground dock: words become boxes, masks and heatmaps in the right place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QTabWidget, QVBoxLayout, QWidget
+from superqt import QLabeledDoubleSlider
+
+from napari_medvlm.backends.base import Task
+from napari_medvlm.errors import InvalidImage, InvalidPrompt
+from napari_medvlm.grounding import NotFound, Region
+from napari_medvlm.io.journal import new_journal
+from napari_medvlm.language.knowledge import Knowledge
+from napari_medvlm.layers.names import named_labels
+from napari_medvlm.layers.regions import RegionLayers, Shown
+from napari_medvlm.layers.view import go_to, name_axes, orient
+from napari_medvlm.prompts import InitialMask
+from napari_medvlm.records import ImageReference
+from napari_medvlm.sessions.gestures import COLORS
+from napari_medvlm.sessions.ground import GroundingSession
+from napari_medvlm.widgets.backends import BackendChoice
+from napari_medvlm.widgets.background import in_background
+from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.found_table import FoundTable
+from napari_medvlm.widgets.layer_choice import LayerChoice
+from napari_medvlm.widgets.model_row import ModelRow
+from napari_medvlm.widgets.phrases import PhraseList
+from napari_medvlm.widgets.prepare import Prepared, prepare
+from napari_medvlm.widgets.queued import Queued
+from napari_medvlm.widgets.reference_row import ReferenceRow
+from napari_medvlm.widgets.report import guarded, show
+from napari_medvlm.widgets.report_tab import ReportTab
+from napari_medvlm.widgets.run_row import RunRow
+from napari_medvlm.widgets.scope_row import ScopeRow
+from napari_medvlm.worker.process import WorkerRunner
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Image
+
+SENT = "Locate the phrases in the caption: {phrase} means {definition}."
+"""What a model is sent for a finding that is described, as AG-KD asks."""
+
+
+class GroundDock(QWidget):
+    """Parts of the dock, connected to a session of the image that is chosen."""
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        from napari.layers import Image
+
+        self.viewer = napari_viewer
+        self.session: GroundingSession | None = None
+        self._layers: RegionLayers | None = None
+        self._shown: dict[int, Shown] = {}
+        self._runner = WorkerRunner()
+        self.image = LayerChoice(
+            napari_viewer,
+            lambda layer: isinstance(layer, Image) and "found" not in str(layer.metadata),
+        )
+        self.backend = BackendChoice(Task.GROUND)
+        self.model = ModelRow()
+        self.phrases = PhraseList()
+        self.report = ReportTab()
+        self.scope = ScopeRow()
+        self.run = RunRow("Ground", "Look for the phrases in the image.")
+        self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.table = FoundTable()
+        self.details = QLabel()
+        self.reference = ReferenceRow(napari_viewer)
+        self._lay_out()
+        self._changed = Queued(lambda _: self._refresh(), self)
+        self._progressed = Queued(lambda given: self.run.show_progress(*given[-1]), self)  # type: ignore[misc]
+        self._failed = Queued(lambda errors: [show(e) for e in errors], self)  # type: ignore[arg-type,misc,func-returns-value]
+        self._connect()
+        self._open(self.image.layer)
+
+    # What a person does.
+
+    def ground(self) -> None:
+        """Look for all phrases of the list."""
+        session = self._session()
+        self.phrases.remember()
+        session.use(self.backend.name, self.model.model, self.model.device)
+        session.ask(
+            self.phrases.phrases,
+            self.scope.scope(self.viewer, session.volume),
+            labels=named_labels(self.viewer, session.volume),
+            prompts=self._prompts(),
+        )
+        self._refresh()
+
+    def cancel(self) -> None:
+        """Stop looking; what was found stays."""
+        if self.session is not None:
+            self.session.cancel()
+
+    def choose(self, key: int) -> None:
+        """Go to a region, and mark it."""
+        shown = self._shown.get(key)
+        if shown is None or self._layers is None:
+            return
+        go_to(self.viewer, shown.region.center_mm.tolist())
+        self._layers.choose(key)
+        self._tell_details(shown)
+
+    def hand_on(self) -> None:
+        """Make objects of the Segment dock of the regions in the selected rows."""
+        from napari_medvlm.widgets.commands import dock_of
+
+        chosen = [self._shown[key] for key in self.table.selected if key in self._shown]
+        if not chosen:
+            raise InvalidPrompt("No region is selected.", "Click a row of the table first.")
+        volume = self._session().volume
+        dock = dock_of(self.viewer)
+        for one in chosen:
+            region = one.region
+            prompt = region.box if region.mask is None else InitialMask.of(volume, region.mask)
+            dock.take(region.phrase, prompt, f"{one.label}, found by {one.backend}")
+
+    def forget(self) -> None:
+        """Take all regions away."""
+        self._session().forget()
+
+    def close_session(self) -> None:
+        """Leave the image and end the worker."""
+        self._end()
+        self._runner.stop()
+
+    # How an image becomes a session.
+
+    def _open(self, layer: Image | None) -> None:
+        self._end()
+        if layer is not None:
+            in_background(lambda: (layer, prepare(layer)), guarded(self._on_prepared))
+
+    def _on_prepared(self, found: tuple[Image, Prepared]) -> None:
+        layer, prepared = found
+        if layer is not self.image.layer:
+            return
+        volume = prepared.volume
+        journal = new_journal(ImageReference.of(volume), "ground")
+        session = GroundingSession(volume, self.backend.name, self._runner, journal=journal)
+        self.session = session
+        self._layers = RegionLayers(self.viewer, volume, "Found", self._on_box_chosen)
+        self.reference.bind(volume)
+        session.changed.connect(self._changed)
+        session.progressed.connect(self._progressed)
+        session.failed.connect(self._failed)
+        orient(self.viewer)
+        name_axes(self.viewer)
+        self._refresh()
+
+    def _end(self) -> None:
+        if self._layers is not None:
+            self._layers.close()
+        if self.session is not None:
+            self.session.close()
+        self.session = self._layers = None
+        self.reference.bind(None)
+        self._refresh()
+
+    def _session(self) -> GroundingSession:
+        if self.session is None:
+            raise InvalidImage("No image is open.", "Open an image and choose it in the dock.")
+        return self.session
+
+    # What the session tells.
+
+    def _refresh(self) -> None:
+        """Show what there is above the threshold, in the table and in the layers."""
+        session = self.session
+        self.run.show_state(
+            ready=session is not None, busy=bool(session is not None and session.pending)
+        )
+        shown, missing = self._above() if session is not None else ([], [])
+        self._shown = {one.key: one for one in shown}
+        agreement = self.reference.compare([one.region for one in shown])
+        self.table.show_found(shown, missing, agreement)
+        self.report.color({one.region.phrase: one.color for one in shown})
+        if self._layers is not None:
+            self._layers.show(shown)
+
+    def _above(self) -> tuple[list[Shown], list[NotFound]]:
+        """The regions above the threshold with their numbers, and the phrases without any."""
+        shown: list[Shown] = []
+        missing: list[NotFound] = []
+        key = 0
+        for place, (phrase, located) in enumerate(self._session().located.items()):
+            regions = located.grounding.of(phrase)
+            color = COLORS[place % len(COLORS)]
+            above = [r for r in regions if _score(r) >= self.threshold.value()]
+            for region in regions:
+                if region in above:
+                    shown.append(Shown(key, region, color, located.backend))
+                key += 1
+            missing += located.grounding.not_found
+            if regions and not above:
+                best = max(_score(r) for r in regions)
+                missing.append(NotFound(phrase, "Its score is below the threshold.", best))
+        return shown, missing
+
+    def _on_box_chosen(self, key: int) -> None:
+        self.table.choose(key)
+        if key in self._shown:
+            self._tell_details(self._shown[key])
+
+    def _tell_details(self, shown: Shown) -> None:
+        located = self._session().located[shown.region.phrase]
+        found = located.grounding
+        size = " x ".join(f"{v:.0f}" for v in shown.region.bounds_mm[1] - shown.region.bounds_mm[0])
+        lines = [f"{shown.label}: {size} mm, {located.seconds:.1f} s"]
+        lines += [f"Sent: {found.prompts[p]}" for p in found.prompts]
+        if found.window is not None:
+            low, high = found.window.limits
+            lines.append(f"The model saw {len(found.slices)} slices, {low:.4g} to {high:.4g}.")
+        lines += [f"Wrote: {text}" for text in found.texts[:3]]
+        lines += found.notes[:3]
+        self.details.setText("\n".join(lines))
+
+    def _prompts(self) -> Mapping[str, str]:
+        if not self.phrases.describe.isChecked():
+            return {}
+        knowledge = Knowledge.load()
+        return {phrase: knowledge.expand(phrase, SENT) for phrase in self.phrases.phrases}
+
+    def _on_report(self, phrases: list[str]) -> None:
+        self.phrases.set_phrases(phrases)
+        if phrases:
+            self._session().forget()
+            self.ground()
+
+    # Wiring.
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.addRow("Image", self.image)
+        form.addRow("Backend", self.backend)
+        form.addRow("Model", self.model)
+        form.addRow("Where", self.scope)
+        tabs = QTabWidget()
+        tabs.addTab(self.phrases, "Phrases")
+        tabs.addTab(self.report, "Report")
+        self.threshold.setRange(0, 1)
+        self.threshold.setToolTip("Show only regions with at least this score.")
+        least = QFormLayout()
+        least.addRow("Score from", self.threshold)
+        self.details.setWordWrap(True)
+        self.details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(tabs)
+        layout.addWidget(self.run)
+        layout.addLayout(least)
+        for widget in (self.table, self.details, self.reference):
+            layout.addWidget(widget)
+        layout.addLayout(self._action_row())
+        layout.setStretchFactor(self.table, 2)
+
+    def _action_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        for text, tooltip, action in (
+            ("To Segment", "Make objects of the selected rows, to refine by clicks.", self.hand_on),
+            ("Forget", "Take all regions away; the record keeps them.", self.forget),
+        ):
+            made = button(text, tooltip)
+            made.clicked.connect(guarded(lambda _=False, action=action: action()))
+            row.addWidget(made)
+        return row
+
+    def _connect(self) -> None:
+        self.image.chosen.connect(guarded(self._open))
+        self.run.run_requested.connect(guarded(self.ground))
+        self.run.cancel_requested.connect(guarded(self.cancel))
+        self.threshold.valueChanged.connect(guarded(lambda _: self._refresh()))
+        self.table.chosen.connect(guarded(self.choose))
+        self.report.found.connect(guarded(self._on_report))
+        self.reference.changed.connect(guarded(self._refresh))
+        dims = self.viewer.dims.events
+        for event in (dims.order, dims.ndisplay, dims.point):
+            event.connect(self._on_view)
+        self.destroyed.connect(self._runner.stop)
+
+    def _on_view(self, _: Any) -> None:
+        if self.session is not None:
+            orient(self.viewer)
+            name_axes(self.viewer)
+
+
+def _score(region: Region) -> float:
+    return 1.0 if region.score is None else region.score

@@ -1,0 +1,51 @@
+"""The phrases to look for: one a line, remembered from one day to the next."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from qtpy.QtWidgets import QCheckBox, QPlainTextEdit, QVBoxLayout, QWidget
+
+from napari_medvlm.io.journal import journal_folder
+
+
+class PhraseList(QWidget):
+    """An editor with one phrase a line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.edit = QPlainTextEdit()
+        self.edit.setPlaceholderText("left hippocampus\nright lateral ventricle")
+        self.edit.setToolTip("What to look for, one phrase a line.")
+        self.describe = QCheckBox("Describe findings to the model")
+        self.describe.setToolTip(
+            "Send a finding's shape, density and place with its name, as knowledge.yaml has them. "
+            "What was sent is shown below the table."
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.edit)
+        layout.addWidget(self.describe)
+        with suppress(OSError, UnicodeDecodeError):
+            self.edit.setPlainText(self._file.read_text("utf-8"))
+
+    @property
+    def phrases(self) -> list[str]:
+        """The phrases, without blanks and repetitions."""
+        lines = (line.strip() for line in self.edit.toPlainText().splitlines())
+        return list(dict.fromkeys(line for line in lines if line))
+
+    def set_phrases(self, phrases: list[str]) -> None:
+        """Put phrases in the place of what is there."""
+        self.edit.setPlainText("\n".join(phrases))
+
+    def remember(self) -> None:
+        """Keep the phrases for the next time; a disk that is full is no reason to stop."""
+        with suppress(OSError):
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._file.write_text("\n".join(self.phrases), "utf-8")
+
+    @property
+    def _file(self) -> Path:
+        return journal_folder().parent / "phrases.txt"

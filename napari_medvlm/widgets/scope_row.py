@@ -1,0 +1,64 @@
+"""Choosing where to look for phrases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
+
+from napari_medvlm.geometry import patient_axes
+from napari_medvlm.grounding import Scope
+from napari_medvlm.volume import Volume
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+WHOLE, SLICE, AROUND = range(3)
+
+
+class ScopeRow(QWidget):
+    """The whole volume, the slice in view, or the slices around it; and how dense."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.where = QComboBox()
+        self.where.addItems(["Whole volume", "This slice", "Around this slice"])
+        self.where.setToolTip("Where to look. Slices are those of the plane in view.")
+        self.reach = _millimetres(20, "How far from the slice in view, to either side.", " mm")
+        self.every = _millimetres(5, "From one slice that is looked at to the next.", " mm")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.where, self.reach, QLabel("every"), self.every):
+            layout.addWidget(widget)
+        self.where.currentIndexChanged.connect(self._on_where)
+        self._on_where(WHOLE)
+
+    def scope(self, viewer: Viewer, volume: Volume) -> Scope:
+        """The scope that is chosen, about the plane and the place in view."""
+        dims = viewer.dims
+        shown = int(dims.order[-3]) - (dims.ndim - 3) if dims.ndisplay == 2 else 0
+        axis = patient_axes(volume.grid.affine)[shown]
+        every = self.every.value()
+        if self.where.currentIndex() == WHOLE:
+            return Scope(axis, every_mm=every)
+        at = volume.grid.to_index(np.array(dims.point[-3:]))[axis]
+        index = int(np.clip(round(float(at)), 0, volume.shape[axis] - 1))
+        if self.where.currentIndex() == SLICE:
+            return Scope.of_slice(axis, index)
+        reach = round(self.reach.value() / volume.spacing[axis])
+        return Scope(axis, max(index - reach, 0), index + reach + 1, every)
+
+    def _on_where(self, index: int) -> None:
+        self.reach.setEnabled(index == AROUND)
+        self.every.setEnabled(index != SLICE)
+
+
+def _millimetres(value: float, tooltip: str, suffix: str) -> QDoubleSpinBox:
+    box = QDoubleSpinBox()
+    box.setRange(0, 500)
+    box.setDecimals(1)
+    box.setValue(value)
+    box.setSuffix(suffix)
+    box.setToolTip(tooltip)
+    return box
