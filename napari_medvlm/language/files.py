@@ -64,7 +64,8 @@ def _content(path: Path, text: str) -> Any:
 
     try:
         return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that does not exist
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # ValueError: a date that does not exist. RecursionError: thousands of brackets.
         mark = getattr(error, "problem_mark", None)
         line = f"Line {mark.line + 1} of {path.name}" if mark else path.name
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]

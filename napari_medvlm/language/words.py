@@ -63,6 +63,7 @@ _NUMBERS = {
     "vii": "7",
     "viii": "8",
 }
+_GREEK = ("metastasis", "stenosis", "thrombosis", "atelectasis", "bronchiectasis", "anastomosis")
 _IRREGULAR = {
     "apices": "apex",
     "cortices": "cortex",
@@ -79,8 +80,18 @@ _IRREGULAR = {
     "hila": "hilum",
     "ilia": "ilium",
     "septa": "septum",
-    "opacities": "opacity",
+    **{word[:-2] + "es": word for word in _GREEK},
 }
+_ENDINGS = (
+    ("ies", "y"),
+    ("ae", "a"),
+    ("aces", "ax"),
+    ("sses", "ss"),
+    ("uses", "us"),
+    ("xes", "x"),
+    ("ches", "ch"),
+    ("s", ""),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +150,7 @@ def singular(word: str) -> str:
         return _IRREGULAR[word]
     if len(word) < 4 or word.endswith(("ss", "us", "is")):
         return word
-    for ending, instead in (("ies", "y"), ("ae", "a"), ("ses", "s"), ("xes", "x"), ("s", "")):
+    for ending, instead in _ENDINGS:
         if word.endswith(ending):
             return word.removesuffix(ending) + instead
     return word[:-1] + "us" if word.endswith("i") else word

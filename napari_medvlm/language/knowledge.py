@@ -1,0 +1,155 @@
+"""What findings look like, in plain words, for models that locate better what is described.
+
+AG-KD and K2Sight ask for "{phrase} means {definition}": the definition says shape, density and
+place of the finding. Packaged descriptions can be replaced and added to by a file of the user's
+own. It knows no model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from napari_medvlm.errors import SettingsError
+from napari_medvlm.language.files import HERE, Sheet, read
+from napari_medvlm.language.words import words_of
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a finding looks like.
+
+    Attributes
+    ----------
+    finding
+        Its name.
+    shape
+        What it is and its outline, without an article: "round spot up to 3 cm wide".
+    density
+        How bright it is beside its surroundings; may be empty.
+    place
+        Where it lies; may be empty.
+    source
+        Where the description is from.
+    """
+
+    finding: str
+    shape: str
+    density: str
+    place: str
+    source: str
+
+    @property
+    def text(self) -> str:
+        """All in one phrase: "a round spot up to 3 cm wide, brighter than lung, in the lung"."""
+        article = "an" if self.shape[0].lower() in "aeiou" else "a"
+        return f"{article} {', '.join(filter(None, (self.shape, self.density, self.place)))}"
+
+
+class _Entry(Sheet):
+    also: list[str] = []
+    shape: str = Field(min_length=1)
+    density: str = ""
+    place: str = ""
+    source: str = "general radiology knowledge"
+
+
+class _Sheet(Sheet):
+    findings: dict[str, _Entry] = {}
+
+
+class Knowledge:
+    """Descriptions of findings, found by the phrases that speak of them.
+
+    Parameters
+    ----------
+    forms
+        Each description under the words that a phrase must have for it.
+    """
+
+    def __init__(self, forms: Mapping[frozenset[str], Description]) -> None:
+        self._forms = sorted(forms.items(), key=lambda item: (-len(item[0]), sorted(item[0])))
+
+    @classmethod
+    def load(cls, path: Path | None = None, user_file: Path | None = None) -> Knowledge:
+        """The descriptions of `path`, or those that come with the package, under the user's own.
+
+        Parameters
+        ----------
+        path
+            A file in place of the packaged one.
+        user_file
+            A file whose descriptions go before the others. It need not exist. A finding that it
+            describes anew is still found by the other words that it had.
+
+        Raises
+        ------
+        SettingsError
+            A file cannot be read; the line is named.
+        """
+        packaged = read(path or HERE / "knowledge.yaml", _Sheet).findings
+        own = read(user_file, _Sheet).findings if user_file and user_file.exists() else {}
+        own_forms = _forms(own)
+        forms = {
+            said: own_forms.get(_said(known.finding), known)
+            for said, known in _forms(packaged).items()
+        }
+        return cls({**forms, **own_forms})
+
+    def describe(self, phrase: str) -> Description | None:
+        """The description of what the phrase speaks of: that with the most of the phrase's words.
+
+        Case, number, order, sides and other words of the phrase do not matter. None if no finding
+        that is described has all its words in the phrase.
+        """
+        said = _said(phrase)
+        return next((known for form, known in self._forms if form <= said), None)
+
+    def expand(self, phrase: str, template: str) -> str:
+        """The template with the phrase and its definition; the phrase alone if it has none.
+
+        Parameters
+        ----------
+        template
+            A text with ``{phrase}`` and ``{definition}``, such as
+            "Locate the phrases in the caption: {phrase} means {definition}."
+
+        Raises
+        ------
+        SettingsError
+            The template has another name in braces.
+        """
+        unknown = set(re.findall(r"\{(.*?)\}", template)) - {"phrase", "definition"}
+        if unknown:
+            raise SettingsError(
+                f"The template asks for {{{min(unknown)}}}, which is not known.",
+                "Write {phrase} and {definition} where they are to stand.",
+            )
+        description = self.describe(phrase)
+        if description is None:
+            return phrase
+        parts = {"{phrase}": phrase, "{definition}": description.text}
+        return re.sub(r"\{(?:phrase|definition)\}", lambda found: parts[found.group()], template)
+
+
+def _forms(findings: Mapping[str, _Entry]) -> dict[frozenset[str], Description]:
+    forms = {
+        _said(text): _described(name, entry)
+        for name, entry in findings.items()
+        for text in (*entry.also, name)
+    }
+    forms.pop(frozenset(), None)
+    return forms
+
+
+def _described(name: str, entry: _Entry) -> Description:
+    return Description(name, entry.shape, entry.density, entry.place, entry.source)
+
+
+def _said(text: str) -> frozenset[str]:
+    words = words_of(text)
+    return words.words | words.numbers
