@@ -159,7 +159,7 @@ class OpenClipModel:
     def __init__(self, folder: Path, device: str) -> None:
         import open_clip
 
-        if not any(folder.glob(f"*.{kind}") for kind in ("safetensors", "bin", "pth")):
+        if not any(path.suffix in (".safetensors", ".bin", ".pth") for path in folder.iterdir()):
             raise BackendUnavailable(f"There are no weights in {folder}.", DOWNLOAD)
         source = f"local-dir:{folder}"
         text = _local_text(folder)
@@ -304,7 +304,10 @@ def _unit(encode: Callable[[], Any]) -> Vectors:
 def _check_device(device: str) -> None:
     import torch
 
-    kind = torch.device(device).type
-    usable = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-    if kind in usable and not usable[kind]():
-        raise BackendUnavailable(f"There is no {device} on this computer.", "Choose the CPU.")
+    try:
+        wanted = torch.device(device)
+    except RuntimeError as error:
+        raise BackendUnavailable(f"There is no device called {device}.", "Choose cpu.") from error
+    counts = {"cuda": torch.cuda.device_count, "mps": torch.mps.device_count}
+    if wanted.type in counts and (wanted.index or 0) >= counts[wanted.type]():
+        raise BackendUnavailable(f"There is no {device} on this computer.", "Choose cpu.")

@@ -56,7 +56,7 @@ class SimilarityBackend(SlicewiseBackend):
         tasks=frozenset({Task.GROUND, Task.LABEL}),
         weights_licence="that of the model chosen",
         modules=("torch", "torchvision", "transformers"),
-        memory_mib=4096,
+        memory_mib=5120,
     )
 
     def load(self, model: str | None, device: str) -> None:
