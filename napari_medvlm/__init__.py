@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_medvlm.errors import MedVLMError
+    from napari_medvlm.grounding import Grounding, NamedLabels, Region, Scope
     from napari_medvlm.io import read_volume, write_mask
     from napari_medvlm.ledger import Ledger
     from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
     from napari_medvlm.records import Overlap
     from napari_medvlm.results import Mask
+    from napari_medvlm.sessions.ground import GroundingSession, ground
     from napari_medvlm.sessions.measure import Measurement, measure
     from napari_medvlm.sessions.replay import replay
     from napari_medvlm.sessions.segment import SegmentationSession
@@ -22,6 +24,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Box": "prompts",
+    "Grounding": "grounding",
+    "GroundingSession": "sessions.ground",
     "InitialMask": "prompts",
     "Lasso": "prompts",
     "Ledger": "ledger",
@@ -29,12 +33,16 @@ _HOMES = {
     "Measurement": "sessions.measure",
     "MedVLMError": "errors",
     "Modality": "volume",
+    "NamedLabels": "grounding",
     "Overlap": "records",
     "Point": "prompts",
+    "Region": "grounding",
+    "Scope": "grounding",
     "Scribble": "prompts",
     "SegmentationSession": "sessions.segment",
     "Volume": "volume",
     "Window": "volume",
+    "ground": "sessions.ground",
     "measure": "sessions.measure",
     "read_volume": "io",
     "replay": "sessions.replay",
@@ -43,6 +51,8 @@ _HOMES = {
 
 __all__ = [
     "Box",
+    "Grounding",
+    "GroundingSession",
     "InitialMask",
     "Lasso",
     "Ledger",
@@ -50,12 +60,16 @@ __all__ = [
     "Measurement",
     "MedVLMError",
     "Modality",
+    "NamedLabels",
     "Overlap",
     "Point",
+    "Region",
+    "Scope",
     "Scribble",
     "SegmentationSession",
     "Volume",
     "Window",
+    "ground",
     "measure",
     "read_volume",
     "replay",

@@ -16,7 +16,7 @@ from napari_medvlm.errors import MedVLMError
 from napari_medvlm.io import Gaps
 
 app = typer.Typer(
-    help="Segment medical images by prompts. Not a medical device.",
+    help="Ask questions of medical images, by click and by word. Not a medical device.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_show_locals=False,
@@ -138,6 +138,57 @@ def replay(
 
 
 @app.command()
+def ground(  # noqa: PLR0913  # one for each option
+    image: Image,
+    phrase: Annotated[list[str], typer.Argument(help="What to look for, each in quotes.")],
+    labels: Annotated[
+        list[Path],
+        typer.Option(help="A label image of the patient, with its table of names beside it."),
+    ] = [],  # noqa: B006
+    slices: Annotated[
+        str | None, typer.Option(help="Where to look: AXIS:START:STOP in array order, as 0:40:60.")
+    ] = None,
+    every_mm: Annotated[
+        float, typer.Option(help="For models of pictures: from one slice to the next, in mm.")
+    ] = 0.0,
+    backend: Backend = "embedded",
+    model: Model = None,
+    device: Device = "cpu",
+    series: Series = None,
+    frame: Frame = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell where phrases are.
+
+    Boxes are in patient millimetres (S, P, L): lowest and highest corner.
+    """
+    import napari_medvlm as nmv
+    from napari_medvlm.io.labels import read_labels
+
+    with _told():
+        volume = nmv.read_volume(image, series=series, frame=frame)
+        named = [read_labels(path) for path in labels]
+        start = time.perf_counter()
+        found = nmv.ground(
+            volume, phrase, backend, scope=_scope(slices, every_mm), labels=named, model=model,
+            device=device,
+        )  # fmt: skip
+        seconds = time.perf_counter() - start
+    summary = {
+        "backend": backend,
+        "seconds": round(seconds, 3),
+        "regions": [_region(region) for region in found.regions],
+        "not_found": [
+            {"phrase": n.phrase, "best_score": n.best_score, "reason": n.reason}
+            for n in found.not_found
+        ],
+    }
+    lines = [_region_line(region) for region in found.regions]
+    lines += [f"{n.phrase}: not found. {n.reason}" for n in found.not_found]
+    _print(summary, as_json, lambda: "\n".join(lines))
+
+
+@app.command()
 def backends(as_json: AsJson = False) -> None:
     """List the backends that are installed, with their licences."""
     from napari_medvlm.backends import registry
@@ -145,6 +196,7 @@ def backends(as_json: AsJson = False) -> None:
     found = {
         name: {
             "title": info.title,
+            "tasks": sorted(info.tasks),
             "prompts": sorted(kind.label for kind in info.prompts),
             "code_licence": info.code_licence,
             "weights_licence": info.weights_licence,
@@ -188,6 +240,35 @@ def _corners(text: str) -> tuple[tuple[float, float, float], tuple[float, float,
     if not colon:
         raise typer.BadParameter(f"{text!r} is not a box z,y,x:z,y,x such as 80,90,70:99,120,90.")
     return _index(start), _index(stop)
+
+
+def _scope(slices: str | None, every_mm: float) -> Any:
+    from napari_medvlm.grounding import Scope
+
+    if slices is None:
+        return Scope(every_mm=every_mm)
+    try:
+        axis, start, stop = (int(part) for part in slices.split(":"))
+    except ValueError:
+        raise typer.BadParameter(f"{slices!r} is not AXIS:START:STOP such as 0:40:60.") from None
+    return Scope(axis, start, stop, every_mm)
+
+
+def _region(region: Any) -> dict[str, Any]:
+    return {
+        "phrase": region.phrase,
+        "score": region.score,
+        "kind": str(region.kind),
+        "name": region.name,
+        "box_mm": region.bounds_mm.round(3).tolist(),
+        "center_mm": region.center_mm.round(3).tolist(),
+    }
+
+
+def _region_line(region: Any) -> str:
+    center = ", ".join(f"{v:.1f}" for v in region.center_mm)
+    score = "" if region.score is None else f", score {region.score:.2f}"
+    return f"{region.phrase}: {region.name or region.kind} at ({center}) mm{score}"
 
 
 def _seconds(session: Any, prompt: Any) -> float:

@@ -55,6 +55,10 @@ class CannotSave(MedVLMError):
     """A file could not be written; nothing that was there before is lost."""
 
 
+class SettingsError(MedVLMError):
+    """A file of settings cannot be read, or says something that it may not say."""
+
+
 class BackendUnavailable(MedVLMError):
     """The backend is unknown, or what it needs is not installed."""
 

@@ -20,6 +20,7 @@ from napari_medvlm.records import (
     CursorMoved,
     Entry,
     Event,
+    Grounded,
     ImageReference,
     LiveObject,
     Moment,
@@ -128,9 +129,9 @@ class Ledger:
         """Bring back the gesture that was taken back last."""
         return self._move(self._cursor + 1)
 
-    def note(self, prediction: Predicted) -> None:
-        """Record a prediction."""
-        self._take(prediction)
+    def note(self, answer: Predicted | Grounded) -> None:
+        """Record what a backend answered."""
+        self._take(answer)
 
     def next_prompt_id(self) -> int:
         """An id that no prompt ever had."""
@@ -224,6 +225,8 @@ class Ledger:
                 self._cursor = record.to
             case Predicted():
                 self._predicted[record.object_id, record.serial] = record
+            case Grounded():
+                pass
         self._records.append(record)
 
 

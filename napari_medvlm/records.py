@@ -12,7 +12,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.prompts import InitialMask, Prompt
+from napari_medvlm.grounding import Grounding, Region, RegionKind
+from napari_medvlm.prompts import Box, InitialMask, Prompt
 from napari_medvlm.volume import Volume
 
 VERSION = 1
@@ -65,12 +66,19 @@ class ObjectRemoved(_Value):
 
 
 class PromptAdded(_Value):
-    """A new prompt of an object."""
+    """A new prompt of an object.
+
+    Attributes
+    ----------
+    origin
+        Where it came from if a person did not draw it: the phrase and backend that found it.
+    """
 
     event: Literal["prompt_added"] = "prompt_added"
     object_id: int
     prompt_id: int
     prompt: Prompt
+    origin: str = ""
 
 
 class PromptChanged(_Value):
@@ -151,7 +159,82 @@ class Predicted(_Value):
     time: datetime = Field(default_factory=_now)
 
 
-Record = Annotated[Entry | CursorMoved | Predicted, Field(discriminator="record")]
+class FoundRegion(_Value):
+    """A region as a ledger keeps it: a mask by its hash only; `Region` has the rest."""
+
+    score: float | None
+    kind: RegionKind
+    name: str
+    box: Box
+    slice: tuple[int, int] | None
+    mask_digest: str | None
+
+    @classmethod
+    def of(cls, region: Region) -> FoundRegion:
+        """What is kept of a region."""
+        where = region.slice
+        return cls(
+            score=region.score,
+            kind=region.kind,
+            name=region.name,
+            box=region.box,
+            slice=None if where is None else (where.axis, where.index),
+            mask_digest=None if region.mask is None else region.mask.digest,
+        )
+
+
+class Grounded(_Value):
+    """A backend told where a phrase is, or that it is nowhere.
+
+    Attributes
+    ----------
+    sent
+        The very text that the model got.
+    slices
+        Axis and index of the slices that were looked at.
+    window
+        Center and width of the intensities that the model saw.
+    not_found
+        Why there is no region.
+    """
+
+    record: Literal["grounded"] = "grounded"
+    phrase: str
+    sent: str
+    backend: str
+    model: str | None
+    slices: tuple[tuple[int, int], ...]
+    window: tuple[float, float] | None
+    regions: tuple[FoundRegion, ...]
+    not_found: str | None
+    best_score: float | None
+    texts: tuple[str, ...]
+    seconds: float
+    time: datetime = Field(default_factory=_now)
+
+    @classmethod
+    def of(
+        cls, phrase: str, found: Grounding, backend: str, model: str | None, seconds: float
+    ) -> Grounded:
+        """The record of what was found for a phrase."""
+        missing = next((n for n in found.not_found if n.phrase == phrase), None)
+        window = found.window
+        return cls(
+            phrase=phrase,
+            sent=found.prompts.get(phrase, phrase),
+            backend=backend,
+            model=model,
+            slices=tuple((ref.axis, ref.index) for ref in found.slices),
+            window=None if window is None else (window.center, window.width),
+            regions=tuple(FoundRegion.of(region) for region in found.of(phrase)),
+            not_found=None if missing is None else missing.reason,
+            best_score=None if missing is None else missing.best_score,
+            texts=found.texts,
+            seconds=seconds,
+        )
+
+
+Record = Annotated[Entry | CursorMoved | Predicted | Grounded, Field(discriminator="record")]
 
 
 class ImageReference(_Value):

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from filelock import FileLock, Timeout
 
@@ -18,6 +19,8 @@ from napari_medvlm.ledger import JOURNAL_SUFFIX, Ledger
 from napari_medvlm.records import ImageReference, Record
 
 logger = logging.getLogger(__name__)
+
+Task = Literal["segment", "ground"]
 
 
 class Journal:
@@ -139,16 +142,20 @@ def journal_folder() -> Path:
     return (Path(home) if home else user_data_path("napari-medvlm", appauthor=False)) / "sessions"
 
 
-def new_journal(image: ImageReference) -> Path:
+def new_journal(image: ImageReference, task: Task = "segment") -> Path:
     """A file name for a new journal of an image; found again by the image's digest."""
     started = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
-    return journal_folder() / f"{image.digest}.{started}{JOURNAL_SUFFIX}"
+    return _folder(task) / f"{image.digest}.{started}{JOURNAL_SUFFIX}"
 
 
-def resumable(image: ImageReference) -> Path | None:
+def resumable(image: ImageReference, task: Task = "segment") -> Path | None:
     """The newest journal of an image that no other window has open."""
-    found = sorted(journal_folder().glob(f"{image.digest}.*{JOURNAL_SUFFIX}"), reverse=True)
+    found = sorted(_folder(task).glob(f"{image.digest}.*{JOURNAL_SUFFIX}"), reverse=True)
     return next((path for path in found if not _is_open(path)), None)
+
+
+def _folder(task: Task) -> Path:
+    return journal_folder() if task == "segment" else journal_folder() / task
 
 
 def _is_open(path: Path) -> bool:

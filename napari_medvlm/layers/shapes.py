@@ -6,18 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_medvlm.errors import InvalidPrompt
+from napari_medvlm.layers.boxes import Vertices, draw_box
 from napari_medvlm.layers.prompts import NEGATIVE, PENDING, POSITIVE, PromptLayer
 from napari_medvlm.prompts import Box, Lasso
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
-
-Vertices = NDArray[np.float64]
-WIRE = (0, 1, 3, 2, 0, 4, 5, 1, 5, 7, 3, 7, 6, 2, 6, 4)
-"""A walk along all edges of a box over its corners, which count up as zyx bits."""
 
 
 class ShapesLayer(PromptLayer[Box | Lasso]):
@@ -154,30 +150,7 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
     def _draw(self, prompt: Box | Lasso) -> tuple[Vertices, str]:
         if isinstance(prompt, Lasso):
             return self.grid.to_index(np.reshape(prompt.vertices_mm, (-1, 3))), "polygon"
-        corners = self.grid.to_index(prompt.corners())
-        if self.viewer.dims.ndisplay == 3 and not prompt.is_flat(self.grid):
-            return corners[list(WIRE)], "path"
-        return self._rectangle(corners, prompt), "rectangle"
-
-    def _rectangle(self, corners: Vertices, box: Box) -> Vertices:
-        """The rectangle of a box on the plane in view, or on the one that it was drawn on."""
-        start, stop = box.bounds(self.grid)
-        axis = int(np.argmin(stop - start)) if box.is_flat(self.grid) else self._axis_in_view()
-        at = float(np.clip(self._index_in_view(axis), start[axis], stop[axis] - 1))
-        low, high = corners.min(axis=0), corners.max(axis=0)
-        down, across = (a for a in range(3) if a != axis)
-        vertices = np.full((4, 3), at)
-        vertices[:, down] = [low[down], low[down], high[down], high[down]]
-        vertices[:, across] = [low[across], high[across], high[across], low[across]]
-        return vertices
-
-    def _axis_in_view(self) -> int:
-        dims = self.viewer.dims
-        return int(dims.order[-3]) - (dims.ndim - 3) if dims.ndisplay == 2 else 0
-
-    def _index_in_view(self, axis: int) -> float:
-        world = np.array(self.viewer.dims.point[-3:])
-        return float(np.round(self.grid.to_index(world)[axis]))
+        return draw_box(prompt, self.grid, self.viewer)
 
 
 def _close(a: Vertices, b: Vertices) -> bool:

@@ -1,23 +1,26 @@
-"""The embedded backend: edges between tissues from the image itself, corrected by every prompt."""
+"""The embedded backend: regions from edges between tissues, words by names and by an atlas."""
 
 from __future__ import annotations
 
-from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress
+from napari_medvlm.backends.anatomy.grounder import Grounder
+from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress, Task
 from napari_medvlm.backends.embedded import finish
 from napari_medvlm.backends.embedded.levels import Levels
 from napari_medvlm.backends.embedded.seeds import read
+from napari_medvlm.grounding import Grounding, GroundQuery
 from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
 from napari_medvlm.results import Mask
 from napari_medvlm.volume import Volume
 
 
 class EmbeddedBackend(Backend):
-    """A region that follows the prompts, from edges between tissues; no weights, deterministic."""
+    """Regions from edges between tissues; words by label names and a brain atlas. Deterministic."""
 
     info = BackendInfo(
         name="embedded",
         title="Embedded (no model needed)",
         prompts=frozenset({Point, Box, Scribble, Lasso, InitialMask}),
+        tasks=frozenset({Task.SEGMENT, Task.GROUND}),
         code_licence="BSD-3-Clause",
         memory_mib=400,
     )
@@ -26,6 +29,7 @@ class EmbeddedBackend(Backend):
         """Take the volume, and make the coarse image that every request starts from."""
         self._volume = volume
         self._levels = Levels(volume)
+        self._grounder = Grounder(volume)
 
     def segment(self, prompts: ObjectPrompts, progress: Progress) -> Mask:
         """The object's mask on the volume's grid; empty if nothing says where the object is."""
@@ -34,3 +38,7 @@ class EmbeddedBackend(Backend):
         full = finish.segment(self._levels, said, prompts.excluded, progress)
         progress(1.0, "done")
         return Mask.of(full) if full.any() else Mask.empty(self._volume.shape)
+
+    def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
+        """The places that label images and the brain atlas have names for."""
+        return self._grounder.ground(query, progress)

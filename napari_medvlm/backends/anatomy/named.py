@@ -1,0 +1,55 @@
+"""Phrases answered by the names of label images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_medvlm.geometry import Reslice, same_grid
+from napari_medvlm.grounding import NamedLabels, Region
+from napari_medvlm.language.names import Match, Names, Synonyms
+from napari_medvlm.results import Mask
+from napari_medvlm.volume import Volume
+
+
+class NamedRegions:
+    """The regions that a label image knows by name.
+
+    Parameters
+    ----------
+    labels
+        On any grid in the patient's frame.
+    volume
+        The image that the regions are wanted on.
+    """
+
+    def __init__(self, labels: NamedLabels, volume: Volume, synonyms: Synonyms) -> None:
+        self._volume = volume
+        self._labels = labels
+        self._present = {int(value) for value in np.unique(labels.values)}
+        self._values = {name: value for value, name in labels.names.items() if value}
+        self._names = Names(tuple(self._values), synonyms)
+
+    def regions(self, phrase: str) -> list[Region]:
+        """One for each label that the phrase means and that has voxels, best match first."""
+        found = []
+        for match in self._names.find(phrase):
+            mask = self._mask(self._values[match.name])
+            if mask is not None:
+                grid = self._volume.grid
+                found.append(Region.of_mask(phrase, mask, grid, match.score, match.name))
+        return found
+
+    def nearest(self, phrase: str) -> Match | None:
+        """The name that comes nearest to the phrase."""
+        return self._names.nearest(phrase)
+
+    def _mask(self, value: int) -> Mask | None:
+        if value not in self._present:
+            return None
+        inside = self._labels.values == value
+        if not same_grid(self._labels.grid, self._volume.grid):
+            source = inside.astype(np.uint8)
+            resliced = Reslice(source, self._labels.grid, self._volume.grid, order=0)
+            inside = resliced[:, :, :] > 0
+        mask = Mask.of(inside)
+        return mask if mask.voxels else None

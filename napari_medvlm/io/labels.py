@@ -1,0 +1,129 @@
+"""Label images with names: the image, and the table of names that lies beside it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from napari_medvlm.errors import InvalidImage
+from napari_medvlm.grounding import NamedLabels
+from napari_medvlm.io.images import NIFTI, OTHERS, read_image
+
+TABLES = (".json", ".tsv", ".csv", ".txt", ".label")
+"""Endings of tables of names, in the order in which they are looked for."""
+ITK_SNAP = re.compile(r'^\s*(\d+)\s+\d+\s+\d+\s+\d+\s+[\d.]+\s+\d\s+\d\s+"(.*)"\s*$')
+"""A line of an ITK-SNAP label file: index, colour, opacity, two flags, the name in quotes."""
+
+
+def read_labels(path: str | Path, table: str | Path | None = None) -> NamedLabels:
+    """Read a label image and its names.
+
+    Parameters
+    ----------
+    path
+        NIfTI, NRRD or MetaImage with whole numbers.
+    table
+        Its names: JSON (``{"1": "liver"}``, ``{"liver": 1}``, or such a mapping under ``labels``,
+        as nnU-Net's ``dataset.json`` has it), a TSV or CSV with a column of values and one of names
+        (as TotalSegmentator and BIDS write it), or an ITK-SNAP label file. By default the file of
+        the image's name with one of those endings.
+
+    Raises
+    ------
+    InvalidImage
+        If there is no table, it cannot be read, or the image does not hold labels.
+    """
+    path = Path(path)
+    found = Path(table) if table is not None else _beside(path)
+    volume = read_image(path, None)
+    values = volume.data
+    if values.dtype.kind == "f":
+        if not np.array_equal(values, np.round(values)):
+            raise InvalidImage(f"{path.name} holds no labels but fractions.", "Choose labels.")
+        values = values.astype(np.int32)
+    return NamedLabels(values, volume.grid, read_names(found), path.name)
+
+
+def read_names(path: Path) -> Mapping[int, str]:
+    """The name of each label value; errors as of `read_labels`."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidImage(
+            f"The table of names {path.name} cannot be read.", "Choose a text file."
+        ) from error
+    try:
+        names = _from_json(text) if path.suffix == ".json" else _from_lines(text)
+    except ValueError as error:
+        raise InvalidImage(
+            f"{path.name} is no table of label names: {error}.", "Write a value and a name a line."
+        ) from error
+    if not names:
+        raise InvalidImage(f"{path.name} names no label.", "Write a value and a name a line.")
+    return names
+
+
+def _beside(path: Path) -> Path:
+    stem = path.name
+    for ending in (*NIFTI, *OTHERS):
+        stem = stem.removesuffix(ending)
+    for ending in TABLES:
+        if (candidate := path.with_name(stem + ending)).exists():
+            return candidate
+    raise InvalidImage(
+        f"There is no table of names beside {path.name}.",
+        f"Put one there, called {stem}.json, {stem}.tsv or {stem}.txt.",
+    )
+
+
+def _from_json(text: str) -> dict[int, str]:
+    content = json.loads(text)
+    if isinstance(content, dict) and isinstance(content.get("labels"), dict):
+        content = content["labels"]
+    if not isinstance(content, dict):
+        raise ValueError("it is not a mapping of values and names")
+    names = {}
+    for key, value in content.items():
+        if isinstance(value, str):
+            names[int(key)] = value
+        elif isinstance(value, int):
+            names[value] = str(key)
+        else:
+            raise ValueError(f"{key!r} has neither a name nor a value")
+    return names
+
+
+def _from_lines(text: str) -> dict[int, str]:
+    """ITK-SNAP's lines, or columns parted by tabs, commas or blanks: the value and the name."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    snap = [match for line in lines if (match := ITK_SNAP.match(line))]
+    if snap and len(snap) == len(lines):
+        return {int(m[1]): m[2] for m in snap}
+    rows = [re.split(r"\t|,|;", line) if re.search(r"\t|,|;", line) else line.split(maxsplit=1)
+            for line in lines]  # fmt: skip
+    return _from_rows([[cell.strip().strip('"') for cell in row] for row in rows])
+
+
+def _from_rows(rows: list[list[str]]) -> dict[int, str]:
+    """The first column of whole numbers, and the first of texts (or the one headed name)."""
+    head = [cell.lower() for cell in rows[0]] if not any(c.isdigit() for c in rows[0]) else []
+    body = rows[1:] if head else rows
+    if not body:
+        return {}
+    value_at = next((i for i, cell in enumerate(body[0]) if cell.lstrip("-").isdigit()), None)
+    name_at = next((i for i, cell in enumerate(head) if "name" in cell or cell == "label"), None)
+    if name_at is None or name_at == value_at:
+        name_at = next(
+            (i for i, c in enumerate(body[0]) if i != value_at and not _is_number(c)), None
+        )
+    if value_at is None or name_at is None:
+        raise ValueError("it has no column of values and one of names")
+    return {int(row[value_at]): row[name_at] for row in body if len(row) > max(value_at, name_at)}
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"[-+\d.eE]*\d[-+\d.eE]*", text) is not None

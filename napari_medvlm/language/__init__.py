@@ -1,0 +1,1 @@
+"""What people write about images: reports, descriptions of findings, names of structures."""

@@ -1,0 +1,255 @@
+"""Regions as layers: boxes, masks, heatmaps and points of phrases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_medvlm.geometry import display_grid, displayed
+from napari_medvlm.grounding import Region
+from napari_medvlm.layers.boxes import draw_box
+from napari_medvlm.layers.colors import label_colormap
+from napari_medvlm.layers.images import KEY
+from napari_medvlm.volume import Volume
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Layer, Shapes
+
+LINE_MM, CHOSEN_MM = 0.8, 2.0
+"""Width of a box's lines, and of those of the box that is chosen."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A region as it is to be shown: its number in the table, its colour, and who found it."""
+
+    key: int
+    region: Region
+    color: str
+    backend: str
+
+    @property
+    def label(self) -> str:
+        """What stands at the box."""
+        score = self.region.score
+        return self.region.phrase if score is None else f"{self.region.phrase} {score:.2f}"
+
+
+class RegionLayers:
+    """The regions that were found in a volume, in one viewer.
+
+    Boxes are one Shapes layer, masks one Labels layer, points one Points layer; each phrase has a
+    heatmap of its own. Boxes with depth are seen on every plane that they span.
+
+    Parameters
+    ----------
+    viewer, volume
+        Where they are shown, and what they lie in.
+    title
+        What the layers are called after.
+    on_chosen
+        Told the number of the region whose box a person selects.
+    """
+
+    def __init__(
+        self, viewer: Viewer, volume: Volume, title: str, on_chosen: Callable[[int], None]
+    ) -> None:
+        self.viewer = viewer
+        self.volume = volume
+        self.title = title
+        self.grid = display_grid(volume.grid)
+        self._on_chosen = on_chosen
+        self._shown: list[Shown] = []
+        self._chosen: int | None = None
+        self._layers: dict[str, Layer] = {}
+        self._drawing = False
+        dims = viewer.dims.events
+        for event in (dims.point, dims.order, dims.ndisplay):
+            event.connect(self._on_view)
+
+    def show(self, shown: Sequence[Shown]) -> None:
+        """Show these regions and no others."""
+        self._shown = list(shown)
+        active = self.viewer.layers.selection.active
+        self._show_heatmaps()
+        self._show_masks()
+        self._show_points()
+        self._show_boxes()
+        if active in self.viewer.layers:
+            self.viewer.layers.selection.active = active
+
+    def choose(self, key: int | None) -> None:
+        """Draw one region's box thicker than the others."""
+        self._chosen = key
+        self._show_boxes()
+
+    def layer(self, role: str) -> Layer | None:
+        """The layer of a role, ``boxes``, ``masks``, ``points`` or ``heatmap: PHRASE``."""
+        layer = self._layers.get(role)
+        return layer if layer is not None and layer in self.viewer.layers else None
+
+    def close(self) -> None:
+        """Take all layers away."""
+        dims = self.viewer.dims.events
+        for event in (dims.point, dims.order, dims.ndisplay):
+            event.disconnect(self._on_view)
+        for role in list(self._layers):
+            self._remove(role)
+
+    def _put(self, role: str, layer: Layer) -> Layer:
+        layer.metadata[KEY] = {"role": f"found {role}", "volume": self.volume}
+        self.viewer.add_layer(layer)
+        self._layers[role] = layer
+        return layer
+
+    def _remove(self, role: str) -> None:
+        layer = self.layer(role)
+        self._layers.pop(role, None)
+        if layer is not None:
+            self.viewer.layers.remove(layer)
+
+    # Boxes.
+
+    def _show_boxes(self) -> None:
+        if not self._shown:
+            self._remove("boxes")
+            return
+        layer: Any = self.layer("boxes") or self._put("boxes", self._new_boxes())
+        drawn = [draw_box(s.region.box, self.grid, self.viewer) for s in self._shown]
+        self._drawing = True
+        try:
+            layer.selected_data = set()
+            layer.data = []
+            width = min(self.grid.spacing)
+            chosen = [
+                (CHOSEN_MM if s.key == self._chosen else LINE_MM) / width for s in self._shown
+            ]
+            layer.add(
+                [vertices for vertices, _ in drawn],
+                shape_type=[kind for _, kind in drawn],
+                edge_width=[width / voxel_mm for width in lines_mm],
+                edge_color=[s.color for s in self._shown],
+                face_color="transparent",
+            )
+            layer.features = self._features()
+            layer.text = {
+                "string": "{label}",
+                "color": {"feature": "label", "colormap": self._label_colors()},
+                "anchor": "upper_left",
+                "size": 10,
+            }
+        finally:
+            self._drawing = False
+
+    def _label_colors(self) -> dict[str, str]:
+        return {s.label: s.color for s in self._shown}
+
+    def _features(self) -> dict[str, list[Any]]:
+        regions = [s.region for s in self._shown]
+        return {
+            "key": [s.key for s in self._shown],
+            "label": [s.label for s in self._shown],
+            "phrase": [r.phrase for r in regions],
+            "score": [np.nan if r.score is None else r.score for r in regions],
+            "model": [s.backend for s in self._shown],
+            "uncertainty": [np.nan if r.uncertainty is None else r.uncertainty for r in regions],
+        }
+
+    def _new_boxes(self) -> Shapes:
+        from napari.layers import Shapes
+
+        layer = Shapes(ndim=3, name=f"{self.title}: boxes", affine=self.grid.affine)
+        layer.selected_data.events.items_changed.connect(self._on_selected)
+        return layer
+
+    def _on_selected(self, *_: Any) -> None:
+        layer: Any = self.layer("boxes")
+        if self._drawing or layer is None or len(layer.selected_data) != 1:
+            return
+        (row,) = layer.selected_data
+        if row < len(self._shown):
+            self._on_chosen(self._shown[row].key)
+
+    def _on_view(self, _: Any) -> None:
+        if self._shown:
+            self._show_boxes()
+
+    # Masks, points, heatmaps.
+
+    def _show_masks(self) -> None:
+        from napari.layers import Labels
+
+        masks = [(s, s.region.mask) for s in self._shown if s.region.mask is not None]
+        self._remove("masks")
+        if not masks:
+            return
+        kind = np.uint8 if max(s.key for s, _ in masks) < 255 else np.uint16
+        values = np.zeros(self.volume.shape, kind)
+        for one, mask in masks:
+            values[mask.slices][mask.crop] = one.key + 1
+        layer = Labels(
+            displayed(values, self.volume.grid, order=0),
+            name=f"{self.title}: masks",
+            affine=self.grid.affine,
+            opacity=0.45,
+            blending="translucent_no_depth",
+            colormap=label_colormap({s.key + 1: s.color for s, _ in masks}),
+            features={
+                "index": [0, *(s.key + 1 for s, _ in masks)],
+                "name": ["none", *(s.region.name or s.region.phrase for s, _ in masks)],
+            },
+        )
+        layer.editable = False
+        self._put("masks", layer)
+        layer.metadata[KEY]["labels"] = values
+
+    def _show_points(self) -> None:
+        from napari.layers import Points
+
+        dots = [(s, p) for s in self._shown for p in s.region.points]
+        self._remove("points")
+        if not dots:
+            return
+        self._put(
+            "points",
+            Points(
+                self.grid.to_index([p.position_mm for _, p in dots]),
+                name=f"{self.title}: points",
+                affine=self.grid.affine,
+                size=4 / min(self.grid.spacing),
+                face_color=[s.color for s, _ in dots],
+                features={"phrase": [s.region.phrase for s, _ in dots]},
+            ),
+        )
+
+    def _show_heatmaps(self) -> None:
+        from napari.layers import Image
+        from napari.utils.colormaps import Colormap
+
+        wanted: dict[str, list[Shown]] = {}
+        for one in self._shown:
+            if one.region.heatmap is not None:
+                wanted.setdefault(f"heatmap: {one.region.phrase}", []).append(one)
+        for role in [r for r in self._layers if r.startswith("heatmap")]:
+            self._remove(role)
+        for role, shown in wanted.items():
+            heat = np.maximum.reduce([_full(s) for s in shown])
+            layer = Image(
+                displayed(heat, self.volume.grid, order=1),
+                name=f"{self.title}: {role}",
+                affine=self.grid.affine,
+                blending="additive",
+                colormap=Colormap(["black", shown[0].color], name=f"black to {shown[0].color}"),
+                contrast_limits=(0, 1),
+                opacity=0.7,
+            )
+            self._put(role, layer)
+
+
+def _full(shown: Shown) -> Any:
+    assert shown.region.heatmap is not None
+    return shown.region.heatmap.full()

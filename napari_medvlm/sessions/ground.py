@@ -1,0 +1,329 @@
+"""Asking where words are in one volume: what a person does, without a window."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from psygnal import Signal
+
+from napari_medvlm.backends import registry
+from napari_medvlm.backends.base import Task
+from napari_medvlm.errors import BackendUnavailable, Cancelled, InvalidPrompt, MedVLMError
+from napari_medvlm.grounding import Grounding, GroundQuery, NamedLabels, Scope
+from napari_medvlm.io.journal import Journal
+from napari_medvlm.ledger import Ledger
+from napari_medvlm.records import Grounded
+from napari_medvlm.volume import Volume, Window
+from napari_medvlm.worker.process import WorkerRunner
+from napari_medvlm.worker.runner import InlineRunner, Job, Runner
+from napari_medvlm.worker.wire import GroundReply, GroundRequest
+
+
+@dataclass(frozen=True, eq=False)
+class Located:
+    """What was found for one phrase, by whom, and how long it took in seconds."""
+
+    phrase: str
+    grounding: Grounding
+    backend: str
+    seconds: float
+
+
+class GroundingSession:
+    """Phrases and where they are in one volume.
+
+    Phrases are asked one after the other, and each answer is shown as it comes. Signals may come on
+    another thread.
+
+    Parameters
+    ----------
+    volume
+        The image. It is never changed.
+    backend, model, device
+        Who looks; the model is a file or folder, `None` for the backend's default.
+    runner
+        ``"worker"``: in a process of its own. ``"inline"``: in this thread. Or a runner to share,
+        which is then not stopped by `close`.
+    journal
+        File in which every answer is kept as it comes, see `io.journal`.
+
+    Attributes
+    ----------
+    ledger
+        All answers of this session.
+    changed
+        Signal: something was found, or nothing is on its way any more.
+    progressed
+        Signal: how far all phrases together are, 0 to 1, and what is being done.
+    failed
+        Signal: the `MedVLMError` that stands for an answer.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is no such backend, or it does not look for phrases.
+    """
+
+    changed = Signal()
+    progressed = Signal(float, str)
+    failed = Signal(MedVLMError)
+
+    def __init__(
+        self,
+        volume: Volume,
+        backend: str = "embedded",
+        runner: Literal["worker", "inline"] | Runner = "worker",
+        *,
+        model: str | None = None,
+        device: str = "cpu",
+        journal: Path | None = None,
+    ) -> None:
+        self.volume = volume
+        self.ledger = Ledger.of(volume)
+        self._runner = _new_runner(runner) if isinstance(runner, str) else runner
+        self._owns_runner = isinstance(runner, str)
+        self._device = device
+        self.use(backend, model)
+        self._located: dict[str, Located] = {}
+        self._waiting: deque[GroundQuery] = deque()
+        self._asked = 0
+        self._job: Job | None = None
+        self._sending = False
+        self._failure: MedVLMError | None = None
+        self._idle = threading.Condition(threading.RLock())
+        self._journal = None if journal is None else Journal(journal, self.ledger, self.failed.emit)
+
+    # What is there.
+
+    @property
+    def located(self) -> Mapping[str, Located]:
+        """The latest answer for each phrase, in the order of the first asking."""
+        return dict(self._located)
+
+    @property
+    def grounding(self) -> Grounding:
+        """All latest answers as one."""
+        found = [located.grounding for located in self._located.values()]
+        return Grounding(
+            regions=tuple(region for g in found for region in g.regions),
+            not_found=tuple(missing for g in found for missing in g.not_found),
+            slices=tuple(dict.fromkeys(ref for g in found for ref in g.slices)),
+            window=next((g.window for g in reversed(found) if g.window is not None), None),
+            prompts={phrase: text for g in found for phrase, text in g.prompts.items()},
+            texts=tuple(text for g in found for text in g.texts),
+            notes=tuple(dict.fromkeys(note for g in found for note in g.notes)),
+        )
+
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """Phrases whose answer is on its way."""
+        with self._idle:
+            running = () if self._job is None else self._query_of(self._job).phrases
+            return (*running, *(query.phrases[0] for query in self._waiting))
+
+    # What a person does.
+
+    def use(self, backend: str, model: str | None = None) -> None:
+        """Have another backend look from now on."""
+        info = registry.info(backend)
+        if Task.GROUND not in info.tasks:
+            raise BackendUnavailable(
+                f"{info.title} does not look for phrases.", "Choose another backend for that."
+            )
+        self.backend, self._model = backend, model
+
+    def ask(
+        self,
+        phrases: Sequence[str],
+        scope: Scope | None = None,
+        *,
+        labels: Sequence[NamedLabels] = (),
+        prompts: Mapping[str, str] | None = None,
+        window: Window | None = None,
+    ) -> None:
+        """Look for phrases; returns at once unless the runner works inline, see `wait`.
+
+        Parameters
+        ----------
+        scope
+            Where to look; `None`: everywhere.
+        labels
+            Label images of this patient whose names may answer.
+        prompts
+            What to send to the model in place of a phrase.
+        window
+            The intensities that the model is to see as black and white; `None`: the usual ones.
+
+        Raises
+        ------
+        InvalidPrompt
+            If there is nothing to look for, or nowhere to look.
+        """
+        wanted = [p for p in dict.fromkeys(phrase.strip() for phrase in phrases) if p]
+        if not wanted:
+            raise InvalidPrompt("There is no phrase to look for.", "Write one phrase a line.")
+        whole = GroundQuery((), scope or Scope(), dict(prompts or {}), tuple(labels), window)
+        whole.scope.bounds(self.volume.grid)
+        with self._idle:
+            self._waiting.extend(replace(whole, phrases=(phrase,)) for phrase in wanted)
+            self._asked = len(self.pending)
+        self._next()
+
+    def cancel(self) -> None:
+        """Stop looking; what was found stays."""
+        with self._idle:
+            self._waiting.clear()
+            job = self._job
+        if job is not None:
+            job.cancel()
+
+    def forget(self, *phrases: str) -> None:
+        """Take phrases and their regions away; the ledger keeps the answers."""
+        for phrase in phrases or tuple(self._located):
+            self._located.pop(phrase, None)
+        self.changed.emit()
+
+    def wait(self, timeout_s: float | None = None) -> None:
+        """Wait until nothing is on its way; raise what has gone wrong since the last time."""
+        with self._idle:
+            if not self._idle.wait_for(lambda: self._job is None and not self._waiting, timeout_s):
+                raise TimeoutError(f"No answer within {timeout_s} s.")
+            failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    def close(self) -> None:
+        """Stop looking and finish the journal."""
+        self.cancel()
+        if self._owns_runner:
+            self._runner.stop()
+        if self._journal is not None:
+            self._journal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # How it goes on.
+
+    def _next(self) -> None:
+        """Send queries, one after the other; from one place at a time."""
+        with self._idle:
+            if self._sending:
+                return
+            self._sending = True
+        while self._send():
+            pass
+
+    def _send(self) -> bool:
+        """Send the next query, unless one is on its way."""
+        with self._idle:
+            if self._job is not None or not self._waiting:
+                self._sending = False
+                return False
+            query = self._waiting.popleft()
+            request = GroundRequest(self.backend, self.volume, self._model, self._device, query)
+            self._job = Job(request)  # until the runner has given its own
+        job = self._runner.submit(request, self._on_progress)
+        with self._idle:
+            self._job = job
+        job.add_done_callback(self._on_done)
+        return True
+
+    def _on_progress(self, fraction: float, message: str) -> None:
+        with self._idle:
+            done = self._asked - len(self._waiting) - 1
+            whole = max(self._asked, 1)
+        self.progressed.emit((done + fraction) / whole, message)
+
+    def _on_done(self, job: Job) -> None:
+        failure: MedVLMError | None = None
+        try:
+            reply = job.result()
+            assert isinstance(reply, GroundReply)
+            self._keep(job, reply)
+        except Cancelled:
+            pass
+        except MedVLMError as error:
+            failure = error
+        with self._idle:
+            self._job = None
+            self._failure = failure or self._failure
+            if failure is not None:
+                self._waiting.clear()
+            self._idle.notify_all()
+        with suppress(RuntimeError):  # a window that is gone
+            if failure is not None:
+                self.failed.emit(failure)
+            self.changed.emit()
+        self._next()
+
+    def _keep(self, job: Job, reply: GroundReply) -> None:
+        request = job.request
+        (phrase,) = self._query_of(job).phrases
+        found = reply.grounding
+        record = Grounded.of(phrase, found, request.backend, request.model, reply.seconds)
+        with self._idle:
+            self._located[phrase] = Located(phrase, found, request.backend, reply.seconds)
+            self.ledger.note(record)
+        if self._journal is not None:
+            self._journal.write(record)
+
+    @staticmethod
+    def _query_of(job: Job) -> GroundQuery:
+        assert isinstance(job.request, GroundRequest)
+        return job.request.query
+
+
+def ground(
+    volume: Volume,
+    phrases: Sequence[str],
+    backend: str = "embedded",
+    *,
+    scope: Scope | None = None,
+    labels: Sequence[NamedLabels] = (),
+    model: str | None = None,
+    device: str = "cpu",
+) -> Grounding:
+    """Where phrases are in a volume; looked for in this thread.
+
+    Parameters
+    ----------
+    volume
+        The image.
+    phrases
+        What to look for.
+    backend, model, device
+        Who looks; see ``napari-medvlm backends``.
+    scope
+        Where to look; `None`: everywhere.
+    labels
+        Label images of this patient whose names may answer a phrase.
+
+    Raises
+    ------
+    MedVLMError
+        If the backend cannot look; a phrase that is nowhere is no error.
+    """
+    with GroundingSession(volume, backend, "inline", model=model, device=device) as session:
+        session.ask(phrases, scope, labels=labels)
+        session.wait()
+        return session.grounding
+
+
+def _new_runner(kind: Literal["worker", "inline"]) -> Runner:
+    return WorkerRunner() if kind == "worker" else InlineRunner()
