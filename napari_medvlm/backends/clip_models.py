@@ -1,0 +1,313 @@
+"""Models with one space for pictures and texts, of transformers and of open_clip, behind one face.
+
+How a patch gets a place in that space, which the models were trained for whole pictures only: the
+last attention that mixes patches is given each patch alone. It then has nothing else to attend to,
+so what it gives is its value path; all that follows is done as for the whole picture. This is
+MaskCLIP (Zhou et al. 2022, https://arxiv.org/abs/2112.01071). That attention is the last block of
+CLIP's vision tower and of others that read out a class token or a mean, and SigLIP's pooling head.
+
+Nothing is downloaded, and no code of a model's folder is run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.errors import BackendUnavailable
+
+Vectors = NDArray[np.float32]
+
+INSTALL = "Install what is needed with: pip install 'napari-medvlm[clip]'"
+DOWNLOAD = (
+    "Download a model such as google/medsiglip-448 or "
+    "microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224, and choose its folder."
+)
+
+
+class ClipModel(Protocol):
+    """A space with pictures and texts in it.
+
+    Attributes
+    ----------
+    logit_scale
+        What cosines are multiplied by to become logits.
+    logit_bias
+        What is then added, by models whose logit stands for a probability of its own (SigLIP);
+        `None` if a logit means something only beside others (CLIP).
+    covered
+        The part of a picture's height and width that patches cover, from the upper left; below 1
+        where the patch size does not divide the input's.
+    """
+
+    logit_scale: float
+    logit_bias: float | None
+    covered: tuple[float, float]
+
+    def encode_text(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors ``(N, D)``; what is longer than the model reads is cut."""
+
+    def encode_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> Vectors:
+        """Unit vectors ``(B, h, w, D)`` of the patches of square pictures ``(side, side, 3)``.
+
+        Raises
+        ------
+        BackendUnavailable
+            If the vision tower has no patches that can be compared with texts.
+        """
+
+    def encode_images(self, pictures: Sequence[NDArray[np.uint8]]) -> Vectors:
+        """Unit vectors ``(B, D)`` of square pictures ``(side, side, 3)``."""
+
+
+def load_model(folder: Path, device: str) -> ClipModel:
+    """The model in a folder, whichever library it is for.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is no such folder or model, something is not installed, or the device is not there.
+    """
+    _check_device(device)
+    if not folder.is_dir():
+        raise BackendUnavailable(f"There is no folder {folder}.", DOWNLOAD)
+    try:
+        if (folder / "open_clip_config.json").is_file():
+            return OpenClipModel(folder, device)
+        return TransformersModel(folder, device)
+    except ImportError as error:
+        raise BackendUnavailable(f"{folder.name} cannot be loaded: {error}", INSTALL) from error
+    except (OSError, ValueError) as error:
+        raise BackendUnavailable(f"{folder.name} cannot be loaded: {error}", DOWNLOAD) from error
+
+
+class TransformersModel:
+    """CLIP and SigLIP of transformers: MedSigLIP and others; see `ClipModel`."""
+
+    def __init__(self, folder: Path, device: str) -> None:
+        import torch
+        from transformers import AutoConfig, AutoModel, AutoProcessor
+
+        local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+        kind = AutoConfig.from_pretrained(folder, **local).model_type
+        if kind not in ("clip", "siglip"):
+            raise BackendUnavailable(
+                f"{folder.name} is a model of type {kind}, not clip or siglip.", DOWNLOAD
+            )
+        model = AutoModel.from_pretrained(folder, dtype=torch.float32, **local)
+        self._model = model.to(device).eval()
+        self._processor = AutoProcessor.from_pretrained(folder, **local)
+        self._device = device
+        self._size: int = model.config.vision_config.image_size
+        self._grid = self._size // model.config.vision_config.patch_size
+        self.logit_scale = model.logit_scale.exp().item()
+        self.logit_bias = model.logit_bias.item() if kind == "siglip" else None
+        self.covered = (self._grid * model.config.vision_config.patch_size / self._size,) * 2
+
+    def encode_text(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors ``(N, D)``, padded to full length as SigLIP was trained."""
+        length = self._model.config.text_config.max_position_embeddings
+
+        def vector(text: str) -> Any:
+            tokens = self._processor.tokenizer(
+                [text], padding="max_length", max_length=length, truncation=True,
+                return_tensors="pt",
+            )  # fmt: skip
+            return self._model.get_text_features(**tokens.to(self._device)).pooler_output
+
+        return _each(texts, vector)
+
+    def encode_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> Vectors:
+        """Unit vectors ``(B, h, w, D)``; how is said at the top of this file."""
+        vision = self._model.vision_model
+
+        def patches(pixels: Any) -> Any:
+            run = _run(vision, pixels)
+            if self.logit_bias is not None:
+                return vision.head(_singles(_given(vision.head, run)))
+            block = vision.encoder.layers[-1]
+            out = block(_singles(_given(block, run)[:, 1:]), attention_mask=None)[:, 0]
+            return self._model.visual_projection(vision.post_layernorm(out))
+
+        flat = _unit(lambda: patches(self._pixels(pictures)))
+        return flat.reshape(len(pictures), self._grid, self._grid, -1)
+
+    def encode_images(self, pictures: Sequence[NDArray[np.uint8]]) -> Vectors:
+        """Unit vectors ``(B, D)``."""
+        return _unit(lambda: self._model.get_image_features(self._pixels(pictures)).pooler_output)
+
+    def _pixels(self, pictures: Sequence[NDArray[np.uint8]]) -> Any:
+        """As the processor makes them, but straight to the input's size: nothing is cropped."""
+        made = self._processor.image_processor(
+            images=list(pictures),
+            size={"height": self._size, "width": self._size},
+            do_center_crop=False,
+            input_data_format="channels_last",
+            return_tensors="pt",
+        )
+        return made["pixel_values"].to(self._device)
+
+
+class OpenClipModel:
+    """Models of open_clip: BiomedCLIP, UniMed-CLIP and others; see `ClipModel`."""
+
+    def __init__(self, folder: Path, device: str) -> None:
+        import open_clip
+
+        if not any(path.suffix in (".safetensors", ".bin", ".pth") for path in folder.iterdir()):
+            raise BackendUnavailable(f"There are no weights in {folder}.", DOWNLOAD)
+        source = f"local-dir:{folder}"
+        text = _local_text(folder)
+        self._model, self._preprocess = open_clip.create_model_from_pretrained(
+            source, device=device, image_resize_mode="squash", weights_only=True, **text
+        )
+        self._model.eval()
+        local = {"local_files_only": True, "trust_remote_code": False}
+        self._tokenizer = open_clip.get_tokenizer(source, **(local if text else {}))
+        self._device = device
+        bias = self._model.logit_bias
+        self.logit_scale = self._model.logit_scale.exp().item()
+        self.logit_bias = None if bias is None else bias.item()
+        self._grid, self.covered = _grid(self._model.visual)
+
+    def encode_text(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors ``(N, D)``."""
+        return _each(
+            texts, lambda text: self._model.encode_text(self._tokenizer([text]).to(self._device))
+        )
+
+    def encode_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> Vectors:
+        """Unit vectors ``(B, h, w, D)``; how is said at the top of this file."""
+        visual = self._model.visual
+        patches = _timm_patches if hasattr(visual, "trunk") else _built_in_patches
+        if self._grid is None:
+            raise BackendUnavailable(
+                f"The model's vision tower ({type(visual).__name__}) is no vision transformer "
+                "whose patches can be compared with texts.",
+                "Use it for labels, or choose another model.",
+            )
+        flat = _unit(lambda: patches(visual, self._pixels(pictures)))
+        return flat.reshape(len(pictures), *self._grid, -1)
+
+    def encode_images(self, pictures: Sequence[NDArray[np.uint8]]) -> Vectors:
+        """Unit vectors ``(B, D)``."""
+        return _unit(lambda: self._model.encode_image(self._pixels(pictures)))
+
+    def _pixels(self, pictures: Sequence[NDArray[np.uint8]]) -> Any:
+        import torch
+        from PIL import Image
+
+        made = [self._preprocess(Image.fromarray(picture)) for picture in pictures]
+        return torch.stack(made).to(self._device)
+
+
+def _local_text(folder: Path) -> dict[str, Any]:
+    """What makes open_clip read a text tower's configuration in a folder, not from the hub."""
+    from huggingface_hub import try_to_load_from_cache
+
+    model = json.loads((folder / "open_clip_config.json").read_text(encoding="utf-8"))["model_cfg"]
+    if ":" in model["vision_cfg"].get("timm_model_name", ""):
+        raise BackendUnavailable(
+            f"{folder.name} asks for the vision tower {model['vision_cfg']['timm_model_name']}, "
+            "which would be downloaded.",
+            DOWNLOAD,
+        )
+    name = model["text_cfg"].get("hf_model_name")
+    if not name:
+        return {}
+    own = folder / "config.json"
+    found = own if own.is_file() else try_to_load_from_cache(name, "config.json")
+    if not isinstance(found, str | Path):
+        raise BackendUnavailable(
+            f"{folder.name} lacks the configuration of its text tower, {name}.",
+            f"Put the file config.json of {name} into {folder}.",
+        )
+    parent = str(Path(found).parent)
+    return {
+        "text_cfg": {**model["text_cfg"], "hf_model_name": parent, "hf_model_pretrained": False}
+    }
+
+
+def _grid(visual: Any) -> tuple[tuple[int, int] | None, tuple[float, float]]:
+    """Rows and columns of patches, if they are known how to compare, and what part they cover."""
+    from open_clip.transformer import VisionTransformer
+    from timm.models.vision_transformer import VisionTransformer as TimmTransformer
+
+    if isinstance(visual, VisionTransformer) and visual.attn_pool is None:
+        grid, patch, size = visual.grid_size, visual.patch_size, visual.image_size
+    elif isinstance(getattr(visual, "trunk", None), TimmTransformer):
+        embed = visual.trunk.patch_embed
+        grid, patch, size = embed.grid_size, embed.patch_size, embed.img_size
+    else:
+        return None, (1.0, 1.0)
+    covered = [n * p / s for n, p, s in zip(grid, patch, size, strict=True)]
+    return (int(grid[0]), int(grid[1])), (covered[0], covered[1])
+
+
+def _built_in_patches(visual: Any, pixels: Any) -> Any:
+    block = visual.transformer.resblocks[-1]
+    given = _given(block, _run(visual, pixels))
+    return visual.ln_post(block(_singles(given[:, 1:]))[:, 0]) @ visual.proj
+
+
+def _timm_patches(visual: Any, pixels: Any) -> Any:
+    trunk = visual.trunk
+    run = _run(visual, pixels)
+    if trunk.attn_pool is not None:
+        out = trunk.attn_pool(_singles(_given(trunk.attn_pool, run)))
+    else:
+        block = trunk.blocks[-1]
+        given = _given(block, run)[:, trunk.num_prefix_tokens :]
+        out = trunk.norm(block(_singles(given)))[:, 0]
+    return visual.head(trunk.head(trunk.fc_norm(out)))
+
+
+def _run(module: Any, pixels: Any) -> Callable[[], Any]:
+    return lambda: module(pixels)
+
+
+def _given(module: Any, run: Callable[[], Any]) -> Any:
+    """The tokens ``(B, N, C)`` that a part of a model is given while the model runs."""
+    kept: list[Any] = []
+    hook = module.register_forward_pre_hook(lambda _, given: kept.append(given[0]))
+    try:
+        run()
+    finally:
+        hook.remove()
+    return kept[0]
+
+
+def _singles(tokens: Any) -> Any:
+    """Tokens ``(B, N, C)`` as sequences of one, ``(B * N, 1, C)``."""
+    return tokens.reshape(-1, 1, tokens.shape[-1])
+
+
+def _each(texts: Sequence[str], encode: Callable[[str], Any]) -> Vectors:
+    """Texts one at a time: a vector must not depend, however little, on what else is asked."""
+    return np.concatenate([_unit(lambda text=text: encode(text)) for text in texts])  # type: ignore[misc]
+
+
+def _unit(encode: Callable[[], Any]) -> Vectors:
+    import torch
+
+    with torch.inference_mode():
+        vectors = torch.nn.functional.normalize(encode().float(), dim=-1)
+    result: Vectors = vectors.cpu().numpy()
+    return result
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    try:
+        wanted = torch.device(device)
+    except RuntimeError as error:
+        raise BackendUnavailable(f"There is no device called {device}.", "Choose cpu.") from error
+    counts = {"cuda": torch.cuda.device_count, "mps": torch.mps.device_count}
+    if wanted.type in counts and (wanted.index or 0) >= counts[wanted.type]():
+        raise BackendUnavailable(f"There is no {device} on this computer.", "Choose cpu.")
