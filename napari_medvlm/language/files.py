@@ -60,7 +60,7 @@ def _text(path: Path) -> str:
 
 
 def _content(path: Path, text: str) -> Any:
-    import yaml  # type: ignore[import-untyped]  # its types are another package
+    import yaml
 
     try:
         return yaml.safe_load(text)

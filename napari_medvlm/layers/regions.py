@@ -136,15 +136,12 @@ class RegionLayers:
             layer.features = self._features()
             layer.text = {
                 "string": "{label}",
-                "color": {"feature": "label", "colormap": self._label_colors()},
+                "color": {"array": [s.color for s in self._shown], "default": "white"},
                 "anchor": "upper_left",
                 "size": 10,
             }
         finally:
             self._drawing = False
-
-    def _label_colors(self) -> dict[str, str]:
-        return {s.label: s.color for s in self._shown}
 
     def _features(self) -> dict[str, list[Any]]:
         regions = [s.region for s in self._shown]

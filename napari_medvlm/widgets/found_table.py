@@ -61,8 +61,8 @@ class FoundTable(QTreeWidget):
             self.clear()
             for one in shown:
                 self.addTopLevelItem(_found(one))
-            for one in missing:
-                self.addTopLevelItem(_missing(one))
+            for absent in missing:
+                self.addTopLevelItem(_missing(absent))
             self.setColumnHidden(AGREES, agreement is None)
             for row in range(self.topLevelItemCount()):
                 item = self.topLevelItem(row)

@@ -73,8 +73,8 @@ class GroundDock(QWidget):
         self.reference = ReferenceRow(napari_viewer)
         self._lay_out()
         self._changed = Queued(lambda _: self._refresh(), self)
-        self._progressed = Queued(lambda given: self.run.show_progress(*given[-1]), self)  # type: ignore[misc]
-        self._failed = Queued(lambda errors: [show(e) for e in errors], self)  # type: ignore[arg-type,misc,func-returns-value]
+        self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
+        self._failed = Queued(_show_all, self)
         self._connect()
         self._open(self.image.layer)
 
@@ -203,6 +203,10 @@ class GroundDock(QWidget):
                 missing.append(NotFound(phrase, "Its score is below the threshold.", best))
         return shown, missing
 
+    def _on_progress(self, told: Any) -> None:
+        if self.session is not None and self.session.pending:
+            self.run.show_progress(*told)
+
     def _on_box_chosen(self, key: int) -> None:
         self.table.choose(key)
         if key in self._shown:
@@ -288,6 +292,11 @@ class GroundDock(QWidget):
         if self.session is not None:
             orient(self.viewer)
             name_axes(self.viewer)
+
+
+def _show_all(errors: list[Any]) -> None:
+    for error in errors:
+        show(error)
 
 
 def _score(region: Region) -> float:
