@@ -99,6 +99,8 @@ _END_OF_DENIAL = (
     f",\\s*(?=(?:{'|'.join(_DOUBT_AHEAD)})\\s)",
 )
 _END_OF_DOUBT = (",(?!.*\\bor\\b)", "\\band\\b")
+# "Mass, suspicious for glioma versus metastasis": what "versus" says begins behind "for".
+_ONE_WAY = ("\\b(?:for|likely|represent|reflect|suggest\\w*)\\b",)
 _BACK_TO = ("\\b(?:is|are|was|were|has|have|remains?|shows?)\\b",)
 
 
@@ -118,22 +120,26 @@ def denied(sentence: str) -> tuple[Reach, ...]:
     """What the sentence says is not there."""
     text = _without(sentence, (*_PSEUDO, _IN_DOUBT, *_NOT_EXCLUDED))
     ahead = _matches(_without(text, _DENIED_BEHIND), _DENIED_AHEAD)
-    return _reaches(sentence, ahead, _matches(text, _DENIED_BEHIND), _END_OF_DENIAL)
+    return _reaches(sentence, ahead, _matches(text, _DENIED_BEHIND), _END_OF_DENIAL, ())
 
 
 def doubted(sentence: str) -> tuple[Reach, ...]:
     """What the sentence says may be there."""
     ahead = _matches(_without(sentence, _DOUBT_BEHIND), _DOUBT_AHEAD)
     behind = _matches(sentence, (*_DOUBT_BEHIND, *_EITHER))
-    return _reaches(sentence, ahead, behind, _END_OF_DOUBT)
+    return _reaches(sentence, ahead, behind, _END_OF_DOUBT, _ONE_WAY)
 
 
 def _reaches(
-    text: str, ahead: list[re.Match[str]], behind: list[re.Match[str]], ends: tuple[str, ...]
+    text: str,
+    ahead: list[re.Match[str]],
+    behind: list[re.Match[str]],
+    end: tuple[str, ...],
+    begin: tuple[str, ...],
 ) -> tuple[Reach, ...]:
     """Triggers ahead reach to the next end, those behind back to where their clause begins."""
-    stops = [m.start() for m in _any((*_END, *ends)).finditer(text)] if ahead else []
-    begins = [m.end() for m in _any((*_END, *_BACK_TO)).finditer(text)] if behind else []
+    stops = [m.start() for m in _any((*_END, *end)).finditer(text)] if ahead else []
+    begins = [m.end() for m in _any((*_END, *_BACK_TO, *begin)).finditer(text)] if behind else []
     return (
         *(Reach(m.end(), _next(stops, m.end(), len(text))) for m in ahead),
         *(Reach(_last(begins, _without_verb(text, m.start())), m.start()) for m in behind),

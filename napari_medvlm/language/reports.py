@@ -28,7 +28,12 @@ _MEASURE = (
     r"(?:\d+(?:[.,]\d+)?(?:\s*[x\u00d7]\s*\d+(?:[.,]\d+)?)*[\s-]*(?:mm|cm)|T1|T2|FLAIR)(?!\w)"
 )
 _LEVEL = r"(?:[CTLS]\d{1,2}(?:\s*[-/]\s*[CTLS]?\d{1,2})?)(?!\w)"
-_WITHIN = r"(?:of|in|at|within|along|involving|near|overlying|on|throughout|adjacent\s+to)"
+_MANNER = r"(?!(?:likely|possibly|probably|presumably|apparently|only|previously)\b)[a-z]+ly(?!\w)"
+_SEGMENT = r"segments?\s+\d(?:(?:\s*,\s*|\s+and\s+|-)\d)*(?!\w)"
+_WITHIN = (
+    r"(?:arising\s+from|(?:(?:centered|centred|located|situated)\s+)?"
+    r"(?:of|in|at|within|along|involving|near|overlying|on|throughout|adjacent\s+to))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +131,9 @@ def _rules() -> _Rules:
         for term in (name, *others)
         for form in (term, _plural(term, lexicon.plurals))
     }
-    quality = f"(?:{_MEASURE}|{_either(lexicon.qualities.split())})"
+    quality = f"(?:{_MEASURE}|{_MANNER}|{_either(lexicon.qualities.split())})"
     position = f"(?:{_either(lexicon.positions.split())}|\\d+(?:st|nd|rd|th))"
-    place = f"(?:{_either(lexicon.places.split())}|{_LEVEL})"
+    place = f"(?:{_SEGMENT}|{_either(lexicon.places.split())}|{_LEVEL})"
     qualities = f"{quality}(?:\\s*,\\s*{quality}|\\s+(?:to|and|or)\\s+{quality})*"
     positions = f"{position}(?:\\s+(?:to|and|or)\\s+{position})*"
     words = f"(?:{qualities}|{positions}|{place})"

@@ -156,6 +156,8 @@ def test_a_file_in_place_of_the_packaged_one_stands_alone(tmp_path: Path) -> Non
         ("findings:\n  a:\n   shape: x: y\n", "Line 3 of k.yaml is not YAML"),
         ("findings:\n  a: 2024-13-45\n", "k.yaml is not YAML"),
         ("[" * 5000, "k.yaml is not YAML"),
+        ("findings:\n  1: x\n", "Line 2 of k.yaml: findings / 1"),
+        ("findings:\n  1: {shape: x}\n", "Line 2 of k.yaml: findings / 1"),
         ("just words", "Line 1 of k.yaml: the file"),
     ],
 )

@@ -178,6 +178,12 @@ def test_a_name_that_covers_more_than_is_asked_for_is_only_nearest() -> None:
     assert names.find("both kidneys") == (Match("kidneys", 1.0),)
 
 
+def test_one_name_for_both_sides_is_found_by_both_and_by_neither_side() -> None:
+    names = Names(["left_and_right_kidneys"], SYNONYMS)
+    scores = [names.nearest(p) for p in ("both kidneys", "kidneys", "left kidney")]
+    assert [match and match.score for match in scores] == [1.0, 0.9, 0.5]
+
+
 def test_the_same_words_score_one_and_other_words_less() -> None:
     scores = [NAMES.find(p)[0].score for p in ("left kidney", "Niere links", "left kidny")]
     assert scores == [1.0, 0.95, 0.85]

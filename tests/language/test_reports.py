@@ -71,6 +71,13 @@ def test_a_whole_report_gives_what_a_reader_would_mark() -> None:
         ("Disc protrusion at L4-L5", "Disc protrusion at L4-L5"),
         ("ground\nglass opacities bilaterally", "ground glass opacities bilaterally"),
         ("Multiple hepatic metastases", "Multiple hepatic metastases"),
+        (
+            "A 2 cm heterogeneously enhancing mass centered in the right temporal lobe",
+            "2 cm heterogeneously enhancing mass centered in the right temporal lobe",
+        ),
+        ("Lesions in segments 6 and 7 of the liver", "Lesions in segments 6 and 7 of the liver"),
+        ("Simple cyst arising from the left kidney", "Simple cyst arising from the left kidney"),
+        ("Consolidation, likely partially new", "Consolidation"),
     ],
 )
 def test_words_for_how_and_where_belong_to_the_phrase(text: str, phrase: str) -> None:
@@ -131,6 +138,7 @@ def test_what_only_looks_like_a_denial_is_none(text: str) -> None:
         ("Opacity which may represent pneumonia.", ["pneumonia"]),
         ("Concerning for pneumonia, infarct, or edema.", ["pneumonia", "infarct", "edema"]),
         ("Metastasis is suspected.", ["Metastasis"]),
+        ("Mass, suspicious for glioma versus metastasis.", ["glioma", "metastasis"]),
         ("Definite mass.", []),
     ],
 )
