@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_medvlm.geometry import display_grid, displayed
+from napari_medvlm.geometry import Grid, display_grid, displayed
 from napari_medvlm.grounding import Region
 from napari_medvlm.layers.boxes import draw_box
 from napari_medvlm.layers.colors import label_colormap
@@ -62,6 +62,7 @@ class RegionLayers:
         self.volume = volume
         self.title = title
         self.grid = display_grid(volume.grid)
+        self._boxes_grid = _forward(self.grid)
         self._on_chosen = on_chosen
         self._shown: list[Shown] = []
         self._chosen: int | None = None
@@ -119,7 +120,7 @@ class RegionLayers:
             self._remove("boxes")
             return
         layer: Any = self.layer("boxes") or self._put("boxes", self._new_boxes())
-        drawn = [draw_box(s.region.box, self.grid, self.viewer) for s in self._shown]
+        drawn = [draw_box(s.region.box, self._boxes_grid, self.viewer) for s in self._shown]
         self._drawing = True
         try:
             layer.selected_data = set()
@@ -137,11 +138,17 @@ class RegionLayers:
             layer.text = {
                 "string": "{label}",
                 "color": {"array": [s.color for s in self._shown], "default": "white"},
-                "anchor": "upper_left",
+                "anchor": self._anchor(),
                 "size": 10,
             }
         finally:
             self._drawing = False
+
+    def _anchor(self) -> str:
+        """The corner that is up and left on the screen; where superior is up, rows run upwards."""
+        return (
+            "lower_left" if str(self.viewer.scene.camera.orientation2d[0]) == "up" else "upper_left"
+        )
 
     def _features(self) -> dict[str, list[Any]]:
         regions = [s.region for s in self._shown]
@@ -157,7 +164,7 @@ class RegionLayers:
     def _new_boxes(self) -> Shapes:
         from napari.layers import Shapes
 
-        layer = Shapes(ndim=3, name=f"{self.title}: boxes", affine=self.grid.affine)
+        layer = Shapes(ndim=3, name=f"{self.title}: boxes", affine=self._boxes_grid.affine)
         layer.selected_data.events.items_changed.connect(self._on_selected)
         return layer
 
@@ -243,6 +250,17 @@ class RegionLayers:
                 opacity=0.7,
             )
             self._put(role, layer)
+
+
+def _forward(grid: Grid) -> Grid:
+    """The same voxels counted towards superior, posterior and left: text then runs from a box's
+    left edge whichever way the image was stored.
+    """
+    steps = np.diag(grid.affine)[:3]
+    last = np.array(grid.shape) - 1
+    affine = np.diag([*np.abs(steps), 1.0])
+    affine[:3, 3] = grid.affine[:3, 3] + np.where(steps < 0, steps * last, 0)
+    return Grid(grid.shape, affine)
 
 
 def _full(shown: Shown) -> Any:

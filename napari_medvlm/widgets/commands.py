@@ -26,7 +26,7 @@ def dock_of(viewer: napari.Viewer) -> SegmentDock:
     for widget in viewer.window.dock_widgets.values():
         if isinstance(widget, SegmentDock):
             return widget
-    _, widget = viewer.window.add_plugin_dock_widget("napari-medvlm", "Segment")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-medvlm", "Segment", tabify=True)
     assert isinstance(widget, SegmentDock)
     return widget
 

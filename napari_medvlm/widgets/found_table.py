@@ -37,8 +37,8 @@ class FoundTable(QTreeWidget):
         )
         header = self.header()
         header.setStretchLastSection(False)
-        header.setSectionResizeMode(PHRASE, QHeaderView.ResizeMode.Stretch)
-        for column in (SCORE, PLACE, SLICE, SOURCE, AGREES):
+        header.setSectionResizeMode(SOURCE, QHeaderView.ResizeMode.Stretch)
+        for column in (PHRASE, SCORE, PLACE, SLICE, AGREES):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.setColumnHidden(AGREES, True)
         self.currentItemChanged.connect(self._on_current)

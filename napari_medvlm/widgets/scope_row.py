@@ -57,7 +57,8 @@ class ScopeRow(QWidget):
 def _millimetres(value: float, tooltip: str, suffix: str) -> QDoubleSpinBox:
     box = QDoubleSpinBox()
     box.setRange(0, 500)
-    box.setDecimals(1)
+    box.setDecimals(0)
+    box.setMinimumWidth(96)
     box.setValue(value)
     box.setSuffix(suffix)
     box.setToolTip(tooltip)

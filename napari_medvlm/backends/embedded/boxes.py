@@ -71,8 +71,8 @@ def fill_of(levels: Levels, start: IndexArray, stop: IndexArray, flat: int | Non
     """The object in a box: ``(z, y, x)`` bool in the box, never empty.
 
     A box is drawn around something: the connected piece, brighter or darker than what is around it,
-    whose own bounding box is the box, that ends inside it, and whose border is steep. All of the
-    box if there is none whose border is steeper than the faces of the box.
+    whose own bounding box is the box, that ends inside it, and whose border is steep. The
+    ellipsoid that fills the box if there is none whose border is steeper than the faces of the box.
     """
     margin = np.maximum(np.ceil((stop - start) * MARGIN).astype(int), 2)
     if flat is not None:
@@ -83,7 +83,7 @@ def fill_of(levels: Levels, start: IndexArray, stop: IndexArray, flat: int | Non
     likely = coarse.best(coarse.all_cuts(), LIKELY)
     score, mask = fine.piece(fine.best(likely, 1)[0])
     if mask is None or score < fine.steepness_of_faces():
-        return np.ones(tuple(stop - start), bool)
+        return _ellipsoid(tuple(int(n) for n in stop - start))
     return _in_box(mask, fine.level, start, stop)
 
 
@@ -167,6 +167,14 @@ def shrunk_on(mask: BoolArray, flat: int) -> BoolArray:
     doubled = np.repeat(mask, 3, axis=flat)
     index = tuple(slice(1, 2) if a == flat else slice(None) for a in range(3))
     return shrunk(doubled)[index]
+
+
+def _ellipsoid(shape: tuple[int, ...]) -> BoolArray:
+    """The ellipsoid, or on one slice the ellipse, that touches all faces of an array."""
+    axes = [(2 * np.arange(n) + 1 - n) / n for n in shape]
+    z, y, x = np.meshgrid(*axes, indexing="ij", sparse=True)
+    inside: BoolArray = z**2 + y**2 + x**2 <= 1
+    return inside
 
 
 def _in_box(mask: BoolArray, level: Level, start: IndexArray, stop: IndexArray) -> BoolArray:
