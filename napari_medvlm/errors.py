@@ -35,6 +35,10 @@ class InvalidPrompt(MedVLMError):
     """A prompt lies outside the image, is empty or has no size."""
 
 
+class InvalidReference(MedVLMError):
+    """The reference boxes cannot be read, or do not fit the image."""
+
+
 class PromptNotSupported(MedVLMError):
     """The backend does not take this kind of prompt."""
 

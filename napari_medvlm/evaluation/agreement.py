@@ -1,0 +1,229 @@
+"""How well found regions agree with those of a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_medvlm.errors import GeometryMismatch, InvalidReference
+from napari_medvlm.evaluation.precision import average_precision
+from napari_medvlm.geometry import FloatArray, Grid
+from napari_medvlm.grounding import Region, SliceRef
+from napari_medvlm.prompts import Box
+from napari_medvlm.results import Mask
+
+HIT = 0.5
+"""The intersection over union from which a region counts as found."""
+
+
+@dataclass(frozen=True)
+class PhraseAgreement:
+    """How well the regions of one phrase agree with those of the reference.
+
+    Parameters
+    ----------
+    phrase
+        As the reference spells it, or as it was asked where the reference does not know it.
+    iou
+        Intersection over union, 0 to 1: found regions are paired with wanted ones, one to one, so
+        that the sum is greatest, and the sum is divided by the number of wanted ones. A missed
+        region thus counts 0; a region too many costs nothing here, see ``average_precision``.
+    found, wanted
+        How many regions were found, and how many the reference has. Where it has none, ``iou`` is 0
+        and is not part of any mean.
+    best_score
+        The highest score of the found regions, 0 to 1; `None` if none has one.
+    """
+
+    phrase: str
+    iou: float
+    found: int
+    wanted: int
+    best_score: float | None
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well found regions agree with a reference, over the phrases that the reference knows.
+
+    Parameters
+    ----------
+    phrases
+        Those of the reference in its order, then those that were only found.
+    mean_iou
+        Mean of ``iou`` over the phrases of the reference (mIoU).
+    accuracy_at_half
+        Share of the phrases of the reference with an ``iou`` of at least 0.5 (Acc@0.5).
+    average_precision
+        AP at an intersection over union of 0.5 over the regions of all these phrases together, as
+        COCO defines it (https://cocodataset.org/#detection-eval) and pycocotools computes it: in
+        order of score, each found region takes the still free wanted region of its phrase that it
+        overlaps most, if by 0.5 or more, else it is a false alarm; precision, made to fall with
+        recall, is averaged at the recalls 0, 0.01, ..., 1 of *all* wanted regions, and is 0 where
+        recall never gets, which is how misses count. COCO's own figure is the mean over categories;
+        a phrase seldom has enough regions in one image for a curve of its own.
+    note
+        Why there is no average precision, with the remedy if there is one; else empty.
+    """
+
+    phrases: tuple[PhraseAgreement, ...]
+    mean_iou: float
+    accuracy_at_half: float
+    average_precision: float | None
+    note: str = ""
+
+
+def agreement(found: Sequence[Region], wanted: Sequence[Region], grid: Grid) -> Agreement:
+    """How well the found regions agree with the wanted ones.
+
+    Phrases are compared without regard to case and surrounding space.
+
+    Parameters
+    ----------
+    found, wanted
+        The regions to judge, and those of the reference.
+    grid
+        The image's; masks must lie on it.
+
+    Raises
+    ------
+    InvalidReference
+        If nothing is wanted.
+    GeometryMismatch
+        If a mask has another shape than the grid.
+    """
+    if not wanted:
+        raise InvalidReference(
+            "The reference has 0 regions for this image, so there is nothing to compare with.",
+            "Load reference boxes or labels of this image.",
+        )
+    known = {_key(region) for region in wanted}
+    judged = sorted((r for r in found if _key(r) in known), key=lambda r: -(r.score or 0))
+    overlaps = np.array([_ious_within_phrase(region, wanted, grid) for region in judged])
+    overlaps = overlaps.reshape(len(judged), len(wanted))
+    phrases = dict.fromkeys(_key(region) for region in (*wanted, *found))
+    rows = tuple(_of_phrase(key, found, wanted, _rows(judged, key, overlaps)) for key in phrases)
+    ious = np.array([row.iou for row in rows if row.wanted])
+    precision, note = average_precision([region.score for region in judged], overlaps, HIT)
+    return Agreement(rows, float(ious.mean()), float((ious >= HIT).mean()), precision, note)
+
+
+def region_iou(a: Region, b: Region, grid: Grid) -> float:
+    """Intersection over union, 0 to 1: of the masks if both have one, else of the boxes.
+
+    If one of them was found on a slice, masks are compared on that slice; for boxes see `box_iou`.
+
+    Raises
+    ------
+    GeometryMismatch
+        If a mask has another shape than the grid.
+    """
+    if a.mask is None or b.mask is None:
+        return box_iou(a.box, b.box, grid)
+    slices = {region.slice for region in (a, b) if region.slice is not None}
+    first, second = a.mask, b.mask
+    for mask in (first, second):
+        if mask.shape != grid.shape:
+            raise GeometryMismatch(
+                f"A mask has the shape {mask.shape}, the image {grid.shape}.",
+                "Compare masks on the image that they were made on.",
+            )
+    if len(slices) == 1:
+        (where,) = slices
+        first, second = _on_slice(first, where), _on_slice(second, where)
+    return _mask_iou(first, second)
+
+
+def box_iou(a: Box, b: Box, grid: Grid) -> float:
+    """Intersection over union, 0 to 1, of two boxes as index boxes of a grid, not rounded.
+
+    A box at an angle to the grid stands for the index box around it. If one box is flat, one voxel
+    thick along one axis, both are compared in its plane: the other is cut at its slice, so that a
+    box drawn on one slice can agree with a box in space. Flat boxes on different slices do not
+    overlap; those across different axes are compared in space.
+    """
+    low, high = np.stack([_extent(box, grid) for box in (a, b)], axis=1)
+    flat = [where for where in (_slice_of(a, grid), _slice_of(b, grid)) if where is not None]
+    axes = [0, 1, 2]
+    if len({where.axis for where in flat}) == 1:
+        if not (_crosses(a, flat[0], grid) and _crosses(b, flat[0], grid)):
+            return 0.0
+        axes.remove(flat[0].axis)
+    sizes = np.prod((high - low)[:, axes], axis=1)
+    common = (high.min(axis=0) - low.max(axis=0))[axes]
+    shared = float(np.prod(np.maximum(common, 0)))
+    union = float(sizes.sum()) - shared
+    return shared / union if union > 0 else 0.0
+
+
+def _extent(box: Box, grid: Grid) -> FloatArray:
+    """``(2, 3)``: lowest and highest index of the box around a box, edge to edge."""
+    corners = grid.to_index(box.corners())
+    return np.stack([corners.min(axis=0), corners.max(axis=0)])
+
+
+def _slice_of(box: Box, grid: Grid) -> SliceRef | None:
+    """The slice of a flat box."""
+    if not box.is_flat(grid):
+        return None
+    start, stop = box.bounds(grid)
+    axis = int(np.argmin(stop - start))
+    return SliceRef(axis, int(start[axis]))
+
+
+def _crosses(box: Box, where: SliceRef, grid: Grid) -> bool:
+    start, stop = box.bounds(grid)
+    return bool(start[where.axis] <= where.index < stop[where.axis])
+
+
+def _on_slice(mask: Mask, where: SliceRef) -> Mask:
+    """What is inside a mask on one slice."""
+    at = where.index - mask.start[where.axis]
+    if not 0 <= at < mask.crop.shape[where.axis]:
+        return Mask.empty(mask.shape)
+    start = list(mask.start)
+    start[where.axis] = where.index
+    crop = np.take(mask.crop, [at], axis=where.axis)
+    return Mask(crop, (start[0], start[1], start[2]), mask.shape)
+
+
+def _mask_iou(a: Mask, b: Mask) -> float:
+    low, high = np.maximum(a.start, b.start), np.minimum(a.stop, b.stop)
+    shared = 0
+    if (low < high).all():
+        parts = [
+            mask.crop[tuple(map(slice, low - mask.start, high - mask.start))] for mask in (a, b)
+        ]
+        shared = int(np.count_nonzero(parts[0] & parts[1]))
+    union = a.voxels + b.voxels - shared
+    return shared / union if union else 0.0
+
+
+def _key(region: Region) -> str:
+    return region.phrase.strip().casefold()
+
+
+def _ious_within_phrase(region: Region, wanted: Sequence[Region], grid: Grid) -> list[float]:
+    """With each wanted region; 0 with those of other phrases."""
+    return [region_iou(region, w, grid) if _key(w) == _key(region) else 0.0 for w in wanted]
+
+
+def _rows(judged: Sequence[Region], key: str, overlaps: FloatArray) -> FloatArray:
+    return overlaps[[i for i, region in enumerate(judged) if _key(region) == key]]
+
+
+def _of_phrase(
+    key: str, found: Sequence[Region], wanted: Sequence[Region], overlaps: FloatArray
+) -> PhraseAgreement:
+    """One phrase, from the overlaps ``(found, all wanted)`` of its found regions."""
+    from scipy.optimize import linear_sum_assignment
+
+    own_found = [region for region in found if _key(region) == key]
+    own_wanted = [region for region in wanted if _key(region) == key]
+    pairs = linear_sum_assignment(overlaps, maximize=True)
+    iou = float(overlaps[pairs].sum()) / len(own_wanted) if own_wanted else 0.0
+    scores = [region.score for region in own_found if region.score is not None]
+    phrase = (own_wanted or own_found)[0].phrase.strip()
+    return PhraseAgreement(phrase, iou, len(own_found), len(own_wanted), max(scores, default=None))

@@ -1,0 +1,127 @@
+"""Boxes of a reference file, checked against the image that they are said to lie on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from napari_medvlm.errors import InvalidReference
+from napari_medvlm.geometry import FloatArray
+from napari_medvlm.grounding import Region, SliceRef
+from napari_medvlm.prompts import Box
+from napari_medvlm.volume import Volume
+
+SLACK = 1.0
+"""How many voxels a box may reach out of the image, as boxes drawn by hand do; it is cut off."""
+
+_INDEX = re.compile(r"(.*?)[ _.-]*(\d+)")
+_EXTENSION = re.compile(r"(\.nii)?\.[a-z][a-z0-9]{1,4}$", re.IGNORECASE)
+
+
+def voxel_region(
+    phrase: str, volume: Volume, start: Sequence[float], stop: Sequence[float], where: str
+) -> Region:
+    """The region of the half-open index box ``start, stop``, each ``(z, y, x)``."""
+    low, high = np.asarray(start, float), np.asarray(stop, float)
+    _require_size(high - low, where)
+    inner, outer = np.maximum(low, 0), np.minimum(high, volume.shape)
+    if (low < inner - SLACK).any() or (high > outer + SLACK).any() or (inner >= outer).any():
+        raise _outside(f"from {_text(low)} to {_text(high)} (z, y, x)", volume, where)
+    return Region(phrase, Box.at_index(volume, inner, outer))
+
+
+def slice_region(
+    phrase: str, volume: Volume, index: int, x0y0x1y1: Sequence[float], where: str
+) -> Region:
+    """The region of a box in the pixels of a slice along axis 0, from edge to edge."""
+    x0, y0, x1, y1 = x0y0x1y1
+    if not 0 <= index < volume.shape[0]:
+        raise _outside(f"on slice {index}", volume, where)
+    box = voxel_region(phrase, volume, (index, y0, x0), (index + 1, y1, x1), where).box
+    return Region(phrase, box, slice=SliceRef(0, index))
+
+
+def patient_region(
+    phrase: str, volume: Volume, a: Sequence[float], b: Sequence[float], where: str
+) -> Region:
+    """The region between two corners ``(S, P, L)`` in patient millimetres, in any order."""
+    low, high = np.minimum(a, b), np.maximum(a, b)
+    _require_size(high - low, where)
+    edges = np.diag(high - low).tolist()
+    box = Box(corner_mm=tuple(low.tolist()), edges_mm=tuple(map(tuple, edges)))
+    start, stop = box.bounds(volume.grid)
+    if (stop <= start).any():
+        raise _outside(f"from {_text(low)} to {_text(high)} mm (S, P, L)", volume, where)
+    return Region(phrase, box)
+
+
+def own_names(names: Iterable[str], volume: Volume, where: str, sliced: bool) -> frozenset[str]:
+    """Of the file names in a reference, those that stand for this image.
+
+    Parameters
+    ----------
+    names
+        Names of pictures, or of their slices: ``brain.nii.gz``, ``brain_012.png``,
+        ``brain/012.png``.
+    sliced
+        Whether each name comes with its slice, so that it may be called anything.
+
+    Raises
+    ------
+    InvalidReference
+        If they stand for several images, none of which is this one.
+    """
+    given = frozenset(names)
+    own = {volume.name, _stem(volume.name)}
+    own |= {_stem(volume.source.name)} if volume.source is not None else set()
+    parts = {name: _parts(name, volume) for name in given}
+    matching = frozenset(name for name in given if own & set(parts[name]))
+    if matching or sliced or len(set(parts.values())) <= 1:
+        return matching or given
+    raise InvalidReference(
+        f"{where} speaks of {len(given)} pictures, such as {min(given)!r}, and none is called "
+        f"{' or '.join(sorted(own))}.",
+        "Rename the image, or give the reference of this image only.",
+    )
+
+
+def index_in_name(name: str) -> int | None:
+    """The number at the end of a file's name, before its extension."""
+    match = _INDEX.fullmatch(_stem(PurePosixPath(name).name))
+    return int(match[2]) if match else None
+
+
+def _parts(name: str, volume: Volume) -> tuple[str, ...]:
+    """What a file name may share with an image's, and with the other slices of it."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    stem = _stem(path.name)
+    match = _INDEX.fullmatch(stem)
+    if volume.shape[0] == 1 or match is None:
+        return (stem,)
+    return match[1], path.parent.name
+
+
+def _stem(name: str) -> str:
+    return _EXTENSION.sub("", name)
+
+
+def _require_size(size: FloatArray, where: str) -> None:
+    if not (size > 0).all():
+        raise InvalidReference(
+            f"{where}: the box has no size: {_text(size)} from its first corner to its last.",
+            "Correct it, or leave it out; the last corner must lie beyond the first.",
+        )
+
+
+def _outside(box: str, volume: Volume, where: str) -> InvalidReference:
+    return InvalidReference(
+        f"{where}: the box {box} lies outside the image, whose shape is {volume.shape}.",
+        "Choose the reference of this image, drawn on it at its full size.",
+    )
+
+
+def _text(values: FloatArray) -> str:
+    return "(" + ", ".join(f"{v:.6g}" for v in values) + ")"
