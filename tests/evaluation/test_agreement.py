@@ -1,6 +1,5 @@
 """How well found regions agree with a reference."""
 
-import sys
 
 import numpy as np
 import pytest
@@ -255,14 +254,6 @@ def test_without_scores_there_is_no_average_precision_and_it_says_why():
     assert result.average_precision is None
     assert "1 of 1 regions have no score" in result.note
     assert result.mean_iou == pytest.approx(1)
-
-
-def test_without_pycocotools_the_rest_is_told_and_how_to_get_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pycocotools.cocoeval", None)
-    result = agreement([flat(0, 0, 10, 10, score=0.5)], [flat(0, 0, 10, 10)], ONE_SLICE)
-    assert result.average_precision is None
-    assert "napari-medvlm[evaluation]" in result.note
-    assert result.accuracy_at_half == 1
 
 
 def test_the_progress_of_pycocotools_is_not_printed(capsys):

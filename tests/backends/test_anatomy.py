@@ -1,0 +1,168 @@
+"""Words become places: label names, and a brain atlas that follows the patient's head."""
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.spatial.transform import Rotation
+
+import napari_medvlm as nmv
+from benchmarks.phantoms import ellipsoids, lesion
+from benchmarks.tasks import mni_truths
+from napari_medvlm.backends.anatomy.atlas import carried
+from napari_medvlm.backends.anatomy.structures import structures
+from napari_medvlm.errors import Cancelled
+from napari_medvlm.evaluation.agreement import box_iou
+from napari_medvlm.geometry import Grid, Reslice, index_corners
+from napari_medvlm.volume import Modality, Volume
+from tests.conftest import dice, make_phantom
+
+
+@lru_cache(maxsize=1)
+def brain():
+    return mni_truths(2)
+
+
+@lru_cache(maxsize=4)
+def moved(degrees, shift_mm, spacing):
+    """The brain turned, shifted and resampled, and the matrix that moved it."""
+    volume = mni_truths(1)[0]
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
+    matrix[:3, 3] = shift_mm
+    corners = volume.grid.to_world(index_corners((0, 0, 0), volume.shape))
+    corners = corners @ matrix[:3, :3].T + matrix[:3, 3]
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    affine = np.diag([*spacing, 1.0])
+    affine[:3, 3] = low
+    shape = tuple(int(n) for n in np.ceil((high - low) / spacing))
+    source = Grid(volume.shape, matrix @ volume.affine)
+    data = Reslice(volume.data, source, Grid(shape, affine), order=1)[:, :, :]
+    return Volume(data, affine), matrix
+
+
+@pytest.mark.parametrize("degrees", [(15, 0, 0), (0, 15, 0), (0, 0, 15)])
+def test_the_atlas_follows_a_head_that_is_turned_shifted_and_resampled(degrees):
+    volume, matrix = moved(degrees, (20.0, -20.0, 20.0), (3.0, 1.2, 1.2))
+    names = [n for n in structures() if n.startswith(("left", "right"))]
+    found = nmv.ground(volume, names)
+    assert not found.not_found
+    overlaps = []
+    for region in found.regions:
+        if region.kind == "box":
+            truth = carried(structures()[region.phrase].box_mm, matrix)
+            overlaps.append(box_iou(region.box, truth, volume.grid))
+    assert len(overlaps) >= 40
+    assert np.mean(overlaps) > 0.9
+    assert min(overlaps) > 0.75
+
+
+def test_left_is_the_patients_left():
+    volume, _ = brain()
+    names = ["left hippocampus", "right hippocampus"]
+    left, right = nmv.ground(volume, names).regions
+    assert left.center_mm[2] > 15
+    assert right.center_mm[2] < -15
+
+
+def test_ventricles_come_as_masks_in_the_right_place():
+    volume, truths = brain()
+    (region,) = nmv.ground(volume, ["left lateral ventricle"]).regions
+    assert region.kind == "mask"
+    assert dice(region.mask.full(), truths["left ventricle"]) > 0.7
+    assert not (region.mask.full() & truths["right ventricle"]).any()
+
+
+def test_a_pair_is_found_on_both_sides_and_other_words_are_understood():
+    volume, _ = brain()
+    found = nmv.ground(volume, ["hippocampi", "Hippocampus links", "hippocampus, left"])
+    assert len(found.of("hippocampi")) == 2
+    (german,), (turned,) = found.of("Hippocampus links"), found.of("hippocampus, left")
+    assert_allclose(german.center_mm, turned.center_mm)
+
+
+def test_what_is_not_in_the_head_is_not_found():
+    volume, _ = brain()
+    (missing,) = nmv.ground(volume, ["spleen"]).not_found
+    assert "no structure of that name" in missing.reason
+    assert missing.best_score == 0
+
+
+@pytest.mark.parametrize("make", [ellipsoids, lesion, lambda: make_phantom()[:2]])
+def test_an_image_that_shows_no_head_is_told_instead_of_guessed_at(make):
+    volume = Volume(make()[0].data, make()[0].affine)
+    found = nmv.ground(volume, ["left hippocampus"])
+    assert not found.regions
+    assert "does not look like an MR image of a head" in found.not_found[0].reason
+
+
+def test_a_ct_is_told_from_its_header():
+    data = brain()[0].data
+    found = nmv.ground(Volume(data, brain()[0].affine, Modality.CT), ["left hippocampus"])
+    assert "this is CT" in found.not_found[0].reason
+
+
+def test_only_the_slices_asked_about_count():
+    volume, _ = brain()
+    scope = nmv.Scope(axis=0, start=0, stop=5)
+    found = nmv.ground(volume, ["left thalamus"], scope=scope)
+    assert "outside the slices" in found.not_found[0].reason
+
+
+def test_the_registration_can_be_cancelled():
+    volume, _ = brain()
+    from napari_medvlm.backends.embedded import EmbeddedBackend
+    from napari_medvlm.grounding import GroundQuery
+
+    backend = EmbeddedBackend()
+    backend.load(None, "cpu")
+    backend.set_volume(volume)
+
+    def progress(fraction, message=""):
+        if fraction > 0.3:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        backend.ground(GroundQuery(("left thalamus",)), progress)
+
+
+def test_the_same_image_gives_the_same_places():
+    volume, _ = brain()
+    first, second = (nmv.ground(volume, ["left amygdala"]).regions[0] for _ in range(2))
+    assert first.box == second.box
+    assert first.score == second.score
+
+
+def test_label_names_come_before_the_atlas_and_may_lie_on_another_grid():
+    volume, left, right = make_phantom(degrees=(0, 0, 20))
+    values = np.zeros(left.shape, np.int32)
+    values[left], values[right] = 4, 7
+    coarse = Grid(tuple(n // 2 for n in left.shape), volume.affine @ np.diag([2.0, 2, 2, 1]))
+    labels = nmv.NamedLabels(values[::2, ::2, ::2], coarse, {4: "kidney_left", 7: "kidney_right"})
+    found = nmv.ground(volume, ["left kidney", "Nieren", "liver"], labels=[labels])
+    (kidney,) = found.of("left kidney")
+    assert dice(kidney.mask.full(), left) > 0.75
+    assert len(found.of("Nieren")) == 2
+    assert found.not_found[0].phrase == "liver"
+
+
+def test_a_label_without_voxels_is_not_found():
+    volume, left, _ = make_phantom()
+    labels = nmv.NamedLabels(left.astype(np.uint8), volume.grid, {1: "liver", 2: "spleen"})
+    found = nmv.ground(volume, ["spleen"], labels=[labels])
+    assert not found.regions
+
+
+def test_the_table_has_structures_on_both_sides_inside_the_brain():
+    table = structures()
+    assert len([name for name in table if name.startswith("left")]) >= 40
+    low, high = table["brain"].box_mm
+    for name, structure in table.items():
+        assert (structure.box_mm[0] < structure.box_mm[1]).all(), name
+        assert structure.source
+        assert (structure.box_mm >= low - 8).all(), name
+        assert (structure.box_mm <= high + 8).all(), name
+        if name.startswith("left"):
+            mirrored = table[name.replace("left", "right", 1)].box_mm
+            assert_allclose(mirrored[::-1, 2] * -1, structure.box_mm[:, 2], atol=11)

@@ -1,0 +1,85 @@
+"""Tables of label names in the forms that programs write."""
+
+import json
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from napari_medvlm.errors import InvalidImage
+from napari_medvlm.io import write_mask
+from napari_medvlm.io.labels import read_labels, read_names
+from tests.conftest import make_phantom
+
+SNAP = """################################################
+# ITK-SnAP Label Description File
+################################################
+    0     0    0    0        0  0  0    "Clear Label"
+    1   255    0    0        1  1  1    "Liver"
+    2     0  255    0        1  1  1    "Left kidney, upper pole"
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.json", json.dumps({"1": "liver", "2": "spleen"})),
+        ("a.json", json.dumps({"liver": 1, "spleen": 2})),
+        ("a.json", json.dumps({"name": "x", "labels": {"background": 0, "liver": 1, "spleen": 2}})),
+        ("a.tsv", "index\tname\tcolor\n1\tliver\t#f00\n2\tspleen\t#0f0\n"),
+        ("a.csv", "name,value\nliver,1\nspleen,2\n"),
+        ("a.txt", "1 liver\n2 spleen\n"),
+    ],
+)
+def test_every_form_of_table_is_read(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    names = dict(read_names(tmp_path / name))
+    names.pop(0, None)
+    assert names == {1: "liver", 2: "spleen"}
+
+
+def test_itk_snap_names_may_hold_commas(tmp_path):
+    (tmp_path / "a.label").write_text(SNAP)
+    assert read_names(tmp_path / "a.label")[2] == "Left kidney, upper pole"
+
+
+def test_the_table_beside_an_image_is_found(tmp_path):
+    volume, left, _ = make_phantom(degrees=(10, 0, 5))
+    write_mask(tmp_path / "seg.nii.gz", left.astype(np.uint8) * 3, volume)
+    (tmp_path / "seg.json").write_text('{"3": "liver"}')
+    labels = read_labels(tmp_path / "seg.nii.gz")
+    assert labels.names == {3: "liver"}
+    assert_array_equal(labels.values == 3, left)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("seg.json", "{"),
+        ("seg.json", "[1, 2]"),
+        ("seg.json", '{"liver": [1]}'),
+        ("seg.txt", "liver\nspleen\n"),
+        ("seg.txt", ""),
+        ("seg.tsv", "name\tcolor\nliver\tred\n"),
+    ],
+)
+def test_a_table_that_is_none_is_told(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InvalidImage, match=name):
+        read_names(tmp_path / name)
+
+
+def test_no_table_is_told_with_the_names_it_could_have(tmp_path):
+    volume, left, _ = make_phantom()
+    write_mask(tmp_path / "seg.nrrd", left.astype(np.uint8), volume)
+    with pytest.raises(InvalidImage, match=r"seg\.json"):
+        read_labels(tmp_path / "seg.nrrd")
+
+
+def test_fractions_are_no_labels(tmp_path):
+    import SimpleITK as sitk
+
+    sitk.WriteImage(sitk.GetImageFromArray(np.full((3, 3, 3), 0.5)), str(tmp_path / "seg.nrrd"))
+    (tmp_path / "seg.json").write_text('{"1": "liver"}')
+    with pytest.raises(InvalidImage, match="no labels"):
+        read_labels(tmp_path / "seg.nrrd")

@@ -1,0 +1,100 @@
+"""A grounding session: phrases are asked one by one, answers come as they are found."""
+
+import numpy as np
+import pytest
+
+import napari_medvlm as nmv
+from napari_medvlm.errors import BackendUnavailable, InvalidPrompt
+from napari_medvlm.ledger import Ledger
+from napari_medvlm.prompts import Point
+from tests.conftest import make_phantom
+
+
+@pytest.fixture
+def scene():
+    volume, left, right = make_phantom()
+    values = np.zeros(left.shape, np.uint8)
+    values[left], values[right] = 1, 2
+    names = {1: "liver", 2: "spleen"}
+    return volume, nmv.NamedLabels(values, volume.grid, names)
+
+
+def test_answers_come_in_the_order_of_asking_and_are_written_down(scene, tmp_path):
+    volume, labels = scene
+    path = tmp_path / "ground.jsonl"
+    seen = []
+    with nmv.GroundingSession(volume, runner="inline", journal=path) as session:
+        session.changed.connect(lambda: seen.append(tuple(session.located)))
+        session.ask(["spleen", "liver", "spleen", " "], labels=[labels])
+        session.wait()
+        assert list(session.located) == ["spleen", "liver"]
+        assert ("spleen",) in seen
+        saved = session.ledger.records
+    records = Ledger.load(path).records
+    assert [r.phrase for r in records] == ["spleen", "liver"]
+    assert records == saved
+    assert records[0].regions[0].name == "spleen"
+    assert records[0].regions[0].mask_digest
+
+
+def test_many_phrases_are_no_trouble_inline(scene):
+    volume, labels = scene
+    with nmv.GroundingSession(volume, runner="inline") as session:
+        session.ask([f"thing {k}" for k in range(400)], labels=[labels])
+        session.wait()
+        assert len(session.grounding.not_found) == 400
+
+
+def test_a_worker_does_the_same(scene):
+    volume, labels = scene
+    told = []
+    with nmv.GroundingSession(volume) as session:
+        session.progressed.connect(lambda fraction, _: told.append(fraction))
+        session.ask(["liver", "spleen", "kidney"], labels=[labels])
+        session.wait(60)
+        assert [r.phrase for r in session.grounding.regions] == ["liver", "spleen"]
+        assert [n.phrase for n in session.grounding.not_found] == ["kidney"]
+    assert told
+    assert max(told) <= 1
+
+
+def test_cancel_keeps_what_was_found(scene):
+    volume, labels = scene
+    with nmv.GroundingSession(volume) as session:
+        session.ask(["liver"], labels=[labels])
+        session.wait(60)
+        session.ask(["left hippocampus", "spleen"], labels=[labels])
+        session.cancel()
+        session.wait(60)
+        assert "liver" in session.located
+        assert "spleen" not in session.located
+        assert session.pending == ()
+
+
+def test_nothing_to_look_for_is_told(scene):
+    volume, _ = scene
+    with nmv.GroundingSession(volume, runner="inline") as session:
+        with pytest.raises(InvalidPrompt, match="no phrase"):
+            session.ask([" ", ""])
+        with pytest.raises(InvalidPrompt, match="no slice"):
+            session.ask(["liver"], nmv.Scope(0, 500, 600))
+
+
+def test_a_backend_that_does_not_look_for_phrases_is_refused(scene, foreign):
+    with pytest.raises(BackendUnavailable, match="does not look for phrases"):
+        nmv.GroundingSession(scene[0], foreign, "inline")
+
+
+def test_a_region_becomes_an_object_with_its_origin_in_the_ledger(scene):
+    volume, labels = scene
+    (region,) = nmv.ground(volume, ["liver"], labels=[labels]).regions
+    with nmv.SegmentationSession(volume, runner="inline") as session:
+        session.add(Point.at_index(volume, (12, 20, 33)))
+        made = session.take("liver", region.box, "liver 1.00, found by embedded")
+        session.wait()
+        assert session.now.objects[made].info.name == "liver"
+        assert session.mask.any()
+        added = session.ledger.entries[-1].events[-1]
+        assert added.origin == "liver 1.00, found by embedded"
+        session.undo()
+        assert made not in session.now.objects
