@@ -10,6 +10,8 @@ from napari_medvlm.backends.similarity import NEUTRAL, SimilarityBackend
 from napari_medvlm.grounding import SliceRef
 from napari_medvlm.volume import Volume, Window
 
+torch.set_num_threads(1)  # models this small only wait for threads on a busy computer
+
 PHRASES = ("left lung", "a mass", "heart", "tube", "effusion at the base", "rib", "0123", "Spine!")
 SHAPES = {"square": (40, 40), "portrait": (56, 36), "landscape": (30, 64)}
 GREY = Window(128, 256)
