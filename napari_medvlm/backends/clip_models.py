@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -289,7 +290,7 @@ def _singles(tokens: Any) -> Any:
 
 def _each(texts: Sequence[str], encode: Callable[[str], Any]) -> Vectors:
     """Texts one at a time: a vector must not depend, however little, on what else is asked."""
-    return np.concatenate([_unit(lambda text=text: encode(text)) for text in texts])  # type: ignore[misc]
+    return np.concatenate([_unit(partial(encode, text)) for text in texts])
 
 
 def _unit(encode: Callable[[], Any]) -> Vectors:

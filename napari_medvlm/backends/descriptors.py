@@ -4,37 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
-from napari_medvlm.errors import MedVLMError
+from pydantic import Field
 
-PACKAGED = Path(__file__).parents[1] / "language" / "descriptors.yaml"
+from napari_medvlm.language.files import HERE, Sheet, read
 
 
-def load_descriptors(path: Path = PACKAGED) -> Mapping[str, tuple[str, ...]]:
+class _Sheet(Sheet):
+    descriptors: dict[str, Annotated[list[str], Field(min_length=1)]] = {}
+
+
+def load_descriptors(path: Path | None = None) -> Mapping[str, tuple[str, ...]]:
     """The descriptors of each finding, as `napari_medvlm.labelling.LabelQuery` takes them.
+
+    Parameters
+    ----------
+    path
+        A file of one's own; `None`: the table that comes with the package.
 
     Raises
     ------
-    MedVLMError
-        If the file cannot be read, or is not a table of lists of texts.
+    SettingsError
+        The file cannot be read; the line is named.
     """
-    import yaml
-
-    try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise MedVLMError(f"{path.name} cannot be read: {error}.", f"Correct {path}.") from error
-    if not isinstance(table, dict):
-        raise _malformed(path, "the file")
-    for finding, texts in table.items():
-        listed = isinstance(texts, list) and texts and all(isinstance(t, str) for t in texts)
-        if not (isinstance(finding, str) and listed):
-            raise _malformed(path, f"{finding!r}")
-    return {finding: tuple(texts) for finding, texts in table.items()}
-
-
-def _malformed(path: Path, what: str) -> MedVLMError:
-    return MedVLMError(
-        f"{path.name} is not a table of findings and their descriptors: see {what}.",
-        f"In {path}, put under each finding a list of texts.",
-    )
+    sheet = read(path or HERE / "descriptors.yaml", _Sheet)
+    return {finding: tuple(texts) for finding, texts in sheet.descriptors.items()}

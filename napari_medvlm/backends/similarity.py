@@ -65,6 +65,7 @@ class SimilarityBackend(SlicewiseBackend):
             raise BackendUnavailable(f"{self.info.title} has no model of its own.", DOWNLOAD)
         self._model: ClipModel = load_model(Path(model), device)
         self._texts: dict[str, Vectors] = {}
+        self.batch = 1 if device == "cpu" else 4  # more is no faster there, and a cancel would wait
 
     def look(self, pictures: Sequence[Picture], query: GroundQuery) -> list[Look]:
         """Heatmaps of the phrases in each picture."""
@@ -92,9 +93,13 @@ class SimilarityBackend(SlicewiseBackend):
             progress(start / len(slices), f"slice {start + 1} of {len(slices)}")
             parts = [_part(picture_of(self._volume, ref, window), query.region) for ref in now]
             images.append(self._model.encode_images([squared(part) for part in parts]))
-        progress(1.0, "comparing with labels")
+
+        def vector(text: str) -> Vectors:
+            progress(1.0, "comparing with labels")
+            return self._vector(text)
+
         model = self._model
-        judge = Judge(np.concatenate(images), self._vector, model.logit_scale, model.logit_bias)
+        judge = Judge(np.concatenate(images), vector, model.logit_scale, model.logit_bias)
         probabilities, descriptors = judge.judge(query)
         return Labelling(probabilities, descriptors, slices, window, judge.prompts, _notes(query))
 

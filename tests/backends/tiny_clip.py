@@ -151,3 +151,9 @@ def save_open_clip(folder, kind):
     )
     save_file(_spread(model, 3).state_dict(), folder / "open_clip_model.safetensors")
     return folder
+
+
+def save_all(root):
+    """The folder of a small model of each kind."""
+    made = {"clip": save_clip(root / "clip"), "siglip": save_siglip(root / "siglip")}
+    return made | {kind: save_open_clip(root / kind, kind) for kind in OPEN_CLIP}
