@@ -52,8 +52,8 @@ def patient_region(
     _require_size(high - low, where)
     edges = np.diag(high - low).tolist()
     box = Box(corner_mm=tuple(low.tolist()), edges_mm=tuple(map(tuple, edges)))
-    start, stop = box.bounds(volume.grid)
-    if (stop <= start).any():
+    corners = volume.grid.to_index(box.corners()) + 0.5
+    if (corners.max(axis=0) <= 0).any() or (corners.min(axis=0) >= volume.shape).any():
         raise _outside(f"from {_text(low)} to {_text(high)} mm (S, P, L)", volume, where)
     return Region(phrase, box)
 

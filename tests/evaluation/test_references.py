@@ -165,6 +165,7 @@ HEAD = "name,x0,y0,x1,y1,slice\n"
         ({"images": [], "categories": []}, 'no list "annotations"'),
         (coco(IMAGES, [{"id": 9, "image_id": 1, "category_id": 1}]), 'n 9 has no field "bbox"'),
         (coco(IMAGES, [annotation([1, 2, "a", 4])]), "annotation 9.*not four numbers"),
+        (coco(IMAGES, [annotation([1, 2, float("inf"), 4])]), "annotation 9.*not four numbers"),
         (coco(IMAGES, [annotation([1, 2, 3])]), "annotation 9.*not four numbers"),
         (coco(IMAGES, [annotation([1, 2, 0, 4])]), "annotation 9.*no size"),
         (coco(IMAGES, [annotation([1, 2, 60, 4])]), "annotation 9.*outside.*full size"),
@@ -200,6 +201,7 @@ def test_a_coco_file_that_does_not_fit_says_where_and_what_to_do(
         (HEAD + 'a,"1"2,2,1,4\n', "line 2 cannot be read"),
         ("name,z0,y0,x0,z1,y1,x1\na,0,0,0,5,9,9\n", "line 2.*outside.*\\(1, 40, 44\\)"),
         ("name,s0,p0,l0,s1,p1,l1\na,90,0,0,95,9,9\n", "line 2.*mm.*outside"),
+        ("name,s0,p0,l0,s1,p1,l1\na,-9,0,0,-1,9,9\n", "line 2.*mm.*outside"),
         ("name,s0,p0,l0,s1,p1,l1\na,0,0,0,0,9,9\n", "line 2: the box has no size"),
     ],
 )
