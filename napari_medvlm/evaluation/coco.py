@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+import numpy as np
+
 from napari_medvlm.errors import InvalidReference
 from napari_medvlm.evaluation.places import index_in_name, own_names, slice_region
 from napari_medvlm.grounding import Region
@@ -114,6 +116,8 @@ def _bbox(annotation: Mapping[str, Any], where: str) -> tuple[float, float, floa
     bbox = _need(annotation, "bbox", where)
     try:
         x, y, width, height = map(float, bbox)
+        if not np.isfinite([x, y, width, height]).all():
+            raise ValueError
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidReference(
             f"{where}: the box {bbox!r} is not four numbers.",

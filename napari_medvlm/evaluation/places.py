@@ -52,8 +52,8 @@ def patient_region(
     _require_size(high - low, where)
     edges = np.diag(high - low).tolist()
     box = Box(corner_mm=tuple(low.tolist()), edges_mm=tuple(map(tuple, edges)))
-    start, stop = box.bounds(volume.grid)
-    if (stop <= start).any():
+    corners = volume.grid.to_index(box.corners()) + 0.5
+    if (corners.max(axis=0) <= 0).any() or (corners.min(axis=0) >= volume.shape).any():
         raise _outside(f"from {_text(low)} to {_text(high)} mm (S, P, L)", volume, where)
     return Region(phrase, box)
 
@@ -77,9 +77,10 @@ def own_names(names: Iterable[str], volume: Volume, where: str, sliced: bool) ->
     given = frozenset(names)
     own = {volume.name, _stem(volume.name)}
     own |= {_stem(volume.source.name)} if volume.source is not None else set()
-    parts = {name: _parts(name, volume) for name in given}
-    matching = frozenset(name for name in given if own & set(parts[name]))
-    if matching or sliced or len(set(parts.values())) <= 1:
+    own.discard("")
+    series = {name: _series(name, volume) for name in given}
+    matching = frozenset(name for name in given if own & {_stem_of(name), *series[name]})
+    if matching or sliced or len(set(series.values())) <= 1:
         return matching or given
     raise InvalidReference(
         f"{where} speaks of {len(given)} pictures, such as {min(given)!r}, and none is called "
@@ -90,18 +91,20 @@ def own_names(names: Iterable[str], volume: Volume, where: str, sliced: bool) ->
 
 def index_in_name(name: str) -> int | None:
     """The number at the end of a file's name, before its extension."""
-    match = _INDEX.fullmatch(_stem(PurePosixPath(name).name))
+    match = _INDEX.fullmatch(_stem_of(name))
     return int(match[2]) if match else None
 
 
-def _parts(name: str, volume: Volume) -> tuple[str, ...]:
-    """What a file name may share with an image's, and with the other slices of it."""
-    path = PurePosixPath(name.replace("\\", "/"))
-    stem = _stem(path.name)
-    match = _INDEX.fullmatch(stem)
+def _series(name: str, volume: Volume) -> tuple[str, ...]:
+    """What the names of the slices of one image have in common: their beginning and folder."""
+    match = _INDEX.fullmatch(_stem_of(name))
     if volume.shape[0] == 1 or match is None:
-        return (stem,)
-    return match[1], path.parent.name
+        return (_stem_of(name),)
+    return match[1], PurePosixPath(name.replace("\\", "/")).parent.name
+
+
+def _stem_of(path: str) -> str:
+    return _stem(PurePosixPath(path.replace("\\", "/")).name)
 
 
 def _stem(name: str) -> str:
