@@ -99,3 +99,34 @@ def test_a_gap_in_a_series_can_be_filled(tmp_path):
     assert refused.exit_code == 1
     assert "missing" in refused.output
     assert run(app, [*arguments, "--gaps", "fill"]).exit_code == 0
+
+
+def test_ground_tells_where_words_are_and_what_is_not_there(scan, tmp_path):
+    path, left = scan
+    volume = make_phantom()[0]
+    nmv.write_mask(tmp_path / "organs.nii.gz", left.astype("u1"), volume)
+    (tmp_path / "organs.json").write_text('{"1": "liver"}')
+    organs = str(tmp_path / "organs.nii.gz")
+    done = run(app, ["ground", str(path), "liver", "kidney", "--labels", organs, "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert set(told) == {"backend", "seconds", "regions", "not_found"}
+    (region,) = told["regions"]
+    assert (region["phrase"], region["kind"], region["name"]) == ("liver", "mask", "liver")
+    low, high = region["box_mm"]
+    center = volume.grid.to_world(np.argwhere(left).mean(0))
+    assert (np.array(low) < center).all()
+    assert (center < np.array(high)).all()
+    (missing,) = told["not_found"]
+    assert missing["phrase"] == "kidney"
+    assert set(missing) == {"phrase", "best_score", "reason"}
+
+
+def test_ground_tells_in_words_and_refuses_a_range_that_is_none(scan):
+    path, _ = scan
+    done = run(app, ["ground", str(path), "left hippocampus"])
+    assert "not found" in done.stdout
+    done = run(app, ["ground", str(path), "liver", "--slices", "axial"])
+    assert done.exit_code == 2
+    done = run(app, ["ground", str(path), "liver", "--slices", "0:90:99"])
+    assert "no slice" in done.output

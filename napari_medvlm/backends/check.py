@@ -7,7 +7,9 @@ For a backend in your own package::
 
     @pytest.mark.parametrize("check", CHECKS)
     def test_conformance(check):
-        check(backend_class("my-backend"))
+        check(backend_class("my-backend"), None)    # or the folder of a small model
+
+A check of a task that the backend does not name passes.
 """
 
 from __future__ import annotations
@@ -16,12 +18,20 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from napari_medvlm.backends import calling, registry
-from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts
+from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Task
+from napari_medvlm.backends.check_words import (
+    check_ground,
+    check_ground_again,
+    check_ground_cancel,
+    check_label,
+)
+from napari_medvlm.backends.phantom import CENTER, SHAPE, phantom
 from napari_medvlm.errors import Cancelled, PromptNotSupported
 from napari_medvlm.prompts import (
     PROMPT_TYPES,
@@ -33,25 +43,9 @@ from napari_medvlm.prompts import (
     Scribble,
 )
 from napari_medvlm.results import Mask
-from napari_medvlm.volume import Modality, Volume
+from napari_medvlm.volume import Volume
 
-Check = Callable[[type[Backend]], None]
-
-CENTER = (8, 12, 14)
-SHAPE = (16, 24, 28)
-
-
-def phantom(degrees: float = 0.0) -> Volume:
-    """A bright ellipsoid around `CENTER` on noise, 2.5 x 1 x 1.25 mm, turned about an axis."""
-    z, y, x = np.indices(SHAPE)
-    inside = ((z - 8) / 5) ** 2 + ((y - 12) / 7) ** 2 + ((x - 14) / 8) ** 2 <= 1
-    noise = np.random.default_rng(0).normal(0, 5, SHAPE)
-    turn = np.deg2rad(degrees)
-    affine = np.eye(4)
-    affine[1:3, 1:3] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
-    affine[:3, :3] = affine[:3, :3] * (2.5, 1.0, 1.25)
-    affine[:3, 3] = (-30, 12, 40)
-    return Volume((100 + 100 * inside + noise).astype(np.int16), affine, Modality.CT)
+Check = Callable[[type[Backend], str | None], None]
 
 
 def prompts_of(kind: type[Any], volume: Volume) -> Prompt:
@@ -70,7 +64,18 @@ def prompts_of(kind: type[Any], volume: Volume) -> Prompt:
     return made[kind]()
 
 
-def check_backend(cls: type[Backend]) -> None:
+def _segments(check: Check) -> Check:
+    """A check that only those who segment have to pass."""
+
+    @wraps(check)
+    def run(cls: type[Backend], model: str | None = None) -> None:
+        if Task.SEGMENT in cls.info.tasks:
+            check(cls, model)
+
+    return run
+
+
+def check_backend(cls: type[Backend], model: str | None = None) -> None:
     """Run all checks.
 
     Raises
@@ -79,7 +84,7 @@ def check_backend(cls: type[Backend]) -> None:
         If the backend does not keep the contract; the text says in what.
     """
     for check in CHECKS:
-        check(cls)
+        check(cls, model)
 
 
 def backend_class(name: str) -> type[Backend]:
@@ -87,7 +92,7 @@ def backend_class(name: str) -> type[Backend]:
     return type(registry.create(name))
 
 
-def check_imports_without_torch(cls: type[Backend]) -> None:
+def check_imports_without_torch(cls: type[Backend], model: str | None = None) -> None:
     """Menus read the class where torch may not be installed."""
     code = (
         "import sys; sys.modules['torch'] = None\n"
@@ -97,7 +102,7 @@ def check_imports_without_torch(cls: type[Backend]) -> None:
     assert done.returncode == 0, f"{cls.__module__} cannot be imported without torch: {done.stderr}"
 
 
-def check_info(cls: type[Backend]) -> None:
+def check_info(cls: type[Backend], model: str | None = None) -> None:
     """The info is complete, says its entry point's name, and travels."""
     info = cls.info
     assert isinstance(info, BackendInfo), f"{cls.__name__}.info is not a BackendInfo"
@@ -105,27 +110,31 @@ def check_info(cls: type[Backend]) -> None:
     assert info.title.strip(), "info.title is empty"
     assert info.code_licence.strip(), "info.code_licence is empty"
     assert info.weights_licence.strip(), "info.weights_licence is empty: say 'none'"
-    assert info.prompts, "info.prompts is empty"
+    assert info.tasks, "info.tasks is empty"
+    if Task.SEGMENT in info.tasks:
+        assert info.prompts, "info.prompts is empty"
     assert info.prompts <= set(PROMPT_TYPES), "info.prompts names what is no prompt"
     assert pickle.loads(pickle.dumps(info)) == info
 
 
-def check_prompt_kinds(cls: type[Backend]) -> None:
+@_segments
+def check_prompt_kinds(cls: type[Backend], model: str | None = None) -> None:
     """Each kind that is named is taken, each other refused."""
     volume = phantom()
     for kind in PROMPT_TYPES:
         prompt = prompts_of(kind, volume)
         if kind in cls.info.prompts:
-            mask = _ask(cls(), volume, prompt)
+            mask = _ask(cls(), model, volume, prompt)
             assert mask.voxels, f"a {prompt.label} on the object gives nothing"
         else:
-            _refused(cls, volume, prompt)
+            _refused(cls, model, volume, prompt)
 
 
-def check_mask(cls: type[Backend]) -> None:
+@_segments
+def check_mask(cls: type[Backend], model: str | None = None) -> None:
     """The mask lies on the volume's grid, holds the clicked voxel, and travels."""
     volume = phantom()
-    mask = _ask(cls(), volume, _first_prompt(cls, volume))
+    mask = _ask(cls(), model, volume, _first_prompt(cls, volume))
     assert mask.shape == volume.shape, f"mask of shape {mask.shape}, volume of {volume.shape}"
     assert mask.crop.dtype == np.bool_, f"mask of type {mask.crop.dtype}"
     assert mask.score is None or np.isfinite(mask.score), f"score {mask.score}"
@@ -133,34 +142,40 @@ def check_mask(cls: type[Backend]) -> None:
     assert pickle.loads(pickle.dumps(mask)).digest == mask.digest
 
 
-def check_repeatable(cls: type[Backend]) -> None:
+@_segments
+def check_repeatable(cls: type[Backend], model: str | None = None) -> None:
     """The same prompts give the same mask: again, after others, and in a fresh instance."""
     volume, other = phantom(), phantom(20)
     prompt = _first_prompt(cls, volume)
     backend = cls()
-    first = _ask(backend, volume, prompt).digest
-    _ask(backend, other, _first_prompt(cls, other))
-    assert _ask(backend, volume, prompt).digest == first, "it depends on what was asked before"
-    assert _ask(cls(), volume, prompt).digest == first, "a fresh instance gives another mask"
+    first = _ask(backend, model, volume, prompt).digest
+    _ask(backend, model, other, _first_prompt(cls, other))
+    assert _ask(backend, model, volume, prompt).digest == first, (
+        "it depends on what was asked before"
+    )
+    assert _ask(cls(), model, volume, prompt).digest == first, "a fresh instance gives another mask"
 
 
-def check_volume_unchanged(cls: type[Backend]) -> None:
+@_segments
+def check_volume_unchanged(cls: type[Backend], model: str | None = None) -> None:
     """The image is left as it is, and may be read-only."""
     volume = phantom()
     before = volume.data.copy()
     volume.data.flags.writeable = False
-    _ask(cls(), volume, _first_prompt(cls, volume))
+    _ask(cls(), model, volume, _first_prompt(cls, volume))
     assert np.array_equal(volume.data, before), "the backend writes to the image"
 
 
-def check_oblique(cls: type[Backend]) -> None:
+@_segments
+def check_oblique(cls: type[Backend], model: str | None = None) -> None:
     """An oblique, anisotropic grid works as an upright one: prompts are read in the patient."""
     volume = phantom(30)
-    mask = _ask(cls(), volume, _first_prompt(cls, volume)).full()
+    mask = _ask(cls(), model, volume, _first_prompt(cls, volume)).full()
     assert mask[CENTER], "on an oblique grid the mask misses the voxel that was pointed at"
 
 
-def check_cancel(cls: type[Backend]) -> None:
+@_segments
+def check_cancel(cls: type[Backend], model: str | None = None) -> None:
     """`Cancelled` raised by the progress gets through, and the next request works."""
     volume = phantom()
     prompt = _first_prompt(cls, volume)
@@ -169,33 +184,35 @@ def check_cancel(cls: type[Backend]) -> None:
         raise Cancelled
 
     backend = cls()
-    _ask(backend, volume, prompt)
+    _ask(backend, model, volume, prompt)
     try:
         calling.segment(backend, volume, ObjectPrompts((prompt,), (1,)), stop)
     except Cancelled:
         pass
     else:
         raise AssertionError("progress is never called, or Cancelled does not get through")
-    assert _ask(backend, volume, prompt).voxels
+    assert _ask(backend, model, volume, prompt).voxels
 
 
-def check_excluded(cls: type[Backend]) -> None:
+@_segments
+def check_excluded(cls: type[Backend], model: str | None = None) -> None:
     """Voxels of locked objects are not in the mask."""
     volume = phantom()
     excluded = np.zeros(SHAPE, bool)
     excluded[:, :, 18:] = True
-    mask = _ask(cls(), volume, _first_prompt(cls, volume), Mask.of(excluded)).full()
+    mask = _ask(cls(), model, volume, _first_prompt(cls, volume), Mask.of(excluded)).full()
     assert not (mask & excluded).any(), "the mask holds voxels of a locked object"
 
 
-def check_initial_mask(cls: type[Backend]) -> None:
+@_segments
+def check_initial_mask(cls: type[Backend], model: str | None = None) -> None:
     """A mask to start from, with nothing said after it, is the mask."""
     if InitialMask not in cls.info.prompts:
         return
     volume = phantom()
     prompt = prompts_of(InitialMask, volume)
     assert isinstance(prompt, InitialMask)
-    mask = _ask(cls(), volume, prompt)
+    mask = _ask(cls(), model, volume, prompt)
     assert np.array_equal(mask.full(), prompt.mask(volume.grid).full()), "the mask was changed"
 
 
@@ -210,6 +227,10 @@ CHECKS: tuple[Check, ...] = (
     check_cancel,
     check_excluded,
     check_initial_mask,
+    check_ground,
+    check_ground_again,
+    check_ground_cancel,
+    check_label,
 )
 
 
@@ -219,16 +240,22 @@ def _first_prompt(cls: type[Backend], volume: Volume) -> Prompt:
     return prompts_of(kind, volume)
 
 
-def _ask(backend: Backend, volume: Volume, prompt: Prompt, excluded: Mask | None = None) -> Mask:
-    backend.load(None, "cpu")
+def _ask(
+    backend: Backend,
+    model: str | None,
+    volume: Volume,
+    prompt: Prompt,
+    excluded: Mask | None = None,
+) -> Mask:
+    backend.load(model, "cpu")
     backend.set_volume(volume)
     prompts = ObjectPrompts((prompt,), (1,), excluded)
     return calling.segment(backend, volume, prompts, lambda fraction, message="": None)
 
 
-def _refused(cls: type[Backend], volume: Volume, prompt: Prompt) -> None:
+def _refused(cls: type[Backend], model: str | None, volume: Volume, prompt: Prompt) -> None:
     try:
-        _ask(cls(), volume, prompt)
+        _ask(cls(), model, volume, prompt)
     except PromptNotSupported:
         return
     raise AssertionError(f"a {prompt.label} is not in info.prompts and yet is taken")

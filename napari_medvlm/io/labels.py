@@ -110,7 +110,8 @@ def _from_lines(text: str) -> dict[int, str]:
 
 def _from_rows(rows: list[list[str]]) -> dict[int, str]:
     """The first column of whole numbers, and the first of texts (or the one headed name)."""
-    head = [cell.lower() for cell in rows[0]] if not any(c.isdigit() for c in rows[0]) else []
+    first = rows[0] if rows else []
+    head = [] if any(cell.isdigit() for cell in first) else [cell.lower() for cell in first]
     body = rows[1:] if head else rows
     if not body:
         return {}

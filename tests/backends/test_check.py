@@ -8,13 +8,31 @@ import pytest
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.check import CHECKS, backend_class, check_backend
+from tests.backends.tiny_clip import save_clip
 from tests.worker.conftest import FOREIGN
+
+MAKERS = {"similarity": save_clip}
+"""What makes a small model for each backend that needs one."""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A small model for each backend that needs one, made when it is asked for."""
+    folder = tmp_path_factory.mktemp("models")
+    made = {}
+
+    def model_of(name):
+        if name in MAKERS and name not in made:
+            made[name] = str(MAKERS[name](folder / name))
+        return made.get(name)
+
+    return model_of
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", registry.names())
-def test_conformance(name, check):
-    check(backend_class(name))
+def test_conformance(name, check, models):
+    check(backend_class(name), models(name))
 
 
 def run_check(name):

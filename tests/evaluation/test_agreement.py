@@ -1,6 +1,5 @@
 """How well found regions agree with a reference."""
 
-
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings

@@ -1,0 +1,197 @@
+"""The Ground dock in a real window: words, what is found, and where it is shown."""
+
+import json
+
+import numpy as np
+import pytest
+from napari.layers import Labels, Layer
+from numpy.testing import assert_allclose
+from qtpy.QtWidgets import QApplication
+
+from benchmarks.tasks import mni_truths
+from napari_medvlm.layers import layer_data
+from napari_medvlm.layers.view import Plane, show_plane
+from tests.conftest import dice, make_phantom
+
+
+class Asker:
+    """What a person does in the dock, and what they see."""
+
+    def __init__(self, viewer, dock, qtbot):
+        self.viewer, self.dock, self.qtbot = viewer, dock, qtbot
+
+    def waits(self, condition, timeout_ms=60_000):
+        self.qtbot.waitUntil(condition, timeout=timeout_ms)
+
+    def asks(self, *phrases):
+        self.dock.phrases.set_phrases(list(phrases))
+        self.dock.run.run.click()
+        self.waits(lambda: not self.dock.session.pending)
+        QApplication.processEvents()
+        self.waits(lambda: len(self.rows()) >= len(phrases))
+
+    def rows(self):
+        table = self.dock.table
+        items = [table.topLevelItem(k) for k in range(table.topLevelItemCount())]
+        return [[item.text(column) for column in range(6)] for item in items]
+
+    def layer(self, role):
+        for layer in self.viewer.layers:
+            if layer.metadata.get("medvlm", {}).get("role") == role:
+                return layer
+        return None
+
+
+@pytest.fixture
+def open_dock(make_napari_viewer, qtbot):
+    docks = []
+
+    def open_dock(volume):
+        viewer = make_napari_viewer(show=True)
+        viewer.add_layer(Layer.create(*layer_data(volume)))
+        _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "Ground")
+        docks.append(dock)
+        asker = Asker(viewer, dock, qtbot)
+        asker.waits(lambda: dock.session is not None)
+        return asker
+
+    yield open_dock
+    for dock in docks:
+        dock.close_session()
+
+
+@pytest.fixture
+def asker(open_dock):
+    """A phantom whose ellipsoids are labelled and named."""
+    volume, left, right = make_phantom()
+    asker = open_dock(volume)
+    values = np.zeros(left.shape, np.uint8)
+    values[left], values[right] = 1, 2
+    asker.viewer.add_layer(
+        Labels(
+            values,
+            name="organs",
+            affine=volume.affine,
+            features={"index": [0, 1, 2], "name": ["none", "liver", "spleen"]},
+        )
+    )
+    return asker
+
+
+def test_words_are_found_in_a_brain_and_shown_where_they_are(open_dock):
+    volume, truths = mni_truths(2)
+    asker = open_dock(volume)
+    asker.asks("left lateral ventricle", "right putamen", "spleen")
+    assert [row[0] for row in asker.rows()] == ["left lateral ventricle", "right putamen", "spleen"]
+    assert asker.rows()[2][2] == "not found"
+    masks = asker.layer("found masks")
+    shown = np.asarray(masks.data) > 0
+    inside = np.argwhere(shown)
+    worlds = np.array([masks.data_to_world(at) for at in inside[::20]])
+    assert (worlds[:, 2] > 0).all()
+    zyx = np.round(volume.grid.to_index(worlds)).astype(int)
+    assert truths["left ventricle"][tuple(zyx.T)].mean() > 0.7
+    boxes = asker.layer("found boxes")
+    assert list(boxes.features["phrase"]) == ["left lateral ventricle", "right putamen"]
+    for plane in Plane:
+        show_plane(asker.viewer, plane)
+        putamen = np.array([boxes.data_to_world(at) for at in boxes.data[1]])
+        assert (putamen[:, 2] <= 0).all()
+
+
+def test_a_row_leads_to_the_place_and_a_box_to_the_row(asker):
+    asker.asks("liver", "spleen")
+    table = asker.dock.table
+    table.setCurrentItem(table.topLevelItem(1))
+    region = asker.dock._shown[1].region
+    assert_allclose(asker.viewer.dims.point, region.center_mm, atol=2)
+    assert "spleen" in asker.dock.details.text()
+    asker.layer("found boxes").selected_data = {0}
+    assert table.currentItem().text(0) == "liver"
+
+
+def test_the_threshold_hides_without_asking_again(asker):
+    asker.asks("liver", "livr")
+    records = len(asker.dock.session.ledger.records)
+    scores = {row[0]: row[1] for row in asker.rows()}
+    assert scores["livr"] == "0.85"
+    asker.dock.threshold.setValue(0.95)
+    rows = {row[0]: row for row in asker.rows()}
+    assert rows["livr"][2] == "not found"
+    assert "0.85" in rows["livr"][1]
+    assert len(asker.layer("found boxes").data) == 1
+    asker.dock.threshold.setValue(0)
+    assert len(asker.layer("found boxes").data) == 2
+    assert len(asker.dock.session.ledger.records) == records
+
+
+def test_a_region_goes_on_as_an_object_of_the_segment_dock(asker):
+    from napari_medvlm.widgets.commands import dock_of
+
+    asker.asks("liver")
+    asker.dock.table.setCurrentItem(asker.dock.table.topLevelItem(0))
+    asker.dock.hand_on()
+    segment = dock_of(asker.viewer)
+    asker.waits(lambda: segment.session is not None and bool(segment.session.now.objects))
+    asker.waits(lambda: not segment.session.pending_prompts())
+    (live,) = segment.session.now.objects.values()
+    assert live.info.name == "liver"
+    volume, left, _ = make_phantom()
+    assert dice(segment.session.mask, left) > 0.99
+    (entry,) = segment.session.ledger.entries
+    assert "found by embedded" in entry.events[-1].origin
+    segment.close_session()
+
+
+def test_a_report_is_read_its_findings_grounded_and_coloured(asker):
+    report = "FINDINGS: There is a hepatic cyst. No pleural effusion. Splenomegaly."
+    asker.dock.report.edit.setPlainText(report)
+    asker.dock.report.read()
+    asker.waits(lambda: not asker.dock.session.pending)
+    asker.waits(lambda: len(asker.rows()) >= 2)
+    asked = [row[0] for row in asker.rows()]
+    assert not any("effusion" in phrase for phrase in asked)
+    assert "effusion" in asker.dock.report.denied.text()
+    marked = [mark.cursor.selectedText() for mark in asker.dock.report.edit.extraSelections()]
+    assert len(marked) == 3
+    assert all(text in report for text in marked)
+
+
+def test_a_reference_is_shown_and_compared(asker, tmp_path):
+    asker.asks("liver", "spleen")
+    volume, left, _ = make_phantom()
+    inside = np.argwhere(left)
+    low, high = inside.min(0), inside.max(0) + 1
+    path = tmp_path / "boxes.csv"
+    text = ",".join(str(int(v)) for v in (*low, *high))
+    path.write_text(f"phrase,z0,y0,x0,z1,y1,x1\nliver,{text}\n")
+    asker.dock.reference.load(path)
+    rows = {row[0]: row[5] for row in asker.rows()}
+    assert rows["liver"] == "1.00"
+    assert "mIoU 1.00" in asker.dock.reference.summary.text()
+    names = [layer.name for layer in asker.viewer.layers]
+    assert "Reference: boxes" in names
+
+
+def test_phrases_are_remembered(asker, open_dock, home):
+    asker.asks("liver", "spleen")
+    assert (home / "phrases.txt").read_text("utf-8").splitlines() == ["liver", "spleen"]
+    again = open_dock(make_phantom(seed=3)[0])
+    assert again.dock.phrases.phrases == ["liver", "spleen"]
+
+
+def test_nothing_to_look_for_is_told_in_a_sentence(asker, monkeypatch):
+    told = []
+    monkeypatch.setattr("napari_medvlm.widgets.report.show", lambda error: told.append(str(error)))
+    asker.dock.phrases.set_phrases([])
+    asker.dock.run.run.click()
+    assert told == ["There is no phrase to look for. Write one phrase a line."]
+
+
+def test_what_was_found_is_on_the_disk(asker, home):
+    asker.asks("liver")
+    asker.dock.close_session()
+    (journal,) = (home / "sessions" / "ground").glob("*.jsonl")
+    lines = [json.loads(line) for line in journal.read_text("utf-8").splitlines()]
+    assert lines[1]["phrase"] == "liver"
+    assert lines[1]["regions"][0]["name"] == "liver"
