@@ -22,8 +22,10 @@ from napari_medvlm.records import (
     Event,
     Grounded,
     ImageReference,
+    Labelled,
     LiveObject,
     Moment,
+    Overridden,
     Predicted,
     PromptAdded,
     Record,
@@ -129,8 +131,8 @@ class Ledger:
         """Bring back the gesture that was taken back last."""
         return self._move(self._cursor + 1)
 
-    def note(self, answer: Predicted | Grounded) -> None:
-        """Record what a backend answered."""
+    def note(self, answer: Predicted | Grounded | Labelled | Overridden) -> None:
+        """Record what a backend answered, or what a person thinks of it."""
         self._take(answer)
 
     def next_prompt_id(self) -> int:
@@ -225,7 +227,7 @@ class Ledger:
                 self._cursor = record.to
             case Predicted():
                 self._predicted[record.object_id, record.serial] = record
-            case Grounded():
+            case Grounded() | Labelled() | Overridden():
                 pass
         self._records.append(record)
 

@@ -234,7 +234,40 @@ class Grounded(_Value):
         )
 
 
-Record = Annotated[Entry | CursorMoved | Predicted | Grounded, Field(discriminator="record")]
+class Labelled(_Value):
+    """A backend told how likely labels are.
+
+    Attributes
+    ----------
+    sent
+        The very texts that the model compared with the picture, by what they stand for.
+    """
+
+    record: Literal["labelled"] = "labelled"
+    backend: str
+    model: str | None
+    probabilities: dict[str, float]
+    descriptors: dict[str, dict[str, float]]
+    sent: dict[str, str]
+    slices: tuple[tuple[int, int], ...]
+    seconds: float
+    time: datetime = Field(default_factory=_now)
+
+
+class Overridden(_Value):
+    """A person switched a descriptor of a label off or on again."""
+
+    record: Literal["overridden"] = "overridden"
+    label: str
+    descriptor: str
+    used: bool
+    time: datetime = Field(default_factory=_now)
+
+
+Record = Annotated[
+    Entry | CursorMoved | Predicted | Grounded | Labelled | Overridden,
+    Field(discriminator="record"),
+]
 
 
 class ImageReference(_Value):

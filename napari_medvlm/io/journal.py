@@ -20,7 +20,7 @@ from napari_medvlm.records import ImageReference, Record
 
 logger = logging.getLogger(__name__)
 
-Task = Literal["segment", "ground"]
+Task = Literal["segment", "ground", "label"]
 
 
 class Journal:

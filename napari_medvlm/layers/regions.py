@@ -177,7 +177,7 @@ class RegionLayers:
             self._on_chosen(self._shown[row].key)
 
     def _on_view(self, _: Any) -> None:
-        if self._shown:
+        if self._shown and not self._drawing:  # napari tells of a change of range while it draws
             self._show_boxes()
 
     # Masks, points, heatmaps.

@@ -11,13 +11,13 @@ from superqt import QLabeledDoubleSlider
 
 from napari_medvlm.backends.base import Task
 from napari_medvlm.errors import InvalidImage, InvalidPrompt
-from napari_medvlm.grounding import NotFound, Region
+from napari_medvlm.grounding import NotFound, Region, Scope
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.language.knowledge import Knowledge
 from napari_medvlm.layers.names import named_labels
 from napari_medvlm.layers.regions import RegionLayers, Shown
 from napari_medvlm.layers.view import go_to, name_axes, orient
-from napari_medvlm.prompts import InitialMask
+from napari_medvlm.prompts import Box, InitialMask
 from napari_medvlm.records import ImageReference
 from napari_medvlm.sessions.gestures import COLORS
 from napari_medvlm.sessions.ground import GroundingSession
@@ -25,6 +25,7 @@ from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button
 from napari_medvlm.widgets.found_table import FoundTable
+from napari_medvlm.widgets.labels_tab import LabelsTab
 from napari_medvlm.widgets.layer_choice import LayerChoice
 from napari_medvlm.widgets.model_row import ModelRow
 from napari_medvlm.widgets.phrases import PhraseList
@@ -65,6 +66,7 @@ class GroundDock(QWidget):
         self.model = ModelRow()
         self.phrases = PhraseList()
         self.report = ReportTab()
+        self.labels = LabelsTab(self._runner, self._where)
         self.scope = ScopeRow()
         self.run = RunRow("Ground", "Look for the phrases in the image.")
         self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
@@ -130,6 +132,13 @@ class GroundDock(QWidget):
         self._end()
         self._runner.stop()
 
+    def _where(self) -> tuple[Scope, Box | None, str | None, str]:
+        """The scope, the region chosen, the model and the device."""
+        shown = self._shown.get(-1 if self.table.key is None else self.table.key)
+        region = None if shown is None else shown.region.box
+        scope = self.scope.scope(self.viewer, self._session().volume)
+        return scope, region, self.model.model, self.model.device
+
     # How an image becomes a session.
 
     def _open(self, layer: Image | None) -> None:
@@ -147,6 +156,7 @@ class GroundDock(QWidget):
         self.session = session
         self._layers = RegionLayers(self.viewer, volume, "Found", self._on_box_chosen)
         self.reference.bind(volume)
+        self.labels.bind(volume)
         session.changed.connect(self._changed)
         session.progressed.connect(self._progressed)
         session.failed.connect(self._failed)
@@ -161,6 +171,7 @@ class GroundDock(QWidget):
             self.session.close()
         self.session = self._layers = None
         self.reference.bind(None)
+        self.labels.bind(None)
         self._refresh()
 
     def _session(self) -> GroundingSession:
@@ -220,7 +231,8 @@ class GroundDock(QWidget):
         lines += [f"Sent: {found.prompts[p]}" for p in found.prompts]
         if found.window is not None:
             low, high = found.window.limits
-            lines.append(f"The model saw {len(found.slices)} slices, {low:.4g} to {high:.4g}.")
+            count = "1 slice" if len(found.slices) == 1 else f"{len(found.slices)} slices"
+            lines.append(f"The model saw {count}, intensities {low:.4g} to {high:.4g}.")
         lines += [f"Wrote: {text}" for text in found.texts[:3]]
         lines += found.notes[:3]
         self.details.setText("\n".join(lines))
@@ -248,6 +260,7 @@ class GroundDock(QWidget):
         tabs = QTabWidget()
         tabs.addTab(self.phrases, "Phrases")
         tabs.addTab(self.report, "Report")
+        tabs.addTab(self.labels, "Labels")
         self.threshold.setRange(0, 1)
         self.threshold.setToolTip("Show only regions with at least this score.")
         least = QFormLayout()

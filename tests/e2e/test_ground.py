@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from napari.layers import Labels, Layer
 from numpy.testing import assert_allclose
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from benchmarks.tasks import mni_truths
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.view import Plane, show_plane
+from napari_medvlm.widgets.scope_row import SLICE
+from tests.backends.tiny_clip import save_clip
 from tests.conftest import dice, make_phantom
 
 
@@ -195,3 +198,49 @@ def test_what_was_found_is_on_the_disk(asker, home):
     lines = [json.loads(line) for line in journal.read_text("utf-8").splitlines()]
     assert lines[1]["phrase"] == "liver"
     assert lines[1]["regions"][0]["name"] == "liver"
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return str(save_clip(tmp_path_factory.mktemp("clip")))
+
+
+def test_a_heatmap_lies_on_the_image_and_says_what_was_looked_at(asker, clip):
+    dock = asker.dock
+    dock.backend.setCurrentIndex(dock.backend.findData("similarity"))
+    dock.model.edit.setText(clip)
+    dock.scope.where.setCurrentIndex(SLICE)
+    volume = dock.session.volume
+    asker.viewer.dims.point = tuple(volume.grid.to_world((12, 20, 22)))
+    asker.asks("a bright thing", "xyz")
+    found = [row for row in asker.rows() if row[2] != "not found"]
+    assert found, "small models see something in anything"
+    heat = asker.layer(f"found heatmap: {found[0][0]}")
+    assert heat.blending == "additive"
+    data = np.asarray(heat.data)
+    assert data.shape == np.asarray(asker.viewer.layers[0].data).shape
+    assert_allclose(heat.data_to_world((0, 0, 0)), asker.viewer.layers[0].data_to_world((0, 0, 0)))
+    lit = np.unique(np.argwhere(data > 0)[:, 0])
+    worlds = [heat.data_to_world((int(at), 0, 0))[0] for at in lit]
+    assert_allclose(worlds, volume.grid.to_world((12, 0, 0))[0])
+    dock.table.setCurrentItem(dock.table.topLevelItem(0))
+    assert "Sent:" in dock.details.text()
+    assert "1 slice" in dock.details.text()
+
+
+def test_labels_are_shown_as_bars_and_a_descriptor_can_be_switched_off(asker, clip):
+    tab = asker.dock.labels
+    asker.dock.model.edit.setText(clip)
+    asker.dock.scope.where.setCurrentIndex(SLICE)
+    tab.edit.setPlainText("pneumothorax\nno finding")
+    tab.describe.setChecked(True)
+    tab.run.run.click()
+    asker.waits(lambda: tab.session.labelling is not None and not tab.session.pending)
+    asker.waits(lambda: tab.tree.topLevelItemCount() == 2)
+    item = tab.tree.topLevelItem(0)
+    assert item.text(0) == "pneumothorax"
+    assert item.childCount() >= 4
+    before = tab.tree.itemWidget(item, 1).text()
+    item.child(0).setCheckState(0, Qt.CheckState.Unchecked)
+    asker.waits(lambda: tab.tree.itemWidget(tab.tree.topLevelItem(0), 1).text() != before)
+    assert tab.tree.topLevelItem(0).child(0).checkState(0) == Qt.CheckState.Unchecked
