@@ -12,6 +12,7 @@ For a backend in your own package::
 
 from __future__ import annotations
 
+import functools
 import pickle
 import subprocess
 import sys
@@ -21,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from napari_medvlm.backends import calling, registry
-from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts
-from napari_medvlm.errors import Cancelled, PromptNotSupported
+from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Task
+from napari_medvlm.errors import BackendUnavailable, Cancelled, PromptNotSupported
 from napari_medvlm.prompts import (
     PROMPT_TYPES,
     Box,
@@ -87,6 +88,17 @@ def backend_class(name: str) -> type[Backend]:
     return type(registry.create(name))
 
 
+def _for_segmenting(check: Check) -> Check:
+    """A check that passes over backends that do not segment."""
+
+    @functools.wraps(check)
+    def checked(cls: type[Backend]) -> None:
+        if Task.SEGMENT in cls.info.tasks:
+            check(cls)
+
+    return checked
+
+
 def check_imports_without_torch(cls: type[Backend]) -> None:
     """Menus read the class where torch may not be installed."""
     code = (
@@ -105,11 +117,25 @@ def check_info(cls: type[Backend]) -> None:
     assert info.title.strip(), "info.title is empty"
     assert info.code_licence.strip(), "info.code_licence is empty"
     assert info.weights_licence.strip(), "info.weights_licence is empty: say 'none'"
-    assert info.prompts, "info.prompts is empty"
+    assert info.tasks, "info.tasks is empty"
+    segments = Task.SEGMENT in info.tasks
+    assert segments == bool(info.prompts), "info.prompts names the prompts that it segments by"
     assert info.prompts <= set(PROMPT_TYPES), "info.prompts names what is no prompt"
     assert pickle.loads(pickle.dumps(info)) == info
 
 
+def check_tasks(cls: type[Backend]) -> None:
+    """A backend that does not segment says so when it is asked to."""
+    if Task.SEGMENT in cls.info.tasks:
+        return
+    try:
+        cls().segment(ObjectPrompts(()), lambda fraction, message="": None)
+    except BackendUnavailable:
+        return
+    raise AssertionError("it segments, and info.tasks does not name it")
+
+
+@_for_segmenting
 def check_prompt_kinds(cls: type[Backend]) -> None:
     """Each kind that is named is taken, each other refused."""
     volume = phantom()
@@ -122,6 +148,7 @@ def check_prompt_kinds(cls: type[Backend]) -> None:
             _refused(cls, volume, prompt)
 
 
+@_for_segmenting
 def check_mask(cls: type[Backend]) -> None:
     """The mask lies on the volume's grid, holds the clicked voxel, and travels."""
     volume = phantom()
@@ -133,6 +160,7 @@ def check_mask(cls: type[Backend]) -> None:
     assert pickle.loads(pickle.dumps(mask)).digest == mask.digest
 
 
+@_for_segmenting
 def check_repeatable(cls: type[Backend]) -> None:
     """The same prompts give the same mask: again, after others, and in a fresh instance."""
     volume, other = phantom(), phantom(20)
@@ -144,6 +172,7 @@ def check_repeatable(cls: type[Backend]) -> None:
     assert _ask(cls(), volume, prompt).digest == first, "a fresh instance gives another mask"
 
 
+@_for_segmenting
 def check_volume_unchanged(cls: type[Backend]) -> None:
     """The image is left as it is, and may be read-only."""
     volume = phantom()
@@ -153,6 +182,7 @@ def check_volume_unchanged(cls: type[Backend]) -> None:
     assert np.array_equal(volume.data, before), "the backend writes to the image"
 
 
+@_for_segmenting
 def check_oblique(cls: type[Backend]) -> None:
     """An oblique, anisotropic grid works as an upright one: prompts are read in the patient."""
     volume = phantom(30)
@@ -160,6 +190,7 @@ def check_oblique(cls: type[Backend]) -> None:
     assert mask[CENTER], "on an oblique grid the mask misses the voxel that was pointed at"
 
 
+@_for_segmenting
 def check_cancel(cls: type[Backend]) -> None:
     """`Cancelled` raised by the progress gets through, and the next request works."""
     volume = phantom()
@@ -179,6 +210,7 @@ def check_cancel(cls: type[Backend]) -> None:
     assert _ask(backend, volume, prompt).voxels
 
 
+@_for_segmenting
 def check_excluded(cls: type[Backend]) -> None:
     """Voxels of locked objects are not in the mask."""
     volume = phantom()
@@ -188,6 +220,7 @@ def check_excluded(cls: type[Backend]) -> None:
     assert not (mask & excluded).any(), "the mask holds voxels of a locked object"
 
 
+@_for_segmenting
 def check_initial_mask(cls: type[Backend]) -> None:
     """A mask to start from, with nothing said after it, is the mask."""
     if InitialMask not in cls.info.prompts:
@@ -202,6 +235,7 @@ def check_initial_mask(cls: type[Backend]) -> None:
 CHECKS: tuple[Check, ...] = (
     check_imports_without_torch,
     check_info,
+    check_tasks,
     check_prompt_kinds,
     check_mask,
     check_repeatable,
