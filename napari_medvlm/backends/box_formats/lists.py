@@ -89,7 +89,7 @@ def number_lists(value: object, piece: str, reading: Reading) -> list[list[float
     if kinds <= {float}:
         return [value] if value else []
     if kinds == {list} and all(set(map(type, item)) <= {float} for item in value):
-        return list(reading.limited(value))
+        return list(reading.limited(value, 1))
     if list in kinds:
         reading.note(Flaw.MIXED_DEPTH, piece, "Lists are nested to mixed or too great depth.")
     else:
@@ -112,7 +112,7 @@ def bracket_groups(text: str, reading: Reading) -> Iterator[str]:
             while done and done[-1][0] > start:
                 done.pop()
             done.append((start, match.end()))
-    if opened and _DIGIT.search(text, opened[0]):
+    if opened and not reading.stopped and _DIGIT.search(text, opened[0]):
         reading.note(Flaw.BROKEN, text[opened[0] :][:400], "A list is never closed.")
     for start, stop in done:
         yield text[start:stop]

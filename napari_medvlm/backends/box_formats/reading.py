@@ -47,6 +47,8 @@ class Reading:
         self.grammar = grammar
         self.recognised = False
         """Whether anything in the text was meant as a place, or as *there is none*."""
+        self.stopped = False
+        """Whether the rest of the text was left unread."""
         self._height, self._width = size
         self._asked = {_plain(label) for label in asked}
         self._boxes: list[PixelBox] = []
@@ -56,34 +58,38 @@ class Reading:
         self._count: int | None = None
         self._findings: list[Finding] = []
         self._seen: dict[Place, int] = {}
+        self._repeated: dict[Place, str] = {}
         self._pieces = 0
-        self._stopped = False
 
     def note(self, flaw: Flaw, text: str, message: str) -> None:
         """Refuse a piece of the text."""
         self.recognised = True
         self._findings.append(Finding(flaw, text.strip()[:MAX_CUTTING], message))
 
-    def limited(self, pieces: Iterable[T]) -> Iterator[T]:
-        """The pieces, until there were `MAX_PIECES` in this text: then it is left unread."""
-        for piece in pieces:
-            if self._pieces == MAX_PIECES:
-                self.stop(_shown(piece))
-                return
-            self._pieces += 1
+    def limited(self, pieces: Iterable[T], counted: int = 0) -> Iterator[T]:
+        """The pieces, until there were `MAX_PIECES` in this text: then it is left unread.
+
+        The first `counted` of them were counted before, as the piece that holds them all.
+        """
+        for index, piece in enumerate(pieces):
+            if index >= counted:
+                if self._pieces == MAX_PIECES:
+                    self.stop(_shown(piece))
+                    return
+                self._pieces += 1
             yield piece
 
     def stop(self, piece: str) -> None:
         """Say, once, that the text was not read from this piece on."""
-        if not self._stopped:
-            self._stopped = True
+        if not self.stopped:
+            self.stopped = True
             message = f"There are more than {MAX_PIECES} places; the rest was not read."
             self.note(Flaw.RUNAWAY, piece, message)
 
     def add_box(self, label: str, numbers: Numbers, piece: str) -> None:
         """Keep the box that four numbers of the grammar mean, unless something is wrong with it."""
         box = self.box(label, numbers, piece)
-        if box and self._is_new(box):
+        if box and self._is_new(box, piece):
             self._boxes.append(box)
 
     def add_point(self, label: str, numbers: Numbers, piece: str) -> None:
@@ -93,7 +99,7 @@ class Reading:
         x, y = reversed(numbers) if self.grammar.order == "yxyx" else numbers
         if self._in_scale((x, y), piece) and self._was_asked(label, piece):
             point = PixelPoint(label, self._pixels(x, self._width), self._pixels(y, self._height))
-            if self._is_new(point):
+            if self._is_new(point, piece):
                 self._points.append(point)
 
     def add_mask(self, label: str, codes: tuple[int, ...], box: PixelBox | None, text: str) -> None:
@@ -101,7 +107,7 @@ class Reading:
         if not self._was_asked(label, text):
             return
         mask = MaskTokens(label, codes, box)
-        if not codes or self._is_new(mask):
+        if not codes or self._is_new(mask, text):
             self._masks.append(mask)
 
     def add_voxel_box(self, label: str, numbers: Numbers, piece: str) -> None:
@@ -112,7 +118,7 @@ class Reading:
             self.note(Flaw.OUT_OF_SCALE, piece, f"{min(numbers):g} lies before the first voxel.")
         elif self._is_ordered(start, stop, piece):
             box = VoxelBox(label, (start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
-            if self._is_new(box):
+            if self._is_new(box, piece):
                 self._voxel_boxes.append(box)
 
     def add_count(self, count: int) -> None:
@@ -144,16 +150,15 @@ class Reading:
         if _ONLY_NUMBERS.match(piece) and len(numbers) != wanted:
             self._counts([0.0] * len(numbers), wanted, piece)
         else:
-            self.note(Flaw.BROKEN, piece, f"Not {wanted} numbers as {self.grammar.title} writes.")
+            self.note(Flaw.BROKEN, piece, f"Not {wanted} numbers as in {self.grammar.example!r}.")
 
     def parsed(self, raw: str) -> Parsed:
         """Everything that was kept."""
-        for place, times in self._seen.items():
-            if times > 1:
-                message = f"The same place stands there {times} times; it was kept once."
-                self.note(Flaw.REPEATED, str(place), message)
+        for place, piece in self._repeated.items():
+            message = f"The same place stands there {self._seen[place]} times; it was kept once."
+            self.note(Flaw.REPEATED, piece, message)
         if not self.recognised:
-            message = f"The text names no place as {self.grammar.title} writes one."
+            message = f"The text names no place as in {self.grammar.example!r}."
             self.note(Flaw.PROSE, raw, message)
         return Parsed(
             raw=raw,
@@ -224,9 +229,11 @@ class Reading:
         self.note(Flaw.UNASKED, piece, f"The question did not name {label[:60]!r}.")
         return False
 
-    def _is_new(self, place: Place) -> bool:
+    def _is_new(self, place: Place, piece: str) -> bool:
         times = self._seen.get(place, 0)
         self._seen[place] = times + 1
+        if times:
+            self._repeated[place] = piece
         return times == 0
 
 

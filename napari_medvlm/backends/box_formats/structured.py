@@ -87,6 +87,8 @@ def _add_places(
 
 def _check_outside(text: str, any_object: bool, reading: Reading, key: str) -> None:
     """Look at what stands around the objects: an empty list says that there is nothing."""
+    if reading.stopped:
+        return
     if any_object:
         if text.count("[") > text.count("]"):
             reading.note(Flaw.BROKEN, text[text.rfind("[") :], "The list of objects is not closed.")

@@ -16,6 +16,7 @@ _TWO_CORNERS = re.compile(
 )
 _SPACED = re.compile(rf"\s*+{NUMBER}(?:\s++{NUMBER})*+\s*+")
 _PATCHES = re.compile(r"\s*+(?:<patch_index_\d++>\s*+)*+")
+_NEXT_OBJECT = "</delimiter_of_multi_objects/>"
 _PATCH = re.compile(r"<patch_index_(\d++)>")
 _MAIRA_BINS = re.compile(r"\s*+(?:<[xy]\d++>\s*+)*+")
 _MAIRA_BIN = re.compile(r"<([xy])(\d++)>")
@@ -23,7 +24,7 @@ _FLORENCE_RUN = re.compile(r"(?:<loc_\d++>)++")
 _PALIGEMMA_RUN = re.compile(r"((?:<loc\d++>)++|(?=<seg))\s*+((?:<seg\d++>)*+)[^\S\n]*+([^;<\n]*+)")
 _DIGITS = re.compile(r"\d++")
 _SPECIAL = re.compile(r"</?s>|<pad>|<eos>|<bos>")
-_POINT = re.compile(r"<points?\b([^<>]*+)>([^<]*+)")
+_POINT = re.compile(r'<points?\b((?:\s++\w++\s*+=\s*+"[^"<]*+")*+)\s*+>([^<]*+)')
 _POINT_OPENING = re.compile(r"<points?\b")
 _ATTRIBUTE = re.compile(r'\b(\w++)\s*+=\s*+"([^"]*+)"')
 _NUMBER = re.compile(NUMBER)
@@ -72,7 +73,7 @@ def read_maira2(text: str, reading: Reading) -> None:
     for tagged in _tagged(text, "<obj>", "</obj>", reading):
         reading.recognised = True
         label = tagged.content.partition("<box>")[0].strip()
-        for box in _tagged(tagged.content, "<box>", "</box>", reading):
+        for box in _tagged(tagged.content, "<box>", "</box>", reading, 1):
             bins = _MAIRA_BIN.findall(box.content)
             axes = "".join(axis for axis, _ in bins)
             if not _MAIRA_BINS.fullmatch(box.content) or (len(bins) == 4 and axes != "xyxy"):
@@ -90,7 +91,7 @@ def read_kosmos2(text: str, reading: Reading) -> None:
     label = ""
     for tagged in _tagged(text, "<object>", "</object>", reading):
         label = _label(tagged.before, "<phrase>", "</phrase>", label)
-        for box in reading.limited(tagged.content.split("</delimiter_of_multi_objects/>")):
+        for box in reading.limited(tagged.content.split(_NEXT_OBJECT), 1):
             patches = [int(n[:9]) for n in _PATCH.findall(box)]
             if not _PATCHES.fullmatch(box):
                 reading.note(Flaw.BROKEN, tagged.piece, "Something else than patches stands here.")
@@ -109,14 +110,10 @@ def read_florence2(text: str, reading: Reading) -> None:
         position = match.end()
         _refuse_cut(before, "<loc", reading)
         numbers = [float(n) for n in _DIGITS.findall(match.group())]
-        rows = (
-            [numbers]
-            if len(numbers) % 4
-            else [numbers[i : i + 4] for i in range(0, len(numbers), 4)]
-        )
         label = _SPECIAL.sub("", before).strip(" \t\r\n.,;")
-        for row in reading.limited(rows):
-            reading.add_box(label, row, match.group())
+        step = len(numbers) if len(numbers) % 4 else 4  # of seven, nobody knows which are a box
+        for start in reading.limited(range(0, len(numbers), step), 1):
+            reading.add_box(label, numbers[start : start + step], match.group())
     _refuse_cut(text[position:], "<loc", reading)
 
 
@@ -142,19 +139,10 @@ def read_molmo(text: str, reading: Reading) -> None:
         found += 1
         values = dict(_ATTRIBUTE.findall(match.group(1)))
         label = values.pop("alt", match.group(2)).strip()
-        suffixes = [key[1:] for key in values if key[0] == "x"]
-        wanted = {axis + suffix for suffix in suffixes for axis in "xy"}
-        if not suffixes or wanted != values.keys():
-            reading.note(Flaw.ODD_COUNT, match.group(), "Not as many x as y.")
-            continue
-        for suffix in reading.limited(suffixes):
-            pair = values["x" + suffix], values["y" + suffix]
-            if all(_NUMBER.fullmatch(n) for n in pair):
-                reading.add_point(label, [float(n) for n in pair], match.group())
-            else:
-                reading.note(Flaw.BROKEN, match.group(), f"{pair} are not two numbers.")
-    if len(_POINT_OPENING.findall(text)) > found:
-        reading.note(Flaw.BROKEN, text[text.rfind("<point") :], "A point is not closed.")
+        _add_molmo_points(label, values, match.group(), reading)
+    if len(_POINT_OPENING.findall(text)) > found and not reading.stopped:
+        message = "A point is not closed or not well-formed."
+        reading.note(Flaw.BROKEN, text[text.rfind("<point") :], message)
 
 
 def read_seg_tokens(text: str, reading: Reading) -> None:
@@ -166,9 +154,11 @@ def read_seg_tokens(text: str, reading: Reading) -> None:
             reading.note(Flaw.BROKEN, match.group(), "No mask follows the phrase.")
 
 
-def _tagged(text: str, opening: str, closing: str, reading: Reading) -> Iterator[_Tagged]:
+def _tagged(
+    text: str, opening: str, closing: str, reading: Reading, counted: int = 0
+) -> Iterator[_Tagged]:
     """The closed pieces between two tags, at most so many; others are refused."""
-    return reading.limited(_pieces(text, opening, closing, reading))
+    return reading.limited(_pieces(text, opening, closing, reading), counted)
 
 
 def _pieces(text: str, opening: str, closing: str, reading: Reading) -> Iterator[_Tagged]:
@@ -222,7 +212,20 @@ def _add_paligemma_mask(
         reading.add_mask(label, tuple(codes), box, piece)
 
 
+def _add_molmo_points(label: str, values: dict[str, str], piece: str, reading: Reading) -> None:
+    suffixes = [key[1:] for key in values if key[0] == "x"]
+    if not suffixes or values.keys() != {axis + suffix for suffix in suffixes for axis in "xy"}:
+        reading.note(Flaw.ODD_COUNT, piece, "Not as many x as y.")
+        return
+    for suffix in reading.limited(suffixes, 1):
+        pair = values["x" + suffix], values["y" + suffix]
+        if all(_NUMBER.fullmatch(n) for n in pair):
+            reading.add_point(label, [float(n) for n in pair], piece)
+        else:
+            reading.note(Flaw.BROKEN, piece, f"{pair} are not two numbers.")
+
+
 def _refuse_cut(between: str, token: str, reading: Reading) -> None:
-    if token in between:
+    if token in between and not reading.stopped:
         piece = between[between.find(token) :]
         reading.note(Flaw.BROKEN, piece, f"{token} begins a token that does not end.")
