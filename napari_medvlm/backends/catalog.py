@@ -68,8 +68,12 @@ class Row(BaseModel):
         return self.prompt.replace("{phrase}", phrase)
 
     def fits(self, model: str) -> bool:
-        """Whether one of the patterns is that of a hub id, or of the end of a folder's path."""
-        name = model.replace("\\", "/").rstrip("/").lower()
+        """Whether one of the patterns is that of a hub id, or of the end of a folder's path.
+
+        Three parts of the path count, because the library keeps what it downloaded in
+        ``models--owner--name/snapshots/version``.
+        """
+        name = "/".join(model.replace("\\", "/").rstrip("/").lower().split("/")[-3:])
         return any(fnmatchcase(name, pattern) for pattern in self.match)
 
 

@@ -165,6 +165,8 @@ class DetectorBackend(SlicewiseBackend):
             columns[phrase] = [
                 k for k, (a, b) in enumerate(read["offset_mapping"]) if start <= a < b <= stop
             ]
+            if not columns[phrase]:
+                raise InvalidPrompt(f"There is no word in {phrase!r}.", "Write it in words.")
             start += len(text) + 1
         return _Asked(joined, columns)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,17 @@ class Loaded:
     def inputs(self, made: Any) -> Any:
         """What a processor made, on the model's device, its pixels in the model's precision."""
         return made.to(self.device, self.model.dtype)
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """What a model wrote, without the tokens that begin, end and fill up a text.
+
+        Other special tokens stay: some families write places by them.
+        """
+        tokenizer, ends = self.processor.tokenizer, self.model.generation_config.eos_token_id
+        frame = {tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id}
+        frame |= set(ends) if isinstance(ends, list) else {ends}
+        kept = [token for token in tokens if token not in frame]
+        return str(tokenizer.decode(kept, skip_special_tokens=False)).strip()
 
 
 def model_folder(model: str | None, title: str, example_id: str) -> Path:

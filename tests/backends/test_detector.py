@@ -14,13 +14,11 @@ from napari_medvlm.backends.calling import ground
 from napari_medvlm.backends.detector import DetectorBackend
 from napari_medvlm.errors import BackendUnavailable, InvalidPrompt
 from napari_medvlm.grounding import GroundQuery, Scope, SliceRef
-from napari_medvlm.slicing import picture_of
-from napari_medvlm.volume import Modality, Volume, Window
+from napari_medvlm.volume import Modality, Volume
 from tests.backends import tiny
-from tests.conftest import make_phantom
+from tests.backends.asking import NAMES, asked, in_picture, picture, volume_of
 
 FAMILIES = {"dino": tiny.dino, "owl": tiny.owl}
-GRAY = Window(150, 300)
 
 
 @pytest.fixture(scope="module")
@@ -42,19 +40,6 @@ def family(request):
     return request.param
 
 
-def volume_of(name):
-    shapes = {"square": (4, 40, 40), "portrait": (4, 48, 30), "landscape": (4, 30, 48)}
-    if name in shapes:
-        return make_phantom(shapes[name])[0], SliceRef(0, 2)
-    return make_phantom((20, 36, 24), (2.0, 1.0, 1.5), (12, -20, 25))[0], SliceRef(2, 8)
-
-
-def asked(backend, volume, where, *phrases, **more):
-    backend.set_volume(volume)
-    query = GroundQuery(phrases, Scope.of_slice(where.axis, where.index), window=GRAY, **more)
-    return ground(backend, volume, query, lambda *_: None)
-
-
 def by_hand(folder, family, pixels, text):
     """Boxes and scores of the library, for one phrase, above the threshold."""
     settings = {"local_files_only": True}
@@ -73,22 +58,21 @@ def by_hand(folder, family, pixels, text):
     return found["boxes"].numpy(), found["scores"].numpy()
 
 
-@pytest.mark.parametrize("name", ["square", "portrait", "landscape", "sagittal and oblique"])
+@pytest.mark.parametrize("name", NAMES)
 def test_boxes_and_scores_are_the_librarys(backends, folders, family, name):
     volume, where = volume_of(name)
     found = asked(backends[family], volume, where, "Left kidney")
-    picture = picture_of(volume, where, GRAY)
+    shown = picture(volume, where)
     text = "left kidney." if family == "dino" else "Left kidney"
-    boxes, scores = by_hand(folders[family], family, picture.pixels, text)
-    height, width = picture.size
+    boxes, scores = by_hand(folders[family], family, shown.pixels, text)
+    height, width = shown.size
     cut = np.clip(boxes, 0, (width, height, width, height))
     inside = ((cut[:, 2:] - cut[:, :2]) > 1e-3).all(axis=1)
     order = np.flatnonzero(inside)[np.argsort(-scores[inside], kind="stable")]
 
     assert len(found.regions) == len(order) > 2
     assert_allclose([region.score for region in found.regions], scores[order], atol=1e-4)
-    corners = np.array([picture.pixel_of(region.box.corners()) for region in found.regions])
-    ours = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+    ours = [in_picture(region, shown) for region in found.regions]
     assert_allclose(ours, cut[order], atol=1e-3)
     for region in found.regions:
         start, stop = region.box.bounds(volume.grid)
@@ -103,21 +87,21 @@ def test_what_the_model_boxes_is_where_it_was_in_the_picture(backends, family, s
     data = np.zeros((1, *shape), np.int16)
     data[0, 9:21, 6:16] = 300
     volume = Volume(data, np.eye(4), Modality.CT)
-    picture = picture_of(volume, SliceRef(0, 0), GRAY)
+    shown = picture(volume, SliceRef(0, 0))
     backend = backends[family]
     text = "tumour." if family == "dino" else ["tumour"]
-    outputs = backend._outputs([picture], text)
+    outputs = backend._outputs([shown], text)
     processor = backend._loaded.processor
-    seen = processor.image_processor([picture.pixels], return_tensors="pt")["pixel_values"][0, 0]
+    seen = processor.image_processor([shown.pixels], return_tensors="pt")["pixel_values"][0, 0]
     bright = seen.numpy() > seen.numpy().mean() + seen.numpy().std()
     rows, columns = (np.flatnonzero(bright.any(axis=axis)) for axis in (1, 0))
     low = np.array([columns[0], rows[0]]) / bright.shape[::-1]
     high = np.array([columns[-1] + 1, rows[-1] + 1]) / bright.shape[::-1]
     place = torch.tensor([*(low + high) / 2, *(high - low)], dtype=torch.float32)
     outputs["pred_boxes"] = place.expand(outputs.pred_boxes.shape)
-    (found,) = backend._boxes(outputs, [0], [picture.size])
+    (found,) = backend._boxes(outputs, [0], [shown.size])
     x0, y0, x1, y1 = found.boxes[0]
-    box = picture.box((x0, y0, x1, y1))
+    box = shown.box((x0, y0, x1, y1))
     start, stop = box.bounds(volume.grid)
     assert_allclose(start[1:], (9, 6), atol=1.01)
     assert_allclose(stop[1:], (21, 16), atol=1.01)

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import torch
 import transformers as hf
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+)
 
 WORDS = (
     *("left", "right", "kidney", "spleen", "lung", "nodule", "tumour"),
@@ -59,8 +67,12 @@ def owl(folder: Path) -> Path:
         "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1,
         "num_attention_heads": 2,
     }  # fmt: skip
+    tokenizer = word_tokenizer(
+        ["<unk>", "<start>", "<end>", "<pad>"], ends=("<start>", "<end>"), bos_token="<start>",
+        eos_token="<end>", pad_token="<pad>", model_max_length=16,
+    )  # fmt: skip
     config = hf.Owlv2Config(
-        text_config={**layers, "vocab_size": 64, "bos_token_id": 1, "eos_token_id": 2},
+        text_config={**layers, "vocab_size": len(tokenizer), "bos_token_id": 1, "eos_token_id": 2},
         vision_config={**layers, "image_size": 64, "patch_size": 16},
         projection_dim=16,
     )
@@ -68,24 +80,44 @@ def owl(folder: Path) -> Path:
     for part in (model.class_head.logit_scale, model.class_head.logit_shift):
         _spread(part, 0.0)
     _spread(model.box_head, 0.3)
-    tokenizer = word_tokenizer(["<pad>", "<start>", "<end>", "<unk>"], bos="<start>", eos="<end>")
-    tokenizer.model_max_length = 16
     images = hf.Owlv2ImageProcessor(size={"height": 64, "width": 64})
     return _saved(folder, model, hf.Owlv2Processor(images, tokenizer))
 
 
-def word_tokenizer(special: Sequence[str], *, bos: str, eos: str) -> hf.PreTrainedTokenizerFast:
-    """A tokenizer of `WORDS`, which puts a start before a text and an end behind it."""
-    vocabulary = {word: k for k, word in enumerate([*special, *WORDS])}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{bos} $A {eos}", special_tokens=[(bos, vocabulary[bos]), (eos, vocabulary[eos])]
-    )
-    return hf.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>", bos_token=bos,
-        eos_token=eos,
-    )  # fmt: skip
+def word_tokenizer(
+    special: Sequence[str],
+    *,
+    ends: tuple[str, str] = ("", ""),
+    more: Sequence[str] = (),
+    **names: str | int | dict[str, str],
+) -> hf.PreTrainedTokenizerFast:
+    """A tokenizer of `WORDS` and single characters, so that any text can be written in it.
+
+    Parameters
+    ----------
+    special
+        Tokens that the library must know as special ones.
+    ends
+        What is put before and behind each text.
+    more
+        Further tokens that are found in a text as they are.
+    names
+        As the library calls special tokens: ``eos_token="</s>"``.
+    """
+    characters = [chr(k) for k in range(32, 127)]
+    vocabulary = {token: k for k, token in enumerate([*special, *more, *WORDS, *characters])}
+    tokenizer = Tokenizer(models.BPE(vocabulary, [], unk_token=special[0]))
+    tokenizer.decoder = decoders.Fuse()
+    words = [AddedToken(word, single_word=True) for word in WORDS]
+    tokenizer.add_special_tokens([AddedToken(token) for token in special])
+    tokenizer.add_tokens([AddedToken(token) for token in more] + words)
+    start, end = ends
+    if start:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{start} $A {end}",
+            special_tokens=[(start, vocabulary[start]), (end, vocabulary[end])],
+        )
+    return hf.PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token=special[0], **names)
 
 
 def _spread(model: torch.nn.Module, factor: float) -> None:
@@ -100,3 +132,36 @@ def _saved(folder: Path, model: hf.PreTrainedModel, processor: hf.ProcessorMixin
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder
+
+
+def florence(folder: Path) -> Path:
+    """Florence-2 with all of its location tokens."""
+    torch.manual_seed(2)
+    tokenizer = word_tokenizer(
+        ["<unk>", "<pad>", "</s>", "<s>", "<image>"], more=[f"<loc_{n}>" for n in range(1000)],
+        bos_token="<s>", eos_token="</s>", pad_token="<pad>",
+        extra_special_tokens={"image_token": "<image>"},
+    )  # fmt: skip
+    config = hf.Florence2Config(
+        vision_config={
+            "depths": [1, 1], "patch_size": [7, 3], "patch_stride": [8, 4], "patch_padding": [3, 1],
+            "patch_prenorm": [False, True], "embed_dim": [8, 16], "num_heads": [1, 2],
+            "num_groups": [1, 2], "window_size": 4, "projection_dim": 16,
+        },
+        text_config={
+            "model_type": "bart", "vocab_size": len(tokenizer), "d_model": 16,
+            "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2,
+            "decoder_attention_heads": 2, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32,
+            "bos_token_id": 3, "pad_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 2,
+            "forced_eos_token_id": 2,
+        },
+        image_token_id=4,
+    )  # fmt: skip
+    model = hf.Florence2ForConditionalGeneration(config)
+    read = {"phrase_grounding": {"banned_grounding_tokens": []}}
+    images = hf.CLIPImageProcessor(
+        size={"height": 64, "width": 64}, do_center_crop=False, image_seq_length=5
+    )
+    return _saved(
+        folder, model, hf.Florence2Processor(images, tokenizer, post_processor_config=read)
+    )
