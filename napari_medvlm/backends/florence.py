@@ -59,8 +59,10 @@ class FlorenceBackend(SlicewiseBackend):
         return [joined([self._of(p, phrase, query) for phrase in query.phrases]) for p in pictures]
 
     def _of(self, picture: Picture, phrase: str, query: GroundQuery) -> Look:
+        prompt = query.prompt_of(phrase)
+        self._loaded.refuse_control(prompt)
         shown = framed(picture.pixels, self._row.square)
-        text, score = self._write(shown, self._row.filled(query.prompt_of(phrase)))
+        text, score = self._write(shown, self._row.filled(prompt))
         return look_of(text, phrase, picture, shown=shown, grammar=self._row.grammar, score=score)
 
     def _write(self, shown: Framed, prompt: str) -> tuple[str, float]:

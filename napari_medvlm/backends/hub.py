@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.errors import BackendUnavailable, InvalidPrompt
 
 if TYPE_CHECKING:
     import torch
@@ -42,11 +42,33 @@ class Loaded:
 
         Other special tokens stay: some families write places by them.
         """
-        tokenizer, ends = self.processor.tokenizer, self.model.generation_config.eos_token_id
-        frame = {tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id}
-        frame |= set(ends) if isinstance(ends, list) else {ends}
+        tokenizer = self.processor.tokenizer
+        frame = {tokenizer.bos_token_id, tokenizer.pad_token_id, *self.ends}
         kept = [token for token in tokens if token not in frame]
         return str(tokenizer.decode(kept, skip_special_tokens=False)).strip()
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """The tokens by which the model says that it has ended."""
+        ends = self.model.generation_config.eos_token_id
+        ends = ends if isinstance(ends, list) else [ends]
+        return frozenset([self.processor.tokenizer.eos_token_id, *ends])
+
+    def refuse_control(self, words: str) -> None:
+        """Refuse words that the model would take for a sign of where images or texts begin.
+
+        Raises
+        ------
+        InvalidPrompt
+            If there is one.
+        """
+        added = self.processor.tokenizer.added_tokens_decoder.values()
+        for token in [str(token) for token in added if token.special]:
+            if token in words:
+                raise InvalidPrompt(
+                    f"{words!r} holds {token}, which has a meaning of its own for the model.",
+                    "Leave it out.",
+                )
 
 
 def model_folder(model: str | None, title: str, example_id: str) -> Path:

@@ -165,3 +165,117 @@ def florence(folder: Path) -> Path:
     return _saved(
         folder, model, hf.Florence2Processor(images, tokenizer, post_processor_config=read)
     )
+
+
+CHAT = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{% for c in m.content %}"
+    "{% if c.type == 'image' %}IMAGE{% else %}{{ c.text }}{% endif %}{% endfor %}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+TEXT = {
+    "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+    "num_key_value_heads": 1, "eos_token_id": 1, "bos_token_id": None, "pad_token_id": 2,
+}  # fmt: skip
+QWEN_TOKENS = (
+    *("<unk>", "<|im_end|>", "<|endoftext|>", "<|im_start|>", "<|vision_start|>"),
+    *("<|vision_end|>", "<|image_pad|>", "<|video_pad|>"),
+)
+
+
+def qwen25(folder: Path) -> Path:
+    """Qwen2.5-VL, whose processor makes sides of pictures multiples of 28."""
+    torch.manual_seed(3)
+    tokenizer = _chat_tokenizer(QWEN_TOKENS)
+    config = hf.Qwen2_5_VLConfig(
+        text_config={
+            **TEXT,
+            "vocab_size": len(tokenizer),
+            "rope_parameters": {"rope_type": "default", "mrope_section": [2, 3, 3]},
+        },
+        vision_config={
+            "depth": 1, "hidden_size": 16, "intermediate_size": 32, "num_heads": 2,
+            "out_hidden_size": 32, "fullatt_block_indexes": [0],
+        },
+        **_qwen_ids(),
+    )  # fmt: skip
+    model = hf.Qwen2_5_VLForConditionalGeneration(config)
+    images = hf.Qwen2VLImageProcessor(size={"shortest_edge": 28 * 28, "longest_edge": 84 * 84})
+    processor = hf.Qwen2_5_VLProcessor(
+        images, tokenizer, hf.Qwen2VLVideoProcessor(), chat_template=_qwen_chat()
+    )
+    return _saved(folder, model, processor)
+
+
+def qwen3(folder: Path) -> Path:
+    """Qwen3-VL, which writes thousandths of the picture."""
+    torch.manual_seed(4)
+    tokenizer = _chat_tokenizer(QWEN_TOKENS)
+    config = hf.Qwen3VLConfig(
+        text_config={
+            **TEXT,
+            "head_dim": 16,
+            "vocab_size": len(tokenizer),
+            "rope_parameters": {
+                "rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 3, 3],
+                "mrope_interleaved": True,
+            },
+        },
+        vision_config={
+            "depth": 1, "hidden_size": 16, "intermediate_size": 32, "num_heads": 2,
+            "out_hidden_size": 32, "num_position_embeddings": 16, "deepstack_visual_indexes": [0],
+        },
+        **_qwen_ids(),
+    )  # fmt: skip
+    model = hf.Qwen3VLForConditionalGeneration(config)
+    images = hf.Qwen2VLImageProcessor(
+        patch_size=16, size={"shortest_edge": 32 * 32, "longest_edge": 96 * 96}
+    )
+    processor = hf.Qwen3VLProcessor(
+        images, tokenizer, hf.Qwen3VLVideoProcessor(), chat_template=_qwen_chat()
+    )
+    return _saved(folder, model, processor)
+
+
+def internvl(folder: Path) -> Path:
+    """InternVL, which cuts pictures into tiles."""
+    torch.manual_seed(5)
+    names = {"start": "<img>", "end": "</img>", "context": "<IMG_CONTEXT>"}
+    special = ("<unk>", "<|im_end|>", "<|endoftext|>", "<|im_start|>", *names.values(), "<video>")
+    tokenizer = _chat_tokenizer(
+        special,
+        extra_special_tokens={
+            **{f"{where}_image_token": token for where, token in names.items()},
+            "video_token": "<video>",
+        },
+    )
+    config = hf.InternVLConfig(
+        text_config={"model_type": "qwen2", **TEXT, "vocab_size": len(tokenizer)},
+        vision_config={
+            "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "intermediate_size": 32, "image_size": [28, 28], "patch_size": [7, 7],
+        },
+        image_token_id=special.index("<IMG_CONTEXT>"),
+        image_seq_length=4,
+    )  # fmt: skip
+    model = hf.InternVLForConditionalGeneration(config)
+    images = hf.GotOcr2ImageProcessor(size={"height": 28, "width": 28}, max_patches=4)
+    processor = hf.InternVLProcessor(
+        images, tokenizer, hf.InternVLVideoProcessor(), image_seq_length=4,
+        chat_template=CHAT.replace("IMAGE", "<IMG_CONTEXT>\n"),
+    )  # fmt: skip
+    return _saved(folder, model, processor)
+
+
+def _chat_tokenizer(special: Sequence[str], **names: dict[str, str]) -> hf.PreTrainedTokenizerFast:
+    return word_tokenizer(
+        special, more=["\n"], eos_token="<|im_end|>", pad_token="<|endoftext|>", **names
+    )
+
+
+def _qwen_chat() -> str:
+    return CHAT.replace("IMAGE", "<|vision_start|><|image_pad|><|vision_end|>")
+
+
+def _qwen_ids() -> dict[str, int]:
+    names = {"image": "<|image_pad|>", "video": "<|video_pad|>", "vision_start": "<|vision_start|>"}
+    return {f"{name}_token_id": QWEN_TOKENS.index(token) for name, token in names.items()}
