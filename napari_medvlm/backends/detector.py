@@ -10,12 +10,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from napari_medvlm.backends import hub
-from napari_medvlm.backends.base import BackendInfo, Progress, Task
-from napari_medvlm.backends.catalog import Row, row_for
-from napari_medvlm.backends.slicewise import Look, Seen, SlicewiseBackend
+from napari_medvlm.backends.base import BackendInfo, Task
+from napari_medvlm.backends.catalogued import CataloguedBackend
+from napari_medvlm.backends.slicewise import Look, Seen
 from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.grounding import Grounding, GroundQuery
+from napari_medvlm.grounding import GroundQuery
 from napari_medvlm.slicing import Picture
 
 _STOPS = re.compile(r"[.?\s]+")
@@ -59,7 +58,7 @@ class _Boxes:
         return cls(boxes[order], scores[order])
 
 
-class DetectorBackend(SlicewiseBackend):
+class DetectorBackend(CataloguedBackend):
     """Boxes by any detector that takes words.
 
     Each phrase is judged by its own scores, so what else was asked takes no box from it, and a
@@ -75,38 +74,21 @@ class DetectorBackend(SlicewiseBackend):
         modules=("torch", "torchvision", "transformers"),
         memory_mib=2500,
     )
+    auto = "AutoModelForZeroShotObjectDetection"
+    example = "IDEA-Research/grounding-dino-tiny"
+    half = False
+    """The models are small, and half precision moves boxes by whole pixels."""
     threshold: ClassVar[float] = 0.05
     """Boxes of lower scores are not given; low, so that a person can filter without a new run."""
     most: ClassVar[int] = 20
     """How many boxes of a phrase are kept on a slice, the best ones."""
 
-    _loaded: hub.Loaded
-    _row: Row
-
-    def load(self, model: str | None, device: str) -> None:
-        """Take the model of a folder or of a hub id that was downloaded before."""
-        folder = hub.model_folder(model, self.info.title, "IDEA-Research/grounding-dino-tiny")
-        self._row = row_for("detector", model or "", hub.kind_of(folder))
-        # In single precision also on graphics cards: the models are small, and half precision
-        # moves boxes by whole pixels.
-        self._loaded = hub.loaded(
-            "AutoModelForZeroShotObjectDetection",
-            folder,
-            device,
-            title=self.info.title,
-            half=False,
-        )
-
-    def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
-        """Look at the slices of the scope, and join what lies on neighbouring ones."""
-        sent = {phrase: self._text(query.prompt_of(phrase)) for phrase in query.phrases}
-        return replace(super().ground(query, progress), prompts=sent)
-
     def look(self, pictures: Sequence[Picture], query: GroundQuery) -> list[Look]:
         """The boxes of each phrase in each picture, and the best score of those without."""
         looks = [Look(best={}) for _ in pictures]
-        texts = {phrase: self._text(query.prompt_of(phrase)) for phrase in query.phrases}
+        texts = {phrase: self.text_for(query.prompt_of(phrase)) for phrase in query.phrases}
         for asked in self._together(texts):
+            self.tick()
             outputs = self._outputs(pictures, asked.text)
             for phrase, columns in asked.columns.items():
                 found = self._boxes(outputs, columns, [picture.size for picture in pictures])
@@ -121,11 +103,11 @@ class DetectorBackend(SlicewiseBackend):
         """Whether all phrases are one text, each of whose tokens has a column of its own."""
         return self._row.grammar == "sentence"
 
-    def _text(self, prompt: str) -> str:
+    def text_for(self, prompt: str) -> str:
         """What is sent for a phrase; a sentence must not have stops within a phrase."""
         if self._by_token:
             prompt = _STOPS.sub(" ", prompt.lower()).strip()
-        return self._row.filled(prompt)
+        return super().text_for(prompt)
 
     def _together(self, texts: Mapping[str, str]) -> list[_Asked]:
         """The phrases in as few groups as the model can read."""

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, ClassVar
 
-from napari_medvlm.backends import hub
 from napari_medvlm.backends.answers import joined, look_of
-from napari_medvlm.backends.base import BackendInfo, Progress, Task
-from napari_medvlm.backends.catalog import Row, row_for
+from napari_medvlm.backends.base import BackendInfo, Task
+from napari_medvlm.backends.catalogued import CataloguedBackend
 from napari_medvlm.backends.framing import Framed, framed
-from napari_medvlm.backends.slicewise import Look, SlicewiseBackend
-from napari_medvlm.grounding import Grounding, GroundQuery
+from napari_medvlm.backends.slicewise import Look
+from napari_medvlm.grounding import GroundQuery
 from napari_medvlm.slicing import Picture
 
 
-class FlorenceBackend(SlicewiseBackend):
+class FlorenceBackend(CataloguedBackend):
     """Boxes by Florence-2, a phrase at a time.
 
     The score is that of the whole text: the geometric mean of the probabilities of its tokens, as
@@ -32,27 +30,13 @@ class FlorenceBackend(SlicewiseBackend):
         modules=("torch", "torchvision", "transformers"),
         memory_mib=2500,
     )
+    auto = "Florence2ForConditionalGeneration"
+    example = "florence-community/Florence-2-base"
     batch = 1
     settings: ClassVar[dict[str, Any]] = {
         "do_sample": False, "num_beams": 3, "max_new_tokens": 256,
     }  # fmt: skip
     """How the model writes; with three beams, as its authors and those of AG-KD use it."""
-
-    _loaded: hub.Loaded
-    _row: Row
-
-    def load(self, model: str | None, device: str) -> None:
-        """Take the model of a folder or of a hub id that was downloaded before."""
-        folder = hub.model_folder(model, self.info.title, "florence-community/Florence-2-base")
-        self._row = row_for("florence", model or "", hub.kind_of(folder))
-        self._loaded = hub.loaded(
-            "Florence2ForConditionalGeneration", folder, device, title=self.info.title
-        )
-
-    def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
-        """Look at the slices of the scope, and join what lies on neighbouring ones."""
-        sent = {phrase: self._row.filled(query.prompt_of(phrase)) for phrase in query.phrases}
-        return replace(super().ground(query, progress), prompts=sent)
 
     def look(self, pictures: Sequence[Picture], query: GroundQuery) -> list[Look]:
         """What the model writes of each phrase in each picture, as boxes."""
@@ -62,7 +46,7 @@ class FlorenceBackend(SlicewiseBackend):
         prompt = query.prompt_of(phrase)
         self._loaded.refuse_control(prompt)
         shown = framed(picture.pixels, self._row.square)
-        text, score = self._write(shown, self._row.filled(prompt))
+        text, score = self._write(shown, self.text_for(prompt))
         return look_of(text, phrase, picture, shown=shown, grammar=self._row.grammar, score=score)
 
     def _write(self, shown: Framed, prompt: str) -> tuple[str, float]:
@@ -75,6 +59,7 @@ class FlorenceBackend(SlicewiseBackend):
             out = model.generate(
                 **self._loaded.inputs(made),
                 **self.settings,
+                stopping_criteria=[self.tick],
                 output_scores=True,
                 return_dict_in_generate=True,
             )

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from napari_medvlm.backends import hub
 from napari_medvlm.backends.answers import joined, look_of
-from napari_medvlm.backends.base import BackendInfo, Progress, Task
-from napari_medvlm.backends.catalog import Row, row_for
+from napari_medvlm.backends.base import BackendInfo, Task
+from napari_medvlm.backends.catalogued import CataloguedBackend
 from napari_medvlm.backends.framing import Framed, framed
-from napari_medvlm.backends.slicewise import Look, SlicewiseBackend
-from napari_medvlm.grounding import Grounding, GroundQuery
+from napari_medvlm.backends.slicewise import Look
+from napari_medvlm.grounding import GroundQuery
 from napari_medvlm.slicing import Picture
 
 
-class VLMBackend(SlicewiseBackend):
+class VLMBackend(CataloguedBackend):
     """Boxes by any image-text model whose way of writing them the catalog knows.
 
     Each phrase is asked for by itself. There are no scores: these models give none.
@@ -31,27 +30,13 @@ class VLMBackend(SlicewiseBackend):
         modules=("torch", "torchvision", "transformers"),
         memory_mib=18000,
     )
+    auto = "AutoModelForImageTextToText"
+    example = "Qwen/Qwen2.5-VL-3B-Instruct"
     batch = 1
     settings: ClassVar[dict[str, Any]] = {
         "do_sample": False, "num_beams": 1, "max_new_tokens": 256,
     }  # fmt: skip
     """How the model writes: always the likeliest token, so the same question has one answer."""
-
-    _loaded: hub.Loaded
-    _row: Row
-
-    def load(self, model: str | None, device: str) -> None:
-        """Take the model of a folder or of a hub id that was downloaded before."""
-        folder = hub.model_folder(model, self.info.title, "Qwen/Qwen2.5-VL-3B-Instruct")
-        self._row = row_for("vlm", model or "", hub.kind_of(folder))
-        self._loaded = hub.loaded(
-            "AutoModelForImageTextToText", folder, device, title=self.info.title
-        )
-
-    def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
-        """Look at the slices of the scope, and join what lies on neighbouring ones."""
-        sent = {phrase: self._row.filled(query.prompt_of(phrase)) for phrase in query.phrases}
-        return replace(super().ground(query, progress), prompts=sent)
 
     def look(self, pictures: Sequence[Picture], query: GroundQuery) -> list[Look]:
         """What the model writes of each phrase in each picture, as boxes and points."""
@@ -63,7 +48,7 @@ class VLMBackend(SlicewiseBackend):
     def _of(self, picture: Picture, phrase: str, prompt: str) -> Look:
         self._loaded.refuse_control(prompt)
         shown = framed(picture.pixels, self._row.square)
-        made = self._inputs(shown, self._row.filled(prompt))
+        made = self._inputs(shown, self.text_for(prompt))
         tokens = self._write(made)
         look = look_of(
             self._loaded.text(tokens),
@@ -113,7 +98,7 @@ class VLMBackend(SlicewiseBackend):
 
         model = self._loaded.model
         with torch.inference_mode():
-            (tokens,) = model.generate(**made, **self.settings)
+            (tokens,) = model.generate(**made, **self.settings, stopping_criteria=[self.tick])
         start = 0 if model.config.is_encoder_decoder else made["input_ids"].shape[1]
         written: list[int] = tokens[start:].tolist()
         return written

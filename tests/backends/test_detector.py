@@ -162,7 +162,7 @@ def test_only_the_best_boxes_are_kept_and_that_is_told(backends, family, monkeyp
     monkeypatch.setattr(backends[family], "most", 2)
     few = asked(backends[family], volume, where, "spleen")
     assert [r.score for r in few.regions] == [r.score for r in many.regions[:2]]
-    assert few.notes == ("Of 'spleen' only the best 2 boxes of a slice are kept.",)
+    assert "Of 'spleen' only the best 2 boxes of a slice are kept." in few.notes
 
 
 def test_the_same_again_is_the_same_and_the_image_is_left_alone(backends, family):
@@ -176,6 +176,24 @@ def test_the_same_again_is_the_same_and_the_image_is_left_alone(backends, family
     assert len(first.slices) > 4
     assert [r.score for r in first.regions] == [r.score for r in second.regions]
     assert np.array_equal(volume.data, before)
+
+
+def test_what_a_person_must_know_of_the_model_is_told(backends, family):
+    found = asked(backends[family], *volume_of("square"), "spleen")
+    assert "Trained on photographs" in found.notes[-1]
+
+
+def test_a_model_in_the_librarys_cache_is_found_by_its_id(folders, tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    kept = tmp_path / "models--someone--tiny"
+    shutil.copytree(folders["owl"], kept / "snapshots" / "0123abc")
+    (kept / "refs").mkdir()
+    (kept / "refs" / "main").write_text("0123abc")
+    backend = DetectorBackend()
+    backend.load("someone/tiny", "cpu")
+    assert asked(backend, *volume_of("square"), "spleen").regions
 
 
 def test_a_model_that_is_not_there_is_not_downloaded_and_the_way_to_it_told():

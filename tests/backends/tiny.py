@@ -17,6 +17,8 @@ from tokenizers import (
     processors,
 )
 
+torch.set_num_threads(1)  # in models as small, threads only get in each other's way
+
 WORDS = (
     *("left", "right", "kidney", "spleen", "lung", "nodule", "tumour"),
     *("of", "the", "a", "in", "with", "bright", "dark"),
