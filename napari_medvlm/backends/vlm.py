@@ -69,6 +69,7 @@ class VLMBackend(CataloguedBackend):
 
         processor, image = self._loaded.processor, Image.fromarray(shown.pixels)
         if not getattr(processor, "chat_template", None):
+            prompt = f"{getattr(processor, 'image_token', '')}{prompt}"
             made = processor(images=[image], text=[prompt], return_tensors="pt")
         else:
             parts = [{"type": "image", "image": image}, {"type": "text", "text": prompt}]

@@ -24,10 +24,17 @@ from napari_medvlm.grounding import GroundQuery, Scope
 from tests.backends import tiny
 from tests.backends.asking import NAMES, asked, force, in_picture, picture, volume_of
 
-FAMILIES = {"qwen2.5": tiny.qwen25, "qwen3": tiny.qwen3, "internvl": tiny.internvl}
-THOUSANDTHS = {
+# PaliGemma's processor turns torch's tensors into arrays in a way that numpy 2 deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+FAMILIES = {
+    "qwen2.5": tiny.qwen25, "qwen3": tiny.qwen3, "internvl": tiny.internvl,
+    "paligemma": tiny.paligemma,
+}  # fmt: skip
+PARTS = {
     "qwen3": '[{"bbox_2d": [100, 250, 500, 750], "label": "left kidney"}]',
     "internvl": "<ref>left kidney</ref><box>[[100, 250, 500, 750]]</box>",
+    "paligemma": "<loc0256><loc0102><loc0768><loc0512> left kidney",
 }
 
 
@@ -62,18 +69,20 @@ def test_the_text_is_the_librarys(load, folders, family, name):
     model = hf.AutoModelForImageTextToText.from_pretrained(folders[family]).eval()
     processor = hf.AutoProcessor.from_pretrained(folders[family])
     image = Image.fromarray(picture(volume, where).pixels)
-    parts = [
-        {"type": "image", "image": image},
-        {"type": "text", "text": found.prompts["left kidney"]},
-    ]
-    text = processor.apply_chat_template(
-        [{"role": "user", "content": parts}], add_generation_prompt=True, tokenize=False
-    )
+    text = f"<image>{found.prompts['left kidney']}"
+    if processor.chat_template:
+        words = {"type": "text", "text": found.prompts["left kidney"]}
+        text = processor.apply_chat_template(
+            [{"role": "user", "content": [{"type": "image", "image": image}, words]}],
+            add_generation_prompt=True, tokenize=False,
+        )  # fmt: skip
     inputs = processor(images=[image], text=[text], return_tensors="pt")
     with torch.inference_mode():
         tokens = model.generate(**inputs, do_sample=False, max_new_tokens=24)
     written = processor.decode(tokens[0, inputs["input_ids"].shape[1] :])
-    assert found.texts == (written.replace("<|im_end|>", "").replace("<|endoftext|>", "").strip(),)
+    for end in ("<|im_end|>", "<|endoftext|>", "<eos>", "<pad>"):
+        written = written.replace(end, "")
+    assert found.texts == (written.strip(),)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -94,18 +103,18 @@ def test_pixels_of_the_image_that_the_processor_made_come_back(load, name):
     assert (start[where.axis], stop[where.axis]) == (where.index, where.index + 1)
 
 
-@pytest.mark.parametrize("family", THOUSANDTHS)
+@pytest.mark.parametrize("family", PARTS)
 @pytest.mark.parametrize("name", NAMES)
-def test_thousandths_of_the_picture_come_back(load, family, name):
+def test_parts_of_the_picture_come_back(load, family, name):
     backend = load(family, 120)
     volume, where = volume_of(name)
     shown = picture(volume, where)
-    force(backend, THOUSANDTHS[family])
+    force(backend, PARTS[family])
     found = asked(backend, volume, where, "left kidney")
     height, width = shown.size
     wanted = np.array([0.1, 0.25, 0.5, 0.75]) * (width, height, width, height)
-    assert_allclose(in_picture(found.regions[0], shown), wanted, atol=1e-3)
-    assert found.texts == (THOUSANDTHS[family],)
+    assert_allclose(in_picture(found.regions[0], shown), wanted, atol=0.0005 * max(shown.size))
+    assert found.texts == (PARTS[family],)
     assert not [note for note in found.notes if note.startswith("'left kidney'")]
 
 
@@ -156,7 +165,7 @@ def test_points_are_places_in_the_picture():
 def test_one_thing_on_neighbouring_slices_is_one_box(load):
     backend = load("qwen3", 120)
     volume, _ = volume_of("square")
-    force(backend, THOUSANDTHS["qwen3"])
+    force(backend, PARTS["qwen3"])
     backend.set_volume(volume)
     query = GroundQuery(("left kidney",), Scope(axis=0))
     (region,) = ground(backend, volume, query, lambda *_: None).regions
@@ -177,7 +186,7 @@ def test_what_cannot_be_read_is_told_and_is_not_found(load, family):
 
 def test_a_box_of_something_else_is_told_and_not_given(load):
     backend = load("internvl", 120)
-    force(backend, THOUSANDTHS["internvl"])
+    force(backend, PARTS["internvl"])
     found = asked(backend, *volume_of("square"), "spleen")
     assert not found.regions
     assert any("left kidney" in note for note in found.notes)

@@ -281,3 +281,29 @@ def _qwen_chat() -> str:
 def _qwen_ids() -> dict[str, int]:
     names = {"image": "<|image_pad|>", "video": "<|video_pad|>", "vision_start": "<|vision_start|>"}
     return {f"{name}_token_id": QWEN_TOKENS.index(token) for name, token in names.items()}
+
+
+def paligemma(folder: Path) -> Path:
+    """PaliGemma, which has no chat template and writes places as tokens."""
+    torch.manual_seed(6)
+    special = ("<unk>", "<eos>", "<pad>", "<bos>", "<image>")
+    places = [f"<loc{n:04d}>" for n in range(1024)] + [f"<seg{n:03d}>" for n in range(128)]
+    tokenizer = word_tokenizer(
+        special, more=[*places, "\n"], bos_token="<bos>", eos_token="<eos>", pad_token="<pad>",
+        extra_special_tokens={"image_token": "<image>"},
+    )  # fmt: skip
+    config = hf.PaliGemmaConfig(
+        text_config={
+            **TEXT, "model_type": "gemma", "head_dim": 16, "vocab_size": len(tokenizer),
+            "bos_token_id": 3,
+        },
+        vision_config={
+            "model_type": "siglip_vision_model", "hidden_size": 16, "intermediate_size": 32,
+            "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 28, "patch_size": 14,
+            "projection_dim": 32, "vision_use_head": False,
+        },
+        image_token_index=special.index("<image>"), projection_dim=32,
+    )  # fmt: skip
+    model = hf.PaliGemmaForConditionalGeneration(config)
+    images = hf.SiglipImageProcessor(size={"height": 28, "width": 28}, image_seq_length=4)
+    return _saved(folder, model, hf.PaliGemmaProcessor(images, tokenizer))
