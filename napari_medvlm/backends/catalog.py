@@ -24,9 +24,11 @@ class Row(BaseModel):
         For people.
     backend
         The backend that runs it.
-    match
-        Which models: patterns of the hub id or of the end of the folder's path, in lower case, with
-        ``*`` for anything; or the ``model_type`` in config.json.
+    kinds
+        The ``model_type`` that their config.json may name.
+    names
+        Patterns of the hub id or of the end of the folder's path, in lower case, with ``*`` for
+        anything; none: all models of those kinds.
     grammar
         For models that write: a name in `box_formats.GRAMMARS`. For detectors: ``"sentence"``,
         all phrases in one text in lower case, or ``"list"``.
@@ -47,7 +49,8 @@ class Row(BaseModel):
 
     title: Text
     backend: Literal["detector", "florence", "vlm"]
-    match: Annotated[tuple[Text, ...], Field(min_length=1)]
+    kinds: Annotated[tuple[Text, ...], Field(min_length=1)]
+    names: tuple[Text, ...] = ()
     grammar: Text
     prompt: Text
     example: Text
@@ -67,25 +70,26 @@ class Row(BaseModel):
         """The prompt for a phrase. Other braces, as of JSON, stay as they are."""
         return self.prompt.replace("{phrase}", phrase)
 
-    def fits(self, model: str) -> bool:
-        """Whether one of the patterns is that of a hub id, or of the end of a folder's path.
+    def fits(self, model: str, kind: str) -> bool:
+        """Whether it is for a model of a hub id or in a folder, and of a kind.
 
-        Three parts of the path count, because the library keeps what it downloaded in
+        Three parts of a folder's path count, because the library keeps what it downloaded in
         ``models--owner--name/snapshots/version``.
         """
         name = "/".join(model.replace("\\", "/").rstrip("/").lower().split("/")[-3:])
-        return any(fnmatchcase(name, pattern) for pattern in self.match)
+        named = not self.names or any(fnmatchcase(name, pattern) for pattern in self.names)
+        return named and kind in self.kinds
 
 
 @cache
 def rows() -> tuple[Row, ...]:
-    """All rows; the first that fits a model is the one that holds."""
+    """All rows; the first that fits a model holds."""
     text = files("napari_medvlm.backends").joinpath("catalog.toml").read_text("utf-8")
     return tuple(Row.model_validate(row) for row in tomllib.loads(text)["model"])
 
 
 def row_for(backend: str, model: str, kind: str) -> Row:
-    """What is known of a model, by its name, or else by the ``model_type`` in its configuration.
+    """What is known of a model, by its hub id or folder and the ``model_type`` in its config.json.
 
     Raises
     ------
@@ -94,12 +98,9 @@ def row_for(backend: str, model: str, kind: str) -> Row:
     """
     own = [row for row in rows() if row.backend == backend]
     for row in own:
-        if row.fits(model):
-            return row
-    for row in own:
-        if kind in row.match:
+        if row.fits(model, kind):
             return row
     raise BackendUnavailable(
-        f"It is not known how a {kind} model writes its boxes: {model} fits no row of the catalog.",
+        f"It is not known how the {kind} model {model} is asked, and how it writes boxes.",
         f"Choose one of: {', '.join(row.title for row in own)}.",
     )

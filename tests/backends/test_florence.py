@@ -144,7 +144,7 @@ def test_the_same_again_is_the_same_and_the_image_is_left_alone(backend):
 
 def test_another_kind_of_model_is_refused(tmp_path):
     folder = tiny.owl(tmp_path / "owlv2")
-    with pytest.raises(BackendUnavailable, match="how a owlv2 model writes its boxes"):
+    with pytest.raises(BackendUnavailable, match="how the owlv2 model .* writes boxes"):
         FlorenceBackend().load(str(folder), "cpu")
 
 
