@@ -32,7 +32,7 @@ from napari_medvlm.backends.check_words import (
     check_label,
 )
 from napari_medvlm.backends.phantom import CENTER, SHAPE, phantom
-from napari_medvlm.errors import Cancelled, PromptNotSupported
+from napari_medvlm.errors import BackendUnavailable, Cancelled, PromptNotSupported
 from napari_medvlm.prompts import (
     PROMPT_TYPES,
     Box,
@@ -111,10 +111,21 @@ def check_info(cls: type[Backend], model: str | None = None) -> None:
     assert info.code_licence.strip(), "info.code_licence is empty"
     assert info.weights_licence.strip(), "info.weights_licence is empty: say 'none'"
     assert info.tasks, "info.tasks is empty"
-    if Task.SEGMENT in info.tasks:
-        assert info.prompts, "info.prompts is empty"
+    segments = Task.SEGMENT in info.tasks
+    assert segments == bool(info.prompts), "info.prompts names the prompts that it segments by"
     assert info.prompts <= set(PROMPT_TYPES), "info.prompts names what is no prompt"
     assert pickle.loads(pickle.dumps(info)) == info
+
+
+def check_tasks(cls: type[Backend], model: str | None = None) -> None:
+    """A backend that does not segment says so when it is asked to."""
+    if Task.SEGMENT in cls.info.tasks:
+        return
+    try:
+        cls().segment(ObjectPrompts(()), lambda fraction, message="": None)
+    except BackendUnavailable:
+        return
+    raise AssertionError("it segments, and info.tasks does not name it")
 
 
 @_segments
@@ -219,6 +230,7 @@ def check_initial_mask(cls: type[Backend], model: str | None = None) -> None:
 CHECKS: tuple[Check, ...] = (
     check_imports_without_torch,
     check_info,
+    check_tasks,
     check_prompt_kinds,
     check_mask,
     check_repeatable,

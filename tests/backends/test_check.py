@@ -8,10 +8,11 @@ import pytest
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.check import CHECKS, backend_class, check_backend
+from tests.backends.tiny import dino, florence, qwen25
 from tests.backends.tiny_clip import save_clip
 from tests.worker.conftest import FOREIGN
 
-MAKERS = {"similarity": save_clip}
+MAKERS = {"detector": dino, "florence": florence, "similarity": save_clip, "vlm": qwen25}
 """What makes a small model for each backend that needs one."""
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import napari_medvlm as nmv
+from napari_medvlm.backends.base import Task
 from napari_medvlm.errors import Cancelled, InvalidImage
 from napari_medvlm.records import ObjectInfo, Overlap
 from napari_medvlm.volume import Window
@@ -78,7 +79,7 @@ def test_the_polarity_goes_there_and_back(qtbot):
 
 
 def test_the_embedded_backend_is_offered_first_with_its_licence(qtbot):
-    choice = BackendChoice()
+    choice = BackendChoice(Task.SEGMENT)
     qtbot.addWidget(choice)
     assert choice.name == "embedded"
     assert "BSD-3-Clause" in choice.itemData(0, 3)  # tooltip

@@ -1,0 +1,68 @@
+"""Pictures fitted into a square before a model sees them, and the exact way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.slicing import PixelBounds
+
+
+@dataclass(frozen=True, eq=False)
+class Framed:
+    """A picture as it is shown to a model.
+
+    Parameters
+    ----------
+    pixels
+        ``(rows, columns, 3)`` uint8: what the model's processor is given.
+    scale
+        Pixels here for each pixel of the picture, along ``x`` and ``y``.
+    start
+        Where the picture begins, ``x, y``.
+    seen
+        Height and width that the processor makes of it, if the model writes in pixels of that.
+    """
+
+    pixels: NDArray[np.uint8]
+    scale: tuple[float, float] = (1.0, 1.0)
+    start: tuple[int, int] = (0, 0)
+    seen: tuple[int, int] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels that places are in: those seen, else those given."""
+        return self.seen or (self.pixels.shape[0], self.pixels.shape[1])
+
+    def back(self, x: float, y: float) -> tuple[float, float]:
+        """A place in pixels of `size`, in the picture's own; it may lie outside the picture."""
+        height, width = self.size
+        x, y = x * self.pixels.shape[1] / width, y * self.pixels.shape[0] / height
+        return (x - self.start[0]) / self.scale[0], (y - self.start[1]) / self.scale[1]
+
+    def box_back(self, bounds: PixelBounds) -> PixelBounds:
+        """A box in pixels of `size`, in the picture's own."""
+        return *self.back(*bounds[:2]), *self.back(*bounds[2:])
+
+
+def framed(pixels: NDArray[np.uint8], square: int) -> Framed:
+    """A picture ``(rows, columns, 3)`` resized so that it just fits a black square, and centred.
+
+    Parameters
+    ----------
+    square
+        The side in pixels; 0: the picture is left as it is.
+    """
+    from PIL import Image
+
+    if not square:
+        return Framed(pixels.copy())
+    height, width = pixels.shape[:2]
+    rows, columns = (max(round(side * square / max(height, width)), 1) for side in (height, width))
+    fitted = Image.fromarray(pixels).resize((columns, rows), Image.Resampling.BILINEAR)
+    top, left = (square - rows) // 2, (square - columns) // 2
+    full = np.zeros((square, square, 3), np.uint8)
+    full[top : top + rows, left : left + columns] = np.asarray(fitted)
+    return Framed(full, (columns / width, rows / height), (left, top))
