@@ -38,7 +38,9 @@ class FoundTable(QTreeWidget):
         header = self.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(SOURCE, QHeaderView.ResizeMode.Stretch)
-        for column in (PHRASE, SCORE, PLACE, SLICE, AGREES):
+        header.setMinimumSectionSize(40)
+        self.setColumnWidth(PHRASE, 170)
+        for column in (SCORE, PLACE, SLICE, AGREES):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.setColumnHidden(AGREES, True)
         self.currentItemChanged.connect(self._on_current)

@@ -26,7 +26,9 @@ class ScopeRow(QWidget):
         self.where.addItems(["Whole volume", "This slice", "Around this slice"])
         self.where.setToolTip("Where to look. Slices are those of the plane in view.")
         self.reach = _millimetres(20, "How far from the slice in view, to either side.", " mm")
-        self.every = _millimetres(5, "From one slice that is looked at to the next.", " mm")
+        self.every = _millimetres(
+            5, "From one slice that is looked at to the next; for models of pictures.", " mm"
+        )
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for widget in (self.where, self.reach, QLabel("every"), self.every):
@@ -58,7 +60,7 @@ def _millimetres(value: float, tooltip: str, suffix: str) -> QDoubleSpinBox:
     box = QDoubleSpinBox()
     box.setRange(0, 500)
     box.setDecimals(0)
-    box.setMinimumWidth(96)
+    box.setMinimumWidth(116)
     box.setValue(value)
     box.setSuffix(suffix)
     box.setToolTip(tooltip)

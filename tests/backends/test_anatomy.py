@@ -167,3 +167,12 @@ def test_the_table_has_structures_on_both_sides_inside_the_brain():
             other = table[name.replace("left", "right", 1)].box_mm.mean(axis=0)
             assert structure.box_mm.mean(axis=0)[2] > 0 > other[2], name
             assert_allclose(other * (1, 1, -1), structure.box_mm.mean(axis=0), atol=12)
+
+
+def test_a_finding_is_given_the_place_that_it_is_said_to_be_in_and_is_called_so():
+    volume, _ = brain()
+    asked = ["lacunar infarct in the right putamen", "right putamen"]
+    finding, structure = nmv.ground(volume, asked).regions
+    assert finding.name == "place: right putamen"
+    assert finding.score == pytest.approx(structure.score / 2, abs=0.01)
+    assert finding.box == structure.box

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 from napari_medvlm.backends.anatomy.atlas import Atlas
 from napari_medvlm.backends.anatomy.named import NamedRegions
 from napari_medvlm.backends.anatomy.structures import structures
@@ -10,9 +13,17 @@ from napari_medvlm.grounding import Grounding, GroundQuery, NotFound, Region, Sc
 from napari_medvlm.language.names import Match, Names, Synonyms
 from napari_medvlm.volume import Volume
 
+PLACE = re.compile(r"\b(?:in|of|within|at|near|along) (?:the )?", re.IGNORECASE)
+"""What stands before the place of a finding: "an infarct in the right putamen"."""
+ONLY_PLACE = 0.5
+"""How much less it says to know where a finding is said to be than to find what was asked for."""
+
 
 class Grounder:
     """Looks first among the names of the patient's label images, then in the brain atlas.
+
+    A finding that neither knows is given the place that its phrase names, and is called so: the
+    region is then that of the place, not of the finding.
 
     Parameters
     ----------
@@ -47,14 +58,30 @@ class Grounder:
     def _of(
         self, phrase: str, named: list[NamedRegions], progress: Progress
     ) -> list[Region] | NotFound:
-        """Its regions, or why there is none."""
+        """Its regions, else those of the place that it is said to be in, or why there is none."""
+        found = self._known(phrase, phrase, named, progress)
+        if found is not None:
+            return found
+        _, _, place = PLACE.sub("\0", phrase).rpartition("\0")
+        found = self._known(phrase, place, named, progress) if place != phrase else None
+        if isinstance(found, list):
+            return [
+                replace(r, name=f"place: {r.name}", score=round((r.score or 1) * ONLY_PLACE, 4))
+                for r in found
+            ]
+        return found or self._unknown(phrase, named)
+
+    def _known(
+        self, phrase: str, words: str, named: list[NamedRegions], progress: Progress
+    ) -> list[Region] | NotFound | None:
+        """The regions of all that the words name; `None` if nothing has such a name."""
         for labels in named:
-            found = labels.regions(phrase)
+            found = labels.regions(phrase, words)
             if found:
                 return found
-        matches = self._atlas_names.find(phrase)
+        matches = self._atlas_names.find(words)
         if not matches:
-            return self._unknown(phrase, named)
+            return None
         refusal = self._atlas.refusal(progress)
         if refusal is not None:
             return NotFound(phrase, refusal, 0.0)
@@ -63,9 +90,9 @@ class Grounder:
             self._atlas.region(phrase, structures()[m.name], round(m.score * fit, 4), progress)
             for m in matches
         ]
-        found = [region for region in carried if region is not None]
-        if found:
-            return found
+        inside = [region for region in carried if region is not None]
+        if inside:
+            return inside
         return NotFound(phrase, "By the brain atlas it lies outside the image.", matches[0].score)
 
     def _unknown(self, phrase: str, named: list[NamedRegions]) -> NotFound:

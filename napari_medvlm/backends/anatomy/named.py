@@ -29,10 +29,10 @@ class NamedRegions:
         self._values = {name: value for value, name in labels.names.items() if value}
         self._names = Names(tuple(self._values), synonyms)
 
-    def regions(self, phrase: str) -> list[Region]:
-        """One for each label that the phrase means and that has voxels, best match first."""
+    def regions(self, phrase: str, words: str) -> list[Region]:
+        """One for each label that the words mean, if it has voxels; best match first."""
         found = []
-        for match in self._names.find(phrase):
+        for match in self._names.find(words):
             mask = self._mask(self._values[match.name])
             if mask is not None:
                 grid = self._volume.grid
