@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -46,12 +46,15 @@ class Scope:
     every_mm
         Millimetres from one slice that is looked at to the next; 0: every slice. Backends that look
         at volumes as a whole look at everything between ``start`` and ``stop``.
+    scout
+        Look at those slices first, and then at every slice around those where something was found.
     """
 
     axis: int = 0
     start: int = 0
     stop: int | None = None
     every_mm: float = 0.0
+    scout: bool = False
 
     @classmethod
     def of_slice(cls, axis: int, index: int) -> Scope:
@@ -67,9 +70,23 @@ class Scope:
             If no slice of the grid lies in the range.
         """
         start, stop = self.bounds(grid)
-        step = max(round(self.every_mm / grid.spacing[self.axis]), 1)
+        step = self._step(grid)
         first = start + (stop - start - 1) % step // 2
         return tuple(SliceRef(self.axis, index) for index in range(first, stop, step))
+
+    def around(self, found: Iterable[SliceRef], grid: Grid) -> tuple[SliceRef, ...]:
+        """Every slice of the range that is nearer to some slices than the next one looked at."""
+        start, stop = self.bounds(grid)
+        reach = self._step(grid)
+        near = {
+            index
+            for ref in found
+            for index in range(max(ref.index - reach + 1, start), min(ref.index + reach, stop))
+        }
+        return tuple(SliceRef(self.axis, index) for index in sorted(near))
+
+    def _step(self, grid: Grid) -> int:
+        return max(round(self.every_mm / grid.spacing[self.axis]), 1)
 
     def bounds(self, grid: Grid) -> tuple[int, int]:
         """The first slice, and the one after the last; errors as of `slices`."""

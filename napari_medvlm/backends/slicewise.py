@@ -20,7 +20,7 @@ from napari_medvlm.grounding import (
 from napari_medvlm.prompts import Box
 from napari_medvlm.results import Mask
 from napari_medvlm.slicing import Picture, PixelBounds, picture_of
-from napari_medvlm.volume import Volume
+from napari_medvlm.volume import Volume, Window
 from napari_medvlm.windows import default_window
 
 NEIGHBOURS = 0.2
@@ -90,12 +90,15 @@ class SlicewiseBackend(Backend, ABC):
         """Look at the slices of the scope in batches, and join what lies on neighbouring ones."""
         window = query.window or (None if self._volume.is_color else default_window(self._volume))
         slices = query.scope.slices(self._volume.grid)
-        looks: list[tuple[Picture, Look]] = []
-        for start in range(0, len(slices), self.batch):
-            now = slices[start : start + self.batch]
-            progress(start / len(slices), f"slice {start + 1} of {len(slices)}")
-            pictures = [picture_of(self._volume, ref, window) for ref in now]
-            looks += zip(pictures, self.look(pictures, query), strict=True)
+        looks = self._look_at(slices, query, window, progress)
+        if query.scope.scout:
+            seen = [picture.slice for picture, look in looks if look.seen]
+            closer = sorted(
+                set(query.scope.around(seen, self._volume.grid)) - set(slices), key=_place
+            )
+            looks += self._look_at(closer, query, window, progress)
+            looks.sort(key=lambda pair: _place(pair[0].slice))
+            slices = tuple(picture.slice for picture, _ in looks)
         progress(1.0, "joining what was found")
         found = [region for picture, look in looks for region in _regions(picture, look)]
         regions = tuple(
@@ -112,6 +115,22 @@ class SlicewiseBackend(Backend, ABC):
             texts=tuple(text for _, look in looks for text in look.texts),
             notes=tuple(dict.fromkeys(note for _, look in looks for note in look.notes)),
         )
+
+    def _look_at(
+        self,
+        slices: Sequence[SliceRef],
+        query: GroundQuery,
+        window: Window | None,
+        progress: Progress,
+    ) -> list[tuple[Picture, Look]]:
+        """What is seen on slices, in batches."""
+        looks: list[tuple[Picture, Look]] = []
+        for start in range(0, len(slices), self.batch):
+            now = slices[start : start + self.batch]
+            progress(start / len(slices), f"slice {start + 1} of {len(slices)}")
+            pictures = [picture_of(self._volume, ref, window) for ref in now]
+            looks += zip(pictures, self.look(pictures, query), strict=True)
+        return looks
 
 
 def joined(found: Sequence[Region], slices: Sequence[SliceRef], volume: Volume) -> list[Region]:
@@ -170,6 +189,10 @@ def _bounds(picture: Picture, seen: Seen, mask: Mask | None) -> PixelBounds:
         x, y = np.array(seen.points).T
         return (x.min() - 0.5, y.min() - 0.5, x.max() + 0.5, y.max() + 0.5)
     return (0.0, 0.0, float(width), float(height))
+
+
+def _place(ref: SliceRef) -> int:
+    return ref.index
 
 
 def _slice(region: Region) -> SliceRef:

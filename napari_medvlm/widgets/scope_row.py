@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
 
 from napari_medvlm.geometry import patient_axes
 from napari_medvlm.grounding import Scope
@@ -29,9 +29,11 @@ class ScopeRow(QWidget):
         self.every = _millimetres(
             5, "From one slice that is looked at to the next; for models of pictures.", " mm"
         )
+        self.scout = QCheckBox("then closer")
+        self.scout.setToolTip("Look at every slice around those where something was found.")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.where, self.reach, QLabel("every"), self.every):
+        for widget in (self.where, self.reach, QLabel("every"), self.every, self.scout):
             layout.addWidget(widget)
         self.where.currentIndexChanged.connect(self._on_where)
         self._on_where(WHOLE)
@@ -41,19 +43,20 @@ class ScopeRow(QWidget):
         dims = viewer.dims
         shown = int(dims.order[-3]) - (dims.ndim - 3) if dims.ndisplay == 2 else 0
         axis = patient_axes(volume.grid.affine)[shown]
-        every = self.every.value()
+        every, scout = self.every.value(), self.scout.isChecked()
         if self.where.currentIndex() == WHOLE:
-            return Scope(axis, every_mm=every)
+            return Scope(axis, every_mm=every, scout=scout)
         at = volume.grid.to_index(np.array(dims.point[-3:]))[axis]
         index = int(np.clip(round(float(at)), 0, volume.shape[axis] - 1))
         if self.where.currentIndex() == SLICE:
             return Scope.of_slice(axis, index)
         reach = round(self.reach.value() / volume.spacing[axis])
-        return Scope(axis, max(index - reach, 0), index + reach + 1, every)
+        return Scope(axis, max(index - reach, 0), index + reach + 1, every, scout)
 
     def _on_where(self, index: int) -> None:
         self.reach.setEnabled(index == AROUND)
         self.every.setEnabled(index != SLICE)
+        self.scout.setEnabled(index != SLICE)
 
 
 def _millimetres(value: float, tooltip: str, suffix: str) -> QDoubleSpinBox:
