@@ -48,6 +48,7 @@ wheel: $(VENV)/.ready-dev ## a wheel, and whether napari finds it in a clean env
 
 bench: $(VENV)/.ready-dev ## clicks, seconds and frames beside other methods
 	$(BIN)/python -m benchmarks.clicks
+	$(BIN)/python -m benchmarks.grounding
 	$(SCREEN) $(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.sizes
 
@@ -55,6 +56,7 @@ sizes: $(VENV)/.ready-dev ## sizes of files, functions and classes, as a row of 
 	$(BIN)/python -m benchmarks.sizes
 
 pictures: demo ## make the pictures of the documents again
+	$(SCREEN) $(BIN)/python examples/ground.py
 	mkdir -p docs/images
 	cp demo/*.png docs/images/
 

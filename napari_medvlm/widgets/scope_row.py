@@ -25,7 +25,7 @@ class ScopeRow(QWidget):
         self.where = QComboBox()
         self.where.addItems(["Whole volume", "This slice", "Around this slice"])
         self.where.setToolTip("Where to look. Slices are those of the plane in view.")
-        self.reach = _millimetres(20, "How far from the slice in view, to either side.", " mm")
+        self.reach = _millimetres(20, "How far from the slice in view, to either side, in mm.")
         self.every = _millimetres(
             5, "From one slice that is looked at to the next; for models of pictures.", " mm"
         )
@@ -33,7 +33,10 @@ class ScopeRow(QWidget):
         self.scout.setToolTip("Look at every slice around those where something was found.")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.where, self.reach, QLabel("every"), self.every, self.scout):
+        widgets = (
+            self.where, self.reach, QLabel("mm, every"), self.every, QLabel("mm"), self.scout,
+        )  # fmt: skip
+        for widget in widgets:
             layout.addWidget(widget)
         self.where.currentIndexChanged.connect(self._on_where)
         self._on_where(WHOLE)
@@ -59,12 +62,11 @@ class ScopeRow(QWidget):
         self.scout.setEnabled(index != SLICE)
 
 
-def _millimetres(value: float, tooltip: str, suffix: str) -> QDoubleSpinBox:
+def _millimetres(value: float, tooltip: str) -> QDoubleSpinBox:
     box = QDoubleSpinBox()
     box.setRange(0, 500)
     box.setDecimals(0)
-    box.setMinimumWidth(116)
+    box.setMinimumWidth(70)
     box.setValue(value)
-    box.setSuffix(suffix)
     box.setToolTip(tooltip)
     return box

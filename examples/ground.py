@@ -1,0 +1,74 @@
+"""Words found in the MNI152 brain, in the Ground dock: pictures of the window into ``demo/``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import napari
+from qtpy.QtWidgets import QApplication
+
+from napari_medvlm.layers.view import Plane, show_plane
+
+OUT = Path("demo")
+PHRASES = [
+    "left hippocampus",
+    "right lateral ventricle",
+    "right putamen",
+    "corpus callosum",
+    "spleen",
+]
+REPORT = """FINDINGS: Lacunar infarct in the right putamen. No intracranial haemorrhage.
+Possible small lesion of the left hippocampus. No midline shift."""
+
+
+def main() -> None:
+    """Ask, look at the three planes, then read a report."""
+    OUT.mkdir(exist_ok=True)
+    viewer = napari.Viewer(title="napari-medvlm: words")
+    viewer.window.resize(1500, 940)
+    viewer.open_sample("napari-medvlm", "mni152")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "Ground")
+    wait_until(lambda: dock.session is not None)
+    dock.phrases.set_phrases(PHRASES)
+    dock.ground()
+    wait_until(lambda: not dock.session.pending)
+    for region in dock.session.grounding.regions:
+        print(f"{region.phrase}: {region.center_mm.round(1)} mm, score {region.score}")
+    dock.table.setCurrentItem(dock.table.topLevelItem(0))
+    for plane in Plane:
+        show_plane(viewer, plane)
+        settle()
+        path = OUT / f"ground-{plane.name.lower()}.png"
+        viewer.screenshot(path, canvas_only=False, flash=False)
+    dock.report.edit.setPlainText(REPORT)
+    dock.tabs.setCurrentWidget(dock.report)
+    dock.report.read()
+    wait_until(lambda: not dock.session.pending)
+    settle()
+    dock.table.setCurrentItem(dock.table.topLevelItem(0))
+    settle()
+    viewer.screenshot(OUT / "ground-report.png", canvas_only=False, flash=False)
+    dock.close_session()
+    viewer.close()
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 120) -> None:
+    """Let the window live until something is so."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        QApplication.processEvents()
+        time.sleep(0.01)
+        if time.monotonic() > end:
+            raise TimeoutError(f"It took longer than {timeout_s} s.")
+
+
+def settle(seconds: float = 0.6) -> None:
+    """Let the window draw."""
+    end = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() > end)
+
+
+if __name__ == "__main__":
+    main()
