@@ -27,7 +27,7 @@ class ScopeRow(QWidget):
         self.where.setToolTip("Where to look. Slices are those of the plane in view.")
         self.reach = _millimetres(20, "How far from the slice in view, to either side, in mm.")
         self.every = _millimetres(
-            5, "From one slice that is looked at to the next; for models of pictures.", " mm"
+            5, "From one slice that is looked at to the next; for models of pictures."
         )
         self.scout = QCheckBox("then closer")
         self.scout.setToolTip("Look at every slice around those where something was found.")
