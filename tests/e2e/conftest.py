@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch  # noqa: F401  # after a window with software OpenGL, loading it would end the process
 from napari.layers import Layer
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent

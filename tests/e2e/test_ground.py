@@ -1,6 +1,9 @@
 """The Ground dock in a real window: words, what is found, and where it is shown."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +16,9 @@ from benchmarks.tasks import mni_truths
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.view import Plane, show_plane
 from napari_medvlm.widgets.scope_row import SLICE
-from tests.backends.tiny_clip import save_clip
 from tests.conftest import dice, make_phantom
+
+ROOT = Path(__file__).parents[2]
 
 
 class Asker:
@@ -202,7 +206,11 @@ def test_what_was_found_is_on_the_disk(asker, home):
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
-    return str(save_clip(tmp_path_factory.mktemp("clip")))
+    """Made by a process of its own: torch does not load beside a window with software OpenGL."""
+    folder = str(tmp_path_factory.mktemp("clip"))
+    program = f"from tests.backends.tiny_clip import save_clip; save_clip({folder!r})"
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+    return folder
 
 
 def test_a_heatmap_lies_on_the_image_and_says_what_was_looked_at(asker, clip):
