@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_medvlm.records import Overlap
     from napari_medvlm.results import Mask
     from napari_medvlm.sessions.ground import GroundingSession, ground
-    from napari_medvlm.sessions.measure import Measurement, measure
+    from napari_medvlm.measuring import Measurement, measure
     from napari_medvlm.sessions.replay import replay
     from napari_medvlm.sessions.segment import SegmentationSession
     from napari_medvlm.volume import Modality, Volume, Window
@@ -30,7 +30,7 @@ _HOMES = {
     "Lasso": "prompts",
     "Ledger": "ledger",
     "Mask": "results",
-    "Measurement": "sessions.measure",
+    "Measurement": "measuring",
     "MedVLMError": "errors",
     "Modality": "volume",
     "NamedLabels": "grounding",
@@ -43,7 +43,7 @@ _HOMES = {
     "Volume": "volume",
     "Window": "volume",
     "ground": "sessions.ground",
-    "measure": "sessions.measure",
+    "measure": "measuring",
     "read_volume": "io",
     "replay": "sessions.replay",
     "write_mask": "io",

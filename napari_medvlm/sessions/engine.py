@@ -16,7 +16,7 @@ from napari_medvlm.ledger import Ledger
 from napari_medvlm.records import Record
 from napari_medvlm.results import Mask
 from napari_medvlm.sessions.masks import Key, LabelMap
-from napari_medvlm.sessions.measure import Measurement, measure
+from napari_medvlm.measuring import Measurement, measure
 from napari_medvlm.sessions.predictions import Choice, Predictions
 from napari_medvlm.sessions.requests import Requests
 from napari_medvlm.volume import Volume

@@ -23,7 +23,7 @@ from napari_medvlm.results import BoolArray, Mask
 from napari_medvlm.sessions import gestures
 from napari_medvlm.sessions.engine import Engine
 from napari_medvlm.sessions.masks import Labels
-from napari_medvlm.sessions.measure import Measurement, measure
+from napari_medvlm.measuring import Measurement, measure
 from napari_medvlm.sessions.predictions import Choice, key_of
 from napari_medvlm.volume import Volume, require_contrast
 from napari_medvlm.worker.process import WorkerRunner

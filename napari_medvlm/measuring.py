@@ -1,12 +1,13 @@
-"""What is told of an object at a glance."""
+"""How large something is, and how bright."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
-from napari_medvlm.geometry import world_bounds
+from napari_medvlm.geometry import FloatArray, world_bounds
 from napari_medvlm.results import Mask
 from napari_medvlm.volume import Modality, Volume
 
@@ -58,3 +59,17 @@ def measure(volume: Volume, mask: Mask) -> Measurement:
         sd=float(inside.std()),
         unit=unit,
     )
+
+
+def longest_diameter_mm(mask: Mask, affine: FloatArray) -> float:
+    """The greatest distance between two places of a mask (Feret), from voxel centre to centre."""
+    from scipy.spatial import ConvexHull, QhullError
+    from scipy.spatial.distance import pdist
+
+    if mask.voxels < 2:
+        return 0.0
+    places = (np.argwhere(mask.crop) + mask.start) @ affine[:3, :3].T
+    if len(places) > 4:
+        with suppress(QhullError):  # flat: all places are looked at
+            places = places[ConvexHull(places).vertices]
+    return float(pdist(places).max())
