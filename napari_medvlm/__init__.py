@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from napari_medvlm.grounding import Grounding, NamedLabels, Region, Scope
     from napari_medvlm.io import read_volume, write_mask
     from napari_medvlm.ledger import Ledger
+    from napari_medvlm.measuring import Measurement, measure
     from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
     from napari_medvlm.records import Overlap
     from napari_medvlm.results import Mask
     from napari_medvlm.sessions.ground import GroundingSession, ground
-    from napari_medvlm.measuring import Measurement, measure
     from napari_medvlm.sessions.replay import replay
     from napari_medvlm.sessions.segment import SegmentationSession
     from napari_medvlm.volume import Modality, Volume, Window

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol, overload
 
+from napari_medvlm.answers import AnswerDelta, Question
 from napari_medvlm.errors import BackendUnavailable
 from napari_medvlm.grounding import Grounding, GroundQuery
 from napari_medvlm.labelling import Labelling, LabelQuery
@@ -22,6 +23,7 @@ class Task(StrEnum):
     SEGMENT = "segment"
     GROUND = "ground"
     LABEL = "label"
+    ANSWER = "answer"
 
 
 class Progress(Protocol):
@@ -101,8 +103,8 @@ class Backend(ABC):
 
     Contract
     --------
-    - ``load`` once, then ``set_volume`` for each new volume, then ``segment``, ``ground`` and
-      ``label`` any number of times: as many of them as ``info.tasks`` names.
+    - ``load`` once, then ``set_volume`` for each new volume, then ``segment``, ``ground``,
+      ``label`` and ``answer`` any number of times: as many of them as ``info.tasks`` names.
     - A call gets *all* prompts of the object, not the newest. What it remembers from earlier calls
       may only make it faster: the same prompts give the same mask in a fresh process.
     - The last `InitialMask` replaces what was said before it.
@@ -176,6 +178,20 @@ class Backend(ABC):
             If it does not label.
         """
         raise self._not_able("judge labels")
+
+    def answer(self, question: Question, progress: Progress) -> Iterator[AnswerDelta]:
+        """The answer to a question: text as it comes, at the end the answer as a whole.
+
+        A question that it cannot answer has an `Answer` that says so; that is no error.
+
+        Raises
+        ------
+        InvalidPrompt
+            If nothing is asked.
+        BackendUnavailable
+            If it does not answer questions.
+        """
+        raise self._not_able("answer questions")
 
     def _not_able(self, what: str) -> BackendUnavailable:
         return BackendUnavailable(

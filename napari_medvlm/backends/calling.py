@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
+from napari_medvlm.answers import Answer, Question
 from napari_medvlm.backends.base import Backend, ObjectPrompts, Progress
 from napari_medvlm.errors import BackendFailed, InvalidPrompt, PromptNotSupported
 from napari_medvlm.grounding import Grounding, GroundQuery, NotFound
@@ -83,3 +85,40 @@ def label(backend: Backend, volume: Volume, query: LabelQuery, progress: Progres
         raise InvalidPrompt("There is no label to judge.", "Write one label a line.")
     query.scope.bounds(volume.grid)
     return backend.label(query, progress)
+
+
+def answer(
+    backend: Backend,
+    volume: Volume,
+    question: Question,
+    progress: Progress,
+    deliver: Callable[[str], None],
+) -> Answer:
+    """The answer to a question about the volume that the backend was given last.
+
+    Parameters
+    ----------
+    deliver
+        Called with each piece of text as it comes.
+
+    Raises
+    ------
+    InvalidPrompt
+        If nothing is asked.
+    BackendFailed
+        If there is no answer at the end.
+    """
+    if not question.text.strip():
+        raise InvalidPrompt("Nothing is asked.", "Write a question.")
+    question.scope.bounds(volume.grid)
+    whole: Answer | None = None
+    for delta in backend.answer(question, progress):
+        if delta.text:
+            deliver(delta.text)
+        whole = delta.answer or whole
+    if whole is None:
+        raise BackendFailed(
+            f"{backend.info.name} ended without an answer.",
+            "This is an error of the backend; please report it to its authors.",
+        )
+    return whole

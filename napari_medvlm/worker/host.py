@@ -14,11 +14,12 @@ import queue
 import sys
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Client, Connection
 
 from napari_medvlm.errors import Cancelled, MedVLMError
 from napari_medvlm.worker.shared import Viewed
-from napari_medvlm.worker.wire import Done, Failed, Run, Stop, Tick
+from napari_medvlm.worker.wire import Delta, Done, Failed, Run, Stop, Tick
 from napari_medvlm.worker.work import Work
 
 TICK_S = 1 / 30
@@ -55,10 +56,14 @@ class Host:
 
     def _answer(self, run: Run) -> Done | Failed:
         try:
-            reply = self._work.do(self._viewed.request(run), self._progress_of(run.job))
+            request = self._viewed.request(run)
+            reply = self._work.do(request, self._progress_of(run.job), self._deliver_of(run.job))
         except MedVLMError as error:
             return Failed(run.job, type(error).__name__, error.message, error.hint)
         return Done(run.job, reply)
+
+    def _deliver_of(self, job: int) -> Callable[[str], None]:
+        return lambda text: self._connection.send(Delta(job, text))
 
     def _progress_of(self, job: int) -> _Ticker:
         return _Ticker(job, self._connection, self._unwanted)

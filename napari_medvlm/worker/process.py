@@ -9,13 +9,14 @@ import threading
 import time
 import weakref
 from collections import deque
+from typing import Any
 
 from napari_medvlm import errors
 from napari_medvlm.errors import BackendFailed, Cancelled, MedVLMError, WorkerCrashed, WorkerHung
 from napari_medvlm.worker.child import Child
-from napari_medvlm.worker.runner import Job, OnProgress, Runner
+from napari_medvlm.worker.runner import Job, OnProgress, OnText, Runner
 from napari_medvlm.worker.shared import Parking
-from napari_medvlm.worker.wire import Done, Failed, Reply, Request, Stop, Tick
+from napari_medvlm.worker.wire import Delta, Done, Failed, Reply, Request, Stop, Tick
 
 logger = logging.getLogger(__name__)
 
@@ -54,9 +55,14 @@ class WorkerRunner(Runner):
         child = self._child
         return child.pid if child is not None and child.alive else None
 
-    def submit(self, request: Request, on_progress: OnProgress | None = None) -> Job:
+    def submit(
+        self,
+        request: Request,
+        on_progress: OnProgress | None = None,
+        on_text: OnText | None = None,
+    ) -> Job:
         """Have a request done after those before it; returns at once."""
-        job = Job(request, on_progress)
+        job = Job(request, on_progress, on_text)
         with self._changed:
             self._waiting.append(job)
             if self._thread is None:
@@ -117,12 +123,11 @@ class WorkerRunner(Runner):
         asked_at: float | None = None
         while True:
             answer = child.receive(POLL_S)
-            if isinstance(answer, Tick) and answer.job == number:
-                job.progress(answer.fraction, answer.message)
-            elif isinstance(answer, Done) and answer.job == number:
+            if isinstance(answer, Done) and answer.job == number:
                 return answer.reply
-            elif isinstance(answer, Failed) and answer.job == number:
+            if isinstance(answer, Failed) and answer.job == number:
                 return _error(answer)
+            _pass_on(answer, number, job)
             if job.done():
                 self._child = None
                 child.kill()
@@ -148,6 +153,14 @@ class WorkerRunner(Runner):
             f"The backend did not stop within {self._grace_s:g} s and was ended.",
             "Prompts are kept and the next request starts a new worker.",
         )
+
+
+def _pass_on(message: Any, number: int, job: Job) -> None:
+    """Tell a job of what is on its way."""
+    if isinstance(message, Tick) and message.job == number:
+        job.progress(message.fraction, message.message)
+    elif isinstance(message, Delta) and message.job == number:
+        job.deliver(message.text)
 
 
 def _error(failed: Failed) -> MedVLMError:

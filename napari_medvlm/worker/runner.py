@@ -17,14 +17,21 @@ from napari_medvlm.worker.wire import Reply, Request
 from napari_medvlm.worker.work import Work
 
 OnProgress = Callable[[float, str], None]
+OnText = Callable[[str], None]
 
 
 class Job:
     """A request on its way. Safe to use from any thread."""
 
-    def __init__(self, request: Request, on_progress: OnProgress | None = None) -> None:
+    def __init__(
+        self,
+        request: Request,
+        on_progress: OnProgress | None = None,
+        on_text: OnText | None = None,
+    ) -> None:
         self.request = request
         self._on_progress = on_progress
+        self._on_text = on_text
         self._future: Future[Reply | None] = Future()
         self._unwanted = threading.Event()
         self._guard = threading.Lock()
@@ -73,6 +80,11 @@ class Job:
         if self._on_progress is not None:
             self._on_progress(fraction, message)
 
+    def deliver(self, text: str) -> None:
+        """Pass on more of the text that it writes."""
+        if self._on_text is not None:
+            self._on_text(text)
+
     def finish(self, outcome: Reply | MedVLMError | None) -> None:
         """Set the answer or the error; a second one is dropped."""
         with self._guard:
@@ -88,13 +100,20 @@ class Runner(ABC):
     """Does the work of requests, one after the other."""
 
     @abstractmethod
-    def submit(self, request: Request, on_progress: OnProgress | None = None) -> Job:
+    def submit(
+        self,
+        request: Request,
+        on_progress: OnProgress | None = None,
+        on_text: OnText | None = None,
+    ) -> Job:
         """Have a request done; returns at once.
 
         Parameters
         ----------
         on_progress
             Called on the runner's thread with how far it is, 0 to 1, and what is being done.
+        on_text
+            Called on the runner's thread with each piece of an answer's text as it comes.
         """
 
     @abstractmethod
@@ -122,11 +141,16 @@ class InlineRunner(Runner):
     def __init__(self) -> None:
         self._work = Work()
 
-    def submit(self, request: Request, on_progress: OnProgress | None = None) -> Job:
+    def submit(
+        self,
+        request: Request,
+        on_progress: OnProgress | None = None,
+        on_text: OnText | None = None,
+    ) -> Job:
         """Do a request now."""
-        job = Job(request, on_progress)
+        job = Job(request, on_progress, on_text)
         try:
-            job.finish(self._work.do(request, job.progress))
+            job.finish(self._work.do(request, job.progress, job.deliver))
         except MedVLMError as error:
             job.finish(error)
         return job

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from collections import OrderedDict
 from dataclasses import replace
@@ -16,6 +17,8 @@ from napari_medvlm.volume import Volume
 from napari_medvlm.worker.wire import Request, Run
 
 KEPT_VOLUMES = 2
+PREFIX = "medvlm_"
+"""How the names of blocks begin; then comes the process that owns them."""
 NO_VOXELS = np.zeros((1, 1, 1), np.uint8)
 
 
@@ -56,7 +59,8 @@ class Parking:
             while len(self._blocks) >= KEPT_VOLUMES:
                 self._free()
             _require_space(volume.data.nbytes)
-            block = SharedMemory(create=True, size=max(volume.data.nbytes, 1))
+            name = f"{PREFIX}{os.getpid()}_{secrets.token_hex(4)}"
+            block = SharedMemory(name, create=True, size=max(volume.data.nbytes, 1))
             view = np.ndarray(volume.data.shape, volume.data.dtype, buffer=block.buf)
             np.copyto(view, volume.data)
             self._blocks[id(volume)] = volume, block

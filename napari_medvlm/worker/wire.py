@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from napari_medvlm.answers import Answer, Question
 from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.grounding import Grounding, GroundQuery
 from napari_medvlm.labelling import Labelling, LabelQuery
@@ -82,7 +83,22 @@ class LabelReply:
     seconds: float
 
 
-Reply = SegmentReply | GroundReply | LabelReply
+@dataclass(frozen=True, eq=False)
+class AskRequest(Request):
+    """Answer a question."""
+
+    question: Question = field(default_factory=lambda: Question(""))
+
+
+@dataclass(frozen=True, eq=False)
+class AnswerReply:
+    """The whole answer, and how long the backend itself took, in seconds."""
+
+    answer: Answer
+    seconds: float
+
+
+Reply = SegmentReply | GroundReply | LabelReply | AnswerReply
 
 
 # Messages to the worker.
@@ -116,6 +132,14 @@ class Tick:
     job: int
     fraction: float
     message: str
+
+
+@dataclass(frozen=True)
+class Delta:
+    """More of the text that a job writes."""
+
+    job: int
+    text: str
 
 
 @dataclass(frozen=True, eq=False)

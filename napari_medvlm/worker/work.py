@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from napari_medvlm.backends import calling, registry
@@ -12,6 +13,8 @@ from napari_medvlm.backends.base import Backend, Progress
 from napari_medvlm.errors import BackendFailed, MedVLMError, OutOfMemory
 from napari_medvlm.volume import Volume
 from napari_medvlm.worker.wire import (
+    AnswerReply,
+    AskRequest,
     GroundReply,
     GroundRequest,
     LabelReply,
@@ -25,6 +28,7 @@ from napari_medvlm.worker.wire import (
 logger = logging.getLogger(__name__)
 
 KEPT_BACKENDS = 2
+Deliver = Callable[[str], None]
 OUT_OF_MEMORY = {"OutOfMemoryError", "MemoryError", "cudaErrorMemoryAllocation"}
 
 
@@ -40,8 +44,13 @@ class Work:
     def __init__(self) -> None:
         self._loaded: OrderedDict[tuple[str, str | None, str], _Loaded] = OrderedDict()
 
-    def do(self, request: Request, progress: Progress) -> Reply | None:
+    def do(self, request: Request, progress: Progress, deliver: Deliver) -> Reply | None:
         """Do what is asked.
+
+        Parameters
+        ----------
+        deliver
+            Called with each piece of an answer's text as it comes.
 
         Raises
         ------
@@ -50,7 +59,7 @@ class Work:
             traceback in the log.
         """
         try:
-            return self._do(request, progress)
+            return self._do(request, progress, deliver)
         except MedVLMError:
             raise
         except Exception as error:
@@ -65,7 +74,7 @@ class Work:
                 "Prompts are kept. Change them or choose another backend; the log has the details.",
             ) from error
 
-    def _do(self, request: Request, progress: Progress) -> Reply | None:
+    def _do(self, request: Request, progress: Progress, deliver: Deliver) -> Reply | None:
         loaded = self._load(request)
         if loaded.volume is not request.volume:
             loaded.volume = None
@@ -83,6 +92,11 @@ class Work:
             case LabelRequest():
                 judged = calling.label(loaded.backend, request.volume, request.query, progress)
                 return LabelReply(judged, time.perf_counter() - start)
+            case AskRequest():
+                answer = calling.answer(
+                    loaded.backend, request.volume, request.question, progress, deliver
+                )
+                return AnswerReply(answer, time.perf_counter() - start)
             case _:
                 return None
 

@@ -22,13 +22,10 @@ from tests.worker.conftest import FOREIGN
 posix = pytest.mark.skipif(os.name == "nt", reason="signals and /dev/shm are POSIX")
 
 
-def blocks():
+def blocks(pid=None):
+    """Names of the shared blocks that a process owns; of this one by default."""
     folder = Path("/dev/shm")
-    return (
-        {p.name for p in folder.iterdir() if p.name.startswith("psm_")}
-        if folder.exists()
-        else set()
-    )
+    return {p.name for p in folder.glob(f"{shared.PREFIX}{pid or os.getpid()}_*")}
 
 
 def started(runner, ask, backend):
@@ -175,7 +172,6 @@ def viewer(then):
 
 @posix
 def test_a_killed_viewer_leaves_neither_worker_nor_memory():
-    before = blocks()
     hang = """
     request = SegmentRequest("hung", volume, prompts=prompts)
     job = runner.submit(request, lambda *_: print(runner.pid, flush=True))
@@ -186,19 +182,18 @@ def test_a_killed_viewer_leaves_neither_worker_nor_memory():
         process.kill()
         worker.wait(10)
     deadline = time.monotonic() + 10
-    while blocks() - before and time.monotonic() < deadline:
+    while blocks(process.pid) and time.monotonic() < deadline:
         time.sleep(0.05)  # the resource tracker of the killed process tells nobody when it is done
-    assert blocks() == before
+    assert not blocks(process.pid)
 
 
 def test_a_script_that_forgets_to_stop_ends_and_leaves_nothing():
-    before = blocks()
     with viewer("print(runner.pid)") as process:
         pid = int(process.stdout.readline())
         assert process.wait(20) == 0
     with contextlib.suppress(psutil.NoSuchProcess):
         psutil.Process(pid).wait(10)
-    assert blocks() == before
+    assert not blocks(process.pid)
 
 
 def test_the_round_trip_is_short(runner, ask):
