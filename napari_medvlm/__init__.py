@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_medvlm.answers import Answer, Claim
     from napari_medvlm.errors import MedVLMError
     from napari_medvlm.grounding import Grounding, NamedLabels, Region, Scope
     from napari_medvlm.io import read_volume, write_mask
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
     from napari_medvlm.records import Overlap
     from napari_medvlm.results import Mask
+    from napari_medvlm.sessions.ask import ask
     from napari_medvlm.sessions.ground import GroundingSession, ground
     from napari_medvlm.sessions.replay import replay
     from napari_medvlm.sessions.segment import SegmentationSession
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Answer": "answers",
     "Box": "prompts",
+    "Claim": "answers",
     "Grounding": "grounding",
     "GroundingSession": "sessions.ground",
     "InitialMask": "prompts",
@@ -42,6 +46,7 @@ _HOMES = {
     "SegmentationSession": "sessions.segment",
     "Volume": "volume",
     "Window": "volume",
+    "ask": "sessions.ask",
     "ground": "sessions.ground",
     "measure": "measuring",
     "read_volume": "io",
@@ -50,7 +55,9 @@ _HOMES = {
 }
 
 __all__ = [
+    "Answer",
     "Box",
+    "Claim",
     "Grounding",
     "GroundingSession",
     "InitialMask",
@@ -69,6 +76,7 @@ __all__ = [
     "SegmentationSession",
     "Volume",
     "Window",
+    "ask",
     "ground",
     "measure",
     "read_volume",

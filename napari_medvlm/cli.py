@@ -189,6 +189,55 @@ def ground(  # noqa: PLR0913  # one for each option
 
 
 @app.command()
+def ask(  # noqa: PLR0913  # one for each option
+    image: Image,
+    question: Annotated[str, typer.Argument(help="In quotes.")],
+    mask: Annotated[
+        list[str], typer.Option(help="An object: FILE or FILE:name, on the image's grid.")
+    ] = [],  # noqa: B006
+    labels: Annotated[
+        list[Path],
+        typer.Option(help="A label image of the patient, with its table of names beside it."),
+    ] = [],  # noqa: B006
+    backend: Backend = "embedded",
+    model: Model = None,
+    device: Device = "cpu",
+    series: Series = None,
+    frame: Frame = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a question about the image.
+
+    Ends with status 3 if the question is beyond the backend.
+    """
+    import napari_medvlm as nmv
+    from napari_medvlm.io.labels import read_labels
+
+    with _told():
+        volume = nmv.read_volume(image, series=series, frame=frame)
+        masks = dict(_named_mask(text, volume) for text in mask)
+        named = [read_labels(path) for path in labels]
+        start = time.perf_counter()
+        answer = nmv.ask(
+            volume, question, backend, masks=masks, labels=named, model=model, device=device
+        )
+        seconds = time.perf_counter() - start
+    summary = {
+        "backend": backend,
+        "answered": answer.answered,
+        "answer": answer.text,
+        "claims": [_claim(claim) for claim in answer.claims],
+        "images": [{"axis": ref.axis, "index": ref.index} for ref in answer.images],
+        "seconds": round(seconds, 3),
+    }
+    if not answer.answered:
+        summary["reason"] = answer.reason
+    _print(summary, as_json, lambda: answer.text)
+    if not answer.answered:
+        raise typer.Exit(3)
+
+
+@app.command()
 def backends(as_json: AsJson = False) -> None:
     """List the backends that are installed, with their licences."""
     from napari_medvlm.backends import registry
@@ -240,6 +289,31 @@ def _corners(text: str) -> tuple[tuple[float, float, float], tuple[float, float,
     if not colon:
         raise typer.BadParameter(f"{text!r} is not a box z,y,x:z,y,x such as 80,90,70:99,120,90.")
     return _index(start), _index(stop)
+
+
+def _named_mask(text: str, volume: Any) -> tuple[str, Any]:
+    """The name and the mask of FILE or FILE:name."""
+    import napari_medvlm as nmv
+    from napari_medvlm.geometry import require_same_grid
+
+    path, _, name = text.rpartition(":") if not Path(text).exists() else (text, "", "")
+    if not path:
+        path = text
+    loaded = nmv.read_volume(path)
+    require_same_grid(loaded.grid, volume.grid, f"The mask {Path(path).name}")
+    return name or Path(path).name.split(".")[0], loaded.data != 0
+
+
+def _claim(claim: Any) -> dict[str, Any]:
+    regions = [
+        {
+            "kind": str(region.kind),
+            "box_mm": region.bounds_mm.round(3).tolist(),
+            "source": claim.source,
+        }
+        for region in claim.regions
+    ]
+    return {"text": claim.text, "source": claim.source, "regions": regions}
 
 
 def _scope(slices: str | None, every_mm: float) -> Any:

@@ -130,3 +130,24 @@ def test_ground_tells_in_words_and_refuses_a_range_that_is_none(scan):
     assert done.exit_code == 2
     done = run(app, ["ground", str(path), "liver", "--slices", "0:90:99"])
     assert "no slice" in done.output
+
+
+def test_ask_answers_with_claims_and_tells_what_is_beyond_it(scan, tmp_path):
+    path, left = scan
+    volume = make_phantom()[0]
+    nmv.write_mask(tmp_path / "a.nrrd", left.astype("u1"), volume)
+    mask = f"{tmp_path / 'a.nrrd'}:left kidney"
+    asked = ["ask", str(path), "How large is the left kidney?", "--mask", mask, "--json"]
+    done = run(app, asked)
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert set(told) == {"backend", "answered", "answer", "claims", "images", "seconds"}
+    (claim,) = told["claims"]
+    assert f"{left.sum() * 2 / 1000:.2f} mL" in claim["text"]
+    assert claim["regions"][0]["kind"] == "mask"
+    assert set(claim["regions"][0]) == {"kind", "box_mm", "source"}
+    done = run(app, ["ask", str(path), "What is the prognosis?", "--json"])
+    assert done.exit_code == 3
+    told = json.loads(done.stdout)
+    assert told["answered"] is False
+    assert told["reason"]

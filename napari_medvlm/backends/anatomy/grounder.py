@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
+
 from napari_medvlm.backends.anatomy.atlas import Atlas
 from napari_medvlm.backends.anatomy.named import NamedRegions
 from napari_medvlm.backends.anatomy.structures import structures
 from napari_medvlm.backends.base import Progress
+from napari_medvlm.geometry import Index
 from napari_medvlm.grounding import Grounding, GroundQuery, NotFound, Region, Scope
 from napari_medvlm.language.names import Match, Names, Synonyms
 from napari_medvlm.volume import Volume
@@ -17,6 +20,9 @@ PLACE = re.compile(r"\b(?:in|of|within|at|near|along) (?:the )?", re.IGNORECASE)
 """What stands before the place of a finding: "an infarct in the right putamen"."""
 ONLY_PLACE = 0.5
 """How much less it says to know where a finding is said to be than to find what was asked for."""
+
+AT_MOST = 3
+"""How many structures are told of one place."""
 
 
 class Grounder:
@@ -54,6 +60,19 @@ class Grounder:
                 reason = "It lies outside the slices that were asked about."
                 missing.append(NotFound(phrase, reason, found[0].score))
         return Grounding(tuple(regions), tuple(missing))
+
+    def structures_at(self, index: Index, progress: Progress) -> list[Region]:
+        """The atlas's structures whose mask or box holds a voxel ``(z, y, x)``, smallest first.
+
+        Wholes and tissues, which hold others, are left out. Empty if the image shows no head.
+        """
+        if self._atlas.refusal(progress) is not None:
+            return []
+        fit = round(self._atlas.fit(progress), 4)
+        parts = [s for s in structures().values() if s.tissue in ("", "fluid")]
+        here = [self._atlas.region(s.name, s, fit, progress) for s in parts]
+        held = [r for r in here if r is not None and _holds(r, index, self._volume)]
+        return sorted(held, key=lambda r: (r.mask is None, _volume_mm3(r)))[:AT_MOST]
 
     def _of(
         self, phrase: str, named: list[NamedRegions], progress: Progress
@@ -111,3 +130,16 @@ class Grounder:
         start, stop = scope.bounds(self._volume.grid)
         low, high = region.box.bounds(self._volume.grid)
         return bool(low[scope.axis] < stop and high[scope.axis] > start)
+
+
+def _holds(region: Region, index: Index, volume: Volume) -> bool:
+    if region.mask is not None:
+        return bool(region.mask.full()[index])
+    edges = np.array(region.box.edges_mm)
+    offset = volume.grid.to_world(index) - np.array(region.box.corner_mm)
+    along = np.linalg.solve(edges.T, offset)
+    return bool(((along >= 0) & (along <= 1)).all())
+
+
+def _volume_mm3(region: Region) -> float:
+    return abs(float(np.linalg.det(np.array(region.box.edges_mm))))

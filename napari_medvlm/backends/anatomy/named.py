@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_medvlm.geometry import Reslice, same_grid
 from napari_medvlm.grounding import NamedLabels, Region
@@ -46,10 +49,17 @@ class NamedRegions:
     def _mask(self, value: int) -> Mask | None:
         if value not in self._present:
             return None
-        inside = self._labels.values == value
-        if not same_grid(self._labels.grid, self._volume.grid):
-            source = inside.astype(np.uint8)
-            resliced = Reslice(source, self._labels.grid, self._volume.grid, order=0)
-            inside = resliced[:, :, :] > 0
-        mask = Mask.of(inside)
+        mask = Mask.of(self._on_grid == value)
         return mask if mask.voxels else None
+
+    @cached_property
+    def _on_grid(self) -> NDArray[np.integer]:
+        return on_grid(self._labels, self._volume)
+
+
+def on_grid(labels: NamedLabels, volume: Volume) -> NDArray[np.integer]:
+    """The values ``(z, y, x)`` of a label image on a volume's grid, 0 outside."""
+    if same_grid(labels.grid, volume.grid):
+        return labels.values
+    result: NDArray[np.integer] = Reslice(labels.values, labels.grid, volume.grid, order=0)[:, :, :]
+    return result

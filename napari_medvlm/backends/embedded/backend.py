@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from napari_medvlm.answers import AnswerDelta, Question
 from napari_medvlm.backends.anatomy.grounder import Grounder
+from napari_medvlm.backends.answering.answerer import Answerer
 from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress, Task
 from napari_medvlm.backends.embedded import finish
 from napari_medvlm.backends.embedded.levels import Levels
@@ -20,7 +24,7 @@ class EmbeddedBackend(Backend):
         name="embedded",
         title="Embedded (no model needed)",
         prompts=frozenset({Point, Box, Scribble, Lasso, InitialMask}),
-        tasks=frozenset({Task.SEGMENT, Task.GROUND}),
+        tasks=frozenset({Task.SEGMENT, Task.GROUND, Task.ANSWER}),
         code_licence="BSD-3-Clause",
         memory_mib=400,
     )
@@ -30,6 +34,7 @@ class EmbeddedBackend(Backend):
         self._volume = volume
         self._levels = Levels(volume)
         self._grounder = Grounder(volume)
+        self._answerer = Answerer(volume, self._grounder)
 
     def segment(self, prompts: ObjectPrompts, progress: Progress) -> Mask:
         """The object's mask on the volume's grid; empty if nothing says where the object is."""
@@ -42,3 +47,8 @@ class EmbeddedBackend(Backend):
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
         """The places that label images and the brain atlas have names for."""
         return self._grounder.ground(query, progress)
+
+    def answer(self, question: Question, progress: Progress) -> Iterator[AnswerDelta]:
+        """What can be measured in the image, its objects and labels, and read in the atlas."""
+        answer = self._answerer.answer(question, progress)
+        yield AnswerDelta(answer.text, answer)

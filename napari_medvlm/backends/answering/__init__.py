@@ -1,0 +1,1 @@
+"""Questions that can be answered by measuring and reading, without a model."""

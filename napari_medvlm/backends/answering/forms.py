@@ -1,0 +1,112 @@
+"""The forms of question that can be answered by measuring, and what each is about.
+
+Questions are recognised by their words, in English. A question of no such form is beyond: it is
+never answered by the form that comes nearest.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Form(StrEnum):
+    """What is asked; the texts say for what, in words for people."""
+
+    MODALITY = "what kind of image it is"
+    SPACING = "the size of a voxel"
+    EXTENT = "the field of view"
+    COUNT = "how many objects there are"
+    LARGER = "which of two is larger, and by how much"
+    VOLUME = "the volume of something"
+    DIAMETER = "the longest diameter of something"
+    INTENSITY = "the mean intensity of something"
+    DISTANCE = "how far two things are apart"
+    OVERLAP = "what something overlaps"
+    AT = "what is at a voxel (z, y, x)"
+    WHERE = "where something is, and on which side"
+    PRESENT = "whether something is there"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question that was recognised.
+
+    Parameters
+    ----------
+    things
+        What it is about, in its own words.
+    index
+        The voxel ``(z, y, x)`` that it names.
+    """
+
+    form: Form
+    things: tuple[str, ...] = ()
+    index: tuple[int, int, int] | None = None
+
+
+_PARTS = {
+    "A": r"(?:the )?(?P<a>.+?)",
+    "B": r"(?:the )?(?P<b>.+?)",
+    "VOXEL": r"\(?(?P<z>\d+)\s*,\s*(?P<y>\d+)\s*,\s*(?P<x>\d+)\)?",
+    "BIG": r"(?:larger|bigger|greater|smaller)",
+    "HOWMUCH": r"(?:,? (?:and )?by how much)?",
+    "THIS": r"(?:this|it)",
+}
+_PATTERNS = """
+AT        what (?:is|are|lies) (?:there )?at (?:voxel )?VOXEL
+AT        which (?:structure|object)s? (?:is|are|lies?) at (?:voxel )?VOXEL
+MODALITY  what (?:kind|type|sort) of (?:image|scan|picture) is THIS
+MODALITY  (?:what|which) (?:is the )?(?:imaging )?modality(?: is THIS| is used)?
+MODALITY  is THIS an? (?:ct|mri?|x-?ray|pet|ultrasound)(?: scan| image)?
+SPACING   (?:what|how (?:large|big|thick)) (?:is|are) (?:the |an? )?(?:voxels?|pixels?|slices?)
+SPACING   what is the (?:(?:voxel|pixel) (?:size|spacing)|slice thickness|spacing|resolution)
+EXTENT    (?:what|how (?:large|big)) is (?:the |this )?(?:field of view|fov|image|scan)
+EXTENT    what is the size of the (?:image|scan)
+COUNT     how many (?:objects?|structures?|segmentations?|masks?|labels?)(?: are \\w+)?
+LARGER    which (?:one )?is BIG,? A,? or BHOWMUCH
+LARGER    is A BIG than BHOWMUCH
+LARGER    which (?:of the (?:two )?)?A is (?:the )?BIGHOWMUCH
+LARGER    compare A (?:and|with|to) B
+DIAMETER  what is the (?:longest |largest |maximum )?diameter of A
+DIAMETER  how (?:long|wide) is A
+INTENSITY what is the (?:mean |average )?(?:intensity|density|attenuation|signal|hu) (?:of|in) A
+INTENSITY how (?:bright|dense) is A
+DISTANCE  how far (?:is|are) A (?:from|and|to) B(?: apart)?
+DISTANCE  what is the distance (?:from|between) A (?:and|to) B
+OVERLAP   (?:what|which structures?) (?:does|do|is|are) A (?:overlap|touch|cover|in)(?: with)?
+VOLUME    what is the (?:volume|size) of A
+VOLUME    how (?:large|big) (?:is|are) A
+VOLUME    (?:volume|size) of A
+WHERE     where (?:is|are|lies?) A
+WHERE     (?:on )?which side is A(?: on)?
+PRESENT   (?:is|are) there (?:an? |any )?A
+PRESENT   can you see (?:an? |any )?A
+"""
+"""A form and a pattern a line; words in capitals stand for `_PARTS`. The first that fits counts."""
+
+
+def _compiled(line: str) -> tuple[Form, re.Pattern[str]]:
+    name, pattern = line.split(maxsplit=1)
+    names = "|".join(sorted(_PARTS, key=len, reverse=True))
+    filled = re.sub(names, lambda match: _PARTS[match[0]], pattern)
+    return Form[name], re.compile(filled, re.IGNORECASE)
+
+
+_COMPILED = [_compiled(line) for line in _PATTERNS.strip().splitlines()]
+
+
+def read(question: str) -> Asked | None:
+    """What a question asks; `None` if it is of no form that is known here."""
+    plain = " ".join(question.split()).strip(" ?.!").removeprefix("please ").strip()
+    for form, pattern in _COMPILED:
+        match = pattern.fullmatch(plain)
+        if match is None:
+            continue
+        found = match.groupdict()
+        things = tuple(found[key].strip() for key in ("a", "b") if found.get(key))
+        if found.get("z") is None:
+            return Asked(form, things)
+        return Asked(form, things, (int(found["z"]), int(found["y"]), int(found["x"])))
+    return None

@@ -1,0 +1,169 @@
+"""Questions that can be measured are answered, each sentence with its place; others are refused."""
+
+import numpy as np
+import pytest
+
+import napari_medvlm as nmv
+from benchmarks.tasks import mni_truths
+from napari_medvlm.backends.answering.forms import Form, read
+from napari_medvlm.volume import Modality, Volume
+from tests.conftest import make_phantom
+
+PARAPHRASES = {
+    Form.MODALITY: ["What modality is this?", "what kind of scan is it", "Is this a CT scan?"],
+    Form.SPACING: ["What is the voxel size?", "How thick are the slices?", "What is the spacing?"],
+    Form.EXTENT: ["How large is the field of view?", "what is the size of the scan"],
+    Form.COUNT: ["How many objects are there?", "how many structures"],
+    Form.LARGER: [
+        "Which lateral ventricle is larger, and by how much?",
+        "Which is bigger, the left kidney or the right kidney?",
+        "Is the left kidney larger than the right kidney?",
+        "Compare the left and the right kidney",
+        "Which of the two kidneys is the smaller",
+    ],
+    Form.VOLUME: ["How large is the liver?", "What is the volume of the liver?", "size of liver"],
+    Form.DIAMETER: ["What is the longest diameter of the lesion?", "How long is the lesion?"],
+    Form.INTENSITY: ["What is the mean density of the lesion?", "How bright is the liver?"],
+    Form.DISTANCE: [
+        "How far is the lesion from the liver?",
+        "What is the distance between A and B?",
+    ],
+    Form.OVERLAP: ["Which structures does the lesion touch?", "What does the lesion overlap with?"],
+    Form.AT: ["What is at 89,96,77?", "what lies at voxel (1, 2, 3)?"],
+    Form.WHERE: ["Where is the left hippocampus?", "On which side is the lesion?"],
+    Form.PRESENT: ["Is there a lesion?", "Are there any lesions?", "Can you see a lesion?"],
+}
+BEYOND = [
+    "What is the prognosis?",
+    "Describe the findings.",
+    "Why is the sky blue?",
+    "Is the lesion malignant?",
+    "What",
+    "Which?",
+]
+
+
+@pytest.mark.parametrize(
+    ("form", "question"), [(form, q) for form, texts in PARAPHRASES.items() for q in texts]
+)
+def test_paraphrases_are_understood(form, question):
+    assert read(question).form is form
+
+
+@pytest.mark.parametrize("question", BEYOND)
+def test_what_cannot_be_measured_is_refused_with_what_can(question):
+    answer = nmv.ask(make_phantom()[0], question)
+    assert not answer.answered
+    assert "model" in answer.reason
+    assert "volume of something" in answer.reason
+    assert answer.claims == ()
+
+
+@pytest.fixture(scope="module")
+def scene():
+    volume, left, right = make_phantom(degrees=(0, 0, 15))
+    small = np.zeros_like(left)
+    inside = np.argwhere(left).mean(0).astype(int)
+    small[inside[0] - 1 : inside[0] + 2, inside[1] - 2 : inside[1] + 2, inside[2]] = True
+    return volume, {"left kidney": left, "right kidney": right, "lesion": small}
+
+
+def ask(scene, question):
+    return nmv.ask(scene[0], question, masks=scene[1])
+
+
+def test_which_is_larger_and_by_how_much(scene):
+    volume, masks = scene
+    answer = ask(scene, "Which kidney is larger, and by how much?")
+    sizes = {name: mask.sum() * np.prod(volume.spacing) / 1000 for name, mask in masks.items()}
+    larger = max(("left kidney", "right kidney"), key=sizes.get)
+    by = abs(sizes["left kidney"] - sizes["right kidney"])
+    assert answer.text.startswith(f"The {larger} is larger")
+    assert f"{by:.2f} mL" in answer.text
+    first = answer.claims[0]
+    assert first.regions[0].name == larger
+    assert {claim.source for claim in answer.claims} == {"measured"}
+    assert len(answer.claims) == 3
+
+
+def test_every_claim_lies_where_its_thing_lies(scene):
+    volume, masks = scene
+    (claim,) = ask(scene, "Where is the lesion?").claims
+    center = volume.grid.to_world(np.argwhere(masks["lesion"]).mean(0))
+    np.testing.assert_allclose(claim.regions[0].center_mm, center, atol=0.6)
+
+
+def test_overlap_and_containment(scene):
+    answer = ask(scene, "Which structures does the lesion overlap?")
+    assert answer.text == "100 % of the lesion lies in the left kidney."
+
+
+def test_a_diameter_is_the_longest(scene):
+    volume, masks = scene
+    places = volume.grid.to_world(np.argwhere(masks["lesion"]))
+    longest = max(np.linalg.norm(a - b) for a in places for b in places)
+    assert f"{longest:.1f} mm" in ask(scene, "What is the longest diameter of the lesion?").text
+
+
+def test_what_is_at_a_voxel(scene):
+    index = tuple(int(i) for i in np.argwhere(scene[1]["lesion"])[0])
+    answer = ask(scene, f"What is at {index[0]},{index[1]},{index[2]}?")
+    assert f"{scene[0].data[index]:.4g} HU" in answer.claims[0].text
+    assert [c.text for c in answer.claims[1:]] == [
+        "It lies in the left kidney.",
+        "It lies in the lesion.",
+    ]
+    outside = ask(scene, "What is at 999,0,0?")
+    assert not outside.answered
+    assert "outside the image" in outside.reason
+
+
+def test_what_was_not_segmented_is_not_said_to_be_absent(scene):
+    answer = ask(scene, "Is there a fracture?")
+    assert not answer.answered
+    assert "cannot be measured" in answer.reason
+    assert ask(scene, "Is there a lesion?").text.startswith("Yes: the lesion was segmented.")
+
+
+def test_one_thing_cannot_be_compared(scene):
+    volume, masks = scene
+    answer = nmv.ask(volume, "Which kidney is larger?", masks={"left kidney": masks["left kidney"]})
+    assert not answer.answered
+    assert "only left kidney is known" in answer.reason
+
+
+def test_the_header_answers_for_itself(scene):
+    volume, _ = scene
+    assert "CT" in ask(scene, "What modality is this?").text
+    assert "2 x 1 x 1 mm" in ask(scene, "What is the voxel size?").text
+    unknown = nmv.ask(Volume(volume.data, volume.affine), "What modality is this?")
+    assert not unknown.answered
+
+
+def test_the_atlas_answers_where_nothing_was_segmented():
+    volume, truths = mni_truths(2)
+    brain = Volume(volume.data, volume.affine, Modality.MR)
+    left = nmv.ask(brain, "Where is the left hippocampus?")
+    assert "on the patient's left" in left.text
+    assert left.claims[0].source == "atlas"
+    ventricle = nmv.ask(brain, "What is the volume of the left lateral ventricle?")
+    assert ventricle.claims[0].regions[0].mask is not None
+    index = tuple(int(i) for i in np.argwhere(truths["left ventricle"]).mean(0))
+    at = nmv.ask(brain, f"What is at {index[0]},{index[1]},{index[2]}?")
+    assert any("By the atlas" in claim.text for claim in at.claims)
+    thalamus = nmv.ask(brain, "How large is the left thalamus?")
+    assert not thalamus.answered
+    assert "not its outline" in thalamus.reason
+
+
+def test_labels_count_as_known(scene):
+    volume, masks = scene
+    values = masks["left kidney"].astype(np.uint8)
+    labels = nmv.NamedLabels(values, volume.grid, {1: "Niere links"})
+    answer = nmv.ask(volume, "How large is the left kidney?", labels=[labels])
+    assert "Niere links" in answer.text
+
+
+def test_a_mask_on_another_grid_is_refused(scene):
+    with pytest.raises(nmv.MedVLMError, match="has the shape"):
+        nmv.ask(scene[0], "How large is a?", masks={"a": np.ones((3, 3, 3))})
