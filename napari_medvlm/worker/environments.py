@@ -39,6 +39,9 @@ EXTRAS = {"detector": "vlm", "florence": "vlm", "similarity": "clip", "vlm": "vl
 """What to install this package with, for each of its backends that need more than itself."""
 MARK = "medvlm: "
 QUESTION = f"""
+import sys
+if sys.version_info < (3, 11):
+    sys.exit("It is of version %d.%d; 3.11 or newer is needed." % sys.version_info[:2])
 print("{MARK}python", flush=True)
 import napari_medvlm
 print("{MARK}" + napari_medvlm.__version__, flush=True)

@@ -1,226 +1,27 @@
-"""Backends in Pythons of their own: which one, what is wrong with it, and who suffers."""
+"""What the file of environments may say, and what is told of an interpreter that will not do."""
 
-import contextlib
 import json
 import os
-import shutil
 import signal
-import subprocess
 import sys
-import textwrap
-import threading
-import venv
 from importlib.metadata import metadata
 
-import psutil
 import pytest
 from typer.testing import CliRunner
 
 from napari_medvlm import __version__
 from napari_medvlm.backends import registry
 from napari_medvlm.cli import app
-from napari_medvlm.errors import Cancelled, MedVLMError, SettingsError, WorkerCrashed
+from napari_medvlm.errors import Cancelled, MedVLMError, SettingsError
 from napari_medvlm.worker import environments
 from napari_medvlm.worker.environments import Environments, obstacle
-from napari_medvlm.worker.routed import RoutedRunner
-from tests.worker.conftest import FOREIGN
-
-posix = pytest.mark.skipif(os.name == "nt", reason="shell scripts and signals are POSIX")
-
-
-def python_in(folder):
-    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
-def new_environment(folder, line=""):
-    """A Python of its own; ``line`` tells it where its libraries are."""
-    venv.EnvBuilder(symlinks=os.name != "nt").create(folder)
-    (site,) = folder.glob("[Ll]ib/**/site-packages")
-    (site / "libraries.pth").write_text(line)
-    return python_in(folder)
-
-
-def new_whole_environment(folder):
-    """A Python of its own with the libraries of this one."""
-    ours = [path for path in sys.path if path.endswith("site-packages")]
-    lines = [f"import site; site.addsitedir({path!r})\n" for path in ours]
-    return new_environment(folder, "".join(lines))
-
-
-@pytest.fixture(scope="module")
-def there(tmp_path_factory):
-    return new_whole_environment(tmp_path_factory.mktemp("environments") / "there")
-
-
-@pytest.fixture
-def write(home):
-    def write(**pythons):
-        lines = [f"{name.replace('_', '-')}: {python}\n" for name, python in pythons.items()]
-        (home / "environments.yaml").write_text("# Which Python.\n" + "".join(lines))
-
-    return write
-
-
-@pytest.fixture
-def routed():
-    with RoutedRunner(cancel_grace_s=0.5) as runner:
-        yield runner
-
-
-def interpreter(runner, ask):
-    """The Python in which the backend that tells it ran."""
-    with pytest.raises(MedVLMError) as told:
-        runner.submit(ask("where")).result(60)
-    return told.value.message
-
-
-def started(runner, ask, backend):
-    """A job that is being worked on."""
-    told = threading.Event()
-    job = runner.submit(ask(backend), lambda *_: told.set())
-    job.add_done_callback(lambda _: told.set())
-    assert told.wait(60)
-    assert not job.done()
-    return job
+from tests.worker.conftest import new_environment, posix
 
 
 def failure(runner, request):
     with pytest.raises(SettingsError) as told:
         runner.submit(request).result(60)
     return told.value
-
-
-# Where requests go.
-
-
-def test_without_a_file_all_backends_run_in_this_python(routed, ask):
-    assert interpreter(routed, ask) == sys.executable
-    assert routed.submit(ask()).result(60).mask.voxels == 60
-    assert list(routed.pids) == [sys.executable]
-
-
-def test_a_backend_that_the_file_names_runs_there_and_the_others_here(routed, ask, write, there):
-    write(where=there)
-    assert interpreter(routed, ask) == str(there)
-    assert routed.submit(ask()).result(60).mask.voxels == 60
-    assert set(routed.pids) == {str(there), sys.executable}
-    assert psutil.Process(routed.pids[str(there)]).is_running()
-
-
-def test_the_file_can_be_changed_at_any_time(routed, ask, write, there):
-    assert interpreter(routed, ask) == sys.executable
-    write(where=there)
-    assert interpreter(routed, ask) == str(there)
-
-
-def test_the_folder_of_an_environment_will_do_also_from_the_files_folder(
-    routed, ask, write, there, home
-):
-    write(where=there.parents[1])
-    assert interpreter(routed, ask) == str(there)
-    near = os.path.relpath(there.parents[1], home)
-    write(where=near)
-    assert os.path.samefile(Environments.load().python_of("where"), there)
-
-
-def test_backends_of_one_environment_share_a_process(routed, ask, write, there):
-    write(where=there, threshold=there.parents[1])
-    interpreter(routed, ask)
-    assert routed.submit(ask()).result(60).mask.voxels == 60
-    assert list(routed.pids) == [str(there)]
-
-
-def test_environments_work_side_by_side(routed, ask, write, there):
-    write(hung=there)
-    hung = started(routed, ask, "hung")
-    assert routed.submit(ask()).result(60).mask.voxels == 60
-    assert not hung.done()
-
-
-def test_variables_for_this_python_do_not_lead_the_other_astray(
-    routed, ask, write, there, monkeypatch, tmp_path
-):
-    monkeypatch.setenv("PYTHONHOME", str(tmp_path))
-    write(where=there)
-    assert interpreter(routed, ask) == str(there)
-
-
-# Who suffers.
-
-
-@posix
-def test_a_crash_in_one_leaves_the_work_of_the_other(routed, ask, write, there):
-    write(segfault=there, threshold=there)
-    hung = started(routed, ask, "hung")
-    pid = routed.pids[sys.executable]
-    with pytest.raises(WorkerCrashed, match="SIGSEGV"):
-        routed.submit(ask("segfault")).result(60)
-    assert not hung.done()
-    assert routed.pids == {sys.executable: pid}
-    assert routed.submit(ask()).result(60).mask.voxels == 60
-
-
-def test_an_environment_that_is_deleted_fails_its_backends_only(routed, ask, write, tmp_path):
-    python = new_whole_environment(tmp_path / "gone")
-    write(where=python, threshold=python)
-    assert interpreter(routed, ask) == str(python)
-    shutil.rmtree(tmp_path / "gone")
-    error = failure(routed, ask())
-    assert "Line 3 of environments.yaml, threshold: there is no" in error.message
-    assert "take the line out" in error.hint
-    assert routed.submit(ask("slow")).result(60).mask.voxels == 60
-    write()
-    assert interpreter(routed, ask) == sys.executable
-
-
-def test_stopping_ends_all_and_the_next_request_begins_anew(routed, ask, write, there):
-    write(where=there)
-    interpreter(routed, ask)
-    routed.submit(ask()).result(60)
-    pids = routed.pids.values()
-    routed.stop()
-    assert not routed.pids
-    assert not any(psutil.pid_exists(pid) for pid in pids)
-    assert interpreter(routed, ask) == str(there)
-
-
-VIEWER = """
-    import sys
-    import numpy as np
-    from napari_medvlm.backends.base import ObjectPrompts
-    from napari_medvlm.prompts import Point
-    from napari_medvlm.volume import Volume
-    from napari_medvlm.worker.routed import RoutedRunner
-    from napari_medvlm.worker.wire import SegmentRequest
-
-    volume = Volume(np.random.default_rng(0).random((9, 9, 9)))
-    prompts = ObjectPrompts((Point.at_index(volume, (1, 1, 1)),))
-    runner = RoutedRunner()
-    for backend in ("threshold", "noisy"):
-        runner.submit(SegmentRequest(backend, volume, prompts=prompts)).result(60)
-    print(*runner.pids.values(), flush=True)
-    sys.stdin.read()
-"""
-
-
-@pytest.mark.parametrize("killed", [pytest.param(True, marks=posix), False])
-def test_all_processes_end_with_their_viewer(write, there, killed):
-    write(noisy=there)
-    with subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(VIEWER)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env={**os.environ, "PYTHONPATH": str(FOREIGN)},
-    ) as viewer:  # fmt: skip
-        workers = [psutil.Process(int(pid)) for pid in viewer.stdout.readline().split()]
-        assert len(workers) == 2
-        viewer.kill() if killed else viewer.stdin.close()
-        for worker in workers:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                worker.wait(20)
-        assert viewer.wait(20) == (-signal.SIGKILL if killed else 0)
-
-
-# What is wrong.
 
 
 def script(path, text):
@@ -235,6 +36,14 @@ def test_what_is_no_python_is_told(routed, ask, write, tmp_path):
     error = failure(routed, ask("where"))
     assert "is not a Python that works. I am not a Python." in error.message
     assert routed.submit(ask()).result(60).mask.voxels == 60
+
+
+@posix
+def test_a_python_that_is_too_old_is_told(write, tmp_path):
+    pretend = "import sys; sys.version_info = (3, 9); exec(sys.argv[1])"
+    write(where=script(tmp_path / "old", f"exec {sys.executable} -c '{pretend}' \"$2\""))
+    with pytest.raises(SettingsError, match=r"of version 3\.9; 3\.11 or newer is needed\."):
+        Environments.load().check("where")
 
 
 @posix
@@ -332,9 +141,6 @@ def test_a_broken_file_is_told_by_its_line_until_it_is_mended(
     assert str(home / "environments.yaml") in error.hint
     write()
     assert routed.submit(ask()).result(60).mask.voxels == 60
-
-
-# What menus show.
 
 
 def test_what_is_missing_here_is_no_obstacle_to_a_backend_that_runs_elsewhere(write, there, home):
