@@ -239,9 +239,12 @@ def ask(  # noqa: PLR0913  # one for each option
 
 @app.command()
 def backends(as_json: AsJson = False) -> None:
-    """List the backends that are installed, with their licences."""
+    """List the backends that are installed, with their licences and environments."""
     from napari_medvlm.backends import registry
+    from napari_medvlm.worker.environments import Environments
 
+    with _told():
+        environments = Environments.load()
     found = {
         name: {
             "title": info.title,
@@ -249,13 +252,15 @@ def backends(as_json: AsJson = False) -> None:
             "prompts": sorted(kind.label for kind in info.prompts),
             "code_licence": info.code_licence,
             "weights_licence": info.weights_licence,
+            **_environment(environments, name),
         }
         for name in registry.names()
         for info in [registry.info(name)]
     }
     broken = dict(registry.problems())
-    lines = [f"{n}: {i['title']} (code {i['code_licence']}, weights {i['weights_licence']})"
-             for n, i in found.items()]  # fmt: skip
+    for name in environments.entries.keys() - found.keys() - broken.keys():
+        broken[name] = f"{environments.path} names it, but there is no such backend."
+    lines = [_backend_line(name, i) for name, i in found.items()]
     lines += [f"{name}: cannot be used. {reason}" for name, reason in broken.items()]
     _print({"backends": found, "broken": broken}, as_json, lambda: "\n".join(lines))
 
@@ -274,6 +279,24 @@ def _told() -> Iterator[None]:
 
 def _print(summary: dict[str, Any], as_json: bool, text: Callable[[], str]) -> None:
     sys.stdout.write((json.dumps(summary) if as_json else text()) + "\n")
+
+
+def _environment(environments: Any, name: str) -> dict[str, str | None]:
+    """The Python of a backend that has one of its own, and what is wrong with it."""
+    try:
+        environments.check(name)
+    except MedVLMError as error:
+        return {"python": None, "problem": str(error)}
+    python = environments.python_of(name) if name in environments.entries else None
+    return {"python": python, "problem": None}
+
+
+def _backend_line(name: str, info: dict[str, Any]) -> str:
+    licences = f"code {info['code_licence']}, weights {info['weights_licence']}"
+    line = f"{name}: {info['title']} ({licences})"
+    if info["problem"]:
+        return f"{line}; cannot be used. {info['problem']}"
+    return f"{line}; runs in {info['python']}" if info["python"] else line
 
 
 def _index(text: str) -> tuple[float, float, float]:

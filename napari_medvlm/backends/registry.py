@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import sys
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -52,13 +53,16 @@ def create(name: str) -> Backend:
     if lacking:
         raise BackendUnavailable(
             f"{found.info.title} needs {', '.join(lacking)}, which is not installed.",
-            f"Install it with: pip install {' '.join(lacking)}",
+            f"Install it with: {sys.executable} -m pip install {' '.join(lacking)}",
         )
     return found()
 
 
 def missing(name: str) -> tuple[str, ...]:
-    """The modules that a backend needs and that are not installed; errors as of `info`."""
+    """The modules that a backend needs and that this Python lacks; errors as of `info`.
+
+    A backend may run in another Python: `worker.environments.obstacle` looks there too.
+    """
     return tuple(m for m in _class(name).info.modules if importlib.util.find_spec(m) is None)
 
 

@@ -15,6 +15,7 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from napari_medvlm.errors import CannotSave
+from napari_medvlm.home import home
 from napari_medvlm.ledger import JOURNAL_SUFFIX, Ledger
 from napari_medvlm.records import ImageReference, Record
 
@@ -135,11 +136,8 @@ def _lock_path(path: Path) -> Path:
 
 
 def journal_folder() -> Path:
-    """Where journals are kept: ``NAPARI_MEDVLM_HOME``, else the user's data folder."""
-    from platformdirs import user_data_path
-
-    home = os.environ.get("NAPARI_MEDVLM_HOME")
-    return (Path(home) if home else user_data_path("napari-medvlm", appauthor=False)) / "sessions"
+    """Where journals are kept."""
+    return home() / "sessions"
 
 
 def new_journal(image: ImageReference, task: Task = "segment") -> Path:

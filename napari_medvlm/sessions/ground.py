@@ -21,7 +21,7 @@ from napari_medvlm.io.journal import Journal
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.records import Grounded
 from napari_medvlm.volume import Volume, Window
-from napari_medvlm.worker.process import WorkerRunner
+from napari_medvlm.worker.routed import RoutedRunner
 from napari_medvlm.worker.runner import InlineRunner, Job, Runner
 from napari_medvlm.worker.wire import GroundReply, GroundRequest
 
@@ -325,4 +325,4 @@ def ground(
 
 
 def _new_runner(kind: Literal["worker", "inline"]) -> Runner:
-    return WorkerRunner() if kind == "worker" else InlineRunner()
+    return RoutedRunner() if kind == "worker" else InlineRunner()

@@ -19,7 +19,7 @@ from napari_medvlm.labelling import Labelling, LabelQuery, combined
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.records import Labelled, Overridden
 from napari_medvlm.volume import Volume
-from napari_medvlm.worker.process import WorkerRunner
+from napari_medvlm.worker.routed import RoutedRunner
 from napari_medvlm.worker.runner import InlineRunner, Job, Runner
 from napari_medvlm.worker.wire import LabelReply, LabelRequest
 
@@ -63,7 +63,7 @@ class LabellingSession:
         self._off: set[tuple[str, str]] = set()
         self._owns_runner = isinstance(runner, str)
         if isinstance(runner, str):
-            runner = WorkerRunner() if runner == "worker" else InlineRunner()
+            runner = RoutedRunner() if runner == "worker" else InlineRunner()
         self._runner: Runner = runner
         self._job: Job | None = None
         self._failure: MedVLMError | None = None

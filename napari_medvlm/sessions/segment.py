@@ -26,7 +26,7 @@ from napari_medvlm.sessions.engine import Engine
 from napari_medvlm.sessions.masks import Labels
 from napari_medvlm.sessions.predictions import Choice, key_of
 from napari_medvlm.volume import Volume, require_contrast
-from napari_medvlm.worker.process import WorkerRunner
+from napari_medvlm.worker.routed import RoutedRunner
 from napari_medvlm.worker.runner import InlineRunner, Runner
 
 
@@ -347,7 +347,7 @@ class SegmentationSession:
 
 
 def _new_runner(kind: str) -> Runner:
-    return InlineRunner() if kind == "inline" else WorkerRunner()
+    return InlineRunner() if kind == "inline" else RoutedRunner()
 
 
 def _check_image(ledger: Ledger, volume: Volume) -> None:

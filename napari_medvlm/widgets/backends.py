@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QComboBox
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
+from napari_medvlm.worker.environments import obstacle
 
 DEFAULT = "embedded"
 
@@ -44,9 +45,9 @@ class BackendChoice(QComboBox):
 
     def _offer(self, name: str) -> None:
         info = registry.info(name)
-        missing = registry.missing(name)
-        if missing:
-            self._offer_greyed(name, f"It needs {', '.join(missing)}, which is not installed.")
+        reason = obstacle(name)
+        if reason is not None:
+            self._offer_greyed(name, reason)
             return
         self.addItem(info.title, name)
         licence = f"Code: {info.code_licence}. Weights: {info.weights_licence}."

@@ -36,7 +36,7 @@ from napari_medvlm.widgets.report import guarded, show
 from napari_medvlm.widgets.report_tab import ReportTab
 from napari_medvlm.widgets.run_row import RunRow
 from napari_medvlm.widgets.scope_row import ScopeRow
-from napari_medvlm.worker.process import WorkerRunner
+from napari_medvlm.worker.routed import RoutedRunner
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -57,7 +57,7 @@ class GroundDock(QWidget):
         self.session: GroundingSession | None = None
         self._layers: RegionLayers | None = None
         self._shown: dict[int, Shown] = {}
-        self._runner = WorkerRunner()
+        self._runner = RoutedRunner()
         self.image = LayerChoice(
             napari_viewer,
             lambda layer: isinstance(layer, Image) and "found" not in str(layer.metadata),

@@ -36,7 +36,7 @@ from napari_medvlm.widgets.report import guarded, show, tell
 from napari_medvlm.widgets.resume import ResumeBar
 from napari_medvlm.widgets.tools import Tool, Tools
 from napari_medvlm.windows import windows
-from napari_medvlm.worker.process import WorkerRunner
+from napari_medvlm.worker.routed import RoutedRunner
 from napari_medvlm.worker.wire import Request
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class SegmentDock(QWidget):
         self.session: SegmentationSession | None = None
         self._layers: SessionLayers | None = None
         self._to_take: list[tuple[str, Any, str]] = []
-        self._runner = WorkerRunner()
+        self._runner = RoutedRunner()
         self.image = LayerChoice(napari_viewer, lambda layer: isinstance(layer, Image))
         self.backend = BackendChoice(Task.SEGMENT)
         self.planes = PlaneRow()

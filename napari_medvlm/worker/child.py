@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import subprocess
+import sys
 import threading
 from collections import deque
 from multiprocessing import AuthenticationError
@@ -24,6 +25,14 @@ WINDOWS = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(
     subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0
 )
 """No console, and the window goes first; nothing elsewhere."""
+OF_ONE_PYTHON = ("PYTHONHOME", "__PYVENV_LAUNCHER__")
+"""Variables that would lead another interpreter to the libraries of this one."""
+
+
+def variables(python: str) -> dict[str, str]:
+    """The environment variables for a process of an interpreter."""
+    dropped = () if python == sys.executable else OF_ONE_PYTHON
+    return {name: value for name, value in os.environ.items() if name not in dropped}
 
 
 class Child:
@@ -37,7 +46,7 @@ class Child:
     Raises
     ------
     WorkerCrashed
-        If it ends before it has connected.
+        If it cannot be started, or ends before it has connected.
     """
 
     def __init__(self, python: str) -> None:
@@ -45,16 +54,7 @@ class Child:
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._sending = threading.Lock()
         with Listener(authkey=key) as listener:
-            self._process = subprocess.Popen(
-                [python, "-m", "napari_medvlm.worker.host", str(listener.address)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-                creationflags=WINDOWS,
-            )
+            self._process = _start(python, str(listener.address))
             self._reader = threading.Thread(target=self._read, name="medvlm-output", daemon=True)
             self._reader.start()
             with contextlib.suppress(BrokenPipeError), self._process.stdin as stdin:  # type: ignore[union-attr]  # PIPE
@@ -133,3 +133,21 @@ class Child:
             for line in output:
                 self._lines.append(line.rstrip())
                 logger.debug("worker %d: %s", self.pid, line.rstrip())
+
+
+def _start(python: str, address: str) -> subprocess.Popen[str]:
+    try:
+        return subprocess.Popen(
+            [python, "-m", "napari_medvlm.worker.host", address],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env={**variables(python), "PYTHONUNBUFFERED": "1"},
+            creationflags=WINDOWS,
+        )
+    except OSError as error:
+        raise WorkerCrashed(
+            f"The worker process cannot be started: {error}.", f"See that {python} works."
+        ) from error

@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from napari_medvlm import errors
@@ -35,10 +36,19 @@ class WorkerRunner(Runner):
         The interpreter of the worker; by default the one that runs this program.
     cancel_grace_s
         How long a cancelled job may take to stop, in seconds.
+    before_start
+        Called on the runner's thread with the job for which a process is about to be started; the
+        `MedVLMError` that it raises fails the job.
     """
 
-    def __init__(self, python: str | None = None, cancel_grace_s: float = 3.0) -> None:
+    def __init__(
+        self,
+        python: str | None = None,
+        cancel_grace_s: float = 3.0,
+        before_start: Callable[[Job], None] = lambda _: None,
+    ) -> None:
         self._python = python or sys.executable
+        self._before_start = before_start
         self._grace_s = cancel_grace_s
         self._waiting: deque[Job] = deque()
         self._changed = threading.Condition()
@@ -118,7 +128,7 @@ class WorkerRunner(Runner):
     def _attempt(self, job: Job) -> Reply | MedVLMError | None:
         number = next(self._numbers)
         message = self._parking.run(number, job.request)
-        child = self._living_child()
+        child = self._living_child(job)
         child.send(message)
         asked_at: float | None = None
         while True:
@@ -138,10 +148,11 @@ class WorkerRunner(Runner):
             if asked_at is not None and time.monotonic() - asked_at > self._grace_s:
                 return self._hung(child)
 
-    def _living_child(self) -> Child:
+    def _living_child(self, job: Job) -> Child:
         """The worker; a new one if it ended while it had nothing to do."""
         if self._child is None or not self._child.alive:
             self._child = None
+            self._before_start(job)
             self._child = Child(self._python)
         return self._child
 

@@ -1,11 +1,13 @@
 """Backends of somebody else's package: a good one, and one for each way to go wrong."""
 
 import os
+import sys
 import time
 
 import numpy as np
 
 from napari_medvlm.backends.base import Backend, BackendInfo
+from napari_medvlm.errors import MedVLMError
 from napari_medvlm.prompts import Point
 from napari_medvlm.results import Mask
 
@@ -117,3 +119,12 @@ class Needy(Threshold):
     """Needs what nobody has."""
 
     info = describe("needy", modules=("a_module_that_nobody_has",))
+
+
+class Where(Threshold):
+    """Says which Python it runs in."""
+
+    info = describe("where")
+
+    def segment(self, prompts, progress):
+        raise MedVLMError(sys.executable, f"{sys.prefix} as process {os.getpid()}")

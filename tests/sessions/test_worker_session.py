@@ -160,7 +160,7 @@ def test_closing_ends_the_worker(volume):
     with nmv.SegmentationSession(volume, "slow") as session:
         session.add(point(volume, 0))
         session.wait(30)
-        pid = session._runner.pid
+        (pid,) = session._runner.pids.values()
     assert not psutil.pid_exists(pid)
 
 

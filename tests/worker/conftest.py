@@ -1,5 +1,8 @@
 """Backends of another package, in this process and in the workers that it starts."""
 
+import os
+import sys
+import venv
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +13,10 @@ from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.prompts import Point
 from napari_medvlm.volume import Volume
 from napari_medvlm.worker.process import WorkerRunner
+from napari_medvlm.worker.routed import RoutedRunner
 from napari_medvlm.worker.wire import SegmentRequest
 
+posix = pytest.mark.skipif(os.name == "nt", reason="signals, /dev/shm and scripts are POSIX")
 FOREIGN = Path(__file__).parents[1] / "foreign"
 
 
@@ -50,3 +55,42 @@ def ask(volume):
         )
 
     return ask
+
+
+def python_in(folder):
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def new_environment(folder, line=""):
+    """A Python of its own; ``line`` tells it where its libraries are."""
+    venv.EnvBuilder(symlinks=os.name != "nt").create(folder)
+    (site,) = folder.glob("[Ll]ib/**/site-packages")
+    (site / "libraries.pth").write_text(line)
+    return python_in(folder)
+
+
+def new_whole_environment(folder):
+    """A Python of its own with the libraries of this one."""
+    ours = [path for path in sys.path if path.endswith("site-packages")]
+    lines = [f"import site; site.addsitedir({path!r})\n" for path in ours]
+    return new_environment(folder, "".join(lines))
+
+
+@pytest.fixture(scope="session")
+def there(tmp_path_factory):
+    return new_whole_environment(tmp_path_factory.mktemp("environments") / "there")
+
+
+@pytest.fixture
+def write(home):
+    def write(**pythons):
+        lines = [f"{name}: {python}\n" for name, python in pythons.items()]
+        (home / "environments.yaml").write_text("# Which Python.\n" + "".join(lines))
+
+    return write
+
+
+@pytest.fixture
+def routed():
+    with RoutedRunner(cancel_grace_s=0.5) as runner:
+        yield runner

@@ -17,9 +17,7 @@ import pytest
 from napari_medvlm.errors import Cancelled, OutOfMemory, WorkerCrashed, WorkerHung
 from napari_medvlm.volume import Volume
 from napari_medvlm.worker import shared
-from tests.worker.conftest import FOREIGN
-
-posix = pytest.mark.skipif(os.name == "nt", reason="signals and /dev/shm are POSIX")
+from tests.worker.conftest import FOREIGN, posix
 
 
 def blocks(pid=None):

@@ -1,0 +1,245 @@
+"""Which Python a backend runs in: `environments.yaml` in the settings folder.
+
+    vlm: /home/me/envs/vlm
+    similarity: /home/me/envs/clip/bin/python
+
+A backend that the file does not name runs in the Python that runs this program. Nothing is
+installed or built here; environments are made by whoever wants them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+from pydantic import ConfigDict, Field
+
+from napari_medvlm.backends import registry
+from napari_medvlm.errors import Cancelled, SettingsError
+from napari_medvlm.home import home
+from napari_medvlm.language.files import Sheet, read
+from napari_medvlm.worker.child import WINDOWS, variables
+
+VERSION: str = sys.modules["napari_medvlm"].__version__
+"""Of this package, whose top an inner module does not import: it names all the others."""
+ANSWER_S = 60.0
+"""How long an interpreter may take to tell its version; network drives are slow at first."""
+POLL_S = 0.02
+PLACES = ("bin/python", "Scripts/python.exe", "python.exe")
+"""Where the interpreter is in the folder of an environment."""
+EXTRAS = {"detector": "vlm", "florence": "vlm", "similarity": "clip", "vlm": "vlm"}
+"""What to install this package with, for each of its backends that need more than itself."""
+MARK = "medvlm: "
+QUESTION = f"""
+import sys
+if sys.version_info < (3, 11):
+    sys.exit("It is of version %d.%d; 3.11 or newer is needed." % sys.version_info[:2])
+print("{MARK}python", flush=True)
+import napari_medvlm
+print("{MARK}" + napari_medvlm.__version__, flush=True)
+import napari_medvlm.worker.host
+print("{MARK}ready", flush=True)
+"""
+"""How far it comes tells what is wrong."""
+
+
+class _File(Sheet):
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[str, Field(min_length=1)]] = Field(init=False)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Environments:
+    """What the file says. An interpreter is looked at when it is asked for, so one hides no other.
+
+    Parameters
+    ----------
+    path
+        The file; it need not be there.
+    entries
+        By the backend's name.
+    """
+
+    path: Path
+    entries: Mapping[str, _Entry] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Environments:
+        """Read the file; by default the one in the settings folder.
+
+        Raises
+        ------
+        SettingsError
+            If it is there and cannot be read, or does not give a text for each name.
+        """
+        path = home() / "environments.yaml" if path is None else path
+        if not path.exists():
+            return cls(path)
+        try:
+            pythons = read(path, _File).__pydantic_extra__
+        except SettingsError as error:
+            raise SettingsError(
+                error.message,
+                f"Correct {path}: each line is a backend's name, a colon, and the folder of an "
+                "environment or its Python. Or move the file away.",
+            ) from error
+        lines = _lines(path)
+        return cls(path, {name: _Entry(lines[name], text) for name, text in pythons.items()})
+
+    def python_of(self, backend: str) -> str:
+        """The interpreter that a backend runs in; the one that runs this program if none is named.
+
+        Raises
+        ------
+        SettingsError
+            If there is no such interpreter, or it cannot be executed.
+        """
+        if backend not in self.entries:
+            return sys.executable
+        # Links stay as they are: that of an environment is what makes it one.
+        named = self.path.parent.absolute() / Path(self.entries[backend].text).expanduser()
+        places = [named / place for place in PLACES] if named.is_dir() else [named]
+        python = next((place for place in places if place.is_file()), None)
+        if python is None:
+            lacks = f"{named} has neither {PLACES[0]} nor {PLACES[1]}"
+            raise self._error(backend, lacks if named.is_dir() else f"there is no {named}")
+        if not os.access(python, os.X_OK):
+            raise self._error(backend, f"{python} cannot be executed")
+        return str(python)
+
+    def check(self, backend: str, unwanted: Callable[[], bool] = lambda: False) -> None:
+        """Ask the interpreter of a backend whether this package works in it.
+
+        It takes as long as that Python needs to start, so a window must not call it. A backend
+        that the file does not name needs no asking.
+
+        Parameters
+        ----------
+        unwanted
+            Whether to give up.
+
+        Raises
+        ------
+        SettingsError
+            If it is no Python, or this package or what it requires is not there or is of another
+            version.
+        Cancelled
+            If it was given up.
+        """
+        python = self.python_of(backend)
+        if python == sys.executable:
+            return
+        try:
+            answers, complaint = _ask(python, unwanted)
+        except (OSError, TimeoutError) as error:
+            raise self._error(backend, f"{python} cannot be used: {error}") from error
+        install = f"Install it with: {_command(python, backend)}"
+        match answers:
+            case []:
+                raise self._error(backend, f"{python} is not a Python that works. {complaint}")
+            case [_]:
+                what = f"napari-medvlm cannot be imported by {python}: {complaint}"
+                raise self._error(backend, what, install)
+            case [_, version, *_] if version != VERSION:
+                what = f"{python} has napari-medvlm {version}, but this is {VERSION}"
+                raise self._error(backend, what, install)
+            case [_, _]:
+                what = f"napari-medvlm does not work in {python}: {complaint}"
+                raise self._error(backend, what, install)
+
+    def _error(self, backend: str, what: str, hint: str = "") -> SettingsError:
+        where = f"Line {self.entries[backend].line} of {self.path.name}, {backend}"
+        remedy = f"Correct {self.path}, or take the line out: it then runs in the viewer's Python."
+        return SettingsError(f"{where}: {what.strip(' .')}.", hint or remedy)
+
+
+def obstacle(backend: str) -> str | None:
+    """Why a backend cannot be used and what to do, as far as it can be told at once.
+
+    A module that is missing here is no obstacle to a backend that runs elsewhere.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is no backend of that name, or it cannot be imported.
+    """
+    missing = registry.missing(backend)
+    try:
+        environments = Environments.load()
+    except SettingsError as error:
+        return str(error) if missing else None  # else it can be used once the file is mended
+    try:
+        environments.python_of(backend)
+    except SettingsError as error:
+        return str(error)
+    if missing and backend not in environments.entries:
+        return f"It needs {', '.join(missing)}, which is not installed."
+    return None
+
+
+def _lines(path: Path) -> dict[str, int]:
+    """The line, from 1, of each name."""
+    import yaml
+
+    node = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
+    return {key.value: key.start_mark.line + 1 for key, _ in node.value} if node else {}
+
+
+def _command(python: str, backend: str) -> str:
+    extra = f"[{EXTRAS[backend]}]" if backend in EXTRAS else ""
+    program = f'"{python}"' if " " in python else python
+    return f'{program} -m pip install "napari-medvlm{extra}=={VERSION}"'
+
+
+def _ask(python: str, unwanted: Callable[[], bool]) -> tuple[list[str], str]:
+    """How far the interpreter came with the question, and the last line of its complaint.
+
+    Files take the output: pipes could be held open by what the interpreter has started.
+    """
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as complaint:
+        process = subprocess.Popen(
+            [python, "-c", QUESTION],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=complaint,
+            env=variables(python),
+            creationflags=WINDOWS,
+        )
+        try:
+            _await(process, unwanted)
+        finally:
+            process.kill()
+            process.wait()
+        told, complaints = _written(output), _written(complaint)
+    answers = [line.removeprefix(MARK) for line in told if line.startswith(MARK)]
+    return answers, complaints[-1] if complaints else ""
+
+
+def _await(process: subprocess.Popen[bytes], unwanted: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + ANSWER_S
+    while process.poll() is None:
+        if unwanted():
+            raise Cancelled
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"it did not answer within {ANSWER_S:g} s")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(POLL_S)
+
+
+def _written(file: BinaryIO) -> list[str]:
+    file.seek(0)
+    return file.read().decode(errors="replace").strip().splitlines()

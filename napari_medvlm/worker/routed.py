@@ -1,0 +1,68 @@
+"""The runner that knows which Python each backend runs in."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from napari_medvlm.errors import SettingsError
+from napari_medvlm.worker.environments import Environments
+from napari_medvlm.worker.process import WorkerRunner
+from napari_medvlm.worker.runner import Job, OnProgress, Runner
+from napari_medvlm.worker.wire import Request
+
+
+class RoutedRunner(Runner):
+    """One worker process for each Python that backends run in, started on first use.
+
+    The file of environments is read with each request, so what is corrected there holds at once.
+    Jobs of one Python are done one after the other; those of different ones side by side.
+
+    Memory is not shared between them: each process loads the libraries and keeps the models that
+    it was asked for last, also on the same GPU, and each volume is parked once for each process.
+
+    Parameters
+    ----------
+    cancel_grace_s
+        How long a cancelled job may take to stop, in seconds.
+    """
+
+    def __init__(self, cancel_grace_s: float = 3.0) -> None:
+        self._grace_s = cancel_grace_s
+        self._workers: dict[str, WorkerRunner] = {}
+        self._guard = threading.Lock()
+
+    @property
+    def pids(self) -> Mapping[str, int]:
+        """The process numbers of the workers that live, by their interpreters."""
+        with self._guard:
+            numbers = {python: worker.pid for python, worker in self._workers.items()}
+        return {python: pid for python, pid in numbers.items() if pid is not None}
+
+    def submit(self, request: Request, on_progress: OnProgress | None = None) -> Job:
+        """Have a request done where its backend lives; returns at once."""
+        try:
+            python = Environments.load().python_of(request.backend)
+        except SettingsError as error:
+            job = Job(request, on_progress)
+            job.finish(error)
+            return job
+        return self._worker(python).submit(request, on_progress)
+
+    def stop(self) -> None:
+        """Cancel all jobs, end all workers, free the shared memory."""
+        with self._guard:
+            workers = list(self._workers.values())
+        for worker in workers:
+            worker.stop()
+
+    def _worker(self, python: str) -> WorkerRunner:
+        with self._guard:
+            if python not in self._workers:
+                self._workers[python] = WorkerRunner(python, self._grace_s, _check)
+            return self._workers[python]
+
+
+def _check(job: Job) -> None:
+    """That the Python of a job's backend can do it."""
+    Environments.load().check(job.request.backend, lambda: job.unwanted or job.done())

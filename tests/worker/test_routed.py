@@ -1,0 +1,157 @@
+"""Each request goes to the Python of its backend, and what goes wrong there stays there."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+
+import psutil
+import pytest
+
+from napari_medvlm.errors import MedVLMError, SettingsError, WorkerCrashed
+from napari_medvlm.worker.environments import Environments
+from tests.worker.conftest import FOREIGN, new_whole_environment, posix
+
+
+def interpreter(runner, ask):
+    """The Python in which the backend that tells it ran."""
+    with pytest.raises(MedVLMError) as told:
+        runner.submit(ask("where")).result(60)
+    return told.value.message
+
+
+def started(runner, ask, backend):
+    """A job that is being worked on."""
+    told = threading.Event()
+    job = runner.submit(ask(backend), lambda *_: told.set())
+    job.add_done_callback(lambda _: told.set())
+    assert told.wait(60)
+    assert not job.done()
+    return job
+
+
+def test_without_a_file_all_backends_run_in_this_python(routed, ask):
+    assert interpreter(routed, ask) == sys.executable
+    assert routed.submit(ask()).result(60).mask.voxels == 60
+    assert list(routed.pids) == [sys.executable]
+
+
+def test_a_backend_that_the_file_names_runs_there_and_the_others_here(routed, ask, write, there):
+    write(where=there)
+    assert interpreter(routed, ask) == str(there)
+    assert routed.submit(ask()).result(60).mask.voxels == 60
+    assert set(routed.pids) == {str(there), sys.executable}
+    assert psutil.Process(routed.pids[str(there)]).is_running()
+
+
+def test_the_file_can_be_changed_at_any_time(routed, ask, write, there):
+    assert interpreter(routed, ask) == sys.executable
+    write(where=there)
+    assert interpreter(routed, ask) == str(there)
+
+
+def test_the_folder_of_an_environment_will_do_also_from_the_files_folder(
+    routed, ask, write, there, home
+):
+    write(where=there.parents[1])
+    assert interpreter(routed, ask) == str(there)
+    near = os.path.relpath(there.parents[1], home)
+    write(where=near)
+    assert os.path.samefile(Environments.load().python_of("where"), there)
+
+
+def test_backends_of_one_environment_share_a_process(routed, ask, write, there):
+    write(where=there, threshold=there.parents[1])
+    interpreter(routed, ask)
+    assert routed.submit(ask()).result(60).mask.voxels == 60
+    assert list(routed.pids) == [str(there)]
+
+
+def test_environments_work_side_by_side(routed, ask, write, there):
+    write(hung=there)
+    hung = started(routed, ask, "hung")
+    assert routed.submit(ask()).result(60).mask.voxels == 60
+    assert not hung.done()
+
+
+def test_variables_for_this_python_do_not_lead_the_other_astray(
+    routed, ask, write, there, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("PYTHONHOME", str(tmp_path))
+    write(where=there)
+    assert interpreter(routed, ask) == str(there)
+
+
+@posix
+def test_a_crash_in_one_leaves_the_work_of_the_other(routed, ask, write, there):
+    write(segfault=there, threshold=there)
+    hung = started(routed, ask, "hung")
+    pid = routed.pids[sys.executable]
+    with pytest.raises(WorkerCrashed, match="SIGSEGV"):
+        routed.submit(ask("segfault")).result(60)
+    assert not hung.done()
+    assert routed.pids == {sys.executable: pid}
+    assert routed.submit(ask()).result(60).mask.voxels == 60
+
+
+def test_an_environment_that_is_deleted_fails_its_backends_only(routed, ask, write, tmp_path):
+    python = new_whole_environment(tmp_path / "gone")
+    write(where=python, threshold=python)
+    assert interpreter(routed, ask) == str(python)
+    shutil.rmtree(tmp_path / "gone")
+    with pytest.raises(SettingsError, match="Line 3 of environments.yaml, threshold: there is no"):
+        routed.submit(ask()).result(60)
+    assert routed.submit(ask("slow")).result(60).mask.voxels == 60
+    write()
+    assert interpreter(routed, ask) == sys.executable
+
+
+def test_stopping_ends_all_and_the_next_request_begins_anew(routed, ask, write, there):
+    write(where=there)
+    interpreter(routed, ask)
+    routed.submit(ask()).result(60)
+    pids = routed.pids.values()
+    routed.stop()
+    assert not routed.pids
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert interpreter(routed, ask) == str(there)
+
+
+VIEWER = """
+    import sys
+    import numpy as np
+    from napari_medvlm.backends.base import ObjectPrompts
+    from napari_medvlm.prompts import Point
+    from napari_medvlm.volume import Volume
+    from napari_medvlm.worker.routed import RoutedRunner
+    from napari_medvlm.worker.wire import SegmentRequest
+
+    volume = Volume(np.random.default_rng(0).random((9, 9, 9)))
+    prompts = ObjectPrompts((Point.at_index(volume, (1, 1, 1)),))
+    runner = RoutedRunner()
+    for backend in ("threshold", "noisy"):
+        runner.submit(SegmentRequest(backend, volume, prompts=prompts)).result(60)
+    print(*runner.pids.values(), flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("killed", [pytest.param(True, marks=posix), False])
+def test_all_processes_end_with_their_viewer(write, there, killed):
+    write(noisy=there)
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(VIEWER)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(FOREIGN)},
+    ) as viewer:  # fmt: skip
+        workers = [psutil.Process(int(pid)) for pid in viewer.stdout.readline().split()]
+        assert len(workers) == 2
+        viewer.kill() if killed else viewer.stdin.close()
+        for worker in workers:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                worker.wait(20)
+        assert viewer.wait(20) == (-signal.SIGKILL if killed else 0)
