@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QMessageBox, QProgressBar, QWidget
 
 from napari_medvlm.backends.downloads import Offer, fetch, offer
-from napari_medvlm.errors import Cancelled
+from napari_medvlm.errors import Cancelled, MedVLMError
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button
 from napari_medvlm.widgets.queued import Queued
@@ -67,6 +67,10 @@ class DownloadBar(QWidget):
         def run() -> Any:
             try:
                 return work(stop)
+            except MedVLMError:
+                if stop.is_set():
+                    raise Cancelled from None  # nobody waits for it any more
+                raise
             finally:
                 if not stop.is_set():
                     self._progressed(stop, None, "")

@@ -64,6 +64,7 @@ def test_what_is_fetched_is_equal_and_holds_no_code(hub):
     assert names(folder) == set(GOOD)
     assert {name: (folder / name).read_bytes() for name in GOOD} == GOOD
     assert not [line for line in hub.asked if any(name in line for name in BAD)]
+    assert not [line for line in hub.asked if "xet" in line], "that way could not be cancelled"
     fractions = [fraction for fraction, _ in seen]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0, 1)

@@ -55,12 +55,12 @@ class Hub:
         if "/resolve/" in path:
             if model in self.gated:
                 return 403, {"X-Error-Code": "GatedRepo"}, b""
-            data = files[path.partition(f"/resolve/{SHA}/")[2]]
-            headers = {"ETag": f'"{hashlib.sha256(data).hexdigest()}"', "X-Repo-Commit": SHA}
-            return 200, headers, data
+            return self.resolved(model, path.partition(f"/resolve/{SHA}/")[2])
+        if "/cdn/" in path:
+            return 200, {}, files[path.partition(f"/cdn/{model}/")[2]]
         if "/tree/" in path:
             told = [
-                {"type": "file", "path": name, "size": len(data), "oid": _oid(data)}
+                {"type": "file", "path": name, "size": len(data), "oid": _oid(data)} | _large(data)
                 for name, data in files.items()
             ]
         else:
@@ -71,6 +71,35 @@ class Hub:
             gated = "manual" if model in self.gated else False
             told = {"id": model, "sha": SHA, "siblings": siblings, "gated": gated, "cardData": card}
         return 200, {"Content-Type": "application/json"}, json.dumps(told).encode()
+
+    def resolved(self, model, name):
+        """A small file itself, and where a large one is: on another host, and in Xet storage."""
+        data = self.models[model][0][name]
+        headers = {"ETag": f'"{_oid(data)}"', "X-Repo-Commit": SHA}
+        large = _large(data)
+        if not large:
+            return 200, headers, data
+        return (
+            302,
+            headers
+            | {
+                "Location": f"http://localhost:{self.port}/cdn/{model}/{name}",
+                "X-Linked-Etag": f'"{large["lfs"]["oid"]}"',
+                "X-Linked-Size": str(len(data)),
+                "X-Xet-Hash": large["xetHash"],
+                "Link": f'<http://127.0.0.1:{self.port}/xet-token/{model}>; rel="xet-auth"',
+            },
+            b"",
+        )
+
+
+def _large(data):
+    """How the hub tells of a file that is too large for git; nothing of others."""
+    if len(data) < 1 << 20:
+        return {}
+    digest = hashlib.sha256(data).hexdigest()
+    lfs = {"oid": digest, "size": len(data), "pointerSize": 134}
+    return {"lfs": lfs, "xetHash": digest}
 
 
 def _oid(data):
@@ -114,7 +143,7 @@ class Handler(BaseHTTPRequestHandler):
 def serving(hub):
     """Serve a hub; gives its address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.hub = hub
+    server.hub, hub.port = hub, server.server_port
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
