@@ -228,7 +228,7 @@ def download(
     with _told():
         offered = downloads.offer(model)
         typer.echo(f"{offered.model}\n  licence: {offered.licence}")
-        typer.echo(f"  size: {offered.size} in {offered.files} files\n  {offered.url}")
+        typer.echo(f"  size: {offered.size} in {offered.files} file(s)\n  {offered.url}")
         if offered.gated:
             typer.echo("  Its terms must be accepted on its page first.")
         if not (yes or not offered.files or typer.confirm("Download it?")):

@@ -14,10 +14,12 @@ from typing import Any
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.errors import BackendUnavailable, Cancelled, CannotDownload
 
-WEIGHTS = "*.safetensors"
 TEXTS = ["*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken", "LICENSE*", "README.md"]
 CODE = ["*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle", "*.npy", "*.npz", "*.py", "*.so"]
-WANTED: dict[str, list[str]] = {"allow_patterns": [WEIGHTS, *TEXTS], "ignore_patterns": CODE}
+WANTED: dict[str, list[str]] = {
+    "allow_patterns": ["*.safetensors", *TEXTS],
+    "ignore_patterns": CODE,
+}
 """What is fetched, as the hub library takes it: nothing that runs code when it is loaded."""
 
 ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
@@ -216,35 +218,35 @@ def _told(model: str) -> Iterator[None]:
         ) from None
     try:
         yield
-    except hub.HFValidationError:
-        raise CannotDownload(
-            f"{model!r} is not the id of a model.", "Write it as owner/name, as on its page."
-        ) from None
-    except hub.GatedRepoError as error:
-        raise CannotDownload(
+    except (hub.HTTPError, hub.HFValidationError, OSError) as error:
+        raise CannotDownload(*_words(model, error)) from error
+
+
+def _words(model: str, error: Exception) -> tuple[str, str]:
+    """What happened, and what to do; the more special kinds of error come first."""
+    from huggingface_hub import errors as hub
+
+    if isinstance(error, hub.HFValidationError):
+        return f"{model!r} is not the id of a model.", "Write it as owner/name, as on its page."
+    if isinstance(error, hub.GatedRepoError):
+        return (
             f"The terms of {model} must be accepted before it can be downloaded.",
             f"Accept them at {_url(model)}, then sign in on this computer: hf auth login",
-        ) from error
-    except hub.RepositoryNotFoundError as error:
-        raise CannotDownload(
+        )
+    if isinstance(error, hub.RepositoryNotFoundError):
+        return (
             f"The hub has no model {model}, or it is private.",
             "Check its id on its page; for a private one, sign in first: hf auth login",
-        ) from error
-    except hub.HfHubHTTPError as error:
-        raise CannotDownload(
-            f"The hub answered {error.response.status_code} when asked for {model}.",
-            "Try again later; what is whole is not fetched again.",
-        ) from error
-    except (hub.HTTPError, hub.LocalEntryNotFoundError, ConnectionError) as error:
-        raise CannotDownload(
-            f"The hub cannot be reached at {_url('')}.",
-            "Check the network, the proxy, and that HF_HUB_OFFLINE is not set, then try again.",
-        ) from error
-    except OSError as error:
-        raise CannotDownload(
-            f"{model} could not be written: {error}.",
-            "Check the space and the permissions of the folder that HF_HOME names.",
-        ) from error
+        )
+    if isinstance(error, hub.HfHubHTTPError):
+        status = error.response.status_code
+        message = f"The hub answered {status} when asked for {model}."
+        return message, "Try again later; what is whole is not fetched again."
+    if isinstance(error, (hub.HTTPError, hub.LocalEntryNotFoundError, ConnectionError)):
+        message = f"The hub cannot be reached at {_url('').rstrip('/')}."
+        return message, "Check the network, the proxy, and that HF_HUB_OFFLINE is not set."
+    message = f"{model} could not be written: {error}."
+    return message, "Check the space and the permissions of the folder that HF_HOME names."
 
 
 def _url(model: str) -> str:
