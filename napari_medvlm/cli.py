@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +14,8 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_medvlm.errors import MedVLMError
+from napari_medvlm.backends.base import Progress
+from napari_medvlm.errors import Cancelled, MedVLMError
 from napari_medvlm.io import Gaps
 
 app = typer.Typer(
@@ -263,6 +266,54 @@ def backends(as_json: AsJson = False) -> None:
     lines = [_backend_line(name, i) for name, i in found.items()]
     lines += [f"{name}: cannot be used. {reason}" for name, reason in broken.items()]
     _print({"backends": found, "broken": broken}, as_json, lambda: "\n".join(lines))
+
+
+@app.command()
+def download(
+    model: Annotated[str, typer.Argument(help="Its id on the Hugging Face hub: owner/name.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Show a model's licence and size, ask, and download it.
+
+    Only weights in safetensors and texts are fetched; nothing about your images is sent.
+    """
+    from napari_medvlm.backends import downloads
+
+    with _told():
+        offered = downloads.offer(model)
+        typer.echo(f"{offered.model}\n  licence: {offered.licence}")
+        typer.echo(f"  size: {offered.size} in {offered.files} file(s)\n  {offered.url}")
+        if offered.gated:
+            typer.echo("  Its terms must be accepted on its page first.")
+        if not (yes or not offered.files or typer.confirm("Download it?")):
+            raise typer.Exit(1)
+        with _shown() as progress:
+            folder = downloads.fetch(model, progress)
+        typer.echo(str(folder))
+
+
+@contextmanager
+def _shown() -> Iterator[Progress]:
+    """A progress bar, and Ctrl-C that stops the download in all its threads."""
+    from rich import progress as bars
+    from rich.console import Console
+
+    stopped = threading.Event()
+    words = bars.TextColumn("{task.description}")
+    columns = (bars.BarColumn(), words, bars.TimeRemainingColumn())
+    before = signal.signal(signal.SIGINT, lambda *_: stopped.set())
+    try:
+        with bars.Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task("", total=1.0)
+
+            def progress(fraction: float, message: str = "") -> None:
+                if stopped.is_set():
+                    raise Cancelled
+                bar.update(task, completed=fraction, description=message)
+
+            yield progress
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -67,6 +67,10 @@ class BackendUnavailable(MedVLMError):
     """The backend is unknown, or what it needs is not installed."""
 
 
+class CannotDownload(MedVLMError):
+    """A model could not be downloaded; files of it that are whole are kept."""
+
+
 class OutOfMemory(MedVLMError):
     """The memory did not suffice; the worker lives and the prompts are kept."""
 

@@ -130,6 +130,7 @@ class GroundDock(QWidget):
 
     def close_session(self) -> None:
         """Leave the image and end the worker."""
+        self.model.download_bar.cancel()
         self._end()
         self._runner.stop()
 

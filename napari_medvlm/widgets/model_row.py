@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from napari_medvlm.backends.downloads import is_hub_id
 from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.download_bar import DownloadBar
+from napari_medvlm.widgets.report import guarded
 
 
 class ModelRow(QWidget):
-    """A model's folder or hub name, and the device that it runs on."""
+    """A model's folder or hub name, a way to download it, and the device that it runs on."""
 
     def __init__(self) -> None:
         super().__init__()
         self.edit = QLineEdit()
         self.edit.setPlaceholderText("The backend's own")
         self.edit.setToolTip(
-            "A folder on this computer, or the name of a model that is already downloaded. "
+            "A folder on this computer, or the name of a model on the Hugging Face hub. "
             "Nothing is downloaded unasked."
         )
         self.device_box = QComboBox()
         self.device_box.addItems(["cpu", "cuda", "mps"])
         self.device_box.setToolTip("Where it runs: processor, NVIDIA or Apple graphics card.")
+        self.download = button(
+            "Download…", "Show the licence and the size of the named model, then download it."
+        )
+        self.download_bar = DownloadBar()
         choose = button("…", "Choose a model's folder.")
         choose.setMaximumWidth(30)
         choose.clicked.connect(self._choose)
-        layout = QHBoxLayout(self)
+        row = QHBoxLayout()
+        for widget in (self.edit, choose, self.download, self.device_box):
+            row.addWidget(widget)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.edit, choose, self.device_box):
-            layout.addWidget(widget)
+        layout.addLayout(row)
+        layout.addWidget(self.download_bar)
+        self.edit.textChanged.connect(self._refresh)
+        self.download_bar.busy_changed.connect(self._refresh)
+        self.download.clicked.connect(guarded(lambda _: self._ask()))
+        self._refresh()
 
     @property
     def model(self) -> str | None:
@@ -38,6 +52,12 @@ class ModelRow(QWidget):
     def device(self) -> str:
         """As torch names it."""
         return str(self.device_box.currentText())
+
+    def _refresh(self) -> None:
+        self.download.setEnabled(is_hub_id(self.model or "") and not self.download_bar.busy)
+
+    def _ask(self) -> None:
+        self.download_bar.ask(self.model or "")
 
     def _choose(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Choose a model's folder")
