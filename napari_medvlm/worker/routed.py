@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from napari_medvlm.errors import SettingsError
 from napari_medvlm.worker.environments import Environments
 from napari_medvlm.worker.process import WorkerRunner
-from napari_medvlm.worker.runner import Job, OnProgress, Runner
+from napari_medvlm.worker.runner import Job, OnProgress, OnText, Runner
 from napari_medvlm.worker.wire import Request
 
 
@@ -39,15 +39,20 @@ class RoutedRunner(Runner):
             numbers = {python: worker.pid for python, worker in self._workers.items()}
         return {python: pid for python, pid in numbers.items() if pid is not None}
 
-    def submit(self, request: Request, on_progress: OnProgress | None = None) -> Job:
+    def submit(
+        self,
+        request: Request,
+        on_progress: OnProgress | None = None,
+        on_text: OnText | None = None,
+    ) -> Job:
         """Have a request done where its backend lives; returns at once."""
         try:
             python = Environments.load().python_of(request.backend)
         except SettingsError as error:
-            job = Job(request, on_progress)
+            job = Job(request, on_progress, on_text)
             job.finish(error)
             return job
-        return self._worker(python).submit(request, on_progress)
+        return self._worker(python).submit(request, on_progress, on_text)
 
     def stop(self) -> None:
         """Cancel all jobs, end all workers, free the shared memory."""
