@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_medvlm.backends.downloads import WANTED
 from napari_medvlm.errors import BackendUnavailable, InvalidPrompt
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def model_folder(model: str | None, title: str, example_id: str) -> Path:
     if Path(model).expanduser().is_dir():
         return Path(model).expanduser()
     try:
-        return Path(snapshot_download(model, local_files_only=True))
+        return Path(snapshot_download(model, local_files_only=True, **WANTED))
     except HFValidationError:
         raise BackendUnavailable(
             f"There is no folder {model}.",
@@ -101,7 +102,8 @@ def model_folder(model: str | None, title: str, example_id: str) -> Path:
     except LocalEntryNotFoundError:
         raise BackendUnavailable(
             f"The model {model} is not on this computer, and nothing is downloaded unasked.",
-            f"Read its licence at https://huggingface.co/{model}, then run: hf download {model}",
+            f"Read its licence at https://huggingface.co/{model}, then press Download, or run: "
+            f"napari-medvlm download {model}",
         ) from None
 
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvlm.backends import hub
 from napari_medvlm.backends.base import BackendInfo, Progress, Task
-from napari_medvlm.backends.clip_models import DOWNLOAD, ClipModel, Vectors, load_model
+from napari_medvlm.backends.clip_models import ClipModel, Vectors, load_model
 from napari_medvlm.backends.slicewise import Look, Seen, SlicewiseBackend
 from napari_medvlm.backends.zero_shot import Judge, sigmoid
-from napari_medvlm.errors import BackendUnavailable, InvalidPrompt
+from napari_medvlm.errors import InvalidPrompt
 from napari_medvlm.grounding import GroundQuery, SliceRef
 from napari_medvlm.labelling import Labelling, LabelQuery
 from napari_medvlm.prompts import Box
 from napari_medvlm.slicing import Picture, PixelBounds, picture_of
 from napari_medvlm.windows import default_window
+
+EXAMPLE = "google/medsiglip-448"
+"""The hub id of a model, for people."""
 
 NEUTRAL = "an image"
 """What a phrase is compared with."""
@@ -61,9 +64,8 @@ class SimilarityBackend(SlicewiseBackend):
 
     def load(self, model: str | None, device: str) -> None:
         """Load the model from its folder; nothing is downloaded."""
-        if model is None:
-            raise BackendUnavailable(f"{self.info.title} has no model of its own.", DOWNLOAD)
-        self._model: ClipModel = load_model(Path(model), device)
+        folder = hub.model_folder(model, self.info.title, EXAMPLE)
+        self._model: ClipModel = load_model(folder, device)
         self._texts: dict[str, Vectors] = {}
         self.batch = 1 if device == "cpu" else 4  # more is no faster there, and a cancel would wait
 

@@ -189,9 +189,9 @@ def test_cancel_gets_through(folders):
 
 def test_what_cannot_be_loaded_is_told_with_the_remedy(folders, tmp_path):
     backend = SimilarityBackend()
-    with pytest.raises(BackendUnavailable, match="no model of its own") as failed:
+    with pytest.raises(BackendUnavailable, match="none was named") as failed:
         backend.load(None, "cpu")
-    assert "Download" in failed.value.hint
+    assert "google/medsiglip-448" in failed.value.hint
     with pytest.raises(BackendUnavailable, match="There is no folder"):
         backend.load(str(tmp_path / "nothing"), "cpu")
     with pytest.raises(BackendUnavailable, match="cannot be loaded"):
