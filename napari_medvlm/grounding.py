@@ -86,10 +86,16 @@ class Scope:
         return tuple(SliceRef(self.axis, index) for index in sorted(near))
 
     def _step(self, grid: Grid) -> int:
-        return max(round(self.every_mm / grid.spacing[self.axis]), 1)
+        steps = round(self.every_mm / grid.spacing[self.axis])
+        return min(max(steps, 1), max(grid.shape[self.axis], 1))
 
     def bounds(self, grid: Grid) -> tuple[int, int]:
         """The first slice, and the one after the last; errors as of `slices`."""
+        if self.axis not in (0, 1, 2) or not (np.isfinite(self.every_mm) and self.every_mm >= 0):
+            raise InvalidPrompt(
+                f"Slices cut across axis {self.axis}, {self.every_mm} mm apart, are none.",
+                "The axis is 0, 1 or 2 (z, y, x), and the distance 0 or more.",
+            )
         length = grid.shape[self.axis]
         start, stop = max(self.start, 0), length if self.stop is None else min(self.stop, length)
         if start >= stop:
@@ -226,6 +232,14 @@ class NamedLabels:
     grid: Grid
     names: Mapping[int, str]
     title: str = "labels"
+
+    def __post_init__(self) -> None:
+        if np.shape(self.values) != self.grid.shape:
+            raise InvalidPrompt(
+                f"The labels {self.title} have the shape {np.shape(self.values)}, their grid "
+                f"{self.grid.shape}.",
+                "Give the values (z, y, x) with the grid that they lie on.",
+            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -162,6 +163,7 @@ def _regions(picture: Picture, look: Look) -> list[Region]:
     for seen in look.seen:
         heatmap = None if seen.heatmap is None else picture.heatmap(seen.heatmap)
         mask = None if seen.mask is None else picture.mask(seen.mask)
+        mask = mask if mask is not None and mask.voxels else None
         points = tuple(picture.point(x, y) for x, y in seen.points)
         box = picture.box(seen.bounds or _bounds(picture, seen, mask))
         if box is not None:
@@ -219,6 +221,7 @@ def _as_one(chain: list[Region], volume: Volume) -> Region:
     best = max(chain, key=lambda r: r.score or 0.0)
     if len(chain) == 1:
         return best
+    chain = _spread(chain)
     edges = [_edges(region, volume) for region in chain]
     low, high = np.min([e[0] for e in edges], axis=0), np.max([e[1] for e in edges], axis=0)
     scores = [r.score for r in chain if r.score is not None]
@@ -232,6 +235,37 @@ def _as_one(chain: list[Region], volume: Volume) -> Region:
         heatmap=_stacked(heatmaps) if heatmaps else None,
         points=tuple(point for r in chain for point in r.points),
     )
+
+
+def _spread(chain: list[Region]) -> list[Region]:
+    """Masks and heatmaps repeated half-way to those on the neighbouring slices of the chain."""
+    at = [_slice(region).index for region in chain]
+    ends = [(a + b) // 2 for a, b in itertools.pairwise(at)]
+    ranges = zip([at[0], *(end + 1 for end in ends)], [*ends, at[-1]], strict=True)
+    return [
+        replace(
+            region,
+            mask=None if region.mask is None else _repeated_mask(region, first, last),
+            heatmap=None if region.heatmap is None else _repeated_heatmap(region, first, last),
+        )
+        for region, (first, last) in zip(chain, ranges, strict=True)
+    ]
+
+
+def _repeated_mask(region: Region, first: int, last: int) -> Mask:
+    mask, axis = region.mask, _slice(region).axis
+    assert mask is not None
+    start = tuple(first if a == axis else s for a, s in enumerate(mask.start))
+    crop = np.repeat(mask.crop, last - first + 1, axis=axis)
+    return Mask(crop, (start[0], start[1], start[2]), mask.shape)
+
+
+def _repeated_heatmap(region: Region, first: int, last: int) -> Heatmap:
+    heatmap, axis = region.heatmap, _slice(region).axis
+    assert heatmap is not None
+    start = tuple(first if a == axis else s for a, s in enumerate(heatmap.start))
+    crop = np.repeat(heatmap.crop, last - first + 1, axis=axis)
+    return Heatmap(crop, (start[0], start[1], start[2]), heatmap.shape)
 
 
 def _stacked(heatmaps: list[Heatmap]) -> Heatmap:

@@ -3,6 +3,12 @@
 Layers are known by ``layer.metadata["medvlm"]``, never by name: people rename.
 """
 
-from napari_medvlm.layers.images import labels_of, layer_data, mask_for_saving, volume_of
+from napari_medvlm.layers.images import (
+    is_image,
+    labels_of,
+    layer_data,
+    mask_for_saving,
+    volume_of,
+)
 
-__all__ = ["labels_of", "layer_data", "mask_for_saving", "volume_of"]
+__all__ = ["is_image", "labels_of", "layer_data", "mask_for_saving", "volume_of"]

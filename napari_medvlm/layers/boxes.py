@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.geometry import Grid
+from napari_medvlm.layers.view import axis_across, place_in_view
 from napari_medvlm.prompts import Box
 
 if TYPE_CHECKING:
     from napari import Viewer
 
 Vertices = NDArray[np.float64]
-WIRE = (0, 1, 3, 2, 0, 4, 5, 1, 5, 7, 3, 7, 6, 2, 6, 4)
-"""A walk along all edges of a box over its corners, which count up as zyx bits."""
+WIRE = (0, 1, 3, 2, 0, 4, 5, 7, 6, 4, 5, 1, 3, 7, 6, 2)
+"""A walk along all edges of a box that never turns back; corners count up as zyx bits."""
 
 
 def draw_box(box: Box, grid: Grid, viewer: Viewer) -> tuple[Vertices, str]:
@@ -29,7 +30,7 @@ def draw_box(box: Box, grid: Grid, viewer: Viewer) -> tuple[Vertices, str]:
 def _rectangle(corners: Vertices, box: Box, grid: Grid, viewer: Viewer) -> Vertices:
     """The rectangle of a box on the plane in view, or on the one that it was drawn on."""
     start, stop = box.bounds(grid)
-    axis = int(np.argmin(stop - start)) if box.is_flat(grid) else _axis_in_view(viewer)
+    axis = int(np.argmin(stop - start)) if box.is_flat(grid) else axis_across(viewer)
     at = float(np.clip(_index_in_view(axis, grid, viewer), start[axis], stop[axis] - 1))
     low, high = corners.min(axis=0), corners.max(axis=0)
     down, across = (a for a in range(3) if a != axis)
@@ -39,11 +40,5 @@ def _rectangle(corners: Vertices, box: Box, grid: Grid, viewer: Viewer) -> Verti
     return vertices
 
 
-def _axis_in_view(viewer: Viewer) -> int:
-    dims = viewer.dims
-    return int(dims.order[-3]) - (dims.ndim - 3) if dims.ndisplay == 2 else 0
-
-
 def _index_in_view(axis: int, grid: Grid, viewer: Viewer) -> float:
-    world = np.array(viewer.dims.point[-3:])
-    return float(np.round(grid.to_index(world)[axis]))
+    return float(np.round(grid.to_index(place_in_view(viewer))[axis]))

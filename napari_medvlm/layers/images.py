@@ -34,6 +34,13 @@ def role(layer: Layer) -> str | None:
     return mine.get("role") if isinstance(mine, Mapping) else None
 
 
+def is_image(layer: Layer) -> bool:
+    """Whether a layer is an image that can be worked on: not a heatmap of ours."""
+    from napari.layers import Image
+
+    return isinstance(layer, Image) and not (role(layer) or "").startswith("found")
+
+
 def layer_data(volume: Volume) -> tuple[Any, dict[str, Any], str]:
     """A volume as a napari layer in the patient's frame: data, keywords, layer type."""
     data = displayed(volume.data, volume.grid, order=1)
@@ -82,7 +89,7 @@ def labels_of(layer: Labels, volume: Volume) -> NDArray[np.integer]:
     GeometryMismatch
         If the layer lies on another grid.
     """
-    labels, grid = _labels(layer)
+    labels, grid = labels_and_grid(layer)
     if same_grid(grid, display_grid(volume.grid)):
         result: NDArray[np.integer] = np.asarray(Reslice(labels, grid, volume.grid, order=0))
         return result
@@ -107,14 +114,15 @@ def mask_for_saving(data: Any, meta: Mapping[str, Any]) -> tuple[NDArray[np.inte
 
     layer = Layer.create(data, dict(meta), "labels")
     assert isinstance(layer, Labels)
-    labels, grid = _labels(layer)
+    labels, grid = labels_and_grid(layer)
     mine = layer.metadata.get(KEY)
     if isinstance(mine, Mapping) and isinstance(mine.get("volume"), Volume):
         return labels, mine["volume"]
     return labels, Volume(labels, grid.affine, name=layer.name)
 
 
-def _labels(layer: Labels) -> tuple[NDArray[np.integer], Grid]:
+def labels_and_grid(layer: Labels) -> tuple[NDArray[np.integer], Grid]:
+    """The values of a labels layer, and the grid that they lie on."""
     mine = layer.metadata.get(KEY)
     if isinstance(mine, Mapping) and "labels" in mine:
         return mine["labels"], mine["volume"].grid

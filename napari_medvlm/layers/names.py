@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_medvlm.errors import GeometryMismatch
 from napari_medvlm.grounding import NamedLabels
-from napari_medvlm.layers.images import labels_of, role
+from napari_medvlm.layers.images import labels_and_grid, labels_of, role
 from napari_medvlm.volume import Volume
 
 if TYPE_CHECKING:
@@ -18,7 +20,10 @@ COLUMNS = ("name", "object", "label", "structure")
 
 
 def named_labels(viewer: Viewer, volume: Volume) -> tuple[NamedLabels, ...]:
-    """The label layers of a viewer that lie on a volume and have names, found regions left out."""
+    """The label layers of a viewer that have names, found regions left out.
+
+    On the volume's grid if they lie on it, else on their own.
+    """
     from napari.layers import Labels
 
     found = []
@@ -26,12 +31,13 @@ def named_labels(viewer: Viewer, volume: Volume) -> tuple[NamedLabels, ...]:
         if not isinstance(layer, Labels) or (role(layer) or "").startswith("found"):
             continue
         names = names_of(layer)
-        try:
-            values = labels_of(layer, volume) if names else None
-        except GeometryMismatch:
+        if not names:
             continue
-        if values is not None:
-            found.append(NamedLabels(values, volume.grid, names, layer.name))
+        try:
+            values, grid = labels_of(layer, volume), volume.grid
+        except GeometryMismatch:
+            values, grid = labels_and_grid(layer)
+        found.append(NamedLabels(np.asarray(values), grid, names, layer.name))
     return tuple(found)
 
 

@@ -13,6 +13,7 @@ from napari_medvlm.grounding import Region
 from napari_medvlm.layers.boxes import draw_box
 from napari_medvlm.layers.colors import label_colormap
 from napari_medvlm.layers.images import KEY
+from napari_medvlm.layers.view import axis_across, place_in_view
 from napari_medvlm.volume import Volume
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 LINE_MM, CHOSEN_MM = 0.8, 2.0
 """Width of a box's lines, and of those of the box that is chosen."""
+LONGEST = 26
+"""A longer phrase is cut where it stands at its box."""
+FEW = 4
+"""Up to so many boxes in view have their phrases beside them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +40,9 @@ class Shown:
     @property
     def label(self) -> str:
         """What stands at the box."""
-        score = self.region.score
-        return self.region.phrase if score is None else f"{self.region.phrase} {score:.2f}"
+        phrase, score = self.region.phrase, self.region.score
+        phrase = phrase if len(phrase) <= LONGEST else phrase[: LONGEST - 1].rstrip() + "…"
+        return phrase if score is None else f"{phrase} {score:.2f}"
 
 
 class RegionLayers:
@@ -68,6 +74,8 @@ class RegionLayers:
         self._chosen: int | None = None
         self._layers: dict[str, Layer] = {}
         self._drawing = False
+        self._seen: tuple[object, ...] = ()
+        self._masked: tuple[int, ...] = ()
         dims = viewer.dims.events
         for event in (dims.point, dims.order, dims.ndisplay):
             event.connect(self._on_view)
@@ -120,6 +128,7 @@ class RegionLayers:
             self._remove("boxes")
             return
         layer: Any = self.layer("boxes") or self._put("boxes", self._new_boxes())
+        self._seen = self._view()
         drawn = [draw_box(s.region.box, self._boxes_grid, self.viewer) for s in self._shown]
         self._drawing = True
         try:
@@ -150,11 +159,23 @@ class RegionLayers:
             "lower_left" if str(self.viewer.scene.camera.orientation2d[0]) == "up" else "upper_left"
         )
 
+    def _labels(self) -> list[str]:
+        """What stands at each box: where many are seen at once, at the one that is chosen only."""
+        inside = [self._is_in_view(s.region) for s in self._shown]
+        few = sum(inside) <= FEW and self.viewer.dims.ndisplay == 2
+        return [s.label if few or s.key == self._chosen else "" for s in self._shown]
+
+    def _is_in_view(self, region: Region) -> bool:
+        axis = axis_across(self.viewer)
+        start, stop = region.box.bounds(self._boxes_grid)
+        at = self._boxes_grid.to_index(place_in_view(self.viewer))[axis]
+        return bool(start[axis] - 0.5 <= at < stop[axis] - 0.5)
+
     def _features(self) -> dict[str, list[Any]]:
         regions = [s.region for s in self._shown]
         return {
             "key": [s.key for s in self._shown],
-            "label": [s.label for s in self._shown],
+            "label": self._labels(),
             "phrase": [r.phrase for r in regions],
             "score": [np.nan if r.score is None else r.score for r in regions],
             "model": [s.backend for s in self._shown],
@@ -173,12 +194,19 @@ class RegionLayers:
         if self._drawing or layer is None or len(layer.selected_data) != 1:
             return
         (row,) = layer.selected_data
-        if row < len(self._shown):
-            self._on_chosen(self._shown[row].key)
+        self._on_chosen(int(layer.features["key"].iloc[row]))
 
     def _on_view(self, _: Any) -> None:
-        if self._shown and not self._drawing:  # napari tells of a change of range while it draws
+        if self._drawing or not self._shown or self.layer("boxes") is None:
+            return  # napari tells of a change of range while it draws
+        if self._seen != self._view():
             self._show_boxes()
+
+    def _view(self) -> tuple[object, ...]:
+        """What of the view decides how boxes are drawn."""
+        dims = self.viewer.dims
+        index = np.round(self._boxes_grid.to_index(place_in_view(self.viewer))).astype(int)
+        return (dims.ndisplay, tuple(dims.order), tuple(index.tolist()))
 
     # Masks, points, heatmaps.
 
@@ -186,6 +214,10 @@ class RegionLayers:
         from napari.layers import Labels
 
         masks = [(s, s.region.mask) for s in self._shown if s.region.mask is not None]
+        keys = tuple(s.key for s, _ in masks)
+        if keys == self._masked and (self.layer("masks") is not None or not keys):
+            return
+        self._masked = keys
         self._remove("masks")
         if not masks:
             return

@@ -40,6 +40,8 @@ def orient(viewer: Viewer) -> None:
 
     In 3D the axes S away, P down, L right are no mirror image, however the view is turned.
     """
+    if viewer.dims.ndim < 3:
+        return
     vertical_is_superior = viewer.dims.ndisplay == 2 and viewer.dims.order[-2] == _superior(viewer)
     wanted = ("away", "up" if vertical_is_superior else "down", "right")
     if tuple(str(o) for o in viewer.scene.camera.orientation) != wanted:
@@ -57,6 +59,8 @@ def show_3d(viewer: Viewer) -> None:
 
 def name_axes(viewer: Viewer) -> None:
     """Label the sliders by where they lead, and tell in the picture which way is which."""
+    if viewer.dims.ndim < 3:
+        return
     extra = viewer.dims.axis_labels[: max(viewer.dims.ndim - 3, 0)]
     viewer.dims.axis_labels = (*extra, "S", "P", "L")
     viewer.canvas.overlays.axes.visible = True
@@ -79,7 +83,21 @@ def describe(viewer: Viewer) -> str:
 def go_to(viewer: Viewer, spl_mm: Sequence[float]) -> None:
     """Move all planes through a place, ``(S, P, L)`` in patient millimetres."""
     extra = viewer.dims.point[: max(viewer.dims.ndim - 3, 0)]
-    viewer.dims.point = (*extra, *spl_mm)
+    viewer.dims.point = (*extra, *spl_mm)[-viewer.dims.ndim :]
+
+
+def place_in_view(viewer: Viewer) -> tuple[float, float, float]:
+    """Where the planes are, ``(S, P, L)`` in patient millimetres; a picture alone lies at S 0."""
+    s, p, left = (0.0, 0.0, 0.0, *viewer.dims.point)[-3:]
+    return float(s), float(p), float(left)
+
+
+def axis_across(viewer: Viewer) -> int:
+    """The world's axis (0 S, 1 P, 2 L) that the plane in view is cut across."""
+    dims = viewer.dims
+    if dims.ndim < 3 or dims.ndisplay == 3:
+        return 0
+    return int(dims.order[-3]) - int(dims.ndim - 3)
 
 
 def _superior(viewer: Viewer) -> int:

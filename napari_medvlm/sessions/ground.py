@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +19,7 @@ from napari_medvlm.grounding import Grounding, GroundQuery, NamedLabels, Scope
 from napari_medvlm.io.journal import Journal
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.records import Grounded
+from napari_medvlm.sessions.telling import tell
 from napari_medvlm.volume import Volume, Window
 from napari_medvlm.worker.routed import RoutedRunner
 from napari_medvlm.worker.runner import InlineRunner, Job, Runner
@@ -34,6 +34,16 @@ class Located:
     grounding: Grounding
     backend: str
     seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Wanted:
+    """A query that waits, and who was chosen to answer it."""
+
+    query: GroundQuery
+    backend: str
+    model: str | None
+    device: str
 
 
 class GroundingSession:
@@ -91,10 +101,11 @@ class GroundingSession:
         self._owns_runner = isinstance(runner, str)
         self.use(backend, model, device)
         self._located: dict[str, Located] = {}
-        self._waiting: deque[GroundQuery] = deque()
+        self._waiting: deque[_Wanted] = deque()
         self._asked = 0
         self._job: Job | None = None
         self._sending = False
+        self._closed = False
         self._failure: MedVLMError | None = None
         self._idle = threading.Condition(threading.RLock())
         self._journal = None if journal is None else Journal(journal, self.ledger, self.failed.emit)
@@ -104,12 +115,13 @@ class GroundingSession:
     @property
     def located(self) -> Mapping[str, Located]:
         """The latest answer for each phrase, in the order of the first asking."""
-        return dict(self._located)
+        with self._idle:
+            return dict(self._located)
 
     @property
     def grounding(self) -> Grounding:
         """All latest answers as one."""
-        found = [located.grounding for located in self._located.values()]
+        found = [located.grounding for located in self.located.values()]
         return Grounding(
             regions=tuple(region for g in found for region in g.regions),
             not_found=tuple(missing for g in found for missing in g.not_found),
@@ -125,7 +137,7 @@ class GroundingSession:
         """Phrases whose answer is on its way."""
         with self._idle:
             running = () if self._job is None else self._query_of(self._job).phrases
-            return (*running, *(query.phrases[0] for query in self._waiting))
+            return (*running, *(wanted.query.phrases[0] for wanted in self._waiting))
 
     # What a person does.
 
@@ -165,13 +177,21 @@ class GroundingSession:
         InvalidPrompt
             If there is nothing to look for, or nowhere to look.
         """
+        if isinstance(phrases, str) or not all(isinstance(phrase, str) for phrase in phrases):
+            raise InvalidPrompt(
+                f"Phrases are a list of texts, not {phrases!r}.", "Put each phrase into the list."
+            )
         wanted = [p for p in dict.fromkeys(phrase.strip() for phrase in phrases) if p]
         if not wanted:
             raise InvalidPrompt("There is no phrase to look for.", "Write one phrase a line.")
         whole = GroundQuery((), scope or Scope(), dict(prompts or {}), tuple(labels), window)
         whole.scope.bounds(self.volume.grid)
         with self._idle:
-            self._waiting.extend(replace(whole, phrases=(phrase,)) for phrase in wanted)
+            new = [phrase for phrase in wanted if phrase not in self.pending]
+            self._waiting.extend(
+                _Wanted(replace(whole, phrases=(p,)), self.backend, self._model, self._device)
+                for p in new
+            )
             self._asked = len(self.pending)
         self._next()
 
@@ -200,6 +220,7 @@ class GroundingSession:
 
     def close(self) -> None:
         """Stop looking and finish the journal."""
+        self._closed = True
         self.cancel()
         if self._owns_runner:
             self._runner.stop()
@@ -234,8 +255,14 @@ class GroundingSession:
             if self._job is not None or not self._waiting:
                 self._sending = False
                 return False
-            query = self._waiting.popleft()
-            request = GroundRequest(self.backend, self.volume, self._model, self._device, query)
+            if self._closed:
+                self._waiting.clear()
+                self._sending = False
+                return False
+            wanted = self._waiting.popleft()
+            request = GroundRequest(
+                wanted.backend, self.volume, wanted.model, wanted.device, wanted.query
+            )
             self._job = Job(request)  # until the runner has given its own
         job = self._runner.submit(request, self._on_progress)
         with self._idle:
@@ -247,7 +274,7 @@ class GroundingSession:
         with self._idle:
             done = self._asked - len(self._waiting) - 1
             whole = max(self._asked, 1)
-        self.progressed.emit((done + fraction) / whole, message)
+        tell(self.progressed, (done + fraction) / whole, message)
 
     def _on_done(self, job: Job) -> None:
         failure: MedVLMError | None = None
@@ -262,13 +289,12 @@ class GroundingSession:
         with self._idle:
             self._job = None
             self._failure = failure or self._failure
-            if failure is not None:
+            if isinstance(failure, BackendUnavailable):  # nor will it be for the others
                 self._waiting.clear()
             self._idle.notify_all()
-        with suppress(RuntimeError):  # a window that is gone
-            if failure is not None:
-                self.failed.emit(failure)
-            self.changed.emit()
+        if failure is not None:
+            tell(self.failed, failure)
+        tell(self.changed)
         self._next()
 
     def _keep(self, job: Job, reply: GroundReply) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -13,11 +12,12 @@ from psygnal import Signal
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
-from napari_medvlm.errors import BackendUnavailable, Cancelled, MedVLMError
+from napari_medvlm.errors import BackendUnavailable, Cancelled, InvalidPrompt, MedVLMError
 from napari_medvlm.io.journal import Journal
 from napari_medvlm.labelling import Labelling, LabelQuery, combined
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.records import Labelled, Overridden
+from napari_medvlm.sessions.telling import tell
 from napari_medvlm.volume import Volume
 from napari_medvlm.worker.routed import RoutedRunner
 from napari_medvlm.worker.runner import InlineRunner, Job, Runner
@@ -109,11 +109,13 @@ class LabellingSession:
             raise BackendUnavailable(
                 f"{info.title} does not judge labels.", "Choose another backend for that."
             )
+        if not query.labels:
+            raise InvalidPrompt("There is no label to judge.", "Write one label a line.")
         query.scope.bounds(self.volume.grid)
         self.cancel()
         request = LabelRequest(backend, self.volume, model, device, query)
         self._job = Job(request)
-        job = self._runner.submit(request, lambda f, text: self.progressed.emit(f, text))
+        job = self._runner.submit(request, lambda f, text: tell(self.progressed, f, text))
         with self._idle:
             self._job = job
         job.add_done_callback(self._on_done)
@@ -182,10 +184,9 @@ class LabellingSession:
             self._job = None
             self._failure = failure or self._failure
             self._idle.notify_all()
-        with suppress(RuntimeError):  # a window that is gone
-            if failure is not None:
-                self.failed.emit(failure)
-            self.changed.emit()
+        if failure is not None:
+            tell(self.failed, failure)
+        tell(self.changed)
 
     def _keep(self, job: Job, reply: LabelReply) -> None:
         found = reply.labelling

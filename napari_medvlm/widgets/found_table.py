@@ -58,7 +58,7 @@ class FoundTable(QTreeWidget):
         agreement
             For each phrase its intersection over union with the reference, if there is one.
         """
-        current = self.key
+        current, selected = self.key, set(self.selected)
         with QSignalBlocker(self):
             self.clear()
             for one in shown:
@@ -72,6 +72,10 @@ class FoundTable(QTreeWidget):
                 item.setText(AGREES, "" if iou is None else f"{iou:.2f}")
         if current is not None:
             self.choose(current)
+        with QSignalBlocker(self):
+            for row in range(self.topLevelItemCount()):
+                item = self.topLevelItem(row)
+                item.setSelected(item.data(PHRASE, Qt.ItemDataRole.UserRole) in selected)
 
     def choose(self, key: int) -> None:
         """Go to a region's row without telling of it."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QTabWidget, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider
 
@@ -14,6 +15,7 @@ from napari_medvlm.errors import InvalidImage, InvalidPrompt
 from napari_medvlm.grounding import NotFound, Region, Scope
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.language.knowledge import Knowledge
+from napari_medvlm.layers import is_image
 from napari_medvlm.layers.names import named_labels
 from napari_medvlm.layers.regions import RegionLayers, Shown
 from napari_medvlm.layers.view import go_to, name_axes, orient
@@ -24,6 +26,7 @@ from napari_medvlm.sessions.ground import GroundingSession
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.closing import close_all
 from napari_medvlm.widgets.found_table import FoundTable
 from napari_medvlm.widgets.labels_tab import LabelsTab
 from napari_medvlm.widgets.layer_choice import LayerChoice
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image
 
+FILTER_MS = 80
+"""How long the slider must rest before regions are filtered."""
 SENT = "Locate the phrases in the caption: {phrase} means {definition}."
 """What a model is sent for a finding that is described, as AG-KD asks."""
 
@@ -51,17 +56,14 @@ class GroundDock(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        from napari.layers import Image
-
         self.viewer = napari_viewer
         self.session: GroundingSession | None = None
         self._layers: RegionLayers | None = None
         self._shown: dict[int, Shown] = {}
+        self._keys: dict[int, tuple[int, Region]] = {}
+        self._opened: list[Any] = []
         self._runner = RoutedRunner()
-        self.image = LayerChoice(
-            napari_viewer,
-            lambda layer: isinstance(layer, Image) and "found" not in str(layer.metadata),
-        )
+        self.image = LayerChoice(napari_viewer, is_image)
         self.backend = BackendChoice(Task.GROUND)
         self.model = ModelRow()
         self.phrases = PhraseList()
@@ -122,11 +124,13 @@ class GroundDock(QWidget):
         for one in chosen:
             region = one.region
             prompt = region.box if region.mask is None else InitialMask.of(volume, region.mask)
-            dock.take(region.phrase, prompt, f"{one.label}, found by {one.backend}")
+            origin = f"{one.label}, found by {one.backend}"
+            dock.take(self.image.layer, region.phrase, prompt, origin)
 
     def forget(self) -> None:
         """Take all regions away."""
         self._session().forget()
+        self._choose_none()
 
     def close_session(self) -> None:
         """Leave the image and end the worker."""
@@ -152,11 +156,13 @@ class GroundDock(QWidget):
         layer, prepared = found
         if layer is not self.image.layer:
             return
+        self._end()
         volume = prepared.volume
         journal = new_journal(ImageReference.of(volume), "ground")
         session = GroundingSession(volume, self.backend.name, self._runner, journal=journal)
         self.session = session
         self._layers = RegionLayers(self.viewer, volume, "Found", self._on_box_chosen)
+        self._opened += [session, self._layers]
         self.reference.bind(volume)
         self.labels.bind(volume)
         session.changed.connect(self._changed)
@@ -167,11 +173,9 @@ class GroundDock(QWidget):
         self._refresh()
 
     def _end(self) -> None:
-        if self._layers is not None:
-            self._layers.close()
-        if self.session is not None:
-            self.session.close()
+        close_all(self._opened)
         self.session = self._layers = None
+        self._choose_none()
         self.reference.bind(None)
         self.labels.bind(None)
         self._refresh()
@@ -201,15 +205,11 @@ class GroundDock(QWidget):
         """The regions above the threshold with their numbers, and the phrases without any."""
         shown: list[Shown] = []
         missing: list[NotFound] = []
-        key = 0
         for place, (phrase, located) in enumerate(self._session().located.items()):
             regions = located.grounding.of(phrase)
             color = COLORS[place % len(COLORS)]
             above = [r for r in regions if _score(r) >= self.threshold.value()]
-            for region in regions:
-                if region in above:
-                    shown.append(Shown(key, region, color, located.backend))
-                key += 1
+            shown += [Shown(self._key(r), r, color, located.backend) for r in above]
             missing += located.grounding.not_found
             if regions and not above:
                 best = max(_score(r) for r in regions)
@@ -222,8 +222,18 @@ class GroundDock(QWidget):
 
     def _on_box_chosen(self, key: int) -> None:
         self.table.choose(key)
-        if key in self._shown:
+        if key in self._shown and self._layers is not None:
+            self._layers.choose(key)
             self._tell_details(self._shown[key])
+
+    def _key(self, region: Region) -> int:
+        """The region's number: the same as long as it is there."""
+        return self._keys.setdefault(id(region), (len(self._keys), region))[0]
+
+    def _choose_none(self) -> None:
+        self.details.clear()
+        if self._layers is not None:
+            self._layers.choose(None)
 
     def _tell_details(self, shown: Shown) -> None:
         located = self._session().located[shown.region.phrase]
@@ -246,9 +256,9 @@ class GroundDock(QWidget):
         return {phrase: knowledge.expand(phrase, SENT) for phrase in self.phrases.phrases}
 
     def _on_report(self, phrases: list[str]) -> None:
-        self.phrases.set_phrases(phrases)
+        self.forget()
         if phrases:
-            self._session().forget()
+            self.phrases.set_phrases(phrases)
             self.ground()
 
     # Wiring.
@@ -293,14 +303,18 @@ class GroundDock(QWidget):
         self.image.chosen.connect(guarded(self._open))
         self.run.run_requested.connect(guarded(self.ground))
         self.run.cancel_requested.connect(guarded(self.cancel))
-        self.threshold.valueChanged.connect(guarded(lambda _: self._refresh()))
+        self._filter_due = QTimer(self)
+        self._filter_due.setSingleShot(True)
+        self._filter_due.setInterval(FILTER_MS)
+        self._filter_due.timeout.connect(guarded(self._refresh))
+        self.threshold.valueChanged.connect(lambda _: self._filter_due.start())
         self.table.chosen.connect(guarded(self.choose))
         self.report.found.connect(guarded(self._on_report))
         self.reference.changed.connect(guarded(self._refresh))
         dims = self.viewer.dims.events
         for event in (dims.order, dims.ndisplay, dims.point):
             event.connect(self._on_view)
-        self.destroyed.connect(self._runner.stop)
+        self.destroyed.connect(partial(close_all, self._opened, self._runner))
 
     def _on_view(self, _: Any) -> None:
         if self.session is not None:

@@ -34,6 +34,12 @@ class LayerChoice(QComboBox):
         self.currentIndexChanged.connect(self._on_index)
         self._refresh()
 
+    def choose(self, layer: Layer) -> None:
+        """Choose a layer, if it is offered."""
+        for index in range(self.count()):
+            if self.itemData(index) is layer:
+                self.setCurrentIndex(index)
+
     @property
     def layer(self) -> Layer | None:
         """The layer chosen."""

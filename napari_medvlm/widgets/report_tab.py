@@ -33,6 +33,7 @@ class ReportTab(QWidget):
         self.denied.setWordWrap(True)
         read = button("Find its findings", "Take the findings out as phrases and look for them.")
         read.clicked.connect(self.read)
+        self.edit.textChanged.connect(self._on_edited)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for widget in (self.edit, read, self.denied):
@@ -49,18 +50,28 @@ class ReportTab(QWidget):
         self.color({})
         self.found.emit(there)
 
+    def _on_edited(self) -> None:
+        """What was found stands elsewhere now."""
+        self.findings = ()
+        self.edit.setExtraSelections([])
+
     def color(self, colors: Mapping[str, str]) -> None:
         """Mark each finding with its phrase's colour; denied ones are struck through."""
-        marks = []
+        marks, text = [], self.edit.toPlainText()
         for finding in self.findings:
             mark = QTextEdit.ExtraSelection()
             cursor = QTextCursor(self.edit.document())
-            cursor.setPosition(finding.start)
-            cursor.setPosition(finding.stop, QTextCursor.MoveMode.KeepAnchor)
+            cursor.setPosition(_units(text[: finding.start]))
+            cursor.setPosition(_units(text[: finding.stop]), QTextCursor.MoveMode.KeepAnchor)
             mark.cursor = cursor
             mark.format = _look(finding, colors.get(finding.phrase))
             marks.append(mark)
         self.edit.setExtraSelections(marks)
+
+
+def _units(text: str) -> int:
+    """How long Qt thinks a text is: it counts in UTF-16."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _look(finding: Finding, color: str | None) -> QTextCharFormat:

@@ -42,6 +42,6 @@ class RunRow(QWidget):
             self.show_progress(0.0, "Ready" if ready else "Open an image first")
 
     def show_progress(self, fraction: float, message: str) -> None:
-        """Show how far it is, 0 to 1, and what is being done."""
+        """Show how far it is, 0 to 1, and what is being done; Qt fills in what follows a "%"."""
         self.bar.setValue(round(100 * fraction))
-        self.bar.setFormat(message)
+        self.bar.setFormat(message.replace("%", "%\u200b"))

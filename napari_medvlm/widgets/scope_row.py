@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QL
 
 from napari_medvlm.geometry import patient_axes
 from napari_medvlm.grounding import Scope
+from napari_medvlm.layers.view import axis_across, place_in_view
 from napari_medvlm.volume import Volume
 
 if TYPE_CHECKING:
@@ -43,13 +44,11 @@ class ScopeRow(QWidget):
 
     def scope(self, viewer: Viewer, volume: Volume) -> Scope:
         """The scope that is chosen, about the plane and the place in view."""
-        dims = viewer.dims
-        shown = int(dims.order[-3]) - (dims.ndim - 3) if dims.ndisplay == 2 else 0
-        axis = patient_axes(volume.grid.affine)[shown]
+        axis = patient_axes(volume.grid.affine)[axis_across(viewer)]
         every, scout = self.every.value(), self.scout.isChecked()
         if self.where.currentIndex() == WHOLE:
             return Scope(axis, every_mm=every, scout=scout)
-        at = volume.grid.to_index(np.array(dims.point[-3:]))[axis]
+        at = volume.grid.to_index(place_in_view(viewer))[axis]
         index = int(np.clip(round(float(at)), 0, volume.shape[axis] - 1))
         if self.where.currentIndex() == SLICE:
             return Scope.of_slice(axis, index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.errors import InvalidImage
 from napari_medvlm.io.journal import new_journal
-from napari_medvlm.layers import labels_of
+from napari_medvlm.layers import is_image, labels_of
 from napari_medvlm.layers.session import SessionLayers
 from napari_medvlm.layers.view import Plane, name_axes, orient, show_3d, show_plane
 from napari_medvlm.ledger import Ledger
@@ -24,6 +25,7 @@ from napari_medvlm.widgets import files
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.closing import close_all
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.labels_row import LabelsRow
 from napari_medvlm.widgets.layer_choice import LayerChoice
@@ -60,14 +62,13 @@ class SegmentDock(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        from napari.layers import Image
-
         self.viewer = napari_viewer
         self.session: SegmentationSession | None = None
         self._layers: SessionLayers | None = None
-        self._to_take: list[tuple[str, Any, str]] = []
+        self._opened: list[Any] = []
+        self._taken: list[tuple[Image, str, Any, str]] = []
         self._runner = RoutedRunner()
-        self.image = LayerChoice(napari_viewer, lambda layer: isinstance(layer, Image))
+        self.image = LayerChoice(napari_viewer, is_image)
         self.backend = BackendChoice(Task.SEGMENT)
         self.planes = PlaneRow()
         self.resume = ResumeBar()
@@ -107,11 +108,12 @@ class SegmentDock(QWidget):
         if self.session is not None:
             self.session.cancel()
 
-    def take(self, name: str, prompt: Any, origin: str) -> None:
-        """Make an object of a prompt that was found elsewhere, as soon as the image is open."""
-        if self.session is None:
-            self._to_take.append((name, prompt, origin))
-        else:
+    def take(self, layer: Image, name: str, prompt: Any, origin: str) -> None:
+        """Make an object of a prompt that was found in an image, as soon as that is open."""
+        self._taken.append((layer, name, prompt, origin))
+        if self.image.layer is not layer:
+            self.image.choose(layer)
+        elif self.session is not None:
             self.session.take(name, prompt, origin)
 
     def save_mask(self) -> None:
@@ -183,24 +185,23 @@ class SegmentDock(QWidget):
         session.failed.connect(self._failed)
         session.restarted.connect(self._restarted)
         self._layers = SessionLayers(self.viewer, session, show)
+        self._opened += [session, self._layers]
         self._layers.set_polarity(self.tools.positive)
         self.objects.bind(session)
         self._allow_tools()
         self._runner.submit(Request(self.backend.name, prepared.volume))
         self._on_view(None)
         self._on_changed([None])
-        while self._to_take:
-            session.take(*self._to_take.pop(0))
+        self._taken = [taken for taken in self._taken if taken[0] is self.image.layer]
+        for _, name, prompt, origin in self._taken:
+            session.take(name, prompt, origin)
 
     def _resume(self, earlier: Earlier) -> None:
         self._begin(Prepared(self._session().volume, None), earlier.ledger, earlier.path)
 
     def _end(self) -> None:
         """Leave the image that was worked on; its journal is finished."""
-        if self._layers is not None:
-            self._layers.close()
-        if self.session is not None:
-            self.session.close()
+        close_all(self._opened)
         self.session = self._layers = None
         self.resume.offer(None)
         self.objects.bind(None)
@@ -280,7 +281,7 @@ class SegmentDock(QWidget):
         dims = self.viewer.dims.events
         for event in (dims.order, dims.ndisplay, dims.point):
             event.connect(self._on_view)
-        self.destroyed.connect(self._runner.stop)
+        self.destroyed.connect(partial(close_all, self._opened, self._runner))
 
     def _allow_tools(self) -> None:
         kinds = registry.info(self.backend.name).prompts

@@ -30,6 +30,11 @@ class Asker:
     def waits(self, condition, timeout_ms=60_000):
         self.qtbot.waitUntil(condition, timeout=timeout_ms)
 
+    def sees_from(self, score):
+        """Move the slider and wait until it has rested."""
+        self.dock.threshold.setValue(score)
+        self.waits(lambda: not self.dock._filter_due.isActive())
+
     def asks(self, *phrases):
         self.dock.phrases.set_phrases(list(phrases))
         self.dock.run.run.click()
@@ -122,12 +127,12 @@ def test_the_threshold_hides_without_asking_again(asker):
     records = len(asker.dock.session.ledger.records)
     scores = {row[0]: row[1] for row in asker.rows()}
     assert scores["livr"] == "0.85"
-    asker.dock.threshold.setValue(0.95)
+    asker.sees_from(0.95)
     rows = {row[0]: row for row in asker.rows()}
     assert rows["livr"][2] == "not found"
     assert "0.85" in rows["livr"][1]
     assert len(asker.layer("found boxes").data) == 1
-    asker.dock.threshold.setValue(0)
+    asker.sees_from(0)
     assert len(asker.layer("found boxes").data) == 2
     assert len(asker.dock.session.ledger.records) == records
 

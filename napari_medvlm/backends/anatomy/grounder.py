@@ -115,6 +115,9 @@ class Grounder:
         return NotFound(phrase, "By the brain atlas it lies outside the image.", matches[0].score)
 
     def _unknown(self, phrase: str, named: list[NamedRegions]) -> NotFound:
+        empty = next((text for one in named if (text := one.empty(phrase))), None)
+        if empty is not None:
+            return NotFound(phrase, empty, 0.0)
         asked = [labels.nearest(phrase) for labels in named]
         near = [m for m in (*asked, self._atlas_names.nearest(phrase)) if m is not None]
         best: Match | None = max(near, key=lambda match: match.score, default=None)

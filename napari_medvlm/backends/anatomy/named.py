@@ -29,18 +29,27 @@ class NamedRegions:
         self._volume = volume
         self._labels = labels
         self._present = {int(value) for value in np.unique(labels.values)}
-        self._values = {name: value for value, name in labels.names.items() if value}
+        self._values: dict[str, list[int]] = {}
+        for value, name in labels.names.items():
+            if value:
+                self._values.setdefault(name, []).append(value)
         self._names = Names(tuple(self._values), synonyms)
 
     def regions(self, phrase: str, words: str) -> list[Region]:
         """One for each label that the words mean, if it has voxels; best match first."""
-        found = []
-        for match in self._names.find(words):
-            mask = self._mask(self._values[match.name])
-            if mask is not None:
-                grid = self._volume.grid
-                found.append(Region.of_mask(phrase, mask, grid, match.score, match.name))
-        return found
+        return [
+            Region.of_mask(phrase, mask, self._volume.grid, match.score, match.name)
+            for match in self._names.find(words)
+            for value in self._values[match.name]
+            if (mask := self._mask(value)) is not None
+        ]
+
+    def empty(self, words: str) -> str | None:
+        """Why what the words mean has no region although it has a name; `None` if it has none."""
+        matches = self._names.find(words)
+        if not matches:
+            return None
+        return f"{matches[0].name!r} is a name in {self._labels.title}, but no voxel here has it."
 
     def nearest(self, phrase: str) -> Match | None:
         """The name that comes nearest to the phrase."""

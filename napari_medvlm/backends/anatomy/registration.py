@@ -27,6 +27,8 @@ TURNS = (-0.35, 0.0, 0.35)
 """Nods and turns of the head that are tried, in radians."""
 SMALLEST_MM = 64.0
 """An image that is smaller than this along an axis is not laid over the template."""
+LARGEST_MM = 2500.0
+"""One that is larger shows no patient."""
 SHIFTS_MM = (0.0, 25.0, 50.0)
 """How far above the image's centre of mass the brain's is looked for: necks and shoulders."""
 KEPT = 3
@@ -71,10 +73,11 @@ def register(volume: Volume, progress: Progress) -> Registration:
     """Lay the template into a patient's image; a few seconds.
 
     Nothing is known yet of whether the image shows a head: see ``similarity``, which is 1 for
-    images that are too small to show one.
+    images that are too small or too large to show one.
     """
     ends = world_bounds(volume.grid, (0, 0, 0), volume.shape)
-    if (ends[1] - ends[0]).min() < SMALLEST_MM:
+    size_mm = ends[1] - ends[0]
+    if size_mm.min() < SMALLEST_MM or size_mm.max() > LARGEST_MM:
         return Registration(np.eye(4), 1.0)
     progress(0.0, "looking for the head")
     starts = _best_starts(_template(SCOUT_MM), _at(volume, SCOUT_MM))
