@@ -87,7 +87,7 @@ class Environments:
             If it is there and cannot be read, or does not give a text for each name.
         """
         path = home() / "environments.yaml" if path is None else path
-        if not path.exists():
+        if not os.path.exists(path):
             return cls(path)
         try:
             pythons = read(path, _File).__pydantic_extra__
@@ -98,7 +98,7 @@ class Environments:
                 "environment or its Python. Or move the file away.",
             ) from error
         lines = _lines(path)
-        return cls(path, {name: _Entry(lines[name], text) for name, text in pythons.items()})
+        return cls(path, {name: _Entry(lines.get(name, 1), text) for name, text in pythons.items()})
 
     def python_of(self, backend: str) -> str:
         """The interpreter that a backend runs in; the one that runs this program if none is named.
@@ -111,12 +111,13 @@ class Environments:
         if backend not in self.entries:
             return sys.executable
         # Links stay as they are: that of an environment is what makes it one.
-        named = self.path.parent.absolute() / Path(self.entries[backend].text).expanduser()
-        places = [named / place for place in PLACES] if named.is_dir() else [named]
-        python = next((place for place in places if place.is_file()), None)
+        named = self.path.parent.absolute() / os.path.expanduser(self.entries[backend].text)
+        folder = os.path.isdir(named)
+        places = [named / place for place in PLACES] if folder else [named]
+        python = next((place for place in places if os.path.isfile(place)), None)
         if python is None:
             lacks = f"{named} has neither {PLACES[0]} nor {PLACES[1]}"
-            raise self._error(backend, lacks if named.is_dir() else f"there is no {named}")
+            raise self._error(backend, lacks if folder else f"there is no {named}")
         if not os.access(python, os.X_OK):
             raise self._error(backend, f"{python} cannot be executed")
         return str(python)

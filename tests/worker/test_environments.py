@@ -55,6 +55,19 @@ def test_what_cannot_be_started_is_told(routed, ask, write, tmp_path):
     assert "cannot be used: [Errno 8] Exec format" in failure(routed, ask("where")).message
 
 
+def test_a_home_that_nobody_has_is_told(routed, ask, home, write):
+    write(where="~nobody-of-this-name/env")
+    error = failure(routed, ask("where"))
+    assert f"there is no {home / '~nobody-of-this-name' / 'env'}." in error.message
+    assert f"Correct {home / 'environments.yaml'}, or take the line out" in error.hint
+
+
+def test_an_entry_that_comes_by_reference_counts(home, there):
+    text = f"<<: {{where: {there}}}\nslow: {there}"
+    (home / "environments.yaml").write_text(text)
+    assert Environments.load().python_of("where") == str(there)
+
+
 def test_a_folder_without_python_is_told(routed, ask, write, tmp_path):
     write(where=tmp_path)
     assert f"{tmp_path} has neither bin/python nor" in failure(routed, ask("where")).message
