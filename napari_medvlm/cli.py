@@ -28,7 +28,7 @@ app = typer.Typer(
 Image = Annotated[
     Path, typer.Argument(help="NIfTI, NRRD, MHA, a DICOM file or folder, or a picture.")
 ]
-Backend = Annotated[str, typer.Option(help="Who makes the mask; see 'napari-medvlm backends'.")]
+Backend = Annotated[str, typer.Option(help="Who does the work; see 'napari-medvlm backends'.")]
 Model = Annotated[str | None, typer.Option(help="The model's file or folder.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -154,6 +154,9 @@ def ground(  # noqa: PLR0913  # one for each option
     every_mm: Annotated[
         float, typer.Option(help="For models of pictures: from one slice to the next, in mm.")
     ] = 0.0,
+    scout: Annotated[
+        bool, typer.Option(help="Then look at all slices around those where something was found.")
+    ] = False,
     backend: Backend = "embedded",
     model: Model = None,
     device: Device = "cpu",
@@ -173,8 +176,8 @@ def ground(  # noqa: PLR0913  # one for each option
         named = [read_labels(path) for path in labels]
         start = time.perf_counter()
         found = nmv.ground(
-            volume, phrase, backend, scope=_scope(slices, every_mm), labels=named, model=model,
-            device=device,
+            volume, phrase, backend, scope=_scope(slices, every_mm, scout), labels=named,
+            model=model, device=device,
         )  # fmt: skip
         seconds = time.perf_counter() - start
     summary = {
@@ -390,16 +393,16 @@ def _claim(claim: Any) -> dict[str, Any]:
     return {"text": claim.text, "source": claim.source, "regions": regions}
 
 
-def _scope(slices: str | None, every_mm: float) -> Any:
+def _scope(slices: str | None, every_mm: float, scout: bool) -> Any:
     from napari_medvlm.grounding import Scope
 
     if slices is None:
-        return Scope(every_mm=every_mm)
+        return Scope(every_mm=every_mm, scout=scout)
     try:
         axis, start, stop = (int(part) for part in slices.split(":"))
     except ValueError:
         raise typer.BadParameter(f"{slices!r} is not AXIS:START:STOP such as 0:40:60.") from None
-    return Scope(axis, start, stop, every_mm)
+    return Scope(axis, start, stop, every_mm, scout)
 
 
 def _region(region: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections.abc import Mapping
@@ -19,6 +20,10 @@ ITK_SNAP = re.compile(r'^\s*(\d+)\s+\d+\s+\d+\s+\d+\s+[\d.]+\s+\d\s+\d\s+"(.*)"\
 """A line of an ITK-SNAP label file: index, colour, opacity, two flags, the name in quotes."""
 
 
+FREESURFER = re.compile(r"^\s*(\d+)\s+(\S+)(?:\s+\d+){4}\s*$")
+"""A line of FreeSurfer's table of colours: value, name, red, green, blue, transparency."""
+
+
 def read_labels(path: str | Path, table: str | Path | None = None) -> NamedLabels:
     """Read a label image and its names.
 
@@ -29,7 +34,8 @@ def read_labels(path: str | Path, table: str | Path | None = None) -> NamedLabel
     table
         Its names: JSON (``{"1": "liver"}``, ``{"liver": 1}``, or such a mapping under ``labels``,
         as nnU-Net's ``dataset.json`` has it), a TSV or CSV with a column of values and one of names
-        (as TotalSegmentator and BIDS write it), or an ITK-SNAP label file. By default the file of
+        (as TotalSegmentator and BIDS write it), an ITK-SNAP label file or FreeSurfer's table of
+        colours. By default the file of
         the image's name with one of those endings.
 
     Raises
@@ -92,20 +98,23 @@ def _from_json(text: str) -> dict[int, str]:
             names[int(key)] = value
         elif isinstance(value, int):
             names[value] = str(key)
-        else:
+        elif not isinstance(value, list):  # nnU-Net's regions: several labels, each named elsewhere
             raise ValueError(f"{key!r} has neither a name nor a value")
     return names
 
 
 def _from_lines(text: str) -> dict[int, str]:
-    """ITK-SNAP's lines, or columns parted by tabs, commas or blanks: the value and the name."""
+    """Lines of ITK-SNAP or FreeSurfer, or columns parted by tabs, commas, semicolons or blanks."""
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    snap = [match for line in lines if (match := ITK_SNAP.match(line))]
-    if snap and len(snap) == len(lines):
-        return {int(m[1]): m[2] for m in snap}
-    rows = [re.split(r"\t|,|;", line) if re.search(r"\t|,|;", line) else line.split(maxsplit=1)
-            for line in lines]  # fmt: skip
-    return _from_rows([[cell.strip().strip('"') for cell in row] for row in rows])
+    for form in (ITK_SNAP, FREESURFER):
+        matches = [match for line in lines if (match := form.match(line))]
+        if matches and len(matches) == len(lines):
+            return {int(m[1]): m[2] for m in matches}
+    parting = next((mark for mark in "\t;," if any(mark in line for line in lines)), None)
+    if parting is None:
+        return _from_rows([line.split(maxsplit=1) for line in lines])
+    rows = csv.reader(lines, delimiter=parting, skipinitialspace=True)
+    return _from_rows([[cell.strip() for cell in row] for row in rows])
 
 
 def _from_rows(rows: list[list[str]]) -> dict[int, str]:

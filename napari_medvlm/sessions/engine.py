@@ -19,6 +19,7 @@ from napari_medvlm.results import Mask
 from napari_medvlm.sessions.masks import Key, LabelMap
 from napari_medvlm.sessions.predictions import Choice, Predictions
 from napari_medvlm.sessions.requests import Requests
+from napari_medvlm.sessions.telling import tell
 from napari_medvlm.volume import Volume
 from napari_medvlm.worker.runner import Runner
 from napari_medvlm.worker.wire import SegmentReply, SegmentRequest
@@ -137,15 +138,15 @@ class Engine:
             self._predictions.give_up(key)
             self._failure = error
         self._refresh()
-        self.failed.emit(error)
+        tell(self.failed, error)
 
     def on_progress(self, fraction: float, message: str) -> None:
         """Pass on how far the request is."""
-        self.progressed.emit(fraction, message)
+        tell(self.progressed, fraction, message)
 
     def on_restart(self, message: str) -> None:
         """Pass on that the worker had to be started again."""
-        self.restarted.emit(message)
+        tell(self.restarted, message)
 
     def _note(self, record: Record) -> None:
         if self._journal is not None:
@@ -154,7 +155,7 @@ class Engine:
     def _refresh(self) -> None:
         with self._lock:
             box = self.label_map.update(self.ledger.now, self._predictions.known)
-        self.changed.emit(box)
+        tell(self.changed, box)
         if box is not None:
             with contextlib.suppress(RuntimeError):  # closed meanwhile
                 self._measuring.submit(self._measure)
@@ -166,4 +167,4 @@ class Engine:
             if self._digests.get(object_id) != mask.digest:
                 self.measured[object_id] = measure(self._volume, mask)
                 self._digests[object_id] = mask.digest
-        self.changed.emit(None)
+        tell(self.changed, None)

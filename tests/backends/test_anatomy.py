@@ -176,3 +176,24 @@ def test_a_finding_is_given_the_place_that_it_is_said_to_be_in_and_is_called_so(
     assert finding.name == "place: right putamen"
     assert finding.score == pytest.approx(structure.score / 2, abs=0.01)
     assert finding.box == structure.box
+
+
+def test_labels_of_one_name_are_all_found():
+    volume, left, right = make_phantom()
+    values = left.astype(np.uint8) * 3 + right.astype(np.uint8) * 4
+    labels = nmv.NamedLabels(values, volume.grid, {3: "kidney", 4: "kidney"})
+    found = nmv.ground(volume, ["kidney"], labels=[labels])
+    assert sorted(round(dice(r.mask.full(), left)) for r in found.regions) == [0, 1]
+
+
+def test_a_name_without_voxels_is_told_as_such():
+    volume, left, _ = make_phantom()
+    labels = nmv.NamedLabels(left.astype(np.uint8), volume.grid, {1: "a", 9: "liver"}, "seg")
+    (missing,) = nmv.ground(volume, ["liver"], labels=[labels]).not_found
+    assert missing.reason == "'liver' is a name in seg, but no voxel here has it."
+
+
+def test_labels_of_another_shape_than_their_grid_are_refused():
+    volume = make_phantom()[0]
+    with pytest.raises(nmv.MedVLMError, match="have the shape"):
+        nmv.NamedLabels(np.zeros((2, 2, 2), int), volume.grid, {1: "liver"})

@@ -101,3 +101,23 @@ def test_a_cancel_gets_through_between_batches():
 
     with pytest.raises(Cancelled):
         ask(volume_with(TOP), progress=progress)
+
+
+class Masks(Bright):
+    """Gives masks in place of heatmaps."""
+
+    def _one(self, gray):
+        inside = gray > 100
+        seen = Seen("thing", 1.0, mask=inside) if inside.any() else None
+        return Look((seen,) if seen else ())
+
+
+def test_masks_of_slices_far_apart_are_filled_between():
+    backend = Masks()
+    backend.set_volume(volume_with(TOP))
+    query = GroundQuery(("thing",), Scope(every_mm=4))
+    (region,) = calling.ground(backend, volume_with(TOP), query, lambda *_: None).regions
+    slices = np.unique(np.argwhere(region.mask.full())[:, 0])
+    assert list(slices) == list(range(slices[0], slices[-1] + 1))
+    start, stop = region.box.bounds(volume_with().grid)
+    assert (slices[0], slices[-1] + 1) == (start[0], stop[0])

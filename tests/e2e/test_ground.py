@@ -257,3 +257,126 @@ def test_labels_are_shown_as_bars_and_a_descriptor_can_be_switched_off(asker, cl
     item.child(0).setCheckState(0, Qt.CheckState.Unchecked)
     asker.waits(lambda: tab.tree.itemWidget(tab.tree.topLevelItem(0), 1).text() != before)
     assert tab.tree.topLevelItem(0).child(0).checkState(0) == Qt.CheckState.Unchecked
+
+
+def test_a_picture_alone_can_be_asked_about(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(np.random.default_rng(0).random((64, 80)))
+    _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "Ground")
+    asker = Asker(viewer, dock, qtbot)
+    asker.waits(lambda: dock.session is not None)
+    for where in range(3):
+        dock.scope.where.setCurrentIndex(where)
+        asker.asks("left hippocampus")
+    assert "head" in asker.rows()[0][4]
+    viewer.layers.clear()
+    assert dock.session is None
+    dock.close_session()
+
+
+def test_closing_the_dock_leaves_no_layers_and_no_worker(asker):
+    asker.asks("liver")
+    runner = asker.dock._runner
+    assert asker.layer("found boxes") is not None
+    asker.viewer.window.remove_dock_widget("all")
+    asker.waits(lambda: asker.layer("found boxes") is None and not runner.pids)
+
+
+def test_a_region_goes_to_the_image_that_it_was_found_in(asker):
+    from napari_medvlm.widgets.commands import dock_of
+
+    other = make_phantom(seed=5, shape=(10, 30, 30))[0]
+    asker.asks("liver")
+    viewer = asker.viewer
+    viewer.add_layer(Layer.create(*layer_data(other)))
+    segment = dock_of(viewer)
+    segment.image.choose(viewer.layers[-1])
+    asker.waits(lambda: segment.session is not None and segment.session.volume is other)
+    asker.dock.table.setCurrentItem(asker.dock.table.topLevelItem(0))
+    asker.dock.hand_on()
+    volume = asker.dock.session.volume
+    asker.waits(lambda: segment.session is not None and segment.session.volume is volume)
+    asker.waits(lambda: bool(segment.session.now.objects))
+    segment.close_session()
+
+
+def test_going_on_with_an_earlier_session_keeps_what_was_handed_on(asker):
+    from napari_medvlm.prompts import Point
+    from napari_medvlm.widgets.commands import dock_of
+
+    segment = dock_of(asker.viewer)
+    asker.waits(lambda: segment.session is not None)
+    volume = segment.session.volume
+    segment.session.add(Point.at_index(volume, (12, 20, 33)))
+    asker.waits(lambda: not segment.session.pending_prompts())
+    layer = segment.image.layer
+    segment._open(None)
+    segment._open(layer)
+    asker.waits(lambda: segment.session is not None)
+    asker.waits(lambda: segment.resume._offered is not None)
+    asker.asks("liver")
+    asker.dock.table.setCurrentItem(asker.dock.table.topLevelItem(0))
+    asker.dock.hand_on()
+    segment.resume.resume.click()
+    asker.waits(lambda: segment.session is not None and len(segment.session.now.objects) == 2)
+    names = [live.info.name for live in segment.session.now.objects.values()]
+    assert "liver" in names
+    segment.close_session()
+
+
+def test_choosing_another_image_and_back_at_once_loses_nothing(asker):
+    viewer = asker.viewer
+    viewer.add_layer(Layer.create(*layer_data(make_phantom(seed=5)[0])))
+    first, second = (
+        layer for layer in viewer.layers if layer.name == "phantom" or "phantom [" in layer.name
+    )
+    for layer in (second, first, second, first):
+        asker.dock.image.choose(layer)
+    asker.waits(lambda: asker.dock.session is not None)
+    asker.asks("liver")
+    assert asker.rows()[0][0] == "liver"
+
+
+def test_labels_on_another_grid_answer_in_the_window(asker):
+    volume, left, _ = make_phantom()
+    asker.viewer.layers.remove("organs")
+    affine = volume.affine @ np.diag([2.0, 2, 2, 1])
+    asker.viewer.add_layer(
+        Labels(
+            left[::2, ::2, ::2].astype(np.uint8),
+            affine=affine,
+            features={"index": [0, 1], "name": ["none", "liver"]},
+        )
+    )
+    asker.asks("liver")
+    region = asker.dock._shown[min(asker.dock._shown)].region
+    assert dice(region.mask.full(), left) > 0.75
+
+
+def test_the_chosen_row_stays_chosen_when_more_is_found(asker):
+    asker.asks("kidney", "spleen")
+    table = asker.dock.table
+    table.setCurrentItem(table.topLevelItem(0))
+    key = table.key
+    asker.asks("kidney", "spleen", "liver")
+    assert table.currentItem().text(0) == asker.dock._shown[key].region.phrase
+
+
+def test_a_report_without_findings_leaves_the_phrases(asker):
+    asker.dock.phrases.set_phrases(["my own phrase"])
+    asker.dock.report.edit.setPlainText("No haemorrhage.")
+    asker.dock.report.read()
+    assert asker.dock.phrases.phrases == ["my own phrase"]
+
+
+def test_marks_of_a_report_stand_where_its_findings_are(asker):
+    report = asker.dock.report
+    report.edit.setPlainText("\U0001f600\U0001f600 There is a hepatic cyst.")
+    report.read()
+    (mark,) = report.edit.extraSelections()
+    assert mark.cursor.selectedText() == "hepatic cyst"
+    asker.waits(lambda: not asker.dock.session.pending)
+    report.edit.setPlainText("Something else.")
+    assert report.edit.extraSelections() == []
+    report.color({"hepatic cyst": "#ff0000"})
+    assert report.edit.extraSelections() == []

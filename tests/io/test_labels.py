@@ -29,6 +29,9 @@ SNAP = """################################################
         ("a.tsv", "index\tname\tcolor\n1\tliver\t#f00\n2\tspleen\t#0f0\n"),
         ("a.csv", "name,value\nliver,1\nspleen,2\n"),
         ("a.txt", "1 liver\n2 spleen\n"),
+        ("a.txt", "# FreeSurfer\n0 Unknown 0 0 0 0\n1 liver 220 20 20 0\n2 spleen 9 9 9 0\n"),
+        ("a.csv", 'name,value\n"liver",1\n"spleen",2\n'),
+        ("a.json", json.dumps({"labels": {"liver": 1, "spleen": 2, "both": [1, 2]}})),
     ],
 )
 def test_every_form_of_table_is_read(tmp_path, name, text):
@@ -41,6 +44,11 @@ def test_every_form_of_table_is_read(tmp_path, name, text):
 def test_itk_snap_names_may_hold_commas(tmp_path):
     (tmp_path / "a.label").write_text(SNAP)
     assert read_names(tmp_path / "a.label")[2] == "Left kidney, upper pole"
+
+
+def test_names_in_quotes_may_hold_what_parts_columns(tmp_path):
+    (tmp_path / "a.csv").write_text('"kidney, left",3\n"kidney, right",4\n')
+    assert read_names(tmp_path / "a.csv") == {3: "kidney, left", 4: "kidney, right"}
 
 
 def test_the_table_beside_an_image_is_found(tmp_path):

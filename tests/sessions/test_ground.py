@@ -98,3 +98,51 @@ def test_a_region_becomes_an_object_with_its_origin_in_the_ledger(scene):
         assert added.origin == "liver 1.00, found by embedded"
         session.undo()
         assert made not in session.now.objects
+
+
+def test_a_listener_that_fails_stops_nothing(scene):
+    volume, labels = scene
+
+    def fail(*_):
+        raise ValueError("a listener's own error")
+
+    with nmv.GroundingSession(volume) as session:
+        session.changed.connect(fail)
+        session.progressed.connect(fail)
+        session.ask(["liver", "spleen"], labels=[labels])
+        session.wait(60)
+        assert list(session.located) == ["liver", "spleen"]
+
+
+def test_a_session_that_is_closed_starts_no_new_worker(scene):
+    volume, labels = scene
+    session = nmv.GroundingSession(volume)
+    session.ask([f"thing {k}" for k in range(200)], labels=[labels])
+    runner = session._runner
+    session.close()
+    assert runner.pids == {}
+    assert session.pending == ()
+
+
+def test_phrases_that_wait_keep_the_backend_that_they_were_asked_of(scene):
+    volume, labels = scene
+    with nmv.GroundingSession(volume) as session:
+        session.ask(["liver", "spleen"], labels=[labels])
+        session.use("detector", "no/such-model")
+        session.wait(60)
+        assert {located.backend for located in session.located.values()} == {"embedded"}
+
+
+@pytest.mark.parametrize("phrases", ["liver", [3], [None]])
+def test_what_is_no_list_of_texts_is_told(scene, phrases):
+    with (
+        nmv.GroundingSession(scene[0], runner="inline") as session,
+        pytest.raises(InvalidPrompt, match="list of texts"),
+    ):
+        session.ask(phrases)
+
+
+@pytest.mark.parametrize("scope", [nmv.Scope(5), nmv.Scope(-1), nmv.Scope(every_mm=float("nan"))])
+def test_a_scope_that_is_none_is_told(scene, scope):
+    with pytest.raises(InvalidPrompt, match="are none"):
+        nmv.ground(scene[0], ["liver"], scope=scope)
