@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QTabWidget, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider
 
@@ -154,9 +154,8 @@ class GroundDock(QWidget):
 
     def _on_prepared(self, found: tuple[Image, Prepared]) -> None:
         layer, prepared = found
-        if layer is not self.image.layer:
+        if layer is not self.image.layer or self.session is not None:
             return
-        self._end()
         volume = prepared.volume
         journal = new_journal(ImageReference.of(volume), "ground")
         session = GroundingSession(volume, self.backend.name, self._runner, journal=journal)
@@ -315,6 +314,12 @@ class GroundDock(QWidget):
         for event in (dims.order, dims.ndisplay, dims.point):
             event.connect(self._on_view)
         self.destroyed.connect(partial(close_all, self._opened, self._runner))
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
+        """Free everything when the dock is closed: napari takes it out of the window."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.close_session()
 
     def _on_view(self, _: Any) -> None:
         if self.session is not None:

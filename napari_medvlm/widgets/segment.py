@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_medvlm.backends import registry
@@ -158,7 +158,7 @@ class SegmentDock(QWidget):
 
     def _on_prepared(self, found: tuple[Image, Prepared]) -> None:
         layer, prepared = found
-        if layer is not self.image.layer:
+        if layer is not self.image.layer or self.session is not None:
             return
         self.planes.set_windows(windows(prepared.volume))
         for note in prepared.volume.notes:
@@ -282,6 +282,12 @@ class SegmentDock(QWidget):
         for event in (dims.order, dims.ndisplay, dims.point):
             event.connect(self._on_view)
         self.destroyed.connect(partial(close_all, self._opened, self._runner))
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
+        """Free everything when the dock is closed: napari takes it out of the window."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.close_session()
 
     def _allow_tools(self) -> None:
         kinds = registry.info(self.backend.name).prompts
