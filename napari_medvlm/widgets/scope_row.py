@@ -24,19 +24,17 @@ class ScopeRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.where = QComboBox()
-        self.where.addItems(["Whole volume", "This slice", "Around this slice"])
+        self.where.addItems(["Whole volume", "This slice", "Around it"])
         self.where.setToolTip("Where to look. Slices are those of the plane in view.")
         self.reach = _millimetres(20, "How far from the slice in view, to either side, in mm.")
         self.every = _millimetres(
-            5, "From one slice that is looked at to the next; for models of pictures."
+            5, "From one slice that is looked at to the next, in mm; for models of pictures."
         )
-        self.scout = QCheckBox("then closer")
-        self.scout.setToolTip("Look at every slice around those where something was found.")
+        self.scout = QCheckBox("closer")
+        self.scout.setToolTip("Then look at every slice around those where something was found.")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        widgets = (
-            self.where, self.reach, QLabel("mm, every"), self.every, QLabel("mm"), self.scout,
-        )  # fmt: skip
+        widgets = (self.where, self.reach, QLabel("every"), self.every, self.scout)
         for widget in widgets:
             layout.addWidget(widget)
         self.where.currentIndexChanged.connect(self._on_where)
@@ -65,7 +63,7 @@ def _millimetres(value: float, tooltip: str) -> QDoubleSpinBox:
     box = QDoubleSpinBox()
     box.setRange(0, 500)
     box.setDecimals(0)
-    box.setMinimumWidth(70)
+    box.setMaximumWidth(84)
     box.setValue(value)
     box.setToolTip(tooltip)
     return box
