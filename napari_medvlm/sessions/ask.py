@@ -65,11 +65,7 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
     MedVLMError
         If the backend cannot be asked.
     """
-    info = registry.info(backend)
-    if Task.ANSWER not in info.tasks:
-        raise BackendUnavailable(
-            f"{info.title} does not answer questions.", "Choose another backend for that."
-        )
+    _require_answers(backend)
     asked = Question(
         question,
         tuple(earlier),
@@ -82,6 +78,14 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
     reply = job.result()
     assert isinstance(reply, AnswerReply)
     return reply.answer
+
+
+def _require_answers(backend: str) -> None:
+    info = registry.info(backend)
+    if Task.ANSWER not in info.tasks:
+        raise BackendUnavailable(
+            f"{info.title} does not answer questions.", "Choose another backend for that."
+        )
 
 
 def _mask(name: str, mask: NDArray[Any] | Mask, volume: Volume) -> Mask:

@@ -121,7 +121,7 @@ def test_another_version_is_told_and_the_extra_is_named(write, tmp_path, monkeyp
         Environments.load().check("vlm")
     assert f"has napari-medvlm 0.0.7, but this is {__version__}." in told.value.message
     assert f'{python} -m pip install "napari-medvlm[vlm]=={__version__}"' in told.value.hint
-    package.write_text(f"__version__ = {__version__!r}")
+    package.write_text(f"__version__ = {__version__!r}  # longer, so that it is compiled again")
     with pytest.raises(SettingsError, match=r"does not work in .*napari_medvlm.worker"):
         Environments.load().check("vlm")
 

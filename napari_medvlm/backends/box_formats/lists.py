@@ -14,10 +14,10 @@ _DIGIT = re.compile(r"\d")
 _BRACKET = re.compile(r"[\[\]]")
 _LEADING_ZEROS = re.compile(r"(?<![\d.])0+(?=\d)")
 _MEANT_AS_NUMBERS = re.compile(r"\d[^,]*+,")
-_RUN = re.compile(rf"(?<![\d.\w-]){NUMBER}(?:\s*+,\s*+{NUMBER})++")
+_RUN = re.compile(rf"(?<![\d.\w-]){NUMBER}(?:\s*+,\s*+{NUMBER})+")
 _TRIPLE = re.compile(rf"[(\[]\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+[)\]]")
 _BETWEEN_CORNERS = re.compile(r"[\s,;]*+\Z")
-_BRACKETED_NUMBERS = re.compile(rf"[(\[]\s*+({NUMBER}(?:\s*+,\s*+{NUMBER})*+)\s*+,?\s*+[)\]]")
+_BRACKETED_NUMBERS = re.compile(rf"[(\[]\s*+({NUMBER}(?:\s*+,\s*+{NUMBER})*)\s*+,?\s*+[)\]]")
 
 
 def read_bracketed(text: str, reading: Reading) -> None:

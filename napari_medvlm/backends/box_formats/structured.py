@@ -12,7 +12,7 @@ from napari_medvlm.backends.box_formats.reading import Reading
 
 # Up to the next brace that stands in no string. A string ends at the end of its line at the latest,
 # as JSON has it, so that one forgotten quote spoils one line.
-_INNARDS = re.compile(r'[^{}"]*+(?:"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?[^{}"]*+)*+')
+_INNARDS = re.compile(r'[^{}"]*+(?:"[^"\\\n]*+(?:\\.[^"\\\n]*+)*"?[^{}"]*+)*')
 _NOTHING = re.compile(r"\[\s*+\]")
 _BARE_NUMBERS = re.compile(r"\[\s*+-?\d[^\[\],]*+,[^\[\]]*+\]")
 

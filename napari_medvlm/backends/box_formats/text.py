@@ -14,17 +14,17 @@ _TWO_CORNERS = re.compile(
     rf"\s*+\(\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+\)\s*+,"
     rf"\s*+\(\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+\)\s*+"
 )
-_SPACED = re.compile(rf"\s*+{NUMBER}(?:\s++{NUMBER})*+\s*+")
-_PATCHES = re.compile(r"\s*+(?:<patch_index_\d++>\s*+)*+")
+_SPACED = re.compile(rf"\s*+{NUMBER}(?:\s++{NUMBER})*\s*+")
+_PATCHES = re.compile(r"\s*+(?:<patch_index_\d++>\s*+)*")
 _NEXT_OBJECT = "</delimiter_of_multi_objects/>"
 _PATCH = re.compile(r"<patch_index_(\d++)>")
-_MAIRA_BINS = re.compile(r"\s*+(?:<[xy]\d++>\s*+)*+")
+_MAIRA_BINS = re.compile(r"\s*+(?:<[xy]\d++>\s*+)*")
 _MAIRA_BIN = re.compile(r"<([xy])(\d++)>")
-_FLORENCE_RUN = re.compile(r"(?:<loc_\d++>)++")
-_PALIGEMMA_RUN = re.compile(r"((?:<loc\d++>)++|(?=<seg))\s*+((?:<seg\d++>)*+)[^\S\n]*+([^;<\n]*+)")
+_FLORENCE_RUN = re.compile(r"(?:<loc_\d++>)+")
+_PALIGEMMA_RUN = re.compile(r"((?:<loc\d++>)+|(?=<seg))\s*+((?:<seg\d++>)*)[^\S\n]*+([^;<\n]*+)")
 _DIGITS = re.compile(r"\d++")
 _SPECIAL = re.compile(r"</?s>|<pad>|<eos>|<bos>")
-_POINT = re.compile(r'<points?\b((?:\s++\w++\s*+=\s*+"[^"<]*+")*+)\s*+>([^<]*+)')
+_POINT = re.compile(r'<points?\b((?:\s++\w++\s*+=\s*+"[^"<]*+")*)\s*+>([^<]*+)')
 _POINT_OPENING = re.compile(r"<points?\b")
 _ATTRIBUTE = re.compile(r'\b(\w++)\s*+=\s*+"([^"]*+)"')
 _NUMBER = re.compile(NUMBER)

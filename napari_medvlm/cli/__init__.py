@@ -1,0 +1,18 @@
+"""The command line: the same sessions without a window."""
+
+from __future__ import annotations
+
+import typer
+
+from napari_medvlm.cli import clicks, models, words
+
+app = typer.Typer(
+    help="Ask questions of medical images, by click and by word. Not a medical device.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_show_locals=False,
+)
+for command in (
+    clicks.segment, clicks.replay, words.ground, words.ask, models.backends, models.download
+):  # fmt: skip
+    app.command()(command)

@@ -1,0 +1,157 @@
+"""``segment`` and ``replay``: masks from prompts."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_medvlm.cli.options import AsJson, Backend, Device, Frame, Image, Model, Series
+from napari_medvlm.cli.telling import print_result, told
+from napari_medvlm.io import Gaps
+
+
+def segment(  # noqa: PLR0913  # one for each option
+    image: Image,
+    point: Annotated[list[str], typer.Option(help="Index z,y,x inside the object.")] = [],  # noqa: B006
+    negative: Annotated[list[str], typer.Option(help="Index z,y,x outside the object.")] = [],  # noqa: B006
+    box: Annotated[
+        list[str], typer.Option(help="z,y,x:z,y,x around the object, the second corner excluded.")
+    ] = [],  # noqa: B006
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write the mask: .nii.gz, .nii, .nrrd or .mha.")
+    ] = None,
+    session: Annotated[
+        Path | None, typer.Option(help="Where to write the session, to resume or replay it.")
+    ] = None,
+    backend: Backend = "embedded",
+    model: Model = None,
+    device: Device = "cpu",
+    series: Series = None,
+    frame: Frame = None,
+    gaps: Annotated[Gaps, typer.Option(help="What to do where DICOM slices are missing.")] = (
+        Gaps.REFUSE
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """Segment one object from points and boxes.
+
+    Indices are in array order (z, y, x) from 0, as read_volume gives them; millimetres are
+    patient coordinates (S, P, L). Boxes are taken first, then points, then negatives.
+    """
+    import napari_medvlm as nmv
+
+    with told():
+        volume = nmv.read_volume(image, series=series, frame=frame, gaps=gaps)
+        prompts: list[Any] = [nmv.Box.at_index(volume, *_corners(text)) for text in box]
+        prompts += [nmv.Point.at_index(volume, _index(text)) for text in point]
+        prompts += [nmv.Point.at_index(volume, _index(text), positive=False) for text in negative]
+        if not any(prompt.positive for prompt in prompts):
+            raise typer.BadParameter("Give at least one --point or --box inside the object.")
+        with nmv.SegmentationSession(volume, backend, "inline", model=model, device=device) as work:
+            seconds = [_seconds(work, prompt) for prompt in prompts]
+            found = work.measurement(work.active or 0)
+            if out is not None:
+                nmv.write_mask(out, work.mask, volume)
+            if session is not None:
+                work.ledger.save(session)
+        summary = {
+            "volume_ml": round(found.volume_ml, 4),
+            "box_mm": found.box_mm,
+            "mean": round(found.mean, 4),
+            "sd": round(found.sd, 4),
+            "unit": found.unit,
+            "seconds_per_click": round(sum(seconds) / len(seconds), 4),
+            "clicks": len(seconds),
+            "backend": backend,
+            "out": None if out is None else str(out),
+        }
+        print_result(summary, as_json, lambda: f"{found}; {summary['seconds_per_click']} s a click")
+
+
+def replay(
+    session: Annotated[Path, typer.Argument(help="A session (.json) or journal (.jsonl).")],
+    image: Annotated[
+        Path | None, typer.Option(help="The image, if it is no longer where it was.")
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="Another backend than the one of then.")
+    ] = None,
+    model: Model = None,
+    device: Device = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Compute the masks of a session again and tell whether they are identical.
+
+    Ends with status 0 if all are, with 2 if one is not.
+    """
+    import napari_medvlm as nmv
+
+    with told():
+        ledger = nmv.Ledger.load(session)
+        volume = nmv.read_volume(_source(ledger, image))
+        done = nmv.replay(ledger, volume, backend, model=model, device=device, runner="inline")
+        objects = [
+            {
+                "object": r.name,
+                "backend": r.backend,
+                "identical": r.identical,
+                "voxels_then": r.voxels_then,
+                "voxels_now": r.voxels_now,
+            }
+            for r in done
+        ]
+        identical = all(r.identical is not False for r in done)
+        print_result(
+            {"identical": identical, "objects": objects},
+            as_json,
+            lambda: "\n".join(
+                [*(_line(r) for r in objects), "Identical." if identical else "Not identical."]
+            ),
+        )
+        if not identical:
+            raise typer.Exit(2)
+
+
+def _seconds(session: Any, prompt: Any) -> float:
+    """How long a prompt takes until its mask is there."""
+    start = time.perf_counter()
+    session.add(prompt)
+    session.wait()
+    return time.perf_counter() - start
+
+
+def _index(text: str) -> tuple[float, float, float]:
+    try:
+        z, y, x = (float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not an index z,y,x such as 89,96,77.") from None
+    return z, y, x
+
+
+def _corners(text: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    start, colon, stop = text.partition(":")
+    if not colon:
+        raise typer.BadParameter(f"{text!r} is not a box z,y,x:z,y,x such as 80,90,70:99,120,90.")
+    return _index(start), _index(stop)
+
+
+def _source(ledger: Any, image: Path | None) -> Path:
+    from napari_medvlm.errors import SessionFileError
+
+    if image is not None:
+        return image
+    if ledger.image.source is None:
+        raise SessionFileError(
+            f"The session does not say where its image, {ledger.image.name}, is.",
+            "Name it: --image scan.nii.gz",
+        )
+    return Path(ledger.image.source)
+
+
+def _line(replayed: dict[str, Any]) -> str:
+    states = {True: "identical", False: "NOT identical", None: "not recorded"}
+    change = f"{replayed['voxels_then']} voxels then, {replayed['voxels_now']} now"
+    return f"{replayed['object']}: {states[replayed['identical']]} ({change})"

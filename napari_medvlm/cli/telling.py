@@ -1,0 +1,57 @@
+"""What the commands print: results, errors, progress."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+from napari_medvlm.backends.base import Progress
+from napari_medvlm.errors import Cancelled, MedVLMError
+
+
+@contextmanager
+def shown() -> Iterator[Progress]:
+    """A progress bar, and Ctrl-C that stops the download in all its threads."""
+    from rich import progress as bars
+    from rich.console import Console
+
+    stopped = threading.Event()
+    words = bars.TextColumn("{task.description}")
+    columns = (bars.BarColumn(), words, bars.TimeRemainingColumn())
+    before = signal.signal(signal.SIGINT, lambda *_: stopped.set())
+    try:
+        with bars.Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task("", total=1.0)
+
+            def progress(fraction: float, message: str = "") -> None:
+                if stopped.is_set():
+                    raise Cancelled
+                bar.update(task, completed=fraction, description=message)
+
+            yield progress
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Errors that a person can mend are told in one line."""
+    try:
+        yield
+    except MedVLMError as error:
+        typer.secho(error.message, fg="red", err=True)
+        if error.hint:
+            typer.echo(error.hint, err=True)
+        raise typer.Exit(1) from None
+
+
+def print_result(summary: dict[str, Any], as_json: bool, text: Callable[[], str]) -> None:
+    """Print a result for a person, or as one JSON object for a program."""
+    sys.stdout.write((json.dumps(summary) if as_json else text()) + "\n")
