@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
-from napari_medvlm.grounding import NamedLabels, Region, Scope, SliceRef
-from napari_medvlm.prompts import Box
+from napari_medvlm.grounding import NamedLabels, Region, SliceRef
 from napari_medvlm.results import Mask
+from napari_medvlm.slicing import Picture
+
+
+class AnswerKind(StrEnum):
+    """What kind of answer is wanted."""
+
+    OPEN = "open"
+    CHOICE = "choice"
+    """One of the question's options."""
+    YES_NO = "yes/no"
+    COUNT = "count"
+    REPORT = "report"
+    """Findings and an impression, each finding a claim."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +54,74 @@ class Claim:
     problems: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class ToolSpec:
+    """A tool that a model may call.
+
+    Parameters
+    ----------
+    name, description
+        For the model.
+    parameters
+        A JSON schema of its arguments, an object.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A tool that a model wants called.
+
+    Parameters
+    ----------
+    name, arguments
+        As the model wrote them.
+    id
+        What the model calls this call, if it names its calls.
+    problem
+        Why it cannot be called as written, in a sentence; empty: nothing was wrong.
+    """
+
+    name: str
+    arguments: Mapping[str, Any]
+    id: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class ToolResult:
+    """What a tool said to a call.
+
+    Parameters
+    ----------
+    text
+        For the model, and for the person in the transcript.
+    regions
+        What it found or looked at.
+    pictures
+        What the model is to see.
+    failed
+        Whether ``text`` says why it did not work.
+    """
+
+    call: ToolCall
+    text: str
+    regions: tuple[Region, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    failed: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A round of an answer: what the model wrote, the calls in it, and what came of them."""
+
+    text: str
+    results: tuple[ToolResult, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Answer:
     """What a backend has to say.
@@ -56,6 +138,19 @@ class Answer:
         The slices that were looked at.
     thinking
         What the model wrote before its answer.
+    calls
+        Tools that the model wants called before it answers; then there is no answer yet.
+    choice
+        The option that was chosen, of a closed question; empty: none, or it could not be read.
+    probabilities
+        Of each option, where the model tells; they sum to 1.
+    notes
+        What a person must know to judge the answer, a sentence each: pictures that were left out,
+        an answer that was cut off, a number in the text that is not the number of regions.
+    written
+        All that the model wrote, unchanged.
+    tokens
+        How many tokens the model wrote; 0 if it does not tell.
     """
 
     text: str
@@ -64,6 +159,12 @@ class Answer:
     reason: str = ""
     images: tuple[SliceRef, ...] = ()
     thinking: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    choice: str = ""
+    probabilities: tuple[float, ...] = ()
+    notes: tuple[str, ...] = ()
+    written: str = ""
+    tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,19 +189,33 @@ class Question:
         What was segmented; may be named in the question.
     labels
         Label images of this patient.
-    scope, region
-        What the model is to see.
     context
         What is known of the patient: indication, history, prior report.
+    kind
+        What kind of answer is wanted.
+    options
+        Of a closed question.
+    pictures
+        What a model is to see, in order; a backend that looks at volumes does not need them.
+    captions
+        What to say of each picture, as ``slice 89 of 181``; none, or one for each.
+    tools
+        What the model may call.
+    steps
+        Rounds of this answer so far, oldest first.
     """
 
     text: str
     earlier: Sequence[Turn] = ()
     objects: tuple[NamedMask, ...] = ()
     labels: tuple[NamedLabels, ...] = ()
-    scope: Scope = field(default_factory=Scope)
-    region: Box | None = None
     context: str = ""
+    kind: AnswerKind = AnswerKind.OPEN
+    options: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    captions: tuple[str, ...] = ()
+    tools: tuple[ToolSpec, ...] = ()
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

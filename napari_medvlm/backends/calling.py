@@ -110,7 +110,6 @@ def answer(
     """
     if not question.text.strip():
         raise InvalidPrompt("Nothing is asked.", "Write a question.")
-    question.scope.bounds(volume.grid)
     whole: Answer | None = None
     for delta in backend.answer(question, progress):
         if delta.text:

@@ -14,6 +14,7 @@ from napari_medvlm.backends.base import Task
 from napari_medvlm.errors import BackendUnavailable, GeometryMismatch
 from napari_medvlm.grounding import NamedLabels, Scope
 from napari_medvlm.results import Mask
+from napari_medvlm.slicing import Picture, picture_of
 from napari_medvlm.volume import Volume
 from napari_medvlm.worker.runner import InlineRunner
 from napari_medvlm.worker.wire import AnswerReply, AskRequest
@@ -47,7 +48,7 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
     labels
         Label images of this patient.
     scope
-        The slices that a model is to see; `None`: all.
+        The slices that a model is to see; `None`: no pictures, for backends that measure.
     earlier
         The conversation before the question.
     context
@@ -71,8 +72,8 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
         tuple(earlier),
         tuple(NamedMask(name, _mask(name, m, volume)) for name, m in (masks or {}).items()),
         tuple(labels),
-        scope or Scope(),
-        context=context,
+        context,
+        pictures=() if scope is None else _pictures(volume, scope),
     )
     job = InlineRunner().submit(AskRequest(backend, volume, model, device, asked))
     reply = job.result()
@@ -86,6 +87,10 @@ def _require_answers(backend: str) -> None:
         raise BackendUnavailable(
             f"{info.title} does not answer questions.", "Choose another backend for that."
         )
+
+
+def _pictures(volume: Volume, scope: Scope) -> tuple[Picture, ...]:
+    return tuple(picture_of(volume, ref) for ref in scope.slices(volume.grid))
 
 
 def _mask(name: str, mask: NDArray[Any] | Mask, volume: Volume) -> Mask:

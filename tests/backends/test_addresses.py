@@ -1,0 +1,49 @@
+"""Images go to this machine and its private network, and elsewhere only if the user said so."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_medvlm.backends import addresses
+from napari_medvlm.errors import BackendUnavailable
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_MEDVLM_HOME", str(tmp_path / "home"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:8000/v1", "http://localhost:11434", "http://[::1]:80", "http://10.1.2.3/v1"],
+)
+def test_this_machine_and_private_networks_need_no_word(url):
+    addresses.require_allowed(url)
+
+
+def test_only_loopback_is_this_machine():
+    assert addresses.is_this_machine("http://localhost:1527")
+    assert not addresses.is_this_machine("http://192.168.1.5:1527")
+
+
+def test_a_server_outside_needs_the_users_word_which_is_kept():
+    url = "https://8.8.8.8/v1"
+    with pytest.raises(BackendUnavailable, match=r"https://8.8.8.8:443 is neither"):
+        addresses.require_allowed(url)
+    addresses.allow(url)
+    addresses.require_allowed("https://8.8.8.8/v1/models")
+    with pytest.raises(BackendUnavailable):
+        addresses.require_allowed("http://8.8.8.8/v1")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "localhost:8000", "ftp://localhost", "http://:80", "http://a:b"]
+)
+def test_what_is_no_address_is_told(url):
+    with pytest.raises(BackendUnavailable, match="is not the address of a server"):
+        addresses.require_allowed(url)
+
+
+def test_an_unknown_host_is_told():
+    with pytest.raises(BackendUnavailable, match=r"no-such-host\.invalid"):
+        addresses.require_allowed("http://no-such-host.invalid:80")
