@@ -72,6 +72,7 @@ class SessionLayers:
             if active is not None:
                 active.mode = mode
             return
+        self.mask.ready()  # now: it takes a moment that the first click should not
         chosen = layer.ready()
         self.viewer.layers.selection.active = chosen
         chosen.mode = mode

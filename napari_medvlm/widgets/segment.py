@@ -53,8 +53,8 @@ PROMPTS: dict[Tool, Any] = {
 }
 
 
-PANEL_MS = 60
-"""How long after the picture the panel is written."""
+REST_MS = 60
+"""How long after the masks all else is shown. A click is drawn by napari itself meanwhile."""
 
 
 class SegmentDock(QWidget):
@@ -81,10 +81,10 @@ class SegmentDock(QWidget):
         self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
         self._failed = Queued(_show_all, self)
         self._restarted = Queued(_tell_restart, self)
-        self._panel_due = QTimer(self)
-        self._panel_due.setSingleShot(True)
-        self._panel_due.setInterval(PANEL_MS)
-        self._panel_due.timeout.connect(guarded(self._refresh_panel))
+        self._rest_due = QTimer(self)
+        self._rest_due.setSingleShot(True)
+        self._rest_due.setInterval(REST_MS)
+        self._rest_due.timeout.connect(guarded(self._show_rest))
         self._connect()
         bind_keys(napari_viewer, napari_viewer)
         self._open(self.image.layer)
@@ -217,14 +217,16 @@ class SegmentDock(QWidget):
     def _on_changed(self, boxes: list[object]) -> None:
         if self.session is None or self._layers is None:
             return
-        self._layers.pull(redrawn=any(box is not None for box in boxes))
-        if not self._panel_due.isActive():
-            self._panel_due.start()
+        if any(box is not None for box in boxes):
+            self._layers.pull(redrawn=True)
+        if not self._rest_due.isActive():
+            self._rest_due.start()
 
-    def _refresh_panel(self) -> None:
-        """Write the list and the progress, apart from the picture: both together would stall."""
-        if self.session is None:
+    def _show_rest(self) -> None:
+        """Show prompts, list and progress, apart from the masks: all together would stall."""
+        if self.session is None or self._layers is None:
             return
+        self._layers.pull(redrawn=False)
         self.objects.refresh()
         self.progress.show_state(
             busy=bool(self.session.pending),
