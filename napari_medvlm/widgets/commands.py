@@ -34,13 +34,13 @@ def dock_of(viewer: napari.Viewer) -> SegmentDock:
 @guarded
 def undo(viewer: napari.Viewer) -> None:
     """Take back the last gesture."""
-    dock_of(viewer).undo()
+    dock_of(viewer).row.undo()
 
 
 @guarded
 def redo(viewer: napari.Viewer) -> None:
     """Bring back the gesture that was taken back last."""
-    dock_of(viewer).redo()
+    dock_of(viewer).row.redo()
 
 
 @guarded
@@ -64,19 +64,19 @@ def cancel(viewer: napari.Viewer) -> None:
 @guarded
 def save_mask(viewer: napari.Viewer) -> None:
     """Save the objects as a file."""
-    dock_of(viewer).save_mask()
+    dock_of(viewer).row.save_mask()
 
 
 @guarded
 def save_session(viewer: napari.Viewer) -> None:
     """Save all prompts as a file."""
-    dock_of(viewer).save_session()
+    dock_of(viewer).row.save_session()
 
 
 @guarded
 def open_session(viewer: napari.Viewer) -> None:
     """Go on with a session that was saved."""
-    dock_of(viewer).open_session()
+    dock_of(viewer).row.open_session()
 
 
 def point_tool(viewer: napari.Viewer) -> None:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QMenu,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_medvlm.backends.downloads import is_hub_id
 from napari_medvlm.widgets.buttons import button
@@ -11,14 +20,23 @@ from napari_medvlm.widgets.report import guarded
 
 
 class ModelRow(QWidget):
-    """A model's folder or hub name, a way to download it, and the device that it runs on."""
+    """A model's file, folder or hub name, a way to download it, and the device that it runs on.
+
+    Attributes
+    ----------
+    chosen
+        Another model or device was chosen.
+    """
+
+    chosen = Signal()
 
     def __init__(self) -> None:
         super().__init__()
+        self._told: tuple[str | None, str] = (None, "cpu")
         self.edit = QLineEdit()
         self.edit.setPlaceholderText("The backend's own")
         self.edit.setToolTip(
-            "A folder on this computer, or the name of a model on the Hugging Face hub. "
+            "A file or folder on this computer, or the name of a model on the Hugging Face hub. "
             "Nothing is downloaded unasked."
         )
         self.device_box = QComboBox()
@@ -28,9 +46,12 @@ class ModelRow(QWidget):
             "Download…", "Show the licence and the size of the named model, then download it."
         )
         self.download_bar = DownloadBar()
-        choose = button("…", "Choose a model's folder.")
+        choose = button("…", "Choose a model's folder or file.")
         choose.setMaximumWidth(30)
-        choose.clicked.connect(self._choose)
+        menu = QMenu(self)
+        menu.addAction("Folder…", self._choose_folder)
+        menu.addAction("File…", self._choose_file)
+        choose.setMenu(menu)
         row = QHBoxLayout()
         for widget in (self.edit, choose, self.download, self.device_box):
             row.addWidget(widget)
@@ -39,14 +60,16 @@ class ModelRow(QWidget):
         layout.addLayout(row)
         layout.addWidget(self.download_bar)
         self.edit.textChanged.connect(self._refresh)
+        self.edit.editingFinished.connect(self._tell)
+        self.device_box.activated.connect(lambda _: self._tell())
         self.download_bar.busy_changed.connect(self._refresh)
         self.download.clicked.connect(guarded(lambda _: self._ask()))
         self._refresh()
 
     @property
     def model(self) -> str | None:
-        """The folder or name; `None` for the backend's own."""
-        return self.edit.text().strip() or None
+        """The file, folder or name; `None` for the backend's own, or if it has no models."""
+        return (self.edit.text().strip() or None) if self.isEnabled() else None
 
     @property
     def device(self) -> str:
@@ -59,7 +82,18 @@ class ModelRow(QWidget):
     def _ask(self) -> None:
         self.download_bar.ask(self.model or "")
 
-    def _choose(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Choose a model's folder")
-        if folder:
-            self.edit.setText(folder)
+    def _tell(self) -> None:
+        if (self.model, self.device) != self._told:
+            self._told = self.model, self.device
+            self.chosen.emit()
+
+    def _choose_folder(self) -> None:
+        self._take(QFileDialog.getExistingDirectory(self, "Choose a model's folder"))
+
+    def _choose_file(self) -> None:
+        self._take(QFileDialog.getOpenFileName(self, "Choose a model's file")[0])
+
+    def _take(self, path: str) -> None:
+        if path:
+            self.edit.setText(path)
+            self._tell()

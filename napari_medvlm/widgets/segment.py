@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
-from napari_medvlm.errors import InvalidImage
+from napari_medvlm.errors import Cancelled, InvalidImage, MedVLMError
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers import is_image, labels_of
 from napari_medvlm.layers.session import SessionLayers
@@ -21,14 +20,13 @@ from napari_medvlm.ledger import Ledger
 from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.volume import Window
-from napari_medvlm.widgets import files
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.background import in_background
-from napari_medvlm.widgets.buttons import button
 from napari_medvlm.widgets.closing import close_all
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.labels_row import LabelsRow
 from napari_medvlm.widgets.layer_choice import LayerChoice
+from napari_medvlm.widgets.model_row import ModelRow
 from napari_medvlm.widgets.object_panel import ObjectPanel
 from napari_medvlm.widgets.planes import PlaneRow
 from napari_medvlm.widgets.prepare import Earlier, Prepared, prepare
@@ -36,9 +34,11 @@ from napari_medvlm.widgets.progress import ProgressRow
 from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.report import guarded, show, tell
 from napari_medvlm.widgets.resume import ResumeBar
+from napari_medvlm.widgets.session_row import SessionRow
 from napari_medvlm.widgets.tools import Tool, Tools
 from napari_medvlm.windows import windows
 from napari_medvlm.worker.routed import RoutedRunner
+from napari_medvlm.worker.runner import Job
 from napari_medvlm.worker.wire import Request
 
 if TYPE_CHECKING:
@@ -70,12 +70,14 @@ class SegmentDock(QWidget):
         self._runner = RoutedRunner()
         self.image = LayerChoice(napari_viewer, is_image)
         self.backend = BackendChoice(Task.SEGMENT)
+        self.model = ModelRow()
         self.planes = PlaneRow()
         self.resume = ResumeBar()
         self.tools = Tools()
         self.labels = LabelsRow(napari_viewer)
         self.objects = ObjectPanel()
         self.progress = ProgressRow()
+        self.row = SessionRow()
         self._lay_out()
         self._changed = Queued(self._on_changed, self)
         self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
@@ -86,18 +88,11 @@ class SegmentDock(QWidget):
         self._rest_due.setInterval(REST_MS)
         self._rest_due.timeout.connect(guarded(self._show_rest))
         self._connect()
+        self._use_backend()
         bind_keys(napari_viewer, napari_viewer)
         self._open(self.image.layer)
 
     # What a person does.
-
-    def undo(self) -> None:
-        """Take back the last gesture."""
-        self._session().undo()
-
-    def redo(self) -> None:
-        """Bring back the gesture that was taken back last."""
-        self._session().redo()
 
     def new_object(self) -> None:
         """Begin another object."""
@@ -115,33 +110,6 @@ class SegmentDock(QWidget):
             self.image.choose(layer)
         elif self.session is not None:
             self.session.take(name, prompt, origin)
-
-    def save_mask(self) -> None:
-        """Ask for a file and write the objects."""
-        session = self._session()
-        name = f"{session.volume.name}_mask.nii.gz"
-        path = files.ask_where_to_save(self, "Save masks", name, files.MASKS)
-        if path is not None:
-            in_background(
-                lambda: files.write_objects(session, path),
-                guarded(lambda written: tell("Saved: " + ", ".join(p.name for p in written))),
-            )
-
-    def save_session(self) -> None:
-        """Ask for a file and write all prompts."""
-        session = self._session()
-        name = f"{session.volume.name}_session.json"
-        path = files.ask_where_to_save(self, "Save session", name, files.SESSIONS)
-        if path is not None:
-            session.ledger.save(path)
-            tell(f"Saved: {path.name}")
-
-    def open_session(self) -> None:
-        """Ask for a session file of this image and go on with it."""
-        volume = self._session().volume
-        path = files.ask_what_to_open(self, "Open session", files.SESSIONS)
-        if path is not None:
-            self._begin(Prepared(volume, None), Ledger.load(path))
 
     def close_session(self) -> None:
         """Leave the image and end the worker."""
@@ -175,6 +143,8 @@ class SegmentDock(QWidget):
             prepared.volume,
             self.backend.name,
             self._runner,
+            model=self.model.model,
+            device=self.model.device,
             ledger=ledger,
             journal=journal or new_journal(ledger.image),
         )
@@ -187,14 +157,16 @@ class SegmentDock(QWidget):
         self._layers = SessionLayers(self.viewer, session, show)
         self._opened += [session, self._layers]
         self._layers.set_polarity(self.tools.positive)
-        self.objects.bind(session)
-        self._allow_tools()
-        self._runner.submit(Request(self.backend.name, prepared.volume))
+        self._bind(session)
+        self._warm_up()
         self._on_view(None)
         self._on_changed([None])
         self._taken = [taken for taken in self._taken if taken[0] is self.image.layer]
         for _, name, prompt, origin in self._taken:
             session.take(name, prompt, origin)
+
+    def _on_ledger(self, ledger: Ledger) -> None:
+        self._begin(Prepared(self._session().volume, None), ledger)
 
     def _resume(self, earlier: Earlier) -> None:
         self._begin(Prepared(self._session().volume, None), earlier.ledger, earlier.path)
@@ -204,8 +176,29 @@ class SegmentDock(QWidget):
         close_all(self._opened)
         self.session = self._layers = None
         self.resume.offer(None)
-        self.objects.bind(None)
+        self._bind(None)
+
+    def _bind(self, session: SegmentationSession | None) -> None:
+        self.objects.bind(session)
+        self.row.bind(session)
         self._allow_tools()
+
+    def _warm_up(self) -> None:
+        """Have the model loaded and the image looked at, before the first click."""
+        if self.session is None:
+            return
+        model, device = self.model.model, self.model.device
+        job = self._runner.submit(Request(self.backend.name, self.session.volume, model, device))
+        job.add_done_callback(self._on_warm)
+
+    def _on_warm(self, job: Job) -> None:
+        """Tell on the runner's thread that a model cannot be used, before it is needed."""
+        try:
+            job.wait()
+        except Cancelled:
+            pass
+        except MedVLMError as error:
+            self._failed(error)
 
     def _session(self) -> SegmentationSession:
         if self.session is None:
@@ -244,32 +237,19 @@ class SegmentDock(QWidget):
         form = QFormLayout()
         form.addRow("Image", self.image)
         form.addRow("Backend", self.backend)
+        form.addRow("Model", self.model)
         form.addRow("View", self.planes)
         form.addRow("Labels", self.labels)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
-        for part in (self.resume, self.tools, self.objects, self.progress):
+        for part in (self.resume, self.tools, self.objects, self.progress, self.row):
             layout.addWidget(part)
-        layout.addLayout(self._action_row())
-
-    def _action_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        actions: tuple[tuple[str, str, Callable[[], None]], ...] = (
-            ("Undo", "Take back the last gesture. (Ctrl+Z)", self.undo),
-            ("Redo", "Bring back what was taken back last. (Ctrl+Shift+Z)", self.redo),
-            ("Save masks", "Write the objects as NIfTI, NRRD or MetaImage.", self.save_mask),
-            ("Save session", "Write all prompts, to go on or replay.", self.save_session),
-            ("Open session", "Go on with a saved session of this image.", self.open_session),
-        )
-        for text, tooltip, action in actions:
-            made = button(text, tooltip)
-            made.clicked.connect(guarded(lambda _=False, action=action: action()))
-            row.addWidget(made)
-        return row
 
     def _connect(self) -> None:
         self.image.chosen.connect(guarded(self._open))
-        self.backend.chosen.connect(guarded(self._use_backend))
+        self.backend.chosen.connect(guarded(lambda _: self._use_backend()))
+        self.model.chosen.connect(guarded(self._use_backend))
+        self.row.opened.connect(guarded(self._on_ledger))
         self.planes.view_requested.connect(guarded(self._show_view))
         self.planes.window_requested.connect(guarded(self._show_window))
         self.resume.accepted.connect(guarded(self._resume))
@@ -299,9 +279,12 @@ class SegmentDock(QWidget):
                 reason = f"{self.backend.currentText()} takes no {kind.label}."
             self.tools.allow(tool, reason)
 
-    def _use_backend(self, name: str) -> None:
+    def _use_backend(self) -> None:
+        info = registry.info(self.backend.name)
+        self.model.setEnabled(info.weights_licence != "none")
         if self.session is not None:
-            self.session.use(name)
+            self.session.use(info.name, self.model.model, self.model.device)
+            self._warm_up()
         self._allow_tools()
 
     def _use_tool(self, tool: Tool) -> None:

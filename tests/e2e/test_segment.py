@@ -60,7 +60,7 @@ def test_dragging_a_point_and_deleting_it_are_edits_of_the_ledger(person):
     points.selected_data = {0}
     points.remove_selected()
     person.waits(lambda: not person.session.mask.any())
-    person.dock.undo()
+    person.dock.row.undo()
     person.waits_for_mask()
     assert person.sees(RIGHT) == 1
     assert len(points.data) == 1
@@ -123,7 +123,7 @@ def test_erasing_a_stroke_takes_its_prompt_away(person):
     scribbles.brush_size = 20
     person.draws([(12, 20, 8), (12, 20, 16)])
     person.waits(lambda: not person.session.now.objects[1].prompts)
-    person.dock.undo()
+    person.dock.row.undo()
     person.waits_for_mask()
     assert (np.asarray(scribbles.data) == 1).any()
 
@@ -134,7 +134,7 @@ def test_taking_a_layer_of_prompts_away_takes_its_prompts_and_undo_brings_them_b
     person.waits_for_mask()
     person.viewer.layers.remove(person.layer("points"))
     person.waits(lambda: not person.session.mask.any())
-    person.dock.undo()
+    person.dock.row.undo()
     person.waits_for_mask()
     assert len(person.layer("points").data) == 1
 
@@ -262,7 +262,7 @@ def test_masks_are_saved_with_the_scans_affine(person, tmp_path, monkeypatch):
     person.dock.tools.choose(Tool.POINT)
     person.clicks(LEFT)
     person.waits_for_mask()
-    person.dock.save_mask()
+    person.dock.row.save_mask()
     person.waits(path.exists)
     saved = sitk.ReadImage(str(path))
     assert_array_equal(sitk.GetArrayFromImage(saved) == 1, person.session.mask)

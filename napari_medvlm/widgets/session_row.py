@@ -1,0 +1,89 @@
+"""Undo and redo, and the files of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QWidget
+
+from napari_medvlm.errors import InvalidImage
+from napari_medvlm.ledger import Ledger
+from napari_medvlm.sessions.segment import SegmentationSession
+from napari_medvlm.widgets import files
+from napari_medvlm.widgets.background import in_background
+from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.report import guarded, tell
+
+
+class SessionRow(QWidget):
+    """Buttons for what is done with a session as a whole.
+
+    Attributes
+    ----------
+    opened
+        The `Ledger` of the session file that a person chose.
+    """
+
+    opened = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._session: SegmentationSession | None = None
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        actions: tuple[tuple[str, str, Callable[[], None]], ...] = (
+            ("Undo", "Take back the last gesture. (Ctrl+Z)", self.undo),
+            ("Redo", "Bring back what was taken back last. (Ctrl+Shift+Z)", self.redo),
+            ("Save masks", "Write the objects as NIfTI, NRRD or MetaImage.", self.save_mask),
+            ("Save session", "Write all prompts, to go on or replay.", self.save_session),
+            ("Open session", "Go on with a saved session of this image.", self.open_session),
+        )
+        for text, tooltip, action in actions:
+            made = button(text, tooltip)
+            made.clicked.connect(guarded(lambda _=False, action=action: action()))
+            layout.addWidget(made)
+
+    def bind(self, session: SegmentationSession | None) -> None:
+        """Take another session; `None`: there is none."""
+        self._session = session
+
+    def undo(self) -> None:
+        """Take back the last gesture."""
+        self._open_one().undo()
+
+    def redo(self) -> None:
+        """Bring back the gesture that was taken back last."""
+        self._open_one().redo()
+
+    def save_mask(self) -> None:
+        """Ask for a file and write the objects."""
+        session = self._open_one()
+        name = f"{session.volume.name}_mask.nii.gz"
+        path = files.ask_where_to_save(self, "Save masks", name, files.MASKS)
+        if path is not None:
+            in_background(
+                lambda: files.write_objects(session, path),
+                guarded(lambda written: tell("Saved: " + ", ".join(p.name for p in written))),
+            )
+
+    def save_session(self) -> None:
+        """Ask for a file and write all prompts."""
+        session = self._open_one()
+        name = f"{session.volume.name}_session.json"
+        path = files.ask_where_to_save(self, "Save session", name, files.SESSIONS)
+        if path is not None:
+            session.ledger.save(path)
+            tell(f"Saved: {path.name}")
+
+    def open_session(self) -> None:
+        """Ask for a session file of this image and go on with it."""
+        self._open_one()
+        path = files.ask_what_to_open(self, "Open session", files.SESSIONS)
+        if path is not None:
+            self.opened.emit(Ledger.load(path))
+
+    def _open_one(self) -> SegmentationSession:
+        if self._session is None:
+            raise InvalidImage("No image is open.", "Open an image and choose it in the dock.")
+        return self._session
