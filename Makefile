@@ -17,7 +17,7 @@ SCREEN := $(if $(filter Linux,$(shell uname)),$(if $(DISPLAY)$(WAYLAND_DISPLAY),
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint format unit manifest wheel bench sizes pictures clean system
+.PHONY: help demo test lint format unit manifest wheel bench sizes pictures clean system programs
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 - \2/p' $(firstword $(MAKEFILE_LIST))
@@ -70,12 +70,16 @@ system:
 		"or name another one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) scripts/system.py
 
+# What the tests compare with.
+programs: system
+	@$(PYTHON) scripts/system.py --tests
+
 $(VENV)/.ready: pyproject.toml constraints.txt | system
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --upgrade --constraint constraints.txt pip
 	$(PIP) install --quiet --constraint constraints.txt --editable ".[$(QT)]"
 	@touch $@
 
-$(VENV)/.ready-dev: $(VENV)/.ready
+$(VENV)/.ready-dev: $(VENV)/.ready | programs
 	$(PIP) install --quiet --constraint constraints.txt --group dev
 	@touch $@

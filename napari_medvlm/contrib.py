@@ -31,10 +31,11 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
 
 def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write a labels layer on its image's grid."""
-    from napari_medvlm.io import write_mask
-    from napari_medvlm.layers import mask_for_saving
+    from napari_medvlm.io import Segment, write_mask
+    from napari_medvlm.layers import mask_for_saving, names_in
 
-    write_mask(path, *mask_for_saving(data, meta))
+    segments = {value: Segment(name) for value, name in names_in(meta.get("features")).items()}
+    write_mask(path, *mask_for_saving(data, meta), segments)
     return [path]
 
 
@@ -78,7 +79,11 @@ def _read_all(path: Any) -> list[LayerData]:
 def _read(path: Path) -> list[LayerData]:
     """One layer, or for a folder of DICOM one for each series of it that is wanted."""
     from napari_medvlm.errors import Cancelled, InvalidImage
+    from napari_medvlm.io.dicom_seg import is_seg, read_seg
+    from napari_medvlm.layers import labels_data
 
+    if path.is_file() and is_seg(path):
+        return [labels_data(read_seg(path))]
     found, refused = [], []
     for series in _series(path) if path.is_dir() else [None]:
         try:

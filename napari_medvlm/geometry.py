@@ -123,6 +123,39 @@ def require_same_grid(a: Grid, b: Grid, what: str) -> None:
         )
 
 
+def placed(values: NDArray[Any], source: Grid, target: Grid) -> NDArray[Any] | None:
+    """Values ``(z, y, x)`` of one grid on another with the same voxels, 0 where there are none.
+
+    Axes may run backwards or in another order, and either grid may reach further than the other.
+    `None` if the voxels of the two do not coincide, within a hundredth of a voxel.
+    """
+    across = np.linalg.inv(target.affine) @ source.affine
+    steps = np.round(across[:3, :3])
+    reach = np.abs(across[:3, :3] - steps) @ np.array(source.shape)
+    corner = np.round(across[:3, 3])
+    if (
+        not (np.abs(steps).sum(axis=0) == 1).all()
+        or not (np.abs(steps).sum(axis=1) == 1).all()
+        or max(reach.max(), np.abs(across[:3, 3] - corner).max()) > 0.01
+    ):
+        return None
+    order = np.abs(steps).argmax(axis=1)  # the source's axis for each of the target's
+    turned = np.transpose(values, order)
+    backwards = tuple(axis for axis in range(3) if steps[axis, order[axis]] < 0)
+    turned = np.flip(turned, backwards)
+    start = corner.astype(int)
+    for axis in backwards:
+        start[axis] -= turned.shape[axis] - 1
+    low = np.maximum(start, 0)
+    high = np.minimum(start + turned.shape, target.shape)
+    result = np.zeros(target.shape, values.dtype)
+    if (low < high).all():
+        inside = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        own = tuple(slice(a - s, b - s) for a, b, s in zip(low, high, start, strict=True))
+        result[inside] = turned[own]
+    return result
+
+
 def index_corners(start: Sequence[float], stop: Sequence[float]) -> FloatArray:
     """The eight corners ``(8, 3)`` of the half-open index box, half a voxel outside the centres."""
     pairs = zip(start, stop, strict=True)
@@ -168,6 +201,12 @@ def lps_matrix(affine: FloatArray) -> FloatArray:
     reverse = np.eye(4)[[2, 1, 0, 3]]
     result: FloatArray = reverse @ affine @ reverse
     return result
+
+
+def lps_rows(affine: FloatArray) -> FloatArray:
+    """Our affine from ``(z, y, x)`` indices to (L, P, S), as highdicom has it; and back again."""
+    swapped: FloatArray = np.asarray(affine, np.float64)[[2, 1, 0, 3]]
+    return swapped
 
 
 def affine_from_ras(matrix: ArrayLike) -> FloatArray:

@@ -66,6 +66,8 @@ class Volume:
         For people: in menus, as a layer's name.
     source
         The file or folder that it was read from.
+    series
+        DICOM's SeriesInstanceUID; empty if it was not read from DICOM.
     window
         The window that the header asks for.
     notes
@@ -85,6 +87,7 @@ class Volume:
     source: Path | None = None
     window: Window | None = None
     notes: tuple[str, ...] = ()
+    series: str = ""
 
     def __post_init__(self) -> None:
         _check_array(self.data)

@@ -1,6 +1,7 @@
 """Makes sure of what pip cannot install: Python's own venv, Qt's libraries, a virtual display.
 
 Run by the Makefile with the system's Python before there is an environment; standard library only.
+With ``--tests`` also what the tests compare with: a validator of DICOM files.
 Where something is missing it is installed by apt-get if that is possible without asking, that is
 as root on Debian or Ubuntu; else the command to give is printed and the exit status is 1.
 """
@@ -34,6 +35,7 @@ LIBRARIES = {
     "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
 }
 DISPLAY_PROGRAMS = {"xvfb-run": "xvfb", "xauth": "xauth"}
+TEST_PROGRAMS = {"dciodvfy": "dicom3tools"}
 VENV_MODULES = {"venv": "python3-venv", "ensurepip": "python3-venv"}
 
 
@@ -52,6 +54,8 @@ def missing_packages() -> list[str]:
     missing |= {package for library, package in LIBRARIES.items() if not is_loadable(library)}
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         missing |= {p for program, p in DISPLAY_PROGRAMS.items() if shutil.which(program) is None}
+    if "--tests" in sys.argv:
+        missing |= {p for program, p in TEST_PROGRAMS.items() if shutil.which(program) is None}
     return sorted({name for names in missing for name in names.split()})
 
 

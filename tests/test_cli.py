@@ -4,14 +4,21 @@ import json
 
 import numpy as np
 import pytest
+from pydicom.uid import generate_uid
 from typer.testing import CliRunner
 
 import napari_medvlm as nmv
 from napari_medvlm.cli import app
+from napari_medvlm.geometry import placed
+from napari_medvlm.io.labels import read_labels
 from tests.conftest import dice, make_phantom
 from tests.io.dicom_files import write_series
 
 run = CliRunner().invoke
+NO_DETAILS = dict.fromkeys(
+    ["PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "AccessionNumber", "StudyID",
+     "ReferringPhysicianName", "Manufacturer"], ""
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -57,6 +64,19 @@ def test_replay_finds_a_moved_image_when_told_and_refuses_another(scan, tmp_path
     done = run(app, ["replay", str(session), "--image", str(tmp_path / "other.nrrd")])
     assert done.exit_code == 1
     assert "another image" in done.output
+
+
+def test_the_mask_of_a_dicom_series_goes_back_to_dicom(tmp_path):
+    phantom, left, _ = make_phantom()
+    data = (100 * phantom.data).astype(np.int16)
+    uids = {"StudyInstanceUID": generate_uid(), "FrameOfReferenceUID": generate_uid()}
+    write_series(tmp_path / "series", data, **uids, PatientID="1", **NO_DETAILS)
+    out = tmp_path / "seg.dcm"
+    done = run(app, ["segment", str(tmp_path / "series"), "--point", "12,20,13", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    back = read_labels(out)
+    volume = nmv.read_volume(tmp_path / "series")
+    assert dice(placed(back.values, back.grid, volume.grid) > 0, left) > 0.85
 
 
 @pytest.mark.parametrize(

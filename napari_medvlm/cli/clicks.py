@@ -21,7 +21,8 @@ def segment(  # noqa: PLR0913  # one for each option
         list[str], typer.Option(help="z,y,x:z,y,x around the object, the second corner excluded.")
     ] = [],  # noqa: B006
     out: Annotated[
-        Path | None, typer.Option(help="Where to write the mask: .nii.gz, .nii, .nrrd or .mha.")
+        Path | None,
+        typer.Option(help="The mask: .nii.gz, .nii, .nrrd, .mha or .dcm (SEG)."),
     ] = None,
     session: Annotated[
         Path | None, typer.Option(help="Where to write the session, to resume or replay it.")
@@ -42,6 +43,7 @@ def segment(  # noqa: PLR0913  # one for each option
     patient coordinates (S, P, L). Boxes are taken first, then points, then negatives.
     """
     import napari_medvlm as nmv
+    from napari_medvlm.sessions.saving import segments_of
 
     with told():
         volume = nmv.read_volume(image, series=series, frame=frame, gaps=gaps)
@@ -54,7 +56,8 @@ def segment(  # noqa: PLR0913  # one for each option
             seconds = [_seconds(work, prompt) for prompt in prompts]
             found = work.measurement(work.active or 0)
             if out is not None:
-                nmv.write_mask(out, work.mask, volume)
+                segment = segments_of(work)[work.active or 0]
+                nmv.write_mask(out, work.mask, volume, {1: segment})
             if session is not None:
                 work.ledger.save(session)
         summary = {

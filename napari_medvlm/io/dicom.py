@@ -57,6 +57,7 @@ def _volume(chosen: Stack, path: Path) -> Volume:
         source=path,
         window=first.window,
         notes=(*chosen.notes, *first.notes, *_brightness(first), *mended),
+        series=text(first.header, "SeriesInstanceUID"),
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_medvlm.errors import InvalidImage
 from napari_medvlm.grounding import NamedLabels
+from napari_medvlm.io.dicom_seg import is_seg, read_seg
 from napari_medvlm.io.images import NIFTI, OTHERS, read_image
 
 TABLES = (".json", ".tsv", ".csv", ".txt", ".label")
@@ -30,7 +31,8 @@ def read_labels(path: str | Path, table: str | Path | None = None) -> NamedLabel
     Parameters
     ----------
     path
-        NIfTI, NRRD or MetaImage with whole numbers.
+        NIfTI, NRRD or MetaImage with whole numbers, or a DICOM segmentation, which has its own
+        names.
     table
         Its names: JSON (``{"1": "liver"}``, ``{"liver": 1}``, or such a mapping under ``labels``,
         as nnU-Net's ``dataset.json`` has it), a TSV or CSV with a column of values and one of names
@@ -44,6 +46,8 @@ def read_labels(path: str | Path, table: str | Path | None = None) -> NamedLabel
         If there is no table, it cannot be read, or the image does not hold labels.
     """
     path = Path(path)
+    if is_seg(path):
+        return read_seg(path)
     found = Path(table) if table is not None else _beside(path)
     volume = read_image(path, None)
     values = volume.data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,23 @@ from numpy.typing import NDArray
 
 from napari_medvlm.errors import CannotSave, GeometryMismatch
 from napari_medvlm.geometry import FloatArray, lps_from_affine, ras_matrix
+from napari_medvlm.io.dicom_seg import Segment, write_seg
 from napari_medvlm.results import Mask
 from napari_medvlm.volume import Volume
 
 NIFTI = (".nii.gz", ".nii")
 OTHERS = (".nrrd", ".mha")
+DICOM = ".dcm"
 SCANNER = 1
 """The NIfTI code of scanner coordinates."""
 
 
-def write_mask(path: str | Path, mask: NDArray[Any] | Mask, volume: Volume) -> None:
+def write_mask(
+    path: str | Path,
+    mask: NDArray[Any] | Mask,
+    volume: Volume,
+    segments: Mapping[int, Segment] | None = None,
+) -> None:
     """Write a mask or labels beside an image.
 
     The file is complete or is not there: what was there before stays if writing fails.
@@ -28,11 +36,14 @@ def write_mask(path: str | Path, mask: NDArray[Any] | Mask, volume: Volume) -> N
     Parameters
     ----------
     path
-        ``.nii.gz``, ``.nii``, ``.nrrd`` or ``.mha``.
+        ``.nii.gz``, ``.nii``, ``.nrrd``, ``.mha``; or ``.dcm``, a DICOM segmentation of the series
+        that the image was read from.
     mask
         ``(z, y, x)`` bool or labels from 0 on, on the volume's grid.
     volume
         The image; its affine is written exactly.
+    segments
+        What a DICOM file tells of each label; by default a number for a name.
 
     Raises
     ------
@@ -48,16 +59,37 @@ def write_mask(path: str | Path, mask: NDArray[Any] | Mask, volume: Volume) -> N
             f"The mask has the shape {labels.shape}, the image {volume.shape}.",
             "Save the mask with the image that it was made on.",
         )
-    suffix = next((s for s in (*NIFTI, *OTHERS) if path.name.lower().endswith(s)), None)
+    suffix = next((s for s in (*NIFTI, *OTHERS, DICOM) if path.name.lower().endswith(s)), None)
     if suffix is None:
         raise CannotSave(
-            f"{path.name} has no known ending for a mask.", "Use .nii.gz, .nii, .nrrd or .mha."
+            f"{path.name} has no known ending for a mask.",
+            "Use .nii.gz, .nii, .nrrd, .mha or .dcm.",
         )
     small = labels.astype(np.uint8 if labels.max(initial=0) < 256 else np.uint16)
+    if suffix == DICOM:
+        write_segments(path, {int(v): small == v for v in np.unique(small) if v}, volume, segments)
+        return
     write = _write_nifti if suffix in NIFTI else _write_itk
+    _whole(path, lambda temporary: write(temporary, small, volume.affine))
+
+
+def write_segments(
+    path: str | Path,
+    masks: Mapping[int, NDArray[np.bool_]],
+    volume: Volume,
+    segments: Mapping[int, Segment] | None = None,
+) -> None:
+    """Write objects, which may overlap, as a DICOM segmentation; see `write_mask`."""
+    path = Path(path)
+    told = {number: Segment(f"Object {number}") for number in masks} | dict(segments or {})
+    _whole(path, lambda temporary: write_seg(temporary, masks, volume, told))
+
+
+def _whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Write a file so that it is complete or not there at all."""
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        write(temporary, small, volume.affine)
+        write(temporary)
         temporary.replace(path)
     except (OSError, RuntimeError) as error:
         temporary.unlink(missing_ok=True)

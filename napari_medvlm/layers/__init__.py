@@ -5,10 +5,20 @@ Layers are known by ``layer.metadata["medvlm"]``, never by name: people rename.
 
 from napari_medvlm.layers.images import (
     is_image,
+    labels_data,
     labels_of,
     layer_data,
     mask_for_saving,
     volume_of,
 )
+from napari_medvlm.layers.names import names_in
 
-__all__ = ["is_image", "labels_of", "layer_data", "mask_for_saving", "volume_of"]
+__all__ = [
+    "is_image",
+    "labels_data",
+    "labels_of",
+    "layer_data",
+    "mask_for_saving",
+    "names_in",
+    "volume_of",
+]

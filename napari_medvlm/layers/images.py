@@ -14,9 +14,11 @@ from napari_medvlm.geometry import (
     Reslice,
     display_grid,
     displayed,
+    placed,
     require_same_grid,
     same_grid,
 )
+from napari_medvlm.grounding import NamedLabels
 from napari_medvlm.io import finite
 from napari_medvlm.volume import Volume
 from napari_medvlm.windows import default_window
@@ -56,6 +58,21 @@ def layer_data(volume: Volume) -> tuple[Any, dict[str, Any], str]:
     return data, keywords, "image"
 
 
+def labels_data(named: NamedLabels) -> tuple[Any, dict[str, Any], str]:
+    """Labels with names as a napari layer in the patient's frame: data, keywords, layer type."""
+    shown = display_grid(named.grid)
+    keywords: dict[str, Any] = {
+        "name": named.title,
+        "affine": shown.affine,
+        "features": {
+            "index": [0, *named.names],
+            "object": ["none", *named.names.values()],
+        },
+        "metadata": {KEY: {"role": "labels", "labels": named.values, "grid": named.grid}},
+    }
+    return displayed(named.values, named.grid, order=0), keywords, "labels"
+
+
 def volume_of(layer: Image) -> Volume:
     """The volume that an image layer shows.
 
@@ -87,14 +104,16 @@ def labels_of(layer: Labels, volume: Volume) -> NDArray[np.integer]:
     Raises
     ------
     GeometryMismatch
-        If the layer lies on another grid.
+        If the voxels of the layer are not those of the volume.
     """
     labels, grid = labels_and_grid(layer)
     if same_grid(grid, display_grid(volume.grid)):
         result: NDArray[np.integer] = np.asarray(Reslice(labels, grid, volume.grid, order=0))
         return result
-    require_same_grid(grid, volume.grid, f"The layer {layer.name}")
-    return labels
+    on_it = placed(labels, grid, volume.grid)
+    if on_it is None:
+        require_same_grid(grid, volume.grid, f"The layer {layer.name}")
+    return labels if on_it is None else on_it
 
 
 def mask_for_saving(data: Any, meta: Mapping[str, Any]) -> tuple[NDArray[np.integer], Volume]:
@@ -125,7 +144,7 @@ def labels_and_grid(layer: Labels) -> tuple[NDArray[np.integer], Grid]:
     """The values of a labels layer, and the grid that they lie on."""
     mine = layer.metadata.get(KEY)
     if isinstance(mine, Mapping) and "labels" in mine:
-        return mine["labels"], mine["volume"].grid
+        return mine["labels"], mine["grid"] if "grid" in mine else mine["volume"].grid
     labels = np.asarray(layer.data)
     labels = labels[None] if labels.ndim == 2 else labels
     z, y, x = labels.shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,9 +43,14 @@ def named_labels(viewer: Viewer, volume: Volume) -> tuple[NamedLabels, ...]:
 
 def names_of(layer: Labels) -> dict[int, str]:
     """The name of each value, from the layer's features; empty if it has none."""
-    table = layer.features
-    column = next((c for c in table.columns if str(c).lower() in COLUMNS), None)
-    if column is None or "index" not in table.columns:
+    return names_in(layer.features)
+
+
+def names_in(table: Any) -> dict[int, str]:
+    """The name of each value, from a table of features; empty if it has none."""
+    columns = [] if table is None else list(table)
+    column = next((c for c in columns if str(c).lower() in COLUMNS), None)
+    if column is None or "index" not in columns:
         return {}
     pairs = zip(table["index"], table[column], strict=True)
     return {int(value): str(name) for value, name in pairs if int(value)}

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_medvlm.io import write_mask
+from napari_medvlm.io import write_mask, write_segments
 from napari_medvlm.records import Overlap
+from napari_medvlm.sessions.saving import segments_of
 from napari_medvlm.sessions.segment import SegmentationSession
 
-MASKS = "NIfTI (*.nii.gz *.nii);;NRRD (*.nrrd);;MetaImage (*.mha)"
+MASKS = "NIfTI (*.nii.gz *.nii);;NRRD (*.nrrd);;MetaImage (*.mha);;DICOM segmentation (*.dcm)"
 SESSIONS = "Session (*.json);;Journal (*.jsonl)"
 
 
@@ -36,6 +37,10 @@ def write_objects(session: SegmentationSession, path: Path) -> tuple[Path, ...]:
         If a file cannot be written.
     """
     objects = session.now.objects
+    if path.name.lower().endswith(".dcm"):
+        masks = {i: session.mask_of(i) for i in objects}
+        write_segments(path, masks, session.volume, segments_of(session))
+        return (path,)
     if session.now.overlap is not Overlap.BOTH or len(objects) < 2:
         write_mask(path, session.labels, session.volume)
         return (path,)
