@@ -27,7 +27,7 @@ from napari_medvlm.sessions.minutes import Minutes
 from napari_medvlm.sessions.recalling import asked_record, given_of
 from napari_medvlm.sessions.rounds import Given
 from napari_medvlm.sessions.telling import tell
-from napari_medvlm.sessions.toolbox import TOOLS
+from napari_medvlm.sessions.toolspecs import TOOLS
 from napari_medvlm.sessions.viewing import View
 from napari_medvlm.volume import Volume
 from napari_medvlm.worker.routed import RoutedRunner
@@ -231,7 +231,7 @@ class AskSession:
         labels
             Label images of this patient.
         tools
-            Names of `toolbox.TOOLS` that the model may call.
+            Names of `toolspecs.TOOLS` that the model may call.
 
         Raises
         ------

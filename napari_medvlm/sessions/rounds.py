@@ -11,7 +11,8 @@ from napari_medvlm.grounding import Grounding, NamedLabels, Region
 from napari_medvlm.results import Mask
 from napari_medvlm.sessions.calls import Calls, Helpers
 from napari_medvlm.sessions.drawing import pointed
-from napari_medvlm.sessions.toolbox import Scene, Toolbox, specs
+from napari_medvlm.sessions.toolbox import Scene, Toolbox
+from napari_medvlm.sessions.toolspecs import specs
 from napari_medvlm.sessions.viewing import Looked, View, pictures
 from napari_medvlm.volume import Volume
 from napari_medvlm.worker.wire import AnswerReply, AskRequest
@@ -72,7 +73,7 @@ class Asking:
             answer = self._send(replace(question, tools=() if last else question.tools))
             if not answer.calls or last:
                 break
-            results = [toolbox.call(call) for call in answer.calls]
+            results = [toolbox.call(call, given.tools) for call in answer.calls]
             if number == self.rounds - 1:
                 results[-1] = replace(results[-1], text=results[-1].text + ENOUGH)
             step = Step(answer.written or answer.text, tuple(results))
