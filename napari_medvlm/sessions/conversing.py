@@ -16,12 +16,13 @@ from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.conversation import Conversation, Exchange, Verdict
 from napari_medvlm.errors import BackendUnavailable, InvalidPrompt, MedVLMError
-from napari_medvlm.grounding import GroundQuery, NamedLabels, Scope
+from napari_medvlm.grounding import NamedLabels, Scope
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.results import Mask
 from napari_medvlm.sessions.answering import Answering
 from napari_medvlm.sessions.ask import as_mask
 from napari_medvlm.sessions.calls import Helpers, Served
+from napari_medvlm.sessions.claims import query_of
 from napari_medvlm.sessions.line import Line
 from napari_medvlm.sessions.minutes import Minutes
 from napari_medvlm.sessions.recalling import asked_record, given_of
@@ -282,7 +283,15 @@ class AskSession:
     def ground_claim(
         self, exchange: int, claim: int, backend: str = "embedded", model: str | None = None
     ) -> None:
-        """Have a grounding backend tell where a claim that has no regions is, see `wait`."""
+        """Have a grounding backend tell where a claim that has no regions is, see `wait`.
+
+        Raises
+        ------
+        BackendUnavailable
+            If there is no such backend, or it does not look for phrases.
+        InvalidPrompt
+            If there is no such claim, or it only says what is not there.
+        """
         info = registry.info(backend)
         if Task.GROUND not in info.tasks:
             raise BackendUnavailable(
@@ -290,9 +299,10 @@ class AskSession:
             )
         text = self._minutes.claim(exchange, claim).text
         given = self._given_of(exchange)
-        query = GroundQuery(
-            (text,), given.view.scope if given.view else Scope(), labels=given.labels
-        )
+        made = made_objects((*self._minutes.before(exchange), self.exchange(exchange)))
+        scope = Scope() if given.view is None else given.view.scope
+        objects = {**made, **given.masks}
+        query = query_of(text, scope, given.labels, objects, self.volume.grid)
         request = GroundRequest(backend, self.volume, model, self._answerer.device, query)
         self._line.put(
             exchange, lambda calls: self._answering.ground(calls, request, exchange, claim)

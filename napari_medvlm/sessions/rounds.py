@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from napari_medvlm.answers import Answer, Claim, NamedMask, Question, Step, Turn
+from napari_medvlm.answers import Answer, NamedMask, Question, Step, Turn
 from napari_medvlm.conversation import Exchange, State
-from napari_medvlm.grounding import Grounding, NamedLabels, Region
+from napari_medvlm.grounding import NamedLabels, Region
 from napari_medvlm.results import Mask
 from napari_medvlm.sessions.calls import Calls, Helpers
 from napari_medvlm.sessions.drawing import pointed
@@ -117,14 +117,6 @@ def question_of(
         looked.captions,
         specs(given.tools, [other.name for other in view.others]),
     )
-
-
-def grounded(claim: Claim, found: Grounding, title: str) -> Claim:
-    """A claim with the regions that a backend of that title found for it."""
-    reasons = tuple(f"{title}: {missing.reason}" for missing in found.not_found)
-    if not found.regions:
-        return replace(claim, problems=tuple(dict.fromkeys((*claim.problems, *reasons))))
-    return replace(claim, regions=found.regions, source=f"grounded afterwards by {title}")
 
 
 def said(exchange: Exchange) -> str:
