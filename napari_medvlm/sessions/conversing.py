@@ -26,7 +26,7 @@ from napari_medvlm.sessions.claims import query_of
 from napari_medvlm.sessions.line import Line
 from napari_medvlm.sessions.minutes import Minutes
 from napari_medvlm.sessions.recalling import asked_record, given_of
-from napari_medvlm.sessions.rounds import Given
+from napari_medvlm.sessions.rounds import Given, made_objects
 from napari_medvlm.sessions.telling import tell
 from napari_medvlm.sessions.toolspecs import TOOLS
 from napari_medvlm.sessions.viewing import View
