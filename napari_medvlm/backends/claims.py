@@ -8,7 +8,7 @@ by its label.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from napari_medvlm.answers import Claim
@@ -18,7 +18,7 @@ from napari_medvlm.backends.framing import Framed
 from napari_medvlm.backends.places import Piece, pieces, without
 from napari_medvlm.backends.slicewise import Look, regions_of
 from napari_medvlm.grounding import Region
-from napari_medvlm.language.closed import NUMBERS
+from napari_medvlm.language.counts import counted
 from napari_medvlm.language.sentences import Sentence, split
 from napari_medvlm.slicing import Picture
 
@@ -28,14 +28,6 @@ _PICTURE = re.compile(
 )
 _SLICE = re.compile(r"\b(?:slice|schicht|coupe|corte|slide)\s*(?:no\.\s*|#\s*)?(\d{1,5})\b", re.I)
 _MARKUP = re.compile(r"\*\*|__|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|`")
-_SMALL = {word: number for word, number in NUMBERS.items() if number > 1} | {"both": 2}
-_MANY = re.compile(
-    r"(?<![\w.,/-])(?<!(?:image|slice|grade|level|stage|phase|zone) )(?<!(?:segment|picture) )"
-    rf"(?P<number>[2-9]|1\d|20|{'|'.join(_SMALL)})(?:\s+(?!of\b|and\b|to\b|x\b)[\w-]+){{0,3}}?"
-    r"\s+(?P<noun>(?!(?:is|was|has|shows|slices|images|pictures|times|days|weeks|months|years"
-    r"|views|thirds|sides|lungs|lobes)\b)\w{2,}(?:s|ae|i))\b",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +74,7 @@ def claims_of(
     return tuple(made), tuple(_miscounted(made))
 
 
-def _joined(text: str, found: Sequence[Piece], sentences: Iterable[Sentence]) -> Iterable[Sentence]:
+def _joined(text: str, found: Sequence[Piece], sentences: Iterable[Sentence]) -> Iterator[Sentence]:
     """Boxes behind the stop of a sentence, in its line, belong to it."""
     last: Sentence | None = None
     for sentence in sentences:
@@ -162,19 +154,18 @@ def _refused(parsed: Parsed) -> tuple[str, ...]:
     return tuple(f.message for f in parsed.findings if f.flaw is not Flaw.PROSE)
 
 
-def _miscounted(claims: Sequence[Claim]) -> Iterable[str]:
-    """Sentences whose number is not that of their boxes, or of the bare boxes behind them."""
-    for place, claim in enumerate(claims):
-        said = {match.group(): match for match in _MANY.finditer(claim.text)}
-        if len(said) != 1:
-            continue
-        (words, match) = said.popitem()
-        drawn = len(claim.regions) or _listed(claims[place + 1 :])
-        word = match["number"].casefold()
-        number = int(word) if word.isdigit() else _SMALL[word]
-        if drawn and drawn != number:
+def _miscounted(claims: Sequence[Claim]) -> Iterator[str]:
+    """Sentences whose number is not that of their boxes, of the bare boxes behind them, or of all.
+
+    The boxes of all sentences count where no other sentence has a number.
+    """
+    said = [(place, number) for place, c in enumerate(claims) if (number := counted(c.text))]
+    everything = sum(len(claim.regions) for claim in claims) if len(said) == 1 else 0
+    for place, number in said:
+        drawn = len(claims[place].regions) or _listed(claims[place + 1 :]) or everything
+        if drawn and drawn != number.number:
             boxes = "box was" if drawn == 1 else "boxes were"
-            yield f"The text says {words!r}, and {drawn} {boxes} drawn."
+            yield f"The text says {number.words!r}, and {drawn} {boxes} drawn."
 
 
 def _listed(claims: Sequence[Claim]) -> int:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from napari_medvlm.language.counts import NUMBERS
 from napari_medvlm.language.negation import denied
 
 YES = {
@@ -56,18 +57,6 @@ NO = {
     "Korean": ("\uc544\ub2c8\uc694", "\uc544\ub2c8\uc624"),
 }
 """Words for no, by language."""
-
-NUMBERS = {
-    word: number
-    for number, word in enumerate(
-        (
-            *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
-            *("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen"),
-            *("seventeen", "eighteen", "nineteen", "twenty"),
-        )
-    )
-}
-"""English number words."""
 
 _READ = 2000
 """Of a text, so many characters are searched for denials."""
