@@ -24,7 +24,7 @@ from napari_medvlm.io.journal import new_journal, resumable
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.sessions.claims import query_of
 from napari_medvlm.sessions.conversing import AskSession
-from napari_medvlm.sessions.viewing import View
+from napari_medvlm.sessions.viewing import NamedVolume, View
 from napari_medvlm.volume import Window
 from napari_medvlm.worker.process import WorkerRunner
 from tests.conftest import make_phantom
@@ -157,6 +157,20 @@ def test_what_is_sent_is_kept_with_how_much_it_covers(inline):
     assert [sent.slice.index for sent in exchange.sent] == [2, 3, 4, 5]
     assert exchange.covered == pytest.approx(4 / 12)
     assert heard(exchange)["captions"][0] == "axial slice 2 of 12, window 100/400"
+
+
+def test_a_box_in_a_prior_has_its_place_and_no_slice_of_this_image(inline, scene):
+    volume, _ = scene
+    turned = nmv.Volume(volume.data.transpose(2, 1, 0).copy(), volume.affine[:, [2, 1, 0, 3]])
+    view = View(nmv.Scope(0, 3, 4), others=(NamedVolume("prior", turned),))
+    says = script({"say": "there", "box": [2, 3, 9, 11], "picture": 2})
+    (region,) = inline.exchange(inline.ask("a?", view=view, context=says)).answer.claims[0].regions
+    assert region.slice is None
+    start, stop = region.box.bounds(volume.grid)
+    assert (list(start), list(stop)) == ([3, 3, 2], [4, 11, 9])
+    says = script({"say": "there", "box": [2, 3, 9, 11]})
+    (region,) = inline.exchange(inline.ask("a?", view=view, context=says)).answer.claims[0].regions
+    assert region.slice.index == 3
 
 
 def test_stop_keeps_what_had_come_and_the_next_question_is_answered(scene, scripted, runner):
