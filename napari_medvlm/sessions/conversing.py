@@ -269,7 +269,7 @@ class AskSession:
 
     def cancel(self, exchange: int | None = None) -> None:
         """Stop an answer, or all that are on their way; what has come is kept."""
-        for id_ in self._line.keys if exchange is None else (exchange,):
+        for id_ in reversed(self._line.keys) if exchange is None else (exchange,):
             self._stop(id_)
         tell(self.changed)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from napari_medvlm.answers import Answer, NamedMask, Question, Step, Turn
 from napari_medvlm.conversation import Exchange, State
+from napari_medvlm.geometry import Grid
 from napari_medvlm.grounding import NamedLabels, Region
 from napari_medvlm.results import Mask
 from napari_medvlm.sessions.calls import Calls, Helpers
@@ -80,7 +81,7 @@ class Asking:
             self.on_step(step)
             named = tuple(NamedMask(name, mask) for name, mask in objects.items())
             question = replace(question, steps=(*question.steps, step), objects=named)
-        return _ended(answer, self.rounds)
+        return _placed(_ended(answer, self.rounds), self.volume.grid)
 
     def _send(self, question: Question) -> Answer:
         who = self.helpers.answerer
@@ -137,6 +138,20 @@ def made_objects(exchanges: Sequence[Exchange]) -> dict[str, Mask]:
         for region in result.regions
     ]
     return {region.name: region.mask for region in regions if region.mask is not None}
+
+
+def _placed(answer: Answer, grid: Grid) -> Answer:
+    """The answer without slices of other images: a region's slice is the session's image's."""
+
+    def own(region: Region) -> Region:
+        where = region.slice
+        if where is None:
+            return region
+        along = grid.to_index(region.center_mm)[where.axis]
+        return region if abs(along - where.index) <= 1 else replace(region, slice=None)
+
+    claims = (replace(c, regions=tuple(map(own, c.regions))) for c in answer.claims)
+    return replace(answer, claims=tuple(claims))
 
 
 def _ended(answer: Answer, rounds: int) -> Answer:

@@ -8,14 +8,13 @@ from napari_medvlm.answers import Answer, AnswerDelta, Claim, ToolCall
 from napari_medvlm.backends.base import Backend, BackendInfo, Task
 from napari_medvlm.errors import OutOfMemory
 from napari_medvlm.grounding import Region
-from napari_medvlm.prompts import Box
 
 
 class Scripted(Backend):
     """One part of the script a round.
 
     Keys: ``say`` the text, ``calls`` pairs of name and arguments, ``box`` of a claim in the pixels
-    of the first picture, ``die``, ``wait`` and ``memory`` what goes wrong after the text.
+    of a ``picture``, ``die``, ``wait`` and ``memory`` what goes wrong after the text.
     """
 
     info = BackendInfo(
@@ -53,10 +52,8 @@ class Scripted(Backend):
             return Answer("", calls=calls, written=text)
         regions = ()
         if "box" in part:
-            box = question.pictures[0].box(tuple(part["box"]))
-            regions = (Region("it", box, slice=question.pictures[0].slice),)
-        elif "corner" in part:
-            regions = (Region("it", Box.at_index(self.volume, (0, 0, 0), (2, 2, 2))),)
+            picture = question.pictures[part.get("picture", 1) - 1]
+            regions = (Region("it", picture.box(tuple(part["box"])), slice=picture.slice),)
         return Answer(
             text, (Claim(text, regions, "scripted"),), written=text, tokens=len(text.split())
         )
