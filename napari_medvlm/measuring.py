@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_medvlm.geometry import FloatArray, patient_axes, world_bounds
+from napari_medvlm.geometry import FloatArray, Grid, is_aligned, patient_axes, world_bounds
 from napari_medvlm.results import Mask
 from napari_medvlm.volume import Modality, Volume
 
@@ -51,7 +51,7 @@ def measure(volume: Volume, mask: Mask) -> Measurement:
         return Measurement(0.0, None, float("nan"), float("nan"), unit)
     inside = volume.intensity()[mask.slices][mask.crop].astype(np.float64)
     voxel_mm3 = abs(float(np.linalg.det(volume.affine[:3, :3])))
-    low, high = world_bounds(volume.grid, mask.start, mask.stop).tolist()
+    low, high = _extent(mask, volume.grid).tolist()
     return Measurement(
         volume_ml=mask.voxels * voxel_mm3 / 1000.0,
         box_mm=(tuple(low), tuple(high)),
@@ -59,6 +59,15 @@ def measure(volume: Volume, mask: Mask) -> Measurement:
         sd=float(inside.std()),
         unit=unit,
     )
+
+
+def _extent(mask: Mask, grid: Grid) -> FloatArray:
+    """The box along the patient's axes, ``(2, 3)``, low then high, around all voxels."""
+    if is_aligned(grid.affine):
+        return world_bounds(grid, mask.start, mask.stop)
+    centers = grid.to_world(np.argwhere(mask.crop) + mask.start)
+    reach = np.abs(grid.affine[:3, :3]).sum(axis=1) / 2
+    return np.stack([centers.min(axis=0) - reach, centers.max(axis=0) + reach])
 
 
 def longest_diameter_mm(mask: Mask, affine: FloatArray) -> float:
@@ -75,6 +84,10 @@ def longest_diameter_mm(mask: Mask, affine: FloatArray) -> float:
     return float(pdist(places).max())
 
 
+HALF_STEPS = np.array([(0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5)])
+"""From a voxel's centre to its borders within a slice."""
+
+
 @dataclass(frozen=True)
 class Diameters:
     """The longest diameter of an object in an axial slice, and the longest across it.
@@ -82,7 +95,8 @@ class Diameters:
     Attributes
     ----------
     longest_mm, perpendicular_mm
-        From voxel centre to voxel centre; the second at a right angle to the first.
+        From border to border, which is halfway between a voxel inside and one outside; the second
+        at a right angle to the first.
     slice
         Axis of the array and index of the slice.
     """
@@ -100,7 +114,8 @@ def diameters(mask: Mask, affine: FloatArray) -> Diameters:
         inside = np.argwhere(np.take(mask.crop, at, axis=axis))
         if not len(inside):
             continue
-        places = inside @ _in_plane(affine, axis).T
+        edges = np.concatenate([inside + step for step in HALF_STEPS])
+        places = edges @ _in_plane(affine, axis).T
         hull, longest, (one, other) = _longest(places)
         if longest > best.longest_mm or at == 0:
             across = _across(hull, one, other) if longest else 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from napari_medvlm.cli import clicks, models, words
+from napari_medvlm.cli import clicks, measuring, models, words
 
 app = typer.Typer(
     help="Ask questions of medical images, by click and by word. Not a medical device.",
@@ -12,7 +12,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_show_locals=False,
 )
-for command in (
-    clicks.segment, clicks.replay, words.ground, words.ask, models.backends, models.download
-):  # fmt: skip
+COMMANDS = (
+    clicks.segment, clicks.replay, measuring.measure,
+    words.ground, words.ask,
+    models.backends, models.download,
+)  # fmt: skip
+for command in COMMANDS:
     app.command()(command)

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_medvlm.errors import InvalidImage
+from napari_medvlm.geometry import Grid, placed, require_same_grid
 from napari_medvlm.grounding import NamedLabels
 from napari_medvlm.io.dicom_seg import is_seg, read_seg
 from napari_medvlm.io.images import NIFTI, OTHERS, read_image
@@ -48,14 +50,38 @@ def read_labels(path: str | Path, table: str | Path | None = None) -> NamedLabel
     path = Path(path)
     if is_seg(path):
         return read_seg(path)
-    found = Path(table) if table is not None else _beside(path)
-    volume = read_image(path, None)
-    values = volume.data
-    if values.dtype.kind == "f":
-        if not np.array_equal(values, np.round(values)):
-            raise InvalidImage(f"{path.name} holds no labels but fractions.", "Choose labels.")
-        values = values.astype(np.int32)
-    return NamedLabels(values, volume.grid, read_names(found), path.name)
+    found = Path(table) if table is not None else _required(path)
+    return NamedLabels(*_labels(path), read_names(found), path.name)
+
+
+def read_masks(path: str | Path, grid: Grid) -> NamedLabels:
+    """The objects of a label image or DICOM segmentation on an image's grid, named if they can be.
+
+    Parameters
+    ----------
+    path
+        As of `read_labels`; without a table of names, objects are named after the file.
+
+    Raises
+    ------
+    GeometryMismatch
+        If its voxels are not the image's.
+    InvalidImage
+        If it cannot be read, or holds no labels.
+    """
+    path = Path(path)
+    stem = _stem(path)
+    if is_seg(path) or _beside(path) is not None:
+        named = read_labels(path)
+    else:
+        labels, own = _labels(path)
+        found = [int(v) for v in np.unique(labels) if v]
+        names = {v: stem if len(found) == 1 else f"{stem} {v}" for v in found}
+        named = NamedLabels(labels, own, names, path.name)
+    values = placed(named.values, named.grid, grid)
+    if values is None:
+        require_same_grid(named.grid, grid, f"The mask {path.name}")
+    return NamedLabels(named.values if values is None else values, grid, named.names, path.name)
 
 
 def read_names(path: Path) -> Mapping[int, str]:
@@ -77,17 +103,38 @@ def read_names(path: Path) -> Mapping[int, str]:
     return names
 
 
-def _beside(path: Path) -> Path:
+def _labels(path: Path) -> tuple[NDArray[np.integer], Grid]:
+    volume = read_image(path, None)
+    values = volume.data
+    if values.dtype.kind == "f":
+        if not np.array_equal(values, np.round(values)):
+            raise InvalidImage(f"{path.name} holds no labels but fractions.", "Choose labels.")
+        values = values.astype(np.int32)
+    return values, volume.grid
+
+
+def _required(path: Path) -> Path:
+    """The table of names beside an image, which must be there."""
+    found = _beside(path)
+    if found is None:
+        stem = _stem(path)
+        raise InvalidImage(
+            f"There is no table of names beside {path.name}.",
+            f"Put one there, called {stem}.json, {stem}.tsv or {stem}.txt.",
+        )
+    return found
+
+
+def _beside(path: Path) -> Path | None:
+    candidates = (path.with_name(_stem(path) + ending) for ending in TABLES)
+    return next((candidate for candidate in candidates if candidate.exists()), None)
+
+
+def _stem(path: Path) -> str:
     stem = path.name
     for ending in (*NIFTI, *OTHERS):
         stem = stem.removesuffix(ending)
-    for ending in TABLES:
-        if (candidate := path.with_name(stem + ending)).exists():
-            return candidate
-    raise InvalidImage(
-        f"There is no table of names beside {path.name}.",
-        f"Put one there, called {stem}.json, {stem}.tsv or {stem}.txt.",
-    )
+    return stem
 
 
 def _from_json(text: str) -> dict[int, str]:

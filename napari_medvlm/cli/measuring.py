@@ -1,0 +1,55 @@
+"""``measure``: sizes and intensities of objects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_medvlm.cli.options import AsJson, Frame, Image, Series
+from napari_medvlm.cli.telling import print_result, told
+
+
+def measure(
+    image: Image,
+    mask: Annotated[
+        Path, typer.Option(help="Objects on the image's voxels: DICOM SEG, NIfTI, NRRD or MHA.")
+    ],
+    csv: Annotated[Path | None, typer.Option(help="Where to write a table.")] = None,
+    sr: Annotated[
+        Path | None, typer.Option(help="Where to write a DICOM report; the mask must be a SEG.")
+    ] = None,
+    series: Series = None,
+    frame: Frame = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure objects: volume, surface, diameters, place and intensities.
+
+    Millimetres are patient coordinates (S, P, L); diameters are those of RECIST, in axial slices.
+    """
+    import napari_medvlm as nmv
+    from napari_medvlm.io.dicom_sr import write_sr
+    from napari_medvlm.io.labels import read_masks
+    from napari_medvlm.results import Mask
+    from napari_medvlm.tables import row, write_csv
+
+    with told():
+        volume = nmv.read_volume(image, series=series, frame=frame)
+        named = read_masks(mask, volume.grid)
+        rows = {v: row(n, Mask.of(named.values == v), volume) for v, n in named.names.items()}
+        if csv is not None:
+            write_csv(csv, list(rows.values()))
+        if sr is not None:
+            write_sr(sr, mask, {v: dict(made.values) for v, made in rows.items()}, volume)
+    found = [dict(made.values) for made in rows.values()]
+    print_result({"objects": found}, as_json, lambda: "\n".join(map(_line, found)))
+
+
+def _line(values: dict[str, Any]) -> str:
+    unit = f" {values['unit']}" if values["unit"] else ""
+    return (
+        f"{values['name']}: {values['volume_ml']:.2f} mL, "
+        f"{values['longest_axial_mm']:.1f} x {values['perpendicular_axial_mm']:.1f} mm, "
+        f"mean {values['mean']:.4g}{unit}, SD {values['sd']:.4g}"
+    )

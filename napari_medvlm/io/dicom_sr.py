@@ -1,0 +1,176 @@
+"""Measurements as a DICOM structured report (TID 1500), and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_medvlm.errors import CannotSave, InvalidImage
+from napari_medvlm.io.dicom_seg import MAKER, VERSION, is_seg, source_headers
+from napari_medvlm.volume import Volume
+
+if TYPE_CHECKING:
+    from highdicom.sr import Measurement
+    from pydicom.sr.coding import Code
+
+LENGTHS = {"longest_axial_mm": "LongAxis", "perpendicular_axial_mm": "ShortAxis"}
+STATISTICS = {
+    "mean": "Mean", "sd": "StandardDeviation", "minimum": "Minimum", "maximum": "Maximum"
+}  # fmt: skip
+
+
+def write_sr(
+    path: str | Path, seg: str | Path, rows: Mapping[int, Mapping[str, Any]], volume: Volume
+) -> None:
+    """Write the measurements of the segments of a DICOM segmentation.
+
+    Parameters
+    ----------
+    seg
+        The file that the segments are in.
+    rows
+        The values of a row of `tables` by the number of the segment.
+    volume
+        The image, read from DICOM.
+
+    Raises
+    ------
+    CannotSave
+        If the volume is not from a DICOM series, or the file cannot be written.
+    """
+    import highdicom as hd
+    from highdicom import sr
+    from pydicom.sr.codedict import codes
+    from pydicom.uid import generate_uid
+
+    if not is_seg(Path(seg)):
+        raise CannotSave(
+            f"A report refers to a DICOM segmentation, and {Path(seg).name} is none.",
+            "Save the objects as .dcm first, and measure those.",
+        )
+    sources = source_headers(volume)
+    segmentation = hd.seg.segread(seg)
+    device = sr.ObserverContext(
+        codes.DCM.Device,
+        sr.DeviceObserverIdentifyingAttributes(
+            generate_uid(), name=MAKER, manufacturer_name=MAKER, model_name=f"{MAKER} {VERSION}"
+        ),
+    )
+    content = sr.MeasurementReport(
+        sr.ObservationContext(observer_device_context=device),
+        codes.SCT.ImagingProcedure,
+        [_group(segmentation, number, dict(values)) for number, values in rows.items()],
+        codes.DCM.ImagingMeasurementReport,
+    )
+    made = sr.Comprehensive3DSR(
+        evidence=[*sources, segmentation],
+        content=content[0],
+        series_instance_uid=generate_uid(),
+        series_number=2000 + int(sources[0].get("SeriesNumber") or 0),
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+        manufacturer=MAKER,
+        is_complete=True,
+        series_description="Measurements",
+    )
+    try:
+        made.save_as(Path(path))
+    except OSError as error:
+        raise CannotSave(
+            f"{Path(path).name} could not be written: {error.strerror or error}.",
+            "Choose a folder that you may write to, with space left.",
+        ) from error
+
+
+def read_sr(path: str | Path) -> tuple[dict[str, Any], ...]:
+    """The measurements of each object of a structured report.
+
+    Returns
+    -------
+    For each: ``name``, and the values under the names of the columns of `tables`; quantities that
+    have no column there stand under their meaning.
+
+    Raises
+    ------
+    InvalidImage
+        If it is no report of measurements by template 1500.
+    """
+    import highdicom as hd
+
+    try:
+        groups = hd.sr.srread(path).content.get_volumetric_roi_measurement_groups()
+    except Exception as error:  # files by anybody: whatever highdicom cannot read
+        raise InvalidImage(
+            f"{Path(path).name} cannot be read as a report of measurements: {error}",
+            "Choose a structured report by template 1500.",
+        ) from error
+    return tuple(_values(group) for group in groups)
+
+
+def _group(segmentation: Any, number: int, values: dict[str, Any]) -> Any:
+    from highdicom import sr
+    from pydicom.sr.codedict import codes
+
+    described = segmentation.get_segment_description(number)
+    volume_mm3 = round(1000 * values["volume_ml"], 3)
+    measurements = [sr.Measurement(codes.SCT.Volume, volume_mm3, codes.UCUM.CubicMillimeter)]
+    measurements += [
+        sr.Measurement(getattr(codes.SCT, code), round(values[name], 3), codes.UCUM.Millimeter)
+        for name, code in LENGTHS.items()
+    ]
+    measurements += _statistics(values)
+    return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+        sr.TrackingIdentifier(described.tracking_uid, described.tracking_id),
+        referenced_segment=sr.ReferencedSegment.from_segmentation(segmentation, number),
+        finding_type=_plain(described.segmented_property_type),
+        finding_category=_plain(described.segmented_property_category),
+        measurements=measurements,
+    )
+
+
+def _plain(code: Any) -> Any:
+    """A code without its modifiers, which a report has no place for."""
+    from highdicom.sr import CodedConcept
+
+    return CodedConcept(code.value, code.scheme_designator, code.meaning)
+
+
+def _statistics(values: Mapping[str, Any]) -> list[Measurement]:
+    from highdicom import sr
+    from pydicom.sr.codedict import codes
+
+    of, unit = _intensity(values["unit"])
+    return [
+        sr.Measurement(of, round(values[name], 4), unit, derivation=getattr(codes.SCT, code))
+        for name, code in STATISTICS.items()
+    ]
+
+
+def _intensity(unit: str) -> tuple[Code, Code]:
+    """What intensities are, and their unit."""
+    from pydicom.sr.codedict import codes
+
+    if unit == "HU":
+        return codes.DCM.AttenuationCoefficient, codes.UCUM.HounsfieldUnit
+    return codes.cid7469.MRSignalIntensity, codes.UCUM.NoUnits
+
+
+def _values(group: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": group.tracking_identifier}
+    for measured in group.get_measurements():
+        found[_column(measured)] = float(measured.value)
+    if "volume_mm3" in found:
+        found["volume_ml"] = found.pop("volume_mm3") / 1000
+    return found
+
+
+def _column(measured: Measurement) -> str:
+    from pydicom.sr.codedict import codes
+
+    columns = {getattr(codes.SCT, code): name for name, code in LENGTHS.items()}
+    columns[codes.SCT.Volume] = "volume_mm3"
+    derived = {getattr(codes.SCT, code): name for name, code in STATISTICS.items()}
+    if measured.derivation is not None:
+        return derived.get(measured.derivation, measured.derivation.meaning)
+    return columns.get(measured.name, measured.name.meaning)

@@ -1,0 +1,73 @@
+"""Measurements go to a DICOM report and come back; a validator has nothing against it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import napari_medvlm as nmv
+from napari_medvlm.cli import app
+from napari_medvlm.errors import InvalidImage
+from napari_medvlm.io import Segment
+from napari_medvlm.io.dicom_sr import read_sr
+
+
+@pytest.fixture
+def seg(volume, tmp_path):
+    labels = np.zeros(volume.shape, np.uint8)
+    labels[2:5, 3:10, 4:20] = 1
+    labels[6, 12:18, 2:9] = 3
+    path = tmp_path / "seg.dcm"
+    nmv.write_mask(path, labels, volume, {1: Segment("left kidney"), 3: Segment("lesion")})
+    return path
+
+
+def measured(volume, seg, *more):
+    return CliRunner().invoke(app, ["measure", str(volume.source), "--mask", str(seg), *more])
+
+
+def test_what_is_printed_is_in_the_report_and_in_the_table(volume, seg, tmp_path):
+    sr, table = tmp_path / "sr.dcm", tmp_path / "t.csv"
+    done = measured(volume, seg, "--sr", str(sr), "--csv", str(table), "--json")
+    assert done.exit_code == 0, done.output
+    objects = json.loads(done.stdout)["objects"]
+    assert [found["name"] for found in objects] == ["left kidney", "lesion"]
+    assert objects[0]["voxels"] == 3 * 7 * 16
+    voxel_ml = abs(np.linalg.det(volume.affine[:3, :3])) / 1000
+    assert objects[0]["volume_ml"] == pytest.approx(336 * voxel_ml)
+    back = read_sr(sr)
+    for found, told in zip(objects, back, strict=True):
+        assert told["name"] == found["name"]
+        for column in ("volume_ml", "longest_axial_mm", "perpendicular_axial_mm", "mean", "sd"):
+            assert told[column] == pytest.approx(found[column], abs=1e-3)
+        assert (told["minimum"], told["maximum"]) == (found["minimum"], found["maximum"])
+    assert table.read_text("utf-8").count("\n") == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the validator is Debian's dicom3tools")
+def test_a_validator_finds_no_error(volume, seg, tmp_path):
+    sr = tmp_path / "sr.dcm"
+    assert measured(volume, seg, "--sr", str(sr)).exit_code == 0
+    told = subprocess.run(["dciodvfy", "-new", sr], capture_output=True, text=True, check=False)
+    assert told.stderr.strip().endswith("Comprehensive3DSR")
+    assert "Error" not in told.stderr
+
+
+def test_a_report_refers_to_a_segmentation(volume, seg, tmp_path):
+    mask = tmp_path / "mask.nii.gz"
+    nmv.write_mask(mask, np.ones(volume.shape, np.uint8), volume)
+    done = measured(volume, mask, "--sr", str(tmp_path / "sr.dcm"))
+    assert done.exit_code == 1
+    assert "mask.nii.gz is none" in done.output
+    assert not (tmp_path / "sr.dcm").exists()
+    assert measured(volume, mask).stdout.startswith("mask: ")
+
+
+def test_another_kind_of_file_is_no_report(seg):
+    with pytest.raises(InvalidImage, match="cannot be read as a report"):
+        read_sr(seg)
