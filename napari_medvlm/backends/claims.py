@@ -138,8 +138,12 @@ class _Reader:
         named = [replace(s, phrase=s.name or self._words or UNNAMED) for s in seen]
         if parsed.masks or parsed.voxel_boxes:
             outside.append("A mask or a box in a volume is meant, which cannot be drawn here.")
-        sentences = [f"{note[:1].upper()}{note[1:]}" for note in outside]
-        return regions_of(shown.picture, Look(tuple(named))), sentences
+        regions = regions_of(shown.picture, Look(tuple(named)))
+        if len(regions) < len(named):
+            outside.append(
+                f"{len(named) - len(regions)} of {len(named)} boxes lie on no one slice."
+            )
+        return regions, [f"{note[:1].upper()}{note[1:]}" for note in outside]
 
     def _shown(self) -> Shown | None:
         """The picture that the sentence is about; `None` if that is not said."""

@@ -16,6 +16,9 @@ from napari_medvlm.backends.catalog import answering_row
 from napari_medvlm.backends.framing import framed
 from napari_medvlm.backends.replies import Shown, Written, answer_of
 from napari_medvlm.backends.thoughts import Stream, parted
+from napari_medvlm.grounding import SliceRef
+from napari_medvlm.prompts import Box
+from napari_medvlm.slicing import Picture
 from tests.backends.asking import NAMES, in_picture, picture, volume_of
 
 QWEN = answering_row("some/model", "qwen3_vl")
@@ -132,6 +135,31 @@ def test_boxes_in_any_grammar_land_where_they_were_seen_on_any_slice(grammar, ed
     assert not answer.claims[-1].regions
     for sign in ("bbox", "<", "[", "|"):
         assert sign not in answer.claims[0].text
+
+
+class Halves(Picture):
+    """A picture whose right half shows the next slice; a box across both is on neither."""
+
+    def box(self, bounds):
+        x0, y0, x1, y1 = bounds
+        middle = self.size[1] / 2
+        if x0 < middle < x1:
+            return None
+        start, stop = np.zeros(3), np.array(self.grid.shape, float)
+        start[self.slice.axis] = self.slice.index + (x0 >= middle)
+        stop[self.slice.axis] = start[self.slice.axis] + 1
+        return Box.at_index(self.grid, start, stop)
+
+
+def test_boxes_in_a_picture_of_several_slices_lie_on_theirs():
+    one = picture(*volume_of("sagittal and oblique"))
+    two = Halves(one.pixels, one.grid, one.slice, one.rows, one.columns, one.flipped)
+    text = "Dark [0, 0, 0.4, 1]. Wide [0.6, 0, 1, 1]. Both [0.2, 0, 0.8, 1]."
+    dark, wide, both = read(text, LLAVA, (Shown(two, framed(two.pixels, 0)),)).claims
+    assert dark.regions[0].slice == one.slice
+    assert wide.regions[0].slice == SliceRef(one.slice.axis, one.slice.index + 1)
+    assert not both.regions
+    assert both.problems == ("1 of 1 boxes lie on no one slice.",)
 
 
 def test_boxes_in_a_framed_picture_come_back():

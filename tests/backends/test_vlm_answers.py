@@ -7,11 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import transformers as hf
 from numpy.testing import assert_allclose
 
 from napari_medvlm.answers import AnswerKind, Question, Step, ToolCall, ToolResult, ToolSpec, Turn
+from napari_medvlm.backends import hub
 from napari_medvlm.backends.calling import answer as call_answer
-from napari_medvlm.errors import Cancelled, InvalidPrompt
+from napari_medvlm.errors import BackendUnavailable, Cancelled, InvalidPrompt, OutOfMemory
+from napari_medvlm.worker.runner import InlineRunner
+from napari_medvlm.worker.wire import AskRequest
 from tests.backends.asking import NAMES, force, in_picture, picture, volume_of
 from tests.backends.conversing import FAMILIES, ByHand, ask, loaded, question_of
 
@@ -252,3 +256,41 @@ def test_an_answer_is_called_as_the_worker_does(folders):
     volume = volume_of("portrait")[0]
     answer = call_answer(backend, volume, question_of("portrait"), lambda *_: None, pieces.append)
     assert answer.text == "".join(pieces) == "It is dark."
+
+
+def test_a_model_out_of_memory_leaves_what_was_written_and_says_what_to_do(folders, monkeypatch):
+    volume, where = volume_of("square")
+    question = Question("Is it dark?", pictures=(picture(volume, where),))
+    request = AskRequest("vlm", volume, model=str(folders["qwen3"]), question=question)
+    pieces = []
+
+    def full(*_, streamer, **__):
+        for token in (torch.tensor([[0, 0]]), torch.tensor([40]), torch.tensor([41])):
+            streamer.put(token)
+        raise torch.OutOfMemoryError
+
+    with InlineRunner() as runner:
+        model = hf.Qwen3VLForConditionalGeneration
+        monkeypatch.setattr(model, "generate", lambda self, **more: full(**more))
+        job = runner.submit(request, on_text=pieces.append)
+        with pytest.raises(OutOfMemory, match="did not suffice for vlm on cpu"):
+            job.result()
+        assert len("".join(pieces)) == 2
+        monkeypatch.undo()
+        assert runner.submit(request).result().answer.tokens
+
+
+@pytest.mark.parametrize(("bits", "match"), [("3", "4 or 8 bits"), ("4", "is not installed")])
+def test_weights_in_few_bits_need_what_keeps_them(folders, monkeypatch, bits, match):
+    monkeypatch.setenv(hub.BITS, bits)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *_: None)
+    with pytest.raises(BackendUnavailable, match=match):
+        loaded(folders["qwen3"])
+
+
+def test_a_folder_of_weights_in_few_bits_is_asked_for_as_the_library_wants_it(monkeypatch):
+    monkeypatch.setenv(hub.BITS, "8")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *_: object())
+    made = hub._placing(torch.device("cpu"))
+    assert made["quantization_config"].load_in_8bit
+    assert made["device_map"] == {"": torch.device("cpu")}
