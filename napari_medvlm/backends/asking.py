@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +16,8 @@ from napari_medvlm.errors import InvalidPrompt
 
 ADDED = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
 """Inputs that have a value for each token."""
+ANSWER_IS_1 = {"paligemma"}
+"""Kinds of models that read tokens of type 0 all at once; those of the answer are of type 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,8 @@ class Put:
         How many of the first pictures were left out.
     inside
         Whether the template opens a thought.
+    room
+        How many tokens there are for the answer.
     notes
         What a person must know of it.
     """
@@ -44,7 +47,13 @@ class Put:
     shown: tuple[Shown, ...]
     dropped: int = 0
     inside: bool = False
+    room: int = 0
     notes: tuple[str, ...] = ()
+
+    @property
+    def length(self) -> int:
+        """How many tokens the question has."""
+        return int(self.made["input_ids"].shape[1])
 
 
 def put(loaded: Loaded, row: Row, question: Question, room: int) -> Put:
@@ -53,7 +62,7 @@ def put(loaded: Loaded, row: Row, question: Question, room: int) -> Put:
     Parameters
     ----------
     room
-        How many tokens the model is to have for its answer.
+        How many tokens the model is to have for its answer; a quarter of its context will do.
 
     Raises
     ------
@@ -64,19 +73,22 @@ def put(loaded: Loaded, row: Row, question: Question, room: int) -> Put:
     whole = question if row.tools else replace(question, tools=())
     count = len(pictures_of(whole))
     dropped = max(count - row.most_pictures, 0) if row.most_pictures else 0
+    context = context_of(loaded)
     while True:
         kept, note = fewer_pictures(whole, dropped) if dropped else (whole, "")
         now = _put(loaded, row, kept)
-        excess = now.made["input_ids"].shape[1] + room - context_of(loaded)
+        excess = now.length + min(room, context // 4) - context
         if excess <= 0:
-            return replace(now, dropped=dropped, notes=(note,) if note else ())
+            left = min(room, context - now.length)
+            return replace(now, dropped=dropped, room=left, notes=(note,) if note else ())
         if dropped == count:
             raise InvalidPrompt(
                 f"The question and the conversation before it are {excess} tokens too long: the "
-                f"model reads {context_of(loaded)}, its answer included.",
+                f"model reads {context}, its answer included.",
                 "Begin a new conversation, or shorten the context.",
             )
-        dropped = min(dropped + math.ceil(excess / _each(loaded, now)), count)
+        each = now.length / (count - dropped)  # or less: the text counts too
+        dropped = min(dropped + max(int(excess / each), 1), count)
 
 
 def context_of(loaded: Loaded) -> int:
@@ -85,15 +97,16 @@ def context_of(loaded: Loaded) -> int:
     return int(getattr(text, "max_position_embeddings", 0) or 10**9)
 
 
-def with_tokens(made: Any, tokens: Sequence[int]) -> Any:
+def with_tokens(loaded: Loaded, made: Any, tokens: Sequence[int]) -> Any:
     """Inputs of a question with what was written to it."""
     import torch
 
-    more = type(made)(made)
+    kind = int(loaded.kind in ANSWER_IS_1)
+    more = {name: value for name, value in made.items() if name != "labels"}
     for name in ADDED:
         if name in made:
-            fill = {"input_ids": list(tokens), "attention_mask": [1] * len(tokens)}
-            values = torch.tensor([fill.get(name, [0] * len(tokens))]).to(made[name])
+            fill = {"input_ids": tokens, "attention_mask": [1] * len(tokens)}
+            values = torch.tensor([fill.get(name, [kind] * len(tokens))]).to(made[name])
             more[name] = torch.cat([made[name], values], dim=1)
     return more
 
@@ -179,14 +192,6 @@ def seen_size(loaded: Loaded, made: Any, number: int) -> tuple[int, int] | None:
     _, rows, columns = made["image_grid_thw"][number].tolist()
     patch = loaded.processor.image_processor.patch_size
     return rows * patch, columns * patch
-
-
-def _each(loaded: Loaded, now: Put) -> float:
-    """About how many tokens each picture takes."""
-    config, tokens = loaded.model.config, now.made["input_ids"]
-    sign = getattr(config, "image_token_id", None) or getattr(config, "image_token_index", None)
-    of_images = int((tokens == sign).sum()) if sign is not None else 0
-    return max((of_images or tokens.shape[1]) / max(len(now.shown), 1), 1.0)
 
 
 def _refuse_control(loaded: Loaded, question: Question) -> None:

@@ -168,12 +168,18 @@ def regions_of(picture: Picture, look: Look) -> list[Region]:
         points = tuple(picture.point(x, y) for x, y in seen.points)
         box = picture.box(seen.bounds or _bounds(picture, seen, mask))
         if box is not None:
+            where = _slice_of(picture, box)
             made.append(
-                Region(
-                    seen.phrase, box, seen.score, seen.name, mask, heatmap, points, picture.slice
-                )
+                Region(seen.phrase, box, seen.score, seen.name, mask, heatmap, points, where)
             )
     return made
+
+
+def _slice_of(picture: Picture, box: Box) -> SliceRef:
+    """The slice that a box lies on: a picture may show several."""
+    axis = picture.slice.axis
+    middle = picture.grid.to_index(box.corners().mean(axis=0))
+    return SliceRef(axis, round(float(middle[axis])))
 
 
 def _bounds(picture: Picture, seen: Seen, mask: Mask | None) -> PixelBounds:

@@ -53,11 +53,12 @@ class Answering:
         stream = stream_for(asked.question, self._row, inside=asked.inside)
         spelling, tokens = Spelling(self._loaded), []
         told = (0.0, "reading the pictures")
-        writing = self._writer.tokens(asked.made, self._settings, lambda: progress(*told))
+        settings = {**self._settings, "max_new_tokens": asked.room}
+        writing = self._writer.tokens(asked.made, settings, lambda: progress(*told))
         with closing(writing) as written:
             for token in written:
                 tokens.append(token)
-                told = self._told(len(tokens), stream)
+                told = _told(len(tokens) / asked.room, len(tokens), stream)
                 if text := stream.feed(spelling.add(token)):
                     yield AnswerDelta(text)
                 if asked.question.tools and "<result" in stream.text:
@@ -99,16 +100,12 @@ class Answering:
     def _longest(self) -> int:
         return int(self._settings["max_new_tokens"])
 
-    def _told(self, count: int, stream: Stream) -> tuple[float, str]:
-        what = "thinking" if stream.is_thinking else "writing"
-        return min(count / self._longest, 1.0), f"{what}, {count} tokens"
-
     def _read(self, tokens: list[int], asked: Put) -> Any:
         text = self._loaded.text(tokens)
         text = text.partition("<result")[0] if asked.question.tools else text
         if asked.inside and not any(closing in text for _, closing in self._row.markers):
             text = f"{self._row.markers[0][0]}{text}"  # a thought that was never closed
-        cut_off = len(tokens) >= self._longest and tokens[-1] not in self._loaded.ends
+        cut_off = len(tokens) >= asked.room and tokens[-1] not in self._loaded.ends
         written = Written(
             text,
             tokens=len(tokens),
@@ -144,7 +141,7 @@ class Answering:
     ) -> tuple[float, ...]:
         import torch
 
-        logits = self._logits(with_tokens(made, before) if before else made, 1)[0]
+        logits = self._logits(with_tokens(self._loaded, made, before), 1)[0]
         weights = torch.stack([torch.logsumexp(logits[own], 0) for own in letters])
         return tuple(torch.softmax(weights, 0).tolist())
 
@@ -158,7 +155,7 @@ class Answering:
         """Of all the tokens, each behind those before it."""
         import torch
 
-        logits = self._logits(with_tokens(made, tokens), len(tokens) + 1)[:-1]
+        logits = self._logits(with_tokens(self._loaded, made, tokens), len(tokens) + 1)[:-1]
         chosen = torch.tensor(tokens, device=logits.device)[:, None]
         return float(torch.log_softmax(logits, 1).gather(1, chosen).sum())
 
@@ -171,3 +168,8 @@ class Answering:
         with torch.inference_mode():
             out = model(**made, **({"logits_to_keep": last} if few else {}))
         return out.logits[0, -last:].float()
+
+
+def _told(fraction: float, count: int, stream: Stream) -> tuple[float, str]:
+    what = "thinking" if stream.is_thinking else "writing"
+    return min(fraction, 1.0), f"{what}, {count} tokens"
