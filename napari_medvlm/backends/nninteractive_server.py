@@ -131,9 +131,8 @@ class Server:
         BackendUnavailable
             If that does not work; the text says why.
         """
-        session_class = client().nnInteractiveRemoteInferenceSession
         with said(self._url), not_another(self._url):
-            self._session = session_class(self._url, api_key=key_of(self._url))
+            self._session = claimed(self._url)
             if not self._autozoom:
                 self._session.set_do_autozoom(False)
 
@@ -157,8 +156,8 @@ class Server:
         with said(self._url):
             try:
                 return self._fed(told).mask(steps, told)
-            except httpx.TimeoutException:
-                self.close()
+            except (httpx.TimeoutException, httpx.HTTPStatusError):
+                self.close()  # nobody knows what the session took
                 raise
             except (expired, httpx.TransportError):
                 self.close()
@@ -180,6 +179,19 @@ class Server:
             self._session.set_image(image_of(self._volume))
             self._feed = Feed(self._session, self._volume.grid)
         return self._feed
+
+
+def claimed(url: str) -> Any:
+    """The library's session on a server."""
+    session_class = client().nnInteractiveRemoteInferenceSession
+    session = session_class.__new__(session_class)
+    try:
+        session.__init__(url, api_key=key_of(url))
+    except BaseException:  # the library leaves its connection open when it is turned away
+        if hasattr(session, "_http"):
+            session._http.close()
+        raise
+    return session
 
 
 def client() -> Any:

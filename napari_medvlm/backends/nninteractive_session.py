@@ -238,15 +238,15 @@ def as_taken(prompt: Prompt, grid: Grid) -> Prompt:
     """A prompt as the model takes it.
 
     A box that was drawn on a plane at an angle to the slices becomes its outline, since the model's
-    boxes lie on slices; it sees a filled area either way. Any other prompt stays what it is.
+    boxes run along the voxels; it sees a filled area either way. Any other prompt stays what it is.
     """
     if not isinstance(prompt, Box):
         return prompt
     edges = np.array(prompt.edges_mm)
     lengths = np.linalg.norm(edges, axis=1)
     thin = int(np.argmin(lengths))
-    start, stop = prompt.bounds(grid)
-    if min(stop - start) <= 1 or lengths[thin] > 1.01 * max(grid.spacing):
+    across = np.sort(np.abs(np.linalg.solve(grid.affine[:3, :3], edges.T)), axis=0)[:2]
+    if across.sum(axis=0).max() < 0.5 or lengths[thin] > 1.01 * max(grid.spacing):
         return prompt
     one, other = np.delete(edges, thin, axis=0)
     corner = np.array(prompt.corner_mm) + edges[thin] / 2

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from functools import cached_property
 from pathlib import Path
 
 CONFIGURATION = "3d_fullres_tiny"
@@ -132,32 +133,33 @@ def plans(patch: int) -> dict:
 class Served:
     """The library's server on a folder, on a free port of this machine."""
 
-    def __init__(self, folder: Path, *options: str, port: int | None = None) -> None:
-        self.port = port or free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+    def __init__(self, folder: Path, *options: str) -> None:
+        self._port = free_port()
         self._process = subprocess.Popen(
             [sys.executable, "-c", SERVER, "--model-dir", str(folder), "--fold", "0", "--device",
-             "cpu", "--no-torch-compile", "--port", str(self.port), *options],
+             "cpu", "--no-torch-compile", "--port", str(self._port), *options],
             env={**os.environ, "NN_INTERACTIVE_API_KEY": ""},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         atexit.register(self.stop)
-        self._wait()
+
+    @cached_property
+    def url(self) -> str:
+        """Its address, as soon as it answers there."""
+        url = f"http://127.0.0.1:{self._port}"
+        while self._process.poll() is None:
+            try:
+                urllib.request.urlopen(f"{url}/healthz", timeout=1).close()
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return url
+        raise RuntimeError(f"the server ended with {self._process.returncode}")
 
     def stop(self) -> None:
         """End it now."""
         self._process.kill()
         self._process.wait()
-
-    def _wait(self) -> None:
-        while self._process.poll() is None:
-            try:
-                urllib.request.urlopen(f"{self.url}/healthz", timeout=1).close()
-            except OSError:
-                time.sleep(0.05)
-            else:
-                return
-        raise RuntimeError(f"the server ended with {self._process.returncode}")
 
 
 def free_port() -> int:
