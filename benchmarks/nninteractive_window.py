@@ -1,11 +1,11 @@
 """The same model and clicks in our dock and in napari-nninteractive: how long a person waits.
 
-Run under a display: ``python -m benchmarks.nninteractive_window FOLDER [CLICKS]`` with a model's folder,
-where napari-nninteractive is installed too. Each window has a process of its own and opens the MNI152
-brain. A click is timed from the mouse's release to the label layer's new slice; a timer of 10 ms ticks
-meanwhile, and the longest gap between two ticks is how long the window stalled. The time outside is what
-a click takes beyond the call of the library's session. AutoZoom is off in both: napari-nninteractive
-switches it off where there is no graphics card.
+Run under a display: ``python -m benchmarks.nninteractive_window FOLDER [CLICKS]`` with a model's
+folder, where napari-nninteractive is installed too. Each window has a process of its own and opens
+the MNI152 brain. A click is timed from the mouse's release to the label layer's new slice; a timer
+of 10 ms ticks meanwhile, and the longest gap between two ticks is how long the window stalled. The
+time outside is what a click takes beyond the call of the library's session. AutoZoom is off in
+both: napari-nninteractive switches it off where there is no graphics card.
 """
 
 from __future__ import annotations

@@ -117,11 +117,13 @@ class NNInteractiveBackend(Backend):
         told(0.0, "Reading the prompts")
         with _quiet():
             feed = self._fed()
-            hook = self._session.network.register_forward_pre_hook(told.again)
+            parts = self._session.network.modules()
+            hooks = [part.register_forward_pre_hook(told.again) for part in parts]
             try:
                 return feed.mask(steps, told)
             finally:
-                hook.remove()
+                for hook in hooks:
+                    hook.remove()
 
     def _fed(self) -> Feed:
         """The session's feed for the volume: the image is given when it is first needed."""
@@ -161,7 +163,7 @@ class Telling:
         self._progress(fraction, message)
 
     def again(self, *_: object) -> None:
-        """Tell it once more, which lets a cancel through. The network calls it at each pass."""
+        """Tell it once more, which lets a cancel through. Each part of the network calls it."""
         self._progress(*self._last)
 
 
