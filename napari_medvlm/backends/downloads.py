@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.backends.base import Progress
+from napari_medvlm.backends.offline import refuse
 from napari_medvlm.errors import BackendUnavailable, Cancelled, CannotDownload
 
 TEXTS = ["*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken", "LICENSE*", "README.md"]
@@ -208,7 +209,8 @@ def _check_space(model: str, needed: int, cache: Path) -> None:
 
 @contextmanager
 def _told(model: str) -> Iterator[None]:
-    """The library's errors in a person's words."""
+    """The library's errors in a person's words; refuses when nothing may be asked."""
+    refuse(model)
     try:
         from huggingface_hub import errors as hub
     except ImportError:

@@ -121,7 +121,7 @@ def model_folder(model: str | None, title: str, example_id: str) -> Path:
         raise BackendUnavailable(
             f"The model {model} is not on this computer, and nothing is downloaded unasked.",
             f"Read its licence at https://huggingface.co/{model}, then press Download, or run: "
-            f"napari-medvlm download {model}",
+            f"napari-medvlm models download {model}",
         ) from None
 
 

@@ -1,37 +1,30 @@
-"""The models that are known, and those that are on this computer."""
+"""The models that are known, and those that are on this computer, by the names people give them."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-from napari_medvlm.backends import catalog, hub_cache, registry
+from napari_medvlm.backends import added_models, hub_cache, model_files, registry
+from napari_medvlm.backends.added_models import Added
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.backends.downloads import is_hub_id
-from napari_medvlm.errors import BackendUnavailable
-from napari_medvlm.home import home
+from napari_medvlm.backends.downloads import fetch, is_hub_id
+from napari_medvlm.backends.known_models import Known, in_words, known
+from napari_medvlm.errors import BackendUnavailable, CannotDownload
 
-CHUNK_BYTES = 1 << 22
-FREE = ("Apache-2.0", "MIT", "BSD-3-Clause", "CC-BY-4.0", "CC0-1.0")
-NOT_COMMERCIAL = ("-NC", "research only", "noncommercial", "non-commercial")
+FORBIDDEN = frozenset('/\\#:*?"<>|')
+"""What is not in a name, so that it is never taken for a path, a hub id, an address or options."""
+OPTIONS = "#"
 
 
 class State(StrEnum):
     """Whether a model is on this computer."""
 
-    HERE = "on this computer"
-    NOT_HERE = "not downloaded"
-    GONE = "no longer where it was"
+    ADDED = "added"
+    DOWNLOADED = "downloaded"
+    NOT_DOWNLOADED = "not downloaded"
+    GONE = "no longer there"
 
 
 @dataclass(frozen=True)
@@ -41,15 +34,11 @@ class Model:
     Parameters
     ----------
     name
-        What to name as the model: a hub id, or what it was added as.
-    backend
-        Who runs it.
-    source
-        Its id on the hub, or the page where its weights are.
-    code_licence, weights_licence
-        As their authors state them.
-    memory_mib
-        What it needs beside the image; 0: not known.
+        What to name as the model: what it was added as, its hub id, or its title.
+    about
+        Who runs it, its licences and what it needs.
+    state
+        Whether it is here.
     path
         Where it lies, if it does.
     bytes
@@ -57,13 +46,7 @@ class Model:
     """
 
     name: str
-    title: str
-    backend: str
-    source: str
-    code_licence: str
-    weights_licence: str
-    memory_mib: int
-    notes: str
+    about: Known
     state: State
     path: Path | None = None
     bytes: int = 0
@@ -71,41 +54,21 @@ class Model:
     @property
     def licence_in_words(self) -> str:
         """What the weights may be used for."""
-        return in_words(self.weights_licence)
+        return in_words(self.about.weights_licence)
 
-
-class _Known(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    title: str
-    backend: str
-    source: str
-    code_licence: str
-    weights_licence: str
-    memory_mib: int = 0
-    notes: str = ""
-
-
-class _Added(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str
-    backend: str
-    path: Path
-    sha256: Mapping[str, str]
-
-
-def in_words(licence: str) -> str:
-    """What a licence of weights allows, in plain words."""
-    if any(part.lower() in licence.lower() for part in NOT_COMMERCIAL):
-        return "not for commercial use"
-    if licence.split(" ")[0] in FREE:
-        return "free for any use"
-    return "under terms of its own: read its page"
+    @property
+    def page(self) -> str | None:
+        """The address of its page."""
+        if self.state in (State.ADDED, State.GONE):
+            return None
+        source = self.about.source
+        return f"https://huggingface.co/{source}" if self.about.on_hub else source
 
 
 def models() -> tuple[Model, ...]:
-    """All models that are known, those that were added first."""
-    own = [_model_of(entry) for entry in _entries().values()]
-    return (*own, *(_offered(known) for known in _known()))
+    """All models: those that were added, then those that are known. It looks at the disk."""
+    own = [_of_added(entry) for entry in added_models.added().values()]
+    return (*own, *(_of_known(about) for about in known()))
 
 
 def find(name: str) -> Model:
@@ -116,21 +79,47 @@ def find(name: str) -> Model:
     BackendUnavailable
         If none is known by it.
     """
-    for model in models():
-        if name in (model.name, model.title, model.source):
-            return model
-    if is_hub_id(name) and (folder := hub_cache.folder_of(name)) is not None:
-        page = f"its page, https://huggingface.co/{name}"
-        return Model(
-            name, name, "", name, page, page, 0, "", State.HERE, folder, _size(folder)
-        )  # fmt: skip
+    entry = added_models.added().get(name)
+    if entry is not None:
+        return _of_added(entry)
+    for about in known():
+        if name.casefold() in (about.title.casefold(), about.source.casefold()):
+            return _of_known(about)
+    if is_hub_id(name) and hub_cache.folder_of(name) is not None:
+        return _of_known(_unknown(name))
     raise BackendUnavailable(
-        f"No model is known as {name!r}.", "See 'napari-medvlm models list', or add its folder."
+        f"No model is known as {name!r}.",
+        "See 'napari-medvlm models list', or add its file or folder: 'napari-medvlm models add'.",
     )
 
 
-def add(path: str | Path, backend: str, name: str = "", progress: Progress | None = None) -> Model:
-    """Keep where a model lies, and the hashes of its files.
+def resolve(model: str | None) -> str | None:
+    """What a backend is given for what a person named: the path of a model that was added.
+
+    All else, a path, a hub id or an address, is given as it is; so are options behind a ``#``. A
+    name goes before a file of that name in the current folder: write ``./name`` for the file.
+
+    Raises
+    ------
+    BackendUnavailable
+        If the model is no longer where it was.
+    """
+    if not model:
+        return model
+    name, mark, options = model.partition(OPTIONS)
+    entry = added_models.added().get(name)
+    if entry is None:
+        return model
+    if not entry.path.exists():
+        raise BackendUnavailable(
+            f"The model {name} is no longer at {entry.path}.",
+            f"Bring it back, or add it again: napari-medvlm models add PATH --name {name!r}",
+        )
+    return f"{entry.path}{mark}{options}"
+
+
+def add(path: str | Path, backend: str, progress: Progress, name: str = "") -> Model:
+    """Keep where a model lies, and the hashes of its files. It stays where it is.
 
     Parameters
     ----------
@@ -138,58 +127,69 @@ def add(path: str | Path, backend: str, name: str = "", progress: Progress | Non
         A file of weights or a folder.
     backend
         Who runs it.
+    progress
+        Told while its files are read; may raise `Cancelled`.
     name
-        To know it by; by default the file's or folder's.
+        To know it by; by default the file's or folder's. The same name and path once more: its
+        hashes are taken anew.
 
     Raises
     ------
     BackendUnavailable
-        If there is nothing, no such backend, or the name is taken by another.
+        If there is nothing, there is no such backend, or the name is taken or cannot be one.
     """
-    path = Path(path).expanduser().resolve()
-    info = registry.info(backend)
+    path = Path(path).expanduser().absolute()
+    name = name.strip() or path.name
     if not path.exists():
         raise BackendUnavailable(f"There is no {path}.", "Name the file or folder of a model.")
-    if info.weights_licence == "none":
-        raise BackendUnavailable(
-            f"{info.title} has no models to choose from.", "Choose another backend."
-        )
-    name = name or path.name
-    entries = _entries()
-    if name in entries and entries[name].path != path:
-        raise BackendUnavailable(
-            f"{entries[name].path} is already known as {name}.", "Give this one another name."
-        )
-    hashes = _hashes(path, progress or (lambda fraction, message="": None))
+    _check_backend(backend)
+    _check_name(name, path)
+    hashes = model_files.hashes(path, progress)
     if not hashes:
-        raise BackendUnavailable(f"{path} is empty.", "Name the file or folder of a model.")
-    entry = _Added(name=name, backend=backend, path=path, sha256=hashes)
-    _write({**entries, name: entry})
-    return _model_of(entry)
+        raise BackendUnavailable(
+            f"There is no file in {path}.", "Name the file or folder of a model."
+        )
+    with added_models.changing() as entries:
+        _check_name(name, path)
+        entries[name] = Added(name=name, backend=backend, path=path, sha256=hashes)
+    return find(name)
+
+
+def download(model: str, progress: Progress) -> Path:
+    """Download a model of the hub and check what arrived; its folder. Errors as of `fetch`.
+
+    Raises
+    ------
+    CannotDownload
+        If a file is not what the hub said that it is; it is deleted.
+    """
+    folder = fetch(model, progress)
+    broken = hub_cache.damaged(model, progress)
+    if broken:
+        hub_cache.discard(model, broken)
+        raise CannotDownload(
+            f"Of {model} {', '.join(broken)} did not arrive whole.",
+            "Download it again; what is whole is not fetched again.",
+        )
+    return folder
 
 
 def verify(name: str, progress: Progress) -> tuple[str, ...]:
-    """What is wrong with the files of a model that is here, a sentence each; nothing: all is well.
+    """What is wrong with the files of a model that is here, a sentence each; none: all is well.
 
     Raises
     ------
     BackendUnavailable
-        If it is not here.
+        If it is not here, or cannot be read.
     """
-    entry = _entries().get(name)
-    if entry is None:
-        model = find(name)
-        if model.path is None:
-            raise BackendUnavailable(f"{model.title} is not here.", "Download it first.")
-        return hub_cache.damaged(model.source, progress)
-    if not entry.path.exists():
-        return (f"{entry.path} is no longer there.",)
-    now = _hashes(entry.path, progress)
-    gone = [f"{file} is gone." for file in entry.sha256 if file not in now]
-    changed = [
-        f"{file} is not what it was." for file, sha in entry.sha256.items() if now.get(file) != sha
-    ]
-    return (*gone, *(told for told in changed if told.split(" is ")[0] in now))
+    entry = added_models.added().get(name)
+    if entry is not None:
+        return _changes(entry, progress)
+    model = find(name)
+    if model.path is None:
+        raise BackendUnavailable(f"{model.about.title} is not here.", "Download or add it first.")
+    broken = hub_cache.damaged(model.about.source, progress)
+    return tuple(f"{file} is damaged: remove the model and download it again." for file in broken)
 
 
 def remove(name: str) -> str:
@@ -200,111 +200,91 @@ def remove(name: str) -> str:
     BackendUnavailable
         If it is not here.
     """
-    entries = _entries()
-    if name in entries:
-        entry = entries.pop(name)
-        _write(entries)
+    with added_models.changing() as entries:
+        entry = entries.pop(name, None)
+    if entry is not None:
         return f"{name} is forgotten. Its files stay: {entry.path}"
     model = find(name)
     if model.path is None:
-        raise BackendUnavailable(f"{model.title} is not here.", "There is nothing to remove.")
-    freed = hub_cache.delete(model.source)
-    return f"{model.title} is deleted; {freed} are free again."
-
-
-@cache
-def _known() -> tuple[_Known, ...]:
-    text = files("napari_medvlm.backends").joinpath("models.toml").read_text("utf-8")
-    own = [_Known.model_validate(row) for row in tomllib.loads(text)["model"]]
-    asked = [
-        _Known(
-            title=row.title, backend=row.backend, source=row.example,
-            code_licence=row.code_licence, weights_licence=row.weights_licence,
-            memory_mib=row.memory_mib, notes=row.notes,
+        raise BackendUnavailable(
+            f"{model.about.title} is not here.", "Only what was downloaded or added is removed."
         )
-        for row in catalog.rows() if is_hub_id(row.example)
-    ]  # fmt: skip
-    return (*own, *asked)
+    freed = hub_cache.delete(model.about.source)
+    return f"{model.about.title} is deleted; {freed} are free again."
 
 
-def _offered(known: _Known) -> Model:
-    folder = hub_cache.folder_of(known.source) if is_hub_id(known.source) else None
-    state = State.NOT_HERE if folder is None else State.HERE
-    size = 0 if folder is None else _size(folder)
-    name = known.source if is_hub_id(known.source) else known.title
-    return Model(name=name, state=state, path=folder, bytes=size, **known.model_dump())
+def _check_backend(backend: str) -> None:
+    info = registry.info(backend)
+    if info.weights_licence == "none":
+        raise BackendUnavailable(
+            f"{info.title} has no models to choose from.", "Choose another backend."
+        )
 
 
-def _model_of(entry: _Added) -> Model:
-    try:
-        info: Any = registry.info(entry.backend)
-    except BackendUnavailable:
-        info = None
-    here = entry.path.exists()
-    return Model(
-        entry.name,
-        entry.name,
-        entry.backend,
-        str(entry.path),
-        info.code_licence if info else "not known",
-        info.weights_licence if info else "not known",
-        info.memory_mib if info else 0,
-        "Added from this computer.",
-        State.HERE if here else State.GONE,
-        entry.path if here else None,
-        _size(entry.path) if here else 0,
+def _check_name(name: str, path: Path) -> None:
+    if FORBIDDEN & set(name) or not name.isprintable():
+        raise BackendUnavailable(
+            f"{name!r} cannot be the name of a model.",
+            f"Leave out {' '.join(sorted(FORBIDDEN))}.",
+        )
+    entry = added_models.added().get(name)
+    if entry is not None and entry.path != path:
+        raise BackendUnavailable(
+            f"{entry.path} is already known as {name}.", "Give this one another name."
+        )
+    if name.casefold() in {about.title.casefold() for about in known()}:
+        raise BackendUnavailable(
+            f"{name} is the name of a published model.", "Give this one another name."
+        )
+
+
+def _changes(entry: Added, progress: Progress) -> tuple[str, ...]:
+    """How the files of an added model differ from what they were."""
+    if not entry.path.exists():
+        return (f"{entry.path} is no longer there.",)
+    now = model_files.hashes(entry.path, progress)
+    then = entry.sha256
+    gone = [f"{file} is no longer there." for file in then if file not in now]
+    changed = [
+        f"{file} is not what it was when it was added."
+        for file, sha in then.items()
+        if file in now and now[file] != sha
+    ]
+    new = [f"{file} was not there when it was added." for file in now if file not in then]
+    return (*gone, *changed, *new)
+
+
+def _of_known(about: Known) -> Model:
+    folder = hub_cache.folder_of(about.source) if about.on_hub else None
+    if folder is None:
+        return Model(about.name, about, State.NOT_DOWNLOADED)
+    return Model(about.name, about, State.DOWNLOADED, folder, model_files.size_of(folder))
+
+
+def _unknown(hub_id: str) -> Known:
+    """A model of the hub that was downloaded and is in no list."""
+    page = f"see https://huggingface.co/{hub_id}"
+    return Known(title=hub_id, backend="", source=hub_id, code_licence=page, weights_licence=page)
+
+
+def _of_added(entry: Added) -> Model:
+    about = Known(
+        title=entry.name,
+        backend=entry.backend,
+        source=str(entry.path),
+        code_licence=_stated(entry.backend, "code_licence"),
+        weights_licence=_stated(entry.backend, "weights_licence"),
+        memory_mib=int(_stated(entry.backend, "memory_mib") or 0),
     )
+    if not entry.path.exists():
+        return Model(entry.name, about, State.GONE)
+    size = model_files.size_of(entry.path)
+    return Model(entry.name, about, State.ADDED, entry.path, size)
 
 
-def _entries() -> dict[str, _Added]:
+def _stated(backend: str, field: str) -> str:
+    """What a backend states of its models; nothing if it cannot be used any more."""
     try:
-        rows = json.loads(_file().read_text("utf-8"))
-        return {row["name"]: _Added.model_validate(row) for row in rows}
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return {}
-
-
-def _write(entries: Mapping[str, _Added]) -> None:
-    rows = [entry.model_dump(mode="json") for entry in entries.values()]
-    _file().parent.mkdir(parents=True, exist_ok=True)
-    temporary = _file().with_suffix(".new")
-    temporary.write_text(json.dumps(rows, indent=1), "utf-8")
-    temporary.replace(_file())
-
-
-def _hashes(path: Path, progress: Progress) -> dict[str, str]:
-    """The SHA-256 of each file, by its path in the folder."""
-    listed = dict(_files(path))
-    total, done = max(sum(f.stat().st_size for f in listed.values()), 1), 0
-
-    def tell(count: int) -> None:
-        nonlocal done
-        done += count
-        progress(done / total, "Reading the files")
-
-    return {name: _sha256(file, tell) for name, file in listed.items()}
-
-
-def _sha256(file: Path, tell: Callable[[int], None]) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as opened:
-        while chunk := opened.read(CHUNK_BYTES):
-            digest.update(chunk)
-            tell(len(chunk))
-    return digest.hexdigest()
-
-
-def _files(path: Path) -> Iterator[tuple[str, Path]]:
-    if path.is_file():
-        yield path.name, path
-        return
-    for file in sorted(p for p in path.rglob("*") if p.is_file()):
-        yield file.relative_to(path).as_posix(), file
-
-
-def _size(path: Path) -> int:
-    return sum(file.stat().st_size for _, file in _files(path))
-
-
-def _file() -> Path:
-    return home() / "models.json"
+        return str(getattr(registry.info(backend), field))
+    except BackendUnavailable:
+        return ""

@@ -71,8 +71,8 @@ def only_weights(path: Path | str) -> Iterator[None]:
     except pickle.UnpicklingError as error:
         raise BackendUnavailable(
             f"{path} may run a program when it is read: it holds more than weights.",
-            'Use a file from its authors. If you trust this one, run: python -c "from '
-            f'napari_medvlm.backends.trust import trust; trust({str(path)!r})"',
+            "Use a file from its authors. If you trust this one, run: "
+            f'napari-medvlm models trust "{path}"',
         ) from error
     finally:
         if before is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from napari_medvlm.cli import clicks, measuring, models, words
+from napari_medvlm.cli import backends, clicks, measuring, models, words
 
 app = typer.Typer(
     help="Ask questions of medical images, by click and by word. Not a medical device.",
@@ -15,7 +15,8 @@ app = typer.Typer(
 COMMANDS = (
     clicks.segment, clicks.replay, measuring.measure,
     words.ground, words.ask,
-    models.backends, models.download,
+    backends.backends,
 )  # fmt: skip
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(models.app, name="models")

@@ -1,79 +1,182 @@
-"""``backends`` and ``download``: who can do the work."""
+"""``models``: those that are known, and those on this computer."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from napari_medvlm.cli.options import AsJson
 from napari_medvlm.cli.telling import print_result, shown, told
-from napari_medvlm.errors import MedVLMError
+
+app = typer.Typer(
+    help="List, add, download, check and remove models.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+Name = Annotated[str, typer.Argument(help="As 'napari-medvlm models list' tells it.")]
 
 
-def backends(as_json: AsJson = False) -> None:
-    """List the backends that are installed, with their licences and environments."""
-    from napari_medvlm.backends import registry
-    from napari_medvlm.worker.environments import Environments
+@app.command("list")
+def list_models(as_json: AsJson = False) -> None:
+    """List all models: those that were added, those downloaded, and those that could be."""
+    from napari_medvlm.worker.offered import offered
 
     with told():
-        environments = Environments.load()
-    found = {
-        name: {
-            "title": info.title,
-            "tasks": sorted(info.tasks),
-            "prompts": sorted(kind.label for kind in info.prompts),
-            "code_licence": info.code_licence,
-            "weights_licence": info.weights_licence,
-            **_environment(environments, name),
-        }
-        for name in registry.names()
-        for info in [registry.info(name)]
-    }
-    broken = dict(registry.problems())
-    for name in environments.entries.keys() - found.keys() - broken.keys():
-        broken[name] = f"{environments.path} names it, but there is no such backend."
-    lines = [_backend_line(name, i) for name, i in found.items()]
-    lines += [f"{name}: cannot be used. {reason}" for name, reason in broken.items()]
-    print_result({"backends": found, "broken": broken}, as_json, lambda: "\n".join(lines))
+        rows = [_summary(row) for row in offered()]
+    print_result({"models": rows}, as_json, lambda: "\n".join(map(_line, rows)))
 
 
-def download(
-    model: Annotated[str, typer.Argument(help="Its id on the Hugging Face hub: owner/name.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+@app.command()
+def show(name: Name, as_json: AsJson = False) -> None:
+    """Tell all that is known of a model."""
+    from napari_medvlm.worker.offered import offer_of
+
+    with told():
+        summary = _summary(offer_of(name))
+    print_result(summary, as_json, lambda: "\n".join(_lines(summary)))
+
+
+@app.command()
+def add(
+    path: Annotated[Path, typer.Argument(help="A file of weights, or a model's folder.")],
+    backend: Annotated[str, typer.Option(help="Who runs it; see 'napari-medvlm backends'.")],
+    name: Annotated[
+        str, typer.Option(help="What to call it; by default as the file or folder.")
+    ] = "",
+    as_json: AsJson = False,
 ) -> None:
-    """Show a model's licence and size, ask, and download it.
+    """Know a model by a name, which --model then takes. It stays where it is."""
+    from napari_medvlm.backends import models
+    from napari_medvlm.worker.offered import offer_of
+
+    with told():
+        with shown() as progress:
+            added = models.add(path, backend, progress, name)
+        summary = _summary(offer_of(added.name))
+    print_result(summary, as_json, lambda: f"{added.name}: {added.path}")
+
+
+@app.command()
+def download(
+    name: Annotated[str, typer.Argument(help="Its id on the Hugging Face hub: owner/name.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show a model's licence and size, ask, download it, and check what arrived.
 
     Only weights in safetensors and texts are fetched; nothing about your images is sent.
     """
-    from napari_medvlm.backends import downloads
+    from napari_medvlm.backends import downloads, models
 
     with told():
-        offered = downloads.offer(model)
-        typer.echo(f"{offered.model}\n  licence: {offered.licence}")
-        typer.echo(f"  size: {offered.size} in {offered.files} file(s)\n  {offered.url}")
+        offered = downloads.offer(name)
+        typer.echo(f"{offered.model}\n  licence: {offered.licence}", err=as_json)
+        size = f"  size: {offered.size} in {offered.files} file(s)\n  {offered.url}"
+        typer.echo(size, err=as_json)
         if offered.gated:
-            typer.echo("  Its terms must be accepted on its page first.")
-        if not (yes or not offered.files or typer.confirm("Download it?")):
+            typer.echo("  Its terms must be accepted on its page first.", err=as_json)
+        if not (yes or not offered.files or typer.confirm("Download it?", err=as_json)):
             raise typer.Exit(1)
         with shown() as progress:
-            folder = downloads.fetch(model, progress)
-        typer.echo(str(folder))
+            folder = models.download(name, progress)
+    summary = {"name": name, "licence": offered.licence, "path": str(folder)}
+    print_result(summary, as_json, lambda: str(folder))
 
 
-def _environment(environments: Any, name: str) -> dict[str, str | None]:
-    """The Python of a backend that has one of its own, and what is wrong with it."""
-    try:
-        environments.check(name)
-    except MedVLMError as error:
-        return {"python": None, "problem": str(error)}
-    python = environments.python_of(name) if name in environments.entries else None
-    return {"python": python, "problem": None}
+@app.command()
+def verify(name: Name, as_json: AsJson = False) -> None:
+    """Check the files of a model against their hashes; the exit status is 1 if one is wrong."""
+    from napari_medvlm.backends import models
+
+    with told(), shown() as progress:
+        wrong = models.verify(name, progress)
+    summary = {"name": name, "whole": not wrong, "wrong": list(wrong)}
+    print_result(summary, as_json, lambda: "\n".join(wrong) or f"{name} is whole.")
+    if wrong:
+        raise typer.Exit(1)
 
 
-def _backend_line(name: str, info: dict[str, Any]) -> str:
-    licences = f"code {info['code_licence']}, weights {info['weights_licence']}"
-    line = f"{name}: {info['title']} ({licences})"
-    if info["problem"]:
-        return f"{line}; cannot be used. {info['problem']}"
-    return f"{line}; runs in {info['python']}" if info["python"] else line
+@app.command()
+def remove(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a model that was downloaded, or forget one that was added: its files stay."""
+    from napari_medvlm.backends import models
+
+    with told():
+        model = models.find(name)
+        if not yes and model.state is models.State.DOWNLOADED:
+            typer.confirm(f"Delete {model.path}?", abort=True, err=as_json)
+        done = models.remove(name)
+    print_result({"name": name, "done": done}, as_json, lambda: done)
+
+
+@app.command()
+def trust(
+    path: Annotated[Path, typer.Argument(help="A file of weights that is a pickle.")],
+) -> None:
+    """Trust a file of weights that may run a program when it is read, as it is now."""
+    from napari_medvlm.backends.trust import trust as trust_file
+
+    with told():
+        trust_file(path)
+    typer.echo(f"{path} is trusted as long as it does not change.")
+
+
+def _summary(row: Any) -> dict[str, Any]:
+    """A row for programs."""
+    model, about = row.model, row.model.about
+    return {
+        "name": model.name,
+        "title": about.title,
+        "tasks": sorted(row.tasks),
+        "backend": about.backend,
+        "obstacle": row.obstacle,
+        "state": row.state,
+        "path": None if model.path is None else str(model.path),
+        "bytes": model.bytes,
+        "memory_mib": about.memory_mib or None,
+        "code_licence": about.code_licence,
+        "weights_licence": about.weights_licence,
+        "use": model.licence_in_words,
+        "page": model.page,
+        "notes": about.notes,
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    parts = [row["backend"], row["use"], _memory(row), row["state"], _size(row)]
+    return f"{row['name']}: " + "; ".join(part for part in parts if part)
+
+
+def _lines(row: dict[str, Any]) -> list[str]:
+    told = {
+        "does": ", ".join(row["tasks"]),
+        "backend": row["backend"],
+        "weights": f"{row['use']} ({row['weights_licence']})",
+        "code": row["code_licence"],
+        "memory": _memory(row) or "not known",
+        "state": ", ".join(part for part in (row["state"], _size(row)) if part),
+        "path": row["path"],
+        "page": row["page"],
+        "notes": row["notes"],
+        "obstacle": row["obstacle"],
+    }
+    title = row["title"] if row["title"] == row["name"] else f"{row['name']} ({row['title']})"
+    return [title, *(f"  {key}: {value}" for key, value in told.items() if value)]
+
+
+def _memory(row: dict[str, Any]) -> str:
+    from napari_medvlm.backends.memory import gigabytes
+
+    return f"needs {gigabytes(row['memory_mib'])}" if row["memory_mib"] else ""
+
+
+def _size(row: dict[str, Any]) -> str:
+    from napari_medvlm.backends.downloads import megabytes
+
+    return megabytes(row["bytes"]) if row["bytes"] else ""

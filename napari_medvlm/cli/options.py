@@ -11,7 +11,9 @@ Image = Annotated[
     Path, typer.Argument(help="NIfTI, NRRD, MHA, a DICOM file or folder, or a picture.")
 ]
 Backend = Annotated[str, typer.Option(help="Who does the work; see 'napari-medvlm backends'.")]
-Model = Annotated[str | None, typer.Option(help="The model's file or folder.")]
+Model = Annotated[
+    str | None, typer.Option(help="A name of 'napari-medvlm models list', or a file or folder.")
+]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Series = Annotated[str | None, typer.Option(help="Which DICOM series: its UID, number or name.")]

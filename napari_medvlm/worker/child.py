@@ -15,6 +15,7 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, Listener
 from typing import Any
 
+from napari_medvlm.backends import offline
 from napari_medvlm.errors import WorkerCrashed
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,8 @@ OF_ONE_PYTHON = ("PYTHONHOME", "__PYVENV_LAUNCHER__")
 def variables(python: str) -> dict[str, str]:
     """The environment variables for a process of an interpreter."""
     dropped = () if python == sys.executable else OF_ONE_PYTHON
-    return {name: value for name, value in os.environ.items() if name not in dropped}
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    return {**kept, **offline.variables()}
 
 
 class Child:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -35,7 +35,14 @@ ANSWER_S = 60.0
 POLL_S = 0.02
 PLACES = ("bin/python", "Scripts/python.exe", "python.exe")
 """Where the interpreter is in the folder of an environment."""
-EXTRAS = {"detector": "vlm", "florence": "vlm", "similarity": "clip", "vlm": "vlm"}
+EXTRAS = {
+    "detector": "vlm",
+    "florence": "vlm",
+    "nninteractive": "nninteractive",
+    "nninteractive-server": "nninteractive-client",
+    "similarity": "clip",
+    "vlm": "vlm",
+}
 """What to install this package with, for each of its backends that need more than itself."""
 MARK = "medvlm: "
 QUESTION = f"""
@@ -100,6 +107,12 @@ class Environments:
         lines = _lines(path)
         return cls(path, {name: _Entry(lines.get(name, 1), text) for name, text in pythons.items()})
 
+    @classmethod
+    def of(cls, backends: Iterable[str], folder: Path) -> Environments:
+        """What the file would say if it named a folder for some backends and nothing else."""
+        entries = {name: _Entry(line, str(folder)) for line, name in enumerate(backends, 1)}
+        return cls(home() / "environments.yaml", entries)
+
     def python_of(self, backend: str) -> str:
         """The interpreter that a backend runs in; the one that runs this program if none is named.
 
@@ -148,7 +161,7 @@ class Environments:
             answers, complaint = _ask(python, unwanted)
         except (OSError, TimeoutError) as error:
             raise self._error(backend, f"{python} cannot be used: {error}") from error
-        install = f"Install it with: {_command(python, backend)}"
+        install = f"Install it with: {install_command(python, backend)}"
         match answers:
             case []:
                 raise self._error(backend, f"{python} is not a Python that works. {complaint}")
@@ -200,10 +213,16 @@ def _lines(path: Path) -> dict[str, int]:
     return {key.value: key.start_mark.line + 1 for key, _ in node.value} if node else {}
 
 
-def _command(python: str, backend: str) -> str:
-    extra = f"[{EXTRAS[backend]}]" if backend in EXTRAS else ""
+def install_command(python: str, backend: str) -> str:
+    """What to type so that this package, and what one of its backends needs, is in a Python."""
     program = f'"{python}"' if " " in python else python
-    return f'{program} -m pip install "napari-medvlm{extra}=={VERSION}"'
+    return f'{program} -m pip install "{requirement(backend)}"'
+
+
+def requirement(backend: str) -> str:
+    """What pip is asked for: this package with what one of its backends needs."""
+    extra = f"[{EXTRAS[backend]}]" if backend in EXTRAS else ""
+    return f"napari-medvlm{extra}=={VERSION}"
 
 
 def _ask(python: str, unwanted: Callable[[], bool]) -> tuple[list[str], str]:

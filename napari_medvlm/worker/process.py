@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import weakref
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +18,7 @@ from napari_medvlm.worker.child import Child
 from napari_medvlm.worker.runner import Job, OnProgress, OnText, Runner
 from napari_medvlm.worker.shared import Parking
 from napari_medvlm.worker.wire import Delta, Done, Failed, Reply, Request, Stop, Tick
+from napari_medvlm.worker.work import KEPT_BACKENDS
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class WorkerRunner(Runner):
         self._thread: threading.Thread | None = None
         self._running: Job | None = None
         self._child: Child | None = None
+        self._served: OrderedDict[tuple[str, str | None, str], None] = OrderedDict()
         self._parking = Parking()
         self._numbers = itertools.count(1)
         self._free_at_exit = weakref.finalize(self, self._parking.clear)
@@ -64,6 +66,11 @@ class WorkerRunner(Runner):
         """The worker's process number, if there is a worker."""
         child = self._child
         return child.pid if child is not None and child.alive else None
+
+    @property
+    def models(self) -> tuple[tuple[str, str | None], ...]:
+        """The backends and models that the worker has loaded, as they were named."""
+        return () if self.pid is None else tuple(key[:2] for key in list(self._served))
 
     def submit(
         self,
@@ -134,6 +141,7 @@ class WorkerRunner(Runner):
         while True:
             answer = child.receive(POLL_S)
             if isinstance(answer, Done) and answer.job == number:
+                self._keep(job.request)
                 return answer.reply
             if isinstance(answer, Failed) and answer.job == number:
                 return _error(answer)
@@ -153,8 +161,17 @@ class WorkerRunner(Runner):
         if self._child is None or not self._child.alive:
             self._child = None
             self._before_start(job)
+            self._served.clear()
             self._child = Child(self._python)
         return self._child
+
+    def _keep(self, request: Request) -> None:
+        """Remember what the worker has loaded, as `Work` keeps it."""
+        key = (request.backend, request.model, request.device)
+        self._served[key] = None
+        self._served.move_to_end(key)
+        while len(self._served) > KEPT_BACKENDS:
+            self._served.popitem(last=False)
 
     def _hung(self, child: Child) -> WorkerCrashed:
         logger.warning("The worker did not stop within %.1f s and is ended.", self._grace_s)

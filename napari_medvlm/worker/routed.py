@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Mapping
 
 from napari_medvlm.errors import SettingsError
@@ -10,6 +11,15 @@ from napari_medvlm.worker.environments import Environments
 from napari_medvlm.worker.process import WorkerRunner
 from napari_medvlm.worker.runner import Job, OnProgress, OnText, Runner
 from napari_medvlm.worker.wire import Request
+
+_living: weakref.WeakSet[RoutedRunner] = weakref.WeakSet()
+_living_guard = threading.Lock()
+
+
+def living() -> tuple[RoutedRunner, ...]:
+    """All runners of this process, of whatever window and dock."""
+    with _living_guard:
+        return tuple(_living)
 
 
 class RoutedRunner(Runner):
@@ -31,6 +41,15 @@ class RoutedRunner(Runner):
         self._grace_s = cancel_grace_s
         self._workers: dict[str, WorkerRunner] = {}
         self._guard = threading.Lock()
+        with _living_guard:
+            _living.add(self)
+
+    @property
+    def models(self) -> tuple[tuple[str, str | None], ...]:
+        """The backends and models that are loaded in workers now, as they were named."""
+        with self._guard:
+            workers = list(self._workers.values())
+        return tuple(both for worker in workers for both in worker.models)
 
     @property
     def pids(self) -> Mapping[str, int]:

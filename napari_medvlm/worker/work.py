@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from napari_medvlm.backends import calling, registry
+from napari_medvlm.backends import calling, models, registry
 from napari_medvlm.backends.base import Backend, Progress
 from napari_medvlm.errors import BackendFailed, MedVLMError, OutOfMemory
 from napari_medvlm.volume import Volume
@@ -107,10 +107,11 @@ class Work:
                 return None
 
     def _load(self, request: Request) -> _Loaded:
-        key = (request.backend, request.model, request.device)
+        model = models.resolve(request.model)
+        key = (request.backend, model, request.device)
         if key not in self._loaded:
             backend = registry.create(request.backend)
-            backend.load(request.model, request.device)
+            backend.load(model, request.device)
             self._loaded[key] = _Loaded(backend)
             while len(self._loaded) > KEPT_BACKENDS:
                 self._loaded.popitem(last=False)

@@ -198,7 +198,9 @@ def test_a_model_in_the_librarys_cache_is_found_by_its_id(folders, tmp_path, mon
 
 def test_a_model_that_is_not_there_is_not_downloaded_and_the_way_to_it_told():
     backend = DetectorBackend()
-    with pytest.raises(BackendUnavailable, match="medvlm download IDEA-Research/no-such-dino"):
+    with pytest.raises(
+        BackendUnavailable, match="medvlm models download IDEA-Research/no-such-dino"
+    ):
         backend.load("IDEA-Research/no-such-dino", "cpu")
     with pytest.raises(BackendUnavailable, match="no folder /no/such/place"):
         backend.load("/no/such/place", "cpu")

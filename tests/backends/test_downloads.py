@@ -176,7 +176,7 @@ def shell(tmp_path):
 
     def start(*arguments):
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        command = [sys.executable, "-c", COMMAND, "download", *arguments]
+        command = [sys.executable, "-c", COMMAND, "models", "download", *arguments]
         return subprocess.Popen(command, env=environment, text=True, **pipes)
 
     with serving(hub) as address:

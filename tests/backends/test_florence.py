@@ -149,5 +149,7 @@ def test_another_kind_of_model_is_refused(tmp_path):
 
 
 def test_a_model_that_is_not_there_is_not_downloaded_and_the_way_to_it_told():
-    with pytest.raises(BackendUnavailable, match="medvlm download florence-community/no-such"):
+    with pytest.raises(
+        BackendUnavailable, match="medvlm models download florence-community/no-such"
+    ):
         FlorenceBackend().load("florence-community/no-such", "cpu")

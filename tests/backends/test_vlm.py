@@ -261,7 +261,7 @@ def test_code_that_a_model_brings_is_not_run(tmp_path):
 
 
 def test_a_model_that_is_not_there_is_not_downloaded_and_the_way_to_it_told():
-    with pytest.raises(BackendUnavailable, match="medvlm download Qwen/no-such-model"):
+    with pytest.raises(BackendUnavailable, match="medvlm models download Qwen/no-such-model"):
         VLMBackend().load("Qwen/no-such-model", "cpu")
 
 

@@ -103,7 +103,9 @@ def _large(data):
 
 
 def _oid(data):
-    return hashlib.sha1(data, usedforsecurity=False).hexdigest()
+    """The hash of a file as git keeps it."""
+    blob = f"blob {len(data)}\0".encode() + data
+    return hashlib.sha1(blob, usedforsecurity=False).hexdigest()
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -1,0 +1,73 @@
+"""How much memory is free: of the computer, and of NVIDIA graphics cards. No torch is needed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Card:
+    """A graphics card, and how much of its memory is free, in MiB."""
+
+    name: str
+    free_mib: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is free, in MiB.
+
+    Parameters
+    ----------
+    ram_mib
+        What the computer could give to a program now.
+    cards
+        The graphics cards that can be asked; none if nvidia-ml-py is not installed.
+    """
+
+    ram_mib: int
+    cards: tuple[Card, ...] = ()
+
+    @property
+    def most_mib(self) -> int:
+        """The most that one model could have."""
+        return max([self.ram_mib, *(card.free_mib for card in self.cards)])
+
+    def __str__(self) -> str:
+        cards = [f"{card.name}: {gigabytes(card.free_mib)}" for card in self.cards]
+        return "; ".join([f"memory: {gigabytes(self.ram_mib)}", *cards])
+
+
+def free() -> Memory:
+    """What is free now; it takes some milliseconds, more if there are cards."""
+    import psutil
+
+    return Memory(int(psutil.virtual_memory().available // MIB), tuple(_cards()))
+
+
+def gigabytes(mib: int) -> str:
+    """A number of MiB in words."""
+    return f"{mib * MIB / 1e9:.1f} GB"
+
+
+def _cards() -> Iterator[Card]:
+    try:
+        import pynvml
+    except ImportError:
+        return
+    nvml: Any = pynvml
+    with contextlib.suppress(nvml.NVMLError):  # no driver, or none that answers
+        nvml.nvmlInit()
+        try:
+            for number in range(nvml.nvmlDeviceGetCount()):
+                card = nvml.nvmlDeviceGetHandleByIndex(number)
+                name = nvml.nvmlDeviceGetName(card)
+                name = name.decode() if isinstance(name, bytes) else str(name)
+                yield Card(name, int(nvml.nvmlDeviceGetMemoryInfo(card).free // MIB))
+        finally:
+            nvml.nvmlShutdown()

@@ -1,0 +1,58 @@
+"""Whether this program may ask the Hugging Face hub for anything: a choice that is remembered."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from napari_medvlm.errors import CannotDownload
+from napari_medvlm.home import home
+
+VARIABLE = "HF_HUB_OFFLINE"
+"""What the hub's library heeds, in this process and in workers."""
+TRUE = {"1", "on", "yes", "true"}
+
+
+def is_offline() -> bool:
+    """Whether nothing may be fetched: it was chosen, or the variable is set."""
+    return _mark().exists() or os.environ.get(VARIABLE, "").lower() in TRUE
+
+
+def set_offline(offline: bool) -> None:
+    """Remember a choice; it holds at once here, and in workers that start from now on."""
+    if offline:
+        _mark().parent.mkdir(parents=True, exist_ok=True)
+        _mark().touch()
+        os.environ[VARIABLE] = "1"
+    else:
+        _mark().unlink(missing_ok=True)
+        os.environ.pop(VARIABLE, None)
+    if "huggingface_hub" in sys.modules:  # which has looked at the variable when it was imported
+        from huggingface_hub import constants
+
+        constants.HF_HUB_OFFLINE = offline
+
+
+def variables() -> dict[str, str]:
+    """What a worker must have in its environment."""
+    return {VARIABLE: "1"} if is_offline() else {}
+
+
+def refuse(model: str) -> None:
+    """Refuse to ask about a model when nothing may be fetched.
+
+    Raises
+    ------
+    CannotDownload
+        If so.
+    """
+    if is_offline():
+        raise CannotDownload(
+            f"{model} is not asked for, because this program is offline.",
+            f"Untick Offline in the Models dock, and see that {VARIABLE} is not set.",
+        )
+
+
+def _mark() -> Path:
+    return home() / "settings" / "offline"

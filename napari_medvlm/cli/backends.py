@@ -1,0 +1,54 @@
+"""``backends``: who can do the work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_medvlm.cli.options import AsJson
+from napari_medvlm.cli.telling import print_result, told
+from napari_medvlm.errors import MedVLMError
+
+
+def backends(as_json: AsJson = False) -> None:
+    """List the backends that are installed, with their licences and environments."""
+    from napari_medvlm.backends import registry
+    from napari_medvlm.worker.environments import Environments
+
+    with told():
+        environments = Environments.load()
+    found = {
+        name: {
+            "title": info.title,
+            "tasks": sorted(info.tasks),
+            "prompts": sorted(kind.label for kind in info.prompts),
+            "code_licence": info.code_licence,
+            "weights_licence": info.weights_licence,
+            **_environment(environments, name),
+        }
+        for name in registry.names()
+        for info in [registry.info(name)]
+    }
+    broken = dict(registry.problems())
+    for name in environments.entries.keys() - found.keys() - broken.keys():
+        broken[name] = f"{environments.path} names it, but there is no such backend."
+    lines = [_backend_line(name, i) for name, i in found.items()]
+    lines += [f"{name}: cannot be used. {reason}" for name, reason in broken.items()]
+    print_result({"backends": found, "broken": broken}, as_json, lambda: "\n".join(lines))
+
+
+def _environment(environments: Any, name: str) -> dict[str, str | None]:
+    """The Python of a backend that has one of its own, and what is wrong with it."""
+    try:
+        environments.check(name)
+    except MedVLMError as error:
+        return {"python": None, "problem": str(error)}
+    python = environments.python_of(name) if name in environments.entries else None
+    return {"python": python, "problem": None}
+
+
+def _backend_line(name: str, info: dict[str, Any]) -> str:
+    licences = f"code {info['code_licence']}, weights {info['weights_licence']}"
+    line = f"{name}: {info['title']} ({licences})"
+    if info["problem"]:
+        return f"{line}; cannot be used. {info['problem']}"
+    return f"{line}; runs in {info['python']}" if info["python"] else line

@@ -1,0 +1,175 @@
+"""An environment of its own for a backend, made with venv and pip and named in the file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from napari_medvlm.backends import registry
+from napari_medvlm.errors import BackendUnavailable, Cancelled, SettingsError
+from napari_medvlm.home import home
+from napari_medvlm.worker.child import WINDOWS, variables
+from napari_medvlm.worker.environments import EXTRAS, PLACES, Environments, requirement
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 0.05
+Say = Callable[[str], None]
+Unwanted = Callable[[], bool]
+
+
+def folder_for(backend: str) -> Path:
+    """Where the environment of a backend is made; backends of one extra share it.
+
+    Raises
+    ------
+    BackendUnavailable
+        If it is not known what the backend needs, because it is another package's.
+    """
+    if backend not in EXTRAS:
+        raise BackendUnavailable(
+            f"It is not known how {backend} is installed.",
+            "Make an environment as its package says, and name it in environments.yaml.",
+        )
+    return home() / "environments" / EXTRAS[backend]
+
+
+def install(backend: str, say: Say, unwanted: Unwanted) -> Path:
+    """Make an environment for a backend, and have it run there from the next request on.
+
+    Parameters
+    ----------
+    say
+        Called with each line that venv and pip write, from another thread.
+    unwanted
+        Whether to give up; asked many times a second.
+
+    Returns
+    -------
+    folder
+        The environment's.
+
+    Raises
+    ------
+    BackendUnavailable
+        If a step fails; nothing is left then.
+    SettingsError
+        If environments.yaml cannot be read, or what was installed does not work.
+    Cancelled
+        If it was given up; nothing is left then.
+    """
+    folder, served = folder_for(backend), _served(backend)
+    Environments.load()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _step([sys.executable, "-m", "venv", str(folder)], say, unwanted)
+        python = next(str(folder / p) for p in PLACES if (folder / p).is_file())
+        pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+        _step([*pip, requirement(backend)], say, unwanted)
+        say("Checking")
+        Environments.of(served, folder).check(backend, unwanted)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    name(served, folder)
+    return folder
+
+
+def name(backends: Iterable[str], folder: Path) -> None:
+    """Write into environments.yaml that backends run in an environment; other lines stay.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be read, or written.
+    """
+    environments = Environments.load()
+    path = environments.path
+    entries = [f"{backend}: {json.dumps(str(folder), ensure_ascii=False)}" for backend in backends]
+    old = {f"{backend}:" for backend in backends}
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    kept = [line for line in lines if line.split(" ")[0] not in old]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".new")
+        temporary.write_text("\n".join([*kept, *entries, ""]), "utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be written: {error}.", f"Write into it yourself: {'; '.join(entries)}"
+        ) from error
+
+
+def _served(backend: str) -> tuple[str, ...]:
+    """The backend, and all of its extra that cannot run in this Python and have no other."""
+    named = Environments.load().entries
+    extra = EXTRAS[backend]
+    alike = [n for n in registry.names() if EXTRAS.get(n) == extra and n != backend]
+    return (backend, *(n for n in alike if n not in named and registry.missing(n)))
+
+
+def _step(command: Sequence[str], say: Say, unwanted: Unwanted) -> None:
+    """Run a program to its end, telling its lines."""
+    logger.info("Running %s", command)
+    last = [""]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env={**variables(command[0]), "PYTHONUNBUFFERED": "1"},
+        creationflags=WINDOWS,
+        start_new_session=os.name != "nt",
+    )
+
+    def read() -> None:
+        with process.stdout as output:  # type: ignore[union-attr]  # PIPE
+            for line in map(str.strip, output):
+                if line:
+                    last[0] = line
+                    say(line)
+
+    reader = threading.Thread(target=read, name="medvlm-install", daemon=True)
+    reader.start()
+    try:
+        _await(process, unwanted)
+    finally:
+        _end(process)
+        reader.join(timeout=1.0)
+    if process.returncode != 0:
+        raise BackendUnavailable(
+            f"The installation failed: {last[0] or process.returncode}",
+            "See the lines above, and the network or the proxy. Nothing was left of it.",
+        )
+
+
+def _await(process: subprocess.Popen[str], unwanted: Unwanted) -> None:
+    while process.poll() is None:
+        if unwanted():
+            raise Cancelled
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(POLL_S)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End it and all that it has started."""
+    if process.poll() is not None:
+        return
+    if os.name == "nt":
+        process.kill()
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

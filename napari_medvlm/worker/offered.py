@@ -1,0 +1,97 @@
+"""What there is to say of each model: whether it is here, and whether its backend can run it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from napari_medvlm.backends import models, registry
+from napari_medvlm.backends.base import Task
+from napari_medvlm.backends.models import Model, State
+from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.worker.environments import EXTRAS, obstacle
+
+DOES = {
+    Task.SEGMENT: "segments",
+    Task.GROUND: "finds words",
+    Task.LABEL: "judges labels",
+    Task.ANSWER: "answers",
+    Task.EXPLAIN: "explains answers",
+}
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A model, and what can be done with it here.
+
+    Parameters
+    ----------
+    model
+        The model.
+    tasks
+        What its backend can do; none if that is not known here.
+    obstacle
+        Why its backend cannot be used, in a sentence; `None` if it can.
+    loaded
+        Whether a worker has it in memory.
+    """
+
+    model: Model
+    tasks: frozenset[Task]
+    obstacle: str | None
+    loaded: bool = False
+
+    @property
+    def state(self) -> str:
+        """Whether it is here, in a few words."""
+        if self.loaded:
+            return "loaded"
+        if self.obstacle and self.model.state is State.NOT_DOWNLOADED:
+            return "not installed"
+        return str(self.model.state)
+
+    @property
+    def here(self) -> bool:
+        """Whether its files are on this computer."""
+        return self.model.path is not None
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be worked with now."""
+        return self.here and self.obstacle is None
+
+    @property
+    def does(self) -> str:
+        """What its backend can do, in words."""
+        return ", ".join(DOES[task] for task in Task if task in self.tasks)
+
+    @property
+    def installable(self) -> bool:
+        """Whether it is known what to install for its backend."""
+        return self.obstacle is not None and self.model.about.backend in EXTRAS
+
+
+def offered(loaded: Iterable[tuple[str, str | None]] = ()) -> tuple[Offered, ...]:
+    """All models with what can be done with them. It looks at the disk and asks no network.
+
+    Parameters
+    ----------
+    loaded
+        The backends and models that workers have loaded, as they were named.
+    """
+    return tuple(_of(model, set(loaded)) for model in models.models())
+
+
+def offer_of(name: str) -> Offered:
+    """What there is to say of one model; errors as of `models.find`."""
+    return _of(models.find(name), set())
+
+
+def _of(model: Model, loaded: set[tuple[str, str | None]]) -> Offered:
+    backend = model.about.backend
+    names = {model.name, None if model.path is None else str(model.path)} - {None}
+    in_memory = any((backend, name) in loaded for name in names)
+    try:
+        return Offered(model, registry.info(backend).tasks, obstacle(backend), in_memory)
+    except BackendUnavailable as error:
+        return Offered(model, frozenset(), str(error) if backend else None, in_memory)

@@ -1,0 +1,272 @@
+"""Models are known by names, found on the disk, checked and removed."""
+
+import json
+import os
+
+import pytest
+
+from napari_medvlm.backends import added_models, hub_cache, memory, models, offline
+from napari_medvlm.backends.downloads import offer
+from napari_medvlm.backends.known_models import in_words, known
+from napari_medvlm.backends.models import State, add, find, remove, resolve, verify
+from napari_medvlm.errors import BackendUnavailable, Cancelled, CannotDownload
+
+
+def ignored(fraction, message=""):
+    """A progress that nobody looks at."""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A model's folder with weights, a text and things that do not count."""
+    made = tmp_path / "mine"
+    (made / "fold_0").mkdir(parents=True)
+    (made / "fold_0" / "weights.pth").write_bytes(b"w" * 5000)
+    (made / "plans.json").write_text("{}")
+    (made / ".DS_Store").write_text("x")
+    (made / "__pycache__").mkdir()
+    (made / "__pycache__" / "net.pyc").write_text("x")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("licence", "words"),
+    [
+        ("Apache-2.0", "free for any use"),
+        ("MIT", "free for any use"),
+        ("Apache-2.0 (7B); see the model's card for other sizes", "see its page"),
+        ("CC-BY-NC-SA-4.0", "not for commercial use"),
+        ("CC-BY-NC-SA-4.0 (published weights)", "not for commercial use"),
+        ("MSRLA: research only", "not for commercial use"),
+        ("Gemma terms of use", "terms of its own"),
+        ("NVIDIA Open Model License", "terms of its own"),
+        ("see the model's card", "see its page"),
+        ("not stated", "see its page"),
+        ("", "see its page"),
+    ],
+)
+def test_licences_are_told_in_plain_words(licence, words):
+    assert in_words(licence) == words
+
+
+def test_what_is_known_is_named_once_and_leads_to_a_page():
+    titles = [about.title.casefold() for about in known()]
+    assert len(titles) == len(set(titles))
+    for about in known():
+        assert about.on_hub or about.source.startswith("https://")
+        assert about.code_licence
+        assert about.weights_licence
+
+
+def test_an_added_model_is_told_with_its_size_and_its_name_leads_to_it(folder):
+    added = add(folder, "detector", ignored)
+    assert (added.name, added.state, added.path) == ("mine", State.ADDED, folder)
+    assert added.bytes == 5002
+    assert added.page is None
+    assert models.models()[0] == added == find("mine")
+    assert resolve("mine") == str(folder)
+    assert resolve("mine#no-autozoom") == f"{folder}#no-autozoom"
+
+
+@pytest.mark.parametrize("text", [None, "", "./mine", "lab/tiny", "http://host:1527", "/a#b"])
+def test_what_is_no_name_is_given_as_it_is(text):
+    assert resolve(text) == text
+
+
+def test_a_file_can_be_added_under_another_name_from_a_relative_path(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    added = add("fold_0/weights.pth", "vlm", ignored, " Ours 2 ")
+    assert (added.name, added.path) == ("Ours 2", folder / "fold_0" / "weights.pth")
+    assert verify("Ours 2", ignored) == ()
+
+
+def test_a_link_stays_the_path_that_was_named(folder, tmp_path):
+    (tmp_path / "latest").symlink_to(folder)
+    assert add(tmp_path / "latest", "vlm", ignored).path == tmp_path / "latest"
+
+
+def test_progress_is_told_and_a_cancel_adds_nothing(folder):
+    seen = []
+    add(folder, "vlm", lambda fraction, message="": seen.append((fraction, message)))
+    assert seen[-1] == (1.0, "Reading the files")
+    remove("mine")
+
+    def impatient(fraction, message=""):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        add(folder, "vlm", impatient)
+    with pytest.raises(BackendUnavailable, match="No model is known as 'mine'"):
+        find("mine")
+
+
+def test_mistakes_in_adding_are_told(folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for path, backend, name, message in (
+        (tmp_path / "nothing", "vlm", "", "There is no .*nothing"),
+        (tmp_path / "empty", "vlm", "", "There is no file in .*empty"),
+        (folder, "nobody", "", "no backend called nobody"),
+        (folder, "embedded", "", "has no models to choose from"),
+        (folder, "vlm", "lab/mine", "cannot be the name"),
+        (folder, "vlm", "a#b", "cannot be the name"),
+        (folder, "vlm", "a\nb", "cannot be the name"),
+        (folder, "vlm", "medsam", "name of a published model"),
+    ):
+        with pytest.raises(BackendUnavailable, match=message):
+            add(path, backend, ignored, name)
+    assert added_models.added() == {}
+
+
+def test_a_name_is_taken_once_but_can_be_taken_anew(folder, tmp_path):
+    add(folder, "vlm", ignored)
+    (folder / "plans.json").write_text("{ }")
+    with pytest.raises(BackendUnavailable, match=r"mine is already known as|already known as mine"):
+        add(folder / "plans.json", "vlm", ignored, "mine")
+    assert verify("mine", ignored) == ("plans.json is not what it was when it was added.",)
+    add(folder, "vlm", ignored)
+    assert verify("mine", ignored) == ()
+
+
+def test_what_changed_is_told_by_verify(folder):
+    add(folder, "vlm", ignored)
+    (folder / "fold_0" / "weights.pth").write_bytes(b"v" * 5000)
+    (folder / "plans.json").unlink()
+    (folder / "evil.py").write_text("boom()")
+    assert verify("mine", ignored) == (
+        "plans.json is no longer there.",
+        "fold_0/weights.pth is not what it was when it was added.",
+        "evil.py was not there when it was added.",
+    )
+
+
+def test_a_model_that_is_gone_is_told_and_can_be_forgotten(folder, tmp_path):
+    add(folder, "vlm", ignored)
+    folder.rename(tmp_path / "moved")
+    assert find("mine").state is State.GONE
+    assert verify("mine", ignored) == (f"{folder} is no longer there.",)
+    with pytest.raises(BackendUnavailable, match=r"mine is no longer at .*models add PATH"):
+        resolve("mine")
+    add_again = add(tmp_path / "moved", "vlm", ignored, "moved")
+    assert add_again.state is State.ADDED
+    assert "mine is forgotten" in remove("mine")
+    assert set(added_models.added()) == {"moved"}
+    assert (tmp_path / "moved" / "plans.json").exists(), "its files stay"
+
+
+def test_a_model_that_is_not_here_cannot_be_checked_or_removed():
+    for act in (lambda: verify("MedSAM", ignored), lambda: remove("MedSAM")):
+        with pytest.raises(BackendUnavailable, match="MedSAM is not here"):
+            act()
+    with pytest.raises(BackendUnavailable, match="models list"):
+        remove("nobody")
+
+
+def test_a_backend_that_is_no_longer_installed_hides_no_model(folder, home):
+    add(folder, "vlm", ignored)
+    text = (home / "models.json").read_text().replace('"vlm"', '"uninstalled"')
+    (home / "models.json").write_text(text)
+    assert find("mine").state is State.ADDED
+    assert find("mine").licence_in_words == "see its page"
+
+
+@pytest.mark.parametrize("damage", ["{", "[1, 2", '{"name": 1}', "\x00", "null", '"text"'])
+def test_a_damaged_file_is_not_fatal_and_is_kept(folder, home, damage):
+    (home / "models.json").write_text(damage)
+    assert added_models.added() == {}
+    assert models.models()
+    add(folder, "vlm", ignored)
+    assert find("mine").state is State.ADDED
+    assert (home / "models.json.damaged").read_text() == damage
+
+
+def test_one_damaged_row_takes_no_other_with_it(folder, home):
+    add(folder, "vlm", ignored)
+    rows = json.loads((home / "models.json").read_text())
+    text = json.dumps([{"name": "odd"}, *rows, 7])
+    (home / "models.json").write_text(text)
+    assert set(added_models.added()) == {"mine"}
+    (home / "models.json.damaged").write_text("earlier")
+    add(folder / "plans.json", "vlm", ignored)
+    assert set(added_models.added()) == {"mine", "plans.json"}
+    assert (home / "models.json.damaged").read_text() == "earlier"
+    assert (home / "models.json.damaged-2").read_text() == text
+
+
+def test_files_that_cannot_be_read_are_told(folder, monkeypatch):
+    def unreadable(file, made, tell):
+        raise PermissionError(13, "Permission denied", str(file))
+
+    monkeypatch.setattr("napari_medvlm.backends.model_files.digest", unreadable)
+    with pytest.raises(BackendUnavailable, match=r"cannot be read: .*Permission denied"):
+        add(folder, "vlm", ignored)
+
+
+def test_offline_is_remembered_and_nothing_is_asked(monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.delenv(offline.VARIABLE, raising=False)
+    assert not offline.is_offline()
+    assert offline.variables() == {}
+    offline.set_offline(True)
+    assert constants.HF_HUB_OFFLINE
+    del os.environ[offline.VARIABLE]
+    assert offline.is_offline(), "another start of the program"
+    assert offline.variables() == {"HF_HUB_OFFLINE": "1"}
+    with pytest.raises(CannotDownload, match=r"lab/tiny is not asked for.*Untick Offline"):
+        offer("lab/tiny")
+    offline.set_offline(False)
+    assert not offline.is_offline()
+    assert not constants.HF_HUB_OFFLINE
+    monkeypatch.setenv(offline.VARIABLE, "yes")
+    assert offline.is_offline()
+
+
+class Nvml:
+    """nvidia-ml-py as it answers where there is a card, or where there is none."""
+
+    class NVMLError(Exception):
+        """Its error."""
+
+    def __init__(self, cards):
+        self.cards = cards
+
+    def nvmlInit(self):
+        if self.cards is None:
+            raise self.NVMLError
+
+    def nvmlShutdown(self):
+        pass
+
+    def nvmlDeviceGetCount(self):
+        return len(self.cards)
+
+    def nvmlDeviceGetHandleByIndex(self, number):
+        return self.cards[number]
+
+    def nvmlDeviceGetName(self, card):
+        return card[0]
+
+    def nvmlDeviceGetMemoryInfo(self, card):
+        return type("Info", (), {"free": card[1]})
+
+
+@pytest.mark.parametrize("cards", [None, [], [(b"Old", 2 << 30), ("H200", 130 << 30)]])
+def test_free_memory_is_told_of_the_computer_and_its_cards(monkeypatch, cards):
+    monkeypatch.setitem(__import__("sys").modules, "pynvml", Nvml(cards))
+    told = memory.free()
+    assert told.ram_mib > 100
+    assert [card.name for card in told.cards] == (["Old", "H200"] if cards else [])
+    assert told.most_mib == max(told.ram_mib, 130 << 10 if cards else 0)
+    assert str(told).endswith("Old: 2.1 GB; H200: 139.6 GB" if cards else " GB")
+
+
+def test_without_nvidias_library_only_the_computer_is_told(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pynvml", None)
+    assert memory.free().cards == ()
+
+
+def test_without_the_hubs_library_nothing_is_downloaded(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "huggingface_hub", None)
+    assert hub_cache.folder_of("lab/tiny") is None
+    assert {model.state for model in models.models()} == {State.NOT_DOWNLOADED}
