@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QComboBox
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
+from napari_medvlm.errors import BackendUnavailable
 from napari_medvlm.worker.environments import obstacle
 
 DEFAULT = "embedded"
@@ -42,6 +43,23 @@ class BackendChoice(QComboBox):
     def name(self) -> str:
         """Name of the backend chosen."""
         return str(self.currentData())
+
+    def choose(self, name: str) -> None:
+        """Choose a backend without telling of it.
+
+        Raises
+        ------
+        BackendUnavailable
+            If it is not offered, or cannot be used.
+        """
+        place = self.findData(name)
+        if place < 0 or not self.model().item(place).isEnabled():
+            reason = self.itemData(place, Qt.ItemDataRole.ToolTipRole) if place >= 0 else ""
+            raise BackendUnavailable(
+                f"{name} cannot be used here. {reason or ''}".strip(),
+                "Install what it needs in the Models dock, then open this dock again.",
+            )
+        self.setCurrentIndex(place)
 
     def _offer(self, name: str) -> None:
         info = registry.info(name)

@@ -16,19 +16,39 @@ from napari_medvlm.widgets.report import guarded
 from napari_medvlm.widgets.tools import Tool
 
 if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
     from napari_medvlm.widgets.segment import SegmentDock
+
+PLUGIN = "napari-medvlm"
 
 
 def dock_of(viewer: napari.Viewer) -> SegmentDock:
     """The Segment dock of a viewer, opened if it is not there."""
     from napari_medvlm.widgets.segment import SegmentDock
 
-    for widget in viewer.window.dock_widgets.values():
-        if isinstance(widget, SegmentDock):
-            return widget
-    _, widget = viewer.window.add_plugin_dock_widget("napari-medvlm", "Segment", tabify=True)
+    widget = named_dock(viewer, "Segment")
     assert isinstance(widget, SegmentDock)
     return widget
+
+
+def named_dock(viewer: napari.Viewer, title: str) -> QWidget:
+    """The dock that the manifest has under a title, opened if it is not there."""
+    module, _, kind = docks()[title].partition(":")
+    made = getattr(import_module(module), kind)
+    for widget in viewer.window.dock_widgets.values():
+        if isinstance(widget, made):
+            return widget
+    return viewer.window.add_plugin_dock_widget(PLUGIN, title, tabify=True)[1]
+
+
+def docks() -> dict[str, str]:
+    """The titles of the plugin's docks, and the dotted names of their classes."""
+    from npe2 import PluginManager
+
+    contributions = PluginManager.instance().get_manifest(PLUGIN).contributions
+    names = {command.id: str(command.python_name) for command in contributions.commands or ()}
+    return {made.display_name: names[made.command] for made in contributions.widgets or ()}
 
 
 @guarded
@@ -103,7 +123,7 @@ def manifest_keys() -> dict[str, str]:
     """The keys of the manifest and the dotted names of what they do."""
     from npe2 import PluginManager
 
-    contributions = PluginManager.instance().get_manifest("napari-medvlm").contributions
+    contributions = PluginManager.instance().get_manifest(PLUGIN).contributions
     names = {command.id: command.python_name for command in contributions.commands or ()}
     return {bound.key: str(names[bound.command]) for bound in contributions.keybindings or ()}
 

@@ -36,7 +36,8 @@ class ModelRow(QWidget):
         self.edit = QLineEdit()
         self.edit.setPlaceholderText("The backend's own")
         self.edit.setToolTip(
-            "A file or folder on this computer, or the name of a model on the Hugging Face hub. "
+            "A name of the Models dock, a file or folder on this computer, or the id of a model on "
+            "the Hugging Face hub. "
             "Nothing is downloaded unasked."
         )
         self.device_box = QComboBox()
@@ -75,6 +76,11 @@ class ModelRow(QWidget):
     def device(self) -> str:
         """As torch names it."""
         return str(self.device_box.currentText())
+
+    def name(self, model: str) -> None:
+        """Name a model without telling of it."""
+        self.edit.setText(model)
+        self._told = (model or None), self.device
 
     def _refresh(self) -> None:
         self.download.setEnabled(is_hub_id(self.model or "") and not self.download_bar.busy)

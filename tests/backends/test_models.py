@@ -2,6 +2,8 @@
 
 import json
 import os
+import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -222,38 +224,31 @@ def test_offline_is_remembered_and_nothing_is_asked(monkeypatch):
     assert offline.is_offline()
 
 
-class Nvml:
-    """nvidia-ml-py as it answers where there is a card, or where there is none."""
+class NoCards(Exception):
+    """What nvidia-ml-py raises without a driver."""
 
-    class NVMLError(Exception):
-        """Its error."""
 
-    def __init__(self, cards):
-        self.cards = cards
+def nvml(cards):
+    """nvidia-ml-py as it answers where there are cards, or where there is no driver."""
 
-    def nvmlInit(self):
-        if self.cards is None:
-            raise self.NVMLError
+    def init():
+        if cards is None:
+            raise NoCards
 
-    def nvmlShutdown(self):
-        pass
-
-    def nvmlDeviceGetCount(self):
-        return len(self.cards)
-
-    def nvmlDeviceGetHandleByIndex(self, number):
-        return self.cards[number]
-
-    def nvmlDeviceGetName(self, card):
-        return card[0]
-
-    def nvmlDeviceGetMemoryInfo(self, card):
-        return type("Info", (), {"free": card[1]})
+    return SimpleNamespace(
+        NVMLError=NoCards,
+        nvmlInit=init,
+        nvmlShutdown=lambda: None,
+        nvmlDeviceGetCount=lambda: len(cards),
+        nvmlDeviceGetHandleByIndex=lambda number: cards[number],
+        nvmlDeviceGetName=lambda card: card[0],
+        nvmlDeviceGetMemoryInfo=lambda card: SimpleNamespace(free=card[1]),
+    )
 
 
 @pytest.mark.parametrize("cards", [None, [], [(b"Old", 2 << 30), ("H200", 130 << 30)]])
 def test_free_memory_is_told_of_the_computer_and_its_cards(monkeypatch, cards):
-    monkeypatch.setitem(__import__("sys").modules, "pynvml", Nvml(cards))
+    monkeypatch.setitem(sys.modules, "pynvml", nvml(cards))
     told = memory.free()
     assert told.ram_mib > 100
     assert [card.name for card in told.cards] == (["Old", "H200"] if cards else [])
@@ -262,11 +257,11 @@ def test_free_memory_is_told_of_the_computer_and_its_cards(monkeypatch, cards):
 
 
 def test_without_nvidias_library_only_the_computer_is_told(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "pynvml", None)
+    monkeypatch.setitem(sys.modules, "pynvml", None)
     assert memory.free().cards == ()
 
 
 def test_without_the_hubs_library_nothing_is_downloaded(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "huggingface_hub", None)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     assert hub_cache.folder_of("lab/tiny") is None
     assert {model.state for model in models.models()} == {State.NOT_DOWNLOADED}

@@ -1,0 +1,111 @@
+"""How far some work is, and Cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event
+from typing import Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QWidget
+
+from napari_medvlm.backends.base import Progress
+from napari_medvlm.errors import Cancelled, MedVLMError
+from napari_medvlm.widgets.background import in_background
+from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.queued import Queued
+from napari_medvlm.widgets.report import guarded
+
+STEPS = 1000
+
+
+class JobBar(QWidget):
+    """Hidden until some work begins; one at a time. Errors are shown.
+
+    Parameters
+    ----------
+    tooltip
+        What Cancel does.
+
+    Attributes
+    ----------
+    busy_changed
+        Work began or ended.
+    """
+
+    busy_changed = Signal()
+
+    def __init__(self, tooltip: str) -> None:
+        super().__init__()
+        self._stop = Event()
+        self.busy = False
+        self.bar = QProgressBar()
+        self.bar.setMinimumWidth(60)
+        self.cancel_button = button("Cancel", tooltip)
+        self.cancel_button.clicked.connect(self.cancel)
+        self._progressed = Queued(self._on_progress, self)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.cancel_button)
+        self.hide()
+
+    def start(
+        self, work: Callable[[Progress], Any], done: Callable[[Any], object], message: str
+    ) -> None:
+        """Do some work off this thread until it ends or is cancelled.
+
+        Parameters
+        ----------
+        work
+            Given the progress to tell, by which a cancel arrives.
+        done
+            Called with its result on the window's thread, unless it was cancelled.
+        message
+            What is shown until some progress is told.
+        """
+        self._stop = stop = Event()
+        self.destroyed.connect(stop.set)
+
+        def progress(fraction: float, message: str = "") -> None:
+            if stop.is_set():
+                raise Cancelled
+            self._progressed(stop, fraction, message)
+
+        def run() -> Any:
+            try:
+                return work(progress)
+            except MedVLMError:
+                if stop.is_set():
+                    raise Cancelled from None  # nobody waits for it any more
+                raise
+            finally:
+                if not stop.is_set():
+                    self._progressed(stop, None, "")
+
+        self.bar.setRange(0, 0)
+        self.bar.setFormat(message)
+        self.bar.setToolTip(message)
+        self._set_busy(True)
+        in_background(run, guarded(lambda found: None if stop.is_set() else done(found)))
+
+    def cancel(self) -> None:
+        """Stop the work."""
+        self._stop.set()
+        self._set_busy(False)
+
+    def _on_progress(self, told: list[Any]) -> None:
+        stop, fraction, message = told[-1]
+        if stop is not self._stop or stop.is_set():
+            return
+        if fraction is None:
+            self._set_busy(False)
+            return
+        self.bar.setRange(0, STEPS if fraction else 0)
+        self.bar.setValue(round(STEPS * fraction))
+        self.bar.setFormat(message)
+
+    def _set_busy(self, busy: bool) -> None:
+        self.busy = busy
+        self.setVisible(busy)
+        self.busy_changed.emit()

@@ -1,0 +1,161 @@
+"""The table of models, and what is told of the one that is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
+
+from napari_medvlm.backends.downloads import megabytes
+from napari_medvlm.backends.known_models import (
+    FREE_WORDS,
+    NOT_COMMERCIAL_WORDS,
+    OWN_WORDS,
+    in_words,
+)
+from napari_medvlm.backends.memory import Memory, gigabytes
+from napari_medvlm.worker.offered import Offered
+
+MODEL, USE, NEEDS, SIZE = range(4)
+HEAD = ["Model", "Weights", "Needs", "Size"]
+STATES = {
+    "loaded": "Loaded",
+    "added": "Added",
+    "downloaded": "Downloaded",
+    "no longer there": "No longer there",
+    "not downloaded": "Not downloaded",
+    "not installed": "Backend not installed",
+}
+RED, AMBER, GREEN = "#e0564b", "#c98f1e", "#4ca864"
+COLORS = {NOT_COMMERCIAL_WORDS: RED, OWN_WORDS: AMBER, FREE_WORDS: GREEN}
+SHORT = {NOT_COMMERCIAL_WORDS: "non-commercial", FREE_WORDS: "free", OWN_WORDS: "own terms"}
+
+
+class ModelsTable(QTreeWidget):
+    """A row for each model, under whether it is here.
+
+    Attributes
+    ----------
+    chosen
+        Another row is the current one, or what is known of it has changed.
+    """
+
+    chosen = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: dict[str, Offered] = {}
+        self.setHeaderLabels(HEAD)
+        self.setRootIsDecorated(False)
+        self.setIndentation(10)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setToolTip("Click a model: what it does and what it needs is told below.")
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        header = self.header()
+        header.setStretchLastSection(False)
+        header.setMinimumSectionSize(30)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(MODEL, QHeaderView.ResizeMode.Stretch)
+        self.currentItemChanged.connect(lambda *_: self.chosen.emit())
+
+    @property
+    def row(self) -> Offered | None:
+        """The model in the current row."""
+        item = self.currentItem()
+        return None if item is None else self._rows.get(item.data(MODEL, Qt.ItemDataRole.UserRole))
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of all models, in their order."""
+        return tuple(item.data(MODEL, Qt.ItemDataRole.UserRole) for item in self._items())
+
+    def choose(self, name: str) -> None:
+        """Go to a model's row, if there is one."""
+        for item in self._items():
+            if item.data(MODEL, Qt.ItemDataRole.UserRole) == name:
+                self.setCurrentItem(item)
+
+    def show_models(self, rows: Sequence[Offered], memory: Memory) -> None:
+        """Show models, and which of them need more than the memory that is free."""
+        current = self.row.model.name if self.row is not None else ""
+        place = self.verticalScrollBar().value()
+        with QSignalBlocker(self):
+            self.clear()
+            self._rows = {row.model.name: row for row in rows}
+            for state, title in STATES.items():
+                self._add_group(title, [row for row in rows if row.state == state], memory)
+            self.expandAll()
+            self.choose(current)
+        self.verticalScrollBar().setValue(place)
+        self.chosen.emit()
+
+    def _add_group(self, title: str, rows: Sequence[Offered], memory: Memory) -> None:
+        if not rows:
+            return
+        group = QTreeWidgetItem([title])
+        group.setFlags(Qt.ItemFlag.ItemIsEnabled)
+        font = group.font(MODEL)
+        font.setBold(True)
+        group.setFont(MODEL, font)
+        self.addTopLevelItem(group)
+        group.setFirstColumnSpanned(True)
+        for row in rows:
+            group.addChild(_item(row, memory))
+
+    def _items(self) -> list[QTreeWidgetItem]:
+        groups = [self.topLevelItem(number) for number in range(self.topLevelItemCount())]
+        return [group.child(number) for group in groups for number in range(group.childCount())]
+
+
+def _item(row: Offered, memory: Memory) -> QTreeWidgetItem:
+    model, about = row.model, row.model.about
+    use = model.licence_in_words
+    needs = gigabytes(about.memory_mib) if about.memory_mib else ""
+    size = megabytes(model.bytes) if model.bytes else ""
+    item = QTreeWidgetItem([about.title, SHORT.get(use, use), needs, size])
+    item.setData(MODEL, Qt.ItemDataRole.UserRole, model.name)
+    item.setToolTip(MODEL, f"{about.title}: {row.state}\n{row.does}")
+    item.setToolTip(USE, f"Weights: {use} ({about.weights_licence})\nCode: {about.code_licence}")
+    item.setToolTip(NEEDS, f"Needs {needs or 'not known'}. Free: {memory}")
+    item.setToolTip(SIZE, "On the disk" if size else "Told before it is downloaded")
+    for column in (NEEDS, SIZE):
+        item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    if use in COLORS:
+        item.setForeground(USE, QColor(COLORS[use]))
+    if about.memory_mib > memory.most_mib:
+        item.setForeground(NEEDS, QColor(RED))
+    return item
+
+
+def described(row: Offered, memory: Memory) -> str:
+    """What is told of a model, in HTML."""
+    model, about = row.model, row.model.about
+    size = f", {megabytes(model.bytes)}" if model.bytes else ""
+    lines = [
+        f"<b>{escape(about.title)}</b>: {escape(row.state + size)}",
+        f"It {escape(row.does)}." if row.does else "",
+        escape(about.notes),
+        f"Weights: {_colored(about.weights_licence)}. Code: {_colored(about.code_licence)}.",
+        _memory(about.memory_mib, memory),
+        f"<small>{escape(str(model.path or model.about.source))}</small>",
+    ]
+    if row.obstacle:
+        lines.append(f'<span style="color:{AMBER}">{escape(row.obstacle)}</span>')
+    return "<br>".join(line for line in lines if line)
+
+
+def _colored(licence: str) -> str:
+    words = in_words(licence)
+    text = f"{words} ({escape(licence)})" if licence else words
+    return f'<span style="color:{COLORS[words]}">{text}</span>' if words in COLORS else text
+
+
+def _memory(needed_mib: int, memory: Memory) -> str:
+    if not needed_mib:
+        return ""
+    told = f"Needs {gigabytes(needed_mib)} of memory; free: {escape(str(memory))}."
+    enough = needed_mib <= memory.most_mib
+    return told if enough else f'<span style="color:{RED}">{told}</span>'
