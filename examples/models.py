@@ -51,7 +51,7 @@ def show() -> None:
     viewer.window.resize(1300, 900)
     viewer.open_sample("napari-medvlm", "mni152")
     place, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "Models")
-    place.setMaximumWidth(WIDTH)
+    place.setFixedWidth(WIDTH)
     wait_until(lambda: dock.table.topLevelItemCount() > 0)
     dock.table.choose("nnInteractive")
     settle()

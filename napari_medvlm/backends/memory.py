@@ -40,7 +40,7 @@ class Memory:
 
     def __str__(self) -> str:
         cards = [f"{card.name}: {gigabytes(card.free_mib)}" for card in self.cards]
-        return "; ".join([f"memory: {gigabytes(self.ram_mib)}", *cards])
+        return "; ".join([f"{gigabytes(self.ram_mib)} of RAM", *cards])
 
 
 def free() -> Memory:

@@ -100,6 +100,8 @@ class InstallPanel(QFrame):
         self.job.start(work, done, "Installing")
 
     def _refresh(self) -> None:
+        if not self._backend:
+            return
         offline = is_offline()
         self.alone.setEnabled(not (offline or self.job.busy))
         self.close_button.setEnabled(not self.job.busy)

@@ -188,7 +188,7 @@ class ModelsDock(QWidget):
 
     def _show_memory(self, free: Memory) -> None:
         self._memory = free
-        self.free.setText(f"Free {free}")
+        self.free.setText(f"Free: {free}")
 
     def _on_chosen(self) -> None:
         row = self.table.row

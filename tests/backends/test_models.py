@@ -253,7 +253,7 @@ def test_free_memory_is_told_of_the_computer_and_its_cards(monkeypatch, cards):
     assert told.ram_mib > 100
     assert [card.name for card in told.cards] == (["Old", "H200"] if cards else [])
     assert told.most_mib == max(told.ram_mib, 130 << 10 if cards else 0)
-    assert str(told).endswith("Old: 2.1 GB; H200: 139.6 GB" if cards else " GB")
+    assert str(told).endswith("Old: 2.1 GB; H200: 139.6 GB" if cards else " GB of RAM")
 
 
 def test_without_nvidias_library_only_the_computer_is_told(monkeypatch):

@@ -1,0 +1,92 @@
+"""Models are named the same way everywhere, and it is known which of them are in memory."""
+
+import pytest
+
+from napari_medvlm.backends import models, registry
+from napari_medvlm.backends.offline import set_offline
+from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.worker import offered
+from napari_medvlm.worker.child import variables
+from napari_medvlm.worker.routed import RoutedRunner, living
+from napari_medvlm.worker.wire import Request
+from napari_medvlm.worker.work import Work
+
+
+def ignored(fraction, message=""):
+    """A progress that nobody looks at."""
+
+
+@pytest.fixture
+def weights(tmp_path):
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"w" * 100)
+    return path
+
+
+class Recording:
+    """A backend that keeps what it was told to load."""
+
+    loaded = []
+
+    def load(self, model, device):
+        self.loaded.append((model, device))
+
+    def set_volume(self, volume):
+        pass
+
+
+def test_a_backend_is_given_the_path_of_a_named_model(weights, volume, monkeypatch):
+    monkeypatch.setattr(registry, "create", lambda name: Recording())
+    monkeypatch.setattr(Recording, "loaded", [])
+    models.add(weights, "vlm", ignored, "ours")
+    work = Work()
+    for model in ("ours", str(weights), "ours#fast", "lab/other", None):
+        work.do(Request("vlm", volume, model, "cpu"), ignored, lambda text: None)
+    given = [model for model, _ in Recording.loaded]
+    assert given == [str(weights), f"{weights}#fast", "lab/other", None], "once by name or path"
+    weights.unlink()
+    with pytest.raises(BackendUnavailable, match="ours is no longer at"):
+        work.do(Request("vlm", volume, "ours", "cpu"), ignored, lambda text: None)
+
+
+def test_what_a_worker_has_loaded_is_known_until_it_ends(ask):
+    with RoutedRunner() as runner:
+        assert runner in living()
+        assert runner.models == ()
+        runner.submit(ask()).result(60)
+        assert runner.models == (("threshold", None),)
+        runner.submit(ask("embedded")).result(60)
+        assert runner.models == (("threshold", None), ("embedded", None))
+        runner.stop()
+        assert runner.models == ()
+        assert runner.submit(ask()).result(60).mask.voxels == 60, "it goes on"
+        assert runner.models == (("threshold", None),)
+
+
+def test_a_model_in_memory_is_told_as_loaded(weights):
+    models.add(weights, "vlm", ignored, "ours")
+    for named in ("ours", str(weights)):
+        (row,) = [r for r in offered.offered([("vlm", named)]) if r.model.name == "ours"]
+        assert row.state == "loaded"
+    (row,) = [r for r in offered.offered([("detector", "ours")]) if r.model.name == "ours"]
+    assert row.state == "added"
+    assert row.does == "finds words, answers, explains answers"
+    assert row.usable
+
+
+def test_workers_are_told_that_nothing_may_be_fetched(monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    assert "HF_HUB_OFFLINE" not in variables("python")
+    set_offline(True)
+    assert variables("python")["HF_HUB_OFFLINE"] == "1"
+    set_offline(False)
+    assert "HF_HUB_OFFLINE" not in variables("python")
+
+
+def test_a_backend_that_lacks_a_module_is_told_with_its_models(monkeypatch):
+    monkeypatch.setattr(registry, "missing", lambda name: ("transformers",))
+    row = offered.offer_of("OWLv2, OWL-ViT")
+    assert row.state == "not installed"
+    assert row.obstacle == "It needs transformers, which is not installed."
+    assert row.installable
+    assert not row.usable
