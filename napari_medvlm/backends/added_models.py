@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from napari_medvlm.errors import SettingsError
 from napari_medvlm.home import home
 
 logger = logging.getLogger(__name__)
@@ -52,20 +53,35 @@ def changing() -> Iterator[dict[str, Added]]:
     """The models by name, to be changed within; they are written at the end, no other meanwhile.
 
     A file of which something cannot be read is kept beside, as ``models.json.damaged``.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be written.
     """
     from filelock import FileLock
 
     path = _path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):
-        entries, whole = _read()
-        yield entries
-        if not whole:
-            path.replace(_free(path.with_suffix(".json.damaged")))
-        rows = [entry.model_dump(mode="json") for entry in entries.values()]
-        temporary = path.with_suffix(".new")
-        temporary.write_text(json.dumps(rows, indent=1), "utf-8")
-        temporary.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            entries, whole = _read()
+            yield entries
+            if not whole:
+                path.replace(_free(path.with_suffix(".json.damaged")))
+            _write(path, entries)
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be written: {error}.",
+            "See that there is space and that you may write there, or set NAPARI_MEDVLM_HOME.",
+        ) from error
+
+
+def _write(path: Path, entries: Mapping[str, Added]) -> None:
+    rows = [entry.model_dump(mode="json") for entry in entries.values()]
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps(rows, indent=1), "utf-8")
+    temporary.replace(path)
 
 
 def _read() -> tuple[dict[str, Added], bool]:

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from napari_medvlm.errors import CannotDownload
+from napari_medvlm.errors import CannotDownload, SettingsError
 from napari_medvlm.home import home
 
 VARIABLE = "HF_HUB_OFFLINE"
@@ -20,18 +20,28 @@ def is_offline() -> bool:
 
 
 def set_offline(offline: bool) -> None:
-    """Remember a choice; it holds at once here, and in workers that start from now on."""
+    """Remember a choice; it holds at once here, and in workers that start from now on.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be remembered; it holds for this process all the same.
+    """
     if offline:
-        _mark().parent.mkdir(parents=True, exist_ok=True)
-        _mark().touch()
         os.environ[VARIABLE] = "1"
     else:
-        _mark().unlink(missing_ok=True)
         os.environ.pop(VARIABLE, None)
     if "huggingface_hub" in sys.modules:  # which has looked at the variable when it was imported
         from huggingface_hub import constants
 
         constants.HF_HUB_OFFLINE = offline
+    try:
+        _remember(offline)
+    except OSError as error:
+        raise SettingsError(
+            f"{_mark()} cannot be written: {error}.",
+            "See that there is space and that you may write there, or set NAPARI_MEDVLM_HOME.",
+        ) from error
 
 
 def variables() -> dict[str, str]:
@@ -52,6 +62,14 @@ def refuse(model: str) -> None:
             f"{model} is not asked for, because this program is offline.",
             f"Untick Offline in the Models dock, and see that {VARIABLE} is not set.",
         )
+
+
+def _remember(offline: bool) -> None:
+    if offline:
+        _mark().parent.mkdir(parents=True, exist_ok=True)
+        _mark().touch()
+    else:
+        _mark().unlink(missing_ok=True)
 
 
 def _mark() -> Path:

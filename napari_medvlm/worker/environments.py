@@ -4,7 +4,7 @@
     similarity: /home/me/envs/clip/bin/python
 
 A backend that the file does not name runs in the Python that runs this program. Nothing is
-installed or built here; environments are made by whoever wants them.
+installed or built here: environments are made by whoever wants them, or by `installing`.
 """
 
 from __future__ import annotations

@@ -3,15 +3,18 @@
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from napari_medvlm.backends import added_models, hub_cache, memory, models, offline
 from napari_medvlm.backends.downloads import offer
 from napari_medvlm.backends.known_models import in_words, known
 from napari_medvlm.backends.models import State, add, find, remove, resolve, verify
-from napari_medvlm.errors import BackendUnavailable, Cancelled, CannotDownload
+from napari_medvlm.errors import BackendUnavailable, Cancelled, CannotDownload, SettingsError
 
 
 def ignored(fraction, message=""):
@@ -192,6 +195,36 @@ def test_one_damaged_row_takes_no_other_with_it(folder, home):
     assert set(added_models.added()) == {"mine", "plans.json"}
     assert (home / "models.json.damaged").read_text() == "earlier"
     assert (home / "models.json.damaged-2").read_text() == text
+
+
+@given(name=st.text(max_size=12) | st.sampled_from(["..", "MedSAM", "con", "a b", "-x", "\u202e"]))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_any_name_is_refused_or_leads_to_the_model_again(folder, name):
+    try:
+        added = add(folder, "vlm", ignored, name)
+    except BackendUnavailable:
+        assert resolve(name) in (name, str(folder))
+        return
+    assert resolve(added.name) == str(folder)
+    assert added_models.added()[added.name].path == folder
+    assert added.name == (name.strip() or "mine")
+    remove(added.name)
+
+
+def test_models_that_are_added_at_once_are_all_kept(folder):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: add(folder, "vlm", ignored, f"model {n}"), range(16)))
+    assert len(added_models.added()) == 16
+
+
+def test_a_home_that_cannot_be_written_is_told(folder, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("NAPARI_MEDVLM_HOME", str(tmp_path / "file" / "home"))
+    monkeypatch.setenv(offline.VARIABLE, "")
+    for act in (lambda: add(folder, "vlm", ignored), lambda: offline.set_offline(True)):
+        with pytest.raises(SettingsError, match=r"cannot be written: .*NAPARI_MEDVLM_HOME"):
+            act()
+    assert offline.is_offline()
 
 
 def test_files_that_cannot_be_read_are_told(folder, monkeypatch):
