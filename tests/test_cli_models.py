@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import napari_medvlm as nmv
 from napari_medvlm.backends.downloads import fetch
 from napari_medvlm.cli import app
 from tests.backends.tiny_hub import WEIGHTS, Hub, used
@@ -112,20 +114,23 @@ def test_a_file_is_trusted_as_it_is(weights):
     assert not trusted(weights)
 
 
-def test_a_named_model_reaches_the_backend_of_a_command(weights, tmp_path):
-    import numpy as np
+def test_a_model_gives_the_same_by_its_name_as_by_its_path(tmp_path):
+    from tests.backends import tiny
 
-    import napari_medvlm as nmv
-
-    told("add", weights, "--backend", "vlm", "--name", "ours")
-    volume = nmv.Volume(np.zeros((4, 8, 8), np.int16))
-    nmv.write_mask(tmp_path / "scan.nrrd", volume.data, volume)
-    done = run(
-        app,
-        ["ground", str(tmp_path / "scan.nrrd"), "liver", "--backend", "vlm", "--model", "ours"],
-    )
+    folder = tiny.owl(tmp_path / "owl")
+    told("add", folder, "--backend", "detector", "--name", "our owl")
+    pixels = np.random.default_rng(0).integers(0, 255, (2, 24, 24)).astype(np.int16)
+    volume = nmv.Volume(pixels)
+    nmv.write_mask(tmp_path / "scan.nrrd", pixels, volume)
+    answers = []
+    for model in (str(folder), "our owl"):
+        asked = ["ground", str(tmp_path / "scan.nrrd"), "nodule", "--backend", "detector"]
+        done = run(app, [*asked, "--model", model, "--json"])
+        assert done.exit_code == 0, done.output
+        answers.append({**json.loads(done.stdout), "seconds": 0})
+    assert answers[0] == answers[1]
+    done = run(app, [*asked, "--model", "their owl"])
     assert done.exit_code == 1
-    assert str(weights) in done.output.replace("\n", ""), "it was asked to load the file"
 
 
 def test_the_list_loads_no_torch(home):

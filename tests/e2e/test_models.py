@@ -1,0 +1,69 @@
+"""In a real window: a model is added by its path, used in a dock, seen in memory, and unloaded."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from napari.layers import Layer
+from qtpy.QtCore import QThreadPool
+from qtpy.QtWidgets import QApplication, QDialogButtonBox
+
+from napari_medvlm.layers import layer_data
+from napari_medvlm.widgets.add_model import AddModel
+from tests.conftest import make_phantom
+
+MAKE = """
+import sys
+from pathlib import Path
+from tests.backends import tiny
+tiny.owl(Path(sys.argv[1]))
+"""
+WAIT_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def owl(tmp_path_factory):
+    """A tiny detector, made by another process: none loads torch beside a window."""
+    folder = tmp_path_factory.mktemp("models") / "owl"
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", MAKE, str(folder)], check=True, cwd=root)
+    return folder
+
+
+def threads_are_done():
+    QApplication.processEvents()
+    return QThreadPool.globalInstance().activeThreadCount() == 0
+
+
+def test_a_model_is_added_used_seen_in_memory_and_unloaded(make_napari_viewer, qtbot, owl):
+    torch_was_there = "torch" in sys.modules
+    viewer = make_napari_viewer(show=True)
+    viewer.add_layer(Layer.create(*layer_data(make_phantom()[0])))
+    _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "Models")
+    qtbot.waitUntil(lambda: dock.table.models != (), timeout=WAIT_MS)
+    dock.add(owl)
+    qtbot.waitUntil(lambda: isinstance(QApplication.activeModalWidget(), AddModel))
+    dialog = QApplication.activeModalWidget()
+    dialog.backend.setCurrentIndex(dialog.backend.findData("detector"))
+    dialog.name.setText("our owl")
+    dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).click()
+    qtbot.waitUntil(lambda: dock.table.row is not None, timeout=WAIT_MS)
+    assert dock.table.row.state == "added"
+    next(a for a in dock.actions.menu.actions() if a.text() == "Ground").trigger()
+    (ground,) = [w for w in viewer.window.dock_widgets.values() if hasattr(w, "ground")]
+    qtbot.waitUntil(lambda: ground.session is not None)
+    ground.phrases.set_phrases(["nodule"])
+    ground.ground()
+    qtbot.waitUntil(lambda: not ground.session.pending, timeout=WAIT_MS)
+    assert set(ground.session.located) == {"nodule"}, "it was answered by the named model"
+    dock.show()
+    qtbot.waitUntil(lambda: dock.table.row.state == "loaded", timeout=WAIT_MS)
+    assert len(ground._runner.pids) == 1
+    dock.actions.unload.click()
+    qtbot.waitUntil(lambda: dock.table.row.state == "added", timeout=WAIT_MS)
+    assert ground._runner.pids == {}
+    assert ("torch" in sys.modules) is torch_was_there
+    ground.close_session()
+    dock.close_dock()
+    qtbot.waitUntil(threads_are_done)
