@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.answers import Answer, NamedMask, Question, Turn
+from napari_medvlm.answers import Answer, AnswerKind, NamedMask, Question, Turn
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.errors import BackendUnavailable, GeometryMismatch
@@ -30,6 +30,8 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
     scope: Scope | None = None,
     earlier: Sequence[Turn] = (),
     context: str = "",
+    kind: AnswerKind = AnswerKind.OPEN,
+    options: Sequence[str] = (),
     model: str | None = None,
     device: str = "cpu",
 ) -> Answer:
@@ -53,6 +55,8 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
         The conversation before the question.
     context
         What is known of the patient.
+    kind, options
+        What kind of answer is wanted, and of a closed question what there is to choose from.
 
     Returns
     -------
@@ -73,6 +77,8 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
         tuple(NamedMask(name, _mask(name, m, volume)) for name, m in (masks or {}).items()),
         tuple(labels),
         context,
+        kind,
+        tuple(options),
         pictures=() if scope is None else _pictures(volume, scope),
     )
     job = InlineRunner().submit(AskRequest(backend, volume, model, device, asked))
