@@ -1,0 +1,138 @@
+"""Tools in plain text, for models that cannot call functions.
+
+The prompt lists the tools. To call one, the model writes a line of its own::
+
+    <tool>{"name": "segment", "arguments": {"phrase": "left kidney"}}</tool>
+
+and ends there. What came of it follows in the next message, one for each call::
+
+    <result>The left kidney: 152.3 ml.</result>
+
+A result of a call that did not work begins with ``failed:``. The tags that Qwen's models were
+taught, ``<tool_call>``, are read in the same way.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from napari_medvlm.answers import ToolCall, ToolResult, ToolSpec
+
+HIDDEN = (("<tool>", "</tool>"), ("<tool_call>", "</tool_call>"))
+"""What stands around a call, and is not shown as text."""
+
+_CALL = re.compile(r"<tool(_call)?>(.*?)(?:</tool(?:_call)?>|(?=<tool(?:_call)?>)|\Z)", re.DOTALL)
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "number": (int, float),
+    "integer": (int,),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+    "null": (type(None),),
+}
+
+
+def offer(tools: Sequence[ToolSpec]) -> str:
+    """What a prompt says of the tools."""
+    lines = [
+        "You may use these tools before you answer:",
+        *(
+            f"- {tool.name}: {tool.description} Arguments: {json.dumps(dict(tool.parameters))}"
+            for tool in tools
+        ),
+        "To use one, write a line of its own and stop:",
+        '<tool>{"name": "...", "arguments": {...}}</tool>',
+        "Its result comes in <result>...</result>. When you know enough, answer without a tool.",
+    ]
+    return "\n".join(lines)
+
+
+def written(call: ToolCall) -> str:
+    """A call as a model writes it."""
+    content = json.dumps({"name": call.name, "arguments": dict(call.arguments)})
+    return f"<tool>{content}</tool>"
+
+
+def told(result: ToolResult) -> str:
+    """A result as a model reads it."""
+    return f"<result>{words(result)}</result>"
+
+
+def words(result: ToolResult) -> str:
+    """What a result says, and whether it failed."""
+    return f"failed: {result.text}" if result.failed else result.text
+
+
+def calls_in(text: str, tools: Sequence[ToolSpec]) -> tuple[tuple[ToolCall, ...], str]:
+    """The calls in a text, and the text without them."""
+    calls = tuple(_read(match.group(2).strip(), tools) for match in _CALL.finditer(text))
+    return calls, _CALL.sub("", text).strip()
+
+
+def _read(content: str, tools: Sequence[ToolSpec]) -> ToolCall:
+    try:
+        made = json.loads(content)
+    except (ValueError, RecursionError):
+        return ToolCall("", {}, problem=f"This is not JSON: {content[:200]!r}.")
+    if not isinstance(made, dict) or not isinstance(made.get("name"), str):
+        return ToolCall("", {}, problem=f"There is no name of a tool in {content[:200]!r}.")
+    return called(made["name"], made.get("arguments", {}), tools)
+
+
+def called(name: str, arguments: Any, tools: Sequence[ToolSpec], id: str = "") -> ToolCall:  # noqa: A002  # as ToolCall has it
+    """A call as it was written, with what is wrong with it.
+
+    Parameters
+    ----------
+    arguments
+        A mapping, or the text of a JSON object.
+    tools
+        Those that there are.
+    """
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments or "{}")
+        except (ValueError, RecursionError):
+            problem = f"The arguments are not JSON: {arguments[:200]!r}."
+            return ToolCall(name, {}, id, problem)
+    if not isinstance(arguments, dict):
+        return ToolCall(name, {}, id, f"The arguments of {name!r} are not an object.")
+    spec = next((tool for tool in tools if tool.name == name), None)
+    if spec is None:
+        known = ", ".join(tool.name for tool in tools) or "none"
+        problem = f"There is no tool {name[:60]!r}. There are: {known}."
+        return ToolCall(name, arguments, id, problem)
+    return ToolCall(name, arguments, id, _problem(arguments, spec))
+
+
+def _problem(arguments: Mapping[str, Any], spec: ToolSpec) -> str:
+    """What in the arguments does not fit the tool's schema; empty: nothing."""
+    properties: Mapping[str, Any] = spec.parameters.get("properties", {})
+    missing = [name for name in spec.parameters.get("required", ()) if name not in arguments]
+    if missing:
+        return f"{spec.name} needs {', '.join(missing)}."
+    unknown = [name for name in arguments if name not in properties]
+    if unknown:
+        return f"{spec.name} takes no {', '.join(map(str, unknown))}."
+    wrong = (_misfit(name, value, properties[name]) for name, value in arguments.items())
+    return next((problem for problem in wrong if problem), "")
+
+
+def _misfit(name: str, value: Any, schema: Mapping[str, Any]) -> str:
+    kinds = schema.get("type", ())
+    kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
+    allowed = tuple(t for kind in kinds for t in _TYPES.get(kind, (object,)))
+    if allowed and (not isinstance(value, allowed) or (_is_bool(value) and bool not in allowed)):
+        return f"{name} must be of the kind {' or '.join(kinds)}, not {value!r}."
+    choices = schema.get("enum")
+    if choices is not None and value not in choices:
+        return f"{name} must be one of {', '.join(map(str, choices))}, not {value!r}."
+    return ""
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
