@@ -6,8 +6,6 @@ a header.
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +15,7 @@ from typing import Any
 from napari_medvlm.answers import AnswerKind, Question, ToolCall, ToolSpec
 from napari_medvlm.backends.catalog import Row
 from napari_medvlm.backends.chat import Message, messages
+from napari_medvlm.backends.server_pictures import framed_for, png_url
 from napari_medvlm.backends.tool_text import called
 from napari_medvlm.slicing import Picture
 
@@ -47,7 +46,7 @@ def request_of(
     functions = "tools" not in without
     made: dict[str, Any] = {
         "model": name,
-        "messages": [_message(m) for m in messages(question, row, functions=functions)],
+        "messages": [_message(m, row) for m in messages(question, row, functions=functions)],
         "stream_options": {"include_usage": True},
         "temperature": 0,
     }
@@ -64,29 +63,20 @@ def refused(words: str, request: Mapping[str, Any]) -> str:
     return next((n for n, told in OPTIONAL.items() if n in request and told.search(words)), "")
 
 
-def png_url(picture: Picture) -> str:
-    """The pixels of a picture as the address of a PNG that holds itself, and nothing but pixels."""
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(picture.pixels).save(file, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
-
-
-def _message(message: Message) -> dict[str, Any]:
+def _message(message: Message, row: Row) -> dict[str, Any]:
     if message.role == "tool":
         return {"role": "tool", "tool_call_id": message.call_id, "content": message.text}
     if message.calls:
         calls = [_call(call) for call in message.calls]
         return {"role": "assistant", "content": message.text or None, "tool_calls": calls}
     if any(isinstance(part, Picture) for part in message.parts):
-        return {"role": message.role, "content": [_part(part) for part in message.parts]}
+        return {"role": message.role, "content": [_part(part, row) for part in message.parts]}
     return {"role": message.role, "content": message.text}
 
 
-def _part(part: str | Picture) -> dict[str, Any]:
+def _part(part: str | Picture, row: Row) -> dict[str, Any]:
     if isinstance(part, Picture):
-        return {"type": "image_url", "image_url": {"url": png_url(part)}}
+        return {"type": "image_url", "image_url": {"url": png_url(framed_for(part, row).pixels)}}
     return {"type": "text", "text": part}
 
 
