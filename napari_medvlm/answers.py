@@ -46,12 +46,15 @@ class Claim:
         What it rests on: ``"measured"``, ``"header"``, ``"atlas"``, or who said it.
     problems
         What was wrong with the places that came with it, a sentence each.
+    section
+        Of a report: ``"findings"`` or ``"impression"``.
     """
 
     text: str
     regions: tuple[Region, ...] = ()
     source: str = ""
     problems: tuple[str, ...] = ()
+    section: str = ""
 
 
 @dataclass(frozen=True)

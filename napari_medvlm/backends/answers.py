@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from napari_medvlm.backends.box_formats import parse
+from napari_medvlm.backends.box_formats import Parsed, parse
 from napari_medvlm.backends.framing import Framed
 from napari_medvlm.backends.slicewise import Look, Seen
 from napari_medvlm.slicing import Picture
@@ -37,18 +37,26 @@ def look_of(
         Of the whole text.
     """
     parsed = parse(text, grammar, shown.size, asked)
-    notes = [f"{phrase!r}: {finding.message}" for finding in parsed.findings]
-    seen = []
+    seen, outside = seen_in(parsed, phrase, picture, shown, score)
+    notes = [*(finding.message for finding in parsed.findings), *outside]
+    return Look(tuple(seen), texts=(text,), notes=tuple(f"{phrase!r}: {note}" for note in notes))
+
+
+def seen_in(
+    parsed: Parsed, phrase: str, picture: Picture, shown: Framed, score: float | None = None
+) -> tuple[list[Seen], list[str]]:
+    """The boxes and points of a text back in the picture, and a sentence for each outside it."""
+    seen, notes = [], []
     for box in parsed.boxes:
         x0, y0, x1, y1 = shown.box_back((box.x0, box.y0, box.x1, box.y1))
         if _reach(x0, x1, picture.size[1]) and _reach(y0, y1, picture.size[0]):
             seen.append(Seen(phrase, score, (x0, y0, x1, y1), box.label))
         else:
-            notes.append(f"{phrase!r}: a box lies outside the picture, in the margin around it.")
+            notes.append("a box lies outside the picture, in the margin around it.")
     for point in parsed.points:
         at = shown.back(point.x, point.y)
         seen.append(Seen(phrase, score, name=point.label, points=(at,)))
-    return Look(seen=tuple(seen), texts=(text,), notes=tuple(notes))
+    return seen, notes
 
 
 def joined(looks: Sequence[Look]) -> Look:

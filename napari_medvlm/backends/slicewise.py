@@ -101,7 +101,7 @@ class SlicewiseBackend(Backend, ABC):
             looks.sort(key=lambda pair: _place(pair[0].slice))
             slices = tuple(picture.slice for picture, _ in looks)
         progress(1.0, "joining what was found")
-        found = [region for picture, look in looks for region in _regions(picture, look)]
+        found = [region for picture, look in looks for region in regions_of(picture, look)]
         regions = tuple(
             region
             for phrase in query.phrases
@@ -158,7 +158,8 @@ def joined(found: Sequence[Region], slices: Sequence[SliceRef], volume: Volume) 
     return sorted(things, key=lambda r: -(r.score if r.score is not None else 0.0))
 
 
-def _regions(picture: Picture, look: Look) -> list[Region]:
+def regions_of(picture: Picture, look: Look) -> list[Region]:
+    """What a model sees in a picture, as regions on its slice."""
     made = []
     for seen in look.seen:
         heatmap = None if seen.heatmap is None else picture.heatmap(seen.heatmap)

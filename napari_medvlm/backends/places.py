@@ -1,0 +1,75 @@
+"""Where in a text boxes stand, by the grammar that they are written in: what a person is not shown.
+
+What the pieces mean is `box_formats`' to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_JSON = re.compile(
+    r"```(?:json)?\s*+(?=[\[{])[\s\S]*?(?:```|\Z)"
+    r"|\[\s*+\{[\s\S]*?(?:\}\s*+\]|\Z)"
+    r'|\{[^{}]*"(?:bbox_2d|box_2d|point_2d|point)"[^{}]*+(?:\}|\Z)'
+)
+_REF_BOX = re.compile(r"<ref>(?P<shown>[^<]*+)(?:</ref>|\Z)|<box>[^<\n]*+(?:</box>)?|</box>|</ref>")
+_QWEN2 = re.compile(
+    r"<\|object_ref_start\|>(?P<shown>[^<]*+)(?:<\|object_ref_end\|>|\Z)"
+    r"|<\|box_start\|>[^<\n]*+(?:<\|box_end\|>)?|<\|(?:box|object_ref)_end\|>"
+)
+_BRACKETS = re.compile(r"\[+\s*+-?\d[\d.,;\s\[\]-]*\]")
+_RUNS = re.compile(r"[(\[]?-?\d+(?:\.\d+)?(?:\s*,\s*-?\d+(?:\.\d+)?){3}[)\]]?")
+_PATTERNS = {
+    **dict.fromkeys(("qwen2.5", "qwen3", "gemini", "point-detect-count"), _JSON),
+    **dict.fromkeys(("internvl", "medrega", "minicpm"), _REF_BOX),
+    "qwen2": _QWEN2,
+    **dict.fromkeys(("llava", "cogvlm"), _BRACKETS),
+    **dict.fromkeys(("medvision", "medrpg"), _RUNS),
+    "gemex": re.compile(r"</?(?:answer|reason)>|<location>[^<\n]*+"),
+    "florence2": re.compile(r"(?:<loc_\d++>)+"),
+    "paligemma": re.compile(r"(?:<(?:loc|seg)\d++>\s*+)+"),
+    "maira2": re.compile(r"</?obj>|<box>(?:\s*+<[xy]\d++>)*+\s*+(?:</box>)?|</box>"),
+    "kosmos2": re.compile(
+        r"</?phrase>|<object>(?:[^<]|<patch_index_\d++>|</del[^>]*+>)*+</object>"
+    ),
+    "molmo": re.compile(r"</?points?\b[^<>]*+>"),
+    "seg-token": re.compile(r"</?p>|\[SEG\]"),
+}
+_SPACES = re.compile(r"[ \t]{2,}")
+_BEFORE_STOP = re.compile(r"\s+(?=[.,;:!?](?:\s|\Z))")
+_EMPTY = re.compile(r"\(\s*\)|\[\s*\]|`\s*`")
+
+
+class Piece(NamedTuple):
+    """A piece of a text that says a place, and what a person sees of it."""
+
+    start: int
+    stop: int
+    shown: str
+
+
+def pieces(text: str, grammar: str) -> tuple[Piece, ...]:
+    """The pieces of a text that say places, well-formed or not; none in an unknown grammar."""
+    pattern = _PATTERNS.get(grammar)
+    if pattern is None:
+        return ()
+    return tuple(
+        Piece(*match.span(), match.groupdict().get("shown") or "")
+        for match in pattern.finditer(text)
+    )
+
+
+def without(text: str, found: Sequence[Piece], start: int = 0, stop: int | None = None) -> str:
+    """What a person sees of a text, or of the stretch of it from `start` to `stop`."""
+    stop = len(text) if stop is None else stop
+    own = [piece for piece in found if start <= piece.start and piece.stop <= stop]
+    if not own:
+        return text[start:stop]
+    kept, at = [], start
+    for piece in own:
+        kept += [text[at : piece.start], piece.shown]
+        at = piece.stop
+    plain = _EMPTY.sub("", "".join([*kept, text[at:stop]]))
+    return _BEFORE_STOP.sub("", _SPACES.sub(" ", plain)).strip()
