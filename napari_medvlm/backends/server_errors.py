@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.errors import BackendFailed, BackendUnavailable, MedVLMError, OutOfMemory
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 LONGEST_QUOTE = 240
 """Characters of what a server said that are told on."""
+LISTED = 12
+"""Names of models that are told."""
 TOO_LONG = re.compile(
     r"context (length|size|window)|context_length|exceed_context|maximum model length"
     r"|prompt is too long|too many tokens",
@@ -86,6 +89,27 @@ def told(error: Exception, base_url: str, begun: bool = False) -> MedVLMError:
             )
 
 
+def may_be_the_name(error: Exception) -> bool:
+    """Whether an error may come of a model's name that the server does not know."""
+    import openai
+
+    if not isinstance(error, openai.APIStatusError) or _by_words(said(error)) is not None:
+        return False
+    return error.status_code in (404, 500) or NO_SUCH_MODEL.search(said(error)) is not None
+
+
+def wrong_name(
+    error: Exception, base_url: str, name: str, offered: Sequence[str]
+) -> BackendUnavailable:
+    """What to say of a name that is not in a server's list."""
+    listed = ", ".join(offered[:LISTED]) or "none"
+    more = f" and {len(offered) - LISTED} more" if len(offered) > LISTED else ""
+    return BackendUnavailable(
+        f"The server at {base_url} does not list a model {name!r}, and said: {said(error)}",
+        f"Choose one of those that it lists: {listed}{more}.",
+    )
+
+
 def _by_status(error: APIStatusError, base_url: str) -> MedVLMError:
     status, words = error.status_code, said(error)
     known = _by_words(words)
@@ -145,8 +169,8 @@ def _by_words(words: str) -> MedVLMError | None:
     if NO_PICTURES.search(words):
         return BackendUnavailable(
             f"The model takes no pictures: {words}",
-            "Choose a model that sees, or start the server with the part of it that does (llama.cpp: "
-            "--mmproj).",
+            "Choose a model that sees, or start the server with the part of the model that does "
+            "(llama.cpp: --mmproj).",
         )
     return None
 

@@ -41,6 +41,10 @@ class Piece:
     tokens: int = 0
 
 
+NOTHING = Piece()
+"""What has come when nothing has come in time."""
+
+
 @dataclass(frozen=True)
 class _End:
     error: BaseException | None
@@ -81,7 +85,7 @@ class Reading:
         self._thread.join()
 
     def next(self, timeout_s: float) -> Piece | None:
-        """The next piece; an empty one if none comes in time, `None` at the end.
+        """The next piece; `NOTHING` if none comes in time, `None` at the end.
 
         Raises
         ------
@@ -91,7 +95,7 @@ class Reading:
         try:
             come = self._come.get(timeout=timeout_s)
         except queue.Empty:
-            return Piece()
+            return NOTHING
         if isinstance(come, Piece):
             return come
         if come.error is not None:
@@ -129,17 +133,18 @@ class Reading:
 
 def _piece(chunk: Any) -> Piece:
     """A part of the stream; servers leave out what they have nothing to say of."""
-    tokens = getattr(chunk.usage, "completion_tokens", 0) or 0
-    if not chunk.choices:
+    tokens = getattr(getattr(chunk, "usage", None), "completion_tokens", 0) or 0
+    choices = getattr(chunk, "choices", None)
+    if not choices:
         return Piece(tokens=tokens)
-    choice = chunk.choices[0]
-    delta, more = choice.delta, getattr(choice.delta, "model_extra", None) or {}
+    choice, delta = choices[0], getattr(choices[0], "delta", None)
+    more = getattr(delta, "model_extra", None) or {}
     return Piece(
         text=getattr(delta, "content", None) or "",
         thinking=more.get("reasoning_content") or more.get("reasoning") or "",
         calls=tuple(getattr(delta, "tool_calls", None) or ()),
-        likely=_likely(getattr(choice.logprobs, "content", None) or ()),
-        finish=choice.finish_reason or "",
+        likely=_likely(getattr(getattr(choice, "logprobs", None), "content", None) or ()),
+        finish=getattr(choice, "finish_reason", None) or "",
         tokens=tokens,
     )
 
