@@ -14,13 +14,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
+import transformers as hf
+
 from tests.backends import tiny
 
 NAME, LONG = "tiny/qwen", "tiny/endless"
 REVISION = "0" * 40
 READY_S = 60.0
-ENDS = {"exponential_decay_length_penalty": [40, 1.3]}
-GOES_ON = {"min_new_tokens": 900}
+LARGE = 8.0
+SPECIAL = [0, 2, 3, 4, 5, 6, 7]
+ENDS = {"min_new_tokens": 40, "exponential_decay_length_penalty": [40, 1.3]}
+GOES_ON = {"min_new_tokens": 1000}
+"""What generation_config.json says, by which both end where a test wants it."""
 
 
 def make_models(folder: Path) -> Path:
@@ -38,13 +44,24 @@ def made(cache: Path, name: str, settings: dict[str, object], like: Path | None 
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text(REVISION)
     if like is None:
-        tiny.qwen25(folder)
+        _made_to_look(tiny.qwen25(folder))
     else:
         for file in like.iterdir():
             (folder / file.name).write_bytes(file.read_bytes())
     path = folder / "generation_config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "do_sample": False, **settings}))
+    more = {"do_sample": False, "suppress_tokens": SPECIAL, **settings}
+    path.write_text(json.dumps({**json.loads(path.read_text()), **more}))
     return folder
+
+
+def _made_to_look(folder: Path) -> None:
+    """Make the weights large, so that what is written depends on words and pixels."""
+    model = hf.AutoModelForImageTextToText.from_pretrained(folder)
+    with torch.no_grad():
+        for name, weights in model.named_parameters():
+            if weights.dim() > 1 and "embed_tokens" not in name and "lm_head" not in name:
+                weights.mul_(LARGE)
+    model.save_pretrained(folder)
 
 
 @contextmanager
