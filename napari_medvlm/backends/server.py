@@ -34,6 +34,8 @@ from napari_medvlm.volume import Volume
 TICK_S = 0.2
 BATCH_S = 0.02
 """Text that comes within this time is told together: nobody reads faster."""
+GRACE_S = 2.0
+"""How long a server may take to close the stream of an answer that has ended."""
 TRIES = 8
 
 
@@ -62,6 +64,8 @@ class ServerBackend(Backend):
 
         The name may be left out if the server offers one model only. The device is the server's.
         """
+        import openai.resources.chat  # noqa: F401  # now, and not while the first answer is awaited
+
         self._url, name = address_of(model)
         require_allowed(self._url)
         self._name = name or _only(models_of(self._url), self._url)
@@ -87,7 +91,13 @@ class ServerBackend(Backend):
             try:
                 yield from self._told(request, reply, progress)
                 break
-            except (openai.OpenAIError, ValueError, AttributeError, TypeError) as error:
+            except (
+                openai.OpenAIError,
+                ValueError,
+                LookupError,
+                AttributeError,
+                TypeError,
+            ) as error:
                 if reply.begun or not tries_left:
                     raise told(error, self._url, reply.begun) from error
                 question, note = self._easier(question, request, error)
@@ -105,7 +115,7 @@ class ServerBackend(Backend):
             while not reply.is_over:
                 piece = reading.next(BATCH_S if waiting else TICK_S)
                 now = time.monotonic()
-                if piece is None:
+                if piece is None or (reply.has_ended and now - heard_at > GRACE_S):
                     break
                 if piece is not NOTHING:
                     heard_at, waiting = now, waiting + reply.feed(piece)

@@ -21,6 +21,10 @@ TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 TOO_MANY_PICTURES = re.compile(r"at most (\d+) image", re.IGNORECASE)
+TOO_LARGE = re.compile(
+    r"(image|picture)[^.]{0,60}(too large|too big|exceed|maximum)|too (large|big)[^.]{0,20}image",
+    re.IGNORECASE,
+)
 NO_PICTURES = re.compile(
     r"not a multimodal|mmproj|unsupported content part|not compiled for multimodal"
     r"|(image|vision|multimodal|multi-modal)[^.]{0,40}(not support|unsupported|not configured)"
@@ -132,9 +136,9 @@ def _by_status(error: APIStatusError, base_url: str) -> MedVLMError:
             f"There is nothing at {base_url} that answers questions (404): {words}",
             "See that the address ends as the server says, mostly in /v1.",
         )
-    if status == 413:
+    if status == 413 or TOO_LARGE.search(words):
         return BackendFailed(
-            f"The pictures are more than the server at {base_url} takes (413): {words}",
+            f"The pictures are more than the server at {base_url} takes ({status}): {words}",
             "Send fewer slices or a smaller region.",
         )
     if status == 429:

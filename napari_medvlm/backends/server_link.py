@@ -23,7 +23,8 @@ CONNECT_S = 10.0
 SENT_HEADERS = frozenset(
     {"host", "accept", "accept-encoding", "connection", "content-type", "content-length"}
 )
-"""All that is told beside the request itself; the library would tell of this computer, too."""
+"""What stays of what the library tells beside the request: it would tell of this computer, too."""
+AGENT = "napari-medvlm"
 
 
 def address_of(model: str | None) -> tuple[str, str]:
@@ -102,6 +103,7 @@ def client(base_url: str) -> AsyncOpenAI:
     async def keep_to_ourselves(request: Any) -> None:
         for name in set(request.headers) - SENT_HEADERS:
             del request.headers[name]
+        request.headers["User-Agent"] = AGENT
         if key:
             request.headers["Authorization"] = f"Bearer {key}"
 

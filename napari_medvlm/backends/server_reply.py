@@ -67,6 +67,11 @@ class Reply:
         """No more comes: what was still held back."""
         return self._stream.end()
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the model has ended; counts of tokens may still come."""
+        return bool(self._finish)
+
     def doing(self, silent_s: float) -> str:
         """What the server does, for people."""
         if not self.begun:

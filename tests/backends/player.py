@@ -29,6 +29,8 @@ class Played:
         What is sent again and again after it, until the caller goes away.
     broken
         The connection ends without saying that this is the end.
+    stays
+        The connection does not end before the caller goes away.
     held
         What must be set before the body is sent.
     """
@@ -38,6 +40,7 @@ class Played:
     kind: str = "text/event-stream"
     forever: bytes = b""
     broken: bool = False
+    stays: bool = False
     held: threading.Event | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -136,6 +139,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._chunk(reply.body)
         while reply.forever:
             self._chunk(reply.forever)
+        if reply.stays:
+            self._await(threading.Event())
         if not reply.broken:
             self._chunk(b"", last=True)
 

@@ -62,7 +62,9 @@ def test_pixels_and_the_words_of_the_question_are_all_that_is_sent(monkeypatch):
     assert "of-another-service" not in json.dumps([headers, body])
     assert set(headers) <= {
         "host", "accept", "accept-encoding", "connection", "content-type", "content-length",
+        "user-agent",
     }  # fmt: skip
+    assert headers["user-agent"] == "napari-medvlm"
     sent = json.dumps(body)
     assert VOLUME.name not in sent
     assert str(VOLUME.source or "no source") not in sent

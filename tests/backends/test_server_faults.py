@@ -29,6 +29,7 @@ MORE = b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"and the kidne
         ("key forbidden", BackendUnavailable, r"refused the key \(403\)", "NAPARI_MEDVLM_API_KEY"),
         ("no path", BackendUnavailable, r"nothing at .* \(404\)", "/v1"),
         ("too large", BackendFailed, r"more than the server .* takes \(413\)", "fewer slices"),
+        ("too wide", BackendFailed, r"more than the server .* takes \(400\)", "smaller region"),
         ("busy", BackendFailed, r"too much to do \(429\)", "Wait"),
         ("server failed", BackendFailed, r"failed \(500\): Internal failure", "log"),
         ("out of memory", OutOfMemory, "memory of the server did not suffice", "smaller"),
@@ -103,6 +104,14 @@ def test_an_end_without_a_word_that_it_is_one_is_noted():
     with playing(recorded("length")) as server:
         answer = asked(server.url)
     assert any("before it had ended" in note for note in answer.notes)
+
+
+def test_a_server_that_does_not_close_the_stream_is_left():
+    for name in ("plain", "no_done"):
+        with playing(recorded(name, stays=True)) as server:
+            answer = asked(server.url)
+            assert server.gone.wait(5)
+        assert (answer.text, answer.notes) == (TEXT, ())
 
 
 def test_an_empty_answer_is_none():
