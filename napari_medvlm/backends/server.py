@@ -24,7 +24,7 @@ from napari_medvlm.backends.server_errors import (
     told,
     wrong_name,
 )
-from napari_medvlm.backends.server_link import address_of, models_of
+from napari_medvlm.backends.server_link import address_of, models_of, require_may_send
 from napari_medvlm.backends.server_pictures import framed_for
 from napari_medvlm.backends.server_reply import Reply
 from napari_medvlm.backends.server_stream import NOTHING, Reading
@@ -69,6 +69,7 @@ class ServerBackend(Backend):
         self._url, name = address_of(model)
         require_allowed(self._url)
         self._name = name or _only(models_of(self._url), self._url)
+        require_may_send(self._url, self._name)
         self._row = served_row(self._name)
         in_text = self._row.tools == "text" and self._row.kinds != (ANY,)
         self._without = frozenset({"tools"} if in_text else ())
@@ -83,7 +84,7 @@ class ServerBackend(Backend):
         """
         import openai
 
-        require_allowed(self._url)
+        require_may_send(self._url, self._name)
         question, notes = _for_model(question, self._row)
         for tries_left in reversed(range(TRIES)):
             request = request_of(question, self._row, self._name, self._without)

@@ -10,7 +10,7 @@ import ssl
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from napari_medvlm.backends.addresses import is_private, origin, require_allowed
+from napari_medvlm.backends.addresses import allowed, is_private, origin, require_allowed
 from napari_medvlm.backends.server_errors import told
 from napari_medvlm.errors import BackendUnavailable
 
@@ -44,6 +44,32 @@ def address_of(model: str | None) -> tuple[str, str]:
     base, _, name = model.strip().partition("#")
     origin(base)
     return base.rstrip("/"), name
+
+
+def leads_outside(name: str) -> bool:
+    """Whether a model of this name runs elsewhere, whatever the server's address is.
+
+    Ollama passes questions for the models that it calls so on to its makers' servers.
+    """
+    return name.lower().endswith(("-cloud", ":cloud"))
+
+
+def require_may_send(base_url: str, name: str) -> None:
+    """Nothing, if images may be sent to a model behind a server.
+
+    Raises
+    ------
+    BackendUnavailable
+        If it lies outside the private network and the user did not choose the server.
+    """
+    require_allowed(base_url)
+    if leads_outside(name) and origin(base_url) not in allowed():
+        raise BackendUnavailable(
+            f"The server at {origin(base_url)} passes questions for {name} on to servers outside, "
+            "so images are not sent there.",
+            "Choose a model that runs on this machine, or confirm that they may be sent, on the "
+            "command line by --allow-remote.",
+        )
 
 
 def joined(base_url: str, name: str) -> str:

@@ -125,6 +125,15 @@ def test_nothing_is_sent_to_a_server_outside_without_the_users_word(monkeypatch)
         assert asked(server.url).text == TEXT
 
 
+def test_a_model_that_a_server_here_passes_on_to_the_cloud_needs_the_users_word():
+    with playing(recorded("plain")) as server:
+        with pytest.raises(BackendUnavailable, match="on to servers outside"):
+            asked(server.url, name="qwen3-vl:235b-cloud")
+        assert not server.headers
+        addresses.allow(server.url)
+        assert asked(server.url, name="qwen3-vl:235b-cloud").text == TEXT
+
+
 def test_a_redirection_is_told_and_not_followed():
     with playing(recorded("plain")) as other:
         away = Played(status=307, headers={"Location": f"{other.url}/chat/completions"})
