@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol, overload
 
 from napari_medvlm.answers import AnswerDelta, Question
 from napari_medvlm.errors import BackendUnavailable
-from napari_medvlm.grounding import Grounding, GroundQuery
+from napari_medvlm.grounding import Grounding, GroundQuery, Heatmap
 from napari_medvlm.labelling import Labelling, LabelQuery
 from napari_medvlm.prompts import Prompt
 from napari_medvlm.results import Mask
@@ -24,6 +24,7 @@ class Task(StrEnum):
     GROUND = "ground"
     LABEL = "label"
     ANSWER = "answer"
+    EXPLAIN = "explain"
 
 
 class Progress(Protocol):
@@ -104,7 +105,7 @@ class Backend(ABC):
     Contract
     --------
     - ``load`` once, then ``set_volume`` for each new volume, then ``segment``, ``ground``,
-      ``label`` and ``answer`` any number of times: as many of them as ``info.tasks`` names.
+      ``label``, ``answer`` and ``explain`` any number of times: as many as ``info.tasks`` names.
     - A call gets *all* prompts of the object, not the newest. What it remembers from earlier calls
       may only make it faster: the same prompts give the same mask in a fresh process.
     - The last `InitialMask` replaces what was said before it.
@@ -192,6 +193,29 @@ class Backend(ABC):
             If it does not answer questions.
         """
         raise self._not_able("answer questions")
+
+    def explain(
+        self, question: Question, written: str, picture: int, progress: Progress
+    ) -> Heatmap:
+        """Which parts of a picture made the model write what it did.
+
+        Parameters
+        ----------
+        question
+            As it was asked.
+        written
+            What the model wrote to it, unchanged.
+        picture
+            Which of the question's pictures, from 0.
+
+        Raises
+        ------
+        InvalidPrompt
+            If there is no such picture, or nothing was written.
+        BackendUnavailable
+            If it cannot tell.
+        """
+        raise self._not_able("tell what its answers come from")
 
     def _not_able(self, what: str) -> BackendUnavailable:
         return BackendUnavailable(

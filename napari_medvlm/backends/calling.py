@@ -8,7 +8,7 @@ from dataclasses import replace
 from napari_medvlm.answers import Answer, Question
 from napari_medvlm.backends.base import Backend, ObjectPrompts, Progress
 from napari_medvlm.errors import BackendFailed, InvalidPrompt, PromptNotSupported
-from napari_medvlm.grounding import Grounding, GroundQuery, NotFound
+from napari_medvlm.grounding import Grounding, GroundQuery, Heatmap, NotFound
 from napari_medvlm.labelling import Labelling, LabelQuery
 from napari_medvlm.results import Mask
 from napari_medvlm.volume import Volume
@@ -121,3 +121,35 @@ def answer(
             "This is an error of the backend; please report it to its authors.",
         )
     return whole
+
+
+def explain(
+    backend: Backend,
+    question: Question,
+    written: str,
+    picture: int,
+    progress: Progress,
+) -> Heatmap:
+    """Which parts of a picture made a model write what it did, on the grid of its image.
+
+    Raises
+    ------
+    InvalidPrompt
+        If there is no such picture, or nothing was written.
+    BackendFailed
+        If the map lies on another grid than the picture.
+    """
+    if not written.strip() or not 0 <= picture < len(question.pictures):
+        raise InvalidPrompt(
+            f"There is no answer of the model to picture {picture + 1} of "
+            f"{len(question.pictures)}.",
+            "Choose a picture that was sent, and an answer with text.",
+        )
+    heatmap = backend.explain(question, written, picture, progress)
+    if heatmap.shape != question.pictures[picture].grid.shape:
+        raise BackendFailed(
+            f"{backend.info.name} gave a heatmap of shape {heatmap.shape} for a picture of "
+            f"{question.pictures[picture].grid.shape}.",
+            "This is an error of the backend; please report it to its authors.",
+        )
+    return heatmap

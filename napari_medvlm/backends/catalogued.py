@@ -24,11 +24,14 @@ class CataloguedBackend(SlicewiseBackend, ABC):
         The hub id of one, for people.
     half
         Whether half precision will do on graphics cards.
+    shared
+        Whether its layers may lie on several graphics cards, and its weights be kept in few bits.
     """
 
     auto: ClassVar[str]
     example: ClassVar[str]
     half: ClassVar[bool] = True
+    shared: ClassVar[bool] = False
 
     _loaded: hub.Loaded
     _row: Row
@@ -38,8 +41,14 @@ class CataloguedBackend(SlicewiseBackend, ABC):
     def load(self, model: str | None, device: str) -> None:
         """Take the model of a folder, or of a hub id that was downloaded before."""
         folder = hub.model_folder(model, self.info.title, self.example)
-        self._row = row_for(self.info.name, str(model), hub.kind_of(folder))
-        self._loaded = hub.loaded(self.auto, folder, device, title=self.info.title, half=self.half)
+        self._row = self.row_of(str(model), hub.kind_of(folder))
+        self._loaded = hub.loaded(
+            self.auto, folder, device, title=self.info.title, half=self.half, shared=self.shared
+        )
+
+    def row_of(self, model: str, kind: str) -> Row:
+        """How a model is asked; errors as of `catalog.row_for`."""
+        return row_for(self.info.name, model, kind)
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
         """Look at the slices of the scope, and join what lies on neighbouring ones."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from napari_medvlm.errors import BackendUnavailable, InvalidPrompt
 
 if TYPE_CHECKING:
     import torch
+
+BITS = "NAPARI_MEDVLM_BITS"
+"""The environment variable that says in how many bits weights are kept: 4, 8, or unset."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +47,15 @@ class Loaded:
 
         Other special tokens stay: some families write places by them.
         """
-        tokenizer = self.processor.tokenizer
-        frame = {tokenizer.bos_token_id, tokenizer.pad_token_id, *self.ends}
+        frame = self.frame
         kept = [token for token in tokens if token not in frame]
-        return str(tokenizer.decode(kept, skip_special_tokens=False)).strip()
+        return str(self.processor.tokenizer.decode(kept, skip_special_tokens=False)).strip()
+
+    @property
+    def frame(self) -> frozenset[int]:
+        """The tokens that begin, end and fill up a text."""
+        tokenizer = self.processor.tokenizer
+        return frozenset([tokenizer.bos_token_id, tokenizer.pad_token_id, *self.ends])
 
     @property
     def ends(self) -> frozenset[int]:
@@ -63,13 +72,22 @@ class Loaded:
         InvalidPrompt
             If there is one.
         """
-        added = self.processor.tokenizer.added_tokens_decoder.values()
-        for token in [str(token) for token in added if token.special]:
+        for token in self._control():
             if token in words:
                 raise InvalidPrompt(
                     f"{words!r} holds {token}, which has a meaning of its own for the model.",
                     "Leave it out.",
                 )
+
+    def without_control(self, words: str) -> str:
+        """Words without what the model would take for such a sign."""
+        for token in self._control():
+            words = words.replace(token, "")
+        return words
+
+    def _control(self) -> list[str]:
+        added = self.processor.tokenizer.added_tokens_decoder.values()
+        return [str(token) for token in added if token.special]
 
 
 def model_folder(model: str | None, title: str, example_id: str) -> Path:
@@ -155,7 +173,9 @@ def dtype_for(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
-def loaded(auto: str, folder: Path, device: str, *, title: str, half: bool = True) -> Loaded:
+def loaded(
+    auto: str, folder: Path, device: str, *, title: str, half: bool = True, shared: bool = False
+) -> Loaded:
     """A model and its processor from a folder, without running code that the folder brings.
 
     Parameters
@@ -164,6 +184,9 @@ def loaded(auto: str, folder: Path, device: str, *, title: str, half: bool = Tru
         The name of the library's class to load by, such as ``"AutoModelForImageTextToText"``.
     half
         Whether half precision will do where the device computes faster in it.
+    shared
+        Whether its layers may lie on all graphics cards, which the device ``"cuda"`` then means,
+        and its weights may be kept in the bits that `BITS` says.
 
     Raises
     ------
@@ -180,6 +203,7 @@ def loaded(auto: str, folder: Path, device: str, *, title: str, half: bool = Tru
             folder,
             dtype=dtype_for(place) if half else torch.float32,
             output_loading_info=True,
+            **(_placing(place) if shared else {}),
             **settings,
         )
         processor = transformers.AutoProcessor.from_pretrained(folder, **settings)
@@ -195,7 +219,41 @@ def loaded(auto: str, folder: Path, device: str, *, title: str, half: bool = Tru
             f"{missing[0]}.",
             "Choose the version of it that was converted for transformers.",
         )
-    return Loaded(model.to(place).eval(), processor, place, kind)
+    if not hasattr(model, "hf_device_map"):
+        model = model.to(place)
+    return Loaded(model.eval(), processor, model.device, kind)
+
+
+def _placing(place: torch.device) -> dict[str, Any]:
+    """How weights are kept and where; nothing: whole, on the one device.
+
+    Raises
+    ------
+    BackendUnavailable
+        If `BITS` says what there is not.
+    """
+    import importlib.util
+
+    import torch
+    import transformers
+
+    bits = os.environ.get(BITS, "")
+    several = place.type == "cuda" and place.index is None and torch.cuda.device_count() > 1
+    spread = "auto" if several and importlib.util.find_spec("accelerate") else {"": place}
+    if not bits:
+        return {"device_map": spread} if spread == "auto" else {}
+    if bits not in ("4", "8"):
+        raise BackendUnavailable(
+            f"{BITS} is {bits!r}, and weights are kept in 4 or 8 bits.",
+            f"Set {BITS} to 4 or 8, or do not set it.",
+        )
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise BackendUnavailable(
+            f"{BITS} asks for weights in {bits} bits, and bitsandbytes is not installed.",
+            f"Install bitsandbytes, or do not set {BITS}.",
+        )
+    config = transformers.BitsAndBytesConfig(**{f"load_in_{bits}bit": True})
+    return {"quantization_config": config, "device_map": spread}
 
 
 def _first_line(error: BaseException) -> str:

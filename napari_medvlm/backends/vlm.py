@@ -1,22 +1,29 @@
-"""Image-text models of the transformers library that write where things are."""
+"""Image-text models of the transformers library: they write where things are, and answer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from napari_medvlm.answers import AnswerDelta, Question
 from napari_medvlm.backends.answers import joined, look_of
-from napari_medvlm.backends.base import BackendInfo, Task
+from napari_medvlm.backends.asking import seen_size
+from napari_medvlm.backends.base import BackendInfo, Progress, Task
+from napari_medvlm.backends.catalog import Row, answering_row, row_for
 from napari_medvlm.backends.catalogued import CataloguedBackend
 from napari_medvlm.backends.framing import Framed, framed
 from napari_medvlm.backends.slicewise import Look
-from napari_medvlm.grounding import GroundQuery
+from napari_medvlm.backends.vlm_answering import Answering
+from napari_medvlm.backends.writing import Writer
+from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.grounding import Grounding, GroundQuery, Heatmap
 from napari_medvlm.slicing import Picture
 
 
 class VLMBackend(CataloguedBackend):
-    """Boxes by any image-text model whose way of writing them the catalog knows.
+    """Answers by any image-text model, and boxes by those whose way of writing them is known.
 
     Each phrase is asked for by itself. There are no scores: these models give none.
     """
@@ -25,7 +32,7 @@ class VLMBackend(CataloguedBackend):
         name="vlm",
         title="Vision-language model",
         code_licence="BSD-3-Clause",
-        tasks=frozenset({Task.GROUND}),
+        tasks=frozenset({Task.GROUND, Task.ANSWER, Task.EXPLAIN}),
         weights_licence="see the model's card",
         modules=("torch", "torchvision", "transformers"),
         memory_mib=18000,
@@ -37,6 +44,47 @@ class VLMBackend(CataloguedBackend):
         "do_sample": False, "num_beams": 1, "max_new_tokens": 256,
     }  # fmt: skip
     """How the model writes: always the likeliest token, so the same question has one answer."""
+    longest_answer: ClassVar[int] = 2048
+    """How many tokens an answer may have, its thoughts included."""
+    shared: ClassVar[bool] = True
+
+    _unknown: BackendUnavailable | None = None
+    _answered_as: Row
+
+    def load(self, model: str | None, device: str) -> None:
+        """Take the model of a folder, or of a hub id that was downloaded before."""
+        super().load(model, device)
+        self._writer = Writer(self._loaded)
+
+    def row_of(self, model: str, kind: str) -> Row:
+        """How it is asked for places; a model of an unknown kind can be asked questions still."""
+        self._answered_as = answering_row(model, kind)
+        try:
+            return row_for(self.info.name, model, kind)
+        except BackendUnavailable as unknown:
+            self._unknown = unknown
+            return self._answered_as
+
+    def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
+        """Look at the slices of the scope, and join what lies on neighbouring ones."""
+        if self._unknown is not None:
+            raise self._unknown
+        return super().ground(query, progress)
+
+    def answer(self, question: Question, progress: Progress) -> Iterator[AnswerDelta]:
+        """The answer to a question: text as it comes, at the end the answer as a whole."""
+        return self._answering.answer(question, progress)
+
+    def explain(
+        self, question: Question, written: str, picture: int, progress: Progress
+    ) -> Heatmap:
+        """Which parts of a picture made the model write what it did."""
+        return self._answering.explain(question, written, picture, progress)
+
+    @property
+    def _answering(self) -> Answering:
+        settings = {**self.settings, "max_new_tokens": self.longest_answer}
+        return Answering(self._loaded, self._answered_as, self._writer, settings)
 
     def look(self, pictures: Sequence[Picture], query: GroundQuery) -> list[Look]:
         """What the model writes of each phrase in each picture, as boxes and points."""
@@ -54,7 +102,7 @@ class VLMBackend(CataloguedBackend):
             self._loaded.text(tokens),
             phrase,
             picture,
-            shown=replace(shown, seen=self._seen_size(made)),
+            shown=replace(shown, seen=seen_size(self._loaded, made, 0)),
             grammar=self._row.grammar,
             asked=(phrase, prompt),
         )
@@ -82,24 +130,7 @@ class VLMBackend(CataloguedBackend):
             )
         return self._loaded.inputs(made)
 
-    def _seen_size(self, made: Any) -> tuple[int, int] | None:
-        """Height and width that the processor resized the image to, where it says so.
-
-        Qwen's says it as a grid of patches: frames, rows and columns.
-        """
-        if "image_grid_thw" not in made:
-            return None
-        _, rows, columns = made["image_grid_thw"][0].tolist()
-        patch = self._loaded.processor.image_processor.patch_size
-        return rows * patch, columns * patch
-
     def _write(self, made: Any) -> list[int]:
         """The tokens that the model writes."""
-        import torch
-
-        model = self._loaded.model
-        with torch.inference_mode():
-            (tokens,) = model.generate(**made, **self.settings, stopping_criteria=[self.tick])
-        start = 0 if model.config.is_encoder_decoder else made["input_ids"].shape[1]
-        written: list[int] = tokens[start:].tolist()
-        return written
+        with closing(self._writer.tokens(made, self.settings, self.tick)) as tokens:
+            return list(tokens)

@@ -45,23 +45,19 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
         In words.
     backend, model, device
         Who answers; see ``napari-medvlm backends``.
-    masks
-        Objects by name, each a mask or an array ``(z, y, x)`` on the volume's grid.
-    labels
-        Label images of this patient.
+    masks, labels
+        Objects by name, each a mask or an array ``(z, y, x)`` on the volume's grid, and label images
+        of this patient.
     scope
         The slices that a model is to see; `None`: no pictures, for backends that measure.
-    earlier
-        The conversation before the question.
-    context
-        What is known of the patient.
+    earlier, context
+        The conversation before the question, and what is known of the patient.
     kind, options
         What kind of answer is wanted, and of a closed question what there is to choose from.
 
     Returns
     -------
-    `Answer` with a `Claim` for each sentence. A question that is beyond the backend is no error:
-    see ``answered``.
+    `Answer`. A question that is beyond the backend is no error: see ``answered``.
 
     Raises
     ------

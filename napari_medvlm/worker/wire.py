@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from napari_medvlm.answers import Answer, Question
 from napari_medvlm.backends.base import ObjectPrompts
-from napari_medvlm.grounding import Grounding, GroundQuery
+from napari_medvlm.grounding import Grounding, GroundQuery, Heatmap
 from napari_medvlm.labelling import Labelling, LabelQuery
 from napari_medvlm.results import Mask
 from napari_medvlm.volume import Volume
@@ -98,7 +98,24 @@ class AnswerReply:
     seconds: float
 
 
-Reply = SegmentReply | GroundReply | LabelReply | AnswerReply
+@dataclass(frozen=True, eq=False)
+class ExplainRequest(Request):
+    """Tell which parts of a picture of a question made the model write what it did."""
+
+    question: Question = field(default_factory=lambda: Question(""))
+    written: str = ""
+    picture: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainReply:
+    """How much each part has to do with it, and how long the backend itself took, in seconds."""
+
+    heatmap: Heatmap
+    seconds: float
+
+
+Reply = SegmentReply | GroundReply | LabelReply | AnswerReply | ExplainReply
 
 
 # Messages to the worker.

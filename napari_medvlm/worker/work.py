@@ -15,6 +15,8 @@ from napari_medvlm.volume import Volume
 from napari_medvlm.worker.wire import (
     AnswerReply,
     AskRequest,
+    ExplainReply,
+    ExplainRequest,
     GroundReply,
     GroundRequest,
     LabelReply,
@@ -97,6 +99,9 @@ class Work:
                     loaded.backend, request.volume, request.question, progress, deliver
                 )
                 return AnswerReply(answer, time.perf_counter() - start)
+            case ExplainRequest(question=question, written=written, picture=picture):
+                heatmap = calling.explain(loaded.backend, question, written, picture, progress)
+                return ExplainReply(heatmap, time.perf_counter() - start)
             case _:
                 return None
 

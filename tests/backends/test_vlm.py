@@ -13,10 +13,11 @@ from PIL import Image
 from pydantic import ValidationError
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
 
+from napari_medvlm.backends import hub
 from napari_medvlm.backends.answers import look_of
 from napari_medvlm.backends.box_formats import GRAMMARS
 from napari_medvlm.backends.calling import ground
-from napari_medvlm.backends.catalog import Row, row_for, rows
+from napari_medvlm.backends.catalog import ANY, Row, answering_row, row_for, rows
 from napari_medvlm.backends.framing import framed
 from napari_medvlm.backends.vlm import VLMBackend
 from napari_medvlm.errors import BackendUnavailable, Cancelled, InvalidPrompt
@@ -239,10 +240,10 @@ def test_words_with_a_meaning_of_their_own_for_the_model_are_refused(load):
         asked(load("qwen2.5"), *volume_of("square"), "a <|image_pad|> of the lung")
 
 
-def test_a_kind_of_model_that_is_not_known_is_refused(tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "blip-2"}), "utf-8")
+def test_a_kind_of_model_that_is_not_known_is_not_asked_for_places(load, monkeypatch):
+    monkeypatch.setattr(hub, "kind_of", lambda folder: "blip-2")
     with pytest.raises(BackendUnavailable, match=r"how the blip-2 model .*Qwen2\.5-VL"):
-        VLMBackend().load(str(tmp_path), "cpu")
+        asked(load("qwen3"), *volume_of("square"), "spleen")
 
 
 def test_code_that_a_model_brings_is_not_run(tmp_path):
@@ -266,6 +267,10 @@ def test_a_model_that_is_not_there_is_not_downloaded_and_the_way_to_it_told():
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row.title)
 def test_a_row_of_the_catalog_can_be_asked_and_read(row):
+    if row.answers and row.kinds != (ANY,):
+        assert all(answering_row(row.example, kind) is row for kind in row.kinds)
+    if not row.prompt:
+        return
     assert all(row_for(row.backend, row.example, kind) is row for kind in row.kinds)
     assert row.grammar in (["sentence", "list"] if row.backend == "detector" else GRAMMARS)
     assert "left lung" in row.filled("left lung")
