@@ -39,10 +39,8 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
 
     Parameters
     ----------
-    volume
-        The image.
-    question
-        In words.
+    volume, question
+        The image, and what is asked of it in words.
     backend, model, device
         Who answers; see ``napari-medvlm backends``.
     masks, labels

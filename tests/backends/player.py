@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import select
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -123,10 +123,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _await(self, held: threading.Event) -> None:
         """Wait, but no longer than the caller."""
-        while not held.wait(0.02):
-            with contextlib.suppress(BlockingIOError):
-                if not self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
-                    raise BrokenPipeError
+        while not held.is_set():
+            readable, _, _ = select.select([self.connection], [], [], 0.02)
+            if readable and not self.connection.recv(1, socket.MSG_PEEK):
+                raise BrokenPipeError
 
     def _send(self, reply: Played) -> None:
         self.send_response(reply.status)
