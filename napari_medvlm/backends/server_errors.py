@@ -47,7 +47,9 @@ def said(error: Exception) -> str:
             body = body[name]
     words = body if isinstance(body, str) and body.strip() else str(body or error)
     flat = " ".join(words.split())
-    return flat if len(flat) <= LONGEST_QUOTE else f"{flat[:LONGEST_QUOTE]}…"
+    if len(flat) > LONGEST_QUOTE:
+        return f"{flat[:LONGEST_QUOTE]}…"
+    return flat if flat.endswith((".", "!", "?")) else f"{flat}."
 
 
 def told(error: Exception, base_url: str, begun: bool = False) -> MedVLMError:

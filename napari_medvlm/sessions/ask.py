@@ -44,7 +44,7 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
     backend, model, device
         Who answers; see ``napari-medvlm backends``.
     masks, labels
-        Objects by name, each a mask or an array ``(z, y, x)`` on the volume's grid, and label images
+        Objects by name, each a mask or array ``(z, y, x)`` on the volume's grid, and label images
         of this patient.
     scope
         The slices that a model is to see; `None`: no pictures, for backends that measure.

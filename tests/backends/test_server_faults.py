@@ -167,6 +167,7 @@ def test_a_cancel_before_the_first_word_gets_through_and_closes_the_connection()
             asked(server.url, progress=cancel)
         assert time.monotonic() - start < 2
         assert server.gone.wait(5)
+    assert "medvlm-server" not in {thread.name for thread in threading.enumerate()}
     assert told[0].startswith("Waiting for the server")
 
 

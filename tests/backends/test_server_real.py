@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,9 +20,8 @@ from napari_medvlm.cli import app
 from napari_medvlm.errors import BackendUnavailable, Cancelled
 from napari_medvlm.worker.process import WorkerRunner
 from napari_medvlm.worker.wire import AskRequest
-from tests.backends.player import playing, recorded
 from tests.backends.server_asking import MEASURE, VOLUME, asked, question
-from tests.backends.tiny_server import LONG, NAME, REVISION, make_models, serving
+from tests.backends.tiny_server import CALLER, LONG, NAME, REVISION, make_models, serving
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def by_hand(url, what, name=NAME):
 
 
 def test_its_models_are_listed(url):
-    assert sorted(models_of(url)) == [LONG, NAME]
+    assert sorted(models_of(url)) == sorted([LONG, NAME, CALLER])
 
 
 def test_text_with_pictures_comes_in_pieces_and_is_what_the_server_writes_at_once(url):
@@ -123,17 +123,23 @@ def test_in_the_worker_the_text_comes_in_pieces_and_a_cancel_gets_through(url):
     assert len(pieces) > 1
 
 
-def test_a_call_of_a_tool_and_its_result_are_taken_by_the_server(url):
-    """The call is played, since random weights write none; what follows goes to the real server."""
+def test_a_tool_is_called_by_the_protocol_and_its_result_is_taken(url):
+    """Random weights write no call, so this model is led to one; all else is the server's."""
     what = question(tools=(MEASURE,))
-    with playing(recorded("tool_calls")) as player:
-        calls = asked(player.url, what).calls
-    results = tuple(ToolResult(call, f"{call.arguments['object']}: 150 ml") for call in calls)
-    rounds = (Step("", results),)
+    first = asked(url, what, CALLER)
+    (call,) = first.calls
+    assert (call.name, dict(call.arguments), call.problem) == (
+        "measure", {"object": "left kidney"}, "",
+    )  # fmt: skip
+    assert call.id
+    assert "tool_call" not in first.text
+    rounds = (Step(first.written, (ToolResult(call, "It has 150 ml."),)),)
     after = question(tools=(MEASURE,), steps=rounds)
-    answer = asked(url, after, NAME)
-    assert answer.written == by_hand(url, after)
-    assert answer.written != asked(url, what, NAME).written
+    second = asked(url, after, CALLER)
+    assert not second.calls
+    assert second.written.strip() == by_hand(url, after, CALLER).strip()
+    other = replace(rounds[0], results=(ToolResult(call, "It has 90 ml."),))
+    assert asked(url, replace(after, steps=(other,)), CALLER).written != second.written
 
 
 def test_a_wrong_name_is_told_with_the_names_there_are(url):

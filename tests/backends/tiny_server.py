@@ -19,7 +19,7 @@ import transformers as hf
 
 from tests.backends import tiny
 
-NAME, LONG = "tiny/qwen", "tiny/endless"
+NAME, LONG, CALLER = "tiny/qwen", "tiny/endless", "tiny/caller"
 REVISION = "0" * 40
 READY_S = 60.0
 LARGE = 8.0
@@ -27,13 +27,27 @@ SPECIAL = [0, 2, 3, 4, 5, 6, 7]
 ENDS = {"min_new_tokens": 40, "exponential_decay_length_penalty": [40, 1.3]}
 GOES_ON = {"min_new_tokens": 1000}
 """What generation_config.json says, by which both end where a test wants it."""
+CALL = '<tool_call>\n{"name": "measure", "arguments": {"object": "left kidney"}}\n</tool_call>'
+CERTAIN = 1e4
 
 
 def make_models(folder: Path) -> Path:
-    """A cache of the hub with a model that ends after some 50 tokens, and one that goes on."""
+    """A cache of the hub: a model that ends after some 50 tokens, one that goes on, a caller.
+
+    The caller's random weights are biased so that behind a question mark it writes `CALL`.
+    """
     first = made(folder, NAME, ENDS)
     made(folder, LONG, GOES_ON, like=first)
+    made(folder, CALLER, {"sequence_bias": _bias(first)}, like=first)
     return folder
+
+
+def _bias(folder: Path) -> list[list[object]]:
+    """What leads from a question's end to a call, token by token, whatever the weights are."""
+    tokenizer = hf.AutoTokenizer.from_pretrained(folder)
+    asked, called = "?<|im_end|>\n<|im_start|>assistant\n", f"{CALL}<|im_end|>"
+    start, tokens = (tokenizer(t, add_special_tokens=False)["input_ids"] for t in (asked, called))
+    return [[[*start, *tokens[: k + 1]], CERTAIN] for k in range(len(tokens))]
 
 
 def made(cache: Path, name: str, settings: dict[str, object], like: Path | None = None) -> Path:
