@@ -23,10 +23,10 @@ from napari_medvlm.language.sentences import Sentence, split
 from napari_medvlm.slicing import Picture
 
 UNNAMED = "A place without a name."
-_PICTURE = re.compile(
-    r"\b(?:image|picture|figure|bild|imagen?)\s*(?:no\.\s*|#\s*)?(\d{1,3})\b", re.I
-)
-_SLICE = re.compile(r"\b(?:slice|schicht|coupe|corte|slide)\s*(?:no\.\s*|#\s*)?(\d{1,5})\b", re.I)
+_NUMBERS = r"\s*(?:no\.\s*|#\s*)?(\d{1,5}(?:\s*(?:,|-|and|und|et|y|to|&)\s*\d{1,5}\b)*)\b"
+_PICTURE = re.compile(rf"\b(?:images?|pictures?|figures?|bild|imagen)\b{_NUMBERS}", re.IGNORECASE)
+_SLICE = re.compile(rf"\b(?:slices?|slides?|schicht|coupe|corte)\b{_NUMBERS}", re.IGNORECASE)
+_DIGITS = re.compile(r"\d+")
 _MARKUP = re.compile(r"\*\*|__|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|`")
 
 
@@ -78,15 +78,27 @@ def _joined(text: str, found: Sequence[Piece], sentences: Iterable[Sentence]) ->
     """Boxes behind the stop of a sentence, in its line, belong to it."""
     last: Sentence | None = None
     for sentence in sentences:
-        bare = not _words(without(text, found, sentence.start, sentence.stop))
-        if last is not None and bare and last.line == sentence.line:
-            last = replace(last, stop=sentence.stop)
-            continue
-        if last is not None:
+        if last is not None and last.line == sentence.line:
+            begin = _behind_boxes(text, found, sentence)
+            last = replace(last, stop=begin if begin > sentence.start else last.stop)
+            sentence = replace(sentence, start=begin)
+        if last is not None and sentence.start < sentence.stop:
             yield last
-        last = sentence
+        if last is None or sentence.start < sentence.stop:
+            last = sentence
     if last is not None:
         yield last
+
+
+def _behind_boxes(text: str, found: Sequence[Piece], sentence: Sentence) -> int:
+    """Where the words of a sentence begin, behind boxes; where it ends if there are none."""
+    begin = sentence.start
+    for piece in found:
+        between = text[begin : piece.start]
+        if begin <= piece.start < sentence.stop and not piece.shown and not _words(between):
+            begin = piece.stop
+    words = _words(without(text, found, begin, sentence.stop))
+    return begin if words else sentence.stop
 
 
 def _words(text: str) -> str:
@@ -133,13 +145,12 @@ class _Reader:
         """The picture that the sentence is about; `None` if that is not said."""
         if len(self._pictures) == 1:
             return self._pictures[0]
-        numbers = {int(n) for n in _PICTURE.findall(self._text)}
+        numbers = _numbers(_PICTURE, self._text)
         places = {n - 1 for n in numbers if 0 < n <= len(self._pictures)}
-        for n in {int(n) for n in _SLICE.findall(self._text)}:
-            places |= {
-                k for k, shown in enumerate(self._pictures)
-                if n in [int(m) for m in _SLICE.findall(shown.caption)]
-            }  # fmt: skip
+        slices = _numbers(_SLICE, self._text)
+        places |= {
+            k for k, s in enumerate(self._pictures) if slices & _numbers(_SLICE, s.caption)
+        }  # fmt: skip
         return self._pictures[places.pop()] if len(places) == 1 else None
 
     def _unplaced(self, parsed: Parsed) -> tuple[str, ...]:
@@ -148,6 +159,11 @@ class _Reader:
         if parsed.boxes or parsed.points or _refused(parsed):
             return (f"It is not said in which of the {len(self._pictures)} pictures the box is.",)
         return ()
+
+
+def _numbers(pattern: re.Pattern[str], text: str) -> set[int]:
+    """The numbers behind a word, as of images."""
+    return {int(n) for match in pattern.finditer(text) for n in _DIGITS.findall(match.group(1))}
 
 
 def _refused(parsed: Parsed) -> tuple[str, ...]:

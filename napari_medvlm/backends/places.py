@@ -19,7 +19,7 @@ _QWEN2 = re.compile(
     r"<\|object_ref_start\|>(?P<shown>[^<]*+)(?:<\|object_ref_end\|>|\Z)"
     r"|<\|box_start\|>[^<\n]*+(?:<\|box_end\|>)?|<\|(?:box|object_ref)_end\|>"
 )
-_BRACKETS = re.compile(r"\[+\s*+-?\d[\d.,;\s\[\]-]*\]")
+_BRACKETS = re.compile(r"(?<!\[)\[++\s*+-?\d[\d.,;\s\[\]-]*\]")
 _RUNS = re.compile(r"[(\[]?-?\d+(?:\.\d+)?(?:\s*,\s*-?\d+(?:\.\d+)?){3}[)\]]?")
 _PATTERNS = {
     **dict.fromkeys(("qwen2.5", "qwen3", "gemini", "point-detect-count"), _JSON),

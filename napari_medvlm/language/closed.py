@@ -135,7 +135,7 @@ def count_in(text: str) -> Chosen:
 
 
 def _value(word: str) -> int:
-    return int(word) if word.isdigit() else NUMBERS[word.casefold()]
+    return int(word) if word.isdecimal() else NUMBERS[word.casefold()]
 
 
 def _is_letter(letter: str, match: re.Match[str]) -> bool:

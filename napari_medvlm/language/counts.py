@@ -51,7 +51,7 @@ def counted(sentence: str) -> Counted | None:
     words = [match.group().casefold() for match in found]
     said = []
     for place, word in enumerate(words):
-        number = int(word) if word.isdigit() else {**NUMBERS, "both": 2}.get(word, 0)
+        number = int(word) if word.isdecimal() else {**NUMBERS, "both": 2}.get(word, 0)
         named = place and words[place - 1] in _NAMED_BY_NUMBER
         last = _things(words, place + 1)
         if number > 1 and not named and last is not None:
@@ -63,7 +63,7 @@ def _things(words: list[str], start: int) -> int | None:
     """Where the noun in the plural stands that a number belongs to."""
     for place in range(start, min(start + _REACH, len(words))):
         word = words[place]
-        if word in _BREAKS or word in _NO_THINGS or word.isdigit():
+        if word in _BREAKS or word in _NO_THINGS or word.isdecimal():
             return None
         if len(word) > 3 and word.endswith(("s", "ae", "foci")) and not word.endswith(("ss", "us")):
             return place
