@@ -49,12 +49,9 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
     labels
         Label images of this patient.
     scope, view
-        What a model is to see: slices, or more than that; neither: no pictures, for backends that
-        measure.
-    earlier
-        The conversation before the question.
-    context
-        What is known of the patient.
+        What a model is to see: slices, or more than that; neither: no pictures.
+    earlier, context
+        The conversation before the question, and what is known of the patient.
 
     Returns
     -------

@@ -188,7 +188,7 @@ class AskSession:
 
     def remove(self, conversation: int) -> None:
         """Take a conversation away; the ledger keeps it."""
-        for exchange in self._minutes.conversation(conversation).exchanges:
+        for exchange in reversed(self._minutes.conversation(conversation).exchanges):
             self._stop(exchange.id)
         self._minutes.forget(conversation)
         if conversation == self._active:
@@ -263,8 +263,10 @@ class AskSession:
         given = self._given_of(exchange)
         self._check(text, given)
         conversation = self._minutes.of(exchange)
-        for dropped in self._minutes.drop(exchange):
-            self._stop(dropped)
+        dropped = self._minutes.since(exchange)
+        for id_ in reversed(dropped):  # the last first, so that none begins now
+            self._stop(id_)
+        self._minutes.drop(dropped)
         return self._ask(conversation, replace(old, question=text.strip()), given)
 
     def cancel(self, exchange: int | None = None) -> None:
