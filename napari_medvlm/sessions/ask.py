@@ -65,7 +65,7 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
     MedVLMError
         If the backend cannot be asked.
     """
-    _require_answers(backend)
+    require_answers(backend)
     looked = _looked(volume, scope, view)
     asked = Question(
         question,
@@ -82,7 +82,8 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
     return reply.answer
 
 
-def _require_answers(backend: str) -> None:
+def require_answers(backend: str) -> None:
+    """Raise `BackendUnavailable` unless there is such a backend and it answers questions."""
     info = registry.info(backend)
     if Task.ANSWER not in info.tasks:
         raise BackendUnavailable(
