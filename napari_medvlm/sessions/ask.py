@@ -43,6 +43,7 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
         The image, and what is asked of it in words.
     backend, model, device
         Who answers; see ``napari-medvlm backends``.
+<<<<<<< HEAD
     masks, labels
         Objects by name, each a mask or array ``(z, y, x)`` on the volume's grid, and label images
         of this patient.
@@ -52,6 +53,16 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
         The conversation before the question, and what is known of the patient.
     kind, options
         What kind of answer is wanted, and of a closed question what there is to choose from.
+=======
+    masks
+        Objects by name, each a mask or an array ``(z, y, x)`` on the volume's grid.
+    labels
+        Label images of this patient.
+    scope, view
+        What a model is to see: slices, or more than that; neither: no pictures.
+    earlier, context
+        The conversation before the question, and what is known of the patient.
+>>>>>>> e1b317299b958034f6e6a6f6e45f53153351d170
 
     Returns
     -------
@@ -64,7 +75,7 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
     MedVLMError
         If the backend cannot be asked.
     """
-    _require_answers(backend)
+    require_answers(backend)
     looked = Looked() if view is None else pictures(volume, view)
     asked = Question(
         question,
@@ -83,7 +94,8 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
     return reply.answer
 
 
-def _require_answers(backend: str) -> None:
+def require_answers(backend: str) -> None:
+    """Raise `BackendUnavailable` unless there is such a backend and it answers questions."""
     info = registry.info(backend)
     if Task.ANSWER not in info.tasks:
         raise BackendUnavailable(
