@@ -41,28 +41,16 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
     ----------
     volume, question
         The image, and what is asked of it in words.
-    backend, model, device
-        Who answers; see ``napari-medvlm backends``.
-<<<<<<< HEAD
     masks, labels
-        Objects by name, each a mask or array ``(z, y, x)`` on the volume's grid, and label images
-        of this patient.
+        Objects by name, each a mask or array ``(z, y, x)`` on the volume's grid; label images.
     view
         What a model is to see; `None`: no pictures, for backends that measure.
     earlier, context
         The conversation before the question, and what is known of the patient.
     kind, options
         What kind of answer is wanted, and of a closed question what there is to choose from.
-=======
-    masks
-        Objects by name, each a mask or an array ``(z, y, x)`` on the volume's grid.
-    labels
-        Label images of this patient.
-    scope, view
-        What a model is to see: slices, or more than that; neither: no pictures.
-    earlier, context
-        The conversation before the question, and what is known of the patient.
->>>>>>> e1b317299b958034f6e6a6f6e45f53153351d170
+    backend, model, device
+        Who answers; see ``napari-medvlm backends``.
 
     Returns
     -------
@@ -70,10 +58,8 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
 
     Raises
     ------
-    GeometryMismatch
-        If a mask lies on another grid.
     MedVLMError
-        If the backend cannot be asked.
+        If the backend cannot be asked; `GeometryMismatch` if a mask lies on another grid.
     """
     require_answers(backend)
     looked = Looked() if view is None else pictures(volume, view)
@@ -88,8 +74,7 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
         pictures=looked.pictures,
         captions=looked.captions,
     )
-    job = InlineRunner().submit(AskRequest(backend, volume, model, device, asked))
-    reply = job.result()
+    reply = InlineRunner().submit(AskRequest(backend, volume, model, device, asked)).result()
     assert isinstance(reply, AnswerReply)
     return reply.answer
 

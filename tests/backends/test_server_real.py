@@ -86,9 +86,9 @@ def test_text_is_what_the_library_writes_when_called_by_hand(url, cache):
 
 
 def test_other_pixels_are_another_question(url):
-    inverted = [VOLUME.data, VOLUME.data[:, ::-1]]
     texts = set()
-    for data in inverted:
+    for turns in range(4):
+        data = np.rot90(VOLUME.data, turns, axes=(1, 2)) if turns else VOLUME.data
         volume = nmv.Volume(np.ascontiguousarray(data), VOLUME.affine, modality=VOLUME.modality)
         answer = nmv.ask(
             volume,
@@ -98,7 +98,7 @@ def test_other_pixels_are_another_question(url):
             model=joined(url, NAME),
         )
         texts.add(answer.written)
-    assert len(texts) == 2
+    assert len(texts) > 1
 
 
 def test_closed_questions_and_fields_that_it_does_not_take_are_asked_all_the_same(url):
