@@ -99,10 +99,11 @@ def test_a_new_image_is_sent(server, connect, expected):
     assert np.array_equal(backend.segment(asked(volume(), 1), silent).full(), expected[0])
 
 
-def test_autozoom_can_be_switched_off(server, connect, expected):
-    backend = connect(f"{server.url}#no-autozoom", volume())
-    assert not backend._server._session.do_autozoom
-    assert np.array_equal(backend.segment(asked(volume(), 1), silent).full(), expected[0])
+def test_autozoom_can_be_switched_off(server, connect, folder, expected):
+    hand = ByHand(opened(folder, Footing("cpu", autozoom=False)), volume())
+    mask = connect(f"{server.url}#no-autozoom", volume()).segment(asked(volume(), 1), silent)
+    assert np.array_equal(mask.full(), hand.take(0))
+    assert not np.array_equal(mask.full(), expected[0])
 
 
 def test_a_cancel_comes_back_and_the_next_request_is_right(server, connect, expected):
