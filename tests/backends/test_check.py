@@ -10,9 +10,17 @@ from napari_medvlm.backends import registry
 from napari_medvlm.backends.check import CHECKS, backend_class, check_backend
 from tests.backends.tiny import dino, florence, qwen25
 from tests.backends.tiny_clip import save_clip
+from tests.backends.tiny_nninteractive import save_nninteractive, served
 from tests.worker.conftest import FOREIGN
 
-MAKERS = {"detector": dino, "florence": florence, "similarity": save_clip, "vlm": qwen25}
+MAKERS = {
+    "detector": dino,
+    "florence": florence,
+    "nninteractive": save_nninteractive,
+    "nninteractive-server": served,
+    "similarity": save_clip,
+    "vlm": qwen25,
+}
 """What makes a small model for each backend that needs one."""
 
 

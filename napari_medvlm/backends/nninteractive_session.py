@@ -1,0 +1,276 @@
+"""Prompts for a session of nnInteractive, here or on a server: what is new is added, no more.
+
+Local and remote sessions of the library have the same methods. Each is a memory: a prompt is added
+once, and a prediction feeds the last mask back. Here a session is led to the state that a list of
+prompts stands for, so that the same list always gives the same mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.backends.base import ObjectPrompts, Progress
+from napari_medvlm.errors import InvalidImage, PromptNotSupported
+from napari_medvlm.geometry import Grid
+from napari_medvlm.prompts import (
+    Box,
+    InitialMask,
+    Lasso,
+    Point,
+    Prompt,
+    Scribble,
+    Vector,
+    check_prompt,
+)
+from napari_medvlm.results import Mask
+from napari_medvlm.volume import Volume, require_contrast
+
+Bounds = list[list[int]]
+"""A half-open index box ``[[z0, z1], [y0, y1], [x0, x1]]``, as the library writes it."""
+
+NO_AUTOZOOM = "#no-autozoom"
+"""At the end of a model's name: predict only at full resolution around the prompt."""
+
+NAMES: dict[type[Any], str] = {Point: "points", Scribble: "scribble", Lasso: "lasso"}
+"""Kinds of prompt as the library calls them; boxes have two names."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A prompt, and whether the model predicts once it is added."""
+
+    prompt: Prompt
+    predict: bool
+
+
+def steps_of(prompts: ObjectPrompts) -> tuple[Step, ...]:
+    """What is done one after the other, from the last initial mask on.
+
+    It predicts where it did when the mask was first made, and at the end. An initial mask is the
+    mask: there is nothing to predict.
+    """
+    stops = {*prompts.steps, len(prompts)}
+    steps = [
+        Step(prompt, number in stops and not isinstance(prompt, InitialMask))
+        for number, prompt in enumerate(prompts, 1)
+    ]
+    starts = [n for n, step in enumerate(steps) if isinstance(step.prompt, InitialMask)]
+    return tuple(steps[max(starts, default=0) :])
+
+
+def split_model(model: str | None) -> tuple[str, bool]:
+    """A model's name without its setting, and whether to zoom out when an object is large."""
+    name = model or ""
+    return name.removesuffix(NO_AUTOZOOM), not name.endswith(NO_AUTOZOOM)
+
+
+def licence_of(session: Any) -> str:
+    """The licence of the weights as the model's folder states it, for people."""
+    found = session.license
+    return "weights of unknown licence" if found in (None, "", "!!MISSING!!") else f"{found}"
+
+
+def image_of(volume: Volume) -> NDArray[Any]:
+    """The image ``(1, z, y, x)`` as the library takes it; a view.
+
+    Raises
+    ------
+    InvalidImage
+        If it is in colour, or all voxels are equal.
+    """
+    if volume.is_color:
+        raise InvalidImage(
+            "nnInteractive takes images of one channel, and this one is in colour.",
+            "Choose one of its channels, or another backend.",
+        )
+    require_contrast(volume)
+    return volume.data[None]
+
+
+class Feed:
+    """Leads a session to what a list of prompts stands for.
+
+    Parameters
+    ----------
+    session
+        It was given the image, and no prompt yet.
+    grid
+        The image's.
+    """
+
+    def __init__(self, session: Any, grid: Grid) -> None:
+        self._session = session
+        self._grid = grid
+        self._buffer = np.zeros(grid.shape, np.uint8)
+        self._done: list[Step] = []
+        self._around: list[Bounds] = []
+        """After each step, a box that holds the mask."""
+        self._undoable = False
+        session.set_target_buffer(self._buffer)
+
+    def mask(self, steps: tuple[Step, ...], progress: Progress) -> Mask:
+        """The mask after some steps; only those are taken that were not taken for the last mask.
+
+        Raises
+        ------
+        PromptNotSupported
+            If the model does not take one of the prompts.
+        InvalidPrompt
+            If a prompt covers no voxel of the image.
+        """
+        for step in steps[self._common(steps) :]:
+            check_prompt(step.prompt, self._grid)
+            require_kind(step.prompt, self._grid, self._session)
+        self._go_back(self._common(steps))
+        licence = licence_of(self._session)
+        start = len(self._done)
+        for number, step in enumerate(steps[start:], start):
+            told = f"Prompt {number + 1} of {len(steps)} ({licence})"
+            progress((number - start) / (len(steps) - start), told)
+            self._take(step)
+        return self._cut()
+
+    def _common(self, steps: tuple[Step, ...]) -> int:
+        """How many steps, from the first on, were taken already."""
+        pairs = enumerate(zip(self._done, steps, strict=False))
+        return next((n for n, (a, b) in pairs if a != b), min(len(self._done), len(steps)))
+
+    def _go_back(self, count: int) -> None:
+        """Have no more than a number of steps taken: the library's undo goes back by one."""
+        if len(self._done) == count:
+            return
+        if self._undoable and len(self._done) == count + 1 and self._session.undo():
+            del self._done[count:], self._around[count:]
+        else:
+            self._session.reset_interactions()
+            self._done, self._around = [], []
+        self._undoable = False
+
+    def _take(self, step: Step) -> None:
+        with repeatable():
+            changed = self._add(as_taken(step.prompt, self._grid), step.predict)
+        self._undoable = True
+        self._done.append(step)
+        self._around.append(_union([*self._around[-1:], *([changed] if changed else [])]))
+
+    def _add(self, prompt: Prompt, predict: bool) -> Bounds | None:
+        """Add a prompt; the box that was written to, if any."""
+        session, said = self._session, (prompt.positive, predict)
+        changed: Bounds | None
+        match prompt:
+            case InitialMask():
+                mask = prompt.mask(self._grid)
+                session.add_initial_seg_interaction(mask.full().view(np.uint8))
+                changed = _bounds(mask.start, mask.stop)
+            case Point():
+                (voxel,) = prompt.voxels(self._grid).tolist()
+                changed = session.add_point_interaction(voxel, *said)
+            case Box():
+                box = _bounds(*prompt.bounds(self._grid))
+                changed = session.add_bbox_interaction(box, *said)
+            case Scribble():
+                crop, box = _crop(prompt.voxels(self._grid))
+                changed = session.add_scribble_interaction(crop, *said, interaction_bbox=box)
+            case Lasso():
+                crop, box = _crop(prompt.voxels(self._grid))
+                changed = session.add_lasso_interaction(crop, *said, interaction_bbox=box)
+        return changed
+
+    def _cut(self) -> Mask:
+        """The mask: only where the session wrote is looked at."""
+        if not self._around:
+            return Mask.empty(self._grid.shape)
+        box = self._around[-1]
+        inside = self._buffer[tuple(slice(a, b) for a, b in box)].view(np.bool_)
+        if not inside.any():
+            return Mask.empty(self._grid.shape)
+        cut = Mask.of(inside)
+        z, y, x = (a + low for a, (low, _) in zip(cut.start, box, strict=True))
+        return Mask(cut.crop, (z, y, x), self._grid.shape)
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """The same random numbers each time: the library places some of its patches by numpy's.
+
+    A server has random numbers of its own, so its masks can differ a little between two replays.
+    """
+    before = np.random.get_state()  # noqa: NPY002  # the library uses the global one
+    np.random.seed(0)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(before)  # noqa: NPY002
+
+
+def require_kind(prompt: Prompt, grid: Grid, session: Any) -> None:
+    """Raise `PromptNotSupported` unless the model was trained for a kind of prompt."""
+    taken: dict[str, bool] = session.supported_interactions
+    match as_taken(prompt, grid):
+        case InitialMask():
+            kinds = ["initial_label"] if session.supports_initial_label else []
+        case Box() as box:
+            start, stop = box.bounds(grid)
+            if min(stop - start) > 1 and not taken.get("bbox3d"):
+                size = " x ".join(map(str, stop - start))
+                raise PromptNotSupported(
+                    f"This model takes boxes on one slice; the box is {size} voxels large.",
+                    "Draw the box on a single slice, or use points.",
+                )
+            kinds = [kind for kind in ("bbox2d", "bbox3d") if taken.get(kind)]
+        case other:
+            kinds = [kind for kind in (NAMES[type(other)],) if taken.get(kind)]
+    if not kinds:
+        able = [kind for kind, yes in taken.items() if yes]
+        raise PromptNotSupported(
+            f"This model was not trained for a prompt of the kind {prompt.label}.",
+            f"It takes: {', '.join(able)}.",
+        )
+
+
+def as_taken(prompt: Prompt, grid: Grid) -> Prompt:
+    """A prompt as the model takes it.
+
+    A box that was drawn on a plane at an angle to the slices becomes its outline, since the model's
+    boxes run along the voxels; it sees a filled area either way. Any other prompt stays what it is.
+    """
+    if not isinstance(prompt, Box):
+        return prompt
+    edges = np.array(prompt.edges_mm)
+    lengths = np.linalg.norm(edges, axis=1)
+    thin = int(np.argmin(lengths))
+    across = np.sort(np.abs(np.linalg.solve(grid.affine[:3, :3], edges.T)), axis=0)[:2]
+    if across.sum(axis=0).max() < 0.5 or lengths[thin] > 1.01 * max(grid.spacing):
+        return prompt
+    one, other = np.delete(edges, thin, axis=0)
+    corner = np.array(prompt.corner_mm) + edges[thin] / 2
+    ring = (corner, corner + one, corner + one + other, corner + other)
+    vertices: list[Vector] = [(float(s), float(p), float(x)) for s, p, x in ring]
+    return Lasso(vertices_mm=tuple(vertices), positive=prompt.positive)
+
+
+def _crop(voxels: NDArray[np.int64]) -> tuple[NDArray[np.uint8], Bounds]:
+    """Voxels ``(N, 3)`` as ones in the smallest array that holds them, and its place."""
+    start, stop = voxels.min(axis=0), voxels.max(axis=0) + 1
+    crop = np.zeros(stop - start, np.uint8)
+    crop[tuple((voxels - start).T)] = 1
+    return crop, _bounds(start, stop)
+
+
+def _bounds(start: Any, stop: Any) -> Bounds:
+    return [[int(a), int(b)] for a, b in zip(start, stop, strict=True)]
+
+
+def _union(boxes: list[Bounds]) -> Bounds:
+    """The box around boxes; of no size if there is none."""
+    if not boxes:
+        return [[0, 0]] * 3
+    return [
+        [min(a for a, _ in pairs), max(b for _, b in pairs)] for pairs in zip(*boxes, strict=True)
+    ]

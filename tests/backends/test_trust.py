@@ -1,0 +1,77 @@
+"""Files of weights: numbers are read, programs only from files that the user trusts."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from napari_medvlm.backends.trust import FORCE, only_weights, trust, trusted
+from napari_medvlm.errors import BackendUnavailable
+
+
+class Program:
+    """What a pickle can hold: a call that reading it makes."""
+
+    def __init__(self, made):
+        self.made = made
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.made),)
+
+
+def read(path):
+    """As a library does that trusts every file."""
+    with only_weights(path):
+        return torch.load(path, weights_only=False)
+
+
+@pytest.fixture
+def program(tmp_path):
+    """A file that makes a folder when it is read, and the folder."""
+    torch.save({"weights": Program(tmp_path / "made")}, tmp_path / "program.pth")
+    return tmp_path / "program.pth", tmp_path / "made"
+
+
+def test_numbers_are_read(tmp_path):
+    content = {"weights": torch.ones(2), "dice": np.float64(0.5), "mean": np.arange(3)}
+    torch.save(content, tmp_path / "weights.pth")
+    assert read(tmp_path / "weights.pth")["mean"].sum() == 3
+
+
+def test_a_program_is_not_run_and_the_remedy_is_told(program):
+    path, made = program
+    with pytest.raises(BackendUnavailable, match=r"may run a program .* trust\('"):
+        read(path)
+    assert not made.exists()
+    assert FORCE not in os.environ
+
+
+def test_a_trusted_file_is_read_wherever_it_lies_and_no_longer_once_it_changed(program, tmp_path):
+    path, made = program
+    trust(path)
+    moved = path.rename(tmp_path / "moved.pth")
+    read(moved)
+    assert made.exists()
+    moved.write_bytes(moved.read_bytes() + b"more")
+    assert not trusted(moved)
+
+
+def test_a_file_that_is_not_there_cannot_be_trusted(tmp_path):
+    with pytest.raises(BackendUnavailable, match="There is no file"):
+        trust(tmp_path / "none.pth")
+
+
+def test_a_damaged_list_trusts_nothing(program, home):
+    home.mkdir(exist_ok=True)
+    (home / "trusted.json").write_text("{")
+    assert not trusted(program[0])
+
+
+def test_a_switch_that_was_set_before_stays(program, monkeypatch):
+    monkeypatch.setenv(FORCE, "0")
+    with pytest.raises(BackendUnavailable):
+        read(program[0])
+    assert os.environ[FORCE] == "0"
