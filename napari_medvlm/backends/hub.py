@@ -155,7 +155,15 @@ def dtype_for(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
-def loaded(auto: str, folder: Path, device: str, *, title: str, half: bool = True) -> Loaded:
+def loaded(
+    auto: str,
+    folder: Path,
+    device: str,
+    *,
+    title: str,
+    half: bool = True,
+    processor: str = "AutoProcessor",
+) -> Loaded:
     """A model and its processor from a folder, without running code that the folder brings.
 
     Parameters
@@ -164,6 +172,8 @@ def loaded(auto: str, folder: Path, device: str, *, title: str, half: bool = Tru
         The name of the library's class to load by, such as ``"AutoModelForImageTextToText"``.
     half
         Whether half precision will do where the device computes faster in it.
+    processor
+        The name of the library's class to load the processor by.
 
     Raises
     ------
@@ -182,7 +192,7 @@ def loaded(auto: str, folder: Path, device: str, *, title: str, half: bool = Tru
             output_loading_info=True,
             **settings,
         )
-        processor = transformers.AutoProcessor.from_pretrained(folder, **settings)
+        made = getattr(transformers, processor).from_pretrained(folder, **settings)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise BackendUnavailable(
             f"{title} cannot load the {kind} model in {folder}: {_first_line(error)}",
@@ -195,7 +205,7 @@ def loaded(auto: str, folder: Path, device: str, *, title: str, half: bool = Tru
             f"{missing[0]}.",
             "Choose the version of it that was converted for transformers.",
         )
-    return Loaded(model.to(place).eval(), processor, place, kind)
+    return Loaded(model.to(place).eval(), made, place, kind)
 
 
 def _first_line(error: BaseException) -> str:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.results import Mask
-from napari_medvlm.slicing import Picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,14 +95,6 @@ def stacked(masks: Sequence[Mask], score: float | None) -> Mask:
         )
         crop[z, y, x] |= mask.crop
     return Mask(crop, (int(low[0]), int(low[1]), int(low[2])), shape, score)
-
-
-def as_mask(found: Mapping[Picture, SliceMask]) -> Mask:
-    """What was found on pictures, as one mask on the volume; its score is the mean of theirs."""
-    masks = [picture.mask(here.inside) for picture, here in found.items()]
-    scores = [here.score for here in found.values() if here.inside.any()]
-    score = float(np.clip(np.mean(scores), 0, 1)) if scores else None
-    return stacked(masks, score)
 
 
 def replaced(before: Mask, mask: Mask, axis: int, indices: Iterable[int]) -> Mask:

@@ -12,9 +12,10 @@ import torch
 
 from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.backends.sam import SAMBackend
-from napari_medvlm.backends.sam.embeddings import Embeddings, Plane
+from napari_medvlm.backends.sam.embeddings import Embeddings
 from napari_medvlm.backends.sam.model import sam_model
 from napari_medvlm.backends.sam.store import EmbeddingStore
+from napari_medvlm.backends.slice_by_slice import Plane
 from napari_medvlm.backends.slice_to_slice import StopRule
 from napari_medvlm.errors import Cancelled
 from napari_medvlm.prompts import Point

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from napari_medvlm.backends.sam.model import SamModel
 from napari_medvlm.backends.sam.store import EmbeddingStore, Identity
-from napari_medvlm.grounding import SliceRef
-from napari_medvlm.slicing import Picture, picture_of
-from napari_medvlm.volume import Volume, Window
-from napari_medvlm.windows import default_window
+from napari_medvlm.backends.slice_by_slice import Plane
 
 if TYPE_CHECKING:
     import torch
@@ -24,46 +19,6 @@ MEMORY_MIB = 1024
 GPU_BATCH = 4
 """How many slices a graphics card is given at once. A processor is given one at a time: it gains
 nothing by more, and each slice is a chance to cancel."""
-
-
-@dataclass(frozen=True, eq=False)
-class Plane:
-    """All slices of a volume across one axis, as they are shown.
-
-    Parameters
-    ----------
-    axis
-        Of the array.
-    window
-        The intensities shown; `None` for colour.
-    """
-
-    volume: Volume
-    axis: int
-    window: Window | None
-
-    @classmethod
-    def of(cls, volume: Volume, axis: int) -> Plane:
-        """The plane across an axis, in the volume's own window."""
-        return cls(volume, axis, None if volume.is_color else default_window(volume))
-
-    @property
-    def count(self) -> int:
-        """How many slices there are."""
-        return self.volume.shape[self.axis]
-
-    @cached_property
-    def frame(self) -> Picture:
-        """The picture of the first slice: all of a plane have its size and its way back."""
-        return self.picture(0)
-
-    def picture(self, index: int) -> Picture:
-        """A slice as it is shown."""
-        return picture_of(self.volume, SliceRef(self.axis, index), self.window)
-
-    def place(self, index: int) -> Picture:
-        """The way from a slice's pixels to the volume; the pixels themselves are not its own."""
-        return replace(self.frame, slice=SliceRef(self.axis, index))
 
 
 class Embeddings:

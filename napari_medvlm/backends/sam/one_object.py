@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.backends.sam.embeddings import Embeddings, Plane
+from napari_medvlm.backends.sam.embeddings import Embeddings
 from napari_medvlm.backends.sam.model import SamModel
+from napari_medvlm.backends.slice_by_slice import Plane
 from napari_medvlm.backends.slice_prompts import ObjectOnSlices, SlicePrompts, bounds_of
 from napari_medvlm.backends.slice_to_slice import SliceMask, StopRule, propagated
 
