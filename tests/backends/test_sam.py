@@ -29,6 +29,11 @@ def path(tmp_path_factory):
     return tiny_sam.checkpoint(tmp_path_factory.mktemp("sam"))
 
 
+@pytest.fixture(scope="module")
+def lifted(tmp_path_factory):
+    return tiny_sam.checkpoint(tmp_path_factory.mktemp("lifted"), lift=5)
+
+
 @pytest.fixture
 def backend(path):
     made = SAMBackend()
@@ -54,9 +59,8 @@ def of_slice(name, index, rest):
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_conformance(check, tmp_path_factory):
-    model = tiny_sam.checkpoint(tmp_path_factory.mktemp("lifted"), lift=5)
-    check(SAMBackend, str(model))
+def test_conformance(check, lifted):
+    check(SAMBackend, str(lifted))
 
 
 @pytest.mark.parametrize("name", NAMES)

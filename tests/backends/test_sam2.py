@@ -26,6 +26,11 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def lifted(tmp_path_factory):
+    return tiny_sam2.tracker(tmp_path_factory.mktemp("lifted"), lift=5)
+
+
+@pytest.fixture(scope="module")
 def loaded(folder):
     made = SAM2Backend()
     made.load(str(folder), "cpu")
@@ -96,9 +101,8 @@ def of_slice(name, index, rest):
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_conformance(check, tmp_path_factory):
-    model = tiny_sam2.tracker(tmp_path_factory.mktemp("lifted"), lift=5)
-    check(SAM2Backend, str(model))
+def test_conformance(check, lifted):
+    check(SAM2Backend, str(lifted))
 
 
 @pytest.mark.parametrize("name", NAMES)
