@@ -65,16 +65,9 @@ class Plane:
 
 
 class SliceBySliceBackend(Backend, ABC):
-    """A backend that finds an object on the slices of a plane; says how by `find`.
-
-    Attributes
-    ----------
-    scores
-        Of the last mask, the model's score for each slice that it looked at and kept.
-    """
+    """A backend that finds an object on the slices of a plane; says how by `find`."""
 
     def __init__(self) -> None:
-        self.scores: Mapping[SliceRef, float] = {}
         self._volume: Volume
         self._planes: dict[int, Plane] = {}
 
@@ -97,7 +90,7 @@ class SliceBySliceBackend(Backend, ABC):
     def segment(self, prompts: ObjectPrompts, progress: Progress) -> Mask:
         """The object's mask: on the slices that were prompted, between them and beyond.
 
-        Its score is the mean of the scores of its slices.
+        Its score is the mean of those of its slices, which it has too.
         """
         start, said = since_last_mask(prompts)
         before = None if start is None else start.mask(self._volume.grid)
@@ -106,12 +99,14 @@ class SliceBySliceBackend(Backend, ABC):
             return before or Mask.empty(self._volume.shape)
         plane = self.plane(plane_of(said, self._volume.grid))
         read = on_slices(said, plane.frame, before)
+        if before is not None and not (read.anchors or read.given):
+            return before
         found = self.find(plane, read, progress)
-        self.scores = {SliceRef(plane.axis, i): found[i].score for i in sorted(found)}
         mask = _as_mask(plane, found)
-        if before is None or not read.stays:
-            return mask
-        return replaced(before, mask, plane.axis, found)
+        if before is not None and read.stays:
+            mask = replaced(before, mask, plane.axis, found)
+        scores = {(plane.axis, index): found[index].score for index in sorted(found)}
+        return replace(mask, slice_scores=scores)
 
 
 def _as_mask(plane: Plane, found: Mapping[int, SliceMask]) -> Mask:

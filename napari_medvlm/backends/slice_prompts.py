@@ -138,14 +138,14 @@ def on_slices(
     Raises
     ------
     InvalidPrompt
-        If nothing is said of where the object is.
+        If nothing is said of where the object is, and there is no mask either.
     """
     reader = _Reader(frame)
     for prompt in prompts:
         reader.read(prompt)
     if start is not None and start.crop.size:
         reader.read_start(start)
-    if not (reader.found.anchors or reader.found.given):
+    elif not reader.found.anchors:
         raise InvalidPrompt(
             "All prompts say what the object is not.", "Add a point, box, scribble or lasso on it."
         )
@@ -180,7 +180,8 @@ class _Reader:
                 if depth == 1:
                     self.found.given[index] = self._picture(index).seen(start)
             elif said.area is None and said.box is None:
-                said.area = self._picture(index).seen(start)
+                seen = self._picture(index).seen(start)
+                said.area = seen if seen.any() else None
         self.found.stays = depth > 1
 
     def _inside(self, points_mm: Any) -> NDArray[np.float64]:

@@ -12,7 +12,6 @@ from napari_medvlm.backends.check import CHECKS
 from napari_medvlm.backends.sam import SAMBackend
 from napari_medvlm.backends.slice_to_slice import StopRule
 from napari_medvlm.errors import BackendUnavailable, Cancelled, InvalidPrompt, OutOfMemory
-from napari_medvlm.grounding import SliceRef
 from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
 from napari_medvlm.volume import Volume
 from tests.backends import tiny_sam
@@ -72,7 +71,7 @@ def test_one_click_gives_the_predictors_best_mask_and_its_score(backend, path, n
     best = int(np.argmax(scores))
     assert mask.voxels
     assert np.array_equal(mask.full(), hand.voxels(masks[best]))
-    assert backend.scores == {SliceRef(AXES[name], 4): float(scores[best])}
+    assert mask.slice_scores == {(AXES[name], 4): float(scores[best])}
     assert mask.score == min(float(scores[best]), 1)
 
 
@@ -92,7 +91,7 @@ def test_a_box_with_clicks_gives_the_predictors_one_mask(backend, path, name):
     )  # fmt: skip
     assert mask.voxels
     assert np.array_equal(mask.full(), hand.voxels(masks[0]))
-    assert backend.scores == {SliceRef(axis, 4): float(scores[0])}
+    assert mask.slice_scores == {(axis, 4): float(scores[0])}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -173,8 +172,8 @@ def test_single_clicks_on_two_slices_mean_the_same_of_the_three_masks(backend, p
 def test_a_mask_is_carried_on_as_mask_input_and_box(backend, path):
     volume, at = volume_of("axial"), (4, 12, 9)
     backend.stop = ALWAYS_ON
-    mask = asked(backend, volume, Point.at_index(volume, at)).full()
-    hand = ByHand(path, volume, 0, 4)
+    found = asked(backend, volume, Point.at_index(volume, at))
+    mask, hand = found.full(), ByHand(path, volume, 0, 4)
     masks, scores, _ = hand.predictor.predict(np.array([hand.pixel(at)]), np.array([1]))
     before = masks[int(np.argmax(scores))]
     for index in (5, 6):
@@ -186,7 +185,7 @@ def test_a_mask_is_carried_on_as_mask_input_and_box(backend, path):
         )
         before = masks[0]
         assert np.array_equal(mask[index], hand.voxels(before)[index])
-        assert backend.scores[SliceRef(0, index)] == float(scores[0])
+        assert found.slice_scores[0, index] == float(scores[0])
 
 
 def test_a_click_that_says_no_corrects_the_slice_that_it_is_on(backend):
@@ -202,9 +201,9 @@ def test_a_click_that_says_no_corrects_the_slice_that_it_is_on(backend):
 def test_a_box_with_depth_ends_at_its_ends(backend):
     volume = volume_of("axial")
     backend.stop = ALWAYS_ON
-    asked(backend, volume, Box.at_index(volume, (2, 3, 3), (7, 17, 20)))
-    assert {ref.index for ref in backend.scores} <= set(range(2, 7))
-    assert SliceRef(0, 4) in backend.scores
+    mask = asked(backend, volume, Box.at_index(volume, (2, 3, 3), (7, 17, 20)))
+    assert {index for _, index in mask.slice_scores} <= set(range(2, 7))
+    assert (0, 4) in mask.slice_scores
 
 
 def test_a_picture_in_colour_is_shown_as_it_is(backend, path):
@@ -220,6 +219,13 @@ def test_only_what_the_object_is_not_is_told_so(backend):
     volume = volume_of("axial")
     with pytest.raises(InvalidPrompt, match="what the object is not"):
         asked(backend, volume, Point.at_index(volume, (4, 12, 9), positive=False))
+
+
+def test_a_click_that_says_no_beside_the_mask_to_start_from_leaves_it(backend):
+    volume, before = volume_of("axial"), np.zeros(SHAPE, bool)
+    before[2:5, 4:14, 4:17] = True
+    no = Point.at_index(volume, (8, 5, 5), positive=False)
+    assert np.array_equal(asked(backend, volume, InitialMask.of(volume, before), no).full(), before)
 
 
 def test_a_cancel_gets_through_between_slices(backend):

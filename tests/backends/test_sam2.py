@@ -31,16 +31,10 @@ def lifted(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def loaded(folder):
+def backend(folder):
     made = SAM2Backend()
     made.load(str(folder), "cpu")
     return made
-
-
-@pytest.fixture
-def backend(loaded):
-    loaded.scores = {}
-    return loaded
 
 
 class Film:
@@ -118,7 +112,7 @@ def test_a_click_is_tracked_as_the_library_does_both_ways(backend, folder, name)
     whole, scores = film.both_ways(4, tell, volume)
     assert 0 < whole.mean() < 1
     assert np.array_equal(mask.full(), whole)
-    assert backend.scores == {SliceRef(axis, i): scores[i] for i in sorted(scores)}
+    assert mask.slice_scores == {(axis, i): scores[i] for i in sorted(scores)}
 
 
 def test_boxes_and_clicks_on_several_slices_are_told_before_tracking(backend, folder):
@@ -216,10 +210,11 @@ def test_an_object_that_is_not_there_ends(tmp_path):
     backend, volume = SAM2Backend(), volume_of("axial")
     backend.load(str(tiny_sam2.tracker(tmp_path, there=-50)), "cpu")
     area = [(4, 4, 4), (4, 4, 18), (4, 14, 18), (4, 14, 4)]
-    mask = asked(backend, volume, Lasso.at_index(volume, area)).full()
+    found = asked(backend, volume, Lasso.at_index(volume, area))
+    mask = found.full()
     assert mask[4].any()
     assert not mask[[0, 1, 2, 3, 5, 6, 7, 8, 9]].any()
-    assert set(backend.scores) == {SliceRef(0, 4)}
+    assert set(found.slice_scores) == {(0, 4)}
 
 
 def test_one_picture_is_a_film_of_one(backend):

@@ -67,6 +67,19 @@ def test_embeddings_of_a_batch_are_those_of_single_slices(path):
         )
 
 
+def test_in_batches_it_does_not_matter_what_was_asked_for_together(path):
+    plane = Plane.of(volume_of("axial"), 0)
+    made = [counted(path, EmbeddingStore(limit_mib=0)) for _ in range(3)]
+    for embeddings, _ in made:
+        embeddings.batch = 4
+    made[0][0].prepare(plane, range(plane.count), quiet)
+    whole, single, ahead = (embeddings for embeddings, _ in made)
+    for index in (7, 3):
+        assert torch.equal(single.get(plane, index), whole.get(plane, index))
+    assert torch.equal(ahead.get(plane, 3, (4, 5, 6, 7)), whole.get(plane, 3))
+    assert [calls for _, calls in made] == [[4, 4, 4], [4, 4], [4]]
+
+
 def test_a_second_process_does_not_compute_again(path):
     plane = Plane.of(volume_of("axial"), 0)
     first, calls = counted(path)

@@ -18,7 +18,10 @@ MEMORY_MIB = 1024
 """How much is kept in memory: 256 slices of the full-size networks."""
 GPU_BATCH = 4
 """How many slices a graphics card is given at once. A processor is given one at a time: it gains
-nothing by more, and each slice is a chance to cancel."""
+nothing by more, and each slice is a chance to cancel.
+
+It is always the same number, the last picture repeated if need be: with another one the card adds
+up in another order, and the same prompts could give another mask."""
 
 
 class Embeddings:
@@ -64,8 +67,9 @@ class Embeddings:
         found = self._kept(plane, index)
         if found is not None:
             return found
-        ahead = [other for other in then[: self.batch - 1] if self._kept(plane, other) is None]
-        self._compute(plane, [index, *ahead], self._shown(plane, [index, *ahead]))
+        ahead = then[: self._batch(plane) - 1]
+        batch = [index, *(other for other in ahead if not self._is_kept(plane, other))]
+        self._compute(plane, batch, self._shown(plane, batch))
         return self._held[self._key(plane, index)]
 
     def prepare(
@@ -73,7 +77,8 @@ class Embeddings:
     ) -> None:
         """Compute those that are not kept yet; pictures are made while others are computed."""
         missing = [i for i in wanted if not self._is_kept(plane, i)]
-        batches = [missing[k : k + self.batch] for k in range(0, len(missing), self.batch)]
+        step = self._batch(plane)
+        batches = [missing[k : k + step] for k in range(0, len(missing), step)]
         done = 0
         upcoming = None
         for number, batch in enumerate(batches):
@@ -86,13 +91,17 @@ class Embeddings:
         self.store.wait()
         tell(1.0, f"{len(missing)} slices")
 
+    def _batch(self, plane: Plane) -> int:
+        return min(self.batch, plane.count)
+
     def _shown(self, plane: Plane, batch: Sequence[int]) -> list[torch.Tensor]:
         return [self._model.prepared(plane.picture(index).pixels) for index in batch]
 
     def _compute(self, plane: Plane, batch: Sequence[int], shown: list[torch.Tensor]) -> None:
-        embedded = self._model.embed(shown).cpu()
-        for index, embedding in zip(batch, embedded, strict=True):
-            own = embedding.clone() if len(batch) > 1 else embedding
+        full = shown + shown[-1:] * (self._batch(plane) - len(shown))
+        embedded = self._model.embed(full).cpu()
+        for index, embedding in zip(batch, embedded[: len(batch)], strict=True):
+            own = embedding.clone() if len(full) > 1 else embedding
             self._hold(plane, index, own)
             self.store.put(self.identity(plane), index, own.numpy())
 
