@@ -41,8 +41,8 @@ class Film:
     """The library's own calls on the pictures of a plane."""
 
     def __init__(self, folder, volume, axis):
-        self.model = hf.Sam2VideoModel.from_pretrained(folder).eval()
-        self.processor = hf.Sam2VideoProcessor.from_pretrained(folder)
+        self.model = hf.AutoModel.from_pretrained(folder).eval()
+        self.processor = hf.AutoProcessor.from_pretrained(folder)
         shown = [picture_of(volume, SliceRef(axis, i)) for i in range(volume.shape[axis])]
         self.shown = shown
         self.session = self.processor.init_video_session(
@@ -277,6 +277,25 @@ def test_a_model_that_does_not_track_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(BackendUnavailable, match="bert"):
         SAM2Backend().load(str(tmp_path), "cpu")
+
+
+@pytest.mark.parametrize(
+    ("make", "side"), [(tiny_sam2.edgetam, tiny_sam2.SIDE), (tiny_sam2.sam3, tiny_sam2.SIDE_3)]
+)
+def test_other_trackers_give_the_librarys_masks_too(tmp_path, make, side):
+    folder = tiny_sam2.saved(tiny_sam2.scattered(make()), tmp_path, side)
+    backend, volume, at = SAM2Backend(), volume_of("axial", (5, 20, 24)), (2, 12, 9)
+    backend.load(str(folder), "cpu")
+    mask = asked(backend, volume, Point.at_index(volume, at))
+    film = Film(folder, volume, 0)
+
+    def tell(film):
+        film.tell(2, input_points=[[[film.pixel(volume, at)]]], input_labels=[[[1]]])
+
+    whole, scores = film.both_ways(2, tell, volume)
+    assert 0 < whole.mean() < 1
+    assert np.array_equal(mask.full(), whole)
+    assert mask.slice_scores == {(0, i): scores[i] for i in sorted(scores)}
 
 
 @pytest.mark.parametrize("kind", TRACKERS)
