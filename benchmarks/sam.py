@@ -24,6 +24,8 @@ import torch
 from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.backends.sam import SAMBackend
 from napari_medvlm.backends.sam.checkpoint import Layout
+from napari_medvlm.backends.sam.embeddings import Embeddings
+from napari_medvlm.backends.sam.store import EmbeddingStore
 from napari_medvlm.prompts import Point
 from napari_medvlm.volume import Modality, Volume
 
@@ -124,7 +126,7 @@ def clicks(path: Path, device: str, side: int) -> dict[str, float]:
         whole, rest = [], []
         for prompts in asked:
             if kept == "disk":
-                backend = loaded(path, device, volume)
+                backend.embeddings = Embeddings(backend._model, EmbeddingStore())
             decoder = watched(backend._model._predictor, "predict")
             whole.append(timed(lambda b=backend, p=prompts: b.segment(p, quiet)))
             rest.append(whole[-1] - sum(decoder))

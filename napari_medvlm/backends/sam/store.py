@@ -66,7 +66,7 @@ class EmbeddingStore:
         if not path.is_dir():
             return None
         try:
-            array = zarr.open_array(path, mode="r")
+            array = zarr.open_array(path, mode="r", zarr_format=3)
             values = np.asarray(array[...], np.float32)
             if array.attrs["plane"] != dict(plane) or np.isnan(values.flat[0]):
                 raise ValueError("another plane, or no values")
