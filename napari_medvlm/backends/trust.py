@@ -1,0 +1,116 @@
+"""Files of weights that may run code when they are read: only those that the user trusts.
+
+Older formats of weights are pickles, and a pickle can hold any program. torch reads most of them
+as plain numbers; what it cannot read so is refused, unless the user said to trust that very file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.home import home
+
+FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+"""torch's own switch for libraries that ask it to run what a file holds."""
+CODE = (".py", ".json", ".yaml", ".yml")
+"""What can run code in a model's folder: modules, and configurations that name or hold code."""
+
+
+def trusted(path: Path | str) -> bool:
+    """Whether the user said to trust a file: this content, wherever it lies.
+
+    A folder stands for all code and configurations in it.
+    """
+    known = _known()
+    return bool(known) and _sha256(Path(path)) in known
+
+
+def trust(path: Path | str) -> None:
+    """Keep that a file, or a folder's code, is trusted as it is now; not once it has changed.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is no such file or folder.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise BackendUnavailable(f"There is no file {path}.", "Name the file with the weights.")
+    known = {**_known(), _sha256(path): str(path.resolve())}
+    _file().parent.mkdir(parents=True, exist_ok=True)
+    _file().write_text(json.dumps(known, indent=1, sort_keys=True), "utf-8")
+
+
+@contextmanager
+def only_weights(path: Path | str) -> Iterator[None]:
+    """Within, ``torch.load`` reads nothing but numbers, whatever a library asks of it.
+
+    Parameters
+    ----------
+    path
+        The file that is about to be read. Nothing changes if the user trusts it.
+
+    Raises
+    ------
+    BackendUnavailable
+        If the file holds more than numbers.
+    """
+    from torch.serialization import safe_globals
+
+    if trusted(path):
+        yield
+        return
+    before = os.environ.get(FORCE)
+    os.environ[FORCE] = "1"
+    try:
+        with safe_globals(_numbers()):
+            yield
+    except pickle.UnpicklingError as error:
+        raise BackendUnavailable(
+            f"{path} may run a program when it is read: it holds more than weights.",
+            'Use a file from its authors. If you trust this one, run: python -c "from '
+            f'napari_medvlm.backends.trust import trust; trust({str(path)!r})"',
+        ) from error
+    finally:
+        if before is None:
+            del os.environ[FORCE]
+        else:
+            os.environ[FORCE] = before
+
+
+def _numbers() -> list[Any]:
+    """The types of numpy's numbers, under the names of its older versions too."""
+    import numpy as np
+    from numpy._core.multiarray import scalar
+
+    kinds = {type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd"}
+    return [np.dtype, *kinds, scalar, (scalar, "numpy.core.multiarray.scalar")]
+
+
+def _known() -> dict[str, str]:
+    """SHA-256 of each trusted file, and where it lay."""
+    try:
+        return dict(json.loads(_file().read_text("utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return {}
+
+
+def _sha256(path: Path) -> str:
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.suffix in CODE and p.is_file())
+        told = [f"{file.relative_to(path).as_posix()} {_sha256(file)}" for file in files]
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _file() -> Path:
+    return home() / "trusted.json"

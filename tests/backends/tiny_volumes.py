@@ -1,0 +1,122 @@
+"""Small checkpoints of models for volumes, with random weights, laid out as their authors do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import torch
+from monai.networks.nets import UNet
+
+from napari_medvlm.backends.phantom import phantom
+from napari_medvlm.backends.trust import trust
+from napari_medvlm.geometry import affine_from_ras, ras_matrix
+from napari_medvlm.volume import Volume
+
+torch.set_num_threads(1)
+
+NAMES = ("background", "left kidney", "right kidney", "bright lesion")
+
+
+def oblique(degrees: float = 35.0, axes: tuple[int, ...] = (1, 0, 2)) -> Volume:
+    """The phantom turned about an axis, its array's axes in another order, the first one reversed.
+
+    Anisotropic: 2.5 x 1 x 1.25 mm.
+    """
+    made = phantom(degrees)
+    affine = made.affine.copy()
+    affine[:3, :3] = affine[:3, list(axes)]
+    data = made.data.transpose(axes)[::-1]
+    affine[:3, 3] = affine[:3, 3] + affine[:3, 0] * (data.shape[0] - 1)
+    affine[:3, 0] = -affine[:3, 0]
+    return Volume(np.ascontiguousarray(data), affine, made.modality)
+
+
+def nifti(volume: Volume, path: Path) -> Volume:
+    """A volume written as a NIfTI file by nibabel alone; it, with the affine that the file keeps.
+
+    Files keep affines in single precision.
+    """
+    image = nib.Nifti1Image(volume.data.transpose(2, 1, 0), ras_matrix(volume.affine))
+    image.header.set_sform(image.affine, 1)
+    image.header.set_qform(image.affine, 1, strip_shears=False)
+    nib.save(image, path)
+    return replace(volume, affine=affine_from_ras(nib.load(path).affine))
+
+
+def unet(out: int = len(NAMES), seed: int = 0) -> UNet:
+    """A network that says something else of bright voxels than of dark ones."""
+    torch.manual_seed(seed)
+    network = UNet(3, 1, out, channels=(4, 8), strides=(2,), norm="batch")
+    for part in network.modules():
+        if isinstance(part, torch.nn.Conv3d | torch.nn.ConvTranspose3d):
+            torch.nn.init.normal_(part.weight, std=0.5)
+    return network.eval()
+
+
+CONFIG = {
+    "imports": ["$import glob"],
+    "bundle_root": ".",
+    "output_dir": "$@bundle_root + '/eval'",
+    "device": "$torch.device('cuda:0')",
+    "network_def": {
+        "_target_": "UNet", "spatial_dims": 3, "in_channels": 1, "out_channels": len(NAMES),
+        "channels": [4, 8], "strides": [2], "norm": "batch",
+    },
+    "network": "$@network_def.to(@device)",
+    "preprocessing": {
+        "_target_": "Compose",
+        "transforms": [
+            {"_target_": "LoadImaged", "keys": "image"},
+            {"_target_": "EnsureChannelFirstd", "keys": "image"},
+            {"_target_": "Orientationd", "keys": "image", "axcodes": "RAS"},
+            {"_target_": "Spacingd", "keys": "image", "pixdim": [1.5, 1.5, 2.0],
+             "mode": "bilinear"},
+            {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": 80, "a_max": 220,
+             "b_min": 0, "b_max": 1, "clip": True},
+            {"_target_": "EnsureTyped", "keys": "image"},
+        ],
+    },
+    "dataset": {"_target_": "Dataset", "data": "$[{'image': i} for i in glob.glob('*.nii')]",
+                "transform": "@preprocessing"},
+    "inferer": {"_target_": "SlidingWindowInferer", "roi_size": [16, 16, 16],
+                "sw_batch_size": 2, "overlap": 0.5},
+    "postprocessing": {
+        "_target_": "Compose",
+        "transforms": [
+            {"_target_": "Activationsd", "keys": "pred", "softmax": True},
+            {"_target_": "Invertd", "keys": "pred", "transform": "@preprocessing",
+             "orig_keys": "image", "nearest_interp": False, "to_tensor": True},
+            {"_target_": "AsDiscreted", "keys": "pred", "argmax": True},
+            {"_target_": "SaveImaged", "keys": "pred", "output_dir": "@output_dir"},
+        ],
+    },
+    "evaluator": {"_target_": "SupervisedEvaluator", "device": "@device", "amp": True},
+    "checkpointloader": {
+        "_target_": "CheckpointLoader", "load_path": "$@bundle_root + '/models/model.pt'",
+        "load_dict": {"model": "@network"},
+    },
+}  # fmt: skip
+"""As the spleen bundle of MONAI's model zoo has it, the network and the windows made small."""
+
+
+def metadata(names: tuple[str, ...] = NAMES, channels: int = 1) -> dict[str, object]:
+    """What a bundle tells of its labels."""
+    output = {"type": "image", "format": "segmentation", "num_channels": len(names)}
+    output["channel_def"] = {str(k): name for k, name in enumerate(names)}
+    inputs = {"image": {"type": "image", "num_channels": channels}}
+    return {"name": "Tiny", "network_data_format": {"inputs": inputs, "outputs": {"pred": output}}}
+
+
+def bundle(folder: Path, config: dict[str, object] | None = None, **told: object) -> Path:
+    """A trusted bundle."""
+    for part in ("configs", "models"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    (folder / "configs" / "inference.json").write_text(json.dumps(config or CONFIG))
+    (folder / "configs" / "metadata.json").write_text(json.dumps(metadata(**told)))
+    torch.save({"model": unet().state_dict()}, folder / "models" / "model.pt")
+    trust(folder)
+    return folder
