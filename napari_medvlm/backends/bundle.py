@@ -82,6 +82,7 @@ class BundleBackend(LabelledBackend):
     def masks(self, names: Sequence[str], progress: Progress) -> Mapping[str, Mask]:
         """The masks of all labels: the network gives them together."""
         import torch
+        from monai.data import MetaTensor
         from monai.transforms import reset_ops_id
 
         progress(0.0, "preparing the image")
@@ -92,7 +93,7 @@ class BundleBackend(LabelledBackend):
                 answer = self._inferer(image, network=self._network)[0]
             progress(0.9, "leading the labels back")
             item[self._key] = reset_ops_id(item[self._key]).cpu()
-            item["pred"] = torch.as_tensor(answer).float().cpu()
+            item["pred"] = MetaTensor(answer.float().cpu())
             answer = array_of(self._after(item)["pred"])
         require_shape(answer.shape, self._volume, f"The bundle {self._title}")
         return _named(answer, self._labels)

@@ -6,7 +6,8 @@ are ``(z, y, x)``. Nothing is resampled here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,19 +58,21 @@ def windows(size: Sequence[int], patch: Sequence[int], overlap: float) -> int:
     return count
 
 
-@contextmanager
-def told(network: torch.nn.Module, total: int, progress: Progress) -> Iterator[None]:
-    """Tell the progress before each window that a network looks at, which lets a cancel through."""
-    done = 0
+def teller(total: int, progress: Progress) -> Callable[..., None]:
+    """What is to be called before each window: tells how far it is, which lets a cancel through."""
+    done = itertools.count()
 
     def tell(*_: Any) -> None:
-        nonlocal done
-        progress(
-            min(done / max(total, 1), 1.0) * 0.9, f"window {done + 1} of {max(total, done + 1)}"
-        )
-        done += 1
+        now = next(done)
+        progress(min(now / max(total, 1), 1.0) * 0.9, f"window {now + 1} of {max(total, now + 1)}")
 
-    handle = network.register_forward_pre_hook(tell)
+    return tell
+
+
+@contextmanager
+def told(network: torch.nn.Module, total: int, progress: Progress) -> Iterator[None]:
+    """Tell the progress before each window that a network looks at."""
+    handle = network.register_forward_pre_hook(teller(total, progress))
     try:
         yield
     finally:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import onnx
+import onnx.helper
+import onnx.numpy_helper
 import torch
 from monai.networks.nets import UNet
 
@@ -119,4 +123,58 @@ def bundle(folder: Path, config: dict[str, object] | None = None, **told: object
     (folder / "configs" / "metadata.json").write_text(json.dumps(metadata(**told)))
     torch.save({"model": unet().state_dict()}, folder / "models" / "model.pt")
     trust(folder)
+    return folder
+
+
+CARD = """
+title: Tiny network
+spacing_mm: [1.5, 1.25, 2]
+orientation: LPS
+intensity: {percentile: [1, 99], mean: 120, sd: 40}
+patch: [12, 16, 10]
+overlap: 0.25
+labels: {0: background, 1: left kidney, 2: right kidney, 3: bright lesion}
+licence: Apache-2.0
+"""
+
+
+def layers() -> torch.nn.Sequential:
+    """Two convolutions that say something else of bright voxels than of dark ones."""
+    torch.manual_seed(3)
+    first, last = torch.nn.Conv3d(1, 4, 3, padding=1), torch.nn.Conv3d(4, len(NAMES), 1)
+    return torch.nn.Sequential(first, torch.nn.ReLU(), last).eval()
+
+
+def torchscript(folder: Path) -> Path:
+    """A trusted TorchScript network and its card, in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.trace(layers(), torch.zeros(1, 1, 8, 8, 8)).save(folder / "net.pt")
+    (folder / "card.yaml").write_text(CARD)
+    trust(folder / "net.pt")
+    return folder
+
+
+def onnx_network(folder: Path) -> Path:
+    """The same network in ONNX, and its card."""
+    folder.mkdir(parents=True, exist_ok=True)
+    first, _, last = layers()
+    values = {"w0": first.weight, "b0": first.bias, "w1": last.weight, "b1": last.bias}
+    kept = [onnx.numpy_helper.from_array(v.detach().numpy(), k) for k, v in values.items()]
+    make, kind = onnx.helper.make_node, onnx.TensorProto.FLOAT
+    nodes = [
+        make("Conv", ["x", "w0", "b0"], ["a"], pads=[1] * 6),
+        make("Relu", ["a"], ["b"]),
+        make("Conv", ["b", "w1", "b1"], ["y"]),
+    ]
+    ends = [
+        onnx.helper.make_tensor_value_info(name, kind, [None, channels, None, None, None])
+        for name, channels in (("x", 1), ("y", len(NAMES)))
+    ]
+    graph = onnx.helper.make_graph(nodes, "tiny", ends[:1], ends[1:], kept)
+    made = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    made.ir_version = 8
+    onnx.save(made, folder / "net.onnx")
+    (folder / "net.yaml").write_text(CARD)
     return folder
