@@ -55,6 +55,10 @@ class LabelledBackend(Backend, ABC):
         A name that is left out has no voxel.
         """
 
+    def all_masks(self, progress: Progress) -> Mapping[str, Mask]:
+        """The masks of *everything* in the volume."""
+        return self._segmented(self.everything, progress)
+
     def set_volume(self, volume: Volume) -> None:
         """Take the volume."""
         self._volume = volume
@@ -64,10 +68,19 @@ class LabelledBackend(Backend, ABC):
         progress(0.0, "looking up the names")
         names = Names(self.names, Synonyms.load())
         meant = {p: self._meant(query.prompt_of(p), names) for p in query.phrases}
-        wanted = dict.fromkeys(match.name for matches in meant.values() for match in matches)
+        wanted = dict.fromkeys(
+            match.name
+            for phrase, matches in meant.items()
+            for match in matches
+            if not _is_everything(query.prompt_of(phrase))
+        )
         masks = self._segmented(list(wanted), progress)
+        found: list[list[Region] | NotFound] = []
+        for phrase, matches in meant.items():
+            whole = _is_everything(query.prompt_of(phrase))
+            here = self.all_masks(progress) if whole else masks
+            found.append(self._of(phrase, matches, here, query.scope, names))
         progress(1.0, "done")
-        found = [self._of(p, matches, masks, query.scope, names) for p, matches in meant.items()]
         return Grounding(
             regions=tuple(r for answer in found if isinstance(answer, list) for r in answer),
             not_found=tuple(answer for answer in found if isinstance(answer, NotFound)),
@@ -76,7 +89,7 @@ class LabelledBackend(Backend, ABC):
 
     def _meant(self, phrase: str, names: Names) -> tuple[Match, ...]:
         """The names that a phrase means: the very name, or all that come near it."""
-        if phrase.strip().casefold() == EVERYTHING:
+        if _is_everything(phrase):
             return tuple(Match(name, 1.0) for name in self.everything)
         matches = names.find(phrase)
         exact = tuple(match for match in matches if match.score == 1.0)
@@ -160,6 +173,10 @@ def require_trusted(path: Path, what: str) -> None:
             "If you know who made it, run: python -c "
             f'"from napari_medvlm.backends.trust import trust; trust({str(path)!r})"',
         )
+
+
+def _is_everything(phrase: str) -> bool:
+    return phrase.strip().casefold() == EVERYTHING
 
 
 def _reaches(mask: Mask, scope: Scope, volume: Volume) -> bool:

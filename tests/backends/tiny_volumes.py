@@ -13,7 +13,7 @@ import onnx
 import onnx.helper
 import onnx.numpy_helper
 import torch
-from monai.networks.nets import UNet
+from monai.networks.nets import UNet, vista3d132
 
 from napari_medvlm.backends.phantom import phantom
 from napari_medvlm.backends.trust import trust
@@ -177,4 +177,15 @@ def onnx_network(folder: Path) -> Path:
     made.ir_version = 8
     onnx.save(made, folder / "net.onnx")
     (folder / "net.yaml").write_text(CARD)
+    return folder
+
+
+def vista3d(folder: Path, seed: int = 0) -> Path:
+    """A bundle of a narrow VISTA3D, whose windows are as small as its depth allows."""
+    for part in ("configs", "models"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    said = {"patch_size": [32, 32, 32], "resample_spacing": [1.5, 1.0, 2.0]}
+    (folder / "configs" / "inference.json").write_text(json.dumps(said))
+    torch.manual_seed(seed)
+    torch.save(vista3d132(encoder_embed_dim=8).state_dict(), folder / "models" / "model.pt")
     return folder
