@@ -123,7 +123,7 @@ class LabelledBackend(Backend, ABC):
         regions = [
             Region.of_mask(phrase, masks[m.name], self._volume.grid, m.score, m.name)
             for m in seen
-            if _reaches(masks[m.name], scope, self._volume)
+            if reaches(masks[m.name], scope, self._volume)
         ]
         reason = f"{seen[0].name!r} lies outside the slices that were asked about."
         return regions or NotFound(phrase, reason, seen[0].score)
@@ -148,6 +148,12 @@ def masks_of_values(values: NDArray[Any], names: Mapping[int, str]) -> dict[str,
         if box is not None:
             made[name] = Mask(whole[box] == value, _start(box), _shape(values))
     return made
+
+
+def reaches(mask: Mask, scope: Scope, volume: Volume) -> bool:
+    """Whether a mask reaches into the slices that are asked about."""
+    start, stop = scope.bounds(volume.grid)
+    return bool(mask.start[scope.axis] < stop and mask.stop[scope.axis] > start)
 
 
 def require_shape(shape: tuple[int, ...], volume: Volume, title: str) -> None:
@@ -177,11 +183,6 @@ def require_trusted(path: Path, what: str) -> None:
 
 def _is_everything(phrase: str) -> bool:
     return phrase.strip().casefold() == EVERYTHING
-
-
-def _reaches(mask: Mask, scope: Scope, volume: Volume) -> bool:
-    start, stop = scope.bounds(volume.grid)
-    return bool(mask.start[scope.axis] < stop and mask.stop[scope.axis] > start)
 
 
 def _start(box: tuple[slice, ...]) -> Index:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pydoc
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,8 @@ import onnx.helper
 import onnx.numpy_helper
 import torch
 from monai.networks.nets import UNet, vista3d132
+from voxtell.inference import predictor
+from voxtell.model.voxtell_model import VoxTellModel
 
 from napari_medvlm.backends.phantom import phantom
 from napari_medvlm.backends.trust import trust
@@ -180,7 +183,7 @@ def onnx_network(folder: Path) -> Path:
     return folder
 
 
-def vista3d(folder: Path, seed: int = 0) -> Path:
+def vista3d(folder: Path, seed: int = 2) -> Path:
     """A bundle of a narrow VISTA3D, whose windows are as small as its depth allows."""
     for part in ("configs", "models"):
         (folder / part).mkdir(parents=True, exist_ok=True)
@@ -188,4 +191,46 @@ def vista3d(folder: Path, seed: int = 0) -> Path:
     (folder / "configs" / "inference.json").write_text(json.dumps(said))
     torch.manual_seed(seed)
     torch.save(vista3d132(encoder_embed_dim=8).state_dict(), folder / "models" / "model.pt")
+    return folder
+
+
+PHRASES = ("left kidney", "a bright thing", "the liver with a cyst", "spleen")
+
+
+class NarrowVoxTell(VoxTellModel):
+    """VoxTell with few channels; the predictor asks for the sizes of the published one."""
+
+    DECODER_CONFIGS = {k: {"channels": 4, "shape": (32 >> k,) * 3} for k in range(6)}
+
+    def __init__(self, **told):
+        small = {"query_dim": 16, "text_embedding_dim": 8, "project_to_decoder_hidden_dim": 16}
+        super().__init__(**told | small | {"num_heads": 4})
+
+
+ARCHITECTURE = {
+    "n_stages": 6, "features_per_stage": [4] * 6, "conv_op": "torch.nn.modules.conv.Conv3d",
+    "kernel_sizes": [[3] * 3] * 6, "strides": [[1] * 3, *[[2] * 3] * 4, [1] * 3],
+    "n_blocks_per_stage": 1, "n_conv_per_stage_decoder": 1, "conv_bias": True,
+    "norm_op": "torch.nn.modules.instancenorm.InstanceNorm3d",
+    "norm_op_kwargs": {"eps": 1e-5, "affine": True}, "dropout_op": None,
+    "dropout_op_kwargs": None, "nonlin": "torch.nn.LeakyReLU", "nonlin_kwargs": {"inplace": True},
+}  # fmt: skip
+
+
+def voxtell(folder: Path, bank: bool = True) -> Path:
+    """A model folder as the authors lay it out; until the process ends, all VoxTells are narrow."""
+    predictor.VoxTellModel = NarrowVoxTell
+    (folder / "fold_0").mkdir(parents=True, exist_ok=True)
+    imports = ["conv_op", "norm_op", "dropout_op", "nonlin"]
+    told = {"arch_kwargs": ARCHITECTURE, "_kw_requires_import": imports}
+    plans = {"configurations": {"3d_fullres": {"architecture": told, "patch_size": [32, 32, 32]}}}
+    (folder / "plans.json").write_text(json.dumps(plans))
+    torch.manual_seed(5)
+    made = {k: pydoc.locate(v) if k in imports and v else v for k, v in ARCHITECTURE.items()}
+    network = NarrowVoxTell(input_channels=1, **made, decoder_layer=4)
+    weights = {"network_weights": network.state_dict(), "score": np.float64(0.5)}
+    torch.save(weights, folder / "fold_0" / "checkpoint_final.pth")
+    if bank:
+        vectors = np.random.default_rng(0).normal(size=(len(PHRASES), 8)).astype(np.float16)
+        np.savez(folder / "text_embeddings.npz", labels=np.array(PHRASES), embeddings=vectors)
     return folder
