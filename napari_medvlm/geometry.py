@@ -293,16 +293,24 @@ class Reslice:
     data
         ``(z, y, x)`` or ``(z, y, x, c)`` on ``source``; kept by reference.
     source, target
-        Where the data lie, and where they are read. Outside the source the value is the least of
-        the data's type that occurs in it: its minimum when made.
+        Where the data lie, and where they are read.
     order
         0 nearest (labels), 1 linear (images).
+    outside
+        The value outside the source; `None`: of labels 0, of images their minimum when made.
     """
 
-    def __init__(self, data: NDArray[Any], source: Grid, target: Grid, order: int) -> None:
+    def __init__(
+        self,
+        data: NDArray[Any],
+        source: Grid,
+        target: Grid,
+        order: int,
+        outside: float | None = None,
+    ) -> None:
         self._data = data
         self._order = order
-        self._outside = data.min() if order else 0
+        self._outside = outside if outside is not None else data.min() if order else 0
         self._matrix = np.linalg.inv(source.affine) @ target.affine
         self.shape: tuple[int, ...] = (*target.shape, *data.shape[3:])
         self.dtype = data.dtype

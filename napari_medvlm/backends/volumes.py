@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import Progress
+from napari_medvlm.backends.trust import only_weights, trusted
 from napari_medvlm.errors import BackendUnavailable
 from napari_medvlm.geometry import ras_matrix
 from napari_medvlm.volume import Volume
@@ -87,21 +88,20 @@ def state_of(path: Path, title: str) -> Mapping[str, Any]:
     BackendUnavailable
         If there is no such file, or it holds no weights that can be read so.
     """
-    import pickle
+    from argparse import Namespace
 
     import torch
+    from torch.serialization import safe_globals
 
     if not path.is_file():
         raise BackendUnavailable(
             f"{title} finds no weights at {path}.", "Name the file, or the folder it belongs in."
         )
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise BackendUnavailable(
-            f"{path} is damaged, or holds more than weights.",
-            "Download it again, or save its state_dict alone with torch.save.",
-        ) from error
+        with only_weights(path), safe_globals([Namespace]):  # the settings of a training
+            state = torch.load(path, map_location="cpu", weights_only=not trusted(path))
+    except (RuntimeError, EOFError, ValueError) as error:
+        raise BackendUnavailable(f"{path} is damaged.", "Download it again.") from error
     for key in ("model", "model_state_dict", "state_dict"):
         if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
             return dict(state[key])

@@ -10,17 +10,11 @@ from monai.bundle import ConfigParser
 
 from napari_medvlm.backends import calling
 from napari_medvlm.backends.bundle import BundleBackend
-from napari_medvlm.backends.check import check_backend
 from napari_medvlm.backends.phantom import phantom
 from napari_medvlm.backends.trust import trust
 from napari_medvlm.errors import BackendUnavailable, Cancelled
 from napari_medvlm.grounding import GroundQuery, Scope
 from tests.backends.tiny_volumes import CONFIG, NAMES, bundle, nifti, oblique
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("NAPARI_MEDVLM_HOME", str(tmp_path / "home"))
 
 
 ALL = Scope()
@@ -100,10 +94,6 @@ def test_the_names_are_read_without_the_network(tmp_path):
     assert BundleBackend.vocabulary(str(folder)) == NAMES[1:]
 
 
-def test_the_conformance_kit(tmp_path):
-    check_backend(BundleBackend, str(bundle(tmp_path / "b")))
-
-
 def test_a_cancel_between_windows_gets_through(tmp_path):
     def stop(fraction, message=""):
         if message.startswith("window 2"):
@@ -161,7 +151,8 @@ def other_weights(folder):
 
 
 def damaged(folder):
-    (bundle(folder) / "models" / "model.pt").write_bytes(b"nothing")
+    file = bundle(folder) / "models" / "model.pt"
+    file.write_bytes(file.read_bytes()[:-500])
     return folder
 
 

@@ -11,7 +11,6 @@ from monai.networks.nets import vista3d132
 
 from napari_medvlm.backends import calling, vista3d
 from napari_medvlm.backends.base import ObjectPrompts
-from napari_medvlm.backends.check import check_backend
 from napari_medvlm.backends.phantom import CENTER, phantom
 from napari_medvlm.backends.vista3d import VISTA3DBackend
 from napari_medvlm.backends.vista3d_classes import classes
@@ -183,10 +182,6 @@ def test_points_refine_a_mask_and_leave_it_elsewhere(folder, tmp_path):
     assert np.array_equal(mask, reference)
 
 
-def test_the_conformance_kit(folder):
-    check_backend(VISTA3DBackend, str(folder))
-
-
 def test_only_points_outside_give_nothing(folder):
     volume = phantom()
     backend = loaded(folder, volume)
@@ -234,7 +229,7 @@ def test_an_image_without_positive_intensities_is_refused(folder):
         (None, "needs its weights"),
         ("/nowhere/model.pt", "finds no weights"),
         ("{folder}#flying saucer", "no class 'flying saucer'"),
-        ("{folder}/configs/inference.json", "damaged"),
+        ("{folder}/configs/inference.json", "more than weights"),
     ],
 )
 def test_what_cannot_be_loaded_is_told_with_a_remedy(model, said, folder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import pydoc
 import warnings
@@ -14,6 +15,7 @@ import onnx
 import onnx.helper
 import onnx.numpy_helper
 import torch
+from medim.models.sam_med3d import build_sam3D_vit_b_ori
 from monai.networks.nets import UNet, vista3d132
 from voxtell.inference import predictor
 from voxtell.model.voxtell_model import VoxTellModel
@@ -149,14 +151,15 @@ def layers() -> torch.nn.Sequential:
 
 
 def torchscript(folder: Path) -> Path:
-    """A trusted TorchScript network and its card, in a folder."""
+    """A trusted TorchScript network in a folder, with its card beside it."""
     folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "net.pt"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.jit.trace(layers(), torch.zeros(1, 1, 8, 8, 8)).save(folder / "net.pt")
+        torch.jit.trace(layers(), torch.zeros(1, 1, 8, 8, 8)).save(file)
     (folder / "card.yaml").write_text(CARD)
-    trust(folder / "net.pt")
-    return folder
+    trust(file)
+    return file
 
 
 def onnx_network(folder: Path) -> Path:
@@ -180,7 +183,7 @@ def onnx_network(folder: Path) -> Path:
     made.ir_version = 8
     onnx.save(made, folder / "net.onnx")
     (folder / "net.yaml").write_text(CARD)
-    return folder
+    return folder / "net.onnx"
 
 
 def vista3d(folder: Path, seed: int = 2) -> Path:
@@ -234,3 +237,19 @@ def voxtell(folder: Path, bank: bool = True) -> Path:
         vectors = np.random.default_rng(0).normal(size=(len(PHRASES), 8)).astype(np.float16)
         np.savez(folder / "text_embeddings.npz", labels=np.array(PHRASES), embeddings=vectors)
     return folder
+
+
+SAM_SIZES = {
+    "encoder_embed_dim": 24, "encoder_depth": 2, "encoder_num_heads": 2,
+    "encoder_global_attn_indexes": [1], "prompt_embed_dim": 48,
+}  # fmt: skip
+
+
+def sammed3d(path: Path, seed: int = 0) -> Path:
+    """A checkpoint of a narrow SAM-Med3D, as its authors' training saves one."""
+    torch.manual_seed(seed)
+    network = build_sam3D_vit_b_ori(**SAM_SIZES)
+    told = {"epoch": 1, "best_dice": np.float64(0.5), "args": argparse.Namespace(lr=1e-3)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({**told, "model_state_dict": network.state_dict()}, path)
+    return path
