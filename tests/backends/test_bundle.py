@@ -16,7 +16,6 @@ from napari_medvlm.errors import BackendUnavailable, Cancelled
 from napari_medvlm.grounding import GroundQuery, Scope
 from tests.backends.tiny_volumes import CONFIG, NAMES, bundle, nifti, oblique
 
-
 ALL = Scope()
 
 

@@ -1,5 +1,8 @@
 """A plain network with a card gives the labels that the same steps give by hand."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -177,6 +180,13 @@ def test_a_label_that_the_network_does_not_have_is_told(tmp_path):
     folder = with_card(CARD.replace("3:", "9:"))(tmp_path / "net")
     with pytest.raises(BackendUnavailable, match="names the label 9, and the network gives 4"):
         ground(folder, phantom(), "kidney")
+
+
+def test_the_card_of_the_documentation_can_be_read(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "automatic-models.md").read_text("utf-8")
+    (card,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    file = with_card(card)(tmp_path / "net")
+    assert NetworkBackend.vocabulary(str(file)) == ("liver", "liver tumour")
 
 
 def test_torchscript_is_code_and_must_be_trusted(tmp_path, monkeypatch):
