@@ -20,7 +20,7 @@ from napari_medvlm.home import home
 
 FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 """torch's own switch for libraries that ask it to run what a file holds."""
-CODE = (".py", ".json", ".yaml", ".yml")
+CODE = (".py", ".so", ".pyd", ".json", ".yaml", ".yml")
 """What can run code in a model's folder: modules, and configurations that name or hold code."""
 
 
@@ -87,12 +87,13 @@ def only_weights(path: Path | str) -> Iterator[None]:
 
 
 def _numbers() -> list[Any]:
-    """The types of numpy's numbers, under the names of its older versions too."""
+    """Numbers and arrays of numpy, under the names of its older versions too."""
     import numpy as np
-    from numpy._core.multiarray import scalar
+    from numpy._core.multiarray import _reconstruct, scalar
 
     kinds = {type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd"}
-    return [np.dtype, *kinds, scalar, (scalar, "numpy.core.multiarray.scalar")]
+    older = [(made, f"numpy.core.multiarray.{made.__name__}") for made in (scalar, _reconstruct)]
+    return [np.dtype, np.ndarray, *kinds, scalar, _reconstruct, *older]
 
 
 def _known() -> dict[str, str]:

@@ -13,7 +13,7 @@ from napari_medvlm.errors import BackendUnavailable, Cancelled, InvalidImage
 from napari_medvlm.geometry import affine_from_ras, apply_affine
 from napari_medvlm.grounding import GroundQuery, Scope
 from napari_medvlm.volume import Volume
-from tests.backends.tiny_volumes import PHRASES, nifti, oblique, voxtell
+from tests.backends.tiny_volumes import PHRASES, nifti, oblique, text_model, voxtell
 
 pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor")
 
@@ -46,7 +46,8 @@ def by_hand(folder, path, volume, phrases):
     """The masks of phrases on the volume's voxels, led back through the patient's millimetres."""
     image, told = NibabelIOWithReorient().read_images([str(path)])
     bank = str(folder / "text_embeddings.npz")
-    predictor = VoxTellPredictor(str(folder), torch.device("cpu"), embedding_bank=bank)
+    reader = str(folder / "text_model")
+    predictor = VoxTellPredictor(str(folder), torch.device("cpu"), reader, embedding_bank=bank)
     masks = predictor.predict_single_image(image, list(phrases))
     affine = affine_from_ras(told["nibabel_stuff"]["reoriented_affine"])
     there = np.linalg.inv(affine) @ volume.affine
@@ -100,6 +101,19 @@ def test_phrases_without_a_vector_are_told_what_is_missing(folder):
     (missing,) = [n for n in found.not_found if n.phrase == "something else"]
     assert "None of the 4 kept phrases" in missing.reason
     assert "Qwen/Qwen3-Embedding-4B" in missing.reason
+
+
+def test_any_phrase_is_read_by_the_text_model_beside_the_model(tmp_path):
+    folder = voxtell(tmp_path / "v")
+    text_model(folder / "text_model")
+    phrases = ["a dark thing", "left kidney"]  # the second is kept
+    volume = nifti(phantom(), tmp_path / "scan.nii.gz")
+    found = ground(folder, volume, *phrases)
+    reference = by_hand(folder, tmp_path / "scan.nii.gz", volume, phrases)
+    for phrase, mask in zip(phrases, reference, strict=True):
+        regions = found.of(phrase)
+        ours = regions[0].mask.full() if regions else np.zeros(volume.shape, bool)
+        assert np.array_equal(ours, mask)
 
 
 def test_the_phrases_that_are_kept_are_read_without_the_model(folder):

@@ -15,6 +15,7 @@ import onnx
 import onnx.helper
 import onnx.numpy_helper
 import torch
+import transformers
 from medim.models.sam_med3d import build_sam3D_vit_b_ori
 from monai.networks.nets import UNet, vista3d132
 from voxtell.inference import predictor
@@ -24,6 +25,7 @@ from napari_medvlm.backends.phantom import phantom
 from napari_medvlm.backends.trust import trust
 from napari_medvlm.geometry import affine_from_ras, ras_matrix
 from napari_medvlm.volume import Volume
+from tests.backends.tiny import word_tokenizer
 
 torch.set_num_threads(1)
 
@@ -253,3 +255,16 @@ def sammed3d(path: Path, seed: int = 0) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save({**told, "model_state_dict": network.state_dict()}, path)
     return path
+
+
+def text_model(folder: Path) -> Path:
+    """A small relative of the text model of VoxTell."""
+    torch.manual_seed(7)
+    tokenizer = word_tokenizer(["<unk>", "<pad>", "<end>"], pad_token="<pad>", eos_token="<end>")
+    config = transformers.Qwen3Config(
+        vocab_size=len(tokenizer), hidden_size=8, intermediate_size=16, num_hidden_layers=1,
+        num_attention_heads=2, num_key_value_heads=1, head_dim=4,
+    )  # fmt: skip
+    transformers.Qwen3Model(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
