@@ -100,8 +100,10 @@ def state_of(path: Path, title: str) -> Mapping[str, Any]:
     try:
         with only_weights(path), safe_globals([Namespace]):  # the settings of a training
             state = torch.load(path, map_location="cpu", weights_only=not trusted(path))
-    except (RuntimeError, EOFError, ValueError) as error:
-        raise BackendUnavailable(f"{path} is damaged.", "Download it again.") from error
+    except (RuntimeError, EOFError, ValueError, OSError) as error:
+        raise BackendUnavailable(
+            f"{path} is damaged, or cannot be read.", "Download it again."
+        ) from error
     for key in ("model", "model_state_dict", "state_dict"):
         if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
             return dict(state[key])

@@ -139,8 +139,15 @@ def test_everything_gives_each_voxel_to_the_best_class(at_once, folder, tmp_path
     assert sum(r.mask.voxels for r in found.regions) == np.count_nonzero(reference)
 
 
-@VOLUMES
-@pytest.mark.parametrize(("chosen", "number"), [("", 133), ("#spleen", 3), ("#hepatic tumor", 26)])
+@pytest.mark.parametrize(
+    ("turned", "chosen", "number"),
+    [
+        (phantom, "", 133),
+        (oblique, "", 133),
+        (oblique, "#spleen", 3),
+        (phantom, "#hepatic tumor", 26),
+    ],
+)
 def test_points_give_the_masks_of_the_point_inferer(turned, chosen, number, folder, tmp_path):
     volume = nifti(turned(), tmp_path / "scan.nii")
     by_hand = ByHand(folder, tmp_path / "scan.nii")
