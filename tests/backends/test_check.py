@@ -8,19 +8,19 @@ import pytest
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.check import CHECKS, backend_class, check_backend
+from napari_medvlm.backends.trust import trust
 from tests.backends.tiny import dino, florence, qwen25
 from tests.backends.tiny_clip import save_clip
 from tests.backends.tiny_nninteractive import save_nninteractive, served
+from tests.backends.tiny_volumes import bundle, sammed3d, torchscript, vista3d, voxtell
 from tests.worker.conftest import FOREIGN
 
 MAKERS = {
-    "detector": dino,
-    "florence": florence,
-    "nninteractive": save_nninteractive,
-    "nninteractive-server": served,
-    "similarity": save_clip,
-    "vlm": qwen25,
-}
+    "bundle": bundle, "detector": dino, "florence": florence, "network": torchscript,
+    "nninteractive": save_nninteractive, "nninteractive-server": served,
+    "sammed3d": sammed3d, "similarity": save_clip, "vista3d": vista3d, "vlm": qwen25,
+    "voxtell": voxtell,
+}  # fmt: skip
 """What makes a small model for each backend that needs one."""
 
 
@@ -40,8 +40,12 @@ def models(tmp_path_factory):
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", registry.names())
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor")
 def test_conformance(name, check, models):
-    check(backend_class(name), models(name))
+    model = models(name)
+    if model is not None:
+        trust(model)
+    check(backend_class(name), model)
 
 
 def run_check(name):
