@@ -128,20 +128,6 @@ class Picture:
         z, y, x = (a + b for a, b in zip(start, own.start, strict=True))
         return Mask(own.crop, (z, y, x), self.grid.shape)
 
-    def seen(self, mask: Mask) -> NDArray[np.bool_]:
-        """What of a mask lies on the slice, as the picture shows it: ``(height, width)``."""
-        at = self.slice.axis
-        plane = np.zeros(self.grid.shape[:at] + self.grid.shape[at + 1 :], np.float32)
-        depth = self.slice.index - mask.start[at]
-        if 0 <= depth < mask.crop.shape[at]:
-            box = mask.slices[:at] + mask.slices[at + 1 :]
-            plane[box] = np.take(mask.crop, depth, axis=at)
-        plane = plane if self.rows < self.columns else plane.T
-        for side in (0, 1):
-            plane = np.flip(plane, side) if self.flipped[side] else plane
-        inside: NDArray[np.bool_] = _resized(plane, self.size) > 0.5
-        return inside
-
     def _along(self, side: int, at: float) -> float:
         """An edge in pixels as an edge in voxels along rows (0) or columns (1)."""
         first, last = self.spans[side]

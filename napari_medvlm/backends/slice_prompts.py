@@ -178,9 +178,9 @@ class _Reader:
             said = self.found.slices.get(index)
             if said is None:
                 if depth == 1:
-                    self.found.given[index] = self._picture(index).seen(start)
+                    self.found.given[index] = self._picture(index).cut(start)
             elif said.area is None and said.box is None:
-                seen = self._picture(index).seen(start)
+                seen = self._picture(index).cut(start)
                 said.area = seen if seen.any() else None
         self.found.stays = depth > 1
 
@@ -246,7 +246,7 @@ class _Reader:
         mask = _of_voxels(voxels, self._grid.shape)
         if lasso.positive:
             said = self._said(depth)
-            said.area = self._picture(depth).seen(mask)
+            said.area = self._picture(depth).cut(mask)
             said.box = bounds_of(said.area)
         else:
             self._not_in(mask)
@@ -256,7 +256,7 @@ class _Reader:
         voxels = np.argwhere(mask.crop) + mask.start
         self._stroke(voxels.astype(float), positive=False)
         for index in np.unique(voxels[:, self._axis]).tolist():
-            said, area = self._said(index), self._picture(index).seen(mask)
+            said, area = self._said(index), self._picture(index).cut(mask)
             said.erased = area if said.erased is None else said.erased | area
 
 

@@ -191,9 +191,9 @@ def test_a_mask_is_seen_where_the_picture_shows_it(name, axis):
     inside = np.zeros(SHAPE, bool)
     inside[2:7, 3:12, 5:9] = True
     shown = replace(picture_of(volume, SliceRef(axis, 0)), slice=SliceRef(axis, 5))
-    back = shown.mask(shown.seen(Mask.of(inside))).full()
+    back = shown.mask(shown.cut(Mask.of(inside))).full()
     expected = np.zeros(SHAPE, bool)
     np.moveaxis(expected, axis, 0)[5] = np.moveaxis(inside, axis, 0)[5]
     assert np.array_equal(back, expected)
-    nothing = replace(shown, slice=SliceRef(axis, 0)).seen(Mask.of(inside))
+    nothing = replace(shown, slice=SliceRef(axis, 0)).cut(Mask.of(inside))
     assert not nothing.any()
