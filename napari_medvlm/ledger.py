@@ -31,6 +31,7 @@ from napari_medvlm.records import (
     Record,
     SessionFile,
 )
+from napari_medvlm.said import Said
 from napari_medvlm.volume import Volume
 
 JOURNAL_SUFFIX = ".jsonl"
@@ -131,8 +132,8 @@ class Ledger:
         """Bring back the gesture that was taken back last."""
         return self._move(self._cursor + 1)
 
-    def note(self, answer: Predicted | Grounded | Labelled | Overridden) -> None:
-        """Record what a backend answered, or what a person thinks of it."""
+    def note(self, answer: Predicted | Grounded | Labelled | Overridden | Said) -> None:
+        """Record what a backend answered, or what a person thinks of it or says."""
         self._take(answer)
 
     def next_prompt_id(self) -> int:
@@ -227,7 +228,7 @@ class Ledger:
                 self._cursor = record.to
             case Predicted():
                 self._predicted[record.object_id, record.serial] = record
-            case Grounded() | Labelled() | Overridden():
+            case _:  # what was answered or said changes no object
                 pass
         self._records.append(record)
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.grounding import Grounding, Region, RegionKind
-from napari_medvlm.prompts import Box, InitialMask, Prompt
+from napari_medvlm.grounding import Grounding
+from napari_medvlm.kept import FoundRegion, Value, now
+from napari_medvlm.prompts import InitialMask, Prompt
+from napari_medvlm.said import Said
 from napari_medvlm.volume import Volume
 
 VERSION = 1
@@ -31,11 +33,7 @@ class Overlap(StrEnum):
     """It belongs to both; the one changed last is drawn on top."""
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ObjectInfo(_Value):
+class ObjectInfo(Value):
     """What a person sees of an object: its label value, name, colour (``#rrggbb``) and lock."""
 
     id: int
@@ -44,28 +42,28 @@ class ObjectInfo(_Value):
     locked: bool = False
 
 
-class ObjectAdded(_Value):
+class ObjectAdded(Value):
     """A new object."""
 
     event: Literal["object_added"] = "object_added"
     object: ObjectInfo
 
 
-class ObjectChanged(_Value):
+class ObjectChanged(Value):
     """A new name, colour or lock."""
 
     event: Literal["object_changed"] = "object_changed"
     object: ObjectInfo
 
 
-class ObjectRemoved(_Value):
+class ObjectRemoved(Value):
     """An object and its prompts, no longer live."""
 
     event: Literal["object_removed"] = "object_removed"
     object_id: int
 
 
-class PromptAdded(_Value):
+class PromptAdded(Value):
     """A new prompt of an object.
 
     Attributes
@@ -81,7 +79,7 @@ class PromptAdded(_Value):
     origin: str = ""
 
 
-class PromptChanged(_Value):
+class PromptChanged(Value):
     """A prompt moved or redrawn."""
 
     event: Literal["prompt_changed"] = "prompt_changed"
@@ -89,14 +87,14 @@ class PromptChanged(_Value):
     prompt: Prompt
 
 
-class PromptRemoved(_Value):
+class PromptRemoved(Value):
     """A prompt, no longer live."""
 
     event: Literal["prompt_removed"] = "prompt_removed"
     prompt_id: int
 
 
-class OverlapChosen(_Value):
+class OverlapChosen(Value):
     """Another rule for voxels that two objects claim."""
 
     event: Literal["overlap_chosen"] = "overlap_chosen"
@@ -115,28 +113,24 @@ Event = Annotated[
 ]
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-class Entry(_Value):
+class Entry(Value):
     """What one gesture did: its events are undone together. A serial is never used twice."""
 
     record: Literal["entry"] = "entry"
     serial: int
-    time: datetime = Field(default_factory=_now)
+    time: datetime = Field(default_factory=now)
     events: tuple[Event, ...]
 
 
-class CursorMoved(_Value):
+class CursorMoved(Value):
     """Undo or redo: that many entries are live now."""
 
     record: Literal["cursor"] = "cursor"
     to: int
-    time: datetime = Field(default_factory=_now)
+    time: datetime = Field(default_factory=now)
 
 
-class Predicted(_Value):
+class Predicted(Value):
     """A mask came back for an object as it was at an entry.
 
     Attributes
@@ -156,34 +150,10 @@ class Predicted(_Value):
     digest: str
     voxels: int
     seconds: float
-    time: datetime = Field(default_factory=_now)
+    time: datetime = Field(default_factory=now)
 
 
-class FoundRegion(_Value):
-    """A region as a ledger keeps it: a mask by its hash only; `Region` has the rest."""
-
-    score: float | None
-    kind: RegionKind
-    name: str
-    box: Box
-    slice: tuple[int, int] | None
-    mask_digest: str | None
-
-    @classmethod
-    def of(cls, region: Region) -> FoundRegion:
-        """What is kept of a region."""
-        where = region.slice
-        return cls(
-            score=region.score,
-            kind=region.kind,
-            name=region.name,
-            box=region.box,
-            slice=None if where is None else (where.axis, where.index),
-            mask_digest=None if region.mask is None else region.mask.digest,
-        )
-
-
-class Grounded(_Value):
+class Grounded(Value):
     """A backend told where a phrase is, or that it is nowhere.
 
     Attributes
@@ -210,7 +180,7 @@ class Grounded(_Value):
     best_score: float | None
     texts: tuple[str, ...]
     seconds: float
-    time: datetime = Field(default_factory=_now)
+    time: datetime = Field(default_factory=now)
 
     @classmethod
     def of(
@@ -234,7 +204,7 @@ class Grounded(_Value):
         )
 
 
-class Labelled(_Value):
+class Labelled(Value):
     """A backend told how likely labels are.
 
     Attributes
@@ -251,26 +221,26 @@ class Labelled(_Value):
     sent: dict[str, str]
     slices: tuple[tuple[int, int], ...]
     seconds: float
-    time: datetime = Field(default_factory=_now)
+    time: datetime = Field(default_factory=now)
 
 
-class Overridden(_Value):
+class Overridden(Value):
     """A person switched a descriptor of a label off or on again."""
 
     record: Literal["overridden"] = "overridden"
     label: str
     descriptor: str
     used: bool
-    time: datetime = Field(default_factory=_now)
+    time: datetime = Field(default_factory=now)
 
 
 Record = Annotated[
-    Entry | CursorMoved | Predicted | Grounded | Labelled | Overridden,
+    Entry | CursorMoved | Predicted | Grounded | Labelled | Overridden | Said,
     Field(discriminator="record"),
 ]
 
 
-class ImageReference(_Value):
+class ImageReference(Value):
     """Which image a ledger is about; the digest decides, the rest is for people."""
 
     digest: str
@@ -285,7 +255,7 @@ class ImageReference(_Value):
         return cls(digest=volume.digest, shape=volume.shape, name=volume.name, source=source)
 
 
-class SessionFile(_Value):
+class SessionFile(Value):
     """A session as it stands in a JSON file."""
 
     format: Literal["napari-medvlm session"] = "napari-medvlm session"

@@ -17,6 +17,8 @@ from napari_medvlm.windows import default_window
 
 PixelBounds = tuple[float, float, float, float]
 """Left, upper, right and lower edge ``x0, y0, x1, y1``; the upper left corner of a picture is 0."""
+Part = tuple[tuple[int, int], tuple[int, int]]
+"""Voxels along the rows and along the columns of a picture, each from a first one up to a last."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +40,11 @@ class Picture:
         The axes of the array ``(z, y, x)`` that run down and to the right.
     flipped
         Whether each of the two runs backwards.
+    part
+        The voxels along rows and columns that it shows, each half-open; `None`: all.
+    windows
+        The intensities shown as black and white: one window, or one each for red, green and blue;
+        none of a colour image.
     """
 
     pixels: NDArray[np.uint8]
@@ -46,11 +53,18 @@ class Picture:
     rows: int
     columns: int
     flipped: tuple[bool, bool]
+    part: Part | None = None
+    windows: tuple[Window, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
         """Its height and width in pixels."""
         return self.pixels.shape[0], self.pixels.shape[1]
+
+    @property
+    def spans(self) -> Part:
+        """The voxels along rows and columns that it shows, each half-open."""
+        return self.part or ((0, self.grid.shape[self.rows]), (0, self.grid.shape[self.columns]))
 
     def box(self, bounds: PixelBounds) -> Box | None:
         """A box in the picture as a box on the slice, cut to it; `None` if it lies outside."""
@@ -60,7 +74,7 @@ class Picture:
         sides = ((self.rows, y0, y1), (self.columns, x0, x1))
         for side, (axis, low, high) in enumerate(sides):
             ends = sorted(self._along(side, at) for at in (low, high))
-            start[axis], stop[axis] = np.clip(ends, 0, self.grid.shape[axis])
+            start[axis], stop[axis] = np.clip(ends, *self.spans[side])
         if not (stop - start > 1e-6).all():
             return None
         return Box.at_index(self.grid, start, stop)
@@ -79,10 +93,26 @@ class Picture:
         zyx = self.grid.to_index(spl_mm) + 0.5
         placed = []
         for side, axis in ((1, self.columns), (0, self.rows)):
-            length = self.grid.shape[axis]
-            along = length - zyx[..., axis] if self.flipped[side] else zyx[..., axis]
-            placed.append(along * self.size[side] / length)
+            first, last = self.spans[side]
+            along = last - zyx[..., axis] if self.flipped[side] else zyx[..., axis] - first
+            placed.append(along * self.size[side] / (last - first))
         return np.stack(placed, axis=-1)
+
+    def cut(self, mask: Mask) -> NDArray[np.bool_]:
+        """``(height, width)`` bool: what of a mask on the volume's grid the picture shows."""
+        at = self.slice.index - mask.start[self.slice.axis]
+        plane = np.zeros((self.grid.shape[self.rows], self.grid.shape[self.columns]), bool)
+        if 0 <= at < mask.crop.shape[self.slice.axis]:
+            crop = np.take(mask.crop, at, axis=self.slice.axis)
+            down, right = mask.slices[self.rows], mask.slices[self.columns]
+            plane[down, right] = crop if self.rows < self.columns else crop.T
+        plane = _oriented(plane, self.flipped, self.spans)
+        rows, columns = (
+            np.minimum((np.arange(n) + 0.5) * length / n, length - 1).astype(int)
+            for n, length in zip(self.size, plane.shape, strict=True)
+        )
+        result: NDArray[np.bool_] = plane[np.ix_(rows, columns)]
+        return result
 
     def heatmap(self, values: NDArray[Any]) -> Heatmap:
         """Values ``(height, width)`` over the whole picture, at any resolution, on the slice."""
@@ -99,45 +129,84 @@ class Picture:
 
     def _along(self, side: int, at: float) -> float:
         """An edge in pixels as an edge in voxels along rows (0) or columns (1)."""
-        length = self.grid.shape[(self.rows, self.columns)[side]]
-        voxels = at * length / self.size[side]
-        return length - voxels if self.flipped[side] else voxels
+        first, last = self.spans[side]
+        voxels = at * (last - first) / self.size[side]
+        return last - voxels if self.flipped[side] else first + voxels
 
     def _on_slice(
         self, values: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], tuple[int, int, int]]:
         """Values over the picture on the voxels of the slice, and where those begin."""
-        lengths = self.grid.shape[self.rows], self.grid.shape[self.columns]
-        upright = _resized(values, lengths)
+        (top, bottom), (left, right) = self.spans
+        turned = resized(values, (bottom - top, right - left))
         for side in (0, 1):
             if self.flipped[side]:
-                upright = np.flip(upright, side)
-        plane = upright if self.rows < self.columns else upright.T
+                turned = np.flip(turned, side)
+        plane = turned if self.rows < self.columns else turned.T
         at = self.slice.axis
         start = [0, 0, 0]
-        start[at] = self.slice.index
+        start[at], start[self.rows], start[self.columns] = self.slice.index, top, left
         return np.expand_dims(plane, at), (start[0], start[1], start[2])
 
 
-def picture_of(volume: Volume, where: SliceRef, window: Window | None = None) -> Picture:
-    """A slice of a volume as a picture; grey images are windowed, by their own window if `None`."""
-    rows, columns, flipped = _upright(volume.grid, where.axis)
+def picture_of(
+    volume: Volume,
+    where: SliceRef,
+    window: Window | tuple[Window, ...] | None = None,
+    part: Part | None = None,
+) -> Picture:
+    """A slice of a volume as a picture.
+
+    Parameters
+    ----------
+    window
+        Of a grey image: one window, or one each for red, green and blue; `None`: its own.
+    part
+        The voxels along the rows and columns of the picture to cut it to, see `part_around`.
+    """
+    rows, columns, flipped = upright(volume.grid, where.axis)
     plane = np.take(volume.data, where.index, axis=where.axis)
     plane = plane if rows < columns else np.swapaxes(plane, 0, 1)
-    for side in (0, 1):
-        plane = np.flip(plane, side) if flipped[side] else plane
+    plane = _oriented(plane, flipped, part)
+    windows: tuple[Window, ...] = ()
     if not volume.is_color:
-        low, high = (window or default_window(volume)).limits
-        plane = np.clip((plane.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
-        plane = np.repeat(plane[..., None], 3, axis=2)
+        windows = window if isinstance(window, tuple) else ()
+        windows = windows or (window if isinstance(window, Window) else default_window(volume),)
+        plane = np.stack([_shaded(plane, windows[c % len(windows)]) for c in range(3)], axis=2)
     spacing = np.array([volume.spacing[rows], volume.spacing[columns]])
     size = np.maximum(np.round(plane.shape[:2] * spacing / spacing.min()), 1).astype(int)
-    square = _resized(plane.astype(np.float32), (int(size[0]), int(size[1])))
+    square = resized(plane.astype(np.float32), (int(size[0]), int(size[1])))
     pixels = np.ascontiguousarray(np.round(square).astype(np.uint8))
-    return Picture(pixels, volume.grid, where, rows, columns, flipped)
+    return Picture(pixels, volume.grid, where, rows, columns, flipped, part, windows)
 
 
-def _upright(grid: Grid, axis: int) -> tuple[int, int, tuple[bool, bool]]:
+def part_around(box: Box, grid: Grid, axis: int) -> Part | None:
+    """The part of a picture of a slice across an axis that a box takes up; `None`: no part."""
+    start, stop = box.bounds(grid)
+    rows, columns, _ = upright(grid, axis)
+    spans = [(int(start[a]), int(stop[a])) for a in (rows, columns)]
+    return (spans[0], spans[1]) if all(low < high for low, high in spans) else None
+
+
+def _shaded(plane: NDArray[Any], window: Window) -> NDArray[np.float32]:
+    low, high = window.limits
+    result: NDArray[np.float32] = np.clip(
+        (plane.astype(np.float32) - low) * (255 / (high - low)), 0, 255
+    )
+    return result
+
+
+def _oriented(plane: NDArray[Any], flipped: tuple[bool, bool], part: Part | None) -> NDArray[Any]:
+    """Voxels ``(rows, columns[, c])`` cut to a part and turned as the picture shows them."""
+    if part is not None:
+        (top, bottom), (left, right) = part
+        plane = plane[top:bottom, left:right]
+    for side in (0, 1):
+        plane = np.flip(plane, side) if flipped[side] else plane
+    return plane
+
+
+def upright(grid: Grid, axis: int) -> tuple[int, int, tuple[bool, bool]]:
     """The array axes that run down and right in an upright picture, and which run backwards."""
     superior, posterior, left = patient_axes(grid.affine)
     across = {superior: (1, 2), posterior: (0, 2), left: (0, 1)}[axis]
@@ -150,7 +219,7 @@ def _upright(grid: Grid, axis: int) -> tuple[int, int, tuple[bool, bool]]:
     return rows, columns, (flips[0], flips[1])
 
 
-def _resized(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+def resized(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
     """Values ``(height, width[, c])`` at another size, edge on edge."""
     from scipy import ndimage
 

@@ -20,6 +20,9 @@ CT_WINDOWS: Mapping[str, Window] = {
 }
 """Window presets for CT, in Hounsfield units."""
 
+CT_COLORS = (Window(0, 2048), Window(40, 350), Window(40, 80))
+"""Windows of CT in red, green and blue as MedGemma was trained: all, soft tissue, brain."""
+
 
 def default_window(volume: Volume) -> Window:
     """The header's window; else for CT the abdomen's, for others all but the extremes."""

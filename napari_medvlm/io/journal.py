@@ -21,7 +21,7 @@ from napari_medvlm.records import ImageReference, Record
 
 logger = logging.getLogger(__name__)
 
-Task = Literal["segment", "ground", "label"]
+Task = Literal["segment", "ground", "label", "ask"]
 
 
 class Journal:

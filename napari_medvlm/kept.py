@@ -1,0 +1,187 @@
+"""What records are made of: values that stand in a file for regions and pictures."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from napari_medvlm.geometry import Grid
+from napari_medvlm.grounding import Region, RegionKind, SliceRef
+from napari_medvlm.montage import Montage
+from napari_medvlm.prompts import Box, InitialMask, Point
+from napari_medvlm.slicing import Picture, picture_of, upright
+from napari_medvlm.volume import Volume, Window
+
+Pair = tuple[int, int]
+
+
+class Value(BaseModel):
+    """Something that is written to a file and never changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def now() -> datetime:
+    """The time of a record."""
+    return datetime.now(UTC)
+
+
+class FoundRegion(Value):
+    """A region as a ledger keeps it: a mask by its hash only; `Region` has the rest."""
+
+    score: float | None
+    kind: RegionKind
+    name: str
+    box: Box
+    slice: Pair | None
+    mask_digest: str | None
+
+    @classmethod
+    def of(cls, region: Region) -> FoundRegion:
+        """What is kept of a region."""
+        return cls(**_found(region))
+
+
+class KeptRegion(FoundRegion):
+    """A region of a conversation.
+
+    Attributes
+    ----------
+    mask
+        The mask itself, of what a tool segmented: nothing else has it.
+    """
+
+    phrase: str
+    points: tuple[Point, ...] = ()
+    uncertainty: float | None = None
+    mask: InitialMask | None = None
+
+    @classmethod
+    def whole(cls, region: Region, grid: Grid | None = None) -> KeptRegion:
+        """What is kept of a region; its mask too if the grid is given that it lies on."""
+        mask = None if grid is None or region.mask is None else InitialMask.of(grid, region.mask)
+        return cls(
+            **_found(region),
+            phrase=region.phrase,
+            points=region.points,
+            uncertainty=region.uncertainty,
+            mask=mask,
+        )
+
+    def region(self, grid: Grid) -> Region:
+        """The region as far as it was kept."""
+        return Region(
+            self.phrase,
+            self.box,
+            self.score,
+            self.name,
+            mask=None if self.mask is None else self.mask.mask(grid),
+            points=self.points,
+            slice=None if self.slice is None else SliceRef(*self.slice),
+            uncertainty=self.uncertainty,
+        )
+
+
+def _found(region: Region) -> dict[str, Any]:
+    where = region.slice
+    return {
+        "score": region.score,
+        "kind": region.kind,
+        "name": region.name,
+        "box": region.box,
+        "slice": None if where is None else (where.axis, where.index),
+        "mask_digest": None if region.mask is None else region.mask.digest,
+    }
+
+
+class KeptPicture(Value):
+    """A picture that was sent: how to make it again or, where that is not enough, itself.
+
+    Attributes
+    ----------
+    slices
+        Axis and index of each slice that it shows.
+    part
+        The voxels along rows and columns that it shows.
+    windows
+        Centre and width of each.
+    of
+        The other image that it shows; empty: the session's.
+    digest
+        Of its pixels.
+    png
+        The picture itself as base64: drawn on, or of another image.
+    """
+
+    slices: tuple[Pair, ...]
+    part: tuple[Pair, Pair] | None
+    windows: tuple[tuple[float, float], ...]
+    caption: str = ""
+    of: str = ""
+    digest: str
+    png: str = ""
+
+    @classmethod
+    def made(cls, picture: Picture, volume: Volume, caption: str = "", of: str = "") -> KeptPicture:
+        """What is kept of a picture."""
+        shown = [tile.picture for tile in picture.tiles] if isinstance(picture, Montage) else None
+        kept = cls(
+            slices=tuple((p.slice.axis, p.slice.index) for p in shown or [picture]),
+            part=picture.part,
+            windows=tuple((w.center, w.width) for w in picture.windows),
+            caption=caption,
+            of=of,
+            digest=digest_of(picture.pixels),
+        )
+        own = not of and picture.grid is volume.grid
+        if own and digest_of(kept._again(volume).pixels) == kept.digest:
+            return kept
+        return kept.model_copy(update={"png": _png(picture.pixels)})
+
+    def picture(self, volume: Volume) -> Picture:
+        """The picture, made again if it is not kept itself."""
+        if not self.png:
+            return self._again(volume)
+        pixels = _pixels(self.png)
+        where = SliceRef(*self.slices[0])
+        rows, columns, flipped = upright(volume.grid, where.axis)
+        return Picture(
+            pixels, volume.grid, where, rows, columns, flipped, self.part, self._windows()
+        )
+
+    def _again(self, volume: Volume) -> Picture:
+        refs = [SliceRef(*pair) for pair in self.slices]
+        made = [picture_of(volume, ref, self._windows() or None, self.part) for ref in refs]
+        return made[0] if len(made) == 1 else Montage.of(made)
+
+    def _windows(self) -> tuple[Window, ...]:
+        return tuple(Window(*pair) for pair in self.windows)
+
+
+def digest_of(pixels: NDArray[np.uint8]) -> str:
+    """Hexadecimal BLAKE2 hash of the pixels of a picture."""
+    digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
+
+
+def _png(pixels: NDArray[np.uint8]) -> str:
+    from PIL import Image
+
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def _pixels(png: str) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    with Image.open(BytesIO(base64.b64decode(png))) as image:
+        return np.asarray(image.convert("RGB"))

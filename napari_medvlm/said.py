@@ -1,0 +1,274 @@
+"""The records of conversations: what was asked, shown, written, answered and thought of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from napari_medvlm.answers import Answer, AnswerKind, Claim, Step, ToolCall, ToolResult
+from napari_medvlm.conversation import State, Verdict
+from napari_medvlm.geometry import Grid
+from napari_medvlm.grounding import SliceRef
+from napari_medvlm.kept import KeptPicture, KeptRegion, Pair, Value, now
+from napari_medvlm.prompts import Box
+from napari_medvlm.volume import Volume
+
+
+class KeptClaim(Value):
+    """A sentence of an answer."""
+
+    text: str
+    regions: tuple[KeptRegion, ...] = ()
+    source: str = ""
+    problems: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, claim: Claim) -> KeptClaim:
+        """What is kept of a claim."""
+        regions = tuple(KeptRegion.whole(region) for region in claim.regions)
+        return cls(text=claim.text, regions=regions, source=claim.source, problems=claim.problems)
+
+    def claim(self, grid: Grid) -> Claim:
+        """The claim, its masks as boxes."""
+        regions = tuple(region.region(grid) for region in self.regions)
+        return Claim(self.text, regions, self.source, self.problems)
+
+
+class KeptAnswer(Value):
+    """An answer; its fields as of `Answer`."""
+
+    text: str
+    claims: tuple[KeptClaim, ...] = ()
+    answered: bool = True
+    reason: str = ""
+    images: tuple[Pair, ...] = ()
+    thinking: str = ""
+    choice: str = ""
+    probabilities: tuple[float, ...] = ()
+    notes: tuple[str, ...] = ()
+    written: str = ""
+    tokens: int = 0
+
+    @classmethod
+    def of(cls, answer: Answer) -> KeptAnswer:
+        """What is kept of an answer."""
+        return cls(
+            text=answer.text,
+            claims=tuple(KeptClaim.of(claim) for claim in answer.claims),
+            answered=answer.answered,
+            reason=answer.reason,
+            images=tuple((ref.axis, ref.index) for ref in answer.images),
+            thinking=answer.thinking,
+            choice=answer.choice,
+            probabilities=answer.probabilities,
+            notes=answer.notes,
+            written=answer.written,
+            tokens=answer.tokens,
+        )
+
+    def answer(self, grid: Grid) -> Answer:
+        """The answer, its masks as boxes."""
+        return Answer(
+            self.text,
+            tuple(claim.claim(grid) for claim in self.claims),
+            self.answered,
+            self.reason,
+            tuple(SliceRef(*pair) for pair in self.images),
+            self.thinking,
+            choice=self.choice,
+            probabilities=self.probabilities,
+            notes=self.notes,
+            written=self.written,
+            tokens=self.tokens,
+        )
+
+
+class KeptResult(Value):
+    """A call of a tool and what came of it."""
+
+    name: str
+    arguments: dict[str, Any]
+    id: str = ""
+    problem: str = ""
+    text: str
+    failed: bool = False
+    regions: tuple[KeptRegion, ...] = ()
+    pictures: tuple[KeptPicture, ...] = ()
+
+    @classmethod
+    def of(cls, result: ToolResult, volume: Volume) -> KeptResult:
+        """What is kept of a result."""
+        call = result.call
+        return cls(
+            name=call.name,
+            arguments=dict(call.arguments),
+            id=call.id,
+            problem=call.problem,
+            text=result.text,
+            failed=result.failed,
+            regions=tuple(KeptRegion.whole(r, volume.grid) for r in result.regions),
+            pictures=tuple(KeptPicture.made(p, volume) for p in result.pictures),
+        )
+
+    def result(self, volume: Volume) -> ToolResult:
+        """The result with its masks and pictures."""
+        return ToolResult(
+            ToolCall(self.name, self.arguments, self.id, self.problem),
+            self.text,
+            tuple(region.region(volume.grid) for region in self.regions),
+            tuple(picture.picture(volume) for picture in self.pictures),
+            self.failed,
+        )
+
+
+class KeptView(Value):
+    """What a model was to see, but for other images; fields as of `sessions.viewing.View`."""
+
+    axis: int = 0
+    start: int = 0
+    stop: int | None = None
+    every_mm: float = 0.0
+    region: Box | None = None
+    montage: int = 0
+    windows: tuple[tuple[float, float], ...] = ()
+    others: tuple[str, ...] = ()
+    draw: tuple[KeptRegion, ...] = ()
+    pointing: str = ""
+    grammar: str = ""
+
+
+class _Said(Value):
+    time: datetime = Field(default_factory=now)
+
+
+class Conversed(_Said):
+    """A conversation began, or has a new title."""
+
+    record: Literal["conversed"] = "conversed"
+    conversation: int
+    title: str
+
+
+class Forgotten(_Said):
+    """A conversation was taken away."""
+
+    record: Literal["forgotten"] = "forgotten"
+    conversation: int
+
+
+class Dropped(_Said):
+    """Exchanges were taken out of their conversation: an earlier question was asked anew."""
+
+    record: Literal["dropped"] = "dropped"
+    exchanges: tuple[int, ...]
+
+
+class Asked(_Said):
+    """A question, what it rests on, and who was asked.
+
+    Attributes
+    ----------
+    objects
+        The digest of each mask by its name.
+    labels
+        Titles of the label images.
+    """
+
+    record: Literal["asked"] = "asked"
+    exchange: int
+    conversation: int
+    question: str
+    kind: AnswerKind
+    options: tuple[str, ...]
+    context: str
+    backend: str
+    model: str | None
+    view: KeptView | None
+    objects: dict[str, str]
+    labels: tuple[str, ...]
+    tools: tuple[str, ...]
+
+
+class Showed(_Said):
+    """Pictures were sent, and how much of the image they cover."""
+
+    record: Literal["showed"] = "showed"
+    exchange: int
+    pictures: tuple[KeptPicture, ...]
+    covered: float
+
+
+class Wrote(_Said):
+    """More of the text that a model writes."""
+
+    record: Literal["wrote"] = "wrote"
+    exchange: int
+    text: str
+
+
+class Stepped(_Said):
+    """A round with tools is over."""
+
+    record: Literal["stepped"] = "stepped"
+    exchange: int
+    text: str
+    results: tuple[KeptResult, ...]
+
+    @classmethod
+    def of(cls, exchange: int, step: Step, volume: Volume) -> Stepped:
+        """The record of a round."""
+        results = tuple(KeptResult.of(result, volume) for result in step.results)
+        return cls(exchange=exchange, text=step.text, results=results)
+
+    def step(self, volume: Volume) -> Step:
+        """The round."""
+        return Step(self.text, tuple(result.result(volume) for result in self.results))
+
+
+class Answered(_Said):
+    """An exchange ended: with an answer, or stopped, or failed."""
+
+    record: Literal["answered"] = "answered"
+    exchange: int
+    state: State
+    partial: str = ""
+    answer: KeptAnswer | None = None
+    problem: str = ""
+    seconds: float = 0.0
+    first_token_s: float | None = None
+
+
+class ClaimGrounded(_Said):
+    """A claim has regions that it did not come with."""
+
+    record: Literal["claim_grounded"] = "claim_grounded"
+    exchange: int
+    claim: int
+    grounded: KeptClaim
+
+
+class Marked(_Said):
+    """A reader's judgement of a claim; `None` takes it back."""
+
+    record: Literal["marked"] = "marked"
+    exchange: int
+    claim: int
+    verdict: Verdict | None
+    note: str = ""
+
+
+Said = (
+    Conversed
+    | Forgotten
+    | Dropped
+    | Asked
+    | Showed
+    | Wrote
+    | Stepped
+    | Answered
+    | ClaimGrounded
+    | Marked
+)
+"""A record of a conversation."""

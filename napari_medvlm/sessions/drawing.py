@@ -1,0 +1,208 @@
+"""Objects, boxes and points shown to a model: outlined in the picture, or written in the text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.backends.box_formats import PixelBox, write
+from napari_medvlm.grounding import Region
+from napari_medvlm.montage import Montage
+from napari_medvlm.slicing import Picture, PixelBounds
+
+COLORS: Mapping[str, tuple[int, int, int]] = {
+    "red": (255, 60, 60),
+    "green": (60, 220, 60),
+    "blue": (90, 140, 255),
+    "yellow": (255, 225, 50),
+    "magenta": (255, 90, 230),
+    "cyan": (60, 225, 225),
+    "orange": (255, 150, 40),
+    "white": (255, 255, 255),
+}
+"""Of outlines, by the name that the text calls them."""
+
+
+class Pointing(StrEnum):
+    """How a model is told of objects, boxes and points."""
+
+    DRAWN = "drawn on the picture"
+    CROP = "as a picture of its own"
+    WRITTEN = "as coordinates in the text"
+
+
+def name_of(region: Region) -> str:
+    """What a region is called in pictures and text."""
+    return region.name or region.phrase
+
+
+def color_of(number: int) -> str:
+    """The name of the colour of the region with that number, from 0."""
+    return list(COLORS)[number % len(COLORS)]
+
+
+def drawn(picture: Picture, regions: Sequence[Region]) -> Picture:
+    """A picture with the outlines and names of regions, each in its colour; on a copy."""
+    from PIL import Image, ImageDraw
+
+    image = Image.fromarray(picture.pixels.copy())
+    draw = ImageDraw.Draw(image)
+    for number, region in enumerate(regions):
+        color = COLORS[color_of(number)]
+        at = _outline(image, region, picture, color)
+        if at is None:
+            image = _filled(image, region, picture, color)
+            draw = ImageDraw.Draw(image)
+            at = bounds_in(picture, region)
+        if at is not None:
+            draw.text((at[0] + 2, max(at[1] - 12, 0)), name_of(region), fill=color)
+    return replace(picture, pixels=np.asarray(image))
+
+
+def bounds_in(picture: Picture, region: Region) -> PixelBounds | None:
+    """The box of a region in the pixels of a picture; `None` if its slice does not cross it."""
+    where = picture.slice
+    if region.points and region.mask is None:
+        places = np.array([p.position_mm for p in region.points])
+        on = np.abs(picture.grid.to_index(places)[:, where.axis] - where.index) <= 0.5
+        if not on.any():
+            return None
+        xy = picture.pixel_of(places[on])
+        return _cut(np.array([xy.min(axis=0) - 0.5, xy.max(axis=0) + 0.5]), picture)
+    if region.mask is not None and region.mask.shape == picture.grid.shape:
+        return _around(picture.cut(region.mask))
+    start, stop = region.box.bounds(picture.grid)
+    if not start[where.axis] <= where.index < stop[where.axis]:
+        return None
+    xy = picture.pixel_of(region.box.corners())
+    return _cut(np.array([xy.min(axis=0), xy.max(axis=0)]), picture)
+
+
+def places_in(picture: Picture, region: Region) -> tuple[PixelBounds, ...]:
+    """The boxes of a region in a picture; several where a montage shows several of its slices."""
+    if not isinstance(picture, Montage):
+        bounds = bounds_in(picture, region)
+        return () if bounds is None else (bounds,)
+    return tuple(
+        (x0 + tile.x, y0 + tile.y, x1 + tile.x, y1 + tile.y)
+        for tile in picture.tiles
+        for x0, y0, x1, y1 in places_in(tile.picture, region)
+    )
+
+
+def pointed(
+    text: str,
+    pictures: Sequence[Picture],
+    regions: Sequence[Region],
+    pointing: Pointing = Pointing.DRAWN,
+    grammar: str = "",
+) -> str:
+    """A question with a sentence that tells where regions are.
+
+    Parameters
+    ----------
+    pictures
+        As the model sees them.
+    grammar
+        The name of the model's own in `box_formats`, for coordinates; empty: thousandths of the
+        picture's width and height.
+    """
+    if not regions or pointing is Pointing.CROP:
+        return text
+    if pointing is Pointing.DRAWN:
+        outlines = ", ".join(f"{name_of(r)} in {color_of(i)}" for i, r in enumerate(regions))
+        return f"{text}\n\nOutlined in the pictures: {outlines}."
+    lines = [_written(region, pictures, grammar) for region in regions]
+    how = "" if grammar else " (left, upper, right and lower edge in thousandths)"
+    return f"{text}\n\nPlaces in the pictures{how}:\n" + "\n".join(lines)
+
+
+def thousandths(bounds: PixelBounds, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """A box in thousandths of a picture's width and height."""
+    height, width = size
+    x0, y0, x1, y1 = (
+        min(max(round(1000 * edge / side), 0), 1000)
+        for edge, side in zip(bounds, (width, height) * 2, strict=True)
+    )
+    return x0, y0, x1, y1
+
+
+def _written(region: Region, pictures: Sequence[Picture], grammar: str) -> str:
+    places = []
+    for number, picture in enumerate(pictures, start=1):
+        bounds = places_in(picture, region)
+        if grammar and bounds:
+            boxes = [PixelBox(name_of(region), *each) for each in bounds]
+            places.append(f"picture {number}: {write(boxes, grammar, picture.size)}")
+        places += [
+            f"picture {number}: {list(thousandths(each, picture.size))}"
+            for each in bounds
+            if not grammar
+        ]
+    return f"{name_of(region)}: " + ("; ".join(places) or "in none of the pictures")
+
+
+def _outline(
+    image: Any, region: Region, picture: Picture, color: tuple[int, int, int]
+) -> PixelBounds | None:
+    """Draw a box or points; where the name goes, or `None` if there is nothing of the kind."""
+    from PIL import ImageDraw
+
+    if region.mask is not None and region.mask.shape == picture.grid.shape:
+        return None
+    bounds = bounds_in(picture, region)
+    if bounds is None:
+        return None
+    draw, width = ImageDraw.Draw(image), _width(picture)
+    if region.points:
+        for point in region.points:
+            x, y = picture.pixel_of(np.array(point.position_mm)).tolist()
+            reach = 2 * width + 1
+            draw.ellipse((x - reach, y - reach, x + reach, y + reach), outline=color, width=width)
+    else:
+        x0, y0, x1, y1 = bounds
+        draw.rectangle((x0, y0, max(x1 - 1, x0), max(y1 - 1, y0)), outline=color, width=width)
+    return bounds
+
+
+def _filled(image: Any, region: Region, picture: Picture, color: tuple[int, int, int]) -> Any:
+    """The image with the outline of a mask."""
+    from PIL import Image
+
+    if region.mask is None or region.mask.shape != picture.grid.shape:
+        return image
+    pixels = np.asarray(image).copy()
+    pixels[_edge(picture.cut(region.mask), _width(picture))] = color
+    return Image.fromarray(pixels)
+
+
+def _edge(inside: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
+    """What of a shape lies at most so many pixels from what is outside it."""
+    core = inside
+    for _ in range(width):
+        padded = np.pad(core, 1)
+        core = core & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return inside & ~core
+
+
+def _width(picture: Picture) -> int:
+    return max(1, round(min(picture.size) / 200))
+
+
+def _around(inside: NDArray[np.bool_]) -> PixelBounds | None:
+    if not inside.any():
+        return None
+    rows, columns = (np.flatnonzero(inside.any(axis=a)) for a in (1, 0))
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def _cut(corners: NDArray[np.float64], picture: Picture) -> PixelBounds | None:
+    """The box between two corners ``x, y``, cut to the picture; `None` if nothing is left."""
+    height, width = picture.size
+    (x0, y0), (x1, y1) = np.clip(corners, 0, (width, height)).tolist()
+    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
