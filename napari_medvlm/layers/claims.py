@@ -162,7 +162,12 @@ class ClaimLayers:
         self._steps.close()
 
     def _on_region(self, key: int) -> None:
-        self._on_chosen(self._shown[key].numbers[0] - 1)
+        """Tell the sentence that is about this region and fewest others."""
+        numbers = self._shown[key].numbers
+        self._on_chosen(min(numbers, key=self._count) - 1)
+
+    def _count(self, number: int) -> int:
+        return sum(number in one.numbers for one in self._shown.values())
 
     def _show_or_hide(self) -> None:
         for layers in (self._regions, self._steps):

@@ -117,7 +117,7 @@ class RegionLayers:
         return (layer for layer in map(self.layer, list(self._layers)) if layer is not None)
 
     def layer(self, role: str) -> Layer | None:
-        """The layer of a role: ``boxes``, ``masks``, ``points``, ``callouts`` or ``heatmap: WORDS``."""
+        """The layer of a role: boxes, masks, points, callouts or ``heatmap: PHRASE``."""
         layer = self._layers.get(role)
         return layer if layer is not None and layer in self.viewer.layers else None
 

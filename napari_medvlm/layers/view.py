@@ -111,7 +111,7 @@ def visible_box(viewer: Viewer, volume: Volume) -> Box:
         high[across] = min(high[across], center + half[place])
     if not (high > low).all():
         raise InvalidPrompt("The viewer shows nothing of the image.", "Move it into view.")
-    corners = volume.grid.to_index(index_corners(low, high)) + 0.5
+    corners = volume.grid.to_index(index_corners(low + 0.5, high + 0.5)) + 0.5
     return Box.at_index(volume.grid, corners.min(axis=0), corners.max(axis=0))
 
 
