@@ -14,7 +14,7 @@ from napari_medvlm.backends.base import Task
 from napari_medvlm.errors import BackendUnavailable, GeometryMismatch
 from napari_medvlm.grounding import NamedLabels, Scope
 from napari_medvlm.results import Mask
-from napari_medvlm.slicing import Picture, picture_of
+from napari_medvlm.sessions.viewing import Looked, View, pictures
 from napari_medvlm.volume import Volume
 from napari_medvlm.worker.runner import InlineRunner
 from napari_medvlm.worker.wire import AnswerReply, AskRequest
@@ -28,6 +28,7 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
     masks: Mapping[str, NDArray[Any] | Mask] | None = None,
     labels: Sequence[NamedLabels] = (),
     scope: Scope | None = None,
+    view: View | None = None,
     earlier: Sequence[Turn] = (),
     context: str = "",
     model: str | None = None,
@@ -47,8 +48,9 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
         Objects by name, each a mask or an array ``(z, y, x)`` on the volume's grid.
     labels
         Label images of this patient.
-    scope
-        The slices that a model is to see; `None`: no pictures, for backends that measure.
+    scope, view
+        What a model is to see: slices, or more than that; neither: no pictures, for backends that
+        measure.
     earlier
         The conversation before the question.
     context
@@ -67,13 +69,16 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
         If the backend cannot be asked.
     """
     _require_answers(backend)
+    shown = View(scope) if view is None and scope is not None else view
+    looked = Looked() if shown is None else pictures(volume, shown)
     asked = Question(
         question,
         tuple(earlier),
-        tuple(NamedMask(name, _mask(name, m, volume)) for name, m in (masks or {}).items()),
+        tuple(NamedMask(name, as_mask(name, m, volume)) for name, m in (masks or {}).items()),
         tuple(labels),
         context,
-        pictures=() if scope is None else _pictures(volume, scope),
+        pictures=looked.pictures,
+        captions=looked.captions,
     )
     job = InlineRunner().submit(AskRequest(backend, volume, model, device, asked))
     reply = job.result()
@@ -89,11 +94,8 @@ def _require_answers(backend: str) -> None:
         )
 
 
-def _pictures(volume: Volume, scope: Scope) -> tuple[Picture, ...]:
-    return tuple(picture_of(volume, ref) for ref in scope.slices(volume.grid))
-
-
-def _mask(name: str, mask: NDArray[Any] | Mask, volume: Volume) -> Mask:
+def as_mask(name: str, mask: NDArray[Any] | Mask, volume: Volume) -> Mask:
+    """A mask or array as a mask; `GeometryMismatch` if it lies on another grid."""
     made = mask if isinstance(mask, Mask) else Mask.of(np.asarray(mask))
     if made.shape != volume.shape:
         raise GeometryMismatch(

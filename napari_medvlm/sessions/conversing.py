@@ -1,0 +1,354 @@
+"""Conversations about one volume: what a person asks and thinks, without a window."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_medvlm.answers import AnswerKind, Step
+from napari_medvlm.backends import registry
+from napari_medvlm.backends.base import Task
+from napari_medvlm.conversation import Conversation, Exchange, Verdict
+from napari_medvlm.errors import BackendUnavailable, InvalidPrompt, MedVLMError
+from napari_medvlm.grounding import GroundQuery, NamedLabels, Scope
+from napari_medvlm.ledger import Ledger
+from napari_medvlm.results import Mask
+from napari_medvlm.sessions.answering import Answering
+from napari_medvlm.sessions.ask import as_mask
+from napari_medvlm.sessions.calls import Helpers, Served
+from napari_medvlm.sessions.line import Line
+from napari_medvlm.sessions.minutes import Minutes
+from napari_medvlm.sessions.recalling import asked_record, given_of
+from napari_medvlm.sessions.rounds import Given
+from napari_medvlm.sessions.telling import tell
+from napari_medvlm.sessions.toolbox import TOOLS
+from napari_medvlm.sessions.viewing import View
+from napari_medvlm.volume import Volume
+from napari_medvlm.worker.routed import RoutedRunner
+from napari_medvlm.worker.runner import InlineRunner, Runner
+from napari_medvlm.worker.wire import GroundRequest
+
+
+class AskSession:
+    """Questions about one volume and their answers, in conversations.
+
+    Questions are answered one after the other; each is kept with what came of it, whatever goes
+    wrong. Signals may come on another thread.
+
+    Parameters
+    ----------
+    volume
+        The image. It is never changed.
+    backend, model, device
+        Who answers; the model is a file, folder or name, `None` for the backend's default.
+    runner
+        ``"worker"``: in a process of its own. ``"inline"``: in this thread. Or a runner to share,
+        which is then not stopped by `close`.
+    journal
+        File in which everything is kept as it comes, see `io.journal`.
+    ledger
+        What was said before, see `resumed`.
+
+    Attributes
+    ----------
+    segmenter, grounder
+        Who does what models call tools for.
+    changed
+        Signal: a conversation is another than before.
+    delta
+        Signal: more text of the exchange that runs.
+    progressed
+        Signal: how far the present request is, 0 to 1, and what is being done.
+    stepped
+        Signal: a round with tools is over.
+    failed
+        Signal: the `MedVLMError` that stands for an answer.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is no such backend, or it does not answer questions.
+    SessionFileError
+        If the ledger is about another image.
+    """
+
+    changed = Signal()
+    delta = Signal(str)
+    progressed = Signal(float, str)
+    stepped = Signal(Step)
+    failed = Signal(MedVLMError)
+
+    def __init__(
+        self,
+        volume: Volume,
+        backend: str = "embedded",
+        runner: Literal["worker", "inline"] | Runner = "worker",
+        *,
+        model: str | None = None,
+        device: str = "cpu",
+        journal: Path | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
+        self.volume = volume
+        self.segmenter = self.grounder = Served()
+        self.use(backend, model, device)
+        self._owns_runner = isinstance(runner, str)
+        if isinstance(runner, str):
+            runner = RoutedRunner() if runner == "worker" else InlineRunner()
+        self._runner: Runner = runner
+        self._minutes = Minutes(volume, ledger, journal, lambda e: tell(self.failed, e))
+        self._given: dict[int, Given] = {}
+        self._line = Line(
+            self._runner,
+            lambda fraction, text: tell(self.progressed, fraction, text),
+            lambda error: tell(self.failed, error),
+        )
+        self._answering = Answering(
+            self._minutes,
+            self._line,
+            changed=lambda: tell(self.changed),
+            delta=lambda text: tell(self.delta, text),
+            stepped=lambda step: tell(self.stepped, step),
+        )
+        known = self.conversations
+        self._active = known[-1].id if known else self._minutes.begin("")
+
+    @classmethod
+    def resumed(
+        cls,
+        volume: Volume,
+        ledger: Ledger,
+        backend: str = "embedded",
+        runner: Literal["worker", "inline"] | Runner = "worker",
+        *,
+        model: str | None = None,
+        device: str = "cpu",
+        journal: Path | None = None,
+    ) -> AskSession:
+        """A session that goes on from a ledger; an answer that was on its way is stopped."""
+        return cls(
+            volume, backend, runner, model=model, device=device, journal=journal, ledger=ledger
+        )
+
+    # What is there.
+
+    @property
+    def ledger(self) -> Ledger:
+        """All that was said."""
+        return self._minutes.ledger
+
+    @property
+    def conversations(self) -> tuple[Conversation, ...]:
+        """The conversations, oldest first."""
+        return self._minutes.conversations
+
+    @property
+    def active(self) -> Conversation:
+        """The conversation that is asked in."""
+        return self._minutes.conversation(self._active)
+
+    @property
+    def pending(self) -> bool:
+        """Whether an answer is on its way."""
+        return self._line.pending
+
+    @property
+    def running(self) -> int | None:
+        """The exchange that is being worked on."""
+        return self._line.running
+
+    def exchange(self, exchange: int) -> Exchange:
+        """An exchange by its id."""
+        return self._minutes.exchange(exchange)
+
+    # Conversations.
+
+    def new(self, title: str = "") -> int:
+        """Begin a conversation and ask in it from now on; its id."""
+        self._active = self._minutes.begin(title)
+        tell(self.changed)
+        return self._active
+
+    def select(self, conversation: int) -> None:
+        """Ask in a conversation from now on."""
+        self._active = self._minutes.conversation(conversation).id
+        tell(self.changed)
+
+    def rename(self, conversation: int, title: str) -> None:
+        """Give a conversation another title."""
+        self._minutes.rename(conversation, title)
+        tell(self.changed)
+
+    def remove(self, conversation: int) -> None:
+        """Take a conversation away; the ledger keeps it."""
+        for exchange in self._minutes.conversation(conversation).exchanges:
+            self._stop(exchange.id)
+        self._minutes.forget(conversation)
+        if conversation == self._active:
+            rest = self.conversations
+            self._active = rest[-1].id if rest else self._minutes.begin("")
+        tell(self.changed)
+
+    # Questions.
+
+    def use(self, backend: str, model: str | None = None, device: str = "cpu") -> None:
+        """Have another backend answer from now on."""
+        info = registry.info(backend)
+        if Task.ANSWER not in info.tasks:
+            raise BackendUnavailable(
+                f"{info.title} does not answer questions.", "Choose another backend for that."
+            )
+        self._answerer = Served(backend, model, device)
+
+    def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
+        self,
+        text: str,
+        *,
+        kind: AnswerKind = AnswerKind.OPEN,
+        options: Sequence[str] = (),
+        context: str = "",
+        view: View | None = None,
+        masks: Mapping[str, Mask | NDArray[Any]] | None = None,
+        labels: Sequence[NamedLabels] = (),
+        tools: Collection[str] = (),
+    ) -> int:
+        """Ask in the active conversation, after what is on its way; the id of the exchange.
+
+        Returns at once unless the runner works inline, see `wait`.
+
+        Parameters
+        ----------
+        view
+            What the model is to see; `None`: no pictures, for backends that measure.
+        masks
+            Objects by name, on the volume's grid.
+        labels
+            Label images of this patient.
+        tools
+            Names of `toolbox.TOOLS` that the model may call.
+
+        Raises
+        ------
+        InvalidPrompt
+            If nothing is asked, or the view shows nothing of the image.
+        GeometryMismatch
+            If a mask lies on another grid.
+        """
+        made = {name: as_mask(name, mask, self.volume) for name, mask in (masks or {}).items()}
+        given = Given(view, made, tuple(labels), tuple(tools))
+        exchange = Exchange(0, text.strip(), "", None, kind, tuple(options), context)
+        return self._ask(self._active, exchange, given)
+
+    def regenerate(self, exchange: int) -> int:
+        """Ask a question again; the id of the new exchange, see `edit`."""
+        return self.edit(exchange, self.exchange(exchange).question)
+
+    def edit(self, exchange: int, text: str) -> int:
+        """Ask something else in place of a question, of the backend that is in use.
+
+        It and what came after it leave the conversation; the ledger keeps them.
+
+        Returns
+        -------
+        The id of the new exchange.
+        """
+        old = self.exchange(exchange)
+        given = self._given_of(exchange)
+        self._check(text, given)
+        conversation = self._minutes.of(exchange)
+        for dropped in self._minutes.drop(exchange):
+            self._stop(dropped)
+        return self._ask(conversation, replace(old, question=text.strip()), given)
+
+    def cancel(self, exchange: int | None = None) -> None:
+        """Stop an answer, or all that are on their way; what has come is kept."""
+        for id_ in self._line.keys if exchange is None else (exchange,):
+            self._stop(id_)
+        tell(self.changed)
+
+    # Claims.
+
+    def mark(self, exchange: int, claim: int, verdict: Verdict | None, note: str = "") -> None:
+        """Say that a claim is right, wrong or unsure; `None` takes that back."""
+        self._minutes.mark(exchange, claim, verdict, note)
+        tell(self.changed)
+
+    def ground_claim(
+        self, exchange: int, claim: int, backend: str = "embedded", model: str | None = None
+    ) -> None:
+        """Have a grounding backend tell where a claim that has no regions is, see `wait`."""
+        info = registry.info(backend)
+        if Task.GROUND not in info.tasks:
+            raise BackendUnavailable(
+                f"{info.title} does not look for phrases.", "Choose another backend for that."
+            )
+        text = self._minutes.claim(exchange, claim).text
+        given = self._given_of(exchange)
+        query = GroundQuery(
+            (text,), given.view.scope if given.view else Scope(), labels=given.labels
+        )
+        request = GroundRequest(backend, self.volume, model, self._answerer.device, query)
+        self._line.put(
+            exchange, lambda calls: self._answering.ground(calls, request, exchange, claim)
+        )
+        tell(self.changed)
+
+    # The end.
+
+    def wait(self, timeout_s: float | None = None) -> None:
+        """Wait until nothing is on its way; raise what has gone wrong since the last time."""
+        self._line.wait(timeout_s)
+
+    def close(self) -> None:
+        """Stop everything and finish the journal."""
+        self.cancel()
+        self._line.close()
+        if self._owns_runner:
+            self._runner.stop()
+        self._minutes.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # How it goes on.
+
+    def _check(self, text: str, given: Given) -> None:
+        if not text.strip():
+            raise InvalidPrompt("Nothing is asked.", "Write a question.")
+        if given.view is not None:
+            given.view.check(self.volume)
+        unknown = [name for name in given.tools if name not in TOOLS]
+        if unknown:
+            raise InvalidPrompt(
+                f"There is no tool called {unknown[0]}.", f"The tools are: {', '.join(TOOLS)}."
+            )
+
+    def _given_of(self, exchange: int) -> Given:
+        return self._given.get(exchange) or given_of(self.ledger, exchange, self.volume)
+
+    def _ask(self, conversation: int, exchange: Exchange, given: Given) -> int:
+        self._check(exchange.question, given)
+        who = self._answerer
+        id_ = self._minutes.ask(lambda id_: asked_record(id_, conversation, exchange, who, given))
+        self._given[id_] = given
+        tell(self.changed)
+        helpers = Helpers(who, self.segmenter, self.grounder)
+        self._line.put(id_, lambda calls: self._answering.answer(calls, id_, given, helpers))
+        return id_
+
+    def _stop(self, exchange: int) -> None:
+        self._answering.stop(exchange)

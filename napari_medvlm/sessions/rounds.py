@@ -1,0 +1,157 @@
+"""One answer: pictures, rounds with tools, and the answer at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from napari_medvlm.answers import Answer, Claim, NamedMask, Question, Step, Turn
+from napari_medvlm.conversation import Exchange, State
+from napari_medvlm.grounding import Grounding, NamedLabels, Region
+from napari_medvlm.results import Mask
+from napari_medvlm.sessions.calls import Calls, Helpers
+from napari_medvlm.sessions.drawing import pointed
+from napari_medvlm.sessions.toolbox import Scene, Toolbox, specs
+from napari_medvlm.sessions.viewing import Looked, View, pictures
+from napari_medvlm.volume import Volume
+from napari_medvlm.worker.wire import AnswerReply, AskRequest
+
+MAX_ROUNDS = 6
+"""Rounds with tools; then the model must answer."""
+ENOUGH = " No more tools can be called: answer now with what is known."
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What a question rests on, besides its text.
+
+    Parameters
+    ----------
+    masks
+        Objects by name.
+    tools
+        Names of the tools that the model may call.
+    """
+
+    view: View | None = None
+    masks: Mapping[str, Mask] = field(default_factory=dict)
+    labels: tuple[NamedLabels, ...] = ()
+    tools: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Asking:
+    """Who is asked, and how to tell of what comes.
+
+    Parameters
+    ----------
+    on_text
+        Called with each piece of text.
+    on_step
+        Called with each round that is over.
+    """
+
+    volume: Volume
+    calls: Calls
+    helpers: Helpers
+    on_text: Callable[[str], None]
+    on_step: Callable[[Step], None]
+    rounds: int = MAX_ROUNDS
+
+    def answer(
+        self, exchange: Exchange, given: Given, earlier: Sequence[Exchange], looked: Looked
+    ) -> Answer:
+        """The answer to an exchange's question, after as many rounds as it takes."""
+        made = made_objects((*earlier, exchange))
+        question = question_of(exchange, given, earlier, looked, made)
+        objects = {named.name: named.mask for named in question.objects}
+        scene = Scene(self.volume, given.view or View(), looked, objects, given.labels)
+        toolbox = Toolbox(scene, self.calls, self.helpers)
+        for number in range(self.rounds + 1):
+            last = number == self.rounds
+            answer = self._send(replace(question, tools=() if last else question.tools))
+            if not answer.calls or last:
+                break
+            results = [toolbox.call(call) for call in answer.calls]
+            if number == self.rounds - 1:
+                results[-1] = replace(results[-1], text=results[-1].text + ENOUGH)
+            step = Step(answer.written or answer.text, tuple(results))
+            self.on_step(step)
+            named = tuple(NamedMask(name, mask) for name, mask in objects.items())
+            question = replace(question, steps=(*question.steps, step), objects=named)
+        return _ended(answer, self.rounds)
+
+    def _send(self, question: Question) -> Answer:
+        who = self.helpers.answerer
+        request = AskRequest(who.backend, self.volume, who.model, who.device, question)
+        reply = self.calls.send(request, self.on_text)
+        assert isinstance(reply, AnswerReply)
+        return reply.answer
+
+
+def look(volume: Volume, given: Given) -> Looked:
+    """What the model is to see; without a view, nothing."""
+    return Looked() if given.view is None else pictures(volume, given.view)
+
+
+def question_of(
+    exchange: Exchange,
+    given: Given,
+    earlier: Sequence[Exchange],
+    looked: Looked,
+    made: Mapping[str, Mask],
+) -> Question:
+    """What is asked of a backend."""
+    view = given.view or View()
+    objects = {**made, **given.masks}
+    return Question(
+        pointed(exchange.question, looked.pictures, view.draw, view.pointing, view.grammar),
+        tuple(Turn(e.question, said(e)) for e in earlier if said(e)),
+        tuple(NamedMask(name, mask) for name, mask in objects.items()),
+        given.labels,
+        exchange.context,
+        exchange.kind,
+        exchange.options,
+        looked.pictures,
+        looked.captions,
+        specs(given.tools, [other.name for other in view.others]),
+    )
+
+
+def grounded(claim: Claim, found: Grounding, title: str) -> Claim:
+    """A claim with the regions that a backend of that title found for it."""
+    reasons = tuple(f"{title}: {missing.reason}" for missing in found.not_found)
+    if not found.regions:
+        return replace(claim, problems=tuple(dict.fromkeys((*claim.problems, *reasons))))
+    return replace(claim, regions=found.regions, source=f"grounded afterwards by {title}")
+
+
+def said(exchange: Exchange) -> str:
+    """What was answered, as the conversation goes on from it; empty: nothing."""
+    if exchange.answer is not None:
+        return exchange.answer.text
+    return exchange.partial if exchange.state is State.STOPPED else ""
+
+
+def made_objects(exchanges: Sequence[Exchange]) -> dict[str, Mask]:
+    """What tools have segmented, by name; the latest of each name."""
+    regions: list[Region] = [
+        region
+        for exchange in exchanges
+        for step in exchange.steps
+        for result in step.results
+        if result.call.name == "segment" and not result.failed
+        for region in result.regions
+    ]
+    return {region.name: region.mask for region in regions if region.mask is not None}
+
+
+def _ended(answer: Answer, rounds: int) -> Answer:
+    if not answer.calls:
+        return answer
+    note = f"The model wanted still more tools after {rounds} rounds."
+    ended = replace(answer, calls=(), notes=(*answer.notes, note))
+    if ended.text.strip():
+        return ended
+    reason = f"{note} It gave no answer; ask more narrowly."
+    return replace(ended, text=reason, answered=False, reason=reason)
