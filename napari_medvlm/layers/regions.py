@@ -237,7 +237,6 @@ class RegionLayers:
             "callout": [s.callout for s, _ in told],
         }
         layer.face_color = [s.color for s, _ in told]
-        layer.border_color = ["white" if s.key in self._chosen else "black" for s, _ in told]
         layer.text = {"string": "{callout}", "color": "black", "anchor": "center", "size": 10}
 
     def _new_callouts(self) -> Points:
@@ -248,7 +247,7 @@ class RegionLayers:
             name=f"{self.title}: numbers",
             affine=self._boxes_grid.affine,
             size=CALLOUT_PX,
-            border_width=0.12,
+            border_width=0,
             canvas_size_limits=(CALLOUT_PX, CALLOUT_PX),
             blending="translucent_no_depth",
         )

@@ -6,15 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
 from napari_medvlm.answers import NamedMask
 from napari_medvlm.backends.base import Task
-from napari_medvlm.conversation import Exchange, Mark, Sent
 from napari_medvlm.errors import InvalidImage, InvalidPrompt, MedVLMError
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers import is_image
-from napari_medvlm.layers.claims import ClaimLayers, show_slice
 from napari_medvlm.layers.objects import labels_among, masks_of
 from napari_medvlm.layers.view import name_axes, orient
 from napari_medvlm.records import ImageReference
@@ -23,33 +21,30 @@ from napari_medvlm.volume import Volume
 from napari_medvlm.widgets import ask_commands
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.background import in_background
-from napari_medvlm.widgets.buttons import button
 from napari_medvlm.widgets.closing import close_all
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.conversation_row import ConversationRow
 from napari_medvlm.widgets.earlier_talk import EarlierTalk, earlier_talk
-from napari_medvlm.widgets.handing_on import ground_backend, hand_on
 from napari_medvlm.widgets.layer_choice import LayerChoice
 from napari_medvlm.widgets.model_row import ModelRow
 from napari_medvlm.widgets.prepare import Prepared, prepare
 from napari_medvlm.widgets.question_box import QuestionBox
 from napari_medvlm.widgets.queued import Queued
+from napari_medvlm.widgets.reading import Reading
 from napari_medvlm.widgets.report import guarded, show
 from napari_medvlm.widgets.resume import ResumeBar
 from napari_medvlm.widgets.run_row import RunRow
 from napari_medvlm.widgets.sent_along import Asked, SentAlong
 from napari_medvlm.widgets.server_banner import ServerBanner
-from napari_medvlm.widgets.transcript import Transcript
 from napari_medvlm.worker.routed import RoutedRunner
 
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image
 
-STREAM_MS = 50
-"""Between two times that text which comes is written."""
 LOOK_UP_MS = 600
 """How long the name of a model must rest before its server is looked up."""
+WIDTH = 400
 NO_KINDS = "This backend measures; it answers what is asked in its own way."
 
 
@@ -60,11 +55,8 @@ class AskDock(QWidget):
         super().__init__()
         self.viewer = napari_viewer
         self.session: AskSession | None = None
-        self._layers: ClaimLayers | None = None
         self._opened: list[Any] = []
         self._runner = RoutedRunner()
-        self._shown: int | None = None
-        self._drawn: tuple[object, ...] = ()
         self.image = LayerChoice(napari_viewer, is_image)
         self.backend = BackendChoice(Task.ANSWER)
         self.model = ModelRow()
@@ -72,16 +64,12 @@ class AskDock(QWidget):
         self.resume = ResumeBar("Bring back the conversations.")
         self.along = SentAlong(napari_viewer)
         self.conversations = ConversationRow()
-        self.transcript = Transcript()
-        self.in_picture = QCheckBox("Show in the picture")
-        self.hand_over = button("To Segment", "Make objects of the regions of this sentence.")
+        self.reading = Reading(napari_viewer, self.image)
         self.box = QuestionBox()
         self.run = RunRow("Ask", "Ask the question. (Enter)")
-        self._stream_due = _timer(self, STREAM_MS, self._stream)
-        self._look_up_due = _timer(self, LOOK_UP_MS, self._look_up)
+        self._look_up_due = QTimer(self)
         self._lay_out()
         self._changed = Queued(lambda _: self._refresh(), self)
-        self._came = Queued(lambda _: self._on_text(), self)
         self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
         self._failed = Queued(_show_all, self)
         self._connect()
@@ -108,28 +96,6 @@ class AskDock(QWidget):
         """Stop the answers that are on their way; what has come stays."""
         if self.session is not None:
             self.session.cancel()
-
-    def choose(self, exchange: int, claim: int | None) -> None:
-        """Light up a sentence and its regions, and go there."""
-        self._show(exchange)
-        if self._layers is not None:
-            self._layers.choose(claim)
-            self._on_lit()
-
-    def step(self, by: int) -> None:
-        """Choose the next sentence of the answer that is shown, or the one before."""
-        exchange = self._exchange()
-        if exchange is None or exchange.answer is None or not exchange.answer.claims:
-            return
-        count = len(exchange.answer.claims)
-        at = None if self._layers is None else self._layers.chosen
-        first = 0 if by > 0 else count - 1
-        self.choose(exchange.id, first if at is None else (at + by) % count)
-
-    def hand_on(self) -> None:
-        """Make objects of the Segment dock of the regions of the sentence that is chosen."""
-        claim = None if self._layers is None else self._layers.chosen
-        hand_on(self.viewer, self.image.layer, self._session().volume, self._exchange(), claim)
 
     def close_session(self) -> None:
         """Leave the image and end the worker."""
@@ -162,12 +128,9 @@ class AskDock(QWidget):
             ledger=earlier.ledger if earlier else None,
         )
         self.session = session
-        self._layers = ClaimLayers(self.viewer, volume, guarded(self._on_region))
-        self._layers.visible = self.in_picture.isChecked()
-        self._opened += [session, self._layers]
+        self._opened += [session, self.reading.bind(session)]
         self.along.bind(self.image.layer, volume)
         session.changed.connect(self._changed)
-        session.delta.connect(self._came)
         session.progressed.connect(self._progressed)
         session.failed.connect(self._failed)
         orient(self.viewer)
@@ -176,8 +139,8 @@ class AskDock(QWidget):
 
     def _end(self) -> None:
         close_all(self._opened)
-        self.session = self._layers = self._shown = None
-        self._drawn = ()
+        self.session = None
+        self.reading.leave()
         self.resume.offer(None)
         self.along.bind(None, None)
         self._refresh()
@@ -193,9 +156,9 @@ class AskDock(QWidget):
             return
         try:
             if asked.changes is None:
-                self._shown = self._ask(session, asked, objects)
+                self.reading.shown = self._ask(session, asked, objects)
             else:
-                self._shown = session.edit(asked.changes, asked.text)
+                self.reading.shown = session.edit(asked.changes, asked.text)
         except MedVLMError:
             if not self.box.text:
                 self.box.write(asked.text)
@@ -228,53 +191,7 @@ class AskDock(QWidget):
         self.conversations.show_conversations(
             () if session is None else session.conversations, None if active is None else active.id
         )
-        exchanges = () if active is None else active.exchanges
-        if self._shown not in [exchange.id for exchange in exchanges]:
-            self._shown = exchanges[-1].id if exchanges else None
-        self.transcript.show_exchanges(exchanges, self._shown)
-        self._draw()
-
-    def _draw(self) -> None:
-        """Show the regions of the answer that is shown, unless they are there."""
-        shown = self._exchange()
-        there = () if shown is None else (shown.id, shown.answer, shown.steps)
-        if self._layers is None or there == self._drawn:
-            return
-        chosen = self._layers.chosen if self._drawn[:1] == there[:1] else None
-        self._drawn = there
-        self._layers.show(shown)
-        self._layers.choose(chosen, go=False)
-        self._on_lit()
-
-    def _exchange(self) -> Exchange | None:
-        """The exchange that is shown in full."""
-        if self.session is None:
-            return None
-        return next((e for e in self.session.active.exchanges if e.id == self._shown), None)
-
-    def _show(self, exchange: int) -> None:
-        if exchange != self._shown:
-            self._shown = exchange
-            self._refresh()
-
-    def _on_lit(self) -> None:
-        claim = None if self._layers is None else self._layers.chosen
-        self.transcript.light(self._shown, claim)
-        self.hand_over.setEnabled(claim is not None)
-
-    def _on_region(self, claim: int) -> None:
-        if self._layers is not None:
-            self._layers.choose(claim, go=False)
-            self._on_lit()
-
-    def _on_text(self) -> None:
-        if not self._stream_due.isActive():
-            self._stream_due.start()
-
-    def _stream(self) -> None:
-        running = None if self.session is None else self.session.running
-        if self.session is not None and running is not None:
-            self.transcript.stream(running, self.session.exchange(running).partial)
+        self.reading.refresh()
 
     def _on_progress(self, told: Any) -> None:
         if self.session is not None and self.session.pending:
@@ -282,28 +199,18 @@ class AskDock(QWidget):
 
     # What the parts tell.
 
-    def _on_mark(self, exchange: int, claim: int, mark: Mark | None) -> None:
-        verdict, note = (None, "") if mark is None else (mark.verdict, mark.note)
-        self._session().mark(exchange, claim, verdict, note)
-
-    def _on_picture(self, sent: Sent) -> None:
-        if not sent.of:
-            show_slice(self.viewer, self._session().volume, sent.slice)
-
-    def _find(self, exchange: int, claim: int) -> None:
-        self._session().ground_claim(exchange, claim, *ground_backend(self.viewer))
-
     def _edit(self, exchange: int) -> None:
         self.box.change(exchange, self._session().exchange(exchange).question)
 
     def _again(self, exchange: int) -> None:
         session = self._session()
         session.use(self.backend.name, self.model.model, self.model.device)
-        self._shown = session.regenerate(exchange)
+        self.reading.shown = session.regenerate(exchange)
 
     def _use_backend(self) -> None:
         self.along.use(self.backend.name)
         self.box.allow_kinds(not self.along.measures, NO_KINDS)
+        self._form.setRowVisible(self.model, not self.along.measures)
 
     def _look_up(self) -> None:
         self.banner.look_up(self.model.model)
@@ -312,37 +219,31 @@ class AskDock(QWidget):
         if self.session is not None:
             self.box.offer(self.along.templates(self.session.volume))
 
-    def _show_in_picture(self, visible: bool) -> None:
-        if self._layers is not None:
-            self._layers.visible = visible
-
     # Wiring.
 
     def _lay_out(self) -> None:
-        form = QFormLayout()
+        form = self._form = QFormLayout()
         form.addRow("Image", self.image)
         form.addRow("Backend", self.backend)
         form.addRow("Model", self.model)
-        self.in_picture.setChecked(True)
-        self.in_picture.setToolTip("The answer's regions, numbers and words in the view. (Shift+A)")
         self.run.cancel.setText("Stop")
         self.run.cancel.setToolTip("Stop; what has been written stays. (Shift+Escape)")
-        row = QHBoxLayout()
-        row.addWidget(self.in_picture, 1)
-        row.addWidget(self.hand_over)
+        self.setMinimumWidth(WIDTH)
         layout = QVBoxLayout(self)
         layout.setSpacing(4)
         layout.addLayout(form)
         for part in (self.banner, self.resume, self.conversations):
             layout.addWidget(part)
-        layout.addWidget(self.transcript, 1)
-        layout.addLayout(row)
+        layout.addWidget(self.reading, 1)
         for part in (self.along, self.box, self.run):
             layout.addWidget(part)
 
     def _connect(self) -> None:
         self.image.chosen.connect(guarded(self._open))
         self.backend.chosen.connect(guarded(lambda _: self._use_backend()))
+        self._look_up_due.setSingleShot(True)
+        self._look_up_due.setInterval(LOOK_UP_MS)
+        self._look_up_due.timeout.connect(guarded(self._look_up))
         self.model.edit.textChanged.connect(lambda _: self._look_up_due.start())
         self.resume.accepted.connect(guarded(lambda e: self._begin(self._session().volume, e)))
         self.box.asked.connect(guarded(self.ask))
@@ -350,20 +251,13 @@ class AskDock(QWidget):
         self.box.menu.aboutToShow.connect(guarded(self._offer_templates))
         self.run.run_requested.connect(guarded(self.ask))
         self.run.cancel_requested.connect(guarded(self.stop))
-        self.in_picture.toggled.connect(guarded(self._show_in_picture))
-        self.hand_over.clicked.connect(guarded(lambda _: self.hand_on()))
-        talks, told = self.conversations, self.transcript
+        talks = self.conversations
         talks.selected.connect(guarded(lambda talk: self._session().select(talk)))
         talks.new_requested.connect(guarded(lambda: self._session().new()))
         talks.renamed.connect(guarded(lambda talk, title: self._session().rename(talk, title)))
         talks.removed.connect(guarded(lambda talk: self._session().remove(talk)))
-        told.chosen.connect(guarded(self._show))
-        told.claim_chosen.connect(guarded(self.choose))
-        told.find_requested.connect(guarded(self._find))
-        told.marked.connect(guarded(self._on_mark))
-        told.picture_chosen.connect(guarded(self._on_picture))
-        told.regenerate_requested.connect(guarded(self._again))
-        told.edit_requested.connect(guarded(self._edit))
+        self.reading.regenerate_requested.connect(guarded(self._again))
+        self.reading.edit_requested.connect(guarded(self._edit))
         dims = self.viewer.dims.events
         for event in (dims.order, dims.ndisplay, dims.point):
             event.connect(self._on_view)
@@ -384,14 +278,6 @@ class AskDock(QWidget):
 def _prepared(layer: Image) -> tuple[Image, Prepared, EarlierTalk | None]:
     prepared = prepare(layer)
     return layer, prepared, earlier_talk(prepared.volume)
-
-
-def _timer(parent: QWidget, interval_ms: int, act: Any) -> QTimer:
-    timer = QTimer(parent)
-    timer.setSingleShot(True)
-    timer.setInterval(interval_ms)
-    timer.timeout.connect(guarded(act))
-    return timer
 
 
 def _show_all(errors: list[Any]) -> None:

@@ -33,19 +33,19 @@ def write_question(viewer: napari.Viewer) -> None:
 @guarded
 def next_sentence(viewer: napari.Viewer) -> None:
     """Choose the next sentence of the answer."""
-    ask_dock_of(viewer).step(1)
+    ask_dock_of(viewer).reading.step(1)
 
 
 @guarded
 def previous_sentence(viewer: napari.Viewer) -> None:
     """Choose the sentence before."""
-    ask_dock_of(viewer).step(-1)
+    ask_dock_of(viewer).reading.step(-1)
 
 
 @guarded
 def toggle_answer(viewer: napari.Viewer) -> None:
     """Show or hide the answer in the picture."""
-    ask_dock_of(viewer).in_picture.toggle()
+    ask_dock_of(viewer).reading.in_picture.toggle()
 
 
 @guarded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from qtpy.QtCore import QSignalBlocker, Signal
@@ -9,6 +10,10 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QMessageBox, QW
 
 from napari_medvlm.conversation import Conversation
 from napari_medvlm.widgets.buttons import button
+
+
+LONGEST = 60
+"""Letters of a question that stands for a title."""
 
 
 class ConversationRow(QWidget):
@@ -40,6 +45,10 @@ class ConversationRow(QWidget):
         self.remove = button("Delete…", "Delete this conversation, after a question.")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        self.choice.setMinimumContentsLength(8)
+        self.choice.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
         layout.addWidget(self.choice, 1)
         for made in (self.new, self.rename, self.remove):
             layout.addWidget(made)
@@ -79,4 +88,6 @@ class ConversationRow(QWidget):
 
 
 def _title(conversation: Conversation) -> str:
-    return conversation.title or f"Conversation {conversation.id}"
+    """Its title; else what was asked first."""
+    asked = next((exchange.question for exchange in conversation.exchanges), "New conversation")
+    return conversation.title or textwrap.shorten(asked, LONGEST, placeholder="…")

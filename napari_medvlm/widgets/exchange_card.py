@@ -49,9 +49,9 @@ class ExchangeCard(QFrame):
     def __init__(self, exchange: Exchange) -> None:
         super().__init__()
         self.exchange = exchange
-        self.question, self.state = _label(), _label(wraps=False)
+        self.question, self.state, self.coverage = _label(), _label(), _label()
         self.strip = PictureStrip()
-        self.coverage, self.choice, self.problem, self.notes = (_label() for _ in range(4))
+        self.choice, self.problem, self.notes = _label(), _label(), _label()
         self.steps_text, self.thinking_text = MarkdownView(), MarkdownView()
         self.steps = Fold(
             "Steps", "What the model had tools do before it answered.", self.steps_text
@@ -134,17 +134,14 @@ class ExchangeCard(QFrame):
         font = self.question.font()
         font.setBold(True)
         self.question.setFont(font)
-        head, foot = QHBoxLayout(), QHBoxLayout()
-        top = Qt.AlignmentFlag.AlignTop
-        head.addWidget(self.question, 1)
-        head.addWidget(self.state, 0, top)
+        self.state.setEnabled(False)
+        foot = QHBoxLayout()
         for made in (self.copy, self.again, self.edit):
             foot.addWidget(made)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(4)
-        layout.addLayout(head)
-        for part in (self.strip, self.coverage, self.choice, self.text, self.claims):
+        for part in (self.question, self.state, self.strip, self.coverage, self.choice, self.text, self.claims):
             layout.addWidget(part)
         for part in (self.problem, self.notes, self.thinking, self.steps):
             layout.addWidget(part)
@@ -245,10 +242,9 @@ def _tell(label: QLabel, text: str) -> None:
     label.setVisible(bool(text))
 
 
-def _label(*, wraps: bool = True) -> QLabel:
+def _label() -> QLabel:
     label = QLabel()
     label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(wraps)
-    if wraps:
-        label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
     return label

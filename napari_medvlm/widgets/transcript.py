@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
@@ -10,6 +10,8 @@ from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 from napari_medvlm.conversation import Exchange
 from napari_medvlm.widgets.exchange_card import ExchangeCard
 
+LAYOUT_MS = 20
+"""After so long new cards have their places."""
 EMPTY = (
     "Ask a question below, or take one from Templates. Each sentence of an answer shows where it "
     "comes from: point at it, and the view goes there."
@@ -127,6 +129,10 @@ class Transcript(QScrollArea):
         bar = self.verticalScrollBar()
         bar.setValue(bar.maximum())
 
-    def _later(self, act: object) -> None:
+    def _later(self, act: Callable[[], None]) -> None:
         """When the layout has settled; not at all if this is gone by then."""
-        QTimer.singleShot(0, self, act)
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.timeout.connect(act)
+        timer.timeout.connect(timer.deleteLater)
+        timer.start(LAYOUT_MS)
