@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_medvlm.answers import Answer, Claim, Step
 from napari_medvlm.conversation import Exchange
-from napari_medvlm.geometry import patient_axes
+from napari_medvlm.geometry import display_grid, patient_axes
 from napari_medvlm.grounding import Region, SliceRef
 from napari_medvlm.layers.regions import RegionLayers, Shown
 from napari_medvlm.layers.view import Plane, axis_across, describe, go_to, place_in_view, show_plane
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 STORY_WIDTH, STORY_LINES = 48, 4
 """Letters a line, and lines, of the question and of the answer in the picture."""
+NUDGE = 1e-3
+"""Of a voxel: which of two slices a place just between them is on must not hang on rounding."""
 STEPS_FROM = 1000
 """Numbers of the regions of steps begin here, those of claims at 0."""
 
@@ -203,7 +205,8 @@ def look_at(viewer: Viewer, volume: Volume, regions: Sequence[Region]) -> None:
     axis = axis_across(viewer)
     places = [np.mean(centers, axis=0), *centers]
     best = max(places, key=lambda place: sum(_spans(region, axis, place) for region in regions))
-    go_to(viewer, best.tolist())
+    grid = display_grid(volume.grid)  # a place between two slices could be on either
+    go_to(viewer, grid.to_world(np.round(grid.to_index(best) - NUDGE)).tolist())
 
 
 def show_slice(viewer: Viewer, volume: Volume, cut: SliceRef) -> None:

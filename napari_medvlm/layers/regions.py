@@ -236,7 +236,7 @@ class RegionLayers:
             "key": [s.key for s, _ in told],
             "callout": [s.callout for s, _ in told],
         }
-        layer.face_color = [s.color for s, _ in told]
+        layer.face_color = layer.border_color = [s.color for s, _ in told]
         layer.text = {"string": "{callout}", "color": "black", "anchor": "center", "size": 10}
 
     def _new_callouts(self) -> Points:

@@ -15,6 +15,7 @@ from napari_medvlm.widgets.buttons import button
 HOVER_MS = 250
 """So long the mouse must rest on a sentence before the view goes there."""
 BAR_PX = 5
+MARK_PX = (28, 22)
 SIGNS = {Verdict.RIGHT: "✓", Verdict.WRONG: "✗", Verdict.UNSURE: "?"}
 UNLINKED = "#9a9aa0"
 
@@ -53,6 +54,7 @@ class ClaimRow(QFrame):
         self.state = QLabel()
         self.problems = QLabel()
         self.find = button("Find it", "Look for what the sentence says with the Ground backend.")
+        self.find.setFixedHeight(MARK_PX[1])
         self.note = QLineEdit()
         self.note.setPlaceholderText("Note")
         self.note.setToolTip("A note to this mark; kept in the session and exported.")
@@ -145,8 +147,8 @@ class ClaimRow(QFrame):
         for made in self.marks.values():
             second.addWidget(made)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(BAR_PX + 5, 4, 4, 4)
-        layout.setSpacing(2)
+        layout.setContentsMargins(BAR_PX + 5, 3, 4, 3)
+        layout.setSpacing(1)
         layout.addLayout(first)
         layout.addWidget(self.problems)
         layout.addLayout(second)
@@ -225,5 +227,5 @@ def _mark_button(verdict: Verdict) -> QWidget:
     made = button(
         SIGNS[verdict], f"Mark this sentence as {verdict.value}; again: no mark.", checkable=True
     )
-    made.setFixedWidth(28)
+    made.setFixedSize(*MARK_PX)
     return made

@@ -11,7 +11,6 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QMessageBox, QW
 from napari_medvlm.conversation import Conversation
 from napari_medvlm.widgets.buttons import button
 
-
 LONGEST = 60
 """Letters of a question that stands for a title."""
 

@@ -134,18 +134,19 @@ class ExchangeCard(QFrame):
         font = self.question.font()
         font.setBold(True)
         self.question.setFont(font)
-        self.state.setEnabled(False)
-        foot = QHBoxLayout()
+        head = QHBoxLayout()
+        head.addWidget(self.state, 1)
         for made in (self.copy, self.again, self.edit):
-            foot.addWidget(made)
+            head.addWidget(made)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(4)
-        for part in (self.question, self.state, self.strip, self.coverage, self.choice, self.text, self.claims):
+        layout.addWidget(self.question)
+        layout.addLayout(head)
+        for part in (self.strip, self.coverage, self.choice, self.text, self.claims):
             layout.addWidget(part)
         for part in (self.problem, self.notes, self.thinking, self.steps):
             layout.addWidget(part)
-        layout.addLayout(foot)
 
     def _connect(self) -> None:
         self.text.pressed.connect(self.chosen)

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_medvlm.backends.downloads import is_hub_id
 from napari_medvlm.widgets.buttons import button
@@ -29,8 +37,10 @@ class ModelRow(QWidget):
         )
         self.download_bar = DownloadBar()
         choose = button("…", "Choose a model's folder.")
-        choose.setMaximumWidth(30)
+        choose.setFixedWidth(30)
         choose.clicked.connect(self._choose)
+        for widget in (self.download, self.device_box):
+            widget.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         row = QHBoxLayout()
         for widget in (self.edit, choose, self.download, self.device_box):
             row.addWidget(widget)

@@ -10,9 +10,9 @@ from qtpy.QtWidgets import QListView, QListWidget, QListWidgetItem
 
 from napari_medvlm.conversation import Sent
 
-SIDE = 84
+SIDE = 68
 """Of a small picture, in pixels."""
-ROWS = 140
+ROWS = 118
 """Height of the strip, in pixels: a picture, two lines of caption, the scroll bar."""
 
 
@@ -51,8 +51,8 @@ class PictureStrip(QListWidget):
         self.clear()
         for one in sent:
             caption = one.caption or f"slice {one.slice.index}"
-            item = QListWidgetItem(_icon(one), caption, self)
-            item.setSizeHint(QSize(SIDE + 16, ROWS - 20))
+            item = QListWidgetItem(_icon(one), caption.partition(", window")[0], self)
+            item.setSizeHint(QSize(SIDE + 26, ROWS - 16))
             rows, columns = one.pixels.shape[:2]
             of = f" of {one.of}" if one.of else ""
             item.setToolTip(f"{caption}{of}: {columns} x {rows} pixels. Click to go there.")

@@ -30,7 +30,7 @@ KINDS = {
     AnswerKind.REPORT: ("Report", "Findings and an impression; each finding is a sentence."),
 }
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-HEIGHT, OPTIONS_HEIGHT = 62, 62
+HEIGHT, OPTIONS_HEIGHT = 52, 62
 
 
 class QuestionEdit(QPlainTextEdit):
