@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_medvlm.geometry import FloatArray, world_bounds
+from napari_medvlm.geometry import FloatArray, patient_axes, world_bounds
 from napari_medvlm.results import Mask
 from napari_medvlm.volume import Modality, Volume
 
@@ -73,3 +73,72 @@ def longest_diameter_mm(mask: Mask, affine: FloatArray) -> float:
         with suppress(QhullError):  # flat: all places are looked at
             places = places[ConvexHull(places).vertices]
     return float(pdist(places).max())
+
+
+@dataclass(frozen=True)
+class Diameters:
+    """The longest diameter of an object in an axial slice, and the longest across it.
+
+    Attributes
+    ----------
+    longest_mm, perpendicular_mm
+        From voxel centre to voxel centre; the second at a right angle to the first.
+    slice
+        Axis of the array and index of the slice.
+    """
+
+    longest_mm: float
+    perpendicular_mm: float
+    slice: tuple[int, int]
+
+
+def diameters(mask: Mask, affine: FloatArray) -> Diameters:
+    """The diameters of a mask as radiologists measure them; 0 of an empty one."""
+    axis = patient_axes(affine)[0]
+    best = Diameters(0.0, 0.0, (axis, mask.start[axis]))
+    for at in range(mask.crop.shape[axis]):
+        inside = np.argwhere(np.take(mask.crop, at, axis=axis))
+        if not len(inside):
+            continue
+        places = inside @ _in_plane(affine, axis).T
+        hull, longest, (one, other) = _longest(places)
+        if longest > best.longest_mm or at == 0:
+            across = _across(hull, one, other) if longest else 0.0
+            best = Diameters(longest, across, (axis, mask.start[axis] + at))
+    return best
+
+
+def _in_plane(affine: FloatArray, axis: int) -> FloatArray:
+    """2 x 2: the axes of a slice, in millimetres along two directions at a right angle."""
+    down, right = (affine[:3, a] for a in range(3) if a != axis)
+    first = down / np.linalg.norm(down)
+    second = right - (right @ first) * first
+    second /= np.linalg.norm(second)
+    return np.array([[down @ first, right @ first], [0.0, right @ second]])
+
+
+def _longest(places: FloatArray) -> tuple[FloatArray, float, FloatArray]:
+    """The outline of places ``(N, 2)`` in order, its longest diameter, and the ends of that."""
+    from scipy.spatial import ConvexHull, QhullError
+    from scipy.spatial.distance import pdist, squareform
+
+    with suppress(QhullError):  # of fewer than three places, or of a line
+        places = places[ConvexHull(places).vertices]
+    apart = squareform(pdist(places))
+    one, other = np.unravel_index(np.argmax(apart), apart.shape)
+    return places, float(apart[one, other]), places[[one, other]]
+
+
+def _across(outline: FloatArray, one: FloatArray, other: FloatArray) -> float:
+    """The longest chord of a convex outline at a right angle to the line from one to other."""
+    along = (other - one) / np.linalg.norm(other - one)
+    u, v = (outline - one) @ along, (outline - one) @ np.array((-along[1], along[0]))
+    longest = 0.0
+    for at in u:  # a chord is longest at a corner
+        crossings = [
+            a[1] + (b[1] - a[1]) * (at - a[0]) / (b[0] - a[0]) if b[0] != a[0] else b[1]
+            for a, b in zip(np.c_[u, v], np.roll(np.c_[u, v], -1, axis=0), strict=True)
+            if min(a[0], b[0]) <= at <= max(a[0], b[0])
+        ]
+        longest = max(longest, float(max(crossings) - min(crossings)))
+    return longest

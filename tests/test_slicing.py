@@ -12,7 +12,8 @@ from scipy.spatial.transform import Rotation
 from napari_medvlm.errors import InvalidPrompt
 from napari_medvlm.geometry import Grid
 from napari_medvlm.grounding import Scope, SliceRef
-from napari_medvlm.slicing import picture_of
+from napari_medvlm.prompts import Box
+from napari_medvlm.slicing import part_around, picture_of
 from napari_medvlm.volume import Volume, Window
 
 ORIENTATIONS = [
@@ -133,3 +134,55 @@ def test_slices_are_chosen_evenly(scope, wanted):
 def test_a_range_beside_the_image_is_refused():
     with pytest.raises(InvalidPrompt, match="no slice from 20"):
         Scope(start=20).slices(Grid((10, 4, 4), np.eye(4)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(ORIENTATIONS),
+    st.integers(0, 2),
+    st.tuples(*[st.integers(0, 7)] * 2),
+    st.tuples(*[st.integers(1, 8)] * 2),
+    st.floats(-40, 40),
+)
+def test_a_box_returns_from_a_part_of_a_slice(orientation, axis, first, length, degrees):
+    volume = volume_with(orientation, degrees=degrees, shape=(15, 16, 17))
+    rows, columns = (a for a in range(3) if a != axis)
+    start, stop = np.zeros(3, int), np.zeros(3, int)
+    start[axis], stop[axis] = 5, 6
+    for a, low, size in zip((rows, columns), first, length, strict=True):
+        start[a], stop[a] = low, low + size
+    box = Box.at_index(volume, start, stop)
+    picture = picture_of(volume, SliceRef(axis, 5), part=part_around(box, volume.grid, axis))
+    height, width = picture.size
+    back = picture.box((0, 0, width, height))
+    assert_allclose(back.corners(), box.corners(), atol=1e-4)
+    assert picture.box((-9, -9, width + 9, height + 9)) == back
+    corners = picture.pixel_of(box.corners())
+    assert_allclose([corners.min(0), corners.max(0)], [(0, 0), (width, height)], atol=1e-4)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS[::5])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_part_is_cut_from_the_whole_and_its_masks_lie_there(orientation, axis):
+    volume = volume_with(orientation, spacing=(1.0, 1.0, 1.0))
+    where = SliceRef(axis, (4, 8, 10)[axis])
+    box = Box.at_index(volume, (2, 4, 6), (7, 11, 16))
+    whole = picture_of(volume, where, Window(500, 1000))
+    part = picture_of(volume, where, Window(500, 1000), part_around(box, volume.grid, axis))
+    corners = whole.pixel_of(box.corners())
+    (x0, y0), (x1, y1) = (np.round(c).astype(int) for c in (corners.min(0), corners.max(0)))
+    np.testing.assert_array_equal(part.pixels, whole.pixels[y0:y1, x0:x1])
+    bright = part.pixels[..., 0] > 127
+    mask = part.mask(bright)
+    np.testing.assert_array_equal(part.cut(mask), bright)
+    assert (volume.data[mask.full()] > 0).all()
+    np.testing.assert_array_equal(whole.cut(mask)[y0:y1, x0:x1], bright)
+
+
+def test_three_windows_are_red_green_and_blue():
+    volume = volume_with(ORIENTATIONS[0])
+    windows = (Window(0, 4000), Window(1000, 1000), Window(2000, 100))
+    picture = picture_of(volume, SliceRef(0, 4), windows)
+    assert picture.windows == windows
+    inside = picture.pixels[picture.pixels[..., 0] > 150]
+    assert_allclose(inside[len(inside) // 2], (191, 128, 0), atol=1)

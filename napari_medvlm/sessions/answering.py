@@ -12,9 +12,10 @@ from napari_medvlm.backends import registry
 from napari_medvlm.conversation import State
 from napari_medvlm.errors import Cancelled, MedVLMError
 from napari_medvlm.sessions.calls import Calls, Helpers
+from napari_medvlm.sessions.claims import grounded
 from napari_medvlm.sessions.line import Line
 from napari_medvlm.sessions.minutes import Minutes
-from napari_medvlm.sessions.rounds import Asking, Given, grounded, look
+from napari_medvlm.sessions.rounds import Asking, Given, look
 from napari_medvlm.worker.wire import GroundReply, GroundRequest
 
 STOPPED = "Stopped; what had come is kept. Ask again for the whole answer."

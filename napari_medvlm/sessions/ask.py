@@ -69,8 +69,7 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
         If the backend cannot be asked.
     """
     _require_answers(backend)
-    shown = View(scope) if view is None and scope is not None else view
-    looked = Looked() if shown is None else pictures(volume, shown)
+    looked = _looked(volume, scope, view)
     asked = Question(
         question,
         tuple(earlier),
@@ -92,6 +91,11 @@ def _require_answers(backend: str) -> None:
         raise BackendUnavailable(
             f"{info.title} does not answer questions.", "Choose another backend for that."
         )
+
+
+def _looked(volume: Volume, scope: Scope | None, view: View | None) -> Looked:
+    shown = View(scope) if view is None and scope is not None else view
+    return Looked() if shown is None else pictures(volume, shown)
 
 
 def as_mask(name: str, mask: NDArray[Any] | Mask, volume: Volume) -> Mask:

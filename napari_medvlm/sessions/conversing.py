@@ -16,18 +16,19 @@ from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.conversation import Conversation, Exchange, Verdict
 from napari_medvlm.errors import BackendUnavailable, InvalidPrompt, MedVLMError
-from napari_medvlm.grounding import GroundQuery, NamedLabels, Scope
+from napari_medvlm.grounding import NamedLabels, Scope
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.results import Mask
 from napari_medvlm.sessions.answering import Answering
 from napari_medvlm.sessions.ask import as_mask
 from napari_medvlm.sessions.calls import Helpers, Served
+from napari_medvlm.sessions.claims import query_of
 from napari_medvlm.sessions.line import Line
 from napari_medvlm.sessions.minutes import Minutes
 from napari_medvlm.sessions.recalling import asked_record, given_of
-from napari_medvlm.sessions.rounds import Given
+from napari_medvlm.sessions.rounds import Given, made_objects
 from napari_medvlm.sessions.telling import tell
-from napari_medvlm.sessions.toolbox import TOOLS
+from napari_medvlm.sessions.toolspecs import TOOLS
 from napari_medvlm.sessions.viewing import View
 from napari_medvlm.volume import Volume
 from napari_medvlm.worker.routed import RoutedRunner
@@ -231,7 +232,7 @@ class AskSession:
         labels
             Label images of this patient.
         tools
-            Names of `toolbox.TOOLS` that the model may call.
+            Names of `toolspecs.TOOLS` that the model may call.
 
         Raises
         ------
@@ -268,7 +269,7 @@ class AskSession:
 
     def cancel(self, exchange: int | None = None) -> None:
         """Stop an answer, or all that are on their way; what has come is kept."""
-        for id_ in self._line.keys if exchange is None else (exchange,):
+        for id_ in reversed(self._line.keys) if exchange is None else (exchange,):
             self._stop(id_)
         tell(self.changed)
 
@@ -282,7 +283,15 @@ class AskSession:
     def ground_claim(
         self, exchange: int, claim: int, backend: str = "embedded", model: str | None = None
     ) -> None:
-        """Have a grounding backend tell where a claim that has no regions is, see `wait`."""
+        """Have a grounding backend tell where a claim that has no regions is, see `wait`.
+
+        Raises
+        ------
+        BackendUnavailable
+            If there is no such backend, or it does not look for phrases.
+        InvalidPrompt
+            If there is no such claim, or it only says what is not there.
+        """
         info = registry.info(backend)
         if Task.GROUND not in info.tasks:
             raise BackendUnavailable(
@@ -290,9 +299,10 @@ class AskSession:
             )
         text = self._minutes.claim(exchange, claim).text
         given = self._given_of(exchange)
-        query = GroundQuery(
-            (text,), given.view.scope if given.view else Scope(), labels=given.labels
-        )
+        made = made_objects((*self._minutes.before(exchange), self.exchange(exchange)))
+        scope = Scope() if given.view is None else given.view.scope
+        objects = {**made, **given.masks}
+        query = query_of(text, scope, given.labels, objects, self.volume.grid)
         request = GroundRequest(backend, self.volume, model, self._answerer.device, query)
         self._line.put(
             exchange, lambda calls: self._answering.ground(calls, request, exchange, claim)

@@ -28,6 +28,10 @@ COLORS: Mapping[str, tuple[int, int, int]] = {
 """Of outlines, by the name that the text calls them."""
 
 
+NAMED = 128
+"""Pixels a side from which on names fit into a picture; the text tells the colours in any case."""
+
+
 class Pointing(StrEnum):
     """How a model is told of objects, boxes and points."""
 
@@ -59,7 +63,7 @@ def drawn(picture: Picture, regions: Sequence[Region]) -> Picture:
             image = _filled(image, region, picture, color)
             draw = ImageDraw.Draw(image)
             at = bounds_in(picture, region)
-        if at is not None:
+        if at is not None and min(picture.size) >= NAMED:
             draw.text((at[0] + 2, max(at[1] - 12, 0)), name_of(region), fill=color)
     return replace(picture, pixels=np.asarray(image))
 

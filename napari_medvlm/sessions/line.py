@@ -95,7 +95,7 @@ class Line:
     def close(self) -> None:
         """Stop everything and take nothing more."""
         self._closed = True
-        for key in self.keys:
+        for key in reversed(self.keys):  # what waits must not begin now
             self.stop(key)
 
     def _go(self) -> None:

@@ -169,6 +169,7 @@ class Minutes:
             if self._exchanges[exchange].state is not State.WAITING:
                 return False
             self._set(exchange, state=State.RUNNING)
+            self._written_at = 0.0  # so that the first words are written at once
             return True
 
     def show(self, exchange: int, looked: Looked) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from napari_medvlm.answers import Answer, Claim, NamedMask, Question, Step, Turn
+from napari_medvlm.answers import Answer, NamedMask, Question, Step, Turn
 from napari_medvlm.conversation import Exchange, State
-from napari_medvlm.grounding import Grounding, NamedLabels, Region
+from napari_medvlm.geometry import Grid
+from napari_medvlm.grounding import NamedLabels, Region
 from napari_medvlm.results import Mask
 from napari_medvlm.sessions.calls import Calls, Helpers
 from napari_medvlm.sessions.drawing import pointed
-from napari_medvlm.sessions.toolbox import Scene, Toolbox, specs
+from napari_medvlm.sessions.toolbox import Scene, Toolbox
+from napari_medvlm.sessions.toolspecs import specs
 from napari_medvlm.sessions.viewing import Looked, View, pictures
 from napari_medvlm.volume import Volume
 from napari_medvlm.worker.wire import AnswerReply, AskRequest
@@ -72,14 +74,14 @@ class Asking:
             answer = self._send(replace(question, tools=() if last else question.tools))
             if not answer.calls or last:
                 break
-            results = [toolbox.call(call) for call in answer.calls]
+            results = [toolbox.call(call, given.tools) for call in answer.calls]
             if number == self.rounds - 1:
                 results[-1] = replace(results[-1], text=results[-1].text + ENOUGH)
             step = Step(answer.written or answer.text, tuple(results))
             self.on_step(step)
             named = tuple(NamedMask(name, mask) for name, mask in objects.items())
             question = replace(question, steps=(*question.steps, step), objects=named)
-        return _ended(answer, self.rounds)
+        return _placed(_ended(answer, self.rounds), self.volume.grid)
 
     def _send(self, question: Question) -> Answer:
         who = self.helpers.answerer
@@ -118,14 +120,6 @@ def question_of(
     )
 
 
-def grounded(claim: Claim, found: Grounding, title: str) -> Claim:
-    """A claim with the regions that a backend of that title found for it."""
-    reasons = tuple(f"{title}: {missing.reason}" for missing in found.not_found)
-    if not found.regions:
-        return replace(claim, problems=tuple(dict.fromkeys((*claim.problems, *reasons))))
-    return replace(claim, regions=found.regions, source=f"grounded afterwards by {title}")
-
-
 def said(exchange: Exchange) -> str:
     """What was answered, as the conversation goes on from it; empty: nothing."""
     if exchange.answer is not None:
@@ -144,6 +138,20 @@ def made_objects(exchanges: Sequence[Exchange]) -> dict[str, Mask]:
         for region in result.regions
     ]
     return {region.name: region.mask for region in regions if region.mask is not None}
+
+
+def _placed(answer: Answer, grid: Grid) -> Answer:
+    """The answer without slices of other images: a region's slice is the session's image's."""
+
+    def own(region: Region) -> Region:
+        where = region.slice
+        if where is None:
+            return region
+        along = grid.to_index(region.center_mm)[where.axis]
+        return region if abs(along - where.index) <= 1 else replace(region, slice=None)
+
+    claims = (replace(c, regions=tuple(map(own, c.regions))) for c in answer.claims)
+    return replace(answer, claims=tuple(claims))
 
 
 def _ended(answer: Answer, rounds: int) -> Answer:

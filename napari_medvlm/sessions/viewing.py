@@ -17,6 +17,7 @@ from napari_medvlm.results import Mask
 from napari_medvlm.sessions.drawing import Pointing, drawn, name_of
 from napari_medvlm.slicing import Part, Picture, part_around, picture_of
 from napari_medvlm.volume import Volume, Window
+from napari_medvlm.windows import default_window
 
 PLANES = ("axial", "coronal", "sagittal")
 MARGIN = 0.25
@@ -125,7 +126,8 @@ def pictures(volume: Volume, view: View) -> Looked:
     view.check(volume)
     refs = view.scope.slices(volume.grid)
     part = None if view.region is None else _part(view.region, volume, view.scope.axis)
-    own = [picture_of(volume, ref, view.windows or None, part) for ref in refs]
+    windows = view.windows or (default_window(volume),)
+    own = [picture_of(volume, ref, windows, part) for ref in refs]
     if view.pointing is Pointing.DRAWN and view.draw:
         own = [drawn(picture, view.draw) for picture in own]
     size = max(view.montage, 1)
@@ -193,11 +195,12 @@ def _others(
     notes: list[str],
 ) -> list[tuple[Picture, str, str]]:
     rows: list[tuple[Picture, str, str]] = []
+    window = default_window(other.volume)
     for ref in refs:
         found = counterpart(volume, ref, other.volume, view.region)
         if found is None:
             continue
-        picture = picture_of(other.volume, found[0], part=found[1])
+        picture = picture_of(other.volume, found[0], window, found[1])
         caption = f"{other.name}, {caption_of(other.volume, found[0], picture.windows)}"
         rows.append((picture, caption, other.name))
     if len(rows) < len(refs):

@@ -27,7 +27,8 @@ from napari_medvlm.worker.wire import (
 
 logger = logging.getLogger(__name__)
 
-KEPT_BACKENDS = 2
+KEPT_BACKENDS = 3
+"""Who answers, and who segments and grounds for its tools."""
 Deliver = Callable[[str], None]
 OUT_OF_MEMORY = {"OutOfMemoryError", "MemoryError", "cudaErrorMemoryAllocation"}
 

@@ -1,0 +1,73 @@
+"""Sentences of an answer that are given their places afterwards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from napari_medvlm.answers import Claim
+from napari_medvlm.backends.anatomy.structures import structures
+from napari_medvlm.errors import InvalidPrompt
+from napari_medvlm.geometry import Grid
+from napari_medvlm.grounding import Grounding, GroundQuery, NamedLabels, Scope
+from napari_medvlm.language.reports import findings_of
+from napari_medvlm.results import Mask
+
+
+def query_of(
+    sentence: str,
+    scope: Scope,
+    labels: tuple[NamedLabels, ...],
+    objects: Mapping[str, Mask],
+    grid: Grid,
+) -> GroundQuery:
+    """What to ask a grounding backend about a sentence: what it names, or else all of it.
+
+    Parameters
+    ----------
+    objects
+        On the grid; those that are named go along as labels.
+
+    Raises
+    ------
+    InvalidPrompt
+        If the sentence only says what is not there.
+    """
+    named = names_in(sentence, objects)
+    known = [name for each in labels for name in each.names.values()]
+    findings = findings_of(sentence)
+    there = [finding.phrase for finding in findings if not finding.negated]
+    phrases = named or there or names_in(sentence, known) or names_in(sentence, structures())
+    if not phrases and findings:
+        raise InvalidPrompt(
+            "The sentence says that something is not there, so it has no place.",
+            "Choose a sentence that says where something is.",
+        )
+    own = tuple(_labels(name, objects[name], grid) for name in named)
+    return GroundQuery(tuple(phrases) or (sentence.strip(" ."),), scope, labels=(*own, *labels))
+
+
+def names_in(sentence: str, names: Iterable[str]) -> list[str]:
+    """The names that stand in a sentence, as whole words; not those within longer ones."""
+    rest, found = sentence.casefold(), []
+    for name in sorted(dict.fromkeys(names), key=lambda name: (-len(name), name)):
+        words = r"[\s_-]+".join(map(re.escape, re.split(r"[\s_-]+", name.casefold())))
+        rest, times = re.subn(rf"(?<!\w){words}(?!\w)", "\0", rest)
+        if times:
+            found.append(name)
+    return found
+
+
+def grounded(claim: Claim, found: Grounding, title: str) -> Claim:
+    """A claim with the regions that a backend of that title found for it."""
+    reasons = tuple(f"{title}: {missing.reason}" for missing in found.not_found)
+    if not found.regions:
+        return replace(claim, problems=tuple(dict.fromkeys((*claim.problems, *reasons))))
+    return replace(claim, regions=found.regions, source=f"grounded afterwards by {title}")
+
+
+def _labels(name: str, mask: Mask, grid: Grid) -> NamedLabels:
+    return NamedLabels(mask.full().view(np.uint8), grid, {1: name}, "objects")

@@ -1,0 +1,73 @@
+"""A backend of another package that says what the question's context tells it to, as JSON."""
+
+import json
+import os
+import time
+
+from napari_medvlm.answers import Answer, AnswerDelta, Claim, ToolCall
+from napari_medvlm.backends.base import Backend, BackendInfo, Task
+from napari_medvlm.errors import OutOfMemory
+from napari_medvlm.grounding import Region
+
+
+class Scripted(Backend):
+    """One part of the script a round.
+
+    Keys: ``say`` the text, ``calls`` pairs of name and arguments, ``box`` of a claim in the pixels
+    of a ``picture``, ``die``, ``wait`` and ``memory`` what goes wrong after the text.
+    """
+
+    info = BackendInfo(
+        name="scripted",
+        title="Scripted",
+        tasks=frozenset({Task.ANSWER}),
+        code_licence="MIT",
+    )
+
+    def set_volume(self, volume):
+        self.volume = volume
+
+    def answer(self, question, progress):
+        script = json.loads(question.context or "[]") or [{"say": told(question)}]
+        part = script[min(len(question.steps), len(script) - 1)]
+        for word in part.get("say", "").split(" "):
+            progress(0.5, "writing")
+            yield AnswerDelta(word + " ")
+        if part.get("die"):
+            os._exit(7)
+        while part.get("wait"):
+            progress(0.5, "waiting")
+            time.sleep(0.01)
+        if part.get("memory"):
+            raise OutOfMemory("The memory did not suffice.", "Choose a smaller model.")
+        calls = [
+            ToolCall(name, arguments, str(k))
+            for k, (name, arguments) in enumerate(part.get("calls", []))
+        ]
+        yield AnswerDelta(answer=self.whole(question, part, tuple(calls)))
+
+    def whole(self, question, part, calls):
+        text = part.get("say", "")
+        if calls:
+            return Answer("", calls=calls, written=text)
+        regions = ()
+        if "box" in part:
+            picture = question.pictures[part.get("picture", 1) - 1]
+            regions = (Region("it", picture.box(tuple(part["box"])), slice=picture.slice),)
+        return Answer(
+            text, (Claim(text, regions, "scripted"),), written=text, tokens=len(text.split())
+        )
+
+
+def told(question):
+    """What the question holds, for a look from outside."""
+    return json.dumps(
+        {
+            "text": question.text,
+            "earlier": [[turn.question, turn.answer] for turn in question.earlier],
+            "objects": [named.name for named in question.objects],
+            "captions": list(question.captions),
+            "tools": [tool.name for tool in question.tools],
+            "steps": [[r.text for r in step.results] for step in question.steps],
+        }
+    )
