@@ -25,7 +25,7 @@ def link_state(claim: Claim) -> str:
     count = len(claim.regions)
     if count:
         return "1 region" if count == 1 else f"{count} regions"
-    return "not linked to any place"
+    return "○ not linked"
 
 
 class ClaimRow(QFrame):
@@ -71,7 +71,6 @@ class ClaimRow(QFrame):
         self.text.setText(claim.text)
         source = f" · {claim.source}" if claim.source else ""
         self.state.setText(link_state(claim) + source)
-        self.state.setEnabled(bool(claim.regions))
         self.problems.setText("\n".join(f"⚠ {problem}" for problem in claim.problems))
         self.problems.setVisible(bool(claim.problems))
         self.find.setVisible(not claim.regions)

@@ -39,6 +39,7 @@ class ModelRow(QWidget):
         choose = button("…", "Choose a model's folder.")
         choose.setFixedWidth(30)
         choose.clicked.connect(self._choose)
+        self.download.setMinimumWidth(0)  # as wide as its text
         for widget in (self.download, self.device_box):
             widget.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         row = QHBoxLayout()
