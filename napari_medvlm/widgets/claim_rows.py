@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from qtpy.QtCore import QEvent, QRect, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QEnterEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from napari_medvlm.answers import Claim
 from napari_medvlm.conversation import Mark, Verdict
 from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.wrapped import WrappedLabel
 
 HOVER_MS = 250
 """So long the mouse must rest on a sentence before the view goes there."""
@@ -50,9 +51,7 @@ class ClaimRow(QFrame):
         self._colors: tuple[str, ...] = ()
         self._lit = False
         self.number = QLabel(f"<b>{number}</b>")
-        self.text = QLabel()
-        self.state = QLabel()
-        self.problems = QLabel()
+        self.text, self.state, self.problems = WrappedLabel(), WrappedLabel(), WrappedLabel()
         self.find = button("Find it", "Look for what the sentence says with the Ground backend.")
         self.find.setFixedHeight(MARK_PX[1])
         self.note = QLineEdit()
@@ -71,8 +70,7 @@ class ClaimRow(QFrame):
         self.text.setText(claim.text)
         source = f" · {claim.source}" if claim.source else ""
         self.state.setText(link_state(claim) + source)
-        self.problems.setText("\n".join(f"⚠ {problem}" for problem in claim.problems))
-        self.problems.setVisible(bool(claim.problems))
+        self.problems.tell("\n".join(f"⚠ {problem}" for problem in claim.problems))
         self.find.setVisible(not claim.regions)
         for verdict, made in self.marks.items():
             made.setChecked(mark is not None and mark.verdict is verdict)
@@ -132,12 +130,6 @@ class ClaimRow(QFrame):
 
     def _lay_out(self) -> None:
         top = Qt.AlignmentFlag.AlignTop
-        for label in (self.text, self.problems, self.state):
-            label.setWordWrap(True)
-            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
-        self.text.setTextFormat(Qt.TextFormat.PlainText)
-        self.problems.setTextFormat(Qt.TextFormat.PlainText)
-        self.state.setTextFormat(Qt.TextFormat.PlainText)
         first, second = QHBoxLayout(), QHBoxLayout()
         first.addWidget(self.number, 0, top)
         first.addWidget(self.text, 1)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtGui import QGuiApplication, QMouseEvent
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 
 from napari_medvlm.answers import Answer, Step, ToolResult
 from napari_medvlm.conversation import Exchange, State
@@ -16,6 +16,7 @@ from napari_medvlm.widgets.claim_rows import ClaimRows
 from napari_medvlm.widgets.fold import Fold
 from napari_medvlm.widgets.markdown import MarkdownView
 from napari_medvlm.widgets.picture_strip import PictureStrip, covered
+from napari_medvlm.widgets.wrapped import WrappedLabel
 
 WORDS = {State.WAITING: "waiting", State.RUNNING: "answering…", State.STOPPED: "stopped"}
 THINK, THOUGHT = "<think>", "</think>"
@@ -49,9 +50,9 @@ class ExchangeCard(QFrame):
     def __init__(self, exchange: Exchange) -> None:
         super().__init__()
         self.exchange = exchange
-        self.question, self.state, self.coverage = _label(), _label(), _label()
+        self.question, self.state, self.coverage = WrappedLabel(), WrappedLabel(), WrappedLabel()
         self.strip = PictureStrip()
-        self.choice, self.problem, self.notes = _label(), _label(), _label()
+        self.choice, self.problem, self.notes = WrappedLabel(), WrappedLabel(), WrappedLabel()
         self.steps_text, self.thinking_text = MarkdownView(), MarkdownView()
         self.steps = Fold(
             "Steps", "What the model had tools do before it answered.", self.steps_text
@@ -73,8 +74,7 @@ class ExchangeCard(QFrame):
         answer = exchange.answer
         self.question.setText(exchange.question)
         self.state.setText(_state(exchange))
-        self.problem.setText(exchange.problem)
-        self.problem.setVisible(bool(exchange.problem))
+        self.problem.tell(exchange.problem)
         self.stream(exchange.partial if answer is None else "")
         if answer is not None:
             self.text.show_markdown(_short_of(answer))
@@ -107,10 +107,10 @@ class ExchangeCard(QFrame):
         exchange = self.exchange
         self.strip.show_sent(exchange.sent if in_full else ())
         coverage = covered(exchange.covered, len(exchange.sent)) if in_full else ""
-        _tell(self.coverage, coverage)
-        _tell(self.choice, "" if answer is None else _choice(exchange, answer))
+        self.coverage.tell(coverage)
+        self.choice.tell("" if answer is None else _choice(exchange, answer))
         notes = answer.notes if answer is not None and in_full else ()
-        _tell(self.notes, "\n".join(f"⚠ {note}" for note in notes))
+        self.notes.tell("\n".join(f"⚠ {note}" for note in notes))
         self.steps_text.show_markdown(_steps(exchange.steps))
         self.steps.set_title(_counted(len(exchange.steps)))
         self.steps.setVisible(in_full and bool(exchange.steps))
@@ -236,16 +236,3 @@ def _called(result: ToolResult) -> str:
 
 def _counted(count: int) -> str:
     return "1 step with tools" if count == 1 else f"{count} steps with tools"
-
-
-def _tell(label: QLabel, text: str) -> None:
-    label.setText(text)
-    label.setVisible(bool(text))
-
-
-def _label() -> QLabel:
-    label = QLabel()
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
-    return label

@@ -69,10 +69,12 @@ class Transcript(QScrollArea):
             del self._drawn[key]
             self._layout.removeWidget(card)
             card.deleteLater()
+        came = False
         for place, exchange in enumerate(exchanges, 1):
+            came |= exchange.id == shown and self._is_answered_now(exchange)
             self._show(exchange, place, in_full=exchange.id == shown)
         self.empty.setVisible(not exchanges)
-        if shown is not None and shown not in before:
+        if shown is not None and (came or shown not in before):
             self._later(lambda: self.scroll_to(shown))
         elif at_end and not before <= set(self.cards):
             self._later(self._scroll_to_end)
@@ -107,6 +109,11 @@ class Transcript(QScrollArea):
         if self._drawn.get(exchange.id) != (exchange, in_full):
             self._drawn[exchange.id] = (exchange, in_full)
             card.show_exchange(exchange, in_full=in_full)
+
+    def _is_answered_now(self, exchange: Exchange) -> bool:
+        """Whether it had no answer when it was drawn last, and has one now."""
+        drawn = self._drawn.get(exchange.id)
+        return drawn is not None and drawn[0].answer is None and exchange.answer is not None
 
     def _add(self, exchange: Exchange, place: int) -> ExchangeCard:
         key = exchange.id
