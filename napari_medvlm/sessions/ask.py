@@ -49,12 +49,9 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
     labels
         Label images of this patient.
     scope, view
-        What a model is to see: slices, or more than that; neither: no pictures, for backends that
-        measure.
-    earlier
-        The conversation before the question.
-    context
-        What is known of the patient.
+        What a model is to see: slices, or more than that; neither: no pictures.
+    earlier, context
+        The conversation before the question, and what is known of the patient.
 
     Returns
     -------
@@ -68,7 +65,7 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
     MedVLMError
         If the backend cannot be asked.
     """
-    _require_answers(backend)
+    require_answers(backend)
     looked = _looked(volume, scope, view)
     asked = Question(
         question,
@@ -85,7 +82,8 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
     return reply.answer
 
 
-def _require_answers(backend: str) -> None:
+def require_answers(backend: str) -> None:
+    """Raise `BackendUnavailable` unless there is such a backend and it answers questions."""
     info = registry.info(backend)
     if Task.ANSWER not in info.tasks:
         raise BackendUnavailable(
