@@ -92,8 +92,7 @@ class RegionLayers:
         self._drawing = False
         self._seen: tuple[object, ...] = ()
         self._masked: tuple[int, ...] = ()
-        dims = viewer.dims.events
-        for event in (dims.point, dims.order, dims.ndisplay):
+        for event in self._events():
             event.connect(self._on_view)
 
     def show(self, shown: Sequence[Shown]) -> None:
@@ -123,11 +122,15 @@ class RegionLayers:
 
     def close(self) -> None:
         """Take all layers away."""
-        dims = self.viewer.dims.events
-        for event in (dims.point, dims.order, dims.ndisplay):
+        for event in self._events():
             event.disconnect(self._on_view)
         for role in list(self._layers):
             self._remove(role)
+
+    def _events(self) -> tuple[Any, ...]:
+        """What tells of another view."""
+        dims = self.viewer.dims.events
+        return dims.point, dims.order, dims.ndisplay, self.viewer.scene.camera.events.orientation
 
     def _put(self, role: str, layer: Layer) -> Layer:
         layer.metadata[KEY] = {"role": f"{self.kind} {role}", "volume": self.volume}
@@ -264,7 +267,7 @@ class RegionLayers:
         """What of the view decides how boxes are drawn."""
         dims = self.viewer.dims
         index = np.round(self._boxes_grid.to_index(place_in_view(self.viewer))).astype(int)
-        return (dims.ndisplay, tuple(dims.order), tuple(index.tolist()))
+        return (dims.ndisplay, tuple(dims.order), tuple(index.tolist()), self._anchor())
 
     # Masks, points, heatmaps.
 
