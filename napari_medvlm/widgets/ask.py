@@ -13,7 +13,7 @@ from napari_medvlm.backends.base import Task
 from napari_medvlm.errors import InvalidImage, InvalidPrompt, MedVLMError
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers import is_image
-from napari_medvlm.layers.objects import labels_among, masks_of
+from napari_medvlm.layers.objects import labels_among, masks_of, regions_of
 from napari_medvlm.layers.view import name_axes, orient
 from napari_medvlm.records import ImageReference
 from napari_medvlm.sessions.conversing import AskSession
@@ -167,7 +167,9 @@ class AskDock(QWidget):
             self._refresh()
 
     def _ask(self, session: AskSession, asked: Asked, objects: tuple[NamedMask, ...]) -> int:
-        view = None if asked.measures else self.along.view.view(session.volume, objects)
+        view = None
+        if not asked.measures:
+            view = self.along.view.view(session.volume, objects, regions_of(asked.chosen))
         return session.ask(
             asked.text,
             kind=asked.kind,

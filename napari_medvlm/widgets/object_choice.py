@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QTreeWidget, QTreeWidgetItem
 
-from napari_medvlm.answers import NamedMask
-from napari_medvlm.grounding import NamedLabels
-from napari_medvlm.layers.objects import Offered, labels_among, masks_of, offered
+from napari_medvlm.layers.objects import Offered, drawn, offered
 from napari_medvlm.volume import Volume
 
 if TYPE_CHECKING:
@@ -19,7 +17,7 @@ HEIGHT = 110
 
 
 class ObjectChoice(QTreeWidget):
-    """The labels of the viewer's layers, each to be taken along or left out.
+    """Labels, boxes and points of the viewer's layers, each to be taken along or left out.
 
     Attributes
     ----------
@@ -51,7 +49,10 @@ class ObjectChoice(QTreeWidget):
 
     def refresh(self, _: Any = None) -> None:
         """Offer what there is now; what was left out stays so."""
-        self._offered = [] if self._volume is None else offered(self._viewer, self._volume)
+        volume = self._volume
+        self._offered = []
+        if volume is not None:
+            self._offered = [*offered(self._viewer, volume), *drawn(self._viewer, volume)]
         with QSignalBlocker(self):
             self.clear()
             for one in self._offered:
@@ -72,14 +73,6 @@ class ObjectChoice(QTreeWidget):
         if not self._offered:
             return "Objects: none"
         return f"Objects: {len(self.chosen)} of {len(self._offered)}"
-
-    def objects(self) -> tuple[NamedMask, ...]:
-        """The masks that go along."""
-        return () if self._volume is None else masks_of(self.chosen, self._volume)
-
-    def labels(self) -> tuple[NamedLabels, ...]:
-        """The label images that go along as a whole."""
-        return labels_among(self.chosen)
 
     def _on_item(self, item: QTreeWidgetItem) -> None:
         key = _key(self._offered[self.indexOfTopLevelItem(item)])

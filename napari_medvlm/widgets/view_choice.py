@@ -16,7 +16,7 @@ from napari_medvlm.grounding import Region, Scope
 from napari_medvlm.layers import is_image
 from napari_medvlm.layers.images import volume_of
 from napari_medvlm.layers.view import axis_across, place_in_view, visible_box
-from napari_medvlm.prompts import Box
+from napari_medvlm.prompts import Box, IndexArray
 from napari_medvlm.sessions.drawing import Pointing
 from napari_medvlm.sessions.viewing import NamedVolume, View
 from napari_medvlm.volume import Modality, Volume, Window
@@ -99,8 +99,15 @@ class ViewChoice(QWidget):
             parts.append(str(self.window.currentText()))
         return "The model sees " + " · ".join(parts)
 
-    def view(self, volume: Volume, objects: Sequence[NamedMask]) -> View:
+    def view(
+        self, volume: Volume, objects: Sequence[NamedMask], drawn: Sequence[Region] = ()
+    ) -> View:
         """What is chosen, about the plane and the place in view.
+
+        Parameters
+        ----------
+        objects, drawn
+            Masks, boxes and points that the question may be about.
 
         Raises
         ------
@@ -109,8 +116,9 @@ class ViewChoice(QWidget):
         """
         shown = self.pointing.currentText() != HIDDEN
         regions = [Region.of_mask(o.name, o.mask, volume.grid, None, o.name) for o in objects]
+        regions += drawn
         return View(
-            self._scope(volume, objects),
+            self._scope(volume, regions),
             self._part(volume, regions),
             self.montage.value(),
             self._chosen_windows(),
@@ -119,13 +127,12 @@ class ViewChoice(QWidget):
             Pointing(self.pointing.currentText()) if shown else Pointing.DRAWN,
         )
 
-    def _scope(self, volume: Volume, objects: Sequence[NamedMask]) -> Scope:
+    def _scope(self, volume: Volume, regions: Sequence[Region]) -> Scope:
         axis = patient_axes(volume.grid.affine)[axis_across(self._viewer)]
         every, where = self.every.value(), self.where.currentIndex()
         if where == OBJECTS:
-            _require(objects)
-            starts = [o.mask.start[axis] for o in objects]
-            return Scope(axis, min(starts), max(o.mask.stop[axis] for o in objects), every)
+            start, stop = _around(volume, regions)
+            return Scope(axis, int(start[axis]), int(stop[axis]), every)
         if where == WHOLE:
             return Scope(axis, every_mm=every)
         at = volume.grid.to_index(place_in_view(self._viewer))[axis]
@@ -140,10 +147,7 @@ class ViewChoice(QWidget):
             return None
         if self.crop.currentIndex() == CROP_VIEW:
             return visible_box(self._viewer, volume)
-        _require(regions)
-        bounds = [region.box.bounds(volume.grid) for region in regions]
-        start = np.min([low for low, _ in bounds], axis=0)
-        return Box.at_index(volume.grid, start, np.max([high for _, high in bounds], axis=0))
+        return Box.at_index(volume.grid, *_around(volume, regions))
 
     def _chosen_windows(self) -> tuple[Window, ...]:
         name = str(self.window.currentText())
@@ -177,12 +181,16 @@ class ViewChoice(QWidget):
         form.addRow("Objects", self.pointing)
 
 
-def _require(things: Sequence[object]) -> None:
-    if not things:
+def _around(volume: Volume, regions: Sequence[Region]) -> tuple[IndexArray, IndexArray]:
+    """First index ``(z, y, x)`` and the one after the last of all regions together."""
+    if not regions:
         raise InvalidPrompt(
             "No object is chosen, so there are no slices of objects.",
             "Segment one, or choose other slices under what the model sees.",
         )
+    bounds = [region.box.bounds(volume.grid) for region in regions]
+    lowest = np.min([low for low, _ in bounds], axis=0)
+    return lowest, np.max([high for _, high in bounds], axis=0)
 
 
 def _combo(texts: Sequence[str], tooltip: str) -> QComboBox:
