@@ -78,6 +78,7 @@ class Reading(QWidget):
         count = len(exchange.answer.claims)
         first = 0 if by > 0 else count - 1
         self.choose(exchange.id, first if self.chosen is None else (self.chosen + by) % count)
+        self.transcript.bring(self.shown, self.chosen)
 
     def show_exchange(self, exchange: int) -> None:
         """Show an answer in full."""
@@ -143,6 +144,7 @@ class Reading(QWidget):
         if self._layers is not None:
             self._layers.choose(claim, go=False)
             self._on_lit()
+            self.transcript.bring(self.shown, claim)
 
     def _on_text(self) -> None:
         if not self._stream_due.isActive():

@@ -90,12 +90,15 @@ class Transcript(QScrollArea):
             self._later(self._scroll_to_end)
 
     def light(self, exchange: int | None, claim: int | None) -> None:
-        """Frame a sentence and no other, and have it in sight."""
+        """Frame a sentence and no other."""
         for key, card in self.cards.items():
             card.light(claim if key == exchange else None)
+
+    def bring(self, exchange: int | None, claim: int | None) -> None:
+        """Have a sentence in sight."""
         if exchange in self.cards and claim is not None:
             row = self.cards[exchange].claims.rows[claim]
-            self._later(lambda: self.ensureWidgetVisible(row, 0, 8))
+            self.ensureWidgetVisible(row, 0, 8)
 
     def scroll_to(self, exchange: int) -> None:
         """Have a card's beginning in sight."""
