@@ -120,6 +120,8 @@ def described(viewer: napari.Viewer, dock: Any) -> None:
     picture(viewer, "ask-answer")
     dock.reading.step(1)
     dock.reading.step(1)
+    bar = dock.reading.transcript.verticalScrollBar()
+    bar.setValue(bar.maximum())
     picture(viewer, "ask-sentence")
     dock.along.view_fold.open()
     picture(viewer, "ask-view")

@@ -12,7 +12,7 @@ from napari_medvlm.conversation import Sent
 
 SIDE = 68
 """Of a small picture, in pixels."""
-ROWS = 112
+ROWS = 118
 """Height of the strip, in pixels: a picture, two lines of caption, the scroll bar."""
 
 

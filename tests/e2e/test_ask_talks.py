@@ -148,6 +148,21 @@ def test_objects_are_offered_and_can_be_left_out(asker):
     assert "not answered" in asker.card.state.text()
 
 
+def test_what_a_tool_did_is_a_step_and_a_layer(scripted):
+    values = np.zeros(scripted.dock.session.volume.shape, np.uint8)
+    values[10:14, 10:20, 10:20] = 1
+    affine = scripted.dock.session.volume.affine
+    mine = scripted.viewer.add_labels(values, name="cyst", affine=affine)
+    scripted.dock.along.tools.boxes["measure"].setChecked(True)
+    scripted.asks("Use a tool")
+    assert "1 step with tools" in scripted.card.steps.head.text()
+    scripted.card.steps.open()
+    assert "measure(object=cyst)" in scripted.card.steps_text.toPlainText()
+    assert "mL" in scripted.card.steps_text.toPlainText()
+    assert list(scripted.layer("found step boxes").features["phrase"]) == ["measure: cyst"]
+    assert np.array_equal(mine.data, values)
+
+
 def test_nothing_is_asked_without_words(asker, monkeypatch):
     told = []
     monkeypatch.setattr("napari_medvlm.widgets.report.show", lambda error: told.append(str(error)))

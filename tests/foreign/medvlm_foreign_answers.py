@@ -3,7 +3,7 @@
 import os
 import time
 
-from napari_medvlm.answers import Answer, AnswerDelta, Claim
+from napari_medvlm.answers import Answer, AnswerDelta, Claim, ToolCall
 from napari_medvlm.backends.base import Backend, BackendInfo, Task
 from napari_medvlm.errors import BackendFailed
 from napari_medvlm.grounding import Region
@@ -43,6 +43,10 @@ class Scripted(Backend):
         if "fail" in question.text:
             yield AnswerDelta("Half of ")
             raise BackendFailed("The model wrote nonsense.", "Ask in another way.")
+        if "tool" in question.text and not question.steps:
+            call = ToolCall(question.tools[0].name, {"object": "cyst"})
+            yield AnswerDelta(answer=Answer("", calls=(call,), written="I measure it first."))
+            return
         while "endless" in question.text:
             yield AnswerDelta("again ")
             progress(0.5, "writing")
