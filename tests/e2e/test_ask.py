@@ -131,13 +131,19 @@ def test_what_is_not_linked_and_what_was_refused_is_seen(scripted):
 def test_a_sentence_is_found_afterwards_and_says_by_whom(scripted):
     values = np.zeros(scripted.dock.session.volume.shape, np.uint8)
     values[10:14, 18:22, 20:24] = 1
+    affine = scripted.dock.session.volume.affine
+    scripted.viewer.add_layer(Labels(values, name="liver", affine=affine))
     scripted.asks("What is bright?")
     scripted.card.claims.rows[UNLINKED].find.click()
     scripted.waits(lambda: not scripted.dock.session.pending)
     scripted.sees_all()
     row = scripted.card.claims.rows[UNLINKED]
-    claim = scripted.last.answer.claims[UNLINKED]
-    assert "grounded afterwards" in row.state.text() or claim.problems
+    assert row.state.text().startswith("1 region · grounded afterwards by Embedded")
+    assert not row.find.isVisible()
+    scripted.clicks(row)
+    assert scripted.lit() == ([UNLINKED], ["4"])
+    index = scripted.dock.session.volume.grid.to_index(scripted.viewer.dims.point)
+    assert values[tuple(np.round(index).astype(int))]
 
 
 def test_marks_and_notes_are_kept(scripted):
