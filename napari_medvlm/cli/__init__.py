@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from napari_medvlm.cli import clicks, models, words
+from napari_medvlm.cli import clicks, evaluate, models, words
 
 app = typer.Typer(
     help="Ask questions of medical images, by click and by word. Not a medical device.",
@@ -16,3 +16,4 @@ for command in (
     clicks.segment, clicks.replay, words.ground, words.ask, models.backends, models.download
 ):  # fmt: skip
     app.command()(command)
+app.add_typer(evaluate.app, name="evaluate")
