@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -99,6 +101,17 @@ def compare(
     with told():
         found = compared(a, b)
     print_result(found, as_json, lambda: _table(found))
+
+
+@app.command(name="open")
+def open_case(
+    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    case: Annotated[str, typer.Argument(help="Name of the case.")],
+    structure: Annotated[str, typer.Argument(help="Name of the structure.")],
+) -> None:
+    """Open a case in napari: the image, the truth, and the simulated user's prompts."""
+    viewer = [sys.executable, "-m", "napari_medvlm.widgets.evaluated"]
+    raise typer.Exit(subprocess.call([*viewer, str(run), case, structure]))
 
 
 def _evaluated(found: Cases, plan: Any, data: dict[str, Any], out: Path, workers: Any) -> Any:

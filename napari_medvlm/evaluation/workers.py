@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import queue
+import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +24,8 @@ from napari_medvlm.errors import BackendUnavailable, WorkerCrashed
 
 Json = dict[str, Any]
 POLL_S = 0.2
+ANSWER_S = 10.0
+"""How long a cluster may take to answer at all."""
 GRACE_S = 10.0
 """How long a worker may take to free what it holds."""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -102,6 +105,7 @@ class Ray:
     """
 
     def __init__(self, address: str, number: int) -> None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere unasked
         try:
             import ray
         except ImportError:
@@ -135,8 +139,9 @@ class Ray:
         else:
             options = {"log_to_driver": False}
         try:
+            _require_answer(self._address)
             self._ray.init(self._address, **options)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise BackendUnavailable(
                 f"There is no Ray cluster at {self._address}: {error}",
                 "Start one with 'ray start --head', or say --ray local.",
@@ -155,6 +160,13 @@ class Ray:
                 yield outcome
             if not ready:
                 yield None
+
+
+def _require_answer(address: str) -> None:
+    """Raise `OSError` where nobody listens: Ray itself would try for many minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), ANSWER_S).close()
 
 
 class _Made:

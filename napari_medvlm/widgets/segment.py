@@ -31,7 +31,7 @@ from napari_medvlm.widgets.labels_row import LabelsRow
 from napari_medvlm.widgets.layer_choice import LayerChoice
 from napari_medvlm.widgets.object_panel import ObjectPanel
 from napari_medvlm.widgets.planes import PlaneRow
-from napari_medvlm.widgets.prepare import Earlier, Prepared, prepare
+from napari_medvlm.widgets.prepare import Prepared, prepare
 from napari_medvlm.widgets.progress import ProgressRow
 from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.report import guarded, show, tell
@@ -138,10 +138,13 @@ class SegmentDock(QWidget):
 
     def open_session(self) -> None:
         """Ask for a session file of this image and go on with it."""
-        volume = self._session().volume
-        path = files.ask_what_to_open(self, "Open session", files.SESSIONS)
-        if path is not None:
-            self._begin(Prepared(volume, None), Ledger.load(path))
+        self._session()
+        if (path := files.ask_what_to_open(self, "Open session", files.SESSIONS)) is not None:
+            self.go_on(Ledger.load(path))
+
+    def go_on(self, ledger: Ledger, journal: Path | None = None) -> None:
+        """Go on with a session of the image that is open."""
+        self._begin(Prepared(self._session().volume, None), ledger, journal)
 
     def close_session(self) -> None:
         """Leave the image and end the worker."""
@@ -195,9 +198,6 @@ class SegmentDock(QWidget):
         self._taken = [taken for taken in self._taken if taken[0] is self.image.layer]
         for _, name, prompt, origin in self._taken:
             session.take(name, prompt, origin)
-
-    def _resume(self, earlier: Earlier) -> None:
-        self._begin(Prepared(self._session().volume, None), earlier.ledger, earlier.path)
 
     def _end(self) -> None:
         """Leave the image that was worked on; its journal is finished."""
@@ -270,7 +270,7 @@ class SegmentDock(QWidget):
         self.backend.chosen.connect(guarded(self._use_backend))
         self.planes.view_requested.connect(guarded(self._show_view))
         self.planes.window_requested.connect(guarded(self._show_window))
-        self.resume.accepted.connect(guarded(self._resume))
+        self.resume.accepted.connect(guarded(lambda e: self.go_on(e.ledger, e.path)))
         self.tools.tool_changed.connect(guarded(self._use_tool))
         self.tools.polarity_changed.connect(guarded(self._set_polarity))
         self.tools.depth_changed.connect(guarded(self._set_depth))

@@ -67,11 +67,15 @@ def require_able(plan: Plan) -> None:
     BackendUnavailable
         If there is no such backend, or it does not segment.
     PromptNotSupported
-        If it does not take one of the gestures.
+        If it does not take one of the gestures, or boxes were to follow one another.
     """
     info = registry.info(plan.backend)
     if Task.SEGMENT not in info.tasks:
         raise BackendUnavailable(f"{info.title} does not segment.", "Choose another backend.")
+    if plan.then is Gesture.BOX:
+        raise PromptNotSupported(
+            "The user begins with a box only.", "Go on by point, scribble or lasso."
+        )
     for gesture in (plan.first, plan.then):
         if PROMPTS[gesture] not in info.prompts:
             able = [g for g, kind in PROMPTS.items() if kind in info.prompts]
