@@ -228,6 +228,8 @@ class _Shift:
                 child.end()
         for thread in self._threads:
             thread.join()
+        for child in self._children:
+            child.forget()
 
     def _work(self) -> None:
         """Look after one process: cases to it, outcomes from it, another in its place."""
@@ -291,6 +293,11 @@ class _Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def forget(self) -> None:
+        """Close what its answers came through, when nobody waits for one any more."""
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
     def _send(self, message: Json) -> None:
         assert self._process.stdin is not None

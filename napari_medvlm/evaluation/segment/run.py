@@ -70,7 +70,7 @@ def run(
             if outcome.problem:
                 problems.append(Skipped(outcome.case, outcome.problem))
             else:
-                done[outcome.case] = _keep(folder, by_name[outcome.case], outcome)
+                done[outcome.case] = keep(folder, by_name[outcome.case], outcome)
         finished = len(done) + len(problems) - len(found.skipped)
         progress(finished / total, _words(finished, total, given))
     order = [done[case.name] for case in found.cases if case.name in done]
@@ -88,7 +88,7 @@ def session_path(out: Path, case: str, structure: str) -> Path:
     return out / "sessions" / safe(case) / f"{safe(structure)}.json"
 
 
-def _keep(folder: RunFolder, case: Case, outcome: Outcome) -> Outcome:
+def keep(folder: RunFolder, case: Case, outcome: Outcome) -> Outcome:
     """Write sessions first: a case whose file is there is done."""
     bare = []
     for attempt in outcome.attempts:

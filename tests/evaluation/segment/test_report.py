@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from napari_medvlm.evaluation.segment import report, summary
+from napari_medvlm.evaluation.segment.cases import Skipped
 from napari_medvlm.evaluation.segment.pictures import planes
+from napari_medvlm.evaluation.segment.plan import Plan
 from tests.conftest import make_phantom
 
 
@@ -79,10 +82,6 @@ def test_a_picture_shows_the_largest_error_and_survives_an_empty_mask():
 
 
 def test_words_from_files_cannot_break_the_page(tmp_path):
-    from napari_medvlm.evaluation.segment import report, summary
-    from napari_medvlm.evaluation.segment.cases import Skipped
-    from napari_medvlm.evaluation.segment.plan import Plan
-
     plan = Plan()
     told = summary.summary([], [Skipped("<script>alert(1)</script>", "a & b")], plan)
     settings = {"plan": plan.model_dump(mode="json"), "data": {}, "provenance": {}}
