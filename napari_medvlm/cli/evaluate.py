@@ -22,11 +22,24 @@ app = typer.Typer(
 )
 
 
+Images = Annotated[Path, typer.Option(help="The data set, or the folder of its images.")]
+Out = Annotated[Path, typer.Option(help="Folder of the run; one that was begun goes on.")]
+Labels = Annotated[Path | None, typer.Option(help="The folder of the labels.")]
+Names = Annotated[Path | None, typer.Option(help="A table of label names: JSON, TSV, CSV or text.")]
+Channel = Annotated[
+    int | None, typer.Option(help="Which channel of an image with several, from 0.")
+]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that work side by side.")]
+RayAddress = Annotated[
+    str | None, typer.Option("--ray", help="Work on a Ray cluster: its address, or local.")
+]
+
+
 @app.command()
 def segment(  # noqa: PLR0913  # one for each option
-    images: Annotated[Path, typer.Option(help="The data set, or the folder of its images.")],
-    out: Annotated[Path, typer.Option(help="Folder of the run; one that was begun goes on.")],
-    labels: Annotated[Path | None, typer.Option(help="The folder of the labels.")] = None,
+    images: Images,
+    out: Out,
+    labels: Labels = None,
     dataset: Annotated[Layout, typer.Option(help="How the data set lies on disk.")] = Layout.PAIRS,
     image_pattern: Annotated[
         str, typer.Option(help="Pairs: names of the images, as {case}_t1.nii.gz.")
@@ -34,15 +47,11 @@ def segment(  # noqa: PLR0913  # one for each option
     label_pattern: Annotated[
         str, typer.Option(help="Pairs: names of the labels, as {case}_seg.nii.gz.")
     ] = "{case}",
-    names: Annotated[
-        Path | None, typer.Option(help="A table of label names: JSON, TSV, CSV or text.")
-    ] = None,
+    names: Names = None,
     structure: Annotated[
         list[str], typer.Option(help="A structure by name or value; all if none is named.")
     ] = [],  # noqa: B006
-    channel: Annotated[
-        int | None, typer.Option(help="Which channel of an image with several, from 0.")
-    ] = None,
+    channel: Channel = None,
     backend: Backend = "embedded",
     model: Model = None,
     device: Device = "cpu",
@@ -52,10 +61,8 @@ def segment(  # noqa: PLR0913  # one for each option
     jitter_mm: Annotated[float, typer.Option(min=0, help="How unsteady its hand is.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="For what is drawn at random.")] = CHALLENGE_SEED,
     tolerance_mm: Annotated[float, typer.Option(min=0, help="Of the surface Dice.")] = 2.0,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that work side by side.")] = 1,
-    ray: Annotated[
-        str | None, typer.Option(help="Work on a Ray cluster: its address, or local.")
-    ] = None,
+    workers: Workers = 1,
+    ray: RayAddress = None,
     as_json: AsJson = False,
 ) -> None:
     """Segment all cases by a simulated user, and write tables and a report.
@@ -138,8 +145,9 @@ def _full(path: Path | None) -> str | None:
 
 
 def _workers(number: int, ray: str | None) -> Any:
+    from napari_medvlm.evaluation.cluster import Ray
     from napari_medvlm.evaluation.segment.run import crashed
-    from napari_medvlm.evaluation.workers import Processes, Ray
+    from napari_medvlm.evaluation.workers import Processes
 
     return Processes(number, crashed) if ray is None else Ray(ray, number)
 

@@ -1,4 +1,4 @@
-"""Who works on the cases of a run: processes on this computer, or a Ray cluster.
+"""Who works on the cases of a run: processes on this computer, or a cluster, see `cluster`.
 
 Both make an object from a dotted name, give it one case after the other, and hand back what comes
 of each as soon as it is there. Cases and outcomes are JSON, so nothing else travels.
@@ -10,22 +10,20 @@ import contextlib
 import json
 import os
 import queue
-import socket
 import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
 
-from napari_medvlm.errors import BackendUnavailable, WorkerCrashed
+from napari_medvlm.errors import WorkerCrashed
 
 Json = dict[str, Any]
+Answers = Generator[Json | None, None, None]
 POLL_S = 0.2
-ANSWER_S = 10.0
-"""How long a cluster may take to answer at all."""
 GRACE_S = 10.0
 """How long a worker may take to free what it holds."""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -59,7 +57,7 @@ class Making:
 class Workers(Protocol):
     """Hands out cases to workers."""
 
-    def __call__(self, making: Making, cases: Sequence[Json]) -> Iterator[Json | None]:
+    def __call__(self, making: Making, cases: Sequence[Json]) -> Answers:
         """What comes of the cases, as it comes; `None` now and then while nothing has.
 
         Closing the iterator ends the work.
@@ -84,102 +82,13 @@ class Processes:
         self._number = number
         self._crashed = crashed
 
-    def __call__(self, making: Making, cases: Sequence[Json]) -> Iterator[Json | None]:
+    def __call__(self, making: Making, cases: Sequence[Json]) -> Answers:
         """See `Workers`."""
         shift = _Shift(making, cases, self._number, self._crashed)
         try:
             yield from shift.outcomes()
         finally:
             shift.end()
-
-
-class Ray:
-    """Workers of a Ray cluster, where this package and the same data must be.
-
-    Parameters
-    ----------
-    address
-        Of the cluster, as ``ray.init`` takes it; ``local`` starts one on this computer.
-    number
-        How many workers, each with a processor of its own.
-    """
-
-    def __init__(self, address: str, number: int) -> None:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere unasked
-        try:
-            import ray
-        except ImportError:
-            raise BackendUnavailable(
-                "A cluster needs Ray, which is not installed.", "Install it with: pip install ray"
-            ) from None
-        self._ray: Any = ray
-        self._address = address
-        self._number = number
-
-    def __call__(self, making: Making, cases: Sequence[Json]) -> Iterator[Json | None]:
-        """See `Workers`."""
-        ray = self._ray
-        started = not ray.is_initialized()
-        if started:
-            self._connect()
-        try:
-            number = min(self._number, len(cases))
-            actor = ray.remote(num_cpus=1)(_Made)
-            idle = [actor.remote(making.name, making.plan) for _ in range(number)]
-            yield from self._handed_out(idle, deque(cases))
-            ray.get([one.stop.remote() for one in idle])
-        finally:
-            if started:
-                ray.shutdown()
-
-    def _connect(self) -> None:
-        options: dict[str, Any] = {"log_to_driver": False, "include_dashboard": False}
-        if self._address == "local":
-            options["num_cpus"] = self._number
-        else:
-            options = {"log_to_driver": False}
-        try:
-            _require_answer(self._address)
-            self._ray.init(self._address, **options)
-        except (OSError, RuntimeError, ValueError) as error:
-            raise BackendUnavailable(
-                f"There is no Ray cluster at {self._address}: {error}",
-                "Start one with 'ray start --head', or say --ray local.",
-            ) from error
-
-    def _handed_out(self, idle: list[Any], waiting: deque[Json]) -> Iterator[Json | None]:
-        busy: dict[Any, Any] = {}
-        while waiting or busy:
-            while waiting and idle:
-                worker = idle.pop()
-                busy[worker.work.remote(waiting.popleft())] = worker
-            ready, _ = self._ray.wait(list(busy), timeout=POLL_S)
-            for answer in ready:
-                idle.append(busy.pop(answer))
-                outcome: Json = self._ray.get(answer)
-                yield outcome
-            if not ready:
-                yield None
-
-
-def _require_answer(address: str) -> None:
-    """Raise `OSError` where nobody listens: Ray itself would try for many minutes."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if colon and port.isdigit():
-        socket.create_connection((host, int(port)), ANSWER_S).close()
-
-
-class _Made:
-    """A worker on a cluster."""
-
-    def __init__(self, name: str, plan: Json) -> None:
-        self._worker = Making(name, plan).make()
-
-    def work(self, case: Json) -> Json:
-        return self._worker(case)
-
-    def stop(self) -> None:
-        self._worker.stop()
 
 
 class _Shift:

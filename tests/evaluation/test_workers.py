@@ -4,7 +4,8 @@ import psutil
 import pytest
 
 from napari_medvlm.errors import BackendUnavailable
-from napari_medvlm.evaluation.workers import Making, Processes, Ray
+from napari_medvlm.evaluation.cluster import Ray
+from napari_medvlm.evaluation.workers import Making, Processes
 
 MAKING = Making("tests.evaluation.scripted:Scripted", {"x": 1})
 

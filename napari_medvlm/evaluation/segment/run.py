@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -54,27 +55,37 @@ def run(
         "provenance": dict(provenance(plan)),
     }
     folder = RunFolder(out, settings)
-    done = {name: _read(there) for name, there in folder.done().items()}
-    done = {case.name: done[case.name] for case in found.cases if case.name in done}
+    there = {name: _read(content) for name, content in folder.done().items()}
+    done = {case.name: there[case.name] for case in found.cases if case.name in there}
+    waiting = {case.name: case for case in found.cases if case.name not in done}
     problems = list(found.skipped)
-    waiting = [case for case in found.cases if case.name not in done]
-    total = len(found.cases)
-    progress(len(done) / total, f"{len(done)} of {total} were done")
-    making = Making(WORKER, plan.model_dump(mode="json"))
-    by_name = {case.name: case for case in waiting}
-    for given in workers(making, [case.model_dump(mode="json") for case in waiting]):
-        if given is not None:
-            outcome = Outcome.model_validate(given)
-            if outcome.fatal:
-                raise BackendUnavailable(outcome.problem, outcome.hint)
+    progress(len(done) / len(found.cases), f"{len(done)} of {len(found.cases)} were done")
+    left = list(waiting.values())
+    with closing(_worked_on(left, plan, workers, progress, len(found.cases))) as outcomes:
+        for outcome in outcomes:
             if outcome.problem:
                 problems.append(Skipped(outcome.case, outcome.problem))
             else:
-                done[outcome.case] = keep(folder, by_name[outcome.case], outcome)
-        finished = len(done) + len(problems) - len(found.skipped)
-        progress(finished / total, _words(finished, total, given))
+                done[outcome.case] = keep(folder, waiting[outcome.case], outcome)
     order = [done[case.name] for case in found.cases if case.name in done]
     return order, sorted(problems, key=lambda skipped: skipped.case)
+
+
+def _worked_on(
+    waiting: list[Case], plan: Plan, workers: Workers, progress: Progress, total: int
+) -> Generator[Outcome, None, None]:
+    """What comes of the cases, as it comes; tells how far they are, also while nothing comes."""
+    making = Making(WORKER, plan.model_dump(mode="json"))
+    finished, name = total - len(waiting), ""
+    with closing(workers(making, [case.model_dump(mode="json") for case in waiting])) as answers:
+        for given in answers:
+            if given is not None:
+                outcome = Outcome.model_validate(given)
+                if outcome.fatal:
+                    raise BackendUnavailable(outcome.problem, outcome.hint)
+                yield outcome
+                finished, name = finished + 1, f": {outcome.case}"
+            progress(finished / total, f"{finished} of {total} cases{name}")
 
 
 def crashed(case: Json, error: WorkerCrashed) -> Json:
@@ -101,8 +112,3 @@ def keep(folder: RunFolder, case: Case, outcome: Outcome) -> Outcome:
 
 def _read(there: Json) -> Outcome:
     return Outcome.model_validate({key: value for key, value in there.items() if key != "source"})
-
-
-def _words(finished: int, total: int, given: Json | None) -> str:
-    name = "" if given is None else f": {given['case']}"
-    return f"{finished} of {total} cases{name}"

@@ -77,7 +77,7 @@ def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], plan: Plan)
         "skipped": [{"case": s.case, "reason": s.reason} for s in skipped],
         "absent": absent,
         "structures": structures,
-        "mean": _means(list(structures.values())) if structures else {},
+        "mean": _means(list(structures.values())) | {"cases": len(outcomes)} if structures else {},
     }
 
 
