@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 
@@ -17,6 +18,7 @@ from napari_medvlm.evaluation.workers import Making, Worker
 
 def main() -> None:
     """Work until the caller is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's, and ends the input
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever models print does not disturb the answers
     waiting: queue.SimpleQueue[str] = queue.SimpleQueue()

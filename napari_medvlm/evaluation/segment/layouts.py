@@ -85,6 +85,13 @@ def _pairs(
     names: Mapping[int, str],
 ) -> Cases:
     of_image, of_label = (_matching(f, p) for f, p in zip((images, labels), patterns, strict=True))
+    same = [path for name, path in of_image.items() if of_label.get(name) == path]
+    if same:
+        raise InvalidReference(
+            f"{same[0].name} would be both image and labels.",
+            "Say where the labels are with --labels, or tell them apart with --image-pattern and "
+            "--label-pattern.",
+        )
     skipped = [
         Skipped(name, f"There is no label image for {path.name}.")
         for name, path in of_image.items()
@@ -121,7 +128,7 @@ def _matching(folder: Path, pattern: str) -> dict[str, Path]:
     matches = ((path, form.fullmatch(path.name)) for path in sorted(folder.iterdir()))
     found: dict[str, Path] = {}
     for path, match in matches:
-        if match is None or not path.is_file():
+        if match is None or path.name.startswith(".") or not path.is_file():
             continue
         name = match["case"]
         if name in found:
@@ -139,10 +146,7 @@ def _nnunet(root: Path, labels: Path | None, channel: int) -> Cases:
     structures = tuple(_nnunet_structures(_mapping(content, "labels", root)))
     folder = labels or root / "labelsTr"
     if isinstance(content.get("dataset"), dict):
-        listed = {
-            name: (root / entry["images"][channel], root / entry["label"])
-            for name, entry in content["dataset"].items()
-        }
+        listed = _nnunet_listed(content["dataset"], root, channel)
     else:
         drawn = sorted(folder.glob(f"*{ending}"))
         listed = {
@@ -153,6 +157,22 @@ def _nnunet(root: Path, labels: Path | None, channel: int) -> Cases:
         }  # fmt: skip
         listed |= _without_labels(root / "imagesTr", folder, ending, channel, set(listed))
     return _listed(listed, Layout.NNUNET, None, structures)
+
+
+def _nnunet_listed(
+    entries: Mapping[str, Any], root: Path, channel: int
+) -> dict[str, tuple[Path, Path]]:
+    """The files that ``dataset.json`` names itself."""
+    try:
+        return {
+            name: (root / entry["images"][channel], root / entry["label"])
+            for name, entry in entries.items()
+        }
+    except (KeyError, IndexError, TypeError) as error:
+        raise InvalidReference(
+            f'The cases in dataset.json in {root} lack "images", "label" or channel {channel}.',
+            "Repair the file, or choose another --channel.",
+        ) from error
 
 
 def _without_labels(
@@ -175,8 +195,18 @@ def _nnunet_structures(labels: Mapping[str, Any]) -> list[Structure]:
         name, values = (value, key) if isinstance(value, str) else (key, value)
         several = values if isinstance(values, list) else [values]
         if name.casefold() not in NOT_STRUCTURES:
-            found.append(Structure(name=name, values=tuple(int(v) for v in several)))
+            found.append(Structure(name=name, values=_values(name, several)))
     return [structure for structure in found if structure.values != (0,)]
+
+
+def _values(name: str, values: list[Any]) -> tuple[int, ...]:
+    try:
+        return tuple(int(value) for value in values)
+    except (TypeError, ValueError):
+        raise InvalidReference(
+            f"The label {name!r} in dataset.json has the values {values}, not whole numbers.",
+            "Repair the file.",
+        ) from None
 
 
 def _msd(root: Path, channel: int) -> Cases:
@@ -193,6 +223,12 @@ def _msd(root: Path, channel: int) -> Cases:
     listed = {
         _stem(entry["image"]): (root / entry["image"], root / entry["label"]) for entry in entries
     }
+    if len(listed) < len(entries):
+        raise InvalidReference(
+            f"Of {len(entries)} cases in {root}, {len(entries) - len(listed)} have the name of "
+            "another.",
+            "Give each image of dataset.json a name of its own.",
+        )
     return _listed(listed, Layout.MSD, channel, structures)
 
 

@@ -184,6 +184,8 @@ def test_two_files_of_one_case_are_not_guessed(tmp_path):
     (labels / "case_00.nrrd").touch()
     with pytest.raises(InvalidReference, match="both of the case case_00"):
         find_cases(Layout.PAIRS, images, labels)
+    with pytest.raises(InvalidReference, match="both image and labels"):
+        find_cases(Layout.PAIRS, images)
     with pytest.raises(InvalidReference, match="does not say once"):
         find_cases(Layout.PAIRS, images, labels, patterns=("{case}", "seg.nii"))
 
@@ -217,6 +219,14 @@ def test_labels_on_another_grid_are_refused(tmp_path):
     [
         (Layout.MSD, "{}", 'no "labels"'),
         (Layout.MSD, '{"labels": {"1": "a"}}', 'no list "training"'),
+        (
+            Layout.MSD,
+            '{"labels": {"1": "a"}, "training": [{"image": "a/x.nii", "label": "x"},'
+            ' {"image": "b/x.nii", "label": "y"}]}',
+            "name of another",
+        ),
+        (Layout.NNUNET, '{"labels": {"a": null}}', "not whole numbers"),
+        (Layout.NNUNET, '{"labels": {"a": 1}, "dataset": {"x": {"images": []}}}', 'lack "images"'),
         (Layout.NNUNET, "[]", "not a mapping"),
         (Layout.NNUNET, "no", "cannot be read"),
     ],
