@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from napari_medvlm.cli import clicks, measuring, models, words
+from napari_medvlm.cli import clicks, evaluate, measuring, models, words
 
 app = typer.Typer(
     help="Ask questions of medical images, by click and by word. Not a medical device.",
@@ -19,3 +19,4 @@ COMMANDS = (
 )  # fmt: skip
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(evaluate.app, name="evaluate")
