@@ -2,10 +2,11 @@
 
 Run under a display: ``python -m benchmarks.nninteractive_window FOLDER [CLICKS]`` with a model's
 folder, where napari-nninteractive is installed too. Each window has a process of its own and opens
-the MNI152 brain. A click is timed from the mouse's release to the label layer's new slice; a timer
-of 10 ms ticks meanwhile, and the longest gap between two ticks is how long the window stalled. The
-time outside is what a click takes beyond the call of the library's session. AutoZoom is off in
-both: napari-nninteractive switches it off where there is no graphics card.
+the MNI152 brain. A click is timed from the mouse's release to the end of the first frame that the
+canvas draws after the label layer has its new slice; a timer of 10 ms ticks meanwhile, and the
+longest gap between two ticks is how long the window stalled. The time outside is what a click
+takes beyond the call of the library's session. AutoZoom is off in both: napari-nninteractive
+switches it off where there is no graphics card.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ def main(folder: str, clicks: int) -> None:
     summary: dict[str, Any] = {
         who: summed(found, within if who == "ours" else 0) for who, found in rows.items()
     }
+    summary["ours"]["of_that_in_the_worker_ms"] = within
     summary["outside_ratio"] = summary["ours"]["outside_ms"] / summary["theirs"]["outside_ms"]
     summary["stall_ratio"] = (
         summary["ours"]["longest_stall_ms"] / summary["theirs"]["longest_stall_ms"]
@@ -164,6 +166,9 @@ def clicked(
     from qtpy.QtTest import QTest
 
     points, ticks, rows = places(layer.data, layer.data_to_world, clicks), Ticks(), []
+    frames: list[float] = []
+    scene = viewer.window._qt_viewer.canvas._scene_canvas
+    scene.events.draw.connect(lambda _: frames.append(time.perf_counter()), position="last")
     viewer.dims.point = tuple(points[0])
     live_for(4)
     for place in points:
@@ -180,7 +185,9 @@ def clicked(
         start = time.perf_counter()
         QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=at)
         live_until(lambda d=drawn, t=target: settled() and (d or t is None))
-        end = drawn[-1] if drawn else time.perf_counter()
+        sliced = drawn[-1] if drawn else time.perf_counter()
+        live_until(lambda after=sliced: frames[-1] > after)
+        end = next(frame for frame in frames if frame > sliced)
         if target is not None:
             target.events.set_data.disconnect(note)
         live_for(0.3)

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_medvlm.answers import Answer, Claim
+    from napari_medvlm.answers import Answer, AnswerKind, Claim
     from napari_medvlm.errors import MedVLMError
     from napari_medvlm.grounding import Grounding, NamedLabels, Region, Scope
     from napari_medvlm.io import read_volume, write_mask
@@ -17,15 +17,19 @@ if TYPE_CHECKING:
     from napari_medvlm.records import Overlap
     from napari_medvlm.results import Mask
     from napari_medvlm.sessions.ask import ask
+    from napari_medvlm.sessions.conversing import AskSession
     from napari_medvlm.sessions.ground import GroundingSession, ground
     from napari_medvlm.sessions.replay import replay
     from napari_medvlm.sessions.segment import SegmentationSession
+    from napari_medvlm.sessions.viewing import View
     from napari_medvlm.volume import Modality, Volume, Window
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Answer": "answers",
+    "AnswerKind": "answers",
+    "AskSession": "sessions.conversing",
     "Box": "prompts",
     "Claim": "answers",
     "Grounding": "grounding",
@@ -44,6 +48,7 @@ _HOMES = {
     "Scope": "grounding",
     "Scribble": "prompts",
     "SegmentationSession": "sessions.segment",
+    "View": "sessions.viewing",
     "Volume": "volume",
     "Window": "volume",
     "ask": "sessions.ask",
@@ -56,6 +61,8 @@ _HOMES = {
 
 __all__ = [
     "Answer",
+    "AnswerKind",
+    "AskSession",
     "Box",
     "Claim",
     "Grounding",
@@ -74,6 +81,7 @@ __all__ = [
     "Scope",
     "Scribble",
     "SegmentationSession",
+    "View",
     "Volume",
     "Window",
     "ask",

@@ -220,6 +220,54 @@ def ras_matrix(affine: FloatArray) -> FloatArray:
     return result
 
 
+@dataclass(frozen=True)
+class Turn:
+    """An array's axes in another order and direction, and back. Both ways give views.
+
+    Parameters
+    ----------
+    axes
+        The axes ``(z, y, x)`` of the array in their new order.
+    flips
+        Which of them, in the new order, run backwards.
+    """
+
+    axes: Index
+    flips: tuple[bool, bool, bool]
+
+    @classmethod
+    def to_ras(cls, affine: FloatArray) -> Turn:
+        """To axes that grow towards superior, anterior and right, as near as they run to these.
+
+        Reversed, that is the order (x, y, z) that nibabel calls RAS. Where an axis runs between
+        two, the choice is nibabel's: of x, y and z, the one that runs closest to one chooses first.
+        """
+        cosines = np.array(ras_matrix(affine)[:3, :3])
+        left, _, right = np.linalg.svd(cosines / np.linalg.norm(cosines, axis=0))
+        rotation = left @ right
+        taken: dict[int, tuple[int, bool]] = {}
+        for axis in np.argsort(-(rotation**2).max(axis=0), kind="stable").tolist():
+            nearest = int(np.abs(rotation[:, axis]).argmax())
+            taken[nearest] = 2 - axis, bool(rotation[nearest, axis] < 0)
+            rotation[nearest] = 0
+        (x, x_back), (y, y_back), (z, z_back) = (taken[towards] for towards in range(3))
+        return cls((z, y, x), (z_back, y_back, x_back))
+
+    def there(self, data: NDArray[Any]) -> NDArray[Any]:
+        """An array ``(z, y, x)`` with its axes turned."""
+        turned: NDArray[Any] = data.transpose(self.axes)[self._steps]
+        return turned
+
+    def back(self, data: NDArray[Any]) -> NDArray[Any]:
+        """What was turned, as it was."""
+        turned: NDArray[Any] = data[self._steps].transpose(np.argsort(self.axes))
+        return turned
+
+    @property
+    def _steps(self) -> tuple[slice, ...]:
+        return tuple(slice(None, None, -1 if flip else 1) for flip in self.flips)
+
+
 # A viewer shows planes along the patient's axes.
 
 
@@ -284,16 +332,24 @@ class Reslice:
     data
         ``(z, y, x)`` or ``(z, y, x, c)`` on ``source``; kept by reference.
     source, target
-        Where the data lie, and where they are read. Outside the source the value is the least of
-        the data's type that occurs in it: its minimum when made.
+        Where the data lie, and where they are read.
     order
         0 nearest (labels), 1 linear (images).
+    outside
+        The value outside the source; `None`: of labels 0, of images their minimum when made.
     """
 
-    def __init__(self, data: NDArray[Any], source: Grid, target: Grid, order: int) -> None:
+    def __init__(
+        self,
+        data: NDArray[Any],
+        source: Grid,
+        target: Grid,
+        order: int,
+        outside: float | None = None,
+    ) -> None:
         self._data = data
         self._order = order
-        self._outside = data.min() if order else 0
+        self._outside = outside if outside is not None else data.min() if order else 0
         self._matrix = np.linalg.inv(source.affine) @ target.affine
         self.shape: tuple[int, ...] = (*target.shape, *data.shape[3:])
         self.dtype = data.dtype

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,12 +29,16 @@ class Mask:
         Shape ``(z, y, x)`` of the volume.
     score
         The backend's own confidence from 0 to 1, or `None` if it has none.
+    slice_scores
+        The backend's confidence for single slices, by axis of the array and index across it; empty
+        where it does not work slice by slice.
     """
 
     crop: BoolArray
     start: Index
     shape: Index
     score: float | None = None
+    slice_scores: Mapping[tuple[int, int], float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, full: NDArray[Any], score: float | None = None) -> Mask:
@@ -74,7 +79,8 @@ class Mask:
 
     def without(self, other: Mask) -> Mask:
         """What is inside this mask and not inside the other."""
-        return Mask.of(self.full() & ~other.full(), self.score)
+        mask = Mask.of(self.full() & ~other.full(), self.score)
+        return replace(mask, slice_scores=self.slice_scores)
 
     def union(self, other: Mask) -> Mask:
         """What is inside this mask or the other."""

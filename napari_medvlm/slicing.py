@@ -122,10 +122,11 @@ class Picture:
     def mask(self, inside: NDArray[Any]) -> Mask:
         """What is true in ``(height, width)`` over the whole picture, as a mask on the slice."""
         crop, start = self._on_slice(np.asarray(inside, np.float32))
-        full = np.zeros(self.grid.shape, bool)
-        z, y, x = (slice(a, a + n) for a, n in zip(start, crop.shape, strict=True))
-        full[z, y, x] = crop > 0.5
-        return Mask.of(full)
+        own = Mask.of(crop > 0.5)
+        if not own.crop.size:
+            return Mask.empty(self.grid.shape)
+        z, y, x = (a + b for a, b in zip(start, own.start, strict=True))
+        return Mask(own.crop, (z, y, x), self.grid.shape)
 
     def _along(self, side: int, at: float) -> float:
         """An edge in pixels as an edge in voxels along rows (0) or columns (1)."""

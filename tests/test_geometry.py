@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nibabel.orientations import apply_orientation, io_orientation
 from numpy.testing import assert_allclose
 from scipy.spatial.transform import Rotation
 
@@ -150,3 +151,36 @@ def test_another_grid_is_noticed():
     with pytest.raises(GeometryMismatch, match="The mask lies on another grid"):
         geometry.require_same_grid(a, Grid((4, 4, 4), moved), "The mask")
     assert not geometry.same_grid(a, Grid((4, 4, 5), np.eye(4)))
+
+
+def as_nibabel_turns(data, affine):
+    turn = io_orientation(geometry.ras_matrix(affine))
+    return apply_orientation(data.transpose(2, 1, 0), turn).transpose(2, 1, 0)
+
+
+@given(st.integers(0, 2**32 - 1), spacings)
+def test_turned_to_ras_as_nibabel_does_and_back(seed, spacing):
+    affine = np.eye(4)
+    affine[:3, :3] = Rotation.random(random_state=seed).as_matrix() * spacing
+    data = np.arange(24).reshape(2, 3, 4)
+    turn = geometry.Turn.to_ras(affine)
+    assert np.array_equal(turn.there(data), as_nibabel_turns(data, affine))
+    assert np.array_equal(turn.back(turn.there(data)), data)
+
+
+@pytest.mark.parametrize("degrees", [45, -45, 135])
+@pytest.mark.parametrize("axis", range(3))
+def test_an_axis_between_two_is_turned_as_nibabel_does(axis, degrees):
+    turned = [0, 0, 0]
+    turned[axis] = degrees
+    affine = affine_of(spacing=(2.5, 1, 1.25), degrees=turned)
+    data = np.arange(24).reshape(2, 3, 4)
+    there = geometry.Turn.to_ras(affine).there(data)
+    assert np.array_equal(there, as_nibabel_turns(data, affine))
+
+
+def test_what_is_read_outside_can_be_said():
+    source, target = Grid((2, 2, 2), np.eye(4)), Grid((2, 2, 4), np.eye(4))
+    data = np.full((2, 2, 2), 5.0)
+    read = geometry.Reslice(data, source, target, order=1, outside=-3.0)[:, :, :]
+    assert read[0, 0].tolist() == [5, 5, -3, -3]

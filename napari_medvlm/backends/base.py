@@ -138,6 +138,17 @@ class Backend(ABC):
                 "Leave the model out.",
             )
 
+    @classmethod
+    def vocabulary(cls, model: str | None) -> tuple[str, ...]:
+        """The names that a model knows, read without loading it; empty if it takes any words.
+
+        Raises
+        ------
+        BackendUnavailable
+            If there is no such model, or its names cannot be read.
+        """
+        return ()
+
     @abstractmethod
     def set_volume(self, volume: Volume) -> None:
         """Take the volume that the following requests are about."""

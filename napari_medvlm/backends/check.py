@@ -26,6 +26,7 @@ import numpy as np
 from napari_medvlm.backends import calling, registry
 from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Task
 from napari_medvlm.backends.check_words import (
+    check_explain,
     check_ground,
     check_ground_again,
     check_ground_cancel,
@@ -243,6 +244,7 @@ CHECKS: tuple[Check, ...] = (
     check_ground_again,
     check_ground_cancel,
     check_label,
+    check_explain,
 )
 
 

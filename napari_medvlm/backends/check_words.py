@@ -6,15 +6,18 @@ import pickle
 
 import numpy as np
 
+from napari_medvlm.answers import Question
 from napari_medvlm.backends import calling
 from napari_medvlm.backends.base import Backend, Task
 from napari_medvlm.backends.phantom import CENTER, phantom
 from napari_medvlm.errors import Cancelled
-from napari_medvlm.grounding import Grounding, GroundQuery, Scope
+from napari_medvlm.grounding import Grounding, GroundQuery, Scope, SliceRef
 from napari_medvlm.labelling import LabelQuery
+from napari_medvlm.slicing import picture_of
 from napari_medvlm.volume import Volume
 
 PHRASES = ("a bright thing", "the left kidney")
+STOP_AFTER = 3
 SLICES = Scope.of_slice(0, CENTER[0])
 
 
@@ -81,6 +84,35 @@ def check_label(cls: type[Backend], model: str | None = None) -> None:
         assert tuple(judged.probabilities) == query.labels
         assert all(0 <= value <= 1 for value in values), f"probabilities {values}"
         assert not exclusive or abs(sum(values) - 1) < 1e-3, f"they sum to {sum(values)}"
+
+
+def check_explain(cls: type[Backend], model: str | None = None) -> None:
+    """A map of evidence lies on the slice of its picture, from 0 to 1; a cancel gets through."""
+    if Task.EXPLAIN not in cls.info.tasks:
+        return
+    backend, volume = cls(), phantom(30)
+    backend.load(model, "cpu")
+    backend.set_volume(volume)
+    shown = picture_of(volume, SliceRef(0, CENTER[0]))
+    question = Question("What is seen?", pictures=(shown,))
+    done: list[float] = []
+
+    def watch(fraction: float, message: str = "") -> None:
+        done.append(fraction)
+        if len(done) > STOP_AFTER:
+            raise Cancelled
+
+    try:
+        calling.explain(backend, question, "A bright thing.", 0, watch)
+        raise AssertionError("progress is hardly called, or Cancelled does not get through")
+    except Cancelled:
+        pass
+    heatmap = calling.explain(backend, question, "A bright thing.", 0, lambda *_: None)
+    assert heatmap.shape == volume.shape, f"a map of shape {heatmap.shape}"
+    assert heatmap.start[0] == CENTER[0], f"a map of slice {heatmap.start[0]}"
+    assert heatmap.crop.shape[0] == 1, f"a map of {heatmap.crop.shape[0]} slices"
+    assert heatmap.crop.min() >= 0, f"a value of {heatmap.crop.min()}"
+    assert heatmap.crop.max() <= 1, f"a value of {heatmap.crop.max()}"
 
 
 def _ground(backend: Backend, model: str | None, volume: Volume) -> Grounding:

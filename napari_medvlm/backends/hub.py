@@ -174,7 +174,14 @@ def dtype_for(device: torch.device) -> torch.dtype:
 
 
 def loaded(
-    auto: str, folder: Path, device: str, *, title: str, half: bool = True, shared: bool = False
+    auto: str,
+    folder: Path,
+    device: str,
+    *,
+    title: str,
+    half: bool = True,
+    shared: bool = False,
+    processor: str = "AutoProcessor",
 ) -> Loaded:
     """A model and its processor from a folder, without running code that the folder brings.
 
@@ -187,6 +194,8 @@ def loaded(
     shared
         Whether its layers may lie on all graphics cards, which the device ``"cuda"`` then means,
         and its weights may be kept in the bits that `BITS` says.
+    processor
+        The name of the library's class to load the processor by.
 
     Raises
     ------
@@ -206,7 +215,7 @@ def loaded(
             **(_placing(place) if shared else {}),
             **settings,
         )
-        processor = transformers.AutoProcessor.from_pretrained(folder, **settings)
+        made = getattr(transformers, processor).from_pretrained(folder, **settings)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise BackendUnavailable(
             f"{title} cannot load the {kind} model in {folder}: {_first_line(error)}",
@@ -221,7 +230,7 @@ def loaded(
         )
     if not hasattr(model, "hf_device_map"):
         model = model.to(place)
-    return Loaded(model.eval(), processor, model.device, kind)
+    return Loaded(model.eval(), made, model.device, kind)
 
 
 def _placing(place: torch.device) -> dict[str, Any]:

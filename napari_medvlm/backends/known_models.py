@@ -85,6 +85,6 @@ def in_words(licence: str) -> str:
     text = licence.lower()
     if any(part in text for part in NOT_COMMERCIAL):
         return NOT_COMMERCIAL_WORDS
-    if not text or "see " in text or text.startswith(("not ", "that of", "its page")):
+    if not text or "see " in text or text.startswith(("not ", "that of", "as of")):
         return PAGE_WORDS
     return FREE_WORDS if text.split(" ")[0].strip(",;") in FREE else OWN_WORDS

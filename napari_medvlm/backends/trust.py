@@ -20,24 +20,29 @@ from napari_medvlm.home import home
 
 FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 """torch's own switch for libraries that ask it to run what a file holds."""
+CODE = (".py", ".so", ".pyd", ".json", ".yaml", ".yml")
+"""What can run code in a model's folder: modules, and configurations that name or hold code."""
 
 
 def trusted(path: Path | str) -> bool:
-    """Whether the user said to trust a file: this content, wherever it lies."""
+    """Whether the user said to trust a file: this content, wherever it lies.
+
+    A folder stands for all code and configurations in it.
+    """
     known = _known()
     return bool(known) and _sha256(Path(path)) in known
 
 
 def trust(path: Path | str) -> None:
-    """Keep that a file is trusted as it is now; it is not once it has changed.
+    """Keep that a file, or a folder's code, is trusted as it is now; not once it has changed.
 
     Raises
     ------
     BackendUnavailable
-        If there is no such file.
+        If there is no such file or folder.
     """
     path = Path(path).expanduser()
-    if not path.is_file():
+    if not path.exists():
         raise BackendUnavailable(f"There is no file {path}.", "Name the file with the weights.")
     known = {**_known(), _sha256(path): str(path.resolve())}
     _file().parent.mkdir(parents=True, exist_ok=True)
@@ -100,6 +105,10 @@ def _known() -> dict[str, str]:
 
 
 def _sha256(path: Path) -> str:
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.suffix in CODE and p.is_file())
+        told = [f"{file.relative_to(path).as_posix()} {_sha256(file)}" for file in files]
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

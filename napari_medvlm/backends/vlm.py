@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 from napari_medvlm.answers import AnswerDelta, Question
@@ -53,8 +54,8 @@ class VLMBackend(CataloguedBackend):
 
     def load(self, model: str | None, device: str) -> None:
         """Take the model of a folder, or of a hub id that was downloaded before."""
-        super().load(model, device)
-        self._writer = Writer(self._loaded)
+        self._writer = Writer()
+        self._writer.call(partial(super().load, model, device))
 
     def row_of(self, model: str, kind: str) -> Row:
         """How it is asked for places; a model of an unknown kind can be asked questions still."""
@@ -132,5 +133,7 @@ class VLMBackend(CataloguedBackend):
 
     def _write(self, made: Any) -> list[int]:
         """The tokens that the model writes."""
-        with closing(self._writer.tokens(made, self.settings, self.tick)) as tokens:
+        with closing(
+            self._writer.tokens(self._loaded.model, made, self.settings, self.tick)
+        ) as tokens:
             return list(tokens)

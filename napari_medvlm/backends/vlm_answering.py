@@ -54,7 +54,9 @@ class Answering:
         spelling, tokens = Spelling(self._loaded), []
         told = (0.0, "reading the pictures")
         settings = {**self._settings, "max_new_tokens": asked.room}
-        writing = self._writer.tokens(asked.made, settings, lambda: progress(*told))
+        writing = self._writer.tokens(
+            self._loaded.model, asked.made, settings, lambda: progress(*told)
+        )
         with closing(writing) as written:
             for token in written:
                 tokens.append(token)

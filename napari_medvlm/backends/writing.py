@@ -1,8 +1,9 @@
 """A model of transformers at work: token by token, in a thread of its own.
 
 The library's ``generate`` gives nothing back before it has ended, so it runs beside the caller, who
-gets its tokens from a queue. All that a model computes runs on that one thread, which lives as long
-as the model: cuDNN keeps what it has tuned for each thread apart.
+gets its tokens from a queue. The model is loaded on that thread, and all that it computes runs
+there as long as it lives: models remember the thread that they were loaded on, and cuDNN keeps what
+it has tuned for each thread apart.
 """
 
 from __future__ import annotations
@@ -20,21 +21,22 @@ T = TypeVar("T")
 
 
 class Writer:
-    """Has a model compute, one thing at a time."""
+    """The thread of one model, which computes one thing at a time."""
 
-    def __init__(self, loaded: Loaded) -> None:
-        self._loaded = loaded
+    def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "medvlm-model")
 
     def tokens(
-        self, made: Any, settings: Mapping[str, Any], tick: Callable[[], object]
+        self, model: Any, made: Any, settings: Mapping[str, Any], tick: Callable[[], object]
     ) -> Generator[int]:
         """The tokens that the model writes, as they come; to close the iterator stops the model.
 
         Parameters
         ----------
+        model
+            With the library's ``generate``.
         made
-            The model's inputs, of one text.
+            Its inputs, of one text.
         settings
             As ``generate`` takes them.
         tick
@@ -42,7 +44,7 @@ class Writer:
         """
         written: SimpleQueue[int | None] = SimpleQueue()
         unwanted = Event()
-        future = self._thread.submit(self._write, made, settings, written, unwanted)
+        future = self._thread.submit(_write, model, made, settings, written, unwanted)
         try:
             while (token := _next(written, tick)) is not None:
                 yield token
@@ -54,26 +56,6 @@ class Writer:
     def call(self, function: Callable[[], T]) -> T:
         """What a function gives that has the model compute."""
         return self._thread.submit(function).result()
-
-    def _write(
-        self,
-        made: Any,
-        settings: Mapping[str, Any],
-        written: SimpleQueue[int | None],
-        unwanted: Event,
-    ) -> None:
-        import torch
-
-        def stop(tokens: Any, *_: Any) -> Any:
-            return torch.full((tokens.shape[0],), unwanted.is_set(), device=tokens.device)
-
-        try:
-            with torch.inference_mode():
-                self._loaded.model.generate(
-                    **made, **settings, streamer=_Streamer(written), stopping_criteria=[stop]
-                )
-        finally:
-            written.put(None)
 
 
 class Spelling:
@@ -116,6 +98,28 @@ class _Streamer:
 
     def end(self) -> None:
         """The library calls it at the end; who waits is told by `Writer`, also of errors."""
+
+
+def _write(
+    model: Any,
+    made: Any,
+    settings: Mapping[str, Any],
+    written: SimpleQueue[int | None],
+    unwanted: Event,
+) -> None:
+    """Have a model write into a queue, `None` at the end, until it is unwanted."""
+    import torch
+
+    def stop(tokens: Any, *_: Any) -> Any:
+        return torch.full((tokens.shape[0],), unwanted.is_set(), device=tokens.device)
+
+    try:
+        with torch.inference_mode():
+            model.generate(
+                **made, **settings, streamer=_Streamer(written), stopping_criteria=[stop]
+            )
+    finally:
+        written.put(None)
 
 
 def _next(written: SimpleQueue[int | None], tick: Callable[[], object]) -> int | None:

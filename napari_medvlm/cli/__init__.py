@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from napari_medvlm.cli import backends, clicks, measuring, models, words
+from napari_medvlm.cli import backends, clicks, evaluate, measuring, models, words
 
 app = typer.Typer(
     help="Ask questions of medical images, by click and by word. Not a medical device.",
@@ -19,4 +19,5 @@ COMMANDS = (
 )  # fmt: skip
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(models.app, name="models")

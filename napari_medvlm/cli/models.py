@@ -117,9 +117,9 @@ def remove(
 
 @app.command()
 def trust(
-    path: Annotated[Path, typer.Argument(help="A file of weights that is a pickle.")],
+    path: Annotated[Path, typer.Argument(help="A file of weights, or a bundle's folder.")],
 ) -> None:
-    """Trust a file of weights that may run a program when it is read, as it is now."""
+    """Trust a file, or the code in a folder, that may run a program, as it is now."""
     from napari_medvlm.backends.trust import trust as trust_file
 
     with told():

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_medvlm.answers import Answer, AnswerKind
 from napari_medvlm.cli.options import AsJson, Backend, Device, Frame, Image, Model, Series
 from napari_medvlm.cli.telling import print_result, told
 
@@ -65,18 +66,49 @@ def ground(  # noqa: PLR0913  # one for each option
     print_result(summary, as_json, lambda: "\n".join(lines))
 
 
+Labels = Annotated[
+    list[Path],
+    typer.Option(help="A label image of the patient, with its table of names beside it."),
+]
+Sliced = Annotated[
+    str | None,
+    typer.Option("--slices", help="What the model is to see: AXIS:START:STOP, as 0:40:60."),
+]
+EveryMm = Annotated[
+    float | None, typer.Option(help="From one slice that the model sees to the next, in mm.")
+]
+Masks = Annotated[
+    list[str], typer.Option(help="An object: FILE or FILE:name, on the image's grid.")
+]
+BaseUrl = Annotated[
+    str | None, typer.Option(help="The server to ask, as http://127.0.0.1:8000/v1.")
+]
+AllowRemote = Annotated[
+    bool,
+    typer.Option(
+        "--allow-remote",
+        help="Images may be sent to this server though it is outside; that is kept.",
+    ),
+]
+Kind = Annotated[
+    AnswerKind | None, typer.Option(help="What kind of answer is wanted; with --option: choice.")
+]
+
+
 def ask(  # noqa: PLR0913  # one for each option
     image: Image,
     question: Annotated[str, typer.Argument(help="In quotes.")],
-    mask: Annotated[
-        list[str], typer.Option(help="An object: FILE or FILE:name, on the image's grid.")
-    ] = [],  # noqa: B006
-    labels: Annotated[
-        list[Path],
-        typer.Option(help="A label image of the patient, with its table of names beside it."),
-    ] = [],  # noqa: B006
+    mask: Masks = [],  # noqa: B006
+    labels: Labels = [],  # noqa: B006
+    slices: Sliced = None,
+    every_mm: EveryMm = None,
+    context: Annotated[str, typer.Option(help="What is known of the patient.")] = "",
+    kind: Kind = None,
+    option: Annotated[list[str], typer.Option(help="An answer to choose from.")] = [],  # noqa: B006
     backend: Backend = "embedded",
     model: Model = None,
+    base_url: BaseUrl = None,
+    allow_remote: AllowRemote = False,
     device: Device = "cpu",
     series: Series = None,
     frame: Frame = None,
@@ -93,12 +125,51 @@ def ask(  # noqa: PLR0913  # one for each option
         volume = nmv.read_volume(image, series=series, frame=frame)
         masks = dict(_named_mask(text, volume) for text in mask)
         named = [read_labels(path) for path in labels]
+        model = _model(backend, model, base_url, allow_remote)
+        view = _view(volume, backend, slices, every_mm)
         start = time.perf_counter()
         answer = nmv.ask(
-            volume, question, backend, masks=masks, labels=named, model=model, device=device
-        )
+            volume, question, backend, masks=masks, labels=named, view=view, context=context,
+            kind=kind or (AnswerKind.CHOICE if option else AnswerKind.OPEN), options=option,
+            model=model, device=device,
+        )  # fmt: skip
         seconds = time.perf_counter() - start
-    summary = {
+    print_result(_summary(backend, answer, seconds), as_json, lambda: answer.text)
+    if not answer.answered:
+        raise typer.Exit(3)
+
+
+def _model(backend: str, model: str | None, base_url: str | None, allowed: bool) -> str | None:
+    """The model, with the server that it is behind."""
+    from napari_medvlm.backends import addresses
+    from napari_medvlm.backends.server_link import joined
+
+    if base_url is None:
+        if backend == "server" and "://" not in (model or ""):
+            raise typer.BadParameter("Say with --base-url where the server is.")
+        return model
+    if allowed:
+        addresses.allow(base_url)
+    return joined(base_url, model or "")
+
+
+def _view(volume: Any, backend: str, slices: str | None, every_mm: float | None) -> Any:
+    """What a model is to see; `None`: no pictures."""
+    from napari_medvlm.sessions.viewing import View
+
+    if slices is None and every_mm is None:
+        if backend == "embedded":
+            return None
+        if volume.shape[0] > 1:
+            raise typer.BadParameter(
+                "Say with --slices or --every-mm which slices the model is to see."
+            )
+    return View(_scope(slices, every_mm or 0.0, scout=False))
+
+
+def _summary(backend: str, answer: Answer, seconds: float) -> dict[str, Any]:
+    """What is printed as JSON."""
+    made: dict[str, Any] = {
         "backend": backend,
         "answered": answer.answered,
         "answer": answer.text,
@@ -106,11 +177,13 @@ def ask(  # noqa: PLR0913  # one for each option
         "images": [{"axis": ref.axis, "index": ref.index} for ref in answer.images],
         "seconds": round(seconds, 3),
     }
-    if not answer.answered:
-        summary["reason"] = answer.reason
-    print_result(summary, as_json, lambda: answer.text)
-    if not answer.answered:
-        raise typer.Exit(3)
+    more = {
+        "reason": "" if answer.answered else answer.reason,
+        "choice": answer.choice,
+        "probabilities": list(answer.probabilities),
+        "notes": list(answer.notes),
+    }
+    return made | {name: value for name, value in more.items() if value}
 
 
 def _named_mask(text: str, volume: Any) -> tuple[str, Any]:

@@ -1,1 +1,1 @@
-"""Found regions beside a reference: what a file says is there, and how well both agree."""
+"""What was found beside what is true: references, agreement, and runs over labelled cases."""

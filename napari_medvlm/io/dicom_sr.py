@@ -51,14 +51,8 @@ def write_sr(
         )
     sources = source_headers(volume)
     segmentation = hd.seg.segread(seg)
-    device = sr.ObserverContext(
-        codes.DCM.Device,
-        sr.DeviceObserverIdentifyingAttributes(
-            generate_uid(), name=MAKER, manufacturer_name=MAKER, model_name=f"{MAKER} {VERSION}"
-        ),
-    )
     content = sr.MeasurementReport(
-        sr.ObservationContext(observer_device_context=device),
+        sr.ObservationContext(observer_device_context=_device()),
         codes.SCT.ImagingProcedure,
         [_group(segmentation, number, dict(values)) for number, values in rows.items()],
         codes.DCM.ImagingMeasurementReport,
@@ -106,6 +100,18 @@ def read_sr(path: str | Path) -> tuple[dict[str, Any], ...]:
             "Choose a structured report by template 1500.",
         ) from error
     return tuple(_values(group) for group in groups)
+
+
+def _device() -> Any:
+    """The observer: this program."""
+    from highdicom import sr
+    from pydicom.sr.codedict import codes
+    from pydicom.uid import generate_uid
+
+    attributes = sr.DeviceObserverIdentifyingAttributes(
+        generate_uid(), name=MAKER, manufacturer_name=MAKER, model_name=f"{MAKER} {VERSION}"
+    )
+    return sr.ObserverContext(codes.DCM.Device, attributes)
 
 
 def _group(segmentation: Any, number: int, values: dict[str, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_medvlm.geometry import Grid, display_grid, displayed
 from napari_medvlm.grounding import Region
-from napari_medvlm.layers.boxes import draw_box
+from napari_medvlm.layers.boxes import Vertices, draw_box
 from napari_medvlm.layers.colors import label_colormap
 from napari_medvlm.layers.images import KEY
 from napari_medvlm.layers.view import axis_across, place_in_view
@@ -18,7 +18,7 @@ from napari_medvlm.volume import Volume
 
 if TYPE_CHECKING:
     from napari import Viewer
-    from napari.layers import Layer, Shapes
+    from napari.layers import Layer, Points, Shapes
 
 LINE_MM, CHOSEN_MM = 0.8, 2.0
 """Width of a box's lines, and of those of the box that is chosen."""
@@ -26,6 +26,8 @@ LONGEST = 26
 """A longer phrase is cut where it stands at its box."""
 FEW = 4
 """Up to so many boxes in view have their phrases beside them."""
+CALLOUT_PX = 24
+"""Width of a callout's disc on the screen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +46,18 @@ class Shown:
         phrase = phrase if len(phrase) <= LONGEST else phrase[: LONGEST - 1].rstrip() + "…"
         return phrase if score is None else f"{phrase} {score:.2f}"
 
+    @property
+    def callout(self) -> str:
+        """What stands in a disc at its upper left corner, at any zoom; empty: there is none."""
+        return ""
+
 
 class RegionLayers:
     """The regions that were found in a volume, in one viewer.
 
     Boxes are one Shapes layer, masks one Labels layer, points one Points layer; each phrase has a
-    heatmap of its own. Boxes with depth are seen on every plane that they span.
+    heatmap of its own. Boxes with depth are seen on every plane that they span. Callouts are one
+    Points layer.
 
     Parameters
     ----------
@@ -58,26 +66,33 @@ class RegionLayers:
     title
         What the layers are called after.
     on_chosen
-        Told the number of the region whose box a person selects.
+        Told the number of the region whose box or callout a person selects.
+    kind
+        What the layers' roles begin with, ``found`` or ``found`` and more words.
     """
 
     def __init__(
-        self, viewer: Viewer, volume: Volume, title: str, on_chosen: Callable[[int], None]
+        self,
+        viewer: Viewer,
+        volume: Volume,
+        title: str,
+        on_chosen: Callable[[int], None],
+        kind: str = "found",
     ) -> None:
         self.viewer = viewer
         self.volume = volume
         self.title = title
+        self.kind = kind
         self.grid = display_grid(volume.grid)
         self._boxes_grid = _forward(self.grid)
         self._on_chosen = on_chosen
         self._shown: list[Shown] = []
-        self._chosen: int | None = None
+        self._chosen: frozenset[int | None] = frozenset()
         self._layers: dict[str, Layer] = {}
         self._drawing = False
         self._seen: tuple[object, ...] = ()
         self._masked: tuple[int, ...] = ()
-        dims = viewer.dims.events
-        for event in (dims.point, dims.order, dims.ndisplay):
+        for event in self._events():
             event.connect(self._on_view)
 
     def show(self, shown: Sequence[Shown]) -> None:
@@ -91,26 +106,34 @@ class RegionLayers:
         if active in self.viewer.layers:
             self.viewer.layers.selection.active = active
 
-    def choose(self, key: int | None) -> None:
-        """Draw one region's box thicker than the others."""
-        self._chosen = key
+    def choose(self, *keys: int | None) -> None:
+        """Draw the boxes of some regions thicker than the others."""
+        self._chosen = frozenset(keys)
         self._show_boxes()
 
+    def __iter__(self) -> Iterator[Layer]:
+        """All layers that there are."""
+        return (layer for layer in map(self.layer, list(self._layers)) if layer is not None)
+
     def layer(self, role: str) -> Layer | None:
-        """The layer of a role, ``boxes``, ``masks``, ``points`` or ``heatmap: PHRASE``."""
+        """The layer of a role: boxes, masks, points, callouts or ``heatmap: PHRASE``."""
         layer = self._layers.get(role)
         return layer if layer is not None and layer in self.viewer.layers else None
 
     def close(self) -> None:
         """Take all layers away."""
-        dims = self.viewer.dims.events
-        for event in (dims.point, dims.order, dims.ndisplay):
+        for event in self._events():
             event.disconnect(self._on_view)
         for role in list(self._layers):
             self._remove(role)
 
+    def _events(self) -> tuple[Any, ...]:
+        """What tells of another view."""
+        dims = self.viewer.dims.events
+        return dims.point, dims.order, dims.ndisplay, self.viewer.scene.camera.events.orientation
+
     def _put(self, role: str, layer: Layer) -> Layer:
-        layer.metadata[KEY] = {"role": f"found {role}", "volume": self.volume}
+        layer.metadata[KEY] = {"role": f"{self.kind} {role}", "volume": self.volume}
         self.viewer.add_layer(layer)
         self._layers[role] = layer
         return layer
@@ -126,6 +149,7 @@ class RegionLayers:
     def _show_boxes(self) -> None:
         if not self._shown:
             self._remove("boxes")
+            self._remove("callouts")
             return
         layer: Any = self.layer("boxes") or self._put("boxes", self._new_boxes())
         self._seen = self._view()
@@ -135,7 +159,7 @@ class RegionLayers:
             layer.selected_data = set()
             layer.data = []
             voxel_mm = min(self.grid.spacing)
-            lines_mm = [CHOSEN_MM if s.key == self._chosen else LINE_MM for s in self._shown]
+            lines_mm = [CHOSEN_MM if s.key in self._chosen else LINE_MM for s in self._shown]
             layer.add(
                 [vertices for vertices, _ in drawn],
                 shape_type=[kind for _, kind in drawn],
@@ -150,6 +174,7 @@ class RegionLayers:
                 "anchor": self._anchor(),
                 "size": 10,
             }
+            self._show_callouts([vertices for vertices, _ in drawn])
         finally:
             self._drawing = False
 
@@ -163,7 +188,7 @@ class RegionLayers:
         """What stands at each box: where many are seen at once, at the one that is chosen only."""
         inside = [self._is_in_view(s.region) for s in self._shown]
         few = sum(inside) <= FEW and self.viewer.dims.ndisplay == 2
-        return [s.label if few or s.key == self._chosen else "" for s in self._shown]
+        return [s.label if few or s.key in self._chosen else "" for s in self._shown]
 
     def _is_in_view(self, region: Region) -> bool:
         axis = axis_across(self.viewer)
@@ -175,6 +200,7 @@ class RegionLayers:
         regions = [s.region for s in self._shown]
         return {
             "key": [s.key for s in self._shown],
+            "callout": [s.callout for s in self._shown],
             "label": self._labels(),
             "phrase": [r.phrase for r in regions],
             "score": [np.nan if r.score is None else r.score for r in regions],
@@ -186,15 +212,50 @@ class RegionLayers:
         from napari.layers import Shapes
 
         layer = Shapes(ndim=3, name=f"{self.title}: boxes", affine=self._boxes_grid.affine)
-        layer.selected_data.events.items_changed.connect(self._on_selected)
+        self._tell_chosen("boxes", layer)
         return layer
 
-    def _on_selected(self, *_: Any) -> None:
-        layer: Any = self.layer("boxes")
+    def _tell_chosen(self, role: str, layer: Shapes | Points) -> None:
+        layer.selected_data.events.items_changed.connect(lambda _: self._on_selected(role))
+
+    def _on_selected(self, role: str) -> None:
+        layer: Any = self.layer(role)
         if self._drawing or layer is None or len(layer.selected_data) != 1:
             return
         (row,) = layer.selected_data
         self._on_chosen(int(layer.features["key"].iloc[row]))
+
+    def _show_callouts(self, drawn: Sequence[Vertices]) -> None:
+        """Discs with numbers at the corners of boxes, drawn so that they keep their size."""
+        told = [(s, vertices) for s, vertices in zip(self._shown, drawn, strict=True) if s.callout]
+        if not told:
+            self._remove("callouts")
+            return
+        layer: Any = self.layer("callouts") or self._put("callouts", self._new_callouts())
+        corner = 3 if self._anchor() == "lower_left" else 0
+        layer.selected_data = set()
+        layer.data = np.array([vertices[corner] for _, vertices in told])
+        layer.features = {
+            "key": [s.key for s, _ in told],
+            "callout": [s.callout for s, _ in told],
+        }
+        layer.face_color = layer.border_color = [s.color for s, _ in told]
+        layer.text = {"string": "{callout}", "color": "black", "anchor": "center", "size": 10}
+
+    def _new_callouts(self) -> Points:
+        from napari.layers import Points
+
+        layer = Points(
+            ndim=3,
+            name=f"{self.title}: numbers",
+            affine=self._boxes_grid.affine,
+            size=CALLOUT_PX,
+            border_width=0,
+            canvas_size_limits=(CALLOUT_PX, CALLOUT_PX),
+            blending="translucent_no_depth",
+        )
+        self._tell_chosen("callouts", layer)
+        return layer
 
     def _on_view(self, _: Any) -> None:
         if self._drawing or not self._shown or self.layer("boxes") is None:
@@ -206,7 +267,7 @@ class RegionLayers:
         """What of the view decides how boxes are drawn."""
         dims = self.viewer.dims
         index = np.round(self._boxes_grid.to_index(place_in_view(self.viewer))).astype(int)
-        return (dims.ndisplay, tuple(dims.order), tuple(index.tolist()))
+        return (dims.ndisplay, tuple(dims.order), tuple(index.tolist()), self._anchor())
 
     # Masks, points, heatmaps.
 

@@ -6,6 +6,13 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from napari_medvlm.errors import InvalidPrompt
+from napari_medvlm.geometry import index_corners, world_bounds
+from napari_medvlm.prompts import Box
+from napari_medvlm.volume import Volume
+
 if TYPE_CHECKING:
     from napari import Viewer
 
@@ -90,6 +97,22 @@ def place_in_view(viewer: Viewer) -> tuple[float, float, float]:
     """Where the planes are, ``(S, P, L)`` in patient millimetres; a picture alone lies at S 0."""
     s, p, left = (0.0, 0.0, 0.0, *viewer.dims.point)[-3:]
     return float(s), float(p), float(left)
+
+
+def visible_box(viewer: Viewer, volume: Volume) -> Box:
+    """What the window shows of a volume, through all slices of the plane in view."""
+    dims, camera = viewer.dims, viewer.scene.camera
+    low, high = world_bounds(volume.grid, (0, 0, 0), volume.shape)
+    half = np.array(viewer.canvas.size) / 2 / camera.zoom
+    for place, axis in enumerate(dims.displayed[-2:]):
+        across = int(axis) - (int(dims.ndim) - 3)
+        center = float(camera.center[-2 + place])
+        low[across] = max(low[across], center - half[place])
+        high[across] = min(high[across], center + half[place])
+    if not (high > low).all():
+        raise InvalidPrompt("The viewer shows nothing of the image.", "Move it into view.")
+    corners = volume.grid.to_index(index_corners(low + 0.5, high + 0.5)) + 0.5
+    return Box.at_index(volume.grid, corners.min(axis=0), corners.max(axis=0))
 
 
 def axis_across(viewer: Viewer) -> int:

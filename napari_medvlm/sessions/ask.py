@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.answers import Answer, NamedMask, Question, Turn
+from napari_medvlm.answers import Answer, AnswerKind, NamedMask, Question, Turn
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.errors import BackendUnavailable, GeometryMismatch
-from napari_medvlm.grounding import NamedLabels, Scope
+from napari_medvlm.grounding import NamedLabels
 from napari_medvlm.results import Mask
 from napari_medvlm.sessions.viewing import Looked, View, pictures
 from napari_medvlm.volume import Volume
@@ -27,10 +27,11 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
     *,
     masks: Mapping[str, NDArray[Any] | Mask] | None = None,
     labels: Sequence[NamedLabels] = (),
-    scope: Scope | None = None,
     view: View | None = None,
     earlier: Sequence[Turn] = (),
     context: str = "",
+    kind: AnswerKind = AnswerKind.OPEN,
+    options: Sequence[str] = (),
     model: str | None = None,
     device: str = "cpu",
 ) -> Answer:
@@ -38,64 +39,53 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
 
     Parameters
     ----------
-    volume
-        The image.
-    question
-        In words.
+    volume, question
+        The image, and what is asked of it in words.
+    masks, labels
+        Objects by name, each a mask or array ``(z, y, x)`` on the volume's grid; label images.
+    view
+        What a model is to see; `None`: no pictures, for backends that measure.
+    earlier, context
+        The conversation before the question, and what is known of the patient.
+    kind, options
+        What kind of answer is wanted, and of a closed question what there is to choose from.
     backend, model, device
         Who answers; see ``napari-medvlm backends``.
-    masks
-        Objects by name, each a mask or an array ``(z, y, x)`` on the volume's grid.
-    labels
-        Label images of this patient.
-    scope, view
-        What a model is to see: slices, or more than that; neither: no pictures, for backends that
-        measure.
-    earlier
-        The conversation before the question.
-    context
-        What is known of the patient.
 
     Returns
     -------
-    `Answer` with a `Claim` for each sentence. A question that is beyond the backend is no error:
-    see ``answered``.
+    `Answer`. A question that is beyond the backend is no error: see ``answered``.
 
     Raises
     ------
-    GeometryMismatch
-        If a mask lies on another grid.
     MedVLMError
-        If the backend cannot be asked.
+        If the backend cannot be asked; `GeometryMismatch` if a mask lies on another grid.
     """
-    _require_answers(backend)
-    looked = _looked(volume, scope, view)
+    require_answers(backend)
+    looked = Looked() if view is None else pictures(volume, view)
     asked = Question(
         question,
         tuple(earlier),
         tuple(NamedMask(name, as_mask(name, m, volume)) for name, m in (masks or {}).items()),
         tuple(labels),
         context,
+        kind,
+        tuple(options),
         pictures=looked.pictures,
         captions=looked.captions,
     )
-    job = InlineRunner().submit(AskRequest(backend, volume, model, device, asked))
-    reply = job.result()
+    reply = InlineRunner().submit(AskRequest(backend, volume, model, device, asked)).result()
     assert isinstance(reply, AnswerReply)
     return reply.answer
 
 
-def _require_answers(backend: str) -> None:
+def require_answers(backend: str) -> None:
+    """Raise `BackendUnavailable` unless there is such a backend and it answers questions."""
     info = registry.info(backend)
     if Task.ANSWER not in info.tasks:
         raise BackendUnavailable(
             f"{info.title} does not answer questions.", "Choose another backend for that."
         )
-
-
-def _looked(volume: Volume, scope: Scope | None, view: View | None) -> Looked:
-    shown = View(scope) if view is None and scope is not None else view
-    return Looked() if shown is None else pictures(volume, shown)
 
 
 def as_mask(name: str, mask: NDArray[Any] | Mask, volume: Volume) -> Mask:

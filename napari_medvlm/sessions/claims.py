@@ -9,12 +9,47 @@ from dataclasses import replace
 import numpy as np
 
 from napari_medvlm.answers import Claim
+from napari_medvlm.backends import registry
 from napari_medvlm.backends.anatomy.structures import structures
-from napari_medvlm.errors import InvalidPrompt
+from napari_medvlm.backends.base import Task
+from napari_medvlm.errors import BackendUnavailable, InvalidPrompt
 from napari_medvlm.geometry import Grid
 from napari_medvlm.grounding import Grounding, GroundQuery, NamedLabels, Scope
 from napari_medvlm.language.reports import findings_of
 from napari_medvlm.results import Mask
+from napari_medvlm.sessions.calls import Served
+from napari_medvlm.sessions.rounds import Given
+from napari_medvlm.volume import Volume
+from napari_medvlm.worker.wire import GroundRequest
+
+
+def request_of(
+    sentence: str, volume: Volume, given: Given, made: Mapping[str, Mask], who: Served
+) -> GroundRequest:
+    """The request for the places of a sentence, as of `query_of`.
+
+    Parameters
+    ----------
+    given
+        What the question rests on: its slices, labels and objects are looked at.
+    made
+        Objects that tools have made.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is no such backend, or it does not look for phrases.
+    InvalidPrompt
+        If the sentence only says what is not there.
+    """
+    info = registry.info(who.backend)
+    if Task.GROUND not in info.tasks:
+        raise BackendUnavailable(
+            f"{info.title} does not look for phrases.", "Choose another backend for that."
+        )
+    scope = Scope() if given.view is None else given.view.scope
+    query = query_of(sentence, scope, given.labels, {**made, **given.masks}, volume.grid)
+    return GroundRequest(who.backend, volume, who.model, who.device, query)
 
 
 def query_of(

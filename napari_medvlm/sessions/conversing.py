@@ -5,35 +5,30 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, Self
 
 from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_medvlm.answers import AnswerKind, Step
-from napari_medvlm.backends import registry
-from napari_medvlm.backends.base import Task
 from napari_medvlm.conversation import Conversation, Exchange, Verdict
-from napari_medvlm.errors import BackendUnavailable, InvalidPrompt, MedVLMError
-from napari_medvlm.grounding import NamedLabels, Scope
+from napari_medvlm.errors import MedVLMError
+from napari_medvlm.grounding import NamedLabels
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.results import Mask
 from napari_medvlm.sessions.answering import Answering
-from napari_medvlm.sessions.ask import as_mask
+from napari_medvlm.sessions.ask import as_mask, require_answers
 from napari_medvlm.sessions.calls import Helpers, Served
-from napari_medvlm.sessions.claims import query_of
+from napari_medvlm.sessions.claims import request_of
 from napari_medvlm.sessions.line import Line
 from napari_medvlm.sessions.minutes import Minutes
 from napari_medvlm.sessions.recalling import asked_record, given_of
 from napari_medvlm.sessions.rounds import Given, made_objects
 from napari_medvlm.sessions.telling import tell
-from napari_medvlm.sessions.toolspecs import TOOLS
 from napari_medvlm.sessions.viewing import View
 from napari_medvlm.volume import Volume
 from napari_medvlm.worker.routed import RoutedRunner
 from napari_medvlm.worker.runner import InlineRunner, Runner
-from napari_medvlm.worker.wire import GroundRequest
 
 
 class AskSession:
@@ -188,8 +183,8 @@ class AskSession:
 
     def remove(self, conversation: int) -> None:
         """Take a conversation away; the ledger keeps it."""
-        for exchange in self._minutes.conversation(conversation).exchanges:
-            self._stop(exchange.id)
+        for exchange in reversed(self._minutes.conversation(conversation).exchanges):
+            self._answering.stop(exchange.id)
         self._minutes.forget(conversation)
         if conversation == self._active:
             rest = self.conversations
@@ -200,11 +195,7 @@ class AskSession:
 
     def use(self, backend: str, model: str | None = None, device: str = "cpu") -> None:
         """Have another backend answer from now on."""
-        info = registry.info(backend)
-        if Task.ANSWER not in info.tasks:
-            raise BackendUnavailable(
-                f"{info.title} does not answer questions.", "Choose another backend for that."
-            )
+        require_answers(backend)
         self._answerer = Served(backend, model, device)
 
     def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
@@ -261,16 +252,18 @@ class AskSession:
         """
         old = self.exchange(exchange)
         given = self._given_of(exchange)
-        self._check(text, given)
+        given.check(text, self.volume)
         conversation = self._minutes.of(exchange)
-        for dropped in self._minutes.drop(exchange):
-            self._stop(dropped)
+        dropped = self._minutes.since(exchange)
+        for id_ in reversed(dropped):  # the last first, so that none begins now
+            self._answering.stop(id_)
+        self._minutes.drop(dropped)
         return self._ask(conversation, replace(old, question=text.strip()), given)
 
     def cancel(self, exchange: int | None = None) -> None:
         """Stop an answer, or all that are on their way; what has come is kept."""
         for id_ in reversed(self._line.keys) if exchange is None else (exchange,):
-            self._stop(id_)
+            self._answering.stop(id_)
         tell(self.changed)
 
     # Claims.
@@ -292,18 +285,11 @@ class AskSession:
         InvalidPrompt
             If there is no such claim, or it only says what is not there.
         """
-        info = registry.info(backend)
-        if Task.GROUND not in info.tasks:
-            raise BackendUnavailable(
-                f"{info.title} does not look for phrases.", "Choose another backend for that."
-            )
         text = self._minutes.claim(exchange, claim).text
         given = self._given_of(exchange)
         made = made_objects((*self._minutes.before(exchange), self.exchange(exchange)))
-        scope = Scope() if given.view is None else given.view.scope
-        objects = {**made, **given.masks}
-        query = query_of(text, scope, given.labels, objects, self.volume.grid)
-        request = GroundRequest(backend, self.volume, model, self._answerer.device, query)
+        who = Served(backend, model, self._answerer.device)
+        request = request_of(text, self.volume, given, made, who)
         self._line.put(
             exchange, lambda calls: self._answering.ground(calls, request, exchange, claim)
         )
@@ -326,32 +312,16 @@ class AskSession:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     # How it goes on.
-
-    def _check(self, text: str, given: Given) -> None:
-        if not text.strip():
-            raise InvalidPrompt("Nothing is asked.", "Write a question.")
-        if given.view is not None:
-            given.view.check(self.volume)
-        unknown = [name for name in given.tools if name not in TOOLS]
-        if unknown:
-            raise InvalidPrompt(
-                f"There is no tool called {unknown[0]}.", f"The tools are: {', '.join(TOOLS)}."
-            )
 
     def _given_of(self, exchange: int) -> Given:
         return self._given.get(exchange) or given_of(self.ledger, exchange, self.volume)
 
     def _ask(self, conversation: int, exchange: Exchange, given: Given) -> int:
-        self._check(exchange.question, given)
+        given.check(exchange.question, self.volume)
         who = self._answerer
         id_ = self._minutes.ask(lambda id_: asked_record(id_, conversation, exchange, who, given))
         self._given[id_] = given
@@ -359,6 +329,3 @@ class AskSession:
         helpers = Helpers(who, self.segmenter, self.grounder)
         self._line.put(id_, lambda calls: self._answering.answer(calls, id_, given, helpers))
         return id_
-
-    def _stop(self, exchange: int) -> None:
-        self._answering.stop(exchange)

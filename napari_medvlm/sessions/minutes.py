@@ -155,13 +155,15 @@ class Minutes:
             self._note(make(id_))
             return id_
 
-    def drop(self, exchange: int) -> tuple[int, ...]:
-        """Take an exchange and those after it out of their conversation; their ids."""
+    def since(self, exchange: int) -> tuple[int, ...]:
+        """The ids of an exchange and of those after it in its conversation."""
         with self._guard:
             members = self._members[self.of(exchange)]
-            dropped = tuple(members[members.index(exchange) :])
-            self._note(Dropped(exchanges=dropped))
-            return dropped
+            return tuple(members[members.index(exchange) :])
+
+    def drop(self, exchanges: tuple[int, ...]) -> None:
+        """Take exchanges out of their conversation."""
+        self._note(Dropped(exchanges=exchanges))
 
     def start(self, exchange: int) -> bool:
         """That an exchange runs now; whether it was still wanted."""

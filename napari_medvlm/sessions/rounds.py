@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 
 from napari_medvlm.answers import Answer, NamedMask, Question, Step, Turn
 from napari_medvlm.conversation import Exchange, State
+from napari_medvlm.errors import InvalidPrompt
 from napari_medvlm.geometry import Grid
 from napari_medvlm.grounding import NamedLabels, Region
 from napari_medvlm.results import Mask
 from napari_medvlm.sessions.calls import Calls, Helpers
 from napari_medvlm.sessions.drawing import pointed
 from napari_medvlm.sessions.toolbox import Scene, Toolbox
-from napari_medvlm.sessions.toolspecs import specs
+from napari_medvlm.sessions.toolspecs import TOOLS, specs
 from napari_medvlm.sessions.viewing import Looked, View, pictures
 from napari_medvlm.volume import Volume
 from napari_medvlm.worker.wire import AnswerReply, AskRequest
@@ -39,6 +40,18 @@ class Given:
     masks: Mapping[str, Mask] = field(default_factory=dict)
     labels: tuple[NamedLabels, ...] = ()
     tools: tuple[str, ...] = ()
+
+    def check(self, text: str, volume: Volume) -> None:
+        """Raise `InvalidPrompt` unless a question of that text can be asked about a volume."""
+        if not text.strip():
+            raise InvalidPrompt("Nothing is asked.", "Write a question.")
+        if self.view is not None:
+            self.view.check(volume)
+        unknown = [name for name in self.tools if name not in TOOLS]
+        if unknown:
+            raise InvalidPrompt(
+                f"There is no tool called {unknown[0]}.", f"The tools are: {', '.join(TOOLS)}."
+            )
 
 
 @dataclass(frozen=True, eq=False)

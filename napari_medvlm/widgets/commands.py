@@ -128,9 +128,14 @@ def manifest_keys() -> dict[str, str]:
     return {bound.key: str(names[bound.command]) for bound in contributions.keybindings or ()}
 
 
-def bind_keys(target: object, viewer: napari.Viewer) -> None:
-    """Bind the manifest's keys on a viewer, or on a layer whose own keys would come first."""
+def bind_keys(target: object, viewer: napari.Viewer, module: str = __name__) -> None:
+    """Bind the manifest's keys on a viewer, or on a layer whose own keys would come first.
+
+    Only those of commands that stand in ``module``: each dock binds its own.
+    """
     for key, name in manifest_keys().items():
+        if name.partition(":")[0] != module:
+            continue
         target.bind_key(key.replace("+", "-"), _bound(name, viewer), overwrite=True)  # type: ignore[attr-defined]
 
 

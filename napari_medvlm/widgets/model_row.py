@@ -9,6 +9,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QMenu,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -48,11 +49,14 @@ class ModelRow(QWidget):
         )
         self.download_bar = DownloadBar()
         choose = button("…", "Choose a model's folder or file.")
-        choose.setMaximumWidth(30)
+        choose.setFixedWidth(30)
         menu = QMenu(self)
         menu.addAction("Folder…", self._choose_folder)
         menu.addAction("File…", self._choose_file)
         choose.setMenu(menu)
+        self.download.setMinimumWidth(0)  # as wide as its text
+        for widget in (self.download, self.device_box):
+            widget.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         row = QHBoxLayout()
         for widget in (self.edit, choose, self.download, self.device_box):
             row.addWidget(widget)

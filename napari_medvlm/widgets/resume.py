@@ -5,8 +5,6 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
-from napari_medvlm.widgets.prepare import Earlier
-
 
 class ResumeBar(QFrame):
     """Hidden until something is offered; hides itself when answered.
@@ -14,18 +12,20 @@ class ResumeBar(QFrame):
     Attributes
     ----------
     accepted
-        The `Earlier` session that the person wants back.
+        The earlier session that the person wants back, as it was offered.
     """
 
     accepted = Signal(object)
 
-    def __init__(self) -> None:
+    def __init__(
+        self, tooltip: str = "Bring back the objects and prompts, and compute the masks again."
+    ) -> None:
         super().__init__()
-        self._offered: Earlier | None = None
+        self._offered: object = None
         self._text = QLabel()
         self._text.setWordWrap(True)
         self.resume = QPushButton("Resume")
-        self.resume.setToolTip("Bring back the objects and prompts, and compute the masks again.")
+        self.resume.setToolTip(tooltip)
         self.resume.clicked.connect(self._accept)
         self.decline = QPushButton("Start anew")
         self.decline.setToolTip("The earlier session stays on the disk.")
@@ -38,8 +38,8 @@ class ResumeBar(QFrame):
         self.setFrameShape(QFrame.Shape.StyledPanel)
         self.hide()
 
-    def offer(self, earlier: Earlier | None) -> None:
-        """Offer an earlier session; `None`: there is none."""
+    def offer(self, earlier: object) -> None:
+        """Offer an earlier session, which says as a text what is in it; `None`: there is none."""
         self._offered = earlier
         self._text.setText(f"There is an earlier session of this image: {earlier}.")
         self.setVisible(earlier is not None)

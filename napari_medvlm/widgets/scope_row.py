@@ -26,8 +26,8 @@ class ScopeRow(QWidget):
         self.where = QComboBox()
         self.where.addItems(["Whole volume", "This slice", "Around it"])
         self.where.setToolTip("Where to look. Slices are those of the plane in view.")
-        self.reach = _millimetres(20, "How far from the slice in view, to either side, in mm.")
-        self.every = _millimetres(
+        self.reach = millimetres(20, "How far from the slice in view, to either side, in mm.")
+        self.every = millimetres(
             5, "From one slice that is looked at to the next, in mm; for models of pictures."
         )
         self.scout = QCheckBox("closer")
@@ -59,7 +59,8 @@ class ScopeRow(QWidget):
         self.scout.setEnabled(index != SLICE)
 
 
-def _millimetres(value: float, tooltip: str) -> QDoubleSpinBox:
+def millimetres(value: float, tooltip: str) -> QDoubleSpinBox:
+    """A field for a length in whole millimetres."""
     box = QDoubleSpinBox()
     box.setRange(0, 500)
     box.setDecimals(0)

@@ -29,7 +29,7 @@ from napari_medvlm.widgets.layer_choice import LayerChoice
 from napari_medvlm.widgets.model_row import ModelRow
 from napari_medvlm.widgets.object_panel import ObjectPanel
 from napari_medvlm.widgets.planes import PlaneRow
-from napari_medvlm.widgets.prepare import Earlier, Prepared, prepare
+from napari_medvlm.widgets.prepare import Prepared, prepare
 from napari_medvlm.widgets.progress import ProgressRow
 from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.report import guarded, show, tell
@@ -111,6 +111,10 @@ class SegmentDock(QWidget):
         elif self.session is not None:
             self.session.take(name, prompt, origin)
 
+    def go_on(self, ledger: Ledger, journal: Path | None = None) -> None:
+        """Go on with a session of the image that is open."""
+        self._begin(Prepared(self._session().volume, None), ledger, journal)
+
     def close_session(self) -> None:
         """Leave the image and end the worker."""
         self._end()
@@ -164,12 +168,6 @@ class SegmentDock(QWidget):
         self._taken = [taken for taken in self._taken if taken[0] is self.image.layer]
         for _, name, prompt, origin in self._taken:
             session.take(name, prompt, origin)
-
-    def _on_ledger(self, ledger: Ledger) -> None:
-        self._begin(Prepared(self._session().volume, None), ledger)
-
-    def _resume(self, earlier: Earlier) -> None:
-        self._begin(Prepared(self._session().volume, None), earlier.ledger, earlier.path)
 
     def _end(self) -> None:
         """Leave the image that was worked on; its journal is finished."""
@@ -249,10 +247,10 @@ class SegmentDock(QWidget):
         self.image.chosen.connect(guarded(self._open))
         self.backend.chosen.connect(guarded(lambda _: self._use_backend()))
         self.model.chosen.connect(guarded(self._use_backend))
-        self.row.opened.connect(guarded(self._on_ledger))
+        self.row.opened.connect(guarded(self.go_on))
         self.planes.view_requested.connect(guarded(self._show_view))
         self.planes.window_requested.connect(guarded(self._show_window))
-        self.resume.accepted.connect(guarded(self._resume))
+        self.resume.accepted.connect(guarded(lambda e: self.go_on(e.ledger, e.path)))
         self.tools.tool_changed.connect(guarded(self._use_tool))
         self.tools.polarity_changed.connect(guarded(self._set_polarity))
         self.tools.depth_changed.connect(guarded(self._set_depth))

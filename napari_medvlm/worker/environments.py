@@ -36,12 +36,20 @@ POLL_S = 0.02
 PLACES = ("bin/python", "Scripts/python.exe", "python.exe")
 """Where the interpreter is in the folder of an environment."""
 EXTRAS = {
+    "bundle": "monai",
     "detector": "vlm",
     "florence": "vlm",
+    "network": "onnx",
     "nninteractive": "nninteractive",
     "nninteractive-server": "nninteractive-client",
+    "sam": "sam",
+    "sam2": "vlm",
+    "sammed3d": "sammed3d",
+    "server": "server",
     "similarity": "clip",
+    "vista3d": "monai",
     "vlm": "vlm",
+    "voxtell": "voxtell",
 }
 """What to install this package with, for each of its backends that need more than itself."""
 MARK = "medvlm: "

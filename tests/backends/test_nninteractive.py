@@ -183,12 +183,12 @@ def test_the_licence_of_the_folder_is_told(folder):
     assert f"Prompt 1 of 1 ({LICENCE})" in heard.messages
 
 
-def test_autozoom_can_be_switched_off(folder):
-    """Random weights change the border of the patch, which is what AutoZoom looks at."""
-    image = volume(shape=(70, 70, 70))
+def test_autozoom_can_be_switched_off(folder, expected):
+    image = volume()
     hand = ByHand(opened(folder, Memory("cpu", autozoom=False)), image)
     mask = loaded(f"{folder}#no-autozoom", image).segment(asked(image, 1), silent)
     assert np.array_equal(mask.full(), hand.take(0))
+    assert not np.array_equal(mask.full(), expected[0])
 
 
 @pytest.fixture

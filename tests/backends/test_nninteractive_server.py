@@ -99,6 +99,13 @@ def test_a_new_image_is_sent(server, connect, expected):
     assert np.array_equal(backend.segment(asked(volume(), 1), silent).full(), expected[0])
 
 
+def test_autozoom_can_be_switched_off(server, connect, folder, expected):
+    hand = ByHand(opened(folder, Footing("cpu", autozoom=False)), volume())
+    mask = connect(f"{server.url}#no-autozoom", volume()).segment(asked(volume(), 1), silent)
+    assert np.array_equal(mask.full(), hand.take(0))
+    assert not np.array_equal(mask.full(), expected[0])
+
+
 def test_a_cancel_comes_back_and_the_next_request_is_right(server, connect, expected):
     image = volume()
     backend = connect(server.url, image)

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 CONFIGURATION = "3d_fullres_tiny"
-FEATURES = [4, 8, 8]
+FEATURES = [2, 4, 4]
 CHANNELS = 1 + 7
 POSITIVE = (2, 4, 6)
 NEGATIVE = (3, 5, 7)

@@ -1,4 +1,6 @@
-"""A real window with the Segment dock on a phantom."""
+"""A real window with a dock on a phantom."""
+
+import contextlib
 
 import numpy as np
 import pytest
@@ -8,8 +10,11 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from napari_medvlm.backends import registry
 from napari_medvlm.layers import layer_data
 from tests.conftest import make_phantom
+from tests.e2e.asking import Asker, choose
+from tests.worker.conftest import use_foreign
 
 HAND_MS = 25
 """Between two moves of the mouse: vispy drops those that come within 10 ms."""
@@ -113,3 +118,44 @@ def open_dock(make_napari_viewer, qtbot):
 @pytest.fixture
 def person(open_dock):
     return open_dock(make_phantom()[0])
+
+
+@pytest.fixture
+def foreign(monkeypatch):
+    """Backends of another package."""
+    use_foreign(monkeypatch)
+    yield
+    registry._entry_points.cache_clear()
+    registry._load.cache_clear()
+
+
+@pytest.fixture
+def open_ask(make_napari_viewer, qtbot, foreign):
+    docks = []
+
+    def open_ask(volume):
+        viewer = make_napari_viewer(show=True)
+        viewer.add_layer(Layer.create(*layer_data(volume)))
+        _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "Ask")
+        docks.append(dock)
+        asker = Asker(viewer, dock, qtbot)
+        asker.waits(lambda: dock.session is not None)
+        return asker
+
+    yield open_ask
+    for dock in docks:
+        with contextlib.suppress(RuntimeError):  # the test has closed it
+            dock.close_session()
+
+
+@pytest.fixture
+def asker(open_ask):
+    """The Ask dock on a phantom, with the embedded backend."""
+    return open_ask(make_phantom()[0])
+
+
+@pytest.fixture
+def scripted(asker):
+    """The same with a backend that says what it was told to say."""
+    choose(asker, "scripted")
+    return asker

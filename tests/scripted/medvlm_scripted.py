@@ -1,4 +1,4 @@
-"""A backend of another package that says what the question's context tells it to, as JSON."""
+"""Backends of another package: one that says what it is told to, and two that segment badly."""
 
 import json
 import os
@@ -8,10 +8,11 @@ from napari_medvlm.answers import Answer, AnswerDelta, Claim, ToolCall
 from napari_medvlm.backends.base import Backend, BackendInfo, Task
 from napari_medvlm.errors import OutOfMemory
 from napari_medvlm.grounding import Region
+from napari_medvlm.prompts import Point
 
 
 class Scripted(Backend):
-    """One part of the script a round.
+    """Says what the context of the question holds as JSON, one part a round.
 
     Keys: ``say`` the text, ``calls`` pairs of name and arguments, ``box`` of a claim in the pixels
     of a ``picture``, ``die``, ``wait`` and ``memory`` what goes wrong after the text.
@@ -71,3 +72,26 @@ def told(question):
             "steps": [[r.text for r in step.results] for step in question.steps],
         }
     )
+
+
+class Lingering(Backend):
+    """Segments for ever, until it is cancelled."""
+
+    info = BackendInfo("lingering", "Lingering", "MIT", prompts=frozenset({Point}))
+
+    def set_volume(self, volume):
+        pass
+
+    def segment(self, prompts, progress):
+        while True:
+            progress(0.5, "lingering")
+            time.sleep(0.01)
+
+
+class Dying(Lingering):
+    """Ends the process that it works in."""
+
+    info = BackendInfo("dying", "Dying", "MIT", prompts=frozenset({Point}))
+
+    def segment(self, prompts, progress):
+        os._exit(9)

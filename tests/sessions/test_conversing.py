@@ -225,6 +225,12 @@ def test_a_sentence_without_a_place_is_grounded_afterwards(inline, scene):
     assert claim.problems
 
 
+def test_who_does_not_look_for_phrases_cannot_ground_a_sentence(inline):
+    exchange = inline.ask("what?", context=script({"say": "left kidney"}))
+    with pytest.raises(BackendUnavailable, match="does not look for phrases"):
+        inline.ground_claim(exchange, 0, "scripted")
+
+
 def test_an_object_of_the_question_is_found_in_a_sentence(inline, scene):
     volume, masks = scene
     exchange = inline.ask(

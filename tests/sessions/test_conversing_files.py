@@ -1,7 +1,9 @@
 """Conversations come back from session files and journals, whatever happened."""
 
 import contextlib
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -201,3 +203,14 @@ def test_a_session_of_another_image_or_mixed_up_is_refused(scene):
     mixed = Ledger(session.ledger.image, records[1:])
     with pytest.raises(SessionFileError, match="does not fit"):
         AskSession.resumed(volume, mixed, runner="inline")
+
+
+def test_a_session_file_from_before_there_were_conversations_is_still_read(scripted):
+    ledger = Ledger.load(Path(__file__).with_name("before_conversations.json"))
+    assert [r.record for r in ledger.records] == ["grounded", "overridden", "entry", "cursor"]
+    assert ledger.records[0].regions[0].name == "a"
+    volume = nmv.Volume(np.arange(24, dtype=np.int16).reshape(2, 3, 4))
+    with AskSession.resumed(volume, ledger, scripted, "inline") as session:
+        session.ask("what?")
+        assert [c.title for c in session.conversations] == ["Conversation 1"]
+    assert ledger.can_redo

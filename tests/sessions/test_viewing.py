@@ -232,7 +232,7 @@ def test_pictures_that_were_drawn_on_are_kept_themselves(phantom, region):
 
 def test_one_question_sees_its_scope(phantom):
     volume, left, _ = phantom
-    answer = nmv.ask(volume, "How large is it?", masks={"it": left}, scope=Scope(0, 2, 4))
+    answer = nmv.ask(volume, "How large is it?", masks={"it": left}, view=View(Scope(0, 2, 4)))
     assert answer.answered
     with pytest.raises(InvalidPrompt, match="no slice"):
         nmv.ask(volume, "How large is it?", view=View(Scope(0, 99, 100)))

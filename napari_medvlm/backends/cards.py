@@ -1,0 +1,121 @@
+"""The card beside a plain network: what it must be shown, and what its answer means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+
+from napari_medvlm.errors import BackendUnavailable, SettingsError
+from napari_medvlm.language.files import Sheet, read
+
+KINDS = (".onnx", ".pt", ".ts", ".pth")
+"""How files of networks end: ONNX, or TorchScript."""
+
+Range = tuple[float, float]
+
+
+class Intensity(BaseModel):
+    """How intensities are changed before the network sees them, in this order.
+
+    Parameters
+    ----------
+    percentile, clip
+        Lowest and highest intensity that are kept: percentiles of the image, or intensities.
+    mean, sd
+        Subtracted, and then divided by. Without them, the range that was kept becomes 0 to 1.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    percentile: Range | None = None
+    clip: Range | None = None
+    mean: float | None = None
+    sd: PositiveFloat | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Intensity:
+        if (self.mean is None) != (self.sd is None):
+            raise ValueError("mean and sd belong together")
+        if self.percentile and self.clip:
+            raise ValueError("give percentile or clip, not both")
+        for kept in (self.percentile, self.clip):
+            if kept and kept[0] >= kept[1]:
+                raise ValueError("the lower end of a range comes first")
+        return self
+
+
+class Card(Sheet):
+    """What a network must be shown, and what its answer means.
+
+    Parameters
+    ----------
+    labels
+        What the values of the answer are called; 0 is the background. For ``overlapping``, what its
+        channels are called, from 0.
+    spacing_mm
+        Voxel size along x, y, z after turning; none: the image's own.
+    orientation
+        Towards where x, y and z grow, as nibabel says it.
+    patch, overlap
+        Size of the windows in voxels, x, y, z, and how much of a side neighbours share.
+    answer
+        ``exclusive``: the channel with the highest value wins, the first is the background; of a
+        single channel, what exceeds the threshold is 1. ``overlapping``: each channel by itself.
+    threshold
+        0 for logits, 0.5 for probabilities.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+    labels: Annotated[dict[int, str], Field(min_length=1)]
+    title: str = ""
+    spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None
+    orientation: Annotated[str, Field(pattern="^[LR][PA][IS]$")] = "RAS"
+    intensity: Intensity = Intensity()
+    patch: tuple[PositiveInt, PositiveInt, PositiveInt]
+    overlap: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    answer: Literal["exclusive", "overlapping"] = "exclusive"
+    threshold: float = 0.0
+    licence: str = "not stated"
+
+
+def network_of(model: str | None) -> Path:
+    """The file of a network: a file, or the only one in a folder.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is none, or several.
+    """
+    path = Path(model or "").expanduser()
+    files = sorted(p for p in path.iterdir() if p.suffix in KINDS) if path.is_dir() else [path]
+    if not model or len(files) != 1 or not files[0].is_file():
+        raise BackendUnavailable(
+            f"There is no network at {model}, or more than one." if model else "No network named.",
+            f"Name the file of a network ({', '.join(KINDS)}) with a card.yaml beside it.",
+        )
+    return files[0].resolve()
+
+
+def card_of(network: Path) -> Card:
+    """The card of a network: the YAML file of its name, or ``card.yaml`` in its folder.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is none, or it cannot be read; the place in it is named.
+    """
+    places = [network.with_suffix(".yaml"), network.with_name("card.yaml")]
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
+        raise BackendUnavailable(
+            f"The network {network} has no card.yaml beside it.",
+            "Write one with patch, spacing_mm, intensity and labels; docs/automatic-models.md "
+            "shows one.",
+        )
+    try:
+        return read(path, Card)
+    except SettingsError as error:
+        raise BackendUnavailable(error.message, error.hint) from error

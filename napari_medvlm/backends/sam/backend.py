@@ -1,0 +1,71 @@
+"""The backend: prompts in the patient to a mask on the volume, by a network of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from napari_medvlm.backends.base import BackendInfo, Progress
+from napari_medvlm.backends.out_of_memory import memory_told
+from napari_medvlm.backends.sam.checkpoint import checkpoint_file
+from napari_medvlm.backends.sam.embeddings import Embeddings
+from napari_medvlm.backends.sam.model import SamModel, sam_model
+from napari_medvlm.backends.sam.one_object import OneObject
+from napari_medvlm.backends.sam.store import EmbeddingStore
+from napari_medvlm.backends.slice_by_slice import Plane, SliceBySliceBackend
+from napari_medvlm.backends.slice_prompts import ObjectOnSlices
+from napari_medvlm.backends.slice_to_slice import SliceMask, StopRule
+from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
+
+
+class SAMBackend(SliceBySliceBackend):
+    """Segment Anything, MedSAM and other checkpoints of their shape.
+
+    Each slice on which it is said where the object is gets its own prediction; from there the
+    object is followed from slice to slice, the mask and its box on one being the prompt on the
+    next. The same prompts give the same mask, whatever was asked before.
+
+    Attributes
+    ----------
+    stop
+        When an object has ended; `None` for what suits the model.
+    """
+
+    info = BackendInfo(
+        name="sam",
+        title="Segment Anything",
+        code_licence="Apache-2.0",
+        prompts=frozenset({Point, Box, Scribble, Lasso, InitialMask}),
+        weights_licence="Apache-2.0 (SAM and MedSAM; else see the checkpoint's own)",
+        modules=("torch", "torchvision", "segment_anything", "zarr"),
+        memory_mib=4000,
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stop: StopRule | None = None
+        self.embeddings: Embeddings
+        self._model: SamModel
+
+    def load(self, model: str | None, device: str) -> None:
+        """Take the checkpoint of a file, or the only one in a folder."""
+        path = checkpoint_file(model, self.info.title)
+        with memory_told(self.info.title, device):
+            self._model = sam_model(path, device)
+        self.embeddings = Embeddings(self._model, EmbeddingStore())
+
+    def prepare(self, axis: int, progress: Progress) -> None:
+        """Compute the embeddings of all slices across an axis of the array, and keep them on disk.
+
+        Slices that are kept already cost nothing. `Cancelled` leaves those that are done.
+        """
+        plane = self.plane(axis)
+        with memory_told(self.info.title, str(self._model.device)):
+            self.embeddings.prepare(plane, range(plane.count), progress)
+
+    def find(
+        self, plane: Plane, said: ObjectOnSlices, progress: Progress
+    ) -> Mapping[int, SliceMask]:
+        """The object on each slice that it is found on, and on all that were prompted."""
+        stop = self.stop or self._model.stop
+        with memory_told(self.info.title, str(self._model.device)):
+            return OneObject(self._model, self.embeddings, plane, said, stop, progress).found()

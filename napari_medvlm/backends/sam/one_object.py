@@ -1,0 +1,83 @@
+"""One object on the slices of a plane: predicted where it was prompted, followed from there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from napari_medvlm.backends.base import Progress
+from napari_medvlm.backends.sam.embeddings import Embeddings
+from napari_medvlm.backends.sam.model import SamModel
+from napari_medvlm.backends.slice_by_slice import Plane
+from napari_medvlm.backends.slice_prompts import ObjectOnSlices, SlicePrompts, bounds_of
+from napari_medvlm.backends.slice_to_slice import SliceMask, StopRule, propagated
+
+
+@dataclass(eq=False)
+class OneObject:
+    """What a network makes of what was said of an object.
+
+    Parameters
+    ----------
+    plane
+        The slices that the prompts were read on.
+    said
+        The prompts.
+    stop
+        When the object has ended.
+    """
+
+    model: SamModel
+    embeddings: Embeddings
+    plane: Plane
+    said: ObjectOnSlices
+    stop: StopRule
+    progress: Progress
+    _done: int = field(default=0, init=False)
+
+    def found(self) -> dict[int, SliceMask]:
+        """The object on each slice that it is found on, and on all that were prompted."""
+        given = {index: SliceMask(inside, 1.0) for index, inside in self.said.given.items()}
+        known = {**given, **self._prompted()}
+        if self.said.stays:
+            return known
+        return propagated(known, self.said.first, self.said.last, self._next, self.stop)
+
+    def _prompted(self) -> dict[int, SliceMask]:
+        """The object on the slices that say where it is.
+
+        A single click may mean a part or the whole. The network's masks for that are ranked by its
+        own scores, summed over all slices with a single click, so that the same is meant on each;
+        of equals the first is taken.
+        """
+        offers = {}
+        for index in self.said.anchors:
+            here = self.said.slices[index]
+            offers[index] = self._offers(index, here, (), several=here.is_one_click)
+        open_ones = [masks for masks in offers.values() if len(masks) > 1]
+        total = np.sum([[mask.score for mask in masks] for masks in open_ones], axis=0)
+        best = int(np.argmax(total)) if open_ones else 0
+        return {i: masks[best if len(masks) > 1 else 0] for i, masks in offers.items()}
+
+    def _next(self, index: int, before: SliceMask, then: Sequence[int]) -> SliceMask:
+        """The object on a slice, by its mask and box on the slice before and what is said here."""
+        here = self.said.slices.get(index, SlicePrompts())
+        prompts = SlicePrompts(
+            here.points, here.labels, bounds_of(before.inside), before.inside, here.erased
+        )
+        return self._offers(index, prompts, then, several=False)[0]
+
+    def _offers(
+        self, index: int, said: SlicePrompts, then: Sequence[int], several: bool
+    ) -> list[SliceMask]:
+        self._tell(f"slice {index + 1}")
+        embedding = self.embeddings.get(self.plane, index, then)
+        masks = self.model.masks(embedding, self.plane.frame.size, said, several)
+        self._done += 1
+        self._tell(f"slice {index + 1}: {max(mask.score for mask in masks):.2f}")
+        return [SliceMask(said.kept(mask.inside), mask.score) for mask in masks]
+
+    def _tell(self, message: str) -> None:
+        self.progress(min(self._done / self.plane.count, 1.0), message)

@@ -1,0 +1,303 @@
+"""What was said of an object in the patient, as prompts on the slices of one plane.
+
+For models of pictures. Every place is read on the plane's own pictures (`slicing.picture_of`), in
+the numbers that such models use: the centre of the upper left pixel is ``x, y = 0, 0``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.errors import InvalidPrompt
+from napari_medvlm.geometry import Grid, Index, patient_axes
+from napari_medvlm.grounding import SliceRef
+from napari_medvlm.prompts import Box, IndexArray, InitialMask, Lasso, Point, Prompt, Scribble
+from napari_medvlm.results import Mask
+from napari_medvlm.slicing import Picture, PixelBounds
+
+POINTS_OF_A_STROKE = 8
+"""How many points stand for a stroke, or for an area of what is not the object, on a slice."""
+CLEARLY_THICKER = 1.5
+"""How much longer than wide voxels are where the file's own slices are the plane to work in."""
+
+
+@dataclass(eq=False)
+class SlicePrompts:
+    """What was said on one slice.
+
+    Parameters
+    ----------
+    points, labels
+        ``(x, y)`` of places, and for each 1 (in the object) or 0 (not in it).
+    box
+        ``x0, y0, x1, y1`` of the first and the last pixel of a box around the object.
+    area
+        ``(height, width)`` bool; what was outlined as the object.
+    erased
+        ``(height, width)`` bool; what was outlined as not the object.
+    """
+
+    points: list[tuple[float, float]] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    box: PixelBounds | None = None
+    area: NDArray[np.bool_] | None = None
+    erased: NDArray[np.bool_] | None = None
+
+    @property
+    def says_where(self) -> bool:
+        """Whether it says of some place that it is in the object."""
+        return self.box is not None or self.area is not None or 1 in self.labels
+
+    @property
+    def is_one_click(self) -> bool:
+        """Whether it is a single point, which leaves open how much around it is meant."""
+        return self.box is None and self.area is None and self.labels == [1]
+
+    def kept(self, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """A mask ``(height, width)`` without what was outlined as not the object."""
+        return inside if self.erased is None else inside & ~self.erased
+
+
+@dataclass(eq=False)
+class ObjectOnSlices:
+    """What was said of an object on the slices of a plane.
+
+    Parameters
+    ----------
+    slices
+        By index, where something was said.
+    first, last
+        The slices between which the object lies: all, or those of a box with depth.
+    given
+        ``(height, width)`` masks of slices on which the object is known, by index.
+    stays
+        Whether slices of which nothing was said are to stay as they are.
+    """
+
+    slices: dict[int, SlicePrompts]
+    first: int
+    last: int
+    given: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
+    stays: bool = False
+
+    @property
+    def anchors(self) -> list[int]:
+        """The slices on which it is said where the object is, rising."""
+        return sorted(index for index, said in self.slices.items() if said.says_where)
+
+
+def since_last_mask(prompts: Sequence[Prompt]) -> tuple[InitialMask | None, tuple[Prompt, ...]]:
+    """The last mask to start from, and what was said after it."""
+    masks = [k for k, prompt in enumerate(prompts) if isinstance(prompt, InitialMask)]
+    if not masks:
+        return None, tuple(prompts)
+    start = prompts[masks[-1]]
+    assert isinstance(start, InitialMask)
+    return start, tuple(prompts[masks[-1] + 1 :])
+
+
+def plane_of(prompts: Sequence[Prompt], grid: Grid) -> int:
+    """The axis of the array across which to slice.
+
+    The one across which most boxes, lassos and strokes were drawn, the earliest of equals. Where
+    only points were given: the axis of the only slice, else that along which voxels are clearly
+    longest, as the file's own slices are sharpest, else the patient's, for axial slices.
+    """
+    if 1 in grid.shape:
+        return grid.shape.index(1)
+    votes = Counter(axis for prompt in prompts if (axis := _drawn_across(prompt, grid)) is not None)
+    if votes:
+        return votes.most_common(1)[0][0]
+    longest = int(np.argmax(grid.spacing))
+    others = [mm for axis, mm in enumerate(grid.spacing) if axis != longest]
+    if grid.spacing[longest] >= CLEARLY_THICKER * max(others):
+        return longest
+    return patient_axes(grid.affine)[0]
+
+
+def on_slices(
+    prompts: Sequence[Prompt], frame: Picture, start: Mask | None = None
+) -> ObjectOnSlices:
+    """Prompts as they are seen on the pictures of a plane.
+
+    Parameters
+    ----------
+    frame
+        The picture of any slice of the plane.
+    start
+        The mask that the prompts correct. On a slice with prompts it is an area that was outlined,
+        unless a new one was. If it has one slice only, the object is known there and open
+        elsewhere; if more, slices without prompts stay as they are.
+
+    Raises
+    ------
+    InvalidPrompt
+        If nothing is said of where the object is, and there is no mask either.
+    """
+    reader = _Reader(frame)
+    for prompt in prompts:
+        reader.read(prompt)
+    if start is not None and start.crop.size:
+        reader.read_start(start)
+    elif not reader.found.anchors:
+        raise InvalidPrompt(
+            "All prompts say what the object is not.", "Add a point, box, scribble or lasso on it."
+        )
+    return reader.found
+
+
+class _Reader:
+    """Puts prompts on the slices of a plane, one after the other."""
+
+    def __init__(self, frame: Picture) -> None:
+        self._frame, self._grid, self._axis = frame, frame.grid, frame.slice.axis
+        self.found = ObjectOnSlices({}, 0, self._grid.shape[self._axis] - 1)
+
+    def read(self, prompt: Prompt) -> None:
+        """Add what a prompt says."""
+        match prompt:
+            case Point():
+                self._points(self._grid.to_index([prompt.position_mm]), prompt.positive)
+            case Scribble():
+                self._stroke(self._inside(prompt.points_mm), prompt.positive)
+            case Box():
+                self._box(prompt)
+            case Lasso():
+                self._lasso(prompt)
+
+    def read_start(self, start: Mask) -> None:
+        """Add the mask that was there before."""
+        first, depth = start.start[self._axis], start.crop.shape[self._axis]
+        for index in range(first, first + depth):
+            said = self.found.slices.get(index)
+            if said is None:
+                if depth == 1:
+                    self.found.given[index] = self._picture(index).cut(start)
+            elif said.area is None and said.box is None:
+                seen = self._picture(index).cut(start)
+                said.area = seen if seen.any() else None
+        self.found.stays = depth > 1
+
+    def _inside(self, points_mm: Any) -> NDArray[np.float64]:
+        """Places ``(n, 3)`` as indices, in their order, without those outside the image."""
+        zyx = np.round(self._grid.to_index(np.reshape(points_mm, (-1, 3))), 3)
+        return zyx[self._grid.contains(zyx)]
+
+    def _said(self, index: int) -> SlicePrompts:
+        return self.found.slices.setdefault(index, SlicePrompts())
+
+    def _picture(self, index: int) -> Picture:
+        return replace(self._frame, slice=SliceRef(self._axis, index))
+
+    def _points(self, zyx: NDArray[Any], positive: bool) -> None:
+        places = self._frame.pixel_of(self._grid.to_world(zyx)) - 0.5
+        depths = np.clip(
+            np.floor(zyx[:, self._axis] + 0.5), 0, self._grid.shape[self._axis] - 1
+        ).astype(int)
+        for depth, (x, y) in zip(depths.tolist(), places.tolist(), strict=True):
+            said = self._said(depth)
+            said.points.append((x, y))
+            said.labels.append(int(positive))
+
+    def _stroke(self, zyx: NDArray[Any], positive: bool) -> None:
+        """Points spread evenly over what a stroke has on each slice."""
+        depth = np.floor(zyx[:, self._axis] + 0.5).astype(int)
+        for index in np.unique(depth):
+            own = zyx[depth == index]
+            spread = np.linspace(0, len(own) - 1, min(len(own), POINTS_OF_A_STROKE))
+            self._points(own[np.round(spread).astype(int)], positive)
+
+    def _box(self, box: Box) -> None:
+        start, stop = box.bounds(self._grid)
+        if not (stop > start).all():
+            return
+        middle, flat = (start + stop - 1) / 2, _drawn_across(box, self._grid)
+        first, last = int(start[self._axis]), int(stop[self._axis]) - 1
+        if not box.positive:
+            self._not_in(_block(start, stop, self._grid.shape))
+        elif flat is not None and flat != self._axis:
+            self._points(np.round(middle)[None], positive=True)
+        else:
+            corners = np.array([start - 0.5, stop - 0.5])
+            (x0, x1), (y0, y1) = np.sort(self._frame.pixel_of(self._grid.to_world(corners)).T)
+            said = self._said((first + last) // 2)
+            said.box, said.area = (x0, y0, max(x1 - 1, x0), max(y1 - 1, y0)), None
+            if last > first:
+                self.found.first, self.found.last = first, last
+
+    def _lasso(self, lasso: Lasso) -> None:
+        voxels = lasso.voxels(self._grid)
+        if not len(voxels):
+            return
+        if _drawn_across(lasso, self._grid) != self._axis:
+            if lasso.positive:
+                self._stroke(voxels.astype(float), positive=True)
+            else:
+                self._not_in(_of_voxels(voxels, self._grid.shape))
+            return
+        depth = int(np.median(voxels[:, self._axis]))
+        voxels[:, self._axis] = depth
+        mask = _of_voxels(voxels, self._grid.shape)
+        if lasso.positive:
+            said = self._said(depth)
+            said.area = self._picture(depth).cut(mask)
+            said.box = bounds_of(said.area)
+        else:
+            self._not_in(mask)
+
+    def _not_in(self, mask: Mask) -> None:
+        """Points that say no, spread over an area, which is also cut out of what is found."""
+        voxels = np.argwhere(mask.crop) + mask.start
+        self._stroke(voxels.astype(float), positive=False)
+        for index in np.unique(voxels[:, self._axis]).tolist():
+            said, area = self._said(index), self._picture(index).cut(mask)
+            said.erased = area if said.erased is None else said.erased | area
+
+
+def bounds_of(inside: NDArray[np.bool_]) -> PixelBounds | None:
+    """``x0, y0, x1, y1`` of the first and the last pixel of a mask; `None` if it is empty."""
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    if not rows.size:
+        return None
+    return float(columns[0]), float(rows[0]), float(columns[-1]), float(rows[-1])
+
+
+def _drawn_across(prompt: Prompt, grid: Grid) -> int | None:
+    """The axis of the array that a prompt was drawn across, if it was drawn on one plane."""
+    match prompt:
+        case Box():
+            start, stop = prompt.bounds(grid)
+            return int(np.argmin(stop - start)) if prompt.is_flat(grid) else None
+        case Lasso():
+            return _thinnest(np.ptp(grid.to_index(np.array(prompt.vertices_mm)), axis=0))
+        case Scribble():
+            extent = np.ptp(grid.to_index(np.array(prompt.points_mm)), axis=0)
+            return _thinnest(extent) if extent.min() < 0.5 else None
+        case _:
+            return None
+
+
+def _thinnest(extent: NDArray[np.float64]) -> int | None:
+    """The axis along which something has the least extent, if only one has."""
+    thin = np.flatnonzero(extent < extent.min() + 1e-3)
+    return int(thin[0]) if len(thin) == 1 else None
+
+
+def _block(start: IndexArray, stop: IndexArray, shape: Index) -> Mask:
+    z, y, x = start.tolist()
+    return Mask(np.ones(stop - start, bool), (z, y, x), shape)
+
+
+def _of_voxels(voxels: IndexArray, shape: Index) -> Mask:
+    """The mask of voxels ``(n, 3)``."""
+    low = voxels.min(axis=0)
+    crop = np.zeros(voxels.max(axis=0) - low + 1, bool)
+    crop[tuple((voxels - low).T)] = True
+    z, y, x = low.tolist()
+    return Mask(crop, (z, y, x), shape)

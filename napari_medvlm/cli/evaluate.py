@@ -1,0 +1,177 @@
+"""``evaluate``: how well a backend does on labelled cases."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_medvlm.cli.options import AsJson, Backend, Device, Model
+from napari_medvlm.cli.telling import print_result, shown, told
+from napari_medvlm.evaluation.segment.cases import Cases, Layout
+from napari_medvlm.evaluation.segment.user import CHALLENGE_SEED, Gesture
+
+app = typer.Typer(
+    help="Measure a backend on your own labelled cases.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+Images = Annotated[Path, typer.Option(help="The data set, or the folder of its images.")]
+Out = Annotated[Path, typer.Option(help="Folder of the run; one that was begun goes on.")]
+Labels = Annotated[Path | None, typer.Option(help="The folder of the labels.")]
+Names = Annotated[Path | None, typer.Option(help="A table of label names: JSON, TSV, CSV or text.")]
+Channel = Annotated[
+    int | None, typer.Option(help="Which channel of an image with several, from 0.")
+]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that work side by side.")]
+RayAddress = Annotated[
+    str | None, typer.Option("--ray", help="Work on a Ray cluster: its address, or local.")
+]
+
+
+@app.command()
+def segment(  # noqa: PLR0913  # one for each option
+    images: Images,
+    out: Out,
+    labels: Labels = None,
+    dataset: Annotated[Layout, typer.Option(help="How the data set lies on disk.")] = Layout.PAIRS,
+    image_pattern: Annotated[
+        str, typer.Option(help="Pairs: names of the images, as {case}_t1.nii.gz.")
+    ] = "{case}",
+    label_pattern: Annotated[
+        str, typer.Option(help="Pairs: names of the labels, as {case}_seg.nii.gz.")
+    ] = "{case}",
+    names: Names = None,
+    structure: Annotated[
+        list[str], typer.Option(help="A structure by name or value; all if none is named.")
+    ] = [],  # noqa: B006
+    channel: Channel = None,
+    backend: Backend = "embedded",
+    model: Model = None,
+    device: Device = "cpu",
+    interactions: Annotated[int, typer.Option(min=1, help="Prompts for each structure.")] = 10,
+    first: Annotated[Gesture, typer.Option(help="How the user begins.")] = Gesture.POINT,
+    then: Annotated[Gesture, typer.Option(help="How it goes on.")] = Gesture.POINT,
+    jitter_mm: Annotated[float, typer.Option(min=0, help="How unsteady its hand is.")] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="For what is drawn at random.")] = CHALLENGE_SEED,
+    tolerance_mm: Annotated[float, typer.Option(min=0, help="Of the surface Dice.")] = 2.0,
+    workers: Workers = 1,
+    ray: RayAddress = None,
+    as_json: AsJson = False,
+) -> None:
+    """Segment all cases by a simulated user, and write tables and a report.
+
+    Leaves report.html, results.parquet and summary.json in --out. What was stopped goes on when the
+    same command is given again.
+    """
+    from napari_medvlm.evaluation.segment.layouts import find_cases
+    from napari_medvlm.evaluation.segment.plan import Plan
+    from napari_medvlm.io.labels import read_names
+
+    plan = Plan(
+        backend=backend, model=model, device=device, interactions=interactions, first=first,
+        then=then, jitter_mm=jitter_mm, seed=seed, tolerance_mm=tolerance_mm,
+        structures=tuple(structure),
+    )  # fmt: skip
+    with told():
+        found = find_cases(
+            dataset, images, labels, channel=channel, patterns=(image_pattern, label_pattern),
+            names=None if names is None else read_names(names),
+        )  # fmt: skip
+        data = {
+            "dataset": str(dataset),
+            "images": _full(images),
+            "labels": _full(labels),
+            "names": _full(names),
+            "channel": channel,
+            "patterns": [image_pattern, label_pattern],
+        }
+        summary = _evaluated(found, plan, data, out, _workers(workers, ray))
+    print_result(summary, as_json, lambda: _lines(summary, out))
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    b: Annotated[Path, typer.Argument(help="Another run on the same cases.")],
+    as_json: AsJson = False,
+) -> None:
+    """Tell by how much the second run's figures are larger, with 95 % intervals by case."""
+    from napari_medvlm.evaluation.compare import compare as compared
+
+    with told():
+        found = compared(a, b)
+    print_result(found, as_json, lambda: _table(found))
+
+
+@app.command(name="open")
+def open_case(
+    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    case: Annotated[str, typer.Argument(help="Name of the case.")],
+    structure: Annotated[str, typer.Argument(help="Name of the structure.")],
+) -> None:
+    """Open a case in napari: the image, the truth, and the simulated user's prompts."""
+    viewer = [sys.executable, "-m", "napari_medvlm.widgets.evaluated"]
+    raise typer.Exit(subprocess.call([*viewer, str(run), case, structure]))
+
+
+def _evaluated(found: Cases, plan: Any, data: dict[str, Any], out: Path, workers: Any) -> Any:
+    """Run, and write everything; the summary."""
+    from napari_medvlm.evaluation.runs import read_json, write_json
+    from napari_medvlm.evaluation.segment import cases, report, run, summary
+    from napari_medvlm.evaluation.segment.plan import require_able
+
+    require_able(plan)
+    report.require_libraries()
+    cases.require_known(found.cases, plan.structures)
+    with shown() as progress:
+        outcomes, skipped = run.run(found, plan, data, out, workers, progress)
+    told_of = summary.summary(outcomes, skipped, plan)
+    summary.write_table(out, summary.rows(outcomes))
+    write_json(out / "summary.json", told_of)
+    settings = read_json(out / "run.json") or {}
+    report.write_report(out, told_of, settings, found.cases, outcomes)
+    return told_of
+
+
+def _full(path: Path | None) -> str | None:
+    return None if path is None else str(path.resolve())
+
+
+def _workers(number: int, ray: str | None) -> Any:
+    from napari_medvlm.evaluation.cluster import Ray
+    from napari_medvlm.evaluation.segment.run import crashed
+    from napari_medvlm.evaluation.workers import Processes
+
+    return Processes(number, crashed) if ray is None else Ray(ray, number)
+
+
+def _lines(summary: dict[str, Any], out: Path) -> str:
+    """What a person wants to know first."""
+    lines = [
+        f"{name}: Dice {f['dice'][0]:.3f} after 1, {f['dice'][-1]:.3f} after {len(f['dice'])} "
+        f"interactions; {f['noc90']:.1f} to 0.90; {f['cases']} case(s)"
+        for name, f in (*summary["structures"].items(), ("mean", summary["mean"]))
+        if f
+    ]
+    lines += [f"Skipped {one['case']}: {one['reason']}" for one in summary["skipped"]]
+    return "\n".join([*lines, str(out / "report.html")])
+
+
+def _table(found: dict[str, Any]) -> str:
+    lines = [f"{found['b']} against {found['a']}, {found['pairs']} pairs:"]
+    for name, metric in found["metrics"].items():
+        if metric["cases"]:
+            interval = "(one case)"
+            with contextlib.suppress(TypeError):
+                interval = f"[{metric['low']:+.4f}, {metric['high']:+.4f}]"
+            means = f"{metric['a']:.4f} -> {metric['b']:.4f}"
+            lines.append(f"  {name:8} {means}  {metric['difference']:+.4f} {interval}")
+    lines += [f"  only in one: {one}" for one in found["unpaired"]]
+    return "\n".join(lines)

@@ -1,0 +1,104 @@
+"""The cases of a run on a Ray cluster."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.evaluation.workers import POLL_S, Answers, Json, Making
+
+ANSWER_S = 10.0
+"""How long a cluster may take to answer at all."""
+
+
+class Ray:
+    """Workers of a Ray cluster, where this package and the same data must be.
+
+    Parameters
+    ----------
+    address
+        Of the cluster, as ``ray.init`` takes it; ``local`` starts one on this computer.
+    number
+        How many workers, each with a processor of its own.
+    """
+
+    def __init__(self, address: str, number: int) -> None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere unasked
+        try:
+            import ray
+        except ImportError:
+            raise BackendUnavailable(
+                "A cluster needs Ray, which is not installed.", "Install it with: pip install ray"
+            ) from None
+        self._ray: Any = ray
+        self._address = address
+        self._number = number
+
+    def __call__(self, making: Making, cases: Sequence[Json]) -> Answers:
+        """See `Workers`."""
+        ray = self._ray
+        started = not ray.is_initialized()
+        if started:
+            self._connect()
+        try:
+            number = min(self._number, len(cases))
+            actor = ray.remote(num_cpus=1)(_Made)
+            idle = [actor.remote(making.name, making.plan) for _ in range(number)]
+            yield from self._handed_out(idle, deque(cases))
+            ray.get([one.stop.remote() for one in idle])
+        finally:
+            if started:
+                ray.shutdown()
+
+    def _connect(self) -> None:
+        options: dict[str, Any] = {"log_to_driver": False, "include_dashboard": False}
+        if self._address == "local":
+            options["num_cpus"] = self._number
+        else:
+            options = {"log_to_driver": False}
+        try:
+            _require_answer(self._address)
+            self._ray.init(self._address, **options)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise BackendUnavailable(
+                f"There is no Ray cluster at {self._address}: {error}",
+                "Start one with 'ray start --head', or say --ray local.",
+            ) from error
+
+    def _handed_out(self, idle: list[Any], waiting: deque[Json]) -> Iterator[Json | None]:
+        busy: dict[Any, Any] = {}
+        while waiting or busy:
+            while waiting and idle:
+                worker = idle.pop()
+                busy[worker.work.remote(waiting.popleft())] = worker
+            ready, _ = self._ray.wait(list(busy), timeout=POLL_S)
+            for answer in ready:
+                idle.append(busy.pop(answer))
+                outcome: Json = self._ray.get(answer)
+                yield outcome
+            if not ready:
+                yield None
+
+
+def _require_answer(address: str) -> None:
+    """Raise `OSError` where nobody listens: Ray itself would try for many minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), ANSWER_S).close()
+
+
+class _Made:
+    """A worker on a cluster."""
+
+    def __init__(self, name: str, plan: Json) -> None:
+        self._worker = Making(name, plan).make()
+
+    def work(self, case: Json) -> Json:
+        return self._worker(case)
+
+    def stop(self) -> None:
+        self._worker.stop()

@@ -1,0 +1,116 @@
+"""A run on disk: what it does, and a file for each case that is done, so that it can go on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from napari_medvlm.errors import CannotSave, SettingsError
+
+Json = dict[str, Any]
+
+
+class RunFolder:
+    """The folder of a run.
+
+    ``run.json`` says what is run; ``cases/NAME.json`` is what came of a case, whole or not there.
+
+    Parameters
+    ----------
+    path
+        Made if it is not there.
+    settings
+        What the results depend on. Cases that are there must have come of the same.
+
+    Raises
+    ------
+    SettingsError
+        If the folder holds a run with other settings.
+    CannotSave
+        If the folder cannot be written to.
+    """
+
+    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+        self.path = path
+        wanted = json.loads(json.dumps(settings))
+        there = read_json(path / "run.json")
+        if there is not None and there != wanted:
+            raise SettingsError(
+                f"{path} holds a run with other settings: {_difference(there, wanted)}.",
+                "Choose another folder with --out, or the settings of that run.",
+            )
+        write_json(path / "run.json", wanted)
+
+    def done(self) -> dict[str, Json]:
+        """What came of the cases that are done, by their names."""
+        found = {}
+        for path in sorted((self.path / "cases").glob("*.json")):
+            outcome = read_json(path)
+            if outcome is not None:
+                found[str(outcome["case"])] = outcome
+        return found
+
+    def keep(self, outcome: Json) -> None:
+        """Write what came of a case."""
+        write_json(self.path / "cases" / f"{safe(outcome['case'])}.json", outcome)
+
+
+def safe(name: str) -> str:
+    """A name as one part of a path."""
+    return quote(name, safe=" ,()+=@").replace("..", "%2E%2E")
+
+
+def read_json(path: Path) -> Json | None:
+    """The mapping in a file; `None` if there is none, or it is damaged."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a mapping; the file is whole or is not there."""
+    write_text(path, json.dumps(content, indent=1, allow_nan=False))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text; the file is whole or is as it was before.
+
+    Raises
+    ------
+    CannotSave
+        If the folder cannot be written to or is full.
+    """
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, "utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise CannotSave(
+            f"{path} could not be written: {error.strerror}.",
+            "Choose a folder that you may write to, with space left.",
+        ) from error
+
+
+def _difference(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    told = [
+        f"{key} {old!r}, not {new!r}" for key, old, new in _differing(there, wanted) if old != new
+    ]
+    return "; ".join(told[:3])
+
+
+def _differing(
+    there: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> Iterator[tuple[str, Any, Any]]:
+    for key in dict.fromkeys((*there, *wanted)):
+        old, new = there.get(key), wanted.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _differing(old, new)
+        elif old != new:
+            yield key, old, new

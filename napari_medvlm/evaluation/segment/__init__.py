@@ -1,0 +1,1 @@
+"""Segmentation measured on labelled cases: a simulated user, its scores, the report of a run."""

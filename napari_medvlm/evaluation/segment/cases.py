@@ -1,0 +1,168 @@
+"""Labelled cases: an image, its labels, and which structures are in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from napari_medvlm.errors import InvalidImage, InvalidReference
+from napari_medvlm.geometry import Index, require_same_grid
+from napari_medvlm.results import BoolArray
+from napari_medvlm.volume import Volume
+
+
+class Layout(StrEnum):
+    """How a data set lies on disk."""
+
+    PAIRS = "pairs"
+    """A folder of images and one of labels, paired by their names."""
+    NNUNET = "nnunet"
+    """nnU-Net's raw data: ``dataset.json``, ``imagesTr``, ``labelsTr``."""
+    MSD = "msd"
+    """The Medical Segmentation Decathlon: a ``dataset.json`` that lists images and labels."""
+    CVPR25 = "cvpr25"
+    """The CVPR 2025 challenge: ``.npz`` with ``imgs``, ``gts`` and ``spacing``."""
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Structure(_Value):
+    """What is to be segmented: a name, and the label values that it is made of.
+
+    Attributes
+    ----------
+    box
+        Half-open index box that comes with the data, for users who begin with a box.
+    """
+
+    name: str
+    values: tuple[int, ...]
+    box: tuple[Index, Index] | None = None
+
+
+class Case(_Value):
+    """An image and its labels.
+
+    Attributes
+    ----------
+    name
+        Unique in its data set.
+    channel
+        Which volume of a 4D image, from 0.
+    structures
+        What is in the labels, as far as the data set tells; if nothing, each value is one.
+    """
+
+    name: str
+    image: Path
+    labels: Path
+    layout: Layout
+    channel: int | None = None
+    structures: tuple[Structure, ...] = ()
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A case that cannot be used, and why, in a sentence."""
+
+    case: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cases:
+    """What was found in a data set."""
+
+    cases: tuple[Case, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A case in memory: ``labels`` is ``(z, y, x)`` of whole numbers on the volume's grid."""
+
+    volume: Volume
+    labels: NDArray[np.integer]
+    structures: tuple[Structure, ...]
+
+    def truth(self, structure: Structure) -> BoolArray:
+        """``(z, y, x)`` bool: where a structure is."""
+        return np.isin(self.labels, structure.values)
+
+
+def load(case: Case) -> Loaded:
+    """Read a case.
+
+    Raises
+    ------
+    InvalidImage
+        If a file cannot be read, or the labels are no whole numbers.
+    GeometryMismatch
+        If image and labels do not lie on the same grid.
+    """
+    if case.layout is Layout.CVPR25:
+        from napari_medvlm.evaluation.segment.challenge_files import read_case
+
+        return read_case(case)
+    from napari_medvlm.io import read_volume
+
+    volume = read_volume(case.image, frame=case.channel)
+    drawn = read_volume(case.labels)
+    if drawn.is_color:
+        raise InvalidImage(f"{case.labels.name} is a colour picture.", "Save labels as numbers.")
+    require_same_grid(volume.grid, drawn.grid, f"The label image {case.labels.name}")
+    labels = whole(drawn.data, case.labels)
+    return Loaded(volume, labels, case.structures or tuple(_by_value(labels)))
+
+
+def chosen(structures: Sequence[Structure], wanted: Sequence[str]) -> tuple[Structure, ...]:
+    """The structures of those names or values; all if none is wanted."""
+    keys = {text.strip().casefold() for text in wanted}
+    return tuple(s for s in structures if not keys or keys & _keys(s))
+
+
+def require_known(cases: Sequence[Case], wanted: Sequence[str]) -> None:
+    """Raise `InvalidReference` if the data set tells its structures, and one is not among them."""
+    told = {s.name: s for case in cases for s in case.structures}
+    for text in wanted:
+        if told and not chosen(tuple(told.values()), [text]):
+            raise InvalidReference(
+                f"There is no structure {text!r} in the data set.",
+                f"It has: {', '.join(told)}.",
+            )
+
+
+def whole(data: NDArray[np.generic], path: Path) -> NDArray[np.integer]:
+    """Labels as whole numbers; `InvalidImage` if they are fractions."""
+    if data.dtype.kind in "iu":
+        return data  # type: ignore[return-value]
+    rounded = np.round(data.astype(np.float64))
+    if not np.array_equal(rounded, data):
+        raise InvalidImage(
+            f"{path.name} holds fractions, not labels.", "Choose the folder of the labels."
+        )
+    return rounded.astype(np.int32)
+
+
+def named(names: Mapping[int, str]) -> tuple[Structure, ...]:
+    """A structure for each value but the background."""
+    return tuple(Structure(name=name, values=(value,)) for value, name in names.items() if value)
+
+
+def _keys(structure: Structure) -> set[str]:
+    value = {str(structure.values[0])} if len(structure.values) == 1 else set()
+    return {structure.name.strip().casefold(), *value}
+
+
+def _by_value(labels: NDArray[np.integer]) -> Iterator[Structure]:
+    for value in np.unique(labels).tolist():
+        if value:
+            yield Structure(name=f"label {value}", values=(value,))

@@ -1,0 +1,76 @@
+"""The simulated user's hand: prompts for a structure, from what is wrong with the mask."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from napari_medvlm.evaluation.segment import user
+from napari_medvlm.evaluation.segment.plan import Plan
+from napari_medvlm.evaluation.segment.user import ClickRule, Gesture
+from napari_medvlm.geometry import Index
+from napari_medvlm.prompts import Box, Lasso, Point, Prompt, Scribble
+from napari_medvlm.results import BoolArray
+from napari_medvlm.volume import Volume
+
+
+@dataclass(frozen=True)
+class Move:
+    """A prompt that the user gives, and where."""
+
+    prompt: Prompt | None = None
+    zyx: Index | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Hand:
+    """The user's hand at one structure: what it says next."""
+
+    plan: Plan
+    volume: Volume
+    truth: BoolArray
+    box: tuple[Index, Index] | None
+    place: str
+    _rule: ClickRule = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_rule", ClickRule(seed=self.plan.seed))
+
+    def next(self, mask: BoolArray, number: int) -> Move | None:
+        """What it says of a mask; `None` if that is perfect."""
+        gesture = self.plan.then if number else self.plan.first
+        rng = np.random.default_rng([self.plan.seed, number, _number(self.place)])
+        if gesture is Gesture.BOX:
+            return self._boxed(mask, rng)
+        error = user.largest_error(self.truth, mask, self._rule)
+        if error is None:
+            return None
+        if gesture is Gesture.SCRIBBLE:
+            return self._at(Scribble, user.stroke(error), error.click)
+        if gesture is Gesture.LASSO:
+            around = user.outline(error)
+            if around is not None:
+                return self._at(Lasso, around, error.click)
+        click = error.click
+        if self.plan.jitter_mm:
+            click = user.jittered(error, self.volume.spacing, self.plan.jitter_mm, rng)
+        return self._at(Point, click.zyx, click)
+
+    def _at(self, kind: Any, zyx: Any, click: user.Click) -> Move:
+        return Move(kind.at_index(self.volume, zyx, click.positive), click.zyx)
+
+    def _boxed(self, mask: BoolArray, rng: np.random.Generator) -> Move | None:
+        if np.array_equal(mask, self.truth):
+            return None
+        jitter_mm = self.plan.jitter_mm
+        start, stop = self.box or user.box_around(self.truth, self.volume.spacing, jitter_mm, rng)
+        z, y, x = ((a + b) // 2 for a, b in zip(start, stop, strict=True))
+        return Move(Box.at_index(self.volume, start, stop), (z, y, x))
+
+
+def _number(place: str) -> int:
+    """A number for the generator that depends on nothing but the words."""
+    return int.from_bytes(hashlib.blake2b(place.encode(), digest_size=8).digest(), "big")

@@ -1,0 +1,137 @@
+"""Finding the cases of a data set, by its layout."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from napari_medvlm.errors import InvalidReference
+from napari_medvlm.evaluation.segment.cases import Case, Cases, Layout, Skipped, named
+from napari_medvlm.evaluation.segment.described import ENDINGS, msd, nnunet, with_files
+
+
+def find_cases(
+    layout: Layout,
+    images: Path,
+    labels: Path | None = None,
+    *,
+    channel: int | None = None,
+    patterns: tuple[str, str] = ("{case}", "{case}"),
+    names: Mapping[int, str] | None = None,
+) -> Cases:
+    """The cases of a data set, in order of name.
+
+    Parameters
+    ----------
+    layout
+        How it lies on disk.
+    images
+        Its folder; for pairs and npz that of the images; ``imagesTr`` also stands for its parent.
+    labels
+        The folder of the labels, where they are not in their usual place.
+    channel
+        Which channel of an image with several; `None`: the first of nnU-Net's and the Decathlon's.
+    patterns
+        For pairs: file names of images and of labels, with ``{case}`` for the case's name. A
+        pattern without an ending takes any known one.
+    names
+        Names of the label values, for layouts that have none of their own.
+
+    Raises
+    ------
+    InvalidReference
+        If the folder is not of that layout, or has no case at all.
+    """
+    if not images.is_dir():
+        raise InvalidReference(f"There is no folder {images}.", "Check the path.")
+    if layout is Layout.NNUNET:
+        found = nnunet(_root(images), labels, channel or 0)
+    elif layout is Layout.MSD:
+        found = msd(_root(images), channel or 0)
+    elif layout is Layout.CVPR25:
+        found = _npz(images, labels, names or {})
+    else:
+        found = _pairs(images, labels or images, patterns, channel, names or {})
+    if not found.cases:
+        reasons = " ".join(dict.fromkeys(skipped.reason for skipped in found.skipped))
+        raise InvalidReference(
+            f"There is no case in {images} ({layout}). {reasons}".strip(),
+            "Choose the layout with --dataset, or the names of the files with --image-pattern "
+            "and --label-pattern.",
+        )
+    order = sorted(found.cases, key=lambda case: case.name)
+    return Cases(tuple(order), found.skipped)
+
+
+def _pairs(
+    images: Path,
+    labels: Path,
+    patterns: tuple[str, str],
+    channel: int | None,
+    names: Mapping[int, str],
+) -> Cases:
+    of_image, of_label = (_matching(f, p) for f, p in zip((images, labels), patterns, strict=True))
+    same = [path for name, path in of_image.items() if of_label.get(name) == path]
+    if same:
+        raise InvalidReference(
+            f"{same[0].name} would be both image and labels.",
+            "Say where the labels are with --labels, or tell them apart with --image-pattern and "
+            "--label-pattern.",
+        )
+    skipped = [
+        Skipped(name, f"There is no label image for {path.name}.")
+        for name, path in of_image.items()
+        if name not in of_label
+    ]
+    skipped += [
+        Skipped(name, f"There is no image for the labels {path.name}.")
+        for name, path in of_label.items()
+        if name not in of_image
+    ]
+    cases = [
+        Case(
+            name=name, image=path, labels=of_label[name], layout=Layout.PAIRS,
+            channel=channel, structures=named(names),
+        )
+        for name, path in of_image.items()
+        if name in of_label
+    ]  # fmt: skip
+    return Cases(tuple(cases), tuple(skipped))
+
+
+def _matching(folder: Path, pattern: str) -> dict[str, Path]:
+    """The files of a pattern by the name of their case."""
+    if pattern.count("{case}") != 1:
+        raise InvalidReference(
+            f"The pattern {pattern!r} does not say once where the case's name is.",
+            "Write {case} there, as in {case}_seg.nii.gz.",
+        )
+    before, after = (re.escape(part) for part in pattern.split("{case}"))
+    ending = "" if pattern.endswith(ENDINGS) else f"(?:{'|'.join(map(re.escape, ENDINGS))})"
+    form = re.compile(f"{before}(?P<case>.+?){after}{ending}")
+    if not folder.is_dir():
+        raise InvalidReference(f"There is no folder {folder}.", "Check the path.")
+    matches = ((path, form.fullmatch(path.name)) for path in sorted(folder.iterdir()))
+    found: dict[str, Path] = {}
+    for path, match in matches:
+        if match is None or path.name.startswith(".") or not path.is_file():
+            continue
+        name = match["case"]
+        if name in found:
+            raise InvalidReference(
+                f"{found[name].name} and {path.name} are both of the case {name}.",
+                "Say which to take with --image-pattern and --label-pattern.",
+            )
+        found[name] = path
+    return found
+
+
+def _npz(images: Path, labels: Path | None, names: Mapping[int, str]) -> Cases:
+    folder = labels or images
+    listed = {path.stem: (path, folder / path.name) for path in sorted(images.glob("*.npz"))}
+    return with_files(listed, Layout.CVPR25, None, named(names))
+
+
+def _root(folder: Path) -> Path:
+    return folder.parent if folder.name == "imagesTr" else folder

@@ -1,0 +1,90 @@
+"""What came of a case: the scores after each interaction, the last mask and the session."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from napari_medvlm.geometry import Index
+from napari_medvlm.prompts import InitialMask
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Step(_Value):
+    """The scores after an interaction.
+
+    Attributes
+    ----------
+    gesture
+        What the user did; empty where the mask was perfect already, and nothing was left to do.
+    positive
+        Whether the prompt said *this belongs to the object*.
+    zyx
+        Where, as a voxel index; the box's or outline's middle.
+    dice, iou, nsd, hd95_mm
+        See `metrics.Scores`.
+    seconds
+        From the prompt to the mask, without loading the model and the image.
+    problem
+        Why no new mask came; the one before was kept.
+    """
+
+    gesture: str
+    positive: bool
+    zyx: Index | None
+    dice: float
+    iou: float
+    nsd: float
+    hd95_mm: float | None
+    seconds: float | None
+    problem: str = ""
+
+
+class Attempt(_Value):
+    """One structure of a case.
+
+    Attributes
+    ----------
+    memory_mib
+        The most that the backend's process had while it worked on it; `None` if unknown.
+    mask
+        The last one; `None` if it is empty.
+    session
+        The session file's text.
+    """
+
+    structure: str
+    steps: tuple[Step, ...]
+    memory_mib: float | None
+    mask: InitialMask | None
+    session: str = ""
+
+    @property
+    def dice(self) -> list[float]:
+        """After each interaction."""
+        return [step.dice for step in self.steps]
+
+
+class Outcome(_Value):
+    """What came of a case.
+
+    Attributes
+    ----------
+    absent
+        Structures of the data set of which the case has no voxel.
+    problem
+        Why the case could not be used, in a sentence; empty if it could.
+    hint
+        What can be done about it.
+    fatal
+        Whether no other case can go better.
+    """
+
+    case: str
+    attempts: tuple[Attempt, ...] = ()
+    absent: tuple[str, ...] = ()
+    problem: str = ""
+    hint: str = ""
+    fatal: bool = False

@@ -1,0 +1,58 @@
+"""Pictures of cases in a report: three planes with the outlines of truth and mask."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.evaluation.segment.user import largest_error
+from napari_medvlm.geometry import patient_axes
+from napari_medvlm.grounding import SliceRef
+from napari_medvlm.results import BoolArray
+from napari_medvlm.slicing import picture_of
+from napari_medvlm.volume import Volume, Window
+
+TRUTH, FOUND = "#00a36c", "#ff7f0e"
+"""Colours of the outlines, told apart by people who see no red or no green."""
+SHARE = Window(0.5, 1.0)
+"""For pictures of masks: 0 is black, 1 is white."""
+
+
+def planes(volume: Volume, truth: BoolArray, mask: BoolArray) -> str:
+    """Axial, coronal and sagittal pictures in a row, as base64 of a PNG.
+
+    They cross at the largest error, or in the middle of the truth if there is none.
+    """
+    from matplotlib.figure import Figure
+
+    axes = patient_axes(volume.affine)
+    at = _crossing(truth, mask)
+    figure = Figure(figsize=(9, 3.2), dpi=100, facecolor="black", layout="compressed")
+    for place, axis, name in zip(
+        figure.subplots(1, 3), axes, ("axial", "coronal", "sagittal"), strict=True
+    ):
+        where = SliceRef(axis, at[axis])
+        place.imshow(picture_of(volume, where).pixels)
+        for what, color, style in ((truth, TRUTH, "solid"), (mask, FOUND, "dashed")):
+            inside = _upright(volume, what, where)
+            if inside.any() and not inside.all():
+                place.contour(inside, [0.5], colors=color, linestyles=style, linewidths=1.6)
+        place.set_title(f"{name}, slice {at[axis]}", color="white", fontsize=9)
+        place.set_axis_off()
+    file = io.BytesIO()
+    figure.savefig(file, format="png", facecolor="black")
+    return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def _crossing(truth: BoolArray, mask: BoolArray) -> tuple[int, int, int]:
+    error = largest_error(truth, mask) or largest_error(truth, np.zeros_like(truth))
+    return (0, 0, 0) if error is None else error.click.zyx
+
+
+def _upright(volume: Volume, inside: BoolArray, where: SliceRef) -> NDArray[np.float32]:
+    """A slice of a mask, 0 to 1, on the pixels of the picture of the volume."""
+    shown = picture_of(Volume(inside.astype(np.uint8), volume.affine), where, SHARE)
+    return shown.pixels[..., 0].astype(np.float32) / np.float32(255)

@@ -1,0 +1,134 @@
+"""The report of a run: one page that needs nothing else."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from napari_medvlm.errors import BackendUnavailable, MedVLMError
+from napari_medvlm.evaluation.runs import write_text
+from napari_medvlm.evaluation.segment.cases import Case, load
+from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome
+from napari_medvlm.evaluation.segment.run import session_path
+
+WORST = 6
+"""How many cases are shown as pictures."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A structure of a case in the report: its figures, how to open it, and a picture if worst."""
+
+    case: str
+    attempt: Attempt
+    command: str
+    session: str
+    picture: str = ""
+    note: str = ""
+
+
+def require_libraries() -> None:
+    """Raise `BackendUnavailable` unless all that an evaluation needs is installed."""
+    from importlib.util import find_spec
+
+    missing = [n for n in ("jinja2", "matplotlib", "surface_distance") if find_spec(n) is None]
+    if missing:
+        raise BackendUnavailable(
+            f"An evaluation needs {', '.join(missing)}, which is not installed.",
+            f'Install it with: {sys.executable} -m pip install "napari-medvlm[evaluate]"',
+        )
+
+
+def write_report(
+    out: Path,
+    summary: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    cases: Sequence[Case],
+    outcomes: Sequence[Outcome],
+) -> Path:
+    """Write ``report.html``; its path."""
+    import jinja2
+
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["figure"] = _figure
+    template = resources.files("napari_medvlm.evaluation.segment") / "report.html.j2"
+    shown = [_shown(out, outcome.case, a) for outcome in outcomes for a in outcome.attempts]
+    shown.sort(key=lambda one: one.attempt.steps[-1].dice)
+    by_name = {case.name: case for case in cases}
+    worst = [_with_picture(one, by_name[one.case]) for one in shown[:WORST]]
+    text = environment.from_string(template.read_text("utf-8")).render(
+        summary=summary,
+        settings=settings,
+        curves=_curves(summary["structures"]) if shown else "",
+        worst=worst,
+        shown=shown,
+        made=datetime.now().astimezone().strftime("%d %B %Y, %H:%M"),
+    )
+    path = out / "report.html"
+    write_text(path, text)
+    return path
+
+
+def _shown(out: Path, case: str, attempt: Attempt) -> Shown:
+    session = session_path(out, case, attempt.structure)
+    words = (str(out), case, attempt.structure)
+    command = "napari-medvlm evaluate open " + " ".join(map(_quoted, words))
+    return Shown(case, attempt, command, session.relative_to(out).as_posix())
+
+
+def _quoted(word: str) -> str:
+    return word if word.replace("/", "").replace("_", "").replace("-", "").replace(
+        ".", ""
+    ).isalnum() else f'"{word}"'  # fmt: skip
+
+
+def _with_picture(one: Shown, case: Case) -> Shown:
+    """With the last mask over the image; a case that is gone meanwhile is told."""
+    import numpy as np
+
+    from napari_medvlm.evaluation.segment.pictures import planes
+
+    try:
+        loaded = load(case)
+    except MedVLMError as error:
+        return Shown(one.case, one.attempt, one.command, one.session, note=error.message)
+    structure = next(s for s in loaded.structures if s.name == one.attempt.structure)
+    last = one.attempt.mask
+    found = np.zeros(loaded.volume.shape, bool)
+    mask = found if last is None else last.mask(loaded.volume.grid).full()
+    picture = planes(loaded.volume, loaded.truth(structure), mask)
+    return Shown(one.case, one.attempt, one.command, one.session, picture)
+
+
+def _curves(structures: Mapping[str, Any]) -> str:
+    """Dice and NSD against interactions as SVG, a line for each structure."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    with rc_context({"svg.hashsalt": "napari-medvlm", "svg.fonttype": "none"}):
+        figure = Figure(figsize=(10, 4.2), layout="constrained")
+        for place, key, title in zip(
+            figure.subplots(1, 2, sharey=True), ("dice", "nsd"), ("Dice", "Surface Dice"),
+            strict=True,
+        ):  # fmt: skip
+            for name, found in structures.items():
+                place.plot(range(1, len(found[key]) + 1), found[key], marker="o", ms=4, label=name)
+            place.set(xlabel="interactions", title=title, ylim=(0, 1.02))
+            place.xaxis.set_major_locator(MaxNLocator(integer=True))
+            place.grid(alpha=0.3)
+        figure.legend(*place.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+        file = io.StringIO()
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    text = file.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _figure(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"  # noqa: RUF001  # a dash for none

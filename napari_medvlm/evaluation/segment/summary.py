@@ -1,0 +1,141 @@
+"""The figures of a run: a row for each interaction, and means for each structure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_medvlm.evaluation.runs import write_text
+from napari_medvlm.evaluation.segment.cases import Skipped
+from napari_medvlm.evaluation.segment.curves import area_under, challenge_nsd, interactions_to
+from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome, Step
+from napari_medvlm.evaluation.segment.plan import Plan
+from napari_medvlm.evaluation.segment.user import Gesture
+
+Json = dict[str, Any]
+WANTED = (0.80, 0.85, 0.90)
+"""The Dice that interactions are counted to."""
+CURVES = ("dice", "iou", "nsd", "hd95_mm")
+
+
+def rows(outcomes: Iterable[Outcome]) -> list[Json]:
+    """A row for each interaction with each structure of each case."""
+    return [
+        _row(outcome.case, attempt, number, step)
+        for outcome in outcomes
+        for attempt in outcome.attempts
+        for number, step in enumerate(attempt.steps, 1)
+    ]
+
+
+def figures(attempt: Attempt, plan: Plan) -> Json:
+    """The figures of one structure of one case, see `summary`."""
+    steps = attempt.steps
+    counted = steps[1:] if plan.first is Gesture.BOX else steps
+    dice = [step.dice for step in counted]
+    found: Json = {name: [getattr(step, name) for step in steps] for name in CURVES}
+    for wanted in WANTED:
+        reached = interactions_to(attempt.dice, wanted)
+        found[f"noc{wanted * 100:.0f}"] = float(reached or len(steps))
+        found[f"missed{wanted * 100:.0f}"] = float(reached is None)
+    found["dsc_auc"] = area_under(dice)
+    found["nsd_auc"] = area_under(challenge_nsd([step.nsd for step in counted], dice))
+    found["seconds"] = _mean(step.seconds for step in steps)
+    found["memory_mib"] = attempt.memory_mib
+    found["failed"] = sum(bool(step.problem) for step in steps)
+    return found
+
+
+def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], plan: Plan) -> Json:
+    """The means of a run.
+
+    For each structure over its cases, and over structures, each counting the same: ``dice``,
+    ``iou``, ``nsd`` and ``hd95_mm`` after each interaction (``hd95_mm`` over the cases that have a
+    mask); ``noc80`` to ``noc90``, the interactions to that Dice, counted as all of them where it is
+    missed; ``missed80`` to ``missed90``, the share of cases that missed it; ``dsc_auc`` and
+    ``nsd_auc`` over the clicks, at most ``auc_max``; ``seconds`` an interaction; the most
+    ``memory_mib``; ``failed``, the number of interactions without a mask.
+    """
+    of: dict[str, list[Json]] = {}
+    for outcome in outcomes:
+        for attempt in outcome.attempts:
+            of.setdefault(attempt.structure, []).append(figures(attempt, plan))
+    structures = {name: _means(found) | {"cases": len(found)} for name, found in of.items()}
+    absent = [f"{o.case}: {name}" for o in outcomes for name in o.absent]
+    return {
+        "task": "segment",
+        "backend": plan.backend,
+        "plan": plan.model_dump(mode="json"),
+        "auc_max": max(plan.interactions - 1 - (plan.first is Gesture.BOX), 0),
+        "cases": len(outcomes),
+        "skipped": [{"case": s.case, "reason": s.reason} for s in skipped],
+        "absent": absent,
+        "structures": structures,
+        "mean": _means(list(structures.values())) | {"cases": len(outcomes)} if structures else {},
+    }
+
+
+def write_table(out: Path, table: Sequence[Json]) -> Path:
+    """``results.parquet``, or ``results.csv`` where pyarrow is not installed; its path."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        return _write_csv(out / "results.csv", table)
+    path = out / "results.parquet"
+    temporary = out / ".results.parquet"
+    parquet.write_table(pyarrow.Table.from_pylist(list(table)), temporary)
+    temporary.replace(path)
+    return path
+
+
+def _write_csv(path: Path, table: Sequence[Json]) -> Path:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(table[0]) if table else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    write_text(path, text.getvalue())
+    return path
+
+
+def _row(case: str, attempt: Attempt, number: int, step: Step) -> Json:
+    z, y, x = step.zyx or (None, None, None)
+    scores = step.model_dump(exclude={"zyx", "problem"})
+    return {
+        "case": case,
+        "structure": attempt.structure,
+        "interaction": number,
+        **scores,
+        "z": z,
+        "y": y,
+        "x": x,
+        "memory_mib": attempt.memory_mib,
+        "problem": step.problem,
+    }
+
+
+def _means(found: Sequence[Json]) -> Json:
+    """The mean of each figure; sums of what is counted, and the most of what is memory."""
+    result: Json = {}
+    for name, first in found[0].items():
+        values = [one[name] for one in found]
+        if name in ("failed", "cases"):
+            result[name] = sum(values)
+        elif name == "memory_mib":
+            result[name] = max((v for v in values if v is not None), default=None)
+        elif isinstance(first, list):
+            result[name] = [_mean(column) for column in zip(*values, strict=True)]
+        else:
+            result[name] = _mean(values)
+    return result
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None and not math.isnan(value)]
+    return float(np.mean(known)) if known else None

@@ -1,0 +1,222 @@
+"""Who works on the cases of a run: processes on this computer, or a cluster, see `cluster`.
+
+Both make an object from a dotted name, give it one case after the other, and hand back what comes
+of each as soon as it is there. Cases and outcomes are JSON, so nothing else travels.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol
+
+from napari_medvlm.errors import WorkerCrashed
+
+Json = dict[str, Any]
+Answers = Generator[Json | None, None, None]
+POLL_S = 0.2
+GRACE_S = 10.0
+"""How long a worker may take to free what it holds."""
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+"""What tells numerical libraries how many threads to take."""
+
+
+class Worker(Protocol):
+    """Works on cases, one after the other."""
+
+    def __call__(self, case: Mapping[str, Any]) -> Json:
+        """What comes of a case."""
+
+    def stop(self) -> None:
+        """Free what it holds."""
+
+
+@dataclass(frozen=True)
+class Making:
+    """How a worker is made: the dotted name ``module:class``, and what it is given."""
+
+    name: str
+    plan: Json
+
+    def make(self) -> Worker:
+        """A new worker, in this process."""
+        module, _, attribute = self.name.partition(":")
+        made: Worker = getattr(import_module(module), attribute)(self.plan)
+        return made
+
+
+class Workers(Protocol):
+    """Hands out cases to workers."""
+
+    def __call__(self, making: Making, cases: Sequence[Json]) -> Answers:
+        """What comes of the cases, as it comes; `None` now and then while nothing has.
+
+        Closing the iterator ends the work.
+        """
+
+
+class Processes:
+    """Processes on this computer.
+
+    A worker that dies costs the case that it was at, whose outcome then is `crashed`; another takes
+    its place. If this program dies, so do they.
+
+    Parameters
+    ----------
+    number
+        How many. Each is told to take its share of the processors.
+    crashed
+        Makes the outcome of a case whose worker died, from the case and the error.
+    """
+
+    def __init__(self, number: int, crashed: Callable[[Json, WorkerCrashed], Json]) -> None:
+        self._number = number
+        self._crashed = crashed
+
+    def __call__(self, making: Making, cases: Sequence[Json]) -> Answers:
+        """See `Workers`."""
+        shift = _Shift(making, cases, self._number, self._crashed)
+        try:
+            yield from shift.outcomes()
+        finally:
+            shift.end()
+
+
+class _Shift:
+    """The processes that work on one list of cases, each looked after by a thread."""
+
+    def __init__(
+        self,
+        making: Making,
+        cases: Sequence[Json],
+        number: int,
+        crashed: Callable[[Json, WorkerCrashed], Json],
+    ) -> None:
+        self._making = making
+        self._crashed = crashed
+        self._number = min(number, len(cases))
+        self._total = len(cases)
+        self._waiting = deque(cases)
+        self._done: queue.SimpleQueue[Json] = queue.SimpleQueue()
+        self._guard = threading.Lock()
+        self._over = False
+        self._children: list[_Child] = []
+        self._threads = [
+            threading.Thread(target=self._work, daemon=True) for _ in range(self._number)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def outcomes(self) -> Iterator[Json | None]:
+        """What comes of the cases, and `None` while nothing does."""
+        number = self._total
+        while number:
+            try:
+                outcome = self._done.get(timeout=POLL_S)
+            except queue.Empty:
+                yield None
+                continue
+            number -= 1
+            yield outcome
+
+    def end(self) -> None:
+        """End all processes, whatever they are at."""
+        with self._guard:
+            self._over = True
+            self._waiting.clear()
+            for child in self._children:
+                child.end()
+        for thread in self._threads:
+            thread.join()
+        for child in self._children:
+            child.forget()
+
+    def _work(self) -> None:
+        """Look after one process: cases to it, outcomes from it, another in its place."""
+        child: _Child | None = None
+        while (case := self._next()) is not None:
+            try:
+                child = child or self._new_child()
+                self._done.put(child.ask(case))
+            except WorkerCrashed as error:
+                child = None
+                self._done.put(self._crashed(case, error))
+        if child is not None:
+            child.end()
+
+    def _next(self) -> Json | None:
+        with self._guard:
+            return self._waiting.popleft() if self._waiting else None
+
+    def _new_child(self) -> _Child:
+        with self._guard:
+            if self._over:
+                raise WorkerCrashed("The run was stopped.", "Give the command again to go on.")
+            child = _Child(self._making, self._number)
+            self._children.append(child)
+            return child
+
+
+class _Child:
+    """A worker in a process of its own: a line of JSON in, a line of JSON out."""
+
+    def __init__(self, making: Making, siblings: int) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "napari_medvlm.evaluation.child"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
+            env=_with_a_share(siblings),
+        )  # fmt: skip
+        self._send({"name": making.name, "plan": making.plan})
+
+    def ask(self, case: Json) -> Json:
+        """What comes of a case."""
+        self._send(case)
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line.endswith("\n"):
+            code = self._process.wait()
+            raise WorkerCrashed(
+                f"The worker ended in the middle of the case, with status {code}.",
+                "See what it printed; run the command again to go on.",
+                code,
+            )
+        outcome: Json = json.loads(line)
+        return outcome
+
+    def end(self) -> None:
+        """End it at once, whatever it is at; it frees what it holds."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def forget(self) -> None:
+        """Close what its answers came through, when nobody waits for one any more."""
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def _send(self, message: Json) -> None:
+        assert self._process.stdin is not None
+        # Where it has ended, reading its answer tells so.
+        with contextlib.suppress(OSError, ValueError):
+            self._process.stdin.write(json.dumps(message) + "\n")
+            self._process.stdin.flush()
+
+
+def _with_a_share(siblings: int) -> dict[str, str]:
+    """Environment variables that let numerical libraries take their share of the processors."""
+    threads = str(max((os.cpu_count() or 1) // siblings, 1))
+    return {**dict.fromkeys(THREADS, threads), **os.environ}

@@ -1,0 +1,261 @@
+"""An answer in the picture: its regions with the numbers of their sentences, and what it says."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_medvlm.answers import Answer, Claim, Step
+from napari_medvlm.conversation import Exchange
+from napari_medvlm.geometry import display_grid, patient_axes
+from napari_medvlm.grounding import Region, SliceRef
+from napari_medvlm.layers.regions import RegionLayers, Shown
+from napari_medvlm.layers.view import Plane, axis_across, describe, go_to, place_in_view, show_plane
+from napari_medvlm.sessions.gestures import COLORS
+from napari_medvlm.volume import Volume
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+STORY_WIDTH, STORY_LINES = 48, 4
+"""Letters a line, and lines, of the question and of the answer in the picture."""
+NUDGE = 1e-3
+"""Of a voxel: which of two slices a place just between them is on must not hang on rounding."""
+STEPS_FROM = 1000
+"""Numbers of the regions of steps begin here, those of claims at 0."""
+
+
+@dataclass(frozen=True, eq=False)
+class Numbered(Shown):
+    """A region of an answer, with the numbers of the sentences that it belongs to, from 1."""
+
+    numbers: tuple[int, ...]
+
+    @property
+    def label(self) -> str:
+        """Nothing: the number says it."""
+        return ""
+
+    @property
+    def callout(self) -> str:
+        """The numbers of its sentences."""
+        return ",".join(map(str, self.numbers))
+
+
+def numbered(claims: Sequence[Claim], backend: str) -> list[Numbered]:
+    """The regions of claims, each place once, with the numbers of all sentences that name it."""
+    found: dict[Any, Numbered] = {}
+    for number, claim in enumerate(claims, 1):
+        for region in claim.regions:
+            place = _place(region)
+            there = found.get(place)
+            if there is None:
+                color = COLORS[len(found) % len(COLORS)]
+                found[place] = Numbered(len(found), region, color, backend, (number,))
+            elif number not in there.numbers:
+                found[place] = replace(there, numbers=(*there.numbers, number))
+    return list(found.values())
+
+
+def colors_of(claims: Sequence[Claim]) -> list[tuple[str, ...]]:
+    """The colours of each claim's regions, as they are in the picture."""
+    shown = numbered(claims, "")
+    return [
+        tuple(one.color for one in shown if number in one.numbers)
+        for number in range(1, len(claims) + 1)
+    ]
+
+
+def step_regions(steps: Sequence[Step], backend: str) -> list[Shown]:
+    """The regions that tools found or looked at, oldest first."""
+    named = [
+        (f"{result.call.name}: {region.name or region.phrase}", region)
+        for step in steps
+        for result in step.results
+        for region in result.regions
+    ]
+    return [
+        Shown(
+            STEPS_FROM + place,
+            replace(region, phrase=label),
+            COLORS[-1 - place % len(COLORS)],
+            backend,
+        )
+        for place, (label, region) in enumerate(named)
+    ]
+
+
+class ClaimLayers:
+    """The regions of one answer in one viewer, with numbers; and a text of what it says.
+
+    Parameters
+    ----------
+    viewer, volume
+        Where they are shown, and what they lie in.
+    on_chosen
+        Told the number of the claim, from 0, whose region a person selects.
+    """
+
+    def __init__(self, viewer: Viewer, volume: Volume, on_chosen: Callable[[int], None]) -> None:
+        self.viewer = viewer
+        self.volume = volume
+        self._on_chosen = on_chosen
+        self._shown: Mapping[int, Numbered] = {}
+        self._chosen: int | None = None
+        self._visible = True
+        self._story = ""
+        self._regions = RegionLayers(viewer, volume, "Answer", self._on_region, "found answer")
+        self._steps = RegionLayers(viewer, volume, "Steps", lambda _: None, "found step")
+        viewer.canvas.overlays.text.events.text.connect(self._on_text)
+
+    @property
+    def chosen(self) -> int | None:
+        """The number of the claim that is lit up, from 0."""
+        return self._chosen
+
+    @property
+    def regions(self) -> tuple[Numbered, ...]:
+        """All regions of the answer."""
+        return tuple(self._shown.values())
+
+    @property
+    def visible(self) -> bool:
+        """Whether anything of the answer is to be seen in the picture."""
+        return self._visible
+
+    @visible.setter
+    def visible(self, visible: bool) -> None:
+        self._visible = visible
+        self._show_or_hide()
+
+    def show(self, exchange: Exchange | None) -> None:
+        """Show the answer of an exchange and of no other."""
+        self._chosen = None
+        claims = _claims(exchange)
+        backend = "" if exchange is None else exchange.backend
+        self._shown = {one.key: one for one in numbered(claims, backend)}
+        self._regions.choose()
+        self._regions.show(list(self._shown.values()))
+        self._steps.show([] if exchange is None else step_regions(exchange.steps, backend))
+        self._story = "" if exchange is None else story(exchange)
+        self._show_or_hide()
+
+    def choose(self, claim: int | None, *, go: bool = True) -> None:
+        """Light up the regions of a claim, and go to them; `None`: of none."""
+        self._chosen = claim
+        lit = [
+            one for one in self._shown.values() if claim is not None and claim + 1 in one.numbers
+        ]
+        if lit and go:
+            look_at(self.viewer, self.volume, [one.region for one in lit])
+        self._regions.choose(*(one.key for one in lit))
+        self._show_or_hide()
+
+    def close(self) -> None:
+        """Take everything away."""
+        self.viewer.canvas.overlays.text.events.text.disconnect(self._on_text)
+        self._story = ""
+        self._tell_story()
+        self._regions.close()
+        self._steps.close()
+
+    def _on_region(self, key: int) -> None:
+        """Tell the sentence that is about this region and fewest others."""
+        numbers = self._shown[key].numbers
+        self._on_chosen(min(numbers, key=self._count) - 1)
+
+    def _count(self, number: int) -> int:
+        return sum(number in one.numbers for one in self._shown.values())
+
+    def _show_or_hide(self) -> None:
+        for layers in (self._regions, self._steps):
+            for layer in layers:
+                layer.visible = self._visible
+        self._tell_story()
+
+    def _on_text(self, _: Any) -> None:
+        """Others write where the planes are: what is said is put above it."""
+        if self._story and self._visible and self._story not in self._overlay.text:
+            self._tell_story()
+
+    def _tell_story(self) -> None:
+        self._overlay.text = "\n".join(
+            part for part in (self._story if self._visible else "", describe(self.viewer)) if part
+        )
+        self._overlay.visible = True
+
+    @property
+    def _overlay(self) -> Any:
+        return self.viewer.canvas.overlays.text
+
+
+def look_at(viewer: Viewer, volume: Volume, regions: Sequence[Region]) -> None:
+    """Move the planes so that as many of some regions as can be are seen.
+
+    A region that was found on slices of another plane than the one in view brings that plane.
+    """
+    cut = next((region.slice for region in regions if region.slice is not None), None)
+    if cut is not None:
+        show_slice_plane(viewer, volume, cut)
+    centers = [region.center_mm for region in regions]
+    axis = axis_across(viewer)
+    places = [np.mean(centers, axis=0), *centers]
+    best = max(places, key=lambda place: sum(_spans(region, axis, place) for region in regions))
+    grid = display_grid(volume.grid)  # a place between two slices could be on either
+    go_to(viewer, grid.to_world(np.round(grid.to_index(best) - NUDGE)).tolist())
+
+
+def show_slice(viewer: Viewer, volume: Volume, cut: SliceRef) -> None:
+    """Show the plane and the place of a slice; where the other planes are stays."""
+    show_slice_plane(viewer, volume, cut)
+    at = volume.grid.to_index(place_in_view(viewer))
+    at[cut.axis] = cut.index
+    go_to(viewer, volume.grid.to_world(at).tolist())
+
+
+def show_slice_plane(viewer: Viewer, volume: Volume, cut: SliceRef) -> None:
+    """Show the plane that a slice lies in, if another one is shown."""
+    across = patient_axes(volume.grid.affine).index(cut.axis)
+    if viewer.dims.ndisplay == 2 and viewer.dims.ndim >= 3 and axis_across(viewer) != across:
+        show_plane(viewer, tuple(Plane)[across])
+
+
+def story(exchange: Exchange) -> str:
+    """The question and the short answer, in lines that fit into the picture."""
+    answer = exchange.answer
+    if answer is None:
+        return ""
+    return "\n".join([_cut(f"Q: {exchange.question}"), _cut(f"A: {short(answer)}")])
+
+
+def short(answer: Answer) -> str:
+    """The answer in a few words: the option chosen, or its first sentence."""
+    if answer.choice:
+        return answer.choice
+    if not answer.answered:
+        return "Not answered."
+    return answer.claims[0].text if answer.claims else answer.text
+
+
+def _cut(text: str) -> str:
+    lines = textwrap.wrap(" ".join(text.split()), STORY_WIDTH)
+    if len(lines) > STORY_LINES:
+        lines = [*lines[: STORY_LINES - 1], lines[STORY_LINES - 1][: STORY_WIDTH - 1] + "…"]
+    return "\n".join(lines)
+
+
+def _claims(exchange: Exchange | None) -> tuple[Claim, ...]:
+    return () if exchange is None or exchange.answer is None else exchange.answer.claims
+
+
+def _place(region: Region) -> Any:
+    return (region.kind, region.name, region.slice, *np.round(region.bounds_mm, 3).ravel().tolist())
+
+
+def _spans(region: Region, axis: int, place: Any) -> bool:
+    low, high = region.bounds_mm[:, axis]
+    return bool(low <= place[axis] <= high)

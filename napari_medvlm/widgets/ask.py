@@ -1,0 +1,287 @@
+"""The Ask dock: questions about an image, and answers whose sentences show where they come from."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
+
+from napari_medvlm.answers import NamedMask
+from napari_medvlm.backends.base import Task
+from napari_medvlm.errors import InvalidImage, InvalidPrompt, MedVLMError
+from napari_medvlm.io.journal import new_journal
+from napari_medvlm.layers import is_image
+from napari_medvlm.layers.objects import labels_among, masks_of, regions_of
+from napari_medvlm.layers.view import name_axes, orient
+from napari_medvlm.records import ImageReference
+from napari_medvlm.sessions.conversing import AskSession
+from napari_medvlm.volume import Volume
+from napari_medvlm.widgets import ask_commands
+from napari_medvlm.widgets.backends import BackendChoice
+from napari_medvlm.widgets.background import in_background
+from napari_medvlm.widgets.closing import close_all
+from napari_medvlm.widgets.commands import bind_keys
+from napari_medvlm.widgets.conversation_row import ConversationRow
+from napari_medvlm.widgets.earlier_talk import EarlierTalk, earlier_talk
+from napari_medvlm.widgets.layer_choice import LayerChoice
+from napari_medvlm.widgets.model_row import ModelRow
+from napari_medvlm.widgets.prepare import Prepared, prepare
+from napari_medvlm.widgets.question_box import QuestionBox
+from napari_medvlm.widgets.queued import Queued
+from napari_medvlm.widgets.reading import Reading
+from napari_medvlm.widgets.report import guarded, show
+from napari_medvlm.widgets.resume import ResumeBar
+from napari_medvlm.widgets.run_row import RunRow
+from napari_medvlm.widgets.sent_along import Asked, SentAlong
+from napari_medvlm.widgets.server_banner import ServerBanner
+from napari_medvlm.worker.routed import RoutedRunner
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Image
+
+LOOK_UP_MS = 600
+"""How long the name of a model must rest before its server is looked up."""
+WIDTH = 400
+NO_KINDS = "This backend measures; it answers what is asked in its own way."
+
+
+class AskDock(QWidget):
+    """Parts of the dock, connected to a session of the image that is chosen."""
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.session: AskSession | None = None
+        self._opened: list[Any] = []
+        self._runner = RoutedRunner()
+        self.image = LayerChoice(napari_viewer, is_image)
+        self.backend = BackendChoice(Task.ANSWER)
+        self.model = ModelRow()
+        self.banner = ServerBanner()
+        self.resume = ResumeBar("Bring back the conversations.")
+        self.along = SentAlong(napari_viewer)
+        self.conversations = ConversationRow()
+        self.reading = Reading(napari_viewer, self.image)
+        self.box = QuestionBox()
+        self.run = RunRow("Ask", "Ask the question. (Enter)")
+        self._look_up_due = QTimer(self)
+        self._lay_out()
+        self._changed = Queued(lambda _: self._refresh(), self)
+        self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
+        self._failed = Queued(_show_all, self)
+        self._connect()
+        bind_keys(napari_viewer, napari_viewer, ask_commands.__name__)
+        self._use_backend()
+        self._open(self.image.layer)
+
+    # What a person does.
+
+    def ask(self) -> None:
+        """Ask what stands in the box; the objects that go along are gathered off this thread."""
+        session = self._session()
+        asked = self.along.asked(self.box)
+        if not asked.text:
+            raise InvalidPrompt("There is no question.", "Write one, or take one from Templates.")
+        session.use(self.backend.name, self.model.model, self.model.device)
+        self.box.clear()
+        in_background(
+            lambda: (session, asked, masks_of(asked.chosen, session.volume)),
+            guarded(lambda gathered: self._send(*gathered)),
+        )
+
+    def stop(self) -> None:
+        """Stop the answers that are on their way; what has come stays."""
+        if self.session is not None:
+            self.session.cancel()
+
+    def close_session(self) -> None:
+        """Leave the image and end the worker."""
+        self.model.download_bar.cancel()
+        self.box.dictate.close_recording()
+        self._end()
+        self._runner.stop()
+
+    # How an image becomes a session.
+
+    def _open(self, layer: Image | None) -> None:
+        self._end()
+        if layer is not None:
+            in_background(lambda: _prepared(layer), guarded(self._on_prepared))
+
+    def _on_prepared(self, found: tuple[Image, Prepared, EarlierTalk | None]) -> None:
+        layer, prepared, earlier = found
+        if layer is self.image.layer and self.session is None:
+            self._begin(prepared.volume)
+            self.resume.offer(earlier)
+
+    def _begin(self, volume: Volume, earlier: EarlierTalk | None = None) -> None:
+        """Talk about a volume, from the start or from where it ended."""
+        self._end()
+        session = AskSession(
+            volume,
+            self.backend.name,
+            self._runner,
+            journal=earlier.path if earlier else new_journal(ImageReference.of(volume), "ask"),
+            ledger=earlier.ledger if earlier else None,
+        )
+        self.session = session
+        self._opened += [session, self.reading.bind(session)]
+        self.along.bind(self.image.layer, volume)
+        session.changed.connect(self._changed)
+        session.progressed.connect(self._progressed)
+        session.failed.connect(self._failed)
+        orient(self.viewer)
+        name_axes(self.viewer)
+        self._refresh()
+
+    def _end(self) -> None:
+        close_all(self._opened)
+        self.session = None
+        self.reading.leave()
+        self.resume.offer(None)
+        self.along.bind(None, None)
+        self._refresh()
+
+    def _session(self) -> AskSession:
+        if self.session is None:
+            raise InvalidImage("No image is open.", "Open an image and choose it in the dock.")
+        return self.session
+
+    def _send(self, session: AskSession, asked: Asked, objects: tuple[NamedMask, ...]) -> None:
+        """Ask, now that the objects are gathered; what could not be asked stands in the box."""
+        if session is not self.session:
+            return
+        try:
+            if asked.changes is None:
+                self.reading.shown = self._ask(session, asked, objects)
+            else:
+                self.reading.shown = session.edit(asked.changes, asked.text)
+        except MedVLMError:
+            if not self.box.text:
+                self.box.write(asked.text)
+            raise
+        finally:
+            self._refresh()
+
+    def _ask(self, session: AskSession, asked: Asked, objects: tuple[NamedMask, ...]) -> int:
+        view = None
+        if not asked.measures:
+            view = self.along.view.view(session.volume, objects, regions_of(asked.chosen))
+        return session.ask(
+            asked.text,
+            kind=asked.kind,
+            options=asked.options,
+            context=asked.context,
+            view=view,
+            masks={one.name: one.mask for one in objects},
+            labels=labels_among(asked.chosen),
+            tools=asked.tools,
+        )
+
+    # What is shown.
+
+    def _refresh(self) -> None:
+        """Show the active conversation, and one of its answers in the picture."""
+        session = self.session
+        self.run.show_state(
+            ready=session is not None, busy=bool(session is not None and session.pending)
+        )
+        active = None if session is None else session.active
+        self.conversations.show_conversations(
+            () if session is None else session.conversations, None if active is None else active.id
+        )
+        self.reading.refresh()
+
+    def _on_progress(self, told: Any) -> None:
+        if self.session is not None and self.session.pending:
+            self.run.show_progress(*told)
+
+    # What the parts tell.
+
+    def _edit(self, exchange: int) -> None:
+        self.box.change(exchange, self._session().exchange(exchange).question)
+
+    def _again(self, exchange: int) -> None:
+        session = self._session()
+        session.use(self.backend.name, self.model.model, self.model.device)
+        self.reading.shown = session.regenerate(exchange)
+
+    def _use_backend(self) -> None:
+        self.along.use(self.backend.name)
+        self.box.allow_kinds(not self.along.measures, NO_KINDS)
+        self._form.setRowVisible(self.model, not self.along.measures)
+
+    def _look_up(self) -> None:
+        self.banner.look_up(self.model.model)
+
+    def _offer_templates(self) -> None:
+        if self.session is not None:
+            self.box.offer(self.along.templates(self.session.volume))
+
+    # Wiring.
+
+    def _lay_out(self) -> None:
+        form = self._form = QFormLayout()
+        form.addRow("Image", self.image)
+        form.addRow("Backend", self.backend)
+        form.addRow("Model", self.model)
+        self.run.cancel.setText("Stop")
+        self.run.cancel.setToolTip("Stop; what has been written stays. (Shift+Escape)")
+        self.setMinimumWidth(WIDTH)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(4)
+        layout.addLayout(form)
+        for part in (self.banner, self.resume, self.conversations):
+            layout.addWidget(part)
+        layout.addWidget(self.reading, 1)
+        for part in (self.along, self.box, self.run):
+            layout.addWidget(part)
+
+    def _connect(self) -> None:
+        self.image.chosen.connect(guarded(self._open))
+        self.backend.chosen.connect(guarded(lambda _: self._use_backend()))
+        self._look_up_due.setSingleShot(True)
+        self._look_up_due.setInterval(LOOK_UP_MS)
+        self._look_up_due.timeout.connect(guarded(self._look_up))
+        self.model.edit.textChanged.connect(lambda _: self._look_up_due.start())
+        self.resume.accepted.connect(guarded(lambda e: self._begin(self._session().volume, e)))
+        self.box.asked.connect(guarded(self.ask))
+        self.box.left.connect(guarded(self.stop))
+        self.box.menu.aboutToShow.connect(guarded(self._offer_templates))
+        self.run.run_requested.connect(guarded(self.ask))
+        self.run.cancel_requested.connect(guarded(self.stop))
+        talks = self.conversations
+        talks.selected.connect(guarded(lambda talk: self._session().select(talk)))
+        talks.new_requested.connect(guarded(lambda: self._session().new()))
+        talks.renamed.connect(guarded(lambda talk, title: self._session().rename(talk, title)))
+        talks.removed.connect(guarded(lambda talk: self._session().remove(talk)))
+        self.reading.regenerate_requested.connect(guarded(self._again))
+        self.reading.edit_requested.connect(guarded(self._edit))
+        dims = self.viewer.dims.events
+        for event in (dims.order, dims.ndisplay, dims.point):
+            event.connect(self._on_view)
+        self.destroyed.connect(partial(close_all, self._opened, self._runner))
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
+        """Free everything when the dock is closed: napari takes it out of the window."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.close_session()
+
+    def _on_view(self, _: Any) -> None:
+        if self.session is not None:
+            orient(self.viewer)
+            name_axes(self.viewer)
+
+
+def _prepared(layer: Image) -> tuple[Image, Prepared, EarlierTalk | None]:
+    prepared = prepare(layer)
+    return layer, prepared, earlier_talk(prepared.volume)
+
+
+def _show_all(errors: list[Any]) -> None:
+    for error in errors:
+        show(error)

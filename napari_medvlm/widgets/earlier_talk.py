@@ -1,0 +1,40 @@
+"""Earlier conversations about the same image, to go on with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_medvlm.errors import SessionFileError
+from napari_medvlm.io.journal import resumable
+from napari_medvlm.ledger import Ledger
+from napari_medvlm.records import ImageReference
+from napari_medvlm.said import Asked
+from napari_medvlm.volume import Volume
+
+
+@dataclass(frozen=True, eq=False)
+class EarlierTalk:
+    """Conversations that were not finished: their journal and what is in it."""
+
+    path: Path
+    ledger: Ledger
+
+    def __str__(self) -> str:
+        count = sum(isinstance(record, Asked) for record in self.ledger.records)
+        last = self.ledger.records[-1].time.astimezone()
+        questions = "1 question" if count == 1 else f"{count} questions"
+        return f"{questions}, last changed {last:%d %B %Y, %H:%M}"
+
+
+def earlier_talk(volume: Volume) -> EarlierTalk | None:
+    """The latest conversations about an image in which anything was asked; may take a moment."""
+    path = resumable(ImageReference.of(volume), "ask")
+    if path is None:
+        return None
+    try:
+        ledger = Ledger.load(path)
+    except SessionFileError:
+        return None
+    asked = any(isinstance(record, Asked) for record in ledger.records)
+    return EarlierTalk(path, ledger) if asked else None

@@ -1,0 +1,86 @@
+"""A case of an evaluation in a window: ``python -m napari_medvlm.widgets.evaluated OUT CASE NAME``.
+
+The image, the truth, and the Segment dock with the prompts of the simulated user, whose masks are
+computed again.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import napari
+import numpy as np
+from qtpy.QtCore import QTimer
+
+from napari_medvlm.errors import SessionFileError
+from napari_medvlm.evaluation.runs import read_json, safe
+from napari_medvlm.evaluation.segment.cases import Case, Loaded, load
+from napari_medvlm.evaluation.segment.run import session_path
+from napari_medvlm.geometry import display_grid, displayed
+from napari_medvlm.layers import layer_data
+from napari_medvlm.ledger import Ledger
+from napari_medvlm.widgets.commands import dock_of
+from napari_medvlm.widgets.report import guarded
+
+if TYPE_CHECKING:
+    from napari_medvlm.widgets.segment import SegmentDock
+
+LOOK_MS = 50
+
+
+def show_case(viewer: napari.Viewer, out: Path, case: str, structure: str) -> SegmentDock:
+    """Put a structure of a case of a run into a viewer.
+
+    Raises
+    ------
+    SessionFileError
+        If the run has no such case or structure.
+    InvalidImage, GeometryMismatch
+        If the case cannot be read any more.
+    """
+    there = read_json(out / "cases" / f"{safe(case)}.json")
+    path = session_path(out, case, structure)
+    if there is None or not path.is_file():
+        raise SessionFileError(
+            f"The run in {out} has no case {case!r} with {structure!r}.",
+            "See its report.html for what it has.",
+        )
+    loaded, ledger = load(Case.model_validate(there["source"])), Ledger.load(path)
+    data, keywords, _ = layer_data(loaded.volume)
+    viewer.add_image(data, **keywords)
+    _add_truth(viewer, loaded, structure)
+    dock = dock_of(viewer)
+    waiting = QTimer(dock)
+    waiting.setInterval(LOOK_MS)
+
+    def look() -> None:
+        if dock.session is not None:
+            waiting.stop()
+            dock.go_on(ledger)
+
+    waiting.timeout.connect(guarded(look))
+    waiting.start()
+    return dock
+
+
+def _add_truth(viewer: napari.Viewer, loaded: Loaded, structure: str) -> None:
+    found = next(s for s in loaded.structures if s.name == structure)
+    truth = loaded.truth(found).astype(np.uint8)
+    shown = np.asarray(displayed(truth, loaded.volume.grid, order=0))
+    affine = display_grid(loaded.volume.grid).affine
+    layer = viewer.add_labels(shown, name=f"{structure} (truth)", affine=affine)
+    layer.contour = 1
+
+
+def main() -> None:
+    """Open a window and stay until it is closed."""
+    out, case, structure = sys.argv[1:]
+    viewer = napari.Viewer(title=f"{case}, {structure}")
+    guarded(show_case)(viewer, Path(out), case, structure)
+    napari.run()
+
+
+if __name__ == "__main__":
+    main()

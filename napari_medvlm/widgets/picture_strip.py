@@ -1,0 +1,77 @@
+"""The pictures that were really sent to a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QIcon, QImage, QPixmap
+from qtpy.QtWidgets import QListView, QListWidget, QListWidgetItem
+
+from napari_medvlm.conversation import Sent
+
+SIDE = 68
+"""Of a small picture, in pixels."""
+ROWS = 118
+"""Height of the strip, in pixels: a picture, two lines of caption, the scroll bar."""
+
+
+class PictureStrip(QListWidget):
+    """Small pictures side by side, each with what was said of it.
+
+    Attributes
+    ----------
+    chosen
+        The `Sent` that the person clicked.
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sent: tuple[Sent, ...] = ()
+        self.setViewMode(QListView.ViewMode.IconMode)
+        self.setFlow(QListView.Flow.LeftToRight)
+        self.setMovement(QListView.Movement.Static)
+        self.setWrapping(False)
+        self.setWordWrap(True)
+        self.setIconSize(QSize(SIDE, SIDE))
+        self.setFixedHeight(ROWS)
+        self.setHorizontalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setToolTip("What was sent to the model. Click a picture: the view goes to its slice.")
+        self.itemClicked.connect(lambda item: self.chosen.emit(self._sent[self.row(item)]))
+        self.hide()
+
+    def show_sent(self, sent: Sequence[Sent]) -> None:
+        """Show these pictures; hidden if there are none."""
+        if tuple(sent) == self._sent:
+            return
+        self._sent = tuple(sent)
+        self.clear()
+        for one in sent:
+            caption = one.caption or f"slice {one.slice.index}"
+            item = QListWidgetItem(_icon(one), caption.partition(", window")[0], self)
+            item.setSizeHint(QSize(SIDE + 26, ROWS - 16))
+            rows, columns = one.pixels.shape[:2]
+            of = f" of {one.of}" if one.of else ""
+            item.setToolTip(f"{caption}{of}: {columns} x {rows} pixels. Click to go there.")
+        self.setVisible(bool(sent))
+
+
+def covered(share: float | None, count: int) -> str:
+    """How much of an image was sent, in words; empty without pictures."""
+    if not count or share is None:
+        return ""
+    pictures = "1 picture was" if count == 1 else f"{count} pictures were"
+    percent = f"{100 * share:.0f} %" if share >= 0.01 or not share else "less than 1 %"
+    return f"{pictures} sent: {percent} of the image's slices."
+
+
+def _icon(sent: Sent) -> QIcon:
+    pixels = sent.pixels
+    rows, columns = pixels.shape[:2]
+    image = QImage(pixels.tobytes(), columns, rows, 3 * columns, QImage.Format.Format_RGB888)
+    smooth = Qt.TransformationMode.SmoothTransformation
+    scaled = image.scaled(SIDE, SIDE, Qt.AspectRatioMode.KeepAspectRatio, smooth)
+    return QIcon(QPixmap.fromImage(scaled))

@@ -1,0 +1,134 @@
+"""What goes along with a question: pictures, objects, what is known of the patient, tools."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QPlainTextEdit, QVBoxLayout, QWidget
+
+from napari_medvlm.answers import AnswerKind
+from napari_medvlm.language import templates
+from napari_medvlm.layers.objects import Offered
+from napari_medvlm.layers.view import place_in_view
+from napari_medvlm.volume import Volume
+from napari_medvlm.widgets.fold import Fold
+from napari_medvlm.widgets.object_choice import ObjectChoice
+from napari_medvlm.widgets.question_box import QuestionBox
+from napari_medvlm.widgets.tool_choice import ToolChoice
+from napari_medvlm.widgets.view_choice import ViewChoice
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Image
+
+MEASURING = frozenset({"embedded"})
+"""Backends that measure the image themselves: they look at no pictures and call no tools."""
+CONTEXT_HEIGHT = 72
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a person asked, before the objects that go along were gathered.
+
+    Parameters
+    ----------
+    changes
+        The exchange whose question it takes the place of.
+    measures
+        Whether it goes to a backend that looks at no pictures.
+    """
+
+    text: str
+    kind: AnswerKind
+    options: tuple[str, ...]
+    context: str
+    tools: tuple[str, ...]
+    chosen: list[Offered]
+    changes: int | None
+    measures: bool
+
+
+class SentAlong(QWidget):
+    """Everything that goes along, folded away under titles that say what is chosen."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self.measures = True
+        self.view = ViewChoice(viewer)
+        self.objects = ObjectChoice(viewer)
+        self.tools = ToolChoice()
+        self.context = QPlainTextEdit()
+        self.context.setFixedHeight(CONTEXT_HEIGHT)
+        self.context.setPlaceholderText("Indication, history, prior report")
+        self.context.setToolTip("What is known of the patient. It goes along and is exported.")
+        self.view_fold = Fold("", "Slices, their part and window, another image.", self.view)
+        self.objects_fold = Fold("", "What may be named in the question.", self.objects)
+        self.context_fold = Fold("", "What is known of the patient.", self.context)
+        self.tools_fold = Fold("", "What the model may call before it answers.", self.tools)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        for fold in (self.view_fold, self.objects_fold, self.context_fold, self.tools_fold):
+            layout.addWidget(fold)
+        self.view.changed.connect(self._title)
+        self.objects.changed.connect(self._title)
+        self.objects_fold.opened.connect(self.objects.refresh)
+        self.context.textChanged.connect(self._title)
+        for box in self.tools.boxes.values():
+            box.toggled.connect(self._title)
+        self._title()
+
+    def bind(self, layer: Image | None, volume: Volume | None) -> None:
+        """Offer what there is of another image."""
+        self.view.bind(layer, volume)
+        self.objects.bind(volume)
+
+    def use(self, backend: str) -> None:
+        """Offer what a backend takes: one that measures takes no pictures and calls no tools."""
+        self.measures = backend in MEASURING
+        self.tools.setEnabled(not self.measures)
+        for fold in (self.view_fold, self.tools_fold):
+            fold.setVisible(not self.measures)
+        self._title()
+
+    def asked(self, box: QuestionBox) -> Asked:
+        """What a person asks now."""
+        self.objects.refresh()
+        context = str(self.context.toPlainText()).strip()
+        return Asked(
+            box.text,
+            box.kind,
+            box.options,
+            context,
+            self.tools.chosen,
+            self.objects.chosen,
+            box.editing,
+            self.measures,
+        )
+
+    def templates(self, volume: Volume) -> dict[str, list[str]]:
+        """Questions to begin with; names of objects and the voxel in view are filled in."""
+        offered = templates.questions(volume.modality)
+        if self.measures:
+            offered = {"What can be measured": templates.measured()}
+        at = volume.grid.to_index(place_in_view(self._viewer)).round().astype(int)
+        known = {"{VOXEL}": ", ".join(map(str, at.tolist()))}
+        names = [one.name for one in self.objects.chosen if one.value is not None]
+        known |= dict(zip(("{THING}", "{OTHER THING}"), names, strict=False))
+        return {title: [_filled(text, known) for text in texts] for title, texts in offered.items()}
+
+    def _title(self) -> None:
+        self.view_fold.set_title(self.view.title)
+        self.objects_fold.set_title(self.objects.title)
+        self.tools_fold.set_title(self.tools.title)
+        words = len(str(self.context.toPlainText()).split())
+        counted = {0: "none", 1: "1 word"}.get(words, f"{words} words")
+        self.context_fold.set_title(f"Context: {counted}")
+
+
+def _filled(text: str, known: dict[str, str]) -> str:
+    for gap, value in known.items():
+        text = text.replace(gap, value)
+    return text

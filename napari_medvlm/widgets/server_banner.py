@@ -1,0 +1,117 @@
+"""Telling where images go when the model is not on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QMessageBox
+
+from napari_medvlm.backends import addresses
+from napari_medvlm.errors import MedVLMError
+from napari_medvlm.widgets.background import in_background
+from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.report import guarded
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Where a server is, and whether images may go there; ``problem``: why that is not known."""
+
+    origin: str = ""
+    here: bool = True
+    private: bool = True
+    allowed: bool = False
+    problem: str = ""
+
+
+def reach(model: str | None) -> Reach:
+    """Where the server of a model is, written ``http://host:port/v1#name``; may take seconds."""
+    if model is None or "://" not in model:
+        return Reach()
+    address = model.partition("#")[0]
+    try:
+        origin = addresses.origin(address)
+        return Reach(
+            origin,
+            addresses.is_this_machine(address),
+            addresses.is_private(address),
+            origin in addresses.allowed(),
+        )
+    except MedVLMError as error:
+        return Reach(address, False, False, False, str(error))
+
+
+class ServerBanner(QFrame):
+    """Hidden as long as nothing leaves this machine.
+
+    Attributes
+    ----------
+    allowed_changed
+        The person let images go to a server outside.
+    """
+
+    allowed_changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._model: str | None = None
+        self.reach = Reach()
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.allow = button("Allow…", "Let images go to this server, after a question.")
+        self.allow.clicked.connect(guarded(lambda _: self._confirm()))
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.addWidget(self.text, 1)
+        layout.addWidget(self.allow)
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.hide()
+
+    def look_up(self, model: str | None) -> None:
+        """Find out where a model is, off the window's thread, and show it."""
+        self._model = model
+        if model is None or "://" not in model:
+            self._show(Reach())
+            return
+        in_background(lambda: (model, reach(model)), guarded(self._on_found))
+
+    def _on_found(self, found: tuple[str, Reach]) -> None:
+        model, there = found
+        if model == self._model:
+            self._show(there)
+
+    def _show(self, there: Reach) -> None:
+        self.reach = there
+        self.text.setText(_words(there))
+        self.allow.setVisible(_needs_word(there))
+        self.setVisible(not there.here)
+
+    def _confirm(self) -> None:
+        asked = (
+            f"{self.reach.origin} is outside your private network.\n\nPictures of this patient "
+            "would be sent there. Header fields are not, but what is burned into the pixels is.\n\n"
+            "Allow it from now on?"
+        )
+        buttons = QMessageBox.StandardButton
+        answer = QMessageBox.warning(
+            self, "Send pictures outside?", asked, buttons.Yes | buttons.No, buttons.No
+        )
+        if answer == buttons.Yes:
+            addresses.allow(self.reach.origin)
+            self.look_up(self._model)
+            self.allowed_changed.emit()
+
+
+def _needs_word(there: Reach) -> bool:
+    return not (there.here or there.private or there.allowed or there.problem)
+
+
+def _words(there: Reach) -> str:
+    if there.problem:
+        return f"⚠ {there.problem}"
+    if there.private:
+        return f"⚠ Pictures are sent to {there.origin}, another machine of your network."
+    if there.allowed:
+        return f"⚠ Pictures are sent to {there.origin}, outside your network. You allowed it."
+    return f"⚠ {there.origin} is outside your network. Nothing is sent there until you allow it."

@@ -1,0 +1,20 @@
+"""Workers that do as they are told."""
+
+import os
+
+
+class Scripted:
+    """Answers with the case's name; dies, prints or talks too much where the case says so."""
+
+    def __init__(self, plan):
+        self.plan = plan
+
+    def __call__(self, case):
+        if case.get("dies"):
+            os._exit(3)
+        print("models print")
+        os.write(1, b"and so do libraries\n")
+        return {"case": case["name"], "plan": self.plan, "pid": os.getpid()}
+
+    def stop(self):
+        pass

@@ -1,0 +1,91 @@
+"""The report needs nothing else, and shows what it speaks of."""
+
+import base64
+import io
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_medvlm.evaluation.segment import report, summary
+from napari_medvlm.evaluation.segment.cases import Skipped
+from napari_medvlm.evaluation.segment.pictures import planes
+from napari_medvlm.evaluation.segment.plan import Plan
+from tests.conftest import make_phantom
+
+
+class Page(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.pictures, self.links, self.text, self.tags = [], [], "", []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        given = dict(attrs)
+        if tag == "img":
+            self.pictures.append(given)
+        for key in ("href", "src"):
+            if key in given:
+                self.links.append(given[key])
+
+    def handle_data(self, data):
+        self.text += " ".join(data.split()) + " "
+
+
+@pytest.fixture(scope="module")
+def page(finished):
+    return Page((finished[0] / "report.html").read_text("utf-8"))
+
+
+def decoded(picture):
+    kind, _, content = picture["src"].partition(",")
+    assert kind == "data:image/png;base64"
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(content))).convert("RGB"))
+
+
+def test_the_worst_cases_are_shown_as_pictures_with_both_outlines(page):
+    assert len(page.pictures) == 6
+    for picture in page.pictures:
+        pixels = decoded(picture).astype(int)
+        assert pixels.shape[1] > 600
+        for color in ((0, 163, 108), (255, 127, 14)):
+            near = np.abs(pixels - color).sum(axis=2) < 60
+            assert near.sum() > 100, f"no outline in {color} in {picture['alt']}"
+
+
+def test_the_report_needs_nothing_from_outside(page, finished):
+    assert "svg" in page.tags
+    assert {"script", "link", "iframe"}.isdisjoint(page.tags)
+    out = finished[0]
+    for link in page.links:
+        if not link.startswith("data:"):
+            assert (out / link.replace("%20", " ")).is_file(), link
+
+
+def test_the_report_tells_figures_skipped_cases_and_how_to_open_each(page, finished):
+    out, told = finished
+    assert f"{told['structures']['label 1']['dice'][-1]:.3f}" in page.text
+    assert "2 cases could not be used" in page.text
+    assert "another grid" in page.text
+    for name in ("case_00", "case_03"):
+        assert f'napari-medvlm evaluate open {out} {name} "label 1"' in page.text
+    assert "napari-medvlm" in page.text
+    assert "label 2" in page.text
+
+
+def test_a_picture_shows_the_largest_error_and_survives_an_empty_mask():
+    volume, left, _ = make_phantom(degrees=(0, 0, 20))
+    both = [planes(volume, left, mask) for mask in (left, np.zeros_like(left))]
+    assert both[0] != both[1]
+
+
+def test_words_from_files_cannot_break_the_page(tmp_path):
+    plan = Plan()
+    told = summary.summary([], [Skipped("<script>alert(1)</script>", "a & b")], plan)
+    settings = {"plan": plan.model_dump(mode="json"), "data": {}, "provenance": {}}
+    path = report.write_report(tmp_path, told, settings, [], [])
+    page = Page(path.read_text("utf-8"))
+    assert "script" not in page.tags
+    assert "<script>alert(1)</script>" in page.text

@@ -1,0 +1,86 @@
+"""Paired differences of two runs, and how sure they are."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from napari_medvlm.cli import app
+from napari_medvlm.evaluation.compare import compare, interval
+from napari_medvlm.evaluation.runs import RunFolder
+from napari_medvlm.evaluation.segment.plan import Plan
+from tests.evaluation.segment.test_run import outcome
+
+run = CliRunner().invoke
+
+
+def write_run(path, dice, **plan):
+    """A run of two interactions over cases of those final Dice."""
+    settings = Plan(interactions=2, **plan).model_dump(mode="json")
+    folder = RunFolder(path, {"task": "segment", "plan": settings})
+    for case, final in dice.items():
+        folder.keep(outcome(case, 0.1, final).model_dump(mode="json") | {"source": {}})
+    return path
+
+
+@pytest.fixture
+def runs(tmp_path):
+    rng = np.random.default_rng(0)
+    first = {f"case {k}": 0.5 + 0.3 * rng.random() for k in range(20)}
+    second = {case: dice + rng.normal(0.05, 0.02) for case, dice in first.items()}
+    second["only here"] = 0.5
+    return write_run(tmp_path / "a", first), write_run(tmp_path / "b", second, backend="vlm")
+
+
+def test_a_difference_that_is_there_is_found_by_pairing(runs):
+    found = compare(*runs)
+    assert found["pairs"] == 20
+    assert found["unpaired"] == ["only here: a"]
+    dice = found["metrics"]["dice"]
+    assert dice["cases"] == 20
+    assert dice["difference"] == pytest.approx(dice["b"] - dice["a"])
+    assert 0 < dice["low"] < dice["difference"] < dice["high"] < 0.1
+    assert compare(*runs) == found, "the same data give the same interval"
+    back = compare(runs[1], runs[0])["metrics"]["dice"]
+    assert back["difference"] == pytest.approx(-dice["difference"])
+    same = compare(runs[0], runs[0])["metrics"]["dice"]
+    assert (same["low"], same["difference"], same["high"]) == (0, 0, 0)
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say():
+    rng = np.random.default_rng(1)
+    held = 0
+    for k in range(60):
+        low, high = interval(rng.normal(0.3, 1, 30), k)
+        held += low <= 0.3 <= high
+    assert 50 <= held <= 60
+
+
+def test_one_case_has_no_interval(tmp_path):
+    a, b = (write_run(tmp_path / n, {"x": d}) for n, d in (("a", 0.5), ("b", 0.7)))
+    dice = compare(a, b)["metrics"]["dice"]
+    assert (dice["low"], dice["high"]) == (None, None)
+    assert dice["difference"] == pytest.approx(0.2)
+    assert "one case" in run(app, ["evaluate", "compare", str(a), str(b)]).stdout
+
+
+def test_the_command_tells_the_differences(runs):
+    done = run(app, ["evaluate", "compare", *map(str, runs)])
+    assert done.exit_code == 0, done.output
+    assert "20 pairs" in done.stdout
+    assert "only in one: only here: a" in done.stdout
+    told = json.loads(run(app, ["evaluate", "compare", *map(str, runs), "--json"]).stdout)
+    assert told == compare(*runs)
+
+
+def test_runs_that_mean_other_things_are_refused(tmp_path, runs):
+    other = write_run(tmp_path / "c", {"case 1": 0.5}, tolerance_mm=5.0)
+    for given, message in (
+        ((runs[0], other), "tolerance_mm 2.0, 5.0"),
+        ((runs[0], tmp_path), "holds no run"),
+        ((runs[0], write_run(tmp_path / "d", {"x": 0.5})), "no case in common"),
+    ):
+        done = run(app, ["evaluate", "compare", *map(str, given)])
+        assert done.exit_code == 1
+        assert message in " ".join(done.output.split())

@@ -1,0 +1,39 @@
+"""What a run leaves on disk is whole, and is not mixed with another run."""
+
+import json
+
+import pytest
+
+from napari_medvlm.errors import CannotSave, SettingsError
+from napari_medvlm.evaluation.runs import RunFolder, safe
+
+
+def test_what_was_kept_is_there_again(tmp_path):
+    names = ["a", "b/c", "..", "d e.nii", "ü:*"]
+    for name in names:
+        RunFolder(tmp_path, {"seed": 1}).keep({"case": name, "n": [1.5]})
+    found = RunFolder(tmp_path, {"seed": 1}).done()
+    assert set(found) == set(names)
+    assert found["b/c"]["n"] == [1.5]
+    assert len(list((tmp_path / "cases").iterdir())) == len(names)
+    assert all("/" not in safe(name) and not safe(name).startswith("..") for name in names)
+
+
+def test_half_a_file_is_no_case(tmp_path):
+    folder = RunFolder(tmp_path, {})
+    folder.keep({"case": "a"})
+    (tmp_path / "cases" / "b.json").write_text('{"case": "b", "dice": [0.')
+    assert set(folder.done()) == {"a"}
+
+
+def test_other_settings_are_refused_and_named(tmp_path):
+    RunFolder(tmp_path, {"plan": {"interactions": 5, "seed": 1}})
+    with pytest.raises(SettingsError, match="interactions 5, not 10"):
+        RunFolder(tmp_path, {"plan": {"interactions": 10, "seed": 1}})
+    assert json.loads((tmp_path / "run.json").read_text())["plan"]["interactions"] == 5
+
+
+def test_a_place_that_cannot_be_written_to_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CannotSave, match="could not be written"):
+        RunFolder(tmp_path / "file" / "run", {})

@@ -1,0 +1,58 @@
+"""Cases go to processes, and a process that dies costs one case."""
+
+import psutil
+import pytest
+
+from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.evaluation.cluster import Ray
+from napari_medvlm.evaluation.workers import Making, Processes
+
+MAKING = Making("tests.evaluation.scripted:Scripted", {"x": 1})
+
+
+def crashed(case, error):
+    return {"case": case["name"], "problem": str(error)}
+
+
+def outcomes(number, cases):
+    return [one for one in Processes(number, crashed)(MAKING, cases) if one is not None]
+
+
+def cases(count):
+    return [{"name": f"case {k}"} for k in range(count)]
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_every_case_is_worked_on_once_whatever_models_print(number):
+    found = outcomes(number, cases(7))
+    assert sorted(one["case"] for one in found) == [one["name"] for one in cases(7)]
+    assert all(one["plan"] == {"x": 1} for one in found)
+    assert 1 <= len({one["pid"] for one in found}) <= number
+
+
+def test_a_worker_that_dies_costs_its_case_and_no_other():
+    given = cases(4)
+    given[1]["dies"] = True
+    found = {one["case"]: one for one in outcomes(1, given)}
+    assert len(found) == 4
+    assert "status 3" in found["case 1"]["problem"]
+    assert len({found[name]["pid"] for name in ("case 0", "case 2", "case 3")}) == 2
+
+
+def test_no_case_is_no_work():
+    assert outcomes(2, []) == []
+
+
+def test_whoever_stops_leaves_no_process_behind():
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    running = Processes(2, crashed)(MAKING, cases(50))
+    while next(running) is None:
+        pass
+    running.close()
+    after = {child.pid for child in psutil.Process().children(recursive=True)}
+    assert after <= before
+
+
+def test_a_cluster_that_is_not_there_is_told():
+    with pytest.raises(BackendUnavailable, match="no Ray cluster at 127.0.0.1:1"):
+        list(Ray("127.0.0.1:1", 1)(MAKING, cases(1)))

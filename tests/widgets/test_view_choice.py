@@ -1,0 +1,123 @@
+"""What a model is to see, as a person chooses it."""
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Layer
+from numpy.testing import assert_allclose
+
+from napari_medvlm.answers import NamedMask
+from napari_medvlm.errors import InvalidPrompt
+from napari_medvlm.layers import layer_data
+from napari_medvlm.layers.view import Plane, show_plane
+from napari_medvlm.results import Mask
+from napari_medvlm.sessions.drawing import Pointing
+from napari_medvlm.sessions.viewing import pictures
+from napari_medvlm.volume import Window
+from napari_medvlm.widgets.view_choice import (
+    AROUND,
+    AS_SHOWN,
+    COLORS,
+    CROP_OBJECTS,
+    OBJECTS,
+    WHOLE,
+    ViewChoice,
+)
+from napari_medvlm.windows import CT_COLORS
+from tests.conftest import make_phantom
+
+VOLUME, LEFT, RIGHT = make_phantom()
+NAMED = (NamedMask("left", Mask.of(LEFT)),)
+
+
+@pytest.fixture
+def viewer():
+    viewer = ViewerModel()
+    viewer.add_layer(Layer.create(*layer_data(VOLUME)))
+    show_plane(viewer, Plane.AXIAL)
+    viewer.dims.point = tuple(VOLUME.grid.to_world((12, 20, 22)))
+    return viewer
+
+
+@pytest.fixture
+def choice(viewer, qtbot):
+    made = ViewChoice(viewer)
+    qtbot.addWidget(made)
+    made.bind(viewer.layers[0], VOLUME)
+    return made
+
+
+def seen(choice, objects=NAMED):
+    return pictures(VOLUME, choice.view(VOLUME, objects))
+
+
+def test_at_first_it_is_the_slice_in_view(choice, viewer):
+    (picture,) = seen(choice).pictures
+    assert (picture.slice.axis, picture.slice.index) == (0, 12)
+    assert choice.title == "The model sees this slice"
+    show_plane(viewer, Plane.CORONAL)
+    (picture,) = seen(choice).pictures
+    assert (picture.slice.axis, picture.slice.index) == (1, 20)
+
+
+def test_slices_around_it_and_of_the_image_every_so_many_millimetres(choice):
+    choice.where.setCurrentIndex(AROUND)
+    choice.reach.setValue(8)
+    choice.every.setValue(4)
+    assert [p.slice.index for p in seen(choice).pictures] == [8, 10, 12, 14, 16]
+    choice.where.setCurrentIndex(WHOLE)
+    choice.every.setValue(12)
+    looked = seen(choice)
+    assert len(looked.pictures) == 4
+    assert looked.covered == pytest.approx(4 / 24)
+    choice.montage.setValue(4)
+    assert len(seen(choice).pictures) == 1
+    assert choice.title == "The model sees slices of the image, every 12 mm · 4 in a picture"
+
+
+def test_slices_of_an_object_need_one(choice):
+    choice.where.setCurrentIndex(OBJECTS)
+    choice.every.setValue(0)
+    inside = np.flatnonzero(LEFT.any(axis=(1, 2)))
+    assert [p.slice.index for p in seen(choice).pictures] == inside.tolist()
+    with pytest.raises(InvalidPrompt, match="No object is chosen"):
+        choice.view(VOLUME, ())
+
+
+def test_what_is_sent_can_be_cut_to_the_objects(choice):
+    whole = seen(choice).pictures[0].size
+    choice.crop.setCurrentIndex(CROP_OBJECTS)
+    height, width = seen(choice).pictures[0].size
+    inside = np.argwhere(LEFT)
+    _, rows, columns = inside.max(axis=0) - inside.min(axis=0) + 1
+    assert_allclose((height, width), (rows, columns), atol=2)
+    assert height < whole[0]
+
+
+def test_windows_are_the_images_own_a_preset_the_viewers_or_three(choice, viewer):
+    assert choice.view(VOLUME, ()).windows == ()
+    choice.window.setCurrentText("Bone")
+    assert choice.view(VOLUME, ()).windows == (Window(400, 1800),)
+    viewer.layers[0].contrast_limits = (100, 300)
+    choice.window.setCurrentText(AS_SHOWN)
+    assert choice.view(VOLUME, ()).windows == (Window(200, 200),)
+    choice.window.setCurrentText(COLORS)
+    assert choice.view(VOLUME, ()).windows == CT_COLORS
+
+
+def test_objects_are_shown_as_chosen_or_not_at_all(choice):
+    assert choice.view(VOLUME, NAMED).draw == ()
+    choice.pointing.setCurrentText(Pointing.WRITTEN)
+    view = choice.view(VOLUME, NAMED)
+    assert [region.name for region in view.draw] == ["left"]
+    assert view.pointing is Pointing.WRITTEN
+
+
+def test_another_image_is_sent_as_well(choice, viewer):
+    other = make_phantom(seed=3)[0]
+    viewer.add_layer(Layer.create(*layer_data(other)))
+    viewer.layers[-1].name = "prior"
+    assert not choice.other.isEnabled()
+    choice.with_other.setCurrentIndex(1)
+    assert choice.other.isEnabled()
+    assert seen(choice).of == ("", "prior")
