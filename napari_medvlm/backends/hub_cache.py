@@ -71,9 +71,9 @@ def discard(model: str, names: tuple[str, ...]) -> None:
 
 def delete(model: str) -> str:
     """Delete all versions of a model; how much space it took, in words."""
-    from huggingface_hub import scan_cache_dir
+    from huggingface_hub import constants, scan_cache_dir
 
-    cache = scan_cache_dir()
+    cache = scan_cache_dir(constants.HF_HUB_CACHE)
     ours = [r for r in cache.repos if r.repo_id == model and r.repo_type == "model"]
     # Versions are named by hashes, which a copy of the model under another id can share.
     only: Any = replace(cache, repos=frozenset(ours))
