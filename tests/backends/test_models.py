@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
+from huggingface_hub import constants
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -221,6 +222,7 @@ def test_a_home_that_cannot_be_written_is_told(folder, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("NAPARI_MEDVLM_HOME", str(tmp_path / "file" / "home"))
     monkeypatch.setenv(offline.VARIABLE, "")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     for act in (lambda: add(folder, "vlm", ignored), lambda: offline.set_offline(True)):
         with pytest.raises(SettingsError, match=r"cannot be written: .*NAPARI_MEDVLM_HOME"):
             act()
@@ -237,8 +239,6 @@ def test_files_that_cannot_be_read_are_told(folder, monkeypatch):
 
 
 def test_offline_is_remembered_and_nothing_is_asked(monkeypatch):
-    from huggingface_hub import constants
-
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.delenv(offline.VARIABLE, raising=False)
     assert not offline.is_offline()
