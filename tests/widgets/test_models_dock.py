@@ -17,7 +17,6 @@ from napari_medvlm.widgets import install_panel
 from napari_medvlm.widgets.add_model import AddModel
 from napari_medvlm.widgets.models import ModelsDock
 from napari_medvlm.widgets.models_table import AMBER, NEEDS, RED, SIZE, USE
-from napari_medvlm.worker.routed import RoutedRunner
 from tests.backends.tiny_hub import GOOD, Hub, used
 
 HUB_ID = "facebook/sam2.1-hiera-tiny"
@@ -255,24 +254,26 @@ def test_the_page_is_opened_in_the_browser(dock, monkeypatch):
     assert opened == ["https://huggingface.co/mrokuss/VoxTell"]
 
 
+class Runner:
+    """A runner that has a model in memory until it is stopped."""
+
+    models = (("vlm", "mine"), ("embedded", None))
+
+    def stop(self):
+        self.models = ()
+
+
 def test_unload_ends_the_workers_and_is_offered_when_there_are_some(
     dock, qtbot, folder, monkeypatch
 ):
     added(dock, qtbot, folder)
-    monkeypatch.setattr(
-        RoutedRunner, "models", property(lambda self: () if self.stopped else (("vlm", "mine"),))
-    )
-    runner = RoutedRunner()
-    runner.stopped = False
-    stop = RoutedRunner.stop
-    monkeypatch.setattr(
-        RoutedRunner, "stop", lambda self: (setattr(self, "stopped", True), stop(self))[1]
-    )
-    qtbot.waitUntil(lambda: dock.table.row.state == "loaded", timeout=10_000)
+    runner = Runner()
+    monkeypatch.setattr("napari_medvlm.widgets.models.living", lambda: (runner,))
+    qtbot.waitUntil(lambda: dock.table.row.state == "loaded", timeout=30_000)
     assert dock.actions.unload.isEnabled()
     dock.actions.unload.click()
-    qtbot.waitUntil(lambda: dock.table.row.state == "added")
-    assert runner.stopped
+    qtbot.waitUntil(lambda: dock.table.row.state == "added", timeout=30_000)
+    assert runner.models == ()
     assert not dock.actions.unload.isEnabled()
 
 
