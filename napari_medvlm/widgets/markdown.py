@@ -42,10 +42,7 @@ class MarkdownView(QTextBrowser):
         if len(text) > PLAIN_FROM:
             self.setPlainText(text)
         else:
-            features = QTextDocument.MarkdownFeature
-            self.document().setMarkdown(
-                text, features.MarkdownDialectGitHub | features.MarkdownNoHTML
-            )
+            self.document().setMarkdown(text, _dialect())
         self._fit()
 
     def loadResource(self, kind: int, name: Any) -> Any:  # noqa: N802  # Qt's name
@@ -71,3 +68,13 @@ class MarkdownView(QTextBrowser):
         height = math.ceil(self.document().size().height()) + 2
         if height != self.height():
             self.setFixedHeight(height)
+
+
+def _dialect() -> QTextDocument.MarkdownFeature:
+    """GitHub's Markdown without HTML; plain Markdown without HTML where the two cannot be joined.
+
+    The flags of Python 3.11.0 to 3.11.3 lose what they hold in such a sum.
+    """
+    features = QTextDocument.MarkdownFeature
+    both = features.MarkdownDialectGitHub | features.MarkdownNoHTML
+    return both if features.MarkdownNoHTML in both else features.MarkdownNoHTML

@@ -14,6 +14,8 @@ from tests.evaluation.segment.test_user import blobs
 
 # They warn of their own old spellings.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+SINGLE = 5e-6
+"""MONAI takes percentiles in single precision."""
 EXACT = 1e-6
 
 
@@ -50,7 +52,7 @@ def test_scores_equal_monais(shape, spacing, seed, tolerance_mm):
     assert found.dice == pytest.approx(dice, abs=EXACT)
     assert found.iou == pytest.approx(iou, abs=EXACT)
     assert found.nsd == pytest.approx(nsd, abs=EXACT)
-    assert found.hd95_mm == pytest.approx(hd95, rel=EXACT, abs=EXACT)
+    assert found.hd95_mm == pytest.approx(hd95, rel=SINGLE, abs=EXACT)
 
 
 @pytest.mark.parametrize("seed", range(10))
