@@ -42,6 +42,7 @@ def until(there):
     while not there():
         assert time.monotonic() < end
         QApplication.processEvents()
+        time.sleep(0.01)
 
 viewer, called, docks = napari.Viewer(show=False), [], {}
 connect, look_up = socket.socket.connect, socket.getaddrinfo
