@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_medvlm.geometry import FloatArray, Grid, is_aligned, patient_axes, world_bounds
 from napari_medvlm.results import Mask
 from napari_medvlm.volume import Modality, Volume
+
+PART = 1 << 20
+"""How many values are looked at together."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +54,24 @@ def measure(volume: Volume, mask: Mask) -> Measurement:
     unit = "HU" if volume.modality is Modality.CT else ""
     if not mask.voxels:
         return Measurement(0.0, None, float("nan"), float("nan"), unit)
-    inside = volume.intensity()[mask.slices][mask.crop].astype(np.float64)
+    mean, sd = _mean_and_sd(volume.intensity()[mask.slices][mask.crop])
     voxel_mm3 = abs(float(np.linalg.det(volume.affine[:3, :3])))
     low, high = _extent(mask, volume.grid).tolist()
     return Measurement(
         volume_ml=mask.voxels * voxel_mm3 / 1000.0,
         box_mm=(tuple(low), tuple(high)),
-        mean=float(inside.mean()),
-        sd=float(inside.std()),
+        mean=mean,
+        sd=sd,
         unit=unit,
     )
+
+
+def _mean_and_sd(values: NDArray[Any]) -> tuple[float, float]:
+    """Of many values, in parts: as one array of doubles they would be large beside the image."""
+    mean = float(values.mean(dtype=np.float64))
+    parts = (values[k : k + PART] for k in range(0, len(values), PART))
+    squares = sum(float(np.square(part - mean, dtype=np.float64).sum()) for part in parts)
+    return mean, float(np.sqrt(squares / len(values)))
 
 
 def _extent(mask: Mask, grid: Grid) -> FloatArray:

@@ -1,4 +1,6 @@
-"""Diameters in a slice, as radiologists measure them."""
+"""Diameters in a slice, as radiologists measure them; how bright an object is."""
+
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -6,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from napari_medvlm.measuring import diameters
+from napari_medvlm.measuring import diameters, measure
 from napari_medvlm.results import Mask
+from napari_medvlm.volume import Volume
 
 
 def by_hand(places):
@@ -58,3 +61,15 @@ def test_lines_and_single_voxels_are_a_voxel_wide():
     dot[0, 1, 1] = True
     assert diameters(Mask.of(dot), np.eye(4)).longest_mm == 1
     assert diameters(Mask.empty((3, 3, 3)), np.eye(4)).longest_mm == 0
+
+
+def test_measuring_a_large_object_takes_less_memory_than_the_image():
+    values = np.random.default_rng(0).integers(-1000, 2000, (40, 256, 256)).astype(np.int16)
+    volume, mask = Volume(values), Mask.of(np.ones(values.shape, bool))
+    tracemalloc.start()
+    measured = measure(volume, mask)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert measured.mean == pytest.approx(values.mean())
+    assert measured.sd == pytest.approx(values.std())
+    assert peak < 6 * 2**20 + 8 * (1 << 20) * 3  # a copy of the values, and parts of them

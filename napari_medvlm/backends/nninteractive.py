@@ -21,6 +21,7 @@ from napari_medvlm.backends.nninteractive_session import (
     split_model,
     steps_of,
 )
+from napari_medvlm.backends.out_of_memory import is_out_of_memory
 from napari_medvlm.backends.trust import only_weights
 from napari_medvlm.errors import BackendUnavailable, OutOfMemory
 from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
@@ -32,8 +33,6 @@ logger = logging.getLogger(__name__)
 PUBLISHED = "nnInteractive_v1.0"
 """The model that is taken where none is named, if it was downloaded."""
 CHECKPOINT = "checkpoint_final.pth"
-FULL = ("not enough memory", "out of memory", "can't allocate memory", "bad_alloc")
-"""What libraries write when memory does not suffice and the error has no type of its own."""
 
 
 @dataclass(frozen=True)
@@ -180,13 +179,6 @@ def lesser(footing: Footing) -> Iterator[tuple[str, Footing]]:
         yield "on the CPU", replace(footing, device="cpu")
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory did not suffice."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return any(words in str(error).lower() for words in FULL)
-
-
 def model_folder(name: str) -> Path:
     """The folder of a model: a local one, or a published one that was downloaded before.
 
@@ -248,8 +240,9 @@ def opened(folder: Path, footing: Footing) -> Any:
         If the folder is no model of this version, or its weights cannot be read safely.
     """
     import torch
-    from nnInteractive.inference.inference_session import nnInteractiveInferenceSession
 
+    with _quiet():
+        from nnInteractive.inference.inference_session import nnInteractiveInferenceSession
     checkpoint = checkpoint_of(folder)
     try:
         with _quiet(), only_weights(checkpoint):

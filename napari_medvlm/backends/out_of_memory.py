@@ -7,8 +7,18 @@ from contextlib import contextmanager
 
 from napari_medvlm.errors import OutOfMemory
 
-_TOLD = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate")
-"""How torch says so on devices for which it has no error of its own."""
+_TOLD = (
+    *("out of memory", "can't allocate memory", "not enough memory", "failed to allocate"),
+    *("bad_alloc", "cudaerrormemoryallocation"),
+)
+"""How libraries say so where the error has no type of its own."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, whatever its library calls it, says that the memory did not suffice."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return any(words in str(error).lower() for words in _TOLD)
 
 
 @contextmanager
@@ -23,7 +33,7 @@ def memory_told(title: str, device: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not (isinstance(error, MemoryError) or any(t in str(error).lower() for t in _TOLD)):
+        if not is_out_of_memory(error):
             raise
         _free(device)
         raise OutOfMemory(

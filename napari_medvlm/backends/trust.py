@@ -20,6 +20,8 @@ from napari_medvlm.home import home
 
 FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 """torch's own switch for libraries that ask it to run what a file holds."""
+PICKLED = (b"PK\x03\x04", b"\x80")
+"""How files of torch begin: archives, and plain pickles."""
 CODE = (".py", ".so", ".pyd", ".json", ".yaml", ".yml")
 """What can run code in a model's folder: modules, and configurations that name or hold code."""
 
@@ -49,6 +51,24 @@ def trust(path: Path | str) -> None:
     _file().write_text(json.dumps(known, indent=1, sort_keys=True), "utf-8")
 
 
+def check_weights_file(path: Path) -> None:
+    """Refuse what was saved in place of weights: a web page, a pointer to them, a text.
+
+    Raises
+    ------
+    BackendUnavailable
+        If a file does not begin as those of torch do.
+    """
+    with path.open("rb") as file:
+        start = file.read(24)
+    if not start.startswith(PICKLED):
+        how = f"it begins with {start.decode('ascii', 'replace')!r}" if start else "it is empty"
+        raise BackendUnavailable(
+            f"{path} holds no weights: {how}.",
+            "A web page or a link may have been saved in its place. Download it again.",
+        )
+
+
 @contextmanager
 def only_weights(path: Path | str) -> Iterator[None]:
     """Within, ``torch.load`` reads nothing but numbers, whatever a library asks of it.
@@ -61,8 +81,10 @@ def only_weights(path: Path | str) -> Iterator[None]:
     Raises
     ------
     BackendUnavailable
-        If the file holds more than numbers.
+        If the file holds more than numbers, or no weights.
     """
+    if Path(path).is_file():
+        check_weights_file(Path(path))
     from torch.serialization import safe_globals
 
     if trusted(path):

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import Progress
+from napari_medvlm.backends.out_of_memory import is_out_of_memory
 from napari_medvlm.backends.trust import only_weights, trusted
 from napari_medvlm.errors import BackendUnavailable
 from napari_medvlm.geometry import ras_matrix
@@ -101,6 +102,8 @@ def state_of(path: Path, title: str) -> Mapping[str, Any]:
         with only_weights(path), safe_globals([Namespace]):  # the settings of a training
             state = torch.load(path, map_location="cpu", weights_only=not trusted(path))
     except (RuntimeError, EOFError, ValueError, OSError) as error:
+        if is_out_of_memory(error):
+            raise
         raise BackendUnavailable(
             f"{path} is damaged, or cannot be read.", "Download it again."
         ) from error

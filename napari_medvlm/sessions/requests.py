@@ -126,7 +126,7 @@ class Requests:
 
     def _fail(self, asked: _Asked, error: MedVLMError) -> None:
         if not isinstance(error, Cancelled):
-            logger.warning("No mask for object %d. %s", asked.key[0], error)
+            logger.info("No mask for object %d. %s", asked.key[0], error)
         self._tell(asked, lambda: self._listener.on_failure(asked.key, error))
 
     def _tell(self, asked: _Asked, tell: Callable[[], None]) -> None:

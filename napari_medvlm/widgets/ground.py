@@ -299,6 +299,8 @@ class GroundDock(QWidget):
         return row
 
     def _connect(self) -> None:
+        self.model.turn_to(self.backend.name)
+        self.backend.chosen.connect(self.model.turn_to)
         self.image.chosen.connect(guarded(self._open))
         self.run.run_requested.connect(guarded(self.ground))
         self.run.cancel_requested.connect(guarded(self.cancel))

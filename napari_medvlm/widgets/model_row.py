@@ -34,6 +34,8 @@ class ModelRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._told: tuple[str | None, str] = (None, "cpu")
+        self._backend = ""
+        self._named: dict[str, str] = {}
         self.edit = QLineEdit()
         self.edit.setPlaceholderText("The backend's own")
         self.edit.setToolTip(
@@ -85,6 +87,13 @@ class ModelRow(QWidget):
         """Name a model without telling of it."""
         self.edit.setText(model)
         self._told = (model or None), self.device
+
+    def turn_to(self, backend: str) -> None:
+        """Show what was last named for a backend: what is named for another is not its model."""
+        self._named[self._backend] = self.edit.text()
+        self._backend = backend
+        self.edit.setText(self._named.get(backend, ""))
+        self._told = self.model, self.device
 
     def _refresh(self) -> None:
         self.download.setEnabled(is_hub_id(self.model or "") and not self.download_bar.busy)

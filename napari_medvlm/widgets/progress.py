@@ -49,7 +49,8 @@ class ProgressRow(QWidget):
         self._cancel.setEnabled(busy)
         self._again.setEnabled(can_ask and not busy)
         if not busy:
-            self._show(0, f"{waiting} prompts without a mask" if waiting else "Ready")
+            prompts = "1 prompt" if waiting == 1 else f"{waiting} prompts"
+            self._show(0, f"{prompts} without a mask" if waiting else "Ready")
 
     def show_progress(self, fraction: float, message: str) -> None:
         """Show how far the request is, 0 to 1, and what it does; not more often than is read."""

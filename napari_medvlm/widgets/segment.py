@@ -245,6 +245,8 @@ class SegmentDock(QWidget):
 
     def _connect(self) -> None:
         self.image.chosen.connect(guarded(self._open))
+        self.model.turn_to(self.backend.name)
+        self.backend.chosen.connect(self.model.turn_to)
         self.backend.chosen.connect(guarded(lambda _: self._use_backend()))
         self.model.chosen.connect(guarded(self._use_backend))
         self.row.opened.connect(guarded(self.go_on))

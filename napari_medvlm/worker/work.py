@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from napari_medvlm.backends import calling, models, registry
 from napari_medvlm.backends.base import Backend, Progress
+from napari_medvlm.backends.out_of_memory import is_out_of_memory
 from napari_medvlm.errors import BackendFailed, MedVLMError, OutOfMemory
 from napari_medvlm.volume import Volume
 from napari_medvlm.worker.wire import (
@@ -32,7 +33,6 @@ logger = logging.getLogger(__name__)
 KEPT_BACKENDS = 3
 """Who answers, and who segments and grounds for its tools."""
 Deliver = Callable[[str], None]
-OUT_OF_MEMORY = {"OutOfMemoryError", "MemoryError", "cudaErrorMemoryAllocation"}
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Work:
         except MedVLMError:
             raise
         except Exception as error:
-            if type(error).__name__ in OUT_OF_MEMORY:
+            if is_out_of_memory(error):
                 raise OutOfMemory(
                     f"The memory did not suffice for {request.backend} on {request.device}.",
                     "Close other programs, crop the image, or choose a smaller model or the CPU.",

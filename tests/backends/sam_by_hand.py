@@ -9,7 +9,7 @@ from segment_anything import SamPredictor
 from napari_medvlm.backends.sam.checkpoint import load_sam
 from napari_medvlm.grounding import SliceRef
 from napari_medvlm.slicing import picture_of
-from napari_medvlm.volume import Modality, Volume, Window
+from napari_medvlm.volume import Modality, Volume
 
 SHAPE = (10, 20, 24)
 SPACINGS = {"axial": (2.5, 1.0, 1.0), "sagittal": (1.0, 1.0, 2.5), "coronal": (1.0, 2.5, 1.0)}
@@ -73,11 +73,15 @@ class ByHand:
         return logits
 
     def area(self, inside: np.ndarray) -> np.ndarray:
-        """A mask on the volume as a mask over the picture."""
-        shown = self.shown
-        volume = Volume(inside.astype(np.uint8), shown.grid.affine)
-        seen = picture_of(volume, shown.slice, Window(0.5, 1.0))
-        return seen.pixels[..., 0] > 128  # half is outside
+        """A mask on the volume as a mask over the picture: the voxel under each pixel's centre."""
+        shown, under = self.shown, []
+        for side, axis in ((0, self.shown.rows), (1, self.shown.columns)):
+            size, count = shown.size[side], shown.grid.shape[axis]
+            at = (2 * np.arange(size) + 1) * count // (2 * size)
+            under.append(count - 1 - at if shown.flipped[side] else at)
+        plane = np.take(inside, shown.slice.index, axis=shown.slice.axis)
+        plane = plane if shown.rows < shown.columns else plane.T
+        return plane[np.ix_(*under)]
 
     def voxels(self, mask: np.ndarray) -> np.ndarray:
         """A mask over the picture on the voxels of the volume."""

@@ -49,6 +49,24 @@ def test_a_program_is_not_run_and_the_remedy_is_told(program):
     assert FORCE not in os.environ
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"<!DOCTYPE html><title>Log in</title>", "begins with '<!DOCTYPE html>"),
+        (b"version https://git-lfs.github.com/spec/v1", "begins with 'version https://"),
+        (b"hello world" * 99, "begins with 'hello world"),
+        (b"", "is empty"),
+    ],
+    ids=["page", "pointer", "text", "empty"],
+)
+def test_what_was_saved_in_place_of_weights_is_told(tmp_path, content, told):
+    path = tmp_path / "weights.pth"
+    path.write_bytes(content)
+    with pytest.raises(BackendUnavailable, match=f"holds no weights: it {told}") as error:
+        read(path)
+    assert "Download it again" in error.value.hint
+
+
 def test_a_trusted_file_is_read_wherever_it_lies_and_no_longer_once_it_changed(program, tmp_path):
     path, made = program
     trust(path)

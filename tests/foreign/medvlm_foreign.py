@@ -85,6 +85,15 @@ class Memory(Threshold):
         raise error("CUDA out of memory. Tried to allocate 20.00 GiB")
 
 
+class MemoryOfProcessor(Threshold):
+    """Raises as torch does where a processor's memory does not suffice."""
+
+    info = describe("memory_of_processor")
+
+    def segment(self, prompts, progress):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 B")
+
+
 class Noisy(Threshold):
     """Prints a lot, without newlines and past Python."""
 

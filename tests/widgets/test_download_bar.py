@@ -156,3 +156,17 @@ def test_a_window_that_is_closed_stops_the_download(hub, told, qtbot, tmp_path):
     qtbot.waitUntil(threads_are_done)
     assert not list(tmp_path.rglob("model.safetensors"))
     assert told == []
+
+
+def test_each_backend_keeps_the_model_that_was_named_for_it(qtbot):
+    row = ModelRow()
+    qtbot.addWidget(row)
+    row.turn_to("sam")
+    row.edit.setText("sam_vit_b.pth")
+    row.turn_to("nninteractive")
+    assert row.model is None
+    row.edit.setText("a_folder")
+    row.turn_to("sam")
+    assert row.model == "sam_vit_b.pth"
+    row.turn_to("nninteractive")
+    assert row.model == "a_folder"

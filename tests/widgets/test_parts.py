@@ -99,6 +99,8 @@ def test_progress_tells_what_waits(qtbot):
     qtbot.addWidget(row)
     row.show_state(busy=False, waiting=2, can_ask=True)
     assert row.text == "2 prompts without a mask"
+    row.show_state(busy=False, waiting=1, can_ask=True)
+    assert row.text == "1 prompt without a mask"
     row.show_state(busy=False, waiting=0, can_ask=True)
     assert row.text == "Ready"
 

@@ -56,6 +56,7 @@ def test_a_plain_request_makes_the_backend_ready(any_runner, volume):
     ("backend", "error", "message"),
     [
         ("memory", OutOfMemory, "memory did not suffice for memory on cpu"),
+        ("memory_of_processor", OutOfMemory, "did not suffice for memory_of_processor on cpu"),
         ("raising", BackendFailed, "ZeroDivisionError: division by zero in the model"),
         ("misshapen", BackendFailed, r"mask of shape \(1, 2, 3\)"),
         ("nobody", BackendUnavailable, "no backend called nobody"),

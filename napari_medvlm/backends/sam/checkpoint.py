@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_medvlm.backends.out_of_memory import is_out_of_memory
+from napari_medvlm.backends.trust import check_weights_file
 from napari_medvlm.errors import BackendUnavailable
 
 if TYPE_CHECKING:
@@ -139,9 +141,10 @@ def checkpoint_file(model: str | None, title: str) -> Path:
     found = sorted(p for p in path.glob("*") if p.suffix in SUFFIXES) if path.is_dir() else []
     if len(found) == 1:
         return found[0]
-    what = f"{len(found)} checkpoints in the folder" if path.is_dir() else "no file"
+    what = f"The folder {path} holds {len(found)} checkpoints; one is needed."
     raise BackendUnavailable(
-        f"There is {what} {path}.", "Name one file that ends in .pth, .pt or .safetensors."
+        what if path.is_dir() else f"There is no file {path}.",
+        "Name one file that ends in .pth, .pt or .safetensors.",
     )
 
 
@@ -163,6 +166,7 @@ def read_state(path: Path) -> State:
 
             held = load_file(path)
         else:
+            check_weights_file(path)
             held = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise BackendUnavailable(
@@ -170,6 +174,8 @@ def read_state(path: Path) -> State:
             "Save its state_dict() alone with torch.save, or choose another checkpoint.",
         ) from None
     except (OSError, RuntimeError, ValueError, EOFError) as error:
+        if is_out_of_memory(error):
+            raise
         raise BackendUnavailable(
             f"{path.name} cannot be read: {type(error).__name__}.",
             "The file may be damaged or not be a checkpoint; download it again.",

@@ -1,0 +1,189 @@
+"""Models in the window and on the command line: none is ever loaded beside a window."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import SimpleITK as sitk
+from napari.layers import Layer
+from numpy.testing import assert_array_equal
+
+from napari_medvlm.layers import layer_data
+from napari_medvlm.widgets.tools import Tool
+from tests.conftest import make_phantom
+from tests.e2e.conftest import LEFT, RIGHT
+
+ROOT = Path(__file__).parents[2]
+WAIT_MS = 120_000
+MAKE = """
+import sys
+from pathlib import Path
+from tests.backends import tiny_nninteractive, tiny_sam
+folder = Path(sys.argv[1])
+tiny_sam.checkpoint(folder, "sam", lift=5)
+tiny_nninteractive.save_nninteractive(folder / "nninteractive", 32)
+"""
+EVERY_DOCK = """
+import json, socket, sys, time
+import napari
+from napari.layers import Layer
+from npe2 import PluginManager
+from qtpy.QtWidgets import QApplication
+from napari_medvlm.layers import layer_data
+from napari_medvlm.prompts import Point
+from tests.conftest import make_phantom
+
+def until(there):
+    end = time.monotonic() + 120
+    while not there():
+        assert time.monotonic() < end
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+viewer, called, docks = napari.Viewer(show=False), [], {}
+connect, look_up = socket.socket.connect, socket.getaddrinfo
+def connected(self, address):
+    called.append(str(address))
+    return connect(self, address)
+def looked_up(*address, **how):
+    called.append(str(address))
+    return look_up(*address, **how)
+socket.socket.connect, socket.getaddrinfo = connected, looked_up
+manifest = PluginManager.instance().get_manifest("napari-medvlm")
+for name in [widget.display_name for widget in manifest.contributions.widgets]:
+    docks[name] = viewer.window.add_plugin_dock_widget("napari-medvlm", name)[1]
+    QApplication.processEvents()
+socket.socket.connect, socket.getaddrinfo = connect, look_up
+
+viewer.add_layer(Layer.create(*layer_data(make_phantom()[0])))
+dock = docks["Segment"]
+until(lambda: dock.session is not None)
+dock.backend.setCurrentIndex(dock.backend.findData("sam"))
+dock.backend.activated.emit(0)
+dock.model.edit.setText(sys.argv[1])
+dock.model.edit.editingFinished.emit()
+dock.session.add(Point.at_index(dock.session.volume, (12, 20, 13)))
+until(lambda: not dock.session.pending and not dock.session.pending_prompts())
+models = {"monai", "nnInteractive", "segment_anything", "torch", "transformers", "voxtell"}
+told = {
+    "docks": list(docks),
+    "called": called,
+    "loaded": sorted(models & set(sys.modules)),
+    "voxels": int(dock.session.mask.sum()),
+}
+for opened in docks.values():
+    if hasattr(opened, "close_session"):
+        opened.close_session()
+viewer.close()
+print(json.dumps(told))
+"""
+
+
+def ran(program, *arguments):
+    """What a program of its own printed."""
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def commanded(*arguments):
+    """What a command says to a program that reads nothing but JSON."""
+    return json.loads(ran("from napari_medvlm.cli import app; app()", *arguments, "--json"))
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Small models, in a folder each or a file, by the name of their backend."""
+    folder = tmp_path_factory.mktemp("models")
+    ran(MAKE, folder)
+    return {name: folder / name for name in ("sam", "nninteractive")}
+
+
+@pytest.fixture(params=["sam", "nninteractive"])
+def backend(request):
+    return request.param
+
+
+def take_backend(person, backend, model):
+    """Choose a backend, and name its model."""
+    dock = person.dock
+    dock.backend.setCurrentIndex(dock.backend.findData(backend))
+    dock.backend.activated.emit(dock.backend.currentIndex())
+    dock.model.edit.setText(str(model))
+    dock.model.edit.editingFinished.emit()
+    dock.tools.choose(Tool.POINT)
+
+
+def is_answered(person):
+    person.waits(lambda: not person.session.pending, WAIT_MS)
+    person.waits_for_mask()
+
+
+def test_opening_every_dock_calls_nobody_and_a_models_work_loads_no_torch_here(models):
+    told = json.loads(ran(EVERY_DOCK, models["sam"]).splitlines()[-1])
+    assert {"Segment", "Ground", "Ask"} <= set(told["docks"])
+    assert told["called"] == []
+    assert told["loaded"] == []
+    assert told["voxels"] > 0
+
+
+def test_clicks_undo_a_killed_worker_and_another_image(open_dock, models, backend):
+    person = open_dock(make_phantom()[0])
+    take_backend(person, backend, models[backend])
+    person.clicks(LEFT)
+    is_answered(person)
+    assert person.sees(LEFT) == 1
+    person.clicks(RIGHT)
+    is_answered(person)
+    both = person.session.labels.copy()
+    person.dock.row.undo()
+    is_answered(person)
+    person.dock.row.undo()
+    person.waits(lambda: not person.session.mask.any())
+    assert person.sees(LEFT) == 0
+    person.dock.row.redo()
+    person.dock.row.redo()
+    is_answered(person)
+    for pid in person.dock._runner.pids.values():
+        os.kill(pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
+    person.dock.progress.again_requested.emit()
+    is_answered(person)
+    assert_array_equal(person.session.labels, both)
+    leave_and_come_back(person, both)
+
+
+def leave_and_come_back(person, labels):
+    """Work on a second image, go back, and go on where the first was left."""
+    dock, first = person.dock, person.dock.image.layer
+    second = person.viewer.add_layer(Layer.create(*layer_data(make_phantom(seed=1)[0])))
+    dock.image.choose(second)
+    person.waits(lambda: dock.image.layer is second and dock.session is not None)
+    dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    is_answered(person)
+    assert person.sees(LEFT) == 1
+    dock.image.choose(first)
+    person.waits(lambda: dock.image.layer is first and not dock.resume.isHidden())
+    dock.resume.resume.click()
+    person.waits(lambda: bool(person.session.now.objects))
+    is_answered(person)
+    assert_array_equal(person.session.labels, labels)
+
+
+def test_the_commands_segment_and_replay_and_print_nothing_but_json(models, backend, tmp_path):
+    volume = make_phantom()[0]
+    image, session = tmp_path / "scan.nii.gz", tmp_path / "session.json"
+    sitk.WriteImage(sitk.GetImageFromArray(volume.data), str(image))
+    click = "--point", ",".join(map(str, LEFT))
+    named = "--backend", backend, "--model", models[backend]
+    found = commanded("segment", image, *named, *click, "--session", session)
+    assert found["backend"] == backend
+    assert found["volume_ml"] > 0
+    again = commanded("replay", session)
+    assert again["identical"]
+    assert again["objects"][0]["backend"] == backend
