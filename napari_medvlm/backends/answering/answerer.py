@@ -142,9 +142,10 @@ class Answerer:
             assert subject.mask is not None
             found = measure(self._volume, subject.mask)
             unit = f" {found.unit}" if found.unit else ""
+            mean, sd = numbers.intensity(found.mean), numbers.intensity(found.sd)
             text = (
-                f"The {subject.name} has a mean intensity of {numbers.intensity(found.mean)}{unit}, "
-                f"with a standard deviation of {numbers.intensity(found.sd)}{unit}."
+                f"The {subject.name} has a mean intensity of {mean}{unit}, with a standard "
+                f"deviation of {sd}{unit}."
             )
             claims.append(Claim(text, (subject.region,), _source(subject)))
         return claims
@@ -200,10 +201,11 @@ class Answerer:
         return claims
 
     def _structures_at(self, index: tuple[int, int, int], progress: Progress) -> list[Claim]:
-        """What the atlas knows to be there: by mask for sure, by box perhaps."""
+        """What the atlas knows to be there: by outline; only where none is, by box perhaps."""
         found = self._grounder.structures_at(index, progress)
         if not found:
             return [Claim("No object and no structure of the atlas is there.", source="atlas")]
+        outlined = [region for region in found if region.mask is not None]
         return [
             Claim(
                 f"By the atlas it lies in the {region.name}."
@@ -212,7 +214,7 @@ class Answerer:
                 (region,),
                 "atlas",
             )
-            for region in found
+            for region in outlined or found
         ]
 
     def _where(self, asked: Asked, subjects: Subjects, progress: Progress) -> list[Claim]:
@@ -229,8 +231,8 @@ class Answerer:
         segmented = [subject for subject in names if subject.source != "atlas"]
         if not segmented:
             raise Unanswerable(
-                f"Whether there is {asked.things[0]} cannot be measured: nothing of that name was "
-                "segmented. A model that looks at images may tell."
+                f"Whether {asked.things[0]!r} is there cannot be measured: nothing of that name "
+                "was segmented. A model that looks at images may tell."
             )
         return [
             Claim(f"Yes: the {s.name} was segmented.", (s.region,), _source(s)) for s in segmented
