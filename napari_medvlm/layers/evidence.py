@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 ROLE = "found evidence"
 NAME = "Answer: evidence map"
-OPACITY = 0.6
+COLORS = ((1.0, 0.75, 0.0, 0.0), (1.0, 0.45, 0.0, 0.5), (0.9, 0.0, 0.1, 0.8))
+"""Nothing to most, with how much each hides: added light would not be seen on bright tissue."""
 
 
 class EvidenceLayer:
-    """The map of evidence of one answer in one viewer: added to the image, brighter is more."""
+    """The map of evidence of one answer in one viewer: what has more to do with it is redder."""
 
     def __init__(self, viewer: Viewer, volume: Volume) -> None:
         self.viewer = viewer
@@ -50,16 +51,16 @@ class EvidenceLayer:
 
     def _add(self, evidence: Evidence) -> None:
         from napari.layers import Image
+        from napari.utils.colormaps import Colormap
 
         grid = self.volume.grid
         self._layer = Image(
             displayed(evidence.heatmap.full(), grid, order=1),
             name=NAME,
             affine=display_grid(grid).affine,
-            blending="additive",
-            colormap="inferno",
+            blending="translucent_no_depth",
+            colormap=Colormap(COLORS, name="evidence"),
             contrast_limits=(0, 1),
-            opacity=OPACITY,
             metadata={KEY: {"role": ROLE, "volume": self.volume}},
         )
         self.viewer.add_layer(self._layer)

@@ -20,7 +20,7 @@ def test_the_cost_is_told_then_the_map_lies_over_the_picture(scripted):
     asked_for(scripted)
     scripted.waits(lambda: scripted.layer("found evidence") is not None)
     layer = scripted.layer("found evidence")
-    assert str(layer.blending) == "additive"
+    assert layer.colormap.map(np.array([0.0, 1.0]))[:, 3] == pytest.approx([0, 0.8])
     (sent,) = scripted.last.sent
     values = np.asarray(layer.data)
     slices, _, columns = np.nonzero(values)
