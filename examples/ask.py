@@ -31,6 +31,7 @@ import time
 
 from napari_medvlm.answers import Answer, AnswerDelta, Claim
 from napari_medvlm.backends.base import Backend, BackendInfo, Task
+from napari_medvlm.backends.evidence import evidence_map
 from napari_medvlm.grounding import Region
 from napari_medvlm.prompts import Box
 
@@ -47,7 +48,7 @@ PLACES = {  # centre and size in patient millimetres, (S, P, L)
 
 class Written(Backend):
     info = BackendInfo("written", "A model (its words are written)", "BSD-3-Clause",
-                       tasks=frozenset({Task.ANSWER}))
+                       tasks=frozenset({Task.ANSWER, Task.EXPLAIN}))
 
     def load(self, model, device):
         pass
@@ -60,6 +61,12 @@ class Written(Backend):
         ends = [[c + side * s / 2 for c, s in zip(center, size)] for side in (-1, 1)]
         index = self.grid.to_index(ends)
         return Region(name, Box.at_index(self.grid, index.min(0), index.max(0)), name=name)
+
+    def explain(self, question, written, picture, progress):
+        shown = question.pictures[picture]
+        height, width = shown.size
+        middle = slice(height // 2 - 12, height // 2 + 12), slice(width // 3, 2 * width // 3)
+        return evidence_map(shown, lambda pixels: float(pixels[middle].mean()), progress)
 
     def answer(self, question, progress):
         for word in TEXT.split(" "):
@@ -78,7 +85,8 @@ class Written(Backend):
         )
         thinking = "I compare the two sides, then follow the corpus callosum."
         notes = ("The text names four places, and three boxes are drawn.",)
-        yield AnswerDelta(answer=Answer(TEXT, claims, thinking=thinking, notes=notes))
+        yield AnswerDelta(
+            answer=Answer(TEXT, claims, thinking=thinking, notes=notes, written=TEXT))
 '''
 
 
@@ -123,8 +131,18 @@ def described(viewer: napari.Viewer, dock: Any) -> None:
     bar = dock.reading.transcript.verticalScrollBar()
     bar.setValue(bar.maximum())
     picture(viewer, "ask-sentence")
+    bar.setValue(bar.minimum())
+    explained(viewer, dock)
     dock.along.view_fold.open()
     picture(viewer, "ask-view")
+
+
+def explained(viewer: napari.Viewer, dock: Any) -> None:
+    """Ask which parts of the second picture the answer comes from."""
+    last = dock.session.active.exchanges[-1].id
+    dock.reading.transcript.cards[last].evidence.pictures.actions()[1].trigger()
+    wait_until(lambda: dock.session.exchange(last).evidence is not None)
+    picture(viewer, "ask-evidence")
 
 
 def ask(dock: Any, question: str) -> None:

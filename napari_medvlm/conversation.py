@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.answers import Answer, AnswerKind, Step
-from napari_medvlm.grounding import SliceRef
+from napari_medvlm.grounding import Heatmap, SliceRef
 
 
 class Verdict(StrEnum):
@@ -49,6 +49,25 @@ class Sent:
     slice: SliceRef
     caption: str = ""
     of: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Which parts of a picture made a model write its answer.
+
+    Parameters
+    ----------
+    heatmap
+        How much less likely the answer is without each part, as a share of the most.
+    picture
+        Which of the pictures that were sent, from 0.
+    seconds
+        How long the model took.
+    """
+
+    heatmap: Heatmap
+    picture: int
+    seconds: float
 
 
 class State(StrEnum):
@@ -90,6 +109,8 @@ class Exchange:
         Until the answer was there, and until its first text.
     marks
         What the reader thinks of the claims, by their number from 0.
+    evidence
+        What the answer comes from, if that was asked for.
     """
 
     id: int
@@ -109,6 +130,7 @@ class Exchange:
     seconds: float = 0.0
     first_token_s: float | None = None
     marks: Mapping[int, Mark] = field(default_factory=dict)
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, eq=False)

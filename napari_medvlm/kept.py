@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from napari_medvlm.geometry import Grid
-from napari_medvlm.grounding import Region, RegionKind, SliceRef
+from napari_medvlm.grounding import Heatmap, Region, RegionKind, SliceRef
 from napari_medvlm.montage import Montage
 from napari_medvlm.prompts import Box, InitialMask, Point
 from napari_medvlm.slicing import Picture, picture_of, upright
@@ -163,6 +163,34 @@ class KeptPicture(Value):
 
     def _windows(self) -> tuple[Window, ...]:
         return tuple(Window(*pair) for pair in self.windows)
+
+
+class KeptHeatmap(Value):
+    """A map of evidence, in steps of 1/255.
+
+    Attributes
+    ----------
+    start, crop
+        Index ``(z, y, x)`` of the first voxel of the part that was looked at, and its shape.
+    png
+        The part as one picture in base64, its slices below each other.
+    """
+
+    start: tuple[int, int, int]
+    crop: tuple[int, int, int]
+    png: str
+
+    @classmethod
+    def of(cls, heatmap: Heatmap) -> KeptHeatmap:
+        """What is kept of a map."""
+        z, y, x = heatmap.crop.shape
+        steps = np.rint(255 * heatmap.crop).astype(np.uint8).reshape(z * y, x)
+        return cls(start=heatmap.start, crop=(z, y, x), png=_png(steps))
+
+    def heatmap(self, grid: Grid) -> Heatmap:
+        """The map on the grid of the image."""
+        steps = _pixels(self.png)[..., 0].reshape(self.crop)
+        return Heatmap((steps / 255).astype(np.float32), self.start, grid.shape)
 
 
 def digest_of(pixels: NDArray[np.uint8]) -> str:

@@ -11,7 +11,7 @@ from napari_medvlm.answers import Answer, AnswerKind, Claim, Step, ToolCall, Too
 from napari_medvlm.conversation import State, Verdict
 from napari_medvlm.geometry import Grid
 from napari_medvlm.grounding import SliceRef
-from napari_medvlm.kept import KeptPicture, KeptRegion, Pair, Value, now
+from napari_medvlm.kept import KeptHeatmap, KeptPicture, KeptRegion, Pair, Value, now
 from napari_medvlm.prompts import Box
 from napari_medvlm.volume import Volume
 
@@ -259,6 +259,22 @@ class Marked(_Said):
     note: str = ""
 
 
+class Explained(_Said):
+    """Which parts of a picture made the model write its answer.
+
+    Attributes
+    ----------
+    picture
+        Which of the pictures that were sent, from 0.
+    """
+
+    record: Literal["explained"] = "explained"
+    exchange: int
+    picture: int
+    heatmap: KeptHeatmap
+    seconds: float
+
+
 Said = (
     Conversed
     | Forgotten
@@ -269,6 +285,7 @@ Said = (
     | Stepped
     | Answered
     | ClaimGrounded
+    | Explained
     | Marked
 )
 """A record of a conversation."""

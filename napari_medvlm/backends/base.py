@@ -87,6 +87,8 @@ class BackendInfo:
         What must be importable in the worker, beyond this package's own requirements.
     memory_mib
         What it needs besides the image, at a common image size.
+    measures
+        Whether it answers from the image itself: it looks at no pictures and calls no tools.
     """
 
     name: str
@@ -97,6 +99,7 @@ class BackendInfo:
     weights_licence: str = "none"
     modules: tuple[str, ...] = ()
     memory_mib: int = 0
+    measures: bool = False
 
 
 class Backend(ABC):
@@ -148,6 +151,17 @@ class Backend(ABC):
             If there is no such model, or its names cannot be read.
         """
         return ()
+
+    @classmethod
+    def without_tools(cls, model: str | None) -> str:
+        """Why a model calls no tools, read without loading it; empty: it may.
+
+        Raises
+        ------
+        BackendUnavailable
+            If there is no such model.
+        """
+        return "It measures by itself." if cls.info.measures else ""
 
     @abstractmethod
     def set_volume(self, volume: Volume) -> None:

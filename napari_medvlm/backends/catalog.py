@@ -110,6 +110,11 @@ class Row(BaseModel):
         return named and (kind in self.kinds or self.kinds == (ANY,))
 
     @property
+    def without_tools(self) -> str:
+        """Why these models call no tools, in a sentence; empty: they do."""
+        return "" if self.tools else f"{self.title}: these models were not made to call tools."
+
+    @property
     def markers(self) -> tuple[tuple[str, str], ...]:
         """What opens and what closes thoughts."""
         return (*THINKING, *self.thinking)

@@ -25,14 +25,17 @@ Likelihood = Callable[[NDArray[np.uint8]], float]
 """The log-probability of the text, of pixels ``(rows, columns, 3)`` in the picture's place."""
 
 
-def patch_of(picture: Picture) -> int:
-    """The side of a square, in pixels of the picture."""
-    return max(ceil(max(picture.size) / SQUARES), 1)
+def patch_of(size: tuple[int, int]) -> int:
+    """The side of a square, in pixels of a picture of a height and width."""
+    return max(ceil(max(size) / SQUARES), 1)
 
 
-def cost(picture: Picture, patch: int | None = None) -> int:
-    """How often the model must read the question for a map; each takes what a first token takes."""
-    rows, columns = _grid(picture, patch or patch_of(picture))
+def cost(size: tuple[int, int], patch: int | None = None) -> int:
+    """How often the model must read the question for a map of a picture of a height and width.
+
+    Each time takes what a first token takes.
+    """
+    rows, columns = _grid(size, patch or patch_of(size))
     return rows * columns + 1
 
 
@@ -43,7 +46,7 @@ def evidence_map(
 
     Squares are hidden by the picture's mean colour. Where the text becomes more likely, it is 0.
     """
-    falls = falls_of(picture, likelihood, progress, patch or patch_of(picture))
+    falls = falls_of(picture, likelihood, progress, patch or patch_of(picture.size))
     most = float(falls.max(initial=0.0))
     return picture.heatmap(np.clip(falls / most, 0, 1) if most > 0 else np.zeros_like(falls))
 
@@ -55,12 +58,12 @@ def falls_of(
     import torch
     from captum.attr import FeatureAblation
 
-    rows, columns = _grid(picture, patch)
+    rows, columns = _grid(picture.size, patch)
     height, width = picture.size
     numbers = np.arange(rows * columns).reshape(rows, columns)
     squares = numbers.repeat(patch, 0).repeat(patch, 1)[:height, :width]
     mean = picture.pixels.reshape(-1, 3).mean(axis=0).round()
-    watched = _Watched(likelihood, progress, cost(picture, patch))
+    watched = _Watched(likelihood, progress, cost(picture.size, patch))
 
     def forward(pixels: Any) -> Any:
         return torch.tensor([watched(pixels[0].numpy().astype(np.uint8))], dtype=torch.float64)
@@ -95,6 +98,6 @@ class _Watched:
         return self._likelihood(pixels)
 
 
-def _grid(picture: Picture, patch: int) -> tuple[int, int]:
-    height, width = picture.size
+def _grid(size: tuple[int, int], patch: int) -> tuple[int, int]:
+    height, width = size
     return ceil(height / patch), ceil(width / patch)

@@ -40,6 +40,19 @@ def info(name: str) -> BackendInfo:
     return _class(name).info
 
 
+def without_tools(name: str, model: str | None) -> str:
+    """Why a model of a backend calls no tools, without loading it; empty: it may.
+
+    Reads files: not for the window's thread.
+
+    Raises
+    ------
+    BackendUnavailable
+        As of `info`, or if there is no such model.
+    """
+    return _class(name).without_tools(model)
+
+
 def create(name: str) -> Backend:
     """A new backend, not yet loaded.
 

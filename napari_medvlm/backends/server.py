@@ -59,6 +59,12 @@ class ServerBackend(Backend):
     first_s = 300.0
     silent_s = 120.0
 
+    @classmethod
+    def without_tools(cls, model: str | None) -> str:
+        """Why a model calls no tools, by the catalog; empty: it may, or none is named."""
+        name = address_of(model)[1]
+        return served_row(name).without_tools if name else ""
+
     def load(self, model: str | None, device: str) -> None:
         """Take the server and the model of ``http://127.0.0.1:8000/v1#name``.
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from napari_medvlm.answers import AnswerDelta, Question
+from napari_medvlm.backends import hub
 from napari_medvlm.backends.answers import joined, look_of
 from napari_medvlm.backends.asking import seen_size
 from napari_medvlm.backends.base import BackendInfo, Progress, Task
@@ -51,6 +52,12 @@ class VLMBackend(CataloguedBackend):
 
     _unknown: BackendUnavailable | None = None
     _answered_as: Row
+
+    @classmethod
+    def without_tools(cls, model: str | None) -> str:
+        """Why a model calls no tools, by the catalog; empty: it may."""
+        folder = hub.model_folder(model, cls.info.title, cls.example)
+        return answering_row(str(model), hub.kind_of(folder)).without_tools
 
     def load(self, model: str | None, device: str) -> None:
         """Take the model of a folder, or of a hub id that was downloaded before."""

@@ -155,10 +155,11 @@ def _model(backend: str, model: str | None, base_url: str | None, allowed: bool)
 
 def _view(volume: Any, backend: str, slices: str | None, every_mm: float | None) -> Any:
     """What a model is to see; `None`: no pictures."""
+    from napari_medvlm.backends import registry
     from napari_medvlm.sessions.viewing import View
 
     if slices is None and every_mm is None:
-        if backend == "embedded":
+        if registry.info(backend).measures:
             return None
         if volume.shape[0] > 1:
             raise typer.BadParameter(

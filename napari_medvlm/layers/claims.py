@@ -1,4 +1,4 @@
-"""An answer in the picture: its regions with the numbers of their sentences, and what it says."""
+"""An answer in the picture: its regions with numbers, what it says, and what it comes from."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medvlm.answers import Answer, Claim, Step
-from napari_medvlm.conversation import Exchange
+from napari_medvlm.conversation import Evidence, Exchange
 from napari_medvlm.geometry import display_grid, patient_axes
 from napari_medvlm.grounding import Region, SliceRef
+from napari_medvlm.layers.evidence import EvidenceLayer
 from napari_medvlm.layers.regions import RegionLayers, Shown
 from napari_medvlm.layers.view import Plane, axis_across, describe, go_to, place_in_view, show_plane
 from napari_medvlm.sessions.gestures import COLORS
@@ -90,7 +91,7 @@ def step_regions(steps: Sequence[Step], backend: str) -> list[Shown]:
 
 
 class ClaimLayers:
-    """The regions of one answer in one viewer, with numbers; and a text of what it says.
+    """The regions of one answer in one viewer, with numbers; a text of what it says; its evidence.
 
     Parameters
     ----------
@@ -110,6 +111,8 @@ class ClaimLayers:
         self._story = ""
         self._regions = RegionLayers(viewer, volume, "Answer", self._on_region, "found answer")
         self._steps = RegionLayers(viewer, volume, "Steps", lambda _: None, "found step")
+        self._evidence = EvidenceLayer(viewer, volume)
+        self._explained: Evidence | None = None
         viewer.canvas.overlays.text.events.text.connect(self._on_text)
 
     @property
@@ -141,6 +144,7 @@ class ClaimLayers:
         self._regions.choose()
         self._regions.show(list(self._shown.values()))
         self._steps.show([] if exchange is None else step_regions(exchange.steps, backend))
+        self._explained = None if exchange is None else exchange.evidence
         self._story = "" if exchange is None else story(exchange)
         self._show_or_hide()
 
@@ -160,6 +164,7 @@ class ClaimLayers:
         self.viewer.canvas.overlays.text.events.text.disconnect(self._on_text)
         self._story = ""
         self._tell_story()
+        self._evidence.close()
         self._regions.close()
         self._steps.close()
 
@@ -175,6 +180,7 @@ class ClaimLayers:
         for layers in (self._regions, self._steps):
             for layer in layers:
                 layer.visible = self._visible
+        self._evidence.show(self._explained, visible=self._visible)
         self._tell_story()
 
     def _on_text(self, _: Any) -> None:

@@ -9,14 +9,15 @@ from typing import Any
 
 from napari_medvlm.answers import Answer, Step
 from napari_medvlm.backends import registry
-from napari_medvlm.conversation import State
+from napari_medvlm.conversation import Evidence, State
 from napari_medvlm.errors import Cancelled, MedVLMError
 from napari_medvlm.sessions.calls import Calls, Helpers
 from napari_medvlm.sessions.claims import grounded
+from napari_medvlm.sessions.explaining import explain_request
 from napari_medvlm.sessions.line import Line
 from napari_medvlm.sessions.minutes import Minutes
 from napari_medvlm.sessions.rounds import Asking, Given, look
-from napari_medvlm.worker.wire import GroundReply, GroundRequest
+from napari_medvlm.worker.wire import ExplainReply, GroundReply, GroundRequest
 
 STOPPED = "Stopped; what had come is kept. Ask again for the whole answer."
 
@@ -112,6 +113,17 @@ class Answering:
         claim = self._minutes.claim(exchange, number)
         title = registry.info(request.backend).title
         self._minutes.ground(exchange, number, grounded(claim, reply.grounding, title))
+        self._changed()
+
+    def explain(self, calls: Calls, id_: int, given: Given, device: str, picture: int) -> None:
+        """Have the backend that answered tell which parts of a picture that comes from."""
+        minutes = self._minutes
+        exchange = minutes.exchange(id_)
+        reply = calls.send(
+            explain_request(minutes.volume, exchange, given, minutes.before(id_), device, picture)
+        )
+        assert isinstance(reply, ExplainReply)
+        minutes.explain(id_, Evidence(reply.heatmap, picture, reply.seconds))
         self._changed()
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_medvlm.answers import AnswerKind, Step
-from napari_medvlm.conversation import Conversation, Exchange, Verdict
+from napari_medvlm.conversation import Exchange, Verdict
 from napari_medvlm.errors import MedVLMError
 from napari_medvlm.grounding import NamedLabels
 from napari_medvlm.ledger import Ledger
@@ -20,10 +20,12 @@ from napari_medvlm.sessions.answering import Answering
 from napari_medvlm.sessions.ask import as_mask, require_answers
 from napari_medvlm.sessions.calls import Helpers, Served
 from napari_medvlm.sessions.claims import request_of
+from napari_medvlm.sessions.explaining import require_explainable
 from napari_medvlm.sessions.line import Line
 from napari_medvlm.sessions.minutes import Minutes
 from napari_medvlm.sessions.recalling import asked_record, given_of
 from napari_medvlm.sessions.rounds import Given, made_objects
+from napari_medvlm.sessions.talks import Talks
 from napari_medvlm.sessions.telling import tell
 from napari_medvlm.sessions.viewing import View
 from napari_medvlm.volume import Volume
@@ -31,7 +33,7 @@ from napari_medvlm.worker.routed import RoutedRunner
 from napari_medvlm.worker.runner import InlineRunner, Runner
 
 
-class AskSession:
+class AskSession(Talks):
     """Questions about one volume and their answers, in conversations.
 
     Questions are answered one after the other; each is kept with what came of it, whatever goes
@@ -55,8 +57,6 @@ class AskSession:
     ----------
     segmenter, grounder
         Who does what models call tools for.
-    changed
-        Signal: a conversation is another than before.
     delta
         Signal: more text of the exchange that runs.
     progressed
@@ -74,7 +74,6 @@ class AskSession:
         If the ledger is about another image.
     """
 
-    changed = Signal()
     delta = Signal(str)
     progressed = Signal(float, str)
     stepped = Signal(Step)
@@ -135,21 +134,6 @@ class AskSession:
     # What is there.
 
     @property
-    def ledger(self) -> Ledger:
-        """All that was said."""
-        return self._minutes.ledger
-
-    @property
-    def conversations(self) -> tuple[Conversation, ...]:
-        """The conversations, oldest first."""
-        return self._minutes.conversations
-
-    @property
-    def active(self) -> Conversation:
-        """The conversation that is asked in."""
-        return self._minutes.conversation(self._active)
-
-    @property
     def pending(self) -> bool:
         """Whether an answer is on its way."""
         return self._line.pending
@@ -158,38 +142,6 @@ class AskSession:
     def running(self) -> int | None:
         """The exchange that is being worked on."""
         return self._line.running
-
-    def exchange(self, exchange: int) -> Exchange:
-        """An exchange by its id."""
-        return self._minutes.exchange(exchange)
-
-    # Conversations.
-
-    def new(self, title: str = "") -> int:
-        """Begin a conversation and ask in it from now on; its id."""
-        self._active = self._minutes.begin(title)
-        tell(self.changed)
-        return self._active
-
-    def select(self, conversation: int) -> None:
-        """Ask in a conversation from now on."""
-        self._active = self._minutes.conversation(conversation).id
-        tell(self.changed)
-
-    def rename(self, conversation: int, title: str) -> None:
-        """Give a conversation another title."""
-        self._minutes.rename(conversation, title)
-        tell(self.changed)
-
-    def remove(self, conversation: int) -> None:
-        """Take a conversation away; the ledger keeps it."""
-        for exchange in reversed(self._minutes.conversation(conversation).exchanges):
-            self._answering.stop(exchange.id)
-        self._minutes.forget(conversation)
-        if conversation == self._active:
-            rest = self.conversations
-            self._active = rest[-1].id if rest else self._minutes.begin("")
-        tell(self.changed)
 
     # Questions.
 
@@ -292,6 +244,24 @@ class AskSession:
         request = request_of(text, self.volume, given, made, who)
         self._line.put(
             exchange, lambda calls: self._answering.ground(calls, request, exchange, claim)
+        )
+        tell(self.changed)
+
+    def explain(self, exchange: int, picture: int = 0) -> None:
+        """Have the model that answered tell which parts of a picture made it, see `wait`.
+
+        That is in `Exchange.evidence` then. `backends.evidence.cost` tells how often the model must
+        read the question for it.
+
+        Raises
+        ------
+        InvalidPrompt
+            If the backend cannot tell, or the picture was not sent or is of another image.
+        """
+        require_explainable(self.exchange(exchange), picture)
+        given, device = self._given_of(exchange), self._answerer.device
+        self._line.put(
+            exchange, lambda calls: self._answering.explain(calls, exchange, given, device, picture)
         )
         tell(self.changed)
 

@@ -125,9 +125,20 @@ def _exchange(volume: Volume, exchange: Exchange) -> dict[str, Any]:
             for s in exchange.sent
         ],
         "covered": exchange.covered,
+        "evidence": _evidence(exchange),
         "seconds": round(exchange.seconds, 3),
         "first_token_s": exchange.first_token_s,
     }
+
+
+def _evidence(exchange: Exchange) -> dict[str, Any] | None:
+    """Which picture a map of evidence was made of, and where that is brightest."""
+    made = exchange.evidence
+    if made is None:
+        return None
+    brightest = np.unravel_index(made.heatmap.crop.argmax(), made.heatmap.crop.shape)
+    zyx = [int(at) + first for at, first in zip(brightest, made.heatmap.start, strict=True)]
+    return {"picture": made.picture + 1, "brightest_zyx": zyx, "seconds": round(made.seconds, 3)}
 
 
 def _claims(exchange: Exchange, claims: Sequence[Claim]) -> list[dict[str, Any]]:

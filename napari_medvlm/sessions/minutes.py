@@ -13,10 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.answers import Answer, Claim, Step
-from napari_medvlm.conversation import Conversation, Exchange, Mark, Sent, State, Verdict
+from napari_medvlm.conversation import (
+    Conversation,
+    Evidence,
+    Exchange,
+    Mark,
+    Sent,
+    State,
+    Verdict,
+)
 from napari_medvlm.errors import CannotSave, InvalidPrompt, SessionFileError
 from napari_medvlm.io.journal import Journal
-from napari_medvlm.kept import KeptPicture, digest_of
+from napari_medvlm.kept import KeptHeatmap, KeptPicture, digest_of
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.records import Record
 from napari_medvlm.said import (
@@ -25,6 +33,7 @@ from napari_medvlm.said import (
     ClaimGrounded,
     Conversed,
     Dropped,
+    Explained,
     Forgotten,
     KeptAnswer,
     KeptClaim,
@@ -240,6 +249,20 @@ class Minutes:
             self._note(ClaimGrounded(exchange=exchange, claim=number, grounded=kept))
             self._replace_claim(exchange, number, claim)
 
+    def explain(self, exchange: int, evidence: Evidence) -> None:
+        """What an answer comes from."""
+        with self._guard:
+            kept = KeptHeatmap.of(evidence.heatmap)
+            self._note(
+                Explained(
+                    exchange=exchange,
+                    picture=evidence.picture,
+                    heatmap=kept,
+                    seconds=evidence.seconds,
+                )
+            )
+            self._set(exchange, evidence=evidence)
+
     def close(self) -> None:
         """Finish the journal."""
         if self._journal is not None:
@@ -310,27 +333,34 @@ class Minutes:
 
     def _recall(self, records: Iterable[Record]) -> None:
         """Bring back what records tell."""
-        volume = self.volume
         for record in records:
-            if not isinstance(record, Said):
-                continue
-            self._apply(record)
-            match record:
-                case Showed():
-                    self._set(record.exchange, sent=_sent(record.pictures, volume))
-                case Wrote():
-                    before = self._exchanges[record.exchange].partial
-                    self._set(record.exchange, partial=before + record.text)
-                case Stepped():
-                    steps = (*self._exchanges[record.exchange].steps, record.step(volume))
-                    self._set(record.exchange, steps=steps, partial="")
-                case Answered():
-                    kept = record.answer
-                    answer = None if kept is None else kept.answer(volume.grid)
-                    self._set(record.exchange, answer=answer)
-                case ClaimGrounded():
-                    claim = record.grounded.claim(volume.grid)
-                    self._replace_claim(record.exchange, record.claim, claim)
+            if isinstance(record, Said):
+                self._apply(record)
+                self._restore(record)
+
+    def _restore(self, record: Said) -> None:
+        """Bring back what `_apply` leaves out."""
+        volume = self.volume
+        match record:
+            case Showed():
+                self._set(record.exchange, sent=_sent(record.pictures, volume))
+            case Wrote():
+                before = self._exchanges[record.exchange].partial
+                self._set(record.exchange, partial=before + record.text)
+            case Stepped():
+                steps = (*self._exchanges[record.exchange].steps, record.step(volume))
+                self._set(record.exchange, steps=steps, partial="")
+            case Answered():
+                kept = record.answer
+                answer = None if kept is None else kept.answer(volume.grid)
+                self._set(record.exchange, answer=answer)
+            case ClaimGrounded():
+                claim = record.grounded.claim(volume.grid)
+                self._replace_claim(record.exchange, record.claim, claim)
+            case Explained():
+                found = record.heatmap.heatmap(volume.grid)
+                evidence = Evidence(found, record.picture, record.seconds)
+                self._set(record.exchange, evidence=evidence)
 
 
 def _new(record: Asked) -> Exchange:

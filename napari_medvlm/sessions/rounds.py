@@ -133,6 +133,16 @@ def question_of(
     )
 
 
+def answered_question(
+    exchange: Exchange, given: Given, earlier: Sequence[Exchange], looked: Looked
+) -> Question:
+    """What the answer of an exchange was written to, the rounds with tools before it included."""
+    made = made_objects((*earlier, exchange))
+    question = question_of(exchange, given, earlier, looked, made)
+    tools = () if len(exchange.steps) >= MAX_ROUNDS else question.tools
+    return replace(question, steps=exchange.steps, tools=tools)
+
+
 def said(exchange: Exchange) -> str:
     """What was answered, as the conversation goes on from it; empty: nothing."""
     if exchange.answer is not None:

@@ -9,14 +9,16 @@ from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
 from napari_medvlm.answers import NamedMask
+from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
-from napari_medvlm.errors import InvalidImage, InvalidPrompt, MedVLMError
+from napari_medvlm.errors import BackendUnavailable, InvalidImage, InvalidPrompt, MedVLMError
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers import is_image
 from napari_medvlm.layers.objects import labels_among, masks_of, regions_of
 from napari_medvlm.layers.view import name_axes, orient
 from napari_medvlm.records import ImageReference
 from napari_medvlm.sessions.conversing import AskSession
+from napari_medvlm.sessions.exporting import export
 from napari_medvlm.volume import Volume
 from napari_medvlm.widgets import ask_commands
 from napari_medvlm.widgets.backends import BackendChoice
@@ -25,17 +27,19 @@ from napari_medvlm.widgets.closing import close_all
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.conversation_row import ConversationRow
 from napari_medvlm.widgets.earlier_talk import EarlierTalk, earlier_talk
+from napari_medvlm.widgets.files import TALKS, ask_where_to_save
 from napari_medvlm.widgets.layer_choice import LayerChoice
 from napari_medvlm.widgets.model_row import ModelRow
 from napari_medvlm.widgets.prepare import Prepared, prepare
 from napari_medvlm.widgets.question_box import QuestionBox
 from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.reading import Reading
-from napari_medvlm.widgets.report import guarded, show
+from napari_medvlm.widgets.report import guarded, show, tell
 from napari_medvlm.widgets.resume import ResumeBar
 from napari_medvlm.widgets.run_row import RunRow
 from napari_medvlm.widgets.sent_along import Asked, SentAlong
 from napari_medvlm.widgets.server_banner import ServerBanner
+from napari_medvlm.widgets.server_row import ServerRow
 from napari_medvlm.worker.routed import RoutedRunner
 
 if TYPE_CHECKING:
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
 LOOK_UP_MS = 600
 """How long the name of a model must rest before its server is looked up."""
 WIDTH = 400
+SERVER = "server"
 NO_KINDS = "This backend measures; it answers what is asked in its own way."
 
 
@@ -60,6 +65,7 @@ class AskDock(QWidget):
         self.image = LayerChoice(napari_viewer, is_image)
         self.backend = BackendChoice(Task.ANSWER)
         self.model = ModelRow()
+        self.server = ServerRow()
         self.banner = ServerBanner()
         self.resume = ResumeBar("Bring back the conversations.")
         self.along = SentAlong(napari_viewer)
@@ -85,7 +91,7 @@ class AskDock(QWidget):
         asked = self.along.asked(self.box)
         if not asked.text:
             raise InvalidPrompt("There is no question.", "Write one, or take one from Templates.")
-        session.use(self.backend.name, self.model.model, self.model.device)
+        session.use(*self._answerer)
         self.box.clear()
         in_background(
             lambda: (session, asked, masks_of(asked.chosen, session.volume)),
@@ -96,6 +102,19 @@ class AskDock(QWidget):
         """Stop the answers that are on their way; what has come stays."""
         if self.session is not None:
             self.session.cancel()
+
+    def export(self) -> None:
+        """Ask for a file, and write the conversation that is shown to it, off this thread."""
+        session = self._session()
+        path = ask_where_to_save(self, "Export the conversation", "conversation.html", TALKS)
+        if path is None:
+            return
+        path = path if path.suffix else path.with_suffix(".html")
+        talk = session.active
+        in_background(
+            lambda: export(path, session.volume, talk),
+            guarded(lambda _: tell(f"The conversation was written to {path}.")),
+        )
 
     def close_session(self) -> None:
         """Leave the image and end the worker."""
@@ -206,16 +225,34 @@ class AskDock(QWidget):
 
     def _again(self, exchange: int) -> None:
         session = self._session()
-        session.use(self.backend.name, self.model.model, self.model.device)
+        session.use(*self._answerer)
         self.reading.shown = session.regenerate(exchange)
 
     def _use_backend(self) -> None:
         self.along.use(self.backend.name)
         self.box.allow_kinds(not self.along.measures, NO_KINDS)
-        self._form.setRowVisible(self.model, not self.along.measures)
+        served = self.backend.name == SERVER
+        self._form.setRowVisible(self.server, served)
+        self._form.setRowVisible(self.model, not served and not self.along.measures)
+        self._look_up()
+
+    @property
+    def _answerer(self) -> tuple[str, str | None, str]:
+        """Backend, model and device that are chosen."""
+        row = self.server if self.backend.name == SERVER else self.model
+        return self.backend.name, None if self.along.measures else row.model, row.device
 
     def _look_up(self) -> None:
-        self.banner.look_up(self.model.model)
+        """Find out where the model is and what it can do, off this thread."""
+        chosen = self._answerer
+        self.banner.look_up(chosen[1])
+        if not self.along.measures:
+            in_background(lambda: (chosen, _without_tools(*chosen[:2])), guarded(self._on_looked))
+
+    def _on_looked(self, found: tuple[tuple[str, str | None, str], str]) -> None:
+        chosen, reason = found
+        if chosen == self._answerer:
+            self.along.refuse_tools(reason)
 
     def _offer_templates(self) -> None:
         if self.session is not None:
@@ -228,6 +265,7 @@ class AskDock(QWidget):
         form.addRow("Image", self.image)
         form.addRow("Backend", self.backend)
         form.addRow("Model", self.model)
+        form.addRow("Server", self.server)
         self.run.cancel.setText("Stop")
         self.run.cancel.setToolTip("Stop; what has been written stays. (Shift+Escape)")
         self.setMinimumWidth(WIDTH)
@@ -247,6 +285,8 @@ class AskDock(QWidget):
         self._look_up_due.setInterval(LOOK_UP_MS)
         self._look_up_due.timeout.connect(guarded(self._look_up))
         self.model.edit.textChanged.connect(lambda _: self._look_up_due.start())
+        self.server.changed.connect(self._look_up_due.start)
+        self.banner.allowed_changed.connect(guarded(self.server.fetch_models))
         self.resume.accepted.connect(guarded(lambda e: self._begin(self._session().volume, e)))
         self.box.asked.connect(guarded(self.ask))
         self.box.left.connect(guarded(self.stop))
@@ -257,6 +297,7 @@ class AskDock(QWidget):
         talks.selected.connect(guarded(lambda talk: self._session().select(talk)))
         talks.new_requested.connect(guarded(lambda: self._session().new()))
         talks.renamed.connect(guarded(lambda talk, title: self._session().rename(talk, title)))
+        talks.export_requested.connect(guarded(self.export))
         talks.removed.connect(guarded(lambda talk: self._session().remove(talk)))
         self.reading.regenerate_requested.connect(guarded(self._again))
         self.reading.edit_requested.connect(guarded(self._edit))
@@ -280,6 +321,14 @@ class AskDock(QWidget):
 def _prepared(layer: Image) -> tuple[Image, Prepared, EarlierTalk | None]:
     prepared = prepare(layer)
     return layer, prepared, earlier_talk(prepared.volume)
+
+
+def _without_tools(backend: str, model: str | None) -> str:
+    """Why a model calls no tools; empty: it may, or that is not known yet."""
+    try:
+        return registry.without_tools(backend, model)
+    except BackendUnavailable:  # told when it is asked
+        return ""
 
 
 def _show_all(errors: list[Any]) -> None:

@@ -28,12 +28,15 @@ class ConversationRow(QWidget):
         Number and new title of the one that is shown.
     removed
         Number of the one to delete; the person has confirmed it.
+    export_requested
+        The one that is shown is to be written to a file.
     """
 
     selected = Signal(int)
     new_requested = Signal()
     renamed = Signal(int, str)
     removed = Signal(int)
+    export_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,6 +45,10 @@ class ConversationRow(QWidget):
         self.new = button("New", "Begin a new conversation: the model knows nothing of the others.")
         self.rename = button("Rename…", "Give this conversation another title.")
         self.remove = button("Delete…", "Delete this conversation, after a question.")
+        self.export = button(
+            "Export…",
+            "Write this conversation as a web page with its pictures, as Markdown or as JSON.",
+        )
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.choice.setMinimumContentsLength(8)
@@ -49,12 +56,13 @@ class ConversationRow(QWidget):
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         layout.addWidget(self.choice, 1)
-        for made in (self.new, self.rename, self.remove):
+        for made in (self.new, self.rename, self.remove, self.export):
             layout.addWidget(made)
         self.choice.activated.connect(lambda _: self.selected.emit(self.current))
         self.new.clicked.connect(lambda: self.new_requested.emit())
         self.rename.clicked.connect(lambda: self._rename())
         self.remove.clicked.connect(lambda: self._remove())
+        self.export.clicked.connect(lambda: self.export_requested.emit())
         self.show_conversations((), None)
 
     @property
@@ -70,7 +78,7 @@ class ConversationRow(QWidget):
                 self.choice.addItem(_title(conversation), conversation.id)
             self.choice.setCurrentIndex(self.choice.findData(active))
         there = active is not None
-        for made in (self.rename, self.remove):
+        for made in (self.rename, self.remove, self.export):
             made.setEnabled(there)
 
     def _rename(self) -> None:

@@ -13,6 +13,7 @@ from napari_medvlm.conversation import Exchange, State
 from napari_medvlm.layers.claims import colors_of
 from napari_medvlm.widgets.buttons import button
 from napari_medvlm.widgets.claim_rows import ClaimRows
+from napari_medvlm.widgets.evidence_button import EvidenceButton
 from napari_medvlm.widgets.fold import Fold
 from napari_medvlm.widgets.markdown import MarkdownView
 from napari_medvlm.widgets.picture_strip import PictureStrip, covered
@@ -37,6 +38,8 @@ class ExchangeCard(QFrame):
         The `Sent` that was clicked.
     regenerate_requested, edit_requested
         A button was pressed.
+    evidence_requested
+        Number of the picture, from 0, whose map of evidence is wanted.
     """
 
     chosen = Signal()
@@ -46,6 +49,7 @@ class ExchangeCard(QFrame):
     picture_chosen = Signal(object)
     regenerate_requested = Signal()
     edit_requested = Signal()
+    evidence_requested = Signal(int)
 
     def __init__(self, exchange: Exchange) -> None:
         super().__init__()
@@ -65,6 +69,7 @@ class ExchangeCard(QFrame):
         self.copy = button("Copy", "Copy the question and the answer as text.")
         self.again = button("Ask again", "Ask the same once more; this answer goes.")
         self.edit = button("Edit", "Change the question; what came after it goes.")
+        self.evidence = EvidenceButton()
         self._lay_out()
         self._connect()
 
@@ -123,6 +128,8 @@ class ExchangeCard(QFrame):
         for made in (self.copy, self.again, self.edit):
             made.setVisible(in_full)
             made.setEnabled(done)
+        self.evidence.setVisible(in_full and bool(exchange.sent))
+        self.evidence.offer(exchange)
 
     def _copy(self) -> None:
         clipboard = QGuiApplication.clipboard()
@@ -141,9 +148,14 @@ class ExchangeCard(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(4)
+        seen = QHBoxLayout()
+        seen.addWidget(self.coverage, 1)
+        seen.addWidget(self.evidence)
         layout.addWidget(self.question)
         layout.addLayout(head)
-        for part in (self.strip, self.coverage, self.choice, self.text, self.claims):
+        layout.addWidget(self.strip)
+        layout.addLayout(seen)
+        for part in (self.choice, self.text, self.claims):
             layout.addWidget(part)
         for part in (self.problem, self.notes, self.thinking, self.steps):
             layout.addWidget(part)
@@ -157,6 +169,7 @@ class ExchangeCard(QFrame):
         self.copy.clicked.connect(lambda: self._copy())
         self.again.clicked.connect(lambda: self.regenerate_requested.emit())
         self.edit.clicked.connect(lambda: self.edit_requested.emit())
+        self.evidence.chosen.connect(self.evidence_requested)
 
 
 def split_thinking(partial: str) -> tuple[str, str]:

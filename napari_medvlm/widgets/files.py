@@ -13,6 +13,7 @@ from napari_medvlm.sessions.saving import segments_of
 from napari_medvlm.sessions.segment import SegmentationSession
 
 MASKS = "NIfTI (*.nii.gz *.nii);;NRRD (*.nrrd);;MetaImage (*.mha);;DICOM segmentation (*.dcm)"
+TALKS = "Web page with pictures (*.html);;Markdown (*.md);;JSON (*.json)"
 SESSIONS = "Session (*.json);;Journal (*.jsonl)"
 
 

@@ -127,7 +127,7 @@ class Reading(QWidget):
     def _draw(self) -> None:
         """Show the regions of the answer that is shown, unless they are there."""
         shown = self.exchange
-        there = () if shown is None else (shown.id, shown.answer, shown.steps)
+        there = () if shown is None else (shown.id, shown.answer, shown.steps, shown.evidence)
         if self._layers is None or there == self._drawn:
             return
         chosen = self.chosen if self._drawn[:1] == there[:1] else None
@@ -170,6 +170,11 @@ class Reading(QWidget):
         if self._session is not None:
             self._session.ground_claim(exchange, claim, *ground_backend(self._viewer))
 
+    def _explain(self, exchange: int, picture: int) -> None:
+        if self._session is not None:
+            self._session.explain(exchange, picture)
+            self._go_to(self._session.exchange(exchange).sent[picture])
+
     def _hand_on(self) -> None:
         if self._session is not None:
             volume = self._session.volume
@@ -204,5 +209,6 @@ class Reading(QWidget):
         told.find_requested.connect(guarded(self._find))
         told.marked.connect(guarded(self._mark))
         told.picture_chosen.connect(guarded(self._go_to))
+        told.evidence_requested.connect(guarded(self._explain))
         told.regenerate_requested.connect(self.regenerate_requested)
         told.edit_requested.connect(self.edit_requested)

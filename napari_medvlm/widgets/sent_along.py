@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QPlainTextEdit, QVBoxLayout, QWidget
 
 from napari_medvlm.answers import AnswerKind
+from napari_medvlm.backends import registry
 from napari_medvlm.language import templates
 from napari_medvlm.layers.objects import Offered
 from napari_medvlm.layers.view import place_in_view
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image
 
-MEASURING = frozenset({"embedded"})
-"""Backends that measure the image themselves: they look at no pictures and call no tools."""
 CONTEXT_HEIGHT = 72
 
 
@@ -87,10 +86,16 @@ class SentAlong(QWidget):
 
     def use(self, backend: str) -> None:
         """Offer what a backend takes: one that measures takes no pictures and calls no tools."""
-        self.measures = backend in MEASURING
-        self.tools.setEnabled(not self.measures)
+        self.measures = registry.info(backend).measures
+        self.tools.refuse("")
         for fold in (self.view_fold, self.tools_fold):
             fold.setVisible(not self.measures)
+        self._title()
+
+    def refuse_tools(self, reason: str) -> None:
+        """Offer no tools, and say why; empty: offer them."""
+        self.tools.refuse(reason)
+        self.tools_fold.setToolTip(reason)
         self._title()
 
     def asked(self, box: QuestionBox) -> Asked:
@@ -102,7 +107,7 @@ class SentAlong(QWidget):
             box.kind,
             box.options,
             context,
-            self.tools.chosen,
+            () if self.measures else self.tools.chosen,
             self.objects.chosen,
             box.editing,
             self.measures,

@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QMessageBox
 
 from napari_medvlm.backends import addresses
+from napari_medvlm.backends.server_link import leads_outside
 from napari_medvlm.errors import MedVLMError
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button
@@ -16,27 +17,34 @@ from napari_medvlm.widgets.report import guarded
 
 @dataclass(frozen=True)
 class Reach:
-    """Where a server is, and whether images may go there; ``problem``: why that is not known."""
+    """Where a server is, and whether images may go there.
+
+    ``problem`` tells why that is not known; ``passed_on`` the model whose questions the server
+    passes on to others outside.
+    """
 
     origin: str = ""
     here: bool = True
     private: bool = True
     allowed: bool = False
     problem: str = ""
+    passed_on: str = ""
 
 
 def reach(model: str | None) -> Reach:
     """Where the server of a model is, written ``http://host:port/v1#name``; may take seconds."""
     if model is None or "://" not in model:
         return Reach()
-    address = model.partition("#")[0]
+    address, _, name = model.partition("#")
+    passed_on = name if leads_outside(name) else ""
     try:
         origin = addresses.origin(address)
         return Reach(
             origin,
-            addresses.is_this_machine(address),
-            addresses.is_private(address),
+            not passed_on and addresses.is_this_machine(address),
+            not passed_on and addresses.is_private(address),
             origin in addresses.allowed(),
+            passed_on=passed_on,
         )
     except MedVLMError as error:
         return Reach(address, False, False, False, str(error))
@@ -89,7 +97,7 @@ class ServerBanner(QFrame):
 
     def _confirm(self) -> None:
         asked = (
-            f"{self.reach.origin} is outside your private network.\n\nPictures of this patient "
+            f"{_outside(self.reach)}\n\nPictures of this patient "
             "would be sent there. Header fields are not, but what is burned into the pixels is.\n\n"
             "Allow it from now on?"
         )
@@ -113,5 +121,11 @@ def _words(there: Reach) -> str:
     if there.private:
         return f"⚠ Pictures are sent to {there.origin}, another machine of your network."
     if there.allowed:
-        return f"⚠ Pictures are sent to {there.origin}, outside your network. You allowed it."
-    return f"⚠ {there.origin} is outside your network. Nothing is sent there until you allow it."
+        return f"⚠ Pictures are sent on. {_outside(there)} You allowed it."
+    return f"⚠ {_outside(there)} Nothing is sent there until you allow it."
+
+
+def _outside(there: Reach) -> str:
+    if there.passed_on:
+        return f"{there.origin} passes questions for {there.passed_on} on to servers outside."
+    return f"{there.origin} is outside your network."

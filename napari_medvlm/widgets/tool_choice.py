@@ -27,6 +27,12 @@ class ToolChoice(QWidget):
             layout.addWidget(box)
         layout.addStretch(1)
 
+    def refuse(self, reason: str) -> None:
+        """Offer none, and say why; empty: offer them."""
+        self.setEnabled(not reason)
+        for name, box in self.boxes.items():
+            box.setToolTip(reason or TOOLS[name])
+
     @property
     def chosen(self) -> tuple[str, ...]:
         """The names of the tools that may be called; none if this is switched off."""

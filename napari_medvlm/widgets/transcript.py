@@ -33,6 +33,8 @@ class Transcript(QScrollArea):
         The `Sent` that was clicked.
     regenerate_requested, edit_requested
         Number of the exchange.
+    evidence_requested
+        Numbers of the exchange and of a picture that was sent, from 0.
     """
 
     chosen = Signal(int)
@@ -42,6 +44,7 @@ class Transcript(QScrollArea):
     picture_chosen = Signal(object)
     regenerate_requested = Signal(int)
     edit_requested = Signal(int)
+    evidence_requested = Signal(int, int)
 
     def __init__(self) -> None:
         super().__init__()
@@ -129,6 +132,7 @@ class Transcript(QScrollArea):
         card.picture_chosen.connect(self.picture_chosen)
         card.regenerate_requested.connect(lambda: self.regenerate_requested.emit(key))
         card.edit_requested.connect(lambda: self.edit_requested.emit(key))
+        card.evidence_requested.connect(lambda number: self.evidence_requested.emit(key, number))
         return card
 
     def _is_at_end(self) -> bool:

@@ -5,6 +5,7 @@ import pytest
 
 import napari_medvlm as nmv
 from benchmarks.tasks import mni_truths
+from napari_medvlm.backends.answering import numbers
 from napari_medvlm.backends.answering.forms import Form, read
 from napari_medvlm.volume import Modality, Volume
 from tests.conftest import make_phantom
@@ -167,3 +168,29 @@ def test_labels_count_as_known(scene):
 def test_a_mask_on_another_grid_is_refused(scene):
     with pytest.raises(nmv.MedVLMError, match="has the shape"):
         nmv.ask(scene[0], "How large is a?", masks={"a": np.ones((3, 3, 3))})
+
+
+@pytest.mark.parametrize(
+    ("most", "less", "text"),
+    [
+        (9.31, 9.29, "are equally large: they differ by 0.02 mL, less than 1 %."),
+        (9.31, 9.31, "are equally large, 9.31 mL each."),
+        (9.40, 9.30, "is larger than the right one, by 0.10 mL (1 %)."),
+        (12.0, 8.0, "is larger than the right one, by 4.00 mL (50 %)."),
+        (80.0, 8.0, "is larger than the right one, by 72.00 mL (10.0 times as large)."),
+        (0.004, 0.002, "is larger than the right one, by 2 mm³ (100 %)."),
+        (1.0, 0.0, "is larger than the right one, by 1.00 mL."),
+    ],
+)
+def test_two_volumes_are_told_apart_where_an_outline_can_be_trusted(most, less, text):
+    assert numbers.compared("left one", most, "right one", less).endswith(text)
+
+
+def test_numbers_read_as_a_reader_of_images_says_them():
+    assert numbers.volume(1512.34) == "1512.3 mL"
+    assert numbers.share(0.002) == "less than 1 %"
+    assert numbers.share(0.999) == "more than 99 %"
+    assert numbers.share(1.0) == "100 %"
+    assert numbers.intensity(12345.6) == "12346"
+    assert numbers.intensity(-998.04) == "-998"
+    assert numbers.place((17.2, -4.0, -23.4), 0) == "S 17, A 4, R 23 mm"

@@ -71,7 +71,7 @@ def test_the_map_of_a_model_is_the_librarys(folders, family):
         _spread(model, 4.0)  # so that pictures matter to it
     heatmap = explain(backend, question, written, 1, quiet)
     tokens = hand.processor.tokenizer(written, add_special_tokens=False)["input_ids"]
-    patch = patch_of(shown)
+    patch = patch_of(shown.size)
     mean = shown.pixels.reshape(-1, 3).mean(axis=0).round().astype(np.uint8)
     whole = log_probability(hand, question, tokens)
     falls = np.zeros(shown.size)
@@ -122,9 +122,9 @@ def test_the_cost_is_known_before_and_told_while_it_runs():
     evidence_map(
         shown, lambda pixels: float(len(passes.append(1) or [])), lambda *a: told.append(a)
     )
-    assert patch_of(shown) == 4
-    assert len(passes) == cost(shown) == 12 * 8 + 1
-    assert cost(shown, 16) == 3 * 2 + 1
+    assert patch_of(shown.size) == 4
+    assert len(passes) == cost(shown.size) == 12 * 8 + 1
+    assert cost(shown.size, 16) == 3 * 2 + 1
     assert told[0][1] == "pass 1 of 97"
     assert told[50][1].startswith("pass 51 of 97, about ")
     assert [fraction for fraction, _ in told] == sorted(fraction for fraction, _ in told)

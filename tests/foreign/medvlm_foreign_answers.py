@@ -3,6 +3,8 @@
 import os
 import time
 
+import numpy as np
+
 from napari_medvlm.answers import Answer, AnswerDelta, Claim, ToolCall
 from napari_medvlm.backends.base import Backend, BackendInfo, Task
 from napari_medvlm.errors import BackendFailed
@@ -24,7 +26,7 @@ class Scripted(Backend):
     info = BackendInfo(
         name="scripted",
         title="Scripted",
-        tasks=frozenset({Task.ANSWER}),
+        tasks=frozenset({Task.ANSWER, Task.EXPLAIN}),
         code_licence="MIT",
     )
 
@@ -56,6 +58,17 @@ class Scripted(Backend):
             progress(0.5, "writing")
             time.sleep(0.005)
         yield AnswerDelta(answer=self._whole(question))
+
+    def explain(self, question, written, picture, progress):
+        """The left half, whatever was written."""
+        shown = question.pictures[picture]
+        assert written == WRITTEN
+        while "forever" in question.text:
+            progress(0.5, "pass 2 of 9")
+            time.sleep(0.005)
+        values = np.zeros(shown.size)
+        values[:, : shown.size[1] // 2] = 1
+        return shown.heatmap(values)
 
     def _whole(self, question):
         left = self._region("left", (5, 10, 6), (19, 30, 20))

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_medvlm.answers import Answer, Claim, Question
 from napari_medvlm.backends.anatomy.grounder import Grounder
+from napari_medvlm.backends.answering import numbers
 from napari_medvlm.backends.answering.forms import Asked, Form, read
 from napari_medvlm.backends.answering.subjects import Subject, Subjects
 from napari_medvlm.backends.base import Progress
@@ -119,10 +120,7 @@ class Answerer:
             )
         sizes = sorted(((self._ml(s), s) for s in found), key=lambda pair: -pair[0])
         (most, first), (less, second) = sizes[:2]
-        by = f"{most - less:.2f} mL ({100 * (most - less) / less:.0f} %)"
-        text = f"The {first.name} is larger than the {second.name}, by {by}."
-        if round(most, 2) == round(less, 2):
-            text = f"The {first.name} and the {second.name} are equally large, {most:.2f} mL."
+        text = numbers.compared(first.name, most, second.name, less)
         claim = Claim(text, (first.region, second.region), "measured")
         return [claim, *(self._size(subject) for _, subject in sizes)]
 
@@ -144,9 +142,10 @@ class Answerer:
             assert subject.mask is not None
             found = measure(self._volume, subject.mask)
             unit = f" {found.unit}" if found.unit else ""
+            mean, sd = numbers.intensity(found.mean), numbers.intensity(found.sd)
             text = (
-                f"The {subject.name} has a mean intensity of {found.mean:.4g}{unit}, with a "
-                f"standard deviation of {found.sd:.4g}{unit}."
+                f"The {subject.name} has a mean intensity of {mean}{unit}, with a standard "
+                f"deviation of {sd}{unit}."
             )
             claims.append(Claim(text, (subject.region,), _source(subject)))
         return claims
@@ -169,7 +168,8 @@ class Answerer:
                     continue
                 share = float((own & other.mask.full()).sum() / own.sum())
                 if share:
-                    text = f"{100 * share:.0f} % of the {subject.name} lies in the {other.name}."
+                    part = numbers.share(share)
+                    text = f"{part} of the {subject.name} lies in the {other.name}."
                     claims.append(Claim(text, (subject.region, other.region), "measured"))
             if not claims:
                 text = f"The {subject.name} overlaps no other object."
@@ -181,16 +181,17 @@ class Answerer:
         assert index is not None
         grid = self._volume.grid
         if not grid.contains(index):
+            z, y, x = grid.shape
             raise Unanswerable(
-                f"The voxel {index} lies outside the image of {self._volume.shape} voxels."
+                f"The voxel {index} lies outside the image, which has {z} x {y} x {x} voxels "
+                "(z, y, x); the first is 0, 0, 0."
             )
         value = float(self._volume.intensity()[index])
         unit = " HU" if self._volume.modality is Modality.CT else ""
         here = Region("voxel", Box.at_index(grid, index, np.array(index) + 1))
-        s, p, left = grid.to_world(index)
         text = (
-            f"At voxel {index}, that is S {s:.1f}, P {p:.1f}, L {left:.1f} mm, the intensity is "
-            f"{value:.4g}{unit}."
+            f"At voxel {index}, that is {numbers.place(grid.to_world(index), 1)}, the intensity is "
+            f"{numbers.intensity(value)}{unit}."
         )
         inside = [o for o in subjects.known if o.mask is not None and o.mask.full()[index]]
         claims = [Claim(text, (here,), "measured")]
@@ -200,10 +201,11 @@ class Answerer:
         return claims
 
     def _structures_at(self, index: tuple[int, int, int], progress: Progress) -> list[Claim]:
-        """What the atlas knows to be there: by mask for sure, by box perhaps."""
+        """What the atlas knows to be there: by outline; only where none is, by box perhaps."""
         found = self._grounder.structures_at(index, progress)
         if not found:
             return [Claim("No object and no structure of the atlas is there.", source="atlas")]
+        outlined = [region for region in found if region.mask is not None]
         return [
             Claim(
                 f"By the atlas it lies in the {region.name}."
@@ -212,17 +214,15 @@ class Answerer:
                 (region,),
                 "atlas",
             )
-            for region in found
+            for region in outlined or found
         ]
 
     def _where(self, asked: Asked, subjects: Subjects, progress: Progress) -> list[Claim]:
         claims = []
         for subject in self._any(asked.things[0], subjects, progress):
-            s, p, left = subject.region.center_mm
             side = _side(subject.region, self._volume.grid)
-            text = (
-                f"The {subject.name} is {side}, centred at S {s:.0f}, P {p:.0f}, L {left:.0f} mm."
-            )
+            center = numbers.place(subject.region.center_mm, 0)
+            text = f"The {subject.name} is {side}, centred at {center}."
             claims.append(Claim(text, (subject.region,), _source(subject)))
         return claims
 
@@ -231,8 +231,8 @@ class Answerer:
         segmented = [subject for subject in names if subject.source != "atlas"]
         if not segmented:
             raise Unanswerable(
-                f"Whether there is {asked.things[0]} cannot be measured: nothing of that name was "
-                "segmented. A model that looks at images may tell."
+                f"Whether {asked.things[0]!r} is there cannot be measured: nothing of that name "
+                "was segmented. A model that looks at images may tell."
             )
         return [
             Claim(f"Yes: the {s.name} was segmented.", (s.region,), _source(s)) for s in segmented
@@ -264,7 +264,7 @@ class Answerer:
         return measure(self._volume, subject.mask).volume_ml
 
     def _size(self, subject: Subject) -> Claim:
-        text = f"The {subject.name} has a volume of {self._ml(subject):.2f} mL."
+        text = f"The {subject.name} has a volume of {numbers.volume(self._ml(subject))}."
         return Claim(text, (subject.region,), _source(subject))
 
 

@@ -1,0 +1,62 @@
+"""Numbers as a reader of images says them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+EQUAL = 0.01
+"""Volumes that differ by less than this share of the smaller one are told as equally large.
+
+An outline that is moved by a fraction of a voxel changes a volume by more.
+"""
+MANY_TIMES = 3.0
+"""From this ratio on, a volume is told as so many times another, not as a percentage more."""
+
+
+def volume(ml: float) -> str:
+    """Millilitres; what is too small for them in cubic millimetres."""
+    if 0 < ml < 0.01:
+        return f"{1000 * ml:.2g} mm³"
+    return f"{ml:.1f} mL" if ml >= 100 else f"{ml:.2f} mL"
+
+
+def share(part: float) -> str:
+    """A share from 0 to 1; what is not nothing and not all is not told as such."""
+    if 0 < part < 0.01:
+        return "less than 1 %"
+    if 0.99 < part < 1:
+        return "more than 99 %"
+    return f"{100 * part:.0f} %"
+
+
+def intensity(value: float) -> str:
+    """Four digits, never as a power of ten."""
+    if abs(value) >= 1000:
+        return f"{value:.0f}"
+    return f"{value:.4g}" if abs(value) >= 1e-4 or not value else f"{value:.6f}"
+
+
+def place(spl_mm: Iterable[float], digits: int) -> str:
+    """A place by the sides that it lies on: ``S 17, A 4, R 23 mm``."""
+    names = (("S", "I"), ("P", "A"), ("L", "R"))
+    told = (
+        f"{negative if mm < 0 else positive} {abs(mm):.{digits}f}"
+        for mm, (positive, negative) in zip(spl_mm, names, strict=True)
+    )
+    return f"{', '.join(told)} mm"
+
+
+def compared(first: str, most_ml: float, second: str, less_ml: float) -> str:
+    """Which of two things is larger, and by how much; the larger comes first."""
+    apart = most_ml - less_ml
+    if apart == 0:
+        return f"The {first} and the {second} are equally large, {volume(most_ml)} each."
+    if apart < EQUAL * less_ml:
+        return (
+            f"The {first} and the {second} are equally large: they differ by {volume(apart)}, "
+            "less than 1 %."
+        )
+    by = f"The {first} is larger than the {second}, by {volume(apart)}"
+    if most_ml >= MANY_TIMES * less_ml:
+        return f"{by} ({most_ml / less_ml:.1f} times as large)." if less_ml else f"{by}."
+    return f"{by} ({100 * apart / less_ml:.0f} %)."

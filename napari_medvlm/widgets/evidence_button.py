@@ -1,0 +1,70 @@
+"""Asking what an answer comes from, with what that costs."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QMenu, QPushButton
+
+from napari_medvlm.backends.evidence import cost
+from napari_medvlm.conversation import Exchange, Sent
+from napari_medvlm.sessions.explaining import obstacle
+
+TOOLTIP = (
+    "Which parts of a picture made the model write this: each part is hidden in turn. The menu "
+    "says what it costs; Stop ends it."
+)
+
+
+class EvidenceButton(QPushButton):
+    """A menu of the pictures that were sent, each with what its map of evidence costs.
+
+    Attributes
+    ----------
+    chosen
+        Number of the picture, from 0.
+    """
+
+    chosen = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__("Evidence map…")
+        self.setMinimumWidth(10)
+        self.pictures = QMenu(self)
+        self.setMenu(self.pictures)
+
+    def offer(self, exchange: Exchange) -> None:
+        """Offer the pictures of an exchange, or say why there is no map of it."""
+        reason = obstacle(exchange)
+        self.setEnabled(not reason)
+        self.setToolTip(reason or TOOLTIP)
+        self.pictures.clear()
+        for number, sent in enumerate(exchange.sent):
+            if not sent.of:
+                action = self.pictures.addAction(said(exchange, number, sent))
+                action.triggered.connect(lambda _, number=number: self.chosen.emit(number))
+
+
+def said(exchange: Exchange, number: int, sent: Sent) -> str:
+    """A picture, and what its map costs: passes of the model, and about how long they take."""
+    passes = cost(_size(sent))
+    return f"{sent.caption or f'Picture {number + 1}'}: {passes} passes{_time(exchange, passes)}"
+
+
+def _time(exchange: Exchange, passes: int) -> str:
+    """As the last map took; before there is one, at most what the answer's first word took."""
+    made = exchange.evidence
+    if made is not None:
+        each = made.seconds / cost(_size(exchange.sent[made.picture]))
+        return f", about {_rounded(each * passes)}"
+    first = exchange.first_token_s  # a model that was yet to be loaded took longer
+    return "" if first is None else f", at most about {_rounded(first * passes)}"
+
+
+def _size(sent: Sent) -> tuple[int, int]:
+    return sent.pixels.shape[0], sent.pixels.shape[1]
+
+
+def _rounded(seconds: float) -> str:
+    if seconds < 1:
+        return "1 s"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
