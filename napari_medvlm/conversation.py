@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.answers import Answer, AnswerKind, Step
+from napari_medvlm.checked import Finding
 from napari_medvlm.grounding import SliceRef
 
 
@@ -90,6 +91,8 @@ class Exchange:
         Until the answer was there, and until its first text.
     marks
         What the reader thinks of the claims, by their number from 0.
+    findings
+        What checks of the answer came to, the latest of each.
     """
 
     id: int
@@ -109,6 +112,7 @@ class Exchange:
     seconds: float = 0.0
     first_token_s: float | None = None
     marks: Mapping[int, Mark] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

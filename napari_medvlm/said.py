@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from napari_medvlm.answers import Answer, AnswerKind, Claim, Step, ToolCall, ToolResult
+from napari_medvlm.checked import Finding, Outcome
 from napari_medvlm.conversation import State, Verdict
 from napari_medvlm.geometry import Grid
 from napari_medvlm.grounding import SliceRef
@@ -259,6 +260,34 @@ class Marked(_Said):
     note: str = ""
 
 
+class KeptFinding(Value):
+    """What a check came to; its fields as of `Finding`."""
+
+    check: str
+    verdict: Outcome
+    sentence: str
+    details: dict[str, Any] = Field(default_factory=dict)
+    requests: int = 0
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, finding: Finding) -> KeptFinding:
+        """What is kept of a finding: all of it."""
+        return cls(**{**vars(finding), "details": dict(finding.details)})
+
+    def finding(self) -> Finding:
+        """The finding."""
+        return Finding(**self.model_dump())
+
+
+class Checked(_Said):
+    """A check of an answer is over."""
+
+    record: Literal["checked"] = "checked"
+    exchange: int
+    finding: KeptFinding
+
+
 Said = (
     Conversed
     | Forgotten
@@ -270,5 +299,6 @@ Said = (
     | Answered
     | ClaimGrounded
     | Marked
+    | Checked
 )
 """A record of a conversation."""
