@@ -67,10 +67,11 @@ def indicators(volume: Volume, thresholds: Thresholds) -> tuple[Indicator, ...]:
     measured = {
         "noise": (noise(planes), "The image is noisy: small things may be noise."),
         "blur": (sharpness(planes), "The image is blurred: fine things cannot be seen."),
-        "cropping": (cropping(planes), "The body reaches the border: something may be cut off."),
         "saturation": (saturation(planes), "The brightest parts are cut off: they show nothing."),
     }
     if len(planes) > 2:
+        told = "The body reaches the border: something may be cut off."
+        measured["cropping"] = (cropping(planes), told)
         measured["motion"] = (motion(planes), "Slices do not fit together: the patient has moved.")
         measured["slice_gap"] = (gap, "Slices lie far apart: something between may be missed.")
     found = []

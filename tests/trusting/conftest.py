@@ -32,6 +32,7 @@ def spotted(value=None, at=(3, 4), size=6, seed=0):
     data = np.random.default_rng(seed).integers(100, 121, (1, 24, 24)).astype(np.uint8)
     data[0, 0, :2] = 40, 200  # a scale for the window
     if value is not None:
-        data[0, at[0] : at[0] + size, at[1] : at[1] + size] = value
+        shades = np.arange(size * size).reshape(size, size) % 5
+        data[0, at[0] : at[0] + size, at[1] : at[1] + size] = value + shades
     affine = np.diag([1.0, 1.0, 1.0, 1.0])
     return Volume(data, affine, Modality.CR, window=Window(127.5, 255))

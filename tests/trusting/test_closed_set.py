@@ -37,11 +37,7 @@ def checked(backend):
 
 
 def flagged(findings):
-    return {
-        f.check
-        for f in findings.values()
-        if f.verdict is Outcome.FLAGGED and f.check != "image quality"
-    }
+    return {f.check for f in findings.values() if f.verdict is Outcome.FLAGGED}
 
 
 @pytest.fixture(scope="module")
