@@ -56,7 +56,7 @@ class Check(ABC):
 
     @abstractmethod
     def cost(self, subject: Subject) -> int:
-        """How many requests it takes; 0 also where it does not apply."""
+        """How many requests it takes at most; 0 also where it does not apply."""
 
     @abstractmethod
     def judge(self, subject: Subject, ask: Ask) -> Finding:
