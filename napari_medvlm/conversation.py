@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.answers import Answer, AnswerKind, Step
+from napari_medvlm.checked import Finding
 from napari_medvlm.grounding import Heatmap, SliceRef
 
 
@@ -111,6 +112,8 @@ class Exchange:
         What the reader thinks of the claims, by their number from 0.
     evidence
         What the answer comes from, if that was asked for.
+    findings
+        What checks of the answer came to, the latest of each.
     """
 
     id: int
@@ -131,6 +134,7 @@ class Exchange:
     first_token_s: float | None = None
     marks: Mapping[int, Mark] = field(default_factory=dict)
     evidence: Evidence | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

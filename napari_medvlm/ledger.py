@@ -29,6 +29,7 @@ from napari_medvlm.records import (
     Predicted,
     PromptAdded,
     Record,
+    RegionChecked,
     SessionFile,
 )
 from napari_medvlm.said import Said
@@ -132,7 +133,9 @@ class Ledger:
         """Bring back the gesture that was taken back last."""
         return self._move(self._cursor + 1)
 
-    def note(self, answer: Predicted | Grounded | Labelled | Overridden | Said) -> None:
+    def note(
+        self, answer: Predicted | Grounded | RegionChecked | Labelled | Overridden | Said
+    ) -> None:
         """Record what a backend answered, or what a person thinks of it or says."""
         self._take(answer)
 

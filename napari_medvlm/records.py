@@ -15,7 +15,7 @@ from napari_medvlm.errors import InvalidPrompt
 from napari_medvlm.grounding import Grounding
 from napari_medvlm.kept import FoundRegion, Value, now
 from napari_medvlm.prompts import InitialMask, Prompt
-from napari_medvlm.said import Said
+from napari_medvlm.said import KeptFinding, Said
 from napari_medvlm.volume import Volume
 
 VERSION = 1
@@ -204,6 +204,18 @@ class Grounded(Value):
         )
 
 
+class RegionChecked(Value):
+    """A check of a region that was found for a phrase is over."""
+
+    record: Literal["region_checked"] = "region_checked"
+    phrase: str
+    backend: str
+    model: str | None
+    region: FoundRegion
+    finding: KeptFinding
+    time: datetime = Field(default_factory=now)
+
+
 class Labelled(Value):
     """A backend told how likely labels are.
 
@@ -235,7 +247,7 @@ class Overridden(Value):
 
 
 Record = Annotated[
-    Entry | CursorMoved | Predicted | Grounded | Labelled | Overridden | Said,
+    Entry | CursorMoved | Predicted | Grounded | RegionChecked | Labelled | Overridden | Said,
     Field(discriminator="record"),
 ]
 

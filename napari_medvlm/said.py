@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from napari_medvlm.answers import Answer, AnswerKind, Claim, Step, ToolCall, ToolResult
+from napari_medvlm.checked import Finding, Outcome
 from napari_medvlm.conversation import State, Verdict
 from napari_medvlm.geometry import Grid
 from napari_medvlm.grounding import SliceRef
@@ -275,6 +276,34 @@ class Explained(_Said):
     seconds: float
 
 
+class KeptFinding(Value):
+    """What a check came to; its fields as of `Finding`."""
+
+    check: str
+    verdict: Outcome
+    sentence: str
+    details: dict[str, Any] = Field(default_factory=dict)
+    requests: int = 0
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, finding: Finding) -> KeptFinding:
+        """What is kept of a finding: all of it."""
+        return cls(**{**vars(finding), "details": dict(finding.details)})
+
+    def finding(self) -> Finding:
+        """The finding."""
+        return Finding(**self.model_dump())
+
+
+class Checked(_Said):
+    """A check of an answer is over."""
+
+    record: Literal["checked"] = "checked"
+    exchange: int
+    finding: KeptFinding
+
+
 Said = (
     Conversed
     | Forgotten
@@ -287,5 +316,6 @@ Said = (
     | ClaimGrounded
     | Explained
     | Marked
+    | Checked
 )
 """A record of a conversation."""

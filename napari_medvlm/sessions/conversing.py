@@ -18,6 +18,7 @@ from napari_medvlm.ledger import Ledger
 from napari_medvlm.results import Mask
 from napari_medvlm.sessions.answering import Answering
 from napari_medvlm.sessions.ask import as_mask, require_answers
+from napari_medvlm.sessions.basis import AnswerBasis, answer_basis
 from napari_medvlm.sessions.calls import Helpers, Served
 from napari_medvlm.sessions.claims import request_of
 from napari_medvlm.sessions.explaining import require_explainable
@@ -264,6 +265,13 @@ class AskSession(Talks):
             exchange, lambda calls: self._answering.explain(calls, exchange, given, device, picture)
         )
         tell(self.changed)
+
+    def basis(self, exchange: int) -> AnswerBasis:
+        """What checks of an answer rest on, see `trusting`; what they come to is kept."""
+        given, device = self._given_of(exchange), self._answerer.device
+        return answer_basis(
+            self._minutes, exchange, given, self._runner, device, lambda: tell(self.changed)
+        )
 
     # The end.
 

@@ -124,6 +124,10 @@ def _exchange(volume: Volume, exchange: Exchange) -> dict[str, Any]:
             }
             for s in exchange.sent
         ],
+        "checks": [
+            {**vars(found), "verdict": str(found.verdict), "details": dict(found.details)}
+            for found in exchange.findings
+        ],
         "covered": exchange.covered,
         "evidence": _evidence(exchange),
         "seconds": round(exchange.seconds, 3),

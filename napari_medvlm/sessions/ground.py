@@ -14,11 +14,15 @@ from psygnal import Signal
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
+from napari_medvlm.checked import Finding
 from napari_medvlm.errors import BackendUnavailable, Cancelled, InvalidPrompt, MedVLMError
-from napari_medvlm.grounding import Grounding, GroundQuery, NamedLabels, Scope
+from napari_medvlm.grounding import Grounding, GroundQuery, NamedLabels, Region, Scope
 from napari_medvlm.io.journal import Journal
+from napari_medvlm.kept import FoundRegion
 from napari_medvlm.ledger import Ledger
-from napari_medvlm.records import Grounded
+from napari_medvlm.records import Grounded, RegionChecked
+from napari_medvlm.said import KeptFinding
+from napari_medvlm.sessions.basis import Basis
 from napari_medvlm.sessions.telling import tell
 from napari_medvlm.volume import Volume, Window
 from napari_medvlm.worker.routed import RoutedRunner
@@ -28,12 +32,13 @@ from napari_medvlm.worker.wire import GroundReply, GroundRequest
 
 @dataclass(frozen=True, eq=False)
 class Located:
-    """What was found for one phrase, by whom, and how long it took in seconds."""
+    """What was found for one phrase, by whom, how long it took in seconds, and what was asked."""
 
     phrase: str
     grounding: Grounding
     backend: str
     seconds: float
+    request: GroundRequest
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,6 +223,24 @@ class GroundingSession:
         if failure is not None:
             raise failure
 
+    def basis(self, region: Region) -> Basis:
+        """What checks of a region that was found rest on; what they come to is kept."""
+        request = self.located[region.phrase].request
+
+        def keep(finding: Finding) -> None:
+            record = RegionChecked(
+                phrase=region.phrase,
+                backend=request.backend,
+                model=request.model,
+                region=FoundRegion.of(region),
+                finding=KeptFinding.of(finding),
+            )
+            self.ledger.note(record)
+            if self._journal is not None:
+                self._journal.write(record)
+
+        return Basis(self._runner, request, keep)
+
     def close(self) -> None:
         """Stop looking and finish the journal."""
         self._closed = True
@@ -299,11 +322,12 @@ class GroundingSession:
 
     def _keep(self, job: Job, reply: GroundReply) -> None:
         request = job.request
-        (phrase,) = self._query_of(job).phrases
+        assert isinstance(request, GroundRequest)
+        (phrase,) = request.query.phrases
         found = reply.grounding
         record = Grounded.of(phrase, found, request.backend, request.model, reply.seconds)
         with self._idle:
-            self._located[phrase] = Located(phrase, found, request.backend, reply.seconds)
+            self._located[phrase] = Located(phrase, found, request.backend, reply.seconds, request)
             self.ledger.note(record)
         if self._journal is not None:
             self._journal.write(record)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.answers import Answer, Claim, Step
+from napari_medvlm.checked import Finding
 from napari_medvlm.conversation import (
     Conversation,
     Evidence,
@@ -30,6 +31,7 @@ from napari_medvlm.records import Record
 from napari_medvlm.said import (
     Answered,
     Asked,
+    Checked,
     ClaimGrounded,
     Conversed,
     Dropped,
@@ -37,6 +39,7 @@ from napari_medvlm.said import (
     Forgotten,
     KeptAnswer,
     KeptClaim,
+    KeptFinding,
     Marked,
     Said,
     Showed,
@@ -263,6 +266,10 @@ class Minutes:
             )
             self._set(exchange, evidence=evidence)
 
+    def check(self, exchange: int, finding: Finding) -> None:
+        """What a check of an answer came to."""
+        self._note(Checked(exchange=exchange, finding=KeptFinding.of(finding)))
+
     def close(self) -> None:
         """Finish the journal."""
         if self._journal is not None:
@@ -311,6 +318,11 @@ class Minutes:
                 self._set(record.exchange, **record.model_dump(include=of))
             case Marked():
                 self._apply_mark(record)
+            case Checked():
+                found = record.finding.finding()
+                before = self._exchanges[record.exchange].findings
+                rest = (other for other in before if other.check != found.check)
+                self._set(record.exchange, findings=(*rest, found))
 
     def _apply_to_conversations(self, record: Conversed | Forgotten | Dropped) -> None:
         match record:

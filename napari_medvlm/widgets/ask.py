@@ -229,6 +229,7 @@ class AskDock(QWidget):
         self.reading.shown = session.regenerate(exchange)
 
     def _use_backend(self) -> None:
+        self.model.turn_to(self.backend.name)
         self.along.use(self.backend.name)
         self.box.allow_kinds(not self.along.measures, NO_KINDS)
         served = self.backend.name == SERVER

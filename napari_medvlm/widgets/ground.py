@@ -39,6 +39,7 @@ from napari_medvlm.widgets.report import guarded, show
 from napari_medvlm.widgets.report_tab import ReportTab
 from napari_medvlm.widgets.run_row import RunRow
 from napari_medvlm.widgets.scope_row import ScopeRow
+from napari_medvlm.widgets.trust import TrustFold
 from napari_medvlm.worker.routed import RoutedRunner
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class GroundDock(QWidget):
         self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.table = FoundTable()
         self.details = QLabel()
+        self.trust = TrustFold()
         self.reference = ReferenceRow(napari_viewer)
         self._lay_out()
         self._changed = Queued(lambda _: self._refresh(), self)
@@ -231,6 +233,7 @@ class GroundDock(QWidget):
 
     def _choose_none(self) -> None:
         self.details.clear()
+        self.trust.leave()
         if self._layers is not None:
             self._layers.choose(None)
 
@@ -247,6 +250,7 @@ class GroundDock(QWidget):
         lines += [f"Wrote: {text}" for text in found.texts[:3]]
         lines += found.notes[:3]
         self.details.setText("\n".join(lines))
+        self.trust.show_region(self._session(), shown.region)
 
     def _prompts(self) -> Mapping[str, str]:
         if not self.phrases.describe.isChecked():
@@ -282,7 +286,8 @@ class GroundDock(QWidget):
         layout.addWidget(self.tabs)
         layout.addWidget(self.run)
         layout.addLayout(least)
-        for widget in (self.table, self.details, self.reference):
+        self.trust.hide()
+        for widget in (self.table, self.details, self.trust, self.reference):
             layout.addWidget(widget)
         layout.addLayout(self._action_row())
         layout.setStretchFactor(self.table, 2)

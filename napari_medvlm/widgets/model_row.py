@@ -90,6 +90,8 @@ class ModelRow(QWidget):
 
     def turn_to(self, backend: str) -> None:
         """Show what was last named for a backend: what is named for another is not its model."""
+        if backend == self._backend:
+            return
         self._named[self._backend] = self.edit.text()
         self._backend = backend
         self.edit.setText(self._named.get(backend, ""))

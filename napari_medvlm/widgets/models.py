@@ -75,6 +75,7 @@ class ModelsDock(QWidget):
         row = self._row()
         dock: Any = named_dock(self.viewer, title)
         dock.backend.choose(row.model.about.backend)
+        dock.model.turn_to(row.model.about.backend)
         dock.model.name(row.model.name)
         dock.backend.chosen.emit(row.model.about.backend)
 

@@ -16,6 +16,7 @@ from napari_medvlm.widgets.layer_choice import LayerChoice
 from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.report import guarded
 from napari_medvlm.widgets.transcript import Transcript
+from napari_medvlm.widgets.trust import checks_beside
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -122,6 +123,8 @@ class Reading(QWidget):
         if self.shown not in [exchange.id for exchange in exchanges]:
             self.shown = exchanges[-1].id if exchanges else None
         self.transcript.show_exchanges(exchanges, self.shown)
+        for key, card in self.transcript.cards.items():
+            checks_beside(card, self._session, key, in_full=key == self.shown)
         self._draw()
 
     def _draw(self) -> None:

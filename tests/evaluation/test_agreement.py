@@ -9,9 +9,10 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from napari_medvlm.errors import GeometryMismatch, InvalidReference
-from napari_medvlm.evaluation.agreement import agreement, box_iou, region_iou
+from napari_medvlm.evaluation.agreement import agreement
 from napari_medvlm.geometry import Grid
 from napari_medvlm.grounding import Region, SliceRef
+from napari_medvlm.overlap import box_iou, region_iou
 from napari_medvlm.prompts import Box
 from napari_medvlm.results import Mask
 from tests.conftest import make_phantom

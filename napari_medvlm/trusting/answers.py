@@ -1,0 +1,189 @@
+"""An answer as what is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from napari_medvlm.answers import Answer, AnswerKind, Question
+from napari_medvlm.grounding import Region, Scope
+from napari_medvlm.language.closed import count_in, option_in, yes_or_no
+from napari_medvlm.language.reports import findings_of
+from napari_medvlm.prompts import Box
+from napari_medvlm.sessions.claims import names_in, query_of
+from napari_medvlm.slicing import Picture
+from napari_medvlm.trusting.hiding import blank, blank_volume, hidden_in, hidden_in_volume
+from napari_medvlm.trusting.likeness import Said
+from napari_medvlm.trusting.stated import stated
+from napari_medvlm.trusting.subject import Subject, TwinRequest
+from napari_medvlm.trusting.twins import Existence, existence, paraphrases, twins_of
+from napari_medvlm.worker.wire import AnswerReply, AskRequest, GroundRequest, Reply
+
+NO_ANSWER = "no answer"
+OPPOSITE = {"yes": "no", "no": "yes"}
+OUTSIDE = "A place of the answer lies outside the image."
+NOT_SENT = "A place is on a slice that was not sent."
+
+
+class AnswerSubject(Subject):
+    """An answer of a backend.
+
+    Parameters
+    ----------
+    request
+        The question as it was asked, without tools.
+    answer
+        What was answered.
+    """
+
+    nothing = frozenset({"no", "0", "none", "normal", NO_ANSWER})
+    request: AskRequest
+
+    def __init__(self, request: AskRequest, answer: Answer) -> None:
+        super().__init__(request, said_by(answer, request.question))
+        self.answer = answer
+
+    @property
+    def question(self) -> Question:
+        """What was asked."""
+        return self.request.question
+
+    @property
+    def asked(self) -> str:
+        """The question's text, without what tells of places."""
+        return self.question.text.partition("\n\n")[0]
+
+    def read(self, reply: Reply) -> Said:
+        """What a reply says, read by the kind of the question."""
+        assert isinstance(reply, AnswerReply)
+        return said_by(reply.answer, self.question)
+
+    def flaws(self) -> tuple[str, ...]:
+        """What had to be left out or could not be read."""
+        answer, question = self.answer, self.question
+        found = [problem for claim in answer.claims for problem in claim.problems]
+        found += [note for note in answer.notes if note not in found]
+        if not answer.answered:
+            found.append(f"The question was not answered: {answer.reason or 'no reason given'}")
+        elif question.kind is AnswerKind.CHOICE and answer.choice not in question.options:
+            found.append("It chose none of the options that were given.")
+        elif question.kind in (AnswerKind.YES_NO, AnswerKind.COUNT) and not self.said.group:
+            found.append(f"No {question.kind} could be read in it.")
+        found += _misplaced(self.said.regions, question.pictures, self.request)
+        return tuple(dict.fromkeys(found))
+
+    def twins(self) -> tuple[TwinRequest, ...]:
+        """The negated and the absent twin, see `twins`."""
+        about = self._about()
+        if about is None:
+            return ()
+        asked, said = about
+        made = []
+        for twin in twins_of(asked, self.volume.modality):
+            expected = OPPOSITE[said] if twin.how == "negated" else "no"
+            told = (
+                f"It says {said} to the question and must say {expected} to its opposite."
+                if twin.how == "negated"
+                else "It must say no to something that such an image cannot show."
+            )
+            made.append(TwinRequest(self._ask(twin.text, yes_no=True), twin.text, expected, told))
+        return tuple(made)
+
+    def _about(self) -> tuple[Existence, str] | None:
+        """What is asked for or told first, and whether it is there."""
+        asked = existence(self.asked)
+        if asked is not None:
+            return (asked, self.said.group) if self.said.group in OPPOSITE else None
+        for claim in self.answer.claims:
+            for finding in findings_of(claim.text):
+                if not finding.uncertain:
+                    return Existence(f"any {finding.phrase}"), "no" if finding.negated else "yes"
+        return None
+
+    def again(self, count: int) -> tuple[tuple[str, AskRequest], ...]:
+        """The question again and in other words; options in reverse order every other time."""
+        texts = (self.asked, *paraphrases(self.asked, count - 1))[:count]
+        return tuple(
+            (text, self._ask(text, turned=bool(place % 2))) for place, text in enumerate(texts)
+        )
+
+    def hidden(self, boxes: Sequence[Box]) -> AskRequest:
+        """Hidden in the pictures, or in the volume if none were sent."""
+        if not self.question.pictures:
+            return replace(self.request, volume=hidden_in_volume(self.volume, boxes))
+        return self._seeing(tuple(hidden_in(p, boxes) for p in self.question.pictures))
+
+    def blank(self) -> AskRequest:
+        """Grey pictures, or a grey volume if none were sent."""
+        if not self.question.pictures:
+            return replace(self.request, volume=blank_volume(self.volume))
+        return self._seeing(tuple(map(blank, self.question.pictures)))
+
+    def sentence(self) -> str:
+        """The first sentence that has places."""
+        return next((c.text for c in self.answer.claims if c.regions), "")
+
+    def named_masks(self) -> tuple[Region, ...]:
+        """Objects whose name is in the sentence."""
+        masks = {named.name: named.mask for named in self.question.objects}
+        grid = self.volume.grid
+        return tuple(
+            Region.of_mask(name, masks[name], grid, None, name)
+            for name in names_in(self.sentence(), masks)
+            if masks[name].voxels
+        )
+
+    def witness(self, backend: str, model: str | None) -> GroundRequest:
+        """Look for what the sentence names."""
+        query = query_of(self.sentence(), Scope(), self.question.labels, {}, self.volume.grid)
+        return GroundRequest(backend, self.volume, model, self.request.device, query)
+
+    def _ask(self, text: str, *, yes_no: bool = False, turned: bool = False) -> AskRequest:
+        _, gap, rest = self.question.text.partition("\n\n")
+        question = replace(self.question, text=text + gap + rest)
+        if yes_no:
+            question = replace(question, kind=AnswerKind.YES_NO, options=())
+        elif turned:
+            question = replace(question, options=question.options[::-1])
+        return replace(self.request, question=question)
+
+    def _seeing(self, pictures: tuple[Picture, ...]) -> AskRequest:
+        return replace(self.request, question=replace(self.question, pictures=pictures))
+
+
+def said_by(answer: Answer, question: Question) -> Said:
+    """What an answer says to a question."""
+    regions = tuple(region for claim in answer.claims for region in claim.regions)
+    return Said(answer.text, _group(answer, question), regions, stated(answer, question))
+
+
+def _group(answer: Answer, question: Question) -> str:
+    if not answer.answered:
+        return NO_ANSWER
+    if answer.choice:
+        return answer.choice.casefold()
+    match question.kind:
+        case AnswerKind.CHOICE:
+            return option_in(answer.text, question.options).choice.casefold()
+        case AnswerKind.COUNT:
+            return count_in(answer.text).choice
+        case _:
+            return yes_or_no(answer.text).choice
+
+
+def _misplaced(
+    regions: Sequence[Region], pictures: Sequence[Picture], request: AskRequest
+) -> list[str]:
+    grid = request.volume.grid
+    flaws = []
+    if any((stop <= start).any() for start, stop in (r.box.bounds(grid) for r in regions)):
+        flaws.append(OUTSIDE)
+    sent = {tile for picture in pictures for tile in _slices(picture)}
+    if sent and any(r.slice is not None and r.slice not in sent for r in regions):
+        flaws.append(NOT_SENT)
+    return flaws
+
+
+def _slices(picture: Picture) -> tuple[object, ...]:
+    tiles = getattr(picture, "tiles", ())
+    return tuple(tile.picture.slice for tile in tiles) or (picture.slice,)

@@ -1,0 +1,243 @@
+"""How often answers are right that are stated with some confidence: measures, and curves.
+
+A curve is fitted on an evaluation run, where the truth is known, and kept in a file beside the
+settings. It takes a stated confidence to the share of answers that were right.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_medvlm.errors import CannotSave, InvalidReference, SettingsError
+from napari_medvlm.home import home
+
+Floats = NDArray[np.float64]
+Kind = Literal["temperature", "platt", "isotonic"]
+BINS = 10
+EDGE = 1e-6
+"""Confidences are kept this far from 0 and 1 before their logit is taken."""
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Answers whose confidence lies between ``low`` and ``high``.
+
+    Parameters
+    ----------
+    stated, right
+        Their mean confidence, and the share that is right.
+    """
+
+    low: float
+    high: float
+    count: int
+    stated: float
+    right: float
+
+
+def reliability(confidence: ArrayLike, right: ArrayLike, bins: int = BINS) -> tuple[Bin, ...]:
+    """The reliability diagram: bins of equal width from 0 to 1, those without answers left out.
+
+    Parameters
+    ----------
+    confidence
+        ``(n,)``, 0 to 1.
+    right
+        ``(n,)``, whether each answer was right.
+
+    Raises
+    ------
+    InvalidReference
+        If there are no answers, other numbers of the two, or confidences that are none.
+    """
+    stated, truth = _checked(confidence, right)
+    edges = np.linspace(0, 1, bins + 1)
+    place = np.searchsorted(edges[1:-1], stated)
+    return tuple(
+        Bin(
+            float(edges[k]),
+            float(edges[k + 1]),
+            int(inside.sum()),
+            float(stated[inside].mean()),
+            float(truth[inside].mean()),
+        )
+        for k in range(bins)
+        if (inside := place == k).any()
+    )
+
+
+def expected_calibration_error(confidence: ArrayLike, right: ArrayLike, bins: int = BINS) -> float:
+    """ECE: how far confidence and share of right answers lie apart, weighted by the bins' counts.
+
+    After Naeini, Cooper and Hauskrecht, AAAI 2015. Arguments as of `reliability`.
+    """
+    found = reliability(confidence, right, bins)
+    total = sum(b.count for b in found)
+    return sum(b.count * abs(b.stated - b.right) for b in found) / total
+
+
+def brier(confidence: ArrayLike, right: ArrayLike) -> float:
+    """The Brier score: mean squared difference of confidence and truth, 0 to 1."""
+    stated, truth = _checked(confidence, right)
+    return float(np.mean((stated - truth) ** 2))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """From stated confidence to the share of right answers.
+
+    Parameters
+    ----------
+    kind
+        ``"temperature"``: the logit divided by ``y[0]``. ``"platt"``: a logistic curve over the
+        logit, with slope and offset ``y``. ``"isotonic"``: straight lines between ``x`` and ``y``.
+    count
+        How many answers it was fitted on.
+    ece, ece_after
+        The expected calibration error of those before and after.
+    made
+        When, as ISO 8601.
+    """
+
+    kind: Kind
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    count: int
+    ece: float = 0.0
+    ece_after: float = 0.0
+    made: str = ""
+
+    def __call__(self, confidence: ArrayLike) -> Floats:
+        """The share of right answers at stated confidences ``(n,)``."""
+        stated = np.asarray(confidence, np.float64)
+        if self.kind == "isotonic":
+            return np.interp(stated, self.x, self.y)
+        slope, offset = (1 / self.y[0], 0.0) if self.kind == "temperature" else self.y
+        result: Floats = 1 / (1 + np.exp(-(slope * _logit(stated) + offset)))
+        return result
+
+
+def fit(confidence: ArrayLike, right: ArrayLike, kind: Kind = "isotonic") -> Curve:
+    """The curve of an evaluation run.
+
+    Raises
+    ------
+    InvalidReference
+        As of `reliability`; or if all answers are right, or all wrong.
+    """
+    stated, truth = _checked(confidence, right)
+    if truth.min() == truth.max():
+        raise InvalidReference(
+            f"All {len(truth)} answers are {'right' if truth[0] else 'wrong'}: no curve fits.",
+            "Evaluate on more cases.",
+        )
+    x, y = {"temperature": _temperature, "platt": _platt, "isotonic": _isotonic}[kind](
+        stated, truth
+    )
+    curve = Curve(kind, x, y, len(truth))
+    return Curve(
+        kind,
+        x,
+        y,
+        len(truth),
+        expected_calibration_error(stated, truth),
+        expected_calibration_error(curve(stated), truth),
+        datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def file_of(backend: str, model: str | None) -> Path:
+    """Where the curve of a backend and its model is kept."""
+    name = "-".join(re.sub(r"[^\w.]+", "_", part) for part in (backend, model) if part)
+    return home() / "calibration" / f"{name}.json"
+
+
+def save(curve: Curve, backend: str, model: str | None = None) -> Path:
+    """Keep a curve for a backend and its model; the file.
+
+    Raises
+    ------
+    CannotSave
+        If it cannot be written.
+    """
+    path = file_of(backend, model)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(curve), indent=1) + "\n", "utf-8")
+    except OSError as error:
+        raise CannotSave(
+            f"The calibration could not be written to {path}: {error.strerror}.",
+            "Make room, or name another folder in NAPARI_MEDVLM_HOME.",
+        ) from error
+    return path
+
+
+def load(backend: str, model: str | None = None) -> Curve | None:
+    """The curve of a backend and its model; `None` if none was fitted.
+
+    Raises
+    ------
+    SettingsError
+        If the file is damaged.
+    """
+    path = file_of(backend, model)
+    if not path.exists():
+        return None
+    try:
+        values = json.loads(path.read_text("utf-8"))
+        return Curve(**{**values, "x": tuple(values["x"]), "y": tuple(values["y"])})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingsError(
+            f"{path.name} is no calibration: {error}.", f"Fit it again, or move {path} away."
+        ) from error
+
+
+def _checked(confidence: ArrayLike, right: ArrayLike) -> tuple[Floats, Floats]:
+    stated, truth = np.asarray(confidence, np.float64), np.asarray(right, np.float64)
+    whole = stated.ndim == 1 and stated.shape == truth.shape and len(stated) > 0
+    if not whole or not ((stated >= 0) & (stated <= 1)).all() or not np.isin(truth, (0, 1)).all():
+        raise InvalidReference(
+            f"{stated.size} confidences and {truth.size} truths cannot be compared.",
+            "Give one confidence from 0 to 1 and one right or wrong for each answer.",
+        )
+    return stated, truth
+
+
+def _logit(share: Floats) -> Floats:
+    kept = np.clip(share, EDGE, 1 - EDGE)
+    result: Floats = np.log(kept / (1 - kept))
+    return result
+
+
+def _temperature(stated: Floats, truth: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """After Guo, Pleiss, Sun and Weinberger, ICML 2017: the least log loss."""
+    from scipy.optimize import minimize_scalar
+
+    logit, sign = _logit(stated), 1 - 2 * truth
+
+    def loss(log_t: float) -> float:
+        return float(np.logaddexp(0, sign * logit / np.exp(log_t)).mean())
+
+    return (), (float(np.exp(minimize_scalar(loss, bounds=(-5, 5), method="bounded").x)),)
+
+
+def _platt(stated: Floats, truth: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=1e6).fit(_logit(stated)[:, None], truth)
+    return (), (float(model.coef_[0, 0]), float(model.intercept_[0]))
+
+
+def _isotonic(stated: Floats, truth: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    from sklearn.isotonic import IsotonicRegression
+
+    model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(stated, truth)
+    return tuple(model.X_thresholds_.tolist()), tuple(model.y_thresholds_.tolist())

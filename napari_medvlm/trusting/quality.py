@@ -1,0 +1,137 @@
+"""How good an image is for a model: a few indicators, each with a threshold and a sentence.
+
+They are coarse and are meant to make a person look. Thresholds lie in ``quality.yaml``, of which a
+person may have a copy in the folder of settings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.home import home
+from napari_medvlm.language.files import Sheet, read
+from napari_medvlm.trusting.files import HERE
+from napari_medvlm.volume import Volume
+
+Slices = NDArray[np.float32]
+MOST = 64
+"""At most so many slices are looked at, evenly spread."""
+BODY = 0.1
+"""What is brighter than this share of the range counts as body."""
+
+
+class Thresholds(Sheet):
+    """From where on an indicator is worth a note, see ``quality.yaml``."""
+
+    noise: float = 0.08
+    blur: float = 0.08
+    motion: float = 0.35
+    cropping: float = 0.2
+    slice_gap: float = 4.0
+    saturation: float = 0.05
+
+    @classmethod
+    def load(cls) -> Thresholds:
+        """Those of the folder of settings, or the packaged ones; `SettingsError` if damaged."""
+        own = home() / "quality.yaml"
+        return read(own if own.exists() else HERE / "quality.yaml", cls)
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """One thing that may be wrong with an image.
+
+    Parameters
+    ----------
+    name
+        As in `Thresholds`.
+    value, threshold
+        What was measured, and from where on it is worth a note.
+    told
+        What it means, a sentence; empty: it is as it should be.
+    """
+
+    name: str
+    value: float
+    threshold: float
+    told: str = ""
+
+
+def indicators(volume: Volume, thresholds: Thresholds) -> tuple[Indicator, ...]:
+    """The indicators of a volume; those that need several slices are left out of a picture."""
+    planes, gap = _planes(volume)
+    measured = {
+        "noise": (noise(planes), "The image is noisy: small things may be noise."),
+        "blur": (sharpness(planes), "The image is blurred: fine things cannot be seen."),
+        "saturation": (saturation(planes), "The brightest parts are cut off: they show nothing."),
+    }
+    if len(planes) > 2:
+        told = "The body reaches the border: something may be cut off."
+        measured["cropping"] = (cropping(planes), told)
+        measured["motion"] = (motion(planes), "Slices do not fit together: the patient has moved.")
+        measured["slice_gap"] = (gap, "Slices lie far apart: something between may be missed.")
+    found = []
+    for name, (value, told) in measured.items():
+        threshold = getattr(thresholds, name)
+        bad = value < threshold if name == "blur" else value > threshold
+        found.append(Indicator(name, round(value, 4), threshold, told if bad else ""))
+    return tuple(found)
+
+
+def noise(planes: Slices) -> float:
+    """Standard deviation of the noise in the body as a share of the range.
+
+    From second differences, after Immerkaer, CVIU 64:300-302, 1996, with a median for robustness.
+
+    Parameters
+    ----------
+    planes
+        ``(n, rows, columns)``, 0 to 1.
+    """
+    if min(planes.shape[1:]) < 3:
+        return 0.0
+    rows = planes[:, :-2] - 2 * planes[:, 1:-1] + planes[:, 2:]
+    both = rows[:, :, :-2] - 2 * rows[:, :, 1:-1] + rows[:, :, 2:]
+    body = both[planes[:, 1:-1, 1:-1] > BODY]
+    return float(np.median(np.abs(body)) / 0.6745 / 6) if body.size else 0.0
+
+
+def sharpness(planes: Slices) -> float:
+    """The steepest thousandth of the steps between neighbours, as a share of the range."""
+    steps = [np.abs(np.diff(planes, axis=axis)).ravel() for axis in (1, 2)]
+    return float(np.quantile(np.concatenate(steps), 0.999)) if steps[0].size else 1.0
+
+
+def motion(planes: Slices) -> float:
+    """The share of slices whose mean lies off the line between their neighbours."""
+    means = planes.mean(axis=(1, 2))
+    off = np.abs(means[1:-1] - (means[:-2] + means[2:]) / 2)
+    return float((off > 0.05).mean())
+
+
+def cropping(planes: Slices) -> float:
+    """The share of the outermost voxels of the slices that belong to the body."""
+    edges = (planes[:, 0], planes[:, -1], planes[:, :, 0], planes[:, :, -1])
+    return float(np.mean(np.concatenate([e.ravel() for e in edges]) > BODY))
+
+
+def saturation(planes: Slices) -> float:
+    """The share of the body at the very highest intensity."""
+    body = planes[planes > BODY]
+    return float((body >= planes.max()).mean()) if body.size else 0.0
+
+
+def _planes(volume: Volume) -> tuple[Slices, float]:
+    """Slices across the axis of the largest spacing, 0 to 1, and that spacing over the others."""
+    spacing = np.array(volume.spacing)
+    axis = int(np.argmin(volume.shape)) if min(volume.shape) == 1 else int(np.argmax(spacing))
+    data: NDArray[Any] = np.moveaxis(volume.intensity(), axis, 0)
+    step = max(len(data) // MOST, 1)
+    planes = data[::step].astype(np.float32)
+    low, high = float(planes.min()), float(planes.max())
+    gap = float(spacing[axis] / np.delete(spacing, axis).min())
+    return (planes - low) / max(high - low, 1e-12), gap

@@ -1,0 +1,125 @@
+"""A region that was found for a phrase as what is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from napari_medvlm.geometry import Grid
+from napari_medvlm.grounding import Grounding, GroundQuery, Region
+from napari_medvlm.prompts import Box
+from napari_medvlm.trusting.hiding import blank_volume, hidden_in_volume
+from napari_medvlm.trusting.likeness import Said
+from napari_medvlm.trusting.subject import Subject, TwinRequest
+from napari_medvlm.trusting.twins import absent_of, phrase_variants
+from napari_medvlm.worker.wire import GroundReply, GroundRequest, Reply
+
+FOUND, NOT_FOUND = "found", "not found"
+
+
+class RegionSubject(Subject):
+    """A region that a backend found.
+
+    Parameters
+    ----------
+    request
+        What was looked for.
+    region
+        What was found, one of perhaps several.
+    """
+
+    nothing = frozenset({NOT_FOUND})
+    request: GroundRequest
+
+    def __init__(self, request: GroundRequest, region: Region) -> None:
+        super().__init__(request, Said(region.name or FOUND, FOUND, (region,), region.score))
+        self.region = region
+
+    @property
+    def query(self) -> GroundQuery:
+        """What was looked for."""
+        return self.request.query
+
+    @property
+    def asked(self) -> str:
+        """The phrase."""
+        return self.region.phrase
+
+    def read(self, reply: Reply) -> Said:
+        """All regions of a reply."""
+        assert isinstance(reply, GroundReply)
+        return said_by(reply.grounding)
+
+    def flaws(self) -> tuple[str, ...]:
+        """A place outside the image or the scope, or a phrase that was not asked for."""
+        region, grid, found = self.region, self.volume.grid, []
+        corners = grid.to_index(region.box.corners())
+        over = np.maximum(-0.5 - corners, corners - (np.array(grid.shape) - 0.5)).max()
+        if over > 1:
+            found.append(f"The box reaches {over:.0f} voxels beyond the image.")
+        if region.phrase not in self.query.phrases:
+            found.append(f"It was found for {region.phrase}, which was not asked for.")
+        first, stop = self.query.scope.bounds(grid)
+        where = region.slice
+        along = where is not None and where.axis == self.query.scope.axis
+        if along and where is not None and not first <= where.index < stop:
+            found.append(f"Slice {where.index} was not to be looked at.")
+        return tuple(found)
+
+    def twins(self) -> tuple[TwinRequest, ...]:
+        """The absent twin only: a phrase that such an image cannot show."""
+        phrase = absent_of(self.volume.modality, self.asked)
+        told = f"It also finds {phrase}, which such an image cannot show."
+        return (TwinRequest(self._look_for(phrase), phrase, NOT_FOUND, told),)
+
+    def again(self, count: int) -> tuple[tuple[str, GroundRequest], ...]:
+        """The phrase again and in other words."""
+        texts = phrase_variants(self.asked, count - 1)
+        return ((self.asked, self.request), *((t, self._look_for(t)) for t in texts))
+
+    def hidden(self, boxes: Sequence[Box]) -> GroundRequest:
+        """Hidden in the volume; a box on one slice on all slices, which may show the same."""
+        grid = self.volume.grid
+        volume = hidden_in_volume(self.volume, [_through(box, grid) for box in boxes])
+        return replace(self.request, volume=volume)
+
+    def blank(self) -> GroundRequest:
+        """A grey volume."""
+        return replace(self.request, volume=blank_volume(self.volume))
+
+    def sentence(self) -> str:
+        """The phrase."""
+        return self.asked
+
+    def named_masks(self) -> tuple[Region, ...]:
+        """None: the Ground dock has no objects."""
+        return ()
+
+    def witness(self, backend: str, model: str | None) -> GroundRequest:
+        """Have another backend look for the phrase."""
+        return GroundRequest(backend, self.volume, model, self.request.device, self.query)
+
+    def _look_for(self, phrase: str) -> GroundRequest:
+        return replace(self.request, query=replace(self.query, phrases=(phrase,), prompts={}))
+
+
+def _through(box: Box, grid: Grid) -> Box:
+    """A box on one slice made as thick as the image."""
+    if not box.is_flat(grid):
+        return box
+    start, stop = box.bounds(grid)
+    axis = int(np.argmin(stop - start))
+    start[axis], stop[axis] = 0, grid.shape[axis]
+    return Box.at_index(grid, start, stop)
+
+
+def said_by(found: Grounding) -> Said:
+    """What a grounding says."""
+    if not found.regions:
+        reason = found.not_found[0].reason if found.not_found else "Nothing was found."
+        return Said(reason, NOT_FOUND)
+    scores = [region.score for region in found.regions if region.score is not None]
+    names = ", ".join(dict.fromkeys(region.name or region.phrase for region in found.regions))
+    return Said(names, FOUND, found.regions, max(scores, default=None))

@@ -1,0 +1,137 @@
+"""Running checks one after the other, away from who asks for them, until somebody stops it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from napari_medvlm.checked import Finding, Outcome
+from napari_medvlm.errors import Cancelled, MedVLMError
+from napari_medvlm.grounding import Region
+from napari_medvlm.sessions.basis import AnswerBasis, Basis
+from napari_medvlm.sessions.calls import Calls
+from napari_medvlm.sessions.line import Line
+from napari_medvlm.trusting.answers import AnswerSubject
+from napari_medvlm.trusting.checks import Check
+from napari_medvlm.trusting.likeness import Said
+from napari_medvlm.trusting.regions import RegionSubject
+from napari_medvlm.trusting.regions import said_by as said_by_grounding
+from napari_medvlm.trusting.subject import Sent, Subject
+from napari_medvlm.worker.runner import Runner
+from napari_medvlm.worker.wire import AskRequest, GroundReply, GroundRequest
+
+
+def answer_subject(basis: AnswerBasis) -> AnswerSubject:
+    """The answer of a basis, to be checked."""
+    assert isinstance(basis.request, AskRequest)
+    return AnswerSubject(basis.request, basis.answer)
+
+
+def region_subject(basis: Basis, region: Region) -> RegionSubject:
+    """A region of a basis, to be checked."""
+    assert isinstance(basis.request, GroundRequest)
+    return RegionSubject(basis.request, region)
+
+
+def run_check(check: Check, subject: Subject, calls: Calls) -> Finding:
+    """What a check comes to; a backend that fails makes it say nothing, and why.
+
+    Raises
+    ------
+    Cancelled
+        If somebody stopped the calls.
+    """
+    start, asked = time.perf_counter(), 0
+
+    def ask(request: Sent) -> Said:
+        nonlocal asked
+        asked += 1
+        reply = calls.send(request)
+        if isinstance(reply, GroundReply):
+            return said_by_grounding(reply.grounding)
+        return subject.read(reply)
+
+    try:
+        finding = check.judge(subject, ask)
+    except Cancelled:
+        raise
+    except MedVLMError as error:
+        told = f"It could not be carried out: {error.message}"
+        finding = Finding(check.name, Outcome.NOT_APPLICABLE, told, {"hint": error.hint})
+    return replace(finding, requests=asked, seconds=time.perf_counter() - start)
+
+
+def run_checks(checks: Sequence[Check], subject: Subject, runner: Runner) -> tuple[Finding, ...]:
+    """What checks come to, worked out in this thread; for scripts."""
+    calls = Calls(runner, lambda *_: None)
+    return tuple(run_check(check, subject, calls) for check in checks)
+
+
+class Checking:
+    """Runs checks in the background; inline, in the caller's thread.
+
+    Callbacks come on another thread.
+
+    Parameters
+    ----------
+    basis
+        Who carries requests, and where findings are kept.
+    subject
+        What is checked.
+    on_begin, on_found
+        Called with the check that begins, and with what it came to.
+    on_end
+        Called when nothing runs or waits any more, with how many checks were left out.
+    """
+
+    def __init__(
+        self,
+        basis: Basis,
+        subject: Subject,
+        *,
+        on_begin: Callable[[Check], None] = lambda _: None,
+        on_found: Callable[[Finding], None] = lambda _: None,
+        on_end: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._basis = basis
+        self._subject = subject
+        self._on_begin = on_begin
+        self._on_found = on_found
+        self._on_end = on_end
+        self._line = Line(basis.runner, lambda *_: None, lambda _: None)
+
+    @property
+    def pending(self) -> bool:
+        """Whether anything runs or waits."""
+        return self._line.pending
+
+    def run(self, checks: Sequence[Check]) -> None:
+        """Run checks after those that are there."""
+        self._line.put(0, lambda calls: self._run(tuple(checks), calls))
+
+    def cancel(self) -> None:
+        """Stop; what was found stays."""
+        self._line.stop(0)
+
+    def wait(self, timeout_s: float | None = None) -> None:
+        """Wait until nothing runs or waits."""
+        self._line.wait(timeout_s)
+
+    def close(self) -> None:
+        """Stop, and take nothing more."""
+        self._line.close()
+
+    def _run(self, checks: tuple[Check, ...], calls: Calls) -> None:
+        left = list(checks)
+        try:
+            for check in checks:
+                self._on_begin(check)
+                finding = run_check(check, self._subject, calls)
+                if calls.stopped:
+                    return
+                left.remove(check)
+                self._basis.keep(finding)
+                self._on_found(finding)
+        finally:
+            self._on_end(len(left))

@@ -1,0 +1,138 @@
+"""Checks beside an answer and beside a region, in a real window."""
+
+import pytest
+from napari.layers import Layer
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+from napari_medvlm.answers import AnswerKind
+from napari_medvlm.layers import layer_data
+from napari_medvlm.said import Checked
+from napari_medvlm.sessions.viewing import View
+from napari_medvlm.widgets.trust import TrustFold
+from tests.e2e.asking import Asker
+from tests.trusting.conftest import answerers, spotted  # noqa: F401  # a fixture
+
+
+@pytest.fixture
+def open_with(make_napari_viewer, qtbot, answerers):  # noqa: F811
+    docks = []
+
+    def open_with(name, volume):
+        viewer = make_napari_viewer(show=True)
+        viewer.add_layer(Layer.create(*layer_data(volume)))
+        _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", name)
+        docks.append(dock)
+        asker = Asker(viewer, dock, qtbot)
+        asker.waits(lambda: dock.session is not None)
+        return asker
+
+    yield open_with
+    for dock in docks:
+        dock.close_session()
+
+
+def asks(asker, backend):
+    session = asker.dock.session
+    session.use(backend)
+    session.ask("Is there a bright spot in the image?", kind=AnswerKind.YES_NO, view=View())
+    asker.waits(lambda: not session.pending)
+    asker.sees_all()
+    return asker.card.findChild(TrustFold)
+
+
+def presses(made):
+    QTest.mouseClick(made, Qt.MouseButton.LeftButton)
+    QApplication.processEvents()
+
+
+def opens(asker, fold):
+    fold.open()
+    asker.waits(lambda: fold.panel.run.isEnabled())
+    return fold.panel
+
+
+def texts(panel):
+    return {name: row.result.text() for name, row in panel.rows.rows.items()}
+
+
+def test_an_answer_is_checked_beside_its_card(open_with):
+    asker = open_with("Ask", spotted(250))
+    fold = asks(asker, "blind")
+    assert fold.isVisible()
+    assert fold.head.text() == "▸ Checks"
+    panel = opens(asker, fold)
+    assert panel.rows.rows["negation twin"].cost.text() == "2 requests"
+    assert panel.rows.rows["form"].cost.text() == "asks nothing"
+    assert panel.total.text().startswith("All together: 10 requests")
+    panel.rows.rows["resampling"].switch.click()
+    panel.rows.rows["independent witness"].switch.click()
+    assert panel.total.text().startswith("All together: 5 requests")
+    presses(panel.run)
+    asker.waits(lambda: not panel.pending)
+    told = texts(panel)
+    assert told["resampling"] == ""
+    assert told["negation twin"].startswith("✓ passed")
+    assert told["blanked evidence"].startswith("⚠ flagged: Not looking")
+    assert told["blank image"].startswith("⚠ flagged: Not looking")
+    assert fold.head.text() == "▾ Checks: ⚠ blanked evidence, blank image"
+    asker.sees_all()
+    assert texts(asker.card.findChild(TrustFold).panel) == told  # the refreshed card keeps them
+    records = [r for r in asker.dock.session.ledger.records if isinstance(r, Checked)]
+    assert [r.finding.check for r in records][-2:] == ["blanked evidence", "blank image"]
+
+
+def test_checks_are_cancelled_and_what_was_found_stays(open_with):
+    asker = open_with("Ask", spotted(250))
+    panel = opens(asker, asks(asker, "slow_truth"))
+    presses(panel.run)
+    asker.waits(lambda: bool(texts(panel)["form"]))
+    assert not panel.run.isEnabled()
+    presses(panel.cancel)
+    asker.waits(lambda: not panel.pending)
+    assert panel.run.isEnabled()
+    told = texts(panel)
+    assert told["form"].startswith("✓")
+    assert told["blank image"] == ""
+    assert not any(text.startswith("…") for text in told.values())
+    asks(asker, "truthful")  # the worker lives
+    assert asker.last.answer.choice == "yes"
+
+
+def test_a_dock_is_closed_while_checks_run(open_with):
+    asker = open_with("Ask", spotted(250))
+    panel = opens(asker, asks(asker, "slow_truth"))
+    presses(panel.run)
+    asker.waits(lambda: panel.pending)
+    asker.dock.close_session()
+    asker.sees_all()
+    assert not asker.dock.reading.transcript.cards
+
+
+def test_a_region_is_checked_beside_its_row(open_with):
+    asker = open_with("Ground", spotted(250))
+    dock = asker.dock
+    dock.session.use("pointer")
+    dock.session.ask(["bright thing"])
+    asker.waits(lambda: not dock.session.pending and dock.table.topLevelItemCount() == 1)
+    assert not dock.trust.isVisible()
+    dock.table.setCurrentItem(dock.table.topLevelItem(0))
+    asker.sees_all()
+    assert dock.trust.isVisible()
+    panel = opens(asker, dock.trust)
+    presses(panel.run)
+    asker.waits(lambda: not panel.pending)
+    told = texts(panel)
+    for name in ("negation twin", "blanked evidence", "blank image"):
+        assert told[name].startswith("⚠ flagged"), told
+    assert told["resampling"].startswith("✓ passed")
+    kinds = [record.record for record in dock.session.ledger.records]
+    assert kinds.count("region_checked") == len(told)
+    presses_forget(dock)
+    assert not dock.trust.isVisible()
+
+
+def presses_forget(dock):
+    dock.forget()
+    QApplication.processEvents()

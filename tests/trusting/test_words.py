@@ -1,0 +1,84 @@
+"""Twins, paraphrases, stated confidence, and when texts say the same."""
+
+import math
+
+import pytest
+
+from napari_medvlm.trusting.likeness import Said, clusters, entropy, token_f1
+from napari_medvlm.trusting.stated import percentage
+from napari_medvlm.trusting.twins import existence, paraphrases, phrase_variants, twins_of
+from napari_medvlm.volume import Modality
+
+
+@pytest.mark.parametrize(
+    ("question", "negated"),
+    [
+        ("Is there a nodule?", "Is it true that there is no nodule?"),
+        (
+            "Are there any masses in the left lung?",
+            "Is it true that there is no masses in the left lung?",
+        ),
+        (
+            "Does this chest CT scan show consolidation?",
+            "Is it true that there is no consolidation?",
+        ),
+        ("Is pneumothorax present?", "Is it true that there is no pneumothorax?"),
+        ("Can a mass be seen in the liver?", "Is it true that there is no mass in the liver?"),
+        ("Do you see an effusion", "Is it true that there is no effusion?"),
+        ("Is there no fracture?", "Is there any fracture?"),
+        ("Is it true that there is no fracture in the rib?", "Is there any fracture in the rib?"),
+    ],
+)
+def test_a_question_is_turned_round(question, negated):
+    twin, strange = twins_of(existence(question), Modality.CT)
+    assert twin.text == negated
+    assert any(word in strange.text for word in ("T2", "diffusion", "acoustic", "flow void"))
+
+
+@pytest.mark.parametrize("question", ["What is this?", "How large is the left kidney?", ""])
+def test_other_questions_have_no_twin(question):
+    assert existence(question) is None
+
+
+def test_what_is_absent_depends_on_the_modality():
+    asked = existence("Is there a nodule?")
+    of = {m: twins_of(asked, m)[1].text for m in (Modality.CT, Modality.US, Modality.UNKNOWN)}
+    assert "acoustic" not in of[Modality.US]
+    assert of[Modality.UNKNOWN] not in (of[Modality.CT], of[Modality.US])
+
+
+def test_paraphrases_differ_and_keep_what_is_asked():
+    texts = paraphrases("Is there a nodule in the left lung?", 8)
+    assert len(set(texts)) == 8
+    assert all("nodule in the left lung" in t or "nodule be seen in the left" in t for t in texts)
+    assert len(phrase_variants("spleen", 4)) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("Yes, I am 90 % sure.", 0.9),
+        ("Confidence: 85%", 0.85),
+        ("My confidence is 0.8", 0.8),
+        ("This is likely, 70 percent.", 0.7),
+        ("It takes up 30 % of the lung.", None),
+        ("120 % sure", None),
+        ("No.", None),
+    ],
+)
+def test_a_percentage_is_read_where_it_is_a_confidence(text, share):
+    assert percentage(text) == share
+
+
+def test_texts_are_counted_by_what_they_share():
+    assert token_f1("a small nodule", "The small nodule.") == 1
+    assert token_f1("small left nodule", "small right nodule") == pytest.approx(2 / 3)
+    told = [Said(t) for t in ("a small nodule", "small nodule", "an effusion", "effusion")]
+    found = clusters(told)
+    assert [len(c) for c in found] == [2, 2]
+    assert entropy([2, 2]) == pytest.approx(math.log(2))
+    assert entropy([4]) == 0
+    assert [len(c) for c in clusters([Said("x", "yes"), Said("y", "no"), Said("z", "yes")])] == [
+        2,
+        1,
+    ]
