@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_medvlm.conversation import Evidence
 from napari_medvlm.geometry import display_grid, displayed
-from napari_medvlm.layers.images import KEY
+from napari_medvlm.layers.images import KEY, role
 from napari_medvlm.volume import Volume
 
 if TYPE_CHECKING:
@@ -63,4 +63,6 @@ class EvidenceLayer:
             contrast_limits=(0, 1),
             metadata={KEY: {"role": ROLE, "volume": self.volume}},
         )
-        self.viewer.add_layer(self._layer)
+        layers = self.viewer.layers  # boxes and numbers stay above it
+        above = (k for k, one in enumerate(layers) if (role(one) or "").startswith("found"))
+        layers.insert(next(above, len(layers)), self._layer)

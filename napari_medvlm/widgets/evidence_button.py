@@ -51,13 +51,13 @@ def said(exchange: Exchange, number: int, sent: Sent) -> str:
 
 
 def _time(exchange: Exchange, passes: int) -> str:
-    """As the last map took; before there is one, at most what the answer's first word took."""
+    """As the last map took; before there is one, as the answer's first word did."""
     made = exchange.evidence
     if made is not None:
         each = made.seconds / cost(_size(exchange.sent[made.picture]))
         return f", about {_rounded(each * passes)}"
-    first = exchange.first_token_s  # a model that was yet to be loaded took longer
-    return "" if first is None else f", at most about {_rounded(first * passes)}"
+    first = exchange.first_token_s
+    return "" if first is None else f", about {_rounded(first * passes)}"
 
 
 def _size(sent: Sent) -> tuple[int, int]:

@@ -16,7 +16,7 @@ def test_the_cost_is_told_then_the_map_lies_over_the_picture(scripted):
     button = scripted.card.evidence
     assert button.isEnabled()
     (action,) = button.pictures.actions()
-    assert "111 passes, at most about " in action.text()
+    assert "111 passes, about " in action.text()
     asked_for(scripted)
     scripted.waits(lambda: scripted.layer("found evidence") is not None)
     layer = scripted.layer("found evidence")
