@@ -33,6 +33,13 @@ SHAPE = (600, 512, 512)
 EVERY_S = 0.02
 WAIT_S = 1800.0
 FAMILIES = ("embedded", "sam", "sammed3d", "nninteractive")
+HEAD = """# Peak memory of a large CT, an array of {array:.0f} MiB
+
+MiB at the peak of one click, small models with random weights, on the processor; in brackets how
+much of it came with the image, in sizes of its array. The worker's libraries and model were there
+before.
+
+"""
 MAKE = """
 import sys
 from pathlib import Path
@@ -161,6 +168,9 @@ def main() -> None:
             told[name] = json.loads(done.stdout.splitlines()[-1])
     print(table(told))
     RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "memory.md").write_text(
+        HEAD.format(array=told[FAMILIES[0]]["array"]) + table(told) + "\n", "utf-8"
+    )
     (RESULTS / "memory.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
 
 

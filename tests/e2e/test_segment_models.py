@@ -187,3 +187,17 @@ def test_the_commands_segment_and_replay_and_print_nothing_but_json(models, back
     again = commanded("replay", session)
     assert again["identical"]
     assert again["objects"][0]["backend"] == backend
+
+
+def test_a_wrong_path_is_told_once_with_what_to_do(tmp_path):
+    image = tmp_path / "scan.nii.gz"
+    sitk.WriteImage(sitk.GetImageFromArray(make_phantom()[0].data), str(image))
+    named = "--backend", "sam", "--model", str(tmp_path / "no.pth"), "--point", "12,20,13"
+    command = [sys.executable, "-c", "from napari_medvlm.cli import app; app()"]
+    done = subprocess.run(
+        [*command, "segment", str(image), *named], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    first, hint = done.stderr.splitlines()
+    assert first.startswith("There is no file")
+    assert hint.startswith("Name one file")
