@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_medvlm.cli.evaluate_words import ground
+from napari_medvlm.cli.evaluate_words import ask, ground
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.telling import print_result, shown, told
 from napari_medvlm.evaluation.segment.cases import Cases, Layout
@@ -22,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(ground)
+app.command()(ask)
 
 Images = Annotated[Path, typer.Option(help="The data set, or the folder of its images.")]
 Out = Annotated[Path, typer.Option(help="Folder of the run; one that was begun goes on.")]

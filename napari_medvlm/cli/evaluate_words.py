@@ -9,6 +9,7 @@ import typer
 
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.telling import print_result, shown, told
+from napari_medvlm.evaluation.ask.items import Layout as Questions
 from napari_medvlm.evaluation.ground.cases import Layout as Places
 
 Images = Annotated[Path, typer.Option(help="The folder of the images.")]
@@ -60,6 +61,41 @@ def ground(  # noqa: PLR0913  # one for each option
     print_result(summary, as_json, lambda: _ground_lines(summary, out))
 
 
+def ask(  # noqa: PLR0913  # one for each option
+    images: Images,
+    references: References,
+    out: Out,
+    dataset: Annotated[
+        Questions, typer.Option(help="How the questions lie on disk.")
+    ] = Questions.PLAIN,
+    slices: Annotated[int, typer.Option(min=1, help="How many of a volume are shown.")] = 16,
+    blind: Annotated[
+        bool, typer.Option(help="Ask without the images: what is guessed from the words.")
+    ] = False,
+    backend: Backend = "embedded",
+    model: Model = None,
+    device: Device = "cpu",
+    workers: Workers = 1,
+    ray: RayAddress = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask questions whose answers are known, and write tables and a report.
+
+    Leaves report.html, results.parquet and summary.json in --out. What was stopped goes on when the
+    same command is given again.
+    """
+    from napari_medvlm.evaluation.ask.layouts import find_items
+    from napari_medvlm.evaluation.ask.plan import Plan
+    from napari_medvlm.evaluation.ask.run import run
+
+    plan = Plan(backend=backend, model=model, device=device, slices=slices, images=not blind)
+    with told(), shown() as progress:
+        found = find_items(dataset, images, references, out / "images")
+        data = _data(str(dataset), images, references)
+        summary = run(found, plan, data, out, _workers(workers, ray), progress)
+    print_result(summary, as_json, lambda: _ask_lines(summary, out))
+
+
 def _data(dataset: str, images: Path, references: Path) -> dict[str, Any]:
     return {
         "dataset": dataset,
@@ -85,6 +121,17 @@ def _ground_lines(summary: dict[str, Any], out: Path) -> str:
                 f"{name}: mIoU {f['miou']:.3f}, Acc@0.5 {f['acc50']:.3f}, pointing "
                 f"{f['pointing']:.3f}, AP50 {_or_dash(f['ap50'])}; {f['pairs']} phrase(s)"
             )
+    return "\n".join([*lines, *_skipped(summary), str(out / "report.html")])
+
+
+def _ask_lines(summary: dict[str, Any], out: Path) -> str:
+    """What a person wants to know first."""
+    told_of = {"accuracy": "accuracy", "set_accuracy": "both of a pair", "f1": "F1", "bleu": "BLEU",
+               "iou": "IoU", "mre": "relative error", "refused": "refused"}  # fmt: skip
+    lines = []
+    for name, f in (*summary["kinds"].items(), ("all", summary["mean"])):
+        figures = (f"{word} {f[key]:.3f}" for key, word in told_of.items() if f[key] is not None)
+        lines.append(f"{name}: {', '.join(figures)}; {f['questions']} question(s)")
     return "\n".join([*lines, *_skipped(summary), str(out / "report.html")])
 
 

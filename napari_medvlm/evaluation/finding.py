@@ -19,6 +19,9 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".dcm", ".dicom", ".nii.gz", ".nii", ".tif",
 class Below:
     """Finds images below a folder by the path, or else the bare name, that a data set has.
 
+    A bare name counts if it has a number in it and no other image has it: what is called
+    ``source.jpg`` in each folder must not stand for another.
+
     Parameters
     ----------
     folder
@@ -34,23 +37,27 @@ class Below:
         if not folder.is_dir():
             raise InvalidReference(f"There is no folder {folder}.", "Check the path.")
         self._folder = folder
-        self._by_stem: dict[str, Path] | None = None
+        self._by_stem: dict[str, Path | None] | None = None
 
     def __call__(self, name: str) -> Path | None:
         """The image; `None` if it is not there."""
         parts = name.replace("\\", "/").lstrip("/").split("/")
-        for skipped in range(len(parts)):
+        bare = stem(parts[-1])
+        telling = len(parts) == 1 or any(letter.isdigit() for letter in bare)
+        for skipped in range(len(parts) if telling else len(parts) - 1):
             path = self._folder.joinpath(*parts[skipped:])
             if path.is_file() and path.resolve().is_relative_to(self._folder.resolve()):
                 return path
-        return self._all().get(stem(parts[-1]))
+        return self._all().get(bare) if telling else None
 
-    def _all(self) -> Mapping[str, Path]:
-        """Every image by its name without ending, the first where several have it."""
+    def _all(self) -> Mapping[str, Path | None]:
+        """Every image by its name without ending; `None` where several have it."""
         if self._by_stem is None:
-            paths = sorted(self._folder.rglob("*"), reverse=True)
-            images = (p for p in paths if p.name.lower().endswith(ENDINGS) and p.is_file())
-            self._by_stem = {stem(path.name): path for path in images}
+            self._by_stem = {}
+            for path in sorted(self._folder.rglob("*")):
+                if path.name.lower().endswith(ENDINGS) and path.is_file():
+                    name = stem(path.name)
+                    self._by_stem[name] = None if name in self._by_stem else path
         return self._by_stem
 
 
