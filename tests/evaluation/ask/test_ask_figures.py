@@ -12,10 +12,12 @@ from napari_medvlm.evaluation.ask import texts
 from napari_medvlm.evaluation.ask.calibration import reliability, risk_coverage
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.plan import Plan
+from napari_medvlm.evaluation.ask.report import write_report
 from napari_medvlm.evaluation.ask.scoring import evidence, scored
 from napari_medvlm.evaluation.ask.summary import summary
 from napari_medvlm.evaluation.places import slice_region
 from napari_medvlm.volume import Volume
+from tests.evaluation.words import picture
 
 VOLUME = Volume(np.arange(40 * 80, dtype=np.int16).reshape(1, 40, 80))
 PAIRS = [
@@ -196,3 +198,19 @@ def test_means_by_hand():
     assert (told["kinds"]["open"]["exact"], told["kinds"]["open"]["f1"]) == (1.0, 1.0)
     assert told["kinds"]["values"]["mre"] == pytest.approx(0.2)
     assert told["calibration"] is None
+
+
+def test_the_report_shows_whether_confidence_can_be_believed(tmp_path):
+    path = picture(tmp_path / "a.png")
+    options = {"kind": AnswerKind.CHOICE, "options": ("one", "two"), "right": (0,)}
+    asked = []
+    for number in range(10):
+        sure = Answer("A", choice="one" if number < 6 else "two", probabilities=(0.9, 0.9))
+        question = item(f"q{number}", answer="one", images=(path,), **options)
+        asked.append((question, scored(question, sure, VOLUME, 1.0)))
+    told = summary(asked, [], Plan())
+    assert told["calibration"]["ece"] == pytest.approx(0.3)
+    settings = {"plan": {}, "data": {}, "provenance": {}}
+    text = write_report(tmp_path, told, settings, asked).read_text()
+    assert "calibration error 0.300" in text
+    assert "Risk and coverage" in text

@@ -8,7 +8,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from napari_medvlm.evaluation.ground.cases import Case, Loaded
+from napari_medvlm.evaluation.ground.cases import Case, Loaded, Reference
 from napari_medvlm.evaluation.ground.judging import judged, lies_in, points_to
 from napari_medvlm.evaluation.ground.outcomes import Outcome
 from napari_medvlm.evaluation.ground.plan import Plan
@@ -165,3 +165,15 @@ def test_where_a_region_points_to():
     assert points_to(hot, grid).tolist() == [0, 12, 21]
     assert lies_in(points_to(hot, grid), region("it", (20, 10, 24, 14)), grid)
     assert not lies_in(points_to(hot, grid), region("it", (30, 10, 34, 14)), grid)
+
+
+def test_a_box_on_any_slice_counts_where_it_is_found():
+    volume = Volume(np.arange(3 * 40 * 50, dtype=np.int16).reshape(3, 40, 50))
+    wanted = Reference(phrase="it", label="it", low=(10, 10), high=(20, 20), slice=None)
+    found = [
+        Region("it", slice_region("it", volume, index, bounds, "").box, score)
+        for index, bounds, score in ((2, (10, 10, 20, 15), 0.9), (0, (10, 10, 20, 20), 0.2))
+    ]
+    loaded = Loaded(volume, (), {}, (wanted,))
+    (sought,) = judged(Case(name="m", images=()), loaded, Grounding(tuple(found)))
+    assert sought.iou == pytest.approx(0.5), "the best one counts, on its own slice"

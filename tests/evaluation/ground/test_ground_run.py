@@ -3,11 +3,14 @@
 import json
 import subprocess
 
+import numpy as np
 import pytest
 from pyarrow import parquet
 from typer.testing import CliRunner
 
 from napari_medvlm.cli import app
+from napari_medvlm.volume import Volume
+from tests.evaluation.segment import data_sets
 from tests.evaluation.words import ROOT, command, environment, evaluate, picture
 
 NUMBER = 4
@@ -77,6 +80,23 @@ def test_false_alarms_are_counted_where_every_class_is_looked_for(data, tmp_path
     told = evaluate(*options(data, tmp_path, "--every-class"))
     assert told["classes"]["odd"]["false"] == NUMBER - 1
     assert told["classes"]["shade 200"]["false"] == 0
+
+
+def test_masks_in_space(tmp_path):
+    values = np.full((6, 20, 22), 10, np.int16)
+    values[2:5, 4:12, 5:15] = 200
+    volume = Volume(values, np.diag([3.0, 1, 1, 1]))
+    data_sets.save_image(tmp_path / "images" / "one.nii.gz", values, volume.affine)
+    inside = (values == 200).astype(np.uint8)
+    data_sets.save_labels(tmp_path / "labels" / "one.nii.gz", inside, volume)
+    (tmp_path / "names.json").write_text('{"1": "shade 200"}')
+    told = evaluate(
+        *("ground", "--images", tmp_path / "images", "--references", tmp_path / "labels"),
+        *("--dataset", "masks", "--names", tmp_path / "names.json", "--backend", "shades"),
+        *("--out", tmp_path / "out"),
+    )
+    assert told["classes"]["shade 200"]["miou"] == pytest.approx(1)
+    assert told["classes"]["shade 200"]["ap50"] == pytest.approx(1)
 
 
 @pytest.mark.parametrize("more", [("--workers", 2), ("--workers", 2, "--ray", "local")])
