@@ -41,12 +41,14 @@ class Below:
 
     def __call__(self, name: str) -> Path | None:
         """The image; `None` if it is not there."""
-        parts = name.replace("\\", "/").lstrip("/").split("/")
+        parts = [p for p in name.replace("\\", "/").split("/") if p not in ("", ".", "..")]
+        if not parts:
+            return None
         bare = stem(parts[-1])
         telling = len(parts) == 1 or any(letter.isdigit() for letter in bare)
         for skipped in range(len(parts) if telling else len(parts) - 1):
             path = self._folder.joinpath(*parts[skipped:])
-            if path.is_file() and path.resolve().is_relative_to(self._folder.resolve()):
+            if path.is_file():
                 return path
         return self._all().get(bare) if telling else None
 

@@ -53,8 +53,13 @@ def reliability(confidence: Sequence[float], correct: Sequence[bool]) -> Reliabi
 def risk_coverage(
     confidence: Sequence[float], correct: Sequence[bool]
 ) -> tuple[FloatArray, FloatArray]:
-    """Share of answers kept, surest first, and of wrong ones among them: each ``(n,)``."""
-    order = np.argsort(-np.array(confidence, float), kind="stable")
+    """Share of answers kept, surest first, and of wrong ones among them: each ``(n,)``.
+
+    A value for each different confidence: nothing tells answers of the same apart.
+    """
+    said = np.array(confidence, float)
+    order = np.argsort(-said, kind="stable")
     wrong = 1 - np.array(correct, float)[order]
     kept = np.arange(1, len(wrong) + 1)
-    return kept / len(wrong), np.cumsum(wrong) / kept
+    last = np.append(np.diff(said[order]) != 0, True)
+    return kept[last] / len(wrong), np.cumsum(wrong)[last] / kept[last]

@@ -16,6 +16,7 @@ from napari_medvlm.errors import BackendUnavailable, InvalidReference
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.finding import Below, Record
 from napari_medvlm.evaluation.going import Unused
+from napari_medvlm.evaluation.runs import write_bytes
 
 _LETTERED = re.compile(r"\(?([A-Z])\)?[.:)]\s*(.*)", re.DOTALL)
 _PICTURES = {b"\xff\xd8": ".jpg", b"\x89P": ".png"}
@@ -56,8 +57,7 @@ class Source:
         ending = next((e for start, e in _PICTURES.items() if content.startswith(start)), ".png")
         path = self.store / f"{hashlib.sha256(content).hexdigest()[:24]}{ending}"
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            write_bytes(path, content)
         return path
 
     def decoded(self, text: str, where: str) -> Path:

@@ -82,7 +82,7 @@ def _curves(asked: Sequence[Asked]) -> str:
         left.plot(found.confidence, found.accuracy, marker="o", ms=5, color="#00a36c")
         left.set(xlabel="confidence", ylabel="share that is right", title="Reliability",
                  xlim=(0, 1.02), ylim=(0, 1.02))  # fmt: skip
-        right.plot(kept, risk, color="#ff7f0e")
+        right.plot(kept, risk, marker="o", ms=3, color="#ff7f0e")
         right.set(xlabel="coverage: share of answers kept, surest first",
                   ylabel="risk: share of them wrong", title="Risk and coverage",
                   xlim=(0, 1.02), ylim=(0, 1.02))  # fmt: skip

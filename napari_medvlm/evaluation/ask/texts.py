@@ -11,12 +11,12 @@ from typing import Any
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _MARKS = str.maketrans(dict.fromkeys(string.punctuation, " "))
+_UNABLE = r"(?:cannot|can't|can not|could not|couldn't|(?:un|not )able to)"
 _REFUSAL = re.compile(
-    r"\b(?:i(?:'m| am)? (?:sorry|(?:not able|unable) to|can(?:not|'t| not))"
-    r"|as an? (?:ai|language model|artificial)"
-    r"|(?:cannot|can't|unable to|not able to|not possible to) (?:be )?"
-    r"(?:answer|determin|provid|assist|help|tell|see|view|interpret|diagnos)\w*"
-    r"|consult (?:a|your|with)\b)",
+    rf"\b(?:i(?:'m| am)? sorry|as an? (?:ai|language model)\b"
+    rf"|{_UNABLE} (?:be )?(?:answer|determin|provid|assist|help|interpret|diagnos|analy|comment)\w*"
+    rf"|{_UNABLE} tell\b"
+    rf"|{_UNABLE} (?:see|view|access|open) (?:the|this|that|any|an|your) (?:image|picture|scan)s?)",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")

@@ -79,6 +79,12 @@ def test_calibration_is_scikit_learns():
     assert risk[99] < risk[-1], "what it is sure of is more often right"
 
 
+def test_answers_of_the_same_confidence_are_kept_or_left_together():
+    kept, risk = risk_coverage([0.9, 0.5, 0.9, 0.9, 0.5], [True, True, False, True, False])
+    assert kept.tolist() == pytest.approx([3 / 5, 1])
+    assert risk.tolist() == pytest.approx([1 / 3, 2 / 5])
+
+
 def test_a_known_miscalibration():
     found = reliability([0.9] * 10, [True] * 6 + [False] * 4)
     assert found.ece == pytest.approx(0.3)
@@ -129,7 +135,15 @@ def test_several_options_must_all_be_named_and_no_other():
 
 
 @pytest.mark.parametrize(
-    "text", ["I'm sorry, but I can't interpret medical images.", "", "As an AI, I cannot tell."]
+    "text",
+    [
+        "I'm sorry, but that is beyond me.",
+        "",
+        "As an AI, I give no advice.",
+        "The side cannot be determined.",
+        "I am unable to view the image.",
+        "I can't tell.",
+    ],
 )
 def test_refusals(text):
     assert said(item(answer="left"), text).refused
@@ -137,6 +151,7 @@ def test_refusals(text):
 
 def test_what_only_sounds_like_a_refusal_is_none():
     assert not said(item(answer="left"), "There is no sorry state here: left.").refused
+    assert not said(item(answer="none"), "I cannot see any effusion in this picture.").refused
     assert not said(item(answer="no", kind=AnswerKind.YES_NO), "No, I cannot see one.").refused
     assert said(item(answer="left"), "Left.", answered=False, reason="No model.").refused
 
