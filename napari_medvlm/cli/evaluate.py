@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_medvlm.cli.evaluate_words import ask, ground
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.telling import print_result, shown, told
 from napari_medvlm.evaluation.segment.cases import Cases, Layout
@@ -20,7 +21,8 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
+app.command()(ground)
+app.command()(ask)
 
 Images = Annotated[Path, typer.Option(help="The data set, or the folder of its images.")]
 Out = Annotated[Path, typer.Option(help="Folder of the run; one that was begun goes on.")]

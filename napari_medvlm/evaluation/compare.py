@@ -1,14 +1,20 @@
-"""Two runs on the same cases: paired differences, with confidence intervals by case."""
+"""Two runs on the same cases: paired differences, with confidence intervals by case.
+
+Runs of all three kinds: segmentation, grounding, answers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_medvlm.errors import SettingsError
+from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
+from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
+from napari_medvlm.evaluation.ground.summary import figures as grounding_figures
 from napari_medvlm.evaluation.runs import read_json
 from napari_medvlm.evaluation.segment.outcomes import Outcome
 from napari_medvlm.evaluation.segment.plan import Plan
@@ -17,10 +23,17 @@ from napari_medvlm.evaluation.segment.summary import figures
 Json = dict[str, Any]
 MAY_DIFFER = {"backend", "model", "device"}
 """What two runs may differ in, so that their figures still mean the same."""
-METRICS = (
-    *("dice", "iou", "nsd", "hd95_mm"),
-    *("noc80", "noc85", "noc90", "dsc_auc", "nsd_auc", "seconds"),
-)
+METRICS = {
+    "segment": (
+        *("dice", "iou", "nsd", "hd95_mm"),
+        *("noc80", "noc85", "noc90", "dsc_auc", "nsd_auc", "seconds"),
+    ),
+    "ground": ("iou", "acc30", "acc50", "acc70", "pointing", "seconds"),
+    "ask": ("correct", "exact", "f1", "rouge1", "rouge_l", "iou", "error", "refused", "seconds"),
+}
+"""What is compared, by the kind of run."""
+Figures = Iterator[tuple[str, str, Json]]
+"""A case, what of it, and its figures."""
 LEVEL = 0.95
 SAMPLES = 9999
 
@@ -36,7 +49,9 @@ def compare(a: Path, b: Path, seed: int = 0) -> Json:
     -------
     ``metrics``: for each its means ``a`` and ``b``, ``difference`` with its interval ``low`` to
     ``high``, and over how many ``cases``; Dice, IoU, NSD and HD95 after the last interaction.
-    ``unpaired``: what only one of the runs has. An interval is `None` for fewer than two cases.
+    Of grounding and answers: those of each phrase and question, see `ground.summary.figures` and
+    `ask.outcomes`. ``unpaired``: what only one of the runs has. An interval is `None` for fewer
+    than two cases.
 
     Raises
     ------
@@ -55,35 +70,65 @@ def compare(a: Path, b: Path, seed: int = 0) -> Json:
         "a": str(a),
         "b": str(b),
         "pairs": len(keys),
-        "unpaired": [f"{case}: {structure}" for case, structure in unpaired],
-        "metrics": {name: _difference(name, keys, first, second, seed) for name in METRICS},
+        "unpaired": [f"{case}: {part}" if part else case for case, part in unpaired],
+        "metrics": {
+            name: _difference(name, keys, first, second, seed) for name in METRICS[first.task]
+        },
     }
 
 
 class _Run:
     def __init__(self, path: Path) -> None:
         settings = read_json(path / "run.json")
-        if settings is None or settings.get("task") != "segment":
+        if settings is None or settings.get("task") not in METRICS:
             raise SettingsError(
-                f"{path} holds no run of 'napari-medvlm evaluate segment'.",
+                f"{path} holds no run of 'napari-medvlm evaluate'.",
                 "Give the folders that were made with --out.",
             )
-        self.path = path
-        self.plan = Plan.model_validate(settings["plan"])
+        self.task: str = settings["task"]
+        self.plan: Json = settings["plan"]
         self.figures: dict[tuple[str, str], Json] = {}
         for file in sorted((path / "cases").glob("*.json")):
             content = read_json(file)
-            if content is None:
-                continue
-            content.pop("source", None)
-            outcome = Outcome.model_validate(content)
-            for attempt in outcome.attempts:
-                self.figures[outcome.case, attempt.structure] = figures(attempt, self.plan)
+            if content is not None:
+                found = _READERS[self.task](content, self.plan)
+                self.figures |= {(case, part): own for case, part, own in found}
+
+
+def _segmented(content: Json, plan: Json) -> Figures:
+    content.pop("source", None)
+    outcome = Outcome.model_validate(content)
+    for attempt in outcome.attempts:
+        yield outcome.case, attempt.structure, figures(attempt, Plan.model_validate(plan))
+
+
+def _grounded(content: Json, plan: Json) -> Figures:
+    outcome = Grounded.model_validate(content)
+    for sought in outcome.sought:
+        own = grounding_figures(sought) | {"seconds": outcome.seconds}
+        yield outcome.case, sought.phrase, own
+
+
+def _answered(content: Json, plan: Json) -> Figures:
+    outcome = Answered.model_validate(content)
+    own = {name: getattr(outcome, name) for name in METRICS["ask"]}
+    yield outcome.case, "", own
+
+
+_READERS: Mapping[str, Callable[[Json, Json], Figures]] = {
+    "segment": _segmented,
+    "ground": _grounded,
+    "ask": _answered,
+}
 
 
 def _require_comparable(a: _Run, b: _Run) -> None:
-    first, second = (run.plan.model_dump(exclude=MAY_DIFFER) for run in (a, b))
-    differing = [f"{key} {first[key]}, {second[key]}" for key in first if first[key] != second[key]]
+    kinds = [{"task": run.task, **run.plan} for run in (a, b)]
+    first, second = ({k: v for k, v in one.items() if k not in MAY_DIFFER} for one in kinds)
+    names = dict.fromkeys((*first, *second))
+    differing = [
+        f"{n} {first.get(n)}, {second.get(n)}" for n in names if first.get(n) != second.get(n)
+    ]
     if differing:
         raise SettingsError(
             f"The runs did different things: {'; '.join(differing)}.",

@@ -79,7 +79,12 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text; the file is whole or is as it was before.
+    """Write a text; see `write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, which is whole or is as it was before.
 
     Raises
     ------
@@ -89,7 +94,7 @@ def write_text(path: Path, text: str) -> None:
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, "utf-8")
+        temporary.write_bytes(content)
         temporary.replace(path)
     except OSError as error:
         raise CannotSave(

@@ -7,7 +7,12 @@ import pytest
 from typer.testing import CliRunner
 
 from napari_medvlm.cli import app
+from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
+from napari_medvlm.evaluation.ask.plan import Plan as Asking
 from napari_medvlm.evaluation.compare import compare, interval
+from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
+from napari_medvlm.evaluation.ground.outcomes import Place, Sought
+from napari_medvlm.evaluation.ground.plan import Plan as Grounding
 from napari_medvlm.evaluation.runs import RunFolder
 from napari_medvlm.evaluation.segment.plan import Plan
 from tests.evaluation.segment.test_run import outcome
@@ -55,6 +60,35 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
         low, high = interval(rng.normal(0.3, 1, 30), k)
         held += low <= 0.3 <= high
     assert 50 <= held <= 60
+
+
+def test_runs_of_answers_are_compared(tmp_path):
+    for name, right in (("a", (False, False, True, True)), ("b", (True, False, True, True))):
+        plan = Asking(backend=name).model_dump(mode="json")
+        folder = RunFolder(tmp_path / name, {"task": "ask", "plan": plan})
+        for number, correct in enumerate(right):
+            came = Answered(case=f"q{number}", correct=correct, f1=None, seconds=1.0)
+            folder.keep(came.model_dump(mode="json"))
+    found = compare(tmp_path / "a", tmp_path / "b")
+    correct = found["metrics"]["correct"]
+    assert (found["pairs"], correct["a"], correct["b"]) == (4, 0.5, 0.75)
+    assert correct["low"] <= 0.25 <= correct["high"]
+    assert found["metrics"]["f1"]["cases"] == 0
+
+
+def test_runs_of_grounding_are_compared(tmp_path, runs):
+    place = Place(low=(0, 0, 0), high=(1, 4, 4))
+    for name, iou in (("g", 0.4), ("h", 0.6)):
+        plan = Grounding(backend=name).model_dump(mode="json")
+        folder = RunFolder(tmp_path / name, {"task": "ground", "plan": plan})
+        sought = Sought(phrase="it", label="it", iou=iou, pointed=True, wanted=(place,),
+                        found=(place,), overlaps=((iou,),))  # fmt: skip
+        folder.keep(Grounded(case="one", sought=(sought,)).model_dump(mode="json"))
+    found = compare(tmp_path / "g", tmp_path / "h")["metrics"]
+    assert found["iou"]["difference"] == pytest.approx(0.2)
+    assert found["acc50"]["difference"] == 1
+    done = run(app, ["evaluate", "compare", str(tmp_path / "g"), str(runs[0])])
+    assert "task ground, segment" in " ".join(done.output.split())
 
 
 def test_one_case_has_no_interval(tmp_path):

@@ -7,8 +7,8 @@ import time
 from napari_medvlm.answers import Answer, AnswerDelta, Claim, ToolCall
 from napari_medvlm.backends.base import Backend, BackendInfo, Task
 from napari_medvlm.errors import OutOfMemory
-from napari_medvlm.grounding import Region
-from napari_medvlm.prompts import Point
+from napari_medvlm.grounding import Grounding, NotFound, Region, box_of_values
+from napari_medvlm.prompts import Box, Point
 
 
 class Scripted(Backend):
@@ -104,3 +104,32 @@ class Dying(Lingering):
 
     def segment(self, prompts, progress):
         os._exit(9)
+
+
+class Shades(Backend):
+    """Finds what is called ``shade 200`` where the image is 200; anything else in a corner."""
+
+    info = BackendInfo(
+        name="shades",
+        title="Shades",
+        tasks=frozenset({Task.GROUND}),
+        code_licence="MIT",
+    )
+
+    def set_volume(self, volume):
+        self.volume = volume
+
+    def ground(self, query, progress):
+        regions, missing = [], []
+        for phrase in query.phrases:
+            word, _, shade = phrase.partition(" ")
+            if word == "nowhere":
+                missing.append(NotFound(phrase, "It is nowhere."))
+            elif word == "shade":
+                inside = self.volume.intensity() == int(shade)
+                box = box_of_values(inside, self.volume.grid)
+                regions.append(Region(phrase, box, score=0.9))
+            else:
+                box = Box.at_index(self.volume, (0, 0, 0), (1, 4, 4))
+                regions.append(Region(phrase, box, score=0.8))
+        return Grounding(tuple(regions), tuple(missing))

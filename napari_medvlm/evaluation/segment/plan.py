@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import platform
-import sys
 from collections.abc import Mapping
-from importlib import metadata
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.errors import BackendUnavailable, PromptNotSupported
+from napari_medvlm.evaluation.provenance import provenance as provenance_of
 from napari_medvlm.evaluation.segment.user import CHALLENGE_SEED, Gesture
 from napari_medvlm.prompts import Box, Lasso, Point, Scribble
 
@@ -86,56 +82,4 @@ def require_able(plan: Plan) -> None:
 
 def provenance(plan: Plan) -> Mapping[str, str | None]:
     """Versions of all that the figures depend on, the weights' digest, and the machine."""
-    version: str = sys.modules["napari_medvlm"].__version__
-    wanted = dict.fromkeys((*LIBRARIES, *registry.info(plan.backend).modules))
-    return {
-        "napari-medvlm": version,
-        "python": platform.python_version(),
-        **{name: _version(name) for name in wanted},
-        "weights_licence": registry.info(plan.backend).weights_licence,
-        "weights_digest": weights_digest(plan.model),
-        "machine": f"{platform.system()} {platform.machine()}",
-    }
-
-
-def weights_digest(model: str | None) -> str | None:
-    """SHA-256 of a model's file, or of all files of its folder with their names.
-
-    `None` where no model is named, or the weights are not a file or folder on this computer and
-    not in the cache of the Hugging Face hub either.
-    """
-    place = None if model is None else _place(model)
-    if place is None:
-        return None
-    if place.is_file():
-        return _digest(place)
-    whole = hashlib.sha256()
-    for path in sorted(p for p in place.rglob("*") if p.is_file()):
-        whole.update(f"{path.relative_to(place).as_posix()} {_digest(path)}\n".encode())
-    return whole.hexdigest()
-
-
-def _place(model: str) -> Path | None:
-    path = Path(model).expanduser()
-    if path.exists():
-        return path
-    try:
-        from napari_medvlm.backends.hub import model_folder
-
-        return model_folder(model, "The backend", model)
-    except (BackendUnavailable, ImportError):
-        return None
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _version(name: str) -> str | None:
-    """Of what is installed under that name, or brings a module of that name."""
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        found = metadata.packages_distributions().get(name)
-        return metadata.version(found[0]) if found else None
+    return provenance_of(plan.backend, plan.model, LIBRARIES)

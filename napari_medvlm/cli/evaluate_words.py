@@ -1,0 +1,145 @@
+"""``evaluate ground`` and ``evaluate ask``: places and answers against what is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_medvlm.cli.options import AsJson, Backend, Device, Model
+from napari_medvlm.cli.telling import print_result, shown, told
+from napari_medvlm.evaluation.ask.items import Layout as Questions
+from napari_medvlm.evaluation.ground.cases import Layout as Places
+
+Images = Annotated[Path, typer.Option(help="The folder of the images.")]
+References = Annotated[Path, typer.Option(help="The data set's file of what is true.")]
+Out = Annotated[Path, typer.Option(help="Folder of the run; one that was begun goes on.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that work side by side.")]
+RayAddress = Annotated[
+    str | None, typer.Option("--ray", help="Work on a Ray cluster: its address, or local.")
+]
+
+
+def ground(  # noqa: PLR0913  # one for each option
+    images: Images,
+    references: References,
+    out: Out,
+    dataset: Annotated[Places, typer.Option(help="How the references lie on disk.")] = Places.COCO,
+    every_class: Annotated[
+        bool, typer.Option(help="Look for every class on each image; false alarms count in AP.")
+    ] = False,
+    names: Annotated[Path | None, typer.Option(help="Of masks: a table of label names.")] = None,
+    every_mm: Annotated[
+        float, typer.Option(min=0, help="For models of pictures: from one slice to the next, mm.")
+    ] = 0.0,
+    backend: Backend = "embedded",
+    model: Model = None,
+    device: Device = "cpu",
+    workers: Workers = 1,
+    ray: RayAddress = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look for phrases whose places are known, and write tables and a report.
+
+    Leaves report.html, results.parquet and summary.json in --out. What was stopped goes on when the
+    same command is given again.
+    """
+    from napari_medvlm.evaluation.ground.layouts import find_cases
+    from napari_medvlm.evaluation.ground.plan import Plan
+    from napari_medvlm.evaluation.ground.run import run
+    from napari_medvlm.io.labels import read_names
+
+    plan = Plan(
+        backend=backend, model=model, device=device, every_mm=every_mm, every_class=every_class
+    )
+    with told(), shown() as progress:
+        table = None if names is None else read_names(names)
+        found = find_cases(dataset, images, references, every_class=every_class, names=table)
+        data = _data(str(dataset), images, references)
+        summary = run(found, plan, data, out, _workers(workers, ray), progress)
+    print_result(summary, as_json, lambda: _ground_lines(summary, out))
+
+
+def ask(  # noqa: PLR0913  # one for each option
+    images: Images,
+    references: References,
+    out: Out,
+    dataset: Annotated[
+        Questions, typer.Option(help="How the questions lie on disk.")
+    ] = Questions.PLAIN,
+    slices: Annotated[int, typer.Option(min=1, help="How many of a volume are shown.")] = 16,
+    blind: Annotated[
+        bool, typer.Option(help="Ask without the images: what is guessed from the words.")
+    ] = False,
+    backend: Backend = "embedded",
+    model: Model = None,
+    device: Device = "cpu",
+    workers: Workers = 1,
+    ray: RayAddress = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask questions whose answers are known, and write tables and a report.
+
+    Leaves report.html, results.parquet and summary.json in --out. What was stopped goes on when the
+    same command is given again.
+    """
+    from napari_medvlm.evaluation.ask.layouts import find_items
+    from napari_medvlm.evaluation.ask.plan import Plan
+    from napari_medvlm.evaluation.ask.run import run
+
+    plan = Plan(backend=backend, model=model, device=device, slices=slices, images=not blind)
+    with told(), shown() as progress:
+        found = find_items(dataset, images, references, out / "images")
+        data = _data(str(dataset), images, references)
+        summary = run(found, plan, data, out, _workers(workers, ray), progress)
+    print_result(summary, as_json, lambda: _ask_lines(summary, out))
+
+
+def _data(dataset: str, images: Path, references: Path) -> dict[str, Any]:
+    return {
+        "dataset": dataset,
+        "images": str(images.resolve()),
+        "references": str(references.resolve()),
+    }
+
+
+def _workers(number: int, ray: str | None) -> Any:
+    from napari_medvlm.evaluation.cluster import Ray
+    from napari_medvlm.evaluation.going import crashed
+    from napari_medvlm.evaluation.workers import Processes
+
+    return Processes(number, crashed) if ray is None else Ray(ray, number)
+
+
+def _ground_lines(summary: dict[str, Any], out: Path) -> str:
+    """What a person wants to know first."""
+    lines = []
+    for name, f in (*summary["classes"].items(), ("all", summary["mean"])):
+        if f["pairs"]:
+            lines.append(
+                f"{name}: mIoU {f['miou']:.3f}, Acc@0.5 {f['acc50']:.3f}, pointing "
+                f"{f['pointing']:.3f}, AP50 {_or_dash(f['ap50'])}; {f['pairs']} phrase(s)"
+            )
+    return "\n".join([*lines, *_skipped(summary), str(out / "report.html")])
+
+
+def _ask_lines(summary: dict[str, Any], out: Path) -> str:
+    """What a person wants to know first."""
+    told_of = {"accuracy": "accuracy", "set_accuracy": "both of a pair", "f1": "F1", "bleu": "BLEU",
+               "iou": "IoU", "mre": "relative error", "refused": "refused"}  # fmt: skip
+    lines = []
+    for name, f in (*summary["kinds"].items(), ("all", summary["mean"])):
+        figures = (f"{word} {f[key]:.3f}" for key, word in told_of.items() if f[key] is not None)
+        lines.append(f"{name}: {', '.join(figures)}; {f['questions']} question(s)")
+    return "\n".join([*lines, *_skipped(summary), str(out / "report.html")])
+
+
+def _skipped(summary: dict[str, Any]) -> list[str]:
+    unused = summary["skipped"]
+    lines = [f"Skipped {one['case']}: {one['reason']}" for one in unused[:10]]
+    return lines if len(unused) <= 10 else [*lines, f"and {len(unused) - 10} more"]
+
+
+def _or_dash(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

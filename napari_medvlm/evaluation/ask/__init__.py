@@ -1,0 +1,1 @@
+"""Evaluation of answers: questions about images whose answers are known."""

@@ -1,0 +1,106 @@
+"""Questions of an evaluation, with the answers that are right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from napari_medvlm.answers import AnswerKind
+from napari_medvlm.evaluation.going import Unused
+
+
+class Layout(StrEnum):
+    """How the questions lie on disk."""
+
+    PLAIN = "plain"
+    """Questions of one's own: JSON, or a JSON object a line."""
+    VQARAD = "vqa-rad"
+    SLAKE = "slake"
+    PATHVQA = "path-vqa"
+    KVASIR = "kvasir-vqa-x1"
+    GMAI = "gmai-mmbench"
+    MEDFRAMEQA = "medframeqa"
+    REXVQA = "rexvqa"
+    GEMEX = "gemex"
+    PROBMED = "probmed"
+    MEDICONFUSION = "mediconfusion"
+    MMXU = "mmxu"
+    TEMMED = "temmed-bench"
+    DEEPTUMOR = "deeptumorvqa"
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Item(_Value):
+    """A question about one or several images.
+
+    Attributes
+    ----------
+    name
+        Unique in its data set.
+    captions
+        What to say of each image; none, or one for each.
+    options
+        Of a choice, in order, without their letters.
+    right
+        Places of the right options, from 0; several where all of them must be named.
+    answer
+        The right answer in words.
+    type
+        What kind of question it is, by which figures are told.
+    pair
+        Questions of the same pair count as right only together.
+    boxes
+        Places of the evidence on the first image, ``x0, y0, x1, y1`` in its pixels, or in those of
+        ``canvas``.
+    canvas
+        Side of the square that the image was fitted into, at its aspect, centred, when the boxes
+        were written; `None`: the image itself.
+    values
+        Sizes, angles or distances that are right.
+    context
+        What is known of the patient.
+    """
+
+    name: str
+    images: tuple[Path, ...]
+    captions: tuple[str, ...] = ()
+    question: str
+    kind: AnswerKind = AnswerKind.OPEN
+    options: tuple[str, ...] = ()
+    right: tuple[int, ...] = ()
+    answer: str
+    type: str = ""
+    pair: str = ""
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    canvas: int | None = None
+    values: tuple[float, ...] = ()
+    context: str = ""
+
+    @property
+    def asked(self) -> str:
+        """The question in words; options that several may be right of stand in it."""
+        if len(self.right) <= 1 and self.kind is AnswerKind.CHOICE:
+            return self.question
+        listed = "".join(f"\n{chr(65 + n)}. {option}" for n, option in enumerate(self.options))
+        several = "\nSeveral may be right: answer with the letters of all of them."
+        return self.question + (listed + several if self.options else "")
+
+
+@dataclass(frozen=True)
+class Items:
+    """What was found in a data set."""
+
+    items: tuple[Item, ...]
+    unused: tuple[Unused, ...] = ()
+
+
+def kind_of(answer: str) -> AnswerKind:
+    """Yes or no, or open, by the right answer."""
+    plain = answer.strip().strip(".").casefold()
+    return AnswerKind.YES_NO if plain in {"yes", "no"} else AnswerKind.OPEN

@@ -1,0 +1,135 @@
+"""Questions with answers in words: VQA-RAD, SLAKE, PathVQA, Kvasir-VQA-x1, and one's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_medvlm.evaluation import finding
+from napari_medvlm.evaluation.ask.items import kind_of
+from napari_medvlm.evaluation.ask.reading import Source, chosen, parquet_rows, picture_in, text
+
+
+def plain(source: Source) -> None:
+    """Questions of one's own.
+
+    Fields: ``question`` and ``image`` or ``images``; ``answer``, or ``options`` with the letter or
+    text of the right one as ``answer`` (a list: all of them), or ``values``, numbers of which the
+    relative error is told. ``id``, ``type``, ``pair``, ``context``, ``captions`` and ``boxes``
+    (``x0, y0, x1, y1`` in pixels of the first image) may be there.
+    """
+    path = source.references
+    for number, record in enumerate(finding.records(finding.read_json(path), path, "question"), 1):
+        where = f"{path.name}, record {number}"
+        finding.need(record, where, "image" if "images" not in record else "images")
+        images = record.get("images") or [record["image"]]
+        item: dict[str, Any] = {"answer": str(record.get("answer", ""))}
+        if record.get("options"):
+            item = chosen(record["options"], record.get("answer"), where)
+        elif "values" in record:
+            values = record["values"]
+            item["values"] = finding.numbers(values, len(values), where)
+        else:
+            finding.need(record, where, "answer")
+            item["kind"] = kind_of(item["answer"])
+        source.add(
+            str(record.get("id", f"{number:06d}")),
+            [str(image) for image in images],
+            question=str(record["question"]),
+            captions=tuple(map(str, record.get("captions", ()))),
+            type=text(record, "type"),
+            pair=text(record, "pair"),
+            context=text(record, "context"),
+            boxes=tuple(finding.numbers(box, 4, where) for box in record.get("boxes", ())),
+            **item,
+        )
+
+
+def vqa_rad(source: Source) -> None:
+    """VQA-RAD, https://osf.io/89kps/ (``VQA_RAD Dataset Public.json``).
+
+    Fields as those who use it name them; the file itself was not seen: ``qid``, ``phrase_type``
+    (``test_freeform`` and ``test_para`` are the test set, which alone is taken where it is there),
+    ``image_name``, ``question``, ``question_type``, ``answer``, ``answer_type``. Also the Parquet
+    of https://huggingface.co/datasets/flaviagiammarino/vqa-rad: ``image``, ``question``,
+    ``answer``.
+    """
+    path = source.references
+    if path.suffix != ".json":
+        return _parquet(source)
+    fields = ("qid", "image_name", "question", "answer", "answer_type")
+    records = finding.records(finding.read_json(path), path, *fields)
+    test = [r for r in records if str(r.get("phrase_type", "")).startswith("test")]
+    for record in test or records:
+        answer = str(record["answer"]).strip()
+        kind = str(record["answer_type"]).strip().lower()
+        source.add(
+            f"{record['qid']}", [str(record["image_name"])], question=str(record["question"]),
+            answer=answer, kind=kind_of(answer), type=kind,
+        )  # fmt: skip
+    return None
+
+
+def slake(source: Source) -> None:
+    """SLAKE, https://www.med-vqa.com/slake/ (``test.json`` and its like, images in ``imgs``).
+
+    Fields as examples of it show: ``img_name``, ``question``, ``answer``, ``q_lang``,
+    ``answer_type``, ``content_type``, ``qid``. Questions in English are taken.
+    """
+    path = source.references
+    fields = ("img_name", "question", "answer", "q_lang", "answer_type", "qid")
+    for record in finding.records(finding.read_json(path), path, *fields):
+        if record["q_lang"] != "en":
+            continue
+        answer = str(record["answer"]).strip()
+        source.add(
+            f"{record['qid']}", [f"imgs/{record['img_name']}"], question=str(record["question"]),
+            answer=answer, kind=kind_of(answer), type=str(record["answer_type"]).lower(),
+        )  # fmt: skip
+
+
+def path_vqa(source: Source) -> None:
+    """PathVQA, the Parquet of https://huggingface.co/datasets/flaviagiammarino/path-vqa.
+
+    Columns ``image``, ``question``, ``answer``, as its card tells; the file itself was not seen.
+    """
+    _parquet(source)
+
+
+def kvasir(source: Source) -> None:
+    """Kvasir-VQA-x1, https://huggingface.co/datasets/SimulaMet/Kvasir-VQA-x1 (not seen).
+
+    Fields as those who use it name them: ``img_id`` (images are ``img_id.jpg``), ``question``,
+    ``answer``, ``complexity`` (1 to 3), as Parquet, JSON or JSON lines; and the JSON lines of its
+    authors' notebook, with ``messages`` and ``images``.
+    """
+    path = source.references
+    if path.is_dir() or path.suffix == ".parquet":
+        records: Any = list(parquet_rows(path, "img_id", "question", "answer"))
+    else:
+        records = finding.records(finding.read_json(path), path)
+    for number, record in enumerate(records, 1):
+        where = f"{path.name}, record {number}"
+        if "messages" in record:
+            finding.need(record, where, "images")
+            asked, answer = (str(one["content"]) for one in record["messages"][:2])
+            image, kind = str(record["images"][0]), ""
+        else:
+            finding.need(record, where, "img_id", "question", "answer")
+            asked, answer = str(record["question"]), str(record["answer"])
+            image, kind = f"{record['img_id']}.jpg", f"complexity {record.get('complexity', '?')}"
+        source.add(
+            f"{number:06d}", [image], question=asked.replace("<image>", "").strip(),
+            answer=answer, kind=kind_of(answer), type=kind,
+        )  # fmt: skip
+
+
+def _parquet(source: Source) -> None:
+    """Columns ``image``, ``question``, ``answer``."""
+    columns = ("image", "question", "answer")
+    for number, row in enumerate(parquet_rows(source.references, *columns), 1):
+        answer = str(row["answer"]).strip()
+        kind = kind_of(answer)
+        source.add(
+            f"{number:06d}", [picture_in(source, row["image"])], question=str(row["question"]),
+            answer=answer, kind=kind, type="open" if kind == "open" else "closed",
+        )  # fmt: skip

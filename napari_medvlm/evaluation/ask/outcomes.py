@@ -1,0 +1,57 @@
+"""What came of a question."""
+
+from __future__ import annotations
+
+from napari_medvlm.evaluation.going import Came
+
+Corners = tuple[tuple[float, float, float], tuple[float, float, float]]
+
+
+class Outcome(Came):
+    """What came of a question. Figures are `None` where the question has nothing to compare with.
+
+    Attributes
+    ----------
+    said
+        The answer, without thoughts.
+    thought
+        Whether the model wrote thoughts before it.
+    choice
+        The option, or yes or no, that it chose; several letters where several were asked for.
+    refused
+        Whether it did not answer.
+    correct
+        Whether the right option, yes or no, was chosen; of open questions an exact match.
+    exact, f1, rouge1, rouge_l
+        See `texts`.
+    iou
+        Of the places that the answer shows with those that are right, see `agreement`.
+    error
+        Mean relative error of the values; `None` also if there were not as many as wanted.
+    parsed
+        Of questions for values: whether there were as many as wanted.
+    confidence
+        The probability that the backend gave to what it chose.
+    boxes
+        The places that the answer shows, as index boxes ``(z, y, x)`` of the first image.
+    seconds
+        From the question to the whole answer.
+    """
+
+    said: str = ""
+    thought: bool = False
+    choice: str = ""
+    refused: bool = False
+    correct: bool | None = None
+    exact: bool | None = None
+    f1: float | None = None
+    rouge1: float | None = None
+    rouge_l: float | None = None
+    iou: float | None = None
+    error: float | None = None
+    parsed: bool | None = None
+    confidence: float | None = None
+    boxes: tuple[Corners, ...] = ()
+    wanted: tuple[Corners, ...] = ()
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,27 @@
+"""What a run of questions does."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+LIBRARIES = ("numpy", "sacrebleu", "rouge-score")
+
+
+class Plan(BaseModel):
+    """Who answers, and what it sees.
+
+    Attributes
+    ----------
+    slices
+        How many slices of a volume are shown, evenly along the patient's axis.
+    images
+        Whether images are shown; without them the same questions tell what is guessed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backend: str = "embedded"
+    model: str | None = None
+    device: str = "cpu"
+    slices: int = Field(16, ge=1)
+    images: bool = True

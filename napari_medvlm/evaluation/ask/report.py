@@ -1,0 +1,92 @@
+"""The report of a run of questions: one page that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_medvlm.errors import MedVLMError
+from napari_medvlm.evaluation.ask.calibration import reliability, risk_coverage
+from napari_medvlm.evaluation.ask.items import Item
+from napari_medvlm.evaluation.ask.outcomes import Outcome
+from napari_medvlm.evaluation.ask.summary import Asked, right_of, sure
+from napari_medvlm.evaluation.reporting import WORST, boxed, svg, write_page
+
+LENGTH = 400
+"""Characters of an answer that are shown."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A question in the report; a note where there is no picture."""
+
+    case: str
+    question: str
+    right: str
+    said: str
+    refused: bool
+    iou: float | None
+    picture: str = ""
+    note: str = ""
+
+
+def write_report(
+    out: Path, summary: Mapping[str, Any], settings: Mapping[str, Any], asked: Sequence[Asked]
+) -> Path:
+    """Write ``report.html``; its path."""
+    worst = sorted(asked, key=lambda one: goodness(one[1]))[:WORST]
+    content = {
+        "summary": summary,
+        "settings": settings,
+        "worst": [_shown(*one) for one in worst],
+        "curves": _curves(asked),
+    }
+    return write_page(out, "ask/report.html.j2", content)
+
+
+def goodness(outcome: Outcome) -> float:
+    """From 0, as bad as can be, to 2: the answer, and its place where there is one."""
+    answer = float(bool(outcome.correct)) if outcome.f1 is None else outcome.f1
+    if outcome.parsed is not None:
+        answer = 0.0 if outcome.error is None else 1 / (1 + outcome.error)
+    return answer + (1.0 if outcome.iou is None else outcome.iou)
+
+
+def _shown(item: Item, outcome: Outcome) -> Shown:
+    from napari_medvlm.evaluation.ask.work import read
+
+    picture = note = ""
+    try:
+        picture = boxed(read(item.images[0]), outcome.wanted, outcome.boxes)
+    except MedVLMError as error:  # the image is gone meanwhile
+        note = error.message
+    said = outcome.said if len(outcome.said) <= LENGTH else outcome.said[:LENGTH] + " ..."
+    return Shown(
+        item.name, item.asked, right_of(item), said, outcome.refused, outcome.iou, picture, note
+    )
+
+
+def _curves(asked: Sequence[Asked]) -> str:
+    """The reliability diagram, and risk against coverage, as SVG; empty if nothing is known."""
+    confidence, correct = sure(asked)
+    if not confidence:
+        return ""
+    found = reliability(confidence, correct)
+    kept, risk = risk_coverage(confidence, correct)
+
+    def draw(page: Any) -> None:
+        left, right = page.subplots(1, 2)
+        left.plot([0, 1], [0, 1], color="#999", linestyle="dotted")
+        left.plot(found.confidence, found.accuracy, marker="o", ms=5, color="#00a36c")
+        left.set(xlabel="confidence", ylabel="share that is right", title="Reliability",
+                 xlim=(0, 1.02), ylim=(0, 1.02))  # fmt: skip
+        right.plot(kept, risk, marker="o", ms=3, color="#ff7f0e")
+        right.set(xlabel="coverage: share of answers kept, surest first",
+                  ylabel="risk: share of them wrong", title="Risk and coverage",
+                  xlim=(0, 1.02), ylim=(0, 1.02))  # fmt: skip
+        for place in (left, right):
+            place.grid(alpha=0.3)
+
+    return svg(draw)

@@ -1,0 +1,70 @@
+"""A run of questions over a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from napari_medvlm.backends.base import Progress, Task
+from napari_medvlm.evaluation.ask.items import Items
+from napari_medvlm.evaluation.ask.outcomes import Outcome
+from napari_medvlm.evaluation.ask.plan import LIBRARIES, Plan
+from napari_medvlm.evaluation.ask.report import write_report
+from napari_medvlm.evaluation.ask.summary import rows, summary
+from napari_medvlm.evaluation.going import go_through
+from napari_medvlm.evaluation.ground.plan import require_able
+from napari_medvlm.evaluation.provenance import provenance
+from napari_medvlm.evaluation.reporting import require_libraries
+from napari_medvlm.evaluation.runs import RunFolder, read_json, write_json
+from napari_medvlm.evaluation.segment.summary import write_table
+from napari_medvlm.evaluation.workers import Making, Workers
+
+Json = dict[str, Any]
+WORKER = "napari_medvlm.evaluation.ask.work:ItemWorker"
+
+
+def run(
+    found: Items,
+    plan: Plan,
+    data: Mapping[str, Any],
+    out: Path,
+    workers: Workers,
+    progress: Progress,
+) -> Json:
+    """Ask all questions and write everything; the summary.
+
+    Parameters
+    ----------
+    data
+        Where the questions came from, for the record.
+    out
+        The run's folder; one with the same settings is gone on with.
+
+    Raises
+    ------
+    SettingsError
+        If the folder holds a run with other settings.
+    BackendUnavailable
+        If the backend cannot work, or a library is missing.
+    CannotSave
+        If the folder cannot be written to.
+    """
+    require_able(plan.backend, Task.ANSWER, "answer questions")
+    require_libraries("sacrebleu", "rouge_score")
+    settings = {
+        "task": "ask",
+        "plan": plan.model_dump(mode="json"),
+        "data": dict(data),
+        "provenance": dict(provenance(plan.backend, plan.model, LIBRARIES)),
+    }
+    folder = RunFolder(out, settings)
+    making = Making(WORKER, plan.model_dump(mode="json"))
+    outcomes, unused = go_through(found.items, Outcome, making, folder, workers, progress)
+    items = {item.name: item for item in found.items}
+    asked = [(items[outcome.case], outcome) for outcome in outcomes]
+    told = summary(asked, (*found.unused, *unused), plan)
+    write_table(out, rows(asked))
+    write_json(out / "summary.json", told)
+    write_report(out, told, read_json(out / "run.json") or {}, asked)
+    return told

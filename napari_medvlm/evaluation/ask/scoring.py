@@ -1,0 +1,131 @@
+"""How good an answer is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from napari_medvlm.answers import Answer, AnswerKind
+from napari_medvlm.backends.thoughts import parted
+from napari_medvlm.evaluation.agreement import agreement
+from napari_medvlm.evaluation.ask import texts
+from napari_medvlm.evaluation.ask.items import Item
+from napari_medvlm.evaluation.ask.outcomes import Corners, Outcome
+from napari_medvlm.evaluation.places import slice_region
+from napari_medvlm.geometry import Grid
+from napari_medvlm.grounding import Region
+from napari_medvlm.language.closed import option_in, yes_or_no
+from napari_medvlm.volume import Volume
+
+_LETTERS = re.compile(r"(?<![\w'])([A-H])(?![\w'])")
+EVIDENCE = "evidence"
+
+
+def scored(item: Item, answer: Answer, volume: Volume, seconds: float) -> Outcome:
+    """An answer with its figures."""
+    thinking, said = parted(answer.text)
+    choice = _choice(item, answer, said)
+    refused = not answer.answered or (not choice and texts.is_refusal(said))
+    wanted = evidence(item, volume)
+    found = [region for claim in answer.claims for region in claim.regions]
+    return Outcome(
+        case=item.name,
+        said=said,
+        thought=bool(thinking or answer.thinking),
+        choice=choice,
+        refused=refused,
+        iou=_overlap(found, wanted, volume.grid) if wanted else None,
+        confidence=_confidence(item, answer, choice),
+        boxes=tuple(_corners(region, volume.grid) for region in found),
+        wanted=tuple(_corners(region, volume.grid) for region in wanted),
+        seconds=seconds,
+        notes=answer.notes if answer.answered else (answer.reason, *answer.notes),
+        **_figures(item, said, choice, refused),
+    )
+
+
+def evidence(item: Item, volume: Volume) -> tuple[Region, ...]:
+    """The places that are right, on the first image."""
+    return tuple(
+        slice_region(EVIDENCE, volume, 0, _in_pixels(box, item.canvas, volume), item.name)
+        for box in item.boxes
+    )
+
+
+def _figures(item: Item, said: str, choice: str, refused: bool) -> dict[str, Any]:
+    if item.values:
+        return _of_values(item.values, () if refused else texts.numbers_in(said))
+    if item.options:
+        letters = "".join(chr(65 + place) for place in item.right)
+        several = len(item.right) > 1 or item.kind is AnswerKind.OPEN
+        right = letters if several else item.options[item.right[0]]
+        return {"correct": choice == right}
+    if item.kind is AnswerKind.YES_NO:
+        return {"correct": choice == item.answer.strip(" .").casefold()}
+    rouge1, rouge_l = texts.rouge(said, item.answer)
+    same = texts.exact(said, item.answer)
+    return {
+        "correct": same,
+        "exact": same,
+        "f1": texts.token_f1(said, item.answer),
+        "rouge1": rouge1,
+        "rouge_l": rouge_l,
+    }
+
+
+def _of_values(right: Sequence[float], said: Sequence[float]) -> dict[str, Any]:
+    """The last numbers that were said count, as many as are wanted."""
+    if len(said) < len(right):
+        return {"parsed": False}
+    wanted, found = np.array(right), np.array(said[-len(right) :])
+    return {"parsed": True, "error": float(np.mean(np.abs(found - wanted) / np.abs(wanted)))}
+
+
+def _choice(item: Item, answer: Answer, said: str) -> str:
+    if item.kind is AnswerKind.YES_NO:
+        return (answer.choice or yes_or_no(said).choice).casefold()
+    if not item.options:
+        return ""
+    if item.kind is AnswerKind.CHOICE:
+        return answer.choice or option_in(said, item.options).choice
+    known = {chr(65 + place) for place in range(len(item.options))}
+    return "".join(sorted(set(_LETTERS.findall(said)) & known))
+
+
+def _confidence(item: Item, answer: Answer, choice: str) -> float | None:
+    if not answer.probabilities or not choice:
+        return None
+    options = item.options or ("yes", "no")
+    places = [n for n, option in enumerate(options) if option.casefold() == choice.casefold()]
+    known = places and places[0] < len(answer.probabilities)
+    return answer.probabilities[places[0]] if known else None
+
+
+def _overlap(found: Sequence[Region], wanted: Sequence[Region], grid: Grid) -> float:
+    named = [Region(EVIDENCE, r.box, r.score, mask=r.mask, slice=r.slice) for r in found]
+    return agreement(named, wanted, grid).mean_iou
+
+
+def _in_pixels(
+    box: tuple[float, float, float, float], canvas: int | None, volume: Volume
+) -> tuple[float, float, float, float]:
+    """A box of a square canvas in the pixels of the image that lies centred in it."""
+    if canvas is None:
+        return box
+    height, width = volume.shape[1:]
+    side = max(height, width)
+    scale = side / canvas
+    left, upper = (side - width) / 2, (side - height) / 2
+    x0, y0, x1, y1 = (value * scale for value in box)
+    return (
+        max(x0 - left, 0), max(y0 - upper, 0), min(x1 - left, width), min(y1 - upper, height)
+    )  # fmt: skip
+
+
+def _corners(region: Region, grid: Grid) -> Corners:
+    corners = grid.to_index(region.box.corners()) + 0.5
+    low, high = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+    return (low[0], low[1], low[2]), (high[0], high[1], high[2])

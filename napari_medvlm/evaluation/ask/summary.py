@@ -1,0 +1,137 @@
+"""The figures of a run of questions: a row for each, and means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from napari_medvlm.answers import AnswerKind
+from napari_medvlm.evaluation.ask.calibration import reliability
+from napari_medvlm.evaluation.ask.items import Item
+from napari_medvlm.evaluation.ask.outcomes import Outcome
+from napari_medvlm.evaluation.ask.plan import Plan
+from napari_medvlm.evaluation.ask.texts import bleu
+from napari_medvlm.evaluation.going import Unused
+
+Json = dict[str, Any]
+Asked = tuple[Item, Outcome]
+MEANS = ("exact", "f1", "rouge1", "rouge_l", "iou")
+IN_ROWS = ("said", "choice", "refused", "correct", *MEANS, "error", "confidence", "seconds")
+
+
+def rows(asked: Iterable[Asked]) -> list[Json]:
+    """A row for each question."""
+    return [
+        {
+            "case": item.name,
+            "type": item.type,
+            "kind": str(item.kind),
+            "pair": item.pair,
+            "question": item.question,
+            "answer": right_of(item),
+            **{name: getattr(outcome, name) for name in IN_ROWS},
+        }
+        for item, outcome in asked
+    ]
+
+
+def summary(asked: Sequence[Asked], unused: Sequence[Unused], plan: Plan) -> Json:
+    """The means of a run, see `means`, over all questions, of each kind and of each type.
+
+    ``calibration``, where the backend tells probabilities: see `calibration.Reliability`.
+    """
+    kinds = _by(asked, lambda item: kind_name(item))
+    types = _by(asked, lambda item: item.type or "-")
+    return {
+        "task": "ask",
+        "backend": plan.backend,
+        "plan": plan.model_dump(mode="json"),
+        "cases": len(asked),
+        "skipped": [{"case": one.case, "reason": one.reason} for one in unused],
+        "kinds": {name: means(own) for name, own in kinds.items()},
+        "types": {name: means(own) for name, own in types.items()},
+        "mean": means(asked) | {"seconds": _mean(outcome.seconds for _, outcome in asked)},
+        "calibration": _calibration(asked),
+    }
+
+
+def means(asked: Sequence[Asked]) -> Json:
+    """The figures of some questions.
+
+    ``accuracy``, of questions with something to choose from, refusals counted as wrong;
+    ``accuracy_answered``, without them; ``refused``, the share that was not answered; ``exact``,
+    ``f1``, ``bleu``, ``rouge1``, ``rouge_l``, of questions that are answered in words; ``iou`` of
+    places; ``mre``, the mean relative error of values, over ``parsed``, the share that has them;
+    ``pairs``, ``set_accuracy``, the share of pairs with all questions right, and ``confusion``,
+    the share of pairs with the same answer to all.
+    """
+    closed = [(i, o) for i, o in asked if o.correct is not None and o.exact is None]
+    spoken = [(i, o) for i, o in asked if o.exact is not None]
+    return {
+        "questions": len(asked),
+        "refused": _mean(float(o.refused) for _, o in asked),
+        "closed": len(closed),
+        "accuracy": _mean(float(bool(o.correct)) for _, o in closed),
+        "accuracy_answered": _mean(float(bool(o.correct)) for _, o in closed if not o.refused),
+        **{name: _mean(getattr(o, name) for _, o in asked) for name in MEANS},
+        "bleu": bleu([o.said for _, o in spoken], [i.answer for i, _ in spoken]),
+        "mre": _mean(o.error for _, o in asked),
+        "parsed": _mean(None if o.parsed is None else float(o.parsed) for _, o in asked),
+        **_pairs(asked),
+    }
+
+
+def right_of(item: Item) -> str:
+    """What would be right, for people."""
+    return ", ".join(f"{value:g}" for value in item.values) or item.answer
+
+
+def kind_name(item: Item) -> str:
+    """The kind of a question, for people."""
+    if item.values:
+        return "values"
+    several = item.options and item.kind is AnswerKind.OPEN
+    return "several options" if several else str(item.kind)
+
+
+def _pairs(asked: Sequence[Asked]) -> Json:
+    together: dict[str, list[Outcome]] = {}
+    for item, outcome in asked:
+        if item.pair:
+            together.setdefault(item.pair, []).append(outcome)
+    whole = [group for group in together.values() if len(group) > 1]
+    return {
+        "pairs": len(whole),
+        "set_accuracy": _mean(float(all(o.correct for o in group)) for group in whole),
+        "confusion": _mean(float(_same(group)) for group in whole),
+    }
+
+
+def _same(group: Sequence[Outcome]) -> bool:
+    return len({o.choice for o in group}) == 1 and bool(group[0].choice)
+
+
+def _calibration(asked: Sequence[Asked]) -> Json | None:
+    known = sure(asked)
+    return asdict(reliability(*known)) if known[0] else None
+
+
+def sure(asked: Sequence[Asked]) -> tuple[list[float], list[bool]]:
+    """How sure the backend was of each choice, and whether it was right."""
+    known = [(o.confidence, bool(o.correct)) for _, o in asked if o.confidence is not None]
+    return [confidence for confidence, _ in known], [correct for _, correct in known]
+
+
+def _by(asked: Iterable[Asked], key: Any) -> Mapping[str, list[Asked]]:
+    found: dict[str, list[Asked]] = {}
+    for one in asked:
+        found.setdefault(key(one[0]), []).append(one)
+    return dict(sorted(found.items()))
+
+
+def _mean(values: Iterable[float | bool | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

@@ -1,0 +1,105 @@
+"""Questions whose answers are tested twice: by a twin, another image, an earlier visit, a place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_medvlm.answers import AnswerKind
+from napari_medvlm.evaluation import finding
+from napari_medvlm.evaluation.ask.items import kind_of
+from napari_medvlm.evaluation.ask.reading import Source, chosen, text
+
+IMAGENOME = 224
+"""Side of the squares that Chest ImaGenome's boxes, which GEMeX took over, are written in."""
+
+
+def probmed(source: Source) -> None:
+    """ProbMed, https://huggingface.co/datasets/rippleripple/ProbMed (``test.json``, not seen).
+
+    Fields as the authors' evaluation and those who use it name them: ``id``, ``image``,
+    ``question``, ``answer``, ``qa_type``. ``modality_gt`` and ``modality_hallu`` of an image are
+    twins, so are ``entity_gt_3`` and ``entity_hallu_3``; ``abnormality`` stands alone.
+    """
+    path = source.references
+    fields = ("id", "image", "question", "answer", "qa_type")
+    for number, record in enumerate(finding.records(finding.read_json(path), path, *fields), 1):
+        kind = str(record["qa_type"])
+        family, _, rest = kind.partition("_gt")
+        if not rest and "_hallu" in kind:
+            family, _, rest = kind.partition("_hallu")
+        alone = family == kind and not kind.endswith("_gt")
+        source.add(
+            f"{number:06d} {kind}", [str(record["image"])], question=str(record["question"]),
+            answer=str(record["answer"]).lower(), kind=AnswerKind.YES_NO, type=family,
+            pair="" if alone else f"{record['id']} {family}{rest}",
+        )  # fmt: skip
+
+
+def mediconfusion(source: Source) -> None:
+    """MediConfusion, https://github.com/AIF4S/MediConfusion (``data/dataset.json``).
+
+    Pairs by their names, each with ``im_1`` and ``im_2`` (paths of ROCO; ``im_1_local`` is the
+    number of the file that the authors' script downloads), ``question``, ``option_A``,
+    ``option_B``, ``im_1_correct``, ``im_2_correct`` and ``category_1``.
+    """
+    path = source.references
+    content = finding.read_json(path)
+    finding.need(content, path.name)
+    for name, pair in content.items():
+        where = f"{path.name}, {name}"
+        needed = ("im_1", "im_2", "question", "option_A", "option_B", "im_1_correct")
+        finding.need(pair, where, *needed, "im_2_correct")
+        options = {letter: pair[f"option_{letter}"] for letter in "AB"}
+        for number in (1, 2):
+            path_in_set = str(pair[f"im_{number}"])
+            local = source.below(str(pair.get(f"im_{number}_local", path_in_set)))
+            source.add(
+                f"{name} {number}", [local or path_in_set], question=str(pair["question"]),
+                pair=str(name), type=", ".join(pair.get(f"category_{number}", ())[:1]),
+                **chosen(options, pair[f"im_{number}_correct"], where),
+            )  # fmt: skip
+
+
+def temmed(source: Source) -> None:
+    """TemMed-Bench, https://github.com/Levi-ZJY/TemMed-Bench.
+
+    ``TestSet_VQA_ReportGeneration_Final.json`` with the fields that its authors' evaluation reads;
+    the file itself was not seen: ``image_path``, ``historical_image_path`` (of CheXpert Plus, also
+    as PNG) and ``VQA_Final``, a list of ``VQA_question`` and ``VQA_answer``.
+    """
+    path = source.references
+    fields = ("image_path", "historical_image_path", "VQA_Final")
+    for number, record in enumerate(finding.records(finding.read_json(path), path, *fields), 1):
+        images = [str(record["historical_image_path"]), str(record["image_path"])]
+        for place, one in enumerate(record["VQA_Final"], 1):
+            where = f"{path.name}, record {number}, question {place}"
+            finding.need(one, where, "VQA_question", "VQA_answer")
+            answer = str(one["VQA_answer"])
+            source.add(
+                f"{number:05d} {place}", images, question=str(one["VQA_question"]), answer=answer,
+                captions=("the last visit", "the current visit"), kind=kind_of(answer),
+            )  # fmt: skip
+
+
+def gemex(source: Source) -> None:
+    """GEMeX, https://github.com/Awenbocc/GEMeX-Project (``data-v1-subset/test/*.jsonl``).
+
+    Fields ``question``, ``choices`` (of a choice), ``answer`` (a letter, several in a list, yes or
+    no, or words), ``visual_locations`` (``x0, y0, x1, y1``) and ``image_path`` of MIMIC-CXR-JPG.
+    The boxes are Chest ImaGenome's. That these lie in a square of 224 pixels, the image centred in
+    it at its aspect, is taken from how they look, and is not said in the file.
+    """
+    path = source.references
+    fields = ("question", "answer", "visual_locations", "image_path")
+    for number, record in enumerate(finding.records(finding.read_json(path), path, *fields), 1):
+        where = f"{path.name}, record {number}"
+        answer = record["answer"]
+        item: dict[str, Any] = {"answer": str(answer), "kind": kind_of(str(answer))}
+        if record.get("choices"):
+            item = chosen(record["choices"], answer, where)
+        boxes = tuple(finding.numbers(box, 4, where) for box in record["visual_locations"])
+        source.add(
+            text(record, "q_id") or f"{number:06d}", [str(record["image_path"])],
+            question=str(record["question"]), type=text(record, "type"), boxes=boxes,
+            canvas=IMAGENOME, **item,
+        )  # fmt: skip

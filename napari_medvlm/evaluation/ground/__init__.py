@@ -1,0 +1,1 @@
+"""Evaluation of grounding: where phrases are, against boxes and masks that somebody has drawn."""

@@ -1,0 +1,99 @@
+"""How well what was found on an image agrees with what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from napari_medvlm.evaluation.agreement import agreement, region_iou
+from napari_medvlm.evaluation.ground.cases import Case, Loaded
+from napari_medvlm.evaluation.ground.outcomes import Place, Sought
+from napari_medvlm.geometry import FloatArray, Grid
+from napari_medvlm.grounding import Grounding, Region
+
+SLACK = 1e-6
+
+
+def judged(case: Case, loaded: Loaded, found: Grounding) -> tuple[Sought, ...]:
+    """Every phrase of a case, those that are nowhere in the image last."""
+    grid = loaded.volume.grid
+    wanted = dict.fromkeys(region.phrase for region in loaded.wanted)
+    floating = {reference.phrase: reference for reference in loaded.floating}
+    rows = [
+        _sought(p, loaded.label_of[p], found.of(p), _own(p, loaded.wanted), grid) for p in wanted
+    ]
+    for phrase, reference in floating.items():
+        best = found.of(phrase)[:1]
+        on = _slice_of(best[0], grid) if best else 0
+        there = (reference.region(loaded.volume, case.name, on),)
+        rows.append(_sought(phrase, reference.label, best, there, grid))
+    return (*rows, *(_sought(p, p, found.of(p), (), grid) for p in case.absent))
+
+
+def phrases(case: Case, loaded: Loaded) -> tuple[str, ...]:
+    """What is to be looked for."""
+    fixed = (region.phrase for region in loaded.wanted)
+    floating = (reference.phrase for reference in loaded.floating)
+    return tuple(dict.fromkeys((*fixed, *floating, *case.absent)))
+
+
+def points_to(region: Region, grid: Grid) -> FloatArray:
+    """The index ``(z, y, x)`` that a region points to.
+
+    The peak of its heatmap, or its first point, or the middle of its box.
+    """
+    if region.heatmap is not None:
+        crop = region.heatmap.crop
+        peak = np.unravel_index(int(np.argmax(crop)), crop.shape)
+        return np.array(peak, float) + region.heatmap.start
+    if region.points:
+        return grid.to_index(np.array(region.points[0].position_mm))
+    return grid.to_index(region.center_mm)
+
+
+def lies_in(zyx: FloatArray, region: Region, grid: Grid) -> bool:
+    """Whether an index lies in a region: in its mask if it has one, else in its box."""
+    if region.mask is not None:
+        at = np.floor(zyx + 0.5).astype(int) - region.mask.start
+        inside = (at >= 0).all() and (at < region.mask.crop.shape).all()
+        return bool(inside and region.mask.crop[tuple(at)])
+    low, high = _extent(region, grid)
+    return bool((zyx >= low - SLACK).all() and (zyx <= high + SLACK).all())
+
+
+def _sought(
+    phrase: str, label: str, found: Sequence[Region], wanted: Sequence[Region], grid: Grid
+) -> Sought:
+    iou, pointed = 0.0, None
+    if wanted:
+        iou = agreement(found, wanted, grid).mean_iou
+        pointed = bool(found) and any(
+            lies_in(points_to(found[0], grid), region, grid) for region in wanted
+        )
+    overlaps = tuple(tuple(region_iou(f, w, grid) for w in wanted) for f in found)
+    return Sought(
+        phrase=phrase, label=label, iou=iou, pointed=pointed, overlaps=overlaps,
+        wanted=tuple(_place(r, grid) for r in wanted), found=tuple(_place(r, grid) for r in found),
+    )  # fmt: skip
+
+
+def _own(phrase: str, regions: Sequence[Region]) -> tuple[Region, ...]:
+    return tuple(region for region in regions if region.phrase == phrase)
+
+
+def _place(region: Region, grid: Grid) -> Place:
+    low, high = _extent(region, grid) + 0.5
+    return Place(low=tuple(low.tolist()), high=tuple(high.tolist()), score=region.score)
+
+
+def _extent(region: Region, grid: Grid) -> FloatArray:
+    """``(2, 3)``: lowest and highest index of the box, edge to edge around voxel centres."""
+    corners = grid.to_index(region.box.corners())
+    result: FloatArray = np.stack([corners.min(axis=0), corners.max(axis=0)])
+    return result
+
+
+def _slice_of(region: Region, grid: Grid) -> int:
+    start, stop = region.box.bounds(grid)
+    return int((start[0] + stop[0] - 1) // 2)

@@ -1,0 +1,263 @@
+"""Finding the cases of a data set of phrases and places, by its layout."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from napari_medvlm.errors import InvalidReference
+from napari_medvlm.evaluation import finding
+from napari_medvlm.evaluation.finding import Below
+from napari_medvlm.evaluation.going import Unused
+from napari_medvlm.evaluation.ground.cases import Case, Frame, Layout, Reference
+from napari_medvlm.evaluation.tables import IMAGE, PATIENT, PHRASE, PIXELS, VINDR, VOXELS
+
+_OBJECT = re.compile(r"<\|object_ref_start\|>(.*?)<\|object_ref_end\|>", re.DOTALL)
+_TAG = re.compile(r"<\|?/?[a-z_]+\|?>")
+
+
+@dataclass(frozen=True)
+class Cases:
+    """What was found in a data set."""
+
+    cases: tuple[Case, ...]
+    unused: tuple[Unused, ...] = ()
+
+
+@dataclass
+class _Image:
+    """What is known of one image while a file is read."""
+
+    size: tuple[int, int] | None = None
+    references: list[Reference] = field(default_factory=list)
+
+
+_Images = dict[str, _Image]
+
+
+def find_cases(
+    layout: Layout,
+    images: Path,
+    references: Path,
+    *,
+    every_class: bool = False,
+    names: Mapping[int, str] | None = None,
+) -> Cases:
+    """The cases of a data set, in order of name.
+
+    Parameters
+    ----------
+    layout
+        How it lies on disk.
+    images
+        The folder of the images; a path or file name in the references is looked for in it.
+    references
+        The file of the references; of masks, the folder of the label images.
+    every_class
+        Look for every class of the data set on each image, so that false alarms are seen.
+    names
+        Of masks: names of the label values.
+
+    Raises
+    ------
+    InvalidReference
+        If the files are not of that layout, or there is no case at all.
+    """
+    if layout is Layout.MASKS:
+        found = _masks(images, references, names or {})
+    elif layout is Layout.MEDSG:
+        found = _medsg(references, Below(images))
+    else:
+        found = _with_files(_READERS[layout](references), Below(images))
+    if not found.cases:
+        reasons = " ".join(dict.fromkeys(one.reason for one in found.unused[:3]))
+        raise InvalidReference(
+            f"There is no case in {references.name} ({layout}). {reasons}".strip(),
+            "Say where the images are with --images, or choose the layout with --dataset.",
+        )
+    cases = sorted(found.cases, key=lambda case: case.name)
+    if every_class:
+        cases = _with_absent(cases)
+    asked = (case for case in cases if case.references or case.absent or case.labels)
+    return Cases(tuple(asked), found.unused)
+
+
+def _coco(path: Path) -> _Images:
+    """COCO's object detection format, https://cocodataset.org/#format-data.
+
+    Boxes are ``x, y, width, height`` from the upper left corner. ``slice`` of an image, and a
+    ``caption`` or ``phrase`` of an annotation, which are not COCO's own, are read where they stand;
+    the phrase is else the category's name.
+    """
+    content = finding.read_json(path)
+    finding.need(content, path.name, "images", "annotations", "categories")
+    found: _Images = {}
+    slices: dict[object, tuple[str, int]] = {}
+    for image in finding.records(content["images"], path, "id", "file_name"):
+        name = str(image["file_name"])
+        slices[image["id"]] = name, int(image.get("slice", 0))
+        size = (int(image["height"]), int(image["width"])) if "height" in image else None
+        found.setdefault(name, _Image(size))
+    classes = {
+        c["id"]: str(c["name"]) for c in finding.records(content["categories"], path, "id", "name")
+    }
+    for number, one in enumerate(content["annotations"], 1):
+        where = f"{path.name}, annotation {number}"
+        finding.need(one, where, "image_id", "category_id", "bbox")
+        if one["image_id"] not in slices or one["category_id"] not in classes:
+            raise InvalidReference(
+                f"{where} speaks of an image or category that is not in the file.",
+                "Export the boxes again as COCO JSON.",
+            )
+        (name, index), label = slices[one["image_id"]], classes[one["category_id"]]
+        x, y, width, height = finding.numbers(one["bbox"], 4, where)
+        phrase = str(one.get("phrase") or one.get("caption") or label)
+        found[name].references.append(_pixels(phrase, label, (x, y, x + width, y + height), index))
+    return found
+
+
+def _mscxr(path: Path) -> _Images:
+    """MS-CXR's table, https://physionet.org/content/ms-cxr/1.1.0/ (not seen, needs an account).
+
+    Its columns, as those who use it name them: ``dicom_id``, ``category_name``, ``label_text``,
+    ``path``, ``x``, ``y``, ``w``, ``h``, ``image_width``, ``image_height`` and, from 1.1.0,
+    ``split``. Images are MIMIC-CXR-JPG's at their full size.
+    """
+    found: _Images = {}
+    wanted = ("dicom_id", "category_name", "label_text", "x", "y", "w", "h")
+    for line, row in finding.read_rows(path, *wanted, "image_width", "image_height"):
+        where = f"{path.name}, line {line}"
+        x, y, w, h = (finding.number(row[column], where) for column in "xywh")
+        size = tuple(int(finding.number(row[f"image_{n}"], where)) for n in ("height", "width"))
+        image = found.setdefault(row.get("path") or row["dicom_id"], _Image((size[0], size[1])))
+        bounds = (x, y, x + w, y + h)
+        image.references.append(_pixels(row["label_text"], row["category_name"], bounds))
+    return found
+
+
+def _vindr(path: Path) -> _Images:
+    """VinDr-CXR's tables, https://physionet.org/content/vindr-cxr/1.0.0/ (not seen, needs an
+    account), and those of the VinBigData challenge on Kaggle.
+
+    Columns ``image_id``, ``class_name``, ``x_min``, ``y_min``, ``x_max``, ``y_max`` and others,
+    which are not needed. Rows without numbers (*No finding*) tell that nothing was seen.
+    """
+    found: _Images = {}
+    for line, row in finding.read_rows(path, "image_id", "class_name", *VINDR):
+        image = found.setdefault(row["image_id"], _Image())
+        if row["x_min"]:
+            where = f"{path.name}, line {line}"
+            bounds = tuple(finding.number(row[column], where) for column in VINDR)
+            image.references.append(_pixels(row["class_name"], row["class_name"], bounds))
+    return found
+
+
+def _boxes(path: Path) -> _Images:
+    """A table with the columns of `references.read_references`, and the image of each row."""
+    found: _Images = {}
+    rows = list(finding.read_rows(path))
+    columns = rows[0][1] if rows else {}
+    image = next((c for c in IMAGE if c in columns), "")
+    phrase = next((c for c in PHRASE if c in columns), "")
+    corners = next((c for c in (PATIENT, VOXELS, PIXELS, VINDR) if set(c) <= set(columns)), ())
+    if not (image and phrase and corners):
+        raise InvalidReference(
+            f"{path.name} lacks a column of images, of phrases, or of corners.",
+            f"Name them image, phrase and one of {','.join(PATIENT)}; {','.join(VOXELS)}; "
+            f"{','.join(PIXELS)}.",
+        )
+    in_space = Frame.PATIENT if corners == PATIENT else Frame.VOXELS
+    frame = in_space if len(corners) == 6 else Frame.PIXELS
+    for line, row in rows:
+        where = f"{path.name}, line {line}"
+        entry = found.setdefault(row[image], _Image())
+        if not any(row[column] for column in corners):
+            continue
+        values = tuple(finding.number(row[column], where) for column in corners)
+        label = row.get("class_name") or row[phrase]
+        if frame is Frame.PIXELS:
+            index = int(finding.number(row.get("slice") or 0, where))
+            entry.references.append(_pixels(row[phrase], label, values, index))
+        else:
+            low, high = values[:3], values[3:]
+            entry.references.append(
+                Reference(phrase=row[phrase], label=label, frame=frame, low=low, high=high)
+            )
+    return found
+
+
+def _medsg(path: Path, below: Below) -> Cases:
+    """MedSG-Bench's questions, https://huggingface.co/datasets/MedSG-Bench/MedSG-Bench.
+
+    The file itself was not seen; its fields are those that the authors' evaluation reads: ``task``,
+    ``images``, ``question`` with the phrase between ``<|object_ref_start|>`` and
+    ``<|object_ref_end|>``, and ``answer``, ``x1, y1, x2, y2`` in pixels. It does not say on which
+    image the answer is, so only the plane counts.
+    """
+    cases, unused = [], []
+    content = finding.records(finding.read_json(path), path, "task", "images", "question", "answer")
+    for number, record in enumerate(content, 1):
+        name = f"{record['task']} {number:05d}"
+        paths = [below(str(image)) for image in record["images"]]
+        if None in paths or not paths:
+            unused.append(Unused(name, "Not all of its images are there."))
+            continue
+        bounds = finding.numbers(record["answer"], 4, f"{path.name}, record {number}")
+        named = _OBJECT.findall(record["question"])
+        phrase = " ".join(_TAG.sub(" ", named[0] if named else record["question"]).split())
+        reference = _pixels(phrase, str(record["task"]), bounds, None)
+        images = tuple(one for one in paths if one is not None)
+        cases.append(Case(name=name, images=images, references=(reference,)))
+    return Cases(tuple(cases), tuple(unused))
+
+
+def _masks(images: Path, labels: Path, names: Mapping[int, str]) -> Cases:
+    """Images and label images of the same names, as `segment` pairs them."""
+    from napari_medvlm.evaluation.segment.cases import Layout as Pairs
+    from napari_medvlm.evaluation.segment.layouts import find_cases as find_pairs
+
+    found = find_pairs(Pairs.PAIRS, images, labels)
+    cases = tuple(
+        Case(name=c.name, images=(c.image,), labels=c.labels, names=dict(names))
+        for c in found.cases
+    )
+    return Cases(cases, tuple(Unused(s.case, s.reason) for s in found.skipped))
+
+
+def _with_files(listed: _Images, below: Below) -> Cases:
+    cases, unused = [], []
+    for name, image in listed.items():
+        path = below(name)
+        if path is None:
+            unused.append(Unused(name, f"There is no image {name}."))
+            continue
+        references = tuple(image.references)
+        cases.append(Case(name=name, images=(path,), size=image.size, references=references))
+    return Cases(tuple(cases), tuple(unused))
+
+
+def _with_absent(cases: Iterable[Case]) -> list[Case]:
+    """Each also with the phrases that only others have."""
+    cases = list(cases)
+    everything = sorted({r.phrase for case in cases for r in case.references})
+    return [case.model_copy(update={"absent": tuple(_missing(case, everything))}) for case in cases]
+
+
+def _missing(case: Case, phrases: Iterable[str]) -> Iterator[str]:
+    there = {reference.phrase for reference in case.references}
+    return (phrase for phrase in phrases if phrase not in there)
+
+
+def _pixels(phrase: str, label: str, bounds: tuple[float, ...], index: int | None = 0) -> Reference:
+    x0, y0, x1, y1 = bounds
+    return Reference(phrase=phrase.strip(), label=label, low=(y0, x0), high=(y1, x1), slice=index)
+
+
+_READERS: dict[Layout, Callable[[Path], _Images]] = {
+    Layout.COCO: _coco,
+    Layout.MSCXR: _mscxr,
+    Layout.VINDR: _vindr,
+    Layout.BOXES: _boxes,
+}

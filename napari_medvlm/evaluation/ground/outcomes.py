@@ -1,0 +1,68 @@
+"""What came of a case of grounding: each phrase with what was wanted and found."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from napari_medvlm.evaluation.going import Came
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Place(_Value):
+    """A region: its half-open index box ``(z, y, x)``, not rounded.
+
+    Attributes
+    ----------
+    score
+        The backend's own, 0 to 1; `None` of wanted ones, or if it has none.
+    """
+
+    low: tuple[float, float, float]
+    high: tuple[float, float, float]
+    score: float | None = None
+
+
+class Sought(_Value):
+    """One phrase on one image.
+
+    Attributes
+    ----------
+    label
+        The class that it belongs to.
+    iou
+        See `agreement.PhraseAgreement`; 0 where nothing is wanted.
+    pointed
+        Whether the place that the backend points to lies in a wanted region; `None` where nothing
+        is wanted.
+    wanted, found
+        The regions, found ones best first.
+    overlaps
+        ``(found, wanted)``: intersection over union, 0 to 1.
+    """
+
+    phrase: str
+    label: str
+    iou: float
+    pointed: bool | None
+    wanted: tuple[Place, ...]
+    found: tuple[Place, ...]
+    overlaps: tuple[tuple[float, ...], ...]
+
+
+class Outcome(Came):
+    """What came of a case.
+
+    Attributes
+    ----------
+    seconds
+        From the question to the regions, all phrases together, without loading model and image.
+    notes
+        What the backend said that must be known to judge it.
+    """
+
+    sought: tuple[Sought, ...] = ()
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()

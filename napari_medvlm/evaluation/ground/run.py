@@ -1,0 +1,67 @@
+"""A run of grounding over a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from napari_medvlm.backends.base import Progress, Task
+from napari_medvlm.evaluation.going import go_through
+from napari_medvlm.evaluation.ground.layouts import Cases
+from napari_medvlm.evaluation.ground.outcomes import Outcome
+from napari_medvlm.evaluation.ground.plan import LIBRARIES, Plan, require_able
+from napari_medvlm.evaluation.ground.report import write_report
+from napari_medvlm.evaluation.ground.summary import rows, summary
+from napari_medvlm.evaluation.provenance import provenance
+from napari_medvlm.evaluation.reporting import require_libraries
+from napari_medvlm.evaluation.runs import RunFolder, read_json, write_json
+from napari_medvlm.evaluation.segment.summary import write_table
+from napari_medvlm.evaluation.workers import Making, Workers
+
+Json = dict[str, Any]
+WORKER = "napari_medvlm.evaluation.ground.work:CaseWorker"
+
+
+def run(
+    found: Cases,
+    plan: Plan,
+    data: Mapping[str, Any],
+    out: Path,
+    workers: Workers,
+    progress: Progress,
+) -> Json:
+    """Work on all cases and write everything; the summary.
+
+    Parameters
+    ----------
+    data
+        Where the cases came from, for the record.
+    out
+        The run's folder; one with the same settings is gone on with.
+
+    Raises
+    ------
+    SettingsError
+        If the folder holds a run with other settings.
+    BackendUnavailable
+        If the backend cannot work, or a library is missing.
+    CannotSave
+        If the folder cannot be written to.
+    """
+    require_able(plan.backend, Task.GROUND, "look for phrases")
+    require_libraries()
+    settings = {
+        "task": "ground",
+        "plan": plan.model_dump(mode="json"),
+        "data": dict(data),
+        "provenance": dict(provenance(plan.backend, plan.model, LIBRARIES)),
+    }
+    folder = RunFolder(out, settings)
+    making = Making(WORKER, plan.model_dump(mode="json"))
+    outcomes, unused = go_through(found.cases, Outcome, making, folder, workers, progress)
+    told = summary(outcomes, (*found.unused, *unused), plan)
+    write_table(out, rows(outcomes))
+    write_json(out / "summary.json", told)
+    write_report(out, told, read_json(out / "run.json") or {}, found.cases, outcomes)
+    return told

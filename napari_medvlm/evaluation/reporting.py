@@ -1,0 +1,133 @@
+"""What the reports of grounding and of answers share: the page, pictures with boxes, curves."""
+
+from __future__ import annotations
+
+import base64
+import io
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.evaluation.runs import write_text
+from napari_medvlm.evaluation.segment.pictures import FOUND, TRUTH
+from napari_medvlm.geometry import FloatArray
+from napari_medvlm.grounding import SliceRef
+from napari_medvlm.prompts import Box
+from napari_medvlm.slicing import picture_of
+from napari_medvlm.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WORST = 8
+"""How many cases are shown as pictures."""
+Corners = tuple[Sequence[float], Sequence[float]]
+"""Half-open index box ``(z, y, x)``: lowest and highest."""
+
+
+def require_libraries(*names: str) -> None:
+    """Raise `BackendUnavailable` unless all that an evaluation needs is installed."""
+    missing = [name for name in ("jinja2", "matplotlib", *names) if find_spec(name) is None]
+    if missing:
+        raise BackendUnavailable(
+            f"An evaluation needs {', '.join(missing)}, which is not installed.",
+            f'Install it with: {sys.executable} -m pip install "napari-medvlm[evaluate]"',
+        )
+
+
+def write_page(out: Path, template: str, content: Mapping[str, Any]) -> Path:
+    """Write ``report.html`` from a template of this package; its path."""
+    import jinja2
+
+    folder = resources.files("napari_medvlm.evaluation")
+    loader = jinja2.FunctionLoader(lambda name: folder.joinpath(name).read_text("utf-8"))
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader
+    )
+    environment.filters["figure"] = figure
+    environment.filters["percent"] = percent
+    made = datetime.now().astimezone().strftime("%d %B %Y, %H:%M")
+    path = out / "report.html"
+    write_text(path, environment.get_template(template).render(made=made, **content))
+    return path
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """A number for people."""
+    return "–" if value is None else f"{value:.{digits}f}"  # noqa: RUF001  # a dash for none
+
+
+def percent(value: float | None) -> str:
+    """A share for people."""
+    return "–" if value is None else f"{100 * value:.1f} %"  # noqa: RUF001  # a dash for none
+
+
+def boxed(volume: Volume, wanted: Sequence[Corners], found: Sequence[Corners]) -> str:
+    """Pictures of the slices through the middle of the first box wanted and the first one found.
+
+    One picture where both are the same slice. Base64 of a PNG.
+    """
+    from matplotlib.figure import Figure
+
+    slices = dict.fromkeys(_through(corners, volume) for corners in (*wanted[:1], *found[:1]))
+    shown = list(slices) or [volume.shape[0] // 2]
+    page = Figure(figsize=(4.5 * len(shown), 4.2), dpi=100, facecolor="black", layout="compressed")
+    for place, index in zip(page.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
+        picture = picture_of(volume, SliceRef(0, index))
+        place.imshow(picture.pixels)
+        for boxes, color, style in ((wanted, TRUTH, "solid"), (found, FOUND, "dashed")):
+            for low, high in boxes:
+                if low[0] < index + 1 and high[0] > index:
+                    corners = picture.pixel_of(_corners(volume, low, high)) - 0.5
+                    place.add_patch(_outline(corners, color, style))
+        place.set_title(f"slice {index} of {volume.shape[0]}", color="white", fontsize=9)
+        place.set_axis_off()
+    file = io.BytesIO()
+    page.savefig(file, format="png", facecolor="black")
+    return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def svg(draw: Callable[[Any], None], size: tuple[float, float] = (10, 4.2)) -> str:
+    """What is drawn on a matplotlib figure, as SVG to stand in a page."""
+    from matplotlib.figure import Figure
+
+    with _same_every_time():
+        page = Figure(figsize=size, layout="constrained")
+        draw(page)
+        file = io.StringIO()
+        page.savefig(file, format="svg", metadata={"Date": None})
+    text = file.getvalue()
+    return text[text.index("<svg") :]
+
+
+@contextmanager
+def _same_every_time() -> Iterator[None]:
+    from matplotlib import rc_context
+
+    with rc_context({"svg.hashsalt": "napari-medvlm", "svg.fonttype": "none"}):
+        yield
+
+
+def _through(corners: Corners, volume: Volume) -> int:
+    """The slice through the middle of a box, within the image."""
+    middle = int((corners[0][0] + corners[1][0]) // 2)
+    return min(max(middle, 0), volume.shape[0] - 1)
+
+
+def _corners(volume: Volume, low: Sequence[float], high: Sequence[float]) -> FloatArray:
+    return Box.at_index(volume, low, high).corners()
+
+
+def _outline(xy: FloatArray, color: str, style: str) -> Any:
+    from matplotlib.patches import Rectangle
+
+    (x0, y0), (x1, y1) = xy.min(axis=0), xy.max(axis=0)
+    return Rectangle(
+        (x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=color, linestyle=style, linewidth=1.8
+    )

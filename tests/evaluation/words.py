@@ -1,0 +1,43 @@
+"""What tests of grounding and answers share: pictures, and commands in processes of their own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTED = ROOT / "tests" / "scripted"
+
+
+def picture(path, boxes=(), size=(40, 50)):
+    """Write a grey picture, ``height, width``, with boxes ``shade, x0, y0, x1, y1`` in it."""
+    pixels = np.full(size, 10, np.uint8)
+    for shade, x0, y0, x1, y1 in boxes:
+        pixels[y0:y1, x0:x1] = shade
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def command(*arguments):
+    program = "from napari_medvlm.cli import app; app()"
+    return [sys.executable, "-c", program, "evaluate", *map(str, arguments)]
+
+
+def environment():
+    path = os.pathsep.join([str(SCRIPTED), str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path}
+
+
+def evaluate(*arguments):
+    """What the command printed as JSON."""
+    done = subprocess.run(
+        command(*arguments, "--json"),
+        capture_output=True, text=True, check=False, cwd=ROOT, env=environment(),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
