@@ -19,13 +19,21 @@ if TYPE_CHECKING:
     from napari_medvlm.widgets.segment import SegmentDock
 
 
+def open_dock_of(viewer: napari.Viewer) -> SegmentDock | None:
+    """The Segment dock of a viewer, if it is there."""
+    from napari_medvlm.widgets.segment import SegmentDock
+
+    docks = viewer.window.dock_widgets.values()
+    return next((widget for widget in docks if isinstance(widget, SegmentDock)), None)
+
+
 def dock_of(viewer: napari.Viewer) -> SegmentDock:
     """The Segment dock of a viewer, opened if it is not there."""
     from napari_medvlm.widgets.segment import SegmentDock
 
-    for widget in viewer.window.dock_widgets.values():
-        if isinstance(widget, SegmentDock):
-            return widget
+    found = open_dock_of(viewer)
+    if found is not None:
+        return found
     _, widget = viewer.window.add_plugin_dock_widget("napari-medvlm", "Segment", tabify=True)
     assert isinstance(widget, SegmentDock)
     return widget

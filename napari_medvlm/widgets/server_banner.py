@@ -13,6 +13,11 @@ from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button
 from napari_medvlm.widgets.report import guarded
 
+ASKED = (
+    "{origin} is outside your private network.\n\nPictures of this patient would be sent there. "
+    "Header fields are not, but what is burned into the pixels is.\n\nAllow it from now on?"
+)
+
 
 @dataclass(frozen=True)
 class Reach:
@@ -45,21 +50,29 @@ def reach(model: str | None) -> Reach:
 class ServerBanner(QFrame):
     """Hidden as long as nothing leaves this machine.
 
+    Parameters
+    ----------
+    sent
+        What is sent to the server.
+    asked
+        The question whether it may be sent outside, with a place for ``origin``.
+
     Attributes
     ----------
     allowed_changed
-        The person let images go to a server outside.
+        The person let it go to a server outside.
     """
 
     allowed_changed = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, sent: str = "Pictures", asked: str = ASKED) -> None:
         super().__init__()
+        self._sent, self._asked = sent, asked
         self._model: str | None = None
         self.reach = Reach()
         self.text = QLabel()
         self.text.setWordWrap(True)
-        self.allow = button("Allow…", "Let images go to this server, after a question.")
+        self.allow = button("Allow…", "Let it go to this server, after a question.")
         self.allow.clicked.connect(guarded(lambda _: self._confirm()))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
@@ -83,19 +96,15 @@ class ServerBanner(QFrame):
 
     def _show(self, there: Reach) -> None:
         self.reach = there
-        self.text.setText(_words(there))
+        self.text.setText(_words(there, self._sent))
         self.allow.setVisible(_needs_word(there))
         self.setVisible(not there.here)
 
     def _confirm(self) -> None:
-        asked = (
-            f"{self.reach.origin} is outside your private network.\n\nPictures of this patient "
-            "would be sent there. Header fields are not, but what is burned into the pixels is.\n\n"
-            "Allow it from now on?"
-        )
+        asked = self._asked.format(origin=self.reach.origin)
         buttons = QMessageBox.StandardButton
         answer = QMessageBox.warning(
-            self, "Send pictures outside?", asked, buttons.Yes | buttons.No, buttons.No
+            self, f"{self._sent}: send outside?", asked, buttons.Yes | buttons.No, buttons.No
         )
         if answer == buttons.Yes:
             addresses.allow(self.reach.origin)
@@ -107,11 +116,11 @@ def _needs_word(there: Reach) -> bool:
     return not (there.here or there.private or there.allowed or there.problem)
 
 
-def _words(there: Reach) -> str:
+def _words(there: Reach, sent: str) -> str:
     if there.problem:
         return f"⚠ {there.problem}"
     if there.private:
-        return f"⚠ Pictures are sent to {there.origin}, another machine of your network."
+        return f"⚠ {sent} are sent to {there.origin}, another machine of your network."
     if there.allowed:
-        return f"⚠ Pictures are sent to {there.origin}, outside your network. You allowed it."
+        return f"⚠ {sent} are sent to {there.origin}, outside your network. You allowed it."
     return f"⚠ {there.origin} is outside your network. Nothing is sent there until you allow it."
