@@ -157,7 +157,7 @@ class PacsDock(QWidget):
                 archive.store(results.write(Path(folder)), progress)
 
         def done(_: None) -> None:
-            tell(f"{len(results.names)} objects were sent to {archive.title} as SEG and SR.")
+            tell(f"Sent to {archive.title} as SEG and SR: {', '.join(results.names)}.")
 
         self.work.start("Writing", work, done)
 

@@ -15,6 +15,13 @@ from napari_medvlm.io.dicom_sr import read_sr
 from napari_medvlm.layers import labels_data, layer_data
 
 SEG, REPORT = "SEG", "SR"
+WORDS = {
+    "volume_ml": "volume {:.2f} mL",
+    "longest_axial_mm": "longest in an axial slice {:.1f} mm",
+    "perpendicular_axial_mm": "across it {:.1f} mm",
+    "sd": "SD {:.5g}",
+}
+"""How a column of a table is told, in this order; any other by its name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +42,7 @@ class Opened:
     @property
     def lines(self) -> tuple[str, ...]:
         """The measurements of a report, an object a line."""
-        return tuple(
-            f"{found['name']}: "
-            + ", ".join(f"{name} {value:.5g}" for name, value in found.items() if name != "name")
-            for found in self.values
-        )
+        return tuple(map(_line, self.values))
 
 
 def open_series(folder: Path, series: StudySeries, gaps: Gaps = Gaps.REFUSE) -> Opened:
@@ -69,3 +72,9 @@ def _is_of(path: Path, series: StudySeries) -> bool:
     if not is_dicom(path):
         return False
     return text(read_header(path, ["SeriesInstanceUID"]), "SeriesInstanceUID") == series.uid
+
+
+def _line(found: Mapping[str, Any]) -> str:
+    order = [*(name for name in WORDS if name in found), *(n for n in found if n not in WORDS)]
+    told = [WORDS.get(n, n + " {:.5g}").format(found[n]) for n in order if n != "name"]
+    return f"{found['name']}: {', '.join(told)}"

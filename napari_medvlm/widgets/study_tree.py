@@ -34,7 +34,6 @@ class StudyTree(QTreeWidget):
         super().__init__()
         self.setHeaderLabels(COLUMNS)
         self.setIconSize(QSize(PICTURE, PICTURE))
-        self.setAlternatingRowColors(True)
         self.itemExpanded.connect(self._on_expanded)
         self.itemDoubleClicked.connect(self._on_double_click)
 
@@ -77,6 +76,7 @@ class StudyTree(QTreeWidget):
             keep = Qt.AspectRatioMode.KeepAspectRatio
             smooth = Qt.TransformationMode.SmoothTransformation
             item.setIcon(0, QIcon(picture.scaled(PICTURE, PICTURE, keep, smooth)))
+            self._fit()
 
     def chosen(self) -> StudySeries | None:
         """The series that is chosen, if one is."""

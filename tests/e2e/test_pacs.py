@@ -99,7 +99,7 @@ def test_a_series_is_found_segmented_and_pushed_and_comes_back(
     mask = session.mask_of(session.active)
     at_pacs.dock.push.click()
     at_pacs.presses("Push")
-    at_pacs.waits(lambda: any("1 objects were sent to Orthanc" in t for t in told))
+    at_pacs.waits(lambda: any("Sent to Orthanc as SEG and SR: left kidney." in t for t in told))
     at_pacs.searches()
     found = at_pacs.unfolds()
     back = at_pacs.loads(found["SEG"])
@@ -109,7 +109,7 @@ def test_a_series_is_found_segmented_and_pushed_and_comes_back(
     at_pacs.waits(lambda: "left" in at_pacs.dock.said.text())
     assert "left kidney: " in at_pacs.dock.said.text()
     volume_ml = mask.sum() * abs(np.linalg.det(session.volume.affine[:3, :3])) / 1000
-    assert f"volume_ml {volume_ml:.5g}" in at_pacs.dock.said.text()
+    assert f"volume {volume_ml:.2f} mL" in at_pacs.dock.said.text()
     segment.close_session()
 
 
