@@ -162,7 +162,7 @@ class DicomWeb:
             if _is_cut(each):
                 break
             uid = str(each.SOPInstanceUID)
-            each.save_as(folder / file_of(uid))
+            (folder / file_of(uid)).write_bytes(each.buffer.getvalue())  # byte for byte
             got.add(uid)
             progress(min(len(got) / len(wanted), 1), f"{len(got)} of {len(wanted)} images")
         if wanted - got:

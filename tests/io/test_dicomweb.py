@@ -172,6 +172,14 @@ def test_a_second_time_it_is_taken_from_the_cache(archive, signed_in, tmp_path):
     assert {p.name: p.stat().st_mtime_ns for p in folder.iterdir()} == before
 
 
+def test_files_are_kept_byte_for_byte(archive, signed_in, tmp_path):
+    make(tmp_path)
+    signed_in.put(tmp_path)
+    folder = archive.fetch(only_series(archive), go_on)
+    sent, kept = ({p.read_bytes() for p in f.iterdir()} for f in (tmp_path, folder))
+    assert kept == sent
+
+
 def test_a_cancelled_fetch_leaves_nothing(archive, signed_in, tmp_path):
     make(tmp_path)
     signed_in.put(tmp_path)

@@ -1,6 +1,7 @@
 """A server that is down, cannot be trusted, breaks off or is none: a sentence with the remedy."""
 
 import datetime
+import ipaddress
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +11,7 @@ import pytest
 from napari_medvlm.errors import ArchiveError
 from napari_medvlm.io.archives import Query, StudySeries
 from napari_medvlm.io.dicomweb import DicomWeb
+from napari_medvlm.io.pacs_servers import Login, keep_login
 from tests.io.dicom_files import write_series
 
 SERIES = StudySeries("1.2.4", "1.2.3", 1, "AX", "CT", 2)
@@ -25,6 +27,7 @@ class Faulty(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.protocol_version = "HTTP/1.1"
+        self.server.asked.append(self.headers)
         if "/instances" in self.path and self.server.answer is not None:
             body = b"[]" if "offset=2" in self.path else TWO.encode()
             self.reply(200, body, {"Content-Type": "application/dicom+json"})
@@ -46,7 +49,7 @@ class Faulty(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(kept_logins):
     made = ThreadingHTTPServer(("127.0.0.1", 0), Faulty)
-    made.answer = None
+    made.answer, made.asked = None, []
     thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield made
@@ -104,10 +107,12 @@ def certificate(folder):
 
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), 1)
         .not_valid_before(now)
         .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
         .sign(key, hashes.SHA256())
     )
     plain = serialization.NoEncryption()
@@ -117,10 +122,29 @@ def certificate(folder):
     return folder / "both.pem"
 
 
-def test_a_certificate_that_nobody_signed_is_refused(server, tmp_path):
+def test_a_certificate_is_trusted_only_when_the_user_says_so(server, tmp_path, monkeypatch):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate(tmp_path))
     server.socket = context.wrap_socket(server.socket, server_side=True)
     server.handle_error = lambda *args: None
     with pytest.raises(ArchiveError, match=r"cannot be trusted.*REQUESTS_CA_BUNDLE"):
         archive(server, "https").studies(Query(), go_on)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "both.pem"))
+    with pytest.raises(ArchiveError, match="no answer of a DICOMweb server"):
+        archive(server, "https").studies(Query(), go_on)
+
+
+@pytest.mark.parametrize(
+    ("login", "sent"),
+    [
+        (Login("", "a-token"), "Bearer a-token"),
+        (Login("me", "word"), "Basic bWU6d29yZA=="),
+        (None, None),
+    ],
+)
+def test_a_token_or_a_password_is_sent(server, login, sent):
+    if login is not None:
+        keep_login(f"http://127.0.0.1:{server.server_port}", login)
+    server.answer = (200, b"[]", {"Content-Type": "application/dicom+json"})
+    assert archive(server).studies(Query(), go_on) == ()
+    assert server.asked[0].get("Authorization") == sent
