@@ -55,10 +55,11 @@ bench: $(VENV)/.ready-dev ## clicks, seconds and frames beside other methods
 sizes: $(VENV)/.ready-dev ## sizes of files, functions and classes, as a row of a table
 	$(BIN)/python -m benchmarks.sizes
 
-pictures: demo ## make the pictures of the documents again
+pictures: demo $(VENV)/.ready-dev ## make the pictures of the documents again
 	$(SCREEN) $(BIN)/python examples/ground.py
 	$(SCREEN) $(BIN)/python examples/models.py
 	$(SCREEN) $(BIN)/python examples/ask.py
+	$(SCREEN) $(BIN)/python examples/pacs.py
 	mkdir -p docs/images
 	cp demo/*.png docs/images/
 

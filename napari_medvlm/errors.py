@@ -67,6 +67,10 @@ class BackendUnavailable(MedVLMError):
     """The backend is unknown, or what it needs is not installed."""
 
 
+class ArchiveError(MedVLMError):
+    """A PACS or a folder tree did not give, or did not take, what was asked of it."""
+
+
 class CannotDownload(MedVLMError):
     """A model could not be downloaded; files of it that are whole are kept."""
 

@@ -1,7 +1,7 @@
 """Makes sure of what pip cannot install: Python's own venv, Qt's libraries, a virtual display.
 
 Run by the Makefile with the system's Python before there is an environment; standard library only.
-With ``--tests`` also what the tests compare with: a validator of DICOM files.
+With ``--tests`` also what the tests need: a validator of DICOM files and a PACS.
 Where something is missing it is installed by apt-get if that is possible without asking, that is
 as root on Debian or Ubuntu; else the command to give is printed and the exit status is 1.
 """
@@ -35,7 +35,7 @@ LIBRARIES = {
     "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
 }
 DISPLAY_PROGRAMS = {"xvfb-run": "xvfb", "xauth": "xauth"}
-TEST_PROGRAMS = {"dciodvfy": "dicom3tools"}
+TEST_PROGRAMS = {"dciodvfy": "dicom3tools", "Orthanc": "orthanc orthanc-dicomweb"}
 VENV_MODULES = {"venv": "python3-venv", "ensurepip": "python3-venv"}
 
 

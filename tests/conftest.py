@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from napari_medvlm.io.pacs_servers import Login, keep_login
 from napari_medvlm.volume import Modality, Volume
+from tests.io.orthanc import PASSWORD, USER, started
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +51,32 @@ def phantom():
 
 def dice(a, b):
     return 2 * np.sum(a & b) / (np.sum(a) + np.sum(b))
+
+
+@pytest.fixture(scope="session")
+def running_orthanc(tmp_path_factory):
+    with started(tmp_path_factory.mktemp("orthanc")) as server:
+        yield server
+
+
+@pytest.fixture
+def orthanc(running_orthanc):
+    """An empty PACS, whose user and password are `USER` and `PASSWORD` of `tests.io.orthanc`."""
+    running_orthanc.empty()
+    return running_orthanc
+
+
+@pytest.fixture
+def kept_logins(monkeypatch):
+    """What is in the system's keyring, which is one of the test's own."""
+    kept = {}
+    monkeypatch.setattr("keyring.get_password", lambda *key: kept.get(key))
+    monkeypatch.setattr("keyring.set_password", lambda *of: kept.update({of[:2]: of[2]}))
+    return kept
+
+
+@pytest.fixture
+def signed_in(orthanc, kept_logins):
+    """A PACS that the keyring knows the login of."""
+    keep_login(orthanc.url, Login(USER, PASSWORD))
+    return orthanc

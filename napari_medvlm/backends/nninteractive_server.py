@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from napari_medvlm.backends.addresses import origin, require_allowed
+from napari_medvlm.addresses import origin, require_allowed
 from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress
 from napari_medvlm.backends.nninteractive_session import (
     Feed,

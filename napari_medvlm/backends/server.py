@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from napari_medvlm.addresses import require_allowed
 from napari_medvlm.answers import AnswerDelta, Question
-from napari_medvlm.backends.addresses import require_allowed
 from napari_medvlm.backends.base import Backend, BackendInfo, Progress, Task
 from napari_medvlm.backends.catalog import ANY, Row, served_row
 from napari_medvlm.backends.chat import fewer_pictures, pictures_of

@@ -10,7 +10,7 @@ import ssl
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from napari_medvlm.backends.addresses import allowed, is_private, origin, require_allowed
+from napari_medvlm.addresses import allowed, is_private, origin, require_allowed
 from napari_medvlm.backends.server_errors import told
 from napari_medvlm.errors import BackendUnavailable
 

@@ -51,6 +51,7 @@ def write_sr(
         )
     sources = source_headers(volume)
     segmentation = hd.seg.segread(seg)
+    _name_segments_in_frames(segmentation)
     content = sr.MeasurementReport(
         sr.ObservationContext(observer_device_context=_device()),
         codes.SCT.ImagingProcedure,
@@ -100,6 +101,17 @@ def read_sr(path: str | Path) -> tuple[dict[str, Any], ...]:
             "Choose a structured report by template 1500.",
         ) from error
     return tuple(_values(group) for group in groups)
+
+
+def _name_segments_in_frames(segmentation: Any) -> None:
+    """Say of each frame which segment it is of.
+
+    Of a single segment that may stand in what all frames share, where highdicom does not look.
+    """
+    shared = segmentation.SharedFunctionalGroupsSequence[0]
+    if "SegmentIdentificationSequence" in shared:
+        for frame in segmentation.PerFrameFunctionalGroupsSequence:
+            frame.SegmentIdentificationSequence = shared.SegmentIdentificationSequence
 
 
 def _device() -> Any:

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 PLUGIN = "napari-medvlm"
 
 
+def open_dock_of(viewer: napari.Viewer) -> SegmentDock | None:
+    """The Segment dock of a viewer, if it is there."""
+    from napari_medvlm.widgets.segment import SegmentDock
+
+    docks = viewer.window.dock_widgets.values()
+    return next((widget for widget in docks if isinstance(widget, SegmentDock)), None)
+
+
 def dock_of(viewer: napari.Viewer) -> SegmentDock:
     """The Segment dock of a viewer, opened if it is not there."""
     from napari_medvlm.widgets.segment import SegmentDock

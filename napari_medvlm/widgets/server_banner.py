@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QMessageBox
 
-from napari_medvlm.backends import addresses
+from napari_medvlm import addresses
 from napari_medvlm.backends.server_link import leads_outside
 from napari_medvlm.errors import MedVLMError
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button
 from napari_medvlm.widgets.report import guarded
+
+ASKED = (
+    "Pictures of this patient would be sent there. "
+    "Header fields are not, but what is burned into the pixels is.\n\nAllow it from now on?"
+)
 
 
 @dataclass(frozen=True)
@@ -53,21 +58,29 @@ def reach(model: str | None) -> Reach:
 class ServerBanner(QFrame):
     """Hidden as long as nothing leaves this machine.
 
+    Parameters
+    ----------
+    sent
+        What is sent to the server.
+    asked
+        The question whether it may be sent outside, which is said before it.
+
     Attributes
     ----------
     allowed_changed
-        The person let images go to a server outside.
+        The person let it go to a server outside.
     """
 
     allowed_changed = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, sent: str = "Pictures", asked: str = ASKED) -> None:
         super().__init__()
+        self._sent, self._asked = sent, asked
         self._model: str | None = None
         self.reach = Reach()
         self.text = QLabel()
         self.text.setWordWrap(True)
-        self.allow = button("Allow…", "Let images go to this server, after a question.")
+        self.allow = button("Allow…", "Let it go to this server, after a question.")
         self.allow.clicked.connect(guarded(lambda _: self._confirm()))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
@@ -91,19 +104,15 @@ class ServerBanner(QFrame):
 
     def _show(self, there: Reach) -> None:
         self.reach = there
-        self.text.setText(_words(there))
+        self.text.setText(_words(there, self._sent))
         self.allow.setVisible(_needs_word(there))
         self.setVisible(not there.here)
 
     def _confirm(self) -> None:
-        asked = (
-            f"{_outside(self.reach)}\n\nPictures of this patient "
-            "would be sent there. Header fields are not, but what is burned into the pixels is.\n\n"
-            "Allow it from now on?"
-        )
+        asked = f"{_outside(self.reach)}\n\n{self._asked}"
         buttons = QMessageBox.StandardButton
         answer = QMessageBox.warning(
-            self, "Send pictures outside?", asked, buttons.Yes | buttons.No, buttons.No
+            self, f"{self._sent}: send outside?", asked, buttons.Yes | buttons.No, buttons.No
         )
         if answer == buttons.Yes:
             addresses.allow(self.reach.origin)
@@ -115,13 +124,13 @@ def _needs_word(there: Reach) -> bool:
     return not (there.here or there.private or there.allowed or there.problem)
 
 
-def _words(there: Reach) -> str:
+def _words(there: Reach, sent: str) -> str:
     if there.problem:
         return f"⚠ {there.problem}"
     if there.private:
-        return f"⚠ Pictures are sent to {there.origin}, another machine of your network."
+        return f"⚠ {sent} are sent to {there.origin}, another machine of your network."
     if there.allowed:
-        return f"⚠ Pictures are sent on. {_outside(there)} You allowed it."
+        return f"⚠ {sent} are sent on. {_outside(there)} You allowed it."
     return f"⚠ {_outside(there)} Nothing is sent there until you allow it."
 
 

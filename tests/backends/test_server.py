@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from napari_medvlm import addresses
 from napari_medvlm.answers import AnswerKind, Step, ToolCall, ToolResult, Turn
-from napari_medvlm.backends import addresses
 from napari_medvlm.backends.catalog import served_row
 from napari_medvlm.backends.check import CHECKS, backend_class
 from napari_medvlm.backends.server_link import address_of, joined, models_of

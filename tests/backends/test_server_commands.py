@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import napari_medvlm as nmv
-from napari_medvlm.backends import addresses
+from napari_medvlm import addresses
 from napari_medvlm.cli import app
 from tests.backends.player import playing, recorded
 from tests.backends.server_asking import VOLUME

@@ -8,7 +8,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_medvlm.backends import addresses
+from napari_medvlm import addresses
 from napari_medvlm.widgets import ask as ask_module
 from tests.e2e.asking import choose
 

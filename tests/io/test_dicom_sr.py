@@ -58,6 +58,16 @@ def test_a_validator_finds_no_error(volume, seg, tmp_path):
     assert "Error" not in told.stderr
 
 
+def test_a_single_object_is_reported(volume, tmp_path):
+    seg, sr = tmp_path / "seg.dcm", tmp_path / "sr.dcm"
+    mask = np.zeros(volume.shape, bool)
+    mask[2:5, 3:10, 4:20] = True
+    nmv.write_mask(seg, mask, volume, {1: Segment("cyst")})
+    done = measured(volume, seg, "--sr", str(sr))
+    assert done.exit_code == 0, done.output
+    assert [told["name"] for told in read_sr(sr)] == ["cyst"]
+
+
 def test_a_report_refers_to_a_segmentation(volume, seg, tmp_path):
     mask = tmp_path / "mask.nii.gz"
     nmv.write_mask(mask, np.ones(volume.shape, np.uint8), volume)

@@ -9,8 +9,8 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMessageBox
 
+from napari_medvlm import addresses
 from napari_medvlm.answers import Answer, AnswerKind, Claim, Step, ToolCall, ToolResult
-from napari_medvlm.backends import addresses
 from napari_medvlm.backends.answering import forms
 from napari_medvlm.conversation import Conversation, Exchange, Mark, Sent, State, Verdict
 from napari_medvlm.grounding import Region, SliceRef

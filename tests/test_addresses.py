@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_medvlm.backends import addresses
+from napari_medvlm import addresses
 from napari_medvlm.errors import BackendUnavailable
 
 

@@ -1,0 +1,117 @@
+"""The PACS that a person works with, and how they sign in: secrets are in the system's keyring."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from napari_medvlm.addresses import origin
+from napari_medvlm.errors import ArchiveError
+from napari_medvlm.home import home
+
+SERVICE = "napari-medvlm PACS"
+"""The name under which the keyring keeps logins, each for the origin of a server's address."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PACS by its address, such as ``https://pacs.hospital.example/dicom-web``."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Login:
+    """A user with a password; or, without a user, a token."""
+
+    user: str
+    secret: str = field(repr=False)
+
+
+_here: dict[str, Login] = {}
+"""Logins that no keyring keeps: until the program ends."""
+
+
+def servers() -> tuple[Server, ...]:
+    """The servers that are remembered."""
+    try:
+        return tuple(Server(**each) for each in json.loads(_file().read_text("utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return ()
+
+
+def remember(server: Server) -> None:
+    """Keep a server's name and address, last in the list.
+
+    Raises
+    ------
+    ArchiveError
+        If the address has a password in it.
+    BackendUnavailable
+        If it is no address.
+    """
+    origin(server.url)
+    parts = urlsplit(server.url)
+    if parts.username or parts.password or parts.query:
+        raise ArchiveError(
+            "The address of the server has a user, a password or a key in it, which would be "
+            "written to a file.",
+            "Write it without, and sign in: that is kept in the system's keyring.",
+        )
+    _write([*(s for s in servers() if s.name != server.name), server])
+
+
+def forget(server: Server) -> None:
+    """Forget a server."""
+    _write([s for s in servers() if s.name != server.name])
+
+
+def login_for(url: str) -> Login | None:
+    """How to sign in to a server, if that was told; may take a while."""
+    at = origin(url)
+    if at in _here:
+        return _here[at]
+    try:
+        import keyring
+        from keyring.errors import KeyringError
+    except ImportError:
+        return None
+    try:
+        found = keyring.get_password(SERVICE, at)
+    except KeyringError:
+        return None
+    return Login(**json.loads(found)) if found else None
+
+
+def keep_login(url: str, login: Login) -> bool:
+    """Keep how to sign in to a server; may take a while.
+
+    Returns
+    -------
+    Whether the system's keyring keeps it; else it is known until the program ends.
+    """
+    at = origin(url)
+    _here[at] = login
+    try:
+        import keyring
+        from keyring.errors import KeyringError
+    except ImportError:
+        return False
+    try:
+        keyring.set_password(SERVICE, at, json.dumps(asdict(login)))
+    except KeyringError:
+        return False
+    del _here[at]
+    return True
+
+
+def _write(kept: list[Server]) -> None:
+    _file().parent.mkdir(parents=True, exist_ok=True)
+    _file().write_text(json.dumps([asdict(s) for s in kept]), "utf-8")
+
+
+def _file() -> Path:
+    return home() / "pacs.json"

@@ -1,0 +1,80 @@
+"""The objects of a session as DICOM: a segmentation, and a report of what is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.errors import CannotSave
+from napari_medvlm.io import Segment, write_segments
+from napari_medvlm.io.dicom_sr import write_sr
+from napari_medvlm.results import Mask
+from napari_medvlm.sessions.saving import segments_of
+from napari_medvlm.sessions.segment import SegmentationSession
+from napari_medvlm.tables import row
+from napari_medvlm.volume import Volume
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What a session has to give, as it was when it was asked: may go to another thread.
+
+    Parameters
+    ----------
+    masks
+        ``(z, y, x)`` bool of each object that has voxels, numbered from 1.
+    segments
+        What is told of each.
+    """
+
+    volume: Volume
+    masks: Mapping[int, NDArray[np.bool_]]
+    segments: Mapping[int, Segment]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the objects."""
+        return tuple(segment.name for segment in self.segments.values())
+
+    def write(self, folder: Path) -> tuple[Path, Path]:
+        """Write a segmentation and a report that refers to it.
+
+        Raises
+        ------
+        CannotSave
+            If the image is not from a DICOM series, or a file cannot be written.
+        """
+        seg, report = folder / "segmentation.dcm", folder / "measurements.dcm"
+        write_segments(seg, self.masks, self.volume, self.segments)
+        measured = {
+            n: dict(row(self.segments[n].name, Mask.of(mask), self.volume).values)
+            for n, mask in self.masks.items()
+        }
+        write_sr(report, seg, measured, self.volume)
+        return seg, report
+
+
+def results_of(session: SegmentationSession) -> Results:
+    """What a session has to give.
+
+    Raises
+    ------
+    CannotSave
+        If nothing is segmented, or a mask is still on its way.
+    """
+    if session.pending or session.pending_prompts():
+        raise CannotSave("A mask is still being computed.", "Wait until it is there.")
+    masks = {i: session.mask_of(i) for i in session.now.objects}
+    told = segments_of(session)
+    there = [i for i in sorted(masks) if masks[i].any()]
+    if not there:
+        raise CannotSave("No object of this image has a mask.", "Segment something first.")
+    return Results(
+        session.volume,
+        {n: masks[i] for n, i in enumerate(there, 1)},
+        {n: told[i] for n, i in enumerate(there, 1)},
+    )
