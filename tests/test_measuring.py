@@ -8,6 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from napari_medvlm.measuring import diameters
 from napari_medvlm.results import Mask
+from tests.conftest import make_phantom
 
 
 def by_hand(places):
@@ -58,3 +59,22 @@ def test_lines_and_single_voxels_are_a_voxel_wide():
     dot[0, 1, 1] = True
     assert diameters(Mask.of(dot), np.eye(4)).longest_mm == 1
     assert diameters(Mask.empty((3, 3, 3)), np.eye(4)).longest_mm == 0
+
+
+@pytest.mark.parametrize("degrees", [(0, 0, 0), (20, 15, 30)], ids=["straight", "oblique"])
+def test_the_ends_of_the_diameters_lie_where_they_are_measured(degrees):
+    volume, left, _ = make_phantom(degrees=degrees)
+    found = diameters(Mask.of(left), volume.affine)
+    longest, across = np.array(found.longest_ends), np.array(found.perpendicular_ends)
+    assert np.linalg.norm(longest[1] - longest[0]) == pytest.approx(found.longest_mm)
+    assert np.linalg.norm(across[1] - across[0]) == pytest.approx(found.perpendicular_mm)
+    assert (longest[1] - longest[0]) @ (across[1] - across[0]) == pytest.approx(0, abs=1e-6)
+    axis, index = found.slice
+    ends = volume.grid.to_index(np.concatenate([longest, across]))
+    np.testing.assert_allclose(ends[:, axis], index, atol=1e-6)
+    inside = volume.grid.to_index(longest.mean(axis=0))
+    assert left[tuple(np.round(inside).astype(int))]
+
+
+def test_an_empty_mask_has_no_diameters():
+    assert diameters(Mask.empty((3, 3, 3)), np.eye(4)).longest_ends is None
