@@ -58,6 +58,7 @@ sizes: $(VENV)/.ready-dev ## sizes of files, functions and classes, as a row of 
 pictures: demo ## make the pictures of the documents again
 	$(SCREEN) $(BIN)/python examples/ground.py
 	$(SCREEN) $(BIN)/python examples/ask.py
+	$(SCREEN) $(BIN)/python -m examples.measure
 	mkdir -p docs/images
 	cp demo/*.png docs/images/
 

@@ -125,12 +125,13 @@ class Diameters:
 def diameters(mask: Mask, affine: FloatArray) -> Diameters:
     """The diameters of a mask as radiologists measure them; 0 of an empty one."""
     axis = patient_axes(affine)[0]
+    corner = np.delete(mask.start, axis)
     best = Diameters(0.0, 0.0, (axis, mask.start[axis]))
     for at in range(mask.crop.shape[axis]):
         inside = np.argwhere(np.take(mask.crop, at, axis=axis))
         if not len(inside):
             continue
-        edges = np.concatenate([inside + step for step in HALF_STEPS])
+        edges = np.concatenate([inside + corner + step for step in HALF_STEPS])
         flat = _in_plane(affine, axis)
         hull, longest, along = _longest(edges @ flat.T)
         if longest > best.longest_mm or at == 0:

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Shapes
 
-COLOR = "#ffe14d"
+COLOR = "#ff8c1a"
+"""Told apart from bright bone, dark air and the first colours of objects."""
 LINE_MM = 0.6
-TEXT = {"string": "{label}", "color": COLOR, "size": 12, "anchor": "upper_right"}
+TEXT = {"string": "{label}", "color": COLOR, "size": 14, "anchor": "upper_right"}
 
 
 class RulerLayer:
@@ -161,6 +162,7 @@ class RulerLayer:
             affine=self.grid.affine,
             features={"name": np.zeros(0, object), "label": np.zeros(0, object)},
             text=TEXT,
+            opacity=1.0,
             **self._looks,
         )
         layer.metadata[KEY] = {"role": "rulers"}

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 from napari_medvlm.errors import InvalidPrompt
 from napari_medvlm.layers.rulers import RulerLayer
 from napari_medvlm.layers.view import go_to
-from napari_medvlm.measuring import Diameters
+from napari_medvlm.measuring import Diameters, Ends
 from napari_medvlm.rulers import Ruler, write_rulers
 from napari_medvlm.sessions.measurements import Measurements
 from napari_medvlm.sessions.segment import SegmentationSession
@@ -90,6 +90,11 @@ class MeasurePanel(QWidget):
             lambda: (measurements, measurements.rows()), guarded(lambda d: self._on_rows(*d))
         )
 
+    @property
+    def rulers_drawn(self) -> tuple[Ruler, ...]:
+        """All distances and angles."""
+        return () if self._lines is None else self._lines.rulers
+
     def copy(self) -> None:
         """Put the table on the clipboard, as spreadsheets take it."""
         lines = ["\t".join(COLUMNS)]
@@ -102,7 +107,7 @@ class MeasurePanel(QWidget):
         name = f"{measurements.session.volume.name}_measurements.csv"
         path = files.ask_where_to_save(self, "Export measurements", name, "Table (*.csv)")
         if path is not None:
-            rulers = () if self._lines is None else self._lines.rulers
+            rulers = self.rulers_drawn
             self._write(lambda: _write_tables(path, measurements, rulers))
 
     def export_report(self) -> None:
@@ -140,7 +145,7 @@ class MeasurePanel(QWidget):
         for what, ends in both.items():
             lines.forget(f"{name}, {what}")
             lines.add(f"{name}, {what}", ends)
-        go_to(self._viewer, np.mean(found.longest_ends, axis=0).tolist())
+        go_to(self._viewer, _crossing(found.longest_ends, found.perpendicular_ends))
 
     def _on_rows(self, measurements: Measurements, rows: Mapping[int, Row]) -> None:
         if measurements is not self._measurements:
@@ -158,8 +163,8 @@ class MeasurePanel(QWidget):
         _fill(self.objects, [list(made.values.values()) for made in rows.values()])
 
     def _show_rulers(self) -> None:
-        drawn = () if self._lines is None else self._lines.rulers
-        _fill(self.rulers, [[r.name, r.length_mm, r.angle_deg] for r in drawn])
+        drawn = [[r.name, r.length_mm, r.angle_deg] for r in self.rulers_drawn]
+        _fill(self.rulers, drawn)
 
     def _write(self, work: Callable[[], Sequence[Path]]) -> None:
         in_background(work, guarded(lambda done: tell("Saved: " + ", ".join(p.name for p in done))))
@@ -206,6 +211,14 @@ def _write_tables(
     beside = path.with_name(f"{path.stem}_lines.csv")
     write_rulers(beside, rulers)
     return path, beside
+
+
+def _crossing(longest: Ends, across: Ends) -> list[float]:
+    """Where two lines at a right angle meet: a plane through it shows both."""
+    (one, other), place = np.array(longest), np.array(across[0])
+    along = (other - one) / max(float(np.linalg.norm(other - one)), 1e-9)
+    crossing: list[float] = (one + (place - one) @ along * along).tolist()
+    return crossing
 
 
 def _table(columns: Sequence[str], tooltip: str) -> QTableWidget:
