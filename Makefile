@@ -60,6 +60,7 @@ pictures: demo $(VENV)/.ready-dev ## make the pictures of the documents again
 	$(SCREEN) $(BIN)/python examples/models.py
 	$(SCREEN) $(BIN)/python examples/ask.py
 	$(SCREEN) $(BIN)/python examples/pacs.py
+	$(SCREEN) $(BIN)/python -m examples.measure
 	mkdir -p docs/images
 	cp demo/*.png docs/images/
 

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.geometry import FloatArray, Grid, is_aligned, patient_axes, world_bounds
+from napari_medvlm.geometry import (
+    FloatArray,
+    Grid,
+    apply_affine,
+    is_aligned,
+    patient_axes,
+    world_bounds,
+)
 from napari_medvlm.results import Mask
 from napari_medvlm.volume import Modality, Volume
 
@@ -101,6 +108,10 @@ HALF_STEPS = np.array([(0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5)])
 """From a voxel's centre to its borders within a slice."""
 
 
+Ends = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""The two ends of a line, ``(S, P, L)`` in patient millimetres."""
+
+
 @dataclass(frozen=True)
 class Diameters:
     """The longest diameter of an object in an axial slice, and the longest across it.
@@ -112,28 +123,43 @@ class Diameters:
         at a right angle to the first.
     slice
         Axis of the array and index of the slice.
+    longest_ends, perpendicular_ends
+        Where the diameters begin and end, ``((S, P, L), (S, P, L))`` in patient millimetres;
+        `None` of an empty mask.
     """
 
     longest_mm: float
     perpendicular_mm: float
     slice: tuple[int, int]
+    longest_ends: Ends | None = None
+    perpendicular_ends: Ends | None = None
 
 
 def diameters(mask: Mask, affine: FloatArray) -> Diameters:
     """The diameters of a mask as radiologists measure them; 0 of an empty one."""
     axis = patient_axes(affine)[0]
+    corner = np.delete(mask.start, axis)
     best = Diameters(0.0, 0.0, (axis, mask.start[axis]))
     for at in range(mask.crop.shape[axis]):
         inside = np.argwhere(np.take(mask.crop, at, axis=axis))
         if not len(inside):
             continue
-        edges = np.concatenate([inside + step for step in HALF_STEPS])
-        places = edges @ _in_plane(affine, axis).T
-        hull, longest, (one, other) = _longest(places)
+        edges = np.concatenate([inside + corner + step for step in HALF_STEPS])
+        flat = _in_plane(affine, axis)
+        hull, longest, along = _longest(edges @ flat.T)
         if longest > best.longest_mm or at == 0:
-            across = _across(hull, one, other) if longest else 0.0
-            best = Diameters(longest, across, (axis, mask.start[axis] + at))
+            across, chord = _across(hull, *along)
+            here = mask.start[axis] + at
+            lines = (_placed(line, flat, affine, axis, here) for line in (along, chord))
+            best = Diameters(longest, across, (axis, here), *lines)
     return best
+
+
+def _placed(line: FloatArray, flat: FloatArray, affine: FloatArray, axis: int, index: int) -> Ends:
+    """The ends of a line ``(2, 2)`` in a slice's millimetres, in the patient's."""
+    in_slice = np.linalg.solve(flat, line.T).T
+    placed = apply_affine(affine, np.insert(in_slice, axis, index, axis=1)).tolist()
+    return tuple(placed[0]), tuple(placed[1])
 
 
 def _in_plane(affine: FloatArray, axis: int) -> FloatArray:
@@ -157,16 +183,20 @@ def _longest(places: FloatArray) -> tuple[FloatArray, float, FloatArray]:
     return places, float(apart[one, other]), places[[one, other]]
 
 
-def _across(outline: FloatArray, one: FloatArray, other: FloatArray) -> float:
-    """The longest chord of a convex outline at a right angle to the line from one to other."""
+def _across(outline: FloatArray, one: FloatArray, other: FloatArray) -> tuple[float, FloatArray]:
+    """The longest chord of a convex outline at a right angle to a line, and the ends of that."""
     along = (other - one) / np.linalg.norm(other - one)
-    u, v = (outline - one) @ along, (outline - one) @ np.array((-along[1], along[0]))
-    longest = 0.0
+    across = np.array((-along[1], along[0]))
+    u, v = (outline - one) @ along, (outline - one) @ across
+    longest, ends = 0.0, np.stack([one, one])
     for at in u:  # a chord is longest at a corner
         crossings = [
             a[1] + (b[1] - a[1]) * (at - a[0]) / (b[0] - a[0]) if b[0] != a[0] else b[1]
             for a, b in zip(np.c_[u, v], np.roll(np.c_[u, v], -1, axis=0), strict=True)
             if min(a[0], b[0]) <= at <= max(a[0], b[0])
         ]
-        longest = max(longest, float(max(crossings) - min(crossings)))
-    return longest
+        low, high = min(crossings), max(crossings)
+        if high - low > longest:
+            longest = float(high - low)
+            ends = one + at * along + np.outer((low, high), across)
+    return longest, ends

@@ -71,6 +71,13 @@ class Mask:
         """How many voxels are inside."""
         return int(np.count_nonzero(self.crop))
 
+    @property
+    def lowest_slice_score(self) -> tuple[tuple[int, int], float] | None:
+        """The slice, by axis of the array and index, that is least certain, and its score."""
+        if not self.slice_scores:
+            return None
+        return min(self.slice_scores.items(), key=lambda scored: scored[1])
+
     def full(self) -> BoolArray:
         """``(z, y, x)`` bool on the whole volume, a new array."""
         result = np.zeros(self.shape, bool)

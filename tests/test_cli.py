@@ -8,11 +8,13 @@ from pydicom.uid import generate_uid
 from typer.testing import CliRunner
 
 import napari_medvlm as nmv
+from napari_medvlm.backends import registry
 from napari_medvlm.cli import app
 from napari_medvlm.geometry import placed
 from napari_medvlm.io.labels import read_labels
 from tests.conftest import dice, make_phantom
 from tests.io.dicom_files import write_series
+from tests.worker.conftest import use_foreign
 
 run = CliRunner().invoke
 NO_DETAILS = dict.fromkeys(
@@ -64,6 +66,31 @@ def test_replay_finds_a_moved_image_when_told_and_refuses_another(scan, tmp_path
     done = run(app, ["replay", str(session), "--image", str(tmp_path / "other.nrrd")])
     assert done.exit_code == 1
     assert "another image" in done.output
+
+
+@pytest.fixture
+def foreign(monkeypatch):
+    """Backends of another package."""
+    use_foreign(monkeypatch)
+    yield
+    registry._entry_points.cache_clear()
+    registry._load.cache_clear()
+
+
+def test_replay_with_another_backend_tells_dice_and_volumes(scan, tmp_path, foreign):
+    session = tmp_path / "session.json"
+    run(app, ["segment", str(scan[0]), "--point", "12,20,13", "--session", str(session)])
+    done = run(app, ["replay", str(session), "--backend", "threshold", "--json"])
+    assert done.exit_code == 2, done.output
+    told = json.loads(done.stdout)
+    assert told["identical"] is False
+    (entry,) = told["objects"]
+    assert (entry["backend_then"], entry["backend"]) == ("embedded", "threshold")
+    assert entry["then_identical"] is True
+    assert 0 < entry["dice"] < 1
+    assert entry["volume_then_ml"] == pytest.approx(entry["voxels_then"] * 0.002, abs=1e-3)
+    assert entry["volume_now_ml"] == pytest.approx(entry["voxels_now"] * 0.002, abs=1e-3)
+    assert "Dice" in run(app, ["replay", str(session), "--backend", "threshold"]).output
 
 
 def test_the_mask_of_a_dicom_series_goes_back_to_dicom(tmp_path):

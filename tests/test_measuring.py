@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from napari_medvlm.measuring import diameters, measure
 from napari_medvlm.results import Mask
 from napari_medvlm.volume import Volume
+from tests.conftest import make_phantom
 
 
 def by_hand(places):
@@ -73,3 +74,22 @@ def test_measuring_a_large_object_takes_less_memory_than_the_image():
     assert measured.mean == pytest.approx(values.mean())
     assert measured.sd == pytest.approx(values.std())
     assert peak < 6 * 2**20 + 8 * (1 << 20) * 3  # a copy of the values, and parts of them
+
+
+@pytest.mark.parametrize("degrees", [(0, 0, 0), (20, 15, 30)], ids=["straight", "oblique"])
+def test_the_ends_of_the_diameters_lie_where_they_are_measured(degrees):
+    volume, left, _ = make_phantom(degrees=degrees)
+    found = diameters(Mask.of(left), volume.affine)
+    longest, across = np.array(found.longest_ends), np.array(found.perpendicular_ends)
+    assert np.linalg.norm(longest[1] - longest[0]) == pytest.approx(found.longest_mm)
+    assert np.linalg.norm(across[1] - across[0]) == pytest.approx(found.perpendicular_mm)
+    assert (longest[1] - longest[0]) @ (across[1] - across[0]) == pytest.approx(0, abs=1e-6)
+    axis, index = found.slice
+    ends = volume.grid.to_index(np.concatenate([longest, across]))
+    np.testing.assert_allclose(ends[:, axis], index, atol=1e-6)
+    apart = np.abs(ends[:, None] - np.argwhere(left)).max(axis=-1).min(axis=-1)
+    assert (apart <= 0.5 + 1e-6).all()
+
+
+def test_an_empty_mask_has_no_diameters():
+    assert diameters(Mask.empty((3, 3, 3)), np.eye(4)).longest_ends is None

@@ -120,6 +120,9 @@ class Backend(ABC):
 
     info: ClassVar[BackendInfo]
 
+    takes_everything: ClassVar[bool] = False
+    """Whether the phrase *everything* asks for all structures that it knows."""
+
     def load(self, model: str | None, device: str) -> None:
         """Get ready to work.
 

@@ -35,6 +35,8 @@ class LabelledBackend(Backend, ABC):
     all of them. What was segmented in a volume is kept, so that a second phrase costs nothing.
     """
 
+    takes_everything = True
+
     def __init__(self) -> None:
         self._kept: OrderedDict[str, dict[str, Mask]] = OrderedDict()
 

@@ -71,6 +71,16 @@ def create(name: str) -> Backend:
     return found()
 
 
+def vocabulary(name: str, model: str | None) -> tuple[str, ...]:
+    """The names that a backend's model knows; errors as of `Backend.vocabulary` and `info`."""
+    return _class(name).vocabulary(model)
+
+
+def takes_everything(name: str) -> bool:
+    """Whether *everything* can be asked of a backend; errors as of `info`."""
+    return _class(name).takes_everything
+
+
 def missing(name: str) -> tuple[str, ...]:
     """The modules that a backend needs and that this Python lacks; errors as of `info`.
 

@@ -22,7 +22,7 @@ def segment(  # noqa: PLR0913  # one for each option
     ] = [],  # noqa: B006
     out: Annotated[
         Path | None,
-        typer.Option(help="The mask: .nii.gz, .nii, .nrrd, .mha or .dcm (SEG)."),
+        typer.Option(help="The mask: .nii.gz, .nii, .nrrd, .mha, .dcm (SEG) or .stl."),
     ] = None,
     session: Annotated[
         Path | None, typer.Option(help="Where to write the session, to resume or replay it.")
@@ -88,7 +88,9 @@ def replay(
 ) -> None:
     """Compute the masks of a session again and tell whether they are identical.
 
-    Ends with status 0 if all are, with 2 if one is not.
+    With another backend, both masks of each object are made and compared: Dice and volumes, in mL.
+
+    Ends with status 0 if all are identical, with 2 if one is not.
     """
     import napari_medvlm as nmv
 
@@ -96,16 +98,10 @@ def replay(
         ledger = nmv.Ledger.load(session)
         volume = nmv.read_volume(_source(ledger, image))
         done = nmv.replay(ledger, volume, backend, model=model, device=device, runner="inline")
-        objects = [
-            {
-                "object": r.name,
-                "backend": r.backend,
-                "identical": r.identical,
-                "voxels_then": r.voxels_then,
-                "voxels_now": r.voxels_now,
-            }
-            for r in done
-        ]
+        objects = [_told_of(r) for r in done]
+        if backend is not None:
+            for entry, made in zip(objects, _against_then(ledger, volume, done), strict=True):
+                entry |= made
         identical = all(r.identical is not False for r in done)
         print_result(
             {"identical": identical, "objects": objects},
@@ -116,6 +112,36 @@ def replay(
         )
         if not identical:
             raise typer.Exit(2)
+
+
+def _told_of(replayed: Any) -> dict[str, Any]:
+    return {
+        "object": replayed.name,
+        "backend": replayed.backend,
+        "identical": replayed.identical,
+        "voxels_then": replayed.voxels_then,
+        "voxels_now": replayed.voxels_now,
+    }
+
+
+def _against_then(ledger: Any, volume: Any, done: Any) -> list[dict[str, Any]]:
+    """How the masks of another backend compare with those of then, which are made again."""
+    import napari_medvlm as nmv
+    from napari_medvlm.sessions.replay import compared
+
+    found = []
+    for then, now in zip(nmv.replay(ledger, volume, runner="inline"), done, strict=True):
+        both = compared(then.mask, now, then.backend, volume)
+        found.append(
+            {
+                "backend_then": both.backend_then,
+                "then_identical": then.identical,
+                "dice": round(both.dice, 4),
+                "volume_then_ml": round(both.volume_then_ml, 4),
+                "volume_now_ml": round(both.volume_now_ml, 4),
+            }
+        )
+    return found
 
 
 def _seconds(session: Any, prompt: Any) -> float:
@@ -157,4 +183,8 @@ def _source(ledger: Any, image: Path | None) -> Path:
 def _line(replayed: dict[str, Any]) -> str:
     states = {True: "identical", False: "NOT identical", None: "not recorded"}
     change = f"{replayed['voxels_then']} voxels then, {replayed['voxels_now']} now"
-    return f"{replayed['object']}: {states[replayed['identical']]} ({change})"
+    line = f"{replayed['object']}: {states[replayed['identical']]} ({change})"
+    if "dice" not in replayed:
+        return line
+    volumes = f"{replayed['volume_then_ml']} mL then, {replayed['volume_now_ml']} mL now"
+    return f"{line}; Dice {replayed['dice']}, {volumes}"

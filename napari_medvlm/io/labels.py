@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import InvalidImage
+from napari_medvlm.errors import CannotSave, InvalidImage
 from napari_medvlm.geometry import Grid, placed, require_same_grid
 from napari_medvlm.grounding import NamedLabels
 from napari_medvlm.io.dicom_seg import is_seg, read_seg
@@ -52,6 +52,39 @@ def read_labels(path: str | Path, table: str | Path | None = None) -> NamedLabel
         return read_seg(path)
     found = Path(table) if table is not None else _required(path)
     return NamedLabels(*_labels(path), read_names(found), path.name)
+
+
+def write_names(path: str | Path, names: Mapping[int, tuple[str, str]]) -> Path:
+    """Write a table of names beside a label image, as BIDS has it; `read_labels` finds it there.
+
+    Parameters
+    ----------
+    path
+        The label image.
+    names
+        Name and colour (``#rrggbb``) of each value.
+
+    Returns
+    -------
+    The table's path: the image's, ending in ``.tsv``.
+
+    Raises
+    ------
+    CannotSave
+        If it cannot be written.
+    """
+    table = Path(path).with_name(f"{_stem(Path(path))}.tsv")
+    try:
+        with table.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+            writer.writerow(("index", "name", "color"))
+            writer.writerows((value, " ".join(n.split()), c) for value, (n, c) in names.items())
+    except OSError as error:
+        raise CannotSave(
+            f"{table.name} could not be written: {error.strerror or error}.",
+            "Choose a folder that you may write to, with space left.",
+        ) from error
+    return table
 
 
 def read_masks(path: str | Path, grid: Grid) -> NamedLabels:

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from napari_medvlm.errors import CannotSave, GeometryMismatch
 from napari_medvlm.geometry import FloatArray, lps_from_affine, ras_matrix
 from napari_medvlm.io.dicom_seg import Segment, write_seg
+from napari_medvlm.io.surface import write_stl
 from napari_medvlm.results import Mask
 from napari_medvlm.volume import Volume
 
 NIFTI = (".nii.gz", ".nii")
 OTHERS = (".nrrd", ".mha")
 DICOM = ".dcm"
+SURFACE = ".stl"
 SCANNER = 1
 """The NIfTI code of scanner coordinates."""
 
@@ -36,8 +38,8 @@ def write_mask(
     Parameters
     ----------
     path
-        ``.nii.gz``, ``.nii``, ``.nrrd``, ``.mha``; or ``.dcm``, a DICOM segmentation of the series
-        that the image was read from.
+        ``.nii.gz``, ``.nii``, ``.nrrd``, ``.mha``; ``.dcm``, a DICOM segmentation of the series
+        that the image was read from; or ``.stl``, the surface in patient millimetres (L, P, S).
     mask
         ``(z, y, x)`` bool or labels from 0 on, on the volume's grid.
     volume
@@ -59,17 +61,19 @@ def write_mask(
             f"The mask has the shape {labels.shape}, the image {volume.shape}.",
             "Save the mask with the image that it was made on.",
         )
-    suffix = next((s for s in (*NIFTI, *OTHERS, DICOM) if path.name.lower().endswith(s)), None)
+    suffix = next(
+        (s for s in (*NIFTI, *OTHERS, DICOM, SURFACE) if path.name.lower().endswith(s)), None
+    )
     if suffix is None:
         raise CannotSave(
             f"{path.name} has no known ending for a mask.",
-            "Use .nii.gz, .nii, .nrrd, .mha or .dcm.",
+            "Use .nii.gz, .nii, .nrrd, .mha, .dcm or .stl.",
         )
     small = labels.astype(np.uint8 if labels.max(initial=0) < 256 else np.uint16)
     if suffix == DICOM:
         write_segments(path, {int(v): small == v for v in np.unique(small) if v}, volume, segments)
         return
-    write = _write_nifti if suffix in NIFTI else _write_itk
+    write = {**dict.fromkeys(NIFTI, _write_nifti), SURFACE: write_stl}.get(suffix, _write_itk)
     _whole(path, lambda temporary: write(temporary, small, volume.affine))
 
 

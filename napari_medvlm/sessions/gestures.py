@@ -35,13 +35,15 @@ SPECK = 0.01
 """Pieces smaller than this share of an object stay with it when it is split."""
 
 
-def add(now: Moment, object_id: int | None, prompt_id: int, prompt: Prompt) -> tuple[Event, ...]:
+def add(
+    now: Moment, object_id: int | None, prompt_id: int, prompt: Prompt, origin: str = ""
+) -> tuple[Event, ...]:
     """A prompt for an object, or for a new one."""
     if object_id is None:
         object_id, new = add_object(now, None)
-        return new, _added(object_id, prompt_id, prompt)
+        return new, _added(object_id, prompt_id, prompt, origin)
     require_unlocked(now, object_id)
-    return (_added(object_id, prompt_id, prompt),)
+    return (_added(object_id, prompt_id, prompt, origin),)
 
 
 def take(
@@ -49,8 +51,7 @@ def take(
 ) -> tuple[int, tuple[Event, ...]]:
     """A new object from a prompt that came from elsewhere; its id and the events."""
     object_id, new = add_object(now, name)
-    added = PromptAdded(object_id=object_id, prompt_id=prompt_id, prompt=prompt, origin=origin)
-    return object_id, (new, added)
+    return object_id, (new, _added(object_id, prompt_id, prompt, origin))
 
 
 def change(now: Moment, prompts: Mapping[int, Prompt]) -> tuple[Event, ...]:
@@ -168,8 +169,8 @@ def _existing(now: Moment, object_id: int) -> ObjectInfo:
     return now.objects[object_id].info
 
 
-def _added(object_id: int, prompt_id: int, prompt: Prompt) -> PromptAdded:
-    return PromptAdded(object_id=object_id, prompt_id=prompt_id, prompt=prompt)
+def _added(object_id: int, prompt_id: int, prompt: Prompt, origin: str = "") -> PromptAdded:
+    return PromptAdded(object_id=object_id, prompt_id=prompt_id, prompt=prompt, origin=origin)
 
 
 def _objects(

@@ -39,9 +39,7 @@ class MaskStore:
     def __setitem__(self, key: Key, mask: Mask) -> None:
         self.discard(key)
         bits = np.packbits(mask.crop)
-        outline = Mask(
-            np.broadcast_to(np.False_, mask.crop.shape), mask.start, mask.shape, mask.score
-        )
+        outline = replace(mask, crop=np.broadcast_to(np.False_, mask.crop.shape))
         self._packed[key] = bits, outline
         self._bytes += bits.nbytes
         while self._bytes > KEPT_BYTES and len(self._packed) > 1:
@@ -55,7 +53,7 @@ class MaskStore:
         self._packed.move_to_end(key)
         shape = outline.crop.shape
         crop = np.unpackbits(bits, count=outline.crop.size).astype(bool).reshape(shape)
-        return Mask(crop, outline.start, outline.shape, outline.score)
+        return replace(outline, crop=crop)
 
     def discard(self, key: Key) -> None:
         """Forget a mask, if it is there."""
@@ -109,7 +107,7 @@ class LabelMap:
         if overlap is Overlap.BOTH:
             return shown.mask
         own = self.labels[shown.mask.slices] == object_id
-        return Mask(own, shown.mask.start, shown.mask.shape, shown.mask.score)
+        return replace(shown.mask, crop=own)
 
     def unanswered(self, moment: Moment) -> frozenset[int]:
         """Ids of the prompts that the masks shown do not yet follow."""

@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.records import Predicted, Record
 from napari_medvlm.results import Mask
+from napari_medvlm.sessions.gestures import remove_objects
 from napari_medvlm.sessions.predictions import key_of
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.volume import Volume
@@ -74,6 +77,67 @@ def replay(
     ) as session:
         session.wait()
         return tuple(_compare(ledger, session, object_id) for object_id in ledger.now.objects)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """An object's mask by two backends, from the same prompts in the same steps.
+
+    Attributes
+    ----------
+    then, now
+        The mask as it was made, and that of the other backend.
+    backend_then, backend_now
+        Who made them; `None` if the mask follows from the prompts alone.
+    dice
+        Twice what both share over the sum of both; 1 if both are empty.
+    volume_then_ml, volume_now_ml
+        Their sizes in millilitres.
+    """
+
+    object_id: int
+    name: str
+    then: Mask
+    now: Mask
+    backend_then: str | None
+    backend_now: str | None
+    dice: float
+    volume_then_ml: float
+    volume_now_ml: float
+
+    def __str__(self) -> str:
+        change = self.volume_now_ml - self.volume_then_ml
+        return (
+            f"{self.name}: Dice {self.dice:.3f}, {self.volume_then_ml:.2f} mL then, "
+            f"{self.volume_now_ml:.2f} mL now ({change:+.2f} mL)"
+        )
+
+
+def compared(then: Mask, now: Replayed, backend_then: str | None, volume: Volume) -> Compared:
+    """Compare a mask with what another backend made of its prompts."""
+    voxel_ml = abs(float(np.linalg.det(volume.affine[:3, :3]))) / 1000
+    both = then.voxels + now.mask.voxels
+    shared = int(np.count_nonzero(then.full() & now.mask.full()))
+    return Compared(
+        object_id=now.object_id,
+        name=now.name,
+        then=then,
+        now=now.mask,
+        backend_then=backend_then,
+        backend_now=now.backend,
+        dice=2 * shared / both if both else 1.0,
+        volume_then_ml=then.voxels * voxel_ml,
+        volume_now_ml=now.mask.voxels * voxel_ml,
+    )
+
+
+def only(ledger: Ledger, object_id: int) -> Ledger:
+    """A copy of a ledger in which one object alone is live."""
+    copy = Ledger(ledger.image, ledger.records)
+    others = [i for i in copy.now.objects if i != object_id]
+    if others:
+        copy.append(*remove_objects(copy.now, others))
+    return copy
 
 
 def _by(records: Iterable[Record], backend: str, model: str | None) -> list[Record]:

@@ -106,6 +106,11 @@ class SegmentationSession:
         return self.ledger.now
 
     @property
+    def backend(self) -> str:
+        """Name of the backend that makes the next masks."""
+        return self._info.name
+
+    @property
     def mask(self) -> BoolArray:
         """``(z, y, x)`` bool: the active object, as far as it was computed."""
         if self.active is None:
@@ -147,8 +152,13 @@ class SegmentationSession:
 
     # What a person does.
 
-    def add(self, prompt: Prompt, object_id: int | None = None) -> int:
+    def add(self, prompt: Prompt, object_id: int | None = None, origin: str = "") -> int:
         """Say something about an object: the active one if none is named, a new one if none is.
+
+        Parameters
+        ----------
+        origin
+            Where the prompt came from, for the ledger, if a person did not draw it.
 
         Returns
         -------
@@ -166,7 +176,7 @@ class SegmentationSession:
         self._check(prompt)
         target = self.active if object_id is None else object_id
         prompt_id = self.ledger.next_prompt_id()
-        self._append(*gestures.add(self.now, target, prompt_id, prompt))
+        self._append(*gestures.add(self.now, target, prompt_id, prompt, origin))
         return prompt_id
 
     def change(self, prompts: Mapping[int, Prompt]) -> None:

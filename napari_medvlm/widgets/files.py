@@ -8,11 +8,15 @@ from pathlib import Path
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_medvlm.io import write_mask, write_segments
+from napari_medvlm.io.labels import write_names
 from napari_medvlm.records import Overlap
 from napari_medvlm.sessions.saving import segments_of
 from napari_medvlm.sessions.segment import SegmentationSession
 
-MASKS = "NIfTI (*.nii.gz *.nii);;NRRD (*.nrrd);;MetaImage (*.mha);;DICOM segmentation (*.dcm)"
+MASKS = (
+    "NIfTI (*.nii.gz *.nii);;NRRD (*.nrrd);;MetaImage (*.mha);;DICOM segmentation (*.dcm)"
+    ";;Surface (*.stl)"
+)
 TALKS = "Web page with pictures (*.html);;Markdown (*.md);;JSON (*.json)"
 SESSIONS = "Session (*.json);;Journal (*.jsonl)"
 
@@ -32,6 +36,8 @@ def ask_what_to_open(parent: QWidget, title: str, kinds: str) -> Path | None:
 def write_objects(session: SegmentationSession, path: Path) -> tuple[Path, ...]:
     """Write the objects as labels, or each as a file of its own where they may overlap.
 
+    Beside labels of several objects lies a table of their names. Surfaces are a file each.
+
     Raises
     ------
     CannotSave
@@ -42,9 +48,13 @@ def write_objects(session: SegmentationSession, path: Path) -> tuple[Path, ...]:
         masks = {i: session.mask_of(i) for i in objects}
         write_segments(path, masks, session.volume, segments_of(session))
         return (path,)
-    if session.now.overlap is not Overlap.BOTH or len(objects) < 2:
+    if len(objects) < 2:
         write_mask(path, session.labels, session.volume)
         return (path,)
+    if session.now.overlap is not Overlap.BOTH and not path.name.lower().endswith(".stl"):
+        write_mask(path, session.labels, session.volume)
+        named = {i: (live.info.name, live.info.color) for i, live in objects.items()}
+        return path, write_names(path, named)
     written = _names(path, {i: live.info.name for i, live in objects.items()})
     for object_id, own in written.items():
         write_mask(own, session.mask_of(object_id), session.volume)

@@ -62,7 +62,11 @@ class ObjectPanel(QWidget):
         else:
             name = session.now.objects[session.active].info.name
             found = session.measured(session.active)
-            self._say(f"{name}: {'' if found is None else found}")
+            lowest = session.own_mask(session.active).lowest_slice_score
+            least = (
+                "" if lowest is None else f"; lowest score {lowest[1]:.2f} on slice {lowest[0][1]}"
+            )
+            self._say(f"{name}: {'' if found is None else found}{least}")
 
     def _say(self, text: str) -> None:
         if text != self.measure.text():

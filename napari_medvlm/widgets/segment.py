@@ -34,6 +34,7 @@ from napari_medvlm.widgets.progress import ProgressRow
 from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.report import guarded, show, tell
 from napari_medvlm.widgets.resume import ResumeBar
+from napari_medvlm.widgets.segment_folds import SegmentFolds
 from napari_medvlm.widgets.session_row import SessionRow
 from napari_medvlm.widgets.tools import Tool, Tools
 from napari_medvlm.windows import windows
@@ -76,6 +77,7 @@ class SegmentDock(QWidget):
         self.tools = Tools()
         self.labels = LabelsRow(napari_viewer)
         self.objects = ObjectPanel()
+        self.folds = SegmentFolds(napari_viewer, self._runner)
         self.progress = ProgressRow()
         self.row = SessionRow()
         self._lay_out()
@@ -178,6 +180,7 @@ class SegmentDock(QWidget):
 
     def _bind(self, session: SegmentationSession | None) -> None:
         self.objects.bind(session)
+        self.folds.bind(session)
         self.row.bind(session)
         self._allow_tools()
 
@@ -219,6 +222,7 @@ class SegmentDock(QWidget):
             return
         self._layers.pull(redrawn=False)
         self.objects.refresh()
+        self.folds.refresh()
         self.progress.show_state(
             busy=bool(self.session.pending),
             waiting=len(self.session.pending_prompts()),
@@ -240,7 +244,7 @@ class SegmentDock(QWidget):
         form.addRow("Labels", self.labels)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
-        for part in (self.resume, self.tools, self.objects, self.progress, self.row):
+        for part in (self.resume, self.tools, self.objects, self.folds, self.progress, self.row):
             layout.addWidget(part)
 
     def _connect(self) -> None:

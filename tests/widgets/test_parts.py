@@ -6,6 +6,7 @@ import pytest
 import napari_medvlm as nmv
 from napari_medvlm.backends.base import Task
 from napari_medvlm.errors import Cancelled, InvalidImage
+from napari_medvlm.io.labels import read_labels
 from napari_medvlm.records import ObjectInfo, Overlap
 from napari_medvlm.volume import Window
 from napari_medvlm.widgets import files, report
@@ -127,7 +128,8 @@ def test_objects_that_overlap_are_written_to_files_of_their_own(tmp_path, overla
         session.set_overlap(overlap)
         written = files.write_objects(session, tmp_path / "mask.nii.gz")
     if overlap is Overlap.NEWEST:
-        assert [p.name for p in written] == ["mask.nii.gz"]
+        assert [p.name for p in written] == ["mask.nii.gz", "mask.tsv"]
+        assert read_labels(written[0]).names == {1: "Object 1", 2: "Object 2"}
         assert set(np.unique(nmv.read_volume(written[0]).data)) == {0, 2}
     else:
         assert [p.name for p in written] == ["mask_1_Object_1.nii.gz", "mask_2_Object_2.nii.gz"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from napari_medvlm.answers import AnswerDelta, Question
 from napari_medvlm.backends.anatomy.grounder import Grounder
+from napari_medvlm.backends.anatomy.structures import structures
 from napari_medvlm.backends.answering.answerer import Answerer
 from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress, Task
 from napari_medvlm.backends.embedded import finish
@@ -29,6 +30,11 @@ class EmbeddedBackend(Backend):
         memory_mib=400,
         measures=True,
     )
+
+    @classmethod
+    def vocabulary(cls, model: str | None) -> tuple[str, ...]:
+        """The structures of the brain atlas; names of label images are known besides."""
+        return tuple(structures())
 
     def set_volume(self, volume: Volume) -> None:
         """Take the volume, and make the coarse image that every request starts from."""

@@ -1,0 +1,82 @@
+"""Distances and angles between places that a person marked."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from napari_medvlm.errors import CannotSave
+from napari_medvlm.geometry import FloatArray
+
+ENDS = tuple(f"{point}_{axis}_mm" for point in ("first", "second", "third") for axis in "spl")
+COLUMNS = ("name", "length_mm", "angle_deg", *ENDS)
+"""Of the table of lines; the third point is that of an angle, whose corner is the second."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ruler:
+    """A line through two places or more; through three it is an angle.
+
+    Parameters
+    ----------
+    name
+        For people.
+    points_mm
+        ``(N, 3)``: places ``(S, P, L)`` in patient millimetres.
+    """
+
+    name: str
+    points_mm: FloatArray
+
+    @property
+    def length_mm(self) -> float:
+        """From the first place to the last, along all between."""
+        return float(np.linalg.norm(np.diff(self.points_mm, axis=0), axis=1).sum())
+
+    @property
+    def angle_deg(self) -> float:
+        """At the second of three places; not a number if there are not three, or two are equal."""
+        if len(self.points_mm) != 3:
+            return float("nan")
+        one, other = self.points_mm[[0, 2]] - self.points_mm[1]
+        long = float(np.linalg.norm(one) * np.linalg.norm(other))
+        if not long:
+            return float("nan")
+        return float(np.degrees(np.arccos(np.clip(one @ other / long, -1, 1))))
+
+    @property
+    def text(self) -> str:
+        """The angle, else the length, as it stands at the line."""
+        angle = self.angle_deg
+        return f"{self.length_mm:.1f} mm" if np.isnan(angle) else f"{angle:.1f}°"
+
+
+def write_rulers(path: str | Path, rulers: Sequence[Ruler]) -> None:
+    """Write lines and angles as a table that spreadsheets read.
+
+    Raises
+    ------
+    CannotSave
+        If the file cannot be written.
+    """
+    path = Path(path)
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(COLUMNS)
+            writer.writerows(_cells(ruler) for ruler in rulers)
+    except OSError as error:
+        raise CannotSave(
+            f"{path.name} could not be written: {error.strerror or error}.",
+            "Choose a folder that you may write to, with space left.",
+        ) from error
+
+
+def _cells(ruler: Ruler) -> list[str | float]:
+    places = ruler.points_mm[:3].ravel()
+    angle = "" if np.isnan(ruler.angle_deg) else round(ruler.angle_deg, 4)
+    return [ruler.name, round(ruler.length_mm, 4), angle, *(round(float(v), 4) for v in places)]

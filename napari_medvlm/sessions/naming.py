@@ -1,0 +1,69 @@
+"""From what was found for words to objects that can be refined by clicks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from napari_medvlm.backends.labelled import EVERYTHING
+from napari_medvlm.grounding import Grounding, Region
+from napari_medvlm.prompts import Box, InitialMask
+from napari_medvlm.results import Mask
+from napari_medvlm.volume import Volume
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """An object to be made: its name, and the prompt that it begins with."""
+
+    name: str
+    prompt: InitialMask | Box
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What came of words: the objects to be made, and in a sentence each what cannot be made."""
+
+    objects: tuple[Found, ...]
+    missing: tuple[str, ...]
+
+
+def findings(found: Grounding, volume: Volume, kinds: Collection[type[Any]]) -> Findings:
+    """The objects that follow from an answer, one a phrase; of *everything* one a name.
+
+    Parameters
+    ----------
+    found
+        Where the phrases are, and which are nowhere. All masks of a phrase together are its object;
+        where there are only boxes, each box is one.
+    volume
+        The image.
+    kinds
+        The prompts that the segmenting backend takes: boxes need one that does.
+    """
+    objects: list[Found] = []
+    missing = [f"{nowhere.phrase} was not found: {nowhere.reason}" for nowhere in found.not_found]
+    named: dict[str, list[Region]] = {}
+    for region in found.regions:
+        everything = region.phrase.strip().lower() == EVERYTHING
+        named.setdefault(region.name if everything else region.phrase, []).append(region)
+    for name, regions in named.items():
+        masks = [region.mask for region in regions if region.mask is not None]
+        if masks:
+            whole = reduce(Mask.union, masks)
+            objects.append(Found(name, InitialMask.of(volume, whole)))
+        elif Box in kinds:
+            objects += _boxes(name, regions)
+        else:
+            missing.append(
+                f"{name} was found as a box only, and the segmenting backend takes no boxes."
+            )
+    return Findings(tuple(objects), tuple(missing))
+
+
+def _boxes(name: str, regions: Sequence[Region]) -> list[Found]:
+    if len(regions) == 1:
+        return [Found(name, regions[0].box)]
+    return [Found(f"{name} {number}", r.box) for number, r in enumerate(regions, start=1)]

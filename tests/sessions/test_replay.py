@@ -1,0 +1,63 @@
+"""The same prompts to another backend."""
+
+import numpy as np
+import pytest
+
+import napari_medvlm as nmv
+from napari_medvlm.results import Mask
+from napari_medvlm.sessions.replay import Replayed, compared, only, replay
+from tests.conftest import dice, make_phantom
+
+
+@pytest.fixture
+def session(foreign):
+    volume, left, right = make_phantom((12, 20, 22))
+    with nmv.SegmentationSession(volume, runner="inline") as session:
+        for where in (left, right):
+            session.add_object()
+            z, y, x = np.argwhere(where).mean(axis=0)
+            session.add(nmv.Point.at_index(volume, (z, y, x)))
+        session.wait()
+        yield session
+
+
+def test_one_object_is_replayed_alone_and_the_ledger_stays(session, foreign):
+    before = session.ledger.records
+    alone = only(session.ledger, 2)
+    assert list(alone.now.objects) == [2]
+    (now,) = replay(alone, session.volume, foreign, runner="inline")
+    assert session.ledger.records == before
+    assert (now.object_id, now.backend) == (2, foreign)
+    found = compared(session.own_mask(2), now, "embedded", session.volume)
+    then = session.own_mask(2).full()
+    assert found.dice == pytest.approx(dice(then, now.mask.full()))
+    assert 0 < found.dice < 1
+    assert found.volume_then_ml == pytest.approx(then.sum() * 2 / 1000)
+    assert "Dice" in str(found)
+
+
+def test_two_empty_masks_are_equal(session):
+    empty = Mask.empty(session.volume.shape)
+    now = Replayed(1, "it", None, None, None, 0, empty)
+    assert compared(empty, now, None, session.volume).dice == 1
+
+
+def test_a_kept_mask_says_where_it_came_from(session):
+    mask = Mask.of(np.ones(session.volume.shape, bool))
+    session.add(nmv.InitialMask.of(session.volume, mask), 1, "by another")
+    session.wait()
+    added = session.ledger.entries[-1].events[0]
+    assert added.origin == "by another"
+    assert session.own_mask(1).voxels == mask.voxels
+
+
+def test_the_scores_of_slices_stay_with_the_mask(session):
+    from napari_medvlm.sessions.masks import MaskStore
+
+    store = MaskStore()
+    mask = Mask(np.ones((2, 2, 2), bool), (0, 0, 0), (4, 4, 4), 0.8, {(0, 0): 0.9, (0, 1): 0.61})
+    store[1, 1] = mask
+    kept = store.get((1, 1))
+    assert kept.digest == mask.digest
+    assert kept.lowest_slice_score == ((0, 1), 0.61)
+    assert Mask.empty((4, 4, 4)).lowest_slice_score is None
