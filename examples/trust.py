@@ -10,17 +10,23 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import napari
 import numpy as np
+from napari.layers import Layer
 from qtpy.QtWidgets import QApplication
 
 from napari_medvlm.answers import AnswerKind
 from napari_medvlm.grounding import Scope
+from napari_medvlm.io.images import volume_from_nibabel
+from napari_medvlm.layers import layer_data
 from napari_medvlm.sessions.viewing import View
+from napari_medvlm.trusting.calibration import fit, save
+from napari_medvlm.volume import Modality, Window
 
 OUT = Path("demo")
 QUESTION = "Is there a bright lesion in the brain?"
@@ -85,6 +91,7 @@ def main() -> None:
         _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "Ask")
         wait_until(lambda: dock.session is not None)
         for backend in ("looks", "by-heart"):
+            calibrate(backend, right=0.9 if backend == "looks" else 0.5)
             checked(viewer, dock, backend)
         dock.close_session()
         viewer.close()
@@ -118,19 +125,28 @@ def checked(viewer: napari.Viewer, dock: Any, backend: str) -> None:
         print(f"{backend}: {finding.check}: {finding.verdict.value}: {finding.sentence}")
 
 
+def calibrate(backend: str, right: float) -> None:
+    """Keep the curve of an evaluation run, which would come from ``napari-medvlm evaluate ask``."""
+    random = np.random.default_rng(0)
+    stated = np.repeat([0.6, 0.95], 250)
+    share = np.repeat([0.6, right], 250)
+    save(fit(stated, random.random(500) < share), backend)
+
+
 LESION = (100, 120, 70)
 
 
 def add_brain(viewer: napari.Viewer) -> None:
     """Open the MNI152 brain with a bright ball in it."""
-    viewer.open_sample("napari-medvlm", "mni152")
-    layer = viewer.layers[0]
-    data = np.array(layer.data)
+    from nilearn.datasets import load_mni152_template
+
+    brain = volume_from_nibabel(load_mni152_template(resolution=1), "Brain", Modality.MR)
+    data = np.array(brain.data) * (0.8 / brain.range[1])
     z, y, x = np.ogrid[tuple(map(slice, data.shape))]
     ball = (z - LESION[0]) ** 2 + (y - LESION[1]) ** 2 + (x - LESION[2]) ** 2 < 9**2
-    data[ball] = data.max() * (1.2 + 0.1 * np.random.default_rng(0).random(int(ball.sum())))
-    layer.data = data
-    layer.contrast_limits = (float(data.min()), float(data.max()))
+    data[ball] = 0.985 + 0.015 * np.random.default_rng(0).random(int(ball.sum()))
+    volume = replace(brain, data=data, window=Window(0.49, 0.98))
+    viewer.add_layer(Layer.create(*layer_data(volume)))
 
 
 def install_models(folder: Path) -> None:

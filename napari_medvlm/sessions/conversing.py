@@ -186,9 +186,8 @@ class AskSession(Talks):
             If a mask lies on another grid.
         """
         made = {name: as_mask(name, mask, self.volume) for name, mask in (masks or {}).items()}
-        given = Given(view, made, tuple(labels), tuple(tools))
         exchange = Exchange(0, text.strip(), "", None, kind, tuple(options), context)
-        return self._ask(self._active, exchange, given)
+        return self._ask(self._active, exchange, Given(view, made, tuple(labels), tuple(tools)))
 
     def regenerate(self, exchange: int) -> int:
         """Ask a question again; the id of the new exchange, see `edit`."""
@@ -243,9 +242,8 @@ class AskSession(Talks):
         made = made_objects((*self._minutes.before(exchange), self.exchange(exchange)))
         who = Served(backend, model, self._answerer.device)
         request = request_of(text, self.volume, given, made, who)
-        self._line.put(
-            exchange, lambda calls: self._answering.ground(calls, request, exchange, claim)
-        )
+        ground = self._answering.ground
+        self._line.put(exchange, lambda calls: ground(calls, request, exchange, claim))
         tell(self.changed)
 
     def explain(self, exchange: int, picture: int = 0) -> None:
@@ -268,10 +266,8 @@ class AskSession(Talks):
 
     def basis(self, exchange: int) -> AnswerBasis:
         """What checks of an answer rest on, see `trusting`; what they come to is kept."""
-        given, device = self._given_of(exchange), self._answerer.device
-        return answer_basis(
-            self._minutes, exchange, given, self._runner, device, lambda: tell(self.changed)
-        )
+        where = self._runner, self._answerer.device, lambda: tell(self.changed)
+        return answer_basis(self._minutes, exchange, self._given_of(exchange), *where)
 
     # The end.
 

@@ -116,7 +116,7 @@ def _through(box: Box, grid: Grid) -> Box:
 
 
 def said_by(found: Grounding) -> Said:
-    """What a grounding says."""
+    """What a grounding says; of nothing found, the reason."""
     if not found.regions:
         reason = found.not_found[0].reason if found.not_found else "Nothing was found."
         return Said(reason, NOT_FOUND)

@@ -13,7 +13,7 @@ from napari_medvlm.sessions.basis import AnswerBasis, Basis
 from napari_medvlm.sessions.calls import Calls
 from napari_medvlm.sessions.line import Line
 from napari_medvlm.trusting.answers import AnswerSubject
-from napari_medvlm.trusting.checks import Check
+from napari_medvlm.trusting.check import Check
 from napari_medvlm.trusting.likeness import Said
 from napari_medvlm.trusting.regions import RegionSubject
 from napari_medvlm.trusting.regions import said_by as said_by_grounding

@@ -16,9 +16,11 @@ from napari_medvlm.grounding import Region
 from napari_medvlm.sessions.basis import Basis
 from napari_medvlm.sessions.conversing import AskSession
 from napari_medvlm.sessions.ground import GroundingSession
-from napari_medvlm.trusting.checks import Check, Witness, all_checks
+from napari_medvlm.trusting.check import Check
+from napari_medvlm.trusting.checks import all_checks
 from napari_medvlm.trusting.running import Checking, answer_subject, region_subject
 from napari_medvlm.trusting.subject import Subject
+from napari_medvlm.trusting.witness import Witness
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button
@@ -259,7 +261,10 @@ def title_of(findings: Sequence[Finding]) -> str:
     flagged = [f.check for f in findings if f.verdict is Outcome.FLAGGED]
     if not findings:
         return TITLE
-    return f"{TITLE}: ⚠ {', '.join(flagged)}" if flagged else f"{TITLE}: nothing against it"
+    if flagged:
+        return f"{TITLE}: ⚠ {', '.join(flagged)}"
+    passed = any(f.verdict is Outcome.PASSED for f in findings)
+    return f"{TITLE}: {'nothing against it' if passed else 'none applies'}"
 
 
 def checks_beside(card: QFrame, session: AskSession | None, exchange: int, in_full: bool) -> None:

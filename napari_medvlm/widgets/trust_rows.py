@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_medvlm.checked import Finding, Outcome
-from napari_medvlm.trusting.checks import Check
+from napari_medvlm.trusting.check import Check
 from napari_medvlm.widgets.wrapped import WrappedLabel
 
 SIGNS = {Outcome.PASSED: "✓", Outcome.FLAGGED: "⚠", Outcome.NOT_APPLICABLE: "○"}

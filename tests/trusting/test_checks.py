@@ -20,19 +20,15 @@ from napari_medvlm.sessions.exporting import as_json, html, markdown
 from napari_medvlm.sessions.ground import GroundingSession
 from napari_medvlm.sessions.viewing import View, pictures
 from napari_medvlm.trusting.answers import AnswerSubject
+from napari_medvlm.trusting.asking import Resampling
 from napari_medvlm.trusting.calibration import fit
-from napari_medvlm.trusting.checks import (
-    Confidence,
-    Form,
-    IndependentWitness,
-    Resampling,
-    Witness,
-    all_checks,
-)
+from napari_medvlm.trusting.checks import all_checks
 from napari_medvlm.trusting.hiding import elsewhere, hidden_in, hidden_in_volume
 from napari_medvlm.trusting.likeness import Said
 from napari_medvlm.trusting.quality import Thresholds, indicators
+from napari_medvlm.trusting.quiet import Confidence, Form
 from napari_medvlm.trusting.running import Checking, answer_subject, region_subject, run_checks
+from napari_medvlm.trusting.witness import IndependentWitness, Witness
 from napari_medvlm.volume import Volume
 from napari_medvlm.worker.process import WorkerRunner
 from napari_medvlm.worker.runner import InlineRunner

@@ -1,0 +1,57 @@
+"""What a check is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from napari_medvlm.checked import Finding, Outcome
+from napari_medvlm.trusting.likeness import Said
+from napari_medvlm.trusting.subject import Sent, Subject
+
+Ask = Callable[[Sent], Said]
+"""Has something asked, and waits for what is said."""
+
+
+class Check(ABC):
+    """One reason to believe an answer or not.
+
+    Attributes
+    ----------
+    name
+        Short, for people and for records.
+    about
+        What it does, a sentence.
+    """
+
+    name: str
+    about: str
+
+    @abstractmethod
+    def cost(self, subject: Subject) -> int:
+        """How many requests it takes at most; 0 also where it does not apply."""
+
+    @abstractmethod
+    def judge(self, subject: Subject, ask: Ask) -> Finding:
+        """What it comes to.
+
+        Raises
+        ------
+        Cancelled
+            If it is no longer wanted.
+        MedVLMError
+            If a backend cannot answer.
+        """
+
+    def passed(self, sentence: str, **details: Any) -> Finding:
+        """Nothing against the answer."""
+        return Finding(self.name, Outcome.PASSED, sentence, details)
+
+    def flagged(self, sentence: str, **details: Any) -> Finding:
+        """Something against it."""
+        return Finding(self.name, Outcome.FLAGGED, sentence, details)
+
+    def mute(self, sentence: str, **details: Any) -> Finding:
+        """The check says nothing here."""
+        return Finding(self.name, Outcome.NOT_APPLICABLE, sentence, details)

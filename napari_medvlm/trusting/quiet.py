@@ -1,0 +1,86 @@
+"""Checks that ask nothing: of the image, of the answer's form, of its confidence."""
+
+from __future__ import annotations
+
+from napari_medvlm.checked import Finding
+from napari_medvlm.trusting import calibration
+from napari_medvlm.trusting.check import Ask, Check
+from napari_medvlm.trusting.quality import Thresholds, indicators
+from napari_medvlm.trusting.subject import Subject
+
+APART = 0.15
+"""How far stated and measured confidence may lie apart."""
+
+
+class Form(Check):
+    """Whether the answer came as it should."""
+
+    name = "form"
+    about = "Was it read without repair, and are its places inside the image?"
+
+    def cost(self, subject: Subject) -> int:
+        """Nothing is asked."""
+        return 0
+
+    def judge(self, subject: Subject, ask: Ask) -> Finding:
+        """By what was noted when the answer was read."""
+        flaws = subject.flaws()
+        if not flaws:
+            return self.passed("It came in the form that was asked for; nothing was repaired.")
+        return self.flagged(" ".join(flaws), flaws=list(flaws))
+
+
+class Confidence(Check):
+    """What its confidence is worth.
+
+    Parameters
+    ----------
+    curve
+        Of another backend than the subject's; `None`: the one that is kept for it.
+    """
+
+    name = "confidence"
+    about = "Compares the confidence that it states with how often such answers were right."
+
+    def __init__(self, curve: calibration.Curve | None = None) -> None:
+        self.curve = curve
+
+    def cost(self, subject: Subject) -> int:
+        """Nothing is asked."""
+        return 0
+
+    def judge(self, subject: Subject, ask: Ask) -> Finding:
+        """By the curve of an evaluation run."""
+        stated, request = subject.said.confidence, subject.request
+        if stated is None:
+            return self.mute("It does not say how sure it is.")
+        curve = self.curve or calibration.load(request.backend, request.model)
+        told = f"It states {100 * stated:.0f} %"
+        if curve is None:
+            return self.mute(f"{told}; no evaluation run tells what that is worth.", stated=stated)
+        measured = float(curve([stated])[0])
+        details = {"stated": stated, "measured": round(measured, 4), "answers": curve.count}
+        told += f"; of {curve.count} evaluated answers, such were right in {100 * measured:.0f} %"
+        if stated - measured > APART:
+            return self.flagged(f"{told}: it is too sure.", **details)
+        return self.passed(f"{told}.", **details)
+
+
+class Quality(Check):
+    """Whether the image is good enough to be asked about."""
+
+    name = "image quality"
+    about = "Looks for noise, blur, motion, cropping, gaps between slices and saturation."
+
+    def cost(self, subject: Subject) -> int:
+        """Nothing is asked."""
+        return 0
+
+    def judge(self, subject: Subject, ask: Ask) -> Finding:
+        """By the thresholds of ``quality.yaml``."""
+        found = indicators(subject.volume, Thresholds.load())
+        told = [one.told for one in found if one.told]
+        details = {one.name: {"value": one.value, "threshold": one.threshold} for one in found}
+        if told:
+            return self.flagged(" ".join(told), **details)
+        return self.passed("Nothing about the image stands out.", **details)
