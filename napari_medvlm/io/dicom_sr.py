@@ -126,23 +126,6 @@ def _device() -> Any:
     return sr.ObserverContext(codes.DCM.Device, attributes)
 
 
-def _referenced(segmentation: Any, number: int) -> Any:
-    """The segment with its source images; a lone segment, which highdicom does not find among the
-    frames, with its source series.
-    """
-    from highdicom import sr
-
-    if "SegmentIdentificationSequence" in segmentation.PerFrameFunctionalGroupsSequence[0]:
-        return sr.ReferencedSegment.from_segmentation(segmentation, number)
-    series = segmentation.ReferencedSeriesSequence[0].SeriesInstanceUID
-    return sr.ReferencedSegment(
-        segmentation.SOPClassUID,
-        segmentation.SOPInstanceUID,
-        number,
-        source_series=sr.SourceSeriesForSegmentation(series),
-    )
-
-
 def _group(segmentation: Any, number: int, values: dict[str, Any]) -> Any:
     from highdicom import sr
     from pydicom.sr.codedict import codes
@@ -157,7 +140,7 @@ def _group(segmentation: Any, number: int, values: dict[str, Any]) -> Any:
     measurements += _statistics(values)
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         sr.TrackingIdentifier(described.tracking_uid, described.tracking_id),
-        referenced_segment=_referenced(segmentation, number),
+        referenced_segment=sr.ReferencedSegment.from_segmentation(segmentation, number),
         finding_type=_plain(described.segmented_property_type),
         finding_category=_plain(described.segmented_property_category),
         measurements=measurements,

@@ -44,6 +44,11 @@ class BackendChoice(QComboBox):
         """Name of the backend chosen."""
         return str(self.currentData())
 
+    def offers(self, name: str) -> bool:
+        """Whether a backend is there and can be used."""
+        place = self.findData(name)
+        return place >= 0 and bool(self.model().item(place).isEnabled())
+
     def choose(self, name: str) -> None:
         """Choose a backend without telling of it.
 
@@ -53,7 +58,7 @@ class BackendChoice(QComboBox):
             If it is not offered, or cannot be used.
         """
         place = self.findData(name)
-        if place < 0 or not self.model().item(place).isEnabled():
+        if not self.offers(name):
             reason = self.itemData(place, Qt.ItemDataRole.ToolTipRole) if place >= 0 else ""
             raise BackendUnavailable(
                 f"{name} cannot be used here. {reason or ''}".strip(),

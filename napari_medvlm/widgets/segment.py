@@ -18,6 +18,7 @@ from napari_medvlm.layers.session import SessionLayers
 from napari_medvlm.layers.view import Plane, name_axes, orient, show_3d, show_plane
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.records import Predicted
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.volume import Window
 from napari_medvlm.widgets.backends import BackendChoice
@@ -114,7 +115,13 @@ class SegmentDock(QWidget):
             self.session.take(name, prompt, origin)
 
     def go_on(self, ledger: Ledger, journal: Path | None = None) -> None:
-        """Go on with a session of the image that is open."""
+        """Go on with a session of the image that is open, with the model that made its masks."""
+        made = [r for r in ledger.records if isinstance(r, Predicted)]
+        if made and self.backend.offers(made[-1].backend):
+            self.backend.choose(made[-1].backend)
+            self.model.turn_to(made[-1].backend)
+            self.model.name(made[-1].model or "")
+            self._use_backend()
         self._begin(Prepared(self._session().volume, None), ledger, journal)
 
     def close_session(self) -> None:
