@@ -19,8 +19,8 @@ import napari_medvlm as nmv
 from benchmarks.tasks import mni_maps
 from napari_medvlm.backends.anatomy.atlas import carried
 from napari_medvlm.backends.anatomy.structures import structures
-from napari_medvlm.evaluation.agreement import box_iou
 from napari_medvlm.geometry import FloatArray, Grid, Reslice, index_corners
+from napari_medvlm.overlap import box_iou
 from napari_medvlm.volume import Modality, Volume
 
 RESULTS = Path(__file__).parent / "results"

@@ -13,8 +13,8 @@ from benchmarks.tasks import mni_truths
 from napari_medvlm.backends.anatomy.atlas import carried
 from napari_medvlm.backends.anatomy.structures import structures
 from napari_medvlm.errors import Cancelled
-from napari_medvlm.evaluation.agreement import box_iou
 from napari_medvlm.geometry import Grid, Reslice, index_corners
+from napari_medvlm.overlap import box_iou
 from napari_medvlm.volume import Modality, Volume
 from tests.conftest import dice, make_phantom
 

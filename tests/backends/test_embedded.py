@@ -62,6 +62,19 @@ def test_three_clicks_find_structures_in_noise(make):
     assert scores(volume, truth, 3)[-1] > 0.85
 
 
+@pytest.mark.parametrize("radius_mm", [3.5, 5, 8])
+@pytest.mark.parametrize("contrast", [250, -250])
+def test_one_click_finds_a_nodule_that_is_a_speck_of_the_scan(radius_mm, contrast):
+    spacing, center = np.array([2.5, 0.8, 0.8]), np.array([20, 90, 70])
+    noise = np.random.default_rng(0).normal(40, 30, (40, 160, 160))
+    places = np.moveaxis(np.indices(noise.shape), 0, -1)
+    nodule = (((places - center) * spacing) ** 2).sum(axis=-1) <= radius_mm**2
+    data = (noise + contrast * nodule).astype(np.int16)
+    volume = Volume(data, np.diag([*spacing, 1]))
+    found = ask(volume, Point.at_index(volume, tuple(center)))
+    assert dice(found, nodule) > 0.85
+
+
 def test_more_clicks_do_not_undo_what_earlier_ones_reached():
     volume, truths = brain()
     reached = scores(volume, truths["left ventricle"], 8)

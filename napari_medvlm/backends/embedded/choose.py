@@ -148,7 +148,8 @@ class Chooser:
 def _profile(level: Level, seeds: list[Seed]) -> EdgeProfile:
     """The edges around seeds; every doubling of the distance to the nearest counts alike."""
     weights = (np.sqrt(_nearest_square(level, seeds)) + np.float32(6)) ** -4
-    return EdgeProfile.of(level.values.ravel(), level.gradient.ravel(), weights.ravel())
+    reach = [seed_value(level, seed) for seed in seeds]
+    return EdgeProfile.of(level.values.ravel(), level.gradient.ravel(), weights.ravel(), reach)
 
 
 def _nearest_square(level: Level, seeds: list[Seed]) -> Array:

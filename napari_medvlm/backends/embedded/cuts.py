@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,10 +52,17 @@ class EdgeProfile:
     step: float
 
     @classmethod
-    def of(cls, values: Array, gradient: Array, weights: Array) -> EdgeProfile:
-        """The profile of voxels ``(N,)``, each counted by its weight."""
+    def of(
+        cls, values: Array, gradient: Array, weights: Array, reach: Sequence[float]
+    ) -> EdgeProfile:
+        """The profile of voxels ``(N,)``, each counted by its weight.
+
+        It goes over the bulk of the intensities, and as far as ``reach``: a small object may have
+        others than all else.
+        """
         order = np.sort(values[:: max(values.size // 20000, 1)])
         low, high = (float(order[int(q * (order.size - 1))]) for q in (0.002, 0.998))
+        low, high = min(low, *reach), max(high, *reach)
         step = max((high - low) / (BINS - 1), 1e-9)
         bins = np.clip((values - low) / step + 0.5, 0, BINS - 1).astype(np.int32)
         counts = _smooth(np.bincount(bins, weights, BINS))
