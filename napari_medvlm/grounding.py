@@ -292,6 +292,8 @@ class Grounding:
     notes
         What a person must know to judge it, a sentence each: what could not be read, or was left
         out.
+    ran_on
+        The device and the precision that a model ran in, as ``"cuda:0, bfloat16"``.
     """
 
     regions: tuple[Region, ...] = ()
@@ -301,6 +303,7 @@ class Grounding:
     prompts: Mapping[str, str] = field(default_factory=dict)
     texts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    ran_on: str = ""
 
     def of(self, phrase: str) -> tuple[Region, ...]:
         """The regions of one phrase, best first."""

@@ -59,7 +59,9 @@ class CataloguedBackend(SlicewiseBackend, ABC):
             self._progress = None
         note = (f"{self._row.title}: {self._row.notes}",) if self._row.notes else ()
         sent = {phrase: self.text_for(query.prompt_of(phrase)) for phrase in query.phrases}
-        return replace(found, prompts=sent, notes=(*found.notes, *note))
+        precision = str(self._loaded.model.dtype).removeprefix("torch.")
+        ran_on = f"{self._loaded.device}, {precision}"
+        return replace(found, prompts=sent, notes=(*found.notes, *note), ran_on=ran_on)
 
     def text_for(self, prompt: str) -> str:
         """The very text that is sent for a phrase, or for what stands in its place."""

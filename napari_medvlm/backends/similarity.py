@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from napari_medvlm.backends.clip_models import ClipModel, Vectors, load_model
 from napari_medvlm.backends.slicewise import Look, Seen, SlicewiseBackend
 from napari_medvlm.backends.zero_shot import Judge, sigmoid
 from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.grounding import GroundQuery, SliceRef
+from napari_medvlm.grounding import Grounding, GroundQuery, SliceRef
 from napari_medvlm.labelling import Labelling, LabelQuery
 from napari_medvlm.prompts import Box
 from napari_medvlm.slicing import Picture, PixelBounds, picture_of
@@ -61,13 +62,19 @@ class SimilarityBackend(SlicewiseBackend):
         modules=("torch", "torchvision", "transformers"),
         memory_mib=5120,
     )
+    _device = "cpu"
 
     def load(self, model: str | None, device: str) -> None:
         """Load the model from its folder; nothing is downloaded."""
         folder = hub.model_folder(model, self.info.title, EXAMPLE)
         self._model: ClipModel = load_model(folder, device)
+        self._device = device
         self._texts: dict[str, Vectors] = {}
         self.batch = 1 if device == "cpu" else 4  # more is no faster there, and a cancel would wait
+
+    def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
+        """Look at the slices of the scope, and join what lies on neighbouring ones."""
+        return replace(super().ground(query, progress), ran_on=f"{self._device}, float32")
 
     def look(self, pictures: Sequence[Picture], query: GroundQuery) -> list[Look]:
         """Heatmaps of the phrases in each picture."""

@@ -241,7 +241,8 @@ class GroundDock(QWidget):
         located = self._session().located[shown.region.phrase]
         found = located.grounding
         size = " x ".join(f"{v:.0f}" for v in shown.region.bounds_mm[1] - shown.region.bounds_mm[0])
-        lines = [f"{shown.label}: {size} mm, {located.seconds:.1f} s"]
+        ran_on = f" on {found.ran_on}" if found.ran_on else ""
+        lines = [f"{shown.label}: {size} mm, {located.seconds:.1f} s{ran_on}"]
         lines += [f"Sent: {found.prompts[p]}" for p in found.prompts]
         if found.window is not None:
             low, high = found.window.limits

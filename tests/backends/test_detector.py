@@ -181,6 +181,7 @@ def test_the_same_again_is_the_same_and_the_image_is_left_alone(backends, family
 def test_what_a_person_must_know_of_the_model_is_told(backends, family):
     found = asked(backends[family], *volume_of("square"), "spleen")
     assert "Trained on photographs" in found.notes[-1]
+    assert found.ran_on == "cpu, float32"
 
 
 def test_a_model_in_the_librarys_cache_is_found_by_its_id(folders, tmp_path, monkeypatch):

@@ -103,6 +103,7 @@ def test_what_is_sent_is_told(folders):
     found = calling.ground(loaded(folders["clip"], volume), volume, query, go_on)
     assert found.prompts == {"mass": "a round opacity"}
     assert any(NEUTRAL in note for note in found.notes)
+    assert found.ran_on == "cpu, float32"
     wanted = by_hand("clip", folders["clip"], picture_of(volume, SliceRef(0, 0)).pixels,
                      ("a round opacity",))  # fmt: skip
     scores = [r.score for r in found.regions] + [n.best_score for n in found.not_found]
