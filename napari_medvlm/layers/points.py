@@ -81,8 +81,8 @@ class PointsLayer(PromptLayer[Point]):
         for row in new:
             positive = bool(said[row]) if ids[row] else self.positive
             point = Point(position_mm=tuple(world[row].round(6)), positive=positive)
-            layer.features.loc[row, "prompt"] = self.session.ledger.next_prompt_id()
-            layer.features.loc[row, "positive"] = positive
+            layer.features.at[row, "prompt"] = self.session.ledger.next_prompt_id()
+            layer.features.at[row, "positive"] = positive
             self.session.add(point)
 
     @staticmethod

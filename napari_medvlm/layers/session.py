@@ -54,9 +54,13 @@ class SessionLayers:
     def _prompts(self) -> tuple[PromptLayer[Any], ...]:
         return self.points, self.shapes, self.scribbles
 
-    def pull(self, redrawn: bool = True) -> None:
-        """Show what the session has; ``redrawn`` tells that voxels of the label map changed."""
-        self.mask.pull(redrawn)
+    def redraw(self) -> None:
+        """Show the label map, whose voxels changed."""
+        self.mask.pull(redrawn=True)
+
+    def pull(self) -> None:
+        """Show the objects' names and colours, and the prompts, as the session has them."""
+        self.mask.pull(redrawn=False)
         for layer in self._prompts:
             layer.pull()
 

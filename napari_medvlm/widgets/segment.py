@@ -219,7 +219,7 @@ class SegmentDock(QWidget):
         if self.session is None or self._layers is None:
             return
         if any(box is not None for box in boxes):
-            self._layers.pull(redrawn=True)
+            self._layers.redraw()
         if not self._rest_due.isActive():
             self._rest_due.start()
 
@@ -227,7 +227,7 @@ class SegmentDock(QWidget):
         """Show prompts, list and progress, apart from the masks: all together would stall."""
         if self.session is None or self._layers is None:
             return
-        self._layers.pull(redrawn=False)
+        self._layers.pull()
         self.objects.refresh()
         self.folds.refresh()
         self.progress.show_state(
