@@ -86,5 +86,22 @@ def write_all(
     return told
 
 
+def worst_in(out: Path) -> tuple[str, str] | None:
+    """Case and structure with the lowest Dice after the last interaction; `None` if none is done.
+
+    Parameters
+    ----------
+    out
+        The folder of a run, which need not be finished.
+    """
+    done = [read_json(path) or {} for path in sorted((out / "cases").glob("[!.]*.json"))]
+    found = [
+        (attempt["steps"][-1]["dice"], str(one["case"]), str(attempt["structure"]))
+        for one in done
+        for attempt in one.get("attempts", ())
+    ]
+    return min(found)[1:] if found else None
+
+
 def _full(path: Path | None) -> str | None:
     return None if path is None else str(path.resolve())
