@@ -76,7 +76,7 @@ class PlanForm(QWidget):
                 kind = PROMPTS[box.itemData(row)]
                 able = kind in info.prompts
                 box.model().item(row).setEnabled(able)
-                reason = "" if able else f"{info.title} takes no {kind.label}."
+                reason = "" if able else f"{info.title} takes no {box.itemText(row)}."
                 box.setItemData(row, reason, Qt.ItemDataRole.ToolTipRole)
             if not box.model().item(box.currentIndex()).isEnabled():
                 able_rows = (r for r in range(box.count()) if box.model().item(r).isEnabled())
