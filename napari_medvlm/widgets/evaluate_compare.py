@@ -79,7 +79,6 @@ class ComparePanel(QWidget):
         super().__init__()
         self.found: Found | None = None
         self._busy = self._again = False
-        self._problem = ""
         self._followed: list[Labels] = []
         self._layer = DifferenceLayer(viewer)
         self.a = LabelChoice(viewer, "The first mask.")
@@ -118,11 +117,11 @@ class ComparePanel(QWidget):
         self._busy = True
         tolerance_mm, before = self.tolerance.value(), self.found
 
-        def work() -> Found | MedVLMError:
+        def work() -> Found | str:
             try:
                 pair = paired(a, b)
             except MedVLMError as error:
-                return error
+                return str(error)
             if before is not None and before.same(pair, tolerance_mm):
                 return before
             return Found(pair, beside(pair.a, pair.b, pair.grid, tolerance_mm), tolerance_mm)
@@ -145,7 +144,7 @@ class ComparePanel(QWidget):
         super().showEvent(event)
         self._rest.start()
 
-    def _on_found(self, found: Found | MedVLMError) -> None:
+    def _on_found(self, found: Found | str) -> None:
         self._busy = False
         if self._again:
             self._again = False
@@ -153,7 +152,7 @@ class ComparePanel(QWidget):
         if isinstance(found, Found):
             self._show(found, " ".join(filter(None, (found.pair.note, found.figures.note))))
         else:
-            self._show(None, str(found))
+            self._show(None, found)
 
     def _show(self, found: Found | None, note: str) -> None:
         changed = found is not self.found
