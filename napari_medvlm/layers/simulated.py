@@ -54,14 +54,10 @@ class SimulatedLayers:
         self._drawn: tuple[slice, ...] = (slice(0, 0),) * 3
         self._mask: Labels = self._make_mask()
         self._dots: Points = self._make_dots()
-        active = viewer.layers.selection.active
-        for layer in (self._mask, self._dots):
-            viewer.add_layer(layer)
-        if active is not None:
-            viewer.layers.selection.active = active
 
     def show(self, said: Sequence[Said]) -> None:
-        """Show the last mask and all prompts."""
+        """Show the last mask and all prompts, also if the layers were taken away meanwhile."""
+        self._add()
         mask = said[-1].mask
         self._values[self._drawn] = 0
         self._values[mask.slices] = mask.crop
@@ -89,6 +85,15 @@ class SimulatedLayers:
         for layer in layers:
             if layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
+
+    def _add(self) -> None:
+        active = self.viewer.layers.selection.active
+        layers: tuple[Layer, ...] = (self._mask, self._dots)
+        missing = [layer for layer in layers if layer not in self.viewer.layers]
+        for layer in missing:
+            self.viewer.add_layer(layer)
+        if missing and active is not None:
+            self.viewer.layers.selection.active = active
 
     @property
     def _size(self) -> float:

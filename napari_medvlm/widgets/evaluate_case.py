@@ -24,7 +24,7 @@ from napari_medvlm.evaluation.segment.outcomes import Attempt, Step
 from napari_medvlm.evaluation.segment.plan import Plan, require_able
 from napari_medvlm.evaluation.segment.report import require_libraries
 from napari_medvlm.evaluation.segment.single import write_single
-from napari_medvlm.evaluation.segment.summary import WANTED, figures
+from napari_medvlm.evaluation.segment.summary import WANTED, auc_max, figures
 from napari_medvlm.evaluation.segment.trial import Trial
 from napari_medvlm.layers import is_image, labels_of, volume_of
 from napari_medvlm.layers.simulated import Said, SimulatedLayers
@@ -133,10 +133,10 @@ class CasePanel(QWidget):
 
             def on_step(step: Step, mask: Mask) -> None:
                 given.append(step)
-                self._stepped(trial, volume, step, mask)
                 done = len(given) / plan.interactions
                 words = f"{len(given)} of {plan.interactions} interactions"
                 progress(done, ", ".join(filter(None, (words, left.words(done)))))
+                self._stepped(trial, volume, step, mask)
 
             trial = self._trial = Trial(plan, self._runner, on_step)
             progress(0.0, "The backend is being loaded")
@@ -230,8 +230,9 @@ class CasePanel(QWidget):
             for wanted in WANTED
             for key in [f"{wanted * 100:.0f}"]
         ]
-        auc = f"DSC AUC {found['dsc_auc']:.3f}, NSD AUC {found['nsd_auc']:.3f}."
-        return f"Dice {', '.join(reached)}. {auc}"
+        auc = f"DSC AUC {found['dsc_auc']:.3f}, NSD AUC {found['nsd_auc']:.3f}"
+        most = auc_max(self.measured.plan)
+        return f"Dice {', '.join(reached)}. {auc}, of at most {most}."
 
     # Wiring.
 

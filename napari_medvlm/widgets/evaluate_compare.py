@@ -140,8 +140,11 @@ class ComparePanel(QWidget):
         QApplication.clipboard().setText("\n".join([*sides, *lines]))
 
     def showEvent(self, event: Any) -> None:  # noqa: N802  # Qt's name
-        """What changed while it was not seen is caught up with."""
+        """What changed while it was not seen is caught up with; A and B begin as two things."""
         super().showEvent(event)
+        others = self.b.layers
+        if self.a.layer is self.b.layer and self.a.value == self.b.value and others.count() > 1:
+            others.setCurrentIndex((others.currentIndex() + 1) % others.count())
         self._rest.start()
 
     def _on_found(self, found: Found | str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_medvlm.evaluation.segment.outcomes import Step
 
 HEIGHT = 190
+HIGHEST_START = 0.8
+"""The axis of scores begins here at the latest, so that small differences stay small."""
 DICE, NSD = "#ff7f0e", "#1f9bff"
 """Told apart by people who see no red or no green; also by their markers."""
 
@@ -56,7 +59,7 @@ class Curve(QWidget):
             place.plot(numbers, values, color=color, marker=marker, ms=4, label=name)
         place.axvline(at, color=ink, lw=1, ls=":")
         place.set_xlim(0.5, planned + 0.5)
-        place.set_ylim(0, 1.03)
+        place.set_ylim(_lowest(self.points), 1.02)
         place.set_xlabel("interactions", color=ink)
         place.xaxis.get_major_locator().set_params(integer=True)
         place.tick_params(colors=ink)
@@ -72,7 +75,7 @@ class Curve(QWidget):
         from matplotlib.figure import Figure
 
         figure = Figure(facecolor=self.palette().window().color().name())
-        figure.subplots_adjust(left=0.1, right=0.98, top=0.96, bottom=0.24)
+        figure.subplots_adjust(left=0.12, right=0.98, top=0.96, bottom=0.24)
         self._place = figure.add_subplot()
         self._canvas = FigureCanvasQTAgg(figure)
         self._canvas.setFixedHeight(HEIGHT)
@@ -84,3 +87,9 @@ class Curve(QWidget):
         if event.xdata is not None:
             last = len(self.points["Dice"])
             self.chosen.emit(min(max(round(event.xdata), 1), last))
+
+
+def _lowest(points: dict[str, list[float]]) -> float:
+    """Where the axis of scores begins: good curves would be flat lines on one from 0."""
+    least = min(value for values in points.values() for value in values)
+    return max(min(math.floor(least * 10) / 10, HIGHEST_START), 0.0)

@@ -1,5 +1,6 @@
 """The Evaluate dock in a real window: the simulated user at the open image, and a folder."""
 
+import contextlib
 import json
 
 import numpy as np
@@ -48,7 +49,8 @@ def viewer(make_napari_viewer):
 def dock(viewer):
     widget = named_dock(viewer, "Evaluate")
     yield widget
-    widget.close_all()
+    with contextlib.suppress(RuntimeError):  # the test has closed it
+        widget.close_all()
 
 
 @pytest.fixture
@@ -128,6 +130,21 @@ def test_the_slider_shows_the_mask_and_the_prompts_of_each_step(viewer, ready, q
     assert ready.slider.value() == 1
     ready.clear()
     assert not [x for x in viewer.layers if "simulated" in str(x.metadata["medvlm"]["role"])]
+
+
+def test_a_closed_dock_leaves_nothing(viewer, dock, ready, qtbot):
+    finish(ready, qtbot)
+    kept = len(viewer.layers)
+    viewer.layers.remove("label 1: simulated")
+    ready.slider.setValue(1)  # it comes back
+    assert len(viewer.layers) == kept
+    runner = dock._runner
+    assert runner.pids
+    viewer.window.remove_dock_widget(dock)
+    assert len(viewer.layers) == kept - 2
+    qtbot.waitUntil(lambda: not runner.pids, timeout=WAIT_MS)
+    with qtbot.waitSignal(dock.destroyed):
+        dock.deleteLater()
 
 
 def test_it_begins_with_a_box_and_can_be_stopped(viewer, dock, ready, qtbot):
