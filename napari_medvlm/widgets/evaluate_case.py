@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QSlider,
     QVBoxLayout,
     QWidget,
 )
@@ -24,23 +23,21 @@ from napari_medvlm.evaluation.segment.outcomes import Attempt, Step
 from napari_medvlm.evaluation.segment.plan import Plan, require_able
 from napari_medvlm.evaluation.segment.report import require_libraries
 from napari_medvlm.evaluation.segment.single import write_single
-from napari_medvlm.evaluation.segment.summary import WANTED, auc_max, figures
-from napari_medvlm.evaluation.segment.trial import Trial
+from napari_medvlm.evaluation.segment.trial import OnStep, Trial
 from napari_medvlm.layers import is_image, labels_of, volume_of
 from napari_medvlm.layers.simulated import Said, SimulatedLayers
 from napari_medvlm.results import BoolArray, Mask
 from napari_medvlm.volume import Volume
 from napari_medvlm.widgets.buttons import button
-from napari_medvlm.widgets.evaluate_curve import Curve, load_library
+from napari_medvlm.widgets.evaluate_curve import load_library
 from napari_medvlm.widgets.evaluate_labels import LabelChoice
 from napari_medvlm.widgets.evaluate_reference import read_reference
-from napari_medvlm.widgets.evaluate_table import StepTable
+from napari_medvlm.widgets.evaluate_steps import StepsView
 from napari_medvlm.widgets.evaluate_time import TimeLeft
 from napari_medvlm.widgets.job_bar import JobBar
 from napari_medvlm.widgets.layer_choice import LayerChoice
 from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.report import guarded, tell
-from napari_medvlm.widgets.wrapped import WrappedLabel
 from napari_medvlm.worker.routed import RoutedRunner
 
 if TYPE_CHECKING:
@@ -84,7 +81,7 @@ class CasePanel(QWidget):
         self._plan = plan
         self._runner = runner
         self._trial: Trial | None = None
-        self._planned = 0
+        self._running: Plan | None = None
         self._layers: SimulatedLayers | None = None
         self._said: list[Said] = []
         self.steps: list[Step] = []
@@ -97,12 +94,7 @@ class CasePanel(QWidget):
             "Export…", "Write report, table, summary and session, as the command line does."
         )
         self.job = JobBar("Stop the simulated user; what it found stays to be looked at.")
-        self.curve = Curve()
-        self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setToolTip("Show the mask and the prompts after this interaction.")
-        self.slider.setMinimum(1)
-        self.text = WrappedLabel()
-        self.table = StepTable()
+        self.view = StepsView()
         self._stepped = Queued(self._on_steps, self)
         self._lay_out()
         self._connect()
@@ -118,8 +110,8 @@ class CasePanel(QWidget):
         require_able(plan)
         require_libraries()
         self.clear()
-        self._planned = plan.interactions
-        left = TimeLeft()
+        self._running = plan
+        trial = self._trial = Trial(plan, self._runner)
 
         def work(progress: Progress) -> Measured:
             load_library()
@@ -129,19 +121,10 @@ class CasePanel(QWidget):
                 raise InvalidReference(
                     f"The layer {layer.name} has no voxel of {name}.", "Choose another label."
                 )
-            given: list[Step] = []
-
-            def on_step(step: Step, mask: Mask) -> None:
-                given.append(step)
-                done = len(given) / plan.interactions
-                words = f"{len(given)} of {plan.interactions} interactions"
-                progress(done, ", ".join(filter(None, (words, left.words(done)))))
-                self._stepped(trial, volume, step, mask)
-
-            trial = self._trial = Trial(plan, self._runner, on_step)
             progress(0.0, "The backend is being loaded")
             structure = Structure(name=name, values=(value,))
-            attempt = trial.run(volume.name, volume, structure, truth)
+            tell_step = self._teller(trial, volume, name, plan.interactions, progress)
+            attempt = trial.run(volume.name, volume, structure, truth, tell_step)
             return Measured(plan, volume, structure, truth, attempt)
 
         self.job.start(work, self._on_measured, "The image is being read")
@@ -161,8 +144,7 @@ class CasePanel(QWidget):
             self._layers.close()
         self._layers = self.measured = None
         self._said, self.steps = [], []
-        self.table.clear()
-        self.text.tell("")
+        self.view.clear()
         self._show_state()
 
     def show_step(self, number: int) -> None:
@@ -185,54 +167,45 @@ class CasePanel(QWidget):
 
     # What the simulated user tells.
 
+    def _teller(
+        self, trial: Trial, volume: Volume, name: str, planned: int, progress: Progress
+    ) -> OnStep:
+        """What is called after each interaction, away from the window's thread."""
+        left, came = TimeLeft(), count(1)
+
+        def tell_step(step: Step, mask: Mask) -> None:
+            number = next(came)
+            words = f"{number} of {planned} interactions", left.words(number / planned)
+            progress(number / planned, ", ".join(filter(None, words)))
+            self._stepped(trial, volume, name, step, mask)
+
+        return tell_step
+
     def _on_steps(self, given: list[Any]) -> None:
         """Show the newest step, unless the person looks at an earlier one."""
-        follows = not self.steps or self.slider.value() == len(self.steps)
-        for trial, volume, step, mask in given:
+        follows = not self.steps or self.view.at == len(self.steps)
+        for trial, volume, name, step, mask in given:
             if trial is not self._trial:
                 continue
             if self._layers is None:
-                self._layers = SimulatedLayers(self._viewer, volume, self.truth.name)
+                self._layers = SimulatedLayers(self._viewer, volume, name)
             self.steps.append(step)
             self._said.append(Said(step.zyx, step.positive, mask))
-        if not self.steps:
-            return
-        with QSignalBlocker(self.slider):
-            self.slider.setMaximum(len(self.steps))
-        self._draw(len(self.steps) if follows else self.slider.value())
-        self._show_state()
+        if self.steps:
+            self._draw(len(self.steps) if follows else self.view.at)
 
     def _on_measured(self, found: Measured) -> None:
         self.measured = found
-        self._draw(self.slider.value())
+        self._draw(self.view.at)
         self._show_state()
 
     def _draw(self, number: int) -> None:
-        """Bring slider, curve, table, layers and words to an interaction."""
-        with QSignalBlocker(self.slider):
-            self.slider.setValue(number)
-        self.curve.show_steps(self.steps, self._planned, number)
-        self.table.show_steps(self.steps, number)
+        """Bring figures and layers to an interaction."""
+        assert self._running is not None
+        attempt = None if self.measured is None else self.measured.attempt
+        self.view.show_steps(self.steps, self._running, number, attempt)
         if self._layers is not None:
             self._layers.show(self._said[:number])
-        step = self.steps[number - 1]
-        words = f"After {number} of {self._planned}: Dice {step.dice:.3f}, NSD {step.nsd:.3f}."
-        self.text.tell(f"{words} {self._sum()}".strip())
-
-    def _sum(self) -> str:
-        """What the whole curve comes to, when it is there."""
-        if self.measured is None:
-            return ""
-        found = figures(self.measured.attempt, self.measured.plan)
-        reached = [
-            f"{wanted:.2f} "
-            + ("missed" if found[f"missed{key}"] else f"after {found[f'noc{key}']:.0f}")
-            for wanted in WANTED
-            for key in [f"{wanted * 100:.0f}"]
-        ]
-        auc = f"DSC AUC {found['dsc_auc']:.3f}, NSD AUC {found['nsd_auc']:.3f}"
-        most = auc_max(self.measured.plan)
-        return f"Dice {', '.join(reached)}. {auc}, of at most {most}."
 
     # Wiring.
 
@@ -251,8 +224,8 @@ class CasePanel(QWidget):
         layout = QVBoxLayout(self)
         layout.addLayout(form)
         layout.addLayout(buttons)
-        for part in (self.job, self.curve, self.slider, self.text, self.table):
-            layout.addWidget(part)
+        layout.addWidget(self.job)
+        layout.addWidget(self.view)
         layout.addStretch()
 
     def _connect(self) -> None:
@@ -261,17 +234,11 @@ class CasePanel(QWidget):
         self.file_button.clicked.connect(guarded(lambda _=False: self._ask_file()))
         self.job.cancel_button.clicked.connect(guarded(lambda _=False: self.cancel()))
         self.job.busy_changed.connect(self._show_state)
-        self.slider.valueChanged.connect(guarded(self.show_step))
-        self.curve.chosen.connect(guarded(self.show_step))
-        self.table.chosen.connect(guarded(self.show_step))
+        self.view.chosen.connect(guarded(self.show_step))
 
     def _show_state(self) -> None:
         self.run_button.setEnabled(not self.job.busy)
         self.export_button.setEnabled(self.measured is not None and not self.job.busy)
-        for part in (self.slider, self.table, self.text):
-            part.setVisible(bool(self.steps))
-        if not self.steps:
-            self.curve.hide()
 
     def _ask_where(self) -> None:
         path = QFileDialog.getExistingDirectory(self, "Write the files of this evaluation into")

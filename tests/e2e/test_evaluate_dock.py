@@ -84,7 +84,7 @@ def test_the_curve_grows_to_what_the_command_line_finds(
     viewer, ready, qtbot, from_command_line, tmp_path
 ):
     seen = []
-    ready.curve.show_steps = lambda steps, planned, at, show=ready.curve.show_steps: (
+    ready.view.curve.show_steps = lambda steps, planned, at, show=ready.view.curve.show_steps: (
         seen.append(len(steps)),
         show(steps, planned, at),
     )
@@ -92,11 +92,11 @@ def test_the_curve_grows_to_what_the_command_line_finds(
     wanted = from_command_line.attempts[0]
     assert wanted.structure == "label 1"
     assert [figures(s) for s in ready.steps] == [figures(s) for s in wanted.steps]
-    assert ready.curve.points["Dice"] == wanted.dice
+    assert ready.view.curve.points["Dice"] == wanted.dice
     assert set(seen) >= {1, 3}  # it grew
-    assert ready.table.topLevelItemCount() == 3
-    assert ready.table.topLevelItem(2).text(2) == f"{wanted.steps[2].dice:.3f}"
-    assert "DSC AUC" in ready.text.text()
+    assert ready.view.table.topLevelItemCount() == 3
+    assert ready.view.table.topLevelItem(2).text(2) == f"{wanted.steps[2].dice:.3f}"
+    assert "DSC AUC" in ready.view.text.text()
 
     ready.export(tmp_path / "out")
     qtbot.waitUntil(lambda: (tmp_path / "out" / "report.html").exists(), timeout=WAIT_MS)
@@ -117,7 +117,7 @@ def test_the_slider_shows_the_mask_and_the_prompts_of_each_step(viewer, ready, q
     )
     volume = mask.metadata["medvlm"]["volume"]
     for number in (1, 3, 2):
-        ready.slider.setValue(number)
+        ready.view.slider.setValue(number)
         step = ready.steps[number - 1]
         shown = mask.metadata["medvlm"]["labels"] > 0
         assert np.array_equal(shown, ready._said[number - 1].mask.full())
@@ -125,9 +125,9 @@ def test_the_slider_shows_the_mask_and_the_prompts_of_each_step(viewer, ready, q
         where = volume.grid.to_world(step.zyx)
         assert np.allclose(dots.data_to_world(dots.data[-1]), where, atol=0.01)
         assert np.allclose(viewer.dims.point[-3:], where, atol=max(volume.spacing))
-        assert f"After {number} of 3: Dice {step.dice:.3f}" in ready.text.text()
-    ready.table.setCurrentItem(ready.table.topLevelItem(0))
-    assert ready.slider.value() == 1
+        assert f"After {number} of 3: Dice {step.dice:.3f}" in ready.view.text.text()
+    ready.view.table.setCurrentItem(ready.view.table.topLevelItem(0))
+    assert ready.view.slider.value() == 1
     ready.clear()
     assert not [x for x in viewer.layers if "simulated" in str(x.metadata["medvlm"]["role"])]
 
@@ -136,7 +136,7 @@ def test_a_closed_dock_leaves_nothing(viewer, dock, ready, qtbot):
     finish(ready, qtbot)
     kept = len(viewer.layers)
     viewer.layers.remove("label 1: simulated")
-    ready.slider.setValue(1)  # it comes back
+    ready.view.slider.setValue(1)  # it comes back
     assert len(viewer.layers) == kept
     runner = dock._runner
     assert runner.pids

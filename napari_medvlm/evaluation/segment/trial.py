@@ -39,19 +39,23 @@ class Trial:
         What the user does and who segments.
     runner
         Who does the work; it is not stopped here.
-    on_step
-        Called after each interaction with its scores and the mask, on the thread of `run`.
     """
 
-    def __init__(self, plan: Plan, runner: RoutedRunner, on_step: OnStep | None = None) -> None:
+    def __init__(self, plan: Plan, runner: RoutedRunner) -> None:
         self._plan = plan
         self._runner = runner
-        self._on_step = on_step
         self._over = threading.Event()
         self._loading: Job | None = None
         self._session: SegmentationSession | None = None
 
-    def run(self, case: str, volume: Volume, structure: Structure, truth: BoolArray) -> Attempt:
+    def run(
+        self,
+        case: str,
+        volume: Volume,
+        structure: Structure,
+        truth: BoolArray,
+        on_step: OnStep | None = None,
+    ) -> Attempt:
         """Work on a structure; returns when it is done.
 
         Parameters
@@ -60,6 +64,8 @@ class Trial:
             Name of the case, from which an unsteady hand draws.
         truth
             ``(z, y, x)`` bool, where the structure is.
+        on_step
+            Called after each interaction with its scores and the mask, on this thread.
 
         Raises
         ------
@@ -76,12 +82,16 @@ class Trial:
         hand = Hand(plan, volume, truth, structure.box, f"{case}/{structure.name}")
         with session, _Memory(self._runner) as memory:
             session.add_object(structure.name)
-            steps = tuple(self._steps(session, hand, truth))
+            steps = []
+            for step, now in self._steps(session, hand, truth):
+                steps.append(step)
+                if on_step is not None:
+                    on_step(step, Mask.of(now))
             mask = session.mask
             text = _text(session)
         last = InitialMask.of(volume, mask) if mask.any() else None
         return Attempt(
-            structure=structure.name, steps=steps, memory_mib=memory.peak_mib,
+            structure=structure.name, steps=tuple(steps), memory_mib=memory.peak_mib,
             mask=last, session=text,
         )  # fmt: skip
 
@@ -100,8 +110,10 @@ class Trial:
         self._raise_if_over()
         self._loading.wait()
 
-    def _steps(self, session: SegmentationSession, hand: Hand, truth: BoolArray) -> Iterator[Step]:
-        """As many as were planned; those that were not needed repeat the perfect score."""
+    def _steps(
+        self, session: SegmentationSession, hand: Hand, truth: BoolArray
+    ) -> Iterator[tuple[Step, BoolArray]]:
+        """As many as were planned, with the mask; those not needed repeat the perfect score."""
         spacing, tolerance_mm = session.volume.spacing, self._plan.tolerance_mm
         mask = session.mask
         step: Step | None = None
@@ -117,9 +129,7 @@ class Trial:
                 mask = session.mask
                 found = scores(mask, truth, spacing, tolerance_mm)
                 step = _step(move, seconds, found, problem)
-            if self._on_step is not None:
-                self._on_step(step, Mask.of(mask))
-            yield step
+            yield step, mask
 
     def _say(self, session: SegmentationSession, move: Move) -> str:
         """Give the prompt and wait for the mask; why there is none, if so."""
