@@ -118,6 +118,7 @@ class Trial:
         mask = session.mask
         step: Step | None = None
         for number in range(self._plan.interactions):
+            self._raise_if_over()
             move = hand.next(mask, number)
             if move is None:
                 assert step is not None, "nothing is perfect before the first prompt"
