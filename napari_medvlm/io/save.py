@@ -116,7 +116,7 @@ def _write_nifti(path: Path, labels: NDArray[Any], affine: FloatArray) -> None:
     import nibabel
 
     matrix = ras_matrix(affine)
-    image = nibabel.Nifti1Image(labels.T, matrix)
+    image = nibabel.Nifti1Image(labels.T, matrix, dtype=labels.dtype)
     image.set_sform(matrix, code=SCANNER)
     image.set_qform(matrix, code=SCANNER if _is_orthogonal(matrix) else 0, strip_shears=True)
     image.header.set_xyzt_units("mm")
@@ -124,10 +124,10 @@ def _write_nifti(path: Path, labels: NDArray[Any], affine: FloatArray) -> None:
 
 
 def _nifti_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """What holds all values of a type in a file that every program reads."""
-    if dtype.kind in "iu":
-        return dtype if dtype.itemsize < 8 else np.dtype(np.float64)
-    return np.dtype(np.uint8) if dtype.kind == "b" else np.promote_types(dtype, np.float32)
+    """The type itself, so that the image stays the same one; NIfTI knows no bool and no halves."""
+    if dtype.kind == "f":
+        return np.promote_types(dtype, np.float32)
+    return np.dtype(np.uint8) if dtype.kind == "b" else dtype
 
 
 def _is_orthogonal(matrix: FloatArray) -> bool:
