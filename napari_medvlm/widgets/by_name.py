@@ -18,7 +18,7 @@ from napari_medvlm.sessions.naming import findings
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.background import in_background
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.model_row import ModelRow
 from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.report import guarded, show, tell
@@ -185,7 +185,7 @@ class ByName(QWidget):
         self.edit.returnPressed.connect(guarded(lambda: self.find()))
         self.run.run_requested.connect(guarded(lambda: self.find()))
         self.run.cancel_requested.connect(guarded(self.cancel))
-        self.everything.clicked.connect(guarded(lambda _=False: self.find(EVERYTHING)))
+        on_click(self.everything, lambda: self.find(EVERYTHING))
         self.backend.chosen.connect(guarded(lambda _: self._use_backend()))
         self.model.chosen.connect(guarded(self._offer))
 

@@ -25,7 +25,7 @@ from napari_medvlm.sessions.gestures import COLORS
 from napari_medvlm.sessions.ground import GroundingSession
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.background import in_background
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.closing import close_all
 from napari_medvlm.widgets.found_table import FoundTable
 from napari_medvlm.widgets.labels_tab import LabelsTab
@@ -300,7 +300,7 @@ class GroundDock(QWidget):
             ("Forget", "Take all regions away; the record keeps them.", self.forget),
         ):
             made = button(text, tooltip)
-            made.clicked.connect(guarded(lambda _=False, action=action: action()))
+            on_click(made, action)
             row.addWidget(made)
         return row
 

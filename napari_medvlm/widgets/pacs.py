@@ -15,7 +15,7 @@ from napari_medvlm.io import Gaps
 from napari_medvlm.io.archives import Archive, Progress, Query, Study, StudySeries
 from napari_medvlm.sessions.results_dicom import Results, results_of
 from napari_medvlm.widgets.background import in_background
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.commands import open_dock_of
 from napari_medvlm.widgets.pacs_filters import Filters
 from napari_medvlm.widgets.pacs_opening import Opened, open_series
@@ -147,7 +147,7 @@ class PacsDock(QWidget):
         )
         accept = box.addButton("Push", QMessageBox.ButtonRole.AcceptRole)
         box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
-        accept.clicked.connect(guarded(lambda _: self._push(archive, results)))
+        on_click(accept, lambda: self._push(archive, results))
         box.open()
 
     def _push(self, archive: Archive, results: Results) -> None:
@@ -186,8 +186,8 @@ class PacsDock(QWidget):
         self.tree.opened.connect(guarded(self.open_study))
         self.tree.series_activated.connect(guarded(self.load_series))
         self.tree.currentItemChanged.connect(guarded(lambda *_: self._allow()))
-        self.load.clicked.connect(guarded(lambda _: self._load_chosen()))
-        self.push.clicked.connect(guarded(lambda _: self.push_objects()))
+        on_click(self.load, self._load_chosen)
+        on_click(self.push, self.push_objects)
         self.work.busy_changed.connect(guarded(self._allow))
 
     def _load_chosen(self) -> None:
