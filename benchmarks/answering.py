@@ -127,7 +127,7 @@ class Window:
 
     def close(self) -> None:
         """Leave it."""
-        self.dock.close_session()
+        self.dock.close_dock()
         self.viewer.close()
 
     @property

@@ -94,7 +94,7 @@ def main(clicks: int) -> None:
         sys.exit("napari's own points layer did not take the clicks")
     viewer.layers.selection.active = own
     report(rows[1:], plain[1:])
-    dock.close_session()
+    dock.close_dock()
     viewer.close()
 
 

@@ -105,7 +105,7 @@ def ours(folder: str, clicks: int) -> list[dict[str, float]]:
         return not dock.session.pending_prompts()
 
     rows = clicked(viewer, layer, canvas, clicks, mask, settled, seconds)
-    dock.close_session()
+    dock.close_dock()
     viewer.close()
     return rows
 

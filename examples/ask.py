@@ -103,7 +103,7 @@ def main() -> None:
         add_ventricles(viewer, dock.session.volume)
         measured(viewer, dock)
         described(viewer, dock)
-        dock.close_session()
+        dock.close_dock()
         viewer.close()
 
 

@@ -44,7 +44,7 @@ def main(stay: bool) -> None:
     if stay:
         napari.run()
     else:
-        dock.close_session()
+        dock.close_dock()
         viewer.close()
 
 

@@ -50,7 +50,7 @@ def main() -> None:
     dock.table.setCurrentItem(dock.table.topLevelItem(0))
     settle()
     viewer.screenshot(OUT / "ground-report.png", canvas_only=False, flash=False)
-    dock.close_session()
+    dock.close_dock()
     viewer.close()
 
 

@@ -44,7 +44,7 @@ def main() -> None:
     viewer.screenshot(OUT / "measure-recist.png", canvas_only=False, flash=False)
     for ruler in folds.measure.rulers_drawn:
         print(f"{ruler.name}: {ruler.text}")
-    dock.close_session()
+    dock.close_dock()
     viewer.close()
 
 

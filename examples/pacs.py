@@ -89,7 +89,7 @@ def show(url: str) -> None:
     wait_until(lambda: not study.child(0).icon(0).isNull())
     settle(6)  # the notice that it was sent fades
     viewer.screenshot(OUT / "pacs.png", canvas_only=False, flash=False)
-    segment.close_session()
+    segment.close_dock()
     viewer.close()
 
 

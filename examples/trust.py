@@ -93,7 +93,7 @@ def main() -> None:
         for backend in ("looks", "by-heart"):
             calibrate(backend, right=0.9 if backend == "looks" else 0.5)
             checked(viewer, dock, backend)
-        dock.close_session()
+        dock.close_dock()
         viewer.close()
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout
 
 from napari_medvlm.answers import NamedMask
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
-from napari_medvlm.errors import BackendUnavailable, InvalidImage, InvalidPrompt, MedVLMError
+from napari_medvlm.errors import BackendUnavailable, InvalidPrompt, MedVLMError
 from napari_medvlm.io.journal import new_journal
-from napari_medvlm.layers import is_image
 from napari_medvlm.layers.objects import labels_among, masks_of, regions_of
 from napari_medvlm.layers.view import name_axes, orient
 from napari_medvlm.records import ImageReference
@@ -21,26 +19,22 @@ from napari_medvlm.sessions.conversing import AskSession
 from napari_medvlm.sessions.exporting import export
 from napari_medvlm.volume import Volume
 from napari_medvlm.widgets import ask_commands
-from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.background import in_background
-from napari_medvlm.widgets.closing import close_all
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.conversation_row import ConversationRow
+from napari_medvlm.widgets.docks import SessionDock
 from napari_medvlm.widgets.earlier_talk import EarlierTalk, earlier_talk
 from napari_medvlm.widgets.files import TALKS, ask_where_to_save
-from napari_medvlm.widgets.layer_choice import LayerChoice
-from napari_medvlm.widgets.model_row import ModelRow
 from napari_medvlm.widgets.prepare import Prepared, prepare
 from napari_medvlm.widgets.question_box import QuestionBox
 from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.reading import Reading
-from napari_medvlm.widgets.report import guarded, show, tell
+from napari_medvlm.widgets.report import guarded, tell
 from napari_medvlm.widgets.resume import ResumeBar
 from napari_medvlm.widgets.run_row import RunRow
 from napari_medvlm.widgets.sent_along import Asked, SentAlong
 from napari_medvlm.widgets.server_banner import ServerBanner
 from napari_medvlm.widgets.server_row import ServerRow
-from napari_medvlm.worker.routed import RoutedRunner
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -53,18 +47,11 @@ SERVER = "server"
 NO_KINDS = "This backend measures; it answers what is asked in its own way."
 
 
-class AskDock(QWidget):
+class AskDock(SessionDock[AskSession]):
     """Parts of the dock, connected to a session of the image that is chosen."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
-        super().__init__()
-        self.viewer = napari_viewer
-        self.session: AskSession | None = None
-        self._opened: list[Any] = []
-        self._runner = RoutedRunner()
-        self.image = LayerChoice(napari_viewer, is_image)
-        self.backend = BackendChoice(Task.ANSWER)
-        self.model = ModelRow()
+        super().__init__(napari_viewer, Task.ANSWER)
         self.server = ServerRow()
         self.banner = ServerBanner()
         self.resume = ResumeBar("Bring back the conversations.")
@@ -77,7 +64,6 @@ class AskDock(QWidget):
         self._lay_out()
         self._changed = Queued(lambda _: self._refresh(), self)
         self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
-        self._failed = Queued(_show_all, self)
         self._connect()
         bind_keys(napari_viewer, napari_viewer, ask_commands.__name__)
         self._use_backend()
@@ -116,12 +102,10 @@ class AskDock(QWidget):
             guarded(lambda _: tell(f"The conversation was written to {path}.")),
         )
 
-    def close_session(self) -> None:
-        """Leave the image and end the worker."""
-        self.model.download_bar.cancel()
+    def close_dock(self) -> None:
+        """Leave the image, end the worker and stop listening."""
         self.box.dictate.close_recording()
-        self._end()
-        self._runner.stop()
+        super().close_dock()
 
     # How an image becomes a session.
 
@@ -157,17 +141,11 @@ class AskDock(QWidget):
         self._refresh()
 
     def _end(self) -> None:
-        close_all(self._opened)
-        self.session = None
+        super()._end()
         self.reading.leave()
         self.resume.offer(None)
         self.along.bind(None, None)
         self._refresh()
-
-    def _session(self) -> AskSession:
-        if self.session is None:
-            raise InvalidImage("No image is open.", "Open an image and choose it in the dock.")
-        return self.session
 
     def _send(self, session: AskSession, asked: Asked, objects: tuple[NamedMask, ...]) -> None:
         """Ask, now that the objects are gathered; what could not be asked stands in the box."""
@@ -302,21 +280,6 @@ class AskDock(QWidget):
         talks.removed.connect(guarded(lambda talk: self._session().remove(talk)))
         self.reading.regenerate_requested.connect(guarded(self._again))
         self.reading.edit_requested.connect(guarded(self._edit))
-        dims = self.viewer.dims.events
-        for event in (dims.order, dims.ndisplay, dims.point):
-            event.connect(self._on_view)
-        self.destroyed.connect(partial(close_all, self._opened, self._runner))
-
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
-        """Free everything when the dock is closed: napari takes it out of the window."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.close_session()
-
-    def _on_view(self, _: Any) -> None:
-        if self.session is not None:
-            orient(self.viewer)
-            name_axes(self.viewer)
 
 
 def _prepared(layer: Image) -> tuple[Image, Prepared, EarlierTalk | None]:
@@ -330,8 +293,3 @@ def _without_tools(backend: str, model: str | None) -> str:
         return registry.without_tools(backend, model)
     except BackendUnavailable:  # told when it is asked
         return ""
-
-
-def _show_all(errors: list[Any]) -> None:
-    for error in errors:
-        show(error)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QPushButton
+from collections.abc import Callable
+
+from qtpy.QtWidgets import QAbstractButton, QPushButton
+
+from napari_medvlm.widgets.report import guarded
 
 
 def button(text: str, tooltip: str, *, checkable: bool = False) -> QPushButton:
@@ -12,3 +16,9 @@ def button(text: str, tooltip: str, *, checkable: bool = False) -> QPushButton:
     made.setCheckable(checkable)
     made.setMinimumWidth(10)
     return made
+
+
+def on_click(pressed: QAbstractButton, action: Callable[[], object]) -> None:
+    """Do something at each click; its errors are shown."""
+    # PyQt6 hands such a slot whether the button is checked, PySide6 does not.
+    pressed.clicked.connect(guarded(lambda _=False: action()))

@@ -18,10 +18,10 @@ from napari_medvlm.sessions.naming import findings
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.background import in_background
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.model_row import ModelRow
 from napari_medvlm.widgets.queued import Queued
-from napari_medvlm.widgets.report import guarded, show, tell
+from napari_medvlm.widgets.report import guarded, show_all, tell
 from napari_medvlm.widgets.run_row import RunRow
 from napari_medvlm.worker.runner import Runner
 
@@ -85,7 +85,7 @@ class ByName(QWidget):
         self.run = RunRow("Find", "Find the names in the image; each becomes an object. (Enter)")
         self._changed = Queued(lambda _: self._refresh(), self)
         self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
-        self._failed = Queued(_show_all, self)
+        self._failed = Queued(show_all, self)
         self._lay_out()
         self._connect()
         self._use_backend()
@@ -185,7 +185,7 @@ class ByName(QWidget):
         self.edit.returnPressed.connect(guarded(lambda: self.find()))
         self.run.run_requested.connect(guarded(lambda: self.find()))
         self.run.cancel_requested.connect(guarded(self.cancel))
-        self.everything.clicked.connect(guarded(lambda _=False: self.find(EVERYTHING)))
+        on_click(self.everything, lambda: self.find(EVERYTHING))
         self.backend.chosen.connect(guarded(lambda _: self._use_backend()))
         self.model.chosen.connect(guarded(self._offer))
 
@@ -195,8 +195,3 @@ def _vocabulary(name: str, model: str | None) -> tuple[str, ...]:
     with suppress(MedVLMError):
         return registry.vocabulary(name, model)
     return ()
-
-
-def _show_all(errors: list[Any]) -> None:
-    for error in errors:
-        show(error)

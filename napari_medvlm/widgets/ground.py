@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QTabWidget, QVBoxLayout
 from superqt import QLabeledDoubleSlider
 
 from napari_medvlm.backends.base import Task
-from napari_medvlm.errors import InvalidImage, InvalidPrompt
+from napari_medvlm.errors import InvalidPrompt
 from napari_medvlm.grounding import NotFound, Region, Scope
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.language.knowledge import Knowledge
-from napari_medvlm.layers import is_image
 from napari_medvlm.layers.names import named_labels
 from napari_medvlm.layers.regions import RegionLayers, Shown
 from napari_medvlm.layers.view import go_to, name_axes, orient
@@ -23,24 +21,20 @@ from napari_medvlm.prompts import Box, InitialMask
 from napari_medvlm.records import ImageReference
 from napari_medvlm.sessions.gestures import COLORS
 from napari_medvlm.sessions.ground import GroundingSession
-from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.background import in_background
-from napari_medvlm.widgets.buttons import button
-from napari_medvlm.widgets.closing import close_all
+from napari_medvlm.widgets.buttons import button, on_click
+from napari_medvlm.widgets.docks import SessionDock
 from napari_medvlm.widgets.found_table import FoundTable
 from napari_medvlm.widgets.labels_tab import LabelsTab
-from napari_medvlm.widgets.layer_choice import LayerChoice
-from napari_medvlm.widgets.model_row import ModelRow
 from napari_medvlm.widgets.phrases import PhraseList
 from napari_medvlm.widgets.prepare import Prepared, prepare
 from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.reference_row import ReferenceRow
-from napari_medvlm.widgets.report import guarded, show
+from napari_medvlm.widgets.report import guarded
 from napari_medvlm.widgets.report_tab import ReportTab
 from napari_medvlm.widgets.run_row import RunRow
 from napari_medvlm.widgets.scope_row import ScopeRow
 from napari_medvlm.widgets.trust import TrustFold
-from napari_medvlm.worker.routed import RoutedRunner
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -52,21 +46,14 @@ SENT = "Locate the phrases in the caption: {phrase} means {definition}."
 """What a model is sent for a finding that is described, as AG-KD asks."""
 
 
-class GroundDock(QWidget):
+class GroundDock(SessionDock[GroundingSession]):
     """Parts of the dock, connected to a session of the image that is chosen."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
-        super().__init__()
-        self.viewer = napari_viewer
-        self.session: GroundingSession | None = None
+        super().__init__(napari_viewer, Task.GROUND)
         self._layers: RegionLayers | None = None
         self._shown: dict[int, Shown] = {}
         self._keys: dict[int, tuple[int, Region]] = {}
-        self._opened: list[Any] = []
-        self._runner = RoutedRunner()
-        self.image = LayerChoice(napari_viewer, is_image)
-        self.backend = BackendChoice(Task.GROUND)
-        self.model = ModelRow()
         self.phrases = PhraseList()
         self.report = ReportTab()
         self.labels = LabelsTab(self._runner, self._where)
@@ -81,7 +68,6 @@ class GroundDock(QWidget):
         self._lay_out()
         self._changed = Queued(lambda _: self._refresh(), self)
         self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
-        self._failed = Queued(_show_all, self)
         self._connect()
         self._open(self.image.layer)
 
@@ -134,12 +120,6 @@ class GroundDock(QWidget):
         self._session().forget()
         self._choose_none()
 
-    def close_session(self) -> None:
-        """Leave the image and end the worker."""
-        self.model.download_bar.cancel()
-        self._end()
-        self._runner.stop()
-
     def _where(self) -> tuple[Scope, Box | None, str | None, str]:
         """The scope, the region chosen, the model and the device."""
         shown = self._shown.get(-1 if self.table.key is None else self.table.key)
@@ -174,17 +154,12 @@ class GroundDock(QWidget):
         self._refresh()
 
     def _end(self) -> None:
-        close_all(self._opened)
-        self.session = self._layers = None
+        super()._end()
+        self._layers = None
         self._choose_none()
         self.reference.bind(None)
         self.labels.bind(None)
         self._refresh()
-
-    def _session(self) -> GroundingSession:
-        if self.session is None:
-            raise InvalidImage("No image is open.", "Open an image and choose it in the dock.")
-        return self.session
 
     # What the session tells.
 
@@ -300,7 +275,7 @@ class GroundDock(QWidget):
             ("Forget", "Take all regions away; the record keeps them.", self.forget),
         ):
             made = button(text, tooltip)
-            made.clicked.connect(guarded(lambda _=False, action=action: action()))
+            on_click(made, action)
             row.addWidget(made)
         return row
 
@@ -318,26 +293,6 @@ class GroundDock(QWidget):
         self.table.chosen.connect(guarded(self.choose))
         self.report.found.connect(guarded(self._on_report))
         self.reference.changed.connect(guarded(self._refresh))
-        dims = self.viewer.dims.events
-        for event in (dims.order, dims.ndisplay, dims.point):
-            event.connect(self._on_view)
-        self.destroyed.connect(partial(close_all, self._opened, self._runner))
-
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
-        """Free everything when the dock is closed: napari takes it out of the window."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.close_session()
-
-    def _on_view(self, _: Any) -> None:
-        if self.session is not None:
-            orient(self.viewer)
-            name_axes(self.viewer)
-
-
-def _show_all(errors: list[Any]) -> None:
-    for error in errors:
-        show(error)
 
 
 def _score(region: Region) -> float:

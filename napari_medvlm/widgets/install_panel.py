@@ -19,10 +19,10 @@ from qtpy.QtWidgets import (
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.offline import is_offline
 from napari_medvlm.errors import Cancelled
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.job_bar import JobBar
 from napari_medvlm.widgets.queued import Queued
-from napari_medvlm.widgets.report import guarded, tell
+from napari_medvlm.widgets.report import tell
 from napari_medvlm.worker.environments import install_command
 from napari_medvlm.worker.installing import folder_for, install
 
@@ -61,7 +61,7 @@ class InstallPanel(QFrame):
         self._said = Queued(self._on_lines, self)
         self._lay_out()
         self.copy.clicked.connect(lambda: QApplication.clipboard().setText(self.command.text()))
-        self.alone.clicked.connect(guarded(lambda _: self.install()))
+        on_click(self.alone, self.install)
         self.close_button.clicked.connect(lambda: self.hide())
         self.job.busy_changed.connect(self._refresh)
         self.hide()

@@ -28,7 +28,7 @@ from napari_medvlm.sessions.label import LabellingSession
 from napari_medvlm.volume import Volume
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.queued import Queued
-from napari_medvlm.widgets.report import guarded, show
+from napari_medvlm.widgets.report import guarded, show_all
 from napari_medvlm.widgets.run_row import RunRow
 from napari_medvlm.worker.runner import Runner
 
@@ -72,7 +72,7 @@ class LabelsTab(QWidget):
         self._lay_out()
         self._changed = Queued(lambda _: self.refresh(), self)
         self._progressed = Queued(lambda told: self._on_progress(told[-1]), self)
-        self._failed = Queued(_show_all, self)
+        self._failed = Queued(show_all, self)
         self.run.run_requested.connect(guarded(self.judge))
         self.run.cancel_requested.connect(guarded(self.cancel))
         self.tree.itemChanged.connect(guarded(self._on_checked))
@@ -171,9 +171,3 @@ def _bar(value: float | None) -> QProgressBar:
     bar.setValue(0 if value is None else round(1000 * value))
     bar.setFormat("all descriptors are off" if value is None else f"{value:.3f}")
     return bar
-
-
-def _show_all(errors: list[object]) -> None:
-    for error in errors:
-        if isinstance(error, Exception):
-            show(error)

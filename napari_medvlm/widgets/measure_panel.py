@@ -27,7 +27,7 @@ from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.tables import COLUMNS, Row, write_csv
 from napari_medvlm.widgets import files
 from napari_medvlm.widgets.background import in_background
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.report import guarded, tell
 
 if TYPE_CHECKING:
@@ -254,6 +254,6 @@ def _buttons(*actions: tuple[str, str, Callable[[], None]]) -> QHBoxLayout:
     row = QHBoxLayout()
     for text, tooltip, action in actions:
         made = button(text, tooltip)
-        made.clicked.connect(guarded(lambda _=False, action=action: action()))
+        on_click(made, action)
         row.addWidget(made)
     return row

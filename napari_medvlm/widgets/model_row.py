@@ -15,9 +15,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.backends.downloads import is_hub_id
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.download_bar import DownloadBar
-from napari_medvlm.widgets.report import guarded
 
 
 class ModelRow(QWidget):
@@ -70,7 +69,7 @@ class ModelRow(QWidget):
         self.edit.editingFinished.connect(self._tell)
         self.device_box.activated.connect(lambda _: self._tell())
         self.download_bar.busy_changed.connect(self._refresh)
-        self.download.clicked.connect(guarded(lambda _: self._ask()))
+        on_click(self.download, self._ask)
         self._refresh()
 
     @property

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, Qt, QTimer, QUrl
 from qtpy.QtGui import QDesktopServices, QShowEvent
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLabel, QVBoxLayout
 
 from napari_medvlm.backends import memory, models
 from napari_medvlm.backends.memory import Memory
@@ -17,6 +17,7 @@ from napari_medvlm.errors import BackendUnavailable
 from napari_medvlm.widgets.add_model import AddModel
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.commands import docks, named_dock
+from napari_medvlm.widgets.docks import Dock
 from napari_medvlm.widgets.download_bar import DownloadBar
 from napari_medvlm.widgets.install_panel import InstallPanel
 from napari_medvlm.widgets.job_bar import JobBar
@@ -35,7 +36,7 @@ LOOK_MS = 3000
 Loaded = frozenset[tuple[str, str | None]]
 
 
-class ModelsDock(QWidget):
+class ModelsDock(Dock):
     """Parts of the dock, connected to what is on the disk and in memory.
 
     The disk is looked at off this thread; the network only when Download or Install is pressed.
@@ -277,12 +278,6 @@ class ModelsDock(QWidget):
         """Look at nothing while it is out of sight."""
         super().hideEvent(event)
         self._due.stop()
-
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
-        """Stop everything when the dock is closed: napari takes it out of the window."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.close_dock()
 
 
 def _unload() -> None:

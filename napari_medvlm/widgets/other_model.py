@@ -15,7 +15,7 @@ from napari_medvlm.sessions.replay import Compared, compared, only, replay
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.background import in_background
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.model_row import ModelRow
 from napari_medvlm.widgets.report import guarded, show
 from napari_medvlm.worker.runner import Runner
@@ -62,8 +62,8 @@ class OtherModel(QWidget):
         layout.addLayout(form)
         layout.addLayout(row)
         layout.addWidget(self.text)
-        self.compare_button.clicked.connect(guarded(lambda _=False: self.compare()))
-        self.keep_button.clicked.connect(guarded(lambda _=False: self.keep()))
+        on_click(self.compare_button, self.compare)
+        on_click(self.keep_button, self.keep)
         self.backend.chosen.connect(guarded(lambda _: self._use_backend()))
         self._use_backend()
         self.bind(None)

@@ -7,16 +7,17 @@ from tempfile import TemporaryDirectory
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QVBoxLayout
 
 from napari_medvlm.errors import ArchiveError, CannotSave
 from napari_medvlm.io import Gaps
 from napari_medvlm.io.archives import Archive, Progress, Query, Study, StudySeries
 from napari_medvlm.sessions.results_dicom import Results, results_of
 from napari_medvlm.widgets.background import in_background
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.commands import open_dock_of
+from napari_medvlm.widgets.docks import Dock
 from napari_medvlm.widgets.pacs_filters import Filters
 from napari_medvlm.widgets.pacs_opening import Opened, open_series
 from napari_medvlm.widgets.pacs_servers import ServerRow
@@ -36,7 +37,7 @@ ASKED = (
 )
 
 
-class PacsDock(QWidget):
+class PacsDock(Dock):
     """Parts of the dock, connected; all that takes a while is done on other threads."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
@@ -147,7 +148,7 @@ class PacsDock(QWidget):
         )
         accept = box.addButton("Push", QMessageBox.ButtonRole.AcceptRole)
         box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
-        accept.clicked.connect(guarded(lambda _: self._push(archive, results)))
+        on_click(accept, lambda: self._push(archive, results))
         box.open()
 
     def _push(self, archive: Archive, results: Results) -> None:
@@ -186,8 +187,8 @@ class PacsDock(QWidget):
         self.tree.opened.connect(guarded(self.open_study))
         self.tree.series_activated.connect(guarded(self.load_series))
         self.tree.currentItemChanged.connect(guarded(lambda *_: self._allow()))
-        self.load.clicked.connect(guarded(lambda _: self._load_chosen()))
-        self.push.clicked.connect(guarded(lambda _: self.push_objects()))
+        on_click(self.load, self._load_chosen)
+        on_click(self.push, self.push_objects)
         self.work.busy_changed.connect(guarded(self._allow))
 
     def _load_chosen(self) -> None:
@@ -209,9 +210,7 @@ class PacsDock(QWidget):
         self.push.setEnabled(there)
         self.load.setEnabled(there and self.tree.chosen() is not None)
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
-        """Stop when the dock is closed: napari takes it out of the window."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self._drawing.set()
-            self.work.cancel()
+    def close_dock(self) -> None:
+        """Stop what is loaded and drawn."""
+        self._drawing.set()
+        self.work.cancel()

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLineEdit, QWidg
 
 from napari_medvlm.errors import ArchiveError
 from napari_medvlm.io.archives import Query, day_of
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.report import guarded
 
 MODALITIES = ("", "CT", "MR", "PT", "US", "CR", "DX", "MG", "XA", "NM", "SEG", "SR")
@@ -37,7 +37,7 @@ class Filters(QWidget):
         self.modality.setEditable(True)
         self.description = _field("of the study")
         self.search = button("Search", "Look for studies. (Enter)")
-        self.search.clicked.connect(guarded(lambda _: self._ask()))
+        on_click(self.search, self._ask)
         for edit in (self.name, self.id, self.first, self.last, self.description):
             edit.returnPressed.connect(guarded(self._ask))
         form = QFormLayout(self)

@@ -24,7 +24,7 @@ from napari_medvlm.io.dicom_tree import DicomTree
 from napari_medvlm.io.dicomweb import DicomWeb
 from napari_medvlm.io.pacs_servers import Login, Server, forget, keep_login, remember, servers
 from napari_medvlm.widgets.background import in_background
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.report import guarded, tell
 
 
@@ -90,7 +90,7 @@ class ServerRow(QWidget):
             (self.sign_in, self._ask_login),
             (self.forget, self._forget),
         ):
-            pressed.clicked.connect(guarded(lambda _, action=action: action()))
+            on_click(pressed, action)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.list, 1)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox, QWidget
 
-from napari_medvlm.widgets.report import guarded
+from napari_medvlm.widgets.buttons import on_click
 
 
 def ask(parent: QWidget, title: str, text: str, accept: str, action: Callable[[], object]) -> None:
@@ -28,5 +28,5 @@ def ask(parent: QWidget, title: str, text: str, accept: str, action: Callable[[]
     box.setText(text)
     accepted = box.addButton(accept, QMessageBox.ButtonRole.AcceptRole)
     box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
-    accepted.clicked.connect(guarded(lambda _: action()))
+    on_click(accepted, action)
     box.open()

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 from napari_medvlm.conversation import Exchange, Mark, Sent
 from napari_medvlm.layers.claims import ClaimLayers, show_slice
 from napari_medvlm.sessions.conversing import AskSession
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.handing_on import ground_backend, hand_on
 from napari_medvlm.widgets.layer_choice import LayerChoice
 from napari_medvlm.widgets.queued import Queued
@@ -205,7 +205,7 @@ class Reading(QWidget):
         self._stream_due.setInterval(STREAM_MS)
         self._stream_due.timeout.connect(guarded(self._stream))
         self.in_picture.toggled.connect(guarded(self._show_in_picture))
-        self.hand_over.clicked.connect(guarded(lambda _: self._hand_on()))
+        on_click(self.hand_over, self._hand_on)
         told = self.transcript
         told.chosen.connect(guarded(self.show_exchange))
         told.claim_chosen.connect(guarded(self.choose))

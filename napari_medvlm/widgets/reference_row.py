@@ -15,8 +15,8 @@ from napari_medvlm.grounding import Region
 from napari_medvlm.layers.names import named_labels
 from napari_medvlm.layers.regions import RegionLayers, Shown
 from napari_medvlm.volume import Volume
-from napari_medvlm.widgets.buttons import button
-from napari_medvlm.widgets.report import guarded, tell
+from napari_medvlm.widgets.buttons import button, on_click
+from napari_medvlm.widgets.report import tell
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -49,8 +49,8 @@ class ReferenceRow(QWidget):
         )
         from_file = button("Reference file…", "COCO JSON or CSV boxes to compare with.")
         from_labels = button("Reference labels", "Compare with the named label layers.")
-        from_file.clicked.connect(guarded(lambda _=False: self._ask_file()))
-        from_labels.clicked.connect(guarded(lambda _=False: self._take_labels()))
+        on_click(from_file, self._ask_file)
+        on_click(from_labels, self._take_labels)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for widget in (from_file, from_labels, self.summary):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 from napari_medvlm.errors import Cancelled, MedVLMError
 
@@ -28,6 +28,12 @@ def show(error: Exception) -> None:
         f"{type(error).__name__}: {error} Nothing that you did is lost; "
         "please report this with the log."
     )
+
+
+def show_all(errors: list[Any]) -> None:
+    """Tell each of some errors."""
+    for error in errors:
+        show(error)
 
 
 def tell(message: str) -> None:

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
-from napari_medvlm.errors import Cancelled, InvalidImage, MedVLMError
+from napari_medvlm.errors import Cancelled, MedVLMError
 from napari_medvlm.io.journal import new_journal
-from napari_medvlm.layers import is_image, labels_of
+from napari_medvlm.layers import labels_of
 from napari_medvlm.layers.session import SessionLayers
-from napari_medvlm.layers.view import Plane, name_axes, orient, show_3d, show_plane
+from napari_medvlm.layers.view import Plane, show_3d, show_plane
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
 from napari_medvlm.records import Predicted
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.volume import Window
-from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.background import in_background
-from napari_medvlm.widgets.closing import close_all
 from napari_medvlm.widgets.commands import bind_keys
+from napari_medvlm.widgets.docks import SessionDock
 from napari_medvlm.widgets.labels_row import LabelsRow
-from napari_medvlm.widgets.layer_choice import LayerChoice
-from napari_medvlm.widgets.model_row import ModelRow
 from napari_medvlm.widgets.object_panel import ObjectPanel
 from napari_medvlm.widgets.planes import PlaneRow
 from napari_medvlm.widgets.prepare import Prepared, prepare
@@ -39,7 +35,6 @@ from napari_medvlm.widgets.segment_folds import SegmentFolds
 from napari_medvlm.widgets.session_row import SessionRow
 from napari_medvlm.widgets.tools import Tool, Tools
 from napari_medvlm.windows import windows
-from napari_medvlm.worker.routed import RoutedRunner
 from napari_medvlm.worker.runner import Job
 from napari_medvlm.worker.wire import Request
 
@@ -59,20 +54,13 @@ REST_MS = 60
 """How long after the masks all else is shown. A click is drawn by napari itself meanwhile."""
 
 
-class SegmentDock(QWidget):
+class SegmentDock(SessionDock[SegmentationSession]):
     """Parts of the dock, connected to a session of the image that is chosen."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
-        super().__init__()
-        self.viewer = napari_viewer
-        self.session: SegmentationSession | None = None
+        super().__init__(napari_viewer, Task.SEGMENT)
         self._layers: SessionLayers | None = None
-        self._opened: list[Any] = []
         self._taken: list[tuple[Image, str, Any, str]] = []
-        self._runner = RoutedRunner()
-        self.image = LayerChoice(napari_viewer, is_image)
-        self.backend = BackendChoice(Task.SEGMENT)
-        self.model = ModelRow()
         self.planes = PlaneRow()
         self.resume = ResumeBar()
         self.tools = Tools()
@@ -84,7 +72,6 @@ class SegmentDock(QWidget):
         self._lay_out()
         self._changed = Queued(self._on_changed, self)
         self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
-        self._failed = Queued(_show_all, self)
         self._restarted = Queued(_tell_restart, self)
         self._rest_due = QTimer(self)
         self._rest_due.setSingleShot(True)
@@ -123,11 +110,6 @@ class SegmentDock(QWidget):
             self.model.name(made[-1].model or "")
             self._use_backend()
         self._begin(Prepared(self._session().volume, None), ledger, journal)
-
-    def close_session(self) -> None:
-        """Leave the image and end the worker."""
-        self._end()
-        self._runner.stop()
 
     # How an image becomes a session.
 
@@ -180,8 +162,8 @@ class SegmentDock(QWidget):
 
     def _end(self) -> None:
         """Leave the image that was worked on; its journal is finished."""
-        close_all(self._opened)
-        self.session = self._layers = None
+        super()._end()
+        self._layers = None
         self.resume.offer(None)
         self._bind(None)
 
@@ -207,11 +189,6 @@ class SegmentDock(QWidget):
             pass
         except MedVLMError as error:
             self._failed(error)
-
-    def _session(self) -> SegmentationSession:
-        if self.session is None:
-            raise InvalidImage("No image is open.", "Open an image and choose it in the dock.")
-        return self.session
 
     # What the session tells.
 
@@ -271,16 +248,6 @@ class SegmentDock(QWidget):
         self.labels.import_requested.connect(guarded(self._import))
         self.progress.cancel_requested.connect(guarded(self.cancel))
         self.progress.again_requested.connect(guarded(lambda: self._session().ask_again()))
-        dims = self.viewer.dims.events
-        for event in (dims.order, dims.ndisplay, dims.point):
-            event.connect(self._on_view)
-        self.destroyed.connect(partial(close_all, self._opened, self._runner))
-
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
-        """Free everything when the dock is closed: napari takes it out of the window."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.close_session()
 
     def _allow_tools(self) -> None:
         kinds = registry.info(self.backend.name).prompts
@@ -313,11 +280,6 @@ class SegmentDock(QWidget):
         if active is not None:
             bind_keys(active, self.viewer)
 
-    def _on_view(self, _: Any) -> None:
-        if self.session is not None:
-            orient(self.viewer)
-            name_axes(self.viewer)
-
     def _set_polarity(self, positive: bool) -> None:
         if self._layers is not None:
             self._layers.set_polarity(positive)
@@ -344,11 +306,6 @@ class SegmentDock(QWidget):
     def _import(self, layer: Any) -> None:
         session = self._session()
         session.import_labels(labels_of(layer, session.volume))
-
-
-def _show_all(errors: list[Any]) -> None:
-    for error in errors:
-        show(error)
 
 
 def _tell_restart(texts: list[Any]) -> None:

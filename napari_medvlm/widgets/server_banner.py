@@ -11,7 +11,7 @@ from napari_medvlm import addresses
 from napari_medvlm.backends.server_link import leads_outside
 from napari_medvlm.errors import MedVLMError
 from napari_medvlm.widgets.background import in_background
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.report import guarded
 
 ASKED = (
@@ -81,7 +81,7 @@ class ServerBanner(QFrame):
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.allow = button("Allow…", "Let it go to this server, after a question.")
-        self.allow.clicked.connect(guarded(lambda _: self._confirm()))
+        on_click(self.allow, self._confirm)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.addWidget(self.text, 1)

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidg
 from napari_medvlm.backends.server_link import joined, models_of
 from napari_medvlm.errors import InvalidPrompt, MedVLMError
 from napari_medvlm.widgets.background import in_background
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.report import guarded, tell
 
 EXAMPLE = "http://127.0.0.1:8000/v1"
@@ -55,7 +55,7 @@ class ServerRow(QWidget):
         layout.addLayout(row)
         self.address.textChanged.connect(lambda _: self.changed.emit())
         self.name.editTextChanged.connect(lambda _: self.changed.emit())
-        self.fetch.clicked.connect(guarded(lambda _: self.fetch_models()))
+        on_click(self.fetch, self.fetch_models)
 
     @property
     def model(self) -> str | None:

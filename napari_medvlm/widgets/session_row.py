@@ -12,7 +12,7 @@ from napari_medvlm.ledger import Ledger
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.widgets import files
 from napari_medvlm.widgets.background import in_background
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.report import guarded, tell
 
 
@@ -41,7 +41,7 @@ class SessionRow(QWidget):
         )
         for text, tooltip, action in actions:
             made = button(text, tooltip)
-            made.clicked.connect(guarded(lambda _=False, action=action: action()))
+            on_click(made, action)
             layout.addWidget(made)
 
     def bind(self, session: SegmentationSession | None) -> None:

@@ -23,7 +23,7 @@ from napari_medvlm.trusting.subject import Subject
 from napari_medvlm.trusting.witness import Witness
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.background import in_background
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.closing import Closes, close_all
 from napari_medvlm.widgets.fold import Fold
 from napari_medvlm.widgets.queued import Queued
@@ -196,8 +196,8 @@ class TrustPanel(QWidget):
         layout.addLayout(foot)
 
     def _connect(self) -> None:
-        self.run.clicked.connect(guarded(lambda _: self.start()))
-        self.cancel.clicked.connect(guarded(lambda _: self.stop()))
+        on_click(self.run, self.start)
+        on_click(self.cancel, self.stop)
         self.rows.toggled.connect(guarded(self._show_state))
         self.witness.chosen.connect(guarded(lambda _: self._show_costs()))
         opened = self._opened  # without the panel, so that it can follow its end

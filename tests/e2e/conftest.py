@@ -112,7 +112,7 @@ def open_dock(make_napari_viewer, qtbot):
     docks = []
     yield open_dock
     for dock in docks:
-        dock.close_session()
+        dock.close_dock()
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def open_ask(make_napari_viewer, qtbot, foreign):
     yield open_ask
     for dock in docks:
         with contextlib.suppress(RuntimeError):  # the test has closed it
-            dock.close_session()
+            dock.close_dock()
 
 
 @pytest.fixture

@@ -188,4 +188,4 @@ def test_a_sentence_goes_on_as_objects_of_the_segment_dock(scripted):
     scripted.waits(lambda: not segment.session.pending_prompts())
     (live,) = segment.session.now.objects.values()
     assert live.info.name == "left"
-    segment.close_session()
+    segment.close_dock()

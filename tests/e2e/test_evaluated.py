@@ -41,7 +41,7 @@ def test_the_window_shows_image_truth_and_the_masks_again(make_napari_viewer, qt
         truth = np.asarray(viewer.layers["Left blob (truth)"].data) > 0
         assert dice(truth, dock.session.mask) > 0.9
     finally:
-        dock.close_session()
+        dock.close_dock()
 
 
 def test_what_is_not_in_the_run_is_told(make_napari_viewer, evaluated):

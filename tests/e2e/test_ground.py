@@ -71,7 +71,7 @@ def open_dock(make_napari_viewer, qtbot):
     yield open_dock
     for dock in docks:
         with contextlib.suppress(RuntimeError):  # the test has closed it
-            dock.close_session()
+            dock.close_dock()
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_a_region_goes_on_as_an_object_of_the_segment_dock(asker):
     assert dice(segment.session.mask, left) > 0.99
     (entry,) = segment.session.ledger.entries
     assert "found by embedded" in entry.events[-1].origin
-    segment.close_session()
+    segment.close_dock()
 
 
 def test_a_report_is_read_its_findings_grounded_and_coloured(asker):
@@ -204,7 +204,7 @@ def test_nothing_to_look_for_is_told_in_a_sentence(asker, monkeypatch):
 
 def test_what_was_found_is_on_the_disk(asker, home):
     asker.asks("liver")
-    asker.dock.close_session()
+    asker.dock.close_dock()
     (journal,) = (home / "sessions" / "ground").glob("*.jsonl")
     lines = [json.loads(line) for line in journal.read_text("utf-8").splitlines()]
     assert lines[1]["phrase"] == "liver"
@@ -273,7 +273,7 @@ def test_a_picture_alone_can_be_asked_about(make_napari_viewer, qtbot):
     assert "head" in asker.rows()[0][4]
     viewer.layers.clear()
     assert dock.session is None
-    dock.close_session()
+    dock.close_dock()
 
 
 def test_closing_the_dock_leaves_no_layers_and_no_worker(asker):
@@ -302,7 +302,7 @@ def test_a_region_goes_to_the_image_that_it_was_found_in(asker):
     volume = asker.dock.session.volume
     asker.waits(lambda: segment.session is not None and segment.session.volume is volume)
     asker.waits(lambda: bool(segment.session.now.objects))
-    segment.close_session()
+    segment.close_dock()
 
 
 def test_going_on_with_an_earlier_session_keeps_what_was_handed_on(asker):
@@ -326,7 +326,7 @@ def test_going_on_with_an_earlier_session_keeps_what_was_handed_on(asker):
     asker.waits(lambda: segment.session is not None and len(segment.session.now.objects) == 2)
     names = [live.info.name for live in segment.session.now.objects.values()]
     assert "liver" in names
-    segment.close_session()
+    segment.close_dock()
 
 
 def test_choosing_another_image_and_back_at_once_loses_nothing(asker):

@@ -64,6 +64,6 @@ def test_a_model_is_added_used_seen_in_memory_and_unloaded(make_napari_viewer, q
     qtbot.waitUntil(lambda: dock.table.row.state == "added", timeout=WAIT_MS)
     assert ground._runner.pids == {}
     assert ("torch" in sys.modules) is torch_was_there
-    ground.close_session()
+    ground.close_dock()
     dock.close_dock()
     qtbot.waitUntil(threads_are_done)

@@ -110,7 +110,7 @@ def test_a_series_is_found_segmented_and_pushed_and_comes_back(
     assert "left kidney: " in at_pacs.dock.said.text()
     volume_ml = mask.sum() * abs(np.linalg.det(session.volume.affine[:3, :3])) / 1000
     assert f"volume {volume_ml:.2f} mL" in at_pacs.dock.said.text()
-    segment.close_session()
+    segment.close_dock()
 
 
 def test_the_server_is_there_the_next_time(at_pacs, signed_in):

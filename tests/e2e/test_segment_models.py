@@ -76,8 +76,8 @@ told = {
     "voxels": int(dock.session.mask.sum()),
 }
 for opened in docks.values():
-    if hasattr(opened, "close_session"):
-        opened.close_session()
+    if hasattr(opened, "close_dock"):
+        opened.close_dock()
 viewer.close()
 print(json.dumps(told))
 """

@@ -30,7 +30,7 @@ def open_with(make_napari_viewer, qtbot, answerers):  # noqa: F811
 
     yield open_with
     for dock in docks:
-        dock.close_session()
+        dock.close_dock()
 
 
 def asks(asker, backend):
@@ -105,7 +105,7 @@ def test_a_dock_is_closed_while_checks_run(open_with):
     panel = opens(asker, asks(asker, "slow_truth"))
     presses(panel.run)
     asker.waits(lambda: panel.pending)
-    asker.dock.close_session()
+    asker.dock.close_dock()
     asker.sees_all()
     assert not asker.dock.reading.transcript.cards
 

@@ -338,7 +338,7 @@ def test_a_model_is_used_in_a_dock_that_opens(make_napari_viewer, qtbot, folder,
     assert (ground.backend.name, ground.model.model) == ("vlm", "mine")
     dock.use("Ground")
     assert len([w for w in viewer.window.dock_widgets.values() if hasattr(w, "ground")]) == 1
-    ground.close_session()
+    ground.close_dock()
     dock.close_dock()
     qtbot.waitUntil(threads_are_done)
 
