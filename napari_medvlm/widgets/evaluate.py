@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QTabWidget, QVBoxLayout
 
 from napari_medvlm.widgets.closing import close_all
 from napari_medvlm.widgets.commands import bind_keys
+from napari_medvlm.widgets.docks import Dock
 from napari_medvlm.widgets.evaluate_case import CasePanel
 from napari_medvlm.widgets.evaluate_compare import ComparePanel
 from napari_medvlm.widgets.evaluate_folder import FolderPanel
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 COMMANDS = "napari_medvlm.widgets.evaluate_commands"
 
 
-class EvaluateDock(QWidget):
+class EvaluateDock(Dock):
     """What the simulated user does, and where: at this image, or at a folder of cases; Compare."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
@@ -50,18 +50,13 @@ class EvaluateDock(QWidget):
         """Bring the comparison of two masks to the front."""
         self.tabs.setCurrentWidget(self.compare)
 
-    def close_all(self) -> None:
+    def close_dock(self) -> None:
         """Stop what is running, take all layers away and end the worker."""
+        self.form.model.download_bar.cancel()
         self.case.clear()
         self.folder.cancel()
         self.compare.close_layer()
         self._runner.stop()
-
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
-        """Free everything when the dock is closed: napari takes it out of the window."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.close_all()
 
     def _show_form(self) -> None:
         """A comparison needs no backend."""

@@ -28,7 +28,7 @@ from napari_medvlm.layers import is_image, labels_of, volume_of
 from napari_medvlm.layers.simulated import Said, SimulatedLayers
 from napari_medvlm.results import BoolArray, Mask
 from napari_medvlm.volume import Volume
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.evaluate_curve import load_library
 from napari_medvlm.widgets.evaluate_labels import LabelChoice
 from napari_medvlm.widgets.evaluate_reference import read_reference
@@ -229,10 +229,10 @@ class CasePanel(QWidget):
         layout.addStretch()
 
     def _connect(self) -> None:
-        self.run_button.clicked.connect(guarded(lambda _=False: self.run()))
-        self.export_button.clicked.connect(guarded(lambda _=False: self._ask_where()))
-        self.file_button.clicked.connect(guarded(lambda _=False: self._ask_file()))
-        self.job.cancel_button.clicked.connect(guarded(lambda _=False: self.cancel()))
+        on_click(self.run_button, self.run)
+        on_click(self.export_button, self._ask_where)
+        on_click(self.file_button, self._ask_file)
+        on_click(self.job.cancel_button, self.cancel)
         self.job.busy_changed.connect(self._show_state)
         self.view.chosen.connect(guarded(self.show_step))
 

@@ -31,7 +31,7 @@ from napari_medvlm.layers.difference import (
     paired,
 )
 from napari_medvlm.widgets.background import in_background
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.evaluate_labels import LabelChoice
 from napari_medvlm.widgets.report import guarded
 from napari_medvlm.widgets.wrapped import WrappedLabel
@@ -225,7 +225,7 @@ class ComparePanel(QWidget):
         self._rest.timeout.connect(guarded(self.refresh))
         self.tolerance.valueChanged.connect(lambda _: self._rest.start())
         self.difference.toggled.connect(guarded(lambda _: self._draw()))
-        self.copy_button.clicked.connect(guarded(lambda _=False: self.copy()))
+        on_click(self.copy_button, self.copy)
         for side in (self.a, self.b):
             side.changed.connect(guarded(self._follow))
         viewer.layers.events.removed.connect(self._on_removed)

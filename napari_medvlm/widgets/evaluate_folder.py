@@ -24,7 +24,7 @@ from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.run import crashed
 from napari_medvlm.evaluation.segment.whole import DataSet, evaluate, worst_in
 from napari_medvlm.evaluation.workers import Processes
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.evaluate_path import PathEdit
 from napari_medvlm.widgets.evaluate_time import TimeLeft
 from napari_medvlm.widgets.evaluated import show_case
@@ -174,8 +174,8 @@ class FolderPanel(QWidget):
         layout.addStretch()
 
     def _connect(self) -> None:
-        self.run_button.clicked.connect(guarded(lambda _=False: self.run()))
-        self.report_button.clicked.connect(guarded(lambda _=False: self.open_report()))
-        self.worst_button.clicked.connect(guarded(lambda _=False: self.open_worst()))
+        on_click(self.run_button, self.run)
+        on_click(self.report_button, self.open_report)
+        on_click(self.worst_button, self.open_worst)
         self.out.changed.connect(guarded(self._look))
         self.job.busy_changed.connect(guarded(self._look))

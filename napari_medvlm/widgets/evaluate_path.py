@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QWidget
 
 from napari_medvlm.errors import InvalidReference
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 
 
 class PathEdit(QWidget):
@@ -42,7 +42,7 @@ class PathEdit(QWidget):
         layout.addWidget(self.edit)
         layout.addWidget(choose)
         self.edit.textChanged.connect(lambda _: self.changed.emit())
-        choose.clicked.connect(lambda _=False: self._ask())
+        on_click(choose, self._ask)
 
     @property
     def path(self) -> Path | None:

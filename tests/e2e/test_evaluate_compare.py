@@ -46,7 +46,7 @@ def panel(viewer):
     evaluate_commands.compare_masks(viewer)
     dock = named_dock(viewer, "Evaluate")
     yield dock.compare
-    dock.close_all()
+    dock.close_dock()
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_an_oblique_object_follows_clicks_also_while_it_is_hidden(open_dock, qtb
     person.layer("mask").visible = False
     person.session.add(Point.at_index(volume, (12, 20, 33), True))
     qtbot.waitUntil(lambda: shown.text() != before and is_right(), timeout=WAIT_MS)
-    dock.close_all()
+    dock.close_dock()
 
 
 def test_labels_without_voxels_are_told(viewer, panel, qtbot):

@@ -50,7 +50,7 @@ def dock(viewer):
     widget = named_dock(viewer, "Evaluate")
     yield widget
     with contextlib.suppress(RuntimeError):  # the test has closed it
-        widget.close_all()
+        widget.close_dock()
 
 
 @pytest.fixture
@@ -212,7 +212,7 @@ def test_a_folder_is_stopped_gone_on_with_and_its_worst_case_opened(
     rows = parquet.read_table(out / "results.parquet").to_pylist()
     worst = min((r for r in rows if r["interaction"] == 2), key=lambda r: r["dice"])
     assert f"{worst['structure']} (truth)" in viewer.layers
-    segment.close_session()
+    segment.close_dock()
 
 
 def test_a_file_of_fractions_is_no_truth(pairs, tmp_path):
