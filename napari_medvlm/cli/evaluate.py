@@ -13,7 +13,7 @@ import typer
 from napari_medvlm.cli.evaluate_words import ask, ground
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.telling import print_result, shown, told
-from napari_medvlm.evaluation.segment.cases import Cases, Layout
+from napari_medvlm.evaluation.segment.cases import Layout
 from napari_medvlm.evaluation.segment.user import CHALLENGE_SEED, Gesture
 
 app = typer.Typer(
@@ -72,29 +72,17 @@ def segment(  # noqa: PLR0913  # one for each option
     Leaves report.html, results.parquet and summary.json in --out. What was stopped goes on when the
     same command is given again.
     """
-    from napari_medvlm.evaluation.segment.layouts import find_cases
     from napari_medvlm.evaluation.segment.plan import Plan
-    from napari_medvlm.io.labels import read_names
+    from napari_medvlm.evaluation.segment.whole import DataSet, evaluate
 
     plan = Plan(
         backend=backend, model=model, device=device, interactions=interactions, first=first,
         then=then, jitter_mm=jitter_mm, seed=seed, tolerance_mm=tolerance_mm,
         structures=tuple(structure),
     )  # fmt: skip
-    with told():
-        found = find_cases(
-            dataset, images, labels, channel=channel, patterns=(image_pattern, label_pattern),
-            names=None if names is None else read_names(names),
-        )  # fmt: skip
-        data = {
-            "dataset": str(dataset),
-            "images": _full(images),
-            "labels": _full(labels),
-            "names": _full(names),
-            "channel": channel,
-            "patterns": [image_pattern, label_pattern],
-        }
-        summary = _evaluated(found, plan, data, out, _workers(workers, ray))
+    data = DataSet(dataset, images, labels, names, channel, (image_pattern, label_pattern))
+    with told(), shown() as progress:
+        summary = evaluate(data, plan, out, _workers(workers, ray), progress)
     print_result(summary, as_json, lambda: _lines(summary, out))
 
 
@@ -121,29 +109,6 @@ def open_case(
     """Open a case in napari: the image, the truth, and the simulated user's prompts."""
     viewer = [sys.executable, "-m", "napari_medvlm.widgets.evaluated"]
     raise typer.Exit(subprocess.call([*viewer, str(run), case, structure]))
-
-
-def _evaluated(found: Cases, plan: Any, data: dict[str, Any], out: Path, workers: Any) -> Any:
-    """Run, and write everything; the summary."""
-    from napari_medvlm.evaluation.runs import read_json, write_json
-    from napari_medvlm.evaluation.segment import cases, report, run, summary
-    from napari_medvlm.evaluation.segment.plan import require_able
-
-    require_able(plan)
-    report.require_libraries()
-    cases.require_known(found.cases, plan.structures)
-    with shown() as progress:
-        outcomes, skipped = run.run(found, plan, data, out, workers, progress)
-    told_of = summary.summary(outcomes, skipped, plan)
-    summary.write_table(out, summary.rows(outcomes))
-    write_json(out / "summary.json", told_of)
-    settings = read_json(out / "run.json") or {}
-    report.write_report(out, told_of, settings, found.cases, outcomes)
-    return told_of
-
-
-def _full(path: Path | None) -> str | None:
-    return None if path is None else str(path.resolve())
 
 
 def _workers(number: int, ray: str | None) -> Any:

@@ -77,6 +77,18 @@ def write_mask(
     _whole(path, lambda temporary: write(temporary, small, volume.affine))
 
 
+def write_image(path: Path, volume: Volume) -> None:
+    """Write the intensities ``(z, y, x)`` of an image as NIfTI, exactly where it is.
+
+    Raises
+    ------
+    CannotSave
+        If the folder cannot be written to or is full.
+    """
+    data = volume.data.astype(_nifti_type(volume.data.dtype), copy=False)
+    _whole(path, lambda temporary: _write_nifti(temporary, data, volume.affine))
+
+
 def write_segments(
     path: str | Path,
     masks: Mapping[int, NDArray[np.bool_]],
@@ -104,11 +116,18 @@ def _write_nifti(path: Path, labels: NDArray[Any], affine: FloatArray) -> None:
     import nibabel
 
     matrix = ras_matrix(affine)
-    image = nibabel.Nifti1Image(labels.T, matrix)
+    image = nibabel.Nifti1Image(labels.T, matrix, dtype=labels.dtype)
     image.set_sform(matrix, code=SCANNER)
     image.set_qform(matrix, code=SCANNER if _is_orthogonal(matrix) else 0, strip_shears=True)
     image.header.set_xyzt_units("mm")
     nibabel.save(image, path)
+
+
+def _nifti_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type itself, so that the image stays the same one; NIfTI knows no bool and no halves."""
+    if dtype.kind == "f":
+        return np.promote_types(dtype, np.float32)
+    return np.dtype(np.uint8) if dtype.kind == "b" else dtype
 
 
 def _is_orthogonal(matrix: FloatArray) -> bool:

@@ -55,6 +55,8 @@ class MaskLayer:
             layer.metadata[KEY]["labels"] = self.session.labels
         elif redrawn:
             layer.refresh(extent=False, thumbnail=False)
+            if not layer.visible:
+                layer.events.set_data()  # napari tells nothing of hidden layers, and some listen
 
     def _is_image(self, layer: Layer) -> bool:
         return role(layer) not in PROMPT_ROLES

@@ -287,7 +287,7 @@ def test_existing_labels_are_kept_and_a_layer_can_be_the_start(person):
     assert dice(person.session.mask_of(2), left) > 0.85
 
 
-@pytest.mark.parametrize("dock", ["Segment", "Ground"])
+@pytest.mark.parametrize("dock", ["Segment", "Ground", "Evaluate"])
 def test_opening_a_dock_loads_no_models_and_is_quick(dock):
     code = f"""
 import sys, time

@@ -52,6 +52,11 @@ def figures(attempt: Attempt, plan: Plan) -> Json:
     return found
 
 
+def auc_max(plan: Plan) -> int:
+    """The area under a curve that is perfect from the first click on."""
+    return max(plan.interactions - 1 - (plan.first is Gesture.BOX), 0)
+
+
 def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], plan: Plan) -> Json:
     """The means of a run.
 
@@ -72,7 +77,7 @@ def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], plan: Plan)
         "task": "segment",
         "backend": plan.backend,
         "plan": plan.model_dump(mode="json"),
-        "auc_max": max(plan.interactions - 1 - (plan.first is Gesture.BOX), 0),
+        "auc_max": auc_max(plan),
         "cases": len(outcomes),
         "skipped": [{"case": s.case, "reason": s.reason} for s in skipped],
         "absent": absent,

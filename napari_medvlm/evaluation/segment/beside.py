@@ -1,0 +1,98 @@
+"""Two masks beside each other: how well they agree, and how large they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.evaluation.segment import metrics
+from napari_medvlm.geometry import Grid
+from napari_medvlm.results import BoolArray, Mask
+
+ML = 1000.0
+"""Cubic millimetres in a millilitre."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """How well two masks agree.
+
+    Parameters
+    ----------
+    dice, iou
+        0 to 1; 1 if both are empty.
+    nsd
+        0 to 1, see `metrics.surface_dice`; `None` if it cannot be computed here, see ``note``.
+    hd95_mm
+        See `metrics.Scores`.
+    only_a_ml, only_b_ml, both_ml
+        Size of what is in one of them only, and in both.
+    note
+        Why there is no NSD, with the remedy; else empty.
+    """
+
+    dice: float
+    iou: float
+    nsd: float | None
+    hd95_mm: float | None
+    only_a_ml: float
+    only_b_ml: float
+    both_ml: float
+    note: str = ""
+
+    @property
+    def a_ml(self) -> float:
+        """Size of the first mask."""
+        return self.only_a_ml + self.both_ml
+
+    @property
+    def b_ml(self) -> float:
+        """Size of the second mask."""
+        return self.only_b_ml + self.both_ml
+
+
+def beside(a: Mask, b: Mask, grid: Grid, tolerance_mm: float) -> Beside:
+    """Compare two masks of one grid; takes up to seconds.
+
+    Parameters
+    ----------
+    tolerance_mm
+        How far surfaces may be apart for the NSD.
+    """
+    first, second = _cut(a, b)
+    nsd, note = None, ""
+    try:
+        nsd = metrics.surface_dice(first, second, grid.spacing, tolerance_mm)
+    except BackendUnavailable as error:
+        note = str(error)
+    voxel_ml = abs(float(np.linalg.det(grid.affine[:3, :3]))) / ML
+    both = int(np.count_nonzero(first & second))
+    return Beside(
+        metrics.dice(first, second),
+        metrics.iou(first, second),
+        nsd,
+        metrics.hausdorff95_mm(first, second, grid.spacing),
+        (a.voxels - both) * voxel_ml,
+        (b.voxels - both) * voxel_ml,
+        both * voxel_ml,
+        note,
+    )
+
+
+def _cut(a: Mask, b: Mask) -> tuple[BoolArray, BoolArray]:
+    """Both in the smallest box around what is inside either."""
+    known = [mask for mask in (a, b) if mask.crop.size]
+    if not known:
+        return np.zeros((0, 0, 0), bool), np.zeros((0, 0, 0), bool)
+    low = np.min([mask.start for mask in known], axis=0)
+    high = np.max([mask.stop for mask in known], axis=0)
+    cut = []
+    for mask in (a, b):
+        full = np.zeros(high - low, bool)
+        if mask.crop.size:
+            place = np.array(mask.start) - low
+            full[tuple(map(slice, place, place + mask.crop.shape))] = mask.crop
+        cut.append(full)
+    return cut[0], cut[1]

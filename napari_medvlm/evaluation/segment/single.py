@@ -1,0 +1,81 @@
+"""One case that was measured in memory, kept as a run on disk like any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_medvlm.errors import InvalidImage, MedVLMError
+from napari_medvlm.evaluation.runs import RunFolder
+from napari_medvlm.evaluation.segment import report, run
+from napari_medvlm.evaluation.segment.cases import Case, Layout, Structure
+from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome
+from napari_medvlm.evaluation.segment.plan import Plan, provenance
+from napari_medvlm.evaluation.segment.whole import DataSet, write_all
+from napari_medvlm.io import read_volume, write_mask
+from napari_medvlm.io.save import write_image
+from napari_medvlm.results import BoolArray
+from napari_medvlm.volume import Volume
+
+
+def write_single(  # what was measured, and where to
+    out: Path,
+    plan: Plan,
+    volume: Volume,
+    structure: Structure,
+    truth: BoolArray,
+    attempt: Attempt,
+) -> dict[str, Any]:
+    """Write what `run.run` leaves for a data set of this one case; the summary.
+
+    The truth is written beside it, and the image too unless its file is still what was measured.
+
+    Raises
+    ------
+    SettingsError
+        If the folder holds a run with other settings.
+    CannotSave
+        If the folder cannot be written to.
+    InvalidImage
+        If it is a colour picture that is in no file.
+    """
+    report.require_libraries()
+    case = Case(
+        name=volume.name, image=out / "image.nii.gz", labels=out / "truth.nii.gz",
+        layout=Layout.PAIRS, structures=(structure,),
+    )  # fmt: skip
+    if _is_in_its_file(volume):
+        case = case.model_copy(update={"image": volume.source})
+    data = DataSet(Layout.PAIRS, case.image, case.labels)
+    settings = {
+        "task": "segment",
+        "plan": plan.model_dump(mode="json"),
+        "data": data.record(),
+        "provenance": dict(provenance(plan)),
+    }
+    folder = RunFolder(out, settings)
+    if case.image != volume.source:
+        _write_image(case.image, volume)
+    write_mask(case.labels, truth * np.uint16(structure.values[0]), volume)
+    kept = run.keep(folder, case, Outcome(case=case.name, attempts=(attempt,)))
+    return write_all(out, plan, [case], [kept])
+
+
+def _is_in_its_file(volume: Volume) -> bool:
+    if volume.source is None or not volume.source.exists():
+        return False
+    try:
+        return read_volume(volume.source).digest == volume.digest
+    except MedVLMError:
+        return False
+
+
+def _write_image(path: Path, volume: Volume) -> None:
+    if volume.is_color:
+        raise InvalidImage(
+            f"{volume.name} is a colour picture that is in no file.",
+            "Save it as a picture, open that, and evaluate again.",
+        )
+    write_image(path, volume)

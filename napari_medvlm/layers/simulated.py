@@ -1,0 +1,130 @@
+"""What a simulated user did and got: its prompts so far and the mask after them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_medvlm.geometry import Index, display_grid, displayed
+from napari_medvlm.layers.colors import label_colormap
+from napari_medvlm.layers.images import KEY
+from napari_medvlm.layers.points import SIZE_MM
+from napari_medvlm.layers.prompts import NEGATIVE, PENDING, POSITIVE
+from napari_medvlm.layers.view import go_to
+from napari_medvlm.results import Mask
+from napari_medvlm.volume import Volume
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Labels, Layer, Points
+
+COLOR = "#ffd92f"
+"""Told apart from napari's colour of a single label, and from the truth's outline."""
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """A prompt of the simulated user, and the mask that followed.
+
+    Parameters
+    ----------
+    zyx
+        Where, on the volume's grid; `None` if nothing was left to be said.
+    """
+
+    zyx: Index | None
+    positive: bool
+    mask: Mask
+
+
+class SimulatedLayers:
+    """The mask after an interaction, and dots where the user's prompts were until then.
+
+    Green dots say *this*, red ones *not this*; the newest has an orange ring.
+    """
+
+    def __init__(self, viewer: Viewer, volume: Volume, name: str) -> None:
+        self.viewer = viewer
+        self.volume = volume
+        self._name = name
+        self._values = np.zeros(volume.shape, np.uint8)
+        self._drawn: tuple[slice, ...] = (slice(0, 0),) * 3
+        self._mask: Labels = self._make_mask()
+        self._dots: Points = self._make_dots()
+
+    def show(self, said: Sequence[Said]) -> None:
+        """Show the last mask and all prompts, also if the layers were taken away meanwhile."""
+        self._add()
+        mask = said[-1].mask
+        self._values[self._drawn] = 0
+        self._values[mask.slices] = mask.crop
+        self._drawn = mask.slices
+        self._mask.refresh(extent=False, thumbnail=False)
+        placed = [one for one in said if one.zyx is not None]
+        world = self.volume.grid.to_world(np.array([one.zyx for one in placed]).reshape(-1, 3))
+        rings = [*["white"] * (len(placed) - 1), PENDING] if placed else []
+        if said[-1].zyx is None:
+            rings = ["white"] * len(placed)
+        self._dots.data = display_grid(self.volume.grid).to_index(world)
+        self._dots.size = self._size
+        if placed:
+            self._dots.face_color = [POSITIVE if one.positive else NEGATIVE for one in placed]
+            self._dots.border_color = rings
+
+    def look_at(self, one: Said) -> None:
+        """Move all planes through a prompt."""
+        if one.zyx is not None:
+            go_to(self.viewer, self.volume.grid.to_world(one.zyx).tolist())
+
+    def close(self) -> None:
+        """Take the layers away."""
+        layers: tuple[Layer, ...] = (self._mask, self._dots)
+        for layer in layers:
+            if layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
+
+    def _add(self) -> None:
+        active = self.viewer.layers.selection.active
+        layers: tuple[Layer, ...] = (self._mask, self._dots)
+        missing = [layer for layer in layers if layer not in self.viewer.layers]
+        for layer in missing:
+            self.viewer.add_layer(layer)
+        if missing and active is not None:
+            self.viewer.layers.selection.active = active
+
+    @property
+    def _size(self) -> float:
+        return SIZE_MM / min(self.volume.spacing)
+
+    def _make_mask(self) -> Labels:
+        from napari.layers import Labels
+
+        layer = Labels(
+            displayed(self._values, self.volume.grid, order=0),
+            name=f"{self._name}: simulated",
+            affine=display_grid(self.volume.grid).affine,
+            colormap=label_colormap({1: COLOR}),
+            features={"index": [0, 1], "object": ["none", f"{self._name}, simulated"]},
+            opacity=0.5,
+            blending="translucent_no_depth",
+        )
+        layer.editable = False
+        layer.metadata[KEY] = {"role": "simulated", "volume": self.volume, "labels": self._values}
+        return layer
+
+    def _make_dots(self) -> Points:
+        from napari.layers import Points
+
+        layer = Points(
+            ndim=3,
+            name=f"{self._name}: simulated prompts (green: this, red: not this)",
+            affine=display_grid(self.volume.grid).affine,
+            size=self._size,
+            border_width=0.2,
+        )
+        layer.editable = False
+        layer.metadata[KEY] = {"role": "simulated prompts", "volume": self.volume}
+        return layer

@@ -1,0 +1,73 @@
+"""Parts of the Evaluate dock alone."""
+
+import pytest
+
+from napari_medvlm.errors import InvalidReference
+from napari_medvlm.evaluation.segment.outcomes import Step
+from napari_medvlm.widgets.evaluate_curve import Curve
+from napari_medvlm.widgets.evaluate_path import PathEdit
+from napari_medvlm.widgets.evaluate_table import StepTable
+from napari_medvlm.widgets.evaluate_time import TimeLeft
+
+
+def step(dice, **more):
+    figures = {"iou": 0.5, "nsd": 0.7, "hd95_mm": 2.0, "seconds": 0.25, "zyx": (1, 2, 3)}
+    return Step(gesture="point", positive=True, dice=dice, **(figures | more))
+
+
+@pytest.mark.parametrize(
+    ("took_s", "left"), [(2, "6 s left"), (60, "3 min left"), (3600, "3.0 h left")]
+)
+def test_the_time_left_follows_from_what_was_done(took_s, left):
+    now = [100.0]
+    clock = TimeLeft(lambda: now[0])
+    assert clock.words(0.2) == ""  # what was done before says nothing
+    now[0] += took_s
+    assert clock.words(0.4) == left
+    now[0] += took_s / 1000
+    assert clock.words(0.4)  # it goes on counting down while nothing is told
+
+
+def test_the_curve_shows_all_steps_and_tells_which_was_clicked(qtbot):
+    curve = Curve()
+    qtbot.addWidget(curve)
+    assert not curve.isVisible()
+    curve.show_steps([step(0.55), step(0.9)], 5, 1)
+    assert curve.points == {"Dice": [0.55, 0.9], "NSD": [0.7, 0.7]}
+    assert curve._place.get_ylim()[0] == pytest.approx(0.5)
+    low, high = curve._place.get_xlim()
+    assert low < 1
+    assert high > 5
+    event = type("Event", (), {"xdata": 4.2})
+    with qtbot.waitSignal(curve.chosen) as told:
+        curve._on_click(event)
+    assert told.args == [2]  # the last that is there
+
+
+def test_the_table_tells_what_was_said_and_what_failed(qtbot):
+    table = StepTable()
+    qtbot.addWidget(table)
+    steps = [
+        step(0.5),
+        step(0.5, problem="Out of memory.", hd95_mm=None),
+        step(1.0).model_copy(update={"gesture": "", "seconds": None, "zyx": None}),
+    ]
+    table.show_steps(steps, 2)
+    rows = [[table.topLevelItem(r).text(c) for c in range(7)] for r in range(3)]
+    assert rows[0] == ["1", "+ point", "0.500", "0.500", "0.700", "2.0", "0.25"]
+    assert rows[1][1] == "+ point: no new mask"
+    assert table.topLevelItem(1).toolTip(1) == "Out of memory."
+    assert rows[2][1] == "none needed"
+    with qtbot.waitSignal(table.chosen) as told:
+        table.setCurrentItem(table.topLevelItem(0))
+    assert told.args == [1]
+
+
+def test_a_missing_path_is_asked_for(qtbot, tmp_path):
+    edit = PathEdit("Folder of the run.")
+    qtbot.addWidget(edit)
+    with pytest.raises(InvalidReference, match="missing"):
+        edit.required()
+    with qtbot.waitSignal(edit.changed):
+        edit.set_path(tmp_path)
+    assert edit.required() == tmp_path
