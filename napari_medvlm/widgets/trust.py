@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -28,7 +28,11 @@ from napari_medvlm.widgets.closing import Closes, close_all
 from napari_medvlm.widgets.fold import Fold
 from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.report import guarded
+from napari_medvlm.widgets.trust_image import OtherImage
 from napari_medvlm.widgets.trust_rows import CheckRows, asked_times
+
+if TYPE_CHECKING:
+    from napari import Viewer
 
 Checked = tuple[Basis, Subject]
 TITLE = "Checks"
@@ -40,11 +44,13 @@ class TrustPanel(QWidget):
 
     Parameters
     ----------
+    viewer
+        Whose images can take the place of the one that was asked about.
     on_findings
         Called with all findings whenever there is one more.
     """
 
-    def __init__(self, on_findings: Callable[[Sequence[Finding]], None]) -> None:
+    def __init__(self, viewer: Viewer, on_findings: Callable[[Sequence[Finding]], None]) -> None:
         super().__init__()
         self.findings: tuple[Finding, ...] = ()
         self._on_findings = on_findings
@@ -56,6 +62,7 @@ class TrustPanel(QWidget):
         self._seconds = 0.0
         self.rows = CheckRows(all_checks())
         self.witness = BackendChoice(Task.GROUND)
+        self.other = OtherImage(viewer)
         self.total = QLabel()
         self.run = button("Run", "Run the checks that are switched on, in the background.")
         self.cancel = button("Cancel", "Stop checking; what was found stays.")
@@ -139,7 +146,7 @@ class TrustPanel(QWidget):
     # What is shown.
 
     def _checks(self) -> tuple[Check, ...]:
-        return all_checks(Witness(self.witness.name))
+        return all_checks(Witness(self.witness.name), other=self.other.volume)
 
     def _on_told(self, told: Sequence[Any]) -> None:
         for who, what in told:
@@ -181,9 +188,10 @@ class TrustPanel(QWidget):
 
     def _lay_out(self) -> None:
         self.witness.setToolTip("Who is asked where the answer's place is, to compare.")
-        witness = QHBoxLayout()
-        witness.addWidget(QLabel("Witness"))
-        witness.addWidget(self.witness, 1)
+        choices = QHBoxLayout()
+        for text, widget in (("Swap with", self.other), ("Witness", self.witness)):
+            choices.addWidget(QLabel(text))
+            choices.addWidget(widget, 1)
         foot = QHBoxLayout()
         foot.addWidget(self.total, 1)
         foot.addWidget(self.run)
@@ -192,7 +200,7 @@ class TrustPanel(QWidget):
         layout.setContentsMargins(8, 0, 0, 4)
         layout.setSpacing(3)
         layout.addWidget(self.rows)
-        layout.addLayout(witness)
+        layout.addLayout(choices)
         layout.addLayout(foot)
 
     def _connect(self) -> None:
@@ -200,15 +208,22 @@ class TrustPanel(QWidget):
         self.cancel.clicked.connect(guarded(lambda _: self.stop()))
         self.rows.toggled.connect(guarded(self._show_state))
         self.witness.chosen.connect(guarded(lambda _: self._show_costs()))
+        self.other.activated.connect(guarded(lambda _: self._show_costs()))
         opened = self._opened  # without the panel, so that it can follow its end
         self.destroyed.connect(lambda: close_all(opened))
 
 
 class TrustFold(Fold):
-    """The panel folded away under a title that says what was found."""
+    """The panel folded away under a title that says what was found.
 
-    def __init__(self) -> None:
-        self.panel = TrustPanel(self._on_findings)
+    Parameters
+    ----------
+    viewer
+        See `TrustPanel`.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        self.panel = TrustPanel(viewer, self._on_findings)
         self._about: tuple[object, ...] = ()
         self._known: dict[int, tuple[Region, tuple[Finding, ...]]] = {}
         self._region: Region | None = None
@@ -267,7 +282,9 @@ def title_of(findings: Sequence[Finding]) -> str:
     return f"{TITLE}: {'nothing against it' if passed else 'none applies'}"
 
 
-def checks_beside(card: QFrame, session: AskSession | None, exchange: int, in_full: bool) -> None:
+def checks_beside(
+    card: QFrame, viewer: Viewer, session: AskSession | None, exchange: int, in_full: bool
+) -> None:
     """The checks of a card's answer, folded, at the end of the card that is shown in full."""
     fold = card.findChild(TrustFold)
     if session is None or not in_full or session.exchange(exchange).state is not State.ANSWERED:
@@ -276,7 +293,7 @@ def checks_beside(card: QFrame, session: AskSession | None, exchange: int, in_fu
         return
     layout = card.layout()
     if fold is None and layout is not None:
-        fold = TrustFold()
+        fold = TrustFold(viewer)
         layout.addWidget(fold)
     if fold is not None:
         fold.show_answer(session, exchange)
