@@ -58,6 +58,17 @@ def write_page(out: Path, template: str, content: Mapping[str, Any]) -> Path:
     return path
 
 
+def open_command(out: Path, case: str, what: str) -> str:
+    """What a person gives to a shell to open a case in napari."""
+    words = (str(out), case, what)
+    return "napari-medvlm evaluate open " + " ".join(map(_quoted, filter(None, words)))
+
+
+def _quoted(word: str) -> str:
+    plain = word.translate(str.maketrans("", "", "/_-."))
+    return word if plain.isalnum() else f'"{word}"'
+
+
 def figure(value: float | None, digits: int = 3) -> str:
     """A number for people."""
     return "–" if value is None else f"{value:.{digits}f}"  # noqa: RUF001  # a dash for none

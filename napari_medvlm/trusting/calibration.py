@@ -168,14 +168,18 @@ def save(curve: Curve, backend: str, model: str | None = None) -> Path:
     CannotSave
         If it cannot be written.
     """
-    path = file_of(backend, model)
+    return write(curve, file_of(backend, model))
+
+
+def write(curve: Curve, path: Path) -> Path:
+    """Write a curve to any file; the file. Errors as of `save`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(curve), indent=1) + "\n", "utf-8")
     except OSError as error:
         raise CannotSave(
             f"The calibration could not be written to {path}: {error.strerror}.",
-            "Make room, or name another folder in NAPARI_MEDVLM_HOME.",
+            "Make room, or name another file or, in NAPARI_MEDVLM_HOME, another folder.",
         ) from error
     return path
 

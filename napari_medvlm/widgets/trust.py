@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_medvlm.backends.base import Task
 from napari_medvlm.checked import Finding, Outcome
@@ -188,10 +188,9 @@ class TrustPanel(QWidget):
 
     def _lay_out(self) -> None:
         self.witness.setToolTip("Who is asked where the answer's place is, to compare.")
-        choices = QHBoxLayout()
+        choices = QFormLayout()
         for text, widget in (("Swap with", self.other), ("Witness", self.witness)):
-            choices.addWidget(QLabel(text))
-            choices.addWidget(widget, 1)
+            choices.addRow(text, widget)
         foot = QHBoxLayout()
         foot.addWidget(self.total, 1)
         foot.addWidget(self.run)

@@ -82,7 +82,11 @@ def test_an_answer_is_checked_beside_its_card(open_with):
     asker.sees_all()
     assert texts(asker.card.findChild(TrustFold).panel) == told  # the refreshed card keeps them
     records = [r for r in asker.dock.session.ledger.records if isinstance(r, Checked)]
-    assert [r.finding.check for r in records][-3:] == ["blanked evidence", "blank image", "image swap"]
+    assert [r.finding.check for r in records][-3:] == [
+        "blanked evidence",
+        "blank image",
+        "image swap",
+    ]
 
 
 def test_another_image_takes_the_place_of_the_one_that_was_asked_about(open_with):

@@ -12,8 +12,11 @@ from napari_medvlm.evaluation.ask.calibration import reliability, risk_coverage
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.summary import Asked, right_of, sure
-from napari_medvlm.evaluation.reporting import WORST, boxed, svg, write_page
+from napari_medvlm.evaluation.reporting import WORST, boxed, open_command, svg, write_page
+from napari_medvlm.evaluation.runs import read_json
 
+CALIBRATION = "calibration.json"
+"""What a curve came to that was fitted on the run, see `calibrating`."""
 LENGTH = 400
 """Characters of an answer that are shown."""
 
@@ -28,6 +31,7 @@ class Shown:
     said: str
     refused: bool
     iou: float | None
+    command: str
     picture: str = ""
     note: str = ""
 
@@ -36,12 +40,15 @@ def write_report(
     out: Path, summary: Mapping[str, Any], settings: Mapping[str, Any], asked: Sequence[Asked]
 ) -> Path:
     """Write ``report.html``; its path."""
+    calibrated = read_json(out / CALIBRATION)
     worst = sorted(asked, key=lambda one: goodness(one[1]))[:WORST]
     content = {
         "summary": summary,
         "settings": settings,
-        "worst": [_shown(*one) for one in worst],
+        "worst": [_shown(out, *one) for one in worst],
         "curves": _curves(asked),
+        "calibration": calibrated,
+        "calibrated": "" if calibrated is None else _calibrated(calibrated),
     }
     return write_page(out, "ask/report.html.j2", content)
 
@@ -54,7 +61,25 @@ def goodness(outcome: Outcome) -> float:
     return answer + (1.0 if outcome.iou is None else outcome.iou)
 
 
-def _shown(item: Item, outcome: Outcome) -> Shown:
+def _calibrated(told: Mapping[str, Any]) -> str:
+    """The reliability diagram before and after, as SVG."""
+
+    def draw(page: Any) -> None:
+        place = page.subplots()
+        place.plot([0, 1], [0, 1], color="#999", linestyle="dotted")
+        for key, color in (("before", "#ff7f0e"), ("after", "#00a36c")):
+            bins = told[key]
+            x, y = [one["stated"] for one in bins], [one["right"] for one in bins]
+            place.plot(x, y, marker="o", ms=5, color=color, label=key)
+        place.set(xlabel="confidence", ylabel="share that is right", title="Reliability",
+                  xlim=(0, 1.02), ylim=(0, 1.02))  # fmt: skip
+        place.legend()
+        place.grid(alpha=0.3)
+
+    return svg(draw, (5, 4.2))
+
+
+def _shown(out: Path, item: Item, outcome: Outcome) -> Shown:
     from napari_medvlm.evaluation.ask.work import read
 
     picture = note = ""
@@ -63,9 +88,9 @@ def _shown(item: Item, outcome: Outcome) -> Shown:
     except MedVLMError as error:  # the image is gone meanwhile
         note = error.message
     said = outcome.said if len(outcome.said) <= LENGTH else outcome.said[:LENGTH] + " ..."
-    return Shown(
-        item.name, item.asked, right_of(item), said, outcome.refused, outcome.iou, picture, note
-    )
+    command = open_command(out, item.name, "")
+    given = item.name, item.asked, right_of(item), said, outcome.refused, outcome.iou
+    return Shown(*given, command, picture, note)
 
 
 def _curves(asked: Sequence[Asked]) -> str:
