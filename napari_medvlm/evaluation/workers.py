@@ -227,6 +227,5 @@ def _with_a_share(siblings: int) -> dict[str, str]:
 
 def _processors() -> int:
     """How many this process may use: on a cluster fewer than there are."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    own = getattr(os, "sched_getaffinity", None)  # where the system has it
+    return (os.cpu_count() or 1) if own is None else len(own(0))

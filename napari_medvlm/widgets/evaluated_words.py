@@ -77,7 +77,6 @@ class EvaluatedPlaces(QWidget):
     def _on_row(self, row: int) -> None:
         sought = self.outcome.sought[row]
         self.places.show(
-            sought.phrase,
             [(place.low, place.high, place.score) for place in sought.wanted],
             [(place.low, place.high, place.score) for place in sought.found],
         )
@@ -108,9 +107,9 @@ class _Places:
         self._truth = RegionLayers(viewer, volume, "Truth", lambda _: None, "found truth")
         self._found = RegionLayers(viewer, volume, "Found", lambda _: None)
 
-    def show(self, phrase: str, wanted: Sequence[Corners], found: Sequence[Corners]) -> None:
+    def show(self, wanted: Sequence[Corners], found: Sequence[Corners]) -> None:
         """Show the boxes, and go to the first wanted one, else to the first found one."""
-        both = [self._regions(phrase, corners) for corners in (wanted, found)]
+        both = [self._regions(corners) for corners in (wanted, found)]
         for layers, regions, color in zip(
             (self._truth, self._found), both, (TRUTH, FOUND), strict=True
         ):
@@ -119,13 +118,13 @@ class _Places:
         if first:
             look_at(self._viewer, self._volume, first)
 
-    def _regions(self, phrase: str, places: Sequence[Corners]) -> list[Region]:
+    def _regions(self, places: Sequence[Corners]) -> list[Region]:
         volume, made = self._volume, []
         for low, high, score in places:
             box = Box.at_index(volume, low, high)
             flat = [axis for axis in range(3) if high[axis] - low[axis] <= 1]
             where = SliceRef(flat[0], int(low[flat[0]])) if flat else None
-            made.append(Region(phrase, box, score, slice=where))
+            made.append(Region("", box, score, slice=where))
         return made
 
 
@@ -181,7 +180,7 @@ def _answer(viewer: Viewer, item: Item, outcome: Answered) -> QWidget:
         shown = (
             [(low, high, None) for low, high in boxes] for boxes in (outcome.wanted, outcome.boxes)
         )
-        _Places(viewer, volumes[0]).show("", *shown)
+        _Places(viewer, volumes[0]).show(*shown)
     return panel
 
 
