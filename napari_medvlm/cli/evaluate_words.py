@@ -106,7 +106,7 @@ class Method(StrEnum):
 
 
 def calibrate(
-    run: Annotated[Path, typer.Argument(help="The folder of a run of 'evaluate ask'.")],
+    run: Annotated[Path, typer.Argument(help="The folder of a run of 'ask' or 'ground'.")],
     method: Annotated[
         Method, typer.Option(help="The curve: one number, two, or a free rising line.")
     ] = Method.ISOTONIC,
@@ -116,9 +116,9 @@ def calibrate(
     """Learn from a run what a backend's confidence is worth.
 
     The curve is kept for the backend and its model in the folder of settings, where the check
-    "confidence" beside answers reads it, and the run's report shows it.
+    "confidence" beside answers or regions reads it, and the run's report shows it.
     """
-    from napari_medvlm.evaluation.ask.calibrating import calibrate as calibrated
+    from napari_medvlm.evaluation.calibrating import calibrate as calibrated
 
     with told():
         found = calibrated(run, method.value, out)
@@ -126,12 +126,13 @@ def calibrate(
 
 
 def _calibration_lines(found: dict[str, Any]) -> str:
-    checked = f"on answers that it has not seen, in {found['checked']} parts"
+    checked = f"of those that the curve has not seen, in {found['checked']} parts"
     if not found["checked"]:
-        checked = "on the answers that it was fitted on: there were too few to check it on others"
+        checked = "of those that it was fitted on: there were too few to check it on others"
+    what = "regions have a score" if found["task"] == "ground" else "answers tell how sure they are"
     return "\n".join(
         (
-            f"{found['answers']} answers tell how sure they are, {found['right']} of them right",
+            f"{found['answers']} {what}, {found['right']} of them right",
             f"expected calibration error: {found['ece']:.3f} -> {found['ece_after']:.3f}",
             f"Brier score: {found['brier']:.3f} -> {found['brier_after']:.3f}",
             f"after: {checked}",

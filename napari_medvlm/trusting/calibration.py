@@ -154,21 +154,22 @@ def fit(confidence: ArrayLike, right: ArrayLike, kind: Kind = "isotonic") -> Cur
     )
 
 
-def file_of(backend: str, model: str | None) -> Path:
-    """Where the curve of a backend and its model is kept."""
-    name = "-".join(re.sub(r"[^\w.]+", "_", part) for part in (backend, model) if part)
+def file_of(backend: str, model: str | None, regions: bool = False) -> Path:
+    """Where the curve of a backend and its model is kept, of answers or of regions."""
+    parts = (backend, model, "regions" if regions else None)
+    name = "-".join(re.sub(r"[^\w.]+", "_", part) for part in parts if part)
     return home() / "calibration" / f"{name}.json"
 
 
-def save(curve: Curve, backend: str, model: str | None = None) -> Path:
-    """Keep a curve for a backend and its model; the file.
+def save(curve: Curve, backend: str, model: str | None = None, regions: bool = False) -> Path:
+    """Keep a curve for a backend and its model, of answers or of regions; the file.
 
     Raises
     ------
     CannotSave
         If it cannot be written.
     """
-    return write(curve, file_of(backend, model))
+    return write(curve, file_of(backend, model, regions))
 
 
 def write(curve: Curve, path: Path) -> Path:
@@ -184,15 +185,15 @@ def write(curve: Curve, path: Path) -> Path:
     return path
 
 
-def load(backend: str, model: str | None = None) -> Curve | None:
-    """The curve of a backend and its model; `None` if none was fitted.
+def load(backend: str, model: str | None = None, regions: bool = False) -> Curve | None:
+    """The curve of a backend and its model, of answers or of regions; `None` if none was fitted.
 
     Raises
     ------
     SettingsError
         If the file is damaged.
     """
-    path = file_of(backend, model)
+    path = file_of(backend, model, regions)
     if not path.exists():
         return None
     try:

@@ -108,7 +108,7 @@ def _add_truth(viewer: napari.Viewer, loaded: Loaded, structure: str) -> None:
 def main() -> None:
     """Open a window and stay until it is closed."""
     out, *named = sys.argv[1:]
-    viewer = napari.Viewer(title=", ".join(named))
+    viewer = napari.Viewer(title=", ".join(filter(None, named)))
     guarded(show)(viewer, Path(out), *named)
     napari.run()
 

@@ -13,10 +13,7 @@ from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.summary import Asked, right_of, sure
 from napari_medvlm.evaluation.reporting import WORST, boxed, open_command, svg, write_page
-from napari_medvlm.evaluation.runs import read_json
 
-CALIBRATION = "calibration.json"
-"""What a curve came to that was fitted on the run, see `calibrating`."""
 LENGTH = 400
 """Characters of an answer that are shown."""
 
@@ -40,15 +37,12 @@ def write_report(
     out: Path, summary: Mapping[str, Any], settings: Mapping[str, Any], asked: Sequence[Asked]
 ) -> Path:
     """Write ``report.html``; its path."""
-    calibrated = read_json(out / CALIBRATION)
     worst = sorted(asked, key=lambda one: goodness(one[1]))[:WORST]
     content = {
         "summary": summary,
         "settings": settings,
         "worst": [_shown(out, *one) for one in worst],
         "curves": _curves(asked),
-        "calibration": calibrated,
-        "calibrated": "" if calibrated is None else _calibrated(calibrated),
     }
     return write_page(out, "ask/report.html.j2", content)
 
@@ -59,24 +53,6 @@ def goodness(outcome: Outcome) -> float:
     if outcome.parsed is not None:
         answer = 0.0 if outcome.error is None else 1 / (1 + outcome.error)
     return answer + (1.0 if outcome.iou is None else outcome.iou)
-
-
-def _calibrated(told: Mapping[str, Any]) -> str:
-    """The reliability diagram before and after, as SVG."""
-
-    def draw(page: Any) -> None:
-        place = page.subplots()
-        place.plot([0, 1], [0, 1], color="#999", linestyle="dotted")
-        for key, color in (("before", "#ff7f0e"), ("after", "#00a36c")):
-            bins = told[key]
-            x, y = [one["stated"] for one in bins], [one["right"] for one in bins]
-            place.plot(x, y, marker="o", ms=5, color=color, label=key)
-        place.set(xlabel="confidence", ylabel="share that is right", title="Reliability",
-                  xlim=(0, 1.02), ylim=(0, 1.02))  # fmt: skip
-        place.legend()
-        place.grid(alpha=0.3)
-
-    return svg(draw, (5, 4.2))
 
 
 def _shown(out: Path, item: Item, outcome: Outcome) -> Shown:

@@ -15,11 +15,19 @@ from napari_medvlm.evaluation.ask.plan import Plan
 from napari_medvlm.evaluation.ask.scoring import scored
 from napari_medvlm.evaluation.ask.summary import summary
 from napari_medvlm.evaluation.going import keep
+from napari_medvlm.evaluation.ground.cases import Case
+from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
+from napari_medvlm.evaluation.ground.outcomes import Place, Sought
+from napari_medvlm.evaluation.ground.plan import Plan as GroundPlan
+from napari_medvlm.evaluation.ground.summary import summary as ground_summary
 from napari_medvlm.evaluation.runs import RunFolder, write_json
+from napari_medvlm.grounding import GroundQuery, Region, Scope
+from napari_medvlm.prompts import Box
 from napari_medvlm.trusting import calibration
 from napari_medvlm.trusting.answers import AnswerSubject
 from napari_medvlm.trusting.quiet import Confidence
-from napari_medvlm.worker.wire import AskRequest
+from napari_medvlm.trusting.regions import RegionSubject
+from napari_medvlm.worker.wire import AskRequest, GroundRequest
 from tests.evaluation.words import picture
 from tests.trusting.conftest import spotted
 
@@ -95,7 +103,7 @@ def test_too_few_answers_to_check_the_curve_on_others_are_told(tmp_path):
     done = command(written(tmp_path / "run", 3))
     assert done.exit_code == 0, done.output
     assert "there were too few" in done.output
-    assert "Too few to check it" in (tmp_path / "run" / "report.html").read_text()
+    assert "Too few to check it on others" in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_a_stated_percentage_is_a_confidence_where_there_are_no_probabilities():
@@ -109,8 +117,37 @@ def test_a_stated_percentage_is_a_confidence_where_there_are_no_probabilities():
 
 
 def test_what_cannot_be_calibrated_is_told(tmp_path):
-    assert "holds no run of 'napari-medvlm evaluate ask'" in command(tmp_path).output
+    assert "holds no run of 'napari-medvlm evaluate ask' or 'ground'" in command(tmp_path).output
     RunFolder(tmp_path / "run", {"task": "ask", "plan": Plan().model_dump(mode="json")})
     done = command(tmp_path / "run")
     assert done.exit_code == 1
     assert "tells how sure it is" in done.output
+
+
+def test_scores_of_regions_have_a_curve_of_their_own(tmp_path):
+    plan = GroundPlan(backend="server", model="a/model")
+    settings = {"task": "ground", "plan": plan.model_dump(mode="json"), "data": {},
+                "provenance": {}}  # fmt: skip
+    folder = RunFolder(tmp_path / "run", settings)
+    random, outcomes = np.random.default_rng(1), []
+    for number in range(60):
+        score = float(random.uniform(0.5, 1))
+        place = Place(low=(0, 1, 1), high=(1, 9, 9), score=score)
+        bare = place.model_copy(update={"score": None})
+        iou = 0.8 if random.uniform() < score - 0.3 else 0.2
+        sought = Sought(phrase="mass", label="mass", iou=iou, pointed=True, wanted=(bare,),
+                        found=(place, bare), overlaps=((iou,), (0.0,)))  # fmt: skip
+        case = Case(name=f"c{number}", images=(picture(tmp_path / "cxr_1.png"),))
+        outcomes.append(Grounded(case=case.name, sought=(sought,)))
+        keep(folder, case.model_dump(mode="json"), outcomes[-1])
+    write_json(tmp_path / "run" / "summary.json", ground_summary(outcomes, (), plan))
+    done = command(tmp_path / "run", "--method", "platt")
+    assert done.exit_code == 0, done.output
+    assert "60 regions have a score" in done.output
+    assert "fitted on 60 regions with a score" in (tmp_path / "run" / "report.html").read_text()
+    assert calibration.load("server", "a/model") is None
+    assert calibration.load("server", "a/model", regions=True).count == 60
+    box = Box.at_index(spotted(), (0, 1, 1), (1, 9, 9))
+    request = GroundRequest("server", spotted(), "a/model", "cpu", GroundQuery(("mass",), Scope()))
+    found = Confidence().judge(RegionSubject(request, Region("mass", box, 0.95)), None)
+    assert "of 60 evaluated regions, such were right in" in found.sentence
