@@ -24,6 +24,7 @@ from napari_medvlm.trusting.witness import Witness
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.calibration_button import CalibrationButton
 from napari_medvlm.widgets.closing import Closes, close_all
 from napari_medvlm.widgets.fold import Fold
 from napari_medvlm.widgets.queued import Queued
@@ -63,6 +64,7 @@ class TrustPanel(QWidget):
         self.rows = CheckRows(all_checks())
         self.witness = BackendChoice(Task.GROUND)
         self.other = OtherImage(viewer)
+        self.calibration = CalibrationButton()
         self.total = QLabel()
         self.run = button("Run", "Run the checks that are switched on, in the background.")
         self.cancel = button("Cancel", "Stop checking; what was found stays.")
@@ -189,8 +191,9 @@ class TrustPanel(QWidget):
     def _lay_out(self) -> None:
         self.witness.setToolTip("Who is asked where the answer's place is, to compare.")
         choices = QFormLayout()
-        for text, widget in (("Swap with", self.other), ("Witness", self.witness)):
-            choices.addRow(text, widget)
+        choices.addRow("Swap with", self.other)
+        choices.addRow("Witness", self.witness)
+        choices.addRow("Confidence", self.calibration)
         foot = QHBoxLayout()
         foot.addWidget(self.total, 1)
         foot.addWidget(self.run)
