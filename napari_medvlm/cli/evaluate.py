@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_medvlm.cli.evaluate_words import ask, ground
+from napari_medvlm.cli.evaluate_words import ask, calibrate, ground
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.telling import print_result, shown, told
 from napari_medvlm.evaluation.segment.cases import Layout
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command()(ground)
 app.command()(ask)
+app.command()(calibrate)
 
 Images = Annotated[Path, typer.Option(help="The data set, or the folder of its images.")]
 Out = Annotated[Path, typer.Option(help="Folder of the run; one that was begun goes on.")]
@@ -104,11 +105,17 @@ def compare(
 def open_case(
     run: Annotated[Path, typer.Argument(help="The folder of a run.")],
     case: Annotated[str, typer.Argument(help="Name of the case.")],
-    structure: Annotated[str, typer.Argument(help="Name of the structure.")],
+    what: Annotated[
+        str, typer.Argument(help="Name of the structure or the phrase; the first if none.")
+    ] = "",
 ) -> None:
-    """Open a case in napari: the image, the truth, and the simulated user's prompts."""
+    """Open a case in napari beside the truth.
+
+    Of a segmentation the simulated user's prompts, of grounding the places of a phrase, of a
+    question the right answer and the one that was given.
+    """
     viewer = [sys.executable, "-m", "napari_medvlm.widgets.evaluated"]
-    raise typer.Exit(subprocess.call([*viewer, str(run), case, structure]))
+    raise typer.Exit(subprocess.call([*viewer, str(run), case, what]))
 
 
 def _workers(number: int, ray: str | None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -94,6 +95,50 @@ def ask(  # noqa: PLR0913  # one for each option
         data = _data(str(dataset), images, references)
         summary = run(found, plan, data, out, _workers(workers, ray), progress)
     print_result(summary, as_json, lambda: _ask_lines(summary, out))
+
+
+class Method(StrEnum):
+    """What the curve is."""
+
+    TEMPERATURE = "temperature"
+    PLATT = "platt"
+    ISOTONIC = "isotonic"
+
+
+def calibrate(
+    run: Annotated[Path, typer.Argument(help="The folder of a run of 'ask' or 'ground'.")],
+    method: Annotated[
+        Method, typer.Option(help="The curve: one number, two, or a free rising line.")
+    ] = Method.ISOTONIC,
+    out: Annotated[Path | None, typer.Option(help="A file to write the curve to as well.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Learn from a run what a backend's confidence is worth.
+
+    The curve is kept for the backend and its model in the folder of settings, where the check
+    "confidence" beside answers or regions reads it, and the run's report shows it.
+    """
+    from napari_medvlm.evaluation.calibrating import calibrate as calibrated
+
+    with told():
+        found = calibrated(run, method.value, out)
+    print_result(found, as_json, lambda: _calibration_lines(found))
+
+
+def _calibration_lines(found: dict[str, Any]) -> str:
+    checked = f"of those that the curve has not seen, in {found['checked']} parts"
+    if not found["checked"]:
+        checked = "of those that it was fitted on: there were too few to check it on others"
+    what = "regions have a score" if found["task"] == "ground" else "answers tell how sure they are"
+    return "\n".join(
+        (
+            f"{found['answers']} {what}, {found['right']} of them right",
+            f"expected calibration error: {found['ece']:.3f} -> {found['ece_after']:.3f}",
+            f"Brier score: {found['brier']:.3f} -> {found['brier_after']:.3f}",
+            f"after: {checked}",
+            found["file"],
+        )
+    )
 
 
 def _data(dataset: str, images: Path, references: Path) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -56,15 +57,45 @@ class Unused:
 _Outcome = TypeVar("_Outcome", bound=Came)
 
 
-def go_through(
+@dataclass(frozen=True)
+class Kind(Generic[_Outcome]):
+    """What differs from one kind of run to another.
+
+    Parameters
+    ----------
+    task
+        Its name in the record.
+    worker
+        Who works on cases, see `workers.Making`.
+    outcome
+        What comes of a case.
+    before
+        Writes to the run's folder what must be there before a case counts as done; what is left.
+    """
+
+    task: str
+    worker: str
+    outcome: type[_Outcome]
+    before: Callable[[Path, _Outcome], _Outcome] = lambda _, came: came
+
+
+def carry_out(
+    kind: Kind[_Outcome],
     cases: Sequence[Named],
-    outcome: type[_Outcome],
-    making: Making,
-    folder: RunFolder,
+    plan: BaseModel,
+    record: Mapping[str, Any],
+    out: Path,
     workers: Workers,
     progress: Progress,
 ) -> tuple[list[_Outcome], list[Unused]]:
-    """Work on the cases that are not done yet, and keep what comes of each.
+    """Work on the cases that are not done yet, and keep what comes of each with the case.
+
+    Parameters
+    ----------
+    record
+        ``data``, where the cases came from, and ``provenance``, what the figures depend on.
+    out
+        The run's folder; one with the same settings is gone on with.
 
     Returns
     -------
@@ -72,31 +103,40 @@ def go_through(
 
     Raises
     ------
+    SettingsError
+        If the folder holds a run with other settings.
     BackendUnavailable
         If the backend cannot work.
     CannotSave
         If the folder cannot be written to.
     """
-    there = {name: outcome.model_validate(content) for name, content in folder.done().items()}
+    planned = plan.model_dump(mode="json")
+    folder = RunFolder(out, {"task": kind.task, "plan": planned, **record})
+    there = {name: kind.outcome.model_validate(came) for name, came in folder.done().items()}
     done = {case.name: there[case.name] for case in cases if case.name in there}
-    waiting = [case.model_dump(mode="json") for case in cases if case.name not in done]
+    waiting = {case.name: case.model_dump(mode="json") for case in cases if case.name not in done}
     unused: list[Unused] = []
     progress(len(done) / len(cases), f"{len(done)} of {len(cases)} were done")
     finished, name = len(done), ""
-    with closing(workers(making, waiting)) as answers:
+    with closing(workers(Making(kind.worker, planned), list(waiting.values()))) as answers:
         for given in answers:
             if given is not None:
-                came = outcome.model_validate(given)
+                came = kind.outcome.model_validate(given)
                 _raise_if_fatal(came)
                 if came.problem:
                     unused.append(Unused(came.case, came.problem))
                 else:
-                    folder.keep(came.model_dump(mode="json"))
-                    done[came.case] = came
+                    done[came.case] = kind.before(out, came)
+                    keep(folder, waiting[came.case], done[came.case])
                 finished, name = finished + 1, f": {came.case}"
             progress(finished / len(cases), f"{finished} of {len(cases)} cases{name}")
     order = [done[case.name] for case in cases if case.name in done]
     return order, sorted(unused, key=lambda one: one.case)
+
+
+def keep(folder: RunFolder, case: Json, came: Came) -> None:
+    """Write what came of a case, with the case itself: so it can be opened, and told of anew."""
+    folder.keep(came.model_dump(mode="json") | {"source": case})
 
 
 def crashed(case: Mapping[str, object], error: WorkerCrashed) -> Json:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.errors import BackendUnavailable
-from napari_medvlm.evaluation.runs import write_text
+from napari_medvlm.evaluation.runs import read_json, write_text
 from napari_medvlm.evaluation.segment.pictures import FOUND, TRUTH
 from napari_medvlm.geometry import FloatArray
 from napari_medvlm.grounding import SliceRef
@@ -25,6 +25,8 @@ from napari_medvlm.volume import Volume
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+CALIBRATION = "calibration.json"
+"""What a curve came to that was fitted on a run, see `calibrating`."""
 WORST = 8
 """How many cases are shown as pictures."""
 Corners = tuple[Sequence[float], Sequence[float]]
@@ -52,10 +54,24 @@ def write_page(out: Path, template: str, content: Mapping[str, Any]) -> Path:
     )
     environment.filters["figure"] = figure
     environment.filters["percent"] = percent
+    told = read_json(out / CALIBRATION)
+    calibrated = "" if told is None else _calibrated(told)
     made = datetime.now().astimezone().strftime("%d %B %Y, %H:%M")
     path = out / "report.html"
-    write_text(path, environment.get_template(template).render(made=made, **content))
+    page = environment.get_template(template)
+    write_text(path, page.render(made=made, calibration=told, calibrated=calibrated, **content))
     return path
+
+
+def open_command(out: Path, case: str, what: str) -> str:
+    """What a person gives to a shell to open a case in napari."""
+    words = (str(out), case, what)
+    return "napari-medvlm evaluate open " + " ".join(map(_quoted, filter(None, words)))
+
+
+def _quoted(word: str) -> str:
+    plain = word.translate(str.maketrans("", "", "/_-."))
+    return word if plain.isalnum() else f'"{word}"'
 
 
 def figure(value: float | None, digits: int = 3) -> str:
@@ -104,6 +120,24 @@ def svg(draw: Callable[[Any], None], size: tuple[float, float] = (10, 4.2)) -> s
         page.savefig(file, format="svg", metadata={"Date": None})
     text = file.getvalue()
     return text[text.index("<svg") :]
+
+
+def _calibrated(told: Mapping[str, Any]) -> str:
+    """The reliability diagram before and after, as SVG."""
+
+    def draw(page: Any) -> None:
+        place = page.subplots()
+        place.plot([0, 1], [0, 1], color="#999", linestyle="dotted")
+        for key, color in (("before", "#ff7f0e"), ("after", "#00a36c")):
+            bins = told[key]
+            x, y = [one["stated"] for one in bins], [one["right"] for one in bins]
+            place.plot(x, y, marker="o", ms=5, color=color, label=key)
+        place.set(xlabel="confidence", ylabel="share that is right", title="Reliability",
+                  xlim=(0, 1.02), ylim=(0, 1.02))  # fmt: skip
+        place.legend()
+        place.grid(alpha=0.3)
+
+    return svg(draw, (5, 4.2))
 
 
 @contextmanager

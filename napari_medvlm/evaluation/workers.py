@@ -26,7 +26,10 @@ Answers = Generator[Json | None, None, None]
 POLL_S = 0.2
 GRACE_S = 10.0
 """How long a worker may take to free what it holds."""
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+THREADS = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"),
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
+)
 """What tells numerical libraries how many threads to take."""
 
 
@@ -218,5 +221,11 @@ class _Child:
 
 def _with_a_share(siblings: int) -> dict[str, str]:
     """Environment variables that let numerical libraries take their share of the processors."""
-    threads = str(max((os.cpu_count() or 1) // siblings, 1))
+    threads = str(max(_processors() // siblings, 1))
     return {**dict.fromkeys(THREADS, threads), **os.environ}
+
+
+def _processors() -> int:
+    """How many this process may use: on a cluster fewer than there are."""
+    own = getattr(os, "sched_getaffinity", None)  # where the system has it
+    return (os.cpu_count() or 1) if own is None else len(own(0))

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from napari_medvlm.answers import Answer, AnswerKind, Question
-from napari_medvlm.grounding import Region, Scope
+from napari_medvlm.geometry import same_grid
+from napari_medvlm.grounding import Region, Scope, SliceRef
 from napari_medvlm.language.closed import count_in, option_in, yes_or_no
 from napari_medvlm.language.reports import findings_of
 from napari_medvlm.prompts import Box
@@ -16,6 +17,7 @@ from napari_medvlm.trusting.hiding import blank, blank_volume, hidden_in, hidden
 from napari_medvlm.trusting.likeness import Said
 from napari_medvlm.trusting.stated import stated
 from napari_medvlm.trusting.subject import Subject, TwinRequest
+from napari_medvlm.trusting.swapping import Swap, repainted, shown_slices
 from napari_medvlm.trusting.twins import Existence, existence, paraphrases, twins_of
 from napari_medvlm.worker.wire import AnswerReply, AskRequest, GroundRequest, Reply
 
@@ -119,6 +121,18 @@ class AnswerSubject(Subject):
             return replace(self.request, volume=blank_volume(self.volume))
         return self._seeing(tuple(map(blank, self.question.pictures)))
 
+    @property
+    def slices(self) -> tuple[SliceRef, ...]:
+        """The slices that were sent; none if another image was sent beside."""
+        pictures, grid = self.question.pictures, self.volume.grid
+        own = all(same_grid(picture.grid, grid) for picture in pictures)
+        return shown_slices(pictures) if own else ()
+
+    def swapped(self, swap: Swap) -> AskRequest:
+        """Pictures with other content; what was drawn onto them stays."""
+        pictures = (repainted(p, self.volume, swap) for p in self.question.pictures)
+        return replace(self._seeing(tuple(pictures)), volume=swap.volume)
+
     def sentence(self) -> str:
         """The first sentence that has places."""
         return next((c.text for c in self.answer.claims if c.regions), "")
@@ -178,12 +192,7 @@ def _misplaced(
     flaws = []
     if any((stop <= start).any() for start, stop in (r.box.bounds(grid) for r in regions)):
         flaws.append(OUTSIDE)
-    sent = {tile for picture in pictures for tile in _slices(picture)}
+    sent = set(shown_slices(pictures))
     if sent and any(r.slice is not None and r.slice not in sent for r in regions):
         flaws.append(NOT_SENT)
     return flaws
-
-
-def _slices(picture: Picture) -> tuple[object, ...]:
-    tiles = getattr(picture, "tiles", ())
-    return tuple(tile.picture.slice for tile in tiles) or (picture.slice,)

@@ -17,6 +17,8 @@ from napari_medvlm.trusting.likeness import (
     same_answer,
 )
 from napari_medvlm.trusting.subject import Sent, Subject
+from napari_medvlm.trusting.swapping import other_image, slices_far_away
+from napari_medvlm.volume import Volume
 
 AGREED = 0.75
 """The share of askings that must say the same."""
@@ -166,6 +168,59 @@ class BlankImage(Check):
         return self.passed(
             f"Of a grey image it says something else: {said.short}.", said=said.short
         )
+
+
+class ImageSwap(Check):
+    """Whether it needs this image.
+
+    Parameters
+    ----------
+    other
+        An image of which something else is right; `None`: slices far away, if there are any.
+    """
+
+    name = "image swap"
+    about = "Asks the same of another image that you choose, or of slices far away."
+
+    def __init__(self, other: Volume | None = None) -> None:
+        self.other = other
+
+    def cost(self, subject: Subject) -> int:
+        """One, unless there is nothing to swap with, or the answer fits other slices as well."""
+        if self.other is not None:
+            return int(self.other is not subject.volume)
+        return int(subject.said.group not in subject.nothing and subject.has_far_slices)
+
+    def judge(self, subject: Subject, ask: Ask) -> Finding:
+        """The answer, or its place, must not be the same."""
+        first, volume = subject.said, subject.volume
+        if not self.cost(subject):
+            return self.mute(self._why_not(subject))
+        swap = (
+            slices_far_away(subject.slices, volume)
+            if self.other is None
+            else other_image(self.other, volume)
+        )
+        assert swap is not None
+        said = _said_or_refused(ask, subject.swapped(swap))
+        rows = {"said": said.short, "of": swap.told.strip(",")}
+        if moved(first, said, volume.grid):
+            where = " at another place" if same_answer(first, said) else ""
+            return self.passed(f"Asked of {swap.told} it says {said.short}{where}.", **rows)
+        where = " at the same place" if first.regions else ""
+        doubt = "that image shows" if swap.chosen else "they show"
+        return self.flagged(
+            f"Asked of {swap.told} it says the same{where}, {said.short}: unless {doubt} the same, "
+            "it is not looking.",
+            **rows,
+        )
+
+    def _why_not(self, subject: Subject) -> str:
+        if self.other is not None:
+            return "The other image is the one that was asked about."
+        if not subject.has_far_slices:
+            return "It was shown the whole image: choose another image to swap it with."
+        return f"“{subject.said.short}” may be right for other slices, too: choose another image."
 
 
 def _said_or_refused(ask: Ask, request: Sent) -> Said:

@@ -154,41 +154,46 @@ def fit(confidence: ArrayLike, right: ArrayLike, kind: Kind = "isotonic") -> Cur
     )
 
 
-def file_of(backend: str, model: str | None) -> Path:
-    """Where the curve of a backend and its model is kept."""
-    name = "-".join(re.sub(r"[^\w.]+", "_", part) for part in (backend, model) if part)
+def file_of(backend: str, model: str | None, regions: bool = False) -> Path:
+    """Where the curve of a backend and its model is kept, of answers or of regions."""
+    parts = (backend, model, "regions" if regions else None)
+    name = "-".join(re.sub(r"[^\w.]+", "_", part) for part in parts if part)
     return home() / "calibration" / f"{name}.json"
 
 
-def save(curve: Curve, backend: str, model: str | None = None) -> Path:
-    """Keep a curve for a backend and its model; the file.
+def save(curve: Curve, backend: str, model: str | None = None, regions: bool = False) -> Path:
+    """Keep a curve for a backend and its model, of answers or of regions; the file.
 
     Raises
     ------
     CannotSave
         If it cannot be written.
     """
-    path = file_of(backend, model)
+    return write(curve, file_of(backend, model, regions))
+
+
+def write(curve: Curve, path: Path) -> Path:
+    """Write a curve to any file; the file. Errors as of `save`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(curve), indent=1) + "\n", "utf-8")
     except OSError as error:
         raise CannotSave(
             f"The calibration could not be written to {path}: {error.strerror}.",
-            "Make room, or name another folder in NAPARI_MEDVLM_HOME.",
+            "Make room, or name another file or, in NAPARI_MEDVLM_HOME, another folder.",
         ) from error
     return path
 
 
-def load(backend: str, model: str | None = None) -> Curve | None:
-    """The curve of a backend and its model; `None` if none was fitted.
+def load(backend: str, model: str | None = None, regions: bool = False) -> Curve | None:
+    """The curve of a backend and its model, of answers or of regions; `None` if none was fitted.
 
     Raises
     ------
     SettingsError
         If the file is damaged.
     """
-    path = file_of(backend, model)
+    path = file_of(backend, model, regions)
     if not path.exists():
         return None
     try:

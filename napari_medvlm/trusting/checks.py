@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from napari_medvlm.trusting.asking import BlankedEvidence, BlankImage, NegationTwin, Resampling
+from napari_medvlm.trusting.asking import (
+    BlankedEvidence,
+    BlankImage,
+    ImageSwap,
+    NegationTwin,
+    Resampling,
+)
 from napari_medvlm.trusting.check import Check
 from napari_medvlm.trusting.quiet import Confidence, Form, Quality
 from napari_medvlm.trusting.witness import IndependentWitness, Witness
+from napari_medvlm.volume import Volume
 
 
-def all_checks(witness: Witness | None = None, count: int = 4) -> tuple[Check, ...]:
-    """Every check, those that cost nothing first."""
+def all_checks(
+    witness: Witness | None = None, count: int = 4, other: Volume | None = None
+) -> tuple[Check, ...]:
+    """Every check, those that cost nothing first.
+
+    Parameters
+    ----------
+    witness
+        See `witness.IndependentWitness`.
+    count
+        How often resampling asks.
+    other
+        See `asking.ImageSwap`.
+    """
     return (
         Quality(),
         Form(),
@@ -18,5 +37,6 @@ def all_checks(witness: Witness | None = None, count: int = 4) -> tuple[Check, .
         Resampling(count),
         BlankedEvidence(),
         BlankImage(),
+        ImageSwap(other),
         IndependentWitness(witness),
     )

@@ -7,6 +7,7 @@ from napari_medvlm.trusting import calibration
 from napari_medvlm.trusting.check import Ask, Check
 from napari_medvlm.trusting.quality import Thresholds, indicators
 from napari_medvlm.trusting.subject import Subject
+from napari_medvlm.worker.wire import GroundRequest
 
 APART = 0.15
 """How far stated and measured confidence may lie apart."""
@@ -54,13 +55,15 @@ class Confidence(Check):
         stated, request = subject.said.confidence, subject.request
         if stated is None:
             return self.mute("It does not say how sure it is.")
-        curve = self.curve or calibration.load(request.backend, request.model)
+        regions = isinstance(request, GroundRequest)
+        curve = self.curve or calibration.load(request.backend, request.model, regions)
+        what = "regions" if regions else "answers"
         told = f"It states {100 * stated:.0f} %"
         if curve is None:
             return self.mute(f"{told}; no evaluation run tells what that is worth.", stated=stated)
         measured = float(curve([stated])[0])
         details = {"stated": stated, "measured": round(measured, 4), "answers": curve.count}
-        told += f"; of {curve.count} evaluated answers, such were right in {100 * measured:.0f} %"
+        told += f"; of {curve.count} evaluated {what}, such were right in {100 * measured:.0f} %"
         if stated - measured > APART:
             return self.flagged(f"{told}: it is too sure.", **details)
         return self.passed(f"{told}.", **details)

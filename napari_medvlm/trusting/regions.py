@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from napari_medvlm.geometry import Grid
-from napari_medvlm.grounding import Grounding, GroundQuery, Region
+from napari_medvlm.grounding import Grounding, GroundQuery, Region, SliceRef
 from napari_medvlm.prompts import Box
 from napari_medvlm.trusting.hiding import blank_volume, hidden_in_volume
 from napari_medvlm.trusting.likeness import Said
 from napari_medvlm.trusting.subject import Subject, TwinRequest
+from napari_medvlm.trusting.swapping import Swap
 from napari_medvlm.trusting.twins import absent_of, phrase_variants
 from napari_medvlm.worker.wire import GroundReply, GroundRequest, Reply
 
@@ -88,6 +89,16 @@ class RegionSubject(Subject):
     def blank(self) -> GroundRequest:
         """A grey volume."""
         return replace(self.request, volume=blank_volume(self.volume))
+
+    @property
+    def slices(self) -> tuple[SliceRef, ...]:
+        """Every slice of the scope."""
+        scope = replace(self.query.scope, every_mm=0.0)
+        return scope.slices(self.volume.grid)
+
+    def swapped(self, swap: Swap) -> GroundRequest:
+        """Another volume on the same grid."""
+        return replace(self.request, volume=swap.volume)
 
     def sentence(self) -> str:
         """The phrase."""

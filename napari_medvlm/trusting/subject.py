@@ -6,10 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from napari_medvlm.grounding import Region
+from napari_medvlm.grounding import Region, SliceRef
 from napari_medvlm.prompts import Box
 from napari_medvlm.trusting.hiding import elsewhere
 from napari_medvlm.trusting.likeness import Said
+from napari_medvlm.trusting.swapping import Swap, far_shift
 from napari_medvlm.volume import Volume
 from napari_medvlm.worker.wire import AskRequest, GroundRequest, Reply
 
@@ -100,6 +101,23 @@ class Subject(ABC):
     @abstractmethod
     def blank(self) -> Sent:
         """The same question about an image in which nothing is to be seen."""
+
+    @property
+    @abstractmethod
+    def slices(self) -> tuple[SliceRef, ...]:
+        """The slices of the image that it was to look at."""
+
+    @property
+    def has_far_slices(self) -> bool:
+        """Whether the image has slices far away from all that it was to look at."""
+        axes = {where.axis for where in self.slices}
+        indices = sorted({where.index for where in self.slices})
+        lengths = [self.volume.shape[axis] for axis in axes]
+        return len(axes) == 1 and far_shift(indices, lengths[0]) is not None
+
+    @abstractmethod
+    def swapped(self, swap: Swap) -> Sent:
+        """The same question about something else in the image's place."""
 
     @abstractmethod
     def sentence(self) -> str:

@@ -1,7 +1,7 @@
-"""A case of an evaluation in a window: ``python -m napari_medvlm.widgets.evaluated OUT CASE NAME``.
+"""A case of an evaluation: ``python -m napari_medvlm.widgets.evaluated OUT CASE [NAME]``.
 
-The image, the truth, and the Segment dock with the prompts of the simulated user, whose masks are
-computed again.
+Of a segmentation the image, the truth, and the Segment dock with the prompts of the simulated user,
+whose masks are computed again. Of places and answers see `evaluated_words`.
 """
 
 from __future__ import annotations
@@ -25,13 +25,44 @@ from napari_medvlm.widgets.commands import dock_of
 from napari_medvlm.widgets.report import guarded
 
 if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
     from napari_medvlm.widgets.segment import SegmentDock
 
 LOOK_MS = 50
 
 
+def show(viewer: napari.Viewer, out: Path, case: str, what: str = "") -> QWidget:
+    """Put a case of any run into a viewer; what stands beside the picture.
+
+    Parameters
+    ----------
+    what
+        The structure or phrase; the first one if it is empty.
+
+    Raises
+    ------
+    SessionFileError
+        If the run has no such case, structure or phrase.
+    InvalidImage, GeometryMismatch
+        If the case cannot be read any more.
+    """
+    task = (read_json(out / "run.json") or {}).get("task", "segment")
+    content = read_json(out / "cases" / f"{safe(case)}.json")
+    if content is None:
+        raise SessionFileError(
+            f"The run in {out} has no case {case!r}.", "See its report.html for what it has."
+        )
+    if task != "segment":
+        from napari_medvlm.widgets.evaluated_words import show_words
+
+        return show_words(viewer, task, content, what)
+    first = [attempt["structure"] for attempt in content["attempts"]][:1]
+    return show_case(viewer, out, case, what or "".join(first))
+
+
 def show_case(viewer: napari.Viewer, out: Path, case: str, structure: str) -> SegmentDock:
-    """Put a structure of a case of a run into a viewer.
+    """Put a structure of a case of a run of segmentation into a viewer.
 
     Raises
     ------
@@ -76,9 +107,9 @@ def _add_truth(viewer: napari.Viewer, loaded: Loaded, structure: str) -> None:
 
 def main() -> None:
     """Open a window and stay until it is closed."""
-    out, case, structure = sys.argv[1:]
-    viewer = napari.Viewer(title=f"{case}, {structure}")
-    guarded(show_case)(viewer, Path(out), case, structure)
+    out, *named = sys.argv[1:]
+    viewer = napari.Viewer(title=", ".join(filter(None, named)))
+    guarded(show)(viewer, Path(out), *named)
     napari.run()
 
 

@@ -63,7 +63,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.table = FoundTable()
         self.details = QLabel()
-        self.trust = TrustFold()
+        self.trust = TrustFold(napari_viewer)
         self.reference = ReferenceRow(napari_viewer)
         self._lay_out()
         self._changed = Queued(lambda _: self._refresh(), self)

@@ -124,7 +124,7 @@ class Reading(QWidget):
             self.shown = exchanges[-1].id if exchanges else None
         self.transcript.show_exchanges(exchanges, self.shown)
         for key, card in self.transcript.cards.items():
-            checks_beside(card, self._session, key, in_full=key == self.shown)
+            checks_beside(card, self._viewer, self._session, key, in_full=key == self.shown)
         self._draw()
 
     def _draw(self) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_medvlm.backends.base import Task
 from napari_medvlm.checked import Finding, Outcome
@@ -24,11 +24,16 @@ from napari_medvlm.trusting.witness import Witness
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button, on_click
+from napari_medvlm.widgets.calibration_button import CalibrationButton
 from napari_medvlm.widgets.closing import Closes, close_all
 from napari_medvlm.widgets.fold import Fold
 from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.report import guarded
+from napari_medvlm.widgets.trust_image import OtherImage
 from napari_medvlm.widgets.trust_rows import CheckRows, asked_times
+
+if TYPE_CHECKING:
+    from napari import Viewer
 
 Checked = tuple[Basis, Subject]
 TITLE = "Checks"
@@ -40,11 +45,13 @@ class TrustPanel(QWidget):
 
     Parameters
     ----------
+    viewer
+        Whose images can take the place of the one that was asked about.
     on_findings
         Called with all findings whenever there is one more.
     """
 
-    def __init__(self, on_findings: Callable[[Sequence[Finding]], None]) -> None:
+    def __init__(self, viewer: Viewer, on_findings: Callable[[Sequence[Finding]], None]) -> None:
         super().__init__()
         self.findings: tuple[Finding, ...] = ()
         self._on_findings = on_findings
@@ -56,6 +63,8 @@ class TrustPanel(QWidget):
         self._seconds = 0.0
         self.rows = CheckRows(all_checks())
         self.witness = BackendChoice(Task.GROUND)
+        self.other = OtherImage(viewer)
+        self.calibration = CalibrationButton()
         self.total = QLabel()
         self.run = button("Run", "Run the checks that are switched on, in the background.")
         self.cancel = button("Cancel", "Stop checking; what was found stays.")
@@ -139,7 +148,7 @@ class TrustPanel(QWidget):
     # What is shown.
 
     def _checks(self) -> tuple[Check, ...]:
-        return all_checks(Witness(self.witness.name))
+        return all_checks(Witness(self.witness.name), other=self.other.volume)
 
     def _on_told(self, told: Sequence[Any]) -> None:
         for who, what in told:
@@ -181,9 +190,10 @@ class TrustPanel(QWidget):
 
     def _lay_out(self) -> None:
         self.witness.setToolTip("Who is asked where the answer's place is, to compare.")
-        witness = QHBoxLayout()
-        witness.addWidget(QLabel("Witness"))
-        witness.addWidget(self.witness, 1)
+        choices = QFormLayout()
+        choices.addRow("Swap with", self.other)
+        choices.addRow("Witness", self.witness)
+        choices.addRow("Confidence", self.calibration)
         foot = QHBoxLayout()
         foot.addWidget(self.total, 1)
         foot.addWidget(self.run)
@@ -192,7 +202,7 @@ class TrustPanel(QWidget):
         layout.setContentsMargins(8, 0, 0, 4)
         layout.setSpacing(3)
         layout.addWidget(self.rows)
-        layout.addLayout(witness)
+        layout.addLayout(choices)
         layout.addLayout(foot)
 
     def _connect(self) -> None:
@@ -200,15 +210,22 @@ class TrustPanel(QWidget):
         on_click(self.cancel, self.stop)
         self.rows.toggled.connect(guarded(self._show_state))
         self.witness.chosen.connect(guarded(lambda _: self._show_costs()))
+        self.other.activated.connect(guarded(lambda _: self._show_costs()))
         opened = self._opened  # without the panel, so that it can follow its end
         self.destroyed.connect(lambda: close_all(opened))
 
 
 class TrustFold(Fold):
-    """The panel folded away under a title that says what was found."""
+    """The panel folded away under a title that says what was found.
 
-    def __init__(self) -> None:
-        self.panel = TrustPanel(self._on_findings)
+    Parameters
+    ----------
+    viewer
+        See `TrustPanel`.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        self.panel = TrustPanel(viewer, self._on_findings)
         self._about: tuple[object, ...] = ()
         self._known: dict[int, tuple[Region, tuple[Finding, ...]]] = {}
         self._region: Region | None = None
@@ -267,7 +284,9 @@ def title_of(findings: Sequence[Finding]) -> str:
     return f"{TITLE}: {'nothing against it' if passed else 'none applies'}"
 
 
-def checks_beside(card: QFrame, session: AskSession | None, exchange: int, in_full: bool) -> None:
+def checks_beside(
+    card: QFrame, viewer: Viewer, session: AskSession | None, exchange: int, in_full: bool
+) -> None:
     """The checks of a card's answer, folded, at the end of the card that is shown in full."""
     fold = card.findChild(TrustFold)
     if session is None or not in_full or session.exchange(exchange).state is not State.ANSWERED:
@@ -276,7 +295,7 @@ def checks_beside(card: QFrame, session: AskSession | None, exchange: int, in_fu
         return
     layout = card.layout()
     if fold is None and layout is not None:
-        fold = TrustFold()
+        fold = TrustFold(viewer)
         layout.addWidget(fold)
     if fold is not None:
         fold.show_answer(session, exchange)

@@ -1,5 +1,7 @@
 """Checks beside an answer and beside a region, in a real window."""
 
+from dataclasses import replace
+
 import pytest
 from napari.layers import Layer
 from qtpy.QtCore import Qt
@@ -80,7 +82,30 @@ def test_an_answer_is_checked_beside_its_card(open_with):
     asker.sees_all()
     assert texts(asker.card.findChild(TrustFold).panel) == told  # the refreshed card keeps them
     records = [r for r in asker.dock.session.ledger.records if isinstance(r, Checked)]
-    assert [r.finding.check for r in records][-2:] == ["blanked evidence", "blank image"]
+    assert [r.finding.check for r in records][-3:] == [
+        "blanked evidence",
+        "blank image",
+        "image swap",
+    ]
+
+
+def test_another_image_takes_the_place_of_the_one_that_was_asked_about(open_with):
+    asker = open_with("Ask", spotted(250))
+    panel = opens(asker, asks(asker, "yea_sayer"))
+    assert panel.rows.rows["image swap"].cost.text() == "asks nothing"
+    other = replace(spotted(side=30), name="without a spot")
+    asker.viewer.add_layer(Layer.create(*layer_data(other)))
+    panel.other.look()
+    assert [panel.other.itemText(n) for n in range(panel.other.count())][-1] == "without a spot"
+    panel.other.setCurrentIndex(panel.other.count() - 1)
+    panel.other.activated.emit(panel.other.currentIndex())
+    assert panel.rows.rows["image swap"].cost.text() == "1 request"
+    for name, row in panel.rows.rows.items():
+        row.switch.setChecked(name == "image swap")
+    presses(panel.run)
+    asker.waits(lambda: not panel.pending)
+    told = texts(panel)["image swap"]
+    assert told.startswith("⚠ flagged: Asked of the other image, without a spot, it says the same")
 
 
 def test_checks_are_cancelled_and_what_was_found_stays(open_with):

@@ -14,7 +14,8 @@ class Scripted:
             os._exit(3)
         print("models print")
         os.write(1, b"and so do libraries\n")
-        return {"case": case["name"], "plan": self.plan, "pid": os.getpid()}
+        return {"case": case["name"], "plan": self.plan, "pid": os.getpid(),
+                "threads": os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"]}  # fmt: skip
 
     def stop(self):
         pass

@@ -4,6 +4,7 @@ import psutil
 import pytest
 
 from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.evaluation import workers
 from napari_medvlm.evaluation.cluster import Ray
 from napari_medvlm.evaluation.workers import Making, Processes
 
@@ -28,6 +29,12 @@ def test_every_case_is_worked_on_once_whatever_models_print(number):
     assert sorted(one["case"] for one in found) == [one["name"] for one in cases(7)]
     assert all(one["plan"] == {"x": 1} for one in found)
     assert 1 <= len({one["pid"] for one in found}) <= number
+
+
+def test_workers_share_the_processors(monkeypatch):
+    monkeypatch.setattr(workers, "_processors", lambda: 6)
+    assert {one["threads"] for one in outcomes(3, cases(3))} == {"2"}
+    assert {one["threads"] for one in outcomes(8, cases(8))} == {"1"}
 
 
 def test_a_worker_that_dies_costs_its_case_and_no_other():

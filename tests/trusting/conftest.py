@@ -27,9 +27,9 @@ def use_answerers(monkeypatch):
     registry._load.cache_clear()
 
 
-def spotted(value=None, at=(3, 4), size=6, seed=0):
-    """A picture of 24 x 24 with a bright (250) or dark (5) spot, or none, on noise."""
-    data = np.random.default_rng(seed).integers(100, 121, (1, 24, 24)).astype(np.uint8)
+def spotted(value=None, at=(3, 4), size=6, seed=0, side=24):
+    """A picture of ``side`` x ``side`` with a bright (250) or dark (5) spot, or none, on noise."""
+    data = np.random.default_rng(seed).integers(100, 121, (1, side, side)).astype(np.uint8)
     data[0, 0, :2] = 40, 200  # a scale for the window
     if value is not None:
         shades = np.arange(size * size).reshape(size, size) % 5

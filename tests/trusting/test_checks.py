@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from napari_medvlm.sessions.exporting import as_json, html, markdown
 from napari_medvlm.sessions.ground import GroundingSession
 from napari_medvlm.sessions.viewing import View, pictures
 from napari_medvlm.trusting.answers import AnswerSubject
-from napari_medvlm.trusting.asking import Resampling
+from napari_medvlm.trusting.asking import BlankImage, ImageSwap, Resampling
 from napari_medvlm.trusting.calibration import fit
 from napari_medvlm.trusting.checks import all_checks
 from napari_medvlm.trusting.hiding import elsewhere, hidden_in, hidden_in_volume
@@ -28,6 +29,7 @@ from napari_medvlm.trusting.likeness import Said
 from napari_medvlm.trusting.quality import Thresholds, indicators
 from napari_medvlm.trusting.quiet import Confidence, Form
 from napari_medvlm.trusting.running import Checking, answer_subject, region_subject, run_checks
+from napari_medvlm.trusting.swapping import fitted, other_image, repainted
 from napari_medvlm.trusting.witness import IndependentWitness, Witness
 from napari_medvlm.volume import Volume
 from napari_medvlm.worker.process import WorkerRunner
@@ -197,7 +199,7 @@ def test_findings_are_in_the_ledger_the_next_session_and_the_export(answerers, t
     again = AskSession.resumed(volume, Ledger.load(tmp_path / "talk.jsonl"), "blind", "inline")
     assert again.exchange(exchange).findings == findings
     basis = again.basis(exchange)  # as the ledger knows it
-    (blank,) = run_checks(all_checks()[-2:-1], answer_subject(basis), basis.runner)
+    (blank,) = run_checks([BlankImage()], answer_subject(basis), basis.runner)
     assert blank.verdict is Outcome.FLAGGED
     again.close()
 
@@ -211,7 +213,7 @@ def test_a_region_is_checked_too(answerers, tmp_path):
             (region,) = session.grounding.regions
             basis = session.basis(region)
             subject = region_subject(basis, region)
-            checks = all_checks(Witness("finder"))
+            checks = all_checks(Witness("finder"), other=spotted(250, (16, 15)))
             Checking(basis, subject).run(checks)
             found = [r.finding for r in session.ledger.records if r.record == "region_checked"]
             costs = [check.cost(subject) for check in checks]
@@ -224,6 +226,7 @@ def test_a_region_is_checked_too(answerers, tmp_path):
         "negation twin",
         "blanked evidence",
         "blank image",
+        "image swap",
         "independent witness",
     }
 
@@ -244,7 +247,7 @@ def test_checks_in_a_worker_are_stopped_and_the_worker_lives(answerers):
         assert began.wait(60)
         checking.cancel()
         assert ended.wait(60)
-        assert left == [4]
+        assert left == [5]
         kept = [r for r in session.ledger.records if isinstance(r, Checked)]
         assert [r.finding.check for r in kept] == [c.name for c in all_checks()[:4]]
         session.ask(QUESTION, kind=AnswerKind.YES_NO, view=View())
@@ -265,3 +268,49 @@ def test_what_an_empty_image_deserves_as_well_costs_nothing(said):
     blank = next(check for check in all_checks() if check.name == "blank image")
     assert blank.cost(subject) == 0
     assert blank.judge(subject, never).verdict is Outcome.NOT_APPLICABLE
+
+
+def test_slices_far_away_take_the_place_of_those_that_were_shown(answerers):
+    data = np.concatenate([spotted(250 if z in (4, 5) else None).data for z in range(24)])
+    volume = replace(spotted(), data=data, affine=np.diag([5.0, 1, 1, 1]))
+    for backend, verdict in (("truthful", Outcome.PASSED), ("blind", Outcome.FLAGGED)):
+        with AskSession(volume, backend, "inline") as session:
+            view = View(Scope(0, 4, 6))
+            exchange = session.ask(QUESTION, kind=AnswerKind.YES_NO, view=view)
+            basis = session.basis(exchange)
+            (found,) = run_checks([ImageSwap()], answer_subject(basis), basis.runner)
+        assert (found.verdict, found.requests) == (verdict, 1)
+        assert found.sentence.startswith("Asked of slices 30 mm away it says")
+    with AskSession(volume, "truthful", "inline") as session:
+        exchange = session.ask(QUESTION, kind=AnswerKind.YES_NO, view=View())
+        subject = answer_subject(session.basis(exchange))
+        assert ImageSwap().cost(subject) == 0
+        assert "shown the whole image" in ImageSwap().judge(subject, never).sentence
+
+
+def test_another_image_is_turned_and_stretched_and_marks_stay():
+    volume = spotted()
+    halves = np.repeat([40, 200], 20).astype(np.uint8)
+    other = Volume(np.tile(halves[:, None, None], (1, 30, 1)), np.diag([1.0, 1, 1, 1]))
+    sagittal = Volume(np.moveaxis(other.data, (0, 1, 2), (2, 1, 0)), other.affine[:, [2, 1, 0, 3]])
+    for given in (other, sagittal):
+        got = fitted(given, replace(volume, data=np.zeros((24, 24, 24), np.uint8))).data
+        assert (got[:12] == 40).all()
+        assert (got[12:] == 200).all()
+    mark = Region("it", Box.at_index(volume, (0, 3, 4), (1, 9, 10)))
+    (plain,) = pictures(volume, View(Scope(0))).pictures
+    (marked,) = pictures(volume, View(Scope(0), draw=(mark,))).pictures
+    swap = other_image(spotted(250, (15, 15)), volume)
+    drawn = (marked.pixels != plain.pixels).any(axis=2)
+    got = repainted(marked, volume, swap).pixels
+    assert drawn.any()
+    assert (got[drawn] == marked.pixels[drawn]).all()
+    assert (got[15:21, 15:21] > 230).all()
+
+
+def test_an_image_is_not_swapped_with_itself():
+    volume = spotted(250)
+    check = ImageSwap(volume)
+    subject = subject_of(Answer("Yes.", choice="yes"), volume=volume)
+    assert check.cost(subject) == 0
+    assert "is the one that was asked about" in check.judge(subject, never).sentence

@@ -25,13 +25,20 @@ def closed_set():
         yield spotted(value, at, seed=number), f"Is there a {kind} spot in the image?", there
 
 
+def another(number, question, there):
+    """A picture of another size of which the opposite is right."""
+    value = None if there else 250 if "bright" in question else 5
+    return spotted(value, (6, 2), seed=100 + number, side=30)
+
+
 def checked(backend):
     """For each question whether the answer is right, and what the checks came to."""
-    for volume, question, there in closed_set():
+    for number, (volume, question, there) in enumerate(closed_set()):
         with AskSession(volume, backend, "inline") as session:
             exchange = session.ask(question, kind=AnswerKind.YES_NO, view=View())
             basis = session.basis(exchange)
-            found = run_checks(all_checks(), answer_subject(basis), basis.runner)
+            checks = all_checks(other=another(number, question, there))
+            found = run_checks(checks, answer_subject(basis), basis.runner)
             right = session.exchange(exchange).answer.choice == ("yes" if there else "no")
             yield right, {f.check: f for f in found}
 
@@ -60,17 +67,19 @@ def test_who_is_always_right_is_never_flagged(rows):
 def test_who_always_says_yes_contradicts_itself_every_time_and_does_not_look(rows):
     assert sum(right for right, _ in rows["yea_sayer"]) == sum(t for *_, t in closed_set())
     for _, findings in rows["yea_sayer"]:
-        assert flagged(findings) == {"negation twin", "blank image"}
+        assert flagged(findings) == {"negation twin", "blank image", "image swap"}
         assert "contradicts itself" in findings["negation twin"].sentence
         assert findings["blank image"].sentence.startswith("Not looking")
+        assert "it says the same, yes" in findings["image swap"].sentence
 
 
-def test_who_ignores_the_picture_is_flagged_wherever_it_says_that_something_is_there(rows):
+def test_who_ignores_the_picture_is_flagged_every_time(rows):
     for (_, findings), (_, question, _) in zip(rows["blind"], closed_set(), strict=True):
         assert findings["negation twin"].verdict is Outcome.PASSED  # consistent, and wrong
-        wanted = {"blanked evidence", "blank image"} if "bright" in question else set()
-        assert flagged(findings) == wanted
-        if wanted:
+        says_yes = "bright" in question
+        wanted = {"blanked evidence", "blank image"} if says_yes else set()
+        assert flagged(findings) == wanted | {"image swap"}
+        if says_yes:
             assert "hidden it still says yes" in findings["blanked evidence"].sentence
 
 
@@ -80,7 +89,7 @@ def test_each_check_asks_as_often_as_it_said(rows, answerers):
         exchange = session.ask(question, kind=AnswerKind.YES_NO, view=View())
         basis = session.basis(exchange)
         subject = answer_subject(basis)
-        checks = all_checks()
+        checks = all_checks(other=another(0, question, True))
         found = run_checks(checks, subject, basis.runner)
         assert [f.requests for f in found] == [check.cost(subject) for check in checks]
-        assert sum(f.requests for f in found) == 9
+        assert sum(f.requests for f in found) == 10

@@ -9,6 +9,8 @@ from typing import Any
 from napari_medvlm.evaluation import finding
 from napari_medvlm.evaluation.ask.reading import Source, chosen, parquet_rows, picture_in, text
 
+KNOWN_OF_PATIENTS = ("sex", "age", "scanner", "contrast")
+"""What DeepTumorVQA's authors tell models of a patient, where it is known."""
 _OPTION = re.compile(r"(?:^|\s)([A-F])\s*[:.]\s+")
 
 
@@ -68,10 +70,11 @@ def rexvqa(source: Source) -> None:
 
 
 def mmxu(source: Source) -> None:
-    """MMXU, https://github.com/LinjieMu/MMXU (``MMXU-test.jsonl``), as its README describes it.
+    """MMXU, https://github.com/LinjieMu/MMXU (``MMXU-test.jsonl``).
 
     Fields ``id``, ``content_type``, ``question``, ``options`` (texts by letter), ``answer`` (the
-    letter), ``cur_image_path`` and ``prior_image_path`` (a list), paths of MIMIC-CXR-JPG.
+    letter), ``cur_image_path`` and ``prior_image_path``, paths of MIMIC-CXR-JPG, each one or a
+    list.
     """
     path = source.references
     fields = ("id", "question", "options", "answer", "cur_image_path", "prior_image_path")
@@ -90,9 +93,10 @@ def mmxu(source: Source) -> None:
 
 
 def deeptumorvqa(source: Source) -> None:
-    """DeepTumorVQA 2.0, https://huggingface.co/datasets/tumor-vqa/DeepTumorVQA_2.0.
+    """DeepTumorVQA 2.0, https://huggingface.co/datasets/tumor-vqa/DeepTumorVQA_2.0 (not seen).
 
-    ``benchmark/test_qa.json`` as its card describes it: ``questions``, with ``qid``, ``image_id``,
+    ``benchmark/test_qa.json`` as its card describes it and its authors' loader reads it:
+    ``questions`` (or the same a line, ``test_qa.jsonl``), with ``qid``, ``image_id``,
     ``mc_question`` (the options stand in it), ``correct_option``, ``question_type``. Images are
     the CT volumes ``ct/IMAGE_ID/ct.nii.gz``, or the slices ``images_2d/whole/IMAGE_ID.png``.
     """
@@ -113,7 +117,7 @@ def deeptumorvqa(source: Source) -> None:
 
 
 def _patient(record: Mapping[str, Any]) -> str:
-    known = (f"{what}: {record[what]}" for what in ("sex", "age") if record.get(what))
+    known = (f"{what}: {record[what]}" for what in KNOWN_OF_PATIENTS if record.get(what))
     return "; ".join(known)
 
 

@@ -72,8 +72,8 @@ def vqa_rad(source: Source) -> None:
 def slake(source: Source) -> None:
     """SLAKE, https://www.med-vqa.com/slake/ (``test.json`` and its like, images in ``imgs``).
 
-    Fields as examples of it show: ``img_name``, ``question``, ``answer``, ``q_lang``,
-    ``answer_type``, ``content_type``, ``qid``. Questions in English are taken.
+    Fields ``img_name``, ``question``, ``answer``, ``q_lang``, ``answer_type``, ``content_type``,
+    ``qid``. Questions in English are taken.
     """
     path = source.references
     fields = ("img_name", "question", "answer", "q_lang", "answer_type", "qid")

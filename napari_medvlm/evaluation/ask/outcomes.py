@@ -31,7 +31,7 @@ class Outcome(Came):
     parsed
         Of questions for values: whether there were as many as wanted.
     confidence
-        The probability that the backend gave to what it chose.
+        The probability that the backend gave to what it chose; else the percentage that it stated.
     boxes
         The places that the answer shows, as index boxes ``(z, y, x)`` of the first image.
     seconds

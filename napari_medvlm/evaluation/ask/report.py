@@ -12,7 +12,7 @@ from napari_medvlm.evaluation.ask.calibration import reliability, risk_coverage
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.summary import Asked, right_of, sure
-from napari_medvlm.evaluation.reporting import WORST, boxed, svg, write_page
+from napari_medvlm.evaluation.reporting import WORST, boxed, open_command, svg, write_page
 
 LENGTH = 400
 """Characters of an answer that are shown."""
@@ -28,6 +28,7 @@ class Shown:
     said: str
     refused: bool
     iou: float | None
+    command: str
     picture: str = ""
     note: str = ""
 
@@ -40,7 +41,7 @@ def write_report(
     content = {
         "summary": summary,
         "settings": settings,
-        "worst": [_shown(*one) for one in worst],
+        "worst": [_shown(out, *one) for one in worst],
         "curves": _curves(asked),
     }
     return write_page(out, "ask/report.html.j2", content)
@@ -54,7 +55,7 @@ def goodness(outcome: Outcome) -> float:
     return answer + (1.0 if outcome.iou is None else outcome.iou)
 
 
-def _shown(item: Item, outcome: Outcome) -> Shown:
+def _shown(out: Path, item: Item, outcome: Outcome) -> Shown:
     from napari_medvlm.evaluation.ask.work import read
 
     picture = note = ""
@@ -63,9 +64,9 @@ def _shown(item: Item, outcome: Outcome) -> Shown:
     except MedVLMError as error:  # the image is gone meanwhile
         note = error.message
     said = outcome.said if len(outcome.said) <= LENGTH else outcome.said[:LENGTH] + " ..."
-    return Shown(
-        item.name, item.asked, right_of(item), said, outcome.refused, outcome.iou, picture, note
-    )
+    command = open_command(out, item.name, "")
+    given = item.name, item.asked, right_of(item), said, outcome.refused, outcome.iou
+    return Shown(*given, command, picture, note)
 
 
 def _curves(asked: Sequence[Asked]) -> str:

@@ -12,16 +12,16 @@ from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.plan import LIBRARIES, Plan
 from napari_medvlm.evaluation.ask.report import write_report
 from napari_medvlm.evaluation.ask.summary import rows, summary
-from napari_medvlm.evaluation.going import go_through
+from napari_medvlm.evaluation.going import Kind, carry_out
 from napari_medvlm.evaluation.ground.plan import require_able
 from napari_medvlm.evaluation.provenance import provenance
 from napari_medvlm.evaluation.reporting import require_libraries
-from napari_medvlm.evaluation.runs import RunFolder, read_json, write_json
+from napari_medvlm.evaluation.runs import read_json, write_json
 from napari_medvlm.evaluation.segment.summary import write_table
-from napari_medvlm.evaluation.workers import Making, Workers
+from napari_medvlm.evaluation.workers import Workers
 
 Json = dict[str, Any]
-WORKER = "napari_medvlm.evaluation.ask.work:ItemWorker"
+KIND = Kind("ask", "napari_medvlm.evaluation.ask.work:ItemWorker", Outcome)
 
 
 def run(
@@ -52,15 +52,8 @@ def run(
     """
     require_able(plan.backend, Task.ANSWER, "answer questions")
     require_libraries("sacrebleu", "rouge_score")
-    settings = {
-        "task": "ask",
-        "plan": plan.model_dump(mode="json"),
-        "data": dict(data),
-        "provenance": dict(provenance(plan.backend, plan.model, LIBRARIES)),
-    }
-    folder = RunFolder(out, settings)
-    making = Making(WORKER, plan.model_dump(mode="json"))
-    outcomes, unused = go_through(found.items, Outcome, making, folder, workers, progress)
+    record = {"data": dict(data), "provenance": provenance(plan.backend, plan.model, LIBRARIES)}
+    outcomes, unused = carry_out(KIND, found.items, plan, record, out, workers, progress)
     items = {item.name: item for item in found.items}
     asked = [(items[outcome.case], outcome) for outcome in outcomes]
     told = summary(asked, (*found.unused, *unused), plan)

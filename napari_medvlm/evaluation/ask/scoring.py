@@ -18,6 +18,7 @@ from napari_medvlm.evaluation.places import slice_region
 from napari_medvlm.geometry import Grid
 from napari_medvlm.grounding import Region
 from napari_medvlm.language.closed import option_in, yes_or_no
+from napari_medvlm.trusting.stated import percentage
 from napari_medvlm.volume import Volume
 
 _LETTERS = re.compile(r"(?<![\w'])([A-H])(?![\w'])")
@@ -38,7 +39,7 @@ def scored(item: Item, answer: Answer, volume: Volume, seconds: float) -> Outcom
         choice=choice,
         refused=refused,
         iou=_overlap(found, wanted, volume.grid) if wanted else None,
-        confidence=_confidence(item, answer, choice),
+        confidence=_confidence(item, answer, choice, said),
         boxes=tuple(_corners(region, volume.grid) for region in found),
         wanted=tuple(_corners(region, volume.grid) for region in wanted),
         seconds=seconds,
@@ -95,9 +96,11 @@ def _choice(item: Item, answer: Answer, said: str) -> str:
     return "".join(sorted(set(_LETTERS.findall(said)) & known))
 
 
-def _confidence(item: Item, answer: Answer, choice: str) -> float | None:
-    if not answer.probabilities or not choice:
+def _confidence(item: Item, answer: Answer, choice: str, said: str) -> float | None:
+    if not choice:
         return None
+    if not answer.probabilities:
+        return percentage(said)
     options = item.options or ("yes", "no")
     places = [n for n, option in enumerate(options) if option.casefold() == choice.casefold()]
     known = places and places[0] < len(answer.probabilities)

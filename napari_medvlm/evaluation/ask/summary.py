@@ -41,7 +41,7 @@ def rows(asked: Iterable[Asked]) -> list[Json]:
 def summary(asked: Sequence[Asked], unused: Sequence[Unused], plan: Plan) -> Json:
     """The means of a run, see `means`, over all questions, of each kind and of each type.
 
-    ``calibration``, where the backend tells probabilities: see `calibration.Reliability`.
+    ``calibration``, where the backend tells how sure it is: see `calibration.Reliability`.
     """
     kinds = _by(asked, lambda item: kind_name(item))
     types = _by(asked, lambda item: item.type or "-")
@@ -121,7 +121,11 @@ def _calibration(asked: Sequence[Asked]) -> Json | None:
 
 def sure(asked: Sequence[Asked]) -> tuple[list[float], list[bool]]:
     """How sure the backend was of each choice, and whether it was right."""
-    known = [(o.confidence, bool(o.correct)) for _, o in asked if o.confidence is not None]
+    known = [
+        (o.confidence, o.correct)
+        for _, o in asked
+        if o.confidence is not None and o.correct is not None
+    ]
     return [confidence for confidence, _ in known], [correct for _, correct in known]
 
 

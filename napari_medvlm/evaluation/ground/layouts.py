@@ -89,7 +89,7 @@ def _coco(path: Path) -> _Images:
 
     Boxes are ``x, y, width, height`` from the upper left corner. ``slice`` of an image, and a
     ``caption`` or ``phrase`` of an annotation, which are not COCO's own, are read where they stand;
-    the phrase is else the category's name.
+    the phrase is else the category's name. Crowds (``iscrowd``) are no single place, and left out.
     """
     content = finding.read_json(path)
     finding.need(content, path.name, "images", "annotations", "categories")
@@ -106,6 +106,8 @@ def _coco(path: Path) -> _Images:
     for number, one in enumerate(content["annotations"], 1):
         where = f"{path.name}, annotation {number}"
         finding.need(one, where, "image_id", "category_id", "bbox")
+        if one.get("iscrowd"):
+            continue
         if one["image_id"] not in slices or one["category_id"] not in classes:
             raise InvalidReference(
                 f"{where} speaks of an image or category that is not in the file.",

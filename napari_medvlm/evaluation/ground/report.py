@@ -10,7 +10,7 @@ from typing import Any
 from napari_medvlm.errors import MedVLMError
 from napari_medvlm.evaluation.ground.cases import Case
 from napari_medvlm.evaluation.ground.outcomes import Outcome, Sought
-from napari_medvlm.evaluation.reporting import WORST, boxed, write_page
+from napari_medvlm.evaluation.reporting import WORST, boxed, open_command, write_page
 from napari_medvlm.evaluation.stacking import read_stack
 
 
@@ -23,6 +23,7 @@ class Shown:
     iou: float
     wanted: int
     found: int
+    command: str
     picture: str = ""
     note: str = ""
 
@@ -38,12 +39,12 @@ def write_report(
     by_name = {case.name: case for case in cases}
     there = [(o.case, sought) for o in outcomes for sought in o.sought if sought.wanted]
     there.sort(key=lambda one: one[1].iou)
-    worst = [_shown(by_name[name], sought) for name, sought in there[:WORST]]
+    worst = [_shown(out, by_name[name], sought) for name, sought in there[:WORST]]
     content = {"summary": summary, "settings": settings, "worst": worst}
     return write_page(out, "ground/report.html.j2", content)
 
 
-def _shown(case: Case, sought: Sought) -> Shown:
+def _shown(out: Path, case: Case, sought: Sought) -> Shown:
     picture = note = ""
     try:
         volume = read_stack(case.images)
@@ -55,4 +56,5 @@ def _shown(case: Case, sought: Sought) -> Shown:
     except MedVLMError as error:  # the image is gone meanwhile
         note = error.message
     counts = len(sought.wanted), len(sought.found)
-    return Shown(case.name, sought.phrase, sought.iou, *counts, picture, note)
+    command = open_command(out, case.name, sought.phrase)
+    return Shown(case.name, sought.phrase, sought.iou, *counts, command, picture, note)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.backends.base import Progress, Task
-from napari_medvlm.evaluation.going import go_through
+from napari_medvlm.evaluation.going import Kind, carry_out
 from napari_medvlm.evaluation.ground.layouts import Cases
 from napari_medvlm.evaluation.ground.outcomes import Outcome
 from napari_medvlm.evaluation.ground.plan import LIBRARIES, Plan, require_able
@@ -15,12 +15,12 @@ from napari_medvlm.evaluation.ground.report import write_report
 from napari_medvlm.evaluation.ground.summary import rows, summary
 from napari_medvlm.evaluation.provenance import provenance
 from napari_medvlm.evaluation.reporting import require_libraries
-from napari_medvlm.evaluation.runs import RunFolder, read_json, write_json
+from napari_medvlm.evaluation.runs import read_json, write_json
 from napari_medvlm.evaluation.segment.summary import write_table
-from napari_medvlm.evaluation.workers import Making, Workers
+from napari_medvlm.evaluation.workers import Workers
 
 Json = dict[str, Any]
-WORKER = "napari_medvlm.evaluation.ground.work:CaseWorker"
+KIND = Kind("ground", "napari_medvlm.evaluation.ground.work:CaseWorker", Outcome)
 
 
 def run(
@@ -51,15 +51,8 @@ def run(
     """
     require_able(plan.backend, Task.GROUND, "look for phrases")
     require_libraries()
-    settings = {
-        "task": "ground",
-        "plan": plan.model_dump(mode="json"),
-        "data": dict(data),
-        "provenance": dict(provenance(plan.backend, plan.model, LIBRARIES)),
-    }
-    folder = RunFolder(out, settings)
-    making = Making(WORKER, plan.model_dump(mode="json"))
-    outcomes, unused = go_through(found.cases, Outcome, making, folder, workers, progress)
+    record = {"data": dict(data), "provenance": provenance(plan.backend, plan.model, LIBRARIES)}
+    outcomes, unused = carry_out(KIND, found.cases, plan, record, out, workers, progress)
     told = summary(outcomes, (*found.unused, *unused), plan)
     write_table(out, rows(outcomes))
     write_json(out / "summary.json", told)

@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from napari_medvlm.errors import InvalidImage, InvalidReference
+from napari_medvlm.evaluation.going import Unused
 from napari_medvlm.geometry import Index, require_same_grid
 from napari_medvlm.results import BoolArray
 from napari_medvlm.volume import Volume
+
+Skipped = Unused
+"""A case that cannot be used, and why, in a sentence."""
 
 
 class Layout(StrEnum):
@@ -67,14 +71,6 @@ class Case(_Value):
     layout: Layout
     channel: int | None = None
     structures: tuple[Structure, ...] = ()
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A case that cannot be used, and why, in a sentence."""
-
-    case: str
-    reason: str
 
 
 @dataclass(frozen=True)

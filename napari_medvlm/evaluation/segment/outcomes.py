@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from napari_medvlm.evaluation.going import Came
 from napari_medvlm.geometry import Index
 from napari_medvlm.prompts import InitialMask
 
@@ -67,24 +68,14 @@ class Attempt(_Value):
         return [step.dice for step in self.steps]
 
 
-class Outcome(_Value):
+class Outcome(Came):
     """What came of a case.
 
     Attributes
     ----------
     absent
         Structures of the data set of which the case has no voxel.
-    problem
-        Why the case could not be used, in a sentence; empty if it could.
-    hint
-        What can be done about it.
-    fatal
-        Whether no other case can go better.
     """
 
-    case: str
     attempts: tuple[Attempt, ...] = ()
     absent: tuple[str, ...] = ()
-    problem: str = ""
-    hint: str = ""
-    fatal: bool = False

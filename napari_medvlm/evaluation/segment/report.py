@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.errors import BackendUnavailable, MedVLMError
+from napari_medvlm.evaluation.reporting import open_command
 from napari_medvlm.evaluation.runs import write_text
 from napari_medvlm.evaluation.segment.cases import Case, load
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome
@@ -77,15 +78,8 @@ def write_report(
 
 def _shown(out: Path, case: str, attempt: Attempt) -> Shown:
     session = session_path(out, case, attempt.structure)
-    words = (str(out), case, attempt.structure)
-    command = "napari-medvlm evaluate open " + " ".join(map(_quoted, words))
+    command = open_command(out, case, attempt.structure)
     return Shown(case, attempt, command, session.relative_to(out).as_posix())
-
-
-def _quoted(word: str) -> str:
-    return word if word.replace("/", "").replace("_", "").replace("-", "").replace(
-        ".", ""
-    ).isalnum() else f'"{word}"'  # fmt: skip
 
 
 def _with_picture(one: Shown, case: Case) -> Shown:

@@ -205,7 +205,10 @@ def test_mediconfusion(tmp_path):
     assert (first.images[0].name, second.images[0].name) == ("20192.jpg", "ROCO_62117.jpg")
 
 
-def test_mmxu(tmp_path):
+@pytest.mark.parametrize(
+    "earlier", ["files/p10/before1.jpg", ["files/p10/before1.jpg"]], ids=["one", "a list"]
+)
+def test_mmxu(tmp_path, earlier):
     for name in ("now1", "before1"):
         picture(tmp_path / "files" / "p10" / f"{name}.jpg")
     record = {
@@ -216,7 +219,7 @@ def test_mmxu(tmp_path):
         "options": {"A": "Better", "B": "Worse"},
         "answer": "B",
         "cur_image_path": "files/p10/now1.jpg",
-        "prior_image_path": ["files/p10/before1.jpg"],
+        "prior_image_path": earlier,
         "prior_image_bboxs": {},
     }
     (item,) = find(Layout.MMXU, tmp_path, "MMXU-test.jsonl", [record]).items

@@ -64,6 +64,16 @@ def test_coco(tmp_path):
     assert [c.absent for c in every.cases] == [("mass",), ("nodule",)]
 
 
+def test_a_crowd_of_coco_is_no_single_place(tmp_path):
+    for name in "ab":
+        picture(tmp_path / "images" / f"{name}.png")
+    content = coco()
+    content["annotations"][0]["iscrowd"] = 1
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    found = find_cases(Layout.COCO, tmp_path / "images", tmp_path / "c.json").cases
+    assert [c.name for c in found] == ["b.png"]
+
+
 def test_ms_cxr(tmp_path):
     picture(tmp_path / "jpg" / "p10" / "p1" / "s5" / "0a-1.jpg")
     (tmp_path / "m.csv").write_text(MSCXR)

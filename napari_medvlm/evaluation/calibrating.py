@@ -1,0 +1,179 @@
+"""The calibration curve of a run: fitted, checked on answers or regions that it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_medvlm.errors import InvalidReference, SettingsError
+from napari_medvlm.evaluation.ask import report as ask_report
+from napari_medvlm.evaluation.ask.items import Item
+from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
+from napari_medvlm.evaluation.ground import report as ground_report
+from napari_medvlm.evaluation.ground.cases import Case
+from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
+from napari_medvlm.evaluation.reporting import CALIBRATION
+from napari_medvlm.evaluation.runs import read_json, write_json
+from napari_medvlm.trusting import calibration
+from napari_medvlm.trusting.calibration import Floats, Kind
+
+Json = dict[str, Any]
+Known = tuple[str, float, bool]
+"""What must stay in one part, a confidence, and whether it was right."""
+PARTS = 5
+"""Into how many parts answers are divided to check the curve."""
+SEED = 0
+SHARED = 0.5
+"""The intersection over union with a wanted place from which a region is right."""
+
+
+def calibrate(run: Path, method: Kind, copy: Path | None = None) -> Json:
+    """Fit a curve to a run of questions or of grounding, and keep it for the checks of such.
+
+    The report of the run then shows it.
+
+    Parameters
+    ----------
+    run
+        The run's folder.
+    copy
+        A file to write the curve to as well.
+
+    Returns
+    -------
+    ``answers``, those that tell how sure they are and have something to choose, or the regions
+    with a score, and how many were ``right``; ``ece`` and ``brier`` before, ``ece_after`` and
+    ``brier_after`` of answers that the curve has not seen (``checked``: by how many parts; 0: there
+    were too few, so these are of the answers that it was fitted on), ``ece_fitted`` and
+    ``brier_fitted`` of those that it was fitted on; ``file``, where the curve is kept; and the
+    diagrams ``before`` and ``after``.
+
+    Raises
+    ------
+    SettingsError
+        If the folder holds no run of questions or of grounding.
+    InvalidReference
+        If nothing tells how sure it is, or all are right, or all wrong.
+    CannotSave
+        If the curve cannot be written.
+    """
+    settings = _settings(run)
+    task, plan = settings["task"], settings["plan"]
+    contents = list(_contents(run))
+    known = [one for content in contents for one in _KNOWN[task](content)]
+    if not known:
+        raise InvalidReference(
+            f"Nothing in {run} tells how sure it is.",
+            "Use a backend that gives probabilities or scores, or that states a percentage.",
+        )
+    groups = [group for group, _, _ in known]
+    stated, right = (np.array([one[k] for one in known], float) for k in (1, 2))
+    curve = calibration.fit(stated, right, method)
+    backend, model = plan["backend"], plan["model"]
+    if copy is not None:
+        calibration.write(curve, copy)
+    told = {
+        "task": task,
+        "backend": backend,
+        "model": model,
+        "method": method,
+        "answers": len(known),
+        "right": int(right.sum()),
+        **_figures(stated, right, groups, method),
+        "file": str(calibration.save(curve, backend, model, regions=task == "ground")),
+    }
+    write_json(run / CALIBRATION, told)
+    _report(run, settings, contents)
+    return told
+
+
+def _figures(stated: Floats, right: Floats, groups: list[str], method: Kind) -> Json:
+    fitted = calibration.fit(stated, right, method)(stated)
+    parts, unseen = _unseen(stated, right, groups, method)
+    after = fitted if unseen is None else unseen
+    return {
+        "ece": calibration.expected_calibration_error(stated, right),
+        "brier": calibration.brier(stated, right),
+        "ece_after": calibration.expected_calibration_error(after, right),
+        "brier_after": calibration.brier(after, right),
+        "checked": parts,
+        "ece_fitted": calibration.expected_calibration_error(fitted, right),
+        "brier_fitted": calibration.brier(fitted, right),
+        "before": [asdict(one) for one in calibration.reliability(stated, right)],
+        "after": [asdict(one) for one in calibration.reliability(after, right)],
+    }
+
+
+def _unseen(
+    stated: Floats, right: Floats, groups: list[str], method: Kind
+) -> tuple[int, Floats | None]:
+    """Each answer by a curve fitted without its part; questions on one image are in one part."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    parts = min(PARTS, len(set(groups)), int(min(right.sum(), (1 - right).sum())))
+    if parts < 2:
+        return 0, None
+    after = np.zeros_like(stated)
+    folds = StratifiedGroupKFold(parts, shuffle=True, random_state=SEED)
+    for seen, unseen in folds.split(stated, right, groups):
+        if len(np.unique(right[seen])) < 2:
+            return 0, None
+        after[unseen] = calibration.fit(stated[seen], right[seen], method)(stated[unseen])
+    return parts, after
+
+
+def _settings(run: Path) -> Json:
+    settings = read_json(run / "run.json")
+    if settings is None or settings.get("task") not in _KNOWN:
+        raise SettingsError(
+            f"{run} holds no run of 'napari-medvlm evaluate ask' or 'ground'.",
+            "Give the folder that it made with --out.",
+        )
+    return settings
+
+
+def _contents(run: Path) -> Iterator[Json]:
+    found = (read_json(path) for path in sorted((run / "cases").glob("[!.]*.json")))
+    return (content for content in found if content is not None)
+
+
+def _of_answer(content: Json) -> list[Known]:
+    """The answer to a question with something to choose; its part is its first image."""
+    outcome = Answered.model_validate(content)
+    if outcome.confidence is None or outcome.correct is None:
+        return []
+    images = content.get("source", {}).get("images") or [outcome.case]
+    return [(str(images[0]), outcome.confidence, outcome.correct)]
+
+
+def _of_regions(content: Json) -> list[Known]:
+    """All regions that have a score."""
+    outcome = Grounded.model_validate(content)
+    return [
+        (outcome.case, place.score, max(shared, default=0.0) >= SHARED)
+        for sought in outcome.sought
+        for place, shared in zip(sought.found, sought.overlaps, strict=True)
+        if place.score is not None
+    ]
+
+
+_KNOWN: Mapping[str, Callable[[Json], list[Known]]] = {"ask": _of_answer, "ground": _of_regions}
+
+
+def _report(run: Path, settings: Json, contents: Sequence[Json]) -> None:
+    """Write the report anew, unless the run is older and does not keep its cases."""
+    summary = read_json(run / "summary.json")
+    whole = [content for content in contents if "source" in content]
+    if summary is None or not whole:
+        return
+    if settings["task"] == "ask":
+        asked = [(Item.model_validate(c["source"]), Answered.model_validate(c)) for c in whole]
+        ask_report.write_report(run, summary, settings, asked)
+        return
+    cases = [Case.model_validate(content["source"]) for content in whole]
+    outcomes = [Grounded.model_validate(content) for content in whole]
+    ground_report.write_report(run, summary, settings, cases, outcomes)
