@@ -14,7 +14,7 @@ from napari_medvlm.cli.telling import print_result, told
 def measure(
     image: Image,
     mask: Annotated[
-        Path, typer.Option(help="Objects on the image's voxels: DICOM SEG, NIfTI, NRRD or MHA.")
+        Path, typer.Option(help="Objects of the image: DICOM SEG or RTSTRUCT, NIfTI, NRRD, MHA.")
     ],
     csv: Annotated[Path | None, typer.Option(help="Where to write a table.")] = None,
     sr: Annotated[
@@ -43,7 +43,8 @@ def measure(
         if sr is not None:
             write_sr(sr, mask, {v: dict(made.values) for v, made in rows.items()}, volume)
     found = [dict(made.values) for made in rows.values()]
-    print_result({"objects": found}, as_json, lambda: "\n".join(map(_line, found)))
+    told_of = {"objects": found, "notes": list(named.notes)}
+    print_result(told_of, as_json, lambda: "\n".join([*map(_line, found), *named.notes]))
 
 
 def _line(values: dict[str, Any]) -> str:

@@ -45,7 +45,7 @@ def ground(  # noqa: PLR0913  # one for each option
 
     with told():
         volume = nmv.read_volume(image, series=series, frame=frame)
-        named = [read_labels(path) for path in labels]
+        named = [read_labels(path, grid=volume.grid) for path in labels]
         start = time.perf_counter()
         found = nmv.ground(
             volume, phrase, backend, scope=_scope(slices, every_mm, scout), labels=named,
@@ -124,7 +124,7 @@ def ask(  # noqa: PLR0913  # one for each option
     with told():
         volume = nmv.read_volume(image, series=series, frame=frame)
         masks = dict(_named_mask(text, volume) for text in mask)
-        named = [read_labels(path) for path in labels]
+        named = [read_labels(path, grid=volume.grid) for path in labels]
         model = _model(backend, model, base_url, allow_remote)
         view = _view(volume, backend, slices, every_mm)
         start = time.perf_counter()

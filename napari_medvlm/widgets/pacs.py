@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QVBoxLayout, QWidge
 from napari_medvlm.errors import ArchiveError, CannotSave
 from napari_medvlm.io import Gaps
 from napari_medvlm.io.archives import Archive, Progress, Query, Study, StudySeries
+from napari_medvlm.layers import series_in
 from napari_medvlm.sessions.results_dicom import Results, results_of
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button
@@ -51,7 +52,7 @@ class PacsDock(QWidget):
         self.said.setWordWrap(True)
         self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.load = button("Load", "Open the chosen series in the viewer. (Double click)")
-        self.push = button("Push…", "Send the objects of the Segment dock: SEG and SR.")
+        self.push = button("Push…", "Send the objects of the Segment dock: SEG, SR, RTSTRUCT.")
         self.work = WorkRow()
         self._drawn = Queued(self._on_drawn, self)
         self._lay_out()
@@ -79,12 +80,12 @@ class PacsDock(QWidget):
 
     def load_series(self, series: StudySeries, gaps: Gaps = Gaps.REFUSE) -> None:
         """Fetch a series and open it as a layer."""
-        archive = self._archive()
+        archive, grids = self._archive(), series_in(self.viewer.layers)
 
         def work(progress: Progress) -> Opened:
             folder = archive.fetch(series, progress)
             progress(1, "Reading")
-            return open_series(folder, series, gaps)
+            return open_series(folder, series, gaps, grids)
 
         self.work.start("Loading", work, self._on_loaded)
 
@@ -142,8 +143,8 @@ class PacsDock(QWidget):
         box.setWindowTitle("Push results")
         box.setText(f"Send to {archive.title}: {', '.join(results.names)}?")
         box.setInformativeText(
-            "A segmentation (SEG) and a report of measurements (SR) are added to the patient's "
-            "study, for all who use it. What is there is not changed."
+            "A segmentation (SEG), its outlines (RTSTRUCT) and a report of measurements (SR) are "
+            "added to the patient's study, for all who use it. What is there is not changed."
         )
         accept = box.addButton("Push", QMessageBox.ButtonRole.AcceptRole)
         box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
@@ -157,7 +158,7 @@ class PacsDock(QWidget):
                 archive.store(results.write(Path(folder)), progress)
 
         def done(_: None) -> None:
-            tell(f"Sent to {archive.title} as SEG and SR: {', '.join(results.names)}.")
+            tell(f"Sent to {archive.title} as SEG, SR and RTSTRUCT: {', '.join(results.names)}.")
 
         self.work.start("Writing", work, done)
 

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.errors import IrregularSlices
+from napari_medvlm.geometry import Grid
 from napari_medvlm.io import Gaps, read_volume
 from napari_medvlm.io.archives import StudySeries
 from napari_medvlm.io.dicom_seg import read_seg
 from napari_medvlm.io.dicom_sr import read_sr
+from napari_medvlm.io.rtstruct_reading import read_on_series
 from napari_medvlm.layers import labels_data, layer_data
 
-SEG, REPORT = "SEG", "SR"
+SEG, REPORT, STRUCTURES = "SEG", "SR", "RTSTRUCT"
 WORDS = {
     "volume_ml": "volume {:.2f} mL",
     "longest_axial_mm": "longest in an axial slice {:.1f} mm",
@@ -32,28 +34,36 @@ class Opened:
     ----------
     problem
         Slices are missing: a person must say what to do about it.
+    notes
+        What was left out or changed in reading, a sentence each.
     """
 
     series: StudySeries
     layers: tuple[Any, ...] = ()
     values: tuple[Mapping[str, Any], ...] = ()
     problem: IrregularSlices | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The measurements of a report, an object a line."""
-        return tuple(map(_line, self.values))
+        """The measurements of a report, an object a line; and the notes."""
+        return (*map(_line, self.values), *self.notes)
 
 
-def open_series(folder: Path, series: StudySeries, gaps: Gaps = Gaps.REFUSE) -> Opened:
+def open_series(folder: Path, series: StudySeries, gaps: Gaps, grids: Mapping[str, Grid]) -> Opened:
     """Read a series that lies in a folder; takes a while.
+
+    Parameters
+    ----------
+    grids
+        Of the series that are open, by their UIDs: outlines are read onto theirs.
 
     Raises
     ------
     InvalidImage
         If it cannot be read.
     """
-    if series.modality not in (SEG, REPORT):
+    if series.modality not in (SEG, REPORT, STRUCTURES):
         try:
             volume = read_volume(folder, series=series.uid, gaps=gaps)
         except IrregularSlices as problem:
@@ -62,6 +72,10 @@ def open_series(folder: Path, series: StudySeries, gaps: Gaps = Gaps.REFUSE) -> 
     files = [path for path in sorted(folder.iterdir()) if _is_of(path, series)]
     if series.modality == SEG:
         return Opened(series, tuple(labels_data(read_seg(file)) for file in files))
+    if series.modality == STRUCTURES:
+        drawn = [read_on_series(file, grids) for file in files]
+        notes = tuple(note for named in drawn for note in named.notes)
+        return Opened(series, tuple(map(labels_data, drawn)), notes=notes)
     return Opened(series, values=tuple(value for file in files for value in read_sr(file)))
 
 
