@@ -53,9 +53,6 @@ def write_rtstruct(
     CannotSave
         If the volume is not from a DICOM series, or nothing is in the masks.
     """
-    from highdicom import SOPClass
-    from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_uid
-
     sources = source_headers(volume)
     frame = sources[0].get("FrameOfReferenceUID")
     if frame is None:
@@ -68,24 +65,7 @@ def write_rtstruct(
         raise CannotSave(
             "There is nothing to save: all objects are empty.", "Segment something first."
         )
-    made = SOPClass(
-        study_instance_uid=sources[0].StudyInstanceUID,
-        series_instance_uid=generate_uid(),
-        series_number=3000 + int(sources[0].get("SeriesNumber") or 0),
-        sop_instance_uid=generate_uid(),
-        sop_class_uid=RTStructureSetStorage,
-        instance_number=1,
-        modality="RTSTRUCT",
-        manufacturer=MAKER,
-        manufacturer_model_name=MAKER,
-        software_versions=VERSION,
-        device_serial_number="1",
-        series_description="Structure set",
-        specific_character_set="ISO_IR 192",
-        transfer_syntax_uid=ImplicitVRLittleEndian,  # a contour may be longer than 64 kB
-    )
-    made.copy_patient_and_study_information(sources[0])
-    made.SpecificCharacterSet = "ISO_IR 192"
+    made = _beside(sources[0])
     images = _images(volume, sources)
     _tell_frame(made, sources[0], frame, images)
     told = {number: segments[number] for number in there}
@@ -95,6 +75,31 @@ def write_rtstruct(
     ]
     made.RTROIObservationsSequence = [_observation(n, told[n]) for n in there]
     made.save_as(path)
+
+
+def _beside(source: Dataset) -> Dataset:
+    """A structure set of the same patient and study, without anything in it."""
+    from highdicom import SOPClass
+    from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_uid
+
+    made = SOPClass(
+        study_instance_uid=source.StudyInstanceUID,
+        series_instance_uid=generate_uid(),
+        series_number=3000 + int(source.get("SeriesNumber") or 0),
+        sop_instance_uid=generate_uid(),
+        sop_class_uid=RTStructureSetStorage,
+        instance_number=1,
+        modality="RTSTRUCT",
+        manufacturer=MAKER,
+        manufacturer_model_name=MAKER,
+        software_versions=VERSION,
+        device_serial_number="1",
+        series_description="Structure set",
+        transfer_syntax_uid=ImplicitVRLittleEndian,  # a contour may be longer than 64 kB
+    )
+    made.copy_patient_and_study_information(source)
+    made.SpecificCharacterSet = "ISO_IR 192"
+    return made
 
 
 def _images(volume: Volume, sources: list[Dataset]) -> dict[int, list[Dataset]]:

@@ -99,12 +99,15 @@ def test_a_series_is_found_segmented_and_pushed_and_comes_back(
     mask = session.mask_of(session.active)
     at_pacs.dock.push.click()
     at_pacs.presses("Push")
-    at_pacs.waits(lambda: any("Sent to Orthanc as SEG and SR: left kidney." in t for t in told))
+    sent = "Sent to Orthanc as SEG, SR and RTSTRUCT: left kidney."
+    at_pacs.waits(lambda: any(sent in text for text in told))
     at_pacs.searches()
     found = at_pacs.unfolds()
     back = at_pacs.loads(found["SEG"])
     mine = back.metadata["medvlm"]
     assert np.array_equal(placed(mine["labels"], mine["grid"], session.volume.grid) == 1, mask)
+    outlined = at_pacs.loads(found["RTSTRUCT"]).metadata["medvlm"]
+    assert np.array_equal(outlined["labels"] == 1, mask)
     at_pacs.loads(found["SR"], count=0)
     at_pacs.waits(lambda: "left" in at_pacs.dock.said.text())
     assert "left kidney: " in at_pacs.dock.said.text()

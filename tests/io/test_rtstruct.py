@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -12,6 +13,7 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
+from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 from typer.testing import CliRunner
 
@@ -315,3 +317,18 @@ def test_another_image_or_kind_of_file_is_told(volume, written, tmp_path):
     with pytest.raises(InvalidImage, match="holds no structure set"):
         read_rtstruct(tmp_path / "seg.dcm", volume.grid)
     assert read_seg(tmp_path / "seg.dcm").names == {1: "left kidney", 2: "cyst"}
+
+
+def test_a_structure_set_of_a_planning_system_is_read_and_its_points_are_told():
+    path = Path(get_testdata_file("rtstruct.dcm", download=False))
+    affine = np.diag([10.0, 5, 5, 1])
+    affine[:3, 3] = -300, -200, -250
+    back = read_rtstruct(path, Grid((60, 80, 100), affine))
+    assert back.names == {1: "patient"}
+    z, y, x = np.nonzero(back.values)
+    assert ((y.min(), y.max()), (x.min(), x.max())) == ((10, 70), (10, 90))
+    assert len(set(z)) == len(range(z.min(), z.max() + 1))
+    assert back.notes[:2] == (
+        "1 contour of Isocenter 1: a single point, left out.",
+        "Isocenter 1 has no voxel in the image and is left out.",
+    )
