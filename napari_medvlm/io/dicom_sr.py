@@ -60,18 +60,13 @@ def write_sr(
     sources = source_headers(volume)
     segmentation = hd.seg.segread(seg)
     _name_segments_in_frames(segmentation)
-    said = [
-        group
-        for evaluation in evaluations
-        for group in groups_of(
-            evaluation, segmentation.FrameOfReferenceUID, sources[0].SeriesInstanceUID
-        )
-    ]
-    measured = [_group(segmentation, number, dict(values)) for number, values in rows.items()]
+    frame, series = segmentation.FrameOfReferenceUID, sources[0].SeriesInstanceUID
+    groups = [_group(segmentation, number, dict(values)) for number, values in rows.items()]
+    groups += [group for said in evaluations for group in groups_of(said, frame, series)]
     content = sr.MeasurementReport(
         sr.ObservationContext(observer_device_context=_device()),
         codes.SCT.ImagingProcedure,
-        [*measured, *said],
+        groups,
         codes.DCM.ImagingMeasurementReport,
     )
     made = sr.Comprehensive3DSR(
@@ -85,11 +80,15 @@ def write_sr(
         is_complete=True,
         series_description="Measurements",
     )
+    _save(made, Path(path))
+
+
+def _save(made: Any, path: Path) -> None:
     try:
-        made.save_as(Path(path))
+        made.save_as(path)
     except OSError as error:
         raise CannotSave(
-            f"{Path(path).name} could not be written: {error.strerror or error}.",
+            f"{path.name} could not be written: {error.strerror or error}.",
             "Choose a folder that you may write to, with space left.",
         ) from error
 
@@ -107,7 +106,7 @@ def read_sr(path: str | Path) -> tuple[dict[str, Any], ...]:
     InvalidImage
         If it is no report of measurements by template 1500.
     """
-    return _read(path, lambda content: tuple(map(_values, _measured(content))))
+    return _read(path, lambda report: tuple(map(_values, _measured(report.content))))
 
 
 def read_evaluations(path: str | Path) -> tuple[Evaluation, ...]:
@@ -118,14 +117,26 @@ def read_evaluations(path: str | Path) -> tuple[Evaluation, ...]:
     InvalidImage
         If it is no report of measurements by template 1500.
     """
-    return _read(path, evaluations_in)
+    return _read(path, lambda report: evaluations_in(report.content))
+
+
+def series_of_report(path: str | Path) -> tuple[str, ...]:
+    """The UIDs of the series that a report rests on; errors as of `read_sr`."""
+    return _read(
+        path,
+        lambda report: tuple(
+            str(series.SeriesInstanceUID)
+            for study in report.get("CurrentRequestedProcedureEvidenceSequence") or ()
+            for series in study.ReferencedSeriesSequence
+        ),
+    )
 
 
 def _read(path: str | Path, what: Callable[[Any], tuple[T, ...]]) -> tuple[T, ...]:
     import highdicom as hd
 
     try:
-        return what(hd.sr.srread(path).content)
+        return what(hd.sr.srread(path))
     except Exception as error:  # files by anybody: whatever highdicom cannot read
         raise InvalidImage(
             f"{Path(path).name} cannot be read as a report of measurements: {error}",

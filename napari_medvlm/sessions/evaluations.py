@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from napari_medvlm.conversation import Conversation, Exchange, State, Verdict
+from napari_medvlm.grounding import Grounding, NotFound, Region
 from napari_medvlm.io.dicom_evaluations import Evaluation
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.records import Grounded, Record
@@ -30,6 +32,22 @@ def evaluations_of_records(records: Iterable[Record]) -> tuple[Evaluation, ...]:
     """What was found last for each phrase: an evaluation for each region, or that there is none."""
     latest = {record.phrase: record for record in records if isinstance(record, Grounded)}
     return tuple(found for record in latest.values() for found in _grounded(record))
+
+
+def groundings_of(evaluations: Iterable[Evaluation]) -> dict[str, Grounding]:
+    """What evaluations say of phrases, by who found it; answers to questions are left out."""
+    found: dict[str, Grounding] = {}
+    for e in evaluations:
+        if e.present is None:
+            continue
+        known = found.get(e.who, Grounding())
+        missing = () if e.present else (NotFound(e.asked, e.said, e.score),)
+        found[e.who] = replace(
+            known,
+            regions=(*known.regions, *(Region(e.asked, box, e.score) for box in e.boxes)),
+            not_found=(*known.not_found, *missing),
+        )
+    return found
 
 
 def evaluations_of_talks(talks: Iterable[Conversation]) -> tuple[Evaluation, ...]:

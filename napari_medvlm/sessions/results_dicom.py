@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.errors import CannotSave
 from napari_medvlm.io import Segment, write_segments
+from napari_medvlm.io.dicom_evaluations import Evaluation
 from napari_medvlm.io.dicom_sr import write_sr
 from napari_medvlm.io.rtstruct import SUFFIX as STRUCTURES
 from napari_medvlm.results import Mask
@@ -30,11 +31,14 @@ class Results:
         ``(z, y, x)`` bool of each object that has voxels, numbered from 1.
     segments
         What is told of each.
+    evaluations
+        What else was found and answered, for the report.
     """
 
     volume: Volume
     masks: Mapping[int, NDArray[np.bool_]]
     segments: Mapping[int, Segment]
+    evaluations: tuple[Evaluation, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,12 +61,12 @@ class Results:
             n: dict(row(self.segments[n].name, Mask.of(mask), self.volume).values)
             for n, mask in self.masks.items()
         }
-        write_sr(report, seg, measured, self.volume)
+        write_sr(report, seg, measured, self.volume, self.evaluations)
         return seg, report, structures
 
 
-def results_of(session: SegmentationSession) -> Results:
-    """What a session has to give.
+def results_of(session: SegmentationSession, evaluations: tuple[Evaluation, ...] = ()) -> Results:
+    """What a session has to give, and what else is to stand in its report.
 
     Raises
     ------
@@ -80,4 +84,5 @@ def results_of(session: SegmentationSession) -> Results:
         session.volume,
         {n: masks[i] for n, i in enumerate(there, 1)},
         {n: told[i] for n, i in enumerate(there, 1)},
+        evaluations,
     )

@@ -25,6 +25,7 @@ from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.report import guarded, tell
 from napari_medvlm.widgets.series import ask_gaps
 from napari_medvlm.widgets.server_banner import ServerBanner
+from napari_medvlm.widgets.spoken import bring_in, said_of
 from napari_medvlm.widgets.study_tree import StudyTree
 from napari_medvlm.widgets.work_row import WorkRow
 
@@ -94,7 +95,8 @@ class PacsDock(QWidget):
         archive, dock = self._archive(), open_dock_of(self.viewer)
         if dock is None or dock.session is None:
             raise CannotSave("Nothing is segmented.", "Segment an image in the Segment dock first.")
-        self._ask_to_push(archive, results_of(dock.session))
+        said = said_of(self.viewer, dock.session.ledger.image)
+        self._ask_to_push(archive, results_of(dock.session, said))
 
     # What comes back.
 
@@ -134,6 +136,7 @@ class PacsDock(QWidget):
 
         for data in found.layers:
             self.viewer.add_layer(Layer.create(*data))
+        bring_in(self.viewer, found.about, found.evaluations)
         self.said.setText("\n".join(found.lines))
 
     def _ask_to_push(self, archive: Archive, results: Results) -> None:
@@ -144,7 +147,8 @@ class PacsDock(QWidget):
         box.setText(f"Send to {archive.title}: {', '.join(results.names)}?")
         box.setInformativeText(
             "A segmentation (SEG), its outlines (RTSTRUCT) and a report of measurements (SR) are "
-            "added to the patient's study, for all who use it. What is there is not changed."
+            f"added to the patient's study, for all who use it.{_also(len(results.evaluations))} "
+            "What is there is not changed."
         )
         accept = box.addButton("Push", QMessageBox.ButtonRole.AcceptRole)
         box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
@@ -216,3 +220,11 @@ class PacsDock(QWidget):
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self._drawing.set()
             self.work.cancel()
+
+
+def _also(count: int) -> str:
+    """What a report holds beyond measurements, for the question before it is sent."""
+    if not count:
+        return ""
+    what = "1 finding or answer" if count == 1 else f"{count} findings and answers"
+    return f" The report also tells {what} of the Ground and Ask docks."
