@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
+    from napari_medvlm.geometry import Grid
     from napari_medvlm.io.dicom import SeriesInfo
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -80,8 +81,13 @@ def _read(path: Path) -> list[LayerData]:
     """One layer, or for a folder of DICOM one for each series of it that is wanted."""
     from napari_medvlm.errors import Cancelled, InvalidImage
     from napari_medvlm.io.dicom_seg import is_seg, read_seg
+    from napari_medvlm.io.rtstruct_reading import is_rtstruct, read_on_series
     from napari_medvlm.layers import labels_data
 
+    if path.is_file() and is_rtstruct(path):
+        named = read_on_series(path, _open_series())
+        _tell_notes(named.notes)
+        return [labels_data(named)]
     if path.is_file() and is_seg(path):
         return [labels_data(read_seg(path))]
     found, refused = [], []
@@ -142,6 +148,23 @@ def _window() -> QWidget | None:
     viewer = current_viewer()
     window = viewer.window._qt_window if viewer else None
     return window if window is not None and window.isVisible() else None
+
+
+def _open_series() -> dict[str, Grid]:
+    """The grids of the series in the viewer, if there is one."""
+    from napari import current_viewer
+
+    from napari_medvlm.layers import series_in
+
+    viewer = current_viewer()
+    return series_in(viewer.layers) if viewer else {}
+
+
+def _tell_notes(notes: Sequence[str]) -> None:
+    from napari.utils.notifications import show_warning
+
+    if notes:
+        show_warning("\n".join(notes))
 
 
 def _tell(error: Exception) -> None:

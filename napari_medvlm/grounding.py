@@ -226,12 +226,18 @@ class NamedLabels:
         The name of each value.
     title
         For people: the layer's or file's name.
+    colors
+        The colour (``#rrggbb``) of those values that a file tells one of.
+    notes
+        What was left out or changed in reading, a sentence each.
     """
 
     values: NDArray[np.integer]
     grid: Grid
     names: Mapping[int, str]
     title: str = "labels"
+    colors: Mapping[int, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if np.shape(self.values) != self.grid.shape:

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from napari.layers import Labels, Layer
 from numpy.testing import assert_allclose, assert_array_equal
+from pydicom import dcmread
+from pydicom.uid import generate_uid
 
 from napari_medvlm import contrib
 from napari_medvlm.errors import InvalidImage
-from napari_medvlm.io import read_volume, write_mask
-from napari_medvlm.layers import layer_data, volume_of
+from napari_medvlm.io import Segment, read_volume, write_mask
+from napari_medvlm.layers import labels_of, layer_data, volume_of
 from tests.conftest import make_phantom
+from tests.io.conftest import PATIENT
 from tests.io.dicom_files import write_series
 
 DATA = np.random.default_rng(0).integers(0, 900, (5, 7, 8)).astype(np.int16)
@@ -74,6 +77,27 @@ def test_labels_of_others_are_written_where_they_stand(tmp_path):
     contrib.write_labels(str(tmp_path / "labels.nrrd"), data, meta)
     saved = read_volume(tmp_path / "labels.nrrd")
     assert_allclose(saved.grid.to_world((1, 2, 3)), (8, 8, 13), atol=1e-6)
+
+
+def test_a_structure_set_beside_its_series_is_read_with_names_and_colours(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
+    uids = {"StudyInstanceUID": generate_uid(), "FrameOfReferenceUID": generate_uid()}
+    write_series(tmp_path, DATA, **uids, **PATIENT)
+    volume = read_volume(tmp_path)
+    path = tmp_path / "x.rtstruct.dcm"
+    write_mask(path, DATA > 450, volume, {1: Segment("liver", "#00ff00")})
+    (data,) = contrib.get_reader(str(path))(str(path))
+    layer = Layer.create(*data)
+    assert_array_equal(labels_of(layer, volume), DATA > 450)
+    assert list(layer.features["object"]) == ["none", "liver"]
+    assert_allclose(layer.get_color(1), (0, 1, 0, 1))
+    assert not told
+    made = dcmread(path)
+    made.ROIContourSequence[0].ContourSequence[0].ContourGeometricType = "POINT"
+    made.save_as(path)
+    contrib.get_reader(str(path))(str(path))
+    assert told == ["1 contour of liver: a single point, left out."]
 
 
 def test_the_samples_are_a_brain_and_a_slice():

@@ -22,7 +22,7 @@ def segment(  # noqa: PLR0913  # one for each option
     ] = [],  # noqa: B006
     out: Annotated[
         Path | None,
-        typer.Option(help="The mask: .nii.gz, .nii, .nrrd, .mha, .dcm (SEG) or .stl."),
+        typer.Option(help="As .nii.gz, .nii, .nrrd, .mha, .dcm (SEG), .rtstruct.dcm or .stl."),
     ] = None,
     session: Annotated[
         Path | None, typer.Option(help="Where to write the session, to resume or replay it.")

@@ -11,15 +11,19 @@ from napari_medvlm.cli.options import AsJson, Frame, Image, Series
 from napari_medvlm.cli.telling import print_result, told
 
 
-def measure(
+def measure(  # noqa: PLR0913  # one for each option
     image: Image,
     mask: Annotated[
-        Path, typer.Option(help="Objects on the image's voxels: DICOM SEG, NIfTI, NRRD or MHA.")
+        Path, typer.Option(help="Objects of the image: DICOM SEG or RTSTRUCT, NIfTI, NRRD, MHA.")
     ],
     csv: Annotated[Path | None, typer.Option(help="Where to write a table.")] = None,
     sr: Annotated[
         Path | None, typer.Option(help="Where to write a DICOM report; the mask must be a SEG.")
     ] = None,
+    words: Annotated[
+        list[Path],
+        typer.Option(help="Saved sessions of the Ground or Ask dock, to be told in the report."),
+    ] = [],  # noqa: B006
     series: Series = None,
     frame: Frame = None,
     as_json: AsJson = False,
@@ -32,6 +36,7 @@ def measure(
     from napari_medvlm.io.dicom_sr import write_sr
     from napari_medvlm.io.labels import read_masks
     from napari_medvlm.results import Mask
+    from napari_medvlm.sessions.evaluations import evaluations_of_file
     from napari_medvlm.tables import row, write_csv
 
     with told():
@@ -41,9 +46,11 @@ def measure(
         if csv is not None:
             write_csv(csv, list(rows.values()))
         if sr is not None:
-            write_sr(sr, mask, {v: dict(made.values) for v, made in rows.items()}, volume)
+            said = [s for path in words for s in evaluations_of_file(path, volume)]
+            write_sr(sr, mask, {v: dict(made.values) for v, made in rows.items()}, volume, said)
     found = [dict(made.values) for made in rows.values()]
-    print_result({"objects": found}, as_json, lambda: "\n".join(map(_line, found)))
+    told_of = {"objects": found, "notes": list(named.notes)}
+    print_result(told_of, as_json, lambda: "\n".join([*map(_line, found), *named.notes]))
 
 
 def _line(values: dict[str, Any]) -> str:

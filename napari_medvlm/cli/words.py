@@ -41,11 +41,10 @@ def ground(  # noqa: PLR0913  # one for each option
     Boxes are in patient millimetres (S, P, L): lowest and highest corner.
     """
     import napari_medvlm as nmv
-    from napari_medvlm.io.labels import read_labels
 
     with told():
         volume = nmv.read_volume(image, series=series, frame=frame)
-        named = [read_labels(path) for path in labels]
+        named = _labels(labels, volume)
         start = time.perf_counter()
         found = nmv.ground(
             volume, phrase, backend, scope=_scope(slices, every_mm, scout), labels=named,
@@ -119,12 +118,11 @@ def ask(  # noqa: PLR0913  # one for each option
     Ends with status 3 if the question is beyond the backend.
     """
     import napari_medvlm as nmv
-    from napari_medvlm.io.labels import read_labels
 
     with told():
         volume = nmv.read_volume(image, series=series, frame=frame)
         masks = dict(_named_mask(text, volume) for text in mask)
-        named = [read_labels(path) for path in labels]
+        named = _labels(labels, volume)
         model = _model(backend, model, base_url, allow_remote)
         view = _view(volume, backend, slices, every_mm)
         start = time.perf_counter()
@@ -185,6 +183,16 @@ def _summary(backend: str, answer: Answer, seconds: float) -> dict[str, Any]:
         "notes": list(answer.notes),
     }
     return made | {name: value for name, value in more.items() if value}
+
+
+def _labels(paths: list[Path], volume: Any) -> list[Any]:
+    """Label images with names; what was left out of one is told beside the result."""
+    from napari_medvlm.io.labels import read_labels
+
+    named = [read_labels(path, grid=volume.grid) for path in paths]
+    for note in (note for labels in named for note in labels.notes):
+        typer.echo(note, err=True)
+    return named
 
 
 def _named_mask(text: str, volume: Any) -> tuple[str, Any]:

@@ -142,11 +142,15 @@ def read_seg(path: Path) -> NamedLabels:
     array: NDArray[Any] = np.asarray(found.array)
     z, y, x = array.shape[0], array.shape[1], array.shape[2]
     labels = np.zeros((z, y, x), np.uint16)
-    names = {}
-    for channel, number in enumerate(seg.segment_numbers):
+    names, colors = {}, {}
+    for channel, number in enumerate(map(int, seg.segment_numbers)):
         labels[array[..., channel] > 0] = number
-        names[int(number)] = str(seg.get_segment_description(number).segment_label)
-    return NamedLabels(labels, Grid((z, y, x), lps_rows(found.affine)), names, path.name)
+        described = seg.get_segment_description(number)
+        names[number] = str(described.segment_label)
+        color = _shown(described)
+        if color:
+            colors[number] = color
+    return NamedLabels(labels, Grid((z, y, x), lps_rows(found.affine)), names, path.name, colors)
 
 
 def is_seg(path: Path) -> bool:
@@ -210,6 +214,17 @@ def _color(text: str) -> Any:
     from highdicom.color import CIELabColor
 
     return CIELabColor.from_rgb(*(int(text[i : i + 2], 16) for i in (1, 3, 5)))
+
+
+def _shown(described: Dataset) -> str:
+    """The colour of a segment as ``#rrggbb``; empty if the file tells none that can be shown."""
+    from highdicom.color import CIELabColor
+
+    value = described.get("RecommendedDisplayCIELabValue")
+    if value is None or len(value) != 3:
+        return ""
+    red, green, blue = CIELabColor.from_dicom_value(value).to_rgb(clip=True)
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def _next_series(sources: list[Dataset]) -> int:

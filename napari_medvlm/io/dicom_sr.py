@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_medvlm.errors import CannotSave, InvalidImage
+from napari_medvlm.io.dicom_evaluations import Evaluation, evaluations_in, groups_of, said_in
 from napari_medvlm.io.dicom_seg import MAKER, VERSION, is_seg, source_headers
 from napari_medvlm.volume import Volume
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from highdicom.sr import Measurement
     from pydicom.sr.coding import Code
 
+T = TypeVar("T")
 LENGTHS = {"longest_axial_mm": "LongAxis", "perpendicular_axial_mm": "ShortAxis"}
 STATISTICS = {
     "mean": "Mean", "sd": "StandardDeviation", "minimum": "Minimum", "maximum": "Maximum"
@@ -21,7 +23,11 @@ STATISTICS = {
 
 
 def write_sr(
-    path: str | Path, seg: str | Path, rows: Mapping[int, Mapping[str, Any]], volume: Volume
+    path: str | Path,
+    seg: str | Path,
+    rows: Mapping[int, Mapping[str, Any]],
+    volume: Volume,
+    evaluations: Sequence[Evaluation] = (),
 ) -> None:
     """Write the measurements of the segments of a DICOM segmentation.
 
@@ -33,6 +39,8 @@ def write_sr(
         The values of a row of `tables` by the number of the segment.
     volume
         The image, read from DICOM.
+    evaluations
+        What else was found and answered.
 
     Raises
     ------
@@ -52,10 +60,13 @@ def write_sr(
     sources = source_headers(volume)
     segmentation = hd.seg.segread(seg)
     _name_segments_in_frames(segmentation)
+    frame, series = segmentation.FrameOfReferenceUID, sources[0].SeriesInstanceUID
+    groups = [_group(segmentation, number, dict(values)) for number, values in rows.items()]
+    groups += [group for said in evaluations for group in groups_of(said, frame, series)]
     content = sr.MeasurementReport(
         sr.ObservationContext(observer_device_context=_device()),
         codes.SCT.ImagingProcedure,
-        [_group(segmentation, number, dict(values)) for number, values in rows.items()],
+        groups,
         codes.DCM.ImagingMeasurementReport,
     )
     made = sr.Comprehensive3DSR(
@@ -69,11 +80,15 @@ def write_sr(
         is_complete=True,
         series_description="Measurements",
     )
+    _save(made, Path(path))
+
+
+def _save(made: Any, path: Path) -> None:
     try:
-        made.save_as(Path(path))
+        made.save_as(path)
     except OSError as error:
         raise CannotSave(
-            f"{Path(path).name} could not be written: {error.strerror or error}.",
+            f"{path.name} could not be written: {error.strerror or error}.",
             "Choose a folder that you may write to, with space left.",
         ) from error
 
@@ -91,16 +106,47 @@ def read_sr(path: str | Path) -> tuple[dict[str, Any], ...]:
     InvalidImage
         If it is no report of measurements by template 1500.
     """
+    return _read(path, lambda report: tuple(map(_values, _measured(report.content))))
+
+
+def read_evaluations(path: str | Path) -> tuple[Evaluation, ...]:
+    """What else a structured report of ours says: what was found and answered, and where.
+
+    Raises
+    ------
+    InvalidImage
+        If it is no report of measurements by template 1500.
+    """
+    return _read(path, lambda report: evaluations_in(report.content))
+
+
+def series_of_report(path: str | Path) -> tuple[str, ...]:
+    """The UIDs of the series that a report rests on; errors as of `read_sr`."""
+    return _read(
+        path,
+        lambda report: tuple(
+            str(series.SeriesInstanceUID)
+            for study in report.get("CurrentRequestedProcedureEvidenceSequence") or ()
+            for series in study.ReferencedSeriesSequence
+        ),
+    )
+
+
+def _read(path: str | Path, what: Callable[[Any], tuple[T, ...]]) -> tuple[T, ...]:
     import highdicom as hd
 
     try:
-        groups = hd.sr.srread(path).content.get_volumetric_roi_measurement_groups()
+        return what(hd.sr.srread(path))
     except Exception as error:  # files by anybody: whatever highdicom cannot read
         raise InvalidImage(
             f"{Path(path).name} cannot be read as a report of measurements: {error}",
             "Choose a structured report by template 1500.",
         ) from error
-    return tuple(_values(group) for group in groups)
+
+
+def _measured(content: Any) -> list[Any]:
+    groups = content.get_volumetric_roi_measurement_groups()
+    return [group for group in groups if said_in(group) is None]
 
 
 def _name_segments_in_frames(segmentation: Any) -> None:

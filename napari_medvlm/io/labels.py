@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from napari_medvlm.geometry import Grid, placed, require_same_grid
 from napari_medvlm.grounding import NamedLabels
 from napari_medvlm.io.dicom_seg import is_seg, read_seg
 from napari_medvlm.io.images import NIFTI, OTHERS, read_image
+from napari_medvlm.io.rtstruct_reading import is_rtstruct, read_rtstruct
 
 TABLES = (".json", ".tsv", ".csv", ".txt", ".label")
 """Endings of tables of names, in the order in which they are looked for."""
@@ -27,20 +29,24 @@ FREESURFER = re.compile(r"^\s*(\d+)\s+(\S+)(?:\s+\d+){4}\s*$")
 """A line of FreeSurfer's table of colours: value, name, red, green, blue, transparency."""
 
 
-def read_labels(path: str | Path, table: str | Path | None = None) -> NamedLabels:
+def read_labels(
+    path: str | Path, table: str | Path | None = None, grid: Grid | None = None
+) -> NamedLabels:
     """Read a label image and its names.
 
     Parameters
     ----------
     path
-        NIfTI, NRRD or MetaImage with whole numbers, or a DICOM segmentation, which has its own
-        names.
+        NIfTI, NRRD or MetaImage with whole numbers, or a DICOM segmentation or structure set,
+        which has its own names.
     table
         Its names: JSON (``{"1": "liver"}``, ``{"liver": 1}``, or such a mapping under ``labels``,
         as nnU-Net's ``dataset.json`` has it), a TSV or CSV with a column of values and one of names
         (as TotalSegmentator and BIDS write it), an ITK-SNAP label file or FreeSurfer's table of
         colours. By default the file of
         the image's name with one of those endings.
+    grid
+        The voxels of the image: a structure set has none of its own.
 
     Raises
     ------
@@ -50,6 +56,8 @@ def read_labels(path: str | Path, table: str | Path | None = None) -> NamedLabel
     path = Path(path)
     if is_seg(path):
         return read_seg(path)
+    if is_rtstruct(path):
+        return _structures(path, grid)
     found = Path(table) if table is not None else _required(path)
     return NamedLabels(*_labels(path), read_names(found), path.name)
 
@@ -88,7 +96,7 @@ def write_names(path: str | Path, names: Mapping[int, tuple[str, str]]) -> Path:
 
 
 def read_masks(path: str | Path, grid: Grid) -> NamedLabels:
-    """The objects of a label image or DICOM segmentation on an image's grid, named if they can be.
+    """The objects of a label image, DICOM segmentation or structure set on an image's grid.
 
     Parameters
     ----------
@@ -104,8 +112,8 @@ def read_masks(path: str | Path, grid: Grid) -> NamedLabels:
     """
     path = Path(path)
     stem = _stem(path)
-    if is_seg(path) or _beside(path) is not None:
-        named = read_labels(path)
+    if is_seg(path) or is_rtstruct(path) or _beside(path) is not None:
+        named = read_labels(path, grid=grid)
     else:
         labels, own = _labels(path)
         found = [int(v) for v in np.unique(labels) if v]
@@ -114,7 +122,7 @@ def read_masks(path: str | Path, grid: Grid) -> NamedLabels:
     values = placed(named.values, named.grid, grid)
     if values is None:
         require_same_grid(named.grid, grid, f"The mask {path.name}")
-    return NamedLabels(named.values if values is None else values, grid, named.names, path.name)
+    return replace(named, values=named.values if values is None else values, grid=grid)
 
 
 def read_names(path: Path) -> Mapping[int, str]:
@@ -134,6 +142,15 @@ def read_names(path: Path) -> Mapping[int, str]:
     if not names:
         raise InvalidImage(f"{path.name} names no label.", "Write a value and a name a line.")
     return names
+
+
+def _structures(path: Path, grid: Grid | None) -> NamedLabels:
+    if grid is None:
+        raise InvalidImage(
+            f"{path.name} holds outlines, which have no voxels of their own.",
+            "Load the image that they were drawn on, and read them with its grid.",
+        )
+    return read_rtstruct(path, grid)
 
 
 def _labels(path: Path) -> tuple[NDArray[np.integer], Grid]:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from napari_medvlm.errors import CannotSave, GeometryMismatch
 from napari_medvlm.geometry import FloatArray, lps_from_affine, ras_matrix
 from napari_medvlm.io.dicom_seg import Segment, write_seg
+from napari_medvlm.io.rtstruct import SUFFIX as STRUCTURES
+from napari_medvlm.io.rtstruct import write_rtstruct
 from napari_medvlm.io.surface import write_stl
 from napari_medvlm.results import Mask
 from napari_medvlm.volume import Volume
@@ -39,7 +41,8 @@ def write_mask(
     ----------
     path
         ``.nii.gz``, ``.nii``, ``.nrrd``, ``.mha``; ``.dcm``, a DICOM segmentation of the series
-        that the image was read from; or ``.stl``, the surface in patient millimetres (L, P, S).
+        that the image was read from; ``.rtstruct.dcm``, its outlines as a DICOM structure set; or
+        ``.stl``, the surface in patient millimetres (L, P, S).
     mask
         ``(z, y, x)`` bool or labels from 0 on, on the volume's grid.
     volume
@@ -67,7 +70,7 @@ def write_mask(
     if suffix is None:
         raise CannotSave(
             f"{path.name} has no known ending for a mask.",
-            "Use .nii.gz, .nii, .nrrd, .mha, .dcm or .stl.",
+            "Use .nii.gz, .nii, .nrrd, .mha, .dcm, .rtstruct.dcm or .stl.",
         )
     small = labels.astype(np.uint8 if labels.max(initial=0) < 256 else np.uint16)
     if suffix == DICOM:
@@ -95,10 +98,14 @@ def write_segments(
     volume: Volume,
     segments: Mapping[int, Segment] | None = None,
 ) -> None:
-    """Write objects, which may overlap, as a DICOM segmentation; see `write_mask`."""
+    """Write objects, which may overlap, as a DICOM segmentation or structure set.
+
+    The ending decides, see `write_mask`.
+    """
     path = Path(path)
     told = {number: Segment(f"Object {number}") for number in masks} | dict(segments or {})
-    _whole(path, lambda temporary: write_seg(temporary, masks, volume, told))
+    write = write_rtstruct if path.name.lower().endswith(STRUCTURES) else write_seg
+    _whole(path, lambda temporary: write(temporary, masks, volume, told))
 
 
 def _whole(path: Path, write: Callable[[Path], None]) -> None:

@@ -9,6 +9,7 @@ from napari_medvlm.layers.images import (
     labels_of,
     layer_data,
     mask_for_saving,
+    series_in,
     volume_of,
 )
 from napari_medvlm.layers.names import names_in
@@ -20,5 +21,6 @@ __all__ = [
     "layer_data",
     "mask_for_saving",
     "names_in",
+    "series_in",
     "volume_of",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from napari_medvlm.geometry import (
 )
 from napari_medvlm.grounding import NamedLabels
 from napari_medvlm.io import finite
+from napari_medvlm.layers.colors import label_colormap
 from napari_medvlm.volume import Volume
 from napari_medvlm.windows import default_window
 
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 KEY = "medvlm"
 """Where a layer's metadata say what it is to us: a mapping with at least ``role``."""
+
+
+OTHER_COLOR = "#808080"
+"""Of labels without a colour of their own, where others have one."""
 
 
 def role(layer: Layer) -> str | None:
@@ -70,6 +75,8 @@ def labels_data(named: NamedLabels) -> tuple[Any, dict[str, Any], str]:
         },
         "metadata": {KEY: {"role": "labels", "labels": named.values, "grid": named.grid}},
     }
+    if named.colors:
+        keywords["colormap"] = label_colormap(named.colors, OTHER_COLOR)
     return displayed(named.values, named.grid, order=0), keywords, "labels"
 
 
@@ -96,6 +103,12 @@ def volume_of(layer: Image) -> Volume:
     data = np.asarray(layer.data[0] if layer.multiscale else layer.data)
     mended, notes = finite(data[None] if layer.ndim == 2 else data)
     return Volume(mended, _affine(layer), name=layer.name, notes=notes)
+
+
+def series_in(layers: Iterable[Layer]) -> dict[str, Grid]:
+    """The grids of the DICOM series among layers, by their UIDs."""
+    found = [layer.metadata[KEY].get("volume") for layer in layers if role(layer) == "image"]
+    return {v.series: v.grid for v in found if isinstance(v, Volume) and v.series}
 
 
 def labels_of(layer: Labels, volume: Volume) -> NDArray[np.integer]:

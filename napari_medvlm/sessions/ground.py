@@ -200,6 +200,16 @@ class GroundingSession:
             self._asked = len(self.pending)
         self._next()
 
+    def bring_in(self, who: str, found: Grounding) -> None:
+        """Take what ``who`` found elsewhere, as a report tells it; it is kept like an answer."""
+        names = [*(r.phrase for r in found.regions), *(n.phrase for n in found.not_found)]
+        for phrase in dict.fromkeys(names):
+            missing = tuple(n for n in found.not_found if n.phrase == phrase)
+            own = replace(found, regions=found.of(phrase), not_found=missing)
+            query = GroundQuery((phrase,))
+            self._note(phrase, GroundReply(own, 0.0), GroundRequest(who, self.volume, query=query))
+        self.changed.emit()
+
     def cancel(self) -> None:
         """Stop looking; what was found stays."""
         with self._idle:
@@ -324,6 +334,9 @@ class GroundingSession:
         request = job.request
         assert isinstance(request, GroundRequest)
         (phrase,) = request.query.phrases
+        self._note(phrase, reply, request)
+
+    def _note(self, phrase: str, reply: GroundReply, request: GroundRequest) -> None:
         found = reply.grounding
         record = Grounded.of(phrase, found, request.backend, request.model, reply.seconds)
         with self._idle:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from napari_medvlm.io import write_segments
+from napari_medvlm.io.dicom_evaluations import Evaluation
 from napari_medvlm.io.dicom_sr import write_sr
 from napari_medvlm.measuring import Diameters, diameters
 from napari_medvlm.results import Mask
@@ -40,8 +41,13 @@ class Measurements:
         mask = Mask.of(self.session.mask_of(object_id))
         return diameters(mask, self.session.volume.affine)
 
-    def write_report(self, path: Path) -> tuple[Path, Path]:
+    def write_report(self, path: Path, evaluations: Sequence[Evaluation] = ()) -> tuple[Path, Path]:
         """Write a DICOM report, and beside it the segmentation that it is about; both paths.
+
+        Parameters
+        ----------
+        evaluations
+            What else was found and answered.
 
         Raises
         ------
@@ -53,5 +59,5 @@ class Measurements:
         seg = path.with_name(f"{path.stem}_seg.dcm")
         masks = {i: session.mask_of(i) for i in rows}
         write_segments(seg, masks, session.volume, segments_of(session))
-        write_sr(path, seg, rows, session.volume)
+        write_sr(path, seg, rows, session.volume, evaluations)
         return path, seg

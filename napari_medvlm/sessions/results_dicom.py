@@ -1,4 +1,4 @@
-"""The objects of a session as DICOM: a segmentation, and a report of what is measured."""
+"""The objects of a session as DICOM: a segmentation, outlines, a report of what is measured."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from napari_medvlm.errors import CannotSave
 from napari_medvlm.io import Segment, write_segments
+from napari_medvlm.io.dicom_evaluations import Evaluation
 from napari_medvlm.io.dicom_sr import write_sr
+from napari_medvlm.io.rtstruct import SUFFIX as STRUCTURES
 from napari_medvlm.results import Mask
 from napari_medvlm.sessions.saving import segments_of
 from napari_medvlm.sessions.segment import SegmentationSession
@@ -29,19 +31,22 @@ class Results:
         ``(z, y, x)`` bool of each object that has voxels, numbered from 1.
     segments
         What is told of each.
+    evaluations
+        What else was found and answered, for the report.
     """
 
     volume: Volume
     masks: Mapping[int, NDArray[np.bool_]]
     segments: Mapping[int, Segment]
+    evaluations: tuple[Evaluation, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of the objects."""
         return tuple(segment.name for segment in self.segments.values())
 
-    def write(self, folder: Path) -> tuple[Path, Path]:
-        """Write a segmentation and a report that refers to it.
+    def write(self, folder: Path) -> tuple[Path, ...]:
+        """Write a segmentation, a report that refers to it, and a structure set.
 
         Raises
         ------
@@ -49,17 +54,19 @@ class Results:
             If the image is not from a DICOM series, or a file cannot be written.
         """
         seg, report = folder / "segmentation.dcm", folder / "measurements.dcm"
-        write_segments(seg, self.masks, self.volume, self.segments)
+        structures = folder / f"structures{STRUCTURES}"
+        for path in (seg, structures):
+            write_segments(path, self.masks, self.volume, self.segments)
         measured = {
             n: dict(row(self.segments[n].name, Mask.of(mask), self.volume).values)
             for n, mask in self.masks.items()
         }
-        write_sr(report, seg, measured, self.volume)
-        return seg, report
+        write_sr(report, seg, measured, self.volume, self.evaluations)
+        return seg, report, structures
 
 
-def results_of(session: SegmentationSession) -> Results:
-    """What a session has to give.
+def results_of(session: SegmentationSession, evaluations: tuple[Evaluation, ...] = ()) -> Results:
+    """What a session has to give, and what else is to stand in its report.
 
     Raises
     ------
@@ -77,4 +84,5 @@ def results_of(session: SegmentationSession) -> Results:
         session.volume,
         {n: masks[i] for n, i in enumerate(there, 1)},
         {n: told[i] for n, i in enumerate(there, 1)},
+        evaluations,
     )

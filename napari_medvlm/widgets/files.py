@@ -15,7 +15,7 @@ from napari_medvlm.sessions.segment import SegmentationSession
 
 MASKS = (
     "NIfTI (*.nii.gz *.nii);;NRRD (*.nrrd);;MetaImage (*.mha);;DICOM segmentation (*.dcm)"
-    ";;Surface (*.stl)"
+    ";;DICOM structure set (*.rtstruct.dcm);;Surface (*.stl)"
 )
 TALKS = "Web page with pictures (*.html);;Markdown (*.md);;JSON (*.json)"
 SESSIONS = "Session (*.json);;Journal (*.jsonl)"

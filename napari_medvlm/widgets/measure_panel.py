@@ -29,6 +29,7 @@ from napari_medvlm.widgets import files
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.report import guarded, tell
+from napari_medvlm.widgets.spoken import said_of
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -116,7 +117,8 @@ class MeasurePanel(QWidget):
         name = f"{measurements.session.volume.name}_report.dcm"
         path = files.ask_where_to_save(self, "Export report", name, "DICOM report (*.dcm)")
         if path is not None:
-            self._write(lambda: measurements.write_report(path))
+            said = said_of(self._viewer, measurements.session.ledger.image)
+            self._write(lambda: measurements.write_report(path, said))
 
     def draw(self, mode: str) -> None:
         """Have the mouse draw lines or angles, in one of napari's modes."""

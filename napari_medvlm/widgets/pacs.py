@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QVBoxLayout
 from napari_medvlm.errors import ArchiveError, CannotSave
 from napari_medvlm.io import Gaps
 from napari_medvlm.io.archives import Archive, Progress, Query, Study, StudySeries
+from napari_medvlm.layers import series_in
 from napari_medvlm.sessions.results_dicom import Results, results_of
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button, on_click
@@ -25,6 +26,7 @@ from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.report import guarded, tell
 from napari_medvlm.widgets.series import ask_gaps
 from napari_medvlm.widgets.server_banner import ServerBanner
+from napari_medvlm.widgets.spoken import bring_in, said_of
 from napari_medvlm.widgets.study_tree import StudyTree
 from napari_medvlm.widgets.work_row import WorkRow
 
@@ -52,7 +54,7 @@ class PacsDock(Dock):
         self.said.setWordWrap(True)
         self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.load = button("Load", "Open the chosen series in the viewer. (Double click)")
-        self.push = button("Push…", "Send the objects of the Segment dock: SEG and SR.")
+        self.push = button("Push…", "Send the objects of the Segment dock: SEG, SR, RTSTRUCT.")
         self.work = WorkRow()
         self._drawn = Queued(self._on_drawn, self)
         self._lay_out()
@@ -80,12 +82,12 @@ class PacsDock(Dock):
 
     def load_series(self, series: StudySeries, gaps: Gaps = Gaps.REFUSE) -> None:
         """Fetch a series and open it as a layer."""
-        archive = self._archive()
+        archive, grids = self._archive(), series_in(self.viewer.layers)
 
         def work(progress: Progress) -> Opened:
             folder = archive.fetch(series, progress)
             progress(1, "Reading")
-            return open_series(folder, series, gaps)
+            return open_series(folder, series, gaps, grids)
 
         self.work.start("Loading", work, self._on_loaded)
 
@@ -94,7 +96,8 @@ class PacsDock(Dock):
         archive, dock = self._archive(), open_dock_of(self.viewer)
         if dock is None or dock.session is None:
             raise CannotSave("Nothing is segmented.", "Segment an image in the Segment dock first.")
-        self._ask_to_push(archive, results_of(dock.session))
+        said = said_of(self.viewer, dock.session.ledger.image)
+        self._ask_to_push(archive, results_of(dock.session, said))
 
     # What comes back.
 
@@ -134,6 +137,7 @@ class PacsDock(Dock):
 
         for data in found.layers:
             self.viewer.add_layer(Layer.create(*data))
+        bring_in(self.viewer, found.about, found.evaluations)
         self.said.setText("\n".join(found.lines))
 
     def _ask_to_push(self, archive: Archive, results: Results) -> None:
@@ -143,8 +147,9 @@ class PacsDock(Dock):
         box.setWindowTitle("Push results")
         box.setText(f"Send to {archive.title}: {', '.join(results.names)}?")
         box.setInformativeText(
-            "A segmentation (SEG) and a report of measurements (SR) are added to the patient's "
-            "study, for all who use it. What is there is not changed."
+            "A segmentation (SEG), its outlines (RTSTRUCT) and a report of measurements (SR) are "
+            f"added to the patient's study, for all who use it.{_also(len(results.evaluations))} "
+            "What is there is not changed."
         )
         accept = box.addButton("Push", QMessageBox.ButtonRole.AcceptRole)
         box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
@@ -158,7 +163,7 @@ class PacsDock(Dock):
                 archive.store(results.write(Path(folder)), progress)
 
         def done(_: None) -> None:
-            tell(f"Sent to {archive.title} as SEG and SR: {', '.join(results.names)}.")
+            tell(f"Sent to {archive.title} as SEG, SR and RTSTRUCT: {', '.join(results.names)}.")
 
         self.work.start("Writing", work, done)
 
@@ -214,3 +219,11 @@ class PacsDock(Dock):
         """Stop what is loaded and drawn."""
         self._drawing.set()
         self.work.cancel()
+
+
+def _also(count: int) -> str:
+    """What a report holds beyond measurements, for the question before it is sent."""
+    if not count:
+        return ""
+    what = "1 finding or answer" if count == 1 else f"{count} findings and answers"
+    return f" The report also tells {what} of the Ground and Ask docks."

@@ -12,7 +12,7 @@ from napari_medvlm.io.archives import Query, day_of
 from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.report import guarded
 
-MODALITIES = ("", "CT", "MR", "PT", "US", "CR", "DX", "MG", "XA", "NM", "SEG", "SR")
+MODALITIES = ("", "CT", "MR", "PT", "US", "CR", "DX", "MG", "XA", "NM", "SEG", "SR", "RTSTRUCT")
 
 
 class Filters(QWidget):

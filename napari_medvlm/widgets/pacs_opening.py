@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from napari_medvlm.errors import IrregularSlices
+from napari_medvlm.geometry import Grid
+from napari_medvlm.grounding import NamedLabels
 from napari_medvlm.io import Gaps, read_volume
 from napari_medvlm.io.archives import StudySeries
+from napari_medvlm.io.dicom_evaluations import Evaluation
 from napari_medvlm.io.dicom_seg import read_seg
-from napari_medvlm.io.dicom_sr import read_sr
+from napari_medvlm.io.dicom_sr import read_evaluations, read_sr, series_of_report
+from napari_medvlm.io.rtstruct_reading import read_on_series
 from napari_medvlm.layers import labels_data, layer_data
 
-SEG, REPORT = "SEG", "SR"
+SEG, REPORT, STRUCTURES = "SEG", "SR", "RTSTRUCT"
 WORDS = {
     "volume_ml": "volume {:.2f} mL",
     "longest_axial_mm": "longest in an axial slice {:.1f} mm",
@@ -32,28 +36,41 @@ class Opened:
     ----------
     problem
         Slices are missing: a person must say what to do about it.
+    notes
+        What was left out or changed in reading, a sentence each.
+    evaluations, about
+        What a report tells beyond measurements, and the UIDs of the series that it rests on.
     """
 
     series: StudySeries
     layers: tuple[Any, ...] = ()
     values: tuple[Mapping[str, Any], ...] = ()
     problem: IrregularSlices | None = None
+    notes: tuple[str, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
+    about: tuple[str, ...] = ()
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The measurements of a report, an object a line."""
-        return tuple(map(_line, self.values))
+        """What a report says, an object, a finding or an answer a line; and the notes."""
+        said = (f"{e.asked}: {e.said}" for e in self.evaluations)
+        return (*map(_line, self.values), *said, *self.notes)
 
 
-def open_series(folder: Path, series: StudySeries, gaps: Gaps = Gaps.REFUSE) -> Opened:
+def open_series(folder: Path, series: StudySeries, gaps: Gaps, grids: Mapping[str, Grid]) -> Opened:
     """Read a series that lies in a folder; takes a while.
+
+    Parameters
+    ----------
+    grids
+        Of the series that are open, by their UIDs: outlines are read onto theirs.
 
     Raises
     ------
     InvalidImage
         If it cannot be read.
     """
-    if series.modality not in (SEG, REPORT):
+    if series.modality not in (SEG, REPORT, STRUCTURES):
         try:
             volume = read_volume(folder, series=series.uid, gaps=gaps)
         except IrregularSlices as problem:
@@ -61,8 +78,23 @@ def open_series(folder: Path, series: StudySeries, gaps: Gaps = Gaps.REFUSE) -> 
         return Opened(series, (layer_data(volume),))
     files = [path for path in sorted(folder.iterdir()) if _is_of(path, series)]
     if series.modality == SEG:
-        return Opened(series, tuple(labels_data(read_seg(file)) for file in files))
-    return Opened(series, values=tuple(value for file in files for value in read_sr(file)))
+        return Opened(series, tuple(_titled(read_seg(file), series) for file in files))
+    if series.modality == STRUCTURES:
+        drawn = [read_on_series(file, grids) for file in files]
+        notes = tuple(note for named in drawn for note in named.notes)
+        return Opened(series, tuple(_titled(named, series) for named in drawn), notes=notes)
+    return Opened(
+        series,
+        values=tuple(value for file in files for value in read_sr(file)),
+        evaluations=tuple(said for file in files for said in read_evaluations(file)),
+        about=tuple(uid for file in files for uid in series_of_report(file)),
+    )
+
+
+def _titled(named: NamedLabels, series: StudySeries) -> Any:
+    """A layer called after the series: files from a server have no names for people."""
+    title = f"{series.modality}: {series.description}" if series.description else named.title
+    return labels_data(replace(named, title=title))
 
 
 def _is_of(path: Path, series: StudySeries) -> bool:

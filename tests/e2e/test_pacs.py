@@ -10,7 +10,11 @@ from qtpy.QtWidgets import QApplication, QMessageBox
 
 import napari_medvlm as nmv
 from napari_medvlm.geometry import placed
+from napari_medvlm.grounding import Grounding
 from napari_medvlm.io.dicom import Gaps
+from napari_medvlm.io.dicom_sr import read_evaluations
+from napari_medvlm.results import Mask
+from napari_medvlm.widgets.measure_panel import MeasurePanel
 from tests.io.orthanc import PASSWORD, USER
 from tests.io.test_dicomweb import make
 
@@ -59,9 +63,10 @@ class Doctor:
         self.waits(lambda: len(self.viewer.layers) == before + count and not self.dock.work.busy)
         return self.viewer.layers[-1]
 
-    def presses(self, text):
+    def presses(self, text, after=""):
         self.waits(lambda: isinstance(QApplication.activeModalWidget(), QMessageBox))
         box = QApplication.activeModalWidget()
+        assert after in box.informativeText()
         next(b for b in box.buttons() if b.text().replace("&", "") == text).click()
 
 
@@ -81,7 +86,7 @@ def at_pacs(doctor, signed_in):
 
 
 def test_a_series_is_found_segmented_and_pushed_and_comes_back(
-    at_pacs, signed_in, tmp_path, told, qtbot
+    at_pacs, signed_in, tmp_path, told, monkeypatch
 ):
     make(tmp_path, "oblique")
     signed_in.put(tmp_path)
@@ -97,19 +102,43 @@ def test_a_series_is_found_segmented_and_pushed_and_comes_back(
     session.take("left kidney", nmv.Point.at_index(session.volume, (6, 12, 8)), "test")
     at_pacs.waits(lambda: not session.pending and not session.pending_prompts())
     mask = session.mask_of(session.active)
+    _, ground = at_pacs.viewer.window.add_plugin_dock_widget("napari-medvlm", "Ground")
+    at_pacs.waits(lambda: ground.session is not None)
+    region = nmv.Region.of_mask("kidney", Mask.of(mask), session.volume.grid, 0.75, "left kidney")
+    ground.session.bring_in("somebody", Grounding((region,)))
+    report = tmp_path / "report.dcm"
+    monkeypatch.setattr("napari_medvlm.widgets.files.ask_where_to_save", lambda *_: report)
+    segment.findChild(MeasurePanel).export_report()
+    at_pacs.waits(lambda: any("Saved: report.dcm" in text for text in told))
+    assert [said.said for said in read_evaluations(report)] == ["Found: left kidney."]
     at_pacs.dock.push.click()
-    at_pacs.presses("Push")
-    at_pacs.waits(lambda: any("Sent to Orthanc as SEG and SR: left kidney." in t for t in told))
+    at_pacs.presses("Push", "also tells 1 finding or answer")
+    sent = "Sent to Orthanc as SEG, SR and RTSTRUCT: left kidney."
+    at_pacs.waits(lambda: any(sent in text for text in told))
     at_pacs.searches()
     found = at_pacs.unfolds()
     back = at_pacs.loads(found["SEG"])
     mine = back.metadata["medvlm"]
     assert np.array_equal(placed(mine["labels"], mine["grid"], session.volume.grid) == 1, mask)
-    at_pacs.loads(found["SR"], count=0)
+    outlines = at_pacs.loads(found["RTSTRUCT"])
+    assert outlines.name == "RTSTRUCT: Structure set"
+    outlined = outlines.metadata["medvlm"]
+    assert np.array_equal(outlined["labels"] == 1, mask)
+    ground.session.forget()
+    at_pacs.waits(lambda: not ground.session.located)
+    at_pacs.dock.tree.setCurrentItem(found["SR"])
+    at_pacs.dock.load.click()
+    at_pacs.waits(lambda: not at_pacs.dock.work.busy)
     at_pacs.waits(lambda: "left" in at_pacs.dock.said.text())
     assert "left kidney: " in at_pacs.dock.said.text()
     volume_ml = mask.sum() * abs(np.linalg.det(session.volume.affine[:3, :3])) / 1000
     assert f"volume {volume_ml:.2f} mL" in at_pacs.dock.said.text()
+    assert "kidney: Found: left kidney." in at_pacs.dock.said.text()
+    located = ground.session.located["kidney"]
+    (back,) = located.grounding.regions
+    assert (back.score, located.backend) == (0.75, "somebody")
+    assert np.allclose(back.box.corners(), region.box.corners(), atol=1e-3)
+    at_pacs.waits(ground.table.topLevelItemCount)
     segment.close_dock()
 
 

@@ -41,9 +41,13 @@ def test_a_validator_finds_no_error(volume, tmp_path):
 
 def test_every_voxel_comes_back(volume, tmp_path):
     path, labels = tmp_path / "seg.dcm", two_objects(volume)
-    nmv.write_mask(path, labels, volume, {1: Segment("left kidney"), 2: Segment("cyst")})
+    told = {1: Segment("left kidney", "#ff8000"), 2: Segment("cyst")}
+    nmv.write_mask(path, labels, volume, told)
     back = read_labels(path)
     assert back.names == {1: "left kidney", 2: "cyst"}
+    assert list(back.colors) == [1]
+    near = [int(back.colors[1][i : i + 2], 16) for i in (1, 3, 5)]
+    assert np.abs(np.array(near) - (255, 128, 0)).max() <= 2
     on_image = placed(back.values, back.grid, volume.grid)
     assert np.array_equal(on_image, labels)
 

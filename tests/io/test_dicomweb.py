@@ -18,6 +18,7 @@ from napari_medvlm.io.dicom_tree import DicomTree
 from napari_medvlm.io.dicomweb import DicomWeb
 from napari_medvlm.io.pacs_cache import Cache
 from napari_medvlm.io.pacs_servers import Login, Server, keep_login, remember, servers
+from napari_medvlm.io.rtstruct_reading import read_on_series
 from napari_medvlm.sessions.results_dicom import results_of
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.worker.runner import InlineRunner
@@ -146,13 +147,17 @@ def test_results_come_back_as_they_were_sent(archive, signed_in, tmp_path, lying
     session.close()
     (study,) = archive.studies(Query(modality="SEG"), go_on)
     by_kind = {series.modality: series for series in archive.series(study)}
-    assert set(by_kind) == {"CT", "SEG", "SR"}
+    assert set(by_kind) == {"CT", "SEG", "SR", "RTSTRUCT"}
     (seg,) = archive.fetch(by_kind["SEG"], go_on).iterdir()
     back = read_seg(seg)
     assert back.names == {1: "left kidney", 2: "lesion"}
     values = placed(back.values, back.grid, volume.grid)
     for number, mask in made.masks.items():
         assert np.array_equal(values == number, mask)
+    (drawn,) = archive.fetch(by_kind["RTSTRUCT"], go_on).iterdir()
+    outlined = read_on_series(drawn, {volume.series: volume.grid})
+    assert outlined.names == {1: "left kidney", 2: "lesion"}
+    assert np.array_equal(outlined.values, values)
     (sr,) = archive.fetch(by_kind["SR"], go_on).iterdir()
     assert read_sr(sr) == read_sr(tmp_path / "measurements.dcm")
     voxel_ml = abs(np.linalg.det(volume.affine[:3, :3])) / 1000

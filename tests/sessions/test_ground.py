@@ -146,3 +146,18 @@ def test_what_is_no_list_of_texts_is_told(scene, phrases):
 def test_a_scope_that_is_none_is_told(scene, scope):
     with pytest.raises(InvalidPrompt, match="are none"):
         nmv.ground(scene[0], ["liver"], scope=scope)
+
+
+def test_what_was_found_elsewhere_is_shown_and_kept_like_an_answer(scene, tmp_path):
+    volume, labels = scene
+    with nmv.GroundingSession(volume, runner="inline") as other:
+        other.ask(["liver", "lesion"], labels=[labels])
+        other.wait()
+        elsewhere = other.grounding
+    path = tmp_path / "ground.jsonl"
+    with nmv.GroundingSession(volume, runner="inline", journal=path) as session:
+        session.bring_in("a colleague", elsewhere)
+        assert [r.phrase for r in session.grounding.regions] == ["liver"]
+        assert [n.phrase for n in session.grounding.not_found] == ["lesion"]
+        assert {located.backend for located in session.located.values()} == {"a colleague"}
+    assert [r.backend for r in Ledger.load(path).records] == ["a colleague"] * 2

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pydicom.uid import generate_uid
 
 import napari_medvlm as nmv
 from napari_medvlm.backends.base import Task
@@ -16,6 +17,8 @@ from napari_medvlm.widgets.planes import PlaneRow
 from napari_medvlm.widgets.progress import ProgressRow
 from napari_medvlm.widgets.tools import Tool, Tools
 from tests.conftest import make_phantom
+from tests.io.conftest import PATIENT
+from tests.io.dicom_files import write_series
 
 INFOS = [(ObjectInfo(id=i, name=f"Object {i}", color="#4dd2ff"), i) for i in (1, 2, 3)]
 
@@ -134,3 +137,20 @@ def test_objects_that_overlap_are_written_to_files_of_their_own(tmp_path, overla
     else:
         assert [p.name for p in written] == ["mask_1_Object_1.nii.gz", "mask_2_Object_2.nii.gz"]
         assert nmv.read_volume(written[0]).data.sum() == left.sum()
+
+
+def test_objects_are_written_as_outlines_by_the_ending(tmp_path):
+    phantom, left, right = make_phantom()
+    uids = {"StudyInstanceUID": generate_uid(), "FrameOfReferenceUID": generate_uid()}
+    write_series(tmp_path / "series", (100 * phantom.data).astype(np.int16), **uids, **PATIENT)
+    volume = nmv.read_volume(tmp_path / "series")
+    with nmv.SegmentationSession(volume, runner="inline") as session:
+        for mask in (left, right):
+            session.add_object()
+            session.add(nmv.InitialMask.of(volume, mask))
+        (written,) = files.write_objects(session, tmp_path / "x.rtstruct.dcm")
+    assert "*.rtstruct.dcm" in files.MASKS
+    back = read_labels(written, grid=volume.grid)
+    assert list(back.names.values()) == ["Object 1", "Object 2"]
+    assert len(back.colors) == 2
+    assert np.array_equal(back.values, left + 2 * right)

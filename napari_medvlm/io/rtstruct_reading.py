@@ -1,0 +1,272 @@
+"""DICOM structure sets (RTSTRUCT), also those of others, as masks on the grid of their image."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.errors import InvalidImage
+from napari_medvlm.geometry import FloatArray, Grid, round_index
+from napari_medvlm.grounding import NamedLabels
+from napari_medvlm.io.contours import filled
+from napari_medvlm.io.dicom import read_dicom
+from napari_medvlm.io.dicom_folder import is_dicom
+from napari_medvlm.io.dicom_header import (
+    COPY_AGAIN,
+    first_number,
+    guarded,
+    read_header,
+    sop_class,
+    text,
+)
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
+CUT = "The file may be cut off: its last part, which says what each region is, is missing."
+TILT = 0.25
+"""Slices; a contour that reaches further from its middle does not lie in the image's planes."""
+BETWEEN = 0.1
+"""Slices; a contour so far from the middle of a slice lies between slices."""
+SAME = 0.05
+"""Slices; contours so near to each other lie in one plane."""
+
+
+@dataclass(frozen=True, eq=False)
+class Roi:
+    """A region of interest of a structure set.
+
+    Parameters
+    ----------
+    name
+        For people.
+    color
+        ``#rrggbb``; empty: none is told.
+    mask
+        ``(z, y, x)`` bool on the image's grid.
+    """
+
+    name: str
+    color: str
+    mask: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class StructureSet:
+    """What a structure set holds.
+
+    Parameters
+    ----------
+    rois
+        By number; they may overlap.
+    notes
+        What was left out or moved, a sentence each.
+    """
+
+    rois: dict[int, Roi]
+    notes: tuple[str, ...]
+
+
+def is_rtstruct(path: Path) -> bool:
+    """Whether a file is a DICOM structure set."""
+    return is_dicom(path) and "Structure Set" in sop_class(read_header(path, ["SOPClassUID"]))
+
+
+def series_of(path: Path) -> tuple[str, ...]:
+    """The UIDs of the series that a structure set was drawn on."""
+    dataset = _read(path)
+    return tuple(
+        text(series, "SeriesInstanceUID")
+        for frame in dataset.get("ReferencedFrameOfReferenceSequence") or []
+        for study in frame.get("RTReferencedStudySequence") or []
+        for series in study.get("RTReferencedSeriesSequence") or []
+    )
+
+
+def read_on_series(path: Path, grids: Mapping[str, Grid]) -> NamedLabels:
+    """A structure set as labels on the series that it was drawn on, see `read_rtstruct`.
+
+    Parameters
+    ----------
+    grids
+        Of the series that are open, by their UIDs; else the series is looked for beside the file.
+
+    Raises
+    ------
+    InvalidImage
+        If the series is neither open nor in the same folder, or as of `read_rtstruct`.
+    """
+    wanted = series_of(path)
+    for uid in wanted:
+        if uid in grids:
+            return read_rtstruct(path, grids[uid])
+    for other in sorted(p for p in path.parent.iterdir() if p != path and is_dicom(p)):
+        uid = text(read_header(other, ["SeriesInstanceUID"]), "SeriesInstanceUID")
+        if uid in wanted:
+            return read_rtstruct(path, read_dicom(path.parent, uid).grid)
+    raise InvalidImage(
+        f"{path.name} holds outlines on a series that is not open.",
+        "Open that series first, or put the file into its folder.",
+    )
+
+
+def read_rtstruct(path: Path, grid: Grid) -> NamedLabels:
+    """A structure set as labels on an image's grid.
+
+    Where regions overlap, the one of the higher number is kept; `read_structure_set` keeps both.
+
+    Raises
+    ------
+    InvalidImage
+        If it cannot be read, or no contour lies in the image.
+    """
+    found = read_structure_set(path, grid)
+    labels = np.zeros(grid.shape, np.uint16)
+    for number, roi in found.rois.items():
+        labels[roi.mask] = number
+    names = {number: roi.name for number, roi in found.rois.items()}
+    colors = {number: roi.color for number, roi in found.rois.items() if roi.color}
+    return NamedLabels(labels, grid, names, path.name, colors, found.notes)
+
+
+def read_structure_set(path: Path, grid: Grid) -> StructureSet:
+    """The regions of a structure set that have a voxel of an image.
+
+    A voxel is inside if its centre is inside an odd number of the contours of its slice, or on the
+    line of one: a contour in another is a hole, and a channel to a hole ("keyhole") is one too.
+    Contours that lie between slices count for the nearest one; points, open contours and those in
+    other planes are left out. Both are told in the notes.
+
+    Raises
+    ------
+    InvalidImage
+        If it is no structure set, is damaged, or no contour lies in the image.
+    """
+    dataset = _read(path)
+    if "Structure Set" not in sop_class(dataset):
+        raise InvalidImage(
+            f"{path.name} holds no structure set ({sop_class(dataset) or 'no kind is told'}).",
+            "Choose a file whose modality is RTSTRUCT.",
+        )
+    if not dataset.get("ROIContourSequence"):
+        raise InvalidImage(f"{path.name} holds no contours, or is cut off.", COPY_AGAIN)
+    found = guarded(path, lambda: _interpreted(dataset, grid))
+    if not found.rois:
+        raise InvalidImage(
+            " ".join([f"No contour of {path.name} lies in the image.", *found.notes[:3]]),
+            "Choose the image that the structures were drawn on.",
+        )
+    return found
+
+
+def _interpreted(dataset: Dataset, grid: Grid) -> StructureSet:
+    notes = [] if dataset.get("RTROIObservationsSequence") else [CUT]
+    rois = {}
+    drawn = {
+        str(contours.get("ReferencedROINumber")): contours
+        for contours in dataset.get("ROIContourSequence") or []
+    }
+    described = list(dataset.get("StructureSetROISequence") or [])
+    for number, roi in zip(_numbers(described), described, strict=True):
+        name = text(roi, "ROIName") or f"Object {number}"
+        contours = drawn.get(str(roi.get("ROINumber")))
+        left_out: Counter[str] = Counter()
+        mask = _mask((contours or {}).get("ContourSequence") or (), grid, left_out)
+        notes += [_note(count, name, what) for what, count in left_out.items()]
+        if mask.any():
+            rois[number] = Roi(name, _color(contours), mask)
+        else:
+            notes.append(f"{name} has no voxel in the image and is left out.")
+    return StructureSet(rois, tuple(notes))
+
+
+def _read(path: Path) -> Dataset:
+    from pydicom import dcmread
+
+    def read() -> Dataset:
+        dataset = dcmread(path, force=True, stop_before_pixels=True)
+        for _ in dataset.iterall():  # values are decoded when looked at: do it here
+            pass
+        return dataset
+
+    return guarded(path, read)
+
+
+def _numbers(described: list[Dataset]) -> Iterable[int]:
+    """Those of the file if labels can have them, else counted from 1."""
+    told = [str(roi.get("ROINumber")) for roi in described]
+    fit = [int(t) for t in told if t.isdecimal() and 0 < int(t) <= np.iinfo(np.uint16).max]
+    return fit if len(set(fit)) == len(described) else range(1, len(described) + 1)
+
+
+def _mask(contours: Iterable[Dataset], grid: Grid, left_out: Counter[str]) -> NDArray[np.bool_]:
+    """The voxels of a region; what cannot be taken as it stands is counted by what is done."""
+    by_slice: dict[int, list[tuple[float, FloatArray]]] = {}
+    for contour in contours:
+        zyx = _points(contour, grid)
+        reason = _reason(contour, zyx, grid)
+        if reason:
+            left_out[reason] += 1
+            continue
+        z = float(zyx[:, 0].mean())
+        by_slice.setdefault(int(round_index(z)), []).append((z, zyx[:, 1:]))
+    mask = np.zeros(grid.shape, bool)
+    for z, placed in by_slice.items():
+        nearest = min((own for own, _ in placed), key=lambda own: abs(own - z))
+        kept = [polygon for own, polygon in placed if abs(own - nearest) <= SAME]
+        if abs(nearest - z) > BETWEEN:
+            left_out["between slices, taken for the nearest slice"] += len(kept)
+        if len(kept) < len(placed):
+            left_out["further from its slice than another one, left out"] += len(placed) - len(kept)
+        mask[z] = filled(kept, grid.shape[1:])
+    return mask
+
+
+def _points(contour: Dataset, grid: Grid) -> FloatArray:
+    """Its corners ``(N, 3)`` as indices ``(z, y, x)``; none if they cannot be read."""
+    try:
+        values = np.array(contour.get("ContourData") or [], np.float64).ravel()
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    promised = first_number(contour, "NumberOfContourPoints")
+    whole = promised is None or values.size == 3 * promised
+    if not values.size or values.size % 3 or not whole or not np.isfinite(values).all():
+        return np.empty((0, 3))
+    return grid.to_index(values.reshape(-1, 3)[:, ::-1])
+
+
+def _reason(contour: Dataset, zyx: FloatArray, grid: Grid) -> str:
+    """Why a contour is left out; empty if it is not."""
+    kind = text(contour, "ContourGeometricType")
+    if not len(zyx):
+        return "without readable points, left out"
+    if kind == "POINT":
+        return "a single point, left out"
+    if kind not in CLOSED:
+        return f"not closed ({kind or 'no kind is told'}), left out"
+    z = zyx[:, 0].mean()
+    if np.abs(zyx[:, 0] - z).max() > TILT:
+        return "not in a plane of the image, left out"
+    if not 0 <= round_index(z) < grid.shape[0]:
+        return "outside the image, left out"
+    return ""
+
+
+def _note(count: int, name: str, what: str) -> str:
+    return f"{count} contour{'' if count == 1 else 's'} of {name}: {what}."
+
+
+def _color(contours: Dataset | None) -> str:
+    told = None if contours is None else contours.get("ROIDisplayColor")
+    try:
+        red, green, blue = (min(max(int(value), 0), 255) for value in told or ())
+    except (TypeError, ValueError):
+        return ""
+    return f"#{red:02x}{green:02x}{blue:02x}"

@@ -1,0 +1,88 @@
+"""What was found and answered in Ground and Ask sessions, as a report tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from napari_medvlm.conversation import Conversation, Exchange, State, Verdict
+from napari_medvlm.grounding import Grounding, NotFound, Region
+from napari_medvlm.io.dicom_evaluations import Evaluation
+from napari_medvlm.ledger import Ledger
+from napari_medvlm.records import Grounded, Record
+from napari_medvlm.sessions.minutes import Minutes
+from napari_medvlm.volume import Volume
+
+
+def evaluations_of_file(path: str | Path, volume: Volume) -> tuple[Evaluation, ...]:
+    """What a saved session or journal of the Ground or Ask dock says of an image.
+
+    Raises
+    ------
+    SessionFileError
+        If it cannot be read, or is about another image.
+    """
+    ledger = Ledger.load(path)
+    talks = Minutes(volume, ledger, None, lambda _: None).conversations
+    return (*evaluations_of_records(ledger.records), *evaluations_of_talks(talks))
+
+
+def evaluations_of_records(records: Iterable[Record]) -> tuple[Evaluation, ...]:
+    """What was found last for each phrase: an evaluation for each region, or that there is none."""
+    latest = {record.phrase: record for record in records if isinstance(record, Grounded)}
+    return tuple(found for record in latest.values() for found in _grounded(record))
+
+
+def groundings_of(evaluations: Iterable[Evaluation]) -> dict[str, Grounding]:
+    """What evaluations say of phrases, by who found it; answers to questions are left out."""
+    found: dict[str, Grounding] = {}
+    for e in evaluations:
+        if e.present is None:
+            continue
+        known = found.get(e.who, Grounding())
+        missing = () if e.present else (NotFound(e.asked, e.said, e.score),)
+        found[e.who] = replace(
+            known,
+            regions=(*known.regions, *(Region(e.asked, box, e.score) for box in e.boxes)),
+            not_found=(*known.not_found, *missing),
+        )
+    return found
+
+
+def evaluations_of_talks(talks: Iterable[Conversation]) -> tuple[Evaluation, ...]:
+    """The sentences of all answers, but for those that a reader marked as wrong."""
+    return tuple(found for talk in talks for e in talk.exchanges for found in _answered(e))
+
+
+def _grounded(record: Grounded) -> list[Evaluation]:
+    who = _who(record.backend, record.model)
+    if not record.regions:
+        said = record.not_found or "Not found."
+        return [Evaluation(record.phrase, said, (), False, record.best_score, who)]
+    return [
+        Evaluation(
+            record.phrase, f"Found: {r.name or record.phrase}.", (r.box,), True, r.score, who
+        )
+        for r in record.regions
+    ]
+
+
+def _answered(exchange: Exchange) -> list[Evaluation]:
+    answer = exchange.answer
+    if answer is None or exchange.state is not State.ANSWERED or not answer.answered:
+        return []
+    who = _who(exchange.backend, exchange.model)
+    if not answer.claims:
+        return [Evaluation(exchange.question, answer.text, who=who)] if answer.text.strip() else []
+    wrong = {n for n, mark in exchange.marks.items() if mark.verdict is Verdict.WRONG}
+    return [
+        Evaluation(exchange.question, c.text, tuple(r.box for r in c.regions), who=who)
+        for number, c in enumerate(answer.claims)
+        if number not in wrong and c.text.strip()
+    ]
+
+
+def _who(backend: str, model: str | None) -> str:
+    """The backend and its model, which may be a path: only its name is told."""
+    return " ".join(filter(None, (backend, Path(model).name if model else "")))

@@ -1,0 +1,114 @@
+"""Findings and answers stand in the report beside the measurements, and come back with places."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from typer.testing import CliRunner
+
+import napari_medvlm as nmv
+from napari_medvlm.cli import app
+from napari_medvlm.conversation import Verdict
+from napari_medvlm.errors import SessionFileError
+from napari_medvlm.io import Segment
+from napari_medvlm.io.dicom_evaluations import Evaluation
+from napari_medvlm.io.dicom_sr import read_evaluations, read_sr, write_sr
+from napari_medvlm.prompts import Box
+from napari_medvlm.sessions.conversing import AskSession
+from napari_medvlm.sessions.evaluations import evaluations_of_file, evaluations_of_talks
+
+
+@pytest.fixture
+def labels(volume):
+    values = np.zeros(volume.shape, np.uint8)
+    values[2:5, 3:10, 4:20] = 1
+    return nmv.NamedLabels(values, volume.grid, {1: "liver"})
+
+
+@pytest.fixture
+def seg(volume, labels, tmp_path):
+    nmv.write_mask(tmp_path / "seg.dcm", labels.values, volume, {1: Segment("liver")})
+    return tmp_path / "seg.dcm"
+
+
+@pytest.fixture
+def files(volume, labels, tmp_path):
+    """Saved sessions: one phrase found and one not; a question that was answered."""
+    with nmv.GroundingSession(volume, runner="inline") as session:
+        session.ask(["liver", "spleen"], labels=[labels])
+        session.wait()
+        session.ledger.save(tmp_path / "ground.json")
+    with AskSession(volume, "embedded", "inline") as session:
+        session.ask("How large is the liver?", labels=[labels])
+        session.wait()
+        session.ledger.save(tmp_path / "ask.json")
+    return tmp_path / "ground.json", tmp_path / "ask.json"
+
+
+def reported(volume, seg, files):
+    report = seg.with_name("sr.dcm")
+    words = [text for file in files for text in ("--words", str(file))]
+    told = ["measure", str(volume.source), "--mask", str(seg), "--sr", str(report), *words]
+    done = CliRunner().invoke(app, told)
+    assert done.exit_code == 0, done.output
+    return report
+
+
+def test_what_was_found_and_answered_comes_back_beside_the_measurements(volume, seg, files):
+    report = reported(volume, seg, files)
+    assert [told["name"] for told in read_sr(report)] == ["liver"]
+    back = read_evaluations(report)
+    truth = [e for file in files for e in evaluations_of_file(file, volume)]
+    by_words = {(e.asked, e.said): e for e in truth}
+    assert {(e.asked, e.said) for e in back} == set(by_words)
+    for found in back:
+        meant = by_words[found.asked, found.said]
+        assert (found.present, found.who) == (meant.present, meant.who)
+        assert found.score == pytest.approx(meant.score, abs=1e-4)
+        assert len(found.boxes) == len(meant.boxes)
+        for box, original in zip(found.boxes, meant.boxes, strict=True):
+            assert_allclose(box.corners(), original.corners(), atol=1e-3)
+    kinds = {e.asked: e.present for e in back}
+    assert kinds["liver"] is True
+    assert kinds["spleen"] is False
+    (answer,) = [e for e in back if e.present is None and e.boxes]
+    start, stop = answer.boxes[0].bounds(volume.grid)
+    assert (start.tolist(), stop.tolist()) == ([2, 3, 4], [5, 10, 20])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the validator is Debian's dicom3tools")
+def test_a_validator_finds_no_error(volume, seg, files):
+    report = reported(volume, seg, files)
+    told = subprocess.run(["dciodvfy", "-new", report], capture_output=True, text=True, check=False)
+    assert told.stderr.strip().endswith("Comprehensive3DSR")
+    assert "Error" not in told.stderr
+
+
+def test_several_boxes_at_any_angle_stay_with_their_sentence(volume, seg):
+    turned = Box(corner_mm=(1, 2, 3), edges_mm=((5, 1, 0), (-1, 5, 0), (0, 0, 7)))
+    upright = Box.at_index(volume, (1, 2, 3), (4, 8, 9))
+    said = Evaluation("What is seen?", "Two nodules.", (turned, upright), None, None, "model a")
+    write_sr(seg.with_name("sr.dcm"), seg, {}, volume, [said])
+    (back,) = read_evaluations(seg.with_name("sr.dcm"))
+    assert (back.asked, back.said, back.who) == ("What is seen?", "Two nodules.", "model a")
+    for box, original in zip(back.boxes, said.boxes, strict=True):
+        assert_allclose(box.corners(), original.corners(), atol=1e-3)
+
+
+def test_what_a_reader_marked_as_wrong_is_not_reported(volume, labels):
+    with AskSession(volume, "embedded", "inline") as session:
+        exchange = session.ask("How large is the liver?", labels=[labels])
+        session.wait()
+        before = evaluations_of_talks(session.conversations)
+        session.mark(exchange, 0, Verdict.WRONG)
+        after = evaluations_of_talks(session.conversations)
+    assert after == before[1:]
+
+
+def test_words_about_another_image_are_refused(volume, files):
+    other = nmv.Volume(np.arange(8.0).reshape(2, 2, 2))
+    for file in files:
+        with pytest.raises(SessionFileError, match="another image"):
+            evaluations_of_file(file, other)
