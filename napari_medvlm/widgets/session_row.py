@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from napari_medvlm.errors import InvalidImage
 from napari_medvlm.ledger import Ledger
+from napari_medvlm.sessions.saving import write_objects
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.widgets import files
 from napari_medvlm.widgets.background import in_background
@@ -63,7 +64,7 @@ class SessionRow(QWidget):
         path = files.ask_where_to_save(self, "Save masks", name, files.MASKS)
         if path is not None:
             in_background(
-                lambda: files.write_objects(session, path),
+                lambda: write_objects(session, path),
                 guarded(lambda written: tell("Saved: " + ", ".join(p.name for p in written))),
             )
 
