@@ -195,7 +195,8 @@ class CasesDock(QWidget):
         dock_of(self.viewer).image.choose(layer)
         if before is not None:
             for old in layers_of(self.viewer, before):
-                self.viewer.layers.remove(old)
+                if old in self.viewer.layers:  # some take others with them
+                    self.viewer.layers.remove(old)
         self.viewer.reset_view()
         self._book().open_case(case.name)
         self._show()
@@ -259,7 +260,7 @@ class CasesDock(QWidget):
         self.work.busy_changed.connect(guarded(self._allow))
         self._timer.timeout.connect(guarded(self._tick))
         self._timer.start()
-        self.destroyed.connect(partial(close_all, self._books))
+        self.destroyed.connect(partial(close_all, self._books, None))
 
     def _ask_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Cases of a folder")

@@ -78,7 +78,9 @@ def open_cases(make_napari_viewer, qtbot, told):
     yield open_cases
     for viewer, dock in made:
         dock.close_list()
-        commands.dock_of(viewer).close_session()
+        segment = commands.open_dock_of(viewer)
+        if segment is not None:
+            segment.close_session()
     qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=20_000)
 
 
