@@ -27,6 +27,9 @@ def segment(  # noqa: PLR0913  # one for each option
     session: Annotated[
         Path | None, typer.Option(help="Where to write the session, to resume or replay it.")
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Where to write a page with pictures: .html.")
+    ] = None,
     backend: Backend = "embedded",
     model: Model = None,
     device: Device = "cpu",
@@ -43,6 +46,7 @@ def segment(  # noqa: PLR0913  # one for each option
     patient coordinates (S, P, L). Boxes are taken first, then points, then negatives.
     """
     import napari_medvlm as nmv
+    from napari_medvlm.sessions.page import write_page
     from napari_medvlm.sessions.saving import segments_of
 
     with told():
@@ -60,6 +64,8 @@ def segment(  # noqa: PLR0913  # one for each option
                 nmv.write_mask(out, work.mask, volume, {1: segment})
             if session is not None:
                 work.ledger.save(session)
+            if report is not None:
+                write_page(report, work)
         summary = {
             "volume_ml": round(found.volume_ml, 4),
             "box_mm": found.box_mm,

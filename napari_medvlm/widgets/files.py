@@ -11,6 +11,7 @@ MASKS = (
     ";;Surface (*.stl)"
 )
 TALKS = "Web page with pictures (*.html);;Markdown (*.md);;JSON (*.json)"
+PAGES = "Web page with pictures (*.html)"
 SESSIONS = "Session (*.json);;Journal (*.jsonl)"
 
 

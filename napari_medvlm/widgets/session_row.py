@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from napari_medvlm.errors import InvalidImage
 from napari_medvlm.ledger import Ledger
+from napari_medvlm.sessions.page import write_page
 from napari_medvlm.sessions.saving import write_objects
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.widgets import files
@@ -38,6 +39,7 @@ class SessionRow(QWidget):
             ("Redo", "Bring back what was taken back last. (Ctrl+Shift+Z)", self.redo),
             ("Save masks", "Write the objects as NIfTI, NRRD or MetaImage.", self.save_mask),
             ("Save session", "Write all prompts, to go on or replay.", self.save_session),
+            ("Save report", "Write one web page: objects, figures, pictures.", self.save_report),
             ("Open session", "Go on with a saved session of this image.", self.open_session),
         )
         for text, tooltip, action in actions:
@@ -76,6 +78,17 @@ class SessionRow(QWidget):
         if path is not None:
             session.ledger.save(path)
             tell(f"Saved: {path.name}")
+
+    def save_report(self) -> None:
+        """Ask for a file and write a page about the objects."""
+        session = self._open_one()
+        name = f"{session.volume.name}_report.html"
+        path = files.ask_where_to_save(self, "Save report", name, files.PAGES)
+        if path is not None:
+            in_background(
+                lambda: write_page(path, session),
+                guarded(lambda written: tell(f"Saved: {written.name}")),
+            )
 
     def open_session(self) -> None:
         """Ask for a session file of this image and go on with it."""
