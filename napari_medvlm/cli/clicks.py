@@ -51,11 +51,7 @@ def segment(  # noqa: PLR0913  # one for each option
 
     with told():
         volume = nmv.read_volume(image, series=series, frame=frame, gaps=gaps)
-        prompts: list[Any] = [nmv.Box.at_index(volume, *_corners(text)) for text in box]
-        prompts += [nmv.Point.at_index(volume, _index(text)) for text in point]
-        prompts += [nmv.Point.at_index(volume, _index(text), positive=False) for text in negative]
-        if not any(prompt.positive for prompt in prompts):
-            raise typer.BadParameter("Give at least one --point or --box inside the object.")
+        prompts = _prompts(volume, box, point, negative)
         with nmv.SegmentationSession(volume, backend, "inline", model=model, device=device) as work:
             seconds = [_seconds(work, prompt) for prompt in prompts]
             found = work.measurement(work.active or 0)
@@ -156,6 +152,17 @@ def _seconds(session: Any, prompt: Any) -> float:
     session.add(prompt)
     session.wait()
     return time.perf_counter() - start
+
+
+def _prompts(volume: Any, box: list[str], point: list[str], negative: list[str]) -> list[Any]:
+    import napari_medvlm as nmv
+
+    found: list[Any] = [nmv.Box.at_index(volume, *_corners(text)) for text in box]
+    found += [nmv.Point.at_index(volume, _index(text)) for text in point]
+    found += [nmv.Point.at_index(volume, _index(text), positive=False) for text in negative]
+    if not any(prompt.positive for prompt in found):
+        raise typer.BadParameter("Give at least one --point or --box inside the object.")
+    return found
 
 
 def _index(text: str) -> tuple[float, float, float]:

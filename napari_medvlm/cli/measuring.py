@@ -47,9 +47,10 @@ def measure(
 
 
 def _line(values: dict[str, Any]) -> str:
-    unit = f" {values['unit']}" if values["unit"] else ""
+    from napari_medvlm.measuring import brightness
+
     return (
         f"{values['name']}: {values['volume_ml']:.2f} mL, "
         f"{values['longest_axial_mm']:.1f} x {values['perpendicular_axial_mm']:.1f} mm, "
-        f"mean {values['mean']:.4g}{unit}, SD {values['sd']:.4g}"
+        f"{brightness(values)}"
     )
