@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_medvlm.cli.options import AsJson, Backend, Device, Frame, Image, Model, Series
+from napari_medvlm.cli.options import AsJson, Backend, Device, Frame, Image, Model, Report, Series
 from napari_medvlm.cli.telling import print_result, told
 from napari_medvlm.io import Gaps
 
@@ -27,9 +27,7 @@ def segment(  # noqa: PLR0913  # one for each option
     session: Annotated[
         Path | None, typer.Option(help="Where to write the session, to resume or replay it.")
     ] = None,
-    report: Annotated[
-        Path | None, typer.Option(help="Where to write a page with pictures: .html.")
-    ] = None,
+    report: Report = None,
     backend: Backend = "embedded",
     model: Model = None,
     device: Device = "cpu",

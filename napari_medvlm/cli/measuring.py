@@ -43,7 +43,13 @@ def measure(
         if sr is not None:
             write_sr(sr, mask, {v: dict(made.values) for v, made in rows.items()}, volume)
     found = [dict(made.values) for made in rows.values()]
-    print_result({"objects": found}, as_json, lambda: "\n".join(map(_line, found)))
+    for note in volume.notes:
+        typer.echo(note, err=True)
+    print_result(
+        {"objects": found, "notes": list(volume.notes)},
+        as_json,
+        lambda: "\n".join(map(_line, found)),
+    )
 
 
 def _line(values: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import subprocess
 
 import numpy as np
 import pytest
@@ -184,12 +185,17 @@ def test_a_report_and_the_command_line_tell_suv(read, tmp_path):
     (back,) = read_sr(report)
     assert back["mean"] == pytest.approx(made.mean, abs=1e-4)
     assert back["maximum"] == pytest.approx(made.maximum, abs=1e-4)
+    checked = subprocess.run(
+        ["dciodvfy", "-new", report], capture_output=True, text=True, check=False
+    )
+    assert checked.stderr.strip().endswith("Comprehensive3DSR")
     text = dcmread(report).to_json()
     assert '"126401"' in text
     assert f'"{SUV_UNIT}"' in text
     arguments = ["measure", str(tmp_path / "pet"), "--mask", str(seg)]
     (told,) = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)["objects"]
     assert (told["unit"], told["mean"]) == (SUV_UNIT, pytest.approx(made.mean, abs=1e-5))
+    assert json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)["notes"] == []
     assert brightness(made.values) in CliRunner().invoke(app, arguments).stdout
 
 
