@@ -15,6 +15,7 @@ from napari_medvlm.errors import ArchiveError, CannotSave, CaseListError
 from napari_medvlm.io.archives import Query
 from napari_medvlm.io.dicom_seg import read_seg
 from napari_medvlm.io.dicom_tree import DicomTree
+from napari_medvlm.io.dicomweb import DicomWeb
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.records import Overlap
 from napari_medvlm.sessions.case_files import (
@@ -279,6 +280,21 @@ def test_studies_that_were_found_give_their_images(images):
         (case,) = book.list.cases
         assert "Secret" not in book.path.read_text()
         assert nmv.read_volume(case.path, series=case.series).shape[0] == 12
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Orthanc is Debian's")
+def test_series_of_a_pacs_are_fetched_when_they_are_opened(signed_in, tmp_path):
+    make(tmp_path / "ct", SeriesDescription="thorax")
+    signed_in.put(tmp_path / "ct")
+    pacs = DicomWeb(signed_in.url)
+    with book_of_studies(pacs, pacs.studies(Query(), go_on), go_on) as book:
+        book.open_case("2026-01-01-CT-3-thorax")
+        case = book.list.in_work
+        assert "Secret" not in book.path.read_text()
+    assert not case.is_missing
+    with CaseBook(book.path) as again:
+        found = place_of(again.list.in_work, go_on)
+    assert nmv.read_volume(found, series=case.series).shape[0] == 12
 
 
 def test_results_are_a_mask_the_session_and_a_table(session, tmp_path):
