@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QWidget
 
 from napari_medvlm.errors import InvalidImage
 from napari_medvlm.ledger import Ledger
@@ -16,6 +16,8 @@ from napari_medvlm.widgets import files
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button
 from napari_medvlm.widgets.report import guarded, tell
+
+COLUMNS = 3
 
 
 class SessionRow(QWidget):
@@ -32,20 +34,20 @@ class SessionRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._session: SegmentationSession | None = None
-        layout = QHBoxLayout(self)
+        layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         actions: tuple[tuple[str, str, Callable[[], None]], ...] = (
             ("Undo", "Take back the last gesture. (Ctrl+Z)", self.undo),
             ("Redo", "Bring back what was taken back last. (Ctrl+Shift+Z)", self.redo),
+            ("Open session", "Go on with a saved session of this image.", self.open_session),
             ("Save masks", "Write the objects as NIfTI, NRRD or MetaImage.", self.save_mask),
             ("Save session", "Write all prompts, to go on or replay.", self.save_session),
             ("Save report", "Write one web page: objects, figures, pictures.", self.save_report),
-            ("Open session", "Go on with a saved session of this image.", self.open_session),
         )
-        for text, tooltip, action in actions:
+        for number, (text, tooltip, action) in enumerate(actions):
             made = button(text, tooltip)
             made.clicked.connect(guarded(lambda _=False, action=action: action()))
-            layout.addWidget(made)
+            layout.addWidget(made, *divmod(number, COLUMNS))
 
     def bind(self, session: SegmentationSession | None) -> None:
         """Take another session; `None`: there is none."""
