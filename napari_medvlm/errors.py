@@ -55,6 +55,10 @@ class SessionFileError(MedVLMError):
     """A session file is damaged, of another version or of another image."""
 
 
+class CaseListError(MedVLMError):
+    """A list of cases cannot be read, is in use, or has no such case."""
+
+
 class CannotSave(MedVLMError):
     """A file could not be written; nothing that was there before is lost."""
 

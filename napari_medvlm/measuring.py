@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from napari_medvlm.geometry import (
     world_bounds,
 )
 from napari_medvlm.results import Mask
-from napari_medvlm.volume import Modality, Volume
+from napari_medvlm.volume import SUV_UNIT, Volume
 
 PART = 1 << 20
 """How many values are looked at together."""
@@ -35,16 +36,17 @@ class Measurement:
     box_mm
         Corners ``((S, P, L), (S, P, L))`` of the box around it along the patient's axes, low then
         high, in millimetres; from voxel edge to voxel edge. `None` if the object is empty.
-    mean, sd
-        Of the intensities inside; not a number if the object is empty.
+    mean, sd, maximum
+        Of the intensities inside, in ``unit``; not a number if the object is empty.
     unit
-        Of the intensities: ``"HU"`` for CT, else empty.
+        `Volume.unit`: ``"HU"`` for CT, SUV for PET whose header allows it, else empty.
     """
 
     volume_ml: float
     box_mm: tuple[tuple[float, float, float], tuple[float, float, float]] | None
     mean: float
     sd: float
+    maximum: float
     unit: str
 
     def __str__(self) -> str:
@@ -52,23 +54,38 @@ class Measurement:
             return "empty"
         low, high = np.array(self.box_mm)
         size = " x ".join(f"{v:.0f}" for v in high - low)
-        unit = f" {self.unit}" if self.unit else ""
-        return f"{self.volume_ml:.2f} mL, {size} mm, mean {self.mean:.4g}{unit}, SD {self.sd:.4g}"
+        return f"{self.volume_ml:.2f} mL, {size} mm, {brightness(vars(self))}"
+
+
+def brightness(values: Mapping[str, Any]) -> str:
+    """The mean and SD of intensities in words; of SUV also the highest.
+
+    Parameters
+    ----------
+    values
+        ``mean``, ``sd``, ``maximum`` and ``unit``, as of a `Measurement` or of a row of a table.
+    """
+    mean, sd, unit = (values[name] for name in ("mean", "sd", "unit"))
+    if unit == SUV_UNIT:
+        return f"SUVbw mean {mean:.4g}, max {values['maximum']:.4g} g/mL, SD {sd:.4g}"
+    return f"mean {mean:.4g}{' ' + unit if unit else ''}, SD {sd:.4g}"
 
 
 def measure(volume: Volume, mask: Mask) -> Measurement:
     """Measure a mask on a volume's grid."""
-    unit = "HU" if volume.modality is Modality.CT else ""
+    unit = volume.unit
     if not mask.voxels:
-        return Measurement(0.0, None, float("nan"), float("nan"), unit)
-    mean, sd = _mean_and_sd(volume.intensity()[mask.slices][mask.crop])
+        return Measurement(0.0, None, float("nan"), float("nan"), float("nan"), unit)
+    inside = volume.intensity()[mask.slices][mask.crop]
+    mean, sd = _mean_and_sd(inside)
     voxel_mm3 = abs(float(np.linalg.det(volume.affine[:3, :3])))
     low, high = _extent(mask, volume.grid).tolist()
     return Measurement(
         volume_ml=mask.voxels * voxel_mm3 / 1000.0,
         box_mm=(tuple(low), tuple(high)),
-        mean=mean,
-        sd=sd,
+        mean=mean * volume.scale,
+        sd=sd * volume.scale,
+        maximum=float(inside.max()) * volume.scale,
         unit=unit,
     )
 

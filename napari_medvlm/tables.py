@@ -38,7 +38,8 @@ class Row:
     mean, sd, minimum, maximum
         Of the intensities in ``unit``.
     unit
-        ``"HU"`` for CT, else empty: the image's own.
+        ``"HU"`` for CT; ``"g/ml{SUVbw}"`` for PET whose header allows it; else empty: the image's
+        own.
     """
 
     name: str
@@ -94,8 +95,8 @@ def row(name: str, mask: Mask, volume: Volume) -> Row:
         **_along("high", high),
         mean=found.mean,
         sd=found.sd,
-        minimum=float(inside.min()),
-        maximum=float(inside.max()),
+        minimum=float(inside.min()) * volume.scale,
+        maximum=found.maximum,
         unit=found.unit,
     )
 

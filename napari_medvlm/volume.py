@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 from napari_medvlm.errors import InvalidImage
 from napari_medvlm.geometry import FloatArray, Grid, Index
 
+HU = "HU"
+SUV_UNIT = "g/ml{SUVbw}"
+"""UCUM's form of grams per millilitre, SUV by body weight."""
+
 
 class Modality(StrEnum):
     """How an image was made, as DICOM names it; `UNKNOWN` where the file does not tell."""
@@ -68,6 +72,9 @@ class Volume:
         The file or folder that it was read from.
     series
         DICOM's SeriesInstanceUID; empty if it was not read from DICOM.
+    suv
+        Of PET: the standardized uptake value by body weight, in g/ml, of an intensity of 1. `None`
+        if the header does not allow to tell, or of other images.
     window
         The window that the header asks for.
     notes
@@ -88,6 +95,7 @@ class Volume:
     window: Window | None = None
     notes: tuple[str, ...] = ()
     series: str = ""
+    suv: float | None = None
 
     def __post_init__(self) -> None:
         _check_array(self.data)
@@ -108,6 +116,18 @@ class Volume:
     def is_color(self) -> bool:
         """Whether a voxel holds red, green and blue."""
         return self.data.ndim == 4
+
+    @property
+    def unit(self) -> str:
+        """Of what is measured of intensities, as UCUM writes it; empty if it is not known."""
+        if self.suv is not None:
+            return SUV_UNIT
+        return HU if self.modality is Modality.CT else ""
+
+    @property
+    def scale(self) -> float:
+        """What an intensity is multiplied by to be in `unit`."""
+        return 1.0 if self.suv is None else self.suv
 
     @cached_property
     def grid(self) -> Grid:

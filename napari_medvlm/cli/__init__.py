@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from napari_medvlm.cli import backends, clicks, evaluate, measuring, models, words
+from napari_medvlm.cli import backends, cases, clicks, evaluate, measuring, models, words
 
 app = typer.Typer(
     help="Ask questions of medical images, by click and by word. Not a medical device.",
@@ -15,7 +15,7 @@ app = typer.Typer(
 COMMANDS = (
     clicks.segment, clicks.replay, measuring.measure,
     words.ground, words.ask,
-    backends.backends,
+    backends.backends, cases.cases,
 )  # fmt: skip
 for command in COMMANDS:
     app.command()(command)

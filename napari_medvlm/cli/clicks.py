@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_medvlm.cli.options import AsJson, Backend, Device, Frame, Image, Model, Series
+from napari_medvlm.cli.options import AsJson, Backend, Device, Frame, Image, Model, Report, Series
 from napari_medvlm.cli.telling import print_result, told
 from napari_medvlm.io import Gaps
 
@@ -27,6 +27,7 @@ def segment(  # noqa: PLR0913  # one for each option
     session: Annotated[
         Path | None, typer.Option(help="Where to write the session, to resume or replay it.")
     ] = None,
+    report: Report = None,
     backend: Backend = "embedded",
     model: Model = None,
     device: Device = "cpu",
@@ -43,15 +44,12 @@ def segment(  # noqa: PLR0913  # one for each option
     patient coordinates (S, P, L). Boxes are taken first, then points, then negatives.
     """
     import napari_medvlm as nmv
+    from napari_medvlm.sessions.page import write_page
     from napari_medvlm.sessions.saving import segments_of
 
     with told():
         volume = nmv.read_volume(image, series=series, frame=frame, gaps=gaps)
-        prompts: list[Any] = [nmv.Box.at_index(volume, *_corners(text)) for text in box]
-        prompts += [nmv.Point.at_index(volume, _index(text)) for text in point]
-        prompts += [nmv.Point.at_index(volume, _index(text), positive=False) for text in negative]
-        if not any(prompt.positive for prompt in prompts):
-            raise typer.BadParameter("Give at least one --point or --box inside the object.")
+        prompts = _prompts(volume, box, point, negative)
         with nmv.SegmentationSession(volume, backend, "inline", model=model, device=device) as work:
             seconds = [_seconds(work, prompt) for prompt in prompts]
             found = work.measurement(work.active or 0)
@@ -60,6 +58,8 @@ def segment(  # noqa: PLR0913  # one for each option
                 nmv.write_mask(out, work.mask, volume, {1: segment})
             if session is not None:
                 work.ledger.save(session)
+            if report is not None:
+                write_page(report, work)
         summary = {
             "volume_ml": round(found.volume_ml, 4),
             "box_mm": found.box_mm,
@@ -150,6 +150,17 @@ def _seconds(session: Any, prompt: Any) -> float:
     session.add(prompt)
     session.wait()
     return time.perf_counter() - start
+
+
+def _prompts(volume: Any, box: list[str], point: list[str], negative: list[str]) -> list[Any]:
+    import napari_medvlm as nmv
+
+    found: list[Any] = [nmv.Box.at_index(volume, *_corners(text)) for text in box]
+    found += [nmv.Point.at_index(volume, _index(text)) for text in point]
+    found += [nmv.Point.at_index(volume, _index(text), positive=False) for text in negative]
+    if not any(prompt.positive for prompt in found):
+        raise typer.BadParameter("Give at least one --point or --box inside the object.")
+    return found
 
 
 def _index(text: str) -> tuple[float, float, float]:

@@ -49,14 +49,18 @@ def measure(  # noqa: PLR0913  # one for each option
             said = [s for path in words for s in evaluations_of_file(path, volume)]
             write_sr(sr, mask, {v: dict(made.values) for v, made in rows.items()}, volume, said)
     found = [dict(made.values) for made in rows.values()]
-    told_of = {"objects": found, "notes": list(named.notes)}
-    print_result(told_of, as_json, lambda: "\n".join([*map(_line, found), *named.notes]))
+    notes = [*named.notes, *volume.notes]
+    for note in notes:
+        typer.echo(note, err=True)
+    told_of = {"objects": found, "notes": notes}
+    print_result(told_of, as_json, lambda: "\n".join(map(_line, found)))
 
 
 def _line(values: dict[str, Any]) -> str:
-    unit = f" {values['unit']}" if values["unit"] else ""
+    from napari_medvlm.measuring import brightness
+
     return (
         f"{values['name']}: {values['volume_ml']:.2f} mL, "
         f"{values['longest_axial_mm']:.1f} x {values['perpendicular_axial_mm']:.1f} mm, "
-        f"mean {values['mean']:.4g}{unit}, SD {values['sd']:.4g}"
+        f"{brightness(values)}"
     )

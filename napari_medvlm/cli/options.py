@@ -18,3 +18,6 @@ Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Series = Annotated[str | None, typer.Option(help="Which DICOM series: its UID, number or name.")]
 Frame = Annotated[int | None, typer.Option(help="Which volume of a 4D file, from 0.")]
+Report = Annotated[
+    Path | None, typer.Option(help="Where to write a page with figures and pictures: .html.")
+]

@@ -11,6 +11,7 @@ from napari_medvlm.io.dicom_gaps import Gaps, Stack
 from napari_medvlm.io.dicom_header import text
 from napari_medvlm.io.dicom_pixels import interpolated, read_pixels
 from napari_medvlm.io.dicom_slices import stack
+from napari_medvlm.io.dicom_suv import Suv, suv_of
 from napari_medvlm.io.values import finite
 from napari_medvlm.volume import Modality, Volume
 
@@ -49,15 +50,25 @@ def _volume(chosen: Stack, path: Path) -> Volume:
     stored = read_pixels(chosen.planes, path)
     data, mended = finite(interpolated(stored, chosen.samples))
     first = chosen.planes[0]
+    modality = Modality(text(first.header, "Modality"))
+    files = list(dict.fromkeys(plane.path for plane in chosen.planes))
+    suv = suv_of(files) if modality is Modality.PT else Suv(None)
     return Volume(
         data,
         chosen.affine,
-        Modality(text(first.header, "Modality")),
+        modality,
         _name(first.header),
         source=path,
         window=first.window,
-        notes=(*chosen.notes, *first.notes, *_brightness(first), *mended),
+        notes=(
+            *chosen.notes,
+            *first.notes,
+            *_brightness(first),
+            *mended,
+            *filter(None, [suv.note]),
+        ),
         series=text(first.header, "SeriesInstanceUID"),
+        suv=suv.factor,
     )
 
 

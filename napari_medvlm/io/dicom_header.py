@@ -150,9 +150,10 @@ def first_number(values: Dataset, keyword: str) -> float | None:
     """The first of one or several numbers, or None where that cannot be had."""
     value: Any = values.get(keyword)
     try:
-        return float(np.atleast_1d(np.array(value, np.float64))[0])
+        found = float(np.atleast_1d(np.array(value, np.float64))[0])
     except (TypeError, ValueError, IndexError):
         return None
+    return found if np.isfinite(found) else None
 
 
 def whole(path: Path, values: Dataset, keyword: str, default: int) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from napari_medvlm.errors import CannotSave, InvalidImage
 from napari_medvlm.io.dicom_evaluations import Evaluation, evaluations_in, groups_of, said_in
 from napari_medvlm.io.dicom_seg import MAKER, VERSION, is_seg, source_headers
-from napari_medvlm.volume import Volume
+from napari_medvlm.volume import HU, SUV_UNIT, Volume
 
 if TYPE_CHECKING:
     from highdicom.sr import Measurement
@@ -215,8 +215,10 @@ def _intensity(unit: str) -> tuple[Code, Code]:
     """What intensities are, and their unit."""
     from pydicom.sr.codedict import codes
 
-    if unit == "HU":
+    if unit == HU:
         return codes.DCM.AttenuationCoefficient, codes.UCUM.HounsfieldUnit
+    if unit == SUV_UNIT:
+        return codes.DCM.Suvbw, codes.UCUM.StandardizedUptakeValueBodyWeight
     return codes.cid7469.MRSignalIntensity, codes.UCUM.NoUnits
 
 

@@ -108,6 +108,24 @@ def write_segments(
     _whole(path, lambda temporary: write(temporary, masks, volume, told))
 
 
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text, which is on the disk as a whole or leaves what was there.
+
+    Raises
+    ------
+    CannotSave
+        If the folder cannot be written to or is full.
+    """
+
+    def write(temporary: Path) -> None:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+
+    _whole(Path(path), write)
+
+
 def _whole(path: Path, write: Callable[[Path], None]) -> None:
     """Write a file so that it is complete or not there at all."""
     temporary = path.with_name(f".{os.getpid()}.{path.name}")

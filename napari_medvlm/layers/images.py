@@ -25,6 +25,7 @@ from napari_medvlm.volume import Volume
 from napari_medvlm.windows import default_window
 
 if TYPE_CHECKING:
+    from napari import Viewer
     from napari.layers import Image, Labels, Layer
 
 KEY = "medvlm"
@@ -46,6 +47,16 @@ def is_image(layer: Layer) -> bool:
     from napari.layers import Image
 
     return isinstance(layer, Image) and not (role(layer) or "").startswith("found")
+
+
+def layers_of(viewer: Viewer, volume: Volume) -> tuple[Layer, ...]:
+    """All layers of ours that are about a volume."""
+    found = []
+    for layer in viewer.layers:
+        mine = layer.metadata.get(KEY)
+        if isinstance(mine, Mapping) and mine.get("volume") is volume:
+            found.append(layer)
+    return tuple(found)
 
 
 def layer_data(volume: Volume) -> tuple[Any, dict[str, Any], str]:

@@ -181,11 +181,11 @@ def _filled(image: Any, region: Region, picture: Picture, color: tuple[int, int,
     if region.mask is None or region.mask.shape != picture.grid.shape:
         return image
     pixels = np.asarray(image).copy()
-    pixels[_edge(picture.cut(region.mask), _width(picture))] = color
+    pixels[edge(picture.cut(region.mask), _width(picture))] = color
     return Image.fromarray(pixels)
 
 
-def _edge(inside: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
+def edge(inside: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
     """What of a shape lies at most so many pixels from what is outside it."""
     core = inside
     for _ in range(width):

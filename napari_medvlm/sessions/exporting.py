@@ -79,7 +79,7 @@ def as_json(volume: Volume, conversation: Conversation) -> dict[str, Any]:
 
 def markdown(volume: Volume, conversation: Conversation) -> str:
     """A conversation as Markdown, without pictures."""
-    return _filled("conversation.md.j2", as_json(volume, conversation))
+    return filled("conversation.md.j2", as_json(volume, conversation))
 
 
 def html(volume: Volume, conversation: Conversation) -> str:
@@ -87,11 +87,11 @@ def html(volume: Volume, conversation: Conversation) -> str:
     told = as_json(volume, conversation)
     for exchange, values in zip(conversation.exchanges, told["exchanges"], strict=True):
         for sent, seen in zip(exchange.sent, values["sent"], strict=True):
-            seen["picture"] = _data_url(sent.pixels)
+            seen["picture"] = data_url(sent.pixels)
         claims = exchange.answer.claims if exchange.answer else ()
         for claim, said in zip(claims, values["claims"], strict=True):
-            said["picture"] = _data_url(_seen(volume, claim)) if claim.regions else ""
-    return _filled("conversation.html.j2", told)
+            said["picture"] = data_url(_seen(volume, claim)) if claim.regions else ""
+    return filled("conversation.html.j2", told)
 
 
 def _exchange(volume: Volume, exchange: Exchange) -> dict[str, Any]:
@@ -198,7 +198,8 @@ def _seen(volume: Volume, claim: Claim) -> NDArray[np.uint8]:
     return drawn(picture_of(volume, where), claim.regions).pixels
 
 
-def _data_url(pixels: NDArray[np.uint8]) -> str:
+def data_url(pixels: NDArray[np.uint8]) -> str:
+    """A picture ``(height, width, 3)`` as it stands in a page."""
     from PIL import Image
 
     made = BytesIO()
@@ -206,7 +207,8 @@ def _data_url(pixels: NDArray[np.uint8]) -> str:
     return f"data:image/png;base64,{b64encode(made.getvalue()).decode()}"
 
 
-def _filled(template: str, values: Mapping[str, Any]) -> str:
+def filled(template: str, values: Mapping[str, Any]) -> str:
+    """One of the templates with these values, which are escaped in HTML."""
     from jinja2 import Environment, PackageLoader, select_autoescape
 
     environment = Environment(

@@ -1,8 +1,13 @@
-"""What is told of a session's objects where they are saved."""
+"""The objects of a session as files, and what is told of them there."""
 
 from __future__ import annotations
 
-from napari_medvlm.io import Segment
+from collections.abc import Mapping
+from pathlib import Path
+
+from napari_medvlm.io import Segment, write_mask, write_segments
+from napari_medvlm.io.labels import write_names
+from napari_medvlm.records import Overlap
 from napari_medvlm.sessions.segment import SegmentationSession
 
 
@@ -14,3 +19,37 @@ def segments_of(session: SegmentationSession) -> dict[int, Segment]:
         who = "" if made is None else " ".join(filter(None, (made.backend, made.model)))
         found[object_id] = Segment(live.info.name, live.info.color, algorithm=who or "by hand")
     return found
+
+
+def write_objects(session: SegmentationSession, path: Path) -> tuple[Path, ...]:
+    """Write the objects as labels, or each as a file of its own where they may overlap.
+
+    Beside labels of several objects lies a table of their names. Surfaces are a file each.
+
+    Raises
+    ------
+    CannotSave
+        If a file cannot be written.
+    """
+    objects = session.now.objects
+    if path.name.lower().endswith(".dcm"):
+        masks = {i: session.mask_of(i) for i in objects}
+        write_segments(path, masks, session.volume, segments_of(session))
+        return (path,)
+    if len(objects) < 2:
+        write_mask(path, session.labels, session.volume)
+        return (path,)
+    if session.now.overlap is not Overlap.BOTH and not path.name.lower().endswith(".stl"):
+        write_mask(path, session.labels, session.volume)
+        named = {i: (live.info.name, live.info.color) for i, live in objects.items()}
+        return path, write_names(path, named)
+    written = _names(path, {i: live.info.name for i, live in objects.items()})
+    for object_id, own in written.items():
+        write_mask(own, session.mask_of(object_id), session.volume)
+    return tuple(written.values())
+
+
+def _names(path: Path, names: Mapping[int, str]) -> dict[int, Path]:
+    stem, dot, suffix = path.name.partition(".")
+    clean = {i: "".join(c if c.isalnum() else "_" for c in name) for i, name in names.items()}
+    return {i: path.with_name(f"{stem}_{i}_{name}{dot}{suffix}") for i, name in clean.items()}

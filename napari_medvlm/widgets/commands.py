@@ -102,6 +102,12 @@ def save_session(viewer: napari.Viewer) -> None:
 
 
 @guarded
+def save_report(viewer: napari.Viewer) -> None:
+    """Save a page about the objects."""
+    dock_of(viewer).row.save_report()
+
+
+@guarded
 def open_session(viewer: napari.Viewer) -> None:
     """Go on with a session that was saved."""
     dock_of(viewer).row.open_session()

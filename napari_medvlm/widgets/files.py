@@ -1,23 +1,17 @@
-"""Dialogs for files, and the writing behind them."""
+"""Dialogs for files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QWidget
-
-from napari_medvlm.io import write_mask, write_segments
-from napari_medvlm.io.labels import write_names
-from napari_medvlm.records import Overlap
-from napari_medvlm.sessions.saving import segments_of
-from napari_medvlm.sessions.segment import SegmentationSession
 
 MASKS = (
     "NIfTI (*.nii.gz *.nii);;NRRD (*.nrrd);;MetaImage (*.mha);;DICOM segmentation (*.dcm)"
     ";;DICOM structure set (*.rtstruct.dcm);;Surface (*.stl)"
 )
 TALKS = "Web page with pictures (*.html);;Markdown (*.md);;JSON (*.json)"
+PAGES = "Web page with pictures (*.html)"
 SESSIONS = "Session (*.json);;Journal (*.jsonl)"
 
 
@@ -31,37 +25,3 @@ def ask_what_to_open(parent: QWidget, title: str, kinds: str) -> Path | None:
     """Ask for a file to read; `None` if the person changed their mind."""
     path, _ = QFileDialog.getOpenFileName(parent, title, "", kinds)
     return Path(path) if path else None
-
-
-def write_objects(session: SegmentationSession, path: Path) -> tuple[Path, ...]:
-    """Write the objects as labels, or each as a file of its own where they may overlap.
-
-    Beside labels of several objects lies a table of their names. Surfaces are a file each.
-
-    Raises
-    ------
-    CannotSave
-        If a file cannot be written.
-    """
-    objects = session.now.objects
-    if path.name.lower().endswith(".dcm"):
-        masks = {i: session.mask_of(i) for i in objects}
-        write_segments(path, masks, session.volume, segments_of(session))
-        return (path,)
-    if len(objects) < 2:
-        write_mask(path, session.labels, session.volume)
-        return (path,)
-    if session.now.overlap is not Overlap.BOTH and not path.name.lower().endswith(".stl"):
-        write_mask(path, session.labels, session.volume)
-        named = {i: (live.info.name, live.info.color) for i, live in objects.items()}
-        return path, write_names(path, named)
-    written = _names(path, {i: live.info.name for i, live in objects.items()})
-    for object_id, own in written.items():
-        write_mask(own, session.mask_of(object_id), session.volume)
-    return tuple(written.values())
-
-
-def _names(path: Path, names: Mapping[int, str]) -> dict[int, Path]:
-    stem, dot, suffix = path.name.partition(".")
-    clean = {i: "".join(c if c.isalnum() else "_" for c in name) for i, name in names.items()}
-    return {i: path.with_name(f"{stem}_{i}_{name}{dot}{suffix}") for i, name in clean.items()}

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QWidget
 
 from napari_medvlm.errors import InvalidImage
 from napari_medvlm.ledger import Ledger
+from napari_medvlm.sessions.page import write_page
+from napari_medvlm.sessions.saving import write_objects
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.widgets import files
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.report import guarded, tell
+
+COLUMNS = 3
 
 
 class SessionRow(QWidget):
@@ -30,19 +34,20 @@ class SessionRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._session: SegmentationSession | None = None
-        layout = QHBoxLayout(self)
+        layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         actions: tuple[tuple[str, str, Callable[[], None]], ...] = (
             ("Undo", "Take back the last gesture. (Ctrl+Z)", self.undo),
             ("Redo", "Bring back what was taken back last. (Ctrl+Shift+Z)", self.redo),
+            ("Open session", "Go on with a saved session of this image.", self.open_session),
             ("Save masks", "Write the objects as NIfTI, NRRD or MetaImage.", self.save_mask),
             ("Save session", "Write all prompts, to go on or replay.", self.save_session),
-            ("Open session", "Go on with a saved session of this image.", self.open_session),
+            ("Save report", "Write one web page: objects, figures, pictures.", self.save_report),
         )
-        for text, tooltip, action in actions:
+        for number, (text, tooltip, action) in enumerate(actions):
             made = button(text, tooltip)
             on_click(made, action)
-            layout.addWidget(made)
+            layout.addWidget(made, *divmod(number, COLUMNS))
 
     def bind(self, session: SegmentationSession | None) -> None:
         """Take another session; `None`: there is none."""
@@ -63,7 +68,7 @@ class SessionRow(QWidget):
         path = files.ask_where_to_save(self, "Save masks", name, files.MASKS)
         if path is not None:
             in_background(
-                lambda: files.write_objects(session, path),
+                lambda: write_objects(session, path),
                 guarded(lambda written: tell("Saved: " + ", ".join(p.name for p in written))),
             )
 
@@ -75,6 +80,17 @@ class SessionRow(QWidget):
         if path is not None:
             session.ledger.save(path)
             tell(f"Saved: {path.name}")
+
+    def save_report(self) -> None:
+        """Ask for a file and write a page about the objects."""
+        session = self._open_one()
+        name = f"{session.volume.name}_report.html"
+        path = files.ask_where_to_save(self, "Save report", name, files.PAGES)
+        if path is not None:
+            in_background(
+                lambda: write_page(path, session),
+                guarded(lambda written: tell(f"Saved: {written.name}")),
+            )
 
     def open_session(self) -> None:
         """Ask for a session file of this image and go on with it."""

@@ -84,6 +84,11 @@ class StudyTree(QTreeWidget):
         value = item.data(0, ROLE) if item is not None else None
         return value if isinstance(value, StudySeries) else None
 
+    def studies(self) -> tuple[Study, ...]:
+        """The studies that are shown."""
+        rows = range(self.topLevelItemCount())
+        return tuple(self.topLevelItem(row).data(0, ROLE) for row in rows)
+
     def choose(self, series: StudySeries) -> None:
         """Choose a series that is shown."""
         self.setCurrentItem(self._item_of(series))

@@ -39,8 +39,9 @@ class Parking:
         volume = request.volume
         block = self._park(volume)
         stripped = Volume(
-            NO_VOXELS, volume.affine, volume.modality, volume.name, volume.source, volume.window
-        )
+            NO_VOXELS, volume.affine, volume.modality, volume.name, volume.source, volume.window,
+            suv=volume.suv,
+        )  # fmt: skip
         return Run(
             job=job,
             request=replace(request, volume=stripped),

@@ -12,7 +12,7 @@ from napari_medvlm.grounding import NamedLabels
 from napari_medvlm.layers.images import labels_data
 from napari_medvlm.layers.rulers import RulerLayer
 from napari_medvlm.results import Mask
-from napari_medvlm.widgets import by_name, files
+from napari_medvlm.widgets import by_name, commands, files
 from tests.conftest import dice, make_phantom
 from tests.e2e.conftest import LEFT, RIGHT
 
@@ -188,3 +188,13 @@ def test_the_least_certain_slice_is_told(person, monkeypatch):
     monkeypatch.setattr(person.session, "own_mask", lambda _: scored)
     person.dock.objects.refresh()
     assert "lowest score 0.61 on slice 45" in person.dock.objects.measure.text()
+
+
+def test_a_report_is_written_from_the_dock(oblique, tmp_path, monkeypatch):
+    path = tmp_path / "report.html"
+    monkeypatch.setattr(files, "ask_where_to_save", lambda *_: path)
+    commands.save_report(oblique.viewer)
+    oblique.waits(path.exists)
+    text = path.read_text("utf-8")
+    assert text.count("data:image/png") == 3
+    assert "It is oblique" in text

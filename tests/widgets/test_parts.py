@@ -9,8 +9,9 @@ from napari_medvlm.backends.base import Task
 from napari_medvlm.errors import Cancelled, InvalidImage
 from napari_medvlm.io.labels import read_labels
 from napari_medvlm.records import ObjectInfo, Overlap
+from napari_medvlm.sessions.saving import write_objects
 from napari_medvlm.volume import Window
-from napari_medvlm.widgets import files, report
+from napari_medvlm.widgets import report
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.objects import LOCK, NAME, ObjectList
 from napari_medvlm.widgets.planes import PlaneRow
@@ -129,7 +130,7 @@ def test_objects_that_overlap_are_written_to_files_of_their_own(tmp_path, overla
             session.add_object()
             session.add(nmv.InitialMask.of(volume, mask))
         session.set_overlap(overlap)
-        written = files.write_objects(session, tmp_path / "mask.nii.gz")
+        written = write_objects(session, tmp_path / "mask.nii.gz")
     if overlap is Overlap.NEWEST:
         assert [p.name for p in written] == ["mask.nii.gz", "mask.tsv"]
         assert read_labels(written[0]).names == {1: "Object 1", 2: "Object 2"}

@@ -186,8 +186,8 @@ class Answerer:
                 f"The voxel {index} lies outside the image, which has {z} x {y} x {x} voxels "
                 "(z, y, x); the first is 0, 0, 0."
             )
-        value = float(self._volume.intensity()[index])
-        unit = " HU" if self._volume.modality is Modality.CT else ""
+        value = float(self._volume.intensity()[index]) * self._volume.scale
+        unit = f" {self._volume.unit}" if self._volume.unit else ""
         here = Region("voxel", Box.at_index(grid, index, np.array(index) + 1))
         text = (
             f"At voxel {index}, that is {numbers.place(grid.to_world(index), 1)}, the intensity is "

@@ -1,0 +1,208 @@
+"""From a PET series' intensities to the standardized uptake value by body weight (SUVbw).
+
+After the pseudo-code of the Quantitative Imaging Biomarkers Alliance (QIBA), "SUV vendor-neutral".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_medvlm.errors import InvalidImage
+from napari_medvlm.io.archives import day_of
+from napari_medvlm.io.dicom_header import first_number, item, read_header, text
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+KEYWORDS = [
+    *("Units", "CorrectedImage", "DecayCorrection", "PatientWeight", "SeriesDate", "SeriesTime"),
+    *("AcquisitionDate", "AcquisitionTime", "FrameReferenceTime", "ActualFrameDuration"),
+    "RadiopharmaceuticalInformationSequence",
+]
+PHILIPS, GE = "Philips PET Private Group", "GEMS_PETD_01"
+PHILIPS_SUV, GE_SCAN_TIME = (0x7053, 0x00), (0x0009, 0x0D)
+"""Group and element, within their block, of what these makers write: SUV of a count; scan time."""
+LEAST_DOSE_BQ = 1e5
+"""A dose below it was not written in becquerel."""
+NO_DATE = date(2000, 1, 2)
+DAY = timedelta(days=1)
+
+
+class _Unknown(Exception):  # a reason, not an error
+    """Why SUV cannot be told, as the end of a sentence."""
+
+
+@dataclass(frozen=True)
+class Suv:
+    """How intensities become SUVbw.
+
+    Attributes
+    ----------
+    factor
+        SUVbw in g/ml of an intensity of 1; `None` if the header does not allow to tell.
+    note
+        Why it does not, in a sentence; else empty.
+    """
+
+    factor: float | None
+    note: str = ""
+
+
+def suv_of(files: Sequence[Path]) -> Suv:
+    """How the intensities of a PET series become SUVbw.
+
+    Parameters
+    ----------
+    files
+        All files of the series: the earliest tells when the scan began.
+    """
+    tags = [*KEYWORDS, "00090010", "0009100D", "70530010", "70531000"]
+    try:
+        return Suv(_factor([read_header(path, tags) for path in files]))
+    except _Unknown as reason:
+        told = str(reason)
+    except InvalidImage as error:
+        told = error.message
+    return Suv(None, f"There is no SUV, and intensities are as they were stored: {told}")
+
+
+def _factor(headers: Sequence[Dataset]) -> float:
+    first = headers[0]
+    match text(first, "Units"):
+        case "GML":
+            return 1.0
+        case "CNTS":
+            return _of_counts(first)
+        case "BQML":
+            return _weight_g(first) / _dose_bq(headers)
+        case units:
+            raise _Unknown(f"the header's units are {units or 'not told'}, not BQML.")
+
+
+def _of_counts(header: Dataset) -> float:
+    found = _private(header, PHILIPS, *PHILIPS_SUV)
+    try:
+        factor = float(found)
+    except ValueError:
+        factor = 0.0
+    if not (math.isfinite(factor) and factor > 0):
+        raise _Unknown("the header's units are counts without a factor for SUV (7053,1000).")
+    return factor
+
+
+def _weight_g(header: Dataset) -> float:
+    weight_kg = first_number(header, "PatientWeight")
+    if weight_kg is None or weight_kg <= 0:
+        raise _Unknown("the header does not tell the patient's weight.")
+    return 1000 * weight_kg
+
+
+def _dose_bq(headers: Sequence[Dataset]) -> float:
+    """The activity that was given, decayed to the time that the images are corrected to."""
+    first = headers[0]
+    given = item(first, "RadiopharmaceuticalInformationSequence")
+    if given is None:
+        raise _Unknown("the header does not tell what was given to the patient.")
+    dose = _positive(given, "RadionuclideTotalDose", "the dose")
+    if dose < LEAST_DOSE_BQ:
+        raise _Unknown(f"the header's dose, {dose:g}, cannot be in becquerel.")
+    corrected = first.get("CorrectedImage") or ()
+    corrections = {corrected} if isinstance(corrected, str) else set(corrected)
+    if not {"ATTN", "DECY"} <= corrections:
+        raise _Unknown("the images are not corrected for attenuation and decay.")
+    match text(first, "DecayCorrection"):
+        case "ADMIN":
+            return dose
+        case "START":
+            half_life_s = _positive(given, "RadionuclideHalfLife", "the half-life")
+            scan = _scan_start(headers, half_life_s)
+            elapsed = (scan - _given_at(given, scan)).total_seconds()
+            return dose * math.pow(2, -elapsed / half_life_s)
+        case other:
+            raise _Unknown(f"decay is corrected to {other or 'a time that is not told'}.")
+
+
+def _scan_start(headers: Sequence[Dataset], half_life_s: float) -> datetime:
+    """The time that images are decay-corrected to; a series made later has a later time itself."""
+    series = _moment(headers[0], "SeriesDate", "SeriesTime")
+    acquired = [(_moment(h, "AcquisitionDate", "AcquisitionTime"), h) for h in headers]
+    known = [(at, header) for at, header in acquired if at is not None]
+    earliest, header = min(known, key=lambda k: k[0]) if known else (None, headers[0])
+    if series is not None and (earliest is None or series <= earliest):
+        return series
+    ge_time = _date_time(_private(headers[0], GE, *GE_SCAN_TIME))
+    if ge_time is not None:
+        return ge_time
+    if earliest is None:
+        raise _Unknown("the header does not tell when the scan began.")
+    return earliest - _into_scan(header, half_life_s)
+
+
+def _into_scan(header: Dataset, half_life_s: float) -> timedelta:
+    """How long after the reference of the decay correction a frame began, if it tells."""
+    reference_ms = first_number(header, "FrameReferenceTime")
+    duration_ms = first_number(header, "ActualFrameDuration")
+    if not reference_ms or not duration_ms:
+        return timedelta()
+    rate = math.log(2) / half_life_s
+    decay = rate * duration_ms / 1000
+    average_s = math.log(decay / -math.expm1(-decay)) / rate
+    return timedelta(seconds=reference_ms / 1000 - average_s)
+
+
+def _given_at(given: Dataset, scan: datetime) -> datetime:
+    """When the activity was given: within the day before the scan, also over midnight."""
+    exact = _date_time(text(given, "RadiopharmaceuticalStartDateTime"))
+    if exact is not None and scan - DAY < exact <= scan:
+        return exact
+    clock = _clock(text(given, "RadiopharmaceuticalStartTime"))
+    if clock is None:
+        raise _Unknown("the header does not tell when the activity was given.")
+    at = datetime.combine(scan.date(), clock)
+    return at if at <= scan else at - DAY
+
+
+def _positive(values: Dataset, keyword: str, what: str) -> float:
+    found = first_number(values, keyword)
+    if found is None or found <= 0:
+        raise _Unknown(f"the header does not tell {what} of what was given.")
+    return found
+
+
+def _moment(header: Dataset, day: str, clock: str) -> datetime | None:
+    """A day and a time; without a day, which is taken out of some files, the series' own."""
+    found = _clock(text(header, clock))
+    if found is None:
+        return None
+    on = day_of(text(header, day)) or day_of(text(header, "SeriesDate")) or NO_DATE
+    return datetime.combine(on, found)
+
+
+def _date_time(told: str) -> datetime | None:
+    on, clock = day_of(told[:8]), _clock(told[8:].partition("+")[0].partition("-")[0])
+    return None if on is None or clock is None else datetime.combine(on, clock)
+
+
+def _clock(told: str) -> time | None:
+    """A time as DICOM writes it: ``HHMMSS.FFFFFF`` from the left, as far as it is known."""
+    whole, _, part = told.strip().replace(":", "").partition(".")
+    try:
+        hours, minutes, seconds = (int(whole[k : k + 2] or 0) for k in (0, 2, 4))
+        return time(hours, minutes, seconds, int(part.ljust(6, "0")[:6])) if whole else None
+    except ValueError:
+        return None
+
+
+def _private(header: Dataset, creator: str, group: int, element: int) -> str:
+    """A value of a maker's own as a text; empty if it is not there."""
+    try:
+        value = header.private_block(group, creator)[element].value
+    except KeyError:
+        return ""
+    told = value.decode("ascii", "ignore") if isinstance(value, bytes) else str(value)
+    return told.strip("\0 ")
