@@ -8,8 +8,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QWidget
 
 from napari_medvlm.sessions.cases import MaskFormat
-from napari_medvlm.widgets.buttons import button
-from napari_medvlm.widgets.report import guarded
+from napari_medvlm.widgets.buttons import button, on_click
 
 
 class ResultsRow(QWidget):
@@ -32,7 +31,7 @@ class ResultsRow(QWidget):
             self.format.addItem(each.value, each)
         self.told = QLabel()
         self.choose = button("Results…", "The folder for masks, sessions and measurements.")
-        self.choose.clicked.connect(guarded(lambda _: self.ask()))
+        on_click(self.choose, self.ask)
         self.format.currentIndexChanged.connect(lambda _: self._tell())
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

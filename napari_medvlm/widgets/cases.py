@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
@@ -34,11 +34,12 @@ from napari_medvlm.sessions.case_results import write_results
 from napari_medvlm.sessions.cases import Case, MaskFormat
 from napari_medvlm.volume import Volume
 from napari_medvlm.widgets.background import in_background
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.case_row import ResultsRow
 from napari_medvlm.widgets.case_table import CaseTable
 from napari_medvlm.widgets.closing import close_all
 from napari_medvlm.widgets.commands import bind_keys, dock_of, named_dock
+from napari_medvlm.widgets.docks import Dock
 from napari_medvlm.widgets.pacs_servers import Form
 from napari_medvlm.widgets.report import guarded, tell
 from napari_medvlm.widgets.series import ask_gaps
@@ -52,7 +53,7 @@ TABLES = f"Table or list (*.csv *.tsv *{SUFFIX})"
 KEYS = "napari_medvlm.widgets.case_commands"
 
 
-class CasesDock(QWidget):
+class CasesDock(Dock):
     """Parts of the dock, connected to a list of cases and to the Segment dock."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
@@ -251,7 +252,7 @@ class CasesDock(QWidget):
             (self.done, self.finish),
             (self.reject, self.ask_to_reject),
         ):
-            pressed.clicked.connect(guarded(lambda _, action=action: action()))
+            on_click(pressed, action)
         self.recent.activated.connect(
             guarded(lambda row: self.open_list(self.recent.itemData(row)))
         )
@@ -308,12 +309,10 @@ class CasesDock(QWidget):
             raise CaseListError("No list is open.", "Open a folder or a table in the dock Cases.")
         return self.book
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
-        """Leave the list when the dock is closed: napari takes it out of the window."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self._timer.stop()
-            self.close_list()
+    def close_dock(self) -> None:
+        """Leave the list."""
+        self._timer.stop()
+        self.close_list()
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:

@@ -13,6 +13,7 @@ from napari_medvlm.sessions.saving import write_objects
 from napari_medvlm.volume import Window
 from napari_medvlm.widgets import report
 from napari_medvlm.widgets.backends import BackendChoice
+from napari_medvlm.widgets.files import MASKS
 from napari_medvlm.widgets.objects import LOCK, NAME, ObjectList
 from napari_medvlm.widgets.planes import PlaneRow
 from napari_medvlm.widgets.progress import ProgressRow
@@ -149,8 +150,8 @@ def test_objects_are_written_as_outlines_by_the_ending(tmp_path):
         for mask in (left, right):
             session.add_object()
             session.add(nmv.InitialMask.of(volume, mask))
-        (written,) = files.write_objects(session, tmp_path / "x.rtstruct.dcm")
-    assert "*.rtstruct.dcm" in files.MASKS
+        (written,) = write_objects(session, tmp_path / "x.rtstruct.dcm")
+    assert "*.rtstruct.dcm" in MASKS
     back = read_labels(written, grid=volume.grid)
     assert list(back.names.values()) == ["Object 1", "Object 2"]
     assert len(back.colors) == 2
