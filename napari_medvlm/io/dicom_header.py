@@ -85,6 +85,8 @@ def starts_like_dataset(path: Path) -> bool:
 def read_header(path: Path, keywords: list[str] = KEYWORDS) -> Dataset:
     """The elements of a file that are needed, decoded, without its pixels.
 
+    Its attribute ``pixels_at`` is the byte of the file where reading stopped: at the pixels.
+
     Raises
     ------
     InvalidImage
@@ -93,7 +95,11 @@ def read_header(path: Path, keywords: list[str] = KEYWORDS) -> Dataset:
     from pydicom import dcmread
 
     def read() -> Dataset:
-        header = dcmread(path, force=True, stop_before_pixels=True, specific_tags=list(keywords))
+        with path.open("rb") as file:
+            header = dcmread(
+                file, force=True, stop_before_pixels=True, specific_tags=list(keywords)
+            )
+            header.pixels_at = file.tell()
         for part in (header, getattr(header, "file_meta", header)):
             for _ in part.iterall():  # values are decoded when looked at: do it here
                 pass
@@ -147,12 +153,13 @@ def number(path: Path, values: Dataset, keyword: str) -> float | None:
 
 
 def first_number(values: Dataset, keyword: str) -> float | None:
-    """The first of one or several numbers, or None where that cannot be had."""
+    """The first of one or several numbers, or None where no finite one can be had."""
     value: Any = values.get(keyword)
     try:
-        return float(np.atleast_1d(np.array(value, np.float64))[0])
+        found = float(np.atleast_1d(np.array(value, np.float64))[0])
     except (TypeError, ValueError, IndexError):
         return None
+    return found if np.isfinite(found) else None
 
 
 def whole(path: Path, values: Dataset, keyword: str, default: int) -> int:

@@ -13,6 +13,7 @@ from napari_medvlm.errors import InvalidImage
 from napari_medvlm.geometry import FloatArray
 from napari_medvlm.io.dicom_frames import Plane
 from napari_medvlm.io.dicom_header import COPY_AGAIN, guarded, text, whole
+from napari_medvlm.io.dicom_native import native_frame
 from napari_medvlm.io.values import require_memory
 
 if TYPE_CHECKING:
@@ -39,15 +40,19 @@ def read_pixels(planes: list[Plane], path: Path) -> NDArray[Any]:
     files = {plane.path: plane.path.stat().st_size for plane in planes}
     require_memory(path, float(rows * columns) * len(planes) * itemsize + max(files.values()))
     shape = (len(planes), rows, columns, 3) if color else (len(planes), rows, columns)
-    out = np.empty(shape, np.uint8 if color else _dtype(planes))
+    dtype = np.uint8 if color else _dtype(planes)
+    out = np.empty(shape, np.int16 if dtype is np.int32 else dtype)
     for z, frame in _decoded(planes):
         if frame.shape != shape[1:] and frame.shape[:2] != (rows, columns):
             raise InvalidImage(
                 f"A picture of {planes[z].path.name} has the shape {frame.shape}, not {shape[1:]}.",
                 COPY_AGAIN,
             )
-        out[z] = _eight_bits(frame, planes[z]) if color else _rescaled(frame, planes[z])
-    return _narrowed(out)
+        values = _eight_bits(frame) if color else _rescaled(frame, planes[z])
+        if dtype is np.int32 and out.dtype == np.int16 and not _fits(values):
+            out = out.astype(np.int32)
+        out[z] = values
+    return out
 
 
 def interpolated(data: NDArray[Any], samples: FloatArray) -> NDArray[Any]:
@@ -91,12 +96,10 @@ def _rescales(planes: list[Plane]) -> set[tuple[float, float]]:
     return {plane.rescale for plane in planes}
 
 
-def _narrowed(data: NDArray[Any]) -> NDArray[Any]:
-    """32 bits are needed only where the values, not their type, need them."""
-    if data.dtype != np.int32 or not data.size:
-        return data
-    dtype = _least(int(data.min()), int(data.max()))
-    return data.astype(np.int16) if dtype in (np.uint8, np.int16) else data
+def _fits(values: NDArray[Any]) -> bool:
+    """Whether 16 bits hold them: 32 are taken only where values, not their type, need them."""
+    limits = np.iinfo(np.int16)
+    return bool(limits.min <= values.min() and values.max() <= limits.max)
 
 
 def _rescaled(frame: NDArray[Any], plane: Plane) -> NDArray[Any]:
@@ -104,12 +107,13 @@ def _rescaled(frame: NDArray[Any], plane: Plane) -> NDArray[Any]:
     if (slope, intercept) == (1.0, 0.0):
         return frame
     if frame.dtype.kind != "f" and slope == 1 and intercept == int(intercept):
-        return frame.astype(np.int64) + int(intercept)
+        small = frame.dtype.itemsize <= 2 and abs(intercept) < 2**30
+        return frame.astype(np.int32 if small else np.int64) + int(intercept)
     with np.errstate(over="ignore", invalid="ignore"):
         return frame.astype(np.float64) * slope + intercept
 
 
-def _eight_bits(frame: NDArray[Any], plane: Plane) -> NDArray[Any]:
+def _eight_bits(frame: NDArray[Any]) -> NDArray[Any]:
     if frame.dtype == np.uint8:
         return frame
     return (frame >> (8 * frame.dtype.itemsize - 8)).astype(np.uint8)
@@ -122,6 +126,11 @@ def _decoded(planes: list[Plane]) -> Iterator[tuple[int, NDArray[Any]]]:
         files.setdefault(plane.path, []).append(z)
     for path, places in files.items():
         places.sort(key=lambda z: planes[z].frame)
+        if len(places) == 1:
+            frame = native_frame(planes[places[0]])
+            if frame is not None:
+                yield places[0], frame
+                continue
         frames = _frames(path, [planes[z].frame for z in places])
         for z in places:
             yield z, guarded(path, frames.__next__)
