@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +15,13 @@ from napari_medvlm.errors import InvalidImage
 from napari_medvlm.geometry import FloatArray
 from napari_medvlm.io.dicom_frames import Plane
 from napari_medvlm.io.dicom_header import COPY_AGAIN, guarded, text, whole
-from napari_medvlm.io.dicom_native import native_frame
+from napari_medvlm.io.dicom_native import fill_native
 from napari_medvlm.io.values import require_memory
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+THREADS = 4
 INTEGERS = (np.uint8, np.int16, np.uint16, np.int32)
 
 
@@ -42,7 +45,7 @@ def read_pixels(planes: list[Plane], path: Path) -> NDArray[Any]:
     shape = (len(planes), rows, columns, 3) if color else (len(planes), rows, columns)
     dtype = np.uint8 if color else _dtype(planes)
     out = np.empty(shape, np.int16 if dtype is np.int32 else dtype)
-    for z, frame in _decoded(planes):
+    for z, frame in _decoded(planes, _filled(planes, out)):
         if frame.shape != shape[1:] and frame.shape[:2] != (rows, columns):
             raise InvalidImage(
                 f"A picture of {planes[z].path.name} has the shape {frame.shape}, not {shape[1:]}.",
@@ -119,18 +122,23 @@ def _eight_bits(frame: NDArray[Any]) -> NDArray[Any]:
     return (frame >> (8 * frame.dtype.itemsize - 8)).astype(np.uint8)
 
 
-def _decoded(planes: list[Plane]) -> Iterator[tuple[int, NDArray[Any]]]:
-    """The place of each slice and its stored values, file after file."""
+def _filled(planes: list[Plane], out: NDArray[Any]) -> set[int]:
+    """Fill in the slices that need no decoder, on a few threads; which they are."""
+    of_file = Counter(plane.path for plane in planes)
+    alone = [z for z, plane in enumerate(planes) if of_file[plane.path] == 1]
+    with ThreadPoolExecutor(THREADS, "medvlm-read") as pool:
+        done = pool.map(lambda z: fill_native(planes[z], out[z]), alone)
+        return {z for z, filled in zip(alone, done, strict=True) if filled}
+
+
+def _decoded(planes: list[Plane], done: set[int]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """The place of each slice that is not yet done and its stored values, file after file."""
     files: dict[Path, list[int]] = {}
     for z, plane in enumerate(planes):
-        files.setdefault(plane.path, []).append(z)
+        if z not in done:
+            files.setdefault(plane.path, []).append(z)
     for path, places in files.items():
         places.sort(key=lambda z: planes[z].frame)
-        if len(places) == 1:
-            frame = native_frame(planes[places[0]])
-            if frame is not None:
-                yield places[0], frame
-                continue
         frames = _frames(path, [planes[z].frame for z in places])
         for z in places:
             yield z, guarded(path, frames.__next__)
