@@ -150,13 +150,13 @@ def _frames(path: Path, wanted: list[int]) -> Iterator[NDArray[Any]]:
     from pydicom.pixels import apply_color_lut, iter_pixels
 
     dataset = dcmread(path, force=True)
-    _name_syntax(dataset)
+    name_syntax(dataset)
     palette = dataset.get("PhotometricInterpretation") == "PALETTE COLOR"
     for frame in iter_pixels(dataset, indices=wanted):
         yield apply_color_lut(frame, dataset) if palette else frame
 
 
-def _name_syntax(dataset: Dataset) -> None:
+def name_syntax(dataset: Dataset) -> None:
     """Files from before the standard's file format do not name how they are written."""
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
