@@ -109,7 +109,8 @@ def _rescaled(frame: NDArray[Any], plane: Plane) -> NDArray[Any]:
     slope, intercept = plane.rescale
     if (slope, intercept) == (1.0, 0.0):
         return frame
-    if frame.dtype.kind != "f" and slope == 1 and intercept == int(intercept):
+    whole_numbers = slope == 1 and intercept == int(intercept) and abs(intercept) < 2**53
+    if frame.dtype.kind != "f" and whole_numbers:
         small = frame.dtype.itemsize <= 2 and abs(intercept) < 2**30
         return frame.astype(np.int32 if small else np.int64) + int(intercept)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -152,8 +153,22 @@ def _frames(path: Path, wanted: list[int]) -> Iterator[NDArray[Any]]:
     dataset = dcmread(path, force=True)
     name_syntax(dataset)
     palette = dataset.get("PhotometricInterpretation") == "PALETTE COLOR"
-    for frame in iter_pixels(dataset, indices=wanted):
+    for frame in iter_pixels(dataset, indices=wanted, decoding_plugin=_decoder(dataset)):
         yield apply_color_lut(frame, dataset) if palette else frame
+
+
+def _decoder(dataset: Dataset) -> str:
+    """The plugin of pydicom to decode with; empty: pydicom's choice.
+
+    GDCM, where it is installed, ends the whole process on some damaged frames.
+    """
+    from pydicom.pixels import get_decoder
+
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if not syntax.is_encapsulated:
+        return ""
+    plugins = [name for name in get_decoder(syntax).available_plugins if name != "gdcm"]
+    return "pylibjpeg" if "pylibjpeg" in plugins else next(iter(plugins), "")
 
 
 def name_syntax(dataset: Dataset) -> None:

@@ -158,7 +158,7 @@ def _act(action: str, dataset: Dataset, element: DataElement) -> bool:
     """Remove an element (X), empty it (Z) or put a placeholder there (D); else leave it (K)."""
     if action == "K":
         return False
-    if action == "D" and element.VR in ("PN", *TEXTS):
+    if action == "D" and element.VR in ("PN", "CS", *TEXTS):
         element.value = PLACEHOLDER if element.value else ""
     elif action == "Z":
         element.value = [] if element.VR == "SQ" else ""
