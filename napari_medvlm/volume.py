@@ -72,6 +72,8 @@ class Volume:
         The window that the header asks for.
     notes
         What was mended or assumed in reading, a sentence each.
+    patient
+        Words that stand for the patient, so that nothing that has one is written down.
 
     Raises
     ------
@@ -88,6 +90,7 @@ class Volume:
     window: Window | None = None
     notes: tuple[str, ...] = ()
     series: str = ""
+    patient: frozenset[str] = field(default=frozenset(), repr=False)
 
     def __post_init__(self) -> None:
         _check_array(self.data)

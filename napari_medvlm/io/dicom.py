@@ -5,17 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_medvlm.errors import InvalidImage
 from napari_medvlm.io.dicom_folder import SeriesInfo, headers_of, is_dicom, list_series
 from napari_medvlm.io.dicom_frames import Plane, planes_of
 from napari_medvlm.io.dicom_gaps import Gaps, Stack
-from napari_medvlm.io.dicom_header import text
+from napari_medvlm.io.dicom_header import read_header, text
 from napari_medvlm.io.dicom_pixels import interpolated, read_pixels
 from napari_medvlm.io.dicom_slices import stack
 from napari_medvlm.io.values import finite
+from napari_medvlm.privacy import names_somebody, words_of
 from napari_medvlm.volume import Modality, Volume
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
+NAMING = ("PatientName", "PatientID", "OtherPatientNames", "OtherPatientIDs")
 
 __all__ = ["Gaps", "SeriesInfo", "is_dicom", "list_series", "read_dicom"]
 
@@ -49,22 +53,34 @@ def _volume(chosen: Stack, path: Path) -> Volume:
     stored = read_pixels(chosen.planes, path)
     data, mended = finite(interpolated(stored, chosen.samples))
     first = chosen.planes[0]
+    patient = _patient(first)
     return Volume(
         data,
         chosen.affine,
         Modality(text(first.header, "Modality")),
-        _name(first.header),
+        _name(first.header, patient),
         source=path,
         window=first.window,
         notes=(*chosen.notes, *first.notes, *_brightness(first), *mended),
         series=text(first.header, "SeriesInstanceUID"),
+        patient=patient,
     )
 
 
-def _name(header: Dataset) -> str:
+def _patient(plane: Plane) -> frozenset[str]:
+    """Words that stand for the patient; none if the file does not tell, or is damaged there."""
+    try:
+        header = read_header(plane.path, list(NAMING))
+    except InvalidImage:
+        return frozenset()
+    return words_of(*(text(header, keyword) for keyword in NAMING))
+
+
+def _name(header: Dataset, patient: frozenset[str]) -> str:
     """The series' description; never what would name the patient."""
     plain = f"{text(header, 'Modality') or 'DICOM'} series {text(header, 'SeriesNumber')}".strip()
-    return text(header, "SeriesDescription") or plain
+    described = text(header, "SeriesDescription")
+    return plain if not described or names_somebody(described, patient) else described
 
 
 def _brightness(plane: Plane) -> tuple[str, ...]:
