@@ -38,6 +38,13 @@ def tell(message: str) -> None:
     show_info(message)
 
 
+def warn(message: str) -> None:
+    """Tell what a person must look at."""
+    from napari.utils.notifications import show_warning
+
+    show_warning(message)
+
+
 def guarded(slot: Callable[P, object]) -> Callable[P, None]:
     """A slot whose errors are shown instead of raised: the border of the widgets."""
 
