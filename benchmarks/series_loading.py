@@ -126,7 +126,7 @@ def one(reader: str, source: str) -> dict[str, float]:
     return found
 
 
-NO_KEYRING = "keyring.backends.null.Keyring"
+NO_KEYRING = "keyring.backends.fail.Keyring"
 
 
 def compared(source: str, runs: int) -> dict[str, dict[str, float]]:

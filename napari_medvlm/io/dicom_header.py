@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +17,7 @@ from napari_medvlm.geometry import FloatArray
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+    from pydicom.tag import BaseTag
 
 T = TypeVar("T")
 
@@ -97,15 +99,22 @@ def read_header(path: Path, keywords: list[str] = KEYWORDS) -> Dataset:
     def read() -> Dataset:
         with path.open("rb") as file:
             header = dcmread(
-                file, force=True, stop_before_pixels=True, specific_tags=list(keywords)
+                file, force=True, stop_before_pixels=True, specific_tags=_tags(tuple(keywords))
             )
             header.pixels_at = file.tell()
-        for part in (header, getattr(header, "file_meta", header)):
-            for _ in part.iterall():  # values are decoded when looked at: do it here
-                pass
+        getattr(header, "file_meta", {}).get("MediaStorageSOPClassUID")
+        for _ in header.iterall():  # values are decoded when looked at: do it here
+            pass
         return header
 
     return guarded(path, read)
+
+
+@cache
+def _tags(keywords: tuple[str, ...]) -> list[BaseTag]:
+    from pydicom.tag import Tag
+
+    return [Tag(keyword) for keyword in keywords]
 
 
 def sop_class(header: Dataset) -> str:
