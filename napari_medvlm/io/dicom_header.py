@@ -47,6 +47,8 @@ def guarded(path: Path, action: Callable[[], T]) -> T:
     with _quiet():
         try:
             return action()
+        except InvalidImage:
+            raise
         except BaseException as error:  # damaged bytes make pydicom raise anything
             if not isinstance(error, Exception) and type(error).__name__ != RUST_PANIC:
                 raise

@@ -16,6 +16,7 @@ from napari_medvlm.geometry import FloatArray
 from napari_medvlm.io.dicom_frames import Plane
 from napari_medvlm.io.dicom_header import COPY_AGAIN, guarded, text, whole
 from napari_medvlm.io.dicom_native import fill_native
+from napari_medvlm.io.dicom_streams import require_stated_sizes
 from napari_medvlm.io.values import require_memory
 
 if TYPE_CHECKING:
@@ -152,6 +153,8 @@ def _frames(path: Path, wanted: list[int]) -> Iterator[NDArray[Any]]:
 
     dataset = dcmread(path, force=True)
     name_syntax(dataset)
+    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        require_stated_sizes(path, dataset)
     palette = dataset.get("PhotometricInterpretation") == "PALETTE COLOR"
     for frame in iter_pixels(dataset, indices=wanted, decoding_plugin=_decoder(dataset)):
         yield apply_color_lut(frame, dataset) if palette else frame

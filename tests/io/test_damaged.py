@@ -1,5 +1,7 @@
 """Damaged DICOM files: a message that says what to do, or an image; soon, and nothing else."""
 
+from pathlib import Path
+
 import numpy as np
 import pydicom
 import pytest
@@ -9,6 +11,7 @@ import napari_medvlm as nmv
 from benchmarks.damaged import read
 from benchmarks.damaged_files import KINDS, damaged
 from napari_medvlm.errors import InvalidImage
+from napari_medvlm.io.dicom_streams import stated_size
 from tests.io.dicom_files import write_series
 
 EACH = 12
@@ -72,6 +75,22 @@ def test_bits_beyond_those_stored_do_not_count(tmp_path):
     data = np.array([[[0x7FFF, 0x0800], [0x1001, 0x0FFF]]], np.int16)
     write_series(tmp_path, data, BitsStored=12, HighBit=11, PixelRepresentation=1)
     assert nmv.read_volume(tmp_path).data[0].tolist() == [[-1, -2048], [1, -1]]
+
+
+def test_a_picture_that_claims_to_be_larger_than_its_header_is_not_decoded(tmp_path):
+    path = Path(get_testdata_file("SC_rgb_jpeg_app14_dcmd.dcm", download=False))
+    data = path.read_bytes()
+    frame = data.index(b"\xff\xc0", data.index(b"\xe0\x7f\x10\x00"))
+    (tmp_path / "a.dcm").write_bytes(data[: frame + 5] + b"\xff\xff\xff\xff" + data[frame + 9 :])
+    with pytest.raises(InvalidImage, match=r"a\.dcm is 65535 x 65535 pixels, its header says 256"):
+        nmv.read_volume(tmp_path / "a.dcm")
+
+
+@pytest.mark.parametrize("name", ["JPEG2000.dcm", "JPEG-lossy.dcm", "JPEGLSNearLossless_16.dcm"])
+def test_compressed_pictures_state_their_size(name):
+    made = pydicom.dcmread(get_testdata_file(name, download=False))
+    frame = next(pydicom.encaps.generate_frames(made.PixelData, number_of_frames=1))
+    assert stated_size(frame) == (made.Rows, made.Columns)
 
 
 def test_a_series_without_a_number_is_read(tmp_path):
