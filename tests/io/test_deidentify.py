@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pydicom
 import pytest
+from pydicom.data import get_testdata_file
 from pydicom.uid import RLELossless, SecondaryCaptureImageStorage, generate_uid
 
 import napari_medvlm as nmv
@@ -209,6 +210,17 @@ def test_compressed_pixels_and_odd_dates_go_through(tmp_path):
     deidentify(tmp_path / "in", tmp_path / "out")
     assert np.array_equal(nmv.read_volume(next((tmp_path / "out").iterdir())).data[0], DATA[0])
     assert every(tmp_path / "out")[0].StudyDate == ""
+
+
+def test_contours_keep_their_places_and_their_frame_of_reference(tmp_path):
+    path = get_testdata_file("rtstruct.dcm", download=False)
+    deidentify(path, tmp_path / "out")
+    made, before = every(tmp_path / "out")[0], pydicom.dcmread(path, force=True)
+    frame = made.ReferencedFrameOfReferenceSequence[0].FrameOfReferenceUID
+    assert frame != before.ReferencedFrameOfReferenceSequence[0].FrameOfReferenceUID
+    assert made.StructureSetROISequence[0].ReferencedFrameOfReferenceUID == frame
+    contours = [f.ROIContourSequence[0].ContourSequence[0].ContourData for f in (made, before)]
+    assert contours[0] == contours[1]
 
 
 def test_the_command_tells_what_it_wrote(series, tmp_path):
