@@ -14,6 +14,7 @@ from pydantic import Field
 from napari_medvlm.errors import InvalidPrompt
 from napari_medvlm.grounding import Grounding
 from napari_medvlm.kept import FoundRegion, Value, now
+from napari_medvlm.privacy import names_somebody
 from napari_medvlm.prompts import InitialMask, Prompt
 from napari_medvlm.said import KeptFinding, Said
 from napari_medvlm.volume import Volume
@@ -253,7 +254,13 @@ Record = Annotated[
 
 
 class ImageReference(Value):
-    """Which image a ledger is about; the digest decides, the rest is for people."""
+    """Which image a ledger is about; the digest decides, the rest is for people.
+
+    Attributes
+    ----------
+    source
+        Where the image was; None if that is not known, or would name the patient.
+    """
 
     digest: str
     shape: tuple[int, int, int]
@@ -264,6 +271,8 @@ class ImageReference(Value):
     def of(cls, volume: Volume) -> ImageReference:
         """The reference to a volume."""
         source = None if volume.source is None else str(Path(volume.source).absolute())
+        if source is not None and names_somebody(source, volume.patient):
+            source = None
         return cls(digest=volume.digest, shape=volume.shape, name=volume.name, source=source)
 
 

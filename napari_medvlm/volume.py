@@ -79,6 +79,8 @@ class Volume:
         The window that the header asks for.
     notes
         What was mended or assumed in reading, a sentence each.
+    patient
+        Words that stand for the patient, so that nothing that has one is written down.
 
     Raises
     ------
@@ -96,6 +98,7 @@ class Volume:
     notes: tuple[str, ...] = ()
     series: str = ""
     suv: float | None = None
+    patient: frozenset[str] = field(default=frozenset(), repr=False)
 
     def __post_init__(self) -> None:
         _check_array(self.data)

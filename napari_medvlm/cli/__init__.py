@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import typer
 
-from napari_medvlm.cli import backends, cases, clicks, evaluate, measuring, models, words
+from napari_medvlm.cli import (
+    backends,
+    cases,
+    clicks,
+    deidentifying,
+    evaluate,
+    measuring,
+    models,
+    words,
+)
 
 app = typer.Typer(
     help="Ask questions of medical images, by click and by word. Not a medical device.",
@@ -13,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 COMMANDS = (
-    clicks.segment, clicks.replay, measuring.measure,
+    clicks.segment, clicks.replay, measuring.measure, deidentifying.deidentify,
     words.ground, words.ask,
     backends.backends, cases.cases,
 )  # fmt: skip

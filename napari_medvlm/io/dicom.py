@@ -5,18 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_medvlm.errors import InvalidImage
 from napari_medvlm.io.dicom_folder import SeriesInfo, headers_of, is_dicom, list_series
 from napari_medvlm.io.dicom_frames import Plane, planes_of
 from napari_medvlm.io.dicom_gaps import Gaps, Stack
-from napari_medvlm.io.dicom_header import text
+from napari_medvlm.io.dicom_header import read_header, text
 from napari_medvlm.io.dicom_pixels import interpolated, read_pixels
 from napari_medvlm.io.dicom_slices import stack
 from napari_medvlm.io.dicom_suv import Suv, suv_of
 from napari_medvlm.io.values import finite
+from napari_medvlm.privacy import names_somebody, words_of
 from napari_medvlm.volume import Modality, Volume
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
+NAMING = ("PatientName", "PatientID", "OtherPatientNames", "OtherPatientIDs")
 
 __all__ = ["Gaps", "SeriesInfo", "is_dicom", "list_series", "read_dicom"]
 
@@ -53,11 +57,12 @@ def _volume(chosen: Stack, path: Path) -> Volume:
     modality = Modality(text(first.header, "Modality"))
     files = list(dict.fromkeys(plane.path for plane in chosen.planes))
     suv = suv_of(files) if modality is Modality.PT else Suv(None)
+    patient = _patient(first)
     return Volume(
         data,
         chosen.affine,
         modality,
-        _name(first.header),
+        _name(first.header, patient),
         source=path,
         window=first.window,
         notes=(
@@ -69,13 +74,24 @@ def _volume(chosen: Stack, path: Path) -> Volume:
         ),
         series=text(first.header, "SeriesInstanceUID"),
         suv=suv.factor,
+        patient=patient,
     )
 
 
-def _name(header: Dataset) -> str:
+def _patient(plane: Plane) -> frozenset[str]:
+    """Words that stand for the patient; none if the file does not tell, or is damaged there."""
+    try:
+        header = read_header(plane.path, list(NAMING))
+    except InvalidImage:
+        return frozenset()
+    return words_of(*(text(header, keyword) for keyword in NAMING))
+
+
+def _name(header: Dataset, patient: frozenset[str]) -> str:
     """The series' description; never what would name the patient."""
     plain = f"{text(header, 'Modality') or 'DICOM'} series {text(header, 'SeriesNumber')}".strip()
-    return text(header, "SeriesDescription") or plain
+    described = text(header, "SeriesDescription")
+    return plain if not described or names_somebody(described, patient) else described
 
 
 def _brightness(plane: Plane) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +17,7 @@ from napari_medvlm.geometry import FloatArray
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+    from pydicom.tag import BaseTag
 
 T = TypeVar("T")
 
@@ -45,6 +47,8 @@ def guarded(path: Path, action: Callable[[], T]) -> T:
     with _quiet():
         try:
             return action()
+        except InvalidImage:
+            raise
         except BaseException as error:  # damaged bytes make pydicom raise anything
             if not isinstance(error, Exception) and type(error).__name__ != RUST_PANIC:
                 raise
@@ -85,6 +89,8 @@ def starts_like_dataset(path: Path) -> bool:
 def read_header(path: Path, keywords: list[str] = KEYWORDS) -> Dataset:
     """The elements of a file that are needed, decoded, without its pixels.
 
+    Its attribute ``pixels_at`` is the byte of the file where reading stopped: at the pixels.
+
     Raises
     ------
     InvalidImage
@@ -93,13 +99,24 @@ def read_header(path: Path, keywords: list[str] = KEYWORDS) -> Dataset:
     from pydicom import dcmread
 
     def read() -> Dataset:
-        header = dcmread(path, force=True, stop_before_pixels=True, specific_tags=list(keywords))
-        for part in (header, getattr(header, "file_meta", header)):
-            for _ in part.iterall():  # values are decoded when looked at: do it here
-                pass
+        with path.open("rb") as file:
+            header = dcmread(
+                file, force=True, stop_before_pixels=True, specific_tags=_tags(tuple(keywords))
+            )
+            header.pixels_at = file.tell()
+        getattr(header, "file_meta", {}).get("MediaStorageSOPClassUID")
+        for _ in header.iterall():  # values are decoded when looked at: do it here
+            pass
         return header
 
     return guarded(path, read)
+
+
+@cache
+def _tags(keywords: tuple[str, ...]) -> list[BaseTag]:
+    from pydicom.tag import Tag
+
+    return [Tag(keyword) for keyword in keywords]
 
 
 def sop_class(header: Dataset) -> str:
@@ -147,7 +164,7 @@ def number(path: Path, values: Dataset, keyword: str) -> float | None:
 
 
 def first_number(values: Dataset, keyword: str) -> float | None:
-    """The first of one or several numbers, or None where that cannot be had."""
+    """The first of one or several numbers, or None where no finite one can be had."""
     value: Any = values.get(keyword)
     try:
         found = float(np.atleast_1d(np.array(value, np.float64))[0])

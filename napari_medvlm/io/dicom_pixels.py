@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +15,14 @@ from napari_medvlm.errors import InvalidImage
 from napari_medvlm.geometry import FloatArray
 from napari_medvlm.io.dicom_frames import Plane
 from napari_medvlm.io.dicom_header import COPY_AGAIN, guarded, text, whole
+from napari_medvlm.io.dicom_native import fill_native
+from napari_medvlm.io.dicom_streams import require_stated_sizes
 from napari_medvlm.io.values import require_memory
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+THREADS = 4
 INTEGERS = (np.uint8, np.int16, np.uint16, np.int32)
 
 
@@ -39,15 +44,19 @@ def read_pixels(planes: list[Plane], path: Path) -> NDArray[Any]:
     files = {plane.path: plane.path.stat().st_size for plane in planes}
     require_memory(path, float(rows * columns) * len(planes) * itemsize + max(files.values()))
     shape = (len(planes), rows, columns, 3) if color else (len(planes), rows, columns)
-    out = np.empty(shape, np.uint8 if color else _dtype(planes))
-    for z, frame in _decoded(planes):
+    dtype = np.uint8 if color else _dtype(planes)
+    out = np.empty(shape, np.int16 if dtype is np.int32 else dtype)
+    for z, frame in _decoded(planes, _filled(planes, out)):
         if frame.shape != shape[1:] and frame.shape[:2] != (rows, columns):
             raise InvalidImage(
                 f"A picture of {planes[z].path.name} has the shape {frame.shape}, not {shape[1:]}.",
                 COPY_AGAIN,
             )
-        out[z] = _eight_bits(frame, planes[z]) if color else _rescaled(frame, planes[z])
-    return _narrowed(out)
+        values = _eight_bits(frame) if color else _rescaled(frame, planes[z])
+        if dtype is np.int32 and out.dtype == np.int16 and not _fits(values):
+            out = out.astype(np.int32)
+        out[z] = values
+    return out
 
 
 def interpolated(data: NDArray[Any], samples: FloatArray) -> NDArray[Any]:
@@ -91,35 +100,45 @@ def _rescales(planes: list[Plane]) -> set[tuple[float, float]]:
     return {plane.rescale for plane in planes}
 
 
-def _narrowed(data: NDArray[Any]) -> NDArray[Any]:
-    """32 bits are needed only where the values, not their type, need them."""
-    if data.dtype != np.int32 or not data.size:
-        return data
-    dtype = _least(int(data.min()), int(data.max()))
-    return data.astype(np.int16) if dtype in (np.uint8, np.int16) else data
+def _fits(values: NDArray[Any]) -> bool:
+    """Whether 16 bits hold them: 32 are taken only where values, not their type, need them."""
+    limits = np.iinfo(np.int16)
+    return bool(limits.min <= values.min() and values.max() <= limits.max)
 
 
 def _rescaled(frame: NDArray[Any], plane: Plane) -> NDArray[Any]:
     slope, intercept = plane.rescale
     if (slope, intercept) == (1.0, 0.0):
         return frame
-    if frame.dtype.kind != "f" and slope == 1 and intercept == int(intercept):
-        return frame.astype(np.int64) + int(intercept)
+    whole_numbers = slope == 1 and intercept == int(intercept) and abs(intercept) < 2**53
+    if frame.dtype.kind != "f" and whole_numbers:
+        small = frame.dtype.itemsize <= 2 and abs(intercept) < 2**30
+        return frame.astype(np.int32 if small else np.int64) + int(intercept)
     with np.errstate(over="ignore", invalid="ignore"):
         return frame.astype(np.float64) * slope + intercept
 
 
-def _eight_bits(frame: NDArray[Any], plane: Plane) -> NDArray[Any]:
+def _eight_bits(frame: NDArray[Any]) -> NDArray[Any]:
     if frame.dtype == np.uint8:
         return frame
     return (frame >> (8 * frame.dtype.itemsize - 8)).astype(np.uint8)
 
 
-def _decoded(planes: list[Plane]) -> Iterator[tuple[int, NDArray[Any]]]:
-    """The place of each slice and its stored values, file after file."""
+def _filled(planes: list[Plane], out: NDArray[Any]) -> set[int]:
+    """Fill in the slices that need no decoder, on a few threads; which they are."""
+    of_file = Counter(plane.path for plane in planes)
+    alone = [z for z, plane in enumerate(planes) if of_file[plane.path] == 1]
+    with ThreadPoolExecutor(THREADS, "medvlm-read") as pool:
+        done = pool.map(lambda z: fill_native(planes[z], out[z]), alone)
+        return {z for z, filled in zip(alone, done, strict=True) if filled}
+
+
+def _decoded(planes: list[Plane], done: set[int]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """The place of each slice that is not yet done and its stored values, file after file."""
     files: dict[Path, list[int]] = {}
     for z, plane in enumerate(planes):
-        files.setdefault(plane.path, []).append(z)
+        if z not in done:
+            files.setdefault(plane.path, []).append(z)
     for path, places in files.items():
         places.sort(key=lambda z: planes[z].frame)
         frames = _frames(path, [planes[z].frame for z in places])
@@ -133,13 +152,29 @@ def _frames(path: Path, wanted: list[int]) -> Iterator[NDArray[Any]]:
     from pydicom.pixels import apply_color_lut, iter_pixels
 
     dataset = dcmread(path, force=True)
-    _name_syntax(dataset)
+    name_syntax(dataset)
+    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        require_stated_sizes(path, dataset)
     palette = dataset.get("PhotometricInterpretation") == "PALETTE COLOR"
-    for frame in iter_pixels(dataset, indices=wanted):
+    for frame in iter_pixels(dataset, indices=wanted, decoding_plugin=_decoder(dataset)):
         yield apply_color_lut(frame, dataset) if palette else frame
 
 
-def _name_syntax(dataset: Dataset) -> None:
+def _decoder(dataset: Dataset) -> str:
+    """The plugin of pydicom to decode with; empty: pydicom's choice.
+
+    GDCM, where it is installed, ends the whole process on some damaged frames.
+    """
+    from pydicom.pixels import get_decoder
+
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if not syntax.is_encapsulated:
+        return ""
+    plugins = [name for name in get_decoder(syntax).available_plugins if name != "gdcm"]
+    return "pylibjpeg" if "pylibjpeg" in plugins else next(iter(plugins), "")
+
+
+def name_syntax(dataset: Dataset) -> None:
     """Files from before the standard's file format do not name how they are written."""
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian

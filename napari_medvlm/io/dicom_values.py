@@ -19,6 +19,8 @@ from napari_medvlm.volume import Window
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+LARGEST = 1e30
+"""What intensities may be multiplied by, or shifted by, and still be told apart in 32 bits."""
 CENTIMETRES = 3
 """The code for that unit in the regions of an ultrasound picture."""
 
@@ -111,10 +113,17 @@ def rescale(path: Path, header: Dataset, groups: list[Dataset]) -> tuple[float, 
         raise InvalidImage(
             f"RescaleSlope of {path.name} is 0: its intensities are lost.", COPY_AGAIN
         )
-    return (
+    found = (
         1.0 if slope is None else float(slope[0]),
         0.0 if intercept is None else float(intercept[0]),
     )
+    if max(map(abs, found)) > LARGEST:
+        raise InvalidImage(
+            f"RescaleSlope and RescaleIntercept of {path.name} are {found[0]:g} and {found[1]:g}: "
+            "its intensities are lost.",
+            COPY_AGAIN,
+        )
+    return found
 
 
 def window(header: Dataset, groups: list[Dataset]) -> Window | None:

@@ -13,17 +13,19 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QVBoxLayout
 from napari_medvlm.errors import ArchiveError, CannotSave
 from napari_medvlm.io import Gaps
 from napari_medvlm.io.archives import Archive, Progress, Query, Study, StudySeries
+from napari_medvlm.io.deidentify import Exported
 from napari_medvlm.layers import series_in
 from napari_medvlm.sessions.results_dicom import Results, results_of
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.commands import open_dock_of
 from napari_medvlm.widgets.docks import Dock
+from napari_medvlm.widgets.giving_away import GivingAway, Wanted
 from napari_medvlm.widgets.pacs_filters import Filters
 from napari_medvlm.widgets.pacs_opening import Opened, open_series
 from napari_medvlm.widgets.pacs_servers import ServerRow
 from napari_medvlm.widgets.queued import Queued
-from napari_medvlm.widgets.report import guarded, tell
+from napari_medvlm.widgets.report import guarded, tell, warn
 from napari_medvlm.widgets.series import ask_gaps
 from napari_medvlm.widgets.server_banner import ServerBanner
 from napari_medvlm.widgets.spoken import bring_in, said_of
@@ -54,6 +56,9 @@ class PacsDock(Dock):
         self.said.setWordWrap(True)
         self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.load = button("Load", "Open the chosen series in the viewer. (Double click)")
+        self.give = button(
+            "De-identify…", "Write the chosen series without the patient's identity, to give away."
+        )
         self.push = button("Push…", "Send the objects of the Segment dock: SEG, SR, RTSTRUCT.")
         self.work = WorkRow()
         self._drawn = Queued(self._on_drawn, self)
@@ -99,6 +104,18 @@ class PacsDock(Dock):
         said = said_of(self.viewer, dock.session.ledger.image)
         self._ask_to_push(archive, results_of(dock.session, said))
 
+    def give_away(self, series: StudySeries) -> None:
+        """Ask how, and write a series without the patient's identity into a new folder."""
+        archive = self._archive()
+
+        def write(wanted: Wanted) -> None:
+            def work(progress: Progress) -> Exported:
+                return wanted.export(archive.fetch(series, progress), series.uid, progress)
+
+            self.work.start("Writing", work, self._on_given)
+
+        GivingAway(self.window(), guarded(write)).open()
+
     # What comes back.
 
     def _on_studies(self, found: tuple[Study, ...]) -> None:
@@ -140,6 +157,11 @@ class PacsDock(Dock):
         bring_in(self.viewer, found.about, found.evaluations)
         self.said.setText("\n".join(found.lines))
 
+    def _on_given(self, made: Exported) -> None:
+        self.said.setText("\n".join(made.lines))
+        for warning in made.warnings:
+            warn(warning)
+
     def _ask_to_push(self, archive: Archive, results: Results) -> None:
         box = QMessageBox(self.window())
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -177,6 +199,7 @@ class PacsDock(Dock):
     def _lay_out(self) -> None:
         row = QHBoxLayout()
         row.addWidget(self.load)
+        row.addWidget(self.give)
         row.addWidget(self.push)
         layout = QVBoxLayout(self)
         for part in (self.servers, self.banner, self.filters):
@@ -193,6 +216,7 @@ class PacsDock(Dock):
         self.tree.series_activated.connect(guarded(self.load_series))
         self.tree.currentItemChanged.connect(guarded(lambda *_: self._allow()))
         on_click(self.load, self._load_chosen)
+        on_click(self.give, self._give_chosen)
         on_click(self.push, self.push_objects)
         self.work.busy_changed.connect(guarded(self._allow))
 
@@ -200,6 +224,11 @@ class PacsDock(Dock):
         series = self.tree.chosen()
         if series is not None:
             self.load_series(series)
+
+    def _give_chosen(self) -> None:
+        series = self.tree.chosen()
+        if series is not None:
+            self.give_away(series)
 
     def _on_server(self) -> None:
         self.work.cancel()
@@ -213,7 +242,9 @@ class PacsDock(Dock):
         there = self.servers.archive is not None and not self.work.busy
         self.filters.search.setEnabled(there)
         self.push.setEnabled(there)
-        self.load.setEnabled(there and self.tree.chosen() is not None)
+        chosen = there and self.tree.chosen() is not None
+        self.load.setEnabled(chosen)
+        self.give.setEnabled(chosen)
 
     def close_dock(self) -> None:
         """Stop what is loaded and drawn."""

@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 from napari_medvlm.errors import Cancelled, MedVLMError
+from napari_medvlm.privacy import for_log
 
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -20,10 +21,10 @@ def show(error: Exception) -> None:
     if isinstance(error, Cancelled):
         return
     if isinstance(error, MedVLMError):
-        logger.info("Shown to the user: %s", error, exc_info=error)
+        logger.info("Shown to the user: %s", for_log(error))
         show_warning(str(error))
         return
-    logger.error("Unexpected error", exc_info=error)
+    logger.error("Unexpected error: %s", for_log(error))
     show_error(
         f"{type(error).__name__}: {error} Nothing that you did is lost; "
         "please report this with the log."
@@ -41,6 +42,13 @@ def tell(message: str) -> None:
     from napari.utils.notifications import show_info
 
     show_info(message)
+
+
+def warn(message: str) -> None:
+    """Tell what a person must look at."""
+    from napari.utils.notifications import show_warning
+
+    show_warning(message)
 
 
 def guarded(slot: Callable[P, object]) -> Callable[P, None]:
