@@ -86,6 +86,7 @@ class SegmentDock(QWidget):
         self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
         self._failed = Queued(_show_all, self)
         self._restarted = Queued(_tell_restart, self)
+        self._noted = Queued(lambda notes: tell(str(notes[-1])), self)
         self._rest_due = QTimer(self)
         self._rest_due.setSingleShot(True)
         self._rest_due.setInterval(REST_MS)
@@ -167,6 +168,7 @@ class SegmentDock(QWidget):
         session.progressed.connect(self._progressed)
         session.failed.connect(self._failed)
         session.restarted.connect(self._restarted)
+        session.noted.connect(self._noted)
         self._layers = SessionLayers(self.viewer, session, show)
         self._opened += [session, self._layers]
         self._layers.set_polarity(self.tools.positive)

@@ -45,13 +45,18 @@ class Embeddings:
         self._shower = ThreadPoolExecutor(1, "pictures")
         self.batch = GPU_BATCH if model.device.type == "cuda" else 1
 
+    def forget(self) -> None:
+        """Keep none in memory."""
+        self._held.clear()
+        self._size = 0
+
     def identity(self, plane: Plane) -> Identity:
         """What an embedding depends on besides the number of the slice."""
         window = "" if plane.window is None else repr(plane.window.limits)
         return {
             "image": plane.volume.digest,
             "model": self._model.digest,
-            "recipe": self._model.recipe,
+            "recipe": self._model.recipe + (" half" if self._model.half else ""),
             "axis": str(plane.axis),
             "window": window,
         }
