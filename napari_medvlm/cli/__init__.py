@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from napari_medvlm.cli import backends, clicks, evaluate, measuring, models, words
+from napari_medvlm.cli import backends, clicks, evaluate, measuring, models, preparing, words
 
 app = typer.Typer(
     help="Ask questions of medical images, by click and by word. Not a medical device.",
@@ -13,7 +13,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 COMMANDS = (
-    clicks.segment, clicks.replay, measuring.measure,
+    clicks.segment, clicks.replay, preparing.prepare, measuring.measure,
     words.ground, words.ask,
     backends.backends,
 )  # fmt: skip

@@ -19,6 +19,7 @@ from napari_medvlm.layers.view import Plane, name_axes, orient, show_3d, show_pl
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
 from napari_medvlm.records import Predicted
+from napari_medvlm.sessions.calls import Served
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.volume import Window
 from napari_medvlm.widgets.backends import BackendChoice
@@ -31,6 +32,7 @@ from napari_medvlm.widgets.model_row import ModelRow
 from napari_medvlm.widgets.object_panel import ObjectPanel
 from napari_medvlm.widgets.planes import PlaneRow
 from napari_medvlm.widgets.prepare import Prepared, prepare
+from napari_medvlm.widgets.prepare_plane import PreparePlane
 from napari_medvlm.widgets.progress import ProgressRow
 from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.report import guarded, show, tell
@@ -74,6 +76,7 @@ class SegmentDock(QWidget):
         self.backend = BackendChoice(Task.SEGMENT)
         self.model = ModelRow()
         self.planes = PlaneRow()
+        self.beforehand = PreparePlane(napari_viewer, self._runner)
         self.resume = ResumeBar()
         self.tools = Tools()
         self.labels = LabelsRow(napari_viewer)
@@ -191,6 +194,7 @@ class SegmentDock(QWidget):
         self.objects.bind(session)
         self.folds.bind(session)
         self.row.bind(session)
+        self.beforehand.bind(session)
         self._allow_tools()
 
     def _warm_up(self) -> None:
@@ -253,6 +257,7 @@ class SegmentDock(QWidget):
         form.addRow("Labels", self.labels)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
+        layout.addWidget(self.beforehand)
         for part in (self.resume, self.tools, self.objects, self.folds, self.progress, self.row):
             layout.addWidget(part)
 
@@ -295,6 +300,7 @@ class SegmentDock(QWidget):
     def _use_backend(self) -> None:
         info = registry.info(self.backend.name)
         self.model.setEnabled(info.weights_licence != "none")
+        self.beforehand.offer(Served(info.name, self.model.model, self.model.device))
         if self.session is not None:
             self.session.use(info.name, self.model.model, self.model.device)
             self._warm_up()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from napari_medvlm.backends.base import BackendInfo, Progress
+from napari_medvlm.backends.base import BackendInfo, Prepared, Progress
 from napari_medvlm.backends.memory_ladder import Ladder, Rung
 from napari_medvlm.backends.out_of_memory import memory_told
 from napari_medvlm.backends.sam.checkpoint import checkpoint_file
@@ -43,6 +43,7 @@ class SAMBackend(SliceBySliceBackend):
         weights_licence="Apache-2.0 (SAM and MedSAM; else see the checkpoint's own)",
         modules=("torch", "torchvision", "segment_anything", "zarr"),
         memory_mib=4000,
+        prepared_mib=4.0,
     )
 
     def __init__(self) -> None:
@@ -59,14 +60,14 @@ class SAMBackend(SliceBySliceBackend):
         self.embeddings = Embeddings(self._model, EmbeddingStore())
         self._ladder = self._new_ladder(device)
 
-    def prepare(self, axis: int, progress: Progress) -> None:
-        """Compute the embeddings of all slices across an axis of the array, and keep them on disk.
-
-        Slices that are kept already cost nothing. `Cancelled` leaves those that are done.
-        """
+    def prepare(
+        self, axis: int, progress: Progress, slices: Sequence[int] | None = None
+    ) -> Prepared:
+        """Compute the embeddings of slices across an axis of the array, and keep them on disk."""
         plane = self.plane(axis)
-        self._ladder.tried(
-            lambda: self.embeddings.prepare(plane, range(plane.count), progress), progress
+        wanted = range(plane.count) if slices is None else slices
+        return Prepared(
+            *self._ladder.tried(lambda: self.embeddings.prepare(plane, wanted, progress), progress)
         )
 
     def find(
