@@ -12,7 +12,6 @@ from napari_medvlm.backends import registry
 from napari_medvlm.cli import app
 from napari_medvlm.geometry import placed
 from napari_medvlm.io.labels import read_labels
-from tests.backends import tiny_sam
 from tests.conftest import dice, make_phantom
 from tests.io.dicom_files import write_series
 from tests.worker.conftest import use_foreign
@@ -52,20 +51,6 @@ def test_segment_writes_a_mask_and_one_json_object(scan, tmp_path):
     again = run(app, ["replay", str(session), "--json"])
     assert again.exit_code == 0, again.output
     assert json.loads(again.stdout)["identical"] is True
-
-
-def test_a_plane_is_prepared_and_the_second_time_nothing_is_new(scan, tmp_path):
-    model = tiny_sam.checkpoint(tmp_path)
-    command = ["prepare", str(scan[0]), "--model", str(model), "--plane", "coronal", "--json"]
-    first, again = (run(app, command) for _ in range(2))
-    assert first.exit_code == 0, first.output
-    told = json.loads(first.stdout)
-    assert told["computed"] == told["slices"] == 40
-    assert "40 slices, up to 168 MB on disk" in first.stderr
-    assert json.loads(again.stdout)["computed"] == 0
-    refused = run(app, [*command, "--backend", "embedded"])
-    assert refused.exit_code == 1
-    assert "beforehand" in refused.stderr
 
 
 def test_replay_finds_a_moved_image_when_told_and_refuses_another(scan, tmp_path):

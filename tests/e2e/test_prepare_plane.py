@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QApplication
 
+import napari_medvlm as nmv
 from napari_medvlm.home import home
 from napari_medvlm.layers.view import Plane, show_plane
 from napari_medvlm.prompts import Point
-from tests.e2e.test_segment_models import WAIT_MS, is_answered, ran, take_backend
+from tests.conftest import make_phantom
+from tests.e2e.test_segment_models import WAIT_MS, commanded, is_answered, ran, take_backend
 
 MAKE = """
 import sys
@@ -56,7 +58,18 @@ def test_cancel_leaves_what_is_done_and_another_backend_takes_the_button_away(pe
     part.bar.cancel_button.click()
     assert part.bar.isHidden()
     assert part.button.isEnabled()
-    assert kept() >= 1
+    person.waits(lambda: kept() >= 1)
     take_backend(person, "embedded", "")
     QApplication.processEvents()
     assert part.isHidden()
+
+
+def test_on_the_command_line_the_second_time_nothing_is_new(model, tmp_path):
+    volume = make_phantom()[0]
+    nmv.write_mask(tmp_path / "scan.nrrd", volume.data - volume.data.min(), volume)
+    scan, how = str(tmp_path / "scan.nrrd"), ("--model", str(model), "--plane", "coronal")
+    first, again = (commanded("prepare", scan, *how) for _ in range(2))
+    assert first["computed"] == first["slices"] == 40
+    assert again["computed"] == 0
+    prompt = ("--point", "12,20,13", "--backend", "sam", "--model", str(model))
+    assert commanded("segment", scan, *prompt)["notes"] == []
