@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from napari_medvlm.backends.base import ObjectPrompts
+from napari_medvlm.backends.calling import segment
 from napari_medvlm.backends.sam import SAMBackend
 from napari_medvlm.backends.sam.embeddings import Embeddings
 from napari_medvlm.backends.sam.store import EmbeddingStore
@@ -132,3 +135,37 @@ def test_a_rung_is_taken_told_and_left_with_the_next_image(backend):
     assert held.notes == mask.notes
     assert held.digest == mask.digest == asked(backend, volume, click).digest
     assert not asked(backend, other, Point.at_index(other, (4, 12, 9))).notes
+
+
+def test_on_a_graphics_card_half_precision_and_the_cpu_come_last(backend, monkeypatch, tmp_path):
+    volume, usual, places = volume_of("oblique"), backend._ladder, []
+    click = Point.at_index(volume, (5, 12, 4))
+    undisturbed = asked(backend, volume, click).digest
+    if isinstance(backend, SAMBackend):
+        model, place = backend._model, backend._model.place
+        with monkeypatch.context() as card:
+            card.setattr(model, "device", torch.device("cuda"))
+            backend.embeddings = Embeddings(model, EmbeddingStore(tmp_path))
+            backend._ladder = backend._new_ladder("cuda")
+
+        def stay(where, half=False):
+            places.append((str(where), half))
+            place("cpu", half)
+
+        monkeypatch.setattr(model, "place", stay)
+        expected = "one slice at a time, in half precision, on the CPU"
+    else:
+        loaded = backend._loaded
+        backend._ladder = backend._new_ladder(replace(loaded, device=torch.device("cuda")))
+        expected = "keeping the features of one slice only, on the CPU"
+    backend._planes, times = {}, 1 + len(expected.split(","))
+    with Full(network(backend), times):
+        backend._films = {}
+        mask = segment(backend, volume, ObjectPrompts((click,), (1,)), quiet)
+    assert expected in mask.notes[0]
+    assert mask.digest == undisturbed
+    backend._ladder.taken, backend._ladder = 0, usual
+    if isinstance(backend, SAMBackend):
+        assert places == [("cuda", False), ("cuda", True), ("cpu", False)]
+    else:
+        backend._loaded = loaded
