@@ -32,6 +32,8 @@ class Mask:
     slice_scores
         The backend's confidence for single slices, by axis of the array and index across it; empty
         where it does not work slice by slice.
+    notes
+        What a person should know of how it was made, in sentences.
     """
 
     crop: BoolArray
@@ -39,6 +41,7 @@ class Mask:
     shape: Index
     score: float | None = None
     slice_scores: Mapping[tuple[int, int], float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, full: NDArray[Any], score: float | None = None) -> Mask:
@@ -87,7 +90,7 @@ class Mask:
     def without(self, other: Mask) -> Mask:
         """What is inside this mask and not inside the other."""
         mask = Mask.of(self.full() & ~other.full(), self.score)
-        return replace(mask, slice_scores=self.slice_scores)
+        return replace(mask, slice_scores=self.slice_scores, notes=self.notes)
 
     def union(self, other: Mask) -> Mask:
         """What is inside this mask or the other."""

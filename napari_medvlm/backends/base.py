@@ -89,6 +89,9 @@ class BackendInfo:
         What it needs besides the image, at a common image size.
     measures
         Whether it answers from the image itself: it looks at no pictures and calls no tools.
+    prepared_mib
+        The most that is kept on disk of each slice that it looked at beforehand, as `prepare` has
+        it do; 0 if it cannot.
     """
 
     name: str
@@ -100,6 +103,23 @@ class BackendInfo:
     modules: tuple[str, ...] = ()
     memory_mib: int = 0
     measures: bool = False
+    prepared_mib: float = 0.0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What came of looking at slices beforehand.
+
+    Parameters
+    ----------
+    computed
+        How many slices had not been looked at before.
+    notes
+        What a person should know of how it was done, in sentences.
+    """
+
+    computed: int
+    notes: tuple[str, ...] = ()
 
 
 class Backend(ABC):
@@ -183,6 +203,27 @@ class Backend(ABC):
             If it does not segment.
         """
         raise self._not_able("segment by prompts")
+
+    def prepare(
+        self, axis: int, progress: Progress, slices: Sequence[int] | None = None
+    ) -> Prepared:
+        """Look at slices before they are needed, and keep what was seen on disk.
+
+        Slices that were looked at before cost nothing. `Cancelled` leaves those that are done.
+
+        Parameters
+        ----------
+        axis
+            Of the array, across which the slices are.
+        slices
+            Their indices; all of them if `None`.
+
+        Raises
+        ------
+        BackendUnavailable
+            If it does not do so, see `BackendInfo.prepared_mib`.
+        """
+        raise self._not_able("look at slices beforehand")
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
         """Where the phrases are; each is in a region, or is not found.

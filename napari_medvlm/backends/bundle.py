@@ -20,11 +20,14 @@ from napari_medvlm.backends.labelled import (
     require_shape,
     require_trusted,
 )
+from napari_medvlm.backends.memory_ladder import Ladder, Rung
 from napari_medvlm.backends.volumes import array_of, fill, state_of, tensor_of, told, windows
 from napari_medvlm.errors import BackendFailed, BackendUnavailable
 from napari_medvlm.results import Mask
 
 CONFIGS = ("inference.json", "inference.yaml", "inference.yml")
+SLIDING = ("sw_batch_size", "sw_device", "device")
+"""What says of an inferer how many windows it looks at together, and where."""
 FILES = ("LoadImaged", "LoadImage", "SaveImaged", "SaveImage")
 """Steps that read or write files: the image comes from here, and the masks stay here."""
 
@@ -77,6 +80,7 @@ class BundleBackend(LabelledBackend):
         require_trusted(folder, "The bundle in")
         self._device = torch_device(device)
         self._read(folder, metadata)
+        self._ladder = self._new_ladder(self._device)
         self._kept.clear()
 
     def masks(self, names: Sequence[str], progress: Progress) -> Mapping[str, Mask]:
@@ -122,6 +126,25 @@ class BundleBackend(LabelledBackend):
         self._inferer = _part(parser, "inferer", folder)
         self._before = _part(parser, "preprocessing", folder)
         self._after = _part(parser, "postprocessing", folder)
+
+    def _new_ladder(self, usual: Any) -> Ladder:
+        """What to do where the memory does not suffice."""
+        sliding, amp = hasattr(self._inferer, "sw_batch_size"), self._amp
+        settings = {k: getattr(self._inferer, k) for k in SLIDING} if sliding else {}
+
+        def work(where: Any, amp: bool, **how: Any) -> None:
+            self._device, self._amp = torch_device(str(where)), amp
+            self._network.to(where)
+            for name, value in how.items():
+                setattr(self._inferer, name, value)
+
+        one = {"sw_batch_size": 1, "sw_device": usual, "device": torch_device("cpu")}
+        rungs = [Rung("one window at a time", lambda: work(usual, amp, **one))] if sliding else []
+        if usual.type != "cpu":
+            rungs.append(Rung("in half precision", lambda: work(usual, True)))
+            cpu = {"sw_device": torch_device("cpu")} if sliding else {}
+            rungs.append(Rung("on the CPU", lambda: work("cpu", amp, **cpu)))
+        return Ladder(self._title, str(usual), rungs, usual=lambda: work(usual, amp, **settings))
 
     def _windows(self, size: Sequence[int]) -> int:
         roi, overlap = getattr(self._inferer, "roi_size", None), self._inferer_overlap()

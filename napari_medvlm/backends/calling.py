@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from napari_medvlm.answers import Answer, Question
-from napari_medvlm.backends.base import Backend, ObjectPrompts, Progress
+from napari_medvlm.backends.base import Backend, ObjectPrompts, Prepared, Progress
 from napari_medvlm.errors import BackendFailed, InvalidPrompt, PromptNotSupported
 from napari_medvlm.grounding import Grounding, GroundQuery, Heatmap, NotFound
 from napari_medvlm.labelling import Labelling, LabelQuery
@@ -40,6 +40,27 @@ def segment(backend: Backend, volume: Volume, prompts: ObjectPrompts, progress: 
             "This is an error of the backend; please report it to its authors.",
         )
     return mask if prompts.excluded is None else mask.without(prompts.excluded)
+
+
+def prepare(
+    backend: Backend, volume: Volume, axis: int, slices: Sequence[int], progress: Progress
+) -> Prepared:
+    """Have slices of the volume that the backend was given last looked at beforehand.
+
+    Raises
+    ------
+    InvalidPrompt
+        If there are no such slices.
+    BackendUnavailable
+        If it cannot do so.
+    """
+    if axis not in range(3) or not set(slices) <= set(range(volume.shape[axis])):
+        raise InvalidPrompt(
+            f"The image of shape {volume.shape} has no slices {min(slices, default=0)} to "
+            f"{max(slices, default=0)} across axis {axis}.",
+            "Name slices that it has.",
+        )
+    return backend.prepare(axis, progress, slices)
 
 
 def ground(backend: Backend, volume: Volume, query: GroundQuery, progress: Progress) -> Grounding:

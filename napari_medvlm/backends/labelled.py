@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.backends import trust
 from napari_medvlm.backends.base import Backend, Progress
+from napari_medvlm.backends.memory_ladder import Ladder
 from napari_medvlm.errors import BackendFailed, BackendUnavailable
 from napari_medvlm.geometry import Index
 from napari_medvlm.grounding import Grounding, GroundQuery, NotFound, Region, Scope
@@ -39,6 +41,7 @@ class LabelledBackend(Backend, ABC):
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, dict[str, Mask]] = OrderedDict()
+        self._ladder = Ladder(self.info.title, "the device")
 
     @property
     @abstractmethod
@@ -63,10 +66,15 @@ class LabelledBackend(Backend, ABC):
 
     def set_volume(self, volume: Volume) -> None:
         """Take the volume."""
+        self._ladder.renew()
         self._volume = volume
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
         """The masks of the names that the phrases mean, if they reach into the scope."""
+        found, notes = self._ladder.tried(lambda: self._grounded(query, progress), progress)
+        return replace(found, notes=(*found.notes, *notes))
+
+    def _grounded(self, query: GroundQuery, progress: Progress) -> Grounding:
         progress(0.0, "looking up the names")
         names = Names(self.names, Synonyms.load())
         meant = {p: self._meant(query.prompt_of(p), names) for p in query.phrases}

@@ -18,6 +18,7 @@ from napari_medvlm.backends.labelled import (
     require_shape,
     require_trusted,
 )
+from napari_medvlm.backends.memory_ladder import Ladder
 from napari_medvlm.backends.volumes import array_of, teller, tensor_of, windows
 from napari_medvlm.errors import BackendUnavailable
 from napari_medvlm.results import Mask
@@ -64,6 +65,7 @@ class NetworkBackend(LabelledBackend):
         path = network_of(model)
         self._card = card_of(path)
         self._device = torch_device(device)
+        self._ladder = Ladder(self.info.title, device)
         if path.suffix == ".onnx":
             self._predict = _onnx(path, self._device)
         else:

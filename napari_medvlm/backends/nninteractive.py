@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress
 from napari_medvlm.backends.hub import torch_device
+from napari_medvlm.backends.memory_ladder import Ladder, Rung
 from napari_medvlm.backends.nninteractive_session import (
     Feed,
     Step,
@@ -23,7 +24,7 @@ from napari_medvlm.backends.nninteractive_session import (
 )
 from napari_medvlm.backends.out_of_memory import is_out_of_memory
 from napari_medvlm.backends.trust import only_weights
-from napari_medvlm.errors import BackendUnavailable, OutOfMemory
+from napari_medvlm.errors import BackendUnavailable
 from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
 from napari_medvlm.results import Mask
 from napari_medvlm.volume import Volume
@@ -75,14 +76,19 @@ class NNInteractiveBackend(Backend):
         self._folder = model_folder(name)
         self._usual = Footing(device, autozoom=autozoom)
         self._open(self._usual)
+        self._ladder = Ladder(
+            self.info.title,
+            device,
+            [Rung(words, partial(self._open, less)) for words, less in lesser(self._usual)],
+            usual=lambda: self._open(self._usual),
+        )
         logger.info("nnInteractive, licence of the weights: %s", licence_of(self._session))
 
     def set_volume(self, volume: Volume) -> None:
         """Take the volume and normalise it as the model needs it."""
         image_of(volume)
         self._volume, self._feed = volume, None
-        if self._footing != self._usual:
-            self._open(self._usual)
+        self._ladder.renew()
         with contextlib.suppress(MemoryError, RuntimeError):  # met again, and told, in `segment`
             self._fed()
 
@@ -92,25 +98,8 @@ class NNInteractiveBackend(Backend):
         Where memory does not suffice it is tried again with less, which the progress tells.
         """
         steps, told = steps_of(prompts), Telling(progress)
-        try:
-            return self._masked(steps, told)
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            logger.warning("Out of memory on %s", self._footing, exc_info=True)
-        for what, footing in lesser(self._footing):
-            told(0.0, f"The memory did not suffice: trying again {what}")
-            try:
-                self._step_down(footing)
-                return self._masked(steps, told)
-            except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
-                    raise
-        raise OutOfMemory(
-            f"The memory did not suffice for nnInteractive on {self._usual.device}, nor with "
-            "compressed prompts, without AutoZoom and on the CPU.",
-            "Close other programs, or crop the image.",
-        )
+        mask, notes = self._ladder.tried(lambda: self._masked(steps, told), told)
+        return replace(mask, notes=notes)
 
     def _masked(self, steps: tuple[Step, ...], told: Telling) -> Mask:
         told(0.0, "Reading the prompts")
@@ -133,20 +122,10 @@ class NNInteractiveBackend(Backend):
             self._feed = Feed(self._session, self._volume.grid)
         return self._feed
 
-    def _step_down(self, footing: Footing) -> None:
-        """Free what is not needed; anew with less where the footing is another."""
-        if footing != self._footing:
-            self._open(footing)
-        gc.collect()
-        if footing.device.startswith("cuda"):
-            import torch
-
-            torch.cuda.empty_cache()
-
     def _open(self, footing: Footing) -> None:
         """Load and warm up a session, on the thread that will predict."""
         self._session = self._feed = None
-        self._session, self._footing = opened(self._folder, footing), footing
+        self._session = opened(self._folder, footing)
 
 
 class Telling:
@@ -168,7 +147,6 @@ class Telling:
 
 def lesser(footing: Footing) -> Iterator[tuple[str, Footing]]:
     """What to try when memory did not suffice, in words and as a footing, one after the other."""
-    yield "after freeing what is not needed", footing
     if footing.storage != "blosc2":
         footing = replace(footing, storage="blosc2")
         yield "with compressed prompts", footing

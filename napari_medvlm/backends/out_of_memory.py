@@ -35,15 +35,15 @@ def memory_told(title: str, device: str) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        _free(device)
+        give_back(device)
         raise OutOfMemory(
             f"The memory of {device} did not suffice for {title}.",
             "Close other programs, crop the image, or choose a smaller model or the CPU.",
         ) from error
 
 
-def _free(device: str) -> None:
-    """Give back what the library keeps for later."""
+def give_back(device: str) -> None:
+    """Give back what torch keeps of a device's memory for later."""
     import torch
 
     if device.startswith("cuda"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from napari_medvlm.backends import hub
 from napari_medvlm.backends.base import BackendInfo, Progress
+from napari_medvlm.backends.memory_ladder import Ladder, Rung
 from napari_medvlm.backends.out_of_memory import memory_told
 from napari_medvlm.backends.slice_by_slice import Plane, SliceBySliceBackend
 from napari_medvlm.backends.slice_prompts import ObjectOnSlices, SlicePrompts, bounds_of
@@ -56,6 +58,7 @@ class SAM2Backend(SliceBySliceBackend):
         super().__init__()
         self._loaded: hub.Loaded
         self._films: dict[int, Any] = {}
+        self._kept = KEPT_SLICES
 
     def load(self, model: str | None, device: str) -> None:
         """Take the model of a folder, or of a hub id that was downloaded before."""
@@ -73,6 +76,8 @@ class SAM2Backend(SliceBySliceBackend):
                 auto, folder, device, title=self.info.title, processor=processor
             )
         self._films = {}
+        self._kept = KEPT_SLICES
+        self._ladder = self._new_ladder(self._loaded)
 
     def set_volume(self, volume: Volume) -> None:
         """Take the volume."""
@@ -83,8 +88,28 @@ class SAM2Backend(SliceBySliceBackend):
         self, plane: Plane, said: ObjectOnSlices, progress: Progress
     ) -> Mapping[int, SliceMask]:
         """The object on the slices from where it begins to where it ends."""
-        with memory_told(self.info.title, str(self._loaded.device)):
-            return _Tracking(self._loaded, self._film(plane), plane, said, progress).found()
+        return _Tracking(self._loaded, self._film(plane), plane, said, progress).found()
+
+    def _new_ladder(self, usual: hub.Loaded) -> Ladder:
+        """What to do where the memory does not suffice."""
+        dtype = usual.model.dtype
+
+        def back() -> None:
+            self._films, self._kept, self._loaded = {}, KEPT_SLICES, usual
+            usual.model.to(usual.device, dtype)
+
+        def keep_one() -> None:
+            self._kept = 1
+
+        def on_cpu() -> None:
+            model = usual.model.to("cpu").float()
+            self._loaded = replace(usual, model=model, device=model.device)
+
+        rungs = [Rung("keeping the features of one slice only", keep_one)]
+        if usual.device.type != "cpu":
+            rungs.append(Rung("on the CPU", on_cpu))
+        title, device = self.info.title, str(usual.device)
+        return Ladder(title, device, rungs, free=lambda: self._films.clear(), usual=back)
 
     def _film(self, plane: Plane) -> Any:
         """The library's session for the slices of a plane, which keeps their features."""
@@ -93,7 +118,8 @@ class SAM2Backend(SliceBySliceBackend):
                 video=None,
                 inference_device=self._loaded.device,
                 dtype=self._loaded.model.dtype,
-                max_vision_features_cache_size=KEPT_SLICES,
+                inference_state_device=self._loaded.device if self._kept > 1 else "cpu",
+                max_vision_features_cache_size=self._kept,
             )
             session.video_height, session.video_width = plane.frame.size
             session.processed_frames = _Slices(plane, self._loaded)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress
 from napari_medvlm.backends.hub import torch_device
+from napari_medvlm.backends.memory_ladder import Ladder, Rung
 from napari_medvlm.backends.roi import SIDE, Lattice, covered, normalised
 from napari_medvlm.backends.volumes import fill, state_of
 from napari_medvlm.errors import BackendUnavailable
@@ -87,15 +88,37 @@ class SAMMed3DBackend(Backend):
         fill(network, state, path)
         self._network = network.to(self._device).eval()
         self._embeddings: OrderedDict[Index, Any] = OrderedDict()
+        self._half = False
+        self._ladder = self._new_ladder(self._device)
 
     def set_volume(self, volume: Volume) -> None:
         """Take the volume."""
+        self._ladder.renew()
         self._volume = volume
         self._lattice = Lattice(volume.grid)
         self._embeddings.clear()
 
     def segment(self, prompts: ObjectPrompts, progress: Progress) -> Mask:
         """The mask after all steps; empty while no point lies in the object."""
+        mask, notes = self._ladder.tried(lambda: self._masked(prompts, progress), progress)
+        return replace(mask, notes=notes)
+
+    def _new_ladder(self, usual: Any) -> Ladder:
+        """What to do where the memory does not suffice."""
+
+        def work(where: Any, half: bool) -> None:
+            self._device, self._half = self._network.to(where).device, half
+
+        rungs = []
+        if usual.type != "cpu":
+            rungs.append(Rung("in half precision", lambda: work(usual, half=True)))
+            rungs.append(Rung("on the CPU", lambda: work("cpu", half=False)))
+        return Ladder(
+            self.info.title, str(usual), rungs,
+            free=self._embeddings.clear, usual=lambda: work(usual, half=False),
+        )  # fmt: skip
+
+    def _masked(self, prompts: ObjectPrompts, progress: Progress) -> Mask:
         progress(0.0, "reading the prompts")
         at = max((k for k, p in enumerate(prompts) if isinstance(p, InitialMask)), default=-1)
         state = self._started(prompts[at] if at >= 0 else None)
@@ -170,8 +193,10 @@ class SAMMed3DBackend(Backend):
             data = self._volume.intensity().astype(np.float32)
             image = normalised(np.asarray(Reslice(data, self._volume.grid, cube, 1, outside=0)))
             seen = torch.from_numpy(np.ascontiguousarray(image.T))[None, None]
-            with torch.no_grad():
-                self._embeddings[start] = self._network.image_encoder(seen.to(self._device))
+            half = torch.autocast(self._device.type, torch.float16, enabled=self._half)
+            with torch.no_grad(), half:
+                embedding = self._network.image_encoder(seen.to(self._device))
+            self._embeddings[start] = embedding.float()
             while len(self._embeddings) > KEPT:
                 self._embeddings.popitem(last=False)
         self._embeddings.move_to_end(start)

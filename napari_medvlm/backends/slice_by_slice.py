@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from napari_medvlm.backends.base import Backend, ObjectPrompts, Progress
+from napari_medvlm.backends.memory_ladder import Ladder
 from napari_medvlm.backends.slice_prompts import (
     ObjectOnSlices,
     on_slices,
@@ -70,10 +71,13 @@ class SliceBySliceBackend(Backend, ABC):
     def __init__(self) -> None:
         self._volume: Volume
         self._planes: dict[int, Plane] = {}
+        self._ladder = Ladder(self.info.title, "the device")
 
     def set_volume(self, volume: Volume) -> None:
-        """Take the volume."""
+        """Take the volume, and load what its slices are shown by before the first click."""
+        self._ladder.renew()
         self._volume, self._planes = volume, {}
+        self.plane(0).picture(0)
 
     def plane(self, axis: int) -> Plane:
         """The slices of the volume across an axis of its array."""
@@ -101,12 +105,12 @@ class SliceBySliceBackend(Backend, ABC):
         read = on_slices(said, plane.frame, before)
         if before is not None and not (read.anchors or read.given):
             return before
-        found = self.find(plane, read, progress)
+        found, notes = self._ladder.tried(lambda: self.find(plane, read, progress), progress)
         mask = _as_mask(plane, found)
         if before is not None and read.stays:
             mask = replaced(before, mask, plane.axis, found)
         scores = {(plane.axis, index): found[index].score for index in sorted(found)}
-        return replace(mask, slice_scores=scores)
+        return replace(mask, slice_scores=scores, notes=notes)
 
 
 def _as_mask(plane: Plane, found: Mapping[int, SliceMask]) -> Mask:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_medvlm.backends.base import BackendInfo, ObjectPrompts, Progress, Task
 from napari_medvlm.backends.hub import torch_device
 from napari_medvlm.backends.labelled import LabelledBackend, masks_of_values
+from napari_medvlm.backends.memory_ladder import Ladder, Rung
 from napari_medvlm.backends.vista3d_classes import ZERO_SHOT, classes
 from napari_medvlm.backends.volumes import array_of, fill, state_of, tensor_of, told, windows
 from napari_medvlm.errors import BackendUnavailable, InvalidImage
@@ -119,6 +120,8 @@ class VISTA3DBackend(LabelledBackend):
         network = vista3d132(encoder_embed_dim=int(width), in_channels=1)
         fill(network, state, weights)
         self._network = network.to(self._device).eval()
+        self._at_once = LOGITS
+        self._ladder = self._new_ladder(self._device)
         self._kept.clear()
 
     def set_volume(self, volume: Volume) -> None:
@@ -156,6 +159,22 @@ class VISTA3DBackend(LabelledBackend):
 
     def segment(self, prompts: ObjectPrompts, progress: Progress) -> Mask:
         """What the points show, starting from the mask before them if there is one."""
+        mask, notes = self._ladder.tried(lambda: self._masked(prompts, progress), progress)
+        return replace(mask, notes=notes)
+
+    def _new_ladder(self, usual: Any) -> Ladder:
+        """What to do where the memory does not suffice."""
+
+        def work(where: Any, at_once: int) -> None:
+            self._device, self._at_once = torch_device(str(where)), at_once
+            self._network.to(where)
+
+        rungs = [Rung("one class at a time", lambda: work(usual, 0))]
+        if usual.type != "cpu":
+            rungs.append(Rung("on the CPU", lambda: work("cpu", 0)))
+        return Ladder(self.info.title, str(usual), rungs, usual=lambda: work(usual, LOGITS))
+
+    def _masked(self, prompts: ObjectPrompts, progress: Progress) -> Mask:
         at = max((k for k, p in enumerate(prompts) if isinstance(p, InitialMask)), default=-1)
         first = prompts[at] if at >= 0 else None
         mask = first.mask(self._volume.grid) if isinstance(first, InitialMask) else None
@@ -230,7 +249,7 @@ class VISTA3DBackend(LabelledBackend):
         from monai.inferers import SlidingWindowInfererAdapt
 
         image = self._prepared(progress).item["image"][None].to(self._device)
-        at_once = max(LOGITS // image[0].numel(), 1)
+        at_once = max(self._at_once // image[0].numel(), 1)
         groups = [numbers[k : k + at_once] for k in range(0, len(numbers), at_once)]
         slide = SlidingWindowInfererAdapt(
             roi_size=self._patch, sw_batch_size=1, with_coord=True, padding_mode="replicate"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from napari_medvlm.backends import hub
 from napari_medvlm.backends.base import Backend, BackendInfo, Progress, Task
 from napari_medvlm.backends.labelled import reaches
+from napari_medvlm.backends.memory_ladder import Ladder, Rung
 from napari_medvlm.backends.trust import only_weights
 from napari_medvlm.errors import BackendUnavailable
 from napari_medvlm.geometry import Turn
@@ -80,12 +83,36 @@ class VoxTellBackend(Backend):
                     "Download it again, or update voxtell for newer models.",
                 ) from error
 
+        self._ladder = self._new_ladder(place)
+
     def set_volume(self, volume: Volume) -> None:
         """Take the volume."""
+        self._ladder.renew()
         self._volume = volume
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
         """A region for each phrase of which the model marks a voxel."""
+        found, notes = self._ladder.tried(lambda: self._grounded(query, progress), progress)
+        return replace(found, notes=(*found.notes, *notes))
+
+    def _new_ladder(self, usual: Any) -> Ladder:
+        """What to do where the memory does not suffice."""
+
+        def work(where: Any, sums_there: bool) -> None:
+            self._predictor.device = where
+            self._predictor.perform_everything_on_device = sums_there
+
+        rungs = []
+        if usual.type != "cpu":
+            cpu = hub.torch_device("cpu")
+            together = "putting the windows together on the CPU"
+            rungs.append(Rung(together, lambda: work(usual, sums_there=False)))
+            rungs.append(Rung("on the CPU", lambda: work(cpu, sums_there=False)))
+        return Ladder(
+            self.info.title, str(usual), rungs, usual=lambda: work(usual, sums_there=True)
+        )
+
+    def _grounded(self, query: GroundQuery, progress: Progress) -> Grounding:
         progress(0.0, "reading the phrases")
         sent = {phrase: query.prompt_of(phrase).strip().lower() for phrase in query.phrases}
         read = [p for p in sent if self._reader is not None or self._known(sent[p])]

@@ -12,6 +12,7 @@ from napari_medvlm.cli import (
     evaluate,
     measuring,
     models,
+    preparing,
     words,
 )
 
@@ -22,7 +23,8 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 COMMANDS = (
-    clicks.segment, clicks.replay, measuring.measure, deidentifying.deidentify,
+    clicks.segment, clicks.replay, preparing.prepare,
+    measuring.measure, deidentifying.deidentify,
     words.ground, words.ask,
     backends.backends, cases.cases,
 )  # fmt: skip

@@ -60,7 +60,7 @@ def segment(  # noqa: PLR0913  # one for each option
                 work.ledger.save(session)
             if report is not None:
                 write_page(report, work)
-        summary = {
+        summary: dict[str, Any] = {
             "volume_ml": round(found.volume_ml, 4),
             "box_mm": found.box_mm,
             "mean": round(found.mean, 4),
@@ -70,8 +70,9 @@ def segment(  # noqa: PLR0913  # one for each option
             "clicks": len(seconds),
             "backend": backend,
             "out": None if out is None else str(out),
+            "notes": list(work.own_mask(work.active or 0).notes),
         }
-        print_result(summary, as_json, lambda: f"{found}; {summary['seconds_per_click']} s a click")
+        print_result(summary, as_json, lambda: _said(found, summary))
 
 
 def replay(
@@ -112,6 +113,11 @@ def replay(
         )
         if not identical:
             raise typer.Exit(2)
+
+
+def _said(found: Any, summary: dict[str, Any]) -> str:
+    """A mask in words, and what is to be known of how it was made."""
+    return "\n".join([f"{found}; {summary['seconds_per_click']} s a click", *summary["notes"]])
 
 
 def _told_of(replayed: Any) -> dict[str, Any]:

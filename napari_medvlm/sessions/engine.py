@@ -44,6 +44,7 @@ class Engine:
     progressed = Signal(float, str)
     failed = Signal(MedVLMError)
     restarted = Signal(str)
+    noted = Signal(str)
 
     def __init__(
         self, volume: Volume, ledger: Ledger, choice: Choice, runner: Runner, journal: Path | None
@@ -59,6 +60,7 @@ class Engine:
         self._predictions = Predictions(volume, ledger)
         self._requests = Requests(runner, self)
         self._failure: MedVLMError | None = None
+        self._noted: tuple[str, ...] = ()
         self._journal = None if journal is None else Journal(journal, ledger, self.failed.emit)
 
     @property
@@ -131,6 +133,10 @@ class Engine:
             self.ledger.note(prediction)
             self._note(prediction)
         self.settle()
+        notes, self._noted = self._noted, reply.mask.notes
+        for note in reply.mask.notes:
+            if note not in notes:  # told once, not at each click
+                tell(self.noted, note)
 
     def on_failure(self, key: Key, error: MedVLMError) -> None:
         """Keep the prompts, tell the error."""

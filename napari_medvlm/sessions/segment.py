@@ -60,6 +60,8 @@ class SegmentationSession:
         Signal: the `MedVLMError` that stands for a mask; the prompts are kept.
     restarted
         Signal: the worker died and was started again, and in a sentence why.
+    noted
+        Signal: in a sentence, what is to be known of how a mask was made.
 
     Raises
     ------
@@ -96,6 +98,7 @@ class SegmentationSession:
         self.progressed = self._engine.progressed
         self.failed = self._engine.failed
         self.restarted = self._engine.restarted
+        self.noted = self._engine.noted
         self._engine.settle()
 
     # What is there.

@@ -18,6 +18,7 @@ from napari_medvlm.layers.view import Plane, show_3d, show_plane
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
 from napari_medvlm.records import Predicted
+from napari_medvlm.sessions.calls import Served
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.volume import Window
 from napari_medvlm.widgets.background import in_background
@@ -27,6 +28,7 @@ from napari_medvlm.widgets.labels_row import LabelsRow
 from napari_medvlm.widgets.object_panel import ObjectPanel
 from napari_medvlm.widgets.planes import PlaneRow
 from napari_medvlm.widgets.prepare import Prepared, prepare
+from napari_medvlm.widgets.prepare_plane import PreparePlane
 from napari_medvlm.widgets.progress import ProgressRow
 from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.report import guarded, show, tell
@@ -62,6 +64,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._layers: SessionLayers | None = None
         self._taken: list[tuple[Image, str, Any, str]] = []
         self.planes = PlaneRow()
+        self.beforehand = PreparePlane(napari_viewer, self._runner)
         self.resume = ResumeBar()
         self.tools = Tools()
         self.labels = LabelsRow(napari_viewer)
@@ -73,6 +76,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._changed = Queued(self._on_changed, self)
         self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
         self._restarted = Queued(_tell_restart, self)
+        self._noted = Queued(lambda notes: tell(str(notes[-1])), self)
         self._rest_due = QTimer(self)
         self._rest_due.setSingleShot(True)
         self._rest_due.setInterval(REST_MS)
@@ -149,6 +153,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         session.progressed.connect(self._progressed)
         session.failed.connect(self._failed)
         session.restarted.connect(self._restarted)
+        session.noted.connect(self._noted)
         self._layers = SessionLayers(self.viewer, session, show)
         self._opened += [session, self._layers]
         self._layers.set_polarity(self.tools.positive)
@@ -171,6 +176,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.objects.bind(session)
         self.folds.bind(session)
         self.row.bind(session)
+        self.beforehand.bind(session)
         self._allow_tools()
 
     def _warm_up(self) -> None:
@@ -228,6 +234,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         form.addRow("Labels", self.labels)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
+        layout.addWidget(self.beforehand)
         for part in (self.resume, self.tools, self.objects, self.folds, self.progress, self.row):
             layout.addWidget(part)
 
@@ -260,6 +267,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
     def _use_backend(self) -> None:
         info = registry.info(self.backend.name)
         self.model.setEnabled(info.weights_licence != "none")
+        self.beforehand.offer(Served(info.name, self.model.model, self.model.device))
         if self.session is not None:
             self.session.use(info.name, self.model.model, self.model.device)
             self._warm_up()

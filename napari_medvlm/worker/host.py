@@ -24,7 +24,11 @@ from napari_medvlm.worker.work import Work
 
 TICK_S = 1 / 30
 NICE = 10
-"""How far the computation steps back behind the window on POSIX, where both want the processor."""
+"""How far the computation steps back behind the window on POSIX, where both want the processor.
+
+torch's threads wait for each other at each step of a network. Where they do so by counting, as they
+do unless told otherwise, the one that all wait for may get no turn: a click of 0.2 s took 10 s.
+"""
 
 
 class Host:
@@ -89,6 +93,7 @@ def main() -> None:
     """Connect to the caller and serve it."""
     faulthandler.enable()
     logging.basicConfig(level=logging.INFO)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if hasattr(os, "nice"):
         os.nice(NICE)
     key = bytes.fromhex(sys.stdin.readline().strip())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from napari_medvlm.answers import Answer, Question
-from napari_medvlm.backends.base import ObjectPrompts
+from napari_medvlm.backends.base import ObjectPrompts, Prepared
 from napari_medvlm.grounding import Grounding, GroundQuery, Heatmap
 from napari_medvlm.labelling import Labelling, LabelQuery
 from napari_medvlm.results import Mask
@@ -115,7 +115,24 @@ class ExplainReply:
     seconds: float
 
 
-Reply = SegmentReply | GroundReply | LabelReply | AnswerReply | ExplainReply
+@dataclass(frozen=True, eq=False)
+class PrepareRequest(Request):
+    """Look at slices ``start <= index < stop`` across an axis of the array, before any click."""
+
+    axis: int = 0
+    start: int = 0
+    stop: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class PrepareReply:
+    """What came of it, and how long the backend itself took, in seconds."""
+
+    prepared: Prepared
+    seconds: float
+
+
+Reply = SegmentReply | PrepareReply | GroundReply | LabelReply | AnswerReply | ExplainReply
 
 
 # Messages to the worker.

@@ -22,6 +22,8 @@ from napari_medvlm.worker.wire import (
     GroundRequest,
     LabelReply,
     LabelRequest,
+    PrepareReply,
+    PrepareRequest,
     Reply,
     Request,
     SegmentReply,
@@ -89,6 +91,10 @@ class Work:
             case SegmentRequest():
                 mask = calling.segment(loaded.backend, request.volume, request.prompts, progress)
                 return SegmentReply(mask, time.perf_counter() - start)
+            case PrepareRequest(axis=axis, start=first, stop=stop):
+                slices = range(first, stop)
+                done = calling.prepare(loaded.backend, request.volume, axis, slices, progress)
+                return PrepareReply(done, time.perf_counter() - start)
             case GroundRequest():
                 found = calling.ground(loaded.backend, request.volume, request.query, progress)
                 return GroundReply(found, time.perf_counter() - start)

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from segment_anything import SamPredictor
 
+from napari_medvlm.backends.base import ObjectPrompts
+from napari_medvlm.backends.calling import segment
 from napari_medvlm.backends.sam.checkpoint import load_sam
 from napari_medvlm.grounding import SliceRef
 from napari_medvlm.slicing import picture_of
@@ -27,6 +29,23 @@ def volume_of(name: str, shape: tuple[int, int, int] = SHAPE) -> Volume:
     affine[:3, 3] = (-7, 11, 13)
     data = np.random.default_rng(7).normal(0, 100, shape).astype(np.int16)
     return Volume(data, affine, Modality.CT)
+
+
+def quiet(fraction, message=""):
+    """Progress that nobody looks at."""
+
+
+def asked(backend, volume: Volume, *prompts, progress=quiet):
+    """The mask of prompts on a volume."""
+    backend.set_volume(volume)
+    return segment(backend, volume, ObjectPrompts(prompts, (len(prompts),)), progress)
+
+
+def of_slice(name: str, index: int, rest) -> tuple[int, ...]:
+    """An index whose part across the plane of a name is ``index``."""
+    zyx = list(rest)
+    zyx[AXES[name]] = index
+    return tuple(zyx)
 
 
 class ByHand:

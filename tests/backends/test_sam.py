@@ -6,16 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from napari_medvlm.backends.base import ObjectPrompts
-from napari_medvlm.backends.calling import segment
 from napari_medvlm.backends.check import CHECKS
 from napari_medvlm.backends.sam import SAMBackend
 from napari_medvlm.backends.slice_to_slice import StopRule
-from napari_medvlm.errors import BackendUnavailable, Cancelled, InvalidPrompt, OutOfMemory
+from napari_medvlm.errors import BackendUnavailable
 from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
 from napari_medvlm.volume import Volume
 from tests.backends import tiny_sam
-from tests.backends.sam_by_hand import AXES, NAMES, SHAPE, ByHand, volume_of
+from tests.backends.sam_by_hand import AXES, NAMES, SHAPE, ByHand, asked, of_slice, volume_of
 
 torch.set_num_threads(1)
 NEVER_ON = StopRule(score=np.inf)
@@ -39,22 +37,6 @@ def backend(path):
     made.load(str(path), "cpu")
     made.stop = NEVER_ON
     return made
-
-
-def quiet(fraction, message=""):
-    pass
-
-
-def asked(backend, volume, *prompts):
-    backend.set_volume(volume)
-    return segment(backend, volume, ObjectPrompts(prompts, (len(prompts),)), quiet)
-
-
-def of_slice(name, index, rest):
-    """An index whose part across the plane is ``index``."""
-    zyx = list(rest)
-    zyx[AXES[name]] = index
-    return tuple(zyx)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -215,54 +197,11 @@ def test_a_picture_in_colour_is_shown_as_it_is(backend, path):
     assert np.array_equal(mask.full()[0], masks[int(np.argmax(scores))])
 
 
-def test_only_what_the_object_is_not_is_told_so(backend):
-    volume = volume_of("axial")
-    with pytest.raises(InvalidPrompt, match="what the object is not"):
-        asked(backend, volume, Point.at_index(volume, (4, 12, 9), positive=False))
-
-
 def test_a_click_that_says_no_beside_the_mask_to_start_from_leaves_it(backend):
     volume, before = volume_of("axial"), np.zeros(SHAPE, bool)
     before[2:5, 4:14, 4:17] = True
     no = Point.at_index(volume, (8, 5, 5), positive=False)
     assert np.array_equal(asked(backend, volume, InitialMask.of(volume, before), no).full(), before)
-
-
-def test_a_cancel_gets_through_between_slices(backend):
-    volume = volume_of("axial")
-    backend.stop = ALWAYS_ON
-    backend.set_volume(volume)
-    told = []
-
-    def third(fraction, message=""):
-        told.append(message)
-        if "slice 6" in message:
-            raise Cancelled
-
-    prompts = ObjectPrompts((Point.at_index(volume, (4, 12, 9)),), (1,))
-    with pytest.raises(Cancelled):
-        segment(backend, volume, prompts, third)
-    assert any("slice 5" in message for message in told)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        torch.OutOfMemoryError("CUDA out of memory"),
-        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
-        MemoryError(),
-    ],
-    ids=["gpu", "cpu", "python"],
-)
-def test_too_little_memory_is_told_as_such(backend, monkeypatch, error):
-    def fail(*_):
-        raise error
-
-    volume = volume_of("axial")
-    monkeypatch.setattr(backend._model, "embed", fail)
-    with pytest.raises(OutOfMemory, match="did not suffice") as told:
-        asked(backend, volume, Point.at_index(volume, (4, 12, 9)))
-    assert told.value.hint
 
 
 def test_another_error_of_the_library_is_let_through(backend, monkeypatch):

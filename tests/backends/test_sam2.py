@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 import transformers as hf
 
 from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.backends.calling import segment
 from napari_medvlm.backends.check import CHECKS
 from napari_medvlm.backends.sam2 import TRACKERS, SAM2Backend
-from napari_medvlm.errors import BackendUnavailable, Cancelled, InvalidPrompt, OutOfMemory
+from napari_medvlm.errors import BackendUnavailable
 from napari_medvlm.grounding import SliceRef
 from napari_medvlm.prompts import Box, InitialMask, Lasso, Point
 from napari_medvlm.slicing import picture_of
 from napari_medvlm.volume import Volume
 from tests.backends import tiny_sam, tiny_sam2
-from tests.backends.sam_by_hand import AXES, NAMES, SHAPE, volume_of
+from tests.backends.sam_by_hand import AXES, NAMES, SHAPE, asked, of_slice, quiet, volume_of
 
 
 @pytest.fixture(scope="module")
@@ -77,21 +76,6 @@ class Film:
             whole |= self.mask(output)
         scores = {i: float(o.object_score_logits.sigmoid()) for i, o in outputs.items()}
         return whole, scores
-
-
-def quiet(fraction, message=""):
-    pass
-
-
-def asked(backend, volume, *prompts):
-    backend.set_volume(volume)
-    return segment(backend, volume, ObjectPrompts(prompts, (len(prompts),)), quiet)
-
-
-def of_slice(name, index, rest):
-    zyx = list(rest)
-    zyx[AXES[name]] = index
-    return tuple(zyx)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -234,35 +218,6 @@ def test_slices_are_prepared_when_they_are_looked_at(backend, monkeypatch):
     box = Box.at_index(volume, (3, 3, 5), (6, 15, 19))
     segment(backend, volume, ObjectPrompts((box,), (1,)), quiet)
     assert set(seen) <= {0, 3, 4, 5}
-
-
-def test_a_cancel_gets_through_between_slices(backend):
-    volume = volume_of("axial")
-    backend.set_volume(volume)
-    prompts = ObjectPrompts((Point.at_index(volume, (4, 12, 9)),), (1,))
-
-    def sixth(fraction, message=""):
-        if "slice 6" in message:
-            raise Cancelled
-
-    with pytest.raises(Cancelled):
-        segment(backend, volume, prompts, sixth)
-
-
-def test_only_what_the_object_is_not_is_told_so(backend):
-    volume = volume_of("axial")
-    with pytest.raises(InvalidPrompt, match="what the object is not"):
-        asked(backend, volume, Point.at_index(volume, (4, 12, 9), positive=False))
-
-
-def test_too_little_memory_is_told_as_such(backend, monkeypatch):
-    def fail(*_, **__):
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
-    volume = volume_of("axial")
-    monkeypatch.setattr(backend._loaded.model, "get_image_features", fail)
-    with pytest.raises(OutOfMemory):
-        asked(backend, volume, Point.at_index(volume, (4, 12, 9)))
 
 
 def test_the_authors_checkpoints_are_refused_with_the_remedy(tmp_path):

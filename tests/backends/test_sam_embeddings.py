@@ -17,8 +17,12 @@ from napari_medvlm.backends.sam.model import sam_model
 from napari_medvlm.backends.sam.store import EmbeddingStore
 from napari_medvlm.backends.slice_by_slice import Plane
 from napari_medvlm.backends.slice_to_slice import StopRule
-from napari_medvlm.errors import Cancelled
+from napari_medvlm.errors import BackendUnavailable, Cancelled
 from napari_medvlm.prompts import Point
+from napari_medvlm.sessions.calls import Served
+from napari_medvlm.sessions.preparing import kept_mib, prepare_plane
+from napari_medvlm.worker.runner import InlineRunner
+from napari_medvlm.worker.wire import PrepareRequest, SegmentRequest
 from tests.backends import tiny_sam
 from tests.backends.sam_by_hand import AXES, NAMES, ByHand, volume_of
 
@@ -143,6 +147,68 @@ def test_a_cancel_keeps_what_was_done(path):
         backend.prepare(0, stop)
     backend.embeddings.store.wait()
     assert len(stored(backend.embeddings.store.folder)) == 3
+
+
+def prepared(volume, path, runner, axis=0, progress=quiet):
+    return prepare_plane(volume, axis, Served("sam", str(path)), runner, progress)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_after_preparing_a_click_calls_no_encoder(path, name):
+    volume, calls, told = volume_of(name), [], []
+    with InlineRunner() as runner:
+        done = prepared(volume, path, runner, AXES[name], lambda f, m="": told.append((f, m)))
+        count = volume.shape[AXES[name]]
+        assert done.computed == count
+        assert told[0] == (0.0, f"slice 1 of {count}")
+        assert all("s left" in message for _, message in told[1:-1])
+        (loaded,) = runner._work._loaded.values()
+        model, embed = loaded.backend._model, loaded.backend._model.embed
+        model.embed = lambda pictures: (calls.append(len(pictures)), embed(pictures))[1]
+        click = ObjectPrompts((Point.at_index(volume, (4, 12, 9)),), (1,))
+        request = SegmentRequest("sam", volume, str(path), prompts=click)
+        assert runner.submit(request).result().mask.voxels
+        assert prepared(volume, path, runner, AXES[name]).computed == 0
+        assert not calls
+
+
+def test_each_slice_is_a_request_of_its_own_so_that_clicks_go_in_between(path):
+    seen = []
+
+    class Watched(InlineRunner):
+        def submit(self, request, on_progress=None, on_text=None):
+            seen.append((request.start, request.stop))
+            return super().submit(request, on_progress, on_text)
+
+    with Watched() as runner:
+        prepared(volume_of("axial"), path, runner)
+    assert seen == [(k, k + 1) for k in range(10)]
+
+
+def test_a_plane_that_is_cancelled_goes_on_where_it_stopped(path):
+    volume = volume_of("axial")
+
+    def stop(fraction, message=""):
+        if fraction >= 0.3:
+            raise Cancelled
+
+    with InlineRunner() as runner:
+        with pytest.raises(Cancelled):
+            prepared(volume, path, runner, progress=stop)
+        assert prepared(volume, path, runner).computed == 7
+
+
+def test_backends_that_cannot_prepare_say_so():
+    with InlineRunner() as runner, pytest.raises(BackendUnavailable, match="beforehand"):
+        prepare_plane(volume_of("axial"), 0, Served("embedded"), runner, quiet)
+    request = PrepareRequest("embedded", volume_of("axial"), stop=2)
+    with InlineRunner() as runner, pytest.raises(BackendUnavailable, match="beforehand"):
+        runner.submit(request).result()
+
+
+def test_the_size_on_disk_that_is_told_is_that_of_the_full_size_networks():
+    assert kept_mib("embedded", volume_of("axial"), 0) == 0
+    assert kept_mib("sam", volume_of("axial"), 0) == 10 * 256 * 64 * 64 * 4 / 2**20
 
 
 def test_progress_is_told_for_each_slice(path):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from napari_medvlm.backends.base import BackendInfo, Progress
+from napari_medvlm.backends.base import BackendInfo, Prepared, Progress
+from napari_medvlm.backends.memory_ladder import Ladder, Rung
 from napari_medvlm.backends.out_of_memory import memory_told
 from napari_medvlm.backends.sam.checkpoint import checkpoint_file
 from napari_medvlm.backends.sam.embeddings import Embeddings
@@ -15,6 +17,9 @@ from napari_medvlm.backends.slice_by_slice import Plane, SliceBySliceBackend
 from napari_medvlm.backends.slice_prompts import ObjectOnSlices
 from napari_medvlm.backends.slice_to_slice import SliceMask, StopRule
 from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
+
+if TYPE_CHECKING:
+    import torch
 
 
 class SAMBackend(SliceBySliceBackend):
@@ -38,6 +43,7 @@ class SAMBackend(SliceBySliceBackend):
         weights_licence="Apache-2.0 (SAM and MedSAM; else see the checkpoint's own)",
         modules=("torch", "torchvision", "segment_anything", "zarr"),
         memory_mib=4000,
+        prepared_mib=4.0,
     )
 
     def __init__(self) -> None:
@@ -52,20 +58,37 @@ class SAMBackend(SliceBySliceBackend):
         with memory_told(self.info.title, device):
             self._model = sam_model(path, device)
         self.embeddings = Embeddings(self._model, EmbeddingStore())
+        self._ladder = self._new_ladder(device)
 
-    def prepare(self, axis: int, progress: Progress) -> None:
-        """Compute the embeddings of all slices across an axis of the array, and keep them on disk.
-
-        Slices that are kept already cost nothing. `Cancelled` leaves those that are done.
-        """
+    def prepare(
+        self, axis: int, progress: Progress, slices: Sequence[int] | None = None
+    ) -> Prepared:
+        """Compute the embeddings of slices across an axis of the array, and keep them on disk."""
         plane = self.plane(axis)
-        with memory_told(self.info.title, str(self._model.device)):
-            self.embeddings.prepare(plane, range(plane.count), progress)
+        wanted = range(plane.count) if slices is None else slices
+        return Prepared(
+            *self._ladder.tried(lambda: self.embeddings.prepare(plane, wanted, progress), progress)
+        )
 
     def find(
         self, plane: Plane, said: ObjectOnSlices, progress: Progress
     ) -> Mapping[int, SliceMask]:
         """The object on each slice that it is found on, and on all that were prompted."""
         stop = self.stop or self._model.stop
-        with memory_told(self.info.title, str(self._model.device)):
-            return OneObject(self._model, self.embeddings, plane, said, stop, progress).found()
+        return OneObject(self._model, self.embeddings, plane, said, stop, progress).found()
+
+    def _new_ladder(self, device: str) -> Ladder:
+        """What to do where the memory does not suffice."""
+        usual, batch = self._model.device, self.embeddings.batch
+
+        def work(batch: int, half: bool = False, where: str | torch.device = usual) -> None:
+            self.embeddings.batch = batch
+            self._model.place(where, half)
+
+        rungs = [Rung("one slice at a time", lambda: work(1))] if batch > 1 else []
+        if usual.type != "cpu":
+            rungs.append(Rung("in half precision", lambda: work(1, half=True)))
+            rungs.append(Rung("on the CPU", lambda: work(1, where="cpu")))
+        return Ladder(
+            self.info.title, device, rungs, free=self.embeddings.forget, usual=lambda: work(batch)
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -45,13 +45,18 @@ class Embeddings:
         self._shower = ThreadPoolExecutor(1, "pictures")
         self.batch = GPU_BATCH if model.device.type == "cuda" else 1
 
+    def forget(self) -> None:
+        """Keep none in memory."""
+        self._held.clear()
+        self._size = 0
+
     def identity(self, plane: Plane) -> Identity:
         """What an embedding depends on besides the number of the slice."""
         window = "" if plane.window is None else repr(plane.window.limits)
         return {
             "image": plane.volume.digest,
             "model": self._model.digest,
-            "recipe": self._model.recipe,
+            "recipe": self._model.recipe + (" half" if self._model.half else ""),
             "axis": str(plane.axis),
             "window": window,
         }
@@ -73,9 +78,13 @@ class Embeddings:
         return self._held[self._key(plane, index)]
 
     def prepare(
-        self, plane: Plane, wanted: Iterable[int], tell: Callable[[float, str], None]
-    ) -> None:
-        """Compute those that are not kept yet; pictures are made while others are computed."""
+        self, plane: Plane, wanted: Sequence[int], tell: Callable[[float, str], None]
+    ) -> int:
+        """Compute those that are not kept yet, and how many were not.
+
+        Pictures are made while others are computed. After the last slice of the plane all are on
+        disk; before, the last few may still be on their way.
+        """
         missing = [i for i in wanted if not self._is_kept(plane, i)]
         step = self._batch(plane)
         batches = [missing[k : k + step] for k in range(0, len(missing), step)]
@@ -88,8 +97,10 @@ class Embeddings:
             upcoming = self._shower.submit(self._shown, plane, following[0]) if following else None
             self._compute(plane, batch, shown)
             done += len(batch)
-        self.store.wait()
+        if plane.count - 1 in wanted:
+            self.store.wait()
         tell(1.0, f"{len(missing)} slices")
+        return len(missing)
 
     def _batch(self, plane: Plane) -> int:
         return min(self.batch, plane.count)

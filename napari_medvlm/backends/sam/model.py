@@ -46,7 +46,15 @@ class SamModel:
         self.device = hub.torch_device(device)
         self._predictor = SamPredictor(load_sam(path).to(self.device))
         self.sam: Any = self._predictor.model
+        self.half = False
         self.digest = digest_of(path)
+
+    def place(self, device: str | torch.device, half: bool = False) -> None:
+        """Work elsewhere; or embed in half precision, on graphics cards."""
+        import torch
+
+        self.sam.to(device)
+        self.device, self.half = torch.device(device), half
 
     @property
     def side(self) -> int:
@@ -64,10 +72,11 @@ class SamModel:
         """The embeddings ``(n, c, h, w)`` float32 of prepared pictures of one size."""
         import torch
 
-        with torch.no_grad():
+        half = torch.autocast(self.device.type, torch.float16, enabled=self.half)
+        with torch.no_grad(), half:
             batch = torch.stack(pictures).to(self.device)
             embeddings: torch.Tensor = self.sam.image_encoder(self._normal(batch))
-        return embeddings
+        return embeddings.float()
 
     def masks(
         self, embedding: torch.Tensor, size: tuple[int, int], said: SlicePrompts, several: bool
