@@ -41,6 +41,7 @@ FEATURES, PATCH = (8, 16, 16), 64
 """Of the network; its calls take about 155 ms on two cores."""
 AFTER_S = 0.6
 """How long the window is watched after the mask was computed."""
+TIMEOUT_S = 60.0
 THEIR_MASK = "nnInteractive - Label Layer"
 WHO = {"theirs": "napari-nninteractive", "ours": "napari-medvlm"}
 PARTS = {
@@ -133,13 +134,12 @@ def window() -> tuple[Any, Any]:
 
 def ours(folder: str, clicks: int, place: str) -> dict[str, Any]:
     """Clicks in the Segment dock."""
-    from benchmarks.latency import live_until
     from napari_medvlm.widgets.tools import Tool
 
     viewer, layer = window()
     with noted_in_workers(f"{place}/calls", place):
         _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "Segment")
-        live_until(lambda: dock.session is not None)
+        live(until=lambda: dock.session is not None)
         dock.session.use("nninteractive", f"{folder}#no-autozoom", "cpu")
         dock.tools.choose(Tool.POINT)
 
@@ -182,7 +182,7 @@ def clicked(
     from qtpy.QtCore import Qt
     from qtpy.QtTest import QTest
 
-    from benchmarks.latency import Ticks, live_for, live_until, pixel
+    from benchmarks.latency import Ticks, pixel
 
     canvas = viewer.window._qt_viewer.canvas.native
     scene = viewer.window._qt_viewer.canvas._scene_canvas
@@ -193,21 +193,39 @@ def clicked(
     points, ticks, starts = places(layer, clicks + 1), Ticks(), []
     viewer.window.resize(*SIZE)
     viewer.dims.point = tuple(points[0])
-    live_for(4)
+    live(4)
     for number, place in enumerate(points, 1):
         at = pixel(viewer, canvas, place)
         QTest.mouseMove(canvas, at)
         QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=at)
         starts.append(time.perf_counter())
         QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=at)
-        live_until(lambda n=number: len(calls(file)) == n and settled())
-        live_for(AFTER_S)
+        live(until=lambda n=number: len(calls(file)) == n and settled())
+        live(AFTER_S)
     ends = [*starts[1:], time.perf_counter()]
     rows = [
         row(start, end, call, sliced, frames, ticks)
         for start, end, call in zip(starts, ends, calls(file), strict=True)
     ]
     return {"rows": rows[1:], "canvas": f"{canvas.width()} x {canvas.height()}"}
+
+
+def live(seconds: float = 0, until: Callable[[], bool] = lambda: True) -> None:
+    """Let the window live in Qt's own loop for a while, and until something is so."""
+    from qtpy.QtCore import QEventLoop, QTimer
+
+    loop, look, start = QEventLoop(), QTimer(), time.perf_counter()
+
+    def check() -> None:
+        waited = time.perf_counter() - start
+        if waited > seconds and (until() or waited > TIMEOUT_S):
+            loop.quit()
+
+    look.timeout.connect(check)
+    look.start(50)
+    loop.exec()
+    if not until():
+        sys.exit("waited too long")
 
 
 def row(

@@ -124,11 +124,11 @@ def unpacked(packed: NDArray[np.uint8], shape: Index) -> BoolArray:
 
 def bounding_box(full: BoolArray) -> tuple[slice, slice, slice]:
     """The smallest half-open box ``(z, y, x)`` around what is inside; of no size if nothing is."""
-    along_z = full.any(axis=0)
+    in_plane: BoolArray = np.any(full, axis=0)
     z, y, x = (
         slice(int(inside[0]), int(inside[-1]) + 1) if inside.size else slice(0, 0)
         for inside in map(
-            np.flatnonzero, (full.any(axis=(1, 2)), along_z.any(axis=1), along_z.any(axis=0))
+            np.flatnonzero, (full.any(axis=(1, 2)), in_plane.any(axis=1), in_plane.any(axis=0))
         )
     )
     return z, y, x

@@ -182,9 +182,7 @@ def _difference(one: Mask, other: Mask) -> Box:
     box = _around([one.slices, other.slices])
     assert box is not None
     inside = bounding_box(_within(one, box) != _within(other, box))
-    z, y, x = (
-        slice(a.start + b.start, a.start + b.stop) for a, b in zip(box, inside, strict=True)
-    )
+    z, y, x = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(box, inside, strict=True))
     return z, y, x
 
 
