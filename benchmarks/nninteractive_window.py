@@ -63,8 +63,8 @@ def main(repeat: int, clicks: int) -> None:
         folder = save_nninteractive(Path(place, "model"), PATCH, features=FEATURES)
         for number in range(repeat):
             for who in list(WHO)[:: -1 if number % 2 else 1]:
-                found = run(who, folder, clicks, Path(place, f"{who}{number}"))
-                runs.append({"who": who, "load": os.getloadavg()[0], **found})
+                before = {"who": who, "load": os.getloadavg()[0]}
+                runs.append(before | run(who, folder, clicks, Path(place, f"{who}{number}")))
                 print(who, {name: round(value) for name, value in summed([runs[-1]]).items()})
     summary = {who: summed([one for one in runs if one["who"] == who]) for who in WHO}
     RESULTS.mkdir(exist_ok=True)
@@ -110,7 +110,10 @@ def told(runs: list[dict[str, Any]], summary: dict[str, Any], clicks: int) -> st
             f"| {wanted.get(part, '')} |"
         )
     lines += ["", "Run by run, in their order:", ""]
-    lines += ["| | to mask | call | outside | longest stall | load | canvas |", "|" + "---|" * 7]
+    lines += [
+        "| | to mask | call | outside | longest stall | load before | canvas |",
+        "|" + "---|" * 7,
+    ]
     for one in runs:
         s = summed([one])
         lines.append(
@@ -190,7 +193,9 @@ def clicked(
     sliced: list[float] = []
     scene.events.draw.connect(lambda _: frames.append(time.perf_counter()), position="last")
     mask.events.set_data.connect(lambda _: settled() and sliced.append(time.perf_counter()))
-    points, ticks, starts = places(layer, clicks + 1), Ticks(), []
+    starts: list[float] = []
+    ends: list[float] = []
+    points, ticks = places(layer, clicks + 1), Ticks()
     viewer.window.resize(*SIZE)
     viewer.dims.point = tuple(points[0])
     live(4)
@@ -202,7 +207,7 @@ def clicked(
         QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=at)
         live(until=lambda n=number: len(calls(file)) == n and settled())
         live(AFTER_S)
-    ends = [*starts[1:], time.perf_counter()]
+        ends.append(time.perf_counter())
     rows = [
         row(start, end, call, sliced, frames, ticks)
         for start, end, call in zip(starts, ends, calls(file), strict=True)

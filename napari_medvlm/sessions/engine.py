@@ -24,7 +24,7 @@ from napari_medvlm.volume import Volume
 from napari_medvlm.worker.runner import Runner
 from napari_medvlm.worker.wire import SegmentReply, SegmentRequest
 
-MEASURED_AFTER_S = 0.05
+MEASURED_AFTER_S = 0.03
 """How long after a mask it is measured: drawing it goes first."""
 
 
