@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -101,15 +102,36 @@ class Mask:
         """Hexadecimal BLAKE2 hash of what is inside: equal for equal masks."""
         place = repr((self.start, self.crop.shape, self.shape)).encode()
         digest = hashlib.blake2b(place, digest_size=16)
-        digest.update(np.packbits(self.crop).tobytes())
+        digest.update(self.packed.tobytes())
         return digest.hexdigest()
+
+    @cached_property
+    def packed(self) -> NDArray[np.uint8]:
+        """``(N,)``: the crop's voxels one after the other, eight a byte."""
+        return np.packbits(self.crop)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: the voxels packed, which takes less time than sending them."""
+        packed = self.packed
+        return {**self.__dict__, "crop": self.crop.shape, "packed": packed}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state | {"crop": unpacked(state["packed"], state["crop"])})
+
+
+def unpacked(packed: NDArray[np.uint8], shape: Index) -> BoolArray:
+    """The voxels ``(z, y, x)`` that were packed eight a byte."""
+    count = shape[0] * shape[1] * shape[2]
+    return np.unpackbits(packed, count=count).view(np.bool_).reshape(shape)
 
 
 def bounding_box(full: BoolArray) -> tuple[slice, slice, slice]:
     """The smallest half-open box ``(z, y, x)`` around what is inside; of no size if nothing is."""
-    slices = []
-    for axis in range(3):
-        others = tuple(a for a in range(3) if a != axis)
-        inside = np.flatnonzero(full.any(axis=others))
-        slices.append(slice(int(inside[0]), int(inside[-1]) + 1) if inside.size else slice(0, 0))
-    return slices[0], slices[1], slices[2]
+    in_plane: BoolArray = np.any(full, axis=0)
+    z, y, x = (
+        slice(int(inside[0]), int(inside[-1]) + 1) if inside.size else slice(0, 0)
+        for inside in map(
+            np.flatnonzero, (full.any(axis=(1, 2)), in_plane.any(axis=1), in_plane.any(axis=0))
+        )
+    )
+    return z, y, x

@@ -60,6 +60,7 @@ class NNInteractiveBackend(Backend):
 
     _session: Any = None
     _feed: Feed | None = None
+    _told: Telling | None = None
     _volume: Volume
 
     def load(self, model: str | None, device: str) -> None:
@@ -104,14 +105,11 @@ class NNInteractiveBackend(Backend):
     def _masked(self, steps: tuple[Step, ...], told: Telling) -> Mask:
         told(0.0, "Reading the prompts")
         with _quiet():
-            feed = self._fed()
-            parts = self._session.network.modules()
-            hooks = [part.register_forward_pre_hook(told.again) for part in parts]
+            self._told = told
             try:
-                return feed.mask(steps, told)
+                return self._fed().mask(steps, told)
             finally:
-                for hook in hooks:
-                    hook.remove()
+                self._told = None
 
     def _fed(self) -> Feed:
         """The session's feed for the volume: the image is given when it is first needed."""
@@ -126,6 +124,13 @@ class NNInteractiveBackend(Backend):
         """Load and warm up a session, on the thread that will predict."""
         self._session = self._feed = None
         self._session = opened(self._folder, footing)
+        for part in self._session.network.modules():
+            part.register_forward_pre_hook(self._tell_again)
+
+    def _tell_again(self, *_: object) -> None:
+        """Let a cancel through, before each part of the network."""
+        if self._told is not None:
+            self._told.again()
 
 
 class Telling:
@@ -140,8 +145,8 @@ class Telling:
         self._last = fraction, message
         self._progress(fraction, message)
 
-    def again(self, *_: object) -> None:
-        """Tell it once more, which lets a cancel through. Each part of the network calls it."""
+    def again(self) -> None:
+        """Tell it once more, which lets a cancel through."""
         self._progress(*self._last)
 
 

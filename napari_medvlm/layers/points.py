@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvlm.errors import MedVLMError
 from napari_medvlm.layers.prompts import NEGATIVE, PENDING, POSITIVE, PromptLayer
 from napari_medvlm.prompts import Point
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from napari.layers import Points
 
 SIZE_MM = 5.0
+CLICK_PIXELS = 5
+"""How far the mouse may move in a click; napari's own limit."""
 
 
 class PointsLayer(PromptLayer[Point]):
@@ -23,6 +27,9 @@ class PointsLayer(PromptLayer[Point]):
     role: ClassVar[str] = "points"
     name: ClassVar[str] = "Points (green: this, red: not this)"
     kinds: ClassVar[tuple[type[Any], ...]] = (Point,)
+
+    _said: int = 0
+    """The prompt of a click that napari has not drawn yet; 0: none."""
 
     def set_polarity(self, positive: bool) -> None:
         """Choose what the next points say."""
@@ -41,6 +48,7 @@ class PointsLayer(PromptLayer[Point]):
             features={"prompt": np.zeros(0, int), "positive": np.zeros(0, bool)},
             border_width=0.2,
         )
+        layer.mouse_drag_callbacks.append(self._on_drag)  # before those of napari's modes
         layer.events.data.connect(self._on_data)
         layer.events.mode.connect(lambda _: self._prepare_next(layer))
         return layer
@@ -55,12 +63,28 @@ class PointsLayer(PromptLayer[Point]):
             layer.current_face_color = POSITIVE if self.positive else NEGATIVE
             layer.current_border_color = PENDING
 
+    def _on_drag(self, layer: Points, event: Any) -> Iterator[None]:
+        """Say a click before napari draws it, which takes a while: the model begins meanwhile.
+
+        A point that is refused is said again, and the error told, when it is drawn.
+        """
+        self._said = 0
+        start = event.pos
+        yield
+        while event.type == "mouse_move":
+            yield
+        if str(layer.mode) == "add" and np.linalg.norm(start - event.pos) < CLICK_PIXELS:
+            spl = self.grid.to_world(layer.world_to_data(event.position)).round(6)
+            with suppress(MedVLMError):
+                self._said = self.session.add(Point(position_mm=tuple(spl), positive=self.positive))
+
     def _on_data(self, event: object) -> None:
         if getattr(event, "action", None) in ("added", "changed", "removed"):
             self._edited()
 
     def _push(self) -> None:
         layer: Points = self._layer
+        self._name_what_was_said(layer)
         known = self.mine()
         ids = layer.features["prompt"].to_numpy(int)
         said = layer.features["positive"].to_numpy(bool)
@@ -84,6 +108,14 @@ class PointsLayer(PromptLayer[Point]):
             layer.features.at[row, "prompt"] = self.session.ledger.next_prompt_id()
             layer.features.at[row, "positive"] = positive
             self.session.add(point)
+
+    def _name_what_was_said(self, layer: Points) -> None:
+        """Note the prompt of a click in the row that napari has made of it."""
+        said, self._said = self._said, 0
+        rows = np.flatnonzero(layer.features["prompt"].to_numpy(int) == 0)
+        if said and rows.size:
+            layer.features.at[int(rows[-1]), "prompt"] = said
+            layer.features.at[int(rows[-1]), "positive"] = self.mine()[said].positive
 
     @staticmethod
     def _new_rows(ids: NDArray[np.int_], known: Mapping[int, Point]) -> list[int]:

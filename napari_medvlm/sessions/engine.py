@@ -24,6 +24,9 @@ from napari_medvlm.volume import Volume
 from napari_medvlm.worker.runner import Runner
 from napari_medvlm.worker.wire import SegmentReply, SegmentRequest
 
+MEASURED_AFTER_S = 0.03
+"""How long after a mask it is measured: drawing it goes first."""
+
 
 class Engine:
     """Keeps journal and masks in step with a ledger. Safe to call from any thread.
@@ -55,6 +58,7 @@ class Engine:
         self.measured: dict[int, Measurement] = {}
         self._volume = volume
         self._digests: dict[int, str] = {}
+        self._closing = threading.Event()
         self._measuring = ThreadPoolExecutor(1, thread_name_prefix="medvlm-measure")
         self._lock = threading.RLock()
         self._predictions = Predictions(volume, ledger)
@@ -120,6 +124,7 @@ class Engine:
     def close(self) -> None:
         """Stop what is running and finish the journal."""
         self._requests.drop()
+        self._closing.set()
         self._measuring.shutdown(cancel_futures=True)
         if self._journal is not None:
             self._journal.close()
@@ -168,6 +173,8 @@ class Engine:
 
     def _measure(self) -> None:
         """Measure the objects whose masks are not those measured last, then tell."""
+        if self._closing.wait(MEASURED_AFTER_S):
+            return
         for object_id in self.ledger.now.objects:
             mask = self.belonging(object_id)
             if self._digests.get(object_id) != mask.digest:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_medvlm.geometry import Index
 from napari_medvlm.prompts import Prompt
 from napari_medvlm.records import LiveObject, Moment, Overlap
-from napari_medvlm.results import Mask
+from napari_medvlm.results import BoolArray, Mask, bounding_box, unpacked
 
 Key = tuple[int, int]
 """An object's id and the serial of the entry that last changed its prompts: it names a mask."""
@@ -38,10 +38,9 @@ class MaskStore:
 
     def __setitem__(self, key: Key, mask: Mask) -> None:
         self.discard(key)
-        bits = np.packbits(mask.crop)
         outline = replace(mask, crop=np.broadcast_to(np.False_, mask.crop.shape))
-        self._packed[key] = bits, outline
-        self._bytes += bits.nbytes
+        self._packed[key] = mask.packed, outline
+        self._bytes += mask.packed.nbytes
         while self._bytes > KEPT_BYTES and len(self._packed) > 1:
             self.discard(next(iter(self._packed)))
 
@@ -51,9 +50,8 @@ class MaskStore:
             return None
         bits, outline = self._packed[key]
         self._packed.move_to_end(key)
-        shape = outline.crop.shape
-        crop = np.unpackbits(bits, count=outline.crop.size).astype(bool).reshape(shape)
-        return replace(outline, crop=crop)
+        z, y, x = outline.crop.shape
+        return replace(outline, crop=unpacked(bits, (z, y, x)))
 
     def discard(self, key: Key) -> None:
         """Forget a mask, if it is there."""
@@ -89,8 +87,8 @@ class LabelMap:
         """Show the objects of a moment with the masks known; the box drawn anew, or `None`."""
         order = tuple(live.info.id for live in sorted(moment.objects.values(), key=_rank(moment)))
         touched = set(order) if _crossing(order, self._order) else set()
-        redrawn = [self._shown[i].mask for i in touched & self._shown.keys()]
-        redrawn += [self._shown.pop(i).mask for i in self._shown.keys() - set(order)]
+        redrawn = [self._shown[i].mask.slices for i in touched & self._shown.keys()]
+        redrawn += [self._shown.pop(i).mask.slices for i in self._shown.keys() - set(order)]
         for live in moment.objects.values():
             redrawn += self._show(live, known)
         self._order = order
@@ -122,8 +120,8 @@ class LabelMap:
         shown = self._shown.get(live.info.id)
         return {} if shown is None else shown.prompts
 
-    def _show(self, live: LiveObject, known: Callable[[Key], Mask | None]) -> list[Mask]:
-        """Take the object's mask if it is new; the masks, old and new, that must be redrawn."""
+    def _show(self, live: LiveObject, known: Callable[[Key], Mask | None]) -> list[Box]:
+        """Take the object's mask if it is new; the boxes that must be redrawn."""
         key = (live.info.id, live.changed)
         before = self._shown.get(live.info.id)
         if before is not None and before.key == key and before.prompts is live.prompts:
@@ -132,7 +130,7 @@ class LabelMap:
         if mask is None:
             return []
         self._shown[live.info.id] = _Shown(key, mask, live.prompts)
-        return [mask] if before is None else [before.mask, mask]
+        return [mask.slices if before is None else _difference(before.mask, mask)]
 
     def forget(self, object_id: int) -> None:
         """Take the object's mask again at the next update; until then the present one is shown."""
@@ -148,7 +146,7 @@ class LabelMap:
             shown = self._shown.get(object_id)
             common = None if shown is None else _common(shown.mask, box)
             if shown is not None and common is not None:
-                drawn[common[0]][shown.mask.crop[common[1]]] = object_id
+                np.putmask(drawn[common[0]], shown.mask.crop[common[1]], object_id)
         self.labels[box] = drawn
 
 
@@ -167,15 +165,36 @@ def _crossing(new: tuple[int, ...], old: tuple[int, ...]) -> bool:
     return [i for i in new if i in old] != [i for i in old if i in new]
 
 
-def _around(masks: list[Mask]) -> Box | None:
-    """The smallest box around all masks that are not empty."""
-    filled = [m for m in masks if m.crop.size]
+def _around(boxes: list[Box]) -> Box | None:
+    """The smallest box around all that are not empty; an empty one if all are."""
+    filled = [box for box in boxes if all(s.stop > s.start for s in box)]
     if not filled:
-        return None
-    low = np.min([m.start for m in filled], axis=0)
-    high = np.max([m.stop for m in filled], axis=0)
-    z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        return boxes[0] if boxes else None
+    z, y, x = (
+        slice(min(s.start for s in axis), max(s.stop for s in axis))
+        for axis in zip(*filled, strict=True)
+    )
     return z, y, x
+
+
+def _difference(one: Mask, other: Mask) -> Box:
+    """The smallest box around the voxels that are in one of two masks alone."""
+    box = _around([one.slices, other.slices])
+    assert box is not None
+    inside = bounding_box(_within(one, box) != _within(other, box))
+    z, y, x = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(box, inside, strict=True))
+    return z, y, x
+
+
+def _within(mask: Mask, box: Box) -> BoolArray:
+    """The voxels of a box ``(z, y, x)`` that holds a mask."""
+    if mask.slices == box:
+        return mask.crop
+    voxels = np.zeros([s.stop - s.start for s in box], bool)
+    common = _common(mask, box)
+    if common is not None:
+        voxels[common[0]] = mask.crop
+    return voxels
 
 
 def _common(mask: Mask, box: Box) -> tuple[Box, Box] | None:

@@ -14,9 +14,9 @@ from napari_medvlm.layers.view import PLANES, axis_across
 from napari_medvlm.sessions.calls import Served
 from napari_medvlm.sessions.preparing import kept_mib, prepare_plane
 from napari_medvlm.sessions.segment import SegmentationSession
-from napari_medvlm.widgets.buttons import button
+from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.job_bar import JobBar
-from napari_medvlm.widgets.report import guarded, tell
+from napari_medvlm.widgets.report import tell
 from napari_medvlm.worker.runner import Runner
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class PreparePlane(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
         layout.addWidget(self.bar)
-        self.button.clicked.connect(guarded(lambda _=False: self.start()))
+        on_click(self.button, self.start)
         self.bar.busy_changed.connect(self._show)
         viewer.dims.events.order.connect(self._show)
         viewer.dims.events.ndisplay.connect(self._show)

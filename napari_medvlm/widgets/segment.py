@@ -54,6 +54,8 @@ PROMPTS: dict[Tool, Any] = {
 
 REST_MS = 60
 """How long after the masks all else is shown. A click is drawn by napari itself meanwhile."""
+PENDING_MS = 250
+"""How long it waits for a mask that is on its way: drawing would slow a fast model down."""
 
 
 class SegmentDock(SessionDock[SegmentationSession]):
@@ -79,7 +81,6 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._noted = Queued(lambda notes: tell(str(notes[-1])), self)
         self._rest_due = QTimer(self)
         self._rest_due.setSingleShot(True)
-        self._rest_due.setInterval(REST_MS)
         self._rest_due.timeout.connect(guarded(self._show_rest))
         self._connect()
         self._use_backend()
@@ -201,10 +202,12 @@ class SegmentDock(SessionDock[SegmentationSession]):
     def _on_changed(self, boxes: list[object]) -> None:
         if self.session is None or self._layers is None:
             return
-        if any(box is not None for box in boxes):
+        redrawn = any(box is not None for box in boxes)
+        if redrawn:
             self._layers.redraw()
-        if not self._rest_due.isActive():
-            self._rest_due.start()
+        wait = PENDING_MS if self.session.pending and not redrawn else REST_MS
+        if not 0 <= self._rest_due.remainingTime() <= wait:
+            self._rest_due.start(wait)
 
     def _show_rest(self) -> None:
         """Show prompts, list and progress, apart from the masks: all together would stall."""

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 CONFIGURATION = "3d_fullres_tiny"
-FEATURES = [2, 4, 4]
+FEATURES = (2, 4, 4)
 CHANNELS = 1 + 7
 POSITIVE = (2, 4, 6)
 NEGATIVE = (3, 5, 7)
@@ -30,29 +30,37 @@ sys.exit(main.main(sys.argv[1:]))
 """The library's server; only it looks for sessions that ended ten times a second."""
 
 
-def save_nninteractive(folder: Path, patch: int = 64, extra: dict | None = None) -> Path:
+def save_nninteractive(
+    folder: Path,
+    patch: int = 64,
+    extra: dict | None = None,
+    features: tuple[int, int, int] = FEATURES,
+) -> Path:
     """A network with seeded random weights, which keeps to what was prompted.
 
     Parameters
     ----------
     extra
         What the checkpoint holds besides.
+    features
+        How many the network has at each of its stages.
     """
     import torch
 
     (folder / "fold_0").mkdir(parents=True, exist_ok=True)
-    (folder / "plans.json").write_text(json.dumps(plans(patch)))
+    (folder / "plans.json").write_text(json.dumps(plans(patch, features)))
     (folder / "dataset.json").write_text(
         json.dumps({"channel_names": {"0": "image"}, "labels": {"background": 0, "object": 1},
                     "numTraining": 1, "file_ending": ".nii.gz"})
     )  # fmt: skip
     (folder / "inference_session_class.json").write_text(
-        json.dumps({"point_radius": 4, "preferred_scribble_thickness": [2, 2, 2],
-                    "interaction_decay": 0.9, "pad_mode_image": "constant"})
+        json.dumps({"inference_class": "nnInteractiveInferenceSession", "point_radius": 4,
+                    "preferred_scribble_thickness": [2, 2, 2], "interaction_decay": 0.9,
+                    "pad_mode_image": "constant"})
     )  # fmt: skip
     (folder / "LICENSE").write_text(LICENCE + "\n")
     checkpoint = {
-        "network_weights": weights(patch),
+        "network_weights": weights(patch, features),
         "trainer_name": "nnInteractiveTrainer_stub",
         "init_args": {"configuration": CONFIGURATION},
         "inference_allowed_mirroring_axes": None,
@@ -61,13 +69,13 @@ def save_nninteractive(folder: Path, patch: int = 64, extra: dict | None = None)
     return folder
 
 
-def weights(patch: int) -> dict:
+def weights(patch: int, features: tuple[int, int, int] = FEATURES) -> dict:
     """Random weights, with a way for the prompts and the last mask to the output."""
     import torch
     from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
     from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-    manager = PlansManager(plans(patch))
+    manager = PlansManager(plans(patch, features))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = nnUNetTrainer.build_network_architecture(
@@ -80,16 +88,16 @@ def weights(patch: int) -> dict:
         first.weight[0, [*NEGATIVE], 1, 1, 1] -= 8
         last = network.decoder.stages[-1].convs[0].conv
         last.weight[0] *= 0.3
-        last.weight[0, FEATURES[0], 1, 1, 1] += 4
+        last.weight[0, features[0], 1, 1, 1] += 4
         head = network.decoder.seg_layers[-1]
         head.weight[1, 0] += 3
         head.bias[0] += 1.5
     return network.state_dict()
 
 
-def plans(patch: int) -> dict:
+def plans(patch: int, features: tuple[int, int, int] = FEATURES) -> dict:
     """The plans of a U-Net of three stages."""
-    n = len(FEATURES)
+    n = len(features)
     resampling = {
         f"resampling_fn_{kind}{suffix}": value
         for kind in ("data", "seg", "probabilities")
@@ -98,7 +106,7 @@ def plans(patch: int) -> dict:
     architecture = {
         "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
         "arch_kwargs": {
-            "n_stages": n, "features_per_stage": FEATURES, "kernel_sizes": [[3] * 3] * n,
+            "n_stages": n, "features_per_stage": list(features), "kernel_sizes": [[3] * 3] * n,
             "strides": [[1] * 3] + [[2] * 3] * (n - 1), "n_conv_per_stage": [1] * n,
             "n_conv_per_stage_decoder": [1] * (n - 1), "conv_op": "torch.nn.modules.conv.Conv3d",
             "conv_bias": True, "norm_op": "torch.nn.modules.instancenorm.InstanceNorm3d",

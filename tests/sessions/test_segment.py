@@ -11,6 +11,7 @@ from napari_medvlm.errors import (
     ObjectLocked,
     SessionFileError,
 )
+from napari_medvlm.results import bounding_box
 from tests.conftest import dice, make_phantom
 
 LEFT, RIGHT, OUTSIDE = (12, 20, 13), (12, 20, 33), (12, 4, 22)
@@ -273,3 +274,13 @@ def test_a_flat_picture_and_a_colour_picture_can_be_clicked():
     with nmv.SegmentationSession(volume, runner="inline") as session:
         click(session, (0, 30, 25))
         assert dice(session.mask, disc) > 0.9
+
+
+def test_only_the_box_that_differs_is_drawn_anew(session):
+    boxes = []
+    session.changed.connect(boxes.append)
+    click(session, LEFT)
+    before = session.labels.copy()
+    click(session, RIGHT)
+    told = [box for box in boxes if box is not None]
+    assert told[-1] == bounding_box(before != session.labels)

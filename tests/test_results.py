@@ -1,0 +1,27 @@
+"""Masks: small on their way, the same when they arrive."""
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from napari_medvlm.results import Mask, bounding_box
+
+
+@pytest.mark.parametrize("inside", [0.0, 0.001, 0.5])
+def test_a_mask_arrives_as_it_was_sent(inside):
+    full = np.random.default_rng(0).random((9, 20, 31)) < inside
+    mask = Mask.of(full, score=0.5)
+    sent = pickle.dumps(mask)
+    arrived = pickle.loads(sent)
+    assert_array_equal(arrived.full(), full)
+    assert (arrived.digest, arrived.score, arrived.start) == (mask.digest, 0.5, mask.start)
+    assert len(sent) < full.size / 8 + 700
+
+
+def test_a_bounding_box_is_as_small_as_can_be():
+    full = np.zeros((5, 6, 7), bool)
+    assert bounding_box(full) == (slice(0, 0),) * 3
+    full[1, 2, 3] = full[3, 5, 3] = True
+    assert bounding_box(full) == (slice(1, 4), slice(2, 6), slice(3, 4))
