@@ -40,10 +40,10 @@ from napari_medvlm.widgets.case_table import CaseTable
 from napari_medvlm.widgets.closing import close_all
 from napari_medvlm.widgets.commands import bind_keys, dock_of, named_dock
 from napari_medvlm.widgets.docks import Dock
+from napari_medvlm.widgets.job_bar import JobBar
 from napari_medvlm.widgets.pacs_servers import Form
 from napari_medvlm.widgets.report import guarded, tell
 from napari_medvlm.widgets.series import ask_gaps
-from napari_medvlm.widgets.work_row import WorkRow
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -75,7 +75,7 @@ class CasesDock(Dock):
         self.done = button("Done", "Write the results of the open case. (Shift+D)")
         self.reject = button("Reject…", "Reject the open case, for a reason. (Shift+R)")
         self.results = ResultsRow()
-        self.work = WorkRow()
+        self.work = JobBar("Stop; nothing that is half done is kept.")
         self._timer = QTimer(self)
         self._timer.setInterval(TICK_MS)
         self._lay_out()
@@ -89,7 +89,7 @@ class CasesDock(Dock):
     def open_list(self, source: Path) -> None:
         """Open the list of a folder, a table or a file of a list, and the case that was in work."""
         self.close_list()
-        self.work.start("Looking for images", partial(book_of, source), self._on_book)
+        self.work.start(partial(book_of, source), self._on_book, "Looking for images")
 
     def open_found(self) -> None:
         """Make a list of the studies that the PACS dock shows."""
@@ -99,7 +99,7 @@ class CasesDock(Dock):
             raise ArchiveError("The PACS dock shows no study.", "Search there first.")
         self.close_list()
         self.work.start(
-            "Asking for series", partial(book_of_studies, archive, studies), self._on_book
+            partial(book_of_studies, archive, studies), self._on_book, "Asking for series"
         )
 
     def open_case(self, name: str, gaps: Gaps = Gaps.REFUSE) -> None:
@@ -114,7 +114,7 @@ class CasesDock(Dock):
             except IrregularSlices as problem:
                 return case, problem
 
-        self.work.start(f"Opening {name}", work, self._on_read)
+        self.work.start(work, self._on_read, f"Opening {name}")
 
     def step(self, step: int) -> None:
         """Open the next case of those that are shown, or the one before."""

@@ -20,7 +20,7 @@ STEPS = 1000
 
 
 class JobBar(QWidget):
-    """Hidden until some work begins; one at a time. Errors are shown.
+    """Hidden until some work begins; a newer one takes the place of the older. Errors are shown.
 
     Parameters
     ----------
@@ -64,6 +64,7 @@ class JobBar(QWidget):
         message
             What is shown until some progress is told.
         """
+        self._stop.set()
         self._stop = stop = Event()
         self.destroyed.connect(stop.set)
 

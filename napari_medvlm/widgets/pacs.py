@@ -21,6 +21,7 @@ from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.commands import open_dock_of
 from napari_medvlm.widgets.docks import Dock
 from napari_medvlm.widgets.giving_away import GivingAway, Wanted
+from napari_medvlm.widgets.job_bar import JobBar
 from napari_medvlm.widgets.pacs_filters import Filters
 from napari_medvlm.widgets.pacs_opening import Opened, open_series
 from napari_medvlm.widgets.pacs_servers import ServerRow
@@ -30,7 +31,6 @@ from napari_medvlm.widgets.series import ask_gaps
 from napari_medvlm.widgets.server_banner import ServerBanner
 from napari_medvlm.widgets.spoken import bring_in, said_of
 from napari_medvlm.widgets.study_tree import StudyTree
-from napari_medvlm.widgets.work_row import WorkRow
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -60,7 +60,7 @@ class PacsDock(Dock):
             "De-identify…", "Write the chosen series without the patient's identity, to give away."
         )
         self.push = button("Push…", "Send the objects of the Segment dock: SEG, SR, RTSTRUCT.")
-        self.work = WorkRow()
+        self.work = JobBar("Stop; nothing that is half done is kept.")
         self._drawn = Queued(self._on_drawn, self)
         self._lay_out()
         self._connect()
@@ -73,16 +73,16 @@ class PacsDock(Dock):
         archive = self._archive()
         self.said.clear()
         self.work.start(
-            "Searching", lambda progress: archive.studies(query, progress), self._on_studies
+            lambda progress: archive.studies(query, progress), self._on_studies, "Searching"
         )
 
     def open_study(self, study: Study) -> None:
         """Show the series of a study, and then their pictures."""
         archive = self._archive()
         self.work.start(
-            "Asking for the series",
             lambda _: archive.series(study),
             lambda found: self._on_series(archive, study, found),
+            "Asking for the series",
         )
 
     def load_series(self, series: StudySeries, gaps: Gaps = Gaps.REFUSE) -> None:
@@ -94,7 +94,7 @@ class PacsDock(Dock):
             progress(1, "Reading")
             return open_series(folder, series, gaps, grids)
 
-        self.work.start("Loading", work, self._on_loaded)
+        self.work.start(work, self._on_loaded, "Loading")
 
     def push_objects(self) -> None:
         """Ask whether to send the objects of the image in the Segment dock, and send them."""
@@ -112,7 +112,7 @@ class PacsDock(Dock):
             def work(progress: Progress) -> Exported:
                 return wanted.export(archive.fetch(series, progress), series.uid, progress)
 
-            self.work.start("Writing", work, self._on_given)
+            self.work.start(work, self._on_given, "Writing")
 
         GivingAway(self.window(), guarded(write)).open()
 
@@ -187,7 +187,7 @@ class PacsDock(Dock):
         def done(_: None) -> None:
             tell(f"Sent to {archive.title} as SEG, SR and RTSTRUCT: {', '.join(results.names)}.")
 
-        self.work.start("Writing", work, done)
+        self.work.start(work, done, "Writing")
 
     def _archive(self) -> Archive:
         if self.servers.archive is None:
