@@ -76,7 +76,12 @@ def name_axes(viewer: Viewer) -> None:
 
 
 def describe(viewer: Viewer) -> str:
-    """The plane, where it lies, and where up and right on the screen lead in the patient."""
+    """The plane, where it lies, and where up and right on the screen lead in the patient.
+
+    Empty if nothing is open that has three axes.
+    """
+    if viewer.dims.ndim < 3:
+        return ""
     if viewer.dims.ndisplay == 3:
         return "3D"
     across, down, right = (axis - _superior(viewer) for axis in viewer.dims.order[-3:])

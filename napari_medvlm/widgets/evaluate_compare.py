@@ -240,9 +240,9 @@ def _texts(found: Beside) -> dict[str, str]:
         "IoU": f"{found.iou:.4f}",
         "NSD": NONE if found.nsd is None else f"{found.nsd:.4f}",
         "HD95": NONE if found.hd95_mm is None else f"{found.hd95_mm:.2f} mm",
-        "Volume A": f"{found.a_ml:.3f} ml",
-        "Volume B": f"{found.b_ml:.3f} ml",
-        "Difference": f"B - A: {larger:+.3f} ml{share}",
+        "Volume A": f"{found.a_ml:.3f} mL",
+        "Volume B": f"{found.b_ml:.3f} mL",
+        "Difference": f"B - A: {larger:+.3f} mL{share}",
     }
 
 
@@ -251,4 +251,4 @@ def _sizes(found: Found | None) -> dict[int, str]:
         return dict.fromkeys(WHICH, "")
     f = found.figures
     sizes = {ONLY_A: f.only_a_ml, ONLY_B: f.only_b_ml, BOTH: f.both_ml}
-    return {which: f": {ml:.2f} ml" for which, ml in sizes.items()}
+    return {which: f": {ml:.2f} mL" for which, ml in sizes.items()}

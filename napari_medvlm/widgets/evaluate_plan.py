@@ -43,11 +43,9 @@ class PlanForm(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Backend", self.backend)
         form.addRow("Model", self.model)
-        form.addRow("Interactions", _row(self.interactions, "first", self.first, "then", self.then))
-        form.addRow(
-            "Unsteady by", _row(self.jitter, "seed", self.seed, "NSD within", self.tolerance)
-        )
-        self.model.turn_to(self.backend.name)
+        form.addRow("Begins with", _row(self.first, "then", self.then))
+        form.addRow("Interactions", _row(self.interactions, "seed", self.seed))
+        form.addRow("Unsteady by", _row(self.jitter, "NSD within", self.tolerance))
         self.backend.chosen.connect(self._use_backend)
         self._use_backend()
 

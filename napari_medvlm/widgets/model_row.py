@@ -36,7 +36,7 @@ class ModelRow(QWidget):
         self._backend = ""
         self._named: dict[str, str] = {}
         self.edit = QLineEdit()
-        self.edit.setPlaceholderText("The backend's own")
+        self.edit.setPlaceholderText("A name, file or folder")
         self.edit.setToolTip(
             "A name of the Models dock, a file or folder on this computer, or the id of a model on "
             "the Hugging Face hub. "

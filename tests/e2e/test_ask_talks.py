@@ -187,3 +187,13 @@ def test_closing_the_dock_leaves_no_layers_and_no_worker(scripted):
     assert "Q:" not in scripted.story
     with scripted.qtbot.waitSignal(scripted.dock.destroyed):
         scripted.dock.deleteLater()
+
+
+def test_the_image_may_be_closed_while_an_answer_is_shown(scripted, monkeypatch):
+    errors = []
+    monkeypatch.setattr("napari.utils.notifications.show_error", errors.append)
+    scripted.asks("What is bright?")
+    scripted.viewer.layers.clear()
+    scripted.waits(lambda: scripted.dock.session is None)
+    assert not errors
+    assert not scripted.viewer.canvas.overlays.text.text

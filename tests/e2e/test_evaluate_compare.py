@@ -77,9 +77,9 @@ def test_the_figures_are_those_of_an_evaluation(panel, compared, brain):
     assert shown["NSD"] == f"{wanted.nsd:.4f}"
     assert shown["HD95"] == f"{wanted.hd95_mm:.2f} mm"
     ml = np.prod(volume.spacing) / 1000
-    assert shown["Volume A"] == f"{white.sum() * ml:.3f} ml"
+    assert shown["Volume A"] == f"{white.sum() * ml:.3f} mL"
     more = (larger.sum() - white.sum()) * ml
-    assert shown["Difference"].startswith(f"B - A: {more:+.3f} ml (+")
+    assert shown["Difference"].startswith(f"B - A: {more:+.3f} mL (+")
 
 
 def test_the_tolerance_is_the_persons(panel, compared, brain, qtbot):
