@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from napari_medvlm.geometry import Grid
     from napari_medvlm.io.dicom import SeriesInfo
+    from napari_medvlm.volume import Volume
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[Any], list[LayerData]]
@@ -128,7 +129,7 @@ def _layer(path: Path, series: SeriesInfo | None) -> LayerData:
 
     uid = series.uid if series else None
     try:
-        return layer_data(read_volume(path, series=uid))
+        return layer_data(_spaced(read_volume(path, series=uid)))
     except IrregularSlices as problem:
         window = _window()
         if window is None:
@@ -138,7 +139,17 @@ def _layer(path: Path, series: SeriesInfo | None) -> LayerData:
         gaps = ask_gaps(problem, str(series or path.name), window)
         if gaps is Gaps.REFUSE:
             raise Cancelled from problem
-        return layer_data(read_volume(path, series=uid, gaps=gaps))
+        return layer_data(_spaced(read_volume(path, series=uid, gaps=gaps)))
+
+
+def _spaced(volume: Volume) -> Volume:
+    """The volume with the size of its voxels, which a person in a window is asked if need be."""
+    window = _window()
+    if window is None or not volume.spacing_is_assumed:
+        return volume
+    from napari_medvlm.widgets.spacing import ask_spacing
+
+    return ask_spacing(volume, window) or volume
 
 
 def _window() -> QWidget | None:

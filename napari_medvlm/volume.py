@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,8 @@ from napari_medvlm.geometry import FloatArray, Grid, Index
 HU = "HU"
 SUV_UNIT = "g/ml{SUVbw}"
 """UCUM's form of grams per millilitre, SUV by body weight."""
+ASSUMED = "1 mm is assumed."
+"""How the note ends where a file does not tell the size of a voxel."""
 
 
 class Modality(StrEnum):
@@ -114,6 +117,35 @@ class Volume:
     def spacing(self) -> tuple[float, float, float]:
         """Size of a voxel along ``(z, y, x)`` in millimetres."""
         return self.grid.spacing
+
+    @property
+    def spacing_is_assumed(self) -> bool:
+        """Whether the file does not tell the size of a voxel along some axis."""
+        return any(note.endswith(ASSUMED) for note in self.notes)
+
+    def spaced(self, spacing_mm: Sequence[float]) -> Volume:
+        """The same voxels in another size; the first one stays where it is.
+
+        Parameters
+        ----------
+        spacing_mm
+            Along ``(z, y, x)`` in millimetres.
+
+        Raises
+        ------
+        InvalidImage
+            If these are not three positive, finite numbers.
+        """
+        wanted = np.asarray(spacing_mm, float)
+        if wanted.shape != (3,) or not (np.isfinite(wanted) & (wanted > 0)).all():
+            raise InvalidImage(
+                f"A voxel cannot have the size {tuple(spacing_mm)} mm.",
+                "Give three positive numbers, along z, y and x.",
+            )
+        affine = self.affine @ np.diag([*(wanted / self.spacing), 1.0])
+        size = " x ".join(f"{mm:g}" for mm in wanted)
+        told = (n for n in self.notes if not n.endswith(ASSUMED))
+        return replace(self, affine=affine, notes=(*told, f"Voxels of {size} mm, set by hand."))
 
     @property
     def is_color(self) -> bool:

@@ -17,7 +17,7 @@ from napari_medvlm.io.dicom_header import COPY_AGAIN, item, number, numbers, tex
 from napari_medvlm.io.dicom_values import find, pixel_mm, rescale, thickness, unit, window
 from napari_medvlm.io.dicom_varying import Label, labels_of
 from napari_medvlm.io.values import require_memory
-from napari_medvlm.volume import Window
+from napari_medvlm.volume import ASSUMED, Window
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -146,7 +146,7 @@ def _frame_step(path: Path, header: Dataset) -> tuple[float, tuple[str, ...]]:
         step = number(path, header, keyword)
         if step:
             return step, ()
-    return 1.0, ("The distance of the frames is not known; 1 mm is assumed.",)
+    return 1.0, (f"The distance of the frames is not known; {ASSUMED}",)
 
 
 def _plane(path: Path, header: Dataset, frame: int, groups: list[Dataset]) -> Plane:

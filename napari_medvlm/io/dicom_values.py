@@ -14,7 +14,7 @@ import numpy as np
 from napari_medvlm.errors import InvalidImage
 from napari_medvlm.geometry import FloatArray
 from napari_medvlm.io.dicom_header import COPY_AGAIN, first_number, item, number, numbers
-from napari_medvlm.volume import Window
+from napari_medvlm.volume import ASSUMED, Window
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -147,4 +147,4 @@ def _ultrasound_mm(header: Dataset) -> tuple[FloatArray, tuple[str, ...]]:
         )
     if len(found) == 1 and all(spacing := found.pop()):
         return np.array(spacing), ()
-    return np.ones(2), ("The pixel spacing is not known; 1 mm is assumed.",)
+    return np.ones(2), (f"The pixel spacing is not known; {ASSUMED}",)

@@ -5,8 +5,12 @@ import pytest
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QDialogButtonBox, QMessageBox
 
+from napari_medvlm.errors import InvalidImage
+from napari_medvlm.layers.images import volume_of
+from napari_medvlm.volume import Volume
 from napari_medvlm.widgets.series import SeriesDialog
-from tests.io.dicom_files import write_series
+from napari_medvlm.widgets.spacing import SpacingDialog, set_spacing
+from tests.io.dicom_files import dataset, save, write_series
 
 DATA = np.random.default_rng(0).integers(0, 900, (6, 7, 8)).astype(np.int16)
 
@@ -92,3 +96,47 @@ def missing_one(folder):
 
     (third,) = (p for p in folder.iterdir() if dcmread(p).InstanceNumber == 3)
     third.unlink()
+
+
+def fill(sizes):
+    def act(dialog):
+        for box, mm in zip(dialog.sizes, sizes, strict=True):
+            box.setValue(mm)
+        dialog.accept()
+
+    return act
+
+
+def test_a_size_that_no_file_tells_is_asked_for(viewer, tmp_path):
+    path = tmp_path / "picture.dcm"
+    made = dataset(DATA[0], Modality="SC")
+    assert "PixelSpacing" not in made
+    save(made, path)
+    answer(fill([1, 0.5, 0.25]))
+    (layer,) = viewer.open(str(path), plugin="napari-medvlm")
+    volume = volume_of(layer)
+    assert volume.spacing == pytest.approx((1, 0.5, 0.25))
+    assert "Voxels of 1 x 0.5 x 0.25 mm, set by hand." in volume.notes
+    assert not volume.spacing_is_assumed
+    answer(SpacingDialog.reject)
+    (again,) = viewer.open(str(path), plugin="napari-medvlm")
+    assert volume_of(again).spacing == (1, 1, 1)
+
+
+def test_a_wrong_size_is_set_from_the_menu(viewer, tmp_path):
+    write_series(tmp_path / "a", DATA, SeriesDescription="T1", SeriesNumber=1)
+    (layer,) = viewer.open(str(tmp_path), plugin="napari-medvlm")
+    before = volume_of(layer)
+    wanted = [2 * mm for mm in before.spacing]
+    answer(fill(wanted))
+    set_spacing(viewer)
+    (after,) = map(volume_of, viewer.layers)
+    assert after.spacing == pytest.approx(wanted)
+    assert after.affine[:3, 3] == pytest.approx(before.affine[:3, 3])
+    assert viewer.layers[0].extent.world.max() > layer.extent.world.max()
+
+
+@pytest.mark.parametrize("spacing", [(1, 1), (1, 0, 1), (1, float("nan"), 1)])
+def test_impossible_sizes_are_refused(spacing):
+    with pytest.raises(InvalidImage, match="three positive numbers"):
+        Volume(DATA).spaced(spacing)
