@@ -22,6 +22,7 @@ from napari_medvlm.sessions.calls import Served
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.volume import Window
 from napari_medvlm.widgets.background import in_background
+from napari_medvlm.widgets.closing import Steady
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.docks import SessionDock
 from napari_medvlm.widgets.labels_row import LabelsRow
@@ -156,7 +157,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         session.restarted.connect(self._restarted)
         session.noted.connect(self._noted)
         self._layers = SessionLayers(self.viewer, session, show)
-        self._opened += [session, self._layers]
+        self._opened += [Steady(), session, self._layers]
         self._layers.set_polarity(self.tools.positive)
         self._bind(session)
         self._warm_up()

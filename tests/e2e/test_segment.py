@@ -1,5 +1,6 @@
 """What a clinician does in the window."""
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -310,3 +311,9 @@ def test_outside_is_background(person):
     person.clicks(LEFT)
     person.waits_for_mask()
     assert person.sees(OUTSIDE) == 0
+
+
+def test_a_click_never_waits_for_the_garbage_of_the_whole_window(person):
+    assert gc.get_freeze_count()
+    person.dock.close_dock()
+    assert not gc.get_freeze_count()
