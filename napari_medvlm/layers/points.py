@@ -77,6 +77,7 @@ class PointsLayer(PromptLayer[Point]):
             spl = self.grid.to_world(layer.world_to_data(event.position)).round(6)
             with suppress(MedVLMError):
                 self._said = self.session.add(Point(position_mm=tuple(spl), positive=self.positive))
+            self._prepare_next(layer)  # napari has the last point selected, and would copy it
 
     def _on_data(self, event: object) -> None:
         if getattr(event, "action", None) in ("added", "changed", "removed"):

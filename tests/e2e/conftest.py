@@ -51,6 +51,14 @@ class Person:
         """Move the planes to a voxel and click on it."""
         self.draws([zyx])
 
+    def clicks_at_once(self, *places):
+        """Click on voxels of the slice in view before the window does anything else."""
+        canvas = self.viewer.window._qt_viewer.canvas.native
+        for zyx in places:
+            at = self._pixel(self.world(zyx))
+            QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=at)
+            QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=at)
+
     def draws(self, path):
         """Move the planes to a voxel, press there, drag over the others, release at the last."""
         worlds = [self.world(zyx) for zyx in path]

@@ -150,6 +150,20 @@ def test_a_click_outside_the_image_is_told_and_taken_back(person, monkeypatch):
     assert not person.session.now.objects
 
 
+def test_quick_clicks_are_one_prompt_each(person):
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    person.clicks_at_once((12, 21, 13), (12, 17, 13))
+    person.dock.new_object()
+    person.clicks_at_once(RIGHT, (12, 17, 33))
+    person.waits_for_mask()
+    entries = [r for r in person.session.ledger.records if r.record == "entry"]
+    told = [event.event for entry in entries for event in entry.events]
+    assert (told.count("prompt_added"), told.count("prompt_removed")) == (5, 0)
+    assert [len(live.prompts) for live in person.session.now.objects.values()] == [3, 2]
+
+
 def test_switching_objects_shows_the_prompts_of_the_active_one(person):
     person.dock.tools.choose(Tool.POINT)
     person.clicks(LEFT)
