@@ -79,18 +79,8 @@ def write_seg(
     import highdicom as hd
     from pydicom.uid import generate_uid
 
-    sources = source_headers(volume)
-    frame = sources[0].get("FrameOfReferenceUID")
-    if frame is None:
-        raise CannotSave(
-            f"The series of {volume.name} does not tell its frame of reference.",
-            "Save as NIfTI (.nii.gz), NRRD or MetaImage.",
-        )
-    numbers = [number for number in sorted(masks) if masks[number].any()]
-    if not numbers:
-        raise CannotSave(
-            "There is nothing to save: all objects are empty.", "Segment something first."
-        )
+    sources, frame = framed_headers(volume)
+    numbers = numbers_to_save(masks)
     array = np.stack([masks[n] for n in numbers], axis=-1).astype(np.uint8)
     made = hd.seg.Segmentation(
         source_images=sources,
@@ -156,6 +146,34 @@ def read_seg(path: Path) -> NamedLabels:
 def is_seg(path: Path) -> bool:
     """Whether a file is a DICOM segmentation."""
     return is_dicom(path) and "Segmentation" in sop_class(read_header(path, ["SOPClassUID"]))
+
+
+def framed_headers(volume: Volume) -> tuple[list[Dataset], Any]:
+    """The headers of a volume's series, and the frame of reference that they share.
+
+    Raises
+    ------
+    CannotSave
+        If the volume is not from a DICOM series, or that tells no frame.
+    """
+    sources = source_headers(volume)
+    frame = sources[0].get("FrameOfReferenceUID")
+    if frame is None:
+        raise CannotSave(
+            f"The series of {volume.name} does not tell its frame of reference.",
+            "Save as NIfTI (.nii.gz), NRRD or MetaImage.",
+        )
+    return sources, frame
+
+
+def numbers_to_save(masks: Mapping[int, NDArray[np.bool_]]) -> list[int]:
+    """The numbers of the objects that have voxels, in order; refused if none has."""
+    numbers = [number for number in sorted(masks) if masks[number].any()]
+    if not numbers:
+        raise CannotSave(
+            "There is nothing to save: all objects are empty.", "Segment something first."
+        )
+    return numbers
 
 
 def source_headers(volume: Volume) -> list[Dataset]:

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import CannotSave
 from napari_medvlm.io.contours import outlines
 from napari_medvlm.io.dicom_frames import planes_of
-from napari_medvlm.io.dicom_seg import MAKER, VERSION, Segment, source_headers
+from napari_medvlm.io.dicom_seg import (
+    MAKER,
+    VERSION,
+    Segment,
+    framed_headers,
+    numbers_to_save,
+)
 from napari_medvlm.io.terms import term_for
 from napari_medvlm.results import bounding_box
 from napari_medvlm.volume import Volume
@@ -53,18 +58,8 @@ def write_rtstruct(
     CannotSave
         If the volume is not from a DICOM series, or nothing is in the masks.
     """
-    sources = source_headers(volume)
-    frame = sources[0].get("FrameOfReferenceUID")
-    if frame is None:
-        raise CannotSave(
-            f"The series of {volume.name} does not tell its frame of reference.",
-            "Save as NIfTI (.nii.gz), NRRD or MetaImage.",
-        )
-    there = {number: masks[number] for number in sorted(masks) if masks[number].any()}
-    if not there:
-        raise CannotSave(
-            "There is nothing to save: all objects are empty.", "Segment something first."
-        )
+    sources, frame = framed_headers(volume)
+    there = {number: masks[number] for number in numbers_to_save(masks)}
     made = _beside(sources[0])
     images = _images(volume, sources)
     _tell_frame(made, sources[0], frame, images)

@@ -16,15 +16,6 @@ from tests.conftest import make_phantom
 from tests.io.test_dicomweb import make
 
 
-@pytest.fixture
-def told(monkeypatch):
-    """What a person is told, errors too."""
-    told = []
-    for name in ("show_info", "show_warning", "show_error"):
-        monkeypatch.setattr(f"napari.utils.notifications.{name}", told.append)
-    return told
-
-
 class Worker:
     """What a person does in the dock."""
 

@@ -21,15 +21,6 @@ from tests.io.test_dicomweb import make
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Orthanc is Debian's")
 
 
-@pytest.fixture
-def told(monkeypatch):
-    """What a person is told, errors too."""
-    told = []
-    for name in ("show_info", "show_warning", "show_error"):
-        monkeypatch.setattr(f"napari.utils.notifications.{name}", told.append)
-    return told
-
-
 class Doctor:
     """What a person does in the dock."""
 
