@@ -149,6 +149,8 @@ def _not_scalar(path: Path) -> InvalidImage:
 
 
 def _unreadable(path: Path, error: Exception) -> InvalidImage:
+    if not path.exists():
+        return InvalidImage(f"There is no {path.name} in {path.parent}.", "Check the path.")
     reason = str(error).strip().splitlines()[-1][:160] if str(error).strip() else "no reason given"
     return InvalidImage(
         f"{path.name} cannot be read as an image; it may be damaged or incomplete ({reason}).",

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from napari_medvlm.errors import InvalidImage
 from napari_medvlm.io import write_mask
-from napari_medvlm.io.labels import read_labels, read_names
+from napari_medvlm.io.labels import read_labels, read_masks, read_names
 from tests.conftest import make_phantom
 
 SNAP = """################################################
@@ -91,3 +91,9 @@ def test_fractions_are_no_labels(tmp_path):
     (tmp_path / "seg.json").write_text('{"1": "liver"}')
     with pytest.raises(InvalidImage, match="no labels"):
         read_labels(tmp_path / "seg.nrrd")
+
+
+@pytest.mark.parametrize("name", ["gone.nii.gz", "gone.nrrd", "gone.rtstruct.dcm"])
+def test_masks_that_are_not_there_are_told(tmp_path, name):
+    with pytest.raises(InvalidImage, match=f"There is no {name}"):
+        read_masks(tmp_path / name, make_phantom()[0].grid)
