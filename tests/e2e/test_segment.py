@@ -1,6 +1,7 @@
 """What a clinician does in the window."""
 
 import gc
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -303,21 +304,23 @@ def test_existing_labels_are_kept_and_a_layer_can_be_the_start(person):
 
 
 @pytest.mark.parametrize("dock", ["Segment", "Ground", "Evaluate"])
-def test_opening_a_dock_loads_no_models_and_is_quick(dock):
+def test_opening_a_dock_loads_no_models_and_is_quick_beside_napari_itself(dock):
     code = f"""
 import sys, time
 import napari
 viewer = napari.Viewer(show=False)
-start = time.process_time()
+napari_s = time.process_time()  # of the processor: other work may run beside
 viewer.window.add_plugin_dock_widget("napari-medvlm", {dock!r})
-print(time.process_time() - start)  # of the processor: other work may run beside
+print((time.process_time() - napari_s) / napari_s)
 heavy = {{"torch", "transformers", "SimpleITK", "nilearn", "pydicom"}} & set(sys.modules)
 assert not heavy, heavy
 viewer.close()
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    untraced = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=untraced)
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout.splitlines()[-1]) < 1.0
+    assert float(done.stdout.splitlines()[-1]) < 0.5  # a third where no file is compiled yet
 
 
 def test_outside_is_background(person):
