@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFormLayout, QVBoxLayout
 
 from napari_medvlm.backends import registry
@@ -37,6 +36,7 @@ from napari_medvlm.widgets.resume import ResumeBar
 from napari_medvlm.widgets.segment_folds import SegmentFolds
 from napari_medvlm.widgets.session_row import SessionRow
 from napari_medvlm.widgets.tools import Tool, Tools
+from napari_medvlm.widgets.turns import Turns
 from napari_medvlm.windows import windows
 from napari_medvlm.worker.runner import Job
 from napari_medvlm.worker.wire import Request
@@ -54,7 +54,7 @@ PROMPTS: dict[Tool, Any] = {
 
 
 REST_MS = 60
-"""How long after the masks all else is shown. A click is drawn by napari itself meanwhile."""
+"""How long after the masks all else is shown."""
 PENDING_MS = 250
 """How long it waits for a mask that is on its way: drawing would slow a fast model down."""
 
@@ -80,9 +80,8 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
         self._restarted = Queued(_tell_restart, self)
         self._noted = Queued(lambda notes: tell(str(notes[-1])), self)
-        self._rest_due = QTimer(self)
-        self._rest_due.setSingleShot(True)
-        self._rest_due.timeout.connect(guarded(self._show_rest))
+        self._clicked = Turns(self, self._show_points)
+        self._rest = Turns(self, self._show_prompts, self._show_panel)
         self._connect()
         self._use_backend()
         bind_keys(napari_viewer, napari_viewer)
@@ -206,15 +205,22 @@ class SegmentDock(SessionDock[SegmentationSession]):
         redrawn = any(box is not None for box in boxes)
         if redrawn:
             self._layers.redraw()
-        wait = PENDING_MS if self.session.pending and not redrawn else REST_MS
-        if not 0 <= self._rest_due.remainingTime() <= wait:
-            self._rest_due.start(wait)
+        if None in boxes:
+            self._clicked.begin()
+        self._rest.begin(PENDING_MS if self.session.pending and not redrawn else REST_MS)
 
-    def _show_rest(self) -> None:
-        """Show prompts, list and progress, apart from the masks: all together would stall."""
-        if self.session is None or self._layers is None:
+    def _show_points(self) -> None:
+        """Show what was clicked; what is drawn by other tools is there already."""
+        if self._layers is not None:
+            self._layers.points.pull()
+
+    def _show_prompts(self) -> None:
+        if self._layers is not None:
+            self._layers.pull()
+
+    def _show_panel(self) -> None:
+        if self.session is None:
             return
-        self._layers.pull()
         self.objects.refresh()
         self.folds.refresh()
         self.progress.show_state(

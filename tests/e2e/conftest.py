@@ -38,7 +38,7 @@ class Person:
         QApplication.processEvents()
         self.waits(lambda: not self.session.pending and not self.session.pending_prompts())
         self.waits(lambda: self.dock.progress.text == "Ready")
-        self.waits(lambda: not self.dock._rest_due.isActive())
+        self.waits(lambda: not self.dock._rest.is_due)
 
     def layer(self, role):
         found = [x for x in self.viewer.layers if x.metadata.get("medvlm", {}).get("role") == role]

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -41,11 +42,34 @@ def test_a_negative_click_takes_away_and_is_red(person):
 
 def test_a_prompt_is_seen_as_pending_until_its_mask_is_there(person):
     person.dock.tools.choose(Tool.POINT)
-    points = person.layer("points")
-    points.add(points.world_to_data(person.world(LEFT)))
-    orange = points.border_color[0].copy()
+    person.clicks(LEFT)
     person.waits_for_mask()
-    person.waits(lambda: not np.allclose(orange, points.border_color[0]))
+    points, (worker,) = person.layer("points"), person.dock._runner.pids.values()
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        points.add(points.world_to_data(person.world(RIGHT)))
+        person.waits(lambda: len(points.data) == 2)
+        answered, pending = points.border_color.copy()
+        assert not np.allclose(answered, pending)
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    person.waits_for_mask()
+    assert_allclose(points.border_color, [answered, answered])
+
+
+def test_a_point_that_is_not_drawn_yet_outlives_the_removal_of_another(person):
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    points = person.layer("points")
+    points.add(points.world_to_data(person.world(RIGHT)))
+    points.selected_data = {0}
+    points.remove_selected()
+    person.waits_for_mask()
+    (left_over,) = person.session.now.objects[1].prompts.values()
+    assert_allclose(left_over.position_mm, person.world(RIGHT), atol=1e-3)
+    assert person.sees(RIGHT) == 1
+    assert len(points.data) == 1
 
 
 def test_dragging_a_point_and_deleting_it_are_edits_of_the_ledger(person):
