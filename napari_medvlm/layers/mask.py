@@ -54,7 +54,8 @@ class MaskLayer:
             layer.data = displayed(self.session.labels, self.session.volume.grid, order=0)
             layer.metadata[KEY]["labels"] = self.session.labels
         elif redrawn:
-            layer.refresh(extent=False, thumbnail=False)
+            with layer.events.blocker():  # else the list of layers is drawn too, with nothing new
+                layer.refresh(extent=False, thumbnail=False)
             if not layer.visible:
                 layer.events.set_data()  # napari tells nothing of hidden layers, and some listen
 

@@ -98,9 +98,10 @@ class PointsLayer(PromptLayer[Point]):
         world = np.array([p.position_mm for p in prompts.values()]).reshape(-1, 3)
         data = self.grid.to_index(world)
         if not np.array_equal(layer.features["prompt"].to_numpy(int), ids):
-            self._resize(layer, data, bool(said[-1]) if len(ids) else True)
-            layer.features["prompt"], layer.features["positive"] = ids, said
-            layer.events.features()
+            with layer.events.blocker():  # else the list of layers is drawn too; answers do that
+                self._resize(layer, data, bool(said[-1]) if len(ids) else True)
+                layer.features["prompt"], layer.features["positive"] = ids, said
+                layer.events.features()
         elif not np.allclose(layer.data, data, atol=1e-4):
             layer.data = data
         faces = [POSITIVE if s else NEGATIVE for s in said]

@@ -55,7 +55,7 @@ PROMPTS: dict[Tool, Any] = {
 
 REST_MS = 60
 """How long after the masks all else is shown."""
-PENDING_MS = 250
+PENDING_MS = 500
 """How long it waits for a mask that is on its way: drawing would slow a fast model down."""
 
 
