@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -98,7 +99,9 @@ class PointsLayer(PromptLayer[Point]):
         world = np.array([p.position_mm for p in prompts.values()]).reshape(-1, 3)
         data = self.grid.to_index(world)
         if not np.array_equal(layer.features["prompt"].to_numpy(int), ids):
-            with layer.events.blocker():  # else the list of layers is drawn too; answers do that
+            more = len(ids) > len(layer.data)
+            # The list of layers is not drawn with each click: it is when the click is answered.
+            with layer.events.blocker() if more else nullcontext():
                 self._resize(layer, data, bool(said[-1]) if len(ids) else True)
                 layer.features["prompt"], layer.features["positive"] = ids, said
                 layer.events.features()
