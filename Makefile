@@ -56,10 +56,12 @@ sizes: $(VENV)/.ready-dev ## sizes of files, functions and classes, as a row of 
 	$(BIN)/python -m benchmarks.sizes
 
 pictures: demo $(VENV)/.ready-dev ## make the pictures of the documents again
-	$(SCREEN) $(BIN)/python examples/ground.py
-	$(SCREEN) $(BIN)/python examples/models.py
-	$(SCREEN) $(BIN)/python examples/ask.py
-	$(SCREEN) $(BIN)/python examples/pacs.py
+	$(SCREEN) $(BIN)/python -m examples.ground
+	$(SCREEN) $(BIN)/python -m examples.models
+	$(SCREEN) $(BIN)/python -m examples.ask
+	$(SCREEN) $(BIN)/python -m examples.pacs
+	$(SCREEN) $(BIN)/python -m examples.cases
+	$(SCREEN) $(BIN)/python -m examples.trust
 	$(SCREEN) $(BIN)/python -m examples.measure
 	mkdir -p docs/images
 	cp demo/*.png docs/images/

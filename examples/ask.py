@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import napari
 import numpy as np
-from qtpy.QtWidgets import QApplication
+
+from examples.window import settle, wait_until
 
 OUT = Path("demo")
 VENTRICLES = "Which lateral ventricle is larger, and by how much?"
@@ -192,22 +191,6 @@ def picture(viewer: napari.Viewer, name: str) -> None:
     """Let the window draw, and keep a picture of it."""
     settle()
     viewer.screenshot(OUT / f"{name}.png", canvas_only=False, flash=False)
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 120) -> None:
-    """Let the window live until something is so."""
-    end = time.monotonic() + timeout_s
-    while not condition():
-        QApplication.processEvents()
-        time.sleep(0.01)
-        if time.monotonic() > end:
-            raise TimeoutError(f"It took longer than {timeout_s} s.")
-
-
-def settle(seconds: float = 0.6) -> None:
-    """Let the window draw."""
-    end = time.monotonic() + seconds
-    wait_until(lambda: time.monotonic() > end)
 
 
 if __name__ == "__main__":

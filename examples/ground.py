@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import napari
-from qtpy.QtWidgets import QApplication
 
+from examples.window import settle, wait_until
 from napari_medvlm.layers.view import Plane, show_plane
 
 OUT = Path("demo")
@@ -52,22 +50,6 @@ def main() -> None:
     viewer.screenshot(OUT / "ground-report.png", canvas_only=False, flash=False)
     dock.close_dock()
     viewer.close()
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 120) -> None:
-    """Let the window live until something is so."""
-    end = time.monotonic() + timeout_s
-    while not condition():
-        QApplication.processEvents()
-        time.sleep(0.01)
-        if time.monotonic() > end:
-            raise TimeoutError(f"It took longer than {timeout_s} s.")
-
-
-def settle(seconds: float = 0.6) -> None:
-    """Let the window draw."""
-    end = time.monotonic() + seconds
-    wait_until(lambda: time.monotonic() > end)
 
 
 if __name__ == "__main__":

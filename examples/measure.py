@@ -10,7 +10,7 @@ import numpy as np
 from napari.layers import Layer
 
 import napari_medvlm as nmv
-from examples.ground import settle, wait_until
+from examples.window import settle, wait_until
 from napari_medvlm.contrib import mni152
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.images import volume_of

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import napari
-from qtpy.QtWidgets import QApplication
+
+from examples.window import settle, wait_until
 
 OUT = Path("demo")
 WIDTH = 400
@@ -59,22 +58,6 @@ def show() -> None:
     print(f"{len(dock.table.models)} models, the dock is {dock.width()} pixels wide")
     dock.close_dock()
     viewer.close()
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 120) -> None:
-    """Let the window live until something is so."""
-    end = time.monotonic() + timeout_s
-    while not condition():
-        QApplication.processEvents()
-        time.sleep(0.01)
-        if time.monotonic() > end:
-            raise TimeoutError(f"It took longer than {timeout_s} s.")
-
-
-def settle(seconds: float = 0.8) -> None:
-    """Let the window draw."""
-    end = time.monotonic() + seconds
-    wait_until(lambda: time.monotonic() > end)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,7 @@ Needs Debian's packages orthanc and orthanc-dicomweb; a server is started for it
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import keyring
@@ -20,11 +17,10 @@ from pydicom.uid import generate_uid
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 import napari_medvlm as nmv
+from examples.window import settle, wait_until
 from napari_medvlm.contrib import mni152
 from napari_medvlm.io.pacs_servers import Login, keep_login
 from napari_medvlm.layers.view import Plane, show_plane
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.io.dicom_files import write_series
 from tests.io.orthanc import PASSWORD, USER, started
 
@@ -130,22 +126,6 @@ def write_studies(folder: Path) -> None:
                 Modality="MR",
                 **uids,
             )
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 120) -> None:
-    """Let the window live until something is so."""
-    end = time.monotonic() + timeout_s
-    while not condition():
-        QApplication.processEvents()
-        time.sleep(0.01)
-        if time.monotonic() > end:
-            raise TimeoutError(f"It took longer than {timeout_s} s.")
-
-
-def settle(seconds: float = 0.6) -> None:
-    """Let the window draw."""
-    end = time.monotonic() + seconds
-    wait_until(lambda: time.monotonic() > end)
 
 
 if __name__ == "__main__":

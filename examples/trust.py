@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,8 +16,8 @@ from typing import Any
 import napari
 import numpy as np
 from napari.layers import Layer
-from qtpy.QtWidgets import QApplication
 
+from examples.window import settle, wait_until
 from napari_medvlm.answers import AnswerKind
 from napari_medvlm.grounding import Scope
 from napari_medvlm.io.images import volume_from_nibabel
@@ -160,22 +158,6 @@ def install_models(folder: Path) -> None:
     sys.path.insert(0, str(folder))
     paths = [str(folder), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 120) -> None:
-    """Let the window live until something is so."""
-    end = time.monotonic() + timeout_s
-    while not condition():
-        QApplication.processEvents()
-        time.sleep(0.01)
-        if time.monotonic() > end:
-            raise TimeoutError(f"It took longer than {timeout_s} s.")
-
-
-def settle(seconds: float = 0.6) -> None:
-    """Let the window draw."""
-    end = time.monotonic() + seconds
-    wait_until(lambda: time.monotonic() > end)
 
 
 if __name__ == "__main__":

@@ -47,9 +47,9 @@ class CaseTable(QWidget):
         self.table = QTableWidget(0, len(COLUMNS))
         self.table.setHorizontalHeaderLabels(list(COLUMNS))
         self.table.verticalHeader().hide()
-        last = len(COLUMNS) - 1
-        stretch = QHeaderView.ResizeMode.Stretch
-        self.table.horizontalHeader().setSectionResizeMode(last, stretch)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(len(COLUMNS) - 1, QHeaderView.ResizeMode.Stretch)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -93,7 +93,6 @@ class CaseTable(QWidget):
         self.table.setRowCount(len(shown))
         for row, case in enumerate(shown):
             self._show(row, case, known is not None and case.name == known.current)
-        self.table.resizeColumnsToContents()
 
     def _show(self, row: int, case: Case, current: bool) -> None:
         note = MISSING if case.name in self._missing else case.reason
