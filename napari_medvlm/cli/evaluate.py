@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_medvlm.cli.evaluate_words import ask, calibrate, ground
+from napari_medvlm.cli.evaluate_words import MOST, ask, calibrate, ground, skipped
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.telling import print_result, shown, told
 from napari_medvlm.evaluation.segment.cases import Layout
@@ -129,13 +129,30 @@ def _workers(number: int, ray: str | None) -> Any:
 def _lines(summary: dict[str, Any], out: Path) -> str:
     """What a person wants to know first."""
     lines = [
-        f"{name}: Dice {f['dice'][0]:.3f} after 1, {f['dice'][-1]:.3f} after {len(f['dice'])} "
-        f"interactions; {f['noc90']:.1f} to 0.90; {f['cases']} case(s)"
+        f"{name}: Dice {_curve(f['dice'])}; {_to_90(f)}; {f['cases']} case(s)"
         for name, f in (*summary["structures"].items(), ("mean", summary["mean"]))
-        if f
     ]
-    lines += [f"Skipped {one['case']}: {one['reason']}" for one in summary["skipped"]]
+    absent = summary["absent"]
+    if absent:
+        more = f"; and {len(absent) - MOST} more" if len(absent) > MOST else ""
+        lines.append(f"Not in the labels: {'; '.join(absent[:MOST])}{more}")
+    lines += skipped(summary)
     return "\n".join([*lines, str(out / "report.html")])
+
+
+def _curve(dice: list[float]) -> str:
+    last = f", {dice[-1]:.3f} after {len(dice)} interactions" if len(dice) > 1 else " interaction"
+    return f"{dice[0]:.3f} after 1{last}"
+
+
+def _to_90(found: dict[str, Any]) -> str:
+    """Interactions to a Dice of 0.90; where it is missed they count as all, so that is told."""
+    missed = found["missed90"]
+    if missed == 1:
+        return "0.90 not reached"
+    return f"{found['noc90']:.1f} to 0.90" + (
+        f" ({100 * missed:.0f} % missed it)" if missed else ""
+    )
 
 
 def _table(found: dict[str, Any]) -> str:

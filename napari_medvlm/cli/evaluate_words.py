@@ -97,6 +97,10 @@ def ask(  # noqa: PLR0913  # one for each option
     print_result(summary, as_json, lambda: _ask_lines(summary, out))
 
 
+MOST = 10
+"""So many of what was left out are told one by one."""
+
+
 class Method(StrEnum):
     """What the curve is."""
 
@@ -166,7 +170,7 @@ def _ground_lines(summary: dict[str, Any], out: Path) -> str:
                 f"{name}: mIoU {f['miou']:.3f}, Acc@0.5 {f['acc50']:.3f}, pointing "
                 f"{f['pointing']:.3f}, AP50 {_or_dash(f['ap50'])}; {f['pairs']} phrase(s)"
             )
-    return "\n".join([*lines, *_skipped(summary), str(out / "report.html")])
+    return "\n".join([*lines, *skipped(summary), str(out / "report.html")])
 
 
 def _ask_lines(summary: dict[str, Any], out: Path) -> str:
@@ -177,13 +181,14 @@ def _ask_lines(summary: dict[str, Any], out: Path) -> str:
     for name, f in (*summary["kinds"].items(), ("all", summary["mean"])):
         figures = (f"{word} {f[key]:.3f}" for key, word in told_of.items() if f[key] is not None)
         lines.append(f"{name}: {', '.join(figures)}; {f['questions']} question(s)")
-    return "\n".join([*lines, *_skipped(summary), str(out / "report.html")])
+    return "\n".join([*lines, *skipped(summary), str(out / "report.html")])
 
 
-def _skipped(summary: dict[str, Any]) -> list[str]:
+def skipped(summary: dict[str, Any]) -> list[str]:
+    """A line for each of the first cases that could not be used."""
     unused = summary["skipped"]
-    lines = [f"Skipped {one['case']}: {one['reason']}" for one in unused[:10]]
-    return lines if len(unused) <= 10 else [*lines, f"and {len(unused) - 10} more"]
+    lines = [f"Skipped {one['case']}: {one['reason']}" for one in unused[:MOST]]
+    return lines if len(unused) <= MOST else [*lines, f"and {len(unused) - MOST} more"]
 
 
 def _or_dash(value: float | None) -> str:

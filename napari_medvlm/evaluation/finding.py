@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from napari_medvlm.errors import InvalidReference
 Record = Mapping[str, Any]
 ENDINGS = (".jpg", ".jpeg", ".png", ".dcm", ".dicom", ".nii.gz", ".nii", ".tif", ".tiff")
 """Endings of images that data sets leave out of their names, or change."""
+LENGTH = 200
+"""Characters of a file's names that an error shows."""
 
 
 class Below:
@@ -95,14 +98,24 @@ def read_json(path: Path) -> Any:
     """
     text = read_text(path)
     try:
-        if path.suffix.lower() == ".jsonl":
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
-        return json.loads(text)
+        if path.suffix.lower() != ".jsonl":
+            return json.loads(text)
+        lines = text.split("\n")  # a text in JSON may hold other ends of lines
+        return [_object(line, at) for at, line in enumerate(lines, 1) if line.strip()]
     except json.JSONDecodeError as error:
         raise InvalidReference(
             f"{path.name} is not JSON: line {error.lineno}, {error.msg}.",
             "Download the file again, or choose another layout with --dataset.",
         ) from error
+
+
+def _object(line: str, at: int) -> Any:
+    """The JSON of a line; an error tells which line of the file it is."""
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        error.lineno = at
+        raise
 
 
 def read_rows(path: Path, *columns: str) -> Iterator[tuple[int, dict[str, str]]]:
@@ -115,14 +128,14 @@ def read_rows(path: Path, *columns: str) -> Iterator[tuple[int, dict[str, str]]]
     """
     csv.field_size_limit(2**27)  # pictures stand in some tables
     text = read_text(path)
-    tab = "\t" in text.split("\n", 1)[0]
-    reader = csv.DictReader(StringIO(text), delimiter="\t" if tab else ",")
+    first = text.split("\n", 1)[0]
+    reader = csv.DictReader(StringIO(text), delimiter=max("\t;,", key=first.count))
     names = [name.strip().lower() for name in reader.fieldnames or ()]
     reader.fieldnames = names
     missing = [column for column in columns if column not in names]
     if missing:
         raise InvalidReference(
-            f"{path.name} has no column {missing[0]}, only {', '.join(names) or 'nothing'}.",
+            f"{path.name} has no column {missing[0]}, only {_listed(names)}.",
             "Choose another layout with --dataset.",
         )
     for row in reader:
@@ -155,9 +168,40 @@ def need(record: Any, where: str, *fields: str) -> None:
     missing = [field for field in fields if field not in record]
     if missing:
         raise InvalidReference(
-            f'{where} has no field "{missing[0]}", only {", ".join(record) or "nothing"}.',
+            f'{where} has no field "{missing[0]}", only {_listed(record)}.',
             "Choose another layout with --dataset.",
         )
+
+
+@contextmanager
+def damage_told(path: Path, layout: str) -> Iterator[None]:
+    """While a file is read: what is not as its layout has it, is told as an error of the file.
+
+    Raises
+    ------
+    InvalidReference
+        If something is missing in it, or is a text, say, where a list should be.
+    """
+    try:
+        yield
+    except (AttributeError, IndexError, TypeError, ValueError, csv.Error) as error:
+        why = str(error).split("\n", 1)[0]
+        raise _damaged(path, layout, why) from error
+    except KeyError as error:
+        raise _damaged(path, layout, f"{error} is missing") from error
+
+
+def _damaged(path: Path, layout: str, why: str) -> InvalidReference:
+    return InvalidReference(
+        f"{path.name} cannot be read as {layout}: {why}.",
+        "Correct the file, or choose another layout with --dataset.",
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    """The first of some names; a file of another kind may have a megabyte of them."""
+    known = ", ".join(names) or "nothing"
+    return known if len(known) <= LENGTH else f"{known[:LENGTH]}..."
 
 
 def number(text: Any, where: str) -> float:

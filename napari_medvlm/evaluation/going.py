@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import BaseModel
 
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.errors import BackendUnavailable, WorkerCrashed
+from napari_medvlm.errors import BackendUnavailable, InvalidReference, WorkerCrashed
 from napari_medvlm.evaluation.runs import RunFolder
 from napari_medvlm.evaluation.workers import Json, Making, Workers
 
@@ -132,6 +132,24 @@ def carry_out(
             progress(finished / len(cases), f"{finished} of {len(cases)} cases{name}")
     order = [done[case.name] for case in cases if case.name in done]
     return order, sorted(unused, key=lambda one: one.case)
+
+
+def require_measured(count: int, unused: Sequence[Unused], out: Path) -> None:
+    """Raise `InvalidReference` if a run that is over has measured nothing at all.
+
+    Parameters
+    ----------
+    count
+        How much was measured.
+    unused
+        The cases that could not be used.
+    """
+    if count:
+        return
+    told = f" None of {len(unused)} could be used. {unused[0].reason}" if unused else ""
+    raise InvalidReference(
+        f"Nothing was measured.{told}", f"See {out / 'report.html'} for each case."
+    )
 
 
 def keep(folder: RunFolder, case: Json, came: Came) -> None:

@@ -64,8 +64,8 @@ def write_page(out: Path, template: str, content: Mapping[str, Any]) -> Path:
 
 
 def open_command(out: Path, case: str, what: str) -> str:
-    """What a person gives to a shell to open a case in napari."""
-    words = (str(out), case, what)
+    """What a person gives to a shell, in any folder, to open a case in napari."""
+    words = (str(out.resolve()), case, what)
     return "napari-medvlm evaluate open " + " ".join(map(_quoted, filter(None, words)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,8 @@ from urllib.parse import quote
 from napari_medvlm.errors import CannotSave, SettingsError
 
 Json = dict[str, Any]
+LONGEST = 200
+"""Characters of a file's name; most systems take 255, some of which are for the ending."""
 
 
 class RunFolder:
@@ -24,7 +27,8 @@ class RunFolder:
     path
         Made if it is not there.
     settings
-        What the results depend on. Cases that are there must have come of the same.
+        What the results depend on. Cases that are there must have come of the same; where none is,
+        others take the place of those that were there.
 
     Raises
     ------
@@ -38,7 +42,7 @@ class RunFolder:
         self.path = path
         wanted = json.loads(json.dumps(settings))
         there = read_json(path / "run.json")
-        if there is not None and there != wanted:
+        if there is not None and there != wanted and self.done():
             raise SettingsError(
                 f"{path} holds a run with other settings: {_difference(there, wanted)}.",
                 "Choose another folder with --out, or the settings of that run.",
@@ -60,8 +64,12 @@ class RunFolder:
 
 
 def safe(name: str) -> str:
-    """A name as one part of a path."""
-    return quote(name, safe=" ,()+=@").replace("..", "%2E%2E")
+    """A name as one part of a path; a digest takes the place of what is too long for one."""
+    part = quote(name, safe=" ,()+=@").replace("..", "%2E%2E")
+    if len(part) <= LONGEST:
+        return part
+    digest = hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
+    return f"{part[: LONGEST - len(digest) - 1]}-{digest}"
 
 
 def read_json(path: Path) -> Json | None:

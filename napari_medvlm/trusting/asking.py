@@ -90,7 +90,7 @@ class Resampling(Check):
             "clusters": sizes,
             "clustered_by": "answer" if first.group else "shared words (not meaning)",
         }
-        told = f"Asked {len(answers)} times again, it said the same {len(alike)} times"
+        told = f"Asked {_times(len(answers))} again, it said the same {_times(len(alike))}"
         if len(sizes) > 1:
             told += f"; {len(sizes)} different answers in all"
         if len(alike) < AGREED * len(answers):
@@ -221,6 +221,11 @@ class ImageSwap(Check):
         if not subject.has_far_slices:
             return "It was shown the whole image: choose another image to swap it with."
         return f"“{subject.said.short}” may be right for other slices, too: choose another image."
+
+
+def _times(count: int) -> str:
+    """How often, in words."""
+    return ("never", "once", "twice")[count] if count < 3 else f"{count} times"
 
 
 def _said_or_refused(ask: Ask, request: Sent) -> Said:

@@ -6,6 +6,7 @@ person may have a copy in the folder of settings.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ from napari_medvlm.volume import Volume
 Slices = NDArray[np.float32]
 MOST = 64
 """At most so many slices are looked at, evenly spread."""
+ENOUGH = 2**22
+"""About so many voxels are enough to tell noise, blur and saturation."""
 BODY = 0.1
 """What is brighter than this share of the range counts as body."""
 
@@ -64,10 +67,11 @@ class Indicator:
 def indicators(volume: Volume, thresholds: Thresholds) -> tuple[Indicator, ...]:
     """The indicators of a volume; those that need several slices are left out of a picture."""
     planes, gap = _planes(volume)
+    some = planes[:: max(planes.size // ENOUGH, 1)]
     measured = {
-        "noise": (noise(planes), "The image is noisy: small things may be noise."),
-        "blur": (sharpness(planes), "The image is blurred: fine things cannot be seen."),
-        "saturation": (saturation(planes), "The brightest parts are cut off: they show nothing."),
+        "noise": (noise(some), "The image is noisy: small things may be noise."),
+        "blur": (sharpness(some), "The image is blurred: fine things cannot be seen."),
+        "saturation": (saturation(some), "The brightest parts are cut off: they show nothing."),
     }
     if len(planes) > 2:
         told = "The body reaches the border: something may be cut off."
@@ -80,6 +84,11 @@ def indicators(volume: Volume, thresholds: Thresholds) -> tuple[Indicator, ...]:
         bad = value < threshold if name == "blur" else value > threshold
         found.append(Indicator(name, round(value, 4), threshold, told if bad else ""))
     return tuple(found)
+
+
+def noted(found: Iterable[Indicator]) -> str:
+    """What is worth a note, in sentences; empty if nothing is."""
+    return " ".join(one.told for one in found if one.told)
 
 
 def noise(planes: Slices) -> float:
@@ -114,9 +123,15 @@ def motion(planes: Slices) -> float:
 
 
 def cropping(planes: Slices) -> float:
-    """The share of the outermost voxels of the slices that belong to the body."""
+    """The share of the outermost voxels of the slices that belong to the body.
+
+    The body is what Otsu's threshold parts from the rest: noise around it is brighter than `BODY`.
+    """
+    from skimage.filters import threshold_otsu
+
+    body = max(float(threshold_otsu(planes[:: max(planes.size // ENOUGH, 1)])), BODY)
     edges = (planes[:, 0], planes[:, -1], planes[:, :, 0], planes[:, :, -1])
-    return float(np.mean(np.concatenate([e.ravel() for e in edges]) > BODY))
+    return float(np.mean(np.concatenate([e.ravel() for e in edges]) > body))
 
 
 def saturation(planes: Slices) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_medvlm.checked import Finding
 from napari_medvlm.trusting import calibration
 from napari_medvlm.trusting.check import Ask, Check
-from napari_medvlm.trusting.quality import Thresholds, indicators
+from napari_medvlm.trusting.quality import Thresholds, indicators, noted
 from napari_medvlm.trusting.subject import Subject
 from napari_medvlm.worker.wire import GroundRequest
 
@@ -82,8 +82,8 @@ class Quality(Check):
     def judge(self, subject: Subject, ask: Ask) -> Finding:
         """By the thresholds of ``quality.yaml``."""
         found = indicators(subject.volume, Thresholds.load())
-        told = [one.told for one in found if one.told]
+        told = noted(found)
         details = {one.name: {"value": one.value, "threshold": one.threshold} for one in found}
         if told:
-            return self.flagged(" ".join(told), **details)
+            return self.flagged(told, **details)
         return self.passed("Nothing about the image stands out.", **details)

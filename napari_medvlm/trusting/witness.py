@@ -48,6 +48,11 @@ class IndependentWitness(Check):
         other = who is not None and (who.backend, who.model) != (request.backend, request.model)
         return bool(subject.places) and other
 
+    def _why_not(self) -> str:
+        if self.witness is None:
+            return "No backend was chosen as a witness."
+        return f"The witness, {self.witness.backend}, is who found it: choose another backend."
+
     def judge(self, subject: Subject, ask: Ask) -> Finding:
         """By the best overlap of any two of their places."""
         if not subject.places:
@@ -55,7 +60,7 @@ class IndependentWitness(Check):
         masks, who = subject.named_masks(), "The segmentation"
         if not masks:
             if self.witness is None or not self._asks(subject):
-                return self.mute("No other backend was chosen as a witness.")
+                return self.mute(self._why_not())
             who = f"The backend {self.witness.backend}"
             try:
                 request = subject.witness(self.witness.backend, self.witness.model)

@@ -35,6 +35,7 @@ from napari_medvlm.widgets.run_row import RunRow
 from napari_medvlm.widgets.sent_along import Asked, SentAlong
 from napari_medvlm.widgets.server_banner import ServerBanner
 from napari_medvlm.widgets.server_row import ServerRow
+from napari_medvlm.widgets.trust_quality import QualityNote
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -55,6 +56,7 @@ class AskDock(SessionDock[AskSession]):
         self.server = ServerRow()
         self.banner = ServerBanner()
         self.resume = ResumeBar("Bring back the conversations.")
+        self.quality = QualityNote()
         self.along = SentAlong(napari_viewer)
         self.conversations = ConversationRow()
         self.reading = Reading(napari_viewer, self.image)
@@ -133,6 +135,7 @@ class AskDock(SessionDock[AskSession]):
         self.session = session
         self._opened += [session, self.reading.bind(session)]
         self.along.bind(self.image.layer, volume)
+        self.quality.look_at(volume)
         session.changed.connect(self._changed)
         session.progressed.connect(self._progressed)
         session.failed.connect(self._failed)
@@ -145,6 +148,7 @@ class AskDock(SessionDock[AskSession]):
         self.reading.leave()
         self.resume.offer(None)
         self.along.bind(None, None)
+        self.quality.look_at(None)
         self._refresh()
 
     def _send(self, session: AskSession, asked: Asked, objects: tuple[NamedMask, ...]) -> None:
@@ -242,6 +246,7 @@ class AskDock(SessionDock[AskSession]):
     def _lay_out(self) -> None:
         form = self._form = QFormLayout()
         form.addRow("Image", self.image)
+        form.addRow(self.quality)
         form.addRow("Backend", self.backend)
         form.addRow("Model", self.model)
         form.addRow("Server", self.server)

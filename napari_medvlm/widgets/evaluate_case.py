@@ -259,7 +259,8 @@ class CasePanel(QWidget):
         def show_labels(data: Any) -> None:
             from napari.layers import Layer
 
-            layer = self._viewer.add_layer(Layer.create(*data))
+            layer = Layer.create(*data)
+            self._viewer.add_layer(layer)  # what napari gives back may stand for the layer only
             self.truth.choose(layer)
 
         self.job.start(work, show_labels, "The labels are being read")

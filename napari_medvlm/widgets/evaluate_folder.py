@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QUrl
@@ -53,6 +54,7 @@ class FolderPanel(QWidget):
         super().__init__()
         self._viewer = viewer
         self._plan = plan
+        self._told: tuple[Path | None, str] = (None, "")  # a folder, and what came of its run
         self.images = PathEdit("The data set, or the folder of its images.")
         self.labels = PathEdit("The folder of the labels, where they are not in their usual place.")
         self.out = PathEdit("Folder of the run. One that was begun goes on.")
@@ -85,6 +87,7 @@ class FolderPanel(QWidget):
         wanted = [text.strip() for text in self.structures.text().split(",") if text.strip()]
         plan = self._plan().model_copy(update={"structures": tuple(wanted)})
         left = TimeLeft()
+        self._told = (None, "")
 
         def work(progress: Progress) -> dict[str, Any]:
             def told(fraction: float, message: str = "") -> None:
@@ -129,8 +132,8 @@ class FolderPanel(QWidget):
             if of
         ]
         lines += [f"Left out {one['case']}: {one['reason']}" for one in summary["skipped"]]
+        self._told = self.out.path, "\n".join(lines)
         self._look()
-        self.text.tell("\n".join(lines))
 
     def _look(self) -> None:
         """Offer what the folder of the run has."""
@@ -143,7 +146,8 @@ class FolderPanel(QWidget):
         self.worst_button.setEnabled(bool(done) and not busy)
         if not busy:
             cases = "1 case is" if done == 1 else f"{done} cases are"
-            self.text.tell(f"{cases} done in this folder." if done else "")
+            counted = f"{cases} done in this folder." if done else ""
+            self.text.tell(self._told[1] if self._told[0] == out else counted)
 
     def _has_report(self) -> bool:
         return self.out.path is not None and (self.out.path / "report.html").is_file()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import napari
 import numpy as np
+from napari.layers import Layer
 from qtpy.QtCore import QTimer
 
 from napari_medvlm.errors import SessionFileError
@@ -79,15 +80,18 @@ def show_case(viewer: napari.Viewer, out: Path, case: str, structure: str) -> Se
             "See its report.html for what it has.",
         )
     loaded, ledger = load(Case.model_validate(there["source"])), Ledger.load(path)
-    data, keywords, _ = layer_data(loaded.volume)
-    viewer.add_image(data, **keywords)
+    image = Layer.create(*layer_data(loaded.volume))
+    viewer.add_layer(image)
     _add_truth(viewer, loaded, structure)
     dock = dock_of(viewer)
+    dock.image.choose(image)  # others may be open
     waiting = QTimer(dock)
     waiting.setInterval(LOOK_MS)
 
     def look() -> None:
-        if dock.session is not None:
+        if dock.image.layer is not image:  # the person went on to another one
+            waiting.stop()
+        elif dock.session is not None:
             waiting.stop()
             dock.go_on(ledger)
 

@@ -35,6 +35,7 @@ from napari_medvlm.widgets.report_tab import ReportTab
 from napari_medvlm.widgets.run_row import RunRow
 from napari_medvlm.widgets.scope_row import ScopeRow
 from napari_medvlm.widgets.trust import TrustFold
+from napari_medvlm.widgets.trust_quality import QualityNote
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -54,6 +55,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self._layers: RegionLayers | None = None
         self._shown: dict[int, Shown] = {}
         self._keys: dict[int, tuple[int, Region]] = {}
+        self.quality = QualityNote()
         self.phrases = PhraseList()
         self.report = ReportTab()
         self.labels = LabelsTab(self._runner, self._where)
@@ -63,7 +65,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.table = FoundTable()
         self.details = QLabel()
-        self.trust = TrustFold(napari_viewer)
+        self.trust = TrustFold(napari_viewer, scrolls=True)
         self.reference = ReferenceRow(napari_viewer)
         self._lay_out()
         self._changed = Queued(lambda _: self._refresh(), self)
@@ -146,6 +148,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self._opened += [session, self._layers]
         self.reference.bind(volume)
         self.labels.bind(volume)
+        self.quality.look_at(volume)
         session.changed.connect(self._changed)
         session.progressed.connect(self._progressed)
         session.failed.connect(self._failed)
@@ -159,6 +162,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self._choose_none()
         self.reference.bind(None)
         self.labels.bind(None)
+        self.quality.look_at(None)
         self._refresh()
 
     # What the session tells.
@@ -245,6 +249,7 @@ class GroundDock(SessionDock[GroundingSession]):
     def _lay_out(self) -> None:
         form = QFormLayout()
         form.addRow("Image", self.image)
+        form.addRow(self.quality)
         form.addRow("Backend", self.backend)
         form.addRow("Model", self.model)
         form.addRow("Where", self.scope)

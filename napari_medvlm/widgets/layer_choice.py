@@ -37,7 +37,8 @@ class LayerChoice(QComboBox):
     def choose(self, layer: Layer) -> None:
         """Choose a layer, if it is offered."""
         for index in range(self.count()):
-            if self.itemData(index) is layer:
+            # What napari gives a plugin may stand for the layer: equal to it, and not the same.
+            if self.itemData(index) == layer:
                 self.setCurrentIndex(index)
 
     @property

@@ -7,7 +7,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_medvlm.backends.base import Task
 from napari_medvlm.checked import Finding, Outcome
@@ -37,6 +45,8 @@ if TYPE_CHECKING:
 
 Checked = tuple[Basis, Subject]
 TITLE = "Checks"
+LEAST_PX = 130
+"""How high checks that scroll are at least."""
 TOOLTIP = "Whether this deserves belief: checks that you choose, with what each costs."
 
 
@@ -49,10 +59,19 @@ class TrustPanel(QWidget):
         Whose images can take the place of the one that was asked about.
     on_findings
         Called with all findings whenever there is one more.
+    scrolls
+        Whether the checks scroll, where nothing around them does: else they would be cut.
     """
 
-    def __init__(self, viewer: Viewer, on_findings: Callable[[Sequence[Finding]], None]) -> None:
+    def __init__(
+        self,
+        viewer: Viewer,
+        on_findings: Callable[[Sequence[Finding]], None],
+        *,
+        scrolls: bool = False,
+    ) -> None:
         super().__init__()
+        self._scrolls = scrolls
         self.findings: tuple[Finding, ...] = ()
         self._on_findings = on_findings
         self._make: Callable[[], Checked] | None = None
@@ -198,11 +217,16 @@ class TrustPanel(QWidget):
         foot.addWidget(self.total, 1)
         foot.addWidget(self.run)
         foot.addWidget(self.cancel)
+        content = QWidget()
+        inner = QVBoxLayout(content)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(3)
+        inner.addWidget(self.rows)
+        inner.addLayout(choices)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 0, 0, 4)
         layout.setSpacing(3)
-        layout.addWidget(self.rows)
-        layout.addLayout(choices)
+        layout.addWidget(_scrolling(content) if self._scrolls else content)
         layout.addLayout(foot)
 
     def _connect(self) -> None:
@@ -220,12 +244,12 @@ class TrustFold(Fold):
 
     Parameters
     ----------
-    viewer
+    viewer, scrolls
         See `TrustPanel`.
     """
 
-    def __init__(self, viewer: Viewer) -> None:
-        self.panel = TrustPanel(viewer, self._on_findings)
+    def __init__(self, viewer: Viewer, *, scrolls: bool = False) -> None:
+        self.panel = TrustPanel(viewer, self._on_findings, scrolls=scrolls)
         self._about: tuple[object, ...] = ()
         self._known: dict[int, tuple[Region, tuple[Finding, ...]]] = {}
         self._region: Region | None = None
@@ -271,6 +295,15 @@ class TrustFold(Fold):
             self._known[id(self._region)] = self._region, tuple(findings)
         if self._about:
             self.set_title(title_of(findings))
+
+
+def _scrolling(content: QWidget) -> QScrollArea:
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setMinimumHeight(LEAST_PX)
+    area.setWidget(content)
+    return area
 
 
 def title_of(findings: Sequence[Finding]) -> str:

@@ -199,20 +199,32 @@ def test_a_folder_is_stopped_gone_on_with_and_its_worst_case_opened(
     panel.run_button.click()
     qtbot.waitUntil(panel.report_button.isEnabled, timeout=WAIT_MS)
     assert first.stat().st_mtime_ns == made
-    assert "label 1: Dice" in panel.text.text()
+    qtbot.waitUntil(lambda: "label 1: Dice" in panel.text.text(), timeout=WAIT_MS)
     assert json.loads((out / "summary.json").read_text())["cases"] == 2
 
     opened = []
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
     panel.report_button.click()
     assert opened == [str(out / "report.html")]
+    viewer.add_image(np.random.default_rng(0).normal(size=(9, 9, 9)), name="open already")
+    viewer.layers.move(len(viewer.layers) - 1, 0)
     panel.worst_button.click()
     segment = named_dock(viewer, "Segment")
     qtbot.waitUntil(lambda: bool(segment.session and segment.session.now.objects), timeout=WAIT_MS)
+    assert segment.image.layer.name != "open already"
     rows = parquet.read_table(out / "results.parquet").to_pylist()
     worst = min((r for r in rows if r["interaction"] == 2), key=lambda r: r["dice"])
     assert f"{worst['structure']} (truth)" in viewer.layers
     segment.close_dock()
+
+
+def test_a_truth_that_is_opened_is_chosen_also_where_other_labels_are(viewer, dock, pairs, qtbot):
+    case = pairs[1][0]
+    viewer.add_layer(Layer.create(*layer_data(read_volume(case.image))))
+    viewer.add_labels(np.ones((4, 4, 4), int), name="others")
+    dock.case.open_truth(case.labels)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 3 and not dock.case.job.busy, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: dock.case.truth.layer is viewer.layers[-1], timeout=WAIT_MS)
 
 
 def test_a_file_of_fractions_is_no_truth(pairs, tmp_path):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from napari.layers import Layer
 from qtpy.QtCore import Qt
@@ -152,10 +153,27 @@ def test_a_region_is_checked_beside_its_row(open_with):
     for name in ("negation twin", "blanked evidence", "blank image"):
         assert told[name].startswith("⚠ flagged"), told
     assert told["resampling"].startswith("✓ passed")
+    labels = [row.result for row in panel.rows.rows.values()]
+    asker.waits(lambda: all(one.height() >= one.heightForWidth(one.width()) for one in labels))
     kinds = [record.record for record in dock.session.ledger.records]
     assert kinds.count("region_checked") == len(told)
     presses_forget(dock)
     assert not dock.trust.isVisible()
+
+
+@pytest.mark.parametrize("name", ["Ask", "Ground"])
+def test_what_is_wrong_with_an_image_is_noted_before_it_is_asked_about(open_with, name):
+    good = spotted(250)
+    speckled = np.random.default_rng(0).integers(100, 256, good.shape).astype(np.uint8)
+    asker = open_with(name, replace(good, data=speckled, name="speckled"))
+    dock = asker.dock
+    asker.waits(dock.quality.isVisible)
+    assert dock.quality.text().startswith("⚠ The image is noisy")
+    assert dock.run.run.isEnabled()
+    asker.viewer.add_layer(Layer.create(*layer_data(replace(good, name="good"))))
+    dock.image.choose(asker.viewer.layers["good"])
+    asker.waits(lambda: dock.session is not None and dock.session.volume.name == "good")
+    asker.waits(lambda: not dock.quality.isVisible())
 
 
 def presses_forget(dock):

@@ -27,10 +27,24 @@ def test_half_a_file_is_no_case(tmp_path):
 
 
 def test_other_settings_are_refused_and_named(tmp_path):
-    RunFolder(tmp_path, {"plan": {"interactions": 5, "seed": 1}})
+    RunFolder(tmp_path, {"plan": {"interactions": 5, "seed": 1}}).keep({"case": "a"})
     with pytest.raises(SettingsError, match="interactions 5, not 10"):
         RunFolder(tmp_path, {"plan": {"interactions": 10, "seed": 1}})
     assert json.loads((tmp_path / "run.json").read_text())["plan"]["interactions"] == 5
+
+
+def test_a_folder_in_which_nothing_was_done_takes_other_settings(tmp_path):
+    RunFolder(tmp_path, {"structures": ["livr"]})
+    RunFolder(tmp_path, {"structures": ["liver"]}).keep({"case": "a"})
+    assert json.loads((tmp_path / "run.json").read_text()) == {"structures": ["liver"]}
+
+
+def test_names_too_long_for_a_file_are_kept_apart(tmp_path):
+    names = ["\u809d" * 90 + end for end in "ab"]
+    folder = RunFolder(tmp_path, {})
+    for name in names:
+        folder.keep({"case": name})
+    assert set(folder.done()) == set(names)
 
 
 def test_a_place_that_cannot_be_written_to_is_told(tmp_path):

@@ -85,7 +85,7 @@ def test_free_text_that_changes_is_flagged_with_its_clusters():
     texts = iter(("a large mass", "Some fluid", "a fracture", "a large mass"))
     found = Resampling(4).judge(subject, lambda request: Said(next(texts)))
     assert found.verdict is Outcome.FLAGGED
-    assert "said the same 2 times; 3 different answers" in found.sentence
+    assert "said the same twice; 3 different answers" in found.sentence
     assert found.details["clusters"] == [3, 1, 1]
     assert found.details["clustered_by"] == "shared words (not meaning)"
 
@@ -122,6 +122,17 @@ def test_another_backend_is_a_witness(answerers):
         check = IndependentWitness(Witness("finder"))
         (found,) = run_checks([check], subject_of(answer, volume=volume), InlineRunner())
         assert (found.verdict, found.requests) == (verdict, 1)
+
+
+def test_who_found_it_is_no_witness():
+    volume = spotted(250)
+    region = Region("it", Box.at_index(volume, (0, 3, 4), (1, 9, 10)))
+    answer = Answer("Yes.", (Claim("A bright spot is seen.", (region,)),), choice="yes")
+    subject = subject_of(answer, volume=volume)
+    check = IndependentWitness(Witness(subject.request.backend))
+    assert check.cost(subject) == 0
+    assert f"{subject.request.backend}, is who found it" in check.judge(subject, never).sentence
+    assert "No backend was chosen" in IndependentWitness().judge(subject, never).sentence
 
 
 def test_a_place_is_hidden_in_every_picture_and_nowhere_else():
@@ -174,6 +185,17 @@ def test_quality_names_what_is_wrong(home):
     assert "motion" in told(Volume(shaky))
     (home / "quality.yaml").write_text("slice_gap: 9.0\n")
     assert told(Volume(clean, np.diag([8.0, 1, 1, 1]))) == set()
+
+
+def test_noise_around_a_body_is_not_taken_for_the_body(home):
+    random = np.random.default_rng(0)
+    data = np.zeros((12, 40, 40), np.float32)
+    data[:, 10:30, 10:30] = 100
+    noisy = Volume(data + random.normal(0, 25, data.shape).astype(np.float32))
+    assert told(noisy) == {"noise"}
+    wide = np.full_like(data, 100)
+    wide[:, :, :5] = 0
+    assert told(Volume(wide + random.normal(0, 1, data.shape))) == {"cropping"}
 
 
 def asked(volume, backend, runner="inline", **more):

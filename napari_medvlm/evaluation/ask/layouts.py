@@ -9,7 +9,7 @@ from napari_medvlm.errors import InvalidReference
 from napari_medvlm.evaluation.ask import choice_sets, open_sets, twin_sets
 from napari_medvlm.evaluation.ask.items import Items, Layout
 from napari_medvlm.evaluation.ask.reading import Source
-from napari_medvlm.evaluation.finding import Below
+from napari_medvlm.evaluation.finding import Below, damage_told
 
 READERS: dict[Layout, Callable[[Source], None]] = {
     Layout.PLAIN: open_sets.plain,
@@ -51,7 +51,8 @@ def find_items(layout: Layout, images: Path, references: Path, store: Path) -> I
     if not references.exists():
         raise InvalidReference(f"There is no {references}.", "Check the path.")
     source = Source(references, Below(images), store)
-    READERS[layout](source)
+    with damage_told(references, layout):
+        READERS[layout](source)
     names = [item.name for item in source.items]
     if len(set(names)) < len(names):
         source.items = [

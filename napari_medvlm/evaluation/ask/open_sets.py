@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari_medvlm.errors import InvalidReference
 from napari_medvlm.evaluation import finding
 from napari_medvlm.evaluation.ask.items import kind_of
 from napari_medvlm.evaluation.ask.reading import Source, chosen, parquet_rows, picture_in, text
@@ -13,35 +14,58 @@ def plain(source: Source) -> None:
     """Questions of one's own.
 
     Fields: ``question`` and ``image`` or ``images``; ``answer``, or ``options`` with the letter or
-    text of the right one as ``answer`` (a list: all of them), or ``values``, numbers of which the
-    relative error is told. ``id``, ``type``, ``pair``, ``context``, ``captions`` and ``boxes``
-    (``x0, y0, x1, y1`` in pixels of the first image) may be there.
+    text of the right one as ``answer`` (a list: all of them), or ``values``, a number or several of
+    which the relative error is told. ``id``, ``type``, ``pair``, ``context``, ``captions`` and
+    ``boxes`` (``x0, y0, x1, y1`` in pixels of the first image) may be there.
     """
     path = source.references
     for number, record in enumerate(finding.records(finding.read_json(path), path, "question"), 1):
         where = f"{path.name}, record {number}"
         finding.need(record, where, "image" if "images" not in record else "images")
-        images = record.get("images") or [record["image"]]
-        item: dict[str, Any] = {"answer": str(record.get("answer", ""))}
-        if record.get("options"):
-            item = chosen(record["options"], record.get("answer"), where)
-        elif "values" in record:
-            values = record["values"]
-            item["values"] = finding.numbers(values, len(values), where)
-        else:
-            finding.need(record, where, "answer")
-            item["kind"] = kind_of(item["answer"])
+        images = _several(record.get("images") or record.get("image"))
+        captions = _several(record.get("captions"))
+        if captions and len(captions) != len(images):
+            raise InvalidReference(
+                f"{where} has {len(captions)} captions for {len(images)} images.",
+                "Write one for each image, or none.",
+            )
         source.add(
             str(record.get("id", f"{number:06d}")),
             [str(image) for image in images],
             question=str(record["question"]),
-            captions=tuple(map(str, record.get("captions", ()))),
+            captions=tuple(map(str, captions)),
             type=text(record, "type"),
             pair=text(record, "pair"),
             context=text(record, "context"),
-            boxes=tuple(finding.numbers(box, 4, where) for box in record.get("boxes", ())),
-            **item,
+            boxes=tuple(finding.numbers(box, 4, where) for box in record.get("boxes") or ()),
+            **_right(record, where),
         )
+
+
+def _right(record: finding.Record, where: str) -> dict[str, Any]:
+    """What is right: an option, values, or words."""
+    if record.get("options"):
+        return chosen(record["options"], record.get("answer"), where)
+    if "values" in record:
+        values = _several(record["values"])
+        numbers = finding.numbers(values, len(values), where)
+        if not numbers or 0 in numbers:
+            raise InvalidReference(
+                f"{where}: of the values {values} no relative error can be told.",
+                "Give values that are not 0, or ask for them in words, with an answer.",
+            )
+        return {"answer": text(record, "answer"), "values": numbers}
+    finding.need(record, where, "answer")
+    said = record["answer"]
+    answer = ("no", "yes")[said] if isinstance(said, bool) else str(said)
+    return {"answer": answer, "kind": kind_of(answer)}
+
+
+def _several(value: Any) -> list[Any]:
+    """What is one or several as a list; nothing as an empty one."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def vqa_rad(source: Source) -> None:

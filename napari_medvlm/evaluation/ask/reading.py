@@ -152,7 +152,8 @@ def text(record: Record, *names: str) -> str:
 def _texts(options: Any) -> list[str]:
     if isinstance(options, Mapping):
         return [str(options[key]).strip() for key in sorted(options)]
-    given = [str(one).strip() for one in options or ()]
+    listed = options if isinstance(options, list | tuple) else ()
+    given = [str(one).strip() for one in listed]
     matches = [_LETTERED.fullmatch(one) for one in given]
     letters = "".join(match[1] for match in matches if match)
     if given and letters == "".join(chr(65 + n) for n in range(len(given))):

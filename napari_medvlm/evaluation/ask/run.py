@@ -12,7 +12,7 @@ from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.plan import LIBRARIES, Plan
 from napari_medvlm.evaluation.ask.report import write_report
 from napari_medvlm.evaluation.ask.summary import rows, summary
-from napari_medvlm.evaluation.going import Kind, carry_out
+from napari_medvlm.evaluation.going import Kind, carry_out, require_measured
 from napari_medvlm.evaluation.ground.plan import require_able
 from napari_medvlm.evaluation.provenance import provenance
 from napari_medvlm.evaluation.reporting import require_libraries
@@ -47,6 +47,8 @@ def run(
         If the folder holds a run with other settings.
     BackendUnavailable
         If the backend cannot work, or a library is missing.
+    InvalidReference
+        If no case could be used.
     CannotSave
         If the folder cannot be written to.
     """
@@ -60,4 +62,5 @@ def run(
     write_table(out, rows(asked))
     write_json(out / "summary.json", told)
     write_report(out, told, read_json(out / "run.json") or {}, asked)
+    require_measured(len(asked), (*found.unused, *unused), out)
     return told

@@ -67,10 +67,14 @@ def find_cases(
     """
     if layout is Layout.MASKS:
         found = _masks(images, references, names or {})
-    elif layout is Layout.MEDSG:
-        found = _medsg(references, Below(images))
     else:
-        found = _with_files(_READERS[layout](references), Below(images))
+        below = Below(images)
+        with finding.damage_told(references, layout):
+            found = (
+                _medsg(references, below)
+                if layout is Layout.MEDSG
+                else _with_files(_READERS[layout](references), below)
+            )
     if not found.cases:
         reasons = " ".join(dict.fromkeys(one.reason for one in found.unused[:3]))
         raise InvalidReference(
@@ -160,7 +164,11 @@ def _boxes(path: Path) -> _Images:
     """A table with the columns of `references.read_references`, and the image of each row."""
     found: _Images = {}
     rows = list(finding.read_rows(path))
-    columns = rows[0][1] if rows else {}
+    if not rows:
+        raise InvalidReference(
+            f"{path.name} holds no row with the corners of a box.", "Choose another file."
+        )
+    columns = rows[0][1]
     image = next((c for c in IMAGE if c in columns), "")
     phrase = next((c for c in PHRASE if c in columns), "")
     corners = next((c for c in (PATIENT, VOXELS, PIXELS, VINDR) if set(c) <= set(columns)), ())

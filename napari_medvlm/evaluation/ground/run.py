@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.backends.base import Progress, Task
-from napari_medvlm.evaluation.going import Kind, carry_out
+from napari_medvlm.evaluation.going import Kind, carry_out, require_measured
 from napari_medvlm.evaluation.ground.layouts import Cases
 from napari_medvlm.evaluation.ground.outcomes import Outcome
 from napari_medvlm.evaluation.ground.plan import LIBRARIES, Plan, require_able
@@ -46,6 +46,8 @@ def run(
         If the folder holds a run with other settings.
     BackendUnavailable
         If the backend cannot work, or a library is missing.
+    InvalidReference
+        If no case could be used.
     CannotSave
         If the folder cannot be written to.
     """
@@ -57,4 +59,5 @@ def run(
     write_table(out, rows(outcomes))
     write_json(out / "summary.json", told)
     write_report(out, told, read_json(out / "run.json") or {}, found.cases, outcomes)
+    require_measured(len(outcomes), (*found.unused, *unused), out)
     return told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +19,8 @@ from napari_medvlm.volume import Volume
 
 Skipped = Unused
 """A case that cannot be used, and why, in a sentence."""
+MOST = 1000
+"""More values than this are no labels; the largest atlases have some hundreds."""
 
 
 class Layout(StrEnum):
@@ -116,7 +118,7 @@ def load(case: Case) -> Loaded:
         raise InvalidImage(f"{case.labels.name} is a colour picture.", "Save labels as numbers.")
     require_same_grid(volume.grid, drawn.grid, f"The label image {case.labels.name}")
     labels = whole(drawn.data, case.labels)
-    return Loaded(volume, labels, case.structures or tuple(_by_value(labels)))
+    return Loaded(volume, labels, case.structures or _by_value(labels, case.labels))
 
 
 def chosen(structures: Sequence[Structure], wanted: Sequence[str]) -> tuple[Structure, ...]:
@@ -125,15 +127,39 @@ def chosen(structures: Sequence[Structure], wanted: Sequence[str]) -> tuple[Stru
     return tuple(s for s in structures if not keys or keys & _keys(s))
 
 
+def unknown(structures: Sequence[Structure], wanted: Sequence[str]) -> tuple[str, ...]:
+    """Of the names or values that are wanted, those that no structure has."""
+    return tuple(text for text in wanted if not chosen(structures, [text]))
+
+
 def require_known(cases: Sequence[Case], wanted: Sequence[str]) -> None:
     """Raise `InvalidReference` if the data set tells its structures, and one is not among them."""
     told = {s.name: s for case in cases for s in case.structures}
-    for text in wanted:
-        if told and not chosen(tuple(told.values()), [text]):
-            raise InvalidReference(
-                f"There is no structure {text!r} in the data set.",
-                f"It has: {', '.join(told)}.",
-            )
+    for text in unknown(tuple(told.values()), wanted) if told else ():
+        raise InvalidReference(
+            f"There is no structure {text!r} in the data set.",
+            f"It has: {', '.join(told)}.",
+        )
+
+
+def present(case: Case, loaded: Loaded, wanted: Sequence[str]) -> tuple[Structure, ...]:
+    """The structures of those names or values that a case has; all if none is wanted.
+
+    Raises
+    ------
+    InvalidReference
+        If it has none of them.
+    """
+    found = chosen(loaded.structures, wanted)
+    if found:
+        return found
+    there = ", ".join(structure.name for structure in loaded.structures)
+    raise InvalidReference(
+        f"{case.labels.name} has none of the structures {', '.join(wanted)}, only {there}."
+        if there
+        else f"{case.labels.name} has no label: all of it is background.",
+        "Choose structures that the labels have with --structure, or other labels.",
+    )
 
 
 def whole(data: NDArray[np.generic], path: Path) -> NDArray[np.integer]:
@@ -158,7 +184,11 @@ def _keys(structure: Structure) -> set[str]:
     return {structure.name.strip().casefold(), *value}
 
 
-def _by_value(labels: NDArray[np.integer]) -> Iterator[Structure]:
-    for value in np.unique(labels).tolist():
-        if value:
-            yield Structure(name=f"label {value}", values=(value,))
+def _by_value(labels: NDArray[np.integer], path: Path) -> tuple[Structure, ...]:
+    values = [value for value in np.unique(labels).tolist() if value]
+    if len(values) > MOST:
+        raise InvalidImage(
+            f"{path.name} has {len(values)} different values: it is an image, not labels.",
+            "Choose the folder of the labels.",
+        )
+    return tuple(Structure(name=f"label {value}", values=(value,)) for value in values)

@@ -10,7 +10,10 @@ from typing import Any
 from napari_medvlm.errors import InvalidReference
 from napari_medvlm.evaluation.segment.cases import Case, Cases, Layout, Skipped, Structure
 
-ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".png", ".tif", ".tiff")
+ENDINGS = (
+    *(".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd"),
+    *(".png", ".jpg", ".jpeg", ".tif", ".tiff"),
+)
 """Endings of images that pairs may have."""
 NOT_STRUCTURES = {"background", "ignore"}
 """Names in nnU-Net's ``dataset.json`` that are no structures."""
@@ -25,7 +28,7 @@ def nnunet(root: Path, labels: Path | None, channel: int) -> Cases:
     if isinstance(content.get("dataset"), dict):
         listed = _named_files(content["dataset"], root, channel)
     else:
-        drawn = sorted(folder.glob(f"*{ending}"))
+        drawn = sorted(folder.glob(f"[!.]*{ending}"))  # a Mac leaves hidden files beside others
         listed = {
             (name := path.name.removesuffix(ending)): (
                 root / "imagesTr" / f"{name}_{channel:04d}{ending}", path
@@ -57,7 +60,7 @@ def _without_labels(
 ) -> dict[str, tuple[Path, Path]]:
     """Images of nnU-Net's whose labels are missing, so that they can be told."""
     tail = f"_{channel:04d}{ending}"
-    found = {path.name.removesuffix(tail): path for path in sorted(images.glob(f"*{tail}"))}
+    found = {path.name.removesuffix(tail): path for path in sorted(images.glob(f"[!.]*{tail}"))}
     return {
         name: (path, labels / f"{name}{ending}")
         for name, path in found.items()
@@ -134,6 +137,11 @@ def with_files(
 
 def _dataset(root: Path) -> dict[str, Any]:
     path = root / "dataset.json"
+    if not path.is_file():
+        raise InvalidReference(
+            f"There is no dataset.json in {root}.",
+            "Choose the folder that holds it, or another layout: pairs needs none.",
+        )
     try:
         content = json.loads(path.read_text("utf-8-sig"))
         if not isinstance(content, dict):

@@ -54,7 +54,7 @@ def find_cases(
     else:
         found = _pairs(images, labels or images, patterns, channel, names or {})
     if not found.cases:
-        reasons = " ".join(dict.fromkeys(skipped.reason for skipped in found.skipped))
+        reasons = " ".join(dict.fromkeys(skipped.reason for skipped in found.skipped[:3]))
         raise InvalidReference(
             f"There is no case in {images} ({layout}). {reasons}".strip(),
             "Choose the layout with --dataset, or the names of the files with --image-pattern "
@@ -129,7 +129,7 @@ def _matching(folder: Path, pattern: str) -> dict[str, Path]:
 
 def _npz(images: Path, labels: Path | None, names: Mapping[int, str]) -> Cases:
     folder = labels or images
-    listed = {path.stem: (path, folder / path.name) for path in sorted(images.glob("*.npz"))}
+    listed = {path.stem: (path, folder / path.name) for path in sorted(images.glob("[!.]*.npz"))}
     return with_files(listed, Layout.CVPR25, None, named(names))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.backends.base import Progress
+from napari_medvlm.evaluation.going import require_measured
 from napari_medvlm.evaluation.runs import read_json, write_json
 from napari_medvlm.evaluation.segment import report, run, summary
 from napari_medvlm.evaluation.segment.cases import Case, Cases, Layout, Skipped, require_known
@@ -56,7 +57,7 @@ def evaluate(data: DataSet, plan: Plan, out: Path, workers: Workers, progress: P
     Raises
     ------
     InvalidReference
-        If there is no case, or no such structure.
+        If there is no case or no such structure, or none could be used.
     PromptNotSupported
         If the backend does not take the user's gestures.
     MedVLMError
@@ -67,7 +68,9 @@ def evaluate(data: DataSet, plan: Plan, out: Path, workers: Workers, progress: P
     report.require_libraries()
     require_known(found.cases, plan.structures)
     outcomes, skipped = run.run(found, plan, data.record(), out, workers, progress)
-    return write_all(out, plan, found.cases, outcomes, skipped)
+    told = write_all(out, plan, found.cases, outcomes, skipped)
+    require_measured(len(told["structures"]), skipped, out)
+    return told
 
 
 def write_all(

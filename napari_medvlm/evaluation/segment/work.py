@@ -11,7 +11,7 @@ from napari_medvlm.errors import (
     PromptNotSupported,
     SettingsError,
 )
-from napari_medvlm.evaluation.segment.cases import Case, chosen, load
+from napari_medvlm.evaluation.segment.cases import Case, load, present, unknown
 from napari_medvlm.evaluation.segment.outcomes import Outcome
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.trial import Trial
@@ -39,17 +39,18 @@ class CaseWorker:
         """Work on a case. What is wrong with it is told in the outcome, and not raised."""
         try:
             loaded = load(case)
-            wanted = chosen(loaded.structures, self._plan.structures)
+            wanted = present(case, loaded, self._plan.structures)
             truths = {s.name: (s, loaded.truth(s)) for s in wanted}
-            present = {name: found for name, found in truths.items() if found[1].any()}
+            there = {name: found for name, found in truths.items() if found[1].any()}
             attempts = [
                 Trial(self._plan, self._runner).run(case.name, loaded.volume, *found)
-                for found in present.values()
+                for found in there.values()
             ]
         except MedVLMError as error:
             fatal = isinstance(error, BackendUnavailable | SettingsError | PromptNotSupported)
             return Outcome(case=case.name, problem=error.message, hint=error.hint, fatal=fatal)
-        absent = tuple(name for name in truths if name not in present)
+        lacking = unknown(loaded.structures, self._plan.structures)
+        absent = (*(name for name in truths if name not in there), *lacking)
         return Outcome(case=case.name, attempts=tuple(attempts), absent=absent)
 
     def stop(self) -> None:

@@ -263,9 +263,52 @@ def test_deeptumorvqa(tmp_path):
     assert [u.case for u in found.unused] == ["bench_BDMAP_2"], "another's ct.nii.gz is no image"
 
 
+def test_ones_own_questions_as_people_write_them(tmp_path):
+    picture(tmp_path / "a.png")
+    content = [
+        {"images": "a.png", "question": "How long?", "values": 31.5},
+        {"image": "a.png", "question": "Is it?", "answer": True, "boxes": None, "captions": "now"},
+    ]
+    size, there = find(Layout.PLAIN, tmp_path, "q.json", content).items
+    assert size.values == (31.5,)
+    assert size.images == there.images == (tmp_path / "a.png",)
+    assert (there.answer, there.kind, there.captions) == ("yes", AnswerKind.YES_NO, ("now",))
+
+
+def test_a_text_of_several_lines_stays_in_its_line(tmp_path):
+    picture(tmp_path / "a.png")
+    line = '{"image": "a.png", "question": "One\u2028two", "answer": "b"}\n'
+    (tmp_path / "q.jsonl").write_text(line, encoding="utf-8")
+    (item,) = find_items(Layout.PLAIN, tmp_path, tmp_path / "q.jsonl", tmp_path / "s").items
+    assert item.question == "One\u2028two"
+
+
+def test_the_line_that_is_no_json_is_named(tmp_path):
+    (tmp_path / "q.jsonl").write_text('{"question": "Q"}\n\n{"question":\n')
+    with pytest.raises(InvalidReference, match="line 3"):
+        find_items(Layout.PLAIN, tmp_path, tmp_path / "q.jsonl", tmp_path / "s")
+
+
+def test_a_file_of_another_kind_is_not_poured_into_the_error(tmp_path):
+    with pytest.raises(InvalidReference, match="no column index") as error:
+        find(Layout.GMAI, tmp_path, "q.tsv", json.dumps([{"question": "Q" * 5000}]))
+    assert len(error.value.message) < 300
+
+
+def own(**more):
+    return [{"image": "a.png", "question": "Q", "answer": "A", **more}]
+
+
 @pytest.mark.parametrize(
     ("layout", "name", "content", "message"),
     [
+        (Layout.PLAIN, "q.json", own(values=[0]), "no relative error"),
+        (Layout.PLAIN, "q.json", own(captions=["a", "b"]), "2 captions for 1 images"),
+        (Layout.PLAIN, "q.json", own(options="left"), "not among the 0 options"),
+        (Layout.PLAIN, "q.json", own(boxes=3), "record|cannot be read as plain"),
+        (Layout.SLAKE, "q.json", {"a": 3}, "no list of records"),
+        (Layout.MMXU, "q.json", [{"id": 1, "question": "Q", "options": {}, "answer": "A",
+         "cur_image_path": 3, "prior_image_path": "a.png"}], "cannot be read as mmxu"),
         (Layout.PLAIN, "q.json", [{"question": "Q"}], 'no field "image"'),
         (Layout.PLAIN, "q.json", {"a": 1}, "no list of records"),
         (Layout.PLAIN, "q.json", "[", "is not JSON"),

@@ -132,6 +132,13 @@ def test_boxes_in_space(tmp_path):
     assert index_boxes(case) == [((2, 3, 4), (8, 9, 10))]
 
 
+def test_a_table_with_semicolons(tmp_path):
+    picture(tmp_path / "one.png")
+    (tmp_path / "b.csv").write_text("image;phrase;x0;y0;x1;y1\none.png;left;1;2;9;8\n")
+    (case,) = find_cases(Layout.BOXES, tmp_path, tmp_path / "b.csv").cases
+    assert index_boxes(case) == [((0, 2, 1), (1, 8, 9))]
+
+
 def test_masks(tmp_path):
     images, labels = data_sets.write_pairs(tmp_path, 1)
     (case,) = find_cases(Layout.MASKS, images, labels, names={1: "left", 2: "right"}).cases
@@ -142,6 +149,10 @@ def test_masks(tmp_path):
     assert (found == np.stack([drawn == 1, drawn == 2])).all()
 
 
+COCO_WITHOUT_WIDTH = """{"images": [{"id": 1, "file_name": "a.png", "height": 5}],
+    "annotations": [], "categories": [{"id": 1, "name": "a"}]}"""
+
+
 @pytest.mark.parametrize(
     ("layout", "text", "message"),
     [
@@ -149,7 +160,10 @@ def test_masks(tmp_path):
         (Layout.COCO, "{}", 'no field "images"'),
         (Layout.MSCXR, "a,b\n1,2\n", "no column dicom_id"),
         (Layout.VINDR, VINDR.replace("10.5", "ten"), "'ten' is no number"),
+        (Layout.COCO, '{"images": [], "annotations": null, "categories": []}', "no list"),
+        (Layout.COCO, COCO_WITHOUT_WIDTH, "as coco: 'width' is missing"),
         (Layout.BOXES, "image,phrase\n", "corners"),
+        (Layout.BOXES, "image,phrase,x,y\na,b,1,2\n", "corners"),
         (Layout.MEDSG, "[]", "no list of records"),
     ],
 )

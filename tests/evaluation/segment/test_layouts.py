@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from napari_medvlm.errors import GeometryMismatch, InvalidImage, InvalidReference
 from napari_medvlm.evaluation.segment.cases import Case, Layout, Structure, chosen, load
@@ -52,6 +53,39 @@ def test_every_layout_gives_image_spacing_and_structures(tmp_path, layout):
         assert list(truths) == list(NAMES[layout])
         for structure, values in NAMES[layout].items():
             assert np.array_equal(truths[structure], np.isin(labels, values))
+
+
+def test_photographs_with_masks(tmp_path):
+    pixels = np.zeros((20, 30), np.uint8)
+    pixels[5:12, 6:15] = 255
+    for folder, name in (("images", "a.jpg"), ("labels", "a.png")):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(pixels).save(tmp_path / folder / name)
+    for patterns in (("{case}", "{case}"), ("{case}.jpg", "{case}.png")):
+        folders = tmp_path / "images", tmp_path / "labels"
+        (case,) = find_cases(Layout.PAIRS, *folders, patterns=patterns).cases
+        loaded = load(case)
+        assert [s.name for s in loaded.structures] == ["label 255"]
+        assert np.array_equal(loaded.truth(loaded.structures[0])[0], pixels == 255)
+
+
+@pytest.mark.parametrize("layout", [Layout.NNUNET, Layout.CVPR25])
+def test_what_a_mac_hides_beside_files_is_no_case(tmp_path, layout):
+    found_in(tmp_path, layout)
+    for path in [p for p in tmp_path.rglob("*") if p.suffix in (".gz", ".npz")]:
+        path.with_name(f"._{path.name}").write_bytes(b"hidden")
+    found = find_cases(layout, tmp_path)
+    assert len(found.cases) == 2
+    assert not found.skipped
+
+
+def test_an_image_in_the_place_of_labels_is_told(tmp_path):
+    images, labels = data_sets.write_pairs(tmp_path, 1)
+    _, volume, _ = next(data_sets.cases(1))
+    many = np.arange(volume.data.size).reshape(volume.shape).astype(np.int16)
+    data_sets.save_labels(labels / "case_00.nii.gz", many, volume)
+    with pytest.raises(InvalidImage, match="different values: it is an image"):
+        load(find_cases(Layout.PAIRS, images, labels).cases[0])
 
 
 @pytest.mark.parametrize("layout", [Layout.NNUNET, Layout.MSD])

@@ -173,6 +173,43 @@ def test_a_structure_that_a_case_lacks_is_told(tmp_path, worker):
     assert [a.structure for a in outcome.attempts] == ["left"]
 
 
+def test_structures_that_the_labels_lack_are_told(tmp_path, worker):
+    data_sets.write_pairs(tmp_path, 1)
+    (case,) = data_sets_cases(tmp_path)
+    outcome = worker(interactions=1, structures=("2", "liver")).outcome(case)
+    assert [a.structure for a in outcome.attempts] == ["label 2"]
+    assert outcome.absent == ("liver",)
+    outcome = worker(structures=("liver",)).outcome(case)
+    assert "none of the structures liver, only label 1, label 2" in outcome.problem
+
+
+def test_labels_that_are_all_background_are_told(tmp_path, worker):
+    _, labels = data_sets.write_pairs(tmp_path, 1)
+    _, volume, drawn = next(data_sets.cases(1))
+    data_sets.save_labels(labels / "case_00.nii.gz", drawn * 0, volume)
+    assert "has no label" in worker().outcome(data_sets_cases(tmp_path)[0]).problem
+
+
+def test_a_run_that_measures_nothing_fails_and_leaves_the_folder_free(pairs, tmp_path):
+    arguments = segment_options(pairs, tmp_path, "--interactions", 1, "--structure")
+    done = run(app, ["evaluate", *map(str, (*arguments, "liver"))])
+    assert done.exit_code == 1
+    assert "Nothing was measured. None of 6 could be used. " in done.output
+    assert "could not be used" in (tmp_path / "report.html").read_text()
+    again = run(app, ["evaluate", *map(str, (*arguments, "label 1"))])
+    assert again.exit_code == 0, again.output
+
+
+def test_what_was_never_reached_is_said_so(tmp_path):
+    _, labels = data_sets.write_pairs(tmp_path, 1)
+    _, volume, drawn = next(data_sets.cases(1))
+    chequered = (np.indices(drawn.shape).sum(axis=0) % 2).astype(np.uint8)
+    data_sets.save_labels(labels / "case_00.nii.gz", chequered, volume)
+    arguments = segment_options(tmp_path, tmp_path / "out", "--interactions", 1)
+    done = run(app, ["evaluate", *map(str, arguments)])
+    assert "after 1 interaction; 0.90 not reached; 1 case(s)" in done.output
+
+
 def test_an_image_without_contrast_is_told(tmp_path, worker):
     data_sets.write_pairs(tmp_path, 1)
     path = tmp_path / "images" / "case_00.nii.gz"

@@ -1,0 +1,41 @@
+"""What stands out about an image, said before a model is asked about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_medvlm.checked import Outcome
+from napari_medvlm.trusting.quality import Thresholds, indicators, noted
+from napari_medvlm.widgets.background import in_background
+from napari_medvlm.widgets.report import guarded
+from napari_medvlm.widgets.trust_rows import SIGNS, STYLES
+from napari_medvlm.widgets.wrapped import WrappedLabel
+
+if TYPE_CHECKING:
+    from napari_medvlm.volume import Volume
+
+
+class QualityNote(WrappedLabel):
+    """A note under the choice of the image; hidden where nothing stands out. It blocks nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._volume: Volume | None = None
+        self.setStyleSheet(STYLES[Outcome.FLAGGED])
+        self.setToolTip("A note only. Its thresholds can be set in quality.yaml, see the manual.")
+        self.tell("")
+
+    def look_at(self, volume: Volume | None) -> None:
+        """Look at an image, in the background; `None`: there is none any more."""
+        self._volume = volume
+        if volume is None:
+            self.tell("")
+            return
+        in_background(
+            lambda: (volume, noted(indicators(volume, Thresholds.load()))),
+            guarded(lambda found: self._on_found(*found)),
+        )
+
+    def _on_found(self, volume: Volume, note: str) -> None:
+        if volume is self._volume:
+            self.tell(f"{SIGNS[Outcome.FLAGGED]} {note}" if note else "")
