@@ -8,7 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_medvlm.cli.options import AsJson, Backend, Device, Frame, Image, Model, Report, Series
+from napari_medvlm.cli.options import (
+    AsJson,
+    AtGaps,
+    Backend,
+    Device,
+    Frame,
+    Image,
+    Model,
+    Report,
+    Series,
+)
 from napari_medvlm.cli.telling import print_result, told
 from napari_medvlm.io import Gaps
 
@@ -33,9 +43,7 @@ def segment(  # noqa: PLR0913  # one for each option
     device: Device = "cpu",
     series: Series = None,
     frame: Frame = None,
-    gaps: Annotated[Gaps, typer.Option(help="What to do where DICOM slices are missing.")] = (
-        Gaps.REFUSE
-    ),
+    gaps: AtGaps = Gaps.REFUSE,
     as_json: AsJson = False,
 ) -> None:
     """Segment one object from points and boxes.

@@ -104,7 +104,9 @@ def headers_of(path: Path, series: str | None) -> list[tuple[Path, Dataset]]:
 def _image_header(path: Path) -> Dataset | None:
     """The header, None if the file holds no image, `InvalidImage` if it is damaged."""
     if not path.is_file():
-        raise InvalidImage(f"There is no file {path.name} in {path.parent}.", "Check the path.")
+        raise InvalidImage(
+            f"There is no file {path.name} in {path.parent.resolve()}.", "Check the path."
+        )
     size = path.stat().st_size
     if size == 0:
         raise InvalidImage(f"{path.name} is empty (0 bytes).", COPY_AGAIN)
@@ -179,7 +181,8 @@ def _series_headers(folder: Path, series: str | None) -> list[tuple[Path, Datase
     listed = "; ".join(map(str, found or infos))
     raise InvalidImage(
         f"{several}: {listed}.",
-        "Choose one with series= and its number, UID or a part of its description.",
+        "Choose one with series= (--series on the command line) and its number, UID or a part of "
+        "its description.",
     )
 
 

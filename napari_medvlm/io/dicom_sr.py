@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_medvlm.errors import CannotSave, InvalidImage
 from napari_medvlm.io.dicom_evaluations import Evaluation, evaluations_in, groups_of, said_in
-from napari_medvlm.io.dicom_seg import MAKER, VERSION, is_seg, source_headers
+from napari_medvlm.io.dicom_seg import MAKER, VERSION, source_headers
+from napari_medvlm.io.dicom_seg_reading import is_seg
 from napari_medvlm.volume import HU, SUV_UNIT, Volume
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def write_sr(
     seg
         The file that the segments are in.
     rows
-        The values of a row of `tables` by the number of the segment.
+        The values of a row of `tables` by the number of the segment; empty ones are left out.
     volume
         The image, read from DICOM.
     evaluations
@@ -45,7 +46,8 @@ def write_sr(
     Raises
     ------
     CannotSave
-        If the volume is not from a DICOM series, or the file cannot be written.
+        If the volume is not from a DICOM series, nothing is in the objects, or the file cannot be
+        written.
     """
     import highdicom as hd
     from highdicom import sr
@@ -57,11 +59,18 @@ def write_sr(
             f"A report refers to a DICOM segmentation, and {Path(seg).name} is none.",
             "Save the objects as .dcm first, and measure those.",
         )
+    there = {number: values for number, values in rows.items() if values["voxels"]}
+    if not there:
+        raise CannotSave(
+            "There is nothing to report: all objects are empty.", "Segment something first."
+        )
     sources = source_headers(volume)
     segmentation = hd.seg.segread(seg)
     _name_segments_in_frames(segmentation)
     frame, series = segmentation.FrameOfReferenceUID, sources[0].SeriesInstanceUID
-    groups = [_group(segmentation, number, dict(values)) for number, values in rows.items()]
+    groups = [
+        _group(segmentation, number, dict(values), series) for number, values in there.items()
+    ]
     groups += [group for said in evaluations for group in groups_of(said, frame, series)]
     content = sr.MeasurementReport(
         sr.ObservationContext(observer_device_context=_device()),
@@ -172,9 +181,25 @@ def _device() -> Any:
     return sr.ObserverContext(codes.DCM.Device, attributes)
 
 
-def _group(segmentation: Any, number: int, values: dict[str, Any]) -> Any:
+def _reference(segmentation: Any, number: int, series: str) -> Any:
+    """To a segment, with the images of its frames if the file tells them by segment."""
+    from highdicom import sr
+
+    told = "ReferencedSeriesSequence" in segmentation
+    if told and segmentation.SegmentationType != "LABELMAP":
+        return sr.ReferencedSegment.from_segmentation(segmentation, number)
+    return sr.ReferencedSegment(
+        segmentation.SOPClassUID,
+        segmentation.SOPInstanceUID,
+        number,
+        source_series=sr.SourceSeriesForSegmentation(series),
+    )
+
+
+def _group(segmentation: Any, number: int, values: dict[str, Any], series: str) -> Any:
     from highdicom import sr
     from pydicom.sr.codedict import codes
+    from pydicom.uid import generate_uid
 
     described = segmentation.get_segment_description(number)
     volume_mm3 = round(1000 * values["volume_ml"], 3)
@@ -185,8 +210,10 @@ def _group(segmentation: Any, number: int, values: dict[str, Any]) -> Any:
     ]
     measurements += _statistics(values)
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
-        sr.TrackingIdentifier(described.tracking_uid, described.tracking_id),
-        referenced_segment=sr.ReferencedSegment.from_segmentation(segmentation, number),
+        sr.TrackingIdentifier(
+            described.tracking_uid or generate_uid(), described.tracking_id or values["name"]
+        ),
+        referenced_segment=_reference(segmentation, number, series),
         finding_type=_plain(described.segmented_property_type),
         finding_category=_plain(described.segmented_property_category),
         measurements=measurements,

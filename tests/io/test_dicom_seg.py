@@ -17,7 +17,7 @@ import napari_medvlm as nmv
 from napari_medvlm.errors import CannotSave, InvalidImage
 from napari_medvlm.geometry import Grid, placed
 from napari_medvlm.io import Segment, write_segments
-from napari_medvlm.io.dicom_seg import is_seg, read_seg
+from napari_medvlm.io.dicom_seg_reading import is_seg, read_seg
 from napari_medvlm.io.labels import read_labels
 from napari_medvlm.io.terms import search, term_for
 
