@@ -53,7 +53,7 @@ def segment(  # noqa: PLR0913  # one for each option
     """
     import napari_medvlm as nmv
     from napari_medvlm.sessions.page import write_page
-    from napari_medvlm.sessions.saving import segments_of
+    from napari_medvlm.sessions.saving import segments_of, with_weights
 
     with told():
         volume = nmv.read_volume(image, series=series, frame=frame, gaps=gaps)
@@ -62,7 +62,7 @@ def segment(  # noqa: PLR0913  # one for each option
             seconds = [_seconds(work, prompt) for prompt in prompts]
             found = work.measurement(work.active or 0)
             if out is not None:
-                segment = segments_of(work)[work.active or 0]
+                segment = with_weights(segments_of(work))[work.active or 0]
                 nmv.write_mask(out, work.mask, volume, {1: segment})
             if session is not None:
                 work.ledger.save(session)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MAKER = "napari-medvlm"
 VERSION = version(MAKER)
+WEIGHTS = "weights SHA-256"
+"""What the hash is called among the parameters of an algorithm."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,11 @@ class Segment:
     term
         What it is; `None`: found by its name.
     algorithm, version
-        Who made the mask: the backend and its model; with the model's own version or hash.
+        Who made the mask: the backend and its model; with the version of the program.
+    model
+        The model as the session calls it, which may be a path: it is not written.
+    weights
+        SHA-256 of the model's weights; empty: there are none, or they are not here.
     by_hand
         Whether a person placed the prompts.
     tracking_id
@@ -51,6 +57,8 @@ class Segment:
     term: Term | None = None
     algorithm: str = MAKER
     version: str = VERSION
+    model: str = ""
+    weights: str = ""
     by_hand: bool = True
     tracking_id: str = ""
 
@@ -215,6 +223,7 @@ def _described(number: int, segment: Segment) -> SegmentDescription:
             name=short(segment.algorithm),
             family=codes.cid7162.ArtificialIntelligence,
             version=segment.version,
+            parameters={WEIGHTS: segment.weights} if segment.weights else None,
         ),
         tracking_uid=generate_uid(),
         tracking_id=short(segment.tracking_id or segment.name),
