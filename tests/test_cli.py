@@ -99,9 +99,11 @@ def test_the_mask_of_a_dicom_series_goes_back_to_dicom(tmp_path):
     uids = {"StudyInstanceUID": generate_uid(), "FrameOfReferenceUID": generate_uid()}
     write_series(tmp_path / "series", data, **uids, PatientID="1", **NO_DETAILS)
     out = tmp_path / "seg.dcm"
-    done = run(app, ["segment", str(tmp_path / "series"), "--point", "12,20,13", "--out", str(out)])
+    asked = ["segment", str(tmp_path / "series"), "--point", "12,20,13", "--name", "left kidney"]
+    done = run(app, [*asked, "--out", str(out)])
     assert done.exit_code == 0, done.output
     back = read_labels(out)
+    assert back.names == {1: "left kidney"}
     volume = nmv.read_volume(tmp_path / "series")
     assert dice(placed(back.values, back.grid, volume.grid) > 0, left) > 0.85
 

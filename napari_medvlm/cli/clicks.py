@@ -34,6 +34,10 @@ def segment(  # noqa: PLR0913  # one for each option
         Path | None,
         typer.Option(help="As .nii.gz, .nii, .nrrd, .mha, .dcm (SEG), .rtstruct.dcm or .stl."),
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="What the object is, as 'left kidney': DICOM's terms are coded."),
+    ] = None,
     session: Annotated[
         Path | None, typer.Option(help="Where to write the session, to resume or replay it.")
     ] = None,
@@ -59,6 +63,8 @@ def segment(  # noqa: PLR0913  # one for each option
         volume = nmv.read_volume(image, series=series, frame=frame, gaps=gaps)
         prompts = _prompts(volume, box, point, negative)
         with nmv.SegmentationSession(volume, backend, "inline", model=model, device=device) as work:
+            if name is not None:
+                work.add_object(name)
             seconds = [_seconds(work, prompt) for prompt in prompts]
             found = work.measurement(work.active or 0)
             if out is not None:
