@@ -32,7 +32,9 @@ def segment(  # noqa: PLR0913  # one for each option
     ] = [],  # noqa: B006
     out: Annotated[
         Path | None,
-        typer.Option(help="As .nii.gz, .nii, .nrrd, .mha, .dcm (SEG), .rtstruct.dcm or .stl."),
+        typer.Option(
+            help="As .nii.gz, .nii, .nrrd, .mha, .dcm (SEG), .labelmap.dcm, .rtstruct.dcm or .stl."
+        ),
     ] = None,
     name: Annotated[
         str | None,

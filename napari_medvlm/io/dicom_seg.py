@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MAKER = "napari-medvlm"
 VERSION = version(MAKER)
+LABEL_MAP_SUFFIX = ".labelmap.dcm"
 WEIGHTS = "weights SHA-256"
 """What the hash is called among the parameters of an algorithm."""
 
@@ -73,6 +74,8 @@ def write_seg(
 
     Parameters
     ----------
+    path
+        With the ending ``.labelmap.dcm`` a label map (of 2024's standard), else a mask an object.
     masks
         ``(z, y, x)`` bool of each object, by its number; they may overlap.
     segments
@@ -82,20 +85,22 @@ def write_seg(
     ------
     CannotSave
         If the volume is not from a DICOM series, or from one of a kind that no segmentation can
-        refer to, or nothing is in the masks.
+        refer to, nothing is in the masks, or objects of a label map
+        overlap.
     """
     import highdicom as hd
     from pydicom.uid import generate_uid
 
     sources, _ = framed_headers(volume)
     numbers = numbers_to_save(masks)
-    array = np.stack([masks[n] for n in numbers], axis=-1).astype(np.uint8)
+    as_map = path.name.lower().endswith(LABEL_MAP_SUFFIX)
+    array = (_label_map if as_map else _stacked)([masks[n] for n in numbers])
     try:
         made = hd.seg.Segmentation(
             source_images=sources,
             pixel_array=array,
             **_places(volume, sources[0]),
-            segmentation_type="BINARY",
+            segmentation_type="LABELMAP" if as_map else "BINARY",
             segment_descriptions=[_described(i + 1, segments[n]) for i, n in enumerate(numbers)],
             series_instance_uid=generate_uid(),
             series_number=_next_series(sources),
@@ -116,6 +121,23 @@ def write_seg(
             "Save as .rtstruct.dcm, NIfTI (.nii.gz), NRRD or MetaImage.",
         ) from error
     made.save_as(path)
+
+
+def _stacked(masks: list[NDArray[np.bool_]]) -> NDArray[np.uint8]:
+    return np.stack(masks, axis=-1).astype(np.uint8)
+
+
+def _label_map(masks: list[NDArray[np.bool_]]) -> NDArray[np.uint16]:
+    """The number of the object from 1 that each voxel belongs to; refused if there are several."""
+    labels = np.zeros(masks[0].shape, np.uint16)
+    for number, mask in enumerate(masks, 1):
+        if labels[mask].any():
+            raise CannotSave(
+                "Objects overlap, and a voxel of a label map has one object only.",
+                "Save as .dcm: a segmentation with a mask for each object.",
+            )
+        labels[mask] = number
+    return labels
 
 
 def _places(volume: Volume, source: Dataset) -> dict[str, Any]:
