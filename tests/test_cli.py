@@ -147,7 +147,9 @@ def test_a_gap_in_a_series_can_be_filled(tmp_path):
     refused = run(app, arguments)
     assert refused.exit_code == 1
     assert "missing" in refused.output
-    assert run(app, [*arguments, "--gaps", "fill"]).exit_code == 0
+    filled = run(app, [*arguments, "--gaps", "fill"])
+    assert filled.exit_code == 0
+    assert "filled in linearly" in json.loads(filled.stdout)["notes"][0]
 
 
 def test_ground_tells_where_words_are_and_what_is_not_there(scan, tmp_path):

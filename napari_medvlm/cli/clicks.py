@@ -86,7 +86,7 @@ def segment(  # noqa: PLR0913  # one for each option
             "clicks": len(seconds),
             "backend": backend,
             "out": None if out is None else str(out),
-            "notes": list(work.own_mask(work.active or 0).notes),
+            "notes": [*volume.notes, *work.own_mask(work.active or 0).notes],
         }
         print_result(summary, as_json, lambda: _said(found, summary))
 
