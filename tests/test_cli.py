@@ -104,6 +104,9 @@ def test_the_mask_of_a_dicom_series_goes_back_to_dicom(tmp_path):
     assert done.exit_code == 0, done.output
     back = read_labels(out)
     assert back.names == {1: "left kidney"}
+    done = run(app, [*asked, "--out", str(tmp_path / "labels.nii.gz")])
+    assert done.exit_code == 0, done.output
+    assert read_labels(tmp_path / "labels.nii.gz").names == {1: "left kidney"}
     volume = nmv.read_volume(tmp_path / "series")
     assert dice(placed(back.values, back.grid, volume.grid) > 0, left) > 0.85
 

@@ -38,7 +38,10 @@ def segment(  # noqa: PLR0913  # one for each option
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(help="What the object is, as 'left kidney': DICOM's terms are coded."),
+        typer.Option(
+            help="What the object is, as 'left kidney': DICOM's terms are coded. Beside labels "
+            "that are not DICOM it stands in a table, .tsv."
+        ),
     ] = None,
     session: Annotated[
         Path | None, typer.Option(help="Where to write the session, to resume or replay it.")
@@ -58,6 +61,7 @@ def segment(  # noqa: PLR0913  # one for each option
     patient coordinates (S, P, L). Boxes are taken first, then points, then negatives.
     """
     import napari_medvlm as nmv
+    from napari_medvlm.io.labels import write_names
     from napari_medvlm.sessions.page import write_page
     from napari_medvlm.sessions.saving import segments_of, with_weights
 
@@ -72,6 +76,8 @@ def segment(  # noqa: PLR0913  # one for each option
             if out is not None:
                 segment = with_weights(segments_of(work))[work.active or 0]
                 nmv.write_mask(out, work.mask, volume, {1: segment})
+                if name is not None and not out.name.lower().endswith((".dcm", ".stl")):
+                    write_names(out, {1: (name, segment.color)})
             if session is not None:
                 work.ledger.save(session)
             if report is not None:

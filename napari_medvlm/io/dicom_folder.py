@@ -96,7 +96,11 @@ def headers_of(path: Path, series: str | None) -> list[tuple[Path, Dataset]]:
     header = _image_header(path)
     if header is None:
         kind = sop_class(read_header(path))
-        hint = "Load its folder instead." if "Directory" in kind else "Load a file with an image."
+        hints = {
+            "Directory": "Load its folder instead.",
+            "SR Storage": "Open its folder in the PACS dock, which tells what a report says.",
+        }
+        hint = next((hints[k] for k in hints if k in kind), "Load a file with an image.")
         raise InvalidImage(f"{path.name} holds no image ({kind}).", hint)
     return [(path, header)]
 
