@@ -61,9 +61,7 @@ def segment(  # noqa: PLR0913  # one for each option
     patient coordinates (S, P, L). Boxes are taken first, then points, then negatives.
     """
     import napari_medvlm as nmv
-    from napari_medvlm.io.labels import write_names
     from napari_medvlm.sessions.page import write_page
-    from napari_medvlm.sessions.saving import segments_of, with_weights
 
     with told():
         volume = nmv.read_volume(image, series=series, frame=frame, gaps=gaps)
@@ -74,20 +72,13 @@ def segment(  # noqa: PLR0913  # one for each option
             seconds = [_seconds(work, prompt) for prompt in prompts]
             found = work.measurement(work.active or 0)
             if out is not None:
-                segment = with_weights(segments_of(work))[work.active or 0]
-                nmv.write_mask(out, work.mask, volume, {1: segment})
-                if name is not None and not out.name.lower().endswith((".dcm", ".stl")):
-                    write_names(out, {1: (name, segment.color)})
+                _write_mask(out, work, named=name is not None)
             if session is not None:
                 work.ledger.save(session)
             if report is not None:
                 write_page(report, work)
         summary: dict[str, Any] = {
-            "volume_ml": round(found.volume_ml, 4),
-            "box_mm": found.box_mm,
-            "mean": round(found.mean, 4),
-            "sd": round(found.sd, 4),
-            "unit": found.unit,
+            **_measured(found),
             "seconds_per_click": round(sum(seconds) / len(seconds), 4),
             "clicks": len(seconds),
             "backend": backend,
@@ -95,6 +86,28 @@ def segment(  # noqa: PLR0913  # one for each option
             "notes": [*volume.notes, *work.own_mask(work.active or 0).notes],
         }
         print_result(summary, as_json, lambda: _said(found, summary))
+
+
+def _measured(found: Any) -> dict[str, Any]:
+    return {
+        "volume_ml": round(found.volume_ml, 4),
+        "box_mm": found.box_mm,
+        "mean": round(found.mean, 4),
+        "sd": round(found.sd, 4),
+        "unit": found.unit,
+    }
+
+
+def _write_mask(out: Path, work: Any, named: bool) -> None:
+    """Write the object of a session; beside labels that a person named, the table of names."""
+    import napari_medvlm as nmv
+    from napari_medvlm.io.labels import write_names
+    from napari_medvlm.sessions.saving import segments_of, with_weights
+
+    segment = with_weights(segments_of(work))[work.active or 0]
+    nmv.write_mask(out, work.mask, work.volume, {1: segment})
+    if named and not out.name.lower().endswith((".dcm", ".stl")):
+        write_names(out, {1: (segment.name, segment.color)})
 
 
 def replay(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pydicom.sr.coding import Code
 
 T = TypeVar("T")
+Rows = Mapping[int, Mapping[str, Any]]
+"""The values of a row of `tables` by the number of the segment."""
 LENGTHS = {"longest_axial_mm": "LongAxis", "perpendicular_axial_mm": "ShortAxis"}
 STATISTICS = {
     "mean": "Mean", "sd": "StandardDeviation", "minimum": "Minimum", "maximum": "Maximum"
@@ -26,7 +28,7 @@ STATISTICS = {
 def write_sr(
     path: str | Path,
     seg: str | Path,
-    rows: Mapping[int, Mapping[str, Any]],
+    rows: Rows,
     volume: Volume,
     evaluations: Sequence[Evaluation] = (),
 ) -> None:
@@ -54,16 +56,7 @@ def write_sr(
     from pydicom.sr.codedict import codes
     from pydicom.uid import generate_uid
 
-    if not is_seg(Path(seg)):
-        raise CannotSave(
-            f"A report refers to a DICOM segmentation, and {Path(seg).name} is none.",
-            "Save the objects as .dcm first, and measure those.",
-        )
-    there = {number: values for number, values in rows.items() if values["voxels"]}
-    if not there:
-        raise CannotSave(
-            "There is nothing to report: all objects are empty.", "Segment something first."
-        )
+    there = _to_report(Path(seg), rows)
     sources = source_headers(volume)
     segmentation = hd.seg.segread(seg)
     _name_segments_in_frames(segmentation)
@@ -90,6 +83,21 @@ def write_sr(
         series_description="Measurements",
     )
     _save(made, Path(path))
+
+
+def _to_report(seg: Path, rows: Rows) -> Rows:
+    """The rows that are not empty; refused if there is none, or the file is no segmentation."""
+    if not is_seg(seg):
+        raise CannotSave(
+            f"A report refers to a DICOM segmentation, and {seg.name} is none.",
+            "Save the objects as .dcm first, and measure those.",
+        )
+    there = {number: values for number, values in rows.items() if values["voxels"]}
+    if not there:
+        raise CannotSave(
+            "There is nothing to report: all objects are empty.", "Segment something first."
+        )
+    return there
 
 
 def _save(made: Any, path: Path) -> None:
