@@ -22,6 +22,14 @@ from napari_medvlm.cli.options import (
 from napari_medvlm.cli.telling import print_result, told
 from napari_medvlm.io import Gaps
 
+Name = Annotated[
+    str | None,
+    typer.Option(
+        help="What the object is, as 'left kidney': DICOM's terms are coded. Beside labels "
+        "that are not DICOM it stands in a table, .tsv."
+    ),
+]
+
 
 def segment(  # noqa: PLR0913  # one for each option
     image: Image,
@@ -36,13 +44,7 @@ def segment(  # noqa: PLR0913  # one for each option
             help="As .nii.gz, .nii, .nrrd, .mha, .dcm (SEG), .labelmap.dcm, .rtstruct.dcm or .stl."
         ),
     ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            help="What the object is, as 'left kidney': DICOM's terms are coded. Beside labels "
-            "that are not DICOM it stands in a table, .tsv."
-        ),
-    ] = None,
+    name: Name = None,
     session: Annotated[
         Path | None, typer.Option(help="Where to write the session, to resume or replay it.")
     ] = None,
