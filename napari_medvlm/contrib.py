@@ -81,7 +81,7 @@ def _read_all(path: Any) -> list[LayerData]:
 def _read(path: Path) -> list[LayerData]:
     """One layer, or for a folder of DICOM one for each series of it that is wanted."""
     from napari_medvlm.errors import Cancelled, InvalidImage
-    from napari_medvlm.io.dicom_seg import is_seg, read_seg
+    from napari_medvlm.io.dicom_seg_reading import is_seg, read_seg_on_series
     from napari_medvlm.io.rtstruct_reading import is_rtstruct, read_on_series
     from napari_medvlm.layers import labels_data
 
@@ -90,7 +90,9 @@ def _read(path: Path) -> list[LayerData]:
         _tell_notes(named.notes)
         return [labels_data(named)]
     if path.is_file() and is_seg(path):
-        return [labels_data(read_seg(path))]
+        named = read_seg_on_series(path, _open_series())
+        _tell_notes(named.notes)
+        return [labels_data(named)]
     found, refused = [], []
     for series in _series(path) if path.is_dir() else [None]:
         try:

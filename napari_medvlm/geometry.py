@@ -118,7 +118,7 @@ def require_same_grid(a: Grid, b: Grid, what: str) -> None:
     """Raise `GeometryMismatch` unless both grids are the same."""
     if not same_grid(a, b):
         raise GeometryMismatch(
-            f"{what} lies on another grid ({b.shape}, not {a.shape}, or at another place).",
+            f"{what} lies on another grid ({a.shape}, not {b.shape}, or at another place).",
             "Resample it to the image, or choose the image that it was made on.",
         )
 

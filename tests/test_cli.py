@@ -99,9 +99,14 @@ def test_the_mask_of_a_dicom_series_goes_back_to_dicom(tmp_path):
     uids = {"StudyInstanceUID": generate_uid(), "FrameOfReferenceUID": generate_uid()}
     write_series(tmp_path / "series", data, **uids, PatientID="1", **NO_DETAILS)
     out = tmp_path / "seg.dcm"
-    done = run(app, ["segment", str(tmp_path / "series"), "--point", "12,20,13", "--out", str(out)])
+    asked = ["segment", str(tmp_path / "series"), "--point", "12,20,13", "--name", "left kidney"]
+    done = run(app, [*asked, "--out", str(out)])
     assert done.exit_code == 0, done.output
     back = read_labels(out)
+    assert back.names == {1: "left kidney"}
+    done = run(app, [*asked, "--out", str(tmp_path / "labels.nii.gz")])
+    assert done.exit_code == 0, done.output
+    assert read_labels(tmp_path / "labels.nii.gz").names == {1: "left kidney"}
     volume = nmv.read_volume(tmp_path / "series")
     assert dice(placed(back.values, back.grid, volume.grid) > 0, left) > 0.85
 
@@ -145,7 +150,9 @@ def test_a_gap_in_a_series_can_be_filled(tmp_path):
     refused = run(app, arguments)
     assert refused.exit_code == 1
     assert "missing" in refused.output
-    assert run(app, [*arguments, "--gaps", "fill"]).exit_code == 0
+    filled = run(app, [*arguments, "--gaps", "fill"])
+    assert filled.exit_code == 0
+    assert "filled in linearly" in json.loads(filled.stdout)["notes"][0]
 
 
 def test_ground_tells_where_words_are_and_what_is_not_there(scan, tmp_path):

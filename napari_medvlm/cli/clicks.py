@@ -8,9 +8,27 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_medvlm.cli.options import AsJson, Backend, Device, Frame, Image, Model, Report, Series
+from napari_medvlm.cli.options import (
+    AsJson,
+    AtGaps,
+    Backend,
+    Device,
+    Frame,
+    Image,
+    Model,
+    Report,
+    Series,
+)
 from napari_medvlm.cli.telling import print_result, told
 from napari_medvlm.io import Gaps
+
+Name = Annotated[
+    str | None,
+    typer.Option(
+        help="What the object is, as 'left kidney': DICOM's terms are coded. Beside labels "
+        "that are not DICOM it stands in a table, .tsv."
+    ),
+]
 
 
 def segment(  # noqa: PLR0913  # one for each option
@@ -22,8 +40,11 @@ def segment(  # noqa: PLR0913  # one for each option
     ] = [],  # noqa: B006
     out: Annotated[
         Path | None,
-        typer.Option(help="As .nii.gz, .nii, .nrrd, .mha, .dcm (SEG), .rtstruct.dcm or .stl."),
+        typer.Option(
+            help="As .nii.gz, .nii, .nrrd, .mha, .dcm (SEG), .labelmap.dcm, .rtstruct.dcm or .stl."
+        ),
     ] = None,
+    name: Name = None,
     session: Annotated[
         Path | None, typer.Option(help="Where to write the session, to resume or replay it.")
     ] = None,
@@ -33,9 +54,7 @@ def segment(  # noqa: PLR0913  # one for each option
     device: Device = "cpu",
     series: Series = None,
     frame: Frame = None,
-    gaps: Annotated[Gaps, typer.Option(help="What to do where DICOM slices are missing.")] = (
-        Gaps.REFUSE
-    ),
+    gaps: AtGaps = Gaps.REFUSE,
     as_json: AsJson = False,
 ) -> None:
     """Segment one object from points and boxes.
@@ -45,34 +64,52 @@ def segment(  # noqa: PLR0913  # one for each option
     """
     import napari_medvlm as nmv
     from napari_medvlm.sessions.page import write_page
-    from napari_medvlm.sessions.saving import segments_of
 
     with told():
         volume = nmv.read_volume(image, series=series, frame=frame, gaps=gaps)
         prompts = _prompts(volume, box, point, negative)
         with nmv.SegmentationSession(volume, backend, "inline", model=model, device=device) as work:
+            if name is not None:
+                work.add_object(name)
             seconds = [_seconds(work, prompt) for prompt in prompts]
             found = work.measurement(work.active or 0)
             if out is not None:
-                segment = segments_of(work)[work.active or 0]
-                nmv.write_mask(out, work.mask, volume, {1: segment})
+                _write_mask(out, work, named=name is not None)
             if session is not None:
                 work.ledger.save(session)
             if report is not None:
                 write_page(report, work)
         summary: dict[str, Any] = {
-            "volume_ml": round(found.volume_ml, 4),
-            "box_mm": found.box_mm,
-            "mean": round(found.mean, 4),
-            "sd": round(found.sd, 4),
-            "unit": found.unit,
+            **_measured(found),
             "seconds_per_click": round(sum(seconds) / len(seconds), 4),
             "clicks": len(seconds),
             "backend": backend,
             "out": None if out is None else str(out),
-            "notes": list(work.own_mask(work.active or 0).notes),
+            "notes": [*volume.notes, *work.own_mask(work.active or 0).notes],
         }
         print_result(summary, as_json, lambda: _said(found, summary))
+
+
+def _measured(found: Any) -> dict[str, Any]:
+    return {
+        "volume_ml": round(found.volume_ml, 4),
+        "box_mm": found.box_mm,
+        "mean": round(found.mean, 4),
+        "sd": round(found.sd, 4),
+        "unit": found.unit,
+    }
+
+
+def _write_mask(out: Path, work: Any, named: bool) -> None:
+    """Write the object of a session; beside labels that a person named, the table of names."""
+    import napari_medvlm as nmv
+    from napari_medvlm.io.labels import write_names
+    from napari_medvlm.sessions.saving import segments_of, with_weights
+
+    segment = with_weights(segments_of(work))[work.active or 0]
+    nmv.write_mask(out, work.mask, work.volume, {1: segment})
+    if named and not out.name.lower().endswith((".dcm", ".stl")):
+        write_names(out, {1: (segment.name, segment.color)})
 
 
 def replay(

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_medvlm.cli.options import AsJson, Frame, Image, Series
+from napari_medvlm.cli.options import AsJson, AtGaps, Frame, Image, Series
 from napari_medvlm.cli.telling import print_result, told
+from napari_medvlm.io import Gaps
 
 
 def measure(  # noqa: PLR0913  # one for each option
@@ -26,6 +27,7 @@ def measure(  # noqa: PLR0913  # one for each option
     ] = [],  # noqa: B006
     series: Series = None,
     frame: Frame = None,
+    gaps: AtGaps = Gaps.REFUSE,
     as_json: AsJson = False,
 ) -> None:
     """Measure objects: volume, surface, diameters, place and intensities.
@@ -40,7 +42,7 @@ def measure(  # noqa: PLR0913  # one for each option
     from napari_medvlm.tables import row, write_csv
 
     with told():
-        volume = nmv.read_volume(image, series=series, frame=frame)
+        volume = nmv.read_volume(image, series=series, frame=frame, gaps=gaps)
         named = read_masks(mask, volume.grid)
         rows = {v: row(n, Mask.of(named.values == v), volume) for v, n in named.names.items()}
         if csv is not None:
@@ -59,6 +61,8 @@ def measure(  # noqa: PLR0913  # one for each option
 def _line(values: dict[str, Any]) -> str:
     from napari_medvlm.measuring import brightness
 
+    if not values["voxels"]:
+        return f"{values['name']}: empty"
     return (
         f"{values['name']}: {values['volume_ml']:.2f} mL, "
         f"{values['longest_axial_mm']:.1f} x {values['perpendicular_axial_mm']:.1f} mm, "

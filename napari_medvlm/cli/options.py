@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from napari_medvlm.io import Gaps
+
 Image = Annotated[
     Path, typer.Argument(help="NIfTI, NRRD, MHA, a DICOM file or folder, or a picture.")
 ]
@@ -18,6 +20,7 @@ Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Series = Annotated[str | None, typer.Option(help="Which DICOM series: its UID, number or name.")]
 Frame = Annotated[int | None, typer.Option(help="Which volume of a 4D file, from 0.")]
+AtGaps = Annotated[Gaps, typer.Option("--gaps", help="What to do where DICOM slices are missing.")]
 Report = Annotated[
     Path | None, typer.Option(help="Where to write a page with figures and pictures: .html.")
 ]

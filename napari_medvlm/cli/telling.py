@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import sys
 import threading
@@ -54,4 +55,13 @@ def told() -> Iterator[None]:
 
 def print_result(summary: dict[str, Any], as_json: bool, text: Callable[[], str]) -> None:
     """Print a result for a person, or as one JSON object for a program."""
-    sys.stdout.write((json.dumps(summary) if as_json else text()) + "\n")
+    sys.stdout.write((json.dumps(_plain(summary)) if as_json else text()) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    """With null for what is no number, which JSON has no word for."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -43,7 +43,9 @@ def read_volume(
     """
     path = Path(path)
     if not path.exists():
-        raise InvalidImage(f"There is no {path.name} in {path.parent}.", "Check the path.")
+        raise InvalidImage(
+            f"There is no {path.name} in {path.parent.resolve()}.", "Check the path."
+        )
     name = path.name.lower()
     if path.is_dir():
         return read_dicom(path, series, frame, gaps)

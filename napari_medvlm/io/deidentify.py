@@ -118,7 +118,9 @@ def deidentify(
 
 def _files(source: Path, series: str | None) -> list[Path]:
     if not source.exists():
-        raise InvalidImage(f"There is no {source.name} in {source.parent}.", "Check the path.")
+        raise InvalidImage(
+            f"There is no {source.name} in {source.parent.resolve()}.", "Check the path."
+        )
     every = sorted(p for p in source.rglob("*") if p.is_file()) if source.is_dir() else [source]
     found = [p for p in every if is_dicom(p) or p.name.lower().endswith(ENDINGS)]
     if series is not None:

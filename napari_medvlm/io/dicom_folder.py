@@ -96,7 +96,11 @@ def headers_of(path: Path, series: str | None) -> list[tuple[Path, Dataset]]:
     header = _image_header(path)
     if header is None:
         kind = sop_class(read_header(path))
-        hint = "Load its folder instead." if "Directory" in kind else "Load a file with an image."
+        hints = {
+            "Directory": "Load its folder instead.",
+            "SR Storage": "Open its folder in the PACS dock, which tells what a report says.",
+        }
+        hint = next((hints[k] for k in hints if k in kind), "Load a file with an image.")
         raise InvalidImage(f"{path.name} holds no image ({kind}).", hint)
     return [(path, header)]
 
@@ -104,7 +108,9 @@ def headers_of(path: Path, series: str | None) -> list[tuple[Path, Dataset]]:
 def _image_header(path: Path) -> Dataset | None:
     """The header, None if the file holds no image, `InvalidImage` if it is damaged."""
     if not path.is_file():
-        raise InvalidImage(f"There is no file {path.name} in {path.parent}.", "Check the path.")
+        raise InvalidImage(
+            f"There is no file {path.name} in {path.parent.resolve()}.", "Check the path."
+        )
     size = path.stat().st_size
     if size == 0:
         raise InvalidImage(f"{path.name} is empty (0 bytes).", COPY_AGAIN)
@@ -179,7 +185,8 @@ def _series_headers(folder: Path, series: str | None) -> list[tuple[Path, Datase
     listed = "; ".join(map(str, found or infos))
     raise InvalidImage(
         f"{several}: {listed}.",
-        "Choose one with series= and its number, UID or a part of its description.",
+        "Choose one with series= (--series on the command line) and its number, UID or a part of "
+        "its description.",
     )
 
 

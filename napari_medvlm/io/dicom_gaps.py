@@ -14,8 +14,8 @@ from napari_medvlm.io.dicom_frames import Plane
 
 TILT_DEGREES = 0.1
 GAPS_HINT = (
-    "Load with the gap filled (gaps='fill'), or only the largest part (gaps='largest'), or choose "
-    "another series."
+    "Load with the gap filled (gaps='fill'), or only the largest part (gaps='largest'; --gaps on "
+    "the command line), or choose another series."
 )
 
 
@@ -134,7 +134,7 @@ def _uneven(planes: list[Plane], heights: FloatArray, gaps: Gaps) -> Stack:
         raise IrregularSlices(
             f"{what}.",
             "Load them resampled to an even spacing (gaps='fill'), or only the largest even part "
-            "(gaps='largest'), or choose another series.",
+            "(gaps='largest'; --gaps on the command line), or choose another series.",
         )
     if gaps is Gaps.LARGEST:
         return _largest(planes, heights, np.abs(steps - spacing) <= 0.05 * spacing + 0.02, what)

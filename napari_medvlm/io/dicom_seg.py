@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.errors import CannotSave, InvalidImage
-from napari_medvlm.geometry import Grid, lps_rows
-from napari_medvlm.grounding import NamedLabels
+from napari_medvlm.geometry import lps_rows
 from napari_medvlm.io.dicom_folder import headers_of, is_dicom
-from napari_medvlm.io.dicom_header import read_header, sop_class
+from napari_medvlm.io.dicom_header import sop_class
 from napari_medvlm.io.terms import Term, term_for
 from napari_medvlm.volume import Volume
 
@@ -25,6 +24,9 @@ if TYPE_CHECKING:
 
 MAKER = "napari-medvlm"
 VERSION = version(MAKER)
+LABEL_MAP_SUFFIX = ".labelmap.dcm"
+WEIGHTS = "weights SHA-256"
+"""What the hash is called among the parameters of an algorithm."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,11 @@ class Segment:
     term
         What it is; `None`: found by its name.
     algorithm, version
-        Who made the mask: the backend and its model; with the model's own version or hash.
+        Who made the mask: the backend and its model; with the version of the program.
+    model
+        The model as the session calls it, which may be a path: it is not written.
+    weights
+        SHA-256 of the model's weights; empty: there are none, or they are not here.
     by_hand
         Whether a person placed the prompts.
     tracking_id
@@ -52,6 +58,8 @@ class Segment:
     term: Term | None = None
     algorithm: str = MAKER
     version: str = VERSION
+    model: str = ""
+    weights: str = ""
     by_hand: bool = True
     tracking_id: str = ""
 
@@ -66,6 +74,8 @@ def write_seg(
 
     Parameters
     ----------
+    path
+        With the ending ``.labelmap.dcm`` a label map (of 2024's standard), else a mask an object.
     masks
         ``(z, y, x)`` bool of each object, by its number; they may overlap.
     segments
@@ -74,78 +84,83 @@ def write_seg(
     Raises
     ------
     CannotSave
-        If the volume is not from a DICOM series, or nothing is in the masks.
+        If the volume is not from a DICOM series, or from one of a kind that no segmentation can
+        refer to, nothing is in the masks, or objects of a label map
+        overlap.
     """
     import highdicom as hd
     from pydicom.uid import generate_uid
 
-    sources, frame = framed_headers(volume)
+    sources, _ = framed_headers(volume)
     numbers = numbers_to_save(masks)
-    array = np.stack([masks[n] for n in numbers], axis=-1).astype(np.uint8)
-    made = hd.seg.Segmentation(
-        source_images=sources,
-        pixel_array=hd.Volume(
-            array,
-            lps_rows(volume.affine),
-            "PATIENT",
-            frame_of_reference_uid=frame,
-            channels={"SegmentNumber": list(range(1, len(numbers) + 1))},
-        ),
-        segmentation_type="BINARY",
-        segment_descriptions=[_described(i + 1, segments[n]) for i, n in enumerate(numbers)],
-        series_instance_uid=generate_uid(),
-        series_number=_next_series(sources),
-        sop_instance_uid=generate_uid(),
-        instance_number=1,
-        manufacturer=MAKER,
-        manufacturer_model_name=MAKER,
-        software_versions=VERSION,
-        device_serial_number="1",
-        content_label="SEGMENTATION",
-        content_description=", ".join(segments[n].name for n in numbers)[:64],
-        series_description="Segmentation",
-    )
+    as_map = path.name.lower().endswith(LABEL_MAP_SUFFIX)
+    array = (_label_map if as_map else _stacked)([masks[n] for n in numbers])
+    try:
+        made = hd.seg.Segmentation(
+            source_images=sources,
+            pixel_array=array,
+            **_places(volume, sources[0]),
+            segmentation_type="LABELMAP" if as_map else "BINARY",
+            segment_descriptions=[_described(i + 1, segments[n]) for i, n in enumerate(numbers)],
+            series_instance_uid=generate_uid(),
+            series_number=_next_series(sources),
+            sop_instance_uid=generate_uid(),
+            instance_number=1,
+            manufacturer=MAKER,
+            manufacturer_model_name=MAKER,
+            software_versions=VERSION,
+            device_serial_number="1",
+            content_label="SEGMENTATION",
+            content_description=short(", ".join(segments[n].name for n in numbers)),
+            series_description="Segmentation",
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CannotSave(
+            f"A DICOM segmentation cannot refer to images as those of {volume.name} "
+            f"({sop_class(sources[0])}).",
+            "Save as .rtstruct.dcm, NIfTI (.nii.gz), NRRD or MetaImage.",
+        ) from error
     made.save_as(path)
 
 
-def read_seg(path: Path) -> NamedLabels:
-    """The segments of a DICOM segmentation as labels on the grid that its frames lie on.
+def _stacked(masks: list[NDArray[np.bool_]]) -> NDArray[np.uint8]:
+    return np.stack(masks, axis=-1).astype(np.uint8)
 
-    Frames may stand in any order, and slices may be missing, which are empty then. Where segments
-    overlap, the one of the higher number is kept.
 
-    Raises
-    ------
-    InvalidImage
-        If it is no segmentation, or its frames make no regular volume.
-    """
+def _label_map(masks: list[NDArray[np.bool_]]) -> NDArray[np.uint16]:
+    """The number of the object from 1 that each voxel belongs to; refused if there are several."""
+    labels = np.zeros(masks[0].shape, np.uint16)
+    for number, mask in enumerate(masks, 1):
+        if labels[mask].any():
+            raise CannotSave(
+                "Objects overlap, and a voxel of a label map has one object only.",
+                "Save as .dcm: a segmentation with a mask for each object.",
+            )
+        labels[mask] = number
+    return labels
+
+
+def _places(volume: Volume, source: Dataset) -> dict[str, Any]:
+    """Where each slice lies, as highdicom has it; slices may be sheared."""
     import highdicom as hd
 
-    try:
-        seg = hd.seg.segread(path)
-        found = seg.get_volume(combine_segments=False, allow_missing_positions=True)
-    except Exception as error:  # files by anybody: whatever highdicom cannot read
-        raise InvalidImage(
-            f"{path.name} cannot be read as a DICOM segmentation: {error}",
-            "Load it in the program that wrote it, and save it as NIfTI.",
-        ) from error
-    array: NDArray[Any] = np.asarray(found.array)
-    z, y, x = array.shape[0], array.shape[1], array.shape[2]
-    labels = np.zeros((z, y, x), np.uint16)
-    names, colors = {}, {}
-    for channel, number in enumerate(map(int, seg.segment_numbers)):
-        labels[array[..., channel] > 0] = number
-        described = seg.get_segment_description(number)
-        names[number] = str(described.segment_label)
-        color = _shown(described)
-        if color:
-            colors[number] = color
-    return NamedLabels(labels, Grid((z, y, x), lps_rows(found.affine)), names, path.name, colors)
-
-
-def is_seg(path: Path) -> bool:
-    """Whether a file is a DICOM segmentation."""
-    return is_dicom(path) and "Segmentation" in sop_class(read_header(path, ["SOPClassUID"]))
+    slices, down, across = (lps_rows(volume.affine)[:3, axis] for axis in range(3))
+    rows_mm, columns_mm = float(np.linalg.norm(down)), float(np.linalg.norm(across))
+    orientation = [*(across / columns_mm), *(down / rows_mm)]
+    apart_mm = abs(float(slices @ np.cross(orientation[:3], orientation[3:])))
+    first = lps_rows(volume.affine)[:3, 3]
+    return {
+        "plane_positions": [
+            hd.PlanePositionSequence("PATIENT", (first + z * slices).tolist())
+            for z in range(volume.shape[0])
+        ],
+        "plane_orientation": hd.PlaneOrientationSequence("PATIENT", orientation),
+        "pixel_measures": hd.PixelMeasuresSequence(
+            [rows_mm, columns_mm],
+            slice_thickness=float(source.get("SliceThickness") or apart_mm),
+            spacing_between_slices=apart_mm,
+        ),
+    }
 
 
 def framed_headers(volume: Volume) -> tuple[list[Dataset], Any]:
@@ -154,15 +169,22 @@ def framed_headers(volume: Volume) -> tuple[list[Dataset], Any]:
     Raises
     ------
     CannotSave
-        If the volume is not from a DICOM series, or that tells no frame.
+        If the volume is not from a DICOM series, or that does not tell its frame or its study.
     """
     sources = source_headers(volume)
-    frame = sources[0].get("FrameOfReferenceUID")
-    if frame is None:
-        raise CannotSave(
-            f"The series of {volume.name} does not tell its frame of reference.",
-            "Save as NIfTI (.nii.gz), NRRD or MetaImage.",
-        )
+    first = sources[0]
+    frame = first.get("FrameOfReferenceUID")
+    needed = {
+        "series": first.get("SeriesInstanceUID"),
+        "study": first.get("StudyInstanceUID"),
+        "frame of reference": frame,
+    }
+    for what, uid in needed.items():
+        if not uid:
+            raise CannotSave(
+                f"The DICOM header of {volume.name} does not tell its {what}.",
+                "Save as NIfTI (.nii.gz), NRRD or MetaImage.",
+            )
     return sources, frame
 
 
@@ -186,7 +208,7 @@ def source_headers(volume: Volume) -> list[Dataset]:
     """
     from pydicom import dcmread
 
-    if volume.source is None or not volume.series:
+    if volume.source is None or not (volume.series or is_dicom(volume.source)):
         raise CannotSave(
             f"{volume.name} was not read from a DICOM series, so no DICOM object can refer to it.",
             "Save as NIfTI (.nii.gz), NRRD or MetaImage.",
@@ -201,6 +223,12 @@ def source_headers(volume: Volume) -> list[Dataset]:
     return [dcmread(file, stop_before_pixels=True) for file, _ in found]
 
 
+def short(text: str) -> str:
+    """A text as DICOM's elements of 64 characters take it; a backslash would part it in two."""
+    plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return plain.replace("\\", "/")[:64].strip() or "unnamed"
+
+
 def _described(number: int, segment: Segment) -> SegmentDescription:
     import highdicom as hd
     from pydicom.sr.codedict import codes
@@ -209,17 +237,18 @@ def _described(number: int, segment: Segment) -> SegmentDescription:
     term = segment.term or term_for(segment.name)
     made = hd.seg.SegmentDescription(
         segment_number=number,
-        segment_label=segment.name[:64],
+        segment_label=short(segment.name),
         segmented_property_category=term.category,
         segmented_property_type=term.kind,
         algorithm_type="SEMIAUTOMATIC" if segment.by_hand else "AUTOMATIC",
         algorithm_identification=hd.AlgorithmIdentificationSequence(
-            name=segment.algorithm,
+            name=short(segment.algorithm),
             family=codes.cid7162.ArtificialIntelligence,
             version=segment.version,
+            parameters={WEIGHTS: segment.weights} if segment.weights else None,
         ),
         tracking_uid=generate_uid(),
-        tracking_id=segment.tracking_id or segment.name,
+        tracking_id=short(segment.tracking_id or segment.name),
         display_color=_color(segment.color) if segment.color else None,
     )
     if term.side is not None:
@@ -232,17 +261,6 @@ def _color(text: str) -> Any:
     from highdicom.color import CIELabColor
 
     return CIELabColor.from_rgb(*(int(text[i : i + 2], 16) for i in (1, 3, 5)))
-
-
-def _shown(described: Dataset) -> str:
-    """The colour of a segment as ``#rrggbb``; empty if the file tells none that can be shown."""
-    from highdicom.color import CIELabColor
-
-    value = described.get("RecommendedDisplayCIELabValue")
-    if value is None or len(value) != 3:
-        return ""
-    red, green, blue = CIELabColor.from_dicom_value(value).to_rgb(clip=True)
-    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def _next_series(sources: list[Dataset]) -> int:

@@ -127,5 +127,6 @@ def _pick(frame: int | None, count: int, what: str, values: list[str]) -> int:
         raise InvalidImage(f"There is no volume {frame}: there is one.", "Leave out `frame`.")
     choice = "" if frame is None else f" There is no volume {frame}."
     raise InvalidImage(
-        f"{count} {what}: {listed}.{choice}", f"Choose one with frame=0 to frame={count - 1}."
+        f"{count} {what}: {listed}.{choice}",
+        f"Choose one with frame=0 to frame={count - 1} (--frame on the command line).",
     )

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_medvlm.errors import CannotSave, InvalidImage
 from napari_medvlm.io.dicom_evaluations import Evaluation, evaluations_in, groups_of, said_in
-from napari_medvlm.io.dicom_seg import MAKER, VERSION, is_seg, source_headers
+from napari_medvlm.io.dicom_seg import MAKER, VERSION, source_headers
+from napari_medvlm.io.dicom_seg_reading import is_seg
 from napari_medvlm.volume import HU, SUV_UNIT, Volume
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pydicom.sr.coding import Code
 
 T = TypeVar("T")
+Rows = Mapping[int, Mapping[str, Any]]
+"""The values of a row of `tables` by the number of the segment."""
 LENGTHS = {"longest_axial_mm": "LongAxis", "perpendicular_axial_mm": "ShortAxis"}
 STATISTICS = {
     "mean": "Mean", "sd": "StandardDeviation", "minimum": "Minimum", "maximum": "Maximum"
@@ -25,7 +28,7 @@ STATISTICS = {
 def write_sr(
     path: str | Path,
     seg: str | Path,
-    rows: Mapping[int, Mapping[str, Any]],
+    rows: Rows,
     volume: Volume,
     evaluations: Sequence[Evaluation] = (),
 ) -> None:
@@ -36,7 +39,7 @@ def write_sr(
     seg
         The file that the segments are in.
     rows
-        The values of a row of `tables` by the number of the segment.
+        The values of a row of `tables` by the number of the segment; empty ones are left out.
     volume
         The image, read from DICOM.
     evaluations
@@ -45,23 +48,22 @@ def write_sr(
     Raises
     ------
     CannotSave
-        If the volume is not from a DICOM series, or the file cannot be written.
+        If the volume is not from a DICOM series, nothing is in the objects, or the file cannot be
+        written.
     """
     import highdicom as hd
     from highdicom import sr
     from pydicom.sr.codedict import codes
     from pydicom.uid import generate_uid
 
-    if not is_seg(Path(seg)):
-        raise CannotSave(
-            f"A report refers to a DICOM segmentation, and {Path(seg).name} is none.",
-            "Save the objects as .dcm first, and measure those.",
-        )
+    there = _to_report(Path(seg), rows)
     sources = source_headers(volume)
     segmentation = hd.seg.segread(seg)
     _name_segments_in_frames(segmentation)
     frame, series = segmentation.FrameOfReferenceUID, sources[0].SeriesInstanceUID
-    groups = [_group(segmentation, number, dict(values)) for number, values in rows.items()]
+    groups = [
+        _group(segmentation, number, dict(values), series) for number, values in there.items()
+    ]
     groups += [group for said in evaluations for group in groups_of(said, frame, series)]
     content = sr.MeasurementReport(
         sr.ObservationContext(observer_device_context=_device()),
@@ -81,6 +83,21 @@ def write_sr(
         series_description="Measurements",
     )
     _save(made, Path(path))
+
+
+def _to_report(seg: Path, rows: Rows) -> Rows:
+    """The rows that are not empty; refused if there is none, or the file is no segmentation."""
+    if not is_seg(seg):
+        raise CannotSave(
+            f"A report refers to a DICOM segmentation, and {seg.name} is none.",
+            "Save the objects as .dcm first, and measure those.",
+        )
+    there = {number: values for number, values in rows.items() if values["voxels"]}
+    if not there:
+        raise CannotSave(
+            "There is nothing to report: all objects are empty.", "Segment something first."
+        )
+    return there
 
 
 def _save(made: Any, path: Path) -> None:
@@ -172,9 +189,25 @@ def _device() -> Any:
     return sr.ObserverContext(codes.DCM.Device, attributes)
 
 
-def _group(segmentation: Any, number: int, values: dict[str, Any]) -> Any:
+def _reference(segmentation: Any, number: int, series: str) -> Any:
+    """To a segment, with the images of its frames if the file tells them by segment."""
+    from highdicom import sr
+
+    told = "ReferencedSeriesSequence" in segmentation
+    if told and segmentation.SegmentationType != "LABELMAP":
+        return sr.ReferencedSegment.from_segmentation(segmentation, number)
+    return sr.ReferencedSegment(
+        segmentation.SOPClassUID,
+        segmentation.SOPInstanceUID,
+        number,
+        source_series=sr.SourceSeriesForSegmentation(series),
+    )
+
+
+def _group(segmentation: Any, number: int, values: dict[str, Any], series: str) -> Any:
     from highdicom import sr
     from pydicom.sr.codedict import codes
+    from pydicom.uid import generate_uid
 
     described = segmentation.get_segment_description(number)
     volume_mm3 = round(1000 * values["volume_ml"], 3)
@@ -185,8 +218,10 @@ def _group(segmentation: Any, number: int, values: dict[str, Any]) -> Any:
     ]
     measurements += _statistics(values)
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
-        sr.TrackingIdentifier(described.tracking_uid, described.tracking_id),
-        referenced_segment=sr.ReferencedSegment.from_segmentation(segmentation, number),
+        sr.TrackingIdentifier(
+            described.tracking_uid or generate_uid(), described.tracking_id or values["name"]
+        ),
+        referenced_segment=_reference(segmentation, number, series),
         finding_type=_plain(described.segmented_property_type),
         finding_category=_plain(described.segmented_property_category),
         measurements=measurements,

@@ -136,7 +136,7 @@ def _frame(path: Path, volumes: int, frame: int | None) -> int:
     if not 0 <= frame < volumes:
         raise InvalidImage(
             f"{path.name} has no volume {frame}: it holds {volumes}.",
-            f"Choose from frame=0 to frame={volumes - 1}.",
+            f"Choose from frame=0 to frame={volumes - 1} (--frame on the command line).",
         )
     return frame
 
@@ -150,7 +150,9 @@ def _not_scalar(path: Path) -> InvalidImage:
 
 def _unreadable(path: Path, error: Exception) -> InvalidImage:
     if not path.exists():
-        return InvalidImage(f"There is no {path.name} in {path.parent}.", "Check the path.")
+        return InvalidImage(
+            f"There is no {path.name} in {path.parent.resolve()}.", "Check the path."
+        )
     reason = str(error).strip().splitlines()[-1][:160] if str(error).strip() else "no reason given"
     return InvalidImage(
         f"{path.name} cannot be read as an image; it may be damaged or incomplete ({reason}).",

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from napari_medvlm.errors import CannotSave, InvalidImage
 from napari_medvlm.geometry import Grid, placed, require_same_grid
 from napari_medvlm.grounding import NamedLabels
-from napari_medvlm.io.dicom_seg import is_seg, read_seg
+from napari_medvlm.io.dicom_folder import is_dicom
+from napari_medvlm.io.dicom_header import read_header, sop_class
+from napari_medvlm.io.dicom_seg_reading import is_seg, read_seg
 from napari_medvlm.io.images import NIFTI, OTHERS, read_image
 from napari_medvlm.io.rtstruct_reading import is_rtstruct, read_rtstruct
 
@@ -46,7 +48,8 @@ def read_labels(
         colours. By default the file of
         the image's name with one of those endings.
     grid
-        The voxels of the image: a structure set has none of its own.
+        The voxels of the image: a structure set has none of its own, a segmentation may have only
+        some of its slices.
 
     Raises
     ------
@@ -55,7 +58,7 @@ def read_labels(
     """
     path = Path(path)
     if is_seg(path):
-        return read_seg(path)
+        return read_seg(path, grid)
     if is_rtstruct(path):
         return _structures(path, grid)
     found = Path(table) if table is not None else _required(path)
@@ -111,6 +114,7 @@ def read_masks(path: str | Path, grid: Grid) -> NamedLabels:
         If it cannot be read, or holds no labels.
     """
     path = Path(path)
+    _require_objects(path)
     stem = _stem(path)
     if is_seg(path) or is_rtstruct(path) or _beside(path) is not None:
         named = read_labels(path, grid=grid)
@@ -123,6 +127,24 @@ def read_masks(path: str | Path, grid: Grid) -> NamedLabels:
     if values is None:
         require_same_grid(named.grid, grid, f"The mask {path.name}")
     return replace(named, values=named.values if values is None else values, grid=grid)
+
+
+def _require_objects(path: Path) -> None:
+    """Tell what a file is that can hold no labels."""
+    holds = ""
+    if path.is_dir():
+        holds = "is a folder"
+    elif path.name.lower().endswith(".stl"):
+        holds = "holds a surface, which has no voxels"
+    elif is_dicom(path) and not is_seg(path) and not is_rtstruct(path):
+        header = read_header(path)
+        if header.get("Rows") is None:
+            holds = f"holds no objects ({sop_class(header) or 'no kind is told'})"
+    if holds:
+        raise InvalidImage(
+            f"{path.name} {holds}.",
+            "Choose a DICOM segmentation or structure set, NIfTI, NRRD or MetaImage.",
+        )
 
 
 def read_names(path: Path) -> Mapping[int, str]:

@@ -17,6 +17,7 @@ from napari_medvlm.io.dicom_seg import (
     Segment,
     framed_headers,
     numbers_to_save,
+    short,
 )
 from napari_medvlm.io.terms import term_for
 from napari_medvlm.results import bounding_box
@@ -155,11 +156,11 @@ def _roi(number: int, segment: Segment, frame: str) -> Dataset:
     from pydicom import Dataset
 
     roi = Dataset()
-    roi.ROINumber, roi.ROIName = number, segment.name[:64]
+    roi.ROINumber, roi.ROIName = number, short(segment.name)
     roi.ReferencedFrameOfReferenceUID = frame
     made = "SEMIAUTOMATIC" if segment.by_hand else "AUTOMATIC"
     roi.ROIGenerationAlgorithm = "MANUAL" if segment.algorithm == BY_HAND else made
-    roi.ROIGenerationDescription = f"{segment.algorithm} {segment.version}"[:64]
+    roi.ROIGenerationDescription = short(f"{segment.algorithm} {segment.version}")
     return roi
 
 

@@ -41,8 +41,9 @@ def write_mask(
     ----------
     path
         ``.nii.gz``, ``.nii``, ``.nrrd``, ``.mha``; ``.dcm``, a DICOM segmentation of the series
-        that the image was read from; ``.rtstruct.dcm``, its outlines as a DICOM structure set; or
-        ``.stl``, the surface in patient millimetres (L, P, S).
+        that the image was read from; ``.labelmap.dcm``, one as a label map; ``.rtstruct.dcm``, its
+        outlines as a DICOM structure set; or ``.stl``, the surface in patient millimetres
+        (L, P, S).
     mask
         ``(z, y, x)`` bool or labels from 0 on, on the volume's grid.
     volume
@@ -70,7 +71,7 @@ def write_mask(
     if suffix is None:
         raise CannotSave(
             f"{path.name} has no known ending for a mask.",
-            "Use .nii.gz, .nii, .nrrd, .mha, .dcm, .rtstruct.dcm or .stl.",
+            "Use .nii.gz, .nii, .nrrd, .mha, .dcm, .labelmap.dcm, .rtstruct.dcm or .stl.",
         )
     small = labels.astype(np.uint8 if labels.max(initial=0) < 256 else np.uint16)
     if suffix == DICOM:

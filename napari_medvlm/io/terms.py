@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     from pydicom.sr.coding import Code
 
 _SIDES = {"left": "Left", "right": "Right"}
+_SYNONYMS = {
+    "tumor": ("neoplasm",),
+    "tumour": ("neoplasm",),
+    "metastasis": ("neoplasm", "secondary"),
+    "oedema": ("edema",),
+}
+"""What people say, in the words of the terms."""
 _CATEGORIES = {
     "MorphologicallyAbnormalStructure": (7159, 7168, 7169),
     "PhysicalObject": (7157, 7158),
@@ -34,40 +41,64 @@ class Term:
     category: Code
     side: Code | None = None
 
+    @property
+    def name(self) -> str:
+        """In words, with the side."""
+        return f"{'' if self.side is None else f'{self.side.meaning} '}{self.kind.meaning}"
+
     def __str__(self) -> str:
-        side = "" if self.side is None else f"{self.side.meaning} "
-        return f"{side}{self.kind.meaning} ({self.kind.scheme_designator} {self.kind.value})"
+        return f"{self.name} ({self.kind.scheme_designator} {self.kind.value})"
 
 
 def search(text: str, most: int = 20) -> tuple[Term, ...]:
-    """The terms that have all words of a text, the shortest first; sides are taken apart."""
-    words, side = _sorted_out(text)
-    if not words:
-        return ()
-    found = [t for t in _terms() if all(word in t.kind.meaning.lower() for word in words)]
-    found.sort(key=lambda t: (len(t.kind.meaning), t.kind.meaning))
-    return tuple(Term(t.kind, t.category, side) for t in found[:most])
+    """The terms that have all words of a text, the shortest first; a side may be among them."""
+    words = _words(text)
+    plain, side = _sorted_out(words)
+    found = []
+    for term in _terms() if plain else ():
+        meaning = term.kind.meaning.lower()
+        if all(word in meaning for word in words):
+            found.append(term)
+        elif all(word in meaning for word in plain) and not _SIDES.keys() & set(_words(meaning)):
+            found.append(Term(term.kind, term.category, side))
+    return tuple(sorted(found, key=lambda t: (len(t.name), t.name))[:most])
 
 
 def term_for(name: str) -> Term:
-    """The term of exactly that name, whatever its case and side; else plain tissue."""
+    """The term of exactly that name, whatever its case, side and number; else plain tissue."""
     from pydicom.sr.codedict import codes
 
-    words, side = _sorted_out(name)
-    for term in _terms():
-        if sorted(term.kind.meaning.lower().split()) == sorted(words):
-            return Term(term.kind, term.category, side)
+    words = _words(name)
+    while words:
+        plain, side = _sorted_out(words)
+        for own, its_side in ((words, None), (plain, side)):
+            term = _by_words().get(tuple(sorted(own)))
+            if term is not None:
+                return Term(term.kind, term.category, its_side)
+        if not words[-1].isdecimal():
+            break
+        words = words[:-1]  # "Lesion 2"
     return Term(codes.cid7150.Tissue, codes.cid7150.Tissue)
 
 
-def _sorted_out(text: str) -> tuple[list[str], Code | None]:
-    """The words in lower case but for the side, and the code of the side."""
+def _words(text: str) -> list[str]:
+    words = text.lower().replace(",", " ").replace("_", " ").split()
+    return [other for word in words for other in _SYNONYMS.get(word, (word,))]
+
+
+def _sorted_out(words: list[str]) -> tuple[list[str], Code | None]:
+    """The words but for the side, and the code of the side."""
     from pydicom.sr.codedict import codes
 
-    words = text.lower().replace(",", " ").replace("_", " ").split()
     sides = [word for word in words if word in _SIDES]
     side = getattr(codes.cid244, _SIDES[sides[0]]) if len(sides) == 1 else None
     return [word for word in words if side is None or word not in _SIDES], side
+
+
+@cache
+def _by_words() -> dict[tuple[str, ...], Term]:
+    """The terms by their words, whatever their order."""
+    return {tuple(sorted(_words(t.kind.meaning))): t for t in reversed(_terms())}
 
 
 @cache

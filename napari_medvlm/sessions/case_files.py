@@ -170,6 +170,8 @@ def _known(source: Path) -> tuple[Path, CaseList]:
 
 
 def _found(source: Path, known: CaseList, progress: Progress) -> tuple[Case, ...]:
+    if not source.exists():
+        raise CaseListError(f"There is no {source.name} in {source.parent}.", "Check the path.")
     if not source.is_dir():
         return cases_in_table(source)
     return cases_in_folder(source, progress, Path(known.folder) if known.folder else None)

@@ -11,7 +11,7 @@ from napari_medvlm.io.dicom_evaluations import Evaluation
 from napari_medvlm.io.dicom_sr import write_sr
 from napari_medvlm.measuring import Diameters, diameters
 from napari_medvlm.results import Mask
-from napari_medvlm.sessions.saving import segments_of
+from napari_medvlm.sessions.saving import segments_of, with_weights
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.tables import Row, row
 
@@ -58,6 +58,6 @@ class Measurements:
         rows = {i: dict(made.values) for i, made in self.rows().items() if made.voxels}
         seg = path.with_name(f"{path.stem}_seg.dcm")
         masks = {i: session.mask_of(i) for i in rows}
-        write_segments(seg, masks, session.volume, segments_of(session))
+        write_segments(seg, masks, session.volume, with_weights(segments_of(session)))
         write_sr(path, seg, rows, session.volume, evaluations)
         return path, seg

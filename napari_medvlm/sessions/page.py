@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.backends import models, registry
-from napari_medvlm.backends.model_files import hashes
+from napari_medvlm.backends import registry
 from napari_medvlm.errors import CannotSave
 from napari_medvlm.geometry import is_aligned, patient_axes
 from napari_medvlm.grounding import SliceRef
@@ -23,6 +21,7 @@ from napari_medvlm.results import Mask
 from napari_medvlm.sessions.drawing import edge
 from napari_medvlm.sessions.exporting import NOTICE, data_url, filled
 from napari_medvlm.sessions.measurements import Measurements
+from napari_medvlm.sessions.saving import weights_of
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.slicing import Picture, picture_of
 from napari_medvlm.tables import COLUMNS
@@ -105,20 +104,8 @@ def _made(session: SegmentationSession, live: LiveObject) -> dict[str, Any]:
     return told | {
         "backend": registry.info(made.backend).title,
         "model": "" if made.model is None else Path(made.model).name,
-        "weights": _weights(made.model),
+        "weights": weights_of(made.model),
     }
-
-
-def _weights(model: str | None) -> str:
-    """SHA-256 of a model's file, or of the list of its files' own; empty if it is not a file."""
-    place = models.resolve(model)
-    if not place or not Path(place).exists():
-        return ""
-    found = hashes(Path(place), lambda fraction, message="": None)
-    if len(found) == 1:
-        return next(iter(found.values()))
-    lines = "\n".join(f"{name} {made}" for name, made in sorted(found.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _pictures(

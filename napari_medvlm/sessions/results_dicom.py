@@ -15,7 +15,7 @@ from napari_medvlm.io.dicom_evaluations import Evaluation
 from napari_medvlm.io.dicom_sr import write_sr
 from napari_medvlm.io.rtstruct import SUFFIX as STRUCTURES
 from napari_medvlm.results import Mask
-from napari_medvlm.sessions.saving import segments_of
+from napari_medvlm.sessions.saving import segments_of, with_weights
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.tables import row
 from napari_medvlm.volume import Volume
@@ -55,8 +55,9 @@ class Results:
         """
         seg, report = folder / "segmentation.dcm", folder / "measurements.dcm"
         structures = folder / f"structures{STRUCTURES}"
+        told = with_weights(self.segments)
         for path in (seg, structures):
-            write_segments(path, self.masks, self.volume, self.segments)
+            write_segments(path, self.masks, self.volume, told)
         measured = {
             n: dict(row(self.segments[n].name, Mask.of(mask), self.volume).values)
             for n, mask in self.masks.items()

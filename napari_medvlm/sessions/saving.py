@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from napari_medvlm.backends import models
+from napari_medvlm.backends.model_files import hashes
+from napari_medvlm.errors import BackendUnavailable
 from napari_medvlm.io import Segment, write_mask, write_segments
 from napari_medvlm.io.labels import write_names
 from napari_medvlm.records import Overlap
@@ -16,9 +21,31 @@ def segments_of(session: SegmentationSession) -> dict[int, Segment]:
     found = {}
     for object_id, live in session.now.objects.items():
         made = session.ledger.predicted(object_id, live.changed)
-        who = "" if made is None else " ".join(filter(None, (made.backend, made.model)))
-        found[object_id] = Segment(live.info.name, live.info.color, algorithm=who or "by hand")
+        model = "" if made is None else made.model or ""
+        who = "by hand" if made is None else f"{made.backend} {Path(model).name}".strip()
+        found[object_id] = Segment(live.info.name, live.info.color, algorithm=who, model=model)
     return found
+
+
+def with_weights(segments: Mapping[int, Segment]) -> dict[int, Segment]:
+    """The same with the hashes of their models' weights. Takes a while: weights are read."""
+    made = {model: weights_of(model) for model in {s.model for s in segments.values()}}
+    return {n: replace(segment, weights=made[segment.model]) for n, segment in segments.items()}
+
+
+def weights_of(model: str | None) -> str:
+    """SHA-256 of a model's file, or of the list of its files' own; empty if it is not here."""
+    try:
+        place = (models.resolve(model) or "").partition(models.OPTIONS)[0]
+    except BackendUnavailable:
+        return ""
+    if not place or not Path(place).exists():
+        return ""
+    found = hashes(Path(place), lambda fraction, message="": None)
+    if len(found) == 1:
+        return next(iter(found.values()))
+    lines = "\n".join(f"{name} {made}" for name, made in sorted(found.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def write_objects(session: SegmentationSession, path: Path) -> tuple[Path, ...]:
@@ -34,7 +61,7 @@ def write_objects(session: SegmentationSession, path: Path) -> tuple[Path, ...]:
     objects = session.now.objects
     if path.name.lower().endswith(".dcm"):
         masks = {i: session.mask_of(i) for i in objects}
-        write_segments(path, masks, session.volume, segments_of(session))
+        write_segments(path, masks, session.volume, with_weights(segments_of(session)))
         return (path,)
     if len(objects) < 2:
         write_mask(path, session.labels, session.volume)

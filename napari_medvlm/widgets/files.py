@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 MASKS = (
     "NIfTI (*.nii.gz *.nii);;NRRD (*.nrrd);;MetaImage (*.mha);;DICOM segmentation (*.dcm)"
-    ";;DICOM structure set (*.rtstruct.dcm);;Surface (*.stl)"
+    ";;DICOM label map (*.labelmap.dcm);;DICOM structure set (*.rtstruct.dcm);;Surface (*.stl)"
 )
 TALKS = "Web page with pictures (*.html);;Markdown (*.md);;JSON (*.json)"
 PAGES = "Web page with pictures (*.html)"

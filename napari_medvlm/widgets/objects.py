@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.records import ObjectInfo
+from napari_medvlm.widgets.coded_names import CodedNames
 
 COLOR, NAME, PROMPTS, LOCK = range(4)
 
@@ -47,6 +48,7 @@ class ObjectList(QTreeWidget):
             "Click: go on with an object. Double-click: rename, or choose a colour. "
             "Locked objects are never overwritten, and count as 'not this' for the others."
         )
+        self.setItemDelegateForColumn(NAME, CodedNames(self))
         header = self.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)

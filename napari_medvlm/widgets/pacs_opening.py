@@ -13,7 +13,7 @@ from napari_medvlm.grounding import NamedLabels
 from napari_medvlm.io import Gaps, read_volume
 from napari_medvlm.io.archives import StudySeries
 from napari_medvlm.io.dicom_evaluations import Evaluation
-from napari_medvlm.io.dicom_seg import read_seg
+from napari_medvlm.io.dicom_seg_reading import read_seg_on_series
 from napari_medvlm.io.dicom_sr import read_evaluations, read_sr, series_of_report
 from napari_medvlm.io.rtstruct_reading import read_on_series
 from napari_medvlm.layers import labels_data, layer_data
@@ -63,7 +63,7 @@ def open_series(folder: Path, series: StudySeries, gaps: Gaps, grids: Mapping[st
     Parameters
     ----------
     grids
-        Of the series that are open, by their UIDs: outlines are read onto theirs.
+        Of the series that are open, by their UIDs: objects are read onto theirs.
 
     Raises
     ------
@@ -77,10 +77,9 @@ def open_series(folder: Path, series: StudySeries, gaps: Gaps, grids: Mapping[st
             return Opened(series, problem=problem)
         return Opened(series, (layer_data(volume),))
     files = [path for path in sorted(folder.iterdir()) if _is_of(path, series)]
-    if series.modality == SEG:
-        return Opened(series, tuple(_titled(read_seg(file), series) for file in files))
-    if series.modality == STRUCTURES:
-        drawn = [read_on_series(file, grids) for file in files]
+    if series.modality in (SEG, STRUCTURES):
+        read = read_seg_on_series if series.modality == SEG else read_on_series
+        drawn = [read(file, grids) for file in files]
         notes = tuple(note for named in drawn for note in named.notes)
         return Opened(series, tuple(_titled(named, series) for named in drawn), notes=notes)
     return Opened(

@@ -13,7 +13,8 @@ from pydicom.uid import RLELossless, SecondaryCaptureImageStorage, generate_uid
 import napari_medvlm as nmv
 from napari_medvlm.errors import CannotSave, InvalidImage
 from napari_medvlm.io.deidentify import deidentify
-from napari_medvlm.io.dicom_seg import Segment, read_seg
+from napari_medvlm.io.dicom_seg import Segment
+from napari_medvlm.io.dicom_seg_reading import read_seg
 from napari_medvlm.io.dicom_sr import read_sr, write_sr
 from napari_medvlm.io.identity import Keep
 from napari_medvlm.results import Mask

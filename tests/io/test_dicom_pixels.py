@@ -252,6 +252,12 @@ def test_frames_that_cannot_be_in_the_file_are_told(tmp_path):
 # Damage
 
 
+def test_where_a_report_is_read_is_told():
+    with pytest.raises(InvalidImage) as told:
+        read_dicom(sample("test-SR.dcm"))
+    assert told.value.hint == "Open its folder in the PACS dock, which tells what a report says."
+
+
 def test_files_that_are_no_image_are_told(tmp_path):
     (tmp_path / "empty.dcm").write_bytes(b"")
     (tmp_path / "text.dcm").write_text("hello " * 100)

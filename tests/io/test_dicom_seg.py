@@ -17,7 +17,7 @@ import napari_medvlm as nmv
 from napari_medvlm.errors import CannotSave, InvalidImage
 from napari_medvlm.geometry import Grid, placed
 from napari_medvlm.io import Segment, write_segments
-from napari_medvlm.io.dicom_seg import is_seg, read_seg
+from napari_medvlm.io.dicom_seg_reading import is_seg, read_seg
 from napari_medvlm.io.labels import read_labels
 from napari_medvlm.io.terms import search, term_for
 
@@ -95,6 +95,20 @@ def test_objects_may_overlap(volume, tmp_path):
     assert found.array[..., 1].sum() == two.sum()
 
 
+def test_a_label_map_tells_the_same_of_objects_that_do_not_overlap(volume, tmp_path):
+    path, labels = tmp_path / "seg.labelmap.dcm", two_objects(volume)
+    nmv.write_mask(path, labels, volume, {1: Segment("left kidney", "#ff8000"), 2: Segment("cyst")})
+    assert pydicom.dcmread(path).SegmentationType == "LABELMAP"
+    back = read_labels(path)
+    assert back.names == {1: "left kidney", 2: "cyst"}
+    assert np.array_equal(placed(back.values, back.grid, volume.grid), labels)
+    described = hd.seg.segread(path).get_segment_description(1)
+    assert described.segmented_property_type.meaning == "Kidney"
+    one, two = labels == 1, labels > 0
+    with pytest.raises(CannotSave, match="Objects overlap"):
+        write_segments(tmp_path / "b.labelmap.dcm", {1: one, 2: two}, volume)
+
+
 def test_what_cannot_be_said_in_dicom_is_told(volume, tmp_path):
     with pytest.raises(CannotSave, match="all objects are empty"):
         nmv.write_mask(tmp_path / "s.dcm", np.zeros(volume.shape, bool), volume)
@@ -125,6 +139,14 @@ def test_terms_are_found_by_words_and_by_name():
     assert term_for("lesion").category.meaning == "Morphologically Abnormal Structure"
     assert term_for("whatever this is").kind.meaning == "Tissue"
     assert search(" ") == ()
+
+
+@pytest.mark.parametrize("words", ["left kidney", "right lung", "tumour", "lobe", "vein"])
+def test_a_name_that_was_chosen_from_the_list_has_its_code(words):
+    for term in search(words):
+        found = term_for(f"{term.name} 2")
+        assert str(found).lower() == str(term).lower()
+        assert found.category == term.category
 
 
 @given(

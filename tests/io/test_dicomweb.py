@@ -12,7 +12,7 @@ import napari_medvlm as nmv
 from napari_medvlm.errors import ArchiveError, BackendUnavailable, Cancelled
 from napari_medvlm.geometry import placed
 from napari_medvlm.io.archives import Query
-from napari_medvlm.io.dicom_seg import read_seg
+from napari_medvlm.io.dicom_seg_reading import read_seg
 from napari_medvlm.io.dicom_sr import read_sr
 from napari_medvlm.io.dicom_tree import DicomTree
 from napari_medvlm.io.dicomweb import DicomWeb

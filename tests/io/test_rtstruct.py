@@ -22,7 +22,7 @@ from napari_medvlm.cli import app
 from napari_medvlm.errors import CannotSave, InvalidImage
 from napari_medvlm.geometry import Grid
 from napari_medvlm.io import Segment, write_segments
-from napari_medvlm.io.dicom_seg import read_seg
+from napari_medvlm.io.dicom_seg_reading import read_seg
 from napari_medvlm.io.labels import read_labels, read_masks
 from napari_medvlm.io.rtstruct_reading import (
     is_rtstruct,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import napari_medvlm as nmv
 from napari_medvlm.errors import ArchiveError, CannotSave, CaseListError
 from napari_medvlm.io.archives import Query
-from napari_medvlm.io.dicom_seg import read_seg
+from napari_medvlm.io.dicom_seg_reading import read_seg
 from napari_medvlm.io.dicom_tree import DicomTree
 from napari_medvlm.io.dicomweb import DicomWeb
 from napari_medvlm.ledger import Ledger

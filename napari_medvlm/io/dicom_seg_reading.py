@@ -1,0 +1,155 @@
+"""DICOM segmentations (SEG), also those of others, as labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.errors import InvalidImage
+from napari_medvlm.geometry import FloatArray, Grid, lps_rows
+from napari_medvlm.grounding import NamedLabels
+from napari_medvlm.io.dicom_folder import is_dicom
+from napari_medvlm.io.dicom_frames import Plane, planes_of
+from napari_medvlm.io.dicom_header import read_header, sop_class
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
+"""Label Map Segmentation Storage, which pydicom's list of kinds does not have yet."""
+NEAR = 0.01
+"""Voxels; a frame so near to a slice of the image lies on it."""
+HALF = "{} holds fractions; a voxel belongs to an object from one half on."
+
+
+def is_seg(path: Path) -> bool:
+    """Whether a file is a DICOM segmentation."""
+    if not is_dicom(path):
+        return False
+    header = read_header(path, ["SOPClassUID"])
+    return "Segmentation" in sop_class(header) or header.get("SOPClassUID") == LABEL_MAP
+
+
+def read_seg(path: Path, grid: Grid | None = None) -> NamedLabels:
+    """The segments of a DICOM segmentation as labels.
+
+    Frames may stand in any order, and slices may be missing, which are empty then. Where segments
+    overlap, the one of the higher number is kept.
+
+    Parameters
+    ----------
+    grid
+        The image's voxels. Frames that lie on its slices are put there, however few they are and
+        also where slices are sheared. Others, and all without it, lie on a grid of their own.
+
+    Raises
+    ------
+    InvalidImage
+        If it is no segmentation, or its frames make no regular volume.
+    """
+    import highdicom as hd
+
+    try:
+        seg = hd.seg.segread(path)
+        labels, own = (_on_image(seg, path, grid) if grid is not None else None) or _alone(seg)
+        described = {n: seg.get_segment_description(n) for n in _numbers(seg)}
+    except Exception as error:  # files by anybody: whatever highdicom cannot read
+        raise InvalidImage(
+            f"{path.name} cannot be read as a DICOM segmentation: {error}",
+            "Open the series that it was made on first, or save it as NIfTI in the program that "
+            "wrote it.",
+        ) from error
+    names = {n: str(segment.segment_label) for n, segment in described.items()}
+    colors = {n: color for n, segment in described.items() if (color := _shown(segment))}
+    notes = (HALF.format(path.name),) if _is_fractional(seg) else ()
+    return NamedLabels(labels, own, names, path.name, colors, notes)
+
+
+def read_seg_on_series(path: Path, grids: Mapping[str, Grid]) -> NamedLabels:
+    """A segmentation on the series that it was made on if that is open, see `read_seg`.
+
+    Parameters
+    ----------
+    grids
+        Of the series that are open, by their UIDs.
+    """
+    header = read_header(path, ["ReferencedSeriesSequence"])
+    series = (str(s.get("SeriesInstanceUID")) for s in header.get("ReferencedSeriesSequence") or ())
+    return read_seg(path, next((grids[uid] for uid in series if uid in grids), None))
+
+
+def _numbers(seg: Any) -> list[int]:
+    return [number for number in map(int, seg.segment_numbers) if number]
+
+
+def _is_fractional(seg: Dataset) -> bool:
+    return str(seg.get("SegmentationType")) == "FRACTIONAL"
+
+
+def _alone(seg: Any) -> tuple[NDArray[np.uint16], Grid]:
+    """Labels on the grid that the frames themselves make."""
+    found = seg.get_volume(combine_segments=False, allow_missing_positions=True)
+    array: NDArray[Any] = np.asarray(found.array)
+    z, y, x = array.shape[:3]
+    labels = np.zeros((z, y, x), np.uint16)
+    for channel, number in enumerate(map(int, seg.segment_numbers)):
+        if number:  # of a label map, 0 is the background
+            labels[array[..., channel] >= 0.5] = number
+    return labels, Grid((z, y, x), lps_rows(found.affine))
+
+
+def _on_image(seg: Any, path: Path, grid: Grid) -> tuple[NDArray[np.uint16], Grid] | None:
+    """Labels on the image's grid; `None` if a frame does not lie on one of its slices."""
+    planes = planes_of(path, seg)
+    at = [_slice_of(plane, grid) for plane in planes]
+    if None in at:
+        return None
+    frames = seg.pixel_array.reshape(len(planes), *grid.shape[1:])
+    kind = str(seg.SegmentationType)
+    least = 0.5 * float(seg.MaximumFractionalValue) if kind == "FRACTIONAL" else 1
+    labels = np.zeros(grid.shape, np.uint16)
+    order: Iterable[int] = range(len(planes))
+    if kind != "LABELMAP":
+        numbers = [_segment_of(seg, index) for index in order]
+        order = sorted(order, key=numbers.__getitem__)
+    for index in order:
+        z, inside = at[index], frames[index] >= least
+        labels[z][inside] = frames[index][inside] if kind == "LABELMAP" else numbers[index]
+    return labels, grid
+
+
+def _slice_of(plane: Plane, grid: Grid) -> int | None:
+    """The index of the image's slice that a frame lies on, voxel on voxel; `None`: on none."""
+    down, across = (plane.orientation[3:] * plane.pixel_mm[0], plane.orientation[:3])
+    ends: FloatArray = np.array([(0, 0), (plane.size[0] - 1, 0), (0, plane.size[1] - 1)])
+    lps = plane.position + ends @ np.array([down, across * plane.pixel_mm[1]])
+    index = grid.to_index(lps[:, ::-1])
+    z = int(index[0, 0].round())
+    wanted = np.column_stack([np.full(3, z), ends])
+    fits = plane.placed and plane.size[:2] == grid.shape[1:] and 0 <= z < grid.shape[0]
+    return z if fits and np.abs(index - wanted).max() < NEAR else None
+
+
+def _segment_of(seg: Dataset, frame: int) -> int:
+    for groups in (
+        seg.PerFrameFunctionalGroupsSequence[frame],
+        seg.SharedFunctionalGroupsSequence[0],
+    ):
+        if "SegmentIdentificationSequence" in groups:
+            return int(groups.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
+    raise ValueError(f"frame {frame + 1} does not tell of which segment it is")
+
+
+def _shown(described: Dataset) -> str:
+    """The colour of a segment as ``#rrggbb``; empty if the file tells none that can be shown."""
+    from highdicom.color import CIELabColor
+
+    value = described.get("RecommendedDisplayCIELabValue")
+    if value is None or len(value) != 3:
+        return ""
+    red, green, blue = CIELabColor.from_dicom_value(value).to_rgb(clip=True)
+    return f"#{red:02x}{green:02x}{blue:02x}"
