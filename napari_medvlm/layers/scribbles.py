@@ -49,7 +49,7 @@ class ScribblesLayer(PromptLayer[Scribble]):
         layer.selected_label = THIS if self.positive else NOT_THIS
         layer.events.paint.connect(self._on_paint)
         self._before = np.zeros(self.grid.shape, np.uint8)
-        self._shown: tuple[tuple[int, Scribble], ...] | None = None
+        self._shown: tuple[tuple[int, Scribble], ...] | None = ()
         return layer
 
     def _on_paint(self, _: Any) -> None:
@@ -66,7 +66,7 @@ class ScribblesLayer(PromptLayer[Scribble]):
             False: differs & (after == NOT_THIS),
         }
         erased = np.argwhere(differs & (after == 0)) + first
-        self._shown = None
+        was_whole, self._shown = self._shown == tuple(self.mine().items()), None
         before[...] = after
         self._erase(erased)
         for positive, painted in said.items():
@@ -78,6 +78,8 @@ class ScribblesLayer(PromptLayer[Scribble]):
                 )
             if len(voxels):
                 self.session.add(Scribble.at_index(self.grid, voxels, positive))
+        if was_whole:  # it is all there: drawn anew, a next stroke that has begun would be lost
+            self._shown = tuple(self.mine().items())
 
     def _painted_part(self) -> tuple[slice, ...]:
         """Where napari can have painted: the slice in view, or everywhere with a 3D brush."""
