@@ -99,6 +99,9 @@ class ObjectList(QTreeWidget):
     def _on_changed(self, item: QTreeWidgetItem, column: int) -> None:
         if column == NAME and item.text(NAME).strip():
             self.renamed.emit(self._id(item), item.text(NAME).strip())
+        elif column == NAME:
+            before = {info.id: info.name for info, _ in self._infos}
+            item.setText(NAME, before[self._id(item)])
         elif column == LOCK:
             locked = item.checkState(LOCK) == Qt.CheckState.Checked
             self.lock_changed.emit(self._id(item), locked)

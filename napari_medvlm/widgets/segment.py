@@ -18,7 +18,7 @@ from napari_medvlm.ledger import Ledger
 from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
 from napari_medvlm.records import Predicted
 from napari_medvlm.sessions.calls import Served
-from napari_medvlm.sessions.segment import SegmentationSession
+from napari_medvlm.sessions.segment import SegmentationSession, check_image
 from napari_medvlm.volume import Window
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.closing import Steady
@@ -108,6 +108,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
 
     def go_on(self, ledger: Ledger, journal: Path | None = None) -> None:
         """Go on with a session of the image that is open, with the model that made its masks."""
+        check_image(ledger, self._session().volume)
         made = [r for r in ledger.records if isinstance(r, Predicted)]
         if made and self.backend.offers(made[-1].backend):
             self.backend.choose(made[-1].backend)

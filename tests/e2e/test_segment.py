@@ -237,6 +237,17 @@ def test_the_next_day_the_session_is_offered_and_comes_back(open_dock):
     assert second.dock.resume.isHidden()
 
 
+def test_a_session_of_another_image_is_told_and_changes_nothing(person, foreign, told):
+    other = make_phantom(seed=1)[0]
+    with nmv.SegmentationSession(other, "threshold", "inline") as session:
+        session.add(nmv.Point.at_index(other, LEFT))
+    before = person.session
+    person.dock.row.opened.emit(session.ledger)
+    assert "another image" in told[0]
+    assert person.session is before
+    assert person.dock.backend.name == before.backend == "embedded"
+
+
 def test_an_image_that_cannot_be_worked_on_is_told_and_the_tools_stay_off(
     make_napari_viewer, qtbot, monkeypatch
 ):
