@@ -88,8 +88,8 @@ class PromptLayer(ABC, Generic[P]):
     def pull(self) -> None:
         """Show the active object's prompts as the ledger has them."""
         prompts = self.mine()
-        if not prompts and not self._is_there:
-            return
+        if not self._is_there and (self._layer is not None or not prompts):
+            return  # there is nothing to show, or the layer was taken away just now
         active = self.viewer.layers.selection.active
         self.ready()
         with self._pulled():

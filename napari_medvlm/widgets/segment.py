@@ -80,6 +80,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
         self._restarted = Queued(_tell_restart, self)
         self._noted = Queued(lambda notes: tell(str(notes[-1])), self)
+        self._removed = Queued(self._on_removed, self)
         self._clicked = Turns(self, self._show_points)
         self._rest = Turns(self, self._show_prompts, self._show_panel)
         self._connect()
@@ -156,7 +157,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         session.failed.connect(self._failed)
         session.restarted.connect(self._restarted)
         session.noted.connect(self._noted)
-        self._layers = SessionLayers(self.viewer, session, show)
+        self._layers = SessionLayers(self.viewer, session, show, self._removed)
         self._opened += [Steady(), session, self._layers]
         self._layers.set_polarity(self.tools.positive)
         self._bind(session)
@@ -209,6 +210,11 @@ class SegmentDock(SessionDock[SegmentationSession]):
         if None in boxes:
             self._clicked.begin()
         self._rest.begin(PENDING_MS if self.session.pending and not redrawn else REST_MS)
+
+    def _on_removed(self, layers: list[Any]) -> None:
+        if self._layers is not None and self.image.layer in self.viewer.layers:
+            for layer in layers:
+                self._layers.removed(layer)
 
     def _show_points(self) -> None:
         """Show what was clicked; what is drawn by other tools is there already."""

@@ -165,6 +165,18 @@ def test_taking_a_layer_of_prompts_away_takes_its_prompts_and_undo_brings_them_b
     assert len(person.layer("points").data) == 1
 
 
+def test_who_takes_all_layers_away_at_once_keeps_the_prompts(person):
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    ledger, layers = person.session.ledger, person.viewer.layers
+    layers.select_all()
+    layers.remove_selected()
+    person.waits(lambda: person.session is None)
+    assert not layers
+    assert len(ledger.now.objects[1].prompts) == 1
+
+
 def test_a_click_outside_the_image_is_told_and_taken_back(person, monkeypatch):
     told = []
     monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
