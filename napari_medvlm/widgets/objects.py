@@ -116,11 +116,14 @@ class ObjectList(QTreeWidget):
 
 
 def _row(info: ObjectInfo, prompts: int) -> QTreeWidgetItem:
-    item = QTreeWidgetItem(["", info.name, str(prompts), ""])
+    locked = "yes" if info.locked else "no"  # themes may hardly show the box
+    item = QTreeWidgetItem(["", info.name, str(prompts), locked])
     item.setData(NAME, Qt.ItemDataRole.UserRole, info.id)
     patch = QPixmap(16, 16)
     patch.fill(QColor(info.color))
-    item.setIcon(COLOR, QIcon(patch))
+    icon = QIcon(patch)
+    icon.addPixmap(patch, QIcon.Mode.Selected)  # else Qt tints it
+    item.setIcon(COLOR, icon)
     item.setData(COLOR, Qt.ItemDataRole.UserRole, info.color)
     item.setCheckState(LOCK, Qt.CheckState.Checked if info.locked else Qt.CheckState.Unchecked)
     item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)

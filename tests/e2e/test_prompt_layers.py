@@ -185,3 +185,14 @@ def test_a_click_in_3d_which_has_no_depth_is_told_and_says_nothing(person, told)
     assert "deep" in told[0]
     person.waits_for_mask()
     assert len(prompts(person)) == len(person.layer("points").data) == 1
+
+
+def test_a_polygon_that_is_painted_is_one_scribble(person):
+    person.dock.tools.choose(Tool.SCRIBBLE)
+    person.viewer.dims.point = tuple(person.world((12, 20, 13)))
+    scribbles = person.layer("scribbles")
+    scribbles.paint_polygon([(12, 14, 8), (12, 14, 18), (12, 26, 13)], 1)
+    person.waits_for_mask()
+    (scribble,) = prompts(person)
+    said = scribble.voxels(person.session.volume.grid)
+    assert len(said) == (np.asarray(scribbles.data) == 1).sum() > 30
