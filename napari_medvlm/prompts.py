@@ -256,6 +256,10 @@ def _inside(grid: Grid, zyx: NDArray[np.float64]) -> IndexArray:
 
 def _vector(values: ArrayLike) -> Vector:
     s, p, left = (float(v) for v in np.round(np.asarray(values, np.float64), 6))
+    if not np.isfinite((s, p, left)).all():
+        raise InvalidPrompt(
+            f"The place {_text((s, p, left))} of a prompt is not finite.", "Place it in the image."
+        )
     return s, p, left
 
 

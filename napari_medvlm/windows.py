@@ -30,6 +30,8 @@ def default_window(volume: Volume) -> Window:
         return volume.window
     if volume.modality is Modality.CT:
         return CT_WINDOWS["Abdomen"]
+    if volume.data.dtype == bool:
+        return Window(0.5, 1.0)
     step = max(1, volume.data.size // 1_000_000)
     sample = volume.data.reshape(-1)[::step] if volume.data.flags.c_contiguous else volume.data
     low, high = np.percentile(sample, [1, 99.9]).tolist()

@@ -116,6 +116,7 @@ def test_the_mask_of_a_dicom_series_goes_back_to_dicom(tmp_path):
     [
         (["--point", "99,20,13"], "lies outside the image"),
         (["--point", "1,2"], "is not an index"),
+        (["--point", "nan,2,3"], "is not an index"),
         (["--box", "1,2,3"], "is not a box"),
         (["--negative", "1,2,3"], "at least one --point or --box"),
         (["--point", "12,20,13", "--backend", "nobody"], "no backend called nobody"),

@@ -110,6 +110,11 @@ def test_a_box_of_no_size_is_refused():
         Box.at_index(VOLUME, (1, 2, 3), (1, 5, 6))
 
 
+def test_a_place_that_is_not_finite_is_refused():
+    with pytest.raises(InvalidPrompt, match="not finite"):
+        Point.at_index(volume_on(np.eye(4)), (np.nan, 1, 2))
+
+
 def test_a_mask_of_another_shape_is_refused():
     with pytest.raises(InvalidPrompt, match="shape"):
         InitialMask.of(VOLUME, np.ones((2, 2, 2), bool))

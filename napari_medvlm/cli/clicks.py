@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -209,6 +210,8 @@ def _prompts(volume: Any, box: list[str], point: list[str], negative: list[str])
 def _index(text: str) -> tuple[float, float, float]:
     try:
         z, y, x = (float(part) for part in text.split(","))
+        if not all(map(math.isfinite, (z, y, x))):
+            raise ValueError(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not an index z,y,x such as 89,96,77.") from None
     return z, y, x

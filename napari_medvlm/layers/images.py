@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from napari_medvlm.geometry import (
 )
 from napari_medvlm.grounding import NamedLabels
 from napari_medvlm.io import finite
+from napari_medvlm.io.values import require_memory
 from napari_medvlm.layers.colors import label_colormap
 from napari_medvlm.volume import Volume
 from napari_medvlm.windows import default_window
@@ -111,7 +113,10 @@ def volume_of(layer: Image) -> Volume:
             f"The layer {layer.name} has {layer.ndim} axes; a volume has three.",
             "Right-click the layer, choose 'Split Stack', and take one of the volumes.",
         )
-    data = np.asarray(layer.data[0] if layer.multiscale else layer.data)
+    lazy = layer.data[0] if layer.multiscale else layer.data
+    if not isinstance(lazy, np.ndarray):
+        require_memory(Path(layer.name), float(np.prod(lazy.shape)) * lazy.dtype.itemsize)
+    data = np.asarray(lazy)[..., :3] if layer.rgb else np.asarray(lazy)
     mended, notes = finite(data[None] if layer.ndim == 2 else data)
     return Volume(mended, _affine(layer), name=layer.name, notes=notes)
 

@@ -8,10 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from napari_medvlm.errors import InvalidPrompt
 from napari_medvlm.geometry import FloatArray
-from napari_medvlm.layers.prompts import NEGATIVE, PENDING, POSITIVE, PromptLayer
+from napari_medvlm.layers.prompts import NEGATIVE, PENDING, POSITIVE, PromptLayer, new_rows
 from napari_medvlm.prompts import Point
 
 if TYPE_CHECKING:
@@ -43,16 +44,25 @@ class PointsLayer(PromptLayer[Point]):
         )
         layer.add = self._say  # what a click calls in napari's own mode
         layer.events.data.connect(self._on_data)
+        layer.events.set_data.connect(lambda _: self._on_drawn(layer))
         return layer
 
     def _say(self, coords: ArrayLike) -> None:
         """Tell the session of points of the layer; `pull` draws them, when the model has begun."""
+        if self.viewer.dims.ndisplay == 3:
+            self._on_error(_no_depth())
+            return
         for spl in self.grid.to_world(np.atleast_2d(coords)).round(6):
             point = Point(position_mm=tuple(spl), positive=self.positive)
             self._try(partial(self.session.add, point))
 
     def _on_data(self, event: object) -> None:
         if getattr(event, "action", None) in ("added", "changed", "removed"):
+            self._edited()
+
+    def _on_drawn(self, layer: Points) -> None:
+        """Take points that were pasted, of which napari tells in no other way."""
+        if len(layer.data) > len(self._drawn):
             self._edited()
 
     def _push(self) -> None:
@@ -64,7 +74,7 @@ class PointsLayer(PromptLayer[Point]):
         gone = (self._drawn & known.keys()) - set(ids.tolist())
         if gone:
             self.session.remove(*sorted(gone))
-        new = self._new_rows(ids, known)
+        new = new_rows(ids.tolist(), known, self._drawn)
         moved = {
             int(i): Point(position_mm=tuple(spl.round(6)), positive=positive)
             for row, (i, spl, positive) in enumerate(zip(ids, world, said.tolist(), strict=True))
@@ -81,15 +91,6 @@ class PointsLayer(PromptLayer[Point]):
             layer.features.at[row, "prompt"] = said_id = self.session.ledger.next_prompt_id()
             self._drawn |= {said_id}
             self.session.add(point)
-
-    @staticmethod
-    def _new_rows(ids: NDArray[np.int_], known: Mapping[int, Point]) -> list[int]:
-        """Rows that are no prompt yet: just clicked, or pasted copies of another row.
-
-        A row of a prompt that is no longer live is neither; the next `pull` takes it away.
-        """
-        first = {int(i): row for row, i in reversed(list(enumerate(ids)))}
-        return [row for row, i in enumerate(ids) if i == 0 or (i in known and first[int(i)] != row)]
 
     def _show(self, prompts: Mapping[int, Point], pending: frozenset[int]) -> None:
         layer: Points = self._layer
@@ -122,6 +123,13 @@ class PointsLayer(PromptLayer[Point]):
         with layer.events.data.blocker():  # napari would measure all layers, twice
             layer.data = data
         layer.selected_data = {i for i in selected if i < len(data)}
+
+
+def _no_depth() -> InvalidPrompt:
+    return InvalidPrompt(
+        "A click in the 3D view does not say how deep it is meant.",
+        "Show the axial, coronal or sagittal plane, and click there.",
+    )
 
 
 def _paint(layer: Points, what: str, colors: list[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -88,8 +88,8 @@ class PromptLayer(ABC, Generic[P]):
     def pull(self) -> None:
         """Show the active object's prompts as the ledger has them."""
         prompts = self.mine()
-        if not prompts and not self._is_there:
-            return
+        if not self._is_there and (self._layer is not None or not prompts):
+            return  # there is nothing to show, or the layer was taken away just now
         active = self.viewer.layers.selection.active
         self.ready()
         with self._pulled():
@@ -134,3 +134,25 @@ class PromptLayer(ABC, Generic[P]):
             yield
         finally:
             self._pulling = False
+
+
+def new_rows(ids: Sequence[int], known: Container[int], drawn: Container[int]) -> list[int]:
+    """Rows of a layer that are no prompt yet: just drawn, or pasted copies of another row.
+
+    A row of a prompt that was drawn and is no longer live is neither: `pull` takes it away.
+
+    Parameters
+    ----------
+    ids
+        The prompt of each row, 0 if it has none.
+    known
+        The prompts that are live.
+    drawn
+        The prompts that were shown last.
+    """
+    first = {i: row for row, i in reversed(list(enumerate(ids)))}
+    return [
+        row
+        for row, i in enumerate(ids)
+        if i == 0 or (first[i] != row if i in known else i not in drawn)
+    ]

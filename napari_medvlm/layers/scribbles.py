@@ -29,6 +29,11 @@ class ScribblesLayer(PromptLayer[Scribble]):
     name: ClassVar[str] = "Scribbles (1: this, 2: not this)"
     kinds: ClassVar[tuple[type[Any], ...]] = (Scribble,)
 
+    _found = False
+    """Whether the last look at the layer found anything new."""
+    _is_early = False
+    """Whether something was told of and not found."""
+
     def set_polarity(self, positive: bool) -> None:
         """Choose what the next strokes say."""
         super().set_polarity(positive)
@@ -48,12 +53,21 @@ class ScribblesLayer(PromptLayer[Scribble]):
         layer.brush_size = max(1.0, 3.0 / min(self.grid.spacing))
         layer.selected_label = THIS if self.positive else NOT_THIS
         layer.events.paint.connect(self._on_paint)
+        layer.events.labels_update.connect(self._on_update)
         self._before = np.zeros(self.grid.shape, np.uint8)
-        self._shown: tuple[tuple[int, Scribble], ...] | None = None
+        self._shown: tuple[tuple[int, Scribble], ...] | None = ()
         return layer
 
     def _on_paint(self, _: Any) -> None:
+        self._found = False
         self._edited()
+        self._is_early = not self._found
+
+    def _on_update(self, _: Any) -> None:
+        """Read what napari told before it had painted: it does so with its polygons."""
+        if self._is_early:
+            self._is_early = False
+            self._edited()
 
     def _push(self) -> None:
         """Read the stroke as what differs from the prompts that were shown."""
@@ -66,7 +80,8 @@ class ScribblesLayer(PromptLayer[Scribble]):
             False: differs & (after == NOT_THIS),
         }
         erased = np.argwhere(differs & (after == 0)) + first
-        self._shown = None
+        self._found = bool(differs.any())
+        was_whole, self._shown = self._shown == tuple(self.mine().items()), None
         before[...] = after
         self._erase(erased)
         for positive, painted in said.items():
@@ -78,6 +93,8 @@ class ScribblesLayer(PromptLayer[Scribble]):
                 )
             if len(voxels):
                 self.session.add(Scribble.at_index(self.grid, voxels, positive))
+        if was_whole:  # it is all there: drawn anew, a next stroke that has begun would be lost
+            self._shown = tuple(self.mine().items())
 
     def _painted_part(self) -> tuple[slice, ...]:
         """Where napari can have painted: the slice in view, or everywhere with a 3D brush."""

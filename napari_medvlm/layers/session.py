@@ -30,6 +30,9 @@ class SessionLayers:
         What they show. What a person edits in them becomes gestures of the session.
     on_error
         Told of edits that the session refused.
+    on_removed
+        Told of each layer that is taken out of the viewer; it is to call `removed` in a moment, if
+        the image is still there: who takes all away says nothing of the prompts.
     """
 
     def __init__(
@@ -37,9 +40,11 @@ class SessionLayers:
         viewer: Viewer,
         session: SegmentationSession,
         on_error: Callable[[MedVLMError], None],
+        on_removed: Callable[[Layer], None],
     ) -> None:
         self.viewer = viewer
         self.session = session
+        self._tell_removed = on_removed
         _clear(viewer, session)
         self.mask = MaskLayer(viewer, session)
         self.points = PointsLayer(viewer, session, on_error)
@@ -90,10 +95,13 @@ class SessionLayers:
         for layer in [layer for layer in self.viewer.layers if role(layer) in PROMPT_ROLES]:
             self.viewer.layers.remove(layer)
 
+    def removed(self, layer: Layer) -> None:
+        """The person took a layer away: if it is one of prompts, these go too."""
+        for prompts in self._prompts:
+            prompts.removed(layer)
+
     def _on_removed(self, event: Any) -> None:
-        removed: Layer = event.value
-        for layer in self._prompts:
-            layer.removed(removed)
+        self._tell_removed(event.value)
 
     def _on_view(self, _: Any) -> None:
         self.shapes.follow_view()

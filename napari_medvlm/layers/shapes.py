@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_medvlm.errors import InvalidPrompt
 from napari_medvlm.layers.boxes import Vertices, draw_box
-from napari_medvlm.layers.prompts import NEGATIVE, PENDING, POSITIVE, PromptLayer
+from napari_medvlm.layers.prompts import NEGATIVE, PENDING, POSITIVE, PromptLayer, new_rows
 from napari_medvlm.prompts import Box, Lasso
 
 if TYPE_CHECKING:
@@ -25,11 +25,15 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
 
     depth_mm: float = 0.0
     """How deep new boxes are, centred on their plane; 0: that slice alone."""
+    _is_busy: bool = False
+    """Whether the person is drawing or dragging a shape, which showing others would break off."""
+    _is_late: bool = False
+    """Whether something was not shown because of that."""
 
     def set_polarity(self, positive: bool) -> None:
         """Choose what the next shapes say."""
         super().set_polarity(positive)
-        if self._layer is not None:
+        if self._layer is not None and not self._is_busy:
             self._prepare_next(self._layer)
 
     def follow_view(self) -> None:
@@ -49,7 +53,9 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
             face_color="transparent",
         )
         self._drawn: dict[int, Vertices] = {}
+        self._is_busy = self._is_late = False
         layer.events.data.connect(self._on_data)
+        layer.events.features.connect(lambda _: self._on_features(layer))
         layer.events.mode.connect(lambda _: self._prepare_next(layer))
         return layer
 
@@ -69,7 +75,19 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
             layer.current_edge_width = self._edge_width
 
     def _on_data(self, event: object) -> None:
-        if getattr(event, "action", None) in ("added", "changed", "removed"):
+        if self._pulling:
+            return
+        action = getattr(event, "action", None)
+        self._is_busy = action in ("adding", "changing")
+        if action in ("added", "changed", "removed"):
+            self._edited()
+            if self._is_late:
+                self._is_late = False
+                self.session.changed.emit(None)
+
+    def _on_features(self, layer: Shapes) -> None:
+        """Take shapes that were pasted, of which napari tells in no other way."""
+        if layer.nshapes > len(self._drawn) and not self._is_busy:
             self._edited()
 
     def _push(self) -> None:
@@ -77,20 +95,23 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
         known, drawn = self.mine(), self._drawn
         rows = zip(layer.features["prompt"], layer.features["positive"], strict=True)
         said = [(int(i), bool(positive)) for i, positive in rows][: layer.nshapes]
-        gone = known.keys() - {i for i, _ in said}
+        gone = (drawn.keys() & known.keys()) - {i for i, _ in said}
         if gone:
             self.session.remove(*sorted(gone))
+        fresh = new_rows([i for i, _ in said], known, drawn)
         changed, new = {}, []
         for row, (i, positive) in enumerate(said):
             vertices, kind = np.asarray(layer.data[row]), str(layer.shape_type[row])
-            if i == 0:
-                new.append((row, self._read(vertices, kind, self.positive, None)))
+            if row in fresh:
+                says = positive if i else self.positive
+                new.append((row, self._read(vertices, kind, says, None)))
             elif i in known and (i not in drawn or not _close(vertices, drawn[i])):
                 changed[i] = self._read(vertices, kind, positive, known[i])
         if changed:
             self.session.change(changed)
         for row, prompt in new:
-            layer.features.loc[row, "prompt"] = self.session.ledger.next_prompt_id()
+            layer.features.loc[row, "prompt"] = said_id = self.session.ledger.next_prompt_id()
+            drawn[said_id] = np.asarray(layer.data[row])
             self.session.add(prompt)
 
     def _read(
@@ -124,6 +145,9 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
 
     def _show(self, prompts: Mapping[int, Box | Lasso], pending: frozenset[int]) -> None:
         layer: Shapes = self._layer
+        self._is_late = self._is_busy
+        if self._is_busy:
+            return
         shapes = {i: self._draw(prompt) for i, prompt in prompts.items()}
         same = list(layer.features["prompt"]) == list(shapes) and all(
             _close(np.asarray(old), new)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.backends import registry
-from napari_medvlm.errors import PromptNotSupported, SessionFileError
+from napari_medvlm.errors import InvalidPrompt, PromptNotSupported, SessionFileError
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.measuring import Measurement, measure
 from napari_medvlm.prompts import Prompt, check_prompt
@@ -87,7 +87,7 @@ class SegmentationSession:
         require_contrast(volume)
         self.volume = volume
         self.ledger = ledger or Ledger.of(volume)
-        _check_image(self.ledger, volume)
+        check_image(self.ledger, volume)
         self.active: int | None = max(self.ledger.now.objects, default=None)
         self._info = registry.info(backend)
         self._runner = _new_runner(runner) if isinstance(runner, str) else runner
@@ -246,7 +246,14 @@ class SegmentationSession:
         self._append(*gestures.remove_objects(self.now, object_ids))
 
     def merge(self, object_id: int, *others: int) -> None:
-        """Make other objects part of one; they are gone, their voxels are in it."""
+        """Make other objects part of one; they are gone, their voxels are in it.
+
+        Raises
+        ------
+        InvalidPrompt
+            If prompts of one of them have no mask yet.
+        """
+        self._require_answered(object_id, *others)
         masks = {i: self._engine.belonging(i) for i in (object_id, *others)}
         prompt_id = self.ledger.next_prompt_id()
         self._append(*gestures.merge(self.now, self.volume.grid, prompt_id, masks))
@@ -257,8 +264,9 @@ class SegmentationSession:
         Raises
         ------
         InvalidPrompt
-            If it is one piece.
+            If it is one piece, or prompts of it have no mask yet.
         """
+        self._require_answered(object_id)
         mask = self._engine.belonging(object_id)
         prompt_id = self.ledger.next_prompt_id()
         made, events = gestures.split(self.now, self.volume.grid, prompt_id, object_id, mask)
@@ -338,6 +346,17 @@ class SegmentationSession:
                 "Use another kind of prompt, or choose another backend.",
             )
 
+    def _require_answered(self, *object_ids: int) -> None:
+        """Refuse what goes on from masks where prompts would be lost."""
+        waiting = self.pending_prompts()
+        for object_id in object_ids:
+            live = self.now.objects.get(object_id)
+            if live is not None and waiting & live.prompts.keys():
+                raise InvalidPrompt(
+                    f"The mask of {live.info.name} does not follow all its prompts yet.",
+                    "Wait for it or press Ask again, or take the prompts away.",
+                )
+
     def _append(self, *events: Event) -> None:
         if events:
             self._write(lambda ledger: ledger.append(*events))
@@ -363,7 +382,8 @@ def _new_runner(kind: str) -> Runner:
     return InlineRunner() if kind == "inline" else RoutedRunner()
 
 
-def _check_image(ledger: Ledger, volume: Volume) -> None:
+def check_image(ledger: Ledger, volume: Volume) -> None:
+    """Raise `SessionFileError` unless the ledger is about the volume."""
     if ledger.image.digest == volume.digest:
         return
     raise SessionFileError(

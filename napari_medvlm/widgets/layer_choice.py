@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox
 
+from napari_medvlm.widgets.queued import Queued
+
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
@@ -29,8 +31,9 @@ class LayerChoice(QComboBox):
         self._viewer = viewer
         self._fits = fits
         self._last: Layer | None = None
-        for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
-            event.connect(self._refresh)
+        self._shortened = Queued(self._refresh, self)
+        viewer.layers.events.inserted.connect(self._refresh)
+        viewer.layers.events.removed.connect(self._on_removed)
         self.currentIndexChanged.connect(self._on_index)
         self._refresh()
 
@@ -57,6 +60,10 @@ class LayerChoice(QComboBox):
             if before in layers:
                 self.setCurrentIndex(layers.index(before))
         self._on_index()
+
+    def _on_removed(self, _: Any) -> None:
+        """Follow in a moment: who is told may take layers away, and napari may be at it, too."""
+        self._shortened(None)
 
     def _rename(self, event: Any) -> None:
         for index in range(self.count()):

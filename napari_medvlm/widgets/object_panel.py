@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_medvlm.errors import MedVLMError
+from napari_medvlm.errors import InvalidPrompt, MedVLMError
 from napari_medvlm.records import Overlap
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.widgets.buttons import button
@@ -77,8 +77,8 @@ class ObjectPanel(QWidget):
         for text, tooltip, action in (
             ("New", "Begin another object. (Shift+N)", lambda s: s.add_object()),
             ("Delete", "Take the selected objects away; undo brings them back.", self._delete),
-            ("Merge", "Make the selected objects one.", lambda s: s.merge(*self.list.selected())),
-            ("Split", "Make each piece of the object an object.", lambda s: s.split(s.active)),
+            ("Merge", "Make the selected objects one.", self._merge),
+            ("Split", "Make each piece of the object an object.", _split),
         ):
             made = button(text, tooltip)
             made.clicked.connect(lambda _=False, action=action: self._do(action))
@@ -102,7 +102,18 @@ class ObjectPanel(QWidget):
         objects.lock_changed.connect(lambda i, on: self._do(lambda s: s.edit_object(i, locked=on)))
 
     def _delete(self, session: SegmentationSession) -> None:
-        session.remove_objects(*self.list.selected())
+        chosen = self.list.selected()
+        if not chosen:
+            raise _none_chosen()
+        session.remove_objects(*chosen)
+
+    def _merge(self, session: SegmentationSession) -> None:
+        chosen = self.list.selected()
+        if len(chosen) < 2:
+            raise InvalidPrompt(
+                "Merging takes two objects or more.", "Select them with Ctrl or Shift held."
+            )
+        session.merge(*chosen)
 
     @guarded
     def _do(self, action: Callable[[SegmentationSession], object]) -> None:
@@ -113,3 +124,13 @@ class ObjectPanel(QWidget):
         except MedVLMError:
             self._session.changed.emit(None)  # what the list shows is not so
             raise
+
+
+def _split(session: SegmentationSession) -> None:
+    if session.active is None:
+        raise _none_chosen()
+    session.split(session.active)
+
+
+def _none_chosen() -> InvalidPrompt:
+    return InvalidPrompt("No object is selected.", "Click one in the list.")

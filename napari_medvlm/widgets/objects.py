@@ -101,6 +101,9 @@ class ObjectList(QTreeWidget):
     def _on_changed(self, item: QTreeWidgetItem, column: int) -> None:
         if column == NAME and item.text(NAME).strip():
             self.renamed.emit(self._id(item), item.text(NAME).strip())
+        elif column == NAME:
+            before = {info.id: info.name for info, _ in self._infos}
+            item.setText(NAME, before[self._id(item)])
         elif column == LOCK:
             locked = item.checkState(LOCK) == Qt.CheckState.Checked
             self.lock_changed.emit(self._id(item), locked)
@@ -115,11 +118,14 @@ class ObjectList(QTreeWidget):
 
 
 def _row(info: ObjectInfo, prompts: int) -> QTreeWidgetItem:
-    item = QTreeWidgetItem(["", info.name, str(prompts), ""])
+    locked = "yes" if info.locked else "no"  # themes may hardly show the box
+    item = QTreeWidgetItem(["", info.name, str(prompts), locked])
     item.setData(NAME, Qt.ItemDataRole.UserRole, info.id)
     patch = QPixmap(16, 16)
     patch.fill(QColor(info.color))
-    item.setIcon(COLOR, QIcon(patch))
+    icon = QIcon(patch)
+    icon.addPixmap(patch, QIcon.Mode.Selected)  # else Qt tints it
+    item.setIcon(COLOR, icon)
     item.setData(COLOR, Qt.ItemDataRole.UserRole, info.color)
     item.setCheckState(LOCK, Qt.CheckState.Checked if info.locked else Qt.CheckState.Unchecked)
     item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)

@@ -18,7 +18,7 @@ from napari_medvlm.ledger import Ledger
 from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
 from napari_medvlm.records import Predicted
 from napari_medvlm.sessions.calls import Served
-from napari_medvlm.sessions.segment import SegmentationSession
+from napari_medvlm.sessions.segment import SegmentationSession, check_image
 from napari_medvlm.volume import Window
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.closing import Steady
@@ -80,6 +80,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
         self._restarted = Queued(_tell_restart, self)
         self._noted = Queued(lambda notes: tell(str(notes[-1])), self)
+        self._removed = Queued(self._on_removed, self)
         self._clicked = Turns(self, self._show_points)
         self._rest = Turns(self, self._show_prompts, self._show_panel)
         self._connect()
@@ -108,6 +109,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
 
     def go_on(self, ledger: Ledger, journal: Path | None = None) -> None:
         """Go on with a session of the image that is open, with the model that made its masks."""
+        check_image(ledger, self._session().volume)
         made = [r for r in ledger.records if isinstance(r, Predicted)]
         if made and self.backend.offers(made[-1].backend):
             self.backend.choose(made[-1].backend)
@@ -155,7 +157,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         session.failed.connect(self._failed)
         session.restarted.connect(self._restarted)
         session.noted.connect(self._noted)
-        self._layers = SessionLayers(self.viewer, session, show)
+        self._layers = SessionLayers(self.viewer, session, show, self._removed)
         self._opened += [Steady(), session, self._layers]
         self._layers.set_polarity(self.tools.positive)
         self._bind(session)
@@ -208,6 +210,11 @@ class SegmentDock(SessionDock[SegmentationSession]):
         if None in boxes:
             self._clicked.begin()
         self._rest.begin(PENDING_MS if self.session.pending and not redrawn else REST_MS)
+
+    def _on_removed(self, layers: list[Any]) -> None:
+        if self._layers is not None and self.image.layer in self.viewer.layers:
+            for layer in layers:
+                self._layers.removed(layer)
 
     def _show_points(self) -> None:
         """Show what was clicked; what is drawn by other tools is there already."""

@@ -165,6 +165,18 @@ def test_taking_a_layer_of_prompts_away_takes_its_prompts_and_undo_brings_them_b
     assert len(person.layer("points").data) == 1
 
 
+def test_who_takes_all_layers_away_at_once_keeps_the_prompts(person):
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    ledger, layers = person.session.ledger, person.viewer.layers
+    layers.select_all()
+    layers.remove_selected()
+    person.waits(lambda: person.session is None)
+    assert not layers
+    assert len(ledger.now.objects[1].prompts) == 1
+
+
 def test_a_click_outside_the_image_is_told_and_taken_back(person, monkeypatch):
     told = []
     monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
@@ -235,6 +247,17 @@ def test_the_next_day_the_session_is_offered_and_comes_back(open_dock):
     second.waits_for_mask()
     assert_array_equal(second.session.labels, labels)
     assert second.dock.resume.isHidden()
+
+
+def test_a_session_of_another_image_is_told_and_changes_nothing(person, foreign, told):
+    other = make_phantom(seed=1)[0]
+    with nmv.SegmentationSession(other, "threshold", "inline") as session:
+        session.add(nmv.Point.at_index(other, LEFT))
+    before = person.session
+    person.dock.row.opened.emit(session.ledger)
+    assert "another image" in told[0]
+    assert person.session is before
+    assert person.dock.backend.name == before.backend == "embedded"
 
 
 def test_an_image_that_cannot_be_worked_on_is_told_and_the_tools_stay_off(

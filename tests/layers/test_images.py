@@ -1,5 +1,6 @@
 """Layers of other plugins become volumes as they stand in the viewer."""
 
+import dask.array
 import numpy as np
 import pytest
 from napari.layers import Image, Labels
@@ -43,6 +44,21 @@ def test_a_layer_with_more_axes_is_refused_with_the_remedy():
 
 def test_a_colour_layer_stays_in_colour():
     assert volume_of(Image(np.zeros((5, 6, 3), np.uint8), rgb=True)).is_color
+
+
+def test_a_colour_layer_loses_what_is_seen_through():
+    assert volume_of(Image(np.zeros((5, 6, 4), np.uint8), rgb=True)).shape == (1, 5, 6)
+
+
+def test_a_layer_of_yes_and_no_is_shown_whole():
+    assert default_window(volume_of(Image(DATA > 0.5))).limits == (0, 1)
+
+
+def test_a_lazy_layer_beyond_the_memory_is_refused_with_sizes():
+    shape = (10_000, 100_000, 100_000)
+    lazy = dask.array.zeros(shape, dtype=np.int16, chunks=(1, 1000, 1000))
+    with pytest.raises(InvalidImage, match=r"186264\.5 GiB of memory; .* GiB are free"):
+        volume_of(Image(lazy, contrast_limits=(0, 1)))
 
 
 @pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")  # of a foreign oblique layer

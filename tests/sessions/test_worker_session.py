@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import napari_medvlm as nmv
-from napari_medvlm.errors import MedVLMError, OutOfMemory, WorkerCrashed, WorkerHung
+from napari_medvlm.errors import InvalidPrompt, MedVLMError, OutOfMemory, WorkerCrashed, WorkerHung
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.worker.process import WorkerRunner
 from tests.worker.conftest import foreign  # noqa: F401  # a fixture
@@ -154,6 +154,19 @@ def test_a_failed_object_is_not_asked_again_by_another_ones_prompt(runner, volum
         session.wait(30)
         assert len(watch.failures) == 1
         assert_array_equal(session.own_mask(2).full(), expected(volume, 4))
+
+
+def test_objects_whose_masks_are_on_their_way_are_not_merged_or_split(runner, volume):
+    with nmv.SegmentationSession(volume, "slow", runner) as session:
+        session.add(point(volume, 0))
+        session.add_object()
+        session.add(point(volume, 5))
+        for go_on in (lambda: session.merge(2, 1), lambda: session.split(2)):
+            with pytest.raises(InvalidPrompt, match="Wait for it"):
+                go_on()
+        session.wait(30)
+        session.merge(2, 1)
+        assert_array_equal(session.mask, expected(volume, 6))
 
 
 def test_closing_ends_the_worker(volume):

@@ -1,0 +1,78 @@
+"""The objects of a session, with the buttons for what is done to them."""
+
+import pytest
+from numpy.testing import assert_array_equal
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QPushButton
+
+import napari_medvlm as nmv
+from napari_medvlm.widgets.object_panel import ObjectPanel
+from napari_medvlm.widgets.objects import NAME
+from tests.conftest import make_phantom
+
+
+@pytest.fixture
+def told(monkeypatch):
+    told = []
+    for name in ("show_info", "show_warning", "show_error"):
+        monkeypatch.setattr(f"napari.utils.notifications.{name}", told.append)
+    return told
+
+
+@pytest.fixture
+def session():
+    with nmv.SegmentationSession(make_phantom()[0], runner="inline") as session:
+        yield session
+
+
+@pytest.fixture
+def panel(session, qtbot):
+    panel = ObjectPanel()
+    qtbot.addWidget(panel)
+    panel.bind(session)
+    session.changed.connect(lambda _: panel.refresh())
+    panel.show()
+    return panel
+
+
+def press(panel, text):
+    next(b for b in panel.findChildren(QPushButton) if b.text() == text).click()
+
+
+def choose(panel, row, modifier=Qt.KeyboardModifier.NoModifier):
+    at = panel.list.visualItemRect(panel.list.topLevelItem(row)).center()
+    QTest.mouseClick(panel.list.viewport(), Qt.MouseButton.LeftButton, modifier, at)
+
+
+@pytest.mark.parametrize("text", ["Merge", "Split", "Delete"])
+def test_without_objects_a_person_is_told_in_a_sentence(panel, session, told, text):
+    press(panel, text)
+    assert len(told) == 1
+    assert "Error" not in told[0]
+    assert "None" not in told[0]
+    assert not session.ledger.records
+
+
+def test_two_objects_are_merged_and_one_alone_is_told(panel, session, told):
+    _, left, right = make_phantom()
+    for mask in (left, right):
+        session.add_object()
+        session.add(nmv.InitialMask.of(session.volume, mask))
+    choose(panel, 0)
+    press(panel, "Merge")
+    assert "two objects" in told[0]
+    choose(panel, 1, Qt.KeyboardModifier.ControlModifier)
+    press(panel, "Merge")
+    assert list(session.now.objects) == [2]
+    assert_array_equal(session.mask, left | right)
+    press(panel, "Split")
+    assert len(session.now.objects) == 2
+    assert told[1:] == []
+
+
+def test_a_name_that_is_wiped_out_comes_back(panel, session, told):
+    session.add_object()
+    panel.list.topLevelItem(0).setText(NAME, " ")
+    assert panel.list.topLevelItem(0).text(NAME) == "Object 1"
+    assert not told
