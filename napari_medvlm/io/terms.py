@@ -59,7 +59,7 @@ def search(text: str, most: int = 20) -> tuple[Term, ...]:
     for term in _terms() if plain else ():
         meaning = term.kind.meaning.lower()
         if all(word in meaning for word in words):
-            found[meaning] = term
+            found.setdefault(meaning, term)
         elif all(word in meaning for word in plain) and not _SIDES.keys() & set(_words(meaning)):
             made = Term(term.kind, term.category, side)
             sided[made.name.lower()] = made
