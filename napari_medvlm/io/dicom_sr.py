@@ -57,6 +57,10 @@ def write_sr(
     from pydicom.uid import generate_uid
 
     there = _to_report(Path(seg), rows)
+    if not there and not evaluations:
+        raise CannotSave(
+            "There is nothing to report: all objects are empty.", "Segment something first."
+        )
     sources = source_headers(volume)
     segmentation = hd.seg.segread(seg)
     _name_segments_in_frames(segmentation)
@@ -86,18 +90,13 @@ def write_sr(
 
 
 def _to_report(seg: Path, rows: Rows) -> Rows:
-    """The rows that are not empty; refused if there is none, or the file is no segmentation."""
+    """The rows that are not empty; refused if the file is no segmentation."""
     if not is_seg(seg):
         raise CannotSave(
             f"A report refers to a DICOM segmentation, and {seg.name} is none.",
             "Save the objects as .dcm first, and measure those.",
         )
-    there = {number: values for number, values in rows.items() if values["voxels"]}
-    if not there:
-        raise CannotSave(
-            "There is nothing to report: all objects are empty.", "Segment something first."
-        )
-    return there
+    return {number: values for number, values in rows.items() if values["voxels"]}
 
 
 def _save(made: Any, path: Path) -> None:
