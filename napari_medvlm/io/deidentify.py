@@ -85,7 +85,7 @@ def deidentify(
     CannotSave
         If the folder has something in it, cannot be written to, or no file could be written.
     InvalidImage
-        If there is no DICOM file.
+        If there is no DICOM file, or none of the series.
     """
     source, out = Path(source), Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -123,11 +123,17 @@ def _files(source: Path, series: str | None) -> list[Path]:
         )
     every = sorted(p for p in source.rglob("*") if p.is_file()) if source.is_dir() else [source]
     found = [p for p in every if is_dicom(p) or p.name.lower().endswith(ENDINGS)]
-    if series is not None:
-        found = [p for p in found if _is_of(p, series)]
     if not found:
         raise InvalidImage(f"There is no DICOM file in {source.name}.", "Choose another folder.")
-    return found
+    if series is None:
+        return found
+    wanted = [p for p in found if _is_of(p, series)]
+    if not wanted:
+        raise InvalidImage(
+            f"No file in {source.name} is of the series {series}.",
+            "Name the series by its whole UID (SeriesInstanceUID).",
+        )
+    return wanted
 
 
 def _is_of(path: Path, series: str) -> bool:

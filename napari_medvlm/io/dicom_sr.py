@@ -56,7 +56,7 @@ def write_sr(
     from pydicom.sr.codedict import codes
     from pydicom.uid import generate_uid
 
-    there = _to_report(Path(seg), rows)
+    there = _to_report(Path(seg), rows, evaluations)
     sources = source_headers(volume)
     segmentation = hd.seg.segread(seg)
     _name_segments_in_frames(segmentation)
@@ -85,15 +85,15 @@ def write_sr(
     _save(made, Path(path))
 
 
-def _to_report(seg: Path, rows: Rows) -> Rows:
-    """The rows that are not empty; refused if there is none, or the file is no segmentation."""
+def _to_report(seg: Path, rows: Rows, evaluations: Sequence[Evaluation]) -> Rows:
+    """The rows that are not empty; refused if there is nothing, or the file is no segmentation."""
     if not is_seg(seg):
         raise CannotSave(
             f"A report refers to a DICOM segmentation, and {seg.name} is none.",
             "Save the objects as .dcm first, and measure those.",
         )
     there = {number: values for number, values in rows.items() if values["voxels"]}
-    if not there:
+    if not there and not evaluations:
         raise CannotSave(
             "There is nothing to report: all objects are empty.", "Segment something first."
         )

@@ -131,6 +131,12 @@ def test_what_is_to_be_kept_is_kept_without_the_name(series, tmp_path):
     assert seg.SegmentSequence[0].SegmentLabel == "REMOVED's liver"
 
 
+def test_a_series_that_is_not_there_is_told(series, tmp_path):
+    with pytest.raises(InvalidImage, match="No file in .* is of the series 1.2.3"):
+        deidentify(series, tmp_path / "out", series="1.2.3")
+    assert not (tmp_path / "out").exists()
+
+
 def test_nothing_is_overwritten(series, tmp_path):
     out = tmp_path / "out"
     out.mkdir()

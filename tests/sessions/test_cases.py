@@ -241,7 +241,7 @@ def test_a_folder_is_gone_on_with_and_new_images_come_last(images):
 def test_an_empty_or_missing_folder_is_told(tmp_path):
     with pytest.raises(CaseListError, match="There is no image"):
         book_of(tmp_path, go_on)
-    with pytest.raises(CaseListError, match="cannot be read"):
+    with pytest.raises(CaseListError, match="There is no gone in"):
         book_of(tmp_path / "gone", go_on)
     with pytest.raises(ArchiveError, match="There is no folder"):
         DicomTree(tmp_path / "gone").studies(Query(), go_on)
