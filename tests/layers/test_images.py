@@ -55,7 +55,7 @@ def test_a_layer_of_yes_and_no_is_shown_whole():
 
 
 def test_a_lazy_layer_beyond_the_memory_is_refused_with_sizes():
-    lazy = dask.array.zeros((2000, 20_000, 20_000), dtype=np.int16, chunks=(1000, 10_000, 10_000))
+    lazy = dask.array.zeros((5_000_000, 400, 400), dtype=np.int16, chunks=(2000, 400, 400))
     with pytest.raises(InvalidImage, match=r"1490\.1 GiB of memory; .* GiB are free"):
         volume_of(Image(lazy, contrast_limits=(0, 1)))
 
