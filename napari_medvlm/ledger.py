@@ -179,6 +179,10 @@ class Ledger:
         path = Path(path)
         try:
             text = path.read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise SessionFileError(
+                f"There is no {path.name} in {path.absolute().parent}.", "Check the path."
+            ) from error
         except (OSError, UnicodeDecodeError) as error:
             raise SessionFileError(
                 f"{path.name} cannot be read as a session.", "Choose a file that was saved here."

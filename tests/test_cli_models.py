@@ -78,6 +78,8 @@ def test_mistakes_are_told_in_a_sentence(weights):
         (["verify", "MedSAM"], "MedSAM is not here"),
         (["remove", "MedSAM"], "MedSAM is not here"),
         (["trust", weights / "not"], "There is no file"),
+        (["download", "MedSAM"], "publish it on their page"),
+        (["download", "nonsense"], "owner/name"),
     ):
         done = run(app, ["models", *map(str, arguments)])
         assert done.exit_code == 1

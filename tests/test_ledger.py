@@ -113,8 +113,10 @@ def test_a_file_that_is_no_session_is_told(tmp_path, text, message):
 
 
 def test_a_missing_file_is_told(tmp_path):
-    with pytest.raises(SessionFileError, match="cannot be read"):
+    with pytest.raises(SessionFileError, match=r"There is no nothing\.json in"):
         Ledger.load(tmp_path / "nothing.json")
+    with pytest.raises(SessionFileError, match="cannot be read"):
+        Ledger.load(tmp_path)
 
 
 def test_records_that_contradict_each_other_are_told(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 from napari_medvlm.backends import added_models, hub_cache, model_files, registry
 from napari_medvlm.backends.added_models import Added
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.backends.downloads import fetch, is_hub_id
+from napari_medvlm.backends.downloads import ID, fetch, is_hub_id
 from napari_medvlm.backends.known_models import Known, in_words, known
 from napari_medvlm.errors import BackendUnavailable, CannotDownload
 
@@ -153,6 +153,27 @@ def add(path: str | Path, backend: str, progress: Progress, name: str = "") -> M
         _check_name(name, path)
         entries[name] = Added(name=name, backend=backend, path=path, sha256=hashes)
     return find(name)
+
+
+def require_on_hub(name: str) -> None:
+    """Refuse to ask the hub for what cannot be there.
+
+    Raises
+    ------
+    CannotDownload
+        If a model's authors publish it elsewhere, or the name is no id of the hub.
+    """
+    about = next((about for about in known() if about.name == name), None)
+    if about is not None and not about.on_hub:
+        raise CannotDownload(
+            f"The authors of {name} publish it on their page: {about.source}",
+            f"Fetch it there, then: napari-medvlm models add PATH --backend {about.backend}",
+        )
+    if about is None and ID.fullmatch(name) is None:
+        raise CannotDownload(
+            f"{name} is not the id of a model on the Hugging Face hub.",
+            "Name it as owner/name, as 'napari-medvlm models list' does.",
+        )
 
 
 def download(model: str, progress: Progress) -> Path:

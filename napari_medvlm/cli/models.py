@@ -71,6 +71,7 @@ def download(
     from napari_medvlm.backends import downloads, models
 
     with told():
+        models.require_on_hub(name)
         offered = downloads.offer(name)
         typer.echo(f"{offered.model}\n  licence: {offered.licence}", err=as_json)
         size = f"  size: {offered.size} in {offered.files} file(s)\n  {offered.url}"

@@ -272,7 +272,7 @@ def test_a_picture_alone_can_be_asked_about(make_napari_viewer, qtbot):
         asker.asks("left hippocampus")
     assert "head" in asker.rows()[0][4]
     viewer.layers.clear()
-    assert dock.session is None
+    asker.waits(lambda: dock.session is None)
     dock.close_dock()
 
 
