@@ -114,6 +114,10 @@ def open_case(
     Of a segmentation the simulated user's prompts, of grounding the places of a phrase, of a
     question the right answer and the one that was given.
     """
+    from napari_medvlm.evaluation.runs import case_of
+
+    with told():  # in the terminal, where it was typed, and not in an empty window
+        case_of(run, case)
     viewer = [sys.executable, "-m", "napari_medvlm.widgets.evaluated"]
     raise typer.Exit(subprocess.call([*viewer, str(run), case, what]))
 

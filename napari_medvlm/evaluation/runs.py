@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from napari_medvlm.errors import CannotSave, SettingsError
+from napari_medvlm.errors import CannotSave, SessionFileError, SettingsError
 
 Json = dict[str, Any]
+LISTED = 10
+"""So many cases are named where another one was asked for."""
 LONGEST = 200
 """Characters of a file's name; most systems take 255, some of which are for the ending."""
 
@@ -61,6 +63,29 @@ class RunFolder:
     def keep(self, outcome: Json) -> None:
         """Write what came of a case."""
         write_json(self.path / "cases" / f"{safe(outcome['case'])}.json", outcome)
+
+
+def case_of(out: Path, case: str) -> Json:
+    """What came of a case of a run.
+
+    Raises
+    ------
+    SessionFileError
+        If there is no run, or it has no such case.
+    """
+    content = read_json(out / "cases" / f"{safe(case)}.json")
+    if content is not None:
+        return content
+    if read_json(out / "run.json") is None:
+        raise SessionFileError(
+            f"There is no run of 'napari-medvlm evaluate' in {out}.", "Check the path."
+        )
+    files = [read_json(path) for path in sorted((out / "cases").glob("[!.]*.json"))[:LISTED]]
+    known = ", ".join(str(one["case"]) for one in files if one is not None)
+    raise SessionFileError(
+        f"The run in {out} has no case {case!r}.",
+        f"It has, to begin with: {known}." if known else "None of its cases is done yet.",
+    )
 
 
 def safe(name: str) -> str:

@@ -16,7 +16,7 @@ from napari.layers import Layer
 from qtpy.QtCore import QTimer
 
 from napari_medvlm.errors import SessionFileError
-from napari_medvlm.evaluation.runs import read_json, safe
+from napari_medvlm.evaluation.runs import case_of, read_json
 from napari_medvlm.evaluation.segment.cases import Case, Loaded, load
 from napari_medvlm.evaluation.segment.run import session_path
 from napari_medvlm.geometry import display_grid, displayed
@@ -49,11 +49,7 @@ def show(viewer: napari.Viewer, out: Path, case: str, what: str = "") -> QWidget
         If the case cannot be read any more.
     """
     task = (read_json(out / "run.json") or {}).get("task", "segment")
-    content = read_json(out / "cases" / f"{safe(case)}.json")
-    if content is None:
-        raise SessionFileError(
-            f"The run in {out} has no case {case!r}.", "See its report.html for what it has."
-        )
+    content = case_of(out, case)
     if task != "segment":
         from napari_medvlm.widgets.evaluated_words import show_words
 
@@ -72,9 +68,9 @@ def show_case(viewer: napari.Viewer, out: Path, case: str, structure: str) -> Se
     InvalidImage, GeometryMismatch
         If the case cannot be read any more.
     """
-    there = read_json(out / "cases" / f"{safe(case)}.json")
+    there = case_of(out, case)
     path = session_path(out, case, structure)
-    if there is None or not path.is_file():
+    if not path.is_file():
         raise SessionFileError(
             f"The run in {out} has no case {case!r} with {structure!r}.",
             "See its report.html for what it has.",
@@ -83,6 +79,7 @@ def show_case(viewer: napari.Viewer, out: Path, case: str, structure: str) -> Se
     image = Layer.create(*layer_data(loaded.volume))
     viewer.add_layer(image)
     _add_truth(viewer, loaded, structure)
+    viewer.reset_view()
     dock = dock_of(viewer)
     dock.image.choose(image)  # others may be open
     waiting = QTimer(dock)

@@ -3,7 +3,9 @@
 import json
 
 import pytest
+from typer.testing import CliRunner
 
+from napari_medvlm.cli import app
 from napari_medvlm.errors import CannotSave, SettingsError
 from napari_medvlm.evaluation.runs import RunFolder, safe
 
@@ -45,6 +47,16 @@ def test_names_too_long_for_a_file_are_kept_apart(tmp_path):
     for name in names:
         folder.keep({"case": name})
     assert set(folder.done()) == set(names)
+
+
+def test_a_case_that_a_run_lacks_is_told_in_the_terminal(tmp_path):
+    RunFolder(tmp_path, {"task": "segment"}).keep({"case": "head1"})
+    done = CliRunner().invoke(app, ["evaluate", "open", str(tmp_path), "head9"])
+    assert done.exit_code == 1
+    assert "has no case 'head9'" in done.output
+    assert "It has, to begin with: head1." in done.output
+    done = CliRunner().invoke(app, ["evaluate", "open", str(tmp_path / "none"), "head9"])
+    assert "There is no run" in done.output
 
 
 def test_a_place_that_cannot_be_written_to_is_told(tmp_path):
