@@ -1,6 +1,7 @@
 """The ledger: undo, redo, files; nothing is ever lost."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -189,7 +190,7 @@ def test_a_cut_off_journal_can_be_continued(home):
 def test_only_looking_leaves_no_journal(home):
     ledger = Ledger.of(VOLUME)
     Journal(new_journal(ledger.image), ledger, print).close()
-    assert resumable(ledger.image) is None
+    assert not list(resumable(ledger.image))
 
 
 def test_the_newest_journal_of_the_image_is_offered_unless_it_is_open(home):
@@ -199,11 +200,24 @@ def test_the_newest_journal_of_the_image_is_offered_unless_it_is_open(home):
     new = new_journal(ledger.image)
     journal = journaled(ledger, new, [point(0, 0, 1)])
     assert journal.flush()
-    assert resumable(ledger.image) == old
+    assert list(resumable(ledger.image)) == [old]
     journal.close()
-    assert resumable(ledger.image) == new
+    assert list(resumable(ledger.image)) == [new, old]
     other = Volume(np.ones((2, 2, 2)))
-    assert resumable(ImageReference.of(other)) is None
+    assert not list(resumable(ImageReference.of(other)))
+
+
+def test_a_journal_that_was_gone_on_with_is_offered_before_a_newer_one(home):
+    ledger = ledger_with([])
+    old = new_journal(ledger.image)
+    journaled(ledger, old, [point(0, 0, 0)]).close()
+    new = new_journal(ledger.image)
+    journaled(ledger, new, [point(0, 0, 1)]).close()
+    os.utime(new, ns=(0, 0))  # used long ago; the clock of some disks counts whole seconds
+    os.utime(old, ns=(0, 0))
+    assert list(resumable(ledger.image)) == [new, old]
+    Journal(old, Ledger.load(old), print).close()
+    assert list(resumable(ledger.image)) == [old, new]
 
 
 def test_a_full_disk_is_told_once_and_what_was_said_is_written_later(home, monkeypatch):

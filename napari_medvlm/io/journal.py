@@ -7,7 +7,7 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -51,6 +51,7 @@ class Journal:
         if path.exists():
             self._lock.acquire()
             _cut_torn_line(path)
+            path.touch()  # used, if only to go on looking: it is offered first again
         self._waiting = "" if path.exists() else _lines(ledger)
         self._queue: queue.SimpleQueue[Record | threading.Event | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="medvlm-journal", daemon=True)
@@ -146,10 +147,12 @@ def new_journal(image: ImageReference, task: Task = "segment") -> Path:
     return _folder(task) / f"{image.digest}.{started}{JOURNAL_SUFFIX}"
 
 
-def resumable(image: ImageReference, task: Task = "segment") -> Path | None:
-    """The newest journal of an image that no other window has open."""
-    found = sorted(_folder(task).glob(f"{image.digest}.*{JOURNAL_SUFFIX}"), reverse=True)
-    return next((path for path in found if not _is_open(path)), None)
+def resumable(image: ImageReference, task: Task = "segment") -> Iterator[Path]:
+    """The journals of an image that no other window has open; the one that was used last first."""
+    found = _folder(task).glob(f"{image.digest}.*{JOURNAL_SUFFIX}")
+    for path in sorted(found, key=lambda path: (path.stat().st_mtime_ns, path), reverse=True):
+        if not _is_open(path):
+            yield path
 
 
 def _folder(task: Task) -> Path:

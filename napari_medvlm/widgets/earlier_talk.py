@@ -29,9 +29,11 @@ class EarlierTalk:
 
 def earlier_talk(volume: Volume) -> EarlierTalk | None:
     """The latest conversations about an image in which anything was asked; may take a moment."""
-    path = resumable(ImageReference.of(volume), "ask")
-    if path is None:
-        return None
+    talks = map(_talk, resumable(ImageReference.of(volume), "ask"))
+    return next((found for found in talks if found is not None), None)
+
+
+def _talk(path: Path) -> EarlierTalk | None:
     try:
         ledger = Ledger.load(path)
     except SessionFileError:

@@ -52,8 +52,8 @@ def prepare(layer: Image) -> Prepared:
     """
     volume = volume_of(layer)
     require_contrast(volume)
-    path = resumable(ImageReference.of(volume))
-    return Prepared(volume, None if path is None else _earlier(path))
+    earlier = map(_earlier, resumable(ImageReference.of(volume)))
+    return Prepared(volume, next((found for found in earlier if found is not None), None))
 
 
 def _earlier(path: Path) -> Earlier | None:
