@@ -21,6 +21,15 @@ def home(tmp_path_factory, monkeypatch):
     return folder
 
 
+@pytest.fixture
+def told(monkeypatch):
+    """What a person is told, errors too."""
+    told = []
+    for name in ("show_info", "show_warning", "show_error"):
+        monkeypatch.setattr(f"napari.utils.notifications.{name}", told.append)
+    return told
+
+
 def make_phantom(shape=(24, 40, 44), spacing=(2.0, 1.0, 1.0), degrees=(0, 0, 0), seed=0):
     """A volume with two bright ellipsoids on noise, and their masks."""
     affine = np.eye(4)

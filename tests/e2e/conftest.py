@@ -107,15 +107,6 @@ def _drag(canvas, place):
 
 
 @pytest.fixture
-def told(monkeypatch):
-    """What a person is told, errors too."""
-    told = []
-    for name in ("show_info", "show_warning", "show_error"):
-        monkeypatch.setattr(f"napari.utils.notifications.{name}", told.append)
-    return told
-
-
-@pytest.fixture
 def open_dock(make_napari_viewer, qtbot):
     def open_dock(volume):
         viewer = make_napari_viewer(show=True)

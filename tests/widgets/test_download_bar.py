@@ -14,15 +14,6 @@ def hub(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def told(monkeypatch):
-    """What a person is told, errors too."""
-    told = []
-    for name in ("show_info", "show_warning", "show_error"):
-        monkeypatch.setattr(f"napari.utils.notifications.{name}", told.append)
-    return told
-
-
-@pytest.fixture
 def row(hub, told, qtbot):
     made = ModelRow()
     qtbot.addWidget(made)

@@ -37,15 +37,6 @@ def hub(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def told(monkeypatch):
-    """What a person is told, errors too."""
-    told = []
-    for name in ("show_info", "show_warning", "show_error"):
-        monkeypatch.setattr(f"napari.utils.notifications.{name}", told.append)
-    return told
-
-
-@pytest.fixture
 def dock(hub, told, qtbot, monkeypatch):
     monkeypatch.delenv(offline.VARIABLE, raising=False)
     monkeypatch.setattr(memory, "free", lambda: Memory(8000, (Card("H200", 11_000),)))

@@ -13,14 +13,6 @@ from tests.conftest import make_phantom
 
 
 @pytest.fixture
-def told(monkeypatch):
-    told = []
-    for name in ("show_info", "show_warning", "show_error"):
-        monkeypatch.setattr(f"napari.utils.notifications.{name}", told.append)
-    return told
-
-
-@pytest.fixture
 def session():
     with nmv.SegmentationSession(make_phantom()[0], runner="inline") as session:
         yield session
