@@ -180,7 +180,7 @@ def test_a_killed_program_leaves_the_partial_answer_as_stopped(scene, scripted, 
     left = journal.read_bytes()  # what is on the disk at this moment
     session.close()
     journal.write_bytes(left)
-    assert resumable(Ledger.of(volume).image, "ask") == journal
+    assert list(resumable(Ledger.of(volume).image, "ask")) == [journal]
     with AskSession.resumed(
         volume, Ledger.load(journal), scripted, "inline", journal=journal
     ) as again:
