@@ -99,27 +99,27 @@ class PointsLayer(PromptLayer[Point]):
         said = np.array([p.positive for p in prompts.values()], bool)
         world = np.array([p.position_mm for p in prompts.values()]).reshape(-1, 3)
         data = self.grid.to_index(world)
+        faces = [POSITIVE if s else NEGATIVE for s in said]
+        borders = [PENDING if i in pending else "white" for i in ids]
         if not np.array_equal(layer.features["prompt"].to_numpy(int), ids):
-            more = len(ids) > len(layer.data)
+            waiting = len(ids) > len(layer.data) and bool(pending)
             # The list of layers is not drawn with each click: it is when the click is answered.
-            with layer.events.blocker() if more else nullcontext():
-                self._resize(layer, data, bool(said[-1]) if len(ids) else True)
+            with layer.events.blocker() if waiting else nullcontext():
+                self._resize(layer, data, faces[-1:], borders[-1:])
                 layer.features["prompt"], layer.features["positive"] = ids, said
                 layer.events.features()
         elif not np.allclose(layer.data, data, atol=1e-4):
             layer.data = data
-        faces = [POSITIVE if s else NEGATIVE for s in said]
-        borders = [PENDING if i in pending else "white" for i in ids]
         _paint(layer, "face_color", faces)
         _paint(layer, "border_color", borders)
 
-    def _resize(self, layer: Points, data: FloatArray, positive: bool) -> None:
-        """Have as many points as there are, the last ones right away as pending prompts look."""
+    def _resize(self, layer: Points, data: FloatArray, face: list[str], border: list[str]) -> None:
+        """Have as many points as there are, new ones right away as the last of them looks."""
         selected = layer.selected_data
         layer.selected_data = set()  # else the next lines would change the selected points
         layer.current_size = SIZE_MM / min(self.grid.spacing)
-        layer.current_face_color = POSITIVE if positive else NEGATIVE
-        layer.current_border_color = PENDING
+        if face:
+            layer.current_face_color, layer.current_border_color = face[0], border[0]
         with layer.events.data.blocker():  # napari would measure all layers, twice
             layer.data = data
         layer.selected_data = {i for i in selected if i < len(data)}

@@ -36,7 +36,7 @@ from napari_medvlm.widgets.resume import ResumeBar
 from napari_medvlm.widgets.segment_folds import SegmentFolds
 from napari_medvlm.widgets.session_row import SessionRow
 from napari_medvlm.widgets.tools import Tool, Tools
-from napari_medvlm.widgets.turns import Turns
+from napari_medvlm.widgets.turns import BETWEEN_MS, Turns
 from napari_medvlm.windows import windows
 from napari_medvlm.worker.runner import Job
 from napari_medvlm.worker.wire import Request
@@ -57,6 +57,8 @@ REST_MS = 60
 """How long after the masks all else is shown."""
 PENDING_MS = 500
 """How long it waits for a mask that is on its way: drawing would slow a fast model down."""
+FAST_S, SOON_MS = 0.25, 300
+"""A model that takes no longer slows down if a click is drawn meanwhile: its mask comes first."""
 
 
 class SegmentDock(SessionDock[SegmentationSession]):
@@ -208,13 +210,19 @@ class SegmentDock(SessionDock[SegmentationSession]):
         if redrawn:
             self._layers.redraw()
         if None in boxes:
-            self._clicked.begin()
+            self._clicked.begin(SOON_MS if self._is_fast() else BETWEEN_MS)
         self._rest.begin(PENDING_MS if self.session.pending and not redrawn else REST_MS)
 
     def _on_removed(self, layers: list[Any]) -> None:
         if self._layers is not None and self.image.layer in self.viewer.layers:
             for layer in layers:
                 self._layers.removed(layer)
+
+    def _is_fast(self) -> bool:
+        """Whether the mask of a click comes so soon that the click can be drawn with it."""
+        made = (r for r in reversed(self._session().ledger.records) if isinstance(r, Predicted))
+        last = next(made, None)
+        return last is not None and last.seconds < FAST_S
 
     def _show_points(self) -> None:
         """Show what was clicked; what is drawn by other tools is there already."""

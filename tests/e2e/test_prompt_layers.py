@@ -11,8 +11,9 @@ from qtpy.QtTest import QTest
 
 from napari_medvlm.layers.view import show_3d
 from napari_medvlm.prompts import Box, Point
+from napari_medvlm.widgets import segment
 from napari_medvlm.widgets.tools import Tool
-from tests.e2e.conftest import HAND_MS, LEFT, _drag
+from tests.e2e.conftest import HAND_MS, LEFT, RIGHT, _drag
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 
@@ -84,6 +85,42 @@ def test_points_that_are_copied_or_cut_and_pasted_are_prompts_also_in_another_ob
     person.waits_for_mask()
     assert [len(prompts(person, i)) for i in (1, 2)] == [1, 1]
     assert len(points.data) == 1
+
+
+def drawn_with_the_mask(person):
+    """A list that gets how many points are drawn when the mask follows all of them."""
+    points, drawn = person.layer("points"), []
+    person.layer("mask").events.set_data.connect(
+        lambda _: person.session.pending_prompts() or drawn.append(len(points.data))
+    )
+    return drawn
+
+
+def test_the_mask_of_a_fast_model_comes_before_the_click_is_drawn(person, monkeypatch):
+    monkeypatch.setattr(segment, "FAST_S", 60)
+    monkeypatch.setattr(segment, "SOON_MS", 60_000)
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    drawn = drawn_with_the_mask(person)
+    person.clicks_at_once(RIGHT)
+    person.waits_for_mask()
+    assert drawn[0] == 1
+    assert len(person.layer("points").data) == 2
+
+
+def test_a_click_is_drawn_at_once_where_the_model_is_slow(person, monkeypatch):
+    monkeypatch.setattr(segment, "FAST_S", 0)
+    monkeypatch.setattr(segment, "SOON_MS", 60_000)
+    monkeypatch.setattr(segment, "PENDING_MS", 60_000)
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    with stopped(person):
+        person.clicks_at_once(RIGHT)
+        person.waits(lambda: len(person.layer("points").data) == 2)
+        assert len(person.session.pending_prompts()) == 1
+    person.waits_for_mask()
 
 
 def test_a_copy_of_a_box_on_another_slice_is_a_second_box(person):
