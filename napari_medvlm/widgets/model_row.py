@@ -50,7 +50,7 @@ class ModelRow(QWidget):
         )
         self.download_bar = DownloadBar()
         choose = button("…", "Choose a model's folder or file.")
-        choose.setFixedWidth(30)
+        choose.setFixedWidth(44)  # with the arrow of its menu
         menu = QMenu(self)
         menu.addAction("Folder…", self._choose_folder)
         menu.addAction("File…", self._choose_file)

@@ -36,6 +36,7 @@ class PlaneRow(QWidget):
         super().__init__()
         self._windows = QComboBox()
         self._windows.setToolTip("Brightness and contrast; for CT in Hounsfield units.")
+        self._windows.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self._windows.textActivated.connect(self._on_window)
         self._by_name: Mapping[str, Window] = {}
         layout = QHBoxLayout(self)
