@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 
@@ -34,7 +35,8 @@ class Queued(QObject):
             self._given.append(given[0] if len(given) == 1 else given)
             first = len(self._given) == 1
         if first:
-            self._wake.emit()
+            with contextlib.suppress(RuntimeError):  # the window is gone
+                self._wake.emit()
 
     def _run(self) -> None:
         with self._guard:

@@ -1,0 +1,30 @@
+"""Calls from other threads: all of them, on the window's thread, and none when it is gone."""
+
+import threading
+
+from qtpy.QtCore import QObject
+
+from napari_medvlm.widgets.queued import Queued
+
+
+def test_what_comes_in_meanwhile_is_told_at_once_on_the_windows_thread(qtbot):
+    parent, told = QObject(), []
+    queued = Queued(lambda given: told.append((threading.current_thread(), given)), parent)
+    others = [threading.Thread(target=queued, args=(n,)) for n in range(3)]
+    for other in others:
+        other.start()
+        other.join()
+    assert not told
+    qtbot.waitUntil(lambda: bool(told))
+    assert told == [(threading.main_thread(), [0, 1, 2])]
+
+
+def test_nothing_is_told_to_a_window_that_is_gone(qtbot):
+    parent, told = QObject(), []
+    queued = Queued(told.append, parent)
+    queued("before")
+    with qtbot.waitSignal(queued.destroyed):
+        parent.deleteLater()
+    queued("after")
+    qtbot.wait(1)
+    assert not told or told == [["before"]]
