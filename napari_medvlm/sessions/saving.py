@@ -23,7 +23,13 @@ def segments_of(session: SegmentationSession) -> dict[int, Segment]:
         made = session.ledger.predicted(object_id, live.changed)
         model = "" if made is None else made.model or ""
         who = "by hand" if made is None else f"{made.backend} {Path(model).name}".strip()
-        found[object_id] = Segment(live.info.name, live.info.color, algorithm=who, model=model)
+        found[object_id] = Segment(
+            live.info.name,
+            live.info.color,
+            algorithm=who,
+            model=model,
+            tracking_uid=session.ledger.uid_of(object_id),
+        )
     return found
 
 
