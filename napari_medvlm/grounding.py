@@ -230,6 +230,8 @@ class NamedLabels:
         The colour (``#rrggbb``) of those values that a file tells one of.
     notes
         What was left out or changed in reading, a sentence each.
+    tracking_uids
+        The UID that a DICOM file gives what a value stands for.
     """
 
     values: NDArray[np.integer]
@@ -238,6 +240,7 @@ class NamedLabels:
     title: str = "labels"
     colors: Mapping[int, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    tracking_uids: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if np.shape(self.values) != self.grid.shape:

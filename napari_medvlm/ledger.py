@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
 from collections.abc import Iterable, Sequence
+from datetime import UTC
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -113,6 +115,19 @@ class Ledger:
     def predicted(self, object_id: int, serial: int) -> Predicted | None:
         """The last prediction recorded for an object as it was at an entry."""
         return self._predicted.get((object_id, serial))
+
+    def uid_of(self, object_id: int) -> str:
+        """The DICOM UID of a live object: the same whenever and wherever it is written.
+
+        That of the file that it came from, or else one that follows from the image and from the
+        entry that added it, so that no object of another session has it.
+        """
+        live = self.now.objects[object_id]
+        if live.info.tracking_uid:
+            return live.info.tracking_uid
+        serial, time = live.made
+        what = f"{self.image.digest} {object_id} {serial} {time.astimezone(UTC).isoformat()}"
+        return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, what).int}"
 
     def steps(self, live: LiveObject) -> tuple[int, ...]:
         """How many prompts there were at each prediction that led to this object's next mask."""

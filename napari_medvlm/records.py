@@ -35,12 +35,19 @@ class Overlap(StrEnum):
 
 
 class ObjectInfo(Value):
-    """What a person sees of an object: its label value, name, colour (``#rrggbb``) and lock."""
+    """What a person sees of an object: its label value, name, colour (``#rrggbb``) and lock.
+
+    Attributes
+    ----------
+    tracking_uid
+        Of an object from a DICOM file, the UID that it had there.
+    """
 
     id: int
     name: str
     color: str
     locked: bool = False
+    tracking_uid: str = ""
 
 
 class ObjectAdded(Value):
@@ -291,6 +298,8 @@ class LiveObject:
 
     Attributes
     ----------
+    made
+        Serial and time of the entry that added it: an id may be used again, these are not.
     prompts
         Its live prompts by id, oldest first.
     changed
@@ -301,6 +310,7 @@ class LiveObject:
     """
 
     info: ObjectInfo
+    made: tuple[int, datetime]
     prompts: Mapping[int, Prompt] = field(default_factory=dict)
     changed: int = 0
     appended: tuple[tuple[int, int], ...] = ()
@@ -330,17 +340,18 @@ class Moment:
         """The moment after an entry."""
         moment = self
         for event in entry.events:
-            moment = _apply(moment, event, entry.serial)
+            moment = _apply(moment, event, entry)
         return moment
 
 
-def _apply(moment: Moment, event: Event, serial: int) -> Moment:
-    objects = dict(moment.objects)
+def _apply(moment: Moment, event: Event, entry: Entry) -> Moment:
+    objects, serial = dict(moment.objects), entry.serial
     match event:
         case OverlapChosen():
             return replace(moment, overlap=event.overlap)
         case ObjectAdded():
-            objects[event.object.id] = LiveObject(event.object, changed=serial)
+            made = (serial, entry.time)
+            objects[event.object.id] = LiveObject(event.object, made, changed=serial)
         case ObjectChanged():
             objects[event.object.id] = replace(objects[event.object.id], info=event.object)
         case ObjectRemoved():

@@ -21,6 +21,9 @@ SUV_UNIT = "g/ml{SUVbw}"
 """UCUM's form of grams per millilitre, SUV by body weight."""
 ASSUMED = "1 mm is assumed."
 """How the note ends where a file does not tell the size of a voxel."""
+TAKEN = "it was taken as 1 mm."
+"""How that of a photograph ends, which nobody is asked about."""
+UNTOLD_SIZE = "The file does not tell the size of its voxels: lengths and volumes hang on it."
 
 
 class Modality(StrEnum):
@@ -144,7 +147,7 @@ class Volume:
             )
         affine = self.affine @ np.diag([*(wanted / self.spacing), 1.0])
         size = " x ".join(f"{mm:g}" for mm in wanted)
-        told = (n for n in self.notes if not n.endswith(ASSUMED))
+        told = (n for n in self.notes if not n.endswith((ASSUMED, TAKEN)))
         return replace(self, affine=affine, notes=(*told, f"Voxels of {size} mm, set by hand."))
 
     @property

@@ -3,7 +3,10 @@
 import json
 
 import numpy as np
+import pydicom
 import pytest
+from PIL import Image
+from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 from typer.testing import CliRunner
 
@@ -206,3 +209,78 @@ def test_ask_answers_with_claims_and_tells_what_is_beyond_it(scan, tmp_path):
     told = json.loads(done.stdout)
     assert told["answered"] is False
     assert told["reason"]
+
+
+@pytest.fixture
+def unsized(tmp_path):
+    """A DICOM picture, and a photograph, that do not tell the size of their pixels."""
+    shown = np.full((20, 24), 50, np.uint8)
+    shown[5:15, 6:18] = 200
+    made = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    made.Rows, made.Columns = shown.shape
+    made.PixelData = shown.astype(np.uint16).tobytes()
+    for element in ("PixelSpacing", "SliceThickness"):
+        delattr(made, element)
+    made.save_as(tmp_path / "capture.dcm")
+    Image.fromarray(shown).save(tmp_path / "photo.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["capture.dcm", "photo.png"])
+def test_the_size_of_voxels_can_be_given(unsized, name):
+    image, mask = str(unsized / name), str(unsized / "mask.nii.gz")
+    asked = [image, "--spacing", "4,0.5,0.25"]
+    done = run(app, ["segment", *asked, "--box", "0,4,5:1,16,19", "--out", mask, "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["notes"][-1] == "Voxels of 4 x 0.5 x 0.25 mm, set by hand."
+    assert not any("1 mm" in note for note in told["notes"])
+    assert nmv.read_volume(mask).spacing == (4, 0.5, 0.25)
+    (found,) = json.loads(run(app, ["measure", *asked, "--mask", mask, "--json"]).stdout)["objects"]
+    assert found["volume_ml"] == pytest.approx(found["voxels"] * 4 * 0.5 * 0.25 / 1000)
+    answer = run(app, ["ask", *asked, "What is the volume of mask?", "--mask", mask, "--json"])
+    assert answer.exit_code == 0, answer.output
+    assert f"{found['volume_ml']:.2f}" in json.loads(answer.stdout)["answer"]
+    refused = run(app, ["measure", image, "--mask", mask])
+    assert refused.exit_code == 1
+
+
+def test_an_image_without_a_size_asks_for_it(unsized):
+    asked = ["segment", str(unsized / "capture.dcm"), "--point", "0,10,10"]
+    assert "Give it: --spacing z,y,x" in run(app, asked).stderr
+    assert "--spacing" not in run(app, [*asked, "--spacing", "1,1,1"]).output
+
+
+def test_a_session_with_a_given_size_is_replayed_with_it(scan, tmp_path):
+    session, size = str(tmp_path / "session.json"), ["--spacing", "2,1.5,1.5"]
+    asked = ["segment", str(scan[0]), "--point", "12,20,13", "--session", session]
+    assert run(app, [*asked, *size]).exit_code == 0
+    done = run(app, ["replay", session, *size, "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["identical"] is True
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        ("1,2", "is not the size of a voxel z,y,x in mm"),
+        ("1;2;3", "is not the size of a voxel z,y,x in mm"),
+        ("0,1,1", "A voxel cannot have the size (0.0, 1.0, 1.0) mm."),
+        ("-1,1,1", "A voxel cannot have the size (-1.0, 1.0, 1.0) mm."),
+        ("1,nan,1", "A voxel cannot have the size (1.0, nan, 1.0) mm."),
+        ("1,1,inf", "A voxel cannot have the size (1.0, 1.0, inf) mm."),
+    ],
+)
+@pytest.mark.parametrize("command", ["segment", "measure", "ground", "ask", "prepare"])
+def test_a_size_that_is_none_is_refused(scan, command, size, message):
+    more = {
+        "segment": ["--point", "12,20,13"],
+        "measure": ["--mask", str(scan[0])],
+        "ground": ["liver"],
+        "ask": ["Is there a cyst?"],
+        "prepare": [],
+    }
+    done = run(app, [command, str(scan[0]), *more[command], "--spacing", size])
+    assert done.exit_code in (1, 2)
+    assert message in " ".join(done.output.replace("│", " ").split())
+    assert "Traceback" not in done.output

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_medvlm.cli.opening import opened, sized
 from napari_medvlm.cli.options import (
     AsJson,
     AtGaps,
@@ -19,6 +20,7 @@ from napari_medvlm.cli.options import (
     Model,
     Report,
     Series,
+    Spacing,
 )
 from napari_medvlm.cli.telling import print_result, told
 from napari_medvlm.io import Gaps
@@ -56,6 +58,7 @@ def segment(  # noqa: PLR0913  # one for each option
     series: Series = None,
     frame: Frame = None,
     gaps: AtGaps = Gaps.REFUSE,
+    spacing: Spacing = None,
     as_json: AsJson = False,
 ) -> None:
     """Segment one object from points and boxes.
@@ -67,7 +70,7 @@ def segment(  # noqa: PLR0913  # one for each option
     from napari_medvlm.sessions.page import write_page
 
     with told():
-        volume = nmv.read_volume(image, series=series, frame=frame, gaps=gaps)
+        volume = opened(image, spacing, series=series, frame=frame, gaps=gaps)
         prompts = _prompts(volume, box, point, negative)
         with nmv.SegmentationSession(volume, backend, "inline", model=model, device=device) as work:
             if name is not None:
@@ -123,6 +126,7 @@ def replay(
     ] = None,
     model: Model = None,
     device: Device = "cpu",
+    spacing: Spacing = None,
     as_json: AsJson = False,
 ) -> None:
     """Compute the masks of a session again and tell whether they are identical.
@@ -135,7 +139,7 @@ def replay(
 
     with told():
         ledger = nmv.Ledger.load(session)
-        volume = nmv.read_volume(_source(ledger, image))
+        volume = sized(nmv.read_volume(_source(ledger, image)), spacing)
         done = nmv.replay(ledger, volume, backend, model=model, device=device, runner="inline")
         objects = [_told_of(r) for r in done]
         if backend is not None:

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_medvlm.cli.options import AsJson, AtGaps, Frame, Image, Series
+from napari_medvlm.cli.opening import opened
+from napari_medvlm.cli.options import AsJson, AtGaps, Frame, Image, Series, Spacing
 from napari_medvlm.cli.telling import print_result, told
 from napari_medvlm.io import Gaps
 
@@ -28,13 +29,13 @@ def measure(  # noqa: PLR0913  # one for each option
     series: Series = None,
     frame: Frame = None,
     gaps: AtGaps = Gaps.REFUSE,
+    spacing: Spacing = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure objects: volume, surface, diameters, place and intensities.
 
     Millimetres are patient coordinates (S, P, L); diameters are those of RECIST, in axial slices.
     """
-    import napari_medvlm as nmv
     from napari_medvlm.io.dicom_sr import write_sr
     from napari_medvlm.io.labels import read_masks
     from napari_medvlm.results import Mask
@@ -42,7 +43,7 @@ def measure(  # noqa: PLR0913  # one for each option
     from napari_medvlm.tables import row, write_csv
 
     with told():
-        volume = nmv.read_volume(image, series=series, frame=frame, gaps=gaps)
+        volume = opened(image, spacing, series=series, frame=frame, gaps=gaps)
         named = read_masks(mask, volume.grid)
         rows = {v: row(n, Mask.of(named.values == v), volume) for v, n in named.names.items()}
         if csv is not None:

@@ -21,6 +21,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Series = Annotated[str | None, typer.Option(help="Which DICOM series: its UID, number or name.")]
 Frame = Annotated[int | None, typer.Option(help="Which volume of a 4D file, from 0.")]
 AtGaps = Annotated[Gaps, typer.Option("--gaps", help="What to do where DICOM slices are missing.")]
+Spacing = Annotated[
+    str | None,
+    typer.Option(
+        help="Size of a voxel z,y,x in mm, where the file does not tell it or tells it wrong."
+    ),
+]
 Report = Annotated[
     Path | None, typer.Option(help="Where to write a page with figures and pictures: .html.")
 ]

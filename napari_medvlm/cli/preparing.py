@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from napari_medvlm.cli.options import AsJson, Device, Frame, Image, Model, Series
+from napari_medvlm.cli.opening import opened
+from napari_medvlm.cli.options import AsJson, Device, Frame, Image, Model, Series, Spacing
 from napari_medvlm.cli.telling import print_result, shown, told
 
 
@@ -28,20 +29,20 @@ def prepare(  # noqa: PLR0913  # one for each option
     device: Device = "cpu",
     series: Series = None,
     frame: Frame = None,
+    spacing: Spacing = None,
     as_json: AsJson = False,
 ) -> None:
     """Have a model look at all slices of a plane, so that each click is quick afterwards.
 
     What it has seen is kept on disk. Ctrl-C stops it, and what is done stays.
     """
-    import napari_medvlm as nmv
     from napari_medvlm.geometry import patient_axes
     from napari_medvlm.sessions.calls import Served
     from napari_medvlm.sessions.preparing import kept_mib, prepare_plane
     from napari_medvlm.worker.runner import InlineRunner
 
     with told():
-        volume = nmv.read_volume(image, series=series, frame=frame)
+        volume = opened(image, spacing, series=series, frame=frame)
         axis = patient_axes(volume.grid.affine)[list(PlaneName).index(plane)]
         slices, megabytes = volume.shape[axis], kept_mib(backend, volume, axis) * 2**20 / 1e6
         if megabytes:

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from napari_medvlm.answers import Answer, AnswerKind
-from napari_medvlm.cli.options import AsJson, Backend, Device, Frame, Image, Model, Series
+from napari_medvlm.cli.opening import opened
+from napari_medvlm.cli.options import AsJson, Backend, Device, Frame, Image, Model, Series, Spacing
 from napari_medvlm.cli.telling import print_result, told
 
 
@@ -34,6 +35,7 @@ def ground(  # noqa: PLR0913  # one for each option
     device: Device = "cpu",
     series: Series = None,
     frame: Frame = None,
+    spacing: Spacing = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell where phrases are.
@@ -43,7 +45,7 @@ def ground(  # noqa: PLR0913  # one for each option
     import napari_medvlm as nmv
 
     with told():
-        volume = nmv.read_volume(image, series=series, frame=frame)
+        volume = opened(image, spacing, series=series, frame=frame)
         named = _labels(labels, volume)
         start = time.perf_counter()
         found = nmv.ground(
@@ -111,6 +113,7 @@ def ask(  # noqa: PLR0913  # one for each option
     device: Device = "cpu",
     series: Series = None,
     frame: Frame = None,
+    spacing: Spacing = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer a question about the image.
@@ -120,7 +123,7 @@ def ask(  # noqa: PLR0913  # one for each option
     import napari_medvlm as nmv
 
     with told():
-        volume = nmv.read_volume(image, series=series, frame=frame)
+        volume = opened(image, spacing, series=series, frame=frame)
         masks = dict(_named_mask(text, volume) for text in mask)
         named = _labels(labels, volume)
         model = _model(backend, model, base_url, allow_remote)

@@ -79,7 +79,7 @@ def groups_of(evaluation: Evaluation, frame: str, series: str) -> list[Any]:
 
 
 def evaluations_in(content: Any) -> tuple[Evaluation, ...]:
-    """The evaluations of a report's content, as `groups_of` wrote them."""
+    """The evaluations of a report's content, as `groups_of` wrote them, in the report's order."""
     groups = [
         *content.get_volumetric_roi_measurement_groups(),
         *content.get_image_measurement_groups(),
@@ -92,7 +92,7 @@ def evaluations_in(content: Any) -> tuple[Evaluation, ...]:
             known = found.get(str(group.tracking_uid))
             boxes = (*(known.boxes if known else ()), *one.boxes)
             found[str(group.tracking_uid)] = replace(one, boxes=boxes)
-    return tuple(found.values())
+    return tuple(found[uid] for uid in dict.fromkeys(_tracked(content)) if uid in found)
 
 
 def said_in(group: Any) -> str | None:
@@ -135,6 +135,15 @@ def _finding(text: str) -> Any:
     from pydicom.sr.codedict import codes
 
     return sr.TextContentItem(codes.DCM.Finding, text, sr.RelationshipTypeValues.CONTAINS)
+
+
+def _tracked(content: Any) -> Iterator[str]:
+    """The tracking UIDs of all groups as they stand: highdicom gives those with a place first."""
+    for container in content[0].ContentSequence:
+        for group in container.get("ContentSequence") or ():
+            for item in group.get("ContentSequence") or ():
+                if item.ValueType == "UIDREF" and _code(item) == "112040":
+                    yield str(item.UID)
 
 
 def _evaluation(group: Any, said: str) -> Evaluation:

@@ -51,6 +51,8 @@ class Segment:
         Whether a person placed the prompts.
     tracking_id
         What the object is called across studies; empty: its name.
+    tracking_uid
+        The UID that goes with it, the same in all files about the object; empty: a new one.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Segment:
     weights: str = ""
     by_hand: bool = True
     tracking_id: str = ""
+    tracking_uid: str = ""
 
 
 def write_seg(
@@ -247,7 +250,7 @@ def _described(number: int, segment: Segment) -> SegmentDescription:
             version=segment.version,
             parameters={WEIGHTS: segment.weights} if segment.weights else None,
         ),
-        tracking_uid=generate_uid(),
+        tracking_uid=segment.tracking_uid or generate_uid(),
         tracking_id=short(segment.tracking_id or segment.name),
         display_color=_color(segment.color) if segment.color else None,
     )

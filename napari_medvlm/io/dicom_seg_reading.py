@@ -65,8 +65,9 @@ def read_seg(path: Path, grid: Grid | None = None) -> NamedLabels:
         ) from error
     names = {n: str(segment.segment_label) for n, segment in described.items()}
     colors = {n: color for n, segment in described.items() if (color := _shown(segment))}
+    uids = {n: uid for n, segment in described.items() if (uid := _tracking_uid(segment))}
     notes = (HALF.format(path.name),) if _is_fractional(seg) else ()
-    return NamedLabels(labels, own, names, path.name, colors, notes)
+    return NamedLabels(labels, own, names, path.name, colors, notes, uids)
 
 
 def read_seg_on_series(path: Path, grids: Mapping[str, Grid]) -> NamedLabels:
@@ -142,6 +143,12 @@ def _segment_of(seg: Dataset, frame: int) -> int:
         if "SegmentIdentificationSequence" in groups:
             return int(groups.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
     raise ValueError(f"frame {frame + 1} does not tell of which segment it is")
+
+
+def _tracking_uid(described: Dataset) -> str:
+    """The UID of what a segment shows; empty if the file tells none that can be written again."""
+    uid = described.get("TrackingUID")
+    return str(uid) if uid and uid.is_valid else ""
 
 
 def _shown(described: Dataset) -> str:

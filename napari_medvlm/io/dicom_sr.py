@@ -210,6 +210,7 @@ def _group(segmentation: Any, number: int, values: dict[str, Any], series: str) 
     from pydicom.uid import generate_uid
 
     described = segmentation.get_segment_description(number)
+    fallback = generate_uid(entropy_srcs=[f"{segmentation.SOPInstanceUID} {number}"])
     volume_mm3 = round(1000 * values["volume_ml"], 3)
     measurements = [sr.Measurement(codes.SCT.Volume, volume_mm3, codes.UCUM.CubicMillimeter)]
     measurements += [
@@ -219,7 +220,7 @@ def _group(segmentation: Any, number: int, values: dict[str, Any], series: str) 
     measurements += _statistics(values)
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         sr.TrackingIdentifier(
-            described.tracking_uid or generate_uid(), described.tracking_id or values["name"]
+            described.tracking_uid or fallback, described.tracking_id or values["name"]
         ),
         referenced_segment=_reference(segmentation, number, series),
         finding_type=_plain(described.segmented_property_type),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.errors import InvalidImage
 from napari_medvlm.io.values import finite, require_memory
-from napari_medvlm.volume import Modality, Volume
+from napari_medvlm.volume import TAKEN, Modality, Volume
 
 PICTURES = (".png", ".jpg", ".jpeg")
 TIFFS = (".tif", ".tiff")
@@ -38,7 +38,7 @@ def read_picture(path: Path) -> Volume:
         ) from error
     data, notes = _stack(path, data)
     mended, more = finite(data)
-    size = "The size of a pixel is unknown; it was taken as 1 mm."
+    size = f"The size of a pixel is unknown; {TAKEN}"
     return Volume(
         mended, np.eye(4), Modality.PHOTO, path.stem, source=path, notes=(size, *notes, *more)
     )

@@ -10,6 +10,7 @@ from napari_medvlm.layers.images import (
     layer_data,
     mask_for_saving,
     series_in,
+    tracking_uids_in,
     volume_of,
 )
 from napari_medvlm.layers.names import names_in
@@ -22,5 +23,6 @@ __all__ = [
     "mask_for_saving",
     "names_in",
     "series_in",
+    "tracking_uids_in",
     "volume_of",
 ]

@@ -86,7 +86,14 @@ def labels_data(named: NamedLabels) -> tuple[Any, dict[str, Any], str]:
             "index": [0, *named.names],
             "object": ["none", *named.names.values()],
         },
-        "metadata": {KEY: {"role": "labels", "labels": named.values, "grid": named.grid}},
+        "metadata": {
+            KEY: {
+                "role": "labels",
+                "labels": named.values,
+                "grid": named.grid,
+                "tracking_uids": dict(named.tracking_uids),
+            }
+        },
     }
     if named.colors:
         keywords["colormap"] = label_colormap(named.colors, OTHER_COLOR)
@@ -167,6 +174,12 @@ def mask_for_saving(data: Any, meta: Mapping[str, Any]) -> tuple[NDArray[np.inte
     if isinstance(mine, Mapping) and isinstance(mine.get("volume"), Volume):
         return labels, mine["volume"]
     return labels, Volume(labels, grid.affine, name=layer.name)
+
+
+def tracking_uids_in(metadata: Mapping[str, Any]) -> dict[int, str]:
+    """The DICOM UID of what each value of a labels layer stands for, from the layer's metadata."""
+    mine = metadata.get(KEY)
+    return dict(mine.get("tracking_uids", {})) if isinstance(mine, Mapping) else {}
 
 
 def labels_and_grid(layer: Labels) -> tuple[NDArray[np.integer], Grid]:

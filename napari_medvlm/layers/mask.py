@@ -79,10 +79,12 @@ class MaskLayer:
 
     def _color(self, layer: Labels) -> None:
         infos = [live.info for live in self.session.now.objects.values()]
-        looks = [(info.id, info.name, info.color) for info in infos]
+        uids = {info.id: self.session.ledger.uid_of(info.id) for info in infos}
+        looks = [(info.id, info.name, info.color, uids[info.id]) for info in infos]
         if looks == self._looks:
             return
         self._looks = looks
+        layer.metadata[KEY]["tracking_uids"] = uids
         layer.colormap = label_colormap({info.id: info.color for info in infos})
         layer.features = {
             "index": [0, *(info.id for info in infos)],

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from napari_medvlm.answers import Answer, Claim
 from napari_medvlm.conversation import Conversation, Exchange, State, Verdict
 from napari_medvlm.grounding import Grounding, NotFound, Region
 from napari_medvlm.io.dicom_evaluations import Evaluation
@@ -13,6 +14,10 @@ from napari_medvlm.ledger import Ledger
 from napari_medvlm.records import Grounded, Record
 from napari_medvlm.sessions.minutes import Minutes
 from napari_medvlm.volume import Volume
+
+REPORT = "a report"
+"""Who answered where a report does not tell."""
+ELSEWHERE = "This comes from a DICOM report, which does not tell all that the answer rests on."
 
 
 def evaluations_of_file(path: str | Path, volume: Volume) -> tuple[Evaluation, ...]:
@@ -50,6 +55,36 @@ def groundings_of(evaluations: Iterable[Evaluation]) -> dict[str, Grounding]:
     return found
 
 
+def exchanges_of(
+    evaluations: Iterable[Evaluation], known: Iterable[Conversation] = ()
+) -> tuple[Exchange, ...]:
+    """The answers of evaluations, each with its sentences; what was found of phrases is left out.
+
+    Parameters
+    ----------
+    known
+        Conversations whose sentences are left out, too.
+    """
+    there = {_words(e) for e in evaluations_of_talks(known)}
+    found: dict[tuple[str, str], list[Claim]] = {}
+    for e in evaluations:
+        asked, who, said = _words(e)
+        if e.present is None and (asked, who, said) not in there:
+            regions = tuple(Region(said, box, e.score) for box in e.boxes)
+            found.setdefault((asked, who), []).append(Claim(said, regions, who))
+            there.add((asked, who, said))
+    return tuple(
+        Exchange(
+            id=0,
+            question=asked,
+            backend=who,
+            state=State.ANSWERED,
+            answer=Answer(" ".join(c.text for c in claims), tuple(claims), notes=(ELSEWHERE,)),
+        )
+        for (asked, who), claims in found.items()
+    )
+
+
 def evaluations_of_talks(talks: Iterable[Conversation]) -> tuple[Evaluation, ...]:
     """The sentences of all answers, but for those that a reader marked as wrong."""
     return tuple(found for talk in talks for e in talk.exchanges for found in _answered(e))
@@ -81,6 +116,11 @@ def _answered(exchange: Exchange) -> list[Evaluation]:
         for number, c in enumerate(answer.claims)
         if number not in wrong and c.text.strip()
     ]
+
+
+def _words(evaluation: Evaluation) -> tuple[str, str, str]:
+    """What was asked, who was asked, and what was said; DICOM keeps no blanks around texts."""
+    return evaluation.asked.strip(), evaluation.who.strip() or REPORT, evaluation.said.strip()
 
 
 def _who(backend: str, model: str | None) -> str:

@@ -133,8 +133,8 @@ def split(
         )
     stay = _added(object_id, prompt_id, InitialMask.of(grid, rest))
     name = _existing(now, object_id).name
-    named = {f"{name}, piece {i + 2}": piece for i, piece in enumerate(pieces)}
-    made, events = _objects(now, grid, prompt_id + 1, named.items(), locked=False)
+    named = [(f"{name}, piece {i + 2}", "", piece) for i, piece in enumerate(pieces)]
+    made, events = _objects(now, grid, prompt_id + 1, named, locked=False)
     return made, (stay, *events)
 
 
@@ -149,11 +149,19 @@ def label_masks(labels: NDArray[np.integer], grid: Grid) -> dict[int, Mask]:
 
 
 def take_masks(
-    now: Moment, grid: Grid, prompt_id: int, masks: Mapping[int, Mask], names: Mapping[int, str]
+    now: Moment,
+    grid: Grid,
+    prompt_id: int,
+    masks: Mapping[int, Mask],
+    names: Mapping[int, str],
+    tracking_uids: Mapping[int, str],
 ) -> tuple[tuple[int, ...], tuple[Event, ...]]:
     """Existing masks as locked objects; the new ids and the events."""
-    named = [(names.get(label, f"Label {label}"), mask) for label, mask in masks.items()]
-    return _objects(now, grid, prompt_id, named, locked=True)
+    told = [
+        (names.get(label, f"Label {label}"), tracking_uids.get(label, ""), mask)
+        for label, mask in masks.items()
+    ]
+    return _objects(now, grid, prompt_id, told, locked=True)
 
 
 def require_unlocked(now: Moment, object_id: int) -> None:
@@ -174,15 +182,17 @@ def _added(object_id: int, prompt_id: int, prompt: Prompt, origin: str = "") -> 
 
 
 def _objects(
-    now: Moment, grid: Grid, prompt_id: int, masks: Iterable[tuple[str, Mask]], locked: bool
+    now: Moment, grid: Grid, prompt_id: int, masks: Iterable[tuple[str, str, Mask]], locked: bool
 ) -> tuple[tuple[int, ...], tuple[Event, ...]]:
+    """New objects from names, tracking UIDs and masks; their ids and the events."""
     made: list[int] = []
     events: list[Event] = []
-    for number, (name, mask) in enumerate(masks):
+    for number, (name, uid, mask) in enumerate(masks):
         first, added = add_object(now, name, locked)
         object_id = first + number
         color = COLORS[(object_id - 1) % len(COLORS)]
-        info = added.object.model_copy(update={"id": object_id, "color": color})
+        own = {"id": object_id, "color": color, "tracking_uid": uid}
+        info = added.object.model_copy(update=own)
         made.append(object_id)
         events.append(ObjectAdded(object=info))
         events.append(_added(object_id, prompt_id + number, InitialMask.of(grid, mask)))

@@ -23,7 +23,13 @@ def segments_of(session: SegmentationSession) -> dict[int, Segment]:
         made = session.ledger.predicted(object_id, live.changed)
         model = "" if made is None else made.model or ""
         who = "by hand" if made is None else f"{made.backend} {Path(model).name}".strip()
-        found[object_id] = Segment(live.info.name, live.info.color, algorithm=who, model=model)
+        found[object_id] = Segment(
+            live.info.name,
+            live.info.color,
+            algorithm=who,
+            model=model,
+            tracking_uid=session.ledger.uid_of(object_id),
+        )
     return found
 
 
@@ -51,7 +57,7 @@ def weights_of(model: str | None) -> str:
 def write_objects(session: SegmentationSession, path: Path) -> tuple[Path, ...]:
     """Write the objects as labels, or each as a file of its own where they may overlap.
 
-    Beside labels of several objects lies a table of their names. Surfaces are a file each.
+    Beside labels lies a table of their names. Surfaces are a file each.
 
     Raises
     ------
@@ -63,13 +69,11 @@ def write_objects(session: SegmentationSession, path: Path) -> tuple[Path, ...]:
         masks = {i: session.mask_of(i) for i in objects}
         write_segments(path, masks, session.volume, with_weights(segments_of(session)))
         return (path,)
-    if len(objects) < 2:
-        write_mask(path, session.labels, session.volume)
-        return (path,)
-    if session.now.overlap is not Overlap.BOTH and not path.name.lower().endswith(".stl"):
+    surface = path.name.lower().endswith(".stl")
+    if len(objects) < 2 or (session.now.overlap is not Overlap.BOTH and not surface):
         write_mask(path, session.labels, session.volume)
         named = {i: (live.info.name, live.info.color) for i, live in objects.items()}
-        return path, write_names(path, named)
+        return (path,) if surface or not named else (path, write_names(path, named))
     written = _names(path, {i: live.info.name for i, live in objects.items()})
     for object_id, own in written.items():
         write_mask(own, session.mask_of(object_id), session.volume)

@@ -274,16 +274,20 @@ class SegmentationSession:
         return made
 
     def import_labels(
-        self, labels: NDArray[np.integer], names: Mapping[int, str] | None = None
+        self,
+        labels: NDArray[np.integer],
+        names: Mapping[int, str] | None = None,
+        tracking_uids: Mapping[int, str] | None = None,
     ) -> tuple[int, ...]:
         """Take the labels of an array ``(z, y, x)`` on the volume's grid as locked objects.
 
-        Locked objects are never overwritten, and count as negative for all others.
+        Locked objects are never overwritten, and count as negative for all others. Those with a
+        tracking UID, see `NamedLabels`, are written to DICOM with it again.
         """
         masks = gestures.label_masks(labels, self.volume.grid)
         prompt_id = self.ledger.next_prompt_id()
         made, events = gestures.take_masks(
-            self.now, self.volume.grid, prompt_id, masks, names or {}
+            self.now, self.volume.grid, prompt_id, masks, names or {}, tracking_uids or {}
         )
         self._append(*events)
         return made

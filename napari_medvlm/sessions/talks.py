@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 from psygnal import Signal
 
 from napari_medvlm.conversation import Conversation, Exchange
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.sessions.answering import Answering
+from napari_medvlm.sessions.calls import Served
 from napari_medvlm.sessions.minutes import Minutes
+from napari_medvlm.sessions.recalling import asked_record
+from napari_medvlm.sessions.rounds import Given
 from napari_medvlm.sessions.telling import tell
 
 
@@ -50,6 +56,23 @@ class Talks:
         self._active = self._minutes.begin(title)
         tell(self.changed)
         return self._active
+
+    def bring_in(self, title: str, exchanges: Sequence[Exchange]) -> None:
+        """Begin a conversation with exchanges that are over, as a report tells them."""
+        if not exchanges:
+            return
+        conversation = self._minutes.begin(title)
+        for exchange in exchanges:
+            record = partial(
+                asked_record,
+                conversation=conversation,
+                exchange=exchange,
+                answerer=Served(exchange.backend, exchange.model),
+                given=Given(),
+            )
+            id_ = self._minutes.ask(record)
+            self._minutes.end(id_, exchange.state, exchange.answer)
+        self.select(conversation)
 
     def select(self, conversation: int) -> None:
         """Ask in a conversation from now on."""

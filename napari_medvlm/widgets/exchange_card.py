@@ -204,7 +204,8 @@ def _state(exchange: Exchange) -> str:
         return "failed"
     if exchange.state is State.ANSWERED:
         said = "" if exchange.answer is None or exchange.answer.answered else "not answered · "
-        return f"{said}{exchange.backend} · {exchange.seconds:.1f} s"
+        took = f" · {exchange.seconds:.1f} s" if exchange.seconds else ""
+        return f"{said}{exchange.backend}{took}"
     return WORDS[exchange.state]
 
 

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 from napari_medvlm.errors import InvalidImage
 from napari_medvlm.layers import is_image, layer_data
 from napari_medvlm.layers.images import volume_of
-from napari_medvlm.volume import Volume
+from napari_medvlm.volume import UNTOLD_SIZE, Volume
 from napari_medvlm.widgets.report import guarded
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class SpacingDialog(QDialog):
         self.setWindowTitle(f"Size of the voxels of {volume.name}")
         self.sizes = [_size(mm) for mm in volume.spacing]
         about = QLabel(
-            "The file does not tell the size of its voxels: lengths and volumes hang on it."
+            UNTOLD_SIZE
             if volume.spacing_is_assumed
             else "Lengths and volumes follow from it; prompts given before are left behind."
         )

@@ -11,12 +11,16 @@ from napari_medvlm.sessions.conversing import AskSession
 from napari_medvlm.sessions.evaluations import (
     evaluations_of_records,
     evaluations_of_talks,
+    exchanges_of,
     groundings_of,
 )
 from napari_medvlm.sessions.ground import GroundingSession
 
 if TYPE_CHECKING:
     from napari import Viewer
+
+TITLE = "From a report"
+"""Of the conversation with the answers that a report tells."""
 
 
 def said_of(viewer: Viewer, image: ImageReference) -> tuple[Evaluation, ...]:
@@ -36,9 +40,16 @@ def said_of(viewer: Viewer, image: ImageReference) -> tuple[Evaluation, ...]:
 
 
 def bring_in(viewer: Viewer, series: Collection[str], evaluations: Sequence[Evaluation]) -> None:
-    """Show what a report says was found in the Ground dock, if it has its series open."""
+    """Show what a report tells in the docks that have its series open.
+
+    What was found goes to the Ground dock, answers to the Ask dock unless they are there.
+    """
     for session in _sessions(viewer):
-        if isinstance(session, GroundingSession) and session.volume.series in series:
+        if session.volume.series not in series:
+            continue
+        if isinstance(session, AskSession):
+            session.bring_in(TITLE, exchanges_of(evaluations, session.conversations))
+        else:
             for who, found in groundings_of(evaluations).items():
                 session.bring_in(who, found)
 

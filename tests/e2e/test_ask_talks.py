@@ -3,13 +3,18 @@
 import contextlib
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
+import napari_medvlm as nmv
 from napari_medvlm.conversation import State
+from napari_medvlm.io.dicom_evaluations import Evaluation
+from napari_medvlm.widgets.spoken import bring_in
+from tests.conftest import make_phantom
 from tests.foreign.medvlm_foreign_answers import THINKING
 
 LEFT = 0
@@ -197,3 +202,27 @@ def test_the_image_may_be_closed_while_an_answer_is_shown(scripted, monkeypatch)
     scripted.waits(lambda: scripted.dock.session is None)
     assert not errors
     assert not scripted.viewer.canvas.overlays.text.text
+
+
+def test_the_answers_of_a_report_are_a_conversation_whose_sentences_lead_to_their_places(open_ask):
+    volume = replace(make_phantom()[0], series="1.2.3")
+    asker = open_ask(volume)
+    box = nmv.Box.at_index(volume, (8, 10, 8), (16, 30, 20))
+    told = [
+        Evaluation("What is bright?", "Two ellipsoids.", (), None, None, "vlm a"),
+        Evaluation("What is bright?", "One is on the left.", (box,), None, None, "vlm a"),
+    ]
+    bring_in(asker.viewer, {"1.2.4"}, told)
+    assert len(asker.dock.session.conversations) == 1
+    bring_in(asker.viewer, {"1.2.3"}, told)
+    asker.waits(lambda: len(asker.exchanges) == 1)
+    asker.sees_all()
+    asker.waits(lambda: asker.last.id in asker.dock.reading.transcript.cards)
+    card = asker.card
+    assert card.question.text() == "What is bright?"
+    assert card.state.text() == "vlm a"
+    assert "comes from a DICOM report" in card.notes.text()
+    assert asker.dock.conversations.choice.currentText() == "From a report"
+    asker.clicks(card.claims.rows[1])
+    assert np.allclose(asker.viewer.dims.point, box.corners().mean(axis=0), atol=2)
+    assert asker.lit()[0] == [1]

@@ -96,6 +96,7 @@ def test_cases_are_worked_through_one_after_the_other(open_cases, images, told, 
     worker.waits(lambda: worker.list["a"].status is Status.DONE)
     assert sorted(p.name for p in out.iterdir()) == [
         "a.nii.gz",
+        "a.tsv",
         "a_measurements.csv",
         "a_session.json",
     ]

@@ -10,14 +10,19 @@ from typer.testing import CliRunner
 
 import napari_medvlm as nmv
 from napari_medvlm.cli import app
-from napari_medvlm.conversation import Verdict
+from napari_medvlm.conversation import State, Verdict
 from napari_medvlm.errors import SessionFileError
 from napari_medvlm.io import Segment
 from napari_medvlm.io.dicom_evaluations import Evaluation
 from napari_medvlm.io.dicom_sr import read_evaluations, read_sr, write_sr
+from napari_medvlm.ledger import Ledger
 from napari_medvlm.prompts import Box
 from napari_medvlm.sessions.conversing import AskSession
-from napari_medvlm.sessions.evaluations import evaluations_of_file, evaluations_of_talks
+from napari_medvlm.sessions.evaluations import (
+    evaluations_of_file,
+    evaluations_of_talks,
+    exchanges_of,
+)
 
 
 @pytest.fixture
@@ -112,3 +117,56 @@ def test_words_about_another_image_are_refused(volume, files):
     for file in files:
         with pytest.raises(SessionFileError, match="another image"):
             evaluations_of_file(file, other)
+
+
+def test_sentences_come_back_in_the_order_of_the_answer(volume, seg):
+    box = Box.at_index(volume, (1, 2, 3), (4, 8, 9))
+    told = [
+        Evaluation("What is seen?", "Two things.", (), None, None, "model a"),
+        Evaluation("What is seen?", "A nodule.", (box,), None, None, "model a"),
+        Evaluation("nodule", "Found: nodule.", (box,), True, 0.5, "model b"),
+        Evaluation("What is seen?", "No effusion.", (), None, None, "model a"),
+    ]
+    write_sr(seg.with_name("sr.dcm"), seg, {}, volume, told)
+    back = read_evaluations(seg.with_name("sr.dcm"))
+    assert [e.said for e in back] == [e.said for e in told]
+    (exchange,) = exchanges_of(back)
+    assert (exchange.question, exchange.backend) == ("What is seen?", "model a")
+    assert exchange.answer.text == "Two things. A nodule. No effusion."
+    assert [len(claim.regions) for claim in exchange.answer.claims] == [0, 1, 0]
+
+
+def test_an_answer_of_a_report_is_an_exchange_that_is_over(volume, seg, files, tmp_path):
+    back = read_evaluations(reported(volume, seg, files))
+    journal = tmp_path / "talk.jsonl"
+    with AskSession(volume, "embedded", "inline", journal=journal) as session:
+        own = session.active.id
+        session.bring_in("From a report", exchanges_of(back, session.conversations))
+        assert session.active.title == "From a report"
+        assert session.active.id != own
+        (exchange,) = session.active.exchanges
+        assert exchange.state is State.ANSWERED
+        assert (exchange.question, exchange.backend) == ("How large is the liver?", "embedded")
+        linked = [claim for claim in exchange.answer.claims if claim.regions]
+        start, stop = linked[0].regions[0].box.bounds(volume.grid)
+        assert (start.tolist(), stop.tolist()) == ([2, 3, 4], [5, 10, 20])
+        assert "comes from a DICOM report" in exchange.answer.notes[0]
+        session.mark(exchange.id, 0, Verdict.UNSURE)
+        again = session.regenerate(exchange.id)
+        session.wait()
+        assert session.exchange(again).state is State.ANSWERED
+    with AskSession.resumed(volume, Ledger.load(journal), runner="inline") as session:
+        assert [talk.title for talk in session.conversations][-1] == "From a report"
+
+
+def test_answers_that_are_there_are_not_brought_in_again(volume, seg, files):
+    back = read_evaluations(reported(volume, seg, files))
+    ledger = Ledger.load(files[1])
+    with AskSession.resumed(volume, ledger, runner="inline") as session:
+        assert exchanges_of(back, session.conversations) == ()
+        session.bring_in("From a report", ())
+        assert len(session.conversations) == 1
+    with AskSession(volume, runner="inline") as session:
+        for _ in range(2):
+            session.bring_in("From a report", exchanges_of(back, session.conversations))
+        assert [talk.title for talk in session.conversations][1:] == ["From a report"]

@@ -301,13 +301,14 @@ def test_results_are_a_mask_the_session_and_a_table(session, tmp_path):
     made = write_results(session, Case(name="one"), tmp_path, MaskFormat.NIFTI)
     assert [Path(p).name for p in made] == [
         "one.nii.gz",
+        "one.tsv",
         "one_session.json",
         "one_measurements.csv",
     ]
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(Path(p).name for p in made)
     assert (nmv.read_volume(made[0]).data > 0).sum() == session.mask.sum()
-    assert Ledger.load(made[1]).image.digest == session.volume.digest
-    with Path(made[2]).open() as file:
+    assert Ledger.load(made[2]).image.digest == session.volume.digest
+    with Path(made[3]).open() as file:
         (row,) = csv.DictReader(file)
     assert int(row["voxels"]) == session.mask.sum()
 

@@ -141,6 +141,23 @@ def test_objects_that_overlap_are_written_to_files_of_their_own(tmp_path, overla
         assert nmv.read_volume(written[0]).data.sum() == left.sum()
 
 
+@pytest.mark.parametrize("overlap", [Overlap.NEWEST, Overlap.BOTH])
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd"])
+def test_the_name_of_a_single_object_lies_beside_its_mask(tmp_path, ending, overlap):
+    volume, left, _ = make_phantom()
+    with nmv.SegmentationSession(volume, runner="inline") as session:
+        session.add_object("left kidney")
+        session.add(nmv.InitialMask.of(volume, left))
+        session.set_overlap(overlap)
+        written = write_objects(session, tmp_path / f"mask{ending}")
+        surface = write_objects(session, tmp_path / "surface.stl")
+    assert [p.name for p in written] == [f"mask{ending}", "mask.tsv"]
+    back = read_labels(written[0])
+    assert back.names == {1: "left kidney"}
+    assert np.array_equal(back.values == 1, left)
+    assert [p.name for p in surface] == ["surface.stl"]
+
+
 def test_objects_are_written_as_outlines_by_the_ending(tmp_path):
     phantom, left, right = make_phantom()
     uids = {"StudyInstanceUID": generate_uid(), "FrameOfReferenceUID": generate_uid()}
