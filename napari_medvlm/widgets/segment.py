@@ -11,7 +11,8 @@ from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.errors import Cancelled, MedVLMError
 from napari_medvlm.io.journal import new_journal
-from napari_medvlm.layers import labels_of
+from napari_medvlm.layers import labels_of, tracking_uids_in
+from napari_medvlm.layers.names import names_of
 from napari_medvlm.layers.session import SessionLayers
 from napari_medvlm.layers.view import Plane, show_3d, show_plane
 from napari_medvlm.ledger import Ledger
@@ -338,7 +339,8 @@ class SegmentDock(SessionDock[SegmentationSession]):
 
     def _import(self, layer: Any) -> None:
         session = self._session()
-        session.import_labels(labels_of(layer, session.volume))
+        labels = labels_of(layer, session.volume)
+        session.import_labels(labels, names_of(layer), tracking_uids_in(layer.metadata))
 
 
 def _tell_restart(texts: list[Any]) -> None:

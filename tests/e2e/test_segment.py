@@ -12,6 +12,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import napari_medvlm as nmv
+from napari_medvlm.layers.images import KEY
 from napari_medvlm.layers.view import Plane, show_3d, show_plane
 from napari_medvlm.widgets.tools import Tool
 from tests.conftest import dice, make_phantom
@@ -336,12 +337,17 @@ def test_masks_are_saved_with_the_scans_affine(person, tmp_path, monkeypatch):
 def test_existing_labels_are_kept_and_a_layer_can_be_the_start(person):
     volume, left, right = make_phantom()
     labels = person.viewer.add_labels(
-        right.astype(np.uint8), affine=volume.affine, name="from elsewhere"
+        right.astype(np.uint8),
+        affine=volume.affine,
+        name="from elsewhere",
+        features={"index": [0, 1], "object": ["none", "cyst"]},
+        metadata={KEY: {"tracking_uids": {1: "1.2.3"}}},
     )
     assert person.dock.labels.choice.layer is labels
     person.dock.labels.take.click()
     person.waits(lambda: len(person.session.now.objects) == 1)
-    assert person.session.now.objects[1].info.locked
+    kept = person.session.now.objects[1].info
+    assert (kept.name, kept.locked, kept.tracking_uid) == ("cyst", True, "1.2.3")
     person.dock.new_object()
     person.dock.tools.choose(Tool.POINT)
     person.clicks(LEFT)
