@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QUrl
@@ -54,6 +55,7 @@ class FolderPanel(QWidget):
         super().__init__()
         self._viewer = viewer
         self._plan = plan
+        self._turn = Lock()  # one that was cancelled ends before the next begins
         self._told: tuple[Path | None, str] = (None, "")  # a folder, and what came of its run
         self.images = PathEdit("The data set, or the folder of its images.")
         self.labels = PathEdit("The folder of the labels, where they are not in their usual place.")
@@ -93,7 +95,8 @@ class FolderPanel(QWidget):
             def told(fraction: float, message: str = "") -> None:
                 progress(fraction, ", ".join(filter(None, (message, left.words(fraction)))))
 
-            return evaluate(data, plan, out, Processes(number, crashed), told)
+            with self._turn:
+                return evaluate(data, plan, out, Processes(number, crashed), told)
 
         self.job.start(work, self._on_done, "The cases are being found")
 

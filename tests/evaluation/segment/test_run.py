@@ -101,6 +101,20 @@ def test_a_killed_run_goes_on_with_the_next_case(pairs, finished, tmp_path):
     assert (tmp_path / "report.html").exists()
 
 
+def test_a_second_run_in_the_folder_of_one_that_goes_on_is_refused(pairs, finished, tmp_path):
+    options = segment_options(pairs, tmp_path)
+    with subprocess.Popen(command(*options), stderr=subprocess.DEVNULL, cwd=ROOT) as process:
+        while not (tmp_path / "run.json").exists():
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.01)
+        done = run(app, ["evaluate", *map(str, (*options, "--seed", 1))])
+        assert done.exit_code == 1
+        assert f"Another run is writing to {tmp_path}." in " ".join(done.output.split())
+        assert process.wait() == 0
+    assert json.loads((tmp_path / "run.json").read_text())["plan"]["seed"] == 42
+    assert figures(tmp_path) == figures(finished[0])
+
+
 def test_a_run_with_other_settings_is_not_gone_on_with(pairs, finished):
     done = run(app, ["evaluate", *map(str, segment_options(pairs, finished[0], "--seed", 1))])
     assert done.exit_code == 1
