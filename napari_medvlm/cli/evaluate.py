@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_medvlm.cli.evaluate_stop import going_on
 from napari_medvlm.cli.evaluate_words import MOST, ask, calibrate, ground, skipped
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
-from napari_medvlm.cli.telling import print_result, shown, told
+from napari_medvlm.cli.telling import print_result, told
 from napari_medvlm.evaluation.segment.cases import Layout
 from napari_medvlm.evaluation.segment.user import CHALLENGE_SEED, Gesture
 
@@ -73,16 +74,16 @@ def segment(  # noqa: PLR0913  # one for each option
     Leaves report.html, results.parquet and summary.json in --out. What was stopped goes on when the
     same command is given again.
     """
-    from napari_medvlm.evaluation.segment.plan import Plan
-    from napari_medvlm.evaluation.segment.whole import DataSet, evaluate
+    with going_on(out) as progress:
+        from napari_medvlm.evaluation.segment.plan import Plan
+        from napari_medvlm.evaluation.segment.whole import DataSet, evaluate
 
-    plan = Plan(
-        backend=backend, model=model, device=device, interactions=interactions, first=first,
-        then=then, jitter_mm=jitter_mm, seed=seed, tolerance_mm=tolerance_mm,
-        structures=tuple(structure),
-    )  # fmt: skip
-    data = DataSet(dataset, images, labels, names, channel, (image_pattern, label_pattern))
-    with told(), shown() as progress:
+        plan = Plan(
+            backend=backend, model=model, device=device, interactions=interactions, first=first,
+            then=then, jitter_mm=jitter_mm, seed=seed, tolerance_mm=tolerance_mm,
+            structures=tuple(structure),
+        )  # fmt: skip
+        data = DataSet(dataset, images, labels, names, channel, (image_pattern, label_pattern))
         summary = evaluate(data, plan, out, _workers(workers, ray), progress)
     print_result(summary, as_json, lambda: _lines(summary, out))
 
