@@ -134,7 +134,7 @@ def _workers(number: int, ray: str | None) -> Any:
 def _lines(summary: dict[str, Any], out: Path) -> str:
     """What a person wants to know first."""
     lines = [
-        f"{name}: Dice {_curve(f['dice'])}; {_to_90(f)}; {f['cases']} case(s)"
+        f"{name}: Dice {_curve(f['dice'])}{_sure(f)}; {_to_90(f)}; {f['cases']} case(s)"
         for name, f in (*summary["structures"].items(), ("mean", summary["mean"]))
     ]
     absent = summary["absent"]
@@ -150,6 +150,11 @@ def _curve(dice: list[float]) -> str:
     return f"{dice[0]:.3f} after 1{last}"
 
 
+def _sure(found: dict[str, Any]) -> str:
+    ends = found["intervals"]["dice"]
+    return "" if ends is None else f" (95 %: {ends[0]:.3f} to {ends[1]:.3f})"
+
+
 def _to_90(found: dict[str, Any]) -> str:
     """Interactions to a Dice of 0.90; where it is missed they count as all, so that is told."""
     missed = found["missed90"]
@@ -161,7 +166,10 @@ def _to_90(found: dict[str, Any]) -> str:
 
 
 def _table(found: dict[str, Any]) -> str:
-    lines = [f"{found['b']} against {found['a']}, {found['pairs']} pairs:"]
+    lines = [
+        f"{found['b']} against {found['a']}, {found['pairs']} pairs; "
+        "means, difference and its 95 % interval by case:"
+    ]
     for name, metric in found["metrics"].items():
         if metric["cases"]:
             interval = "(one case)"

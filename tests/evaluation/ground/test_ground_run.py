@@ -68,10 +68,14 @@ def test_a_run_leaves_what_it_promises(finished):
     assert told["classes"]["shade 200"]["ap"] == pytest.approx(1)
     assert told["classes"]["odd"]["acc30"] == 0
     assert told["mean"]["miou"] == pytest.approx(8 / 9)
+    low, high = told["mean"]["intervals"]["miou"]
+    assert low <= 8 / 9 <= high
+    assert told["classes"]["shade 200"]["intervals"]["miou"] is None  # all images agree
     table = parquet.read_table(out / "results.parquet").to_pylist()
     assert len(table) == 2 * NUMBER + 1
     assert {row["class"] for row in table} == {"shade 100", "shade 200", "odd"}
     report = (out / "report.html").read_text()
+    assert f"{low:.3f} to {high:.3f}" in report
     assert report.count("data:image/png;base64,") == 8
     assert report.index("<b>odd</b>") < report.index("<b>shade 100</b>"), "the worst comes first"
     assert "http" not in report.replace("http://www.w3.org", "")
