@@ -133,8 +133,10 @@ def _workers(number: int, ray: str | None) -> Any:
 
 def _lines(summary: dict[str, Any], out: Path) -> str:
     """What a person wants to know first."""
+    from napari_medvlm.evaluation.segment.summary import sure_words
+
     lines = [
-        f"{name}: Dice {_curve(f['dice'])}{_sure(f)}; {_to_90(f)}; {f['cases']} case(s)"
+        f"{name}: Dice {_curve(f['dice'])}{sure_words(f)}; {_to_90(f)}; {f['cases']} case(s)"
         for name, f in (*summary["structures"].items(), ("mean", summary["mean"]))
     ]
     absent = summary["absent"]
@@ -148,11 +150,6 @@ def _lines(summary: dict[str, Any], out: Path) -> str:
 def _curve(dice: list[float]) -> str:
     last = f", {dice[-1]:.3f} after {len(dice)} interactions" if len(dice) > 1 else " interaction"
     return f"{dice[0]:.3f} after 1{last}"
-
-
-def _sure(found: dict[str, Any]) -> str:
-    ends = found["intervals"]["dice"]
-    return "" if ends is None else f" (95 %: {ends[0]:.3f} to {ends[1]:.3f})"
 
 
 def _to_90(found: dict[str, Any]) -> str:

@@ -234,6 +234,7 @@ def test_a_run_folder_in_use_is_told_and_one_that_was_cancelled_is_awaited(
         panel.run_button.click()
         qtbot.waitUntil(lambda: bool(told) and not panel.job.busy, timeout=WAIT_MS)
     assert "Another run is writing to" in told[0].message
+    qtbot.waitUntil(lambda: "Wait until it has ended" in panel.text.text(), timeout=WAIT_MS)
     panel.run_button.click()
     qtbot.waitUntil((out / "run.json").exists, timeout=WAIT_MS)
     panel.job.cancel_button.click()

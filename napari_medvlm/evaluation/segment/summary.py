@@ -93,6 +93,12 @@ def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], plan: Plan)
     }
 
 
+def sure_words(found: Json) -> str:
+    """The interval of the last Dice of some `summary`, in brackets; nothing where there is none."""
+    ends = found["intervals"]["dice"]
+    return "" if ends is None else f" (95 %: {ends[0]:.3f} to {ends[1]:.3f})"
+
+
 def _intervals(outcomes: Sequence[Outcome], structure: str | None) -> Json:
     """Of one structure, or of the mean over all of them."""
     last = [
