@@ -57,7 +57,8 @@ def ground(  # noqa: PLR0913  # one for each option
             backend=backend, model=model, device=device, every_mm=every_mm, every_class=every_class
         )
         table = None if names is None else read_names(names)
-        found = find_cases(dataset, images, references, every_class=every_class, names=table)
+        places = images.absolute(), references.absolute()  # for whoever opens a case elsewhere
+        found = find_cases(dataset, *places, every_class=every_class, names=table)
         data = _data(str(dataset), images, references)
         summary = run(found, plan, data, out, _workers(workers, ray), progress)
     print_result(summary, as_json, lambda: _ground_lines(summary, out))
@@ -92,7 +93,8 @@ def ask(  # noqa: PLR0913  # one for each option
         from napari_medvlm.evaluation.ask.run import run
 
         plan = Plan(backend=backend, model=model, device=device, slices=slices, images=not blind)
-        found = find_items(dataset, images, references, out / "images")
+        places = images.absolute(), references.absolute(), out.absolute() / "images"
+        found = find_items(dataset, *places)
         data = _data(str(dataset), images, references)
         summary = run(found, plan, data, out, _workers(workers, ray), progress)
     print_result(summary, as_json, lambda: _ask_lines(summary, out))

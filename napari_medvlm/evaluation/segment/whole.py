@@ -33,10 +33,11 @@ class DataSet:
     patterns: tuple[str, str] = ("{case}", "{case}")
 
     def find(self) -> Cases:
-        """Its cases; errors as of `find_cases`."""
+        """Its cases, which can be opened from any folder; errors as of `find_cases`."""
+        labels = None if self.labels is None else self.labels.absolute()
         return find_cases(
-            self.layout, self.images, self.labels, channel=self.channel, patterns=self.patterns,
-            names=None if self.names is None else read_names(self.names),
+            self.layout, self.images.absolute(), labels, channel=self.channel,
+            patterns=self.patterns, names=None if self.names is None else read_names(self.names),
         )  # fmt: skip
 
     def record(self) -> Json:

@@ -126,6 +126,16 @@ def test_the_embedded_answerer_can_be_measured(data, tmp_path):
     assert told["cases"] == 7
 
 
+def test_a_case_is_opened_from_any_folder(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(data)
+    (tmp_path / "q.json").write_text('[{"image": "cxr_1.png", "question": "Q?", "answer": "A"}]')
+    arguments = ("ask", "--images", "images", "--references", str(tmp_path / "q.json"))
+    done = CliRunner().invoke(app, ["evaluate", *arguments, "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    (case,) = (tmp_path / "out" / "cases").glob("[!.]*.json")
+    assert json.loads(case.read_text())["source"]["images"] == [str(data / "images" / "cxr_1.png")]
+
+
 def volume(*shape):
     return Volume(np.arange(np.prod(shape), dtype=np.int16).reshape(shape))
 

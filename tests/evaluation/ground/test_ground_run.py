@@ -147,3 +147,14 @@ def test_mistakes_are_told_in_a_sentence(data, tmp_path, more, message):
     done = CliRunner().invoke(app, ["evaluate", *map(str, options(data, tmp_path, *more))])
     assert done.exit_code == 1, done.output
     assert message in done.output
+
+
+def test_a_case_is_opened_from_any_folder(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(data)
+    (tmp_path / "t.csv").write_text("image,phrase,x0,y0,x1,y1\ncxr_1.png,brain,1,1,9,9\n")
+    arguments = ("ground", "--images", "images", "--references", str(tmp_path / "t.csv"))
+    more = ("--dataset", "boxes", "--out", str(tmp_path / "out"))
+    done = CliRunner().invoke(app, ["evaluate", *arguments, *more])
+    assert done.exit_code == 0, done.output
+    (case,) = (tmp_path / "out" / "cases").glob("[!.]*.json")
+    assert json.loads(case.read_text())["source"]["images"] == [str(data / "images" / "cxr_1.png")]

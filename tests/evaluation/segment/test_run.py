@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -18,6 +19,7 @@ from napari_medvlm.evaluation.segment.cases import Layout, Skipped
 from napari_medvlm.evaluation.segment.layouts import find_cases
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome, Step
 from napari_medvlm.evaluation.segment.plan import Plan
+from napari_medvlm.evaluation.segment.whole import DataSet
 from napari_medvlm.evaluation.segment.work import CaseWorker
 from tests.evaluation.segment import data_sets
 from tests.evaluation.segment.conftest import (
@@ -174,6 +176,13 @@ def test_a_brain_at_4_mm(tmp_path, worker):
 
 def data_sets_cases(root):
     return find_cases(Layout.PAIRS, root / "images", root / "labels").cases
+
+
+def test_a_case_is_opened_from_any_folder(pairs, monkeypatch):
+    monkeypatch.chdir(pairs)
+    found = DataSet(Layout.PAIRS, Path("images"), Path("labels")).find().cases
+    assert found[0].image == pairs / "images" / "case_00.nii.gz"
+    assert found[0].labels == pairs / "labels" / "case_00.nii.gz"
 
 
 def test_a_structure_that_a_case_lacks_is_told(tmp_path, worker):
