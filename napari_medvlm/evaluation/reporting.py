@@ -162,10 +162,10 @@ def _calibrated(told: Mapping[str, Any]) -> str:
             place.plot(x, y, marker="o", ms=5, color=color, label=key)
         place.set(xlabel="confidence", ylabel="share that is right", title="Reliability",
                   xlim=(0, 1.02), ylim=(0, 1.02))  # fmt: skip
-        place.legend()
+        page.legend(loc="outside right upper")
         place.grid(alpha=0.3)
 
-    return svg(draw, (5, 4.2))
+    return svg(draw, (6, 4.2))
 
 
 @contextmanager

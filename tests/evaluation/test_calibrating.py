@@ -84,7 +84,7 @@ def test_a_known_miscalibration_is_mended_on_answers_that_the_curve_has_not_seen
         calibration.file_of("server", "a/model").read_text()
     )
     report = (run / "report.html").read_text()
-    assert f"A {method} curve, fitted on {COUNT} answers" in report
+    assert f"The curve ({method}) was fitted on {COUNT} answers" in report
     assert 'id="calibrated"' in report
 
 
