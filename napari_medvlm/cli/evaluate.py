@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_medvlm.cli.evaluate_stop import going_on
 from napari_medvlm.cli.evaluate_words import MOST, ask, calibrate, ground, skipped
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
-from napari_medvlm.cli.telling import print_result, shown, told
+from napari_medvlm.cli.telling import print_result, told
 from napari_medvlm.evaluation.segment.cases import Layout
 from napari_medvlm.evaluation.segment.user import CHALLENGE_SEED, Gesture
 
@@ -73,16 +74,16 @@ def segment(  # noqa: PLR0913  # one for each option
     Leaves report.html, results.parquet and summary.json in --out. What was stopped goes on when the
     same command is given again.
     """
-    from napari_medvlm.evaluation.segment.plan import Plan
-    from napari_medvlm.evaluation.segment.whole import DataSet, evaluate
+    with going_on(out) as progress:
+        from napari_medvlm.evaluation.segment.plan import Plan
+        from napari_medvlm.evaluation.segment.whole import DataSet, evaluate
 
-    plan = Plan(
-        backend=backend, model=model, device=device, interactions=interactions, first=first,
-        then=then, jitter_mm=jitter_mm, seed=seed, tolerance_mm=tolerance_mm,
-        structures=tuple(structure),
-    )  # fmt: skip
-    data = DataSet(dataset, images, labels, names, channel, (image_pattern, label_pattern))
-    with told(), shown() as progress:
+        plan = Plan(
+            backend=backend, model=model, device=device, interactions=interactions, first=first,
+            then=then, jitter_mm=jitter_mm, seed=seed, tolerance_mm=tolerance_mm,
+            structures=tuple(structure),
+        )  # fmt: skip
+        data = DataSet(dataset, images, labels, names, channel, (image_pattern, label_pattern))
         summary = evaluate(data, plan, out, _workers(workers, ray), progress)
     print_result(summary, as_json, lambda: _lines(summary, out))
 
@@ -132,8 +133,10 @@ def _workers(number: int, ray: str | None) -> Any:
 
 def _lines(summary: dict[str, Any], out: Path) -> str:
     """What a person wants to know first."""
+    from napari_medvlm.evaluation.segment.summary import sure_words
+
     lines = [
-        f"{name}: Dice {_curve(f['dice'])}; {_to_90(f)}; {f['cases']} case(s)"
+        f"{name}: Dice {_curve(f['dice'])}{sure_words(f)}; {_to_90(f)}; {f['cases']} case(s)"
         for name, f in (*summary["structures"].items(), ("mean", summary["mean"]))
     ]
     absent = summary["absent"]
@@ -160,7 +163,10 @@ def _to_90(found: dict[str, Any]) -> str:
 
 
 def _table(found: dict[str, Any]) -> str:
-    lines = [f"{found['b']} against {found['a']}, {found['pairs']} pairs:"]
+    lines = [
+        f"{found['b']} against {found['a']}, {found['pairs']} pairs; "
+        "means, difference and its 95 % interval by case:"
+    ]
     for name, metric in found["metrics"].items():
         if metric["cases"]:
             interval = "(one case)"

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_medvlm.cli.evaluate_stop import going_on
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
-from napari_medvlm.cli.telling import print_result, shown, told
+from napari_medvlm.cli.telling import print_result, told
 from napari_medvlm.evaluation.ask.items import Layout as Questions
 from napari_medvlm.evaluation.ground.cases import Layout as Places
 
@@ -46,17 +47,18 @@ def ground(  # noqa: PLR0913  # one for each option
     Leaves report.html, results.parquet and summary.json in --out. What was stopped goes on when the
     same command is given again.
     """
-    from napari_medvlm.evaluation.ground.layouts import find_cases
-    from napari_medvlm.evaluation.ground.plan import Plan
-    from napari_medvlm.evaluation.ground.run import run
-    from napari_medvlm.io.labels import read_names
+    with going_on(out) as progress:
+        from napari_medvlm.evaluation.ground.layouts import find_cases
+        from napari_medvlm.evaluation.ground.plan import Plan
+        from napari_medvlm.evaluation.ground.run import run
+        from napari_medvlm.io.labels import read_names
 
-    plan = Plan(
-        backend=backend, model=model, device=device, every_mm=every_mm, every_class=every_class
-    )
-    with told(), shown() as progress:
+        plan = Plan(
+            backend=backend, model=model, device=device, every_mm=every_mm, every_class=every_class
+        )
         table = None if names is None else read_names(names)
-        found = find_cases(dataset, images, references, every_class=every_class, names=table)
+        places = images.absolute(), references.absolute()  # for whoever opens a case elsewhere
+        found = find_cases(dataset, *places, every_class=every_class, names=table)
         data = _data(str(dataset), images, references)
         summary = run(found, plan, data, out, _workers(workers, ray), progress)
     print_result(summary, as_json, lambda: _ground_lines(summary, out))
@@ -85,13 +87,14 @@ def ask(  # noqa: PLR0913  # one for each option
     Leaves report.html, results.parquet and summary.json in --out. What was stopped goes on when the
     same command is given again.
     """
-    from napari_medvlm.evaluation.ask.layouts import find_items
-    from napari_medvlm.evaluation.ask.plan import Plan
-    from napari_medvlm.evaluation.ask.run import run
+    with going_on(out) as progress:
+        from napari_medvlm.evaluation.ask.layouts import find_items
+        from napari_medvlm.evaluation.ask.plan import Plan
+        from napari_medvlm.evaluation.ask.run import run
 
-    plan = Plan(backend=backend, model=model, device=device, slices=slices, images=not blind)
-    with told(), shown() as progress:
-        found = find_items(dataset, images, references, out / "images")
+        plan = Plan(backend=backend, model=model, device=device, slices=slices, images=not blind)
+        places = images.absolute(), references.absolute(), out.absolute() / "images"
+        found = find_items(dataset, *places)
         data = _data(str(dataset), images, references)
         summary = run(found, plan, data, out, _workers(workers, ray), progress)
     print_result(summary, as_json, lambda: _ask_lines(summary, out))

@@ -17,7 +17,7 @@ from napari_medvlm.evaluation.ground import report as ground_report
 from napari_medvlm.evaluation.ground.cases import Case
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.reporting import CALIBRATION
-from napari_medvlm.evaluation.runs import read_json, write_json
+from napari_medvlm.evaluation.runs import alone_in, read_json, write_json
 from napari_medvlm.trusting import calibration
 from napari_medvlm.trusting.calibration import Floats, Kind
 
@@ -59,9 +59,14 @@ def calibrate(run: Path, method: Kind, copy: Path | None = None) -> Json:
     InvalidReference
         If nothing tells how sure it is, or all are right, or all wrong.
     CannotSave
-        If the curve cannot be written.
+        If the curve cannot be written, or the run goes on just now.
     """
     settings = _settings(run)
+    with alone_in(run):
+        return _calibrated(run, settings, method, copy)
+
+
+def _calibrated(run: Path, settings: Json, method: Kind, copy: Path | None) -> Json:
     task, plan = settings["task"], settings["plan"]
     contents = list(_contents(run))
     known = [one for content in contents for one in _KNOWN[task](content)]

@@ -22,7 +22,10 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever models print does not disturb the answers
     waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
-    first = json.loads(sys.stdin.readline())
+    begun = sys.stdin.readline()
+    if not begun:
+        return  # the caller was stopped before it said anything
+    first = json.loads(begun)
     worker = Making(first["name"], first["plan"]).make()
     threading.Thread(target=_listen, args=(waiting, worker), daemon=True).start()
     while True:

@@ -15,6 +15,7 @@ from napari_medvlm.errors import SettingsError
 from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.ground.summary import figures as grounding_figures
+from napari_medvlm.evaluation.intervals import interval
 from napari_medvlm.evaluation.runs import read_json
 from napari_medvlm.evaluation.segment.outcomes import Outcome
 from napari_medvlm.evaluation.segment.plan import Plan
@@ -34,8 +35,6 @@ METRICS = {
 """What is compared, by the kind of run."""
 Figures = Iterator[tuple[str, str, Json]]
 """A case, what of it, and its figures."""
-LEVEL = 0.95
-SAMPLES = 9999
 
 
 def compare(a: Path, b: Path, seed: int = 0) -> Json:
@@ -155,21 +154,6 @@ def _difference(name: str, keys: Sequence[tuple[str, str]], a: _Run, b: _Run, se
         "high": high,
         "cases": len(means),
     }
-
-
-def interval(differences: np.ndarray[Any, Any], seed: int) -> tuple[float | None, float | None]:
-    """The confidence interval of a mean; `None` for fewer than two, itself if all are equal."""
-    from scipy import stats
-
-    if len(differences) < 2:
-        return None, None
-    if np.ptp(differences) < 1e-12:
-        return float(differences[0]), float(differences[0])
-    found = stats.bootstrap(
-        (differences,), np.mean, confidence_level=LEVEL, n_resamples=SAMPLES, method="BCa",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval  # fmt: skip
-    return float(found.low), float(found.high)
 
 
 def _last(figure: Mapping[str, Any], name: str) -> float | None:

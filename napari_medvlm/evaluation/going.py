@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import BaseModel
 
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.errors import BackendUnavailable, InvalidReference, WorkerCrashed
+from napari_medvlm.errors import BackendUnavailable, Cancelled, InvalidReference, WorkerCrashed
 from napari_medvlm.evaluation.runs import RunFolder
 from napari_medvlm.evaluation.workers import Json, Making, Workers
 
@@ -109,6 +109,8 @@ def carry_out(
         If the backend cannot work.
     CannotSave
         If the folder cannot be written to.
+    Cancelled
+        If it is stopped by ``progress`` or Ctrl-C, with how many cases are done.
     """
     planned = plan.model_dump(mode="json")
     folder = RunFolder(out, {"task": kind.task, "plan": planned, **record})
@@ -118,7 +120,8 @@ def carry_out(
     unused: list[Unused] = []
     progress(len(done) / len(cases), f"{len(done)} of {len(cases)} were done")
     finished, name = len(done), ""
-    with closing(workers(Making(kind.worker, planned), list(waiting.values()))) as answers:
+    answering = closing(workers(Making(kind.worker, planned), list(waiting.values())))
+    with _counted_if_stopped(done, len(cases)), answering as answers:
         for given in answers:
             if given is not None:
                 came = kind.outcome.model_validate(given)
@@ -126,12 +129,24 @@ def carry_out(
                 if came.problem:
                     unused.append(Unused(came.case, came.problem))
                 else:
-                    done[came.case] = kind.before(out, came)
-                    keep(folder, waiting[came.case], done[came.case])
+                    came = kind.before(out, came)
+                    keep(folder, waiting[came.case], came)
+                    done[came.case] = came
                 finished, name = finished + 1, f": {came.case}"
             progress(finished / len(cases), f"{finished} of {len(cases)} cases{name}")
     order = [done[case.name] for case in cases if case.name in done]
     return order, sorted(unused, key=lambda one: one.case)
+
+
+@contextmanager
+def _counted_if_stopped(done: Sized, total: int) -> Iterator[None]:
+    try:
+        yield
+    except (Cancelled, KeyboardInterrupt):
+        raise Cancelled(
+            f"Stopped with {len(done)} of {total} cases done; "
+            "the same command goes on with the rest."
+        ) from None
 
 
 def require_measured(count: int, unused: Sequence[Unused], out: Path) -> None:

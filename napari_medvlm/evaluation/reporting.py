@@ -29,6 +29,8 @@ CALIBRATION = "calibration.json"
 """What a curve came to that was fitted on a run, see `calibrating`."""
 WORST = 8
 """How many cases are shown as pictures."""
+NONE = "–"  # noqa: RUF001
+"""Stands where there is no value."""
 Corners = tuple[Sequence[float], Sequence[float]]
 """Half-open index box ``(z, y, x)``: lowest and highest."""
 
@@ -52,8 +54,7 @@ def write_page(out: Path, template: str, content: Mapping[str, Any]) -> Path:
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader
     )
-    environment.filters["figure"] = figure
-    environment.filters["percent"] = percent
+    environment.filters |= FILTERS
     told = read_json(out / CALIBRATION)
     calibrated = "" if told is None else _calibrated(told)
     made = datetime.now().astimezone().strftime("%d %B %Y, %H:%M")
@@ -76,12 +77,38 @@ def _quoted(word: str) -> str:
 
 def figure(value: float | None, digits: int = 3) -> str:
     """A number for people."""
-    return "–" if value is None else f"{value:.{digits}f}"  # noqa: RUF001  # a dash for none
+    return NONE if value is None else f"{value:.{digits}f}"
 
 
 def percent(value: float | None) -> str:
     """A share for people."""
-    return "–" if value is None else f"{100 * value:.1f} %"  # noqa: RUF001  # a dash for none
+    return NONE if value is None else f"{100 * value:.1f} %"
+
+
+def span(ends: Sequence[float] | None, digits: int = 3) -> str:
+    """A confidence interval for people; nothing where there is none."""
+    return "" if not ends else f"{ends[0]:.{digits}f} to {ends[1]:.{digits}f}"
+
+
+def percent_span(ends: Sequence[float] | None) -> str:
+    """A confidence interval of a share, for people."""
+    return "" if not ends else f"{100 * ends[0]:.0f} to {100 * ends[1]:.0f} %"
+
+
+def setting(value: object) -> str:
+    """The value of a setting, for people."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or NONE
+    return NONE if value is None or value == "" else str(value)
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    "figure": figure, "percent": percent, "span": span, "percent_span": percent_span,
+    "setting": setting,
+}  # fmt: skip
+"""What the pages of reports write numbers with."""
 
 
 def boxed(volume: Volume, wanted: Sequence[Corners], found: Sequence[Corners]) -> str:
@@ -93,6 +120,7 @@ def boxed(volume: Volume, wanted: Sequence[Corners], found: Sequence[Corners]) -
 
     slices = dict.fromkeys(_through(corners, volume) for corners in (*wanted[:1], *found[:1]))
     shown = list(slices) or [volume.shape[0] // 2]
+    large = len(shown)  # side by side they are shown smaller
     page = Figure(figsize=(4.5 * len(shown), 4.2), dpi=100, facecolor="black", layout="compressed")
     for place, index in zip(page.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
         picture = picture_of(volume, SliceRef(0, index))
@@ -101,8 +129,8 @@ def boxed(volume: Volume, wanted: Sequence[Corners], found: Sequence[Corners]) -
             for low, high in boxes:
                 if low[0] < index + 1 and high[0] > index:
                     corners = picture.pixel_of(_corners(volume, low, high)) - 0.5
-                    place.add_patch(_outline(corners, color, style))
-        place.set_title(f"slice {index} of {volume.shape[0]}", color="white", fontsize=9)
+                    place.add_patch(_outline(corners, color, style, 1.8 * large))
+        place.set_title(f"slice {index} of {volume.shape[0]}", color="white", fontsize=9 * large)
         place.set_axis_off()
     file = io.BytesIO()
     page.savefig(file, format="png", facecolor="black")
@@ -134,10 +162,10 @@ def _calibrated(told: Mapping[str, Any]) -> str:
             place.plot(x, y, marker="o", ms=5, color=color, label=key)
         place.set(xlabel="confidence", ylabel="share that is right", title="Reliability",
                   xlim=(0, 1.02), ylim=(0, 1.02))  # fmt: skip
-        place.legend()
+        page.legend(loc="outside right upper")
         place.grid(alpha=0.3)
 
-    return svg(draw, (5, 4.2))
+    return svg(draw, (6, 4.2))
 
 
 @contextmanager
@@ -158,10 +186,10 @@ def _corners(volume: Volume, low: Sequence[float], high: Sequence[float]) -> Flo
     return Box.at_index(volume, low, high).corners()
 
 
-def _outline(xy: FloatArray, color: str, style: str) -> Any:
+def _outline(xy: FloatArray, color: str, style: str, width: float) -> Any:
     from matplotlib.patches import Rectangle
 
     (x0, y0), (x1, y1) = xy.min(axis=0), xy.max(axis=0)
     return Rectangle(
-        (x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=color, linestyle=style, linewidth=1.8
+        (x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=color, linestyle=style, linewidth=width
     )

@@ -6,9 +6,12 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from filelock import FileLock, Timeout
 
 from napari_medvlm.errors import CannotSave, SessionFileError, SettingsError
 
@@ -63,6 +66,40 @@ class RunFolder:
     def keep(self, outcome: Json) -> None:
         """Write what came of a case."""
         write_json(self.path / "cases" / f"{safe(outcome['case'])}.json", outcome)
+
+
+@contextmanager
+def alone_in(out: Path) -> Iterator[None]:
+    """Keep others out of the folder of a run for as long as this one writes there.
+
+    The system lets go of it when the program ends, however it ends. The file of the lock stays: one
+    that is removed could be held twice.
+
+    Parameters
+    ----------
+    out
+        Made if it is not there.
+
+    Raises
+    ------
+    CannotSave
+        If another run writes to the folder, or it cannot be written to.
+    """
+    lock = FileLock(out / ".lock", thread_local=False)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise CannotSave(
+            f"Another run is writing to {out}.",
+            "Wait until it has ended, or choose another folder for this one (--out).",
+        ) from None
+    except OSError as error:
+        raise _not_written(out, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def case_of(out: Path, case: str) -> Json:
@@ -130,10 +167,14 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
         temporary.replace(path)
     except OSError as error:
-        raise CannotSave(
-            f"{path} could not be written: {error.strerror}.",
-            "Choose a folder that you may write to, with space left.",
-        ) from error
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: Path, error: OSError) -> CannotSave:
+    return CannotSave(
+        f"{path} could not be written: {error.strerror}.",
+        "Choose a folder that you may write to, with space left.",
+    )
 
 
 def _difference(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

@@ -177,6 +177,7 @@ class _Child:
             [sys.executable, "-m", "napari_medvlm.evaluation.child"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
             env=_with_a_share(siblings),
+            start_new_session=True,  # Ctrl-C is the caller's: this one would die loudly of it
         )  # fmt: skip
         self._send({"name": making.name, "plan": making.plan})
 

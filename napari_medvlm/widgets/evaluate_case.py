@@ -260,6 +260,7 @@ class CasePanel(QWidget):
             from napari.layers import Layer
 
             layer = Layer.create(*data)
+            layer.contour = 1  # the mask that is measured against it stays to be seen
             self._viewer.add_layer(layer)  # what napari gives back may stand for the layer only
             self.truth.choose(layer)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QUrl
@@ -19,10 +20,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.errors import InvalidReference
+from napari_medvlm.errors import Cancelled, InvalidReference, MedVLMError
 from napari_medvlm.evaluation.segment.cases import Layout
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.run import crashed
+from napari_medvlm.evaluation.segment.summary import sure_words
 from napari_medvlm.evaluation.segment.whole import DataSet, evaluate, worst_in
 from napari_medvlm.evaluation.workers import Processes
 from napari_medvlm.widgets.buttons import button, on_click
@@ -54,6 +56,7 @@ class FolderPanel(QWidget):
         super().__init__()
         self._viewer = viewer
         self._plan = plan
+        self._turn = Lock()  # one that was cancelled ends before the next begins
         self._told: tuple[Path | None, str] = (None, "")  # a folder, and what came of its run
         self.images = PathEdit("The data set, or the folder of its images.")
         self.labels = PathEdit("The folder of the labels, where they are not in their usual place.")
@@ -93,7 +96,14 @@ class FolderPanel(QWidget):
             def told(fraction: float, message: str = "") -> None:
                 progress(fraction, ", ".join(filter(None, (message, left.words(fraction)))))
 
-            return evaluate(data, plan, out, Processes(number, crashed), told)
+            try:
+                with self._turn:
+                    return evaluate(data, plan, out, Processes(number, crashed), told)
+            except Cancelled:
+                raise
+            except MedVLMError as error:
+                self._told = out, str(error)  # stays when the notification is gone
+                raise
 
         self.job.start(work, self._on_done, "The cases are being found")
 
@@ -127,7 +137,7 @@ class FolderPanel(QWidget):
     def _on_done(self, summary: dict[str, Any]) -> None:
         lines = [
             f"{name}: Dice {of['dice'][0]:.3f} after 1, {of['dice'][-1]:.3f} after "
-            f"{len(of['dice'])} interactions"
+            f"{len(of['dice'])} interactions{sure_words(of)}"
             for name, of in (*summary["structures"].items(), ("Mean", summary["mean"]))
             if of
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSignalBlocker, QTimer, Signal
@@ -43,14 +44,15 @@ class LabelChoice(QWidget):
         self._last: tuple[Labels | None, int | None] = (None, None)
         for box in (self.layers, self.labels):
             box.setToolTip(tooltip)
+            box.currentTextChanged.connect(partial(_tell_whole, box, tooltip))
             box.setMinimumContentsLength(6)
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.layers, 3)
-        layout.addWidget(self.labels, 2)
+        layout.addWidget(self.layers, 1)
+        layout.addWidget(self.labels, 1)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -137,3 +139,8 @@ class LabelChoice(QWidget):
         if (self.layer, self.value) != self._last:
             self._last = self.layer, self.value
             self.changed.emit()
+
+
+def _tell_whole(box: QComboBox, tooltip: str, text: str) -> None:
+    """Long names are cut off in the box."""
+    box.setToolTip(f"{text}: {tooltip}" if text else tooltip)

@@ -49,6 +49,8 @@ class EvaluatedPlaces(QWidget):
         self.outcome = outcome
         self.places = _Places(viewer, volume)
         self.phrases = QListWidget()
+        self.phrases.setWordWrap(True)
+        self.phrases.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         for sought in outcome.sought:
             counts = f"{len(sought.found)} found, {len(sought.wanted)} there"
             iou = f"IoU {sought.iou:.3f}, " if sought.wanted else ""
@@ -186,6 +188,8 @@ def _answer(viewer: Viewer, item: Item, outcome: Answered) -> QWidget:
 
 def _told(item: Item, outcome: Answered) -> str:
     verdict = {True: "right", False: "wrong", None: ""}[outcome.correct]
+    if outcome.exact is not None:
+        verdict = "the same words" if outcome.exact else "other words"
     if outcome.refused:
         verdict = "refused"
     figures = {

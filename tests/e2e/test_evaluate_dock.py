@@ -10,6 +10,8 @@ from pyarrow import parquet
 from qtpy.QtGui import QDesktopServices
 
 from napari_medvlm import read_volume
+from napari_medvlm.errors import Cancelled
+from napari_medvlm.evaluation.runs import alone_in
 from napari_medvlm.evaluation.segment.layouts import Layout, find_cases
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.user import Gesture
@@ -216,6 +218,29 @@ def test_a_folder_is_stopped_gone_on_with_and_its_worst_case_opened(
     worst = min((r for r in rows if r["interaction"] == 2), key=lambda r: r["dice"])
     assert f"{worst['structure']} (truth)" in viewer.layers
     segment.close_dock()
+
+
+def test_a_run_folder_in_use_is_told_and_one_that_was_cancelled_is_awaited(
+    dock, pairs, qtbot, tmp_path, monkeypatch
+):
+    told = []
+    monkeypatch.setattr("napari_medvlm.widgets.background.show", told.append)
+    panel, out = dock.folder, tmp_path / "run"
+    use(dock.form, Plan(interactions=1))
+    panel.images.set_path(pairs[0] / "images")
+    panel.labels.set_path(pairs[0] / "labels")
+    panel.out.set_path(out)
+    with alone_in(out):
+        panel.run_button.click()
+        qtbot.waitUntil(lambda: bool(told) and not panel.job.busy, timeout=WAIT_MS)
+    assert "Another run is writing to" in told[0].message
+    qtbot.waitUntil(lambda: "Wait until it has ended" in panel.text.text(), timeout=WAIT_MS)
+    panel.run_button.click()
+    qtbot.waitUntil((out / "run.json").exists, timeout=WAIT_MS)
+    panel.job.cancel_button.click()
+    panel.run_button.click()  # while the workers of the first still end
+    qtbot.waitUntil(panel.report_button.isEnabled, timeout=WAIT_MS)
+    assert all(isinstance(one, Cancelled) for one in told[1:])
 
 
 def test_a_truth_that_is_opened_is_chosen_also_where_other_labels_are(viewer, dock, pairs, qtbot):

@@ -76,6 +76,15 @@ def test_a_question_is_shown_with_the_right_answer_and_its_own(make_napari_viewe
     assert len(boxes(viewer, "found truth boxes")) == 1
 
 
+def test_words_that_differ_are_not_called_wrong(make_napari_viewer, tmp_path):
+    item = Item(name="q", images=(picture(tmp_path / "a.png"),), question="Where?", answer="left")
+    outcome = Answered(case="q", said="On the left.", correct=False, exact=False, f1=0.5)
+    folder = RunFolder(tmp_path / "out", {"task": "ask"})
+    keep(folder, item.model_dump(mode="json"), outcome)
+    panel = show(make_napari_viewer(), folder.path, "q")
+    assert "other words, F1 0.500" in panel.text()
+
+
 def test_what_is_not_there_is_told(make_napari_viewer, grounded):
     viewer = make_napari_viewer()
     with pytest.raises(SessionFileError, match="no case 'nobody'"):

@@ -20,7 +20,7 @@ from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.ground.outcomes import Place, Sought
 from napari_medvlm.evaluation.ground.plan import Plan as GroundPlan
 from napari_medvlm.evaluation.ground.summary import summary as ground_summary
-from napari_medvlm.evaluation.runs import RunFolder, write_json
+from napari_medvlm.evaluation.runs import RunFolder, alone_in, write_json
 from napari_medvlm.grounding import GroundQuery, Region, Scope
 from napari_medvlm.prompts import Box
 from napari_medvlm.trusting import calibration
@@ -84,7 +84,7 @@ def test_a_known_miscalibration_is_mended_on_answers_that_the_curve_has_not_seen
         calibration.file_of("server", "a/model").read_text()
     )
     report = (run / "report.html").read_text()
-    assert f"A {method} curve, fitted on {COUNT} answers" in report
+    assert f"The curve ({method}) was fitted on {COUNT} answers" in report
     assert 'id="calibrated"' in report
 
 
@@ -122,6 +122,8 @@ def test_what_cannot_be_calibrated_is_told(tmp_path):
     done = command(tmp_path / "run")
     assert done.exit_code == 1
     assert "tells how sure it is" in done.output
+    with alone_in(tmp_path / "run"):
+        assert "Another run is writing" in command(tmp_path / "run").output
 
 
 def test_scores_of_regions_have_a_curve_of_their_own(tmp_path):

@@ -9,10 +9,11 @@ from typer.testing import CliRunner
 from napari_medvlm.cli import app
 from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
 from napari_medvlm.evaluation.ask.plan import Plan as Asking
-from napari_medvlm.evaluation.compare import compare, interval
+from napari_medvlm.evaluation.compare import compare
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.ground.outcomes import Place, Sought
 from napari_medvlm.evaluation.ground.plan import Plan as Grounding
+from napari_medvlm.evaluation.intervals import interval
 from napari_medvlm.evaluation.runs import RunFolder
 from napari_medvlm.evaluation.segment.plan import Plan
 from tests.evaluation.segment.test_run import outcome

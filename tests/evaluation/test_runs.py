@@ -1,13 +1,15 @@
 """What a run leaves on disk is whole, and is not mixed with another run."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
 
 from napari_medvlm.cli import app
 from napari_medvlm.errors import CannotSave, SettingsError
-from napari_medvlm.evaluation.runs import RunFolder, safe
+from napari_medvlm.evaluation.runs import RunFolder, alone_in, safe
 
 
 def test_what_was_kept_is_there_again(tmp_path):
@@ -63,3 +65,39 @@ def test_a_place_that_cannot_be_written_to_is_told(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(CannotSave, match="could not be written"):
         RunFolder(tmp_path / "file" / "run", {})
+
+
+def test_a_folder_is_written_to_by_one_run_at_a_time(tmp_path):
+    run = tmp_path / "new"
+    with alone_in(run), pytest.raises(CannotSave, match="Another run is") as e, alone_in(run):
+        pytest.fail("two runs were let in")
+    assert "Wait until it has ended, or choose another folder" in e.value.hint
+    with alone_in(tmp_path / "other"), alone_in(run):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CannotSave, match="could not be written"), alone_in(tmp_path / "file" / "x"):
+        pytest.fail("there is no folder")
+
+
+HOLDING = """
+import sys
+from pathlib import Path
+from napari_medvlm.evaluation.runs import alone_in
+with alone_in(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_killed_run_gives_its_folder_free(tmp_path):
+    command = [sys.executable, "-c", HOLDING, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(CannotSave, match="Another run"), alone_in(tmp_path):
+            pytest.fail("two runs were let in")
+        process.kill()
+    with alone_in(tmp_path):
+        pass

@@ -2,11 +2,14 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
+import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,3 +44,22 @@ def evaluate(*arguments):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def interrupted(arguments, begun):
+    """Give a command and press Ctrl-C as a terminal does, once something has begun.
+
+    Its exit status, what it printed as a result and besides, and which of its processes live on.
+    """
+    with subprocess.Popen(
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=ROOT, env=environment(), start_new_session=True,
+    ) as process:  # fmt: skip
+        while not begun():
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.01)
+        family = psutil.Process(process.pid).children(recursive=True)
+        os.killpg(process.pid, signal.SIGINT)
+        result, words = process.communicate()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    return process.returncode, result, words, alive

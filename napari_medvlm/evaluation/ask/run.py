@@ -16,7 +16,7 @@ from napari_medvlm.evaluation.going import Kind, carry_out, require_measured
 from napari_medvlm.evaluation.ground.plan import require_able
 from napari_medvlm.evaluation.provenance import provenance
 from napari_medvlm.evaluation.reporting import require_libraries
-from napari_medvlm.evaluation.runs import read_json, write_json
+from napari_medvlm.evaluation.runs import alone_in, read_json, write_json
 from napari_medvlm.evaluation.segment.summary import write_table
 from napari_medvlm.evaluation.workers import Workers
 
@@ -50,17 +50,18 @@ def run(
     InvalidReference
         If no case could be used.
     CannotSave
-        If the folder cannot be written to.
+        If the folder cannot be written to, or another run writes there.
     """
     require_able(plan.backend, Task.ANSWER, "answer questions")
     require_libraries("sacrebleu", "rouge_score")
     record = {"data": dict(data), "provenance": provenance(plan.backend, plan.model, LIBRARIES)}
-    outcomes, unused = carry_out(KIND, found.items, plan, record, out, workers, progress)
-    items = {item.name: item for item in found.items}
-    asked = [(items[outcome.case], outcome) for outcome in outcomes]
-    told = summary(asked, (*found.unused, *unused), plan)
-    write_table(out, rows(asked))
-    write_json(out / "summary.json", told)
-    write_report(out, told, read_json(out / "run.json") or {}, asked)
+    with alone_in(out):
+        outcomes, unused = carry_out(KIND, found.items, plan, record, out, workers, progress)
+        items = {item.name: item for item in found.items}
+        asked = [(items[outcome.case], outcome) for outcome in outcomes]
+        told = summary(asked, (*found.unused, *unused), plan)
+        write_table(out, rows(asked))
+        write_json(out / "summary.json", told)
+        write_report(out, told, read_json(out / "run.json") or {}, asked)
     require_measured(len(asked), (*found.unused, *unused), out)
     return told

@@ -15,6 +15,7 @@ from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.plan import Plan
 from napari_medvlm.evaluation.ask.texts import bleu
 from napari_medvlm.evaluation.going import Unused
+from napari_medvlm.evaluation.intervals import interval_by_case
 
 Json = dict[str, Any]
 Asked = tuple[Item, Outcome]
@@ -66,7 +67,8 @@ def means(asked: Sequence[Asked]) -> Json:
     ``f1``, ``bleu``, ``rouge1``, ``rouge_l``, of questions that are answered in words; ``iou`` of
     places; ``mre``, the mean relative error of values, over ``parsed``, the share that has them;
     ``pairs``, ``set_accuracy``, the share of pairs with all questions right, and ``confusion``,
-    the share of pairs with the same answer to all.
+    the share of pairs with the same answer to all; ``intervals`` of some, by image (questions on
+    one image are not independent), see `intervals.interval_by_case`.
     """
     closed = [(i, o) for i, o in asked if o.correct is not None and o.exact is None]
     spoken = [(i, o) for i, o in asked if o.exact is not None]
@@ -81,7 +83,15 @@ def means(asked: Sequence[Asked]) -> Json:
         "mre": _mean(o.error for _, o in asked),
         "parsed": _mean(None if o.parsed is None else float(o.parsed) for _, o in asked),
         **_pairs(asked),
+        "intervals": {
+            "accuracy": _interval((i, float(bool(o.correct))) for i, o in closed),
+            **{name: _interval((i, getattr(o, name)) for i, o in asked) for name in ("f1", "iou")},
+        },
     }
+
+
+def _interval(values: Iterable[tuple[Item, float | None]]) -> list[float] | None:
+    return interval_by_case((str(i.images[0]) if i.images else i.name, "", v) for i, v in values)
 
 
 def right_of(item: Item) -> str:

@@ -15,7 +15,7 @@ from napari_medvlm.evaluation.ground.report import write_report
 from napari_medvlm.evaluation.ground.summary import rows, summary
 from napari_medvlm.evaluation.provenance import provenance
 from napari_medvlm.evaluation.reporting import require_libraries
-from napari_medvlm.evaluation.runs import read_json, write_json
+from napari_medvlm.evaluation.runs import alone_in, read_json, write_json
 from napari_medvlm.evaluation.segment.summary import write_table
 from napari_medvlm.evaluation.workers import Workers
 
@@ -49,15 +49,16 @@ def run(
     InvalidReference
         If no case could be used.
     CannotSave
-        If the folder cannot be written to.
+        If the folder cannot be written to, or another run writes there.
     """
     require_able(plan.backend, Task.GROUND, "look for phrases")
     require_libraries()
     record = {"data": dict(data), "provenance": provenance(plan.backend, plan.model, LIBRARIES)}
-    outcomes, unused = carry_out(KIND, found.cases, plan, record, out, workers, progress)
-    told = summary(outcomes, (*found.unused, *unused), plan)
-    write_table(out, rows(outcomes))
-    write_json(out / "summary.json", told)
-    write_report(out, told, read_json(out / "run.json") or {}, found.cases, outcomes)
+    with alone_in(out):
+        outcomes, unused = carry_out(KIND, found.cases, plan, record, out, workers, progress)
+        told = summary(outcomes, (*found.unused, *unused), plan)
+        write_table(out, rows(outcomes))
+        write_json(out / "summary.json", told)
+        write_report(out, told, read_json(out / "run.json") or {}, found.cases, outcomes)
     require_measured(len(outcomes), (*found.unused, *unused), out)
     return told

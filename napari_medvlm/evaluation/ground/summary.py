@@ -11,10 +11,13 @@ from napari_medvlm.evaluation.going import Unused
 from napari_medvlm.evaluation.ground.outcomes import Outcome, Sought
 from napari_medvlm.evaluation.ground.plan import Plan
 from napari_medvlm.evaluation.ground.precision import Precision, precision_by_class
+from napari_medvlm.evaluation.intervals import interval_by_case
 
 Json = dict[str, Any]
 HITS = (0.3, 0.5, 0.7)
 """Where accuracy is told."""
+SURE = {"miou": "iou", "acc50": "acc50", "pointing": "pointing"}
+"""What is told with an interval, and of which figure it is the mean."""
 
 
 def rows(outcomes: Iterable[Outcome]) -> list[Json]:
@@ -54,12 +57,13 @@ def summary(outcomes: Sequence[Outcome], unused: Sequence[Unused], plan: Plan) -
     pairs: ``miou``; ``acc30``, ``acc50`` and ``acc70``, the share with an IoU of at least that;
     ``pointing``, the share where the place that is pointed to lies in a wanted region; ``false``,
     how many regions were found for phrases that are nowhere in the image. For each class ``ap50``
-    and ``ap``, see `precision`; in ``mean`` their mean over classes.
+    and ``ap``, see `precision`; in ``mean`` their mean over classes. ``intervals`` of some, by
+    image, see `intervals.interval_by_case`.
     """
     sought = [one for outcome in outcomes for one in outcome.sought]
     precisions, note = precision_by_class(outcomes)
     classes = {
-        label: means(own) | _precision(precisions.get(label))
+        label: means(own) | _precision(precisions.get(label)) | _intervals(outcomes, label)
         for label, own in _by(sought, "label").items()
     }
     return {
@@ -72,7 +76,8 @@ def summary(outcomes: Sequence[Outcome], unused: Sequence[Unused], plan: Plan) -
         "classes": classes,
         "mean": means(sought)
         | {name: _mean(f[name] for f in classes.values()) for name in ("ap50", "ap")}
-        | {"seconds": _mean(outcome.seconds for outcome in outcomes)},
+        | {"seconds": _mean(outcome.seconds for outcome in outcomes)}
+        | _intervals(outcomes),
         "note": note,
     }
 
@@ -86,6 +91,22 @@ def means(sought: Sequence[Sought]) -> Json:
     result["pairs"] = len(each)
     result["false"] = sum(len(one.found) for one in sought if not one.wanted)
     return result
+
+
+def _intervals(outcomes: Sequence[Outcome], label: str | None = None) -> Json:
+    """Of one class, or of all phrases."""
+    known = [
+        (outcome.case, figures(one))
+        for outcome in outcomes
+        for one in outcome.sought
+        if label in (None, one.label)
+    ]
+    return {
+        "intervals": {
+            name: interval_by_case((case, "", own[figure]) for case, own in known)
+            for name, figure in SURE.items()
+        }
+    }
 
 
 def _precision(found: Precision | None) -> Json:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.errors import BackendUnavailable, MedVLMError
-from napari_medvlm.evaluation.reporting import open_command
+from napari_medvlm.evaluation.reporting import FILTERS, open_command
 from napari_medvlm.evaluation.runs import write_text
 from napari_medvlm.evaluation.segment.cases import Case, load
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome
@@ -57,7 +57,7 @@ def write_report(
     import jinja2
 
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["figure"] = _figure
+    environment.filters |= FILTERS
     template = resources.files("napari_medvlm.evaluation.segment") / "report.html.j2"
     shown = [_shown(out, outcome.case, a) for outcome in outcomes for a in outcome.attempts]
     shown.sort(key=lambda one: one.attempt.steps[-1].dice)
@@ -109,7 +109,7 @@ def _curves(structures: Mapping[str, Any]) -> str:
     with rc_context({"svg.hashsalt": "napari-medvlm", "svg.fonttype": "none"}):
         figure = Figure(figsize=(10, 4.2), layout="constrained")
         for place, key, title in zip(
-            figure.subplots(1, 2, sharey=True), ("dice", "nsd"), ("Dice", "Surface Dice"),
+            figure.subplots(1, 2, sharey=True), ("dice", "nsd"), ("Dice", "NSD (surface Dice)"),
             strict=True,
         ):  # fmt: skip
             for name, found in structures.items():
@@ -122,7 +122,3 @@ def _curves(structures: Mapping[str, Any]) -> str:
         figure.savefig(file, format="svg", metadata={"Date": None})
     text = file.getvalue()
     return text[text.index("<svg") :]
-
-
-def _figure(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"  # noqa: RUF001  # a dash for none

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_medvlm.errors import InvalidImage, MedVLMError
-from napari_medvlm.evaluation.runs import RunFolder
+from napari_medvlm.evaluation.runs import RunFolder, alone_in
 from napari_medvlm.evaluation.segment import report, run
 from napari_medvlm.evaluation.segment.cases import Case, Layout, Structure
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome
@@ -37,7 +37,7 @@ def write_single(  # what was measured, and where to
     SettingsError
         If the folder holds a run with other settings.
     CannotSave
-        If the folder cannot be written to.
+        If the folder cannot be written to, or another run writes there.
     InvalidImage
         If it is a colour picture that is in no file.
     """
@@ -55,12 +55,13 @@ def write_single(  # what was measured, and where to
         "data": data.record(),
         "provenance": dict(provenance(plan)),
     }
-    folder = RunFolder(out, settings)
-    if case.image != volume.source:
-        _write_image(case.image, volume)
-    write_mask(case.labels, truth * np.uint16(structure.values[0]), volume)
-    kept = run.keep(folder, case, Outcome(case=case.name, attempts=(attempt,)))
-    return write_all(out, plan, [case], [kept])
+    with alone_in(out):
+        folder = RunFolder(out, settings)
+        if case.image != volume.source:
+            _write_image(case.image, volume)
+        write_mask(case.labels, truth * np.uint16(structure.values[0]), volume)
+        kept = run.keep(folder, case, Outcome(case=case.name, attempts=(attempt,)))
+        return write_all(out, plan, [case], [kept])
 
 
 def _is_in_its_file(volume: Volume) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_medvlm.evaluation.intervals import interval_by_case
 from napari_medvlm.evaluation.runs import write_text
 from napari_medvlm.evaluation.segment.cases import Skipped
 from napari_medvlm.evaluation.segment.curves import area_under, challenge_nsd, interactions_to
@@ -22,6 +23,8 @@ Json = dict[str, Any]
 WANTED = (0.80, 0.85, 0.90)
 """The Dice that interactions are counted to."""
 CURVES = ("dice", "iou", "nsd", "hd95_mm")
+SURE = ("dice", "nsd", "hd95_mm")
+"""What is told with an interval."""
 
 
 def rows(outcomes: Iterable[Outcome]) -> list[Json]:
@@ -65,13 +68,17 @@ def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], plan: Plan)
     mask); ``noc80`` to ``noc90``, the interactions to that Dice, counted as all of them where it is
     missed; ``missed80`` to ``missed90``, the share of cases that missed it; ``dsc_auc`` and
     ``nsd_auc`` over the clicks, at most ``auc_max``; ``seconds`` an interaction; the most
-    ``memory_mib``; ``failed``, the number of interactions without a mask.
+    ``memory_mib``; ``failed``, the number of interactions without a mask; ``intervals``, of some
+    figures after the last interaction, see `intervals.interval_by_case`.
     """
     of: dict[str, list[Json]] = {}
     for outcome in outcomes:
         for attempt in outcome.attempts:
             of.setdefault(attempt.structure, []).append(figures(attempt, plan))
     structures = {name: _means(found) | {"cases": len(found)} for name, found in of.items()}
+    mean = _means(list(structures.values())) | {"cases": len(outcomes)} if structures else {}
+    for name, told in (*structures.items(), (None, mean)):
+        told["intervals"] = _intervals(outcomes, name)
     absent = [f"{o.case}: {name}" for o in outcomes for name in o.absent]
     return {
         "task": "segment",
@@ -82,7 +89,27 @@ def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], plan: Plan)
         "skipped": [{"case": s.case, "reason": s.reason} for s in skipped],
         "absent": absent,
         "structures": structures,
-        "mean": _means(list(structures.values())) | {"cases": len(outcomes)} if structures else {},
+        "mean": mean if structures else {},
+    }
+
+
+def sure_words(found: Json) -> str:
+    """The interval of the last Dice of some `summary`, in brackets; nothing where there is none."""
+    ends = found["intervals"]["dice"]
+    return "" if ends is None else f" (95 %: {ends[0]:.3f} to {ends[1]:.3f})"
+
+
+def _intervals(outcomes: Sequence[Outcome], structure: str | None) -> Json:
+    """Of one structure, or of the mean over all of them."""
+    last = [
+        (outcome.case, attempt.structure, attempt.steps[-1])
+        for outcome in outcomes
+        for attempt in outcome.attempts
+        if structure in (None, attempt.structure)
+    ]
+    return {
+        name: interval_by_case((case, own, getattr(step, name)) for case, own, step in last)
+        for name in SURE
     }
 
 

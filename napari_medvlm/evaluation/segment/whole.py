@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.evaluation.going import require_measured
-from napari_medvlm.evaluation.runs import read_json, write_json
+from napari_medvlm.evaluation.runs import alone_in, read_json, write_json
 from napari_medvlm.evaluation.segment import report, run, summary
 from napari_medvlm.evaluation.segment.cases import Case, Cases, Layout, Skipped, require_known
 from napari_medvlm.evaluation.segment.layouts import find_cases
@@ -33,10 +33,11 @@ class DataSet:
     patterns: tuple[str, str] = ("{case}", "{case}")
 
     def find(self) -> Cases:
-        """Its cases; errors as of `find_cases`."""
+        """Its cases, which can be opened from any folder; errors as of `find_cases`."""
+        labels = None if self.labels is None else self.labels.absolute()
         return find_cases(
-            self.layout, self.images, self.labels, channel=self.channel, patterns=self.patterns,
-            names=None if self.names is None else read_names(self.names),
+            self.layout, self.images.absolute(), labels, channel=self.channel,
+            patterns=self.patterns, names=None if self.names is None else read_names(self.names),
         )  # fmt: skip
 
     def record(self) -> Json:
@@ -60,6 +61,8 @@ def evaluate(data: DataSet, plan: Plan, out: Path, workers: Workers, progress: P
         If there is no case or no such structure, or none could be used.
     PromptNotSupported
         If the backend does not take the user's gestures.
+    CannotSave
+        If another run writes to the folder.
     MedVLMError
         As of `run.run`.
     """
@@ -67,8 +70,9 @@ def evaluate(data: DataSet, plan: Plan, out: Path, workers: Workers, progress: P
     require_able(plan)
     report.require_libraries()
     require_known(found.cases, plan.structures)
-    outcomes, skipped = run.run(found, plan, data.record(), out, workers, progress)
-    told = write_all(out, plan, found.cases, outcomes, skipped)
+    with alone_in(out):
+        outcomes, skipped = run.run(found, plan, data.record(), out, workers, progress)
+        told = write_all(out, plan, found.cases, outcomes, skipped)
     require_measured(len(told["structures"]), skipped, out)
     return told
 

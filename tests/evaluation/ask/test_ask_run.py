@@ -12,6 +12,7 @@ from napari_medvlm.cli import app
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.plan import Plan
 from napari_medvlm.evaluation.ask.work import question_of
+from napari_medvlm.evaluation.runs import alone_in
 from napari_medvlm.volume import Volume
 from tests.evaluation.words import ROOT, command, environment, evaluate, picture
 
@@ -95,6 +96,16 @@ def test_two_workers_find_the_same(data, finished, tmp_path):
     assert found(tmp_path) == found(finished[0])
 
 
+def test_a_folder_in_which_another_run_writes_is_refused(data, tmp_path):
+    arguments = map(str, options(data, tmp_path, "--backend", "embedded"))
+    with alone_in(tmp_path):
+        done = CliRunner().invoke(app, ["evaluate", *arguments])
+    assert done.exit_code == 1
+    assert "Another run is writing" in done.output
+    assert "Wait until it has ended" in done.output
+    assert not (tmp_path / "run.json").exists()
+
+
 def test_a_killed_run_goes_on(data, finished, tmp_path):
     arguments = command(*options(data, tmp_path))
     with subprocess.Popen(
@@ -113,6 +124,16 @@ def test_a_killed_run_goes_on(data, finished, tmp_path):
 def test_the_embedded_answerer_can_be_measured(data, tmp_path):
     told = evaluate(*options(data, tmp_path, "--backend", "embedded"))
     assert told["cases"] == 7
+
+
+def test_a_case_is_opened_from_any_folder(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(data)
+    (tmp_path / "q.json").write_text('[{"image": "cxr_1.png", "question": "Q?", "answer": "A"}]')
+    arguments = ("ask", "--images", "images", "--references", str(tmp_path / "q.json"))
+    done = CliRunner().invoke(app, ["evaluate", *arguments, "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    (case,) = (tmp_path / "out" / "cases").glob("[!.]*.json")
+    assert json.loads(case.read_text())["source"]["images"] == [str(data / "images" / "cxr_1.png")]
 
 
 def volume(*shape):

@@ -9,6 +9,7 @@ from pyarrow import parquet
 from typer.testing import CliRunner
 
 from napari_medvlm.cli import app
+from napari_medvlm.evaluation.runs import alone_in
 from napari_medvlm.volume import Volume
 from tests.evaluation.segment import data_sets
 from tests.evaluation.words import ROOT, command, environment, evaluate, picture
@@ -67,10 +68,14 @@ def test_a_run_leaves_what_it_promises(finished):
     assert told["classes"]["shade 200"]["ap"] == pytest.approx(1)
     assert told["classes"]["odd"]["acc30"] == 0
     assert told["mean"]["miou"] == pytest.approx(8 / 9)
+    low, high = told["mean"]["intervals"]["miou"]
+    assert low <= 8 / 9 <= high
+    assert told["classes"]["shade 200"]["intervals"]["miou"] is None  # all images agree
     table = parquet.read_table(out / "results.parquet").to_pylist()
     assert len(table) == 2 * NUMBER + 1
     assert {row["class"] for row in table} == {"shade 100", "shade 200", "odd"}
     report = (out / "report.html").read_text()
+    assert f"{low:.3f} to {high:.3f}" in report
     assert report.count("data:image/png;base64,") == 8
     assert report.index("<b>odd</b>") < report.index("<b>shade 100</b>"), "the worst comes first"
     assert "http" not in report.replace("http://www.w3.org", "")
@@ -105,6 +110,16 @@ def test_others_find_the_same(data, finished, tmp_path, more):
     assert found(tmp_path) == found(finished[0])
 
 
+def test_a_folder_in_which_another_run_writes_is_refused(data, tmp_path):
+    arguments = map(str, options(data, tmp_path, "--backend", "embedded"))
+    with alone_in(tmp_path):
+        done = CliRunner().invoke(app, ["evaluate", *arguments])
+    assert done.exit_code == 1
+    assert "Another run is writing" in done.output
+    assert "Wait until it has ended" in done.output
+    assert not (tmp_path / "run.json").exists()
+
+
 def test_a_killed_run_goes_on(data, finished, tmp_path):
     arguments = command(*options(data, tmp_path))
     with subprocess.Popen(
@@ -132,3 +147,14 @@ def test_mistakes_are_told_in_a_sentence(data, tmp_path, more, message):
     done = CliRunner().invoke(app, ["evaluate", *map(str, options(data, tmp_path, *more))])
     assert done.exit_code == 1, done.output
     assert message in done.output
+
+
+def test_a_case_is_opened_from_any_folder(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(data)
+    (tmp_path / "t.csv").write_text("image,phrase,x0,y0,x1,y1\ncxr_1.png,brain,1,1,9,9\n")
+    arguments = ("ground", "--images", "images", "--references", str(tmp_path / "t.csv"))
+    more = ("--dataset", "boxes", "--out", str(tmp_path / "out"))
+    done = CliRunner().invoke(app, ["evaluate", *arguments, *more])
+    assert done.exit_code == 0, done.output
+    (case,) = (tmp_path / "out" / "cases").glob("[!.]*.json")
+    assert json.loads(case.read_text())["source"]["images"] == [str(data / "images" / "cxr_1.png")]

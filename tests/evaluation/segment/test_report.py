@@ -89,3 +89,13 @@ def test_words_from_files_cannot_break_the_page(tmp_path):
     page = Page(path.read_text("utf-8"))
     assert "script" not in page.tags
     assert "<script>alert(1)</script>" in page.text
+
+
+def test_means_stand_with_their_intervals_and_settings_read_well(page, finished):
+    of = finished[1]["structures"]["label 1"]
+    low, high = of["intervals"]["dice"]
+    assert low <= of["dice"][-1] <= high
+    assert f"{low:.3f} to {high:.3f}" in page.text
+    assert "structures all " in page.text
+    assert "None" not in page.text
+    assert "[" not in page.text

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -18,6 +19,7 @@ from napari_medvlm.evaluation.segment.cases import Layout, Skipped
 from napari_medvlm.evaluation.segment.layouts import find_cases
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome, Step
 from napari_medvlm.evaluation.segment.plan import Plan
+from napari_medvlm.evaluation.segment.whole import DataSet
 from napari_medvlm.evaluation.segment.work import CaseWorker
 from tests.evaluation.segment import data_sets
 from tests.evaluation.segment.conftest import (
@@ -101,6 +103,20 @@ def test_a_killed_run_goes_on_with_the_next_case(pairs, finished, tmp_path):
     assert (tmp_path / "report.html").exists()
 
 
+def test_a_second_run_in_the_folder_of_one_that_goes_on_is_refused(pairs, finished, tmp_path):
+    options = segment_options(pairs, tmp_path)
+    with subprocess.Popen(command(*options), stderr=subprocess.DEVNULL, cwd=ROOT) as process:
+        while not (tmp_path / "run.json").exists():
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.01)
+        done = run(app, ["evaluate", *map(str, (*options, "--seed", 1))])
+        assert done.exit_code == 1
+        assert f"Another run is writing to {tmp_path}." in " ".join(done.output.split())
+        assert process.wait() == 0
+    assert json.loads((tmp_path / "run.json").read_text())["plan"]["seed"] == 42
+    assert figures(tmp_path) == figures(finished[0])
+
+
 def test_a_run_with_other_settings_is_not_gone_on_with(pairs, finished):
     done = run(app, ["evaluate", *map(str, segment_options(pairs, finished[0], "--seed", 1))])
     assert done.exit_code == 1
@@ -160,6 +176,13 @@ def test_a_brain_at_4_mm(tmp_path, worker):
 
 def data_sets_cases(root):
     return find_cases(Layout.PAIRS, root / "images", root / "labels").cases
+
+
+def test_a_case_is_opened_from_any_folder(pairs, monkeypatch):
+    monkeypatch.chdir(pairs)
+    found = DataSet(Layout.PAIRS, Path("images"), Path("labels")).find().cases
+    assert found[0].image == pairs / "images" / "case_00.nii.gz"
+    assert found[0].labels == pairs / "labels" / "case_00.nii.gz"
 
 
 def test_a_structure_that_a_case_lacks_is_told(tmp_path, worker):

@@ -1,0 +1,79 @@
+"""How sure a mean is: confidence intervals by drawing cases again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+LEVEL = 0.95
+SAMPLES = 9999
+MOST_AT_ONCE = 2_000_000
+"""So many numbers are drawn at once; more would need much memory."""
+NOISE = 1e-12
+
+
+def interval(values: NDArray[Any], seed: int = 0) -> tuple[float | None, float | None]:
+    """The confidence interval of a mean; `None` for fewer than two, itself if all are equal."""
+    if len(values) < 2:
+        return None, None
+    if np.ptp(values) < NOISE:
+        return float(values[0]), float(values[0])
+    column = np.asarray(values, float)[:, None]
+    return _bootstrap(column, np.ones_like(column), seed)
+
+
+def interval_by_case(known: Iterable[tuple[str, str, float | None]]) -> list[float] | None:
+    """The confidence interval of a mean over groups, each of which is a mean of its own.
+
+    Cases are drawn again, with all that they have: what is measured in one case is not independent.
+
+    Parameters
+    ----------
+    known
+        A case, a group, and a value; nothing counts where the value is `None`.
+
+    Returns
+    -------
+    The lower and the upper end; `None` for fewer than two cases, or where all cases agree, which
+    does not say that others would.
+    """
+    there = [(case, group, value) for case, group, value in known if value is not None]
+    cases = {case: row for row, case in enumerate(dict.fromkeys(one[0] for one in there))}
+    groups = {group: column for column, group in enumerate(dict.fromkeys(o[1] for o in there))}
+    sums, counts = np.zeros((2, len(cases), len(groups)))
+    for case, group, value in there:
+        sums[cases[case], groups[group]] += value
+        counts[cases[case], groups[group]] += 1
+    if len(cases) < 2 or _agree(sums, counts):
+        return None
+    return [end for end in _bootstrap(sums, counts, 0) if end is not None]
+
+
+def _agree(sums: Floats, counts: Floats) -> bool:
+    """Whether each group has the same mean in all cases."""
+    own = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+    return bool(np.nanmax(np.nanmax(own, axis=0) - np.nanmin(own, axis=0)) < NOISE)
+
+
+def _bootstrap(sums: Floats, counts: Floats, seed: int) -> tuple[float | None, float | None]:
+    """BCa; rows of sums and counts are cases, columns groups."""
+    from scipy import stats
+
+    def mean(drawn: NDArray[np.intp], axis: int) -> Floats:
+        count = counts[drawn].sum(axis=axis - 1)
+        own = np.divide(sums[drawn].sum(axis=axis - 1), count, out=np.zeros_like(count),
+                        where=count > 0)  # fmt: skip
+        total: Floats = own.sum(axis=-1) / (count > 0).sum(axis=-1)
+        return total
+
+    found = stats.bootstrap(
+        (np.arange(len(sums)),), mean, confidence_level=LEVEL, n_resamples=SAMPLES,
+        vectorized=True, batch=max(MOST_AT_ONCE // sums.size, 1), method="BCa",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval  # fmt: skip
+    low, high = float(found.low), float(found.high)
+    return (low, high) if np.isfinite([low, high]).all() else (None, None)
