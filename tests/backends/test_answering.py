@@ -51,6 +51,11 @@ def test_paraphrases_are_understood(form, question):
     assert read(question).form is form
 
 
+@pytest.mark.parametrize("unit", ["in ml", "in mL", "in cm³", ", in millilitres", "in mm"])
+def test_a_unit_that_is_wished_for_is_no_part_of_the_name(unit):
+    assert read(f"How large is the left kidney {unit}?").things == ("left kidney",)
+
+
 @pytest.mark.parametrize("question", BEYOND)
 def test_what_cannot_be_measured_is_refused_with_what_can(question):
     answer = nmv.ask(make_phantom()[0], question)

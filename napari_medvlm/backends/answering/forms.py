@@ -94,12 +94,20 @@ def _compiled(line: str) -> tuple[Form, re.Pattern[str]]:
     return Form[name], re.compile(filled, re.IGNORECASE)
 
 
+_UNIT = re.compile(
+    r",? in (?:ml|cc|[cm]m[3³]?|millilit(?:re|er)s|(?:cubic )?(?:centi|milli)met(?:re|er)s"
+    r"|hu|hounsfield units)$",
+    re.IGNORECASE,
+)
+"""Answers tell their unit, whichever is wished for."""
+
 _COMPILED = [_compiled(line) for line in _PATTERNS.strip().splitlines()]
 
 
 def read(question: str) -> Asked | None:
     """What a question asks; `None` if it is of no form that is known here."""
     plain = " ".join(question.split()).strip(" ?.!").removeprefix("please ").strip()
+    plain = _UNIT.sub("", plain)
     for form, pattern in _COMPILED:
         match = pattern.fullmatch(plain)
         if match is None:
