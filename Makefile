@@ -23,7 +23,7 @@ help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 - \2/p' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.ready ## segment a ventricle in a real brain: in a window, or as pictures in demo/
-	$(SCREEN) $(BIN)/python examples/demo.py $(if $(SCREEN),,--stay)
+	$(SCREEN) $(BIN)/python -m examples.demo $(if $(SCREEN),,--stay)
 
 test: lint unit manifest wheel ## everything that CI runs, in its order
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import napari
 import numpy as np
-from qtpy.QtCore import QEventLoop, QTimer
 
+from examples.window import settle, wait_until
 from napari_medvlm import write_mask
 from napari_medvlm.layers.view import go_to
 from napari_medvlm.widgets.tools import Tool
@@ -31,7 +31,7 @@ def main(stay: bool) -> None:
     viewer.window.resize(1500, 940)
     viewer.open_sample("napari-medvlm", "mni152")
     _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "Segment")
-    wait_until(lambda: dock.session is not None, "the image to be prepared")
+    wait_until(lambda: dock.session is not None)
     dock.tools.choose(Tool.POINT)
     for index in CLICKS:
         click(viewer, dock, index)
@@ -54,7 +54,8 @@ def click(viewer: napari.Viewer, dock: Any, index: tuple[int, int, int]) -> None
     go_to(viewer, place_mm)
     points = viewer.layers.selection.active
     points.add(points.world_to_data(place_mm))
-    wait_until(lambda: not dock.session.pending_prompts(), "the mask")
+    wait_until(lambda: not dock.session.pending_prompts())
+    settle()
 
 
 def take_pictures(viewer: napari.Viewer, dock: Any) -> None:
@@ -85,23 +86,6 @@ def tell(session: Any) -> None:
     print(f"Volume: {found.volume_ml:.2f} mL")
     print(f"Seconds per click: {', '.join(f'{s:.2f}' for s in seconds)}")
     print(f"Pictures, mask and session are in {OUT.resolve()}")
-
-
-def wait_until(condition: Any, what: str, timeout_s: float = 60) -> None:
-    """Let the window live until something is so."""
-    for _ in range(round(timeout_s / 0.02)):
-        if condition():
-            settle()
-            return
-        settle(20)
-    sys.exit(f"Waited {timeout_s:.0f} s for {what}.")
-
-
-def settle(milliseconds: int = 300) -> None:
-    """Let the window draw."""
-    loop = QEventLoop()
-    QTimer.singleShot(milliseconds, loop.quit)
-    loop.exec()
 
 
 if __name__ == "__main__":

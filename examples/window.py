@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 
-from qtpy.QtWidgets import QApplication
+from qtpy.QtCore import QEventLoop, QTimer
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 120) -> None:
     """Let the window live until something is so."""
     end = time.monotonic() + timeout_s
     while not condition():
-        QApplication.processEvents()
-        time.sleep(0.01)
+        settle(0.02)
         if time.monotonic() > end:
-            raise TimeoutError(f"It took longer than {timeout_s} s.")
+            sys.exit(f"It took longer than {timeout_s:.0f} s.")
 
 
 def settle(seconds: float = 0.6) -> None:
     """Let the window draw."""
-    end = time.monotonic() + seconds
-    wait_until(lambda: time.monotonic() > end)
+    loop = QEventLoop()
+    QTimer.singleShot(round(1000 * seconds), loop.quit)
+    loop.exec()

@@ -23,7 +23,7 @@ def interval(values: NDArray[Any], seed: int = 0) -> tuple[float | None, float |
     if np.ptp(values) < NOISE:
         return float(values[0]), float(values[0])
     column = np.asarray(values, float)[:, None]
-    return _bootstrap(column, np.ones_like(column), seed)
+    return _bootstrap(column, np.ones_like(column), seed) or (None, None)
 
 
 def interval_by_case(known: Iterable[tuple[str, str, float | None]]) -> list[float] | None:
@@ -50,7 +50,8 @@ def interval_by_case(known: Iterable[tuple[str, str, float | None]]) -> list[flo
         counts[cases[case], groups[group]] += 1
     if len(cases) < 2 or _agree(sums, counts):
         return None
-    return [end for end in _bootstrap(sums, counts, 0) if end is not None]
+    found = _bootstrap(sums, counts, 0)
+    return None if found is None else list(found)
 
 
 def _agree(sums: Floats, counts: Floats) -> bool:
@@ -59,8 +60,8 @@ def _agree(sums: Floats, counts: Floats) -> bool:
     return bool(np.nanmax(np.nanmax(own, axis=0) - np.nanmin(own, axis=0)) < NOISE)
 
 
-def _bootstrap(sums: Floats, counts: Floats, seed: int) -> tuple[float | None, float | None]:
-    """BCa; rows of sums and counts are cases, columns groups."""
+def _bootstrap(sums: Floats, counts: Floats, seed: int) -> tuple[float, float] | None:
+    """BCa; rows of sums and counts are cases, columns groups. `None` where it has no end."""
     from scipy import stats
 
     def mean(drawn: NDArray[np.intp], axis: int) -> Floats:
@@ -76,4 +77,4 @@ def _bootstrap(sums: Floats, counts: Floats, seed: int) -> tuple[float | None, f
         rng=np.random.default_rng(seed),
     ).confidence_interval  # fmt: skip
     low, high = float(found.low), float(found.high)
-    return (low, high) if np.isfinite([low, high]).all() else (None, None)
+    return (low, high) if np.isfinite([low, high]).all() else None

@@ -11,6 +11,10 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
+
+from napari_medvlm.cli import app
+from napari_medvlm.evaluation.runs import alone_in
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTED = ROOT / "tests" / "scripted"
@@ -44,6 +48,16 @@ def evaluate(*arguments):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def require_alone(arguments, out):
+    """A command is refused for as long as another run writes to its folder, and writes nothing."""
+    with alone_in(out):
+        done = CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
+    assert done.exit_code == 1
+    assert "Another run is writing" in done.output
+    assert "Wait until it has ended" in done.output
+    assert not (out / "run.json").exists()
 
 
 def interrupted(arguments, begun):

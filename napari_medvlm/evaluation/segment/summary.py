@@ -75,10 +75,8 @@ def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], plan: Plan)
     for outcome in outcomes:
         for attempt in outcome.attempts:
             of.setdefault(attempt.structure, []).append(figures(attempt, plan))
-    structures = {name: _means(found) | {"cases": len(found)} for name, found in of.items()}
-    mean = _means(list(structures.values())) | {"cases": len(outcomes)} if structures else {}
-    for name, told in (*structures.items(), (None, mean)):
-        told["intervals"] = _intervals(outcomes, name)
+    means = {name: _means(found) | {"cases": len(found)} for name, found in of.items()}
+    mean = _means(list(means.values())) | {"cases": len(outcomes)} if means else {}
     absent = [f"{o.case}: {name}" for o in outcomes for name in o.absent]
     return {
         "task": "segment",
@@ -88,8 +86,8 @@ def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], plan: Plan)
         "cases": len(outcomes),
         "skipped": [{"case": s.case, "reason": s.reason} for s in skipped],
         "absent": absent,
-        "structures": structures,
-        "mean": mean if structures else {},
+        "structures": {name: own | _intervals(outcomes, name) for name, own in means.items()},
+        "mean": mean | _intervals(outcomes) if mean else {},
     }
 
 
@@ -99,7 +97,7 @@ def sure_words(found: Json) -> str:
     return "" if ends is None else f" (95 %: {ends[0]:.3f} to {ends[1]:.3f})"
 
 
-def _intervals(outcomes: Sequence[Outcome], structure: str | None) -> Json:
+def _intervals(outcomes: Sequence[Outcome], structure: str | None = None) -> Json:
     """Of one structure, or of the mean over all of them."""
     last = [
         (outcome.case, attempt.structure, attempt.steps[-1])
@@ -108,8 +106,10 @@ def _intervals(outcomes: Sequence[Outcome], structure: str | None) -> Json:
         if structure in (None, attempt.structure)
     ]
     return {
-        name: interval_by_case((case, own, getattr(step, name)) for case, own, step in last)
-        for name in SURE
+        "intervals": {
+            name: interval_by_case((case, own, getattr(step, name)) for case, own, step in last)
+            for name in SURE
+        }
     }
 
 

@@ -12,9 +12,8 @@ from napari_medvlm.cli import app
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.plan import Plan
 from napari_medvlm.evaluation.ask.work import question_of
-from napari_medvlm.evaluation.runs import alone_in
 from napari_medvlm.volume import Volume
-from tests.evaluation.words import ROOT, command, environment, evaluate, picture
+from tests.evaluation.words import ROOT, command, environment, evaluate, picture, require_alone
 
 
 def script(say, box=None):
@@ -97,13 +96,7 @@ def test_two_workers_find_the_same(data, finished, tmp_path):
 
 
 def test_a_folder_in_which_another_run_writes_is_refused(data, tmp_path):
-    arguments = map(str, options(data, tmp_path, "--backend", "embedded"))
-    with alone_in(tmp_path):
-        done = CliRunner().invoke(app, ["evaluate", *arguments])
-    assert done.exit_code == 1
-    assert "Another run is writing" in done.output
-    assert "Wait until it has ended" in done.output
-    assert not (tmp_path / "run.json").exists()
+    require_alone(options(data, tmp_path, "--backend", "embedded"), tmp_path)
 
 
 def test_a_killed_run_goes_on(data, finished, tmp_path):

@@ -9,10 +9,9 @@ from pyarrow import parquet
 from typer.testing import CliRunner
 
 from napari_medvlm.cli import app
-from napari_medvlm.evaluation.runs import alone_in
 from napari_medvlm.volume import Volume
 from tests.evaluation.segment import data_sets
-from tests.evaluation.words import ROOT, command, environment, evaluate, picture
+from tests.evaluation.words import ROOT, command, environment, evaluate, picture, require_alone
 
 NUMBER = 4
 
@@ -111,13 +110,7 @@ def test_others_find_the_same(data, finished, tmp_path, more):
 
 
 def test_a_folder_in_which_another_run_writes_is_refused(data, tmp_path):
-    arguments = map(str, options(data, tmp_path, "--backend", "embedded"))
-    with alone_in(tmp_path):
-        done = CliRunner().invoke(app, ["evaluate", *arguments])
-    assert done.exit_code == 1
-    assert "Another run is writing" in done.output
-    assert "Wait until it has ended" in done.output
-    assert not (tmp_path / "run.json").exists()
+    require_alone(options(data, tmp_path, "--backend", "embedded"), tmp_path)
 
 
 def test_a_killed_run_goes_on(data, finished, tmp_path):
