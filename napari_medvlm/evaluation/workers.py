@@ -26,6 +26,8 @@ Answers = Generator[Json | None, None, None]
 POLL_S = 0.2
 GRACE_S = 10.0
 """How long a worker may take to free what it holds."""
+QUIETLY = "ignore::UserWarning:multiprocessing.resource_tracker"
+"""Python frees the memory that a worker shared when it was ended, and need not tell a person."""
 THREADS = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"),
     "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
@@ -174,7 +176,7 @@ class _Child:
 
     def __init__(self, making: Making, siblings: int) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "napari_medvlm.evaluation.child"],
+            [sys.executable, "-W", QUIETLY, "-m", "napari_medvlm.evaluation.child"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
             env=_with_a_share(siblings),
             start_new_session=True,  # Ctrl-C is the caller's: this one would die loudly of it
