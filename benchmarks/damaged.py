@@ -14,7 +14,7 @@ from pathlib import Path
 
 import napari_medvlm as nmv
 from benchmarks.damaged_files import Damaged, damaged
-from napari_medvlm.errors import MedVLMError
+from napari_medvlm.data.errors import MedVLMError
 
 RESULTS = Path(__file__).parent / "results"
 LIMIT_S = 2.0

@@ -26,7 +26,7 @@ import nibabel
 import numpy as np
 
 from benchmarks.tasks import mni_maps
-from napari_medvlm.geometry import ras_matrix
+from napari_medvlm.data.geometry.frames import ras_matrix
 
 RESULTS = Path(__file__).parent / "results"
 RESOLUTION_MM = 4

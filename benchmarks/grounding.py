@@ -19,9 +19,10 @@ import napari_medvlm as nmv
 from benchmarks.tasks import mni_maps
 from napari_medvlm.backends.anatomy.atlas import carried
 from napari_medvlm.backends.anatomy.structures import structures
-from napari_medvlm.geometry import FloatArray, Grid, Reslice, index_corners
-from napari_medvlm.overlap import box_iou
-from napari_medvlm.volume import Modality, Volume
+from napari_medvlm.data.geometry.display import Reslice
+from napari_medvlm.data.geometry.grid import FloatArray, Grid, index_corners
+from napari_medvlm.data.iou import box_iou
+from napari_medvlm.data.volume import Modality, Volume
 
 RESULTS = Path(__file__).parent / "results"
 SPACING = (3.0, 1.2, 1.2)

@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_medvlm.prompts import Point
+from napari_medvlm.data.prompts import Point
+from napari_medvlm.data.volume import Modality, Volume
 from napari_medvlm.sessions.segment import SegmentationSession
-from napari_medvlm.volume import Modality, Volume
 from napari_medvlm.worker.process import WorkerRunner
 from napari_medvlm.worker.wire import Request
 

@@ -22,9 +22,9 @@ from scipy import ndimage
 from benchmarks.user import Click
 from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.backends.embedded import EmbeddedBackend
-from napari_medvlm.prompts import Point
-from napari_medvlm.results import bounding_box
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.mask import bounding_box
+from napari_medvlm.data.prompts import Point
+from napari_medvlm.data.volume import Volume
 
 
 class Method(ABC):

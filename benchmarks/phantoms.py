@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.volume import Volume
 
 Axes = tuple[np.ndarray, np.ndarray, np.ndarray]
 

@@ -26,8 +26,8 @@ from napari_medvlm.backends.sam import SAMBackend
 from napari_medvlm.backends.sam.checkpoint import Layout
 from napari_medvlm.backends.sam.embeddings import Embeddings
 from napari_medvlm.backends.sam.store import EmbeddingStore
-from napari_medvlm.prompts import Point
-from napari_medvlm.volume import Modality, Volume
+from napari_medvlm.data.prompts import Point
+from napari_medvlm.data.volume import Modality, Volume
 
 RESULTS = Path(__file__).parent / "results"
 SMALL = Layout(

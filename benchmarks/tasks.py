@@ -19,8 +19,8 @@ import numpy as np
 from scipy import ndimage
 
 from benchmarks.phantoms import ellipsoids, lesion, scanned, vessels
-from napari_medvlm.geometry import affine_from_ras
-from napari_medvlm.volume import Modality, Volume
+from napari_medvlm.data.geometry.frames import affine_from_ras
+from napari_medvlm.data.volume import Modality, Volume
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,11 +28,11 @@ MODEL = '''
 
 import time
 
-from napari_medvlm.answers import Answer, AnswerDelta, Claim
+from napari_medvlm.data.answer import Answer, AnswerDelta, Claim
 from napari_medvlm.backends.base import Backend, BackendInfo, Task
 from napari_medvlm.backends.evidence import evidence_map
-from napari_medvlm.grounding import Region
-from napari_medvlm.prompts import Box
+from napari_medvlm.data.grounding import Region
+from napari_medvlm.data.prompts import Box
 
 TEXT = """**Both thalami are of normal size and signal.** The splenium is intact.
 
@@ -157,7 +157,7 @@ def ask(dock: Any, question: str) -> None:
 def add_ventricles(viewer: napari.Viewer, volume: Any) -> None:
     """Segment both ventricles and show them as a labels layer."""
     from napari_medvlm import Point, SegmentationSession
-    from napari_medvlm.geometry import display_grid, displayed
+    from napari_medvlm.data.geometry.display import display_grid, displayed
 
     with SegmentationSession(volume, runner="inline") as session:
         for name, seed in SEEDS.items():

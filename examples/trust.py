@@ -18,13 +18,13 @@ import numpy as np
 from napari.layers import Layer
 
 from examples.window import settle, wait_until
-from napari_medvlm.answers import AnswerKind
-from napari_medvlm.grounding import Scope
+from napari_medvlm.data.answer import AnswerKind
+from napari_medvlm.data.grounding import Scope
+from napari_medvlm.data.volume import Modality, Window
 from napari_medvlm.io.images import volume_from_nibabel
 from napari_medvlm.layers import layer_data
 from napari_medvlm.sessions.viewing import View
 from napari_medvlm.trusting.calibration import fit, save
-from napari_medvlm.volume import Modality, Window
 
 OUT = Path("demo")
 QUESTION = "Is there a bright lesion in the brain?"
@@ -33,9 +33,9 @@ MODELS = '''
 
 import numpy as np
 
-from napari_medvlm.answers import Answer, AnswerDelta, Claim
+from napari_medvlm.data.answer import Answer, AnswerDelta, Claim
 from napari_medvlm.backends.base import Backend, BackendInfo, Task
-from napari_medvlm.grounding import Region
+from napari_medvlm.data.grounding import Region
 
 
 class Looks(Backend):

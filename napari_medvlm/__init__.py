@@ -7,53 +7,55 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_medvlm.answers import Answer, AnswerKind, Claim
-    from napari_medvlm.errors import MedVLMError
-    from napari_medvlm.grounding import Grounding, NamedLabels, Region, Scope
+    from napari_medvlm.data.answer import Answer, AnswerKind, Claim
+    from napari_medvlm.data.errors import MedVLMError
+    from napari_medvlm.data.grounding import Grounding, Scope
+    from napari_medvlm.data.label_image import NamedLabels
+    from napari_medvlm.data.mask import Mask
+    from napari_medvlm.data.measurements.measure import Measurement, measure
+    from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+    from napari_medvlm.data.region import Region
+    from napari_medvlm.data.volume import Modality, Volume, Window
     from napari_medvlm.io import read_volume, write_mask
     from napari_medvlm.ledger import Ledger
-    from napari_medvlm.measuring import Measurement, measure
-    from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
     from napari_medvlm.records import Overlap
-    from napari_medvlm.results import Mask
     from napari_medvlm.sessions.ask import ask
     from napari_medvlm.sessions.conversing import AskSession
     from napari_medvlm.sessions.ground import GroundingSession, ground
     from napari_medvlm.sessions.replay import replay
     from napari_medvlm.sessions.segment import SegmentationSession
     from napari_medvlm.sessions.viewing import View
-    from napari_medvlm.volume import Modality, Volume, Window
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Answer": "answers",
-    "AnswerKind": "answers",
+    "Answer": "data.answer",
+    "AnswerKind": "data.answer",
     "AskSession": "sessions.conversing",
-    "Box": "prompts",
-    "Claim": "answers",
-    "Grounding": "grounding",
+    "Box": "data.prompts",
+    "Claim": "data.answer",
+    "Grounding": "data.grounding",
     "GroundingSession": "sessions.ground",
-    "InitialMask": "prompts",
-    "Lasso": "prompts",
+    "InitialMask": "data.prompts",
+    "Lasso": "data.prompts",
     "Ledger": "ledger",
-    "Mask": "results",
-    "Measurement": "measuring",
-    "MedVLMError": "errors",
-    "Modality": "volume",
-    "NamedLabels": "grounding",
+    "Mask": "data.mask",
+    "Measurement": "data.measurements.measure",
+    "MedVLMError": "data.errors",
+    "Modality": "data.volume",
+    "NamedLabels": "data.label_image",
     "Overlap": "records",
-    "Point": "prompts",
-    "Region": "grounding",
-    "Scope": "grounding",
-    "Scribble": "prompts",
+    "Point": "data.prompts",
+    "Region": "data.region",
+    "Scope": "data.grounding",
+    "Scribble": "data.prompts",
     "SegmentationSession": "sessions.segment",
     "View": "sessions.viewing",
-    "Volume": "volume",
-    "Window": "volume",
+    "Volume": "data.volume",
+    "Window": "data.volume",
     "ask": "sessions.ask",
     "ground": "sessions.ground",
-    "measure": "measuring",
+    "measure": "data.measurements.measure",
     "read_volume": "io",
     "replay": "sessions.replay",
     "write_mask": "io",

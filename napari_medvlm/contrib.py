@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
-    from napari_medvlm.geometry import Grid
+    from napari_medvlm.data.geometry.grid import Grid
+    from napari_medvlm.data.volume import Volume
     from napari_medvlm.io.dicom import SeriesInfo
-    from napari_medvlm.volume import Volume
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[Any], list[LayerData]]
@@ -49,9 +49,9 @@ def mni152() -> list[LayerData]:
     """The MNI152 T1 brain at 1 mm that nilearn ships."""
     from nilearn.datasets import load_mni152_template
 
+    from napari_medvlm.data.volume import Modality
     from napari_medvlm.io.images import volume_from_nibabel
     from napari_medvlm.layers import layer_data
-    from napari_medvlm.volume import Modality
 
     image = load_mni152_template(resolution=1)
     return [layer_data(volume_from_nibabel(image, "MNI152 T1 brain", Modality.MR))]
@@ -84,7 +84,7 @@ def _read_all(path: Any) -> list[LayerData]:
 
 def _read(path: Path) -> list[LayerData]:
     """One layer, or for a folder of DICOM one for each series of it that is wanted."""
-    from napari_medvlm.errors import Cancelled, InvalidImage
+    from napari_medvlm.data.errors import Cancelled, InvalidImage
     from napari_medvlm.io.dicom_seg_reading import is_seg, read_seg_on_series
     from napari_medvlm.io.rtstruct_reading import is_rtstruct, read_on_series
     from napari_medvlm.layers import labels_data
@@ -114,7 +114,7 @@ def _read(path: Path) -> list[LayerData]:
 
 def _series(path: Path) -> Sequence[SeriesInfo]:
     """The series of a folder that the person chooses; all of them without a window."""
-    from napari_medvlm.errors import InvalidImage
+    from napari_medvlm.data.errors import InvalidImage
     from napari_medvlm.io.dicom import list_series
 
     infos, window = list_series(path), _window()
@@ -129,7 +129,7 @@ def _series(path: Path) -> Sequence[SeriesInfo]:
 
 def _layer(path: Path, series: SeriesInfo | None) -> LayerData:
     """The layer of a file or series; asks what to do about missing slices if there is a window."""
-    from napari_medvlm.errors import Cancelled, IrregularSlices
+    from napari_medvlm.data.errors import Cancelled, IrregularSlices
     from napari_medvlm.io import Gaps, read_volume
     from napari_medvlm.layers import layer_data
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from napari_medvlm.errors import CannotSave, InvalidPrompt, SessionFileError
+from napari_medvlm.data.errors import CannotSave, InvalidPrompt, SessionFileError
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.records import (
     VERSION,
     CursorMoved,
@@ -35,7 +36,6 @@ from napari_medvlm.records import (
     SessionFile,
 )
 from napari_medvlm.said import Said
-from napari_medvlm.volume import Volume
 
 JOURNAL_SUFFIX = ".jsonl"
 """A session file that is written line by line, see `Ledger.header`."""

@@ -11,13 +11,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.grounding import Grounding
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.grounding import Grounding
+from napari_medvlm.data.prompts import InitialMask, Prompt
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.kept import FoundRegion, Value, now
 from napari_medvlm.privacy import names_somebody
-from napari_medvlm.prompts import InitialMask, Prompt
 from napari_medvlm.said import KeptFinding, Said
-from napari_medvlm.volume import Volume
 
 VERSION = 1
 """Version of the session file; a newer one is refused."""

@@ -7,14 +7,15 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from napari_medvlm.answers import Answer, AnswerKind, Claim, Step, ToolCall, ToolResult
-from napari_medvlm.checked import Finding, Outcome
-from napari_medvlm.conversation import State, Verdict
-from napari_medvlm.geometry import Grid
-from napari_medvlm.grounding import SliceRef
+from napari_medvlm.data.answer import Answer, AnswerKind, Claim
+from napari_medvlm.data.check_result import Finding, Outcome
+from napari_medvlm.data.conversation import State, Verdict
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.kept import KeptHeatmap, KeptPicture, KeptRegion, Pair, Value, now
-from napari_medvlm.prompts import Box
-from napari_medvlm.volume import Volume
 
 
 class KeptClaim(Value):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from napari_medvlm.data.volume import Modality, Volume
 from napari_medvlm.io.pacs_servers import Login, keep_login
-from napari_medvlm.volume import Modality, Volume
 from tests.io.orthanc import PASSWORD, USER, started
 
 

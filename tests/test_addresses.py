@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from napari_medvlm import addresses
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
 
 
 @pytest.fixture(autouse=True)

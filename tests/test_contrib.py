@@ -8,7 +8,7 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 
 from napari_medvlm import contrib
-from napari_medvlm.errors import InvalidImage
+from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.io import Segment, read_volume, write_mask
 from napari_medvlm.layers import labels_of, layer_data, volume_of
 from tests.conftest import make_phantom

@@ -10,9 +10,10 @@ from nibabel.orientations import apply_orientation, io_orientation
 from numpy.testing import assert_allclose
 from scipy.spatial.transform import Rotation
 
-from napari_medvlm import geometry
-from napari_medvlm.errors import GeometryMismatch, InvalidImage
-from napari_medvlm.geometry import Grid
+from napari_medvlm.data.errors import GeometryMismatch, InvalidImage
+from napari_medvlm.data.geometry import display, frames
+from napari_medvlm.data.geometry import grid as geometry_grid
+from napari_medvlm.data.geometry.grid import Grid
 
 ORIENTATIONS = [
     (axes, signs)
@@ -54,8 +55,8 @@ def test_index_to_world_and_back(affine, zyx):
 
 @given(affines)
 def test_simpleitk_and_nibabel_forms_come_back(affine):
-    assert_allclose(geometry.affine_from_lps(*geometry.lps_from_affine(affine)), affine, atol=1e-9)
-    assert_allclose(geometry.affine_from_ras(geometry.ras_matrix(affine)), affine, atol=1e-9)
+    assert_allclose(frames.affine_from_lps(*frames.lps_from_affine(affine)), affine, atol=1e-9)
+    assert_allclose(frames.affine_from_ras(frames.ras_matrix(affine)), affine, atol=1e-9)
 
 
 def test_simpleitk_puts_a_voxel_where_we_do():
@@ -63,7 +64,7 @@ def test_simpleitk_puts_a_voxel_where_we_do():
 
     affine = affine_of((2, 0, 1), (1, -1, 1), (2, 0.7, 1.3), (10, 20, 30), (5, -40, 12))
     image = sitk.Image(4, 5, 6, sitk.sitkUInt8)
-    direction, spacing, origin = geometry.lps_from_affine(affine)
+    direction, spacing, origin = frames.lps_from_affine(affine)
     image.SetDirection(direction)
     image.SetSpacing(spacing)
     image.SetOrigin(origin)
@@ -75,21 +76,21 @@ def test_simpleitk_puts_a_voxel_where_we_do():
 def test_every_orientation_is_shown_upright_without_resampling(axes, signs):
     data = np.arange(3 * 4 * 5).reshape(3, 4, 5)
     grid = Grid((3, 4, 5), affine_of(axes, signs, (3.0, 0.5, 1.0), origin=(7, 8, 9)))
-    shown, array = geometry.display_grid(grid), geometry.displayed(data, grid, order=1)
+    shown, array = display.display_grid(grid), display.displayed(data, grid, order=1)
     assert np.shares_memory(array, data)
     assert array.shape == shown.shape
     assert_allclose(shown.affine[:3, :3], np.diag(np.diag(shown.affine[:3, :3])))
     for index in [(0, 0, 0), (2, 1, 3)]:
         world = grid.to_world(index)
-        at = tuple(geometry.round_index(shown.to_index(world)))
+        at = tuple(geometry_grid.round_index(shown.to_index(world)))
         assert array[at] == data[index]
 
 
 @given(affines)
 def test_an_oblique_grid_is_covered_by_the_grid_that_shows_it(affine):
     grid = Grid((4, 6, 8), affine)
-    shown = geometry.display_grid(grid)
-    corners = shown.to_index(grid.to_world(geometry.index_corners((0, 0, 0), grid.shape)))
+    shown = display.display_grid(grid)
+    corners = shown.to_index(grid.to_world(geometry_grid.index_corners((0, 0, 0), grid.shape)))
     assert (corners >= -0.5 - 1e-3).all()
     assert (corners <= np.array(shown.shape) - 0.5 + 1e-3).all()
 
@@ -104,8 +105,8 @@ def oblique():
 
 def test_an_oblique_image_shows_its_bright_spot_at_its_place(oblique):
     grid, data = oblique
-    shown = geometry.display_grid(grid)
-    picture = np.asarray(geometry.displayed(data, grid, order=1))
+    shown = display.display_grid(grid)
+    picture = np.asarray(display.displayed(data, grid, order=1))
     bright = np.argwhere(picture > 50)
     center = shown.to_world(bright.mean(axis=0))
     assert_allclose(center, grid.to_world((5.5, 9.5, 11.5)), atol=0.7)
@@ -113,7 +114,7 @@ def test_an_oblique_image_shows_its_bright_spot_at_its_place(oblique):
 
 def test_a_plane_of_an_oblique_image_equals_that_plane_of_the_whole(oblique):
     grid, data = oblique
-    lazy = geometry.displayed(data, grid, order=1)
+    lazy = display.displayed(data, grid, order=1)
     whole = np.asarray(lazy)
     z, y, x = (n // 2 for n in lazy.shape)
     assert_allclose(lazy[z], whole[z])
@@ -126,10 +127,10 @@ def test_a_plane_of_an_oblique_image_equals_that_plane_of_the_whole(oblique):
 def test_a_later_change_of_an_oblique_mask_is_seen(oblique):
     grid, _ = oblique
     mask = np.zeros(grid.shape, np.uint16)
-    shown = geometry.displayed(mask, grid, order=0)
+    shown = display.displayed(mask, grid, order=0)
     assert np.asarray(shown).max() == 0
     mask[6, 10, 12] = 7
-    at = geometry.round_index(geometry.display_grid(grid).to_index(grid.to_world((6, 10, 12))))
+    at = geometry_grid.round_index(display.display_grid(grid).to_index(grid.to_world((6, 10, 12))))
     assert shown[tuple(at)] == 7
 
 
@@ -147,14 +148,14 @@ def test_another_grid_is_noticed():
     a = Grid((4, 4, 4), np.eye(4))
     moved = np.eye(4)
     moved[0, 3] = 0.5
-    geometry.require_same_grid(a, Grid((4, 4, 4), np.eye(4)), "The mask")
+    geometry_grid.require_same_grid(a, Grid((4, 4, 4), np.eye(4)), "The mask")
     with pytest.raises(GeometryMismatch, match="The mask lies on another grid"):
-        geometry.require_same_grid(a, Grid((4, 4, 4), moved), "The mask")
-    assert not geometry.same_grid(a, Grid((4, 4, 5), np.eye(4)))
+        geometry_grid.require_same_grid(a, Grid((4, 4, 4), moved), "The mask")
+    assert not geometry_grid.same_grid(a, Grid((4, 4, 5), np.eye(4)))
 
 
 def as_nibabel_turns(data, affine):
-    turn = io_orientation(geometry.ras_matrix(affine))
+    turn = io_orientation(frames.ras_matrix(affine))
     return apply_orientation(data.transpose(2, 1, 0), turn).transpose(2, 1, 0)
 
 
@@ -163,7 +164,7 @@ def test_turned_to_ras_as_nibabel_does_and_back(seed, spacing):
     affine = np.eye(4)
     affine[:3, :3] = Rotation.random(random_state=seed).as_matrix() * spacing
     data = np.arange(24).reshape(2, 3, 4)
-    turn = geometry.Turn.to_ras(affine)
+    turn = frames.Turn.to_ras(affine)
     assert np.array_equal(turn.there(data), as_nibabel_turns(data, affine))
     assert np.array_equal(turn.back(turn.there(data)), data)
 
@@ -175,12 +176,12 @@ def test_an_axis_between_two_is_turned_as_nibabel_does(axis, degrees):
     turned[axis] = degrees
     affine = affine_of(spacing=(2.5, 1, 1.25), degrees=turned)
     data = np.arange(24).reshape(2, 3, 4)
-    there = geometry.Turn.to_ras(affine).there(data)
+    there = frames.Turn.to_ras(affine).there(data)
     assert np.array_equal(there, as_nibabel_turns(data, affine))
 
 
 def test_what_is_read_outside_can_be_said():
     source, target = Grid((2, 2, 2), np.eye(4)), Grid((2, 2, 4), np.eye(4))
     data = np.full((2, 2, 2), 5.0)
-    read = geometry.Reslice(data, source, target, order=1, outside=-3.0)[:, :, :]
+    read = display.Reslice(data, source, target, order=1, outside=-3.0)[:, :, :]
     assert read[0, 0].tolist() == [5, 5, -3, -3]

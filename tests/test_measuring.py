@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from napari_medvlm.measuring import diameters, measure
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.measurements.measure import diameters, measure
+from napari_medvlm.data.volume import Volume
 from tests.conftest import make_phantom
 
 

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from napari_medvlm.grounding import SliceRef
-from napari_medvlm.montage import Montage
-from napari_medvlm.prompts import Box
-from napari_medvlm.slicing import part_around, picture_of
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.montage import Montage
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.slice_image import part_around, picture_of
 from tests.test_slicing import ORIENTATIONS, volume_with
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import napari_medvlm as nmv
-from napari_medvlm.errors import InvalidImage, MedVLMError
+from napari_medvlm.data.errors import InvalidImage, MedVLMError
 from napari_medvlm.io.journal import Journal, new_journal
 from napari_medvlm.privacy import VARIABLE, for_log, names_somebody, words_of
 from tests.io.dicom_files import write_series

@@ -7,10 +7,18 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from pydantic import TypeAdapter
 
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.geometry import Grid
-from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Prompt, Scribble, check_prompt
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.prompts import (
+    Box,
+    InitialMask,
+    Lasso,
+    Point,
+    Prompt,
+    Scribble,
+    check_prompt,
+)
+from napari_medvlm.data.volume import Volume
 from tests.test_geometry import affines
 
 SHAPE = (9, 14, 17)

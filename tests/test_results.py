@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from napari_medvlm.results import Mask, bounding_box
+from napari_medvlm.data.mask import Mask, bounding_box
 
 
 @pytest.mark.parametrize("inside", [0.0, 0.001, 0.5])

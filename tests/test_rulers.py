@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from napari_medvlm.errors import CannotSave
-from napari_medvlm.rulers import COLUMNS, Ruler, write_rulers
+from napari_medvlm.data.errors import CannotSave
+from napari_medvlm.data.measurements.ruler import COLUMNS, Ruler, write_rulers
 
 RIGHT = Ruler("corner", np.array([[3.0, 0, 0], [0, 0, 0], [0, 0, 4.0]]))
 LINE = Ruler("line", np.array([[1.0, 2, 2], [0, 0, 0]]))

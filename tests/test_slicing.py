@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.spatial.transform import Rotation
 
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.geometry import Grid
-from napari_medvlm.grounding import Scope, SliceRef
-from napari_medvlm.prompts import Box
-from napari_medvlm.slicing import part_around, picture_of
-from napari_medvlm.volume import Volume, Window
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.grounding import Scope, SliceRef
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.slice_image import part_around, picture_of
+from napari_medvlm.data.volume import Volume, Window
 
 ORIENTATIONS = [
     (axes, signs)

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from napari_medvlm.errors import CannotSave
-from napari_medvlm.geometry import Grid, lps_from_affine
-from napari_medvlm.results import Mask
-from napari_medvlm.tables import COLUMNS, row, write_csv
-from napari_medvlm.volume import Modality, Volume
+from napari_medvlm.data.errors import CannotSave
+from napari_medvlm.data.geometry.frames import lps_from_affine
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.measurements.table import COLUMNS, row, write_csv
+from napari_medvlm.data.volume import Modality, Volume
 
 SPACING = (1.5, 0.8, 0.6)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from napari_medvlm.errors import SettingsError
+from napari_medvlm.data.errors import SettingsError
 from napari_medvlm.home import home
 
 logger = logging.getLogger(__name__)

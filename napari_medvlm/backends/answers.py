@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from napari_medvlm.backends.box_formats import Parsed, parse
 from napari_medvlm.backends.framing import Framed
 from napari_medvlm.backends.slicewise import Look, Seen
-from napari_medvlm.slicing import Picture
+from napari_medvlm.data.slice_image import Picture
 
 _SMALLEST = 1e-3
 """Pixels; what reaches less far into the picture lies outside it."""

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from napari_medvlm.answers import Question
 from napari_medvlm.backends.catalog import Row
 from napari_medvlm.backends.chat import Message, fewer_pictures, messages, pictures_of
 from napari_medvlm.backends.claims import Shown
 from napari_medvlm.backends.framing import framed
 from napari_medvlm.backends.hub import Loaded
-from napari_medvlm.errors import InvalidPrompt
+from napari_medvlm.data.answer import Question
+from napari_medvlm.data.errors import InvalidPrompt
 
 ADDED = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
 """Inputs that have a value for each token."""

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol, overload
 
-from napari_medvlm.answers import AnswerDelta, Question
-from napari_medvlm.errors import BackendUnavailable
-from napari_medvlm.grounding import Grounding, GroundQuery, Heatmap
-from napari_medvlm.labelling import Labelling, LabelQuery
-from napari_medvlm.prompts import Prompt
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.answer import AnswerDelta, Question
+from napari_medvlm.data.classification import Labelling, LabelQuery
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.grounding import Grounding, GroundQuery
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Prompt
+from napari_medvlm.data.region import Heatmap
+from napari_medvlm.data.volume import Volume
 
 
 class Task(StrEnum):

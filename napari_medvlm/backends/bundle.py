@@ -22,8 +22,8 @@ from napari_medvlm.backends.labelled import (
 )
 from napari_medvlm.backends.memory_ladder import Ladder, Rung
 from napari_medvlm.backends.volumes import array_of, fill, state_of, tensor_of, told, windows
-from napari_medvlm.errors import BackendFailed, BackendUnavailable
-from napari_medvlm.results import Mask
+from napari_medvlm.data.errors import BackendFailed, BackendUnavailable
+from napari_medvlm.data.mask import Mask
 
 CONFIGS = ("inference.json", "inference.yaml", "inference.yml")
 SLIDING = ("sw_batch_size", "sw_device", "device")

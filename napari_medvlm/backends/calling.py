@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from napari_medvlm.answers import Answer, Question
 from napari_medvlm.backends.base import Backend, ObjectPrompts, Prepared, Progress
-from napari_medvlm.errors import BackendFailed, InvalidPrompt, PromptNotSupported
-from napari_medvlm.grounding import Grounding, GroundQuery, Heatmap, NotFound
-from napari_medvlm.labelling import Labelling, LabelQuery
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.answer import Answer, Question
+from napari_medvlm.data.classification import Labelling, LabelQuery
+from napari_medvlm.data.errors import BackendFailed, InvalidPrompt, PromptNotSupported
+from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.region import Heatmap
+from napari_medvlm.data.volume import Volume
 
 
 def segment(backend: Backend, volume: Volume, prompts: ObjectPrompts, progress: Progress) -> Mask:

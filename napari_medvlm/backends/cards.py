@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
-from napari_medvlm.errors import BackendUnavailable, SettingsError
+from napari_medvlm.data.errors import BackendUnavailable, SettingsError
 from napari_medvlm.language.files import Sheet, read
 
 KINDS = (".onnx", ".pt", ".ts", ".pth")

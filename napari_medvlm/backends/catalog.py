@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from napari_medvlm.backends.thoughts import THINKING
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
 
 Text = Annotated[str, Field(min_length=1)]
 ANY = "*"

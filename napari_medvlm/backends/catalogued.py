@@ -10,7 +10,7 @@ from napari_medvlm.backends import hub
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.catalog import Row, row_for
 from napari_medvlm.backends.slicewise import SlicewiseBackend
-from napari_medvlm.grounding import Grounding, GroundQuery
+from napari_medvlm.data.grounding import Grounding, GroundQuery
 
 
 class CataloguedBackend(SlicewiseBackend, ABC):

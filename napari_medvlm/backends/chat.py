@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from napari_medvlm.answers import AnswerKind, Question, Step, ToolCall, ToolResult
 from napari_medvlm.backends import tool_text
 from napari_medvlm.backends.box_formats import GRAMMARS
 from napari_medvlm.backends.catalog import Row
 from napari_medvlm.backends.thoughts import parted
-from napari_medvlm.slicing import Picture
+from napari_medvlm.data.answer import AnswerKind, Question
+from napari_medvlm.data.slice_image import Picture
+from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
 
 Part = str | Picture
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -33,8 +33,9 @@ from napari_medvlm.backends.check_words import (
     check_label,
 )
 from napari_medvlm.backends.phantom import CENTER, SHAPE, phantom
-from napari_medvlm.errors import BackendUnavailable, Cancelled, PromptNotSupported
-from napari_medvlm.prompts import (
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled, PromptNotSupported
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import (
     PROMPT_TYPES,
     Box,
     InitialMask,
@@ -43,8 +44,7 @@ from napari_medvlm.prompts import (
     Prompt,
     Scribble,
 )
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.volume import Volume
 
 Check = Callable[[type[Backend], str | None], None]
 

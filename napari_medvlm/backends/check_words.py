@@ -6,15 +6,15 @@ import pickle
 
 import numpy as np
 
-from napari_medvlm.answers import Question
 from napari_medvlm.backends import calling
 from napari_medvlm.backends.base import Backend, Task
 from napari_medvlm.backends.phantom import CENTER, phantom
-from napari_medvlm.errors import Cancelled
-from napari_medvlm.grounding import Grounding, GroundQuery, Scope, SliceRef
-from napari_medvlm.labelling import LabelQuery
-from napari_medvlm.slicing import picture_of
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.answer import Question
+from napari_medvlm.data.classification import LabelQuery
+from napari_medvlm.data.errors import Cancelled
+from napari_medvlm.data.grounding import Grounding, GroundQuery, Scope, SliceRef
+from napari_medvlm.data.slice_image import picture_of
+from napari_medvlm.data.volume import Volume
 
 PHRASES = ("a bright thing", "the left kidney")
 STOP_AFTER = 3

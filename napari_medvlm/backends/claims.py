@@ -11,16 +11,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from napari_medvlm.answers import Claim
 from napari_medvlm.backends.answers import seen_in
 from napari_medvlm.backends.box_formats import Flaw, Parsed, parse
 from napari_medvlm.backends.framing import Framed
 from napari_medvlm.backends.places import Piece, pieces, without
 from napari_medvlm.backends.slicewise import Look, regions_of
-from napari_medvlm.grounding import Region
+from napari_medvlm.data.answer import Claim
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.slice_image import Picture
 from napari_medvlm.language.counts import counted
 from napari_medvlm.language.sentences import Sentence, split
-from napari_medvlm.slicing import Picture
 
 UNNAMED = "A place without a name."
 _NUMBERS = r"\s*(?:no\.\s*|#\s*)?(\d{1,5}(?:\s*(?:,|-|and|und|et|y|to|&)\s*\d{1,5}\b)*)\b"

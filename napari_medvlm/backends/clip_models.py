@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
 
 Vectors = NDArray[np.float32]
 

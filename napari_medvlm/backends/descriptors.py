@@ -16,7 +16,7 @@ class _Sheet(Sheet):
 
 
 def load_descriptors(path: Path | None = None) -> Mapping[str, tuple[str, ...]]:
-    """The descriptors of each finding, as `napari_medvlm.labelling.LabelQuery` takes them.
+    """The descriptors of each finding, as `napari_medvlm.data.classification.LabelQuery` takes them.
 
     Parameters
     ----------

@@ -13,9 +13,9 @@ import numpy as np
 from napari_medvlm.backends.base import BackendInfo, Task
 from napari_medvlm.backends.catalogued import CataloguedBackend
 from napari_medvlm.backends.slicewise import Look, Seen
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.grounding import GroundQuery
-from napari_medvlm.slicing import Picture
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.grounding import GroundQuery
+from napari_medvlm.data.slice_image import Picture
 
 _STOPS = re.compile(r"[.?\s]+")
 _SMALLEST = 1e-3

@@ -13,7 +13,7 @@ from typing import Any
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.offline import refuse
-from napari_medvlm.errors import BackendUnavailable, Cancelled, CannotDownload
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled, CannotDownload
 
 TEXTS = ["*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken", "LICENSE*", "README.md"]
 CODE = ["*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle", "*.npy", "*.npz", "*.py", "*.so"]

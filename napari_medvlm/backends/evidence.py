@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.grounding import Heatmap
-from napari_medvlm.slicing import Picture
+from napari_medvlm.data.region import Heatmap
+from napari_medvlm.data.slice_image import Picture
 
 SQUARES = 12
 """Along the longer side of a picture."""

@@ -10,8 +10,8 @@ from napari_medvlm.backends.base import BackendInfo, Task
 from napari_medvlm.backends.catalogued import CataloguedBackend
 from napari_medvlm.backends.framing import Framed, framed
 from napari_medvlm.backends.slicewise import Look
-from napari_medvlm.grounding import GroundQuery
-from napari_medvlm.slicing import Picture
+from napari_medvlm.data.grounding import GroundQuery
+from napari_medvlm.data.slice_image import Picture
 
 
 class FlorenceBackend(CataloguedBackend):

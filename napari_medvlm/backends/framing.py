@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.slicing import PixelBounds
+from napari_medvlm.data.slice_image import PixelBounds
 
 
 @dataclass(frozen=True, eq=False)

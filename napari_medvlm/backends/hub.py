@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.backends.downloads import WANTED
-from napari_medvlm.errors import BackendUnavailable, InvalidPrompt
+from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
 
 if TYPE_CHECKING:
     import torch

@@ -13,7 +13,7 @@ from typing import Any
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.downloads import WANTED, megabytes
 from napari_medvlm.backends.model_files import Tally, digest, files_of
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
 
 HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 SHA256_LETTERS = 64

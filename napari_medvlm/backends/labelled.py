@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from napari_medvlm.backends import trust
 from napari_medvlm.backends.base import Backend, Progress
 from napari_medvlm.backends.memory_ladder import Ladder
-from napari_medvlm.errors import BackendFailed, BackendUnavailable
-from napari_medvlm.geometry import Index
-from napari_medvlm.grounding import Grounding, GroundQuery, NotFound, Region, Scope
+from napari_medvlm.data.errors import BackendFailed, BackendUnavailable
+from napari_medvlm.data.geometry.grid import Index
+from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound, Scope
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.language.names import Match, Names, Synonyms
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
 
 EVERYTHING = "everything"
 """The phrase that asks for all names at once."""

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.out_of_memory import give_back, is_out_of_memory
-from napari_medvlm.errors import OutOfMemory
+from napari_medvlm.data.errors import OutOfMemory
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from napari_medvlm.backends.added_models import Added
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.downloads import ID, fetch, is_hub_id
 from napari_medvlm.backends.known_models import Known, in_words, known
-from napari_medvlm.errors import BackendUnavailable, CannotDownload
+from napari_medvlm.data.errors import BackendUnavailable, CannotDownload
 
 FORBIDDEN = frozenset('/\\#:*?"<>|')
 """What is not in a name, so that it is never taken for a path, a hub id, an address or options."""

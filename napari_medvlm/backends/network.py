@@ -20,8 +20,8 @@ from napari_medvlm.backends.labelled import (
 )
 from napari_medvlm.backends.memory_ladder import Ladder
 from napari_medvlm.backends.volumes import array_of, teller, tensor_of, windows
-from napari_medvlm.errors import BackendUnavailable
-from napari_medvlm.results import Mask
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.mask import Mask
 
 Predictor = Callable[[Any], Any]
 """From windows ``(n, 1, x, y, z)`` to answers ``(n, channel, x, y, z)``, both tensors."""

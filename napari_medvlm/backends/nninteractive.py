@@ -24,10 +24,10 @@ from napari_medvlm.backends.nninteractive_session import (
 )
 from napari_medvlm.backends.out_of_memory import is_out_of_memory
 from napari_medvlm.backends.trust import only_weights
-from napari_medvlm.errors import BackendUnavailable
-from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.data.volume import Volume
 
 logger = logging.getLogger(__name__)
 

@@ -20,10 +20,10 @@ from napari_medvlm.backends.nninteractive_session import (
     split_model,
     steps_of,
 )
-from napari_medvlm.errors import BackendFailed, BackendUnavailable, Cancelled
-from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import BackendFailed, BackendUnavailable, Cancelled
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.data.volume import Volume
 
 KEY = "NAPARI_MEDVLM_API_KEY"
 SERVICE = "napari-medvlm"

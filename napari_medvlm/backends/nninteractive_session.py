@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import ObjectPrompts, Progress
-from napari_medvlm.errors import InvalidImage, PromptNotSupported
-from napari_medvlm.geometry import Grid
-from napari_medvlm.prompts import (
+from napari_medvlm.data.errors import InvalidImage, PromptNotSupported
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import (
     Box,
     InitialMask,
     Lasso,
@@ -28,8 +29,7 @@ from napari_medvlm.prompts import (
     Vector,
     check_prompt,
 )
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume, require_contrast
+from napari_medvlm.data.volume import Volume, require_contrast
 
 Bounds = list[list[int]]
 """A half-open index box ``[[z0, z1], [y0, y1], [x0, x1]]``, as the library writes it."""

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from napari_medvlm.errors import CannotDownload, SettingsError
+from napari_medvlm.data.errors import CannotDownload, SettingsError
 from napari_medvlm.home import home
 
 VARIABLE = "HF_HUB_OFFLINE"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from napari_medvlm.errors import OutOfMemory
+from napari_medvlm.data.errors import OutOfMemory
 
 _TOLD = (
     *("out of memory", "can't allocate memory", "not enough memory", "failed to allocate"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_medvlm.volume import Modality, Volume
+from napari_medvlm.data.volume import Modality, Volume
 
 CENTER = (8, 12, 14)
 SHAPE = (16, 24, 28)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from napari_medvlm.answers import Answer, AnswerKind, Claim, Question, ToolCall
 from napari_medvlm.backends import tool_text
 from napari_medvlm.backends.catalog import Row
 from napari_medvlm.backends.claims import Shown, claims_of
 from napari_medvlm.backends.places import pieces, without
 from napari_medvlm.backends.thoughts import Stream, parted
+from napari_medvlm.data.answer import Answer, AnswerKind, Claim, Question
+from napari_medvlm.data.tool_call import ToolCall
 from napari_medvlm.language.closed import Chosen, count_in, option_in, yes_or_no
 from napari_medvlm.language.sentences import without_loop
 

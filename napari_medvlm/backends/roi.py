@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_medvlm.geometry import FloatArray, Grid, Index, Turn, round_index
+from napari_medvlm.data.geometry.frames import Turn
+from napari_medvlm.data.geometry.grid import FloatArray, Grid, Index, round_index
 
 SIDE = 128
 SPACING_MM = 1.5

@@ -16,10 +16,10 @@ from napari_medvlm.backends.out_of_memory import memory_told
 from napari_medvlm.backends.slice_by_slice import Plane, SliceBySliceBackend
 from napari_medvlm.backends.slice_prompts import ObjectOnSlices, SlicePrompts, bounds_of
 from napari_medvlm.backends.slice_to_slice import SliceMask
-from napari_medvlm.errors import BackendUnavailable
-from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
-from napari_medvlm.slicing import PixelBounds
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.data.slice_image import PixelBounds
+from napari_medvlm.data.volume import Volume
 
 if TYPE_CHECKING:
     import torch

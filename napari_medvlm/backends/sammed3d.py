@@ -16,11 +16,12 @@ from napari_medvlm.backends.hub import torch_device
 from napari_medvlm.backends.memory_ladder import Ladder, Rung
 from napari_medvlm.backends.roi import SIDE, Lattice, covered, normalised
 from napari_medvlm.backends.volumes import fill, state_of
-from napari_medvlm.errors import BackendUnavailable
-from napari_medvlm.geometry import Grid, Index, Reslice, index_corners, round_index
-from napari_medvlm.prompts import InitialMask, Point
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.geometry.display import Reslice
+from napari_medvlm.data.geometry.grid import Grid, Index, index_corners, round_index
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import InitialMask, Point
+from napari_medvlm.data.volume import Volume
 
 LOW = SIDE // 4
 """Side of the mask that is fed back."""

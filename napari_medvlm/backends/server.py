@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 from napari_medvlm.addresses import require_allowed
-from napari_medvlm.answers import AnswerDelta, Question
 from napari_medvlm.backends.base import Backend, BackendInfo, Progress, Task
 from napari_medvlm.backends.catalog import ANY, Row, served_row
 from napari_medvlm.backends.chat import fewer_pictures, pictures_of
@@ -28,8 +27,9 @@ from napari_medvlm.backends.server_link import address_of, models_of, require_ma
 from napari_medvlm.backends.server_pictures import framed_for
 from napari_medvlm.backends.server_reply import Reply
 from napari_medvlm.backends.server_stream import NOTHING, Reading
-from napari_medvlm.errors import BackendFailed, BackendUnavailable, MedVLMError
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.answer import AnswerDelta, Question
+from napari_medvlm.data.errors import BackendFailed, BackendUnavailable, MedVLMError
+from napari_medvlm.data.volume import Volume
 
 TICK_S = 0.2
 BATCH_S = 0.02

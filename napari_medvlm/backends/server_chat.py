@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from napari_medvlm.answers import AnswerKind, Question, ToolCall, ToolSpec
 from napari_medvlm.backends.catalog import Row
 from napari_medvlm.backends.chat import Message, messages
 from napari_medvlm.backends.server_pictures import framed_for, png_url
 from napari_medvlm.backends.tool_text import called
-from napari_medvlm.slicing import Picture
+from napari_medvlm.data.answer import AnswerKind, Question
+from napari_medvlm.data.slice_image import Picture
+from napari_medvlm.data.tool_call import ToolCall, ToolSpec
 
 TOP = 20
 """How many of the likeliest tokens are asked for: as many as the protocol allows."""

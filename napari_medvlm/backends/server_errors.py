@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari_medvlm.errors import BackendFailed, BackendUnavailable, MedVLMError, OutOfMemory
+from napari_medvlm.data.errors import BackendFailed, BackendUnavailable, MedVLMError, OutOfMemory
 
 if TYPE_CHECKING:
     from openai import APIStatusError

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.addresses import allowed, is_private, origin, require_allowed
 from napari_medvlm.backends.server_errors import told
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

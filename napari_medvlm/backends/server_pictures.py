@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.backends.catalog import Row
 from napari_medvlm.backends.framing import Framed, framed
-from napari_medvlm.slicing import Picture
+from napari_medvlm.data.slice_image import Picture
 
 PATCH = 28
 """Pixels. Qwen2.5-VL's processor makes sides multiples of it and writes places in what it made."""

@@ -6,12 +6,12 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from napari_medvlm.answers import AnswerKind, Question
 from napari_medvlm.backends.catalog import Row
 from napari_medvlm.backends.chat import LETTERS
 from napari_medvlm.backends.replies import Written, stream_for
 from napari_medvlm.backends.server_chat import Calls
 from napari_medvlm.backends.server_stream import Piece
+from napari_medvlm.data.answer import AnswerKind, Question
 from napari_medvlm.language.sentences import without_loop
 
 LONGEST = 200_000

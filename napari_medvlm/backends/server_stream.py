@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from napari_medvlm.backends.server_link import client
-from napari_medvlm.errors import BackendFailed
+from napari_medvlm.data.errors import BackendFailed
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from napari_medvlm.backends.base import BackendInfo, Progress, Task
 from napari_medvlm.backends.clip_models import ClipModel, Vectors, load_model
 from napari_medvlm.backends.slicewise import Look, Seen, SlicewiseBackend
 from napari_medvlm.backends.zero_shot import Judge, sigmoid
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.grounding import Grounding, GroundQuery, SliceRef
-from napari_medvlm.labelling import Labelling, LabelQuery
-from napari_medvlm.prompts import Box
-from napari_medvlm.slicing import Picture, PixelBounds, picture_of
-from napari_medvlm.windows import default_window
+from napari_medvlm.data.classification import Labelling, LabelQuery
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.grounding import Grounding, GroundQuery, SliceRef
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.slice_image import Picture, PixelBounds, picture_of
+from napari_medvlm.data.window_presets import default_window
 
 EXAMPLE = "google/medsiglip-448"
 """The hub id of a model, for people."""

@@ -18,11 +18,11 @@ from napari_medvlm.backends.slice_prompts import (
     since_last_mask,
 )
 from napari_medvlm.backends.slice_to_slice import SliceMask, replaced, stacked
-from napari_medvlm.grounding import SliceRef
-from napari_medvlm.results import Mask
-from napari_medvlm.slicing import Picture, picture_of
-from napari_medvlm.volume import Volume, Window
-from napari_medvlm.windows import default_window
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.slice_image import Picture, picture_of
+from napari_medvlm.data.volume import Volume, Window
+from napari_medvlm.data.window_presets import default_window
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.geometry import Grid, Index, patient_axes
-from napari_medvlm.grounding import SliceRef
-from napari_medvlm.prompts import Box, IndexArray, InitialMask, Lasso, Point, Prompt, Scribble
-from napari_medvlm.results import Mask
-from napari_medvlm.slicing import Picture, PixelBounds
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.geometry.display import patient_axes
+from napari_medvlm.data.geometry.grid import Grid, Index
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Box, IndexArray, InitialMask, Lasso, Point, Prompt, Scribble
+from napari_medvlm.data.slice_image import Picture, PixelBounds
 
 POINTS_OF_A_STROKE = 8
 """How many points stand for a stroke, or for an area of what is not the object, on a slice."""

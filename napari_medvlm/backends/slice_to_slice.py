@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.results import Mask
+from napari_medvlm.data.mask import Mask
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,19 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_medvlm.backends.base import Backend, Progress
-from napari_medvlm.grounding import (
-    Grounding,
-    GroundQuery,
-    Heatmap,
-    NotFound,
-    Region,
-    SliceRef,
-)
-from napari_medvlm.prompts import Box
-from napari_medvlm.results import Mask
-from napari_medvlm.slicing import Picture, PixelBounds, picture_of
-from napari_medvlm.volume import Volume, Window
-from napari_medvlm.windows import default_window
+from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound, SliceRef
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import Heatmap, Region
+from napari_medvlm.data.slice_image import Picture, PixelBounds, picture_of
+from napari_medvlm.data.volume import Volume, Window
+from napari_medvlm.data.window_presets import default_window
 
 NEIGHBOURS = 0.2
 """Intersection over union from which boxes on neighbouring slices show the same thing."""

@@ -19,7 +19,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from napari_medvlm.answers import ToolCall, ToolResult, ToolSpec
+from napari_medvlm.data.tool_call import ToolCall, ToolResult, ToolSpec
 
 HIDDEN = (("<tool>", "</tool>"), ("<tool_call>", "</tool_call>"))
 """What stands around a call, and is not shown as text."""

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.home import home
 
 FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"

@@ -18,11 +18,13 @@ from napari_medvlm.backends.labelled import LabelledBackend, masks_of_values
 from napari_medvlm.backends.memory_ladder import Ladder, Rung
 from napari_medvlm.backends.vista3d_classes import ZERO_SHOT, classes
 from napari_medvlm.backends.volumes import array_of, fill, state_of, tensor_of, told, windows
-from napari_medvlm.errors import BackendUnavailable, InvalidImage
-from napari_medvlm.geometry import Grid, Reslice, affine_from_ras
-from napari_medvlm.prompts import InitialMask, Point
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import BackendUnavailable, InvalidImage
+from napari_medvlm.data.geometry.display import Reslice
+from napari_medvlm.data.geometry.frames import affine_from_ras
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import InitialMask, Point
+from napari_medvlm.data.volume import Volume
 
 HOUNSFIELD = (-963.8247715525971, 1053.678477684517)
 """What becomes 0 and 1."""

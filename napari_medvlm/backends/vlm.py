@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
-from napari_medvlm.answers import AnswerDelta, Question
 from napari_medvlm.backends import hub
 from napari_medvlm.backends.answers import joined, look_of
 from napari_medvlm.backends.asking import seen_size
@@ -19,9 +18,11 @@ from napari_medvlm.backends.framing import Framed, framed
 from napari_medvlm.backends.slicewise import Look
 from napari_medvlm.backends.vlm_answering import Answering
 from napari_medvlm.backends.writing import Writer
-from napari_medvlm.errors import BackendUnavailable
-from napari_medvlm.grounding import Grounding, GroundQuery, Heatmap
-from napari_medvlm.slicing import Picture
+from napari_medvlm.data.answer import AnswerDelta, Question
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.grounding import Grounding, GroundQuery
+from napari_medvlm.data.region import Heatmap
+from napari_medvlm.data.slice_image import Picture
 
 
 class VLMBackend(CataloguedBackend):

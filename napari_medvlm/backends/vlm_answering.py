@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.answers import AnswerDelta, AnswerKind, Question
 from napari_medvlm.backends.asking import Put, put, with_tokens
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.catalog import Row
@@ -21,8 +20,9 @@ from napari_medvlm.backends.hub import Loaded
 from napari_medvlm.backends.replies import Stream, Written, answer_of, stream_for
 from napari_medvlm.backends.thoughts import parted
 from napari_medvlm.backends.writing import Spelling, Writer
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.grounding import Heatmap
+from napari_medvlm.data.answer import AnswerDelta, AnswerKind, Question
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.region import Heatmap
 
 
 class Answering:

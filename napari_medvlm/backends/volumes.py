@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.out_of_memory import is_out_of_memory
 from napari_medvlm.backends.trust import only_weights, trusted
-from napari_medvlm.errors import BackendUnavailable
-from napari_medvlm.geometry import ras_matrix
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.geometry.frames import ras_matrix
+from napari_medvlm.data.volume import Volume
 
 if TYPE_CHECKING:
     import torch

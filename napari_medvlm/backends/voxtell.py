@@ -14,11 +14,12 @@ from napari_medvlm.backends.base import Backend, BackendInfo, Progress, Task
 from napari_medvlm.backends.labelled import reaches
 from napari_medvlm.backends.memory_ladder import Ladder, Rung
 from napari_medvlm.backends.trust import only_weights
-from napari_medvlm.errors import BackendUnavailable
-from napari_medvlm.geometry import Turn
-from napari_medvlm.grounding import Grounding, GroundQuery, NotFound, Region
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume, require_contrast
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.geometry.frames import Turn
+from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume, require_contrast
 
 TEXT_MODEL = "Qwen/Qwen3-Embedding-4B"
 """What reads phrases for which no vector is kept."""

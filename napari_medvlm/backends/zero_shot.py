@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.labelling import LabelQuery, combined
+from napari_medvlm.data.classification import LabelQuery, combined
 
 Vectors = NDArray[np.float32]
 
@@ -35,7 +35,7 @@ class Judge:
     the two); by models whose logits are probabilities of their own (SigLIP), that. A label with
     descriptors is judged by them as in Xplainer (Pellegrini et al. 2023,
     https://arxiv.org/abs/2303.13391): each against its absence, averaged over the pictures, then
-    combined by `napari_medvlm.labelling.combined`. Xplainer divides cosines by 0.5; here they are
+    combined by `napari_medvlm.data.classification.combined`. Xplainer divides cosines by 0.5; here they are
     multiplied by the model's own scale, as all else is. If some of the labels that exclude each
     other have descriptors, all are judged one by one, then divided by their sum.
 

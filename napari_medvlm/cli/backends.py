@@ -6,7 +6,7 @@ from typing import Any
 
 from napari_medvlm.cli.options import AsJson
 from napari_medvlm.cli.telling import print_result, told
-from napari_medvlm.errors import MedVLMError
+from napari_medvlm.data.errors import MedVLMError
 
 
 def backends(as_json: AsJson = False) -> None:

@@ -229,7 +229,7 @@ def _corners(text: str) -> tuple[tuple[float, float, float], tuple[float, float,
 
 
 def _source(ledger: Any, image: Path | None) -> Path:
-    from napari_medvlm.errors import SessionFileError
+    from napari_medvlm.data.errors import SessionFileError
 
     if image is not None:
         return image

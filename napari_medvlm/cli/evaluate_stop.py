@@ -11,7 +11,7 @@ import typer
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.cli.telling import shown, told
-from napari_medvlm.errors import Cancelled
+from napari_medvlm.data.errors import Cancelled
 
 STOPPED = 130
 """What shells know as the exit status of a program that Ctrl-C ended."""

@@ -36,11 +36,11 @@ def measure(  # noqa: PLR0913  # one for each option
 
     Millimetres are patient coordinates (S, P, L); diameters are those of RECIST, in axial slices.
     """
+    from napari_medvlm.data.mask import Mask
+    from napari_medvlm.data.measurements.table import row, write_csv
     from napari_medvlm.io.dicom_sr import write_sr
     from napari_medvlm.io.labels import read_masks
-    from napari_medvlm.results import Mask
     from napari_medvlm.sessions.evaluations import evaluations_of_file
-    from napari_medvlm.tables import row, write_csv
 
     with told():
         volume = opened(image, spacing, series=series, frame=frame, gaps=gaps)
@@ -60,7 +60,7 @@ def measure(  # noqa: PLR0913  # one for each option
 
 
 def _line(values: dict[str, Any]) -> str:
-    from napari_medvlm.measuring import brightness
+    from napari_medvlm.data.measurements.measure import brightness
 
     if not values["voxels"]:
         return f"{values['name']}: empty"

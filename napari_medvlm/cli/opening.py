@@ -6,8 +6,8 @@ from pathlib import Path
 
 import typer
 
+from napari_medvlm.data.volume import UNTOLD_SIZE, Volume
 from napari_medvlm.io import Gaps, read_volume
-from napari_medvlm.volume import UNTOLD_SIZE, Volume
 
 
 def opened(

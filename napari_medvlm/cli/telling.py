@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.errors import Cancelled, MedVLMError
+from napari_medvlm.data.errors import Cancelled, MedVLMError
 
 
 @contextmanager

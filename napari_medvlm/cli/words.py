@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_medvlm.answers import Answer, AnswerKind
 from napari_medvlm.cli.opening import opened
 from napari_medvlm.cli.options import AsJson, Backend, Device, Frame, Image, Model, Series, Spacing
 from napari_medvlm.cli.telling import print_result, told
+from napari_medvlm.data.answer import Answer, AnswerKind
 
 
 def ground(  # noqa: PLR0913  # one for each option
@@ -201,7 +201,7 @@ def _labels(paths: list[Path], volume: Any) -> list[Any]:
 def _named_mask(text: str, volume: Any) -> tuple[str, Any]:
     """The name and the mask of FILE or FILE:name."""
     import napari_medvlm as nmv
-    from napari_medvlm.geometry import require_same_grid
+    from napari_medvlm.data.geometry.grid import require_same_grid
 
     path, _, name = text.rpartition(":") if not Path(text).exists() else (text, "", "")
     if not path:
@@ -224,7 +224,7 @@ def _claim(claim: Any) -> dict[str, Any]:
 
 
 def _scope(slices: str | None, every_mm: float, scout: bool) -> Any:
-    from napari_medvlm.grounding import Scope
+    from napari_medvlm.data.grounding import Scope
 
     if slices is None:
         return Scope(every_mm=every_mm, scout=scout)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_medvlm.errors import InvalidReference
+from napari_medvlm.data.errors import InvalidReference
+from napari_medvlm.data.geometry.grid import FloatArray, Grid
+from napari_medvlm.data.iou import region_iou
+from napari_medvlm.data.region import Region
 from napari_medvlm.evaluation.precision import average_precision
-from napari_medvlm.geometry import FloatArray, Grid
-from napari_medvlm.grounding import Region
-from napari_medvlm.overlap import region_iou
 
 HIT = 0.5
 """The intersection over union from which a region counts as found."""

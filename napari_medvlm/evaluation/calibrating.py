@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_medvlm.errors import InvalidReference, SettingsError
+from napari_medvlm.data.errors import InvalidReference, SettingsError
 from napari_medvlm.evaluation.ask import report as ask_report
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered

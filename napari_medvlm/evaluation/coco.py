@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from napari_medvlm.errors import InvalidReference
+from napari_medvlm.data.errors import InvalidReference
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.places import index_in_name, own_names, slice_region
-from napari_medvlm.grounding import Region
-from napari_medvlm.volume import Volume
 
 _T = TypeVar("_T")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_medvlm.errors import SettingsError
+from napari_medvlm.data.errors import SettingsError
 from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.ground.summary import figures as grounding_figures

@@ -10,7 +10,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from napari_medvlm.errors import InvalidReference
+from napari_medvlm.data.errors import InvalidReference
 
 Record = Mapping[str, Any]
 ENDINGS = (".jpg", ".jpeg", ".png", ".dcm", ".dicom", ".nii.gz", ".nii", ".tif", ".tiff")

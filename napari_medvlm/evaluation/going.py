@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import BaseModel
 
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.errors import BackendUnavailable, Cancelled, InvalidReference, WorkerCrashed
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidReference, WorkerCrashed
 from napari_medvlm.evaluation.runs import RunFolder
 from napari_medvlm.evaluation.workers import Json, Making, Workers
 

@@ -8,11 +8,12 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from napari_medvlm.errors import InvalidReference
-from napari_medvlm.geometry import FloatArray
-from napari_medvlm.grounding import Region, SliceRef
-from napari_medvlm.prompts import Box
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import InvalidReference
+from napari_medvlm.data.geometry.grid import FloatArray
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 
 SLACK = 1.0
 """How many voxels a box may reach out of the image, as boxes drawn by hand do; it is cut off."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_medvlm.geometry import FloatArray
+from napari_medvlm.data.geometry.grid import FloatArray
 
 
 def average_precision(

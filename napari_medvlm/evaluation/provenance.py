@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from napari_medvlm.backends import registry
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
 
 
 def provenance(

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_medvlm.errors import InvalidReference
+from napari_medvlm.data.errors import InvalidReference
+from napari_medvlm.data.geometry.display import Reslice
+from napari_medvlm.data.geometry.grid import same_grid
+from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.coco import coco_regions
 from napari_medvlm.evaluation.tables import table_regions
-from napari_medvlm.geometry import Reslice, same_grid
-from napari_medvlm.grounding import NamedLabels, Region
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
 
 
 def read_references(path: Path, volume: Volume) -> tuple[Region, ...]:

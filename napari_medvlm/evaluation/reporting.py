@@ -13,14 +13,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.geometry.grid import FloatArray
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.slice_image import picture_of
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.runs import read_json, write_text
 from napari_medvlm.evaluation.segment.pictures import FOUND, TRUTH
-from napari_medvlm.geometry import FloatArray
-from napari_medvlm.grounding import SliceRef
-from napari_medvlm.prompts import Box
-from napari_medvlm.slicing import picture_of
-from napari_medvlm.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

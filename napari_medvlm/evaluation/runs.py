@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
-from napari_medvlm.errors import CannotSave, SessionFileError, SettingsError
+from napari_medvlm.data.errors import CannotSave, SessionFileError, SettingsError
 
 Json = dict[str, Any]
 LISTED = 10

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import InvalidImage
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.volume import Volume
 
 
 def read_stack(paths: Sequence[Path]) -> Volume:

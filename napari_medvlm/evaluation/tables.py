@@ -7,15 +7,15 @@ import math
 from collections.abc import Mapping
 from io import StringIO
 
-from napari_medvlm.errors import InvalidReference
+from napari_medvlm.data.errors import InvalidReference
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.places import (
     own_names,
     patient_region,
     slice_region,
     voxel_region,
 )
-from napari_medvlm.grounding import Region
-from napari_medvlm.volume import Volume
 
 PHRASE = ("phrase", "label", "name", "class", "class_name")
 IMAGE = ("image_id", "image", "file_name")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
 
-from napari_medvlm.errors import WorkerCrashed
+from napari_medvlm.data.errors import WorkerCrashed
 
 Json = dict[str, Any]
 Answers = Generator[Json | None, None, None]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.geometry import FloatArray
+from napari_medvlm.data.geometry.grid import FloatArray
 
 ON_THE_LINE = 0.01
 """Pixels; a centre so near to a contour lies on it. Files often round to hundredths of a mm."""

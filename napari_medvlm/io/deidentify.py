@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_medvlm.errors import CannotSave, InvalidImage
+from napari_medvlm.data.errors import CannotSave, InvalidImage
 from napari_medvlm.io.dicom_folder import ENDINGS, is_dicom
 from napari_medvlm.io.dicom_header import COPY_AGAIN, guarded, read_header, sop_class, text
 from napari_medvlm.io.dicom_pixels import name_syntax

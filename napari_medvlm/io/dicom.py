@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_medvlm.errors import InvalidImage
+from napari_medvlm.data.array_checks import finite
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.volume import Modality, Volume
 from napari_medvlm.io.dicom_folder import SeriesInfo, headers_of, is_dicom, list_series
 from napari_medvlm.io.dicom_frames import Plane, planes_of
 from napari_medvlm.io.dicom_gaps import Gaps, Stack
@@ -13,9 +15,7 @@ from napari_medvlm.io.dicom_header import read_header, text
 from napari_medvlm.io.dicom_pixels import interpolated, read_pixels
 from napari_medvlm.io.dicom_slices import stack
 from napari_medvlm.io.dicom_suv import Suv, suv_of
-from napari_medvlm.io.values import finite
 from napari_medvlm.privacy import names_somebody, words_of
-from napari_medvlm.volume import Modality, Volume
 
 if TYPE_CHECKING:
     from pydicom import Dataset

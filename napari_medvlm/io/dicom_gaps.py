@@ -8,8 +8,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import InvalidImage, IrregularSlices
-from napari_medvlm.geometry import FloatArray
+from napari_medvlm.data.errors import InvalidImage, IrregularSlices
+from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.io.dicom_frames import Plane
 
 TILT_DEGREES = 0.1

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from napari_medvlm.errors import InvalidImage
-from napari_medvlm.geometry import FloatArray
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.geometry.grid import FloatArray
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import InvalidImage
-from napari_medvlm.geometry import FloatArray
+from napari_medvlm.data.array_checks import require_memory
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.io.dicom_frames import Plane
 from napari_medvlm.io.dicom_header import COPY_AGAIN, guarded, text, whole
 from napari_medvlm.io.dicom_native import fill_native
 from napari_medvlm.io.dicom_streams import require_stated_sizes
-from napari_medvlm.io.values import require_memory
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import CannotSave, InvalidImage
-from napari_medvlm.geometry import lps_rows
+from napari_medvlm.data.errors import CannotSave, InvalidImage
+from napari_medvlm.data.geometry.frames import lps_rows
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.dicom_folder import headers_of, is_dicom
 from napari_medvlm.io.dicom_header import sop_class
 from napari_medvlm.io.terms import Term, term_for
-from napari_medvlm.volume import Volume
 
 if TYPE_CHECKING:
     from highdicom.seg import SegmentDescription

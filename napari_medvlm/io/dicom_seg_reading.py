@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import InvalidImage
-from napari_medvlm.geometry import FloatArray, Grid, lps_rows
-from napari_medvlm.grounding import NamedLabels
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.geometry.frames import lps_rows
+from napari_medvlm.data.geometry.grid import FloatArray, Grid
+from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.io.dicom_folder import is_dicom
 from napari_medvlm.io.dicom_frames import Plane, planes_of
 from napari_medvlm.io.dicom_header import read_header, sop_class

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_medvlm.errors import InvalidImage
+from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.io.dicom_frames import Plane
 from napari_medvlm.io.dicom_gaps import Gaps, Stack, regular
 from napari_medvlm.io.dicom_varying import split

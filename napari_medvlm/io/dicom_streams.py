@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_medvlm.errors import InvalidImage
+from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.io.dicom_header import COPY_AGAIN
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_medvlm.errors import ArchiveError, InvalidImage
+from napari_medvlm.data.errors import ArchiveError, InvalidImage
 from napari_medvlm.io.archives import (
     Progress,
     Query,

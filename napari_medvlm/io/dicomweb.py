@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.addresses import is_private, origin, require_allowed
-from napari_medvlm.errors import ArchiveError
+from napari_medvlm.data.errors import ArchiveError
 from napari_medvlm.io.archives import (
     Progress,
     Query,

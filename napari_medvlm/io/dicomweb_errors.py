@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from napari_medvlm.addresses import origin
-from napari_medvlm.errors import ArchiveError, CannotSave, MedVLMError
+from napari_medvlm.data.errors import ArchiveError, CannotSave, MedVLMError
 
 if TYPE_CHECKING:
     from requests import RequestException

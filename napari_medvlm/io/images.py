@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import InvalidImage
-from napari_medvlm.geometry import FloatArray, affine_from_lps, affine_from_ras
-from napari_medvlm.io.values import finite, require_memory
-from napari_medvlm.volume import Modality, Volume
+from napari_medvlm.data.array_checks import finite, require_memory
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.geometry.frames import affine_from_lps, affine_from_ras
+from napari_medvlm.data.geometry.grid import FloatArray
+from napari_medvlm.data.volume import Modality, Volume
 
 if TYPE_CHECKING:
     from nibabel.spatialimages import SpatialImage

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import CannotSave, InvalidImage
-from napari_medvlm.geometry import Grid, placed, require_same_grid
-from napari_medvlm.grounding import NamedLabels
+from napari_medvlm.data.errors import CannotSave, InvalidImage
+from napari_medvlm.data.geometry.grid import Grid, placed, require_same_grid
+from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.io.dicom_folder import is_dicom
 from napari_medvlm.io.dicom_header import read_header, sop_class
 from napari_medvlm.io.dicom_seg_reading import is_seg, read_seg

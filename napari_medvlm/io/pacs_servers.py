@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from napari_medvlm.addresses import origin
-from napari_medvlm.errors import ArchiveError
+from napari_medvlm.data.errors import ArchiveError
 from napari_medvlm.home import home
 
 SERVICE = "napari-medvlm PACS"

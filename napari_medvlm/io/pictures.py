@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import InvalidImage
-from napari_medvlm.io.values import finite, require_memory
-from napari_medvlm.volume import TAKEN, Modality, Volume
+from napari_medvlm.data.array_checks import finite, require_memory
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.volume import TAKEN, Modality, Volume
 
 PICTURES = (".png", ".jpg", ".jpeg")
 TIFFS = (".tif", ".tiff")

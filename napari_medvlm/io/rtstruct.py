@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvlm.data.mask import bounding_box
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.contours import outlines
 from napari_medvlm.io.dicom_frames import planes_of
 from napari_medvlm.io.dicom_seg import (
@@ -20,8 +22,6 @@ from napari_medvlm.io.dicom_seg import (
     short,
 )
 from napari_medvlm.io.terms import term_for
-from napari_medvlm.results import bounding_box
-from napari_medvlm.volume import Volume
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import InvalidImage
-from napari_medvlm.geometry import FloatArray, Grid, round_index
-from napari_medvlm.grounding import NamedLabels
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.geometry.grid import FloatArray, Grid, round_index
+from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.io.contours import filled
 from napari_medvlm.io.dicom import read_dicom
 from napari_medvlm.io.dicom_folder import is_dicom

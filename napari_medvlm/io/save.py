@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import CannotSave, GeometryMismatch
-from napari_medvlm.geometry import FloatArray, lps_from_affine, ras_matrix
+from napari_medvlm.data.errors import CannotSave, GeometryMismatch
+from napari_medvlm.data.geometry.frames import lps_from_affine, ras_matrix
+from napari_medvlm.data.geometry.grid import FloatArray
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.dicom_seg import Segment, write_seg
 from napari_medvlm.io.rtstruct import SUFFIX as STRUCTURES
 from napari_medvlm.io.rtstruct import write_rtstruct
 from napari_medvlm.io.surface import write_stl
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
 
 NIFTI = (".nii.gz", ".nii")
 OTHERS = (".nrrd", ".mha")

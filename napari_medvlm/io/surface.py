@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import CannotSave
-from napari_medvlm.geometry import FloatArray, apply_affine
+from napari_medvlm.data.errors import CannotSave
+from napari_medvlm.data.geometry.grid import FloatArray, apply_affine
 
 
 def write_stl(path: Path, labels: NDArray[Any], affine: FloatArray) -> None:

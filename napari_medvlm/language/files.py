@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from napari_medvlm.errors import SettingsError
+from napari_medvlm.data.errors import SettingsError
 
 HERE = Path(__file__).parent
 """The folder of the packaged files."""

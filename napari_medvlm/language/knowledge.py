@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from napari_medvlm.errors import SettingsError
+from napari_medvlm.data.errors import SettingsError
 from napari_medvlm.language.files import HERE, Sheet, read
 from napari_medvlm.language.words import words_of
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from napari_medvlm.data.volume import Modality
 from napari_medvlm.language.files import HERE, Sheet, read
-from napari_medvlm.volume import Modality
 
 RADIOGRAPHS = frozenset({Modality.CR, Modality.DX, Modality.MG, Modality.XA})
 ANY, RADIOGRAPH = "any", "radiograph"

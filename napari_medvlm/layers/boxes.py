@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.geometry import Grid
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.prompts import Box
 from napari_medvlm.layers.view import axis_across, place_in_view
-from napari_medvlm.prompts import Box
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_medvlm.answers import Answer, Claim, Step
-from napari_medvlm.conversation import Evidence, Exchange
-from napari_medvlm.geometry import display_grid, patient_axes
-from napari_medvlm.grounding import Region, SliceRef
+from napari_medvlm.data.answer import Answer, Claim
+from napari_medvlm.data.conversation import Evidence, Exchange
+from napari_medvlm.data.geometry.display import display_grid, patient_axes
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.tool_call import Step
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.evidence import EvidenceLayer
 from napari_medvlm.layers.regions import RegionLayers, Shown
 from napari_medvlm.layers.view import Plane, axis_across, describe, go_to, place_in_view, show_plane
 from napari_medvlm.sessions.gestures import COLORS
-from napari_medvlm.volume import Volume
 
 if TYPE_CHECKING:
     from napari import Viewer

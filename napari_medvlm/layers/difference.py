@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import GeometryMismatch, InvalidReference
-from napari_medvlm.geometry import Grid, Reslice, display_grid, displayed, placed, same_grid
+from napari_medvlm.data.errors import GeometryMismatch, InvalidReference
+from napari_medvlm.data.geometry.display import Reslice, display_grid, displayed
+from napari_medvlm.data.geometry.grid import Grid, placed, same_grid
+from napari_medvlm.data.mask import Mask
 from napari_medvlm.layers.colors import label_colormap
 from napari_medvlm.layers.images import KEY, labels_and_grid, role
-from napari_medvlm.results import Mask
 
 if TYPE_CHECKING:
     from napari import Viewer

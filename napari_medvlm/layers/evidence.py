@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_medvlm.conversation import Evidence
-from napari_medvlm.geometry import display_grid, displayed
+from napari_medvlm.data.conversation import Evidence
+from napari_medvlm.data.geometry.display import display_grid, displayed
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.images import KEY, role
-from napari_medvlm.volume import Volume
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -9,22 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import InvalidImage
-from napari_medvlm.geometry import (
-    Grid,
-    Reslice,
-    display_grid,
-    displayed,
-    placed,
-    require_same_grid,
-    same_grid,
-)
-from napari_medvlm.grounding import NamedLabels
+from napari_medvlm.data.array_checks import require_memory
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.geometry.display import Reslice, display_grid, displayed
+from napari_medvlm.data.geometry.grid import Grid, placed, require_same_grid, same_grid
+from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.volume import Volume
+from napari_medvlm.data.window_presets import default_window
 from napari_medvlm.io import finite
-from napari_medvlm.io.values import require_memory
 from napari_medvlm.layers.colors import label_colormap
-from napari_medvlm.volume import Volume
-from napari_medvlm.windows import default_window
 
 if TYPE_CHECKING:
     from napari import Viewer

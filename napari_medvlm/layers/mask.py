@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_medvlm.geometry import display_grid, displayed
+from napari_medvlm.data.geometry.display import display_grid, displayed
 from napari_medvlm.layers.colors import label_colormap
 from napari_medvlm.layers.images import KEY, role
 from napari_medvlm.layers.points import PointsLayer

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_medvlm.errors import GeometryMismatch
-from napari_medvlm.grounding import NamedLabels
+from napari_medvlm.data.errors import GeometryMismatch
+from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.images import labels_and_grid, labels_of, role
-from napari_medvlm.volume import Volume
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_medvlm.answers import NamedMask
-from napari_medvlm.errors import GeometryMismatch
-from napari_medvlm.geometry import FloatArray, display_grid, same_grid
-from napari_medvlm.grounding import NamedLabels, Region
+from napari_medvlm.data.answer import NamedMask
+from napari_medvlm.data.errors import GeometryMismatch
+from napari_medvlm.data.geometry.display import display_grid
+from napari_medvlm.data.geometry.grid import FloatArray, same_grid
+from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Box, Point
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.images import labels_and_grid, labels_of, role
 from napari_medvlm.layers.names import names_of
-from napari_medvlm.prompts import Box, Point
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_medvlm.geometry import display_grid, displayed
+from napari_medvlm.data.geometry.display import display_grid, displayed
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.colors import label_colormap
 from napari_medvlm.layers.images import KEY
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
 
 if TYPE_CHECKING:
     from napari import Viewer

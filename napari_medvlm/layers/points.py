@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.geometry import FloatArray
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.geometry.grid import FloatArray
+from napari_medvlm.data.prompts import Point
 from napari_medvlm.layers.prompts import NEGATIVE, PENDING, POSITIVE, PromptLayer, new_rows
-from napari_medvlm.prompts import Point
 
 if TYPE_CHECKING:
     from napari.layers import Points

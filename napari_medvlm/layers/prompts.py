@@ -7,8 +7,9 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from napari_medvlm.errors import MedVLMError
-from napari_medvlm.geometry import Grid, display_grid
+from napari_medvlm.data.errors import MedVLMError
+from napari_medvlm.data.geometry.display import display_grid
+from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.layers.images import KEY
 from napari_medvlm.sessions.segment import SegmentationSession
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_medvlm.geometry import Grid, display_grid, displayed
-from napari_medvlm.grounding import Region
+from napari_medvlm.data.geometry.display import display_grid, displayed
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.boxes import Vertices, draw_box
 from napari_medvlm.layers.colors import label_colormap
 from napari_medvlm.layers.images import KEY
 from napari_medvlm.layers.view import axis_across, place_in_view
-from napari_medvlm.volume import Volume
 
 if TYPE_CHECKING:
     from napari import Viewer

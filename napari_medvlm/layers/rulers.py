@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_medvlm.geometry import FloatArray, Grid, display_grid
+from napari_medvlm.data.geometry.display import display_grid
+from napari_medvlm.data.geometry.grid import FloatArray, Grid
+from napari_medvlm.data.measurements.ruler import Ruler
 from napari_medvlm.layers.images import KEY
 from napari_medvlm.layers.view import axis_across, place_in_view
-from napari_medvlm.rulers import Ruler
 
 if TYPE_CHECKING:
     from napari import Viewer

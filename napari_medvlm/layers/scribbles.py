@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.geometry import round_index
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.geometry.grid import round_index
+from napari_medvlm.data.prompts import Scribble
 from napari_medvlm.layers.colors import label_colormap
 from napari_medvlm.layers.prompts import NEGATIVE, POSITIVE, PromptLayer
-from napari_medvlm.prompts import Scribble
 
 if TYPE_CHECKING:
     from napari.layers import Labels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari_medvlm.errors import MedVLMError
+from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.layers.images import KEY, role
 from napari_medvlm.layers.mask import PROMPT_ROLES, MaskLayer
 from napari_medvlm.layers.points import PointsLayer

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from napari_medvlm.errors import InvalidPrompt
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.prompts import Box, Lasso
 from napari_medvlm.layers.boxes import Vertices, draw_box
 from napari_medvlm.layers.prompts import NEGATIVE, PENDING, POSITIVE, PromptLayer, new_rows
-from napari_medvlm.prompts import Box, Lasso
 
 if TYPE_CHECKING:
     from napari.layers import Shapes

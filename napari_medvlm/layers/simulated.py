@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_medvlm.geometry import Index, display_grid, displayed
+from napari_medvlm.data.geometry.display import display_grid, displayed
+from napari_medvlm.data.geometry.grid import Index
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.colors import label_colormap
 from napari_medvlm.layers.images import KEY
 from napari_medvlm.layers.points import SIZE_MM
 from napari_medvlm.layers.prompts import NEGATIVE, PENDING, POSITIVE
 from napari_medvlm.layers.view import go_to
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
 
 if TYPE_CHECKING:
     from napari import Viewer

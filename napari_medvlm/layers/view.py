@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.geometry import index_corners, world_bounds
-from napari_medvlm.prompts import Box
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.geometry.grid import index_corners, world_bounds
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.volume import Volume
 
 if TYPE_CHECKING:
     from napari import Viewer

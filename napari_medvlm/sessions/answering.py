@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from napari_medvlm.answers import Answer, Step
 from napari_medvlm.backends import registry
-from napari_medvlm.conversation import Evidence, State
-from napari_medvlm.errors import Cancelled, MedVLMError
+from napari_medvlm.data.answer import Answer
+from napari_medvlm.data.conversation import Evidence, State
+from napari_medvlm.data.errors import Cancelled, MedVLMError
+from napari_medvlm.data.tool_call import Step
 from napari_medvlm.sessions.calls import Calls, Helpers
 from napari_medvlm.sessions.claims import grounded
 from napari_medvlm.sessions.explaining import explain_request

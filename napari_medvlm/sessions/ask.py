@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.answers import Answer, AnswerKind, NamedMask, Question, Turn
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
-from napari_medvlm.errors import BackendUnavailable, GeometryMismatch
-from napari_medvlm.grounding import NamedLabels
-from napari_medvlm.results import Mask
+from napari_medvlm.data.answer import Answer, AnswerKind, NamedMask, Question, Turn
+from napari_medvlm.data.errors import BackendUnavailable, GeometryMismatch
+from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.sessions.viewing import Looked, View, pictures
-from napari_medvlm.volume import Volume
 from napari_medvlm.worker.runner import InlineRunner
 from napari_medvlm.worker.wire import AnswerReply, AskRequest
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from napari_medvlm.answers import Answer
-from napari_medvlm.checked import Finding
-from napari_medvlm.errors import InvalidPrompt
+from napari_medvlm.data.answer import Answer
+from napari_medvlm.data.check_result import Finding
+from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.sessions.calls import Served
 from napari_medvlm.sessions.minutes import Minutes
 from napari_medvlm.sessions.rounds import Given, look, made_objects, question_of

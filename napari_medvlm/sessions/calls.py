@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from napari_medvlm.errors import Cancelled
+from napari_medvlm.data.errors import Cancelled
 from napari_medvlm.worker.runner import InlineRunner, Job, OnProgress, OnText, Runner
 from napari_medvlm.worker.wire import Reply, Request
 

@@ -13,7 +13,7 @@ from typing import Self
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from napari_medvlm.errors import CaseListError
+from napari_medvlm.data.errors import CaseListError
 from napari_medvlm.home import home
 from napari_medvlm.io.archives import Archive, Progress, Query, Study, StudySeries
 from napari_medvlm.io.dicom_tree import DicomTree

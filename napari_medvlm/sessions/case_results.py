@@ -7,12 +7,12 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from napari_medvlm.errors import CannotSave
+from napari_medvlm.data.errors import CannotSave
+from napari_medvlm.data.measurements.table import write_csv
 from napari_medvlm.sessions.cases import Case, MaskFormat, free_name
 from napari_medvlm.sessions.measurements import Measurements
 from napari_medvlm.sessions.saving import write_objects
 from napari_medvlm.sessions.segment import SegmentationSession
-from napari_medvlm.tables import write_csv
 
 
 def write_results(

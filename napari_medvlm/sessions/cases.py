@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from napari_medvlm.errors import CaseListError
+from napari_medvlm.data.errors import CaseListError
 
 VERSION = 1
 

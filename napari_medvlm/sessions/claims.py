@@ -8,18 +8,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_medvlm.answers import Claim
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.anatomy.structures import structures
 from napari_medvlm.backends.base import Task
-from napari_medvlm.errors import BackendUnavailable, InvalidPrompt
-from napari_medvlm.geometry import Grid
-from napari_medvlm.grounding import Grounding, GroundQuery, NamedLabels, Scope
+from napari_medvlm.data.answer import Claim
+from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.grounding import Grounding, GroundQuery, Scope
+from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.language.reports import findings_of
-from napari_medvlm.results import Mask
 from napari_medvlm.sessions.calls import Served
 from napari_medvlm.sessions.rounds import Given
-from napari_medvlm.volume import Volume
 from napari_medvlm.worker.wire import GroundRequest
 
 

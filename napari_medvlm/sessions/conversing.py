@@ -10,12 +10,14 @@ from typing import Any, Literal, Self
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_medvlm.answers import AnswerKind, Step
-from napari_medvlm.conversation import Exchange, Verdict
-from napari_medvlm.errors import MedVLMError
-from napari_medvlm.grounding import NamedLabels
+from napari_medvlm.data.answer import AnswerKind
+from napari_medvlm.data.conversation import Exchange, Verdict
+from napari_medvlm.data.errors import MedVLMError
+from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.tool_call import Step
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger import Ledger
-from napari_medvlm.results import Mask
 from napari_medvlm.sessions.answering import Answering
 from napari_medvlm.sessions.ask import as_mask, require_answers
 from napari_medvlm.sessions.basis import AnswerBasis, answer_basis
@@ -29,7 +31,6 @@ from napari_medvlm.sessions.rounds import Given, made_objects
 from napari_medvlm.sessions.talks import Talks
 from napari_medvlm.sessions.telling import tell
 from napari_medvlm.sessions.viewing import View
-from napari_medvlm.volume import Volume
 from napari_medvlm.worker.routed import RoutedRunner
 from napari_medvlm.worker.runner import InlineRunner, Runner
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.backends.box_formats import PixelBox, write
-from napari_medvlm.grounding import Region
-from napari_medvlm.montage import Montage
-from napari_medvlm.slicing import Picture, PixelBounds
+from napari_medvlm.data.montage import Montage
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.slice_image import Picture, PixelBounds
 
 COLORS: Mapping[str, tuple[int, int, int]] = {
     "red": (255, 60, 60),

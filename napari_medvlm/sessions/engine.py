@@ -10,17 +10,17 @@ from pathlib import Path
 
 from psygnal import Signal
 
-from napari_medvlm.errors import MedVLMError
+from napari_medvlm.data.errors import MedVLMError
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.measurements.measure import Measurement, measure
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import Journal
 from napari_medvlm.ledger import Ledger
-from napari_medvlm.measuring import Measurement, measure
 from napari_medvlm.records import Record
-from napari_medvlm.results import Mask
 from napari_medvlm.sessions.masks import Key, LabelMap
 from napari_medvlm.sessions.predictions import Choice, Predictions
 from napari_medvlm.sessions.requests import Requests
 from napari_medvlm.sessions.telling import tell
-from napari_medvlm.volume import Volume
 from napari_medvlm.worker.runner import Runner
 from napari_medvlm.worker.wire import SegmentReply, SegmentRequest
 

@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from napari_medvlm.answers import Answer, Claim
-from napari_medvlm.conversation import Conversation, Exchange, State, Verdict
-from napari_medvlm.grounding import Grounding, NotFound, Region
+from napari_medvlm.data.answer import Answer, Claim
+from napari_medvlm.data.conversation import Conversation, Exchange, State, Verdict
+from napari_medvlm.data.grounding import Grounding, NotFound
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.dicom_evaluations import Evaluation
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.records import Grounded, Record
 from napari_medvlm.sessions.minutes import Minutes
-from napari_medvlm.volume import Volume
 
 REPORT = "a report"
 """Who answered where a report does not tell."""

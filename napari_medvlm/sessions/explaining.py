@@ -8,10 +8,10 @@ import numpy as np
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
-from napari_medvlm.conversation import Exchange
-from napari_medvlm.errors import BackendUnavailable, InvalidPrompt
+from napari_medvlm.data.conversation import Exchange
+from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.sessions.rounds import Given, answered_question, look
-from napari_medvlm.volume import Volume
 from napari_medvlm.worker.wire import ExplainRequest
 
 

@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.answers import Claim, Step
-from napari_medvlm.conversation import Conversation, Exchange
-from napari_medvlm.errors import CannotSave
-from napari_medvlm.geometry import patient_axes
-from napari_medvlm.grounding import Region, SliceRef
+from napari_medvlm.data.answer import Claim
+from napari_medvlm.data.conversation import Conversation, Exchange
+from napari_medvlm.data.errors import CannotSave
+from napari_medvlm.data.geometry.display import patient_axes
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.slice_image import picture_of
+from napari_medvlm.data.tool_call import Step
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.sessions.drawing import drawn
 from napari_medvlm.sessions.viewing import plane_of
-from napari_medvlm.slicing import picture_of
-from napari_medvlm.volume import Volume
 
 NOTICE = "Made by software for research and teaching, which is not a medical device."
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import GeometryMismatch, InvalidPrompt, ObjectLocked
-from napari_medvlm.geometry import Grid
-from napari_medvlm.prompts import InitialMask, Prompt
+from napari_medvlm.data.errors import GeometryMismatch, InvalidPrompt, ObjectLocked
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import InitialMask, Prompt
 from napari_medvlm.records import (
     Event,
     Moment,
@@ -23,7 +24,6 @@ from napari_medvlm.records import (
     PromptChanged,
     PromptRemoved,
 )
-from napari_medvlm.results import Mask
 
 COLORS = (
     "#4dd2ff", "#ffb84d", "#7dff6b", "#ff6bd6", "#fff04d", "#b38cff", "#ff6b6b", "#4dffc3",

@@ -14,9 +14,12 @@ from psygnal import Signal
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
-from napari_medvlm.checked import Finding
-from napari_medvlm.errors import BackendUnavailable, Cancelled, InvalidPrompt, MedVLMError
-from napari_medvlm.grounding import Grounding, GroundQuery, NamedLabels, Region, Scope
+from napari_medvlm.data.check_result import Finding
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidPrompt, MedVLMError
+from napari_medvlm.data.grounding import Grounding, GroundQuery, Scope
+from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.io.journal import Journal
 from napari_medvlm.kept import FoundRegion
 from napari_medvlm.ledger import Ledger
@@ -24,7 +27,6 @@ from napari_medvlm.records import Grounded, RegionChecked
 from napari_medvlm.said import KeptFinding
 from napari_medvlm.sessions.basis import Basis
 from napari_medvlm.sessions.telling import tell
-from napari_medvlm.volume import Volume, Window
 from napari_medvlm.worker.routed import RoutedRunner
 from napari_medvlm.worker.runner import InlineRunner, Job, Runner
 from napari_medvlm.worker.wire import GroundReply, GroundRequest

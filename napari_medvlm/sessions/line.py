@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from napari_medvlm.errors import Cancelled, MedVLMError
+from napari_medvlm.data.errors import Cancelled, MedVLMError
 from napari_medvlm.sessions.calls import Calls
 from napari_medvlm.worker.runner import InlineRunner, OnProgress, Runner
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.measurements.measure import Diameters, diameters
+from napari_medvlm.data.measurements.table import Row, row
 from napari_medvlm.io import write_segments
 from napari_medvlm.io.dicom_evaluations import Evaluation
 from napari_medvlm.io.dicom_sr import write_sr
-from napari_medvlm.measuring import Diameters, diameters
-from napari_medvlm.results import Mask
 from napari_medvlm.sessions.saving import segments_of, with_weights
 from napari_medvlm.sessions.segment import SegmentationSession
-from napari_medvlm.tables import Row, row
 
 
 class Measurements:

@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from napari_medvlm.answers import Answer, Claim, Step
-from napari_medvlm.checked import Finding
-from napari_medvlm.conversation import (
+from napari_medvlm.data.answer import Answer, Claim
+from napari_medvlm.data.check_result import Finding
+from napari_medvlm.data.conversation import (
     Conversation,
     Evidence,
     Exchange,
@@ -23,7 +23,9 @@ from napari_medvlm.conversation import (
     State,
     Verdict,
 )
-from napari_medvlm.errors import CannotSave, InvalidPrompt, SessionFileError
+from napari_medvlm.data.errors import CannotSave, InvalidPrompt, SessionFileError
+from napari_medvlm.data.tool_call import Step
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import Journal
 from napari_medvlm.kept import KeptHeatmap, KeptPicture, digest_of
 from napari_medvlm.ledger import Ledger
@@ -47,7 +49,6 @@ from napari_medvlm.said import (
     Wrote,
 )
 from napari_medvlm.sessions.viewing import Looked
-from napari_medvlm.volume import Volume
 
 WRITE_S = 1.0
 """How often the text that a model writes goes to the ledger: what a crash may cost."""

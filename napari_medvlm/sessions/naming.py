@@ -8,10 +8,11 @@ from functools import reduce
 from typing import Any
 
 from napari_medvlm.backends.labelled import EVERYTHING
-from napari_medvlm.grounding import Grounding, Region
-from napari_medvlm.prompts import Box, InitialMask
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.grounding import Grounding
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Box, InitialMask
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 
 
 @dataclass(frozen=True, eq=False)

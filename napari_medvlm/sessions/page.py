@@ -12,20 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.backends import registry
-from napari_medvlm.errors import CannotSave
-from napari_medvlm.geometry import is_aligned, patient_axes
-from napari_medvlm.grounding import SliceRef
+from napari_medvlm.data.errors import CannotSave
+from napari_medvlm.data.geometry.display import is_aligned, patient_axes
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.measurements.table import COLUMNS
+from napari_medvlm.data.slice_image import Picture, picture_of
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.save import write_text
 from napari_medvlm.records import LiveObject
-from napari_medvlm.results import Mask
 from napari_medvlm.sessions.drawing import edge
 from napari_medvlm.sessions.exporting import NOTICE, data_url, filled
 from napari_medvlm.sessions.measurements import Measurements
 from napari_medvlm.sessions.saving import weights_of
 from napari_medvlm.sessions.segment import SegmentationSession
-from napari_medvlm.slicing import Picture, picture_of
-from napari_medvlm.tables import COLUMNS
-from napari_medvlm.volume import Volume
 
 SIDE = 360
 """Pixels that the longer side of a picture has at least."""

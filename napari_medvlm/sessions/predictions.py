@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_medvlm.backends.base import ObjectPrompts
-from napari_medvlm.geometry import Index
+from napari_medvlm.data.geometry.grid import Index
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import InitialMask
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger import Ledger
-from napari_medvlm.prompts import InitialMask
 from napari_medvlm.records import LiveObject, Predicted
-from napari_medvlm.results import Mask
 from napari_medvlm.sessions.masks import Key, MaskStore
-from napari_medvlm.volume import Volume
 from napari_medvlm.worker.wire import SegmentReply, SegmentRequest
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Prepared, Progress
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.sessions.calls import Served
-from napari_medvlm.volume import Volume
 from napari_medvlm.worker.runner import Runner
 from napari_medvlm.worker.wire import PrepareReply, PrepareRequest
 

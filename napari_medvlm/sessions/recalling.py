@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from napari_medvlm.conversation import Exchange
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.grounding import Scope
+from napari_medvlm.data.conversation import Exchange
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.grounding import Scope
+from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.kept import KeptRegion
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.said import Asked, KeptView
@@ -12,7 +13,6 @@ from napari_medvlm.sessions.calls import Served
 from napari_medvlm.sessions.drawing import Pointing
 from napari_medvlm.sessions.rounds import Given
 from napari_medvlm.sessions.viewing import View
-from napari_medvlm.volume import Volume, Window
 
 
 def asked_record(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from napari_medvlm.errors import Cancelled, MedVLMError, WorkerCrashed, WorkerHung
+from napari_medvlm.data.errors import Cancelled, MedVLMError, WorkerCrashed, WorkerHung
 from napari_medvlm.sessions.masks import Key
 from napari_medvlm.worker.runner import Job, Runner
 from napari_medvlm.worker.wire import SegmentReply, SegmentRequest

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import CannotSave
+from napari_medvlm.data.errors import CannotSave
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.measurements.table import row
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io import Segment, write_segments
 from napari_medvlm.io.dicom_evaluations import Evaluation
 from napari_medvlm.io.dicom_sr import write_sr
 from napari_medvlm.io.rtstruct import SUFFIX as STRUCTURES
-from napari_medvlm.results import Mask
 from napari_medvlm.sessions.saving import segments_of, with_weights
 from napari_medvlm.sessions.segment import SegmentationSession
-from napari_medvlm.tables import row
-from napari_medvlm.volume import Volume
 
 
 @dataclass(frozen=True, eq=False)

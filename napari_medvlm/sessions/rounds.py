@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from napari_medvlm.answers import Answer, NamedMask, Question, Step, Turn
-from napari_medvlm.conversation import Exchange, State
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.geometry import Grid
-from napari_medvlm.grounding import NamedLabels, Region
-from napari_medvlm.results import Mask
+from napari_medvlm.data.answer import Answer, NamedMask, Question, Turn
+from napari_medvlm.data.conversation import Exchange, State
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.tool_call import Step
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.sessions.calls import Calls, Helpers
 from napari_medvlm.sessions.drawing import pointed
 from napari_medvlm.sessions.toolbox import Scene, Toolbox
 from napari_medvlm.sessions.toolspecs import TOOLS, specs
 from napari_medvlm.sessions.viewing import Looked, View, pictures
-from napari_medvlm.volume import Volume
 from napari_medvlm.worker.wire import AnswerReply, AskRequest
 
 MAX_ROUNDS = 6

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari_medvlm.backends import models
 from napari_medvlm.backends.model_files import hashes
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.io import Segment, write_mask, write_segments
 from napari_medvlm.io.labels import write_names
 from napari_medvlm.records import Overlap

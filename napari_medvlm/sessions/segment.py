@@ -15,17 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.backends import registry
-from napari_medvlm.errors import InvalidPrompt, PromptNotSupported, SessionFileError
+from napari_medvlm.data.errors import InvalidPrompt, PromptNotSupported, SessionFileError
+from napari_medvlm.data.mask import BoolArray, Mask
+from napari_medvlm.data.measurements.measure import Measurement, measure
+from napari_medvlm.data.prompts import Prompt, check_prompt
+from napari_medvlm.data.volume import Volume, require_contrast
 from napari_medvlm.ledger import Ledger
-from napari_medvlm.measuring import Measurement, measure
-from napari_medvlm.prompts import Prompt, check_prompt
 from napari_medvlm.records import Event, Moment, Overlap, Record
-from napari_medvlm.results import BoolArray, Mask
 from napari_medvlm.sessions import gestures
 from napari_medvlm.sessions.engine import Engine
 from napari_medvlm.sessions.masks import Labels
 from napari_medvlm.sessions.predictions import Choice, key_of
-from napari_medvlm.volume import Volume, require_contrast
 from napari_medvlm.worker.routed import RoutedRunner
 from napari_medvlm.worker.runner import InlineRunner, Runner
 

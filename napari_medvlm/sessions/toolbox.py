@@ -8,20 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from napari_medvlm.answers import ToolCall, ToolResult
 from napari_medvlm.backends.base import ObjectPrompts
-from napari_medvlm.errors import Cancelled, InvalidPrompt, MedVLMError
-from napari_medvlm.grounding import Grounding, GroundQuery, NamedLabels, Region, SliceRef
+from napari_medvlm.data.errors import Cancelled, InvalidPrompt, MedVLMError
+from napari_medvlm.data.grounding import Grounding, GroundQuery, SliceRef
+from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.measurements.measure import diameters, longest_diameter_mm, measure
+from napari_medvlm.data.prompts import Box, Point
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.slice_image import Picture, PixelBounds, part_around, picture_of
+from napari_medvlm.data.tool_call import ToolCall, ToolResult
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.language.names import Names, Synonyms
-from napari_medvlm.measuring import diameters, longest_diameter_mm, measure
-from napari_medvlm.prompts import Box, Point
-from napari_medvlm.results import Mask
 from napari_medvlm.sessions.calls import Calls, Helpers
 from napari_medvlm.sessions.drawing import name_of, places_in, thousandths
 from napari_medvlm.sessions.toolspecs import TOOLS, flaw, specs
 from napari_medvlm.sessions.viewing import Looked, View, caption_of, counterpart
-from napari_medvlm.slicing import Picture, PixelBounds, part_around, picture_of
-from napari_medvlm.volume import Volume
 from napari_medvlm.worker.wire import GroundReply, GroundRequest, SegmentReply, SegmentRequest
 
 SMALLEST = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from napari_medvlm.answers import ToolSpec
+from napari_medvlm.data.tool_call import ToolSpec
 
 TOOLS = ("segment", "ground", "measure", "zoom", "compare")
 

@@ -7,17 +7,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_medvlm.conversation import Sent
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.geometry import FloatArray, patient_axes
-from napari_medvlm.grounding import Region, Scope, SliceRef
-from napari_medvlm.montage import Montage
-from napari_medvlm.prompts import Box
-from napari_medvlm.results import Mask
+from napari_medvlm.data.conversation import Sent
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.geometry.display import patient_axes
+from napari_medvlm.data.geometry.grid import FloatArray
+from napari_medvlm.data.grounding import Scope, SliceRef
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.montage import Montage
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.slice_image import Part, Picture, part_around, picture_of
+from napari_medvlm.data.volume import Volume, Window
+from napari_medvlm.data.window_presets import default_window
 from napari_medvlm.sessions.drawing import Pointing, drawn, name_of
-from napari_medvlm.slicing import Part, Picture, part_around, picture_of
-from napari_medvlm.volume import Volume, Window
-from napari_medvlm.windows import default_window
 
 PLANES = ("axial", "coronal", "sagittal")
 MARGIN = 0.25

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from napari_medvlm.answers import Answer, AnswerKind, Question
-from napari_medvlm.geometry import same_grid
-from napari_medvlm.grounding import Region, Scope, SliceRef
+from napari_medvlm.data.answer import Answer, AnswerKind, Question
+from napari_medvlm.data.geometry.grid import same_grid
+from napari_medvlm.data.grounding import Scope, SliceRef
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.slice_image import Picture
 from napari_medvlm.language.closed import count_in, option_in, yes_or_no
 from napari_medvlm.language.reports import findings_of
-from napari_medvlm.prompts import Box
 from napari_medvlm.sessions.claims import names_in, query_of
-from napari_medvlm.slicing import Picture
 from napari_medvlm.trusting.hiding import blank, blank_volume, hidden_in, hidden_in_volume
 from napari_medvlm.trusting.likeness import Said
 from napari_medvlm.trusting.stated import stated

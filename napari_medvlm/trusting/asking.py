@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_medvlm.checked import Finding
-from napari_medvlm.errors import Cancelled, MedVLMError
+from napari_medvlm.data.check_result import Finding
+from napari_medvlm.data.errors import Cancelled, MedVLMError
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.trusting.check import Ask, Check
 from napari_medvlm.trusting.likeness import (
     SAME_PLACE,
@@ -18,7 +19,6 @@ from napari_medvlm.trusting.likeness import (
 )
 from napari_medvlm.trusting.subject import Sent, Subject
 from napari_medvlm.trusting.swapping import other_image, slices_far_away
-from napari_medvlm.volume import Volume
 
 AGREED = 0.75
 """The share of askings that must say the same."""

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_medvlm.errors import CannotSave, InvalidReference, SettingsError
+from napari_medvlm.data.errors import CannotSave, InvalidReference, SettingsError
 from napari_medvlm.home import home
 
 Floats = NDArray[np.float64]

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-from napari_medvlm.checked import Finding, Outcome
+from napari_medvlm.data.check_result import Finding, Outcome
 from napari_medvlm.trusting.likeness import Said
 from napari_medvlm.trusting.subject import Sent, Subject
 

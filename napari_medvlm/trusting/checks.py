@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.trusting.asking import (
     BlankedEvidence,
     BlankImage,
@@ -12,7 +13,6 @@ from napari_medvlm.trusting.asking import (
 from napari_medvlm.trusting.check import Check
 from napari_medvlm.trusting.quiet import Confidence, Form, Quality
 from napari_medvlm.trusting.witness import IndependentWitness, Witness
-from napari_medvlm.volume import Volume
 
 
 def all_checks(

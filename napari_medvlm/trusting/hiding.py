@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.geometry import Grid
-from napari_medvlm.montage import Montage
-from napari_medvlm.overlap import box_iou
-from napari_medvlm.prompts import Box
-from napari_medvlm.slicing import Picture, PixelBounds
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.iou import box_iou
+from napari_medvlm.data.montage import Montage
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.slice_image import Picture, PixelBounds
+from napari_medvlm.data.volume import Volume
 
 GREY = 127
 TRIES = 64

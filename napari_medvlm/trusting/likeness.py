@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from napari_medvlm.geometry import Grid
-from napari_medvlm.grounding import Region
-from napari_medvlm.overlap import region_iou
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.iou import region_iou
+from napari_medvlm.data.region import Region
 
 SAME_WORDS = 0.6
 """The token F1 from which two free texts count as saying the same."""

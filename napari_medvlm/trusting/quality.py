@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.home import home
 from napari_medvlm.language.files import Sheet, read
 from napari_medvlm.trusting.files import HERE
-from napari_medvlm.volume import Volume
 
 Slices = NDArray[np.float32]
 MOST = 64

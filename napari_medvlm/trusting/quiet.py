@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_medvlm.checked import Finding
+from napari_medvlm.data.check_result import Finding
 from napari_medvlm.trusting import calibration
 from napari_medvlm.trusting.check import Ask, Check
 from napari_medvlm.trusting.quality import Thresholds, indicators, noted

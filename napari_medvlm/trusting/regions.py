@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_medvlm.geometry import Grid
-from napari_medvlm.grounding import Grounding, GroundQuery, Region, SliceRef
-from napari_medvlm.prompts import Box
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.grounding import Grounding, GroundQuery, SliceRef
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import Region
 from napari_medvlm.trusting.hiding import blank_volume, hidden_in_volume
 from napari_medvlm.trusting.likeness import Said
 from napari_medvlm.trusting.subject import Subject, TwinRequest

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from napari_medvlm.checked import Finding, Outcome
-from napari_medvlm.errors import Cancelled, MedVLMError
-from napari_medvlm.grounding import Region
+from napari_medvlm.data.check_result import Finding, Outcome
+from napari_medvlm.data.errors import Cancelled, MedVLMError
+from napari_medvlm.data.region import Region
 from napari_medvlm.sessions.basis import AnswerBasis, Basis
 from napari_medvlm.sessions.calls import Calls
 from napari_medvlm.sessions.line import Line

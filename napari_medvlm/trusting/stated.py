@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from napari_medvlm.answers import Answer, AnswerKind, Question
+from napari_medvlm.data.answer import Answer, AnswerKind, Question
 
 _NUMBER = r"(?P<number>\d{1,3}(?:[.,]\d+)?)\s*(?P<percent>%|percent\b)"
 _SURE = r"(?:sure|certain|confiden\w*|certainty|probab\w*|likel\w*)"

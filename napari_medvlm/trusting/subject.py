@@ -6,12 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from napari_medvlm.grounding import Region, SliceRef
-from napari_medvlm.prompts import Box
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.trusting.hiding import elsewhere
 from napari_medvlm.trusting.likeness import Said
 from napari_medvlm.trusting.swapping import Swap, far_shift
-from napari_medvlm.volume import Volume
 from napari_medvlm.worker.wire import AskRequest, GroundRequest, Reply
 
 Sent = AskRequest | GroundRequest

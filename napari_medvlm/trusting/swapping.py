@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.geometry import Grid, patient_axes, same_grid
-from napari_medvlm.grounding import SliceRef
-from napari_medvlm.montage import Montage
-from napari_medvlm.slicing import Picture, picture_of
-from napari_medvlm.volume import Modality, Volume
+from napari_medvlm.data.geometry.display import patient_axes
+from napari_medvlm.data.geometry.grid import Grid, same_grid
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.montage import Montage
+from napari_medvlm.data.slice_image import Picture, picture_of
+from napari_medvlm.data.volume import Modality, Volume
 
 FAR = 0.25
 """How far away other slices must be, as a share of the image's length along their axis."""

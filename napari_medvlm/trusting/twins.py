@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from napari_medvlm.data.volume import Modality
 from napari_medvlm.language.files import Sheet, read
 from napari_medvlm.trusting.files import HERE
-from napari_medvlm.volume import Modality
 
 _PLACE = r"(?P<place>(?:\s+(?:in|on|at|within|inside|near|below|above|behind)\s.*)?)"
 _SEEN = r"(?:present|visible|seen|identified|detected|evident)"

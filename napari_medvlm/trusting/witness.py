@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_medvlm.checked import Finding
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.overlap import region_iou
+from napari_medvlm.data.check_result import Finding
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.iou import region_iou
 from napari_medvlm.trusting.check import Ask, Check
 from napari_medvlm.trusting.subject import Subject
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFormLayout, QVBoxLayout
 
-from napari_medvlm.answers import NamedMask
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
-from napari_medvlm.errors import BackendUnavailable, InvalidPrompt, MedVLMError
+from napari_medvlm.data.answer import NamedMask
+from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt, MedVLMError
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers.objects import labels_among, masks_of, regions_of
 from napari_medvlm.layers.view import name_axes, orient
 from napari_medvlm.records import ImageReference
 from napari_medvlm.sessions.conversing import AskSession
 from napari_medvlm.sessions.exporting import export
-from napari_medvlm.volume import Volume
 from napari_medvlm.widgets import ask_commands
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.commands import bind_keys

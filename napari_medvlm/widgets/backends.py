@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QComboBox
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.worker.environments import obstacle
 
 DEFAULT = "embedded"

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QCompleter, QFormLayout, QHBoxLayout, QLineEdit, QVBo
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.backends.labelled import EVERYTHING
-from napari_medvlm.errors import InvalidImage, MedVLMError
+from napari_medvlm.data.errors import InvalidImage, MedVLMError
 from napari_medvlm.layers.names import named_labels
 from napari_medvlm.sessions.ground import GroundingSession, Located
 from napari_medvlm.sessions.naming import findings

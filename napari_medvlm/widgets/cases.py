@@ -17,7 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_medvlm.errors import ArchiveError, CannotSave, CaseListError, IrregularSlices
+from napari_medvlm.data.errors import ArchiveError, CannotSave, CaseListError, IrregularSlices
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io import Gaps, read_volume
 from napari_medvlm.io.archives import Progress
 from napari_medvlm.layers import layer_data
@@ -32,7 +33,6 @@ from napari_medvlm.sessions.case_files import (
 )
 from napari_medvlm.sessions.case_results import write_results
 from napari_medvlm.sessions.cases import Case, MaskFormat
-from napari_medvlm.volume import Volume
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.case_row import ResultsRow

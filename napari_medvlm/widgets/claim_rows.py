@@ -8,8 +8,8 @@ from qtpy.QtCore import QEvent, QRect, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QEnterEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
-from napari_medvlm.answers import Claim
-from napari_medvlm.conversation import Mark, Verdict
+from napari_medvlm.data.answer import Claim
+from napari_medvlm.data.conversation import Mark, Verdict
 from napari_medvlm.widgets.buttons import button
 from napari_medvlm.widgets.wrapped import WrappedLabel
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QMessageBox, QWidget
 
-from napari_medvlm.conversation import Conversation
+from napari_medvlm.data.conversation import Conversation
 from napari_medvlm.widgets.buttons import button
 
 LONGEST = 60

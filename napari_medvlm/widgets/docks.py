@@ -9,7 +9,7 @@ from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QWidget
 
 from napari_medvlm.backends.base import Task
-from napari_medvlm.errors import InvalidImage
+from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.layers import is_image
 from napari_medvlm.layers.view import name_axes, orient
 from napari_medvlm.widgets.backends import BackendChoice

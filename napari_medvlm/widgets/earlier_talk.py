@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_medvlm.errors import SessionFileError
+from napari_medvlm.data.errors import SessionFileError
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import resumable
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.records import ImageReference
 from napari_medvlm.said import Asked
-from napari_medvlm.volume import Volume
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.errors import InvalidImage, InvalidReference
+from napari_medvlm.data.errors import InvalidImage, InvalidReference
+from napari_medvlm.data.mask import BoolArray, Mask
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.segment.cases import Structure
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Step
 from napari_medvlm.evaluation.segment.plan import Plan, require_able
@@ -26,8 +28,6 @@ from napari_medvlm.evaluation.segment.single import write_single
 from napari_medvlm.evaluation.segment.trial import OnStep, Trial
 from napari_medvlm.layers import is_image, labels_of, volume_of
 from napari_medvlm.layers.simulated import Said, SimulatedLayers
-from napari_medvlm.results import BoolArray, Mask
-from napari_medvlm.volume import Volume
 from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.evaluate_curve import load_library
 from napari_medvlm.widgets.evaluate_labels import LabelChoice

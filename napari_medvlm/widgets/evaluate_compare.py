@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_medvlm.errors import MedVLMError
+from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.evaluation.segment.beside import Beside, beside
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.layers.difference import (

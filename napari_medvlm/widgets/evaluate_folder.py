@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.errors import Cancelled, InvalidReference, MedVLMError
+from napari_medvlm.data.errors import Cancelled, InvalidReference, MedVLMError
 from napari_medvlm.evaluation.segment.cases import Layout
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.run import crashed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSignalBlocker, QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
-from napari_medvlm.errors import InvalidReference
+from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.layers.difference import has_labels, values_in
 from napari_medvlm.layers.names import names_of
 from napari_medvlm.widgets.background import in_background

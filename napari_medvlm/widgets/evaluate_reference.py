@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from napari_medvlm.errors import InvalidImage
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.evaluation.segment.cases import whole
-from napari_medvlm.grounding import NamedLabels
 from napari_medvlm.io import read_volume
 from napari_medvlm.layers import labels_data
 

@@ -10,7 +10,11 @@ from napari.layers import Layer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QListWidget, QVBoxLayout, QWidget
 
-from napari_medvlm.errors import SessionFileError
+from napari_medvlm.data.errors import SessionFileError
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
 from napari_medvlm.evaluation.ask.summary import right_of
@@ -18,13 +22,10 @@ from napari_medvlm.evaluation.ground.cases import Case
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.segment.pictures import FOUND, TRUTH
 from napari_medvlm.evaluation.stacking import read_stack
-from napari_medvlm.grounding import Region, SliceRef
 from napari_medvlm.io import read_volume
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.claims import look_at
 from napari_medvlm.layers.regions import RegionLayers, Shown
-from napari_medvlm.prompts import Box
-from napari_medvlm.volume import Volume
 from napari_medvlm.widgets.report import guarded
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QMenu, QPushButton
 
 from napari_medvlm.backends.evidence import cost
-from napari_medvlm.conversation import Exchange, Sent
+from napari_medvlm.data.conversation import Exchange, Sent
 from napari_medvlm.sessions.explaining import obstacle
 
 TOOLTIP = (

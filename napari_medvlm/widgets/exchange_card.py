@@ -8,8 +8,9 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QGuiApplication, QMouseEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 
-from napari_medvlm.answers import Answer, Step, ToolResult
-from napari_medvlm.conversation import Exchange, State
+from napari_medvlm.data.answer import Answer
+from napari_medvlm.data.conversation import Exchange, State
+from napari_medvlm.data.tool_call import Step, ToolResult
 from napari_medvlm.layers.claims import colors_of
 from napari_medvlm.widgets.buttons import button
 from napari_medvlm.widgets.claim_rows import ClaimRows

@@ -8,7 +8,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
 
-from napari_medvlm.grounding import NotFound
+from napari_medvlm.data.grounding import NotFound
 from napari_medvlm.layers.regions import Shown
 
 PHRASE, SCORE, PLACE, SLICE, SOURCE, AGREES = range(6)

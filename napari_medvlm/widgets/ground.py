@@ -10,14 +10,15 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QTabWidget, QVBoxLa
 from superqt import QLabeledDoubleSlider
 
 from napari_medvlm.backends.base import Task
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.grounding import NotFound, Region, Scope
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.grounding import NotFound, Scope
+from napari_medvlm.data.prompts import Box, InitialMask
+from napari_medvlm.data.region import Region
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.language.knowledge import Knowledge
 from napari_medvlm.layers.names import named_labels
 from napari_medvlm.layers.regions import RegionLayers, Shown
 from napari_medvlm.layers.view import go_to, name_axes, orient
-from napari_medvlm.prompts import Box, InitialMask
 from napari_medvlm.records import ImageReference
 from napari_medvlm.sessions.gestures import COLORS
 from napari_medvlm.sessions.ground import GroundingSession

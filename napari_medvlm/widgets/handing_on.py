@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_medvlm.conversation import Exchange
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.prompts import InitialMask
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.conversation import Exchange
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.prompts import InitialMask
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.widgets.commands import dock_of
 
 if TYPE_CHECKING:

@@ -19,13 +19,13 @@ from qtpy.QtWidgets import (
 
 from napari_medvlm.backends.base import Task
 from napari_medvlm.backends.descriptors import load_descriptors
-from napari_medvlm.grounding import Scope
+from napari_medvlm.data.classification import LabelQuery
+from napari_medvlm.data.grounding import Scope
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import new_journal
-from napari_medvlm.labelling import LabelQuery
-from napari_medvlm.prompts import Box
 from napari_medvlm.records import ImageReference
 from napari_medvlm.sessions.label import LabellingSession
-from napari_medvlm.volume import Volume
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.report import guarded, show_all

@@ -17,14 +17,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_medvlm.errors import InvalidPrompt
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.measurements.measure import Diameters, Ends
+from napari_medvlm.data.measurements.ruler import Ruler, write_rulers
+from napari_medvlm.data.measurements.table import COLUMNS, Row, write_csv
 from napari_medvlm.layers.rulers import RulerLayer
 from napari_medvlm.layers.view import go_to
-from napari_medvlm.measuring import Diameters, Ends
-from napari_medvlm.rulers import Ruler, write_rulers
 from napari_medvlm.sessions.measurements import Measurements
 from napari_medvlm.sessions.segment import SegmentationSession
-from napari_medvlm.tables import COLUMNS, Row, write_csv
 from napari_medvlm.widgets import files
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button, on_click

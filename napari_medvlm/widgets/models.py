@@ -13,7 +13,7 @@ from napari_medvlm.backends import memory, models
 from napari_medvlm.backends.memory import Memory
 from napari_medvlm.backends.models import State
 from napari_medvlm.backends.offline import is_offline, set_offline
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.widgets.add_model import AddModel
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.commands import docks, named_dock

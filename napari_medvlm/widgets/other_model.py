@@ -8,9 +8,9 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidge
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
-from napari_medvlm.errors import InvalidPrompt, MedVLMError
+from napari_medvlm.data.errors import InvalidPrompt, MedVLMError
+from napari_medvlm.data.prompts import InitialMask
 from napari_medvlm.layers.other_mask import OtherMaskLayer
-from napari_medvlm.prompts import InitialMask
 from napari_medvlm.sessions.replay import Compared, compared, only, replay
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.widgets.backends import BackendChoice

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QVBoxLayout
 
-from napari_medvlm.errors import ArchiveError, CannotSave
+from napari_medvlm.data.errors import ArchiveError, CannotSave
 from napari_medvlm.io import Gaps
 from napari_medvlm.io.archives import Archive, Progress, Query, Study, StudySeries
 from napari_medvlm.io.deidentify import Exported

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from napari_medvlm.errors import IrregularSlices
-from napari_medvlm.geometry import Grid
-from napari_medvlm.grounding import NamedLabels
+from napari_medvlm.data.errors import IrregularSlices
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.io import Gaps, read_volume
 from napari_medvlm.io.archives import StudySeries
 from napari_medvlm.io.dicom_evaluations import Evaluation

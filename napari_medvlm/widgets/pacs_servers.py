@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.addresses import origin
-from napari_medvlm.errors import ArchiveError
+from napari_medvlm.data.errors import ArchiveError
 from napari_medvlm.io.archives import Archive
 from napari_medvlm.io.dicom_tree import DicomTree
 from napari_medvlm.io.dicomweb import DicomWeb

@@ -8,7 +8,7 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QIcon, QImage, QPixmap
 from qtpy.QtWidgets import QListView, QListWidget, QListWidgetItem
 
-from napari_medvlm.conversation import Sent
+from napari_medvlm.data.conversation import Sent
 
 SIDE = 68
 """Of a small picture, in pixels."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
-from napari_medvlm.volume import Window
+from napari_medvlm.data.volume import Window
 from napari_medvlm.widgets.buttons import button
 
 VIEWS = {

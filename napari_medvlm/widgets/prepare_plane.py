@@ -8,8 +8,8 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Prepared
-from napari_medvlm.errors import InvalidImage
-from napari_medvlm.geometry import patient_axes
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.layers.view import PLANES, axis_across
 from napari_medvlm.sessions.calls import Served
 from napari_medvlm.sessions.preparing import kept_mib, prepare_plane

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_medvlm.answers import AnswerKind
+from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.language.templates import GAP
 from napari_medvlm.widgets.buttons import button
 from napari_medvlm.widgets.dictation import DictationButton

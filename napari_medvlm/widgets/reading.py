@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_medvlm.conversation import Exchange, Mark, Sent
+from napari_medvlm.data.conversation import Exchange, Mark, Sent
 from napari_medvlm.layers.claims import ClaimLayers, show_slice
 from napari_medvlm.sessions.conversing import AskSession
 from napari_medvlm.widgets.buttons import button, on_click

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QWidget
 
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.agreement import agreement
 from napari_medvlm.evaluation.references import read_references, references_of_labels
-from napari_medvlm.grounding import Region
 from napari_medvlm.layers.names import named_labels
 from napari_medvlm.layers.regions import RegionLayers, Shown
-from napari_medvlm.volume import Volume
 from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.report import tell
 

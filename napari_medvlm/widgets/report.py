@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec
 
-from napari_medvlm.errors import Cancelled, MedVLMError
+from napari_medvlm.data.errors import Cancelled, MedVLMError
 from napari_medvlm.privacy import for_log
 
 logger = logging.getLogger(__name__)

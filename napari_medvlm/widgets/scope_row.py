@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
 
-from napari_medvlm.geometry import patient_axes
-from napari_medvlm.grounding import Scope
+from napari_medvlm.data.geometry.display import patient_axes
+from napari_medvlm.data.grounding import Scope
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.view import axis_across, place_in_view
-from napari_medvlm.volume import Volume
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -9,18 +9,19 @@ from qtpy.QtWidgets import QFormLayout, QVBoxLayout
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
-from napari_medvlm.errors import Cancelled, MedVLMError
+from napari_medvlm.data.errors import Cancelled, MedVLMError
+from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.data.volume import Window
+from napari_medvlm.data.window_presets import windows
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers import labels_of, tracking_uids_in
 from napari_medvlm.layers.names import names_of
 from napari_medvlm.layers.session import SessionLayers
 from napari_medvlm.layers.view import Plane, show_3d, show_plane
 from napari_medvlm.ledger import Ledger
-from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
 from napari_medvlm.records import Predicted
 from napari_medvlm.sessions.calls import Served
 from napari_medvlm.sessions.segment import SegmentationSession, check_image
-from napari_medvlm.volume import Window
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.closing import Steady
 from napari_medvlm.widgets.commands import bind_keys
@@ -38,7 +39,6 @@ from napari_medvlm.widgets.segment_folds import SegmentFolds
 from napari_medvlm.widgets.session_row import SessionRow
 from napari_medvlm.widgets.tools import Tool, Tools
 from napari_medvlm.widgets.turns import BETWEEN_MS, Turns
-from napari_medvlm.windows import windows
 from napari_medvlm.worker.runner import Job
 from napari_medvlm.worker.wire import Request
 

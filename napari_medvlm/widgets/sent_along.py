@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QPlainTextEdit, QVBoxLayout, QWidget
 
-from napari_medvlm.answers import AnswerKind
 from napari_medvlm.backends import registry
+from napari_medvlm.data.answer import AnswerKind
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.language import templates
 from napari_medvlm.layers.objects import Offered
 from napari_medvlm.layers.view import place_in_view
-from napari_medvlm.volume import Volume
 from napari_medvlm.widgets.fold import Fold
 from napari_medvlm.widgets.object_choice import ObjectChoice
 from napari_medvlm.widgets.question_box import QuestionBox

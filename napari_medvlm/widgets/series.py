@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_medvlm.errors import IrregularSlices
+from napari_medvlm.data.errors import IrregularSlices
 from napari_medvlm.io.dicom import Gaps, SeriesInfo
 
 

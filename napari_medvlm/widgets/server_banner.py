@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QMessageBox
 
 from napari_medvlm import addresses
 from napari_medvlm.backends.server_link import leads_outside
-from napari_medvlm.errors import MedVLMError
+from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.report import guarded

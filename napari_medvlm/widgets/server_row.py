@@ -6,7 +6,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from napari_medvlm.backends.server_link import joined, models_of
-from napari_medvlm.errors import InvalidPrompt, MedVLMError
+from napari_medvlm.data.errors import InvalidPrompt, MedVLMError
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.report import guarded, tell

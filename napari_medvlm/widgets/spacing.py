@@ -13,10 +13,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_medvlm.errors import InvalidImage
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.volume import UNTOLD_SIZE, Volume
 from napari_medvlm.layers import is_image, layer_data
 from napari_medvlm.layers.images import volume_of
-from napari_medvlm.volume import UNTOLD_SIZE, Volume
 from napari_medvlm.widgets.report import guarded
 
 if TYPE_CHECKING:

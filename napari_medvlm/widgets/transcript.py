@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from napari_medvlm.conversation import Exchange
+from napari_medvlm.data.conversation import Exchange
 from napari_medvlm.widgets.exchange_card import ExchangeCard
 
 LAYOUT_MS = 20

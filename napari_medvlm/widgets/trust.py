@@ -18,9 +18,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.backends.base import Task
-from napari_medvlm.checked import Finding, Outcome
-from napari_medvlm.conversation import State
-from napari_medvlm.grounding import Region
+from napari_medvlm.data.check_result import Finding, Outcome
+from napari_medvlm.data.conversation import State
+from napari_medvlm.data.region import Region
 from napari_medvlm.sessions.basis import Basis
 from napari_medvlm.sessions.conversing import AskSession
 from napari_medvlm.sessions.ground import GroundingSession

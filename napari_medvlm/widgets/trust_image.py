@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
 
-    from napari_medvlm.volume import Volume
+    from napari_medvlm.data.volume import Volume
 
 FAR_AWAY = "Slices far away"
 

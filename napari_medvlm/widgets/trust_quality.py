@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_medvlm.checked import Outcome
+from napari_medvlm.data.check_result import Outcome
 from napari_medvlm.trusting.quality import Thresholds, indicators, noted
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.report import guarded
@@ -12,7 +12,7 @@ from napari_medvlm.widgets.trust_rows import SIGNS, STYLES
 from napari_medvlm.widgets.wrapped import WrappedLabel
 
 if TYPE_CHECKING:
-    from napari_medvlm.volume import Volume
+    from napari_medvlm.data.volume import Volume
 
 
 class QualityNote(WrappedLabel):

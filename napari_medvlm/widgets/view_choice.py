@@ -9,20 +9,21 @@ import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QSpinBox, QWidget
 
-from napari_medvlm.answers import NamedMask
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.geometry import patient_axes
-from napari_medvlm.grounding import Region, Scope
+from napari_medvlm.data.answer import NamedMask
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.geometry.display import patient_axes
+from napari_medvlm.data.grounding import Scope
+from napari_medvlm.data.prompts import Box, IndexArray
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Modality, Volume, Window
+from napari_medvlm.data.window_presets import CT_COLORS, windows
 from napari_medvlm.layers import is_image
 from napari_medvlm.layers.images import volume_of
 from napari_medvlm.layers.view import axis_across, place_in_view, visible_box
-from napari_medvlm.prompts import Box, IndexArray
 from napari_medvlm.sessions.drawing import Pointing
 from napari_medvlm.sessions.viewing import NamedVolume, View
-from napari_medvlm.volume import Modality, Volume, Window
 from napari_medvlm.widgets.layer_choice import LayerChoice
 from napari_medvlm.widgets.scope_row import millimetres
-from napari_medvlm.windows import CT_COLORS, windows
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, Listener
 from typing import Any
 
 from napari_medvlm.backends import offline
-from napari_medvlm.errors import WorkerCrashed
+from napari_medvlm.data.errors import WorkerCrashed
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from typing import Annotated, BinaryIO
 from pydantic import ConfigDict, Field
 
 from napari_medvlm.backends import registry
-from napari_medvlm.errors import Cancelled, SettingsError
+from napari_medvlm.data.errors import Cancelled, SettingsError
 from napari_medvlm.home import home
 from napari_medvlm.language.files import Sheet, read
 from napari_medvlm.worker.child import WINDOWS, variables

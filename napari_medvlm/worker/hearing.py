@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from napari_medvlm.errors import BackendFailed, BackendUnavailable
+from napari_medvlm.data.errors import BackendFailed, BackendUnavailable
 
 MODEL = "base"
 TIMEOUT_S = 120

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Client, Connection
 
-from napari_medvlm.errors import Cancelled, MedVLMError
+from napari_medvlm.data.errors import Cancelled, MedVLMError
 from napari_medvlm.worker.shared import Viewed
 from napari_medvlm.worker.wire import Delta, Done, Failed, Run, Stop, Tick
 from napari_medvlm.worker.work import Work

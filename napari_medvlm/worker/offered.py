@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from napari_medvlm.backends import models, registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.backends.models import Model, State
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.worker.environments import EXTRAS, obstacle
 
 DOES = {

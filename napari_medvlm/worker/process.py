@@ -12,8 +12,14 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
-from napari_medvlm import errors
-from napari_medvlm.errors import BackendFailed, Cancelled, MedVLMError, WorkerCrashed, WorkerHung
+from napari_medvlm.data import errors
+from napari_medvlm.data.errors import (
+    BackendFailed,
+    Cancelled,
+    MedVLMError,
+    WorkerCrashed,
+    WorkerHung,
+)
 from napari_medvlm.worker.child import Child
 from napari_medvlm.worker.runner import Job, OnProgress, OnText, Runner
 from napari_medvlm.worker.shared import Parking

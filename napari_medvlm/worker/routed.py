@@ -6,7 +6,7 @@ import threading
 import weakref
 from collections.abc import Mapping
 
-from napari_medvlm.errors import SettingsError
+from napari_medvlm.data.errors import SettingsError
 from napari_medvlm.worker.environments import Environments
 from napari_medvlm.worker.process import WorkerRunner
 from napari_medvlm.worker.runner import Job, OnProgress, OnText, Runner

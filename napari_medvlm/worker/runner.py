@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Self
 
-from napari_medvlm.errors import MedVLMError
+from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.worker.wire import Reply, Request
 from napari_medvlm.worker.work import Work
 

@@ -12,8 +12,8 @@ from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 
-from napari_medvlm.errors import OutOfMemory
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import OutOfMemory
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.worker.wire import Request, Run
 
 KEPT_VOLUMES = 2

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from napari_medvlm.answers import Answer, Question
 from napari_medvlm.backends.base import ObjectPrompts, Prepared
-from napari_medvlm.grounding import Grounding, GroundQuery, Heatmap
-from napari_medvlm.labelling import Labelling, LabelQuery
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.answer import Answer, Question
+from napari_medvlm.data.classification import Labelling, LabelQuery
+from napari_medvlm.data.grounding import Grounding, GroundQuery
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.region import Heatmap
+from napari_medvlm.data.volume import Volume
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from napari_medvlm.backends import calling, models, registry
 from napari_medvlm.backends.base import Backend, Progress
 from napari_medvlm.backends.out_of_memory import is_out_of_memory
-from napari_medvlm.errors import BackendFailed, MedVLMError, OutOfMemory
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import BackendFailed, MedVLMError, OutOfMemory
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.worker.wire import (
     AnswerReply,
     AskRequest,

@@ -7,9 +7,10 @@ import time
 
 import numpy as np
 
-from napari_medvlm.answers import Answer, AnswerDelta, Claim
 from napari_medvlm.backends.base import Backend, BackendInfo, Task
-from napari_medvlm.grounding import Grounding, NotFound, Region
+from napari_medvlm.data.answer import Answer, AnswerDelta, Claim
+from napari_medvlm.data.grounding import Grounding, NotFound
+from napari_medvlm.data.region import Region
 
 MIDDLE = (8, 8, 16, 16)
 
@@ -110,7 +111,7 @@ class Finder(Backend):
         return Grounding(regions=(self.region(phrase, inside),))
 
     def region(self, phrase, inside):
-        from napari_medvlm.grounding import box_of_values
+        from napari_medvlm.data.region import box_of_values
 
         return Region(phrase, box_of_values(inside, self.volume.grid), 0.9, "bright")
 

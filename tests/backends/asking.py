@@ -7,9 +7,9 @@ import torch
 import transformers as hf
 
 from napari_medvlm.backends.calling import ground
-from napari_medvlm.grounding import GroundQuery, Scope, SliceRef
-from napari_medvlm.slicing import picture_of
-from napari_medvlm.volume import Window
+from napari_medvlm.data.grounding import GroundQuery, Scope, SliceRef
+from napari_medvlm.data.slice_image import picture_of
+from napari_medvlm.data.volume import Window
 from tests.conftest import make_phantom
 
 GRAY = Window(150, 300)

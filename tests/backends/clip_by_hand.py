@@ -7,8 +7,8 @@ from scipy.spatial.transform import Rotation
 
 from napari_medvlm.backends.clip_models import load_model
 from napari_medvlm.backends.similarity import NEUTRAL, SimilarityBackend
-from napari_medvlm.grounding import SliceRef
-from napari_medvlm.volume import Volume, Window
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.volume import Volume, Window
 
 torch.set_num_threads(1)  # models this small only wait for threads on a busy computer
 

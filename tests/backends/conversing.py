@@ -6,10 +6,10 @@ import torch
 import transformers as hf
 from PIL import Image
 
-from napari_medvlm.answers import Question
 from napari_medvlm.backends.chat import messages
 from napari_medvlm.backends.framing import framed
 from napari_medvlm.backends.vlm import VLMBackend
+from napari_medvlm.data.answer import Question
 from tests.backends import tiny, tiny_chat
 from tests.backends.asking import picture, volume_of
 

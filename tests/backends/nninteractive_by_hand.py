@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.backends.nninteractive_session import repeatable
-from napari_medvlm.prompts import Box, Lasso, Point, Scribble
+from napari_medvlm.data.prompts import Box, Lasso, Point, Scribble
 from tests.conftest import make_phantom
 
 SHAPE = (32, 64, 76)

@@ -9,9 +9,9 @@ from segment_anything import SamPredictor
 from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.backends.calling import segment
 from napari_medvlm.backends.sam.checkpoint import load_sam
-from napari_medvlm.grounding import SliceRef
-from napari_medvlm.slicing import picture_of
-from napari_medvlm.volume import Modality, Volume
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.slice_image import picture_of
+from napari_medvlm.data.volume import Modality, Volume
 
 SHAPE = (10, 20, 24)
 SPACINGS = {"axial": (2.5, 1.0, 1.0), "sagittal": (1.0, 1.0, 2.5), "coronal": (1.0, 2.5, 1.0)}

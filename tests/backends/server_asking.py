@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from napari_medvlm.answers import Question, ToolSpec
 from napari_medvlm.backends.calling import answer
 from napari_medvlm.backends.server import ServerBackend
-from napari_medvlm.grounding import Scope
-from napari_medvlm.slicing import picture_of
+from napari_medvlm.data.answer import Question
+from napari_medvlm.data.grounding import Scope
+from napari_medvlm.data.slice_image import picture_of
+from napari_medvlm.data.tool_call import ToolSpec
 from tests.conftest import make_phantom
 
 VOLUME = make_phantom((6, 24, 24))[0]

@@ -12,10 +12,11 @@ from benchmarks.phantoms import ellipsoids, lesion
 from benchmarks.tasks import mni_truths
 from napari_medvlm.backends.anatomy.atlas import carried
 from napari_medvlm.backends.anatomy.structures import structures
-from napari_medvlm.errors import Cancelled
-from napari_medvlm.geometry import Grid, Reslice, index_corners
-from napari_medvlm.overlap import box_iou
-from napari_medvlm.volume import Modality, Volume
+from napari_medvlm.data.errors import Cancelled
+from napari_medvlm.data.geometry.display import Reslice
+from napari_medvlm.data.geometry.grid import Grid, index_corners
+from napari_medvlm.data.iou import box_iou
+from napari_medvlm.data.volume import Modality, Volume
 from tests.conftest import dice, make_phantom
 
 
@@ -113,7 +114,7 @@ def test_only_the_slices_asked_about_count():
 def test_the_registration_can_be_cancelled():
     volume, _ = brain()
     from napari_medvlm.backends.embedded import EmbeddedBackend
-    from napari_medvlm.grounding import GroundQuery
+    from napari_medvlm.data.grounding import GroundQuery
 
     backend = EmbeddedBackend()
     backend.load(None, "cpu")

@@ -7,7 +7,7 @@ import napari_medvlm as nmv
 from benchmarks.tasks import mni_truths
 from napari_medvlm.backends.answering import numbers
 from napari_medvlm.backends.answering.forms import Form, read
-from napari_medvlm.volume import Modality, Volume
+from napari_medvlm.data.volume import Modality, Volume
 from tests.conftest import make_phantom
 
 PARAPHRASES = {

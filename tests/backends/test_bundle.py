@@ -12,8 +12,8 @@ from napari_medvlm.backends import calling
 from napari_medvlm.backends.bundle import BundleBackend
 from napari_medvlm.backends.phantom import phantom
 from napari_medvlm.backends.trust import trust
-from napari_medvlm.errors import BackendUnavailable, Cancelled
-from napari_medvlm.grounding import GroundQuery, Scope
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled
+from napari_medvlm.data.grounding import GroundQuery, Scope
 from tests.backends.tiny_volumes import CONFIG, NAMES, bundle, nifti, oblique
 
 ALL = Scope()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from napari_medvlm.answers import AnswerKind, Question, Step, ToolCall, ToolResult, ToolSpec, Turn
 from napari_medvlm.backends.catalog import ANY, answering_row, rows, served_row
 from napari_medvlm.backends.chat import fewer_pictures, messages, pictures_of
 from napari_medvlm.backends.tool_text import called, calls_in, written
-from napari_medvlm.slicing import Picture
+from napari_medvlm.data.answer import AnswerKind, Question, Turn
+from napari_medvlm.data.slice_image import Picture
+from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult, ToolSpec
 from tests.backends.asking import picture, volume_of
 
 QWEN = answering_row("some/model", "qwen3_vl")

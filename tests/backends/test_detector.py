@@ -12,9 +12,9 @@ from numpy.testing import assert_allclose
 
 from napari_medvlm.backends.calling import ground
 from napari_medvlm.backends.detector import DetectorBackend
-from napari_medvlm.errors import BackendUnavailable, InvalidPrompt
-from napari_medvlm.grounding import GroundQuery, Scope, SliceRef
-from napari_medvlm.volume import Modality, Volume
+from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
+from napari_medvlm.data.grounding import GroundQuery, Scope, SliceRef
+from napari_medvlm.data.volume import Modality, Volume
 from tests.backends import tiny
 from tests.backends.asking import NAMES, asked, in_picture, picture, volume_of
 

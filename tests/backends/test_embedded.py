@@ -10,9 +10,9 @@ from benchmarks.tasks import mni_truths
 from benchmarks.user import next_click
 from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.backends.embedded import EmbeddedBackend
-from napari_medvlm.prompts import Box, InitialMask, Point, Scribble
-from napari_medvlm.results import Mask, bounding_box
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.mask import Mask, bounding_box
+from napari_medvlm.data.prompts import Box, InitialMask, Point, Scribble
+from napari_medvlm.data.volume import Volume
 from tests.conftest import dice, make_phantom
 
 MIDDLE = (89, 96, 77)

@@ -9,10 +9,10 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from napari_medvlm.answers import Question
 from napari_medvlm.backends.calling import explain
 from napari_medvlm.backends.evidence import cost, evidence_map, falls_of, patch_of
-from napari_medvlm.errors import BackendUnavailable, Cancelled, InvalidPrompt
+from napari_medvlm.data.answer import Question
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidPrompt
 from napari_medvlm.worker.runner import InlineRunner
 from napari_medvlm.worker.wire import ExplainReply, ExplainRequest
 from tests.backends.asking import NAMES, force, picture, volume_of

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 
 from napari_medvlm.backends.florence import FlorenceBackend
 from napari_medvlm.backends.framing import framed
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
 from tests.backends import tiny
 from tests.backends.asking import NAMES, SHAPES, asked, force, in_picture, picture, volume_of
 

@@ -9,7 +9,7 @@ import pytest
 from napari_medvlm.backends import hub_cache, models
 from napari_medvlm.backends.downloads import fetch
 from napari_medvlm.backends.models import State, download, find, remove, verify
-from napari_medvlm.errors import BackendUnavailable, Cancelled, CannotDownload
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled, CannotDownload
 from tests.backends.tiny_hub import GOOD, WEIGHTS, Hub, used
 
 

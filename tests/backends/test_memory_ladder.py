@@ -15,9 +15,9 @@ from napari_medvlm.backends.trust import trust
 from napari_medvlm.backends.vista3d import VISTA3DBackend
 from napari_medvlm.backends.vista3d_classes import classes
 from napari_medvlm.backends.voxtell import VoxTellBackend
-from napari_medvlm.errors import BackendUnavailable, Cancelled, OutOfMemory
-from napari_medvlm.grounding import GroundQuery
-from napari_medvlm.prompts import Point
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled, OutOfMemory
+from napari_medvlm.data.grounding import GroundQuery
+from napari_medvlm.data.prompts import Point
 from tests.backends import tiny_volumes as tiny
 from tests.backends.sam_by_hand import quiet
 from tests.backends.test_slice_by_slice import Full

@@ -15,7 +15,7 @@ from napari_medvlm.backends import added_models, hub_cache, memory, models, offl
 from napari_medvlm.backends.downloads import offer
 from napari_medvlm.backends.known_models import in_words, known
 from napari_medvlm.backends.models import State, add, find, remove, resolve, verify
-from napari_medvlm.errors import BackendUnavailable, Cancelled, CannotDownload, SettingsError
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled, CannotDownload, SettingsError
 
 
 def ignored(fraction, message=""):

@@ -23,8 +23,8 @@ from napari_medvlm.backends.check import check_backend
 from napari_medvlm.backends.network import NetworkBackend
 from napari_medvlm.backends.phantom import phantom
 from napari_medvlm.backends.trust import trust
-from napari_medvlm.errors import BackendUnavailable, Cancelled
-from napari_medvlm.grounding import GroundQuery
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled
+from napari_medvlm.data.grounding import GroundQuery
 from tests.backends.tiny_volumes import (
     CARD,
     NAMES,

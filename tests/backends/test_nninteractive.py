@@ -14,16 +14,16 @@ from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.backends.nninteractive import Footing as Memory
 from napari_medvlm.backends.nninteractive import NNInteractiveBackend, opened
 from napari_medvlm.backends.trust import trust
-from napari_medvlm.errors import (
+from napari_medvlm.data.errors import (
     BackendUnavailable,
     Cancelled,
     InvalidImage,
     OutOfMemory,
     PromptNotSupported,
 )
-from napari_medvlm.geometry import display_grid
-from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.geometry.display import display_grid
+from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.data.volume import Volume
 from tests.backends.nninteractive_by_hand import CASES, ByHand, Heard, asked, silent, volume
 from tests.backends.tiny_nninteractive import LICENCE, save_nninteractive
 

@@ -13,8 +13,8 @@ import pytest
 
 from napari_medvlm.backends.nninteractive import Footing, opened
 from napari_medvlm.backends.nninteractive_server import NNInteractiveServerBackend, client, key_of
-from napari_medvlm.errors import BackendUnavailable, Cancelled, InvalidImage
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidImage
+from napari_medvlm.data.volume import Volume
 from tests.backends.nninteractive_by_hand import CASES, ByHand, Heard, asked, silent, volume
 from tests.backends.tiny_nninteractive import LICENCE, Served, free_port, save_nninteractive
 
@@ -226,7 +226,7 @@ PROGRAM = """
 import json, sys
 from napari_medvlm.backends.nninteractive_server import NNInteractiveServerBackend
 from napari_medvlm.backends.base import ObjectPrompts
-from napari_medvlm.prompts import Point
+from napari_medvlm.data.prompts import Point
 from tests.backends.nninteractive_by_hand import volume
 backend = NNInteractiveServerBackend()
 backend.load(sys.argv[1], "cpu")

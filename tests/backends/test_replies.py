@@ -10,15 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from napari_medvlm.answers import AnswerKind, Question, ToolSpec
 from napari_medvlm.backends.box_formats import GRAMMARS, PixelBox, write
 from napari_medvlm.backends.catalog import answering_row
 from napari_medvlm.backends.framing import framed
 from napari_medvlm.backends.replies import Shown, Written, answer_of
 from napari_medvlm.backends.thoughts import Stream, parted
-from napari_medvlm.grounding import SliceRef
-from napari_medvlm.prompts import Box
-from napari_medvlm.slicing import Picture
+from napari_medvlm.data.answer import AnswerKind, Question
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.slice_image import Picture
+from napari_medvlm.data.tool_call import ToolSpec
 from tests.backends.asking import NAMES, in_picture, picture, volume_of
 
 QWEN = answering_row("some/model", "qwen3_vl")

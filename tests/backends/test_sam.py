@@ -9,9 +9,9 @@ import torch
 from napari_medvlm.backends.check import CHECKS
 from napari_medvlm.backends.sam import SAMBackend
 from napari_medvlm.backends.slice_to_slice import StopRule
-from napari_medvlm.errors import BackendUnavailable
-from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.data.volume import Volume
 from tests.backends import tiny_sam
 from tests.backends.sam_by_hand import AXES, NAMES, SHAPE, ByHand, asked, of_slice, volume_of
 

@@ -10,11 +10,11 @@ from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.backends.calling import segment
 from napari_medvlm.backends.check import CHECKS
 from napari_medvlm.backends.sam2 import TRACKERS, SAM2Backend
-from napari_medvlm.errors import BackendUnavailable
-from napari_medvlm.grounding import SliceRef
-from napari_medvlm.prompts import Box, InitialMask, Lasso, Point
-from napari_medvlm.slicing import picture_of
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point
+from napari_medvlm.data.slice_image import picture_of
+from napari_medvlm.data.volume import Volume
 from tests.backends import tiny_sam, tiny_sam2
 from tests.backends.sam_by_hand import AXES, NAMES, SHAPE, asked, of_slice, quiet, volume_of
 

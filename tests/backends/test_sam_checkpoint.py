@@ -12,7 +12,7 @@ from segment_anything import sam_model_registry
 
 from napari_medvlm.backends.sam import SAMBackend
 from napari_medvlm.backends.sam.checkpoint import Layout, load_sam
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
 from tests.backends import tiny_sam
 
 FULL = {"vit_b": (768, 12, 12), "vit_l": (1024, 24, 16), "vit_h": (1280, 32, 16)}
@@ -147,8 +147,8 @@ def test_medsam_is_shown_pictures_as_its_authors_do(tmp_path):
     from skimage import transform
 
     from napari_medvlm.backends.base import ObjectPrompts
-    from napari_medvlm.prompts import Box
-    from napari_medvlm.volume import Volume
+    from napari_medvlm.data.prompts import Box
+    from napari_medvlm.data.volume import Volume
 
     path, picture = tiny_sam.checkpoint(tmp_path, "medsam_tiny.pth"), tiny_sam.picture()
     volume = Volume(picture[None])

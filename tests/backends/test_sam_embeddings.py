@@ -17,8 +17,8 @@ from napari_medvlm.backends.sam.model import sam_model
 from napari_medvlm.backends.sam.store import EmbeddingStore
 from napari_medvlm.backends.slice_by_slice import Plane
 from napari_medvlm.backends.slice_to_slice import StopRule
-from napari_medvlm.errors import BackendUnavailable, Cancelled
-from napari_medvlm.prompts import Point
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled
+from napari_medvlm.data.prompts import Point
 from napari_medvlm.sessions.calls import Served
 from napari_medvlm.sessions.preparing import kept_mib, prepare_plane
 from napari_medvlm.worker.runner import InlineRunner

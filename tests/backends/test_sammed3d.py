@@ -13,10 +13,10 @@ from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.backends.phantom import CENTER, phantom
 from napari_medvlm.backends.roi import MARGIN, SIDE, Lattice, covered
 from napari_medvlm.backends.sammed3d import SAMMed3DBackend
-from napari_medvlm.errors import BackendUnavailable, Cancelled
-from napari_medvlm.geometry import ras_matrix
-from napari_medvlm.prompts import InitialMask, Point
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled
+from napari_medvlm.data.geometry.frames import ras_matrix
+from napari_medvlm.data.prompts import InitialMask, Point
+from napari_medvlm.data.volume import Volume
 from tests.backends.tiny_volumes import SAM_SIZES, oblique, sammed3d, unet
 
 

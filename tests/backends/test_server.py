@@ -12,12 +12,13 @@ import pytest
 from PIL import Image
 
 from napari_medvlm import addresses
-from napari_medvlm.answers import AnswerKind, Step, ToolCall, ToolResult, Turn
 from napari_medvlm.backends.catalog import served_row
 from napari_medvlm.backends.check import CHECKS, backend_class
 from napari_medvlm.backends.server_link import address_of, joined, models_of
 from napari_medvlm.backends.server_pictures import framed_for
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.answer import AnswerKind, Turn
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
 from tests.backends.player import Played, failed, playing, recorded
 from tests.backends.server_asking import MEASURE, VOLUME, asked, pictures, question
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from napari_medvlm.backends.server_reply import NOT_SAID
-from napari_medvlm.errors import (
+from napari_medvlm.data.errors import (
     BackendFailed,
     BackendUnavailable,
     Cancelled,

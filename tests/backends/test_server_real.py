@@ -12,12 +12,13 @@ from openai import OpenAI
 from typer.testing import CliRunner
 
 import napari_medvlm as nmv
-from napari_medvlm.answers import AnswerKind, Step, ToolResult
 from napari_medvlm.backends.catalog import served_row
 from napari_medvlm.backends.server_chat import request_of
 from napari_medvlm.backends.server_link import joined, models_of
 from napari_medvlm.cli import app
-from napari_medvlm.errors import BackendUnavailable, Cancelled
+from napari_medvlm.data.answer import AnswerKind
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled
+from napari_medvlm.data.tool_call import Step, ToolResult
 from napari_medvlm.worker.process import WorkerRunner
 from napari_medvlm.worker.wire import AskRequest
 from tests.backends.server_asking import MEASURE, VOLUME, asked, question

@@ -7,11 +7,11 @@ from PIL import Image
 
 from napari_medvlm.backends import calling
 from napari_medvlm.backends.similarity import NEUTRAL, SimilarityBackend, squared, unsquared
-from napari_medvlm.errors import BackendUnavailable, Cancelled
-from napari_medvlm.grounding import GroundQuery, Scope, SliceRef
-from napari_medvlm.labelling import LabelQuery
-from napari_medvlm.slicing import picture_of
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.classification import LabelQuery
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled
+from napari_medvlm.data.grounding import GroundQuery, Scope, SliceRef
+from napari_medvlm.data.slice_image import picture_of
+from napari_medvlm.data.volume import Volume
 from tests.backends.clip_by_hand import (
     GREY,
     KINDS,

@@ -7,11 +7,11 @@ import torch
 from napari_medvlm.backends import calling
 from napari_medvlm.backends.descriptors import load_descriptors
 from napari_medvlm.backends.zero_shot import TEMPLATES, Judge
-from napari_medvlm.errors import InvalidPrompt, SettingsError
-from napari_medvlm.grounding import Scope, SliceRef
-from napari_medvlm.labelling import LabelQuery, combined
-from napari_medvlm.prompts import Box
-from napari_medvlm.slicing import picture_of
+from napari_medvlm.data.classification import LabelQuery, combined
+from napari_medvlm.data.errors import InvalidPrompt, SettingsError
+from napari_medvlm.data.grounding import Scope, SliceRef
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.slice_image import picture_of
 from tests.backends.clip_by_hand import (
     GREY,
     SHAPES,

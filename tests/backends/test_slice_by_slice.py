@@ -15,8 +15,8 @@ from napari_medvlm.backends.sam.embeddings import Embeddings
 from napari_medvlm.backends.sam.store import EmbeddingStore
 from napari_medvlm.backends.sam2 import SAM2Backend
 from napari_medvlm.backends.slice_to_slice import StopRule
-from napari_medvlm.errors import Cancelled, InvalidPrompt, OutOfMemory
-from napari_medvlm.prompts import Point
+from napari_medvlm.data.errors import Cancelled, InvalidPrompt, OutOfMemory
+from napari_medvlm.data.prompts import Point
 from tests.backends import tiny_sam, tiny_sam2
 from tests.backends.sam_by_hand import asked, quiet, volume_of
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from napari_medvlm.backends.slice_prompts import bounds_of, on_slices, plane_of, since_last_mask
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.grounding import SliceRef
-from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
-from napari_medvlm.results import Mask
-from napari_medvlm.slicing import picture_of
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.data.slice_image import picture_of
+from napari_medvlm.data.volume import Volume
 from tests.backends.sam_by_hand import AXES, NAMES, SHAPE, volume_of
 
 SQUARE = [(3, 3), (3, 9), (9, 9), (9, 3)]

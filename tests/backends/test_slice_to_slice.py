@@ -12,7 +12,7 @@ from napari_medvlm.backends.slice_to_slice import (
     replaced,
     stacked,
 )
-from napari_medvlm.results import Mask
+from napari_medvlm.data.mask import Mask
 
 
 def row(first, last, score=0.9):

@@ -6,9 +6,9 @@ import pytest
 from napari_medvlm.backends import calling
 from napari_medvlm.backends.base import BackendInfo, Task
 from napari_medvlm.backends.slicewise import Look, Seen, SlicewiseBackend
-from napari_medvlm.errors import Cancelled
-from napari_medvlm.grounding import GroundQuery, Scope
-from napari_medvlm.volume import Volume, Window
+from napari_medvlm.data.errors import Cancelled
+from napari_medvlm.data.grounding import GroundQuery, Scope
+from napari_medvlm.data.volume import Volume, Window
 
 
 class Bright(SlicewiseBackend):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from napari_medvlm.backends.trust import FORCE, only_weights, trust, trusted
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
 
 
 class Program:

@@ -14,10 +14,10 @@ from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.backends.phantom import CENTER, phantom
 from napari_medvlm.backends.vista3d import VISTA3DBackend
 from napari_medvlm.backends.vista3d_classes import classes
-from napari_medvlm.errors import BackendUnavailable, Cancelled, InvalidImage
-from napari_medvlm.grounding import GroundQuery
-from napari_medvlm.prompts import InitialMask, Point
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidImage
+from napari_medvlm.data.grounding import GroundQuery
+from napari_medvlm.data.prompts import InitialMask, Point
+from napari_medvlm.data.volume import Volume
 from tests.backends.tiny_volumes import nifti, oblique
 from tests.backends.tiny_volumes import vista3d as tiny
 

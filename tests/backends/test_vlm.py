@@ -20,8 +20,8 @@ from napari_medvlm.backends.calling import ground
 from napari_medvlm.backends.catalog import ANY, Row, answering_row, row_for, rows
 from napari_medvlm.backends.framing import framed
 from napari_medvlm.backends.vlm import VLMBackend
-from napari_medvlm.errors import BackendUnavailable, Cancelled, InvalidPrompt
-from napari_medvlm.grounding import GroundQuery, Scope
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidPrompt
+from napari_medvlm.data.grounding import GroundQuery, Scope
 from tests.backends import tiny
 from tests.backends.asking import NAMES, asked, force, in_picture, picture, volume_of
 

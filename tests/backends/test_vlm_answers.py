@@ -10,10 +10,11 @@ import torch
 import transformers as hf
 from numpy.testing import assert_allclose
 
-from napari_medvlm.answers import AnswerKind, Question, Step, ToolCall, ToolResult, ToolSpec, Turn
 from napari_medvlm.backends import hub
 from napari_medvlm.backends.calling import answer as call_answer
-from napari_medvlm.errors import BackendUnavailable, Cancelled, InvalidPrompt, OutOfMemory
+from napari_medvlm.data.answer import AnswerKind, Question, Turn
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidPrompt, OutOfMemory
+from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult, ToolSpec
 from napari_medvlm.worker.runner import InlineRunner
 from napari_medvlm.worker.wire import AskRequest
 from tests.backends.asking import NAMES, force, in_picture, picture, volume_of

@@ -9,10 +9,11 @@ from voxtell.inference.predictor import VoxTellPredictor
 from napari_medvlm.backends import calling, hub
 from napari_medvlm.backends.phantom import phantom
 from napari_medvlm.backends.voxtell import VoxTellBackend
-from napari_medvlm.errors import BackendUnavailable, Cancelled, InvalidImage
-from napari_medvlm.geometry import affine_from_ras, apply_affine
-from napari_medvlm.grounding import GroundQuery, Scope
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidImage
+from napari_medvlm.data.geometry.frames import affine_from_ras
+from napari_medvlm.data.geometry.grid import apply_affine
+from napari_medvlm.data.grounding import GroundQuery, Scope
+from napari_medvlm.data.volume import Volume
 from tests.backends.tiny_volumes import PHRASES, nifti, oblique, text_model, voxtell
 
 pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor")

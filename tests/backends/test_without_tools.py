@@ -5,7 +5,7 @@ import json
 import pytest
 
 from napari_medvlm.backends import registry
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
 
 SERVER = "http://127.0.0.1:8000/v1"
 

@@ -23,8 +23,8 @@ from voxtell.model.voxtell_model import VoxTellModel
 
 from napari_medvlm.backends.phantom import phantom
 from napari_medvlm.backends.trust import trust
-from napari_medvlm.geometry import affine_from_ras, ras_matrix
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.geometry.frames import affine_from_ras, ras_matrix
+from napari_medvlm.data.volume import Volume
 from tests.backends.tiny import word_tokenizer
 
 torch.set_num_threads(1)

@@ -8,8 +8,8 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QApplication
 
 from benchmarks.tasks import mni_truths
-from napari_medvlm.conversation import Verdict
-from napari_medvlm.geometry import display_grid, displayed
+from napari_medvlm.data.conversation import Verdict
+from napari_medvlm.data.geometry.display import display_grid, displayed
 from napari_medvlm.layers.view import Plane, axis_across, show_plane
 from tests.foreign.medvlm_foreign_answers import COUNTED, REFUSED
 

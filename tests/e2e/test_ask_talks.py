@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
 import napari_medvlm as nmv
-from napari_medvlm.conversation import State
+from napari_medvlm.data.conversation import State
 from napari_medvlm.io.dicom_evaluations import Evaluation
 from napari_medvlm.widgets.spoken import bring_in
 from tests.conftest import make_phantom

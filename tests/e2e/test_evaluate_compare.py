@@ -6,13 +6,13 @@ from napari.layers import Labels, Layer
 from scipy import ndimage
 
 from benchmarks.tasks import mni_maps
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.prompts import Point
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.segment.metrics import scores
-from napari_medvlm.geometry import Grid
-from napari_medvlm.grounding import NamedLabels
 from napari_medvlm.layers import labels_data, labels_of, layer_data
 from napari_medvlm.layers.difference import BOTH, ONLY_A, ONLY_B
-from napari_medvlm.prompts import Point
-from napari_medvlm.volume import Volume
 from napari_medvlm.widgets import evaluate_commands
 from napari_medvlm.widgets.commands import named_dock
 from napari_medvlm.widgets.evaluate_compare import NONE

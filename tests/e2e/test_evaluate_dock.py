@@ -10,7 +10,7 @@ from pyarrow import parquet
 from qtpy.QtGui import QDesktopServices
 
 from napari_medvlm import read_volume
-from napari_medvlm.errors import Cancelled
+from napari_medvlm.data.errors import Cancelled
 from napari_medvlm.evaluation.runs import alone_in
 from napari_medvlm.evaluation.segment.layouts import Layout, find_cases
 from napari_medvlm.evaluation.segment.plan import Plan
@@ -253,7 +253,7 @@ def test_a_truth_that_is_opened_is_chosen_also_where_other_labels_are(viewer, do
 
 
 def test_a_file_of_fractions_is_no_truth(pairs, tmp_path):
-    from napari_medvlm.errors import InvalidImage
+    from napari_medvlm.data.errors import InvalidImage
 
     volume = read_volume(pairs[1][0].image)
     data_sets.save_image(tmp_path / "half.nii.gz", volume.data + 0.5, volume.affine)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_medvlm.errors import SessionFileError
+from napari_medvlm.data.errors import SessionFileError
 from napari_medvlm.evaluation.runs import RunFolder
 from napari_medvlm.evaluation.segment import run
 from napari_medvlm.evaluation.segment.layouts import Layout, find_cases

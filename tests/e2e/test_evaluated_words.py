@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_medvlm.answers import AnswerKind
-from napari_medvlm.errors import SessionFileError
+from napari_medvlm.data.answer import AnswerKind
+from napari_medvlm.data.errors import SessionFileError
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
 from napari_medvlm.evaluation.going import keep

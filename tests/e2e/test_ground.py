@@ -306,7 +306,7 @@ def test_a_region_goes_to_the_image_that_it_was_found_in(asker):
 
 
 def test_going_on_with_an_earlier_session_keeps_what_was_handed_on(asker):
-    from napari_medvlm.prompts import Point
+    from napari_medvlm.data.prompts import Point
     from napari_medvlm.widgets.commands import dock_of
 
     segment = dock_of(asker.viewer)

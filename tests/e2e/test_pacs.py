@@ -9,11 +9,11 @@ from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 import napari_medvlm as nmv
-from napari_medvlm.geometry import placed
-from napari_medvlm.grounding import Grounding
+from napari_medvlm.data.geometry.grid import placed
+from napari_medvlm.data.grounding import Grounding
+from napari_medvlm.data.mask import Mask
 from napari_medvlm.io.dicom import Gaps
 from napari_medvlm.io.dicom_sr import read_evaluations
-from napari_medvlm.results import Mask
 from napari_medvlm.widgets.measure_panel import MeasurePanel
 from tests.io.orthanc import PASSWORD, USER
 from tests.io.test_dicomweb import make

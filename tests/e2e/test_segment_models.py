@@ -34,7 +34,7 @@ from napari.layers import Layer
 from npe2 import PluginManager
 from qtpy.QtWidgets import QApplication
 from napari_medvlm.layers import layer_data
-from napari_medvlm.prompts import Point
+from napari_medvlm.data.prompts import Point
 from tests.conftest import make_phantom
 
 def until(there):

@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_medvlm.answers import AnswerKind
+from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.layers import layer_data
 from napari_medvlm.said import Checked
 from napari_medvlm.sessions.viewing import View

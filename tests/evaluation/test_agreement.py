@@ -8,13 +8,14 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from napari_medvlm.errors import GeometryMismatch, InvalidReference
+from napari_medvlm.data.errors import GeometryMismatch, InvalidReference
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.iou import box_iou, region_iou
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import Region
 from napari_medvlm.evaluation.agreement import agreement
-from napari_medvlm.geometry import Grid
-from napari_medvlm.grounding import Region, SliceRef
-from napari_medvlm.overlap import box_iou, region_iou
-from napari_medvlm.prompts import Box
-from napari_medvlm.results import Mask
 from tests.conftest import make_phantom
 
 SHAPE = (12, 14, 16)

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from napari_medvlm.answers import Answer, AnswerKind, Question
-from napari_medvlm.checked import Outcome as Verdict
 from napari_medvlm.cli import app
+from napari_medvlm.data.answer import Answer, AnswerKind, Question
+from napari_medvlm.data.check_result import Outcome as Verdict
+from napari_medvlm.data.grounding import GroundQuery, Scope
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import Region
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.plan import Plan
@@ -21,8 +24,6 @@ from napari_medvlm.evaluation.ground.outcomes import Place, Sought
 from napari_medvlm.evaluation.ground.plan import Plan as GroundPlan
 from napari_medvlm.evaluation.ground.summary import summary as ground_summary
 from napari_medvlm.evaluation.runs import RunFolder, alone_in, write_json
-from napari_medvlm.grounding import GroundQuery, Region, Scope
-from napari_medvlm.prompts import Box
 from napari_medvlm.trusting import calibration
 from napari_medvlm.trusting.answers import AnswerSubject
 from napari_medvlm.trusting.quiet import Confidence

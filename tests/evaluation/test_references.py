@@ -5,13 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from napari_medvlm.errors import InvalidReference
+from napari_medvlm.data.errors import InvalidReference
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.agreement import agreement
 from napari_medvlm.evaluation.references import read_references, references_of_labels
-from napari_medvlm.geometry import Grid
-from napari_medvlm.grounding import NamedLabels, Region, SliceRef
-from napari_medvlm.prompts import Box
-from napari_medvlm.volume import Volume
 from tests.conftest import make_phantom
 
 SHAPE = (24, 40, 44)

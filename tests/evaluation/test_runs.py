@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from napari_medvlm.cli import app
-from napari_medvlm.errors import CannotSave, SettingsError
+from napari_medvlm.data.errors import CannotSave, SettingsError
 from napari_medvlm.evaluation.runs import RunFolder, alone_in, safe
 
 

@@ -3,7 +3,7 @@
 import psutil
 import pytest
 
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.evaluation import workers
 from napari_medvlm.evaluation.cluster import Ray
 from napari_medvlm.evaluation.workers import Making, Processes

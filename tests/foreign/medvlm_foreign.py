@@ -7,9 +7,9 @@ import time
 import numpy as np
 
 from napari_medvlm.backends.base import Backend, BackendInfo
-from napari_medvlm.errors import MedVLMError
-from napari_medvlm.prompts import Point
-from napari_medvlm.results import Mask
+from napari_medvlm.data.errors import MedVLMError
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Point
 
 NOT_A_BACKEND = 42
 

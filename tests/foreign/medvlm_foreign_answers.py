@@ -5,11 +5,12 @@ import time
 
 import numpy as np
 
-from napari_medvlm.answers import Answer, AnswerDelta, Claim, ToolCall
 from napari_medvlm.backends.base import Backend, BackendInfo, Task
-from napari_medvlm.errors import BackendFailed
-from napari_medvlm.grounding import Region
-from napari_medvlm.prompts import Box
+from napari_medvlm.data.answer import Answer, AnswerDelta, Claim
+from napari_medvlm.data.errors import BackendFailed
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.tool_call import ToolCall
 
 THINKING = "Two of them are bright."
 WRITTEN = (

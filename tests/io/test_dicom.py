@@ -10,10 +10,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
-from napari_medvlm.errors import InvalidImage
-from napari_medvlm.geometry import affine_from_lps
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.geometry.frames import affine_from_lps
+from napari_medvlm.data.volume import Modality, Window
 from napari_medvlm.io.dicom import Gaps, list_series, read_dicom
-from napari_medvlm.volume import Modality, Window
 from tests.io.dicom_files import dataset, save, write_series
 
 DATA = np.random.default_rng(0).integers(-1000, 1500, (9, 7, 8)).astype(np.int16)

@@ -10,13 +10,13 @@ from typer.testing import CliRunner
 
 import napari_medvlm as nmv
 from napari_medvlm.cli import app
-from napari_medvlm.conversation import State, Verdict
-from napari_medvlm.errors import SessionFileError
+from napari_medvlm.data.conversation import State, Verdict
+from napari_medvlm.data.errors import SessionFileError
+from napari_medvlm.data.prompts import Box
 from napari_medvlm.io import Segment
 from napari_medvlm.io.dicom_evaluations import Evaluation
 from napari_medvlm.io.dicom_sr import read_evaluations, read_sr, write_sr
 from napari_medvlm.ledger import Ledger
-from napari_medvlm.prompts import Box
 from napari_medvlm.sessions.conversing import AskSession
 from napari_medvlm.sessions.evaluations import (
     evaluations_of_file,

@@ -15,9 +15,9 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from napari_medvlm.errors import InvalidImage
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.volume import Modality, Volume, Window
 from napari_medvlm.io.dicom import is_dicom, read_dicom
-from napari_medvlm.volume import Modality, Volume, Window
 from tests.io.dicom_files import dataset, enhanced, save, write_series
 
 DATA = np.random.default_rng(0).integers(-1000, 1500, (9, 7, 8)).astype(np.int16)

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import napari_medvlm as nmv
-from napari_medvlm.errors import CannotSave, InvalidImage
-from napari_medvlm.geometry import Grid, placed
+from napari_medvlm.data.errors import CannotSave, InvalidImage
+from napari_medvlm.data.geometry.grid import Grid, placed
 from napari_medvlm.io import Segment, write_segments
 from napari_medvlm.io.dicom_seg_reading import is_seg, read_seg
 from napari_medvlm.io.labels import read_labels

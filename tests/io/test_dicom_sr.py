@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import napari_medvlm as nmv
 from napari_medvlm.cli import app
-from napari_medvlm.errors import InvalidImage
+from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.io import Segment
 from napari_medvlm.io.dicom_sr import read_sr
 

@@ -15,12 +15,12 @@ from typer.testing import CliRunner
 
 import napari_medvlm as nmv
 from napari_medvlm.cli import app
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.measurements.measure import brightness, measure
+from napari_medvlm.data.measurements.table import row
+from napari_medvlm.data.volume import SUV_UNIT
 from napari_medvlm.io import Segment
 from napari_medvlm.io.dicom_sr import read_sr, write_sr
-from napari_medvlm.measuring import brightness, measure
-from napari_medvlm.results import Mask
-from napari_medvlm.tables import row
-from napari_medvlm.volume import SUV_UNIT
 from napari_medvlm.worker.shared import Parking
 from napari_medvlm.worker.wire import Request
 from tests.io.conftest import PATIENT

@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_medvlm.errors import ArchiveError, Cancelled
+from napari_medvlm.data.errors import ArchiveError, Cancelled
 from napari_medvlm.io.archives import Query
 from napari_medvlm.io.dicom_tree import DicomTree
 from tests.io.dicom_files import write_series

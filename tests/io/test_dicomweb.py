@@ -9,8 +9,8 @@ import pytest
 from pydicom.uid import generate_uid
 
 import napari_medvlm as nmv
-from napari_medvlm.errors import ArchiveError, BackendUnavailable, Cancelled
-from napari_medvlm.geometry import placed
+from napari_medvlm.data.errors import ArchiveError, BackendUnavailable, Cancelled
+from napari_medvlm.data.geometry.grid import placed
 from napari_medvlm.io.archives import Query
 from napari_medvlm.io.dicom_seg_reading import read_seg
 from napari_medvlm.io.dicom_sr import read_sr

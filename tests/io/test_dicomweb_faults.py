@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from napari_medvlm.errors import ArchiveError
+from napari_medvlm.data.errors import ArchiveError
 from napari_medvlm.io.archives import Query, StudySeries
 from napari_medvlm.io.dicomweb import DicomWeb
 from napari_medvlm.io.pacs_servers import Login, keep_login

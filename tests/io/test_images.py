@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from napari_medvlm.errors import CannotSave, GeometryMismatch, InvalidImage, MedVLMError
-from napari_medvlm.geometry import affine_from_lps, affine_from_ras, ras_matrix
+from napari_medvlm.data.errors import CannotSave, GeometryMismatch, InvalidImage, MedVLMError
+from napari_medvlm.data.geometry.frames import affine_from_lps, affine_from_ras, ras_matrix
+from napari_medvlm.data.prompts import Point
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io import read_volume, write_mask
-from napari_medvlm.prompts import Point
-from napari_medvlm.volume import Volume
 from tests.test_geometry import ORIENTATIONS, affine_of
 
 SHAPE = (7, 9, 11)

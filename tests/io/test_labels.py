@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from napari_medvlm.errors import InvalidImage
+from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.io import write_mask
 from napari_medvlm.io.labels import read_labels, read_masks, read_names
 from tests.conftest import make_phantom

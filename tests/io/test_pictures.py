@@ -6,7 +6,7 @@ import tifffile
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from napari_medvlm.errors import InvalidImage
+from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.io import read_volume
 
 GREY = np.random.default_rng(0).integers(0, 255, (20, 30)).astype(np.uint8)

@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 
 import napari_medvlm as nmv
 from napari_medvlm.cli import app
-from napari_medvlm.errors import CannotSave, InvalidImage
-from napari_medvlm.geometry import Grid
+from napari_medvlm.data.errors import CannotSave, InvalidImage
+from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.io import Segment, write_segments
 from napari_medvlm.io.dicom_seg_reading import read_seg
 from napari_medvlm.io.labels import read_labels, read_masks

@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 import napari_medvlm as nmv
 from napari_medvlm.cli import app
-from napari_medvlm.errors import CannotSave, InvalidImage
-from napari_medvlm.geometry import lps_rows
+from napari_medvlm.data.errors import CannotSave, InvalidImage
+from napari_medvlm.data.geometry.frames import lps_rows
 from napari_medvlm.io import Segment
 from napari_medvlm.io.dicom_seg import source_headers
 from napari_medvlm.io.dicom_seg_reading import is_seg, read_seg_on_series

@@ -5,7 +5,7 @@ import pytest
 import trimesh
 
 import napari_medvlm as nmv
-from napari_medvlm.errors import CannotSave
+from napari_medvlm.data.errors import CannotSave
 from tests.conftest import make_phantom
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_medvlm.errors import MedVLMError, SettingsError
+from napari_medvlm.data.errors import MedVLMError, SettingsError
 from napari_medvlm.language.knowledge import Description, Knowledge
 
 KNOWN = Knowledge.load()

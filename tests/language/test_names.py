@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_medvlm.errors import SettingsError
+from napari_medvlm.data.errors import SettingsError
 from napari_medvlm.language.names import Match, Names, Synonyms
 
 BODY = [

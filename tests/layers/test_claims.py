@@ -6,9 +6,13 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from numpy.testing import assert_allclose
 
-from napari_medvlm.answers import Answer, Claim, Step, ToolCall, ToolResult
-from napari_medvlm.conversation import Exchange, State
-from napari_medvlm.grounding import Region, SliceRef
+from napari_medvlm.data.answer import Answer, Claim
+from napari_medvlm.data.conversation import Exchange, State
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.claims import (
     ClaimLayers,
@@ -20,8 +24,6 @@ from napari_medvlm.layers.claims import (
     story,
 )
 from napari_medvlm.layers.view import Plane, axis_across, name_axes, show_plane, visible_box
-from napari_medvlm.prompts import Box
-from napari_medvlm.results import Mask
 from tests.conftest import make_phantom
 
 VOLUME, LEFT, RIGHT = make_phantom()

@@ -6,10 +6,10 @@ import pytest
 from napari.layers import Image, Labels
 from numpy.testing import assert_allclose, assert_array_equal
 
-from napari_medvlm.errors import GeometryMismatch, InvalidImage
+from napari_medvlm.data.errors import GeometryMismatch, InvalidImage
+from napari_medvlm.data.volume import Modality, Volume, Window
+from napari_medvlm.data.window_presets import CT_WINDOWS, default_window, windows
 from napari_medvlm.layers import labels_of, volume_of
-from napari_medvlm.volume import Modality, Volume, Window
-from napari_medvlm.windows import CT_WINDOWS, default_window, windows
 from tests.conftest import make_phantom
 
 DATA = np.random.default_rng(0).random((4, 5, 6)).astype(np.float32)

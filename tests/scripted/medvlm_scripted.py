@@ -4,11 +4,13 @@ import json
 import os
 import time
 
-from napari_medvlm.answers import Answer, AnswerDelta, Claim, ToolCall
 from napari_medvlm.backends.base import Backend, BackendInfo, Task
-from napari_medvlm.errors import OutOfMemory
-from napari_medvlm.grounding import Grounding, NotFound, Region, box_of_values
-from napari_medvlm.prompts import Box, Point
+from napari_medvlm.data.answer import Answer, AnswerDelta, Claim
+from napari_medvlm.data.errors import OutOfMemory
+from napari_medvlm.data.grounding import Grounding, NotFound
+from napari_medvlm.data.prompts import Box, Point
+from napari_medvlm.data.region import Region, box_of_values
+from napari_medvlm.data.tool_call import ToolCall
 
 
 class Scripted(Backend):

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import napari_medvlm as nmv
-from napari_medvlm.errors import ArchiveError, CannotSave, CaseListError
+from napari_medvlm.data.errors import ArchiveError, CannotSave, CaseListError
 from napari_medvlm.io.archives import Query
 from napari_medvlm.io.dicom_seg_reading import read_seg
 from napari_medvlm.io.dicom_tree import DicomTree

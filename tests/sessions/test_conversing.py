@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 import napari_medvlm as nmv
-from napari_medvlm.conversation import Mark, State, Verdict
-from napari_medvlm.errors import (
+from napari_medvlm.data.conversation import Mark, State, Verdict
+from napari_medvlm.data.errors import (
     BackendUnavailable,
     GeometryMismatch,
     InvalidPrompt,
     OutOfMemory,
     WorkerCrashed,
 )
+from napari_medvlm.data.volume import Window
 from napari_medvlm.sessions.claims import query_of
 from napari_medvlm.sessions.conversing import AskSession
 from napari_medvlm.sessions.viewing import NamedVolume, View
-from napari_medvlm.volume import Window
 from tests.sessions.talking import Watch, heard, script
 
 

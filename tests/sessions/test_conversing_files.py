@@ -9,14 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import napari_medvlm as nmv
-from napari_medvlm.answers import AnswerKind
-from napari_medvlm.conversation import State, Verdict
-from napari_medvlm.errors import OutOfMemory, SessionFileError
+from napari_medvlm.data.answer import AnswerKind
+from napari_medvlm.data.conversation import State, Verdict
+from napari_medvlm.data.errors import OutOfMemory, SessionFileError
+from napari_medvlm.data.volume import Window
 from napari_medvlm.io.journal import new_journal, resumable
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.sessions.conversing import AskSession
 from napari_medvlm.sessions.viewing import View
-from napari_medvlm.volume import Window
 from tests.conftest import make_phantom
 from tests.sessions.talking import Watch, heard, script
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import napari_medvlm as nmv
-from napari_medvlm.conversation import State
-from napari_medvlm.errors import InvalidPrompt
+from napari_medvlm.data.conversation import State
+from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.ledger import Ledger
 from napari_medvlm.sessions.conversing import AskSession
 from napari_medvlm.sessions.explaining import obstacle

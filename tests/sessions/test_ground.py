@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import napari_medvlm as nmv
-from napari_medvlm.errors import BackendUnavailable, InvalidPrompt
+from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
+from napari_medvlm.data.prompts import Point
 from napari_medvlm.ledger import Ledger
-from napari_medvlm.prompts import Point
 from tests.conftest import make_phantom
 
 

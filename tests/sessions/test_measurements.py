@@ -5,7 +5,7 @@ import pytest
 from pydicom.uid import generate_uid
 
 import napari_medvlm as nmv
-from napari_medvlm.errors import CannotSave
+from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.io.dicom_sr import read_sr
 from napari_medvlm.io.labels import read_labels
 from napari_medvlm.sessions.measurements import Measurements

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from napari_medvlm.grounding import Grounding, NotFound, Region
-from napari_medvlm.prompts import Box, InitialMask, Point
-from napari_medvlm.results import Mask
+from napari_medvlm.data.grounding import Grounding, NotFound
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Box, InitialMask, Point
+from napari_medvlm.data.region import Region
 from napari_medvlm.sessions.naming import findings
 from tests.conftest import make_phantom
 

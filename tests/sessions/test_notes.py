@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from napari_medvlm.backends import calling
-from napari_medvlm.prompts import Point
+from napari_medvlm.data.prompts import Point
 from napari_medvlm.sessions.segment import SegmentationSession
 from tests.conftest import make_phantom
 

@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 
 import napari_medvlm as nmv
 from napari_medvlm.cli import app
-from napari_medvlm.errors import CannotSave
-from napari_medvlm.geometry import patient_axes
-from napari_medvlm.grounding import SliceRef
+from napari_medvlm.data.errors import CannotSave
+from napari_medvlm.data.geometry.display import patient_axes
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.sessions.exporting import NOTICE
 from napari_medvlm.sessions.measurements import Measurements
 from napari_medvlm.sessions.page import letters, page, write_page
-from napari_medvlm.slicing import picture_of
 from napari_medvlm.worker.runner import InlineRunner
 from tests.conftest import make_phantom
 from tests.io.test_dicomweb import make

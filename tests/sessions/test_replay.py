@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import napari_medvlm as nmv
-from napari_medvlm.results import Mask
+from napari_medvlm.data.mask import Mask
 from napari_medvlm.sessions.replay import Replayed, compared, only, replay
 from tests.conftest import dice, make_phantom
 

@@ -5,13 +5,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import napari_medvlm as nmv
-from napari_medvlm.errors import (
-    InvalidImage,
-    InvalidPrompt,
-    ObjectLocked,
-    SessionFileError,
-)
-from napari_medvlm.results import bounding_box
+from napari_medvlm.data.errors import InvalidImage, InvalidPrompt, ObjectLocked, SessionFileError
+from napari_medvlm.data.mask import bounding_box
 from tests.conftest import dice, make_phantom
 
 LEFT, RIGHT, OUTSIDE = (12, 20, 13), (12, 20, 33), (12, 4, 22)

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 import napari_medvlm as nmv
-from napari_medvlm.answers import ToolCall
-from napari_medvlm.conversation import State
-from napari_medvlm.measuring import diameters
+from napari_medvlm.data.conversation import State
+from napari_medvlm.data.measurements.measure import diameters
+from napari_medvlm.data.tool_call import ToolCall
+from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.sessions.calls import Calls, Helpers, Served
 from napari_medvlm.sessions.conversing import AskSession
 from napari_medvlm.sessions.rounds import MAX_ROUNDS, made_objects
 from napari_medvlm.sessions.toolbox import Scene, Toolbox
 from napari_medvlm.sessions.toolspecs import TOOLS, flaw, specs
 from napari_medvlm.sessions.viewing import NamedVolume, View, pictures
-from napari_medvlm.volume import Volume, Window
 from napari_medvlm.worker.runner import InlineRunner
 from tests.conftest import dice, make_phantom
 

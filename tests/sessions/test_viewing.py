@@ -7,16 +7,17 @@ from hypothesis import strategies as st
 
 import napari_medvlm as nmv
 from napari_medvlm.backends.box_formats import parse
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.grounding import Region, Scope, SliceRef
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.grounding import Scope, SliceRef
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.montage import Montage
+from napari_medvlm.data.prompts import Box, Point
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Modality, Volume, Window
+from napari_medvlm.data.window_presets import CT_COLORS
 from napari_medvlm.kept import KeptPicture
-from napari_medvlm.montage import Montage
-from napari_medvlm.prompts import Box, Point
-from napari_medvlm.results import Mask
 from napari_medvlm.sessions.drawing import COLORS, Pointing, places_in, pointed
 from napari_medvlm.sessions.viewing import NamedVolume, View, counterpart, pictures, slices_of
-from napari_medvlm.volume import Modality, Volume, Window
-from napari_medvlm.windows import CT_COLORS
 from tests.conftest import make_phantom
 
 GRAY = (Window(180, 360),)

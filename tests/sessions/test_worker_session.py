@@ -12,7 +12,13 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import napari_medvlm as nmv
-from napari_medvlm.errors import InvalidPrompt, MedVLMError, OutOfMemory, WorkerCrashed, WorkerHung
+from napari_medvlm.data.errors import (
+    InvalidPrompt,
+    MedVLMError,
+    OutOfMemory,
+    WorkerCrashed,
+    WorkerHung,
+)
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.worker.process import WorkerRunner
 from tests.worker.conftest import foreign  # noqa: F401  # a fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_medvlm.backends import registry
-from napari_medvlm.volume import Modality, Volume, Window
+from napari_medvlm.data.volume import Modality, Volume, Window
 
 ANSWERERS = Path(__file__).parents[1] / "answerers"
 

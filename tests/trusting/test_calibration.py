@@ -7,7 +7,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import brier_score_loss
 
-from napari_medvlm.errors import InvalidReference, SettingsError
+from napari_medvlm.data.errors import InvalidReference, SettingsError
 from napari_medvlm.trusting.calibration import (
     brier,
     expected_calibration_error,

@@ -7,14 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_medvlm.answers import Answer, AnswerKind, Claim, NamedMask, Question
-from napari_medvlm.checked import Outcome
-from napari_medvlm.geometry import Grid
-from napari_medvlm.grounding import Region, Scope
+from napari_medvlm.data.answer import Answer, AnswerKind, Claim, NamedMask, Question
+from napari_medvlm.data.check_result import Outcome
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.grounding import Scope
+from napari_medvlm.data.iou import box_iou
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger import Ledger
-from napari_medvlm.overlap import box_iou
-from napari_medvlm.prompts import Box
-from napari_medvlm.results import Mask
 from napari_medvlm.said import Checked
 from napari_medvlm.sessions.conversing import AskSession
 from napari_medvlm.sessions.exporting import as_json, html, markdown
@@ -31,7 +33,6 @@ from napari_medvlm.trusting.quiet import Confidence, Form
 from napari_medvlm.trusting.running import Checking, answer_subject, region_subject, run_checks
 from napari_medvlm.trusting.swapping import fitted, other_image, repainted
 from napari_medvlm.trusting.witness import IndependentWitness, Witness
-from napari_medvlm.volume import Volume
 from napari_medvlm.worker.process import WorkerRunner
 from napari_medvlm.worker.runner import InlineRunner
 from napari_medvlm.worker.wire import AskRequest

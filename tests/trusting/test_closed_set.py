@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_medvlm.answers import AnswerKind
-from napari_medvlm.checked import Outcome
+from napari_medvlm.data.answer import AnswerKind
+from napari_medvlm.data.check_result import Outcome
 from napari_medvlm.sessions.conversing import AskSession
 from napari_medvlm.sessions.viewing import View
 from napari_medvlm.trusting.checks import all_checks

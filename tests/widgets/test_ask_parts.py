@@ -10,13 +10,15 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_medvlm import addresses
-from napari_medvlm.answers import Answer, AnswerKind, Claim, Step, ToolCall, ToolResult
 from napari_medvlm.backends.answering import forms
-from napari_medvlm.conversation import Conversation, Exchange, Mark, Sent, State, Verdict
-from napari_medvlm.grounding import Region, SliceRef
+from napari_medvlm.data.answer import Answer, AnswerKind, Claim
+from napari_medvlm.data.conversation import Conversation, Exchange, Mark, Sent, State, Verdict
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
+from napari_medvlm.data.volume import Modality
 from napari_medvlm.language import templates
-from napari_medvlm.prompts import Box
-from napari_medvlm.volume import Modality
 from napari_medvlm.widgets.claim_rows import ClaimRows
 from napari_medvlm.widgets.conversation_row import ConversationRow
 from napari_medvlm.widgets.exchange_card import ExchangeCard, as_text, split_thinking

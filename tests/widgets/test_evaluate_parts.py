@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_medvlm.errors import InvalidReference
+from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.evaluation.segment.outcomes import Step
 from napari_medvlm.widgets.evaluate_curve import Curve
 from napari_medvlm.widgets.evaluate_path import PathEdit

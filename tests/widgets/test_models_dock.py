@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QApplication, QDialogButtonBox, QMessageBox, QPushBut
 
 from napari_medvlm.backends import memory, models, offline, registry
 from napari_medvlm.backends.memory import Card, Memory
-from napari_medvlm.errors import Cancelled
+from napari_medvlm.data.errors import Cancelled
 from napari_medvlm.widgets import install_panel
 from napari_medvlm.widgets.add_model import AddModel
 from napari_medvlm.widgets.models import ModelsDock

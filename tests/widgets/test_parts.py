@@ -6,11 +6,11 @@ from pydicom.uid import generate_uid
 
 import napari_medvlm as nmv
 from napari_medvlm.backends.base import Task
-from napari_medvlm.errors import Cancelled, InvalidImage
+from napari_medvlm.data.errors import Cancelled, InvalidImage
+from napari_medvlm.data.volume import Window
 from napari_medvlm.io.labels import read_labels
 from napari_medvlm.records import ObjectInfo, Overlap
 from napari_medvlm.sessions.saving import write_objects
-from napari_medvlm.volume import Window
 from napari_medvlm.widgets import report
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.files import MASKS

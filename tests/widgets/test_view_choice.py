@@ -6,14 +6,15 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from numpy.testing import assert_allclose
 
-from napari_medvlm.answers import NamedMask
-from napari_medvlm.errors import InvalidPrompt
+from napari_medvlm.data.answer import NamedMask
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.volume import Window
+from napari_medvlm.data.window_presets import CT_COLORS
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.view import Plane, show_plane
-from napari_medvlm.results import Mask
 from napari_medvlm.sessions.drawing import Pointing
 from napari_medvlm.sessions.viewing import pictures
-from napari_medvlm.volume import Window
 from napari_medvlm.widgets.view_choice import (
     AROUND,
     AS_SHOWN,
@@ -23,7 +24,6 @@ from napari_medvlm.widgets.view_choice import (
     WHOLE,
     ViewChoice,
 )
-from napari_medvlm.windows import CT_COLORS
 from tests.conftest import make_phantom
 
 VOLUME, LEFT, RIGHT = make_phantom()

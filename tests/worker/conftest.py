@@ -10,8 +10,8 @@ import pytest
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import ObjectPrompts
-from napari_medvlm.prompts import Point
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.prompts import Point
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.worker.process import WorkerRunner
 from napari_medvlm.worker.routed import RoutedRunner
 from napari_medvlm.worker.wire import SegmentRequest

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from napari_medvlm import __version__
 from napari_medvlm.backends import registry
 from napari_medvlm.cli import app
-from napari_medvlm.errors import Cancelled, MedVLMError, SettingsError
+from napari_medvlm.data.errors import Cancelled, MedVLMError, SettingsError
 from napari_medvlm.worker import environments
 from napari_medvlm.worker.environments import Environments, obstacle
 from tests.worker.conftest import new_environment, posix

@@ -4,7 +4,7 @@ import pytest
 
 from napari_medvlm.backends import models, registry
 from napari_medvlm.backends.offline import set_offline
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.worker import offered
 from napari_medvlm.worker.child import variables
 from napari_medvlm.worker.routed import RoutedRunner, living

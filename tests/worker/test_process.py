@@ -14,8 +14,8 @@ import numpy as np
 import psutil
 import pytest
 
-from napari_medvlm.errors import Cancelled, OutOfMemory, WorkerCrashed, WorkerHung
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import Cancelled, OutOfMemory, WorkerCrashed, WorkerHung
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.worker import shared
 from tests.worker.conftest import FOREIGN, posix
 
@@ -147,8 +147,8 @@ VIEWER = """
     import sys, time
     import numpy as np
     from napari_medvlm.backends.base import ObjectPrompts
-    from napari_medvlm.prompts import Point
-    from napari_medvlm.volume import Volume
+    from napari_medvlm.data.prompts import Point
+    from napari_medvlm.data.volume import Volume
     from napari_medvlm.worker.process import WorkerRunner
     from napari_medvlm.worker.wire import SegmentRequest
 

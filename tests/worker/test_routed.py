@@ -12,7 +12,7 @@ import threading
 import psutil
 import pytest
 
-from napari_medvlm.errors import MedVLMError, SettingsError, WorkerCrashed
+from napari_medvlm.data.errors import MedVLMError, SettingsError, WorkerCrashed
 from napari_medvlm.worker.environments import Environments
 from tests.worker.conftest import FOREIGN, new_whole_environment, posix
 
@@ -125,8 +125,8 @@ VIEWER = """
     import sys
     import numpy as np
     from napari_medvlm.backends.base import ObjectPrompts
-    from napari_medvlm.prompts import Point
-    from napari_medvlm.volume import Volume
+    from napari_medvlm.data.prompts import Point
+    from napari_medvlm.data.volume import Volume
     from napari_medvlm.worker.routed import RoutedRunner
     from napari_medvlm.worker.wire import SegmentRequest
 

@@ -8,15 +8,15 @@ from numpy.testing import assert_array_equal
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import ObjectPrompts
-from napari_medvlm.errors import (
+from napari_medvlm.data.errors import (
     BackendFailed,
     BackendUnavailable,
     Cancelled,
     OutOfMemory,
     PromptNotSupported,
 )
-from napari_medvlm.prompts import Box
-from napari_medvlm.results import Mask
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Box
 from napari_medvlm.worker.runner import InlineRunner
 from napari_medvlm.worker.wire import Request, SegmentRequest
 

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from napari_medvlm.backends.anatomy.registration import Registration, register
 from napari_medvlm.backends.anatomy.structures import Structure, Tissue
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.geometry import FloatArray, Grid, affine_from_ras, apply_affine
-from napari_medvlm.grounding import Region
-from napari_medvlm.prompts import Box
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Modality, Volume
+from napari_medvlm.data.geometry.frames import affine_from_ras
+from napari_medvlm.data.geometry.grid import FloatArray, Grid, apply_affine
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Modality, Volume
 
 HEAD = 1.08
 """Similarity from which an image shows a head: whole brains reach 1.2 to 1.45, half of one 1.17,

@@ -11,10 +11,11 @@ from napari_medvlm.backends.anatomy.atlas import Atlas
 from napari_medvlm.backends.anatomy.named import NamedRegions
 from napari_medvlm.backends.anatomy.structures import structures
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.geometry import Index
-from napari_medvlm.grounding import Grounding, GroundQuery, NotFound, Region, Scope
+from napari_medvlm.data.geometry.grid import Index
+from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound, Scope
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.language.names import Match, Names, Synonyms
-from napari_medvlm.volume import Volume
 
 PLACE = re.compile(r"\b(?:in|of|within|at|near|along) (?:the )?", re.IGNORECASE)
 """What stands before the place of a finding: "an infarct in the right putamen"."""

@@ -7,11 +7,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.geometry import Reslice, same_grid
-from napari_medvlm.grounding import NamedLabels, Region
+from napari_medvlm.data.geometry.display import Reslice
+from napari_medvlm.data.geometry.grid import same_grid
+from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.language.names import Match, Names, Synonyms
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
 
 
 class NamedRegions:

@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.geometry import FloatArray, Grid, Reslice, affine_from_ras, world_bounds
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.geometry.display import Reslice
+from napari_medvlm.data.geometry.frames import affine_from_ras
+from napari_medvlm.data.geometry.grid import FloatArray, Grid, world_bounds
+from napari_medvlm.data.volume import Volume
 
 if TYPE_CHECKING:
     import SimpleITK as sitk

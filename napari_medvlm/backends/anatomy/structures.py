@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from napari_medvlm.geometry import FloatArray
+from napari_medvlm.data.geometry.grid import FloatArray
 
 Tissue = Literal["", "fluid", "grey", "white", "brain"]
 

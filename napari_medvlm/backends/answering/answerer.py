@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from napari_medvlm.answers import Answer, Claim, Question
 from napari_medvlm.backends.anatomy.grounder import Grounder
 from napari_medvlm.backends.answering import numbers
 from napari_medvlm.backends.answering.forms import Asked, Form, read
 from napari_medvlm.backends.answering.subjects import Subject, Subjects
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.geometry import Grid, world_bounds
-from napari_medvlm.grounding import Region
-from napari_medvlm.measuring import longest_diameter_mm, measure
-from napari_medvlm.prompts import Box
-from napari_medvlm.volume import Modality, Volume
+from napari_medvlm.data.answer import Answer, Claim, Question
+from napari_medvlm.data.geometry.grid import Grid, world_bounds
+from napari_medvlm.data.measurements.measure import longest_diameter_mm, measure
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Modality, Volume
 
 KINDS = {
     Modality.CT: "a CT image, in Hounsfield units",

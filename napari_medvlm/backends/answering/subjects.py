@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_medvlm.answers import Question
 from napari_medvlm.backends.anatomy.grounder import Grounder
 from napari_medvlm.backends.anatomy.named import on_grid
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.grounding import GroundQuery, Region
+from napari_medvlm.data.answer import Question
+from napari_medvlm.data.grounding import GroundQuery
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.language.names import Names, Synonyms
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
 
 
 @dataclass(frozen=True, eq=False)

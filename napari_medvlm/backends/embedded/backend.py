@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from napari_medvlm.answers import AnswerDelta, Question
 from napari_medvlm.backends.anatomy.grounder import Grounder
 from napari_medvlm.backends.anatomy.structures import structures
 from napari_medvlm.backends.answering.answerer import Answerer
@@ -12,10 +11,11 @@ from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Pro
 from napari_medvlm.backends.embedded import finish
 from napari_medvlm.backends.embedded.levels import Levels
 from napari_medvlm.backends.embedded.seeds import read
-from napari_medvlm.grounding import Grounding, GroundQuery
-from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.answer import AnswerDelta, Question
+from napari_medvlm.data.grounding import Grounding, GroundQuery
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.data.volume import Volume
 
 
 class EmbeddedBackend(Backend):

@@ -18,7 +18,7 @@ from napari_medvlm.backends.embedded.morph import grown, shrunk
 from napari_medvlm.backends.embedded.seeds import Said
 from napari_medvlm.backends.embedded.solve import solve
 from napari_medvlm.backends.embedded.start import amended
-from napari_medvlm.results import Mask, bounding_box
+from napari_medvlm.data.mask import Mask, bounding_box
 
 BoolArray = NDArray[np.bool_]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.geometry import Index
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.geometry.grid import Index
+from napari_medvlm.data.volume import Volume
 
 Array = NDArray[np.float32]
 Box = tuple[slice, slice, slice]

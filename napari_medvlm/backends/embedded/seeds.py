@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import ObjectPrompts
-from napari_medvlm.errors import PromptNotSupported
-from napari_medvlm.geometry import Grid
-from napari_medvlm.prompts import PROMPT_TYPES, Box, InitialMask, Lasso, Prompt, check_prompt
-from napari_medvlm.results import Mask
+from napari_medvlm.data.errors import PromptNotSupported
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import PROMPT_TYPES, Box, InitialMask, Lasso, Prompt, check_prompt
 
 IndexArray = NDArray[np.int64]
 

@@ -10,7 +10,7 @@ from napari_medvlm.backends.embedded.cuts import Cuts
 from napari_medvlm.backends.embedded.levels import Level, Levels, block_mean
 from napari_medvlm.backends.embedded.morph import BoolArray
 from napari_medvlm.backends.embedded.seeds import Seed
-from napari_medvlm.results import bounding_box
+from napari_medvlm.data.mask import bounding_box
 
 AROUND_MM = 40.0
 """How far around the mask and the seeds is looked at."""

@@ -16,7 +16,7 @@ from napari_medvlm.backends.sam.store import EmbeddingStore
 from napari_medvlm.backends.slice_by_slice import Plane, SliceBySliceBackend
 from napari_medvlm.backends.slice_prompts import ObjectOnSlices
 from napari_medvlm.backends.slice_to_slice import SliceMask, StopRule
-from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
 
 if TYPE_CHECKING:
     import torch

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.backends.out_of_memory import is_out_of_memory
 from napari_medvlm.backends.trust import check_weights_file
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_medvlm.geometry import FloatArray
+from napari_medvlm.data.geometry.grid import FloatArray
 
 BINS = 10
 

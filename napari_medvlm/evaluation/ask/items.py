@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from napari_medvlm.answers import AnswerKind
+from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.evaluation.going import Unused
 
 

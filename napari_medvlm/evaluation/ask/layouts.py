@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from napari_medvlm.errors import InvalidReference
+from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.evaluation.ask import choice_sets, open_sets, twin_sets
 from napari_medvlm.evaluation.ask.items import Items, Layout
 from napari_medvlm.evaluation.ask.reading import Source

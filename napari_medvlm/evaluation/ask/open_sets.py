@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_medvlm.errors import InvalidReference
+from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.evaluation import finding
 from napari_medvlm.evaluation.ask.items import kind_of
 from napari_medvlm.evaluation.ask.reading import Source, chosen, parquet_rows, picture_in, text

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from napari_medvlm.answers import AnswerKind
-from napari_medvlm.errors import BackendUnavailable, InvalidReference
+from napari_medvlm.data.answer import AnswerKind
+from napari_medvlm.data.errors import BackendUnavailable, InvalidReference
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.finding import Below, Record
 from napari_medvlm.evaluation.going import Unused

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_medvlm.errors import MedVLMError
+from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.evaluation.ask.calibration import reliability, risk_coverage
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from napari_medvlm.answers import Answer, AnswerKind
 from napari_medvlm.backends.thoughts import parted
+from napari_medvlm.data.answer import Answer, AnswerKind
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.agreement import agreement
 from napari_medvlm.evaluation.ask import texts
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Corners, Outcome
 from napari_medvlm.evaluation.places import slice_region
-from napari_medvlm.geometry import Grid
-from napari_medvlm.grounding import Region
 from napari_medvlm.language.closed import option_in, yes_or_no
 from napari_medvlm.trusting.stated import percentage
-from napari_medvlm.volume import Volume
 
 _LETTERS = re.compile(r"(?<![\w'])([A-H])(?![\w'])")
 EVIDENCE = "evidence"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_medvlm.answers import AnswerKind
+from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.evaluation.ask.calibration import reliability
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome

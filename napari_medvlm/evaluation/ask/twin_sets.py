@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_medvlm.answers import AnswerKind
+from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.evaluation import finding
 from napari_medvlm.evaluation.ask.items import kind_of
 from napari_medvlm.evaluation.ask.reading import Source, chosen, text

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from napari_medvlm.answers import Question
-from napari_medvlm.errors import BackendUnavailable, MedVLMError, SettingsError
+from napari_medvlm.data.answer import Question
+from napari_medvlm.data.errors import BackendUnavailable, MedVLMError, SettingsError
+from napari_medvlm.data.geometry.display import patient_axes
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.slice_image import Picture, picture_of
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.plan import Plan
 from napari_medvlm.evaluation.ask.scoring import scored
-from napari_medvlm.geometry import patient_axes
-from napari_medvlm.grounding import SliceRef
 from napari_medvlm.sessions.viewing import caption_of
-from napari_medvlm.slicing import Picture, picture_of
-from napari_medvlm.volume import Volume
 from napari_medvlm.worker.routed import RoutedRunner
 from napari_medvlm.worker.wire import AnswerReply, AskRequest
 

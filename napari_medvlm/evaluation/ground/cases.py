@@ -8,11 +8,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from napari_medvlm.errors import InvalidReference
+from napari_medvlm.data.errors import InvalidReference
+from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.places import patient_region, slice_region, voxel_region
 from napari_medvlm.evaluation.segment.cases import whole
-from napari_medvlm.grounding import NamedLabels, Region
-from napari_medvlm.volume import Volume
 
 
 class Layout(StrEnum):

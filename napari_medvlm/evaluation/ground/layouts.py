@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from napari_medvlm.errors import InvalidReference
+from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.evaluation import finding
 from napari_medvlm.evaluation.finding import Below
 from napari_medvlm.evaluation.going import Unused

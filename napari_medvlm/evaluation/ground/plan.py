@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
 
 LIBRARIES = ("numpy", "scipy", "pycocotools")
 

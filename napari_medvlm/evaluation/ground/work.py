@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from napari_medvlm.errors import BackendUnavailable, MedVLMError, SettingsError
+from napari_medvlm.data.errors import BackendUnavailable, MedVLMError, SettingsError
+from napari_medvlm.data.geometry.display import patient_axes
+from napari_medvlm.data.grounding import GroundQuery, Scope
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.ground.cases import Case, load
 from napari_medvlm.evaluation.ground.judging import judged, phrases
 from napari_medvlm.evaluation.ground.outcomes import Outcome
 from napari_medvlm.evaluation.ground.plan import Plan
-from napari_medvlm.geometry import patient_axes
-from napari_medvlm.grounding import GroundQuery, Scope
-from napari_medvlm.volume import Volume
 from napari_medvlm.worker.routed import RoutedRunner
 from napari_medvlm.worker.wire import GroundReply, GroundRequest
 

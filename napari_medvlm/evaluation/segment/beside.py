@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_medvlm.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.mask import BoolArray, Mask
 from napari_medvlm.evaluation.segment import metrics
-from napari_medvlm.geometry import Grid
-from napari_medvlm.results import BoolArray, Mask
 
 ML = 1000.0
 """Cubic millimetres in a millilitre."""

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from napari_medvlm.errors import InvalidImage, InvalidReference
+from napari_medvlm.data.errors import InvalidImage, InvalidReference
+from napari_medvlm.data.geometry.grid import Index, require_same_grid
+from napari_medvlm.data.mask import BoolArray
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.going import Unused
-from napari_medvlm.geometry import Index, require_same_grid
-from napari_medvlm.results import BoolArray
-from napari_medvlm.volume import Volume
 
 Skipped = Unused
 """A case that cannot be used, and why, in a sentence."""

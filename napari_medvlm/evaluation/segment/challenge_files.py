@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import GeometryMismatch, InvalidImage
+from napari_medvlm.data.errors import GeometryMismatch, InvalidImage
+from napari_medvlm.data.geometry.grid import Index
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.segment.cases import Case, Loaded, Structure, whole
-from napari_medvlm.geometry import Index
-from napari_medvlm.volume import Volume
 
 HARMLESS = {
     ("numpy.core.multiarray", "_reconstruct"),

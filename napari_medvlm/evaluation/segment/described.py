@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_medvlm.errors import InvalidReference
+from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.evaluation.segment.cases import Case, Cases, Layout, Skipped, Structure
 
 ENDINGS = (

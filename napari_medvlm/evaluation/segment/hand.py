@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from napari_medvlm.data.geometry.grid import Index
+from napari_medvlm.data.mask import BoolArray
+from napari_medvlm.data.prompts import Box, Lasso, Point, Prompt, Scribble
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.segment import user
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.user import ClickRule, Gesture
-from napari_medvlm.geometry import Index
-from napari_medvlm.prompts import Box, Lasso, Point, Prompt, Scribble
-from napari_medvlm.results import BoolArray
-from napari_medvlm.volume import Volume
 
 
 @dataclass(frozen=True)

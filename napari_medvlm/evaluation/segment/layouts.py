@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from napari_medvlm.errors import InvalidReference
+from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.evaluation.segment.cases import Case, Cases, Layout, Skipped, named
 from napari_medvlm.evaluation.segment.described import ENDINGS, msd, nnunet, with_files
 

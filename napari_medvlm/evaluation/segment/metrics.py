@@ -16,9 +16,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import BackendUnavailable
-from napari_medvlm.geometry import FloatArray
-from napari_medvlm.results import BoolArray, bounding_box
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.geometry.grid import FloatArray
+from napari_medvlm.data.mask import BoolArray, bounding_box
 
 KERNEL = np.array([[[128, 64], [32, 16]], [[8, 4], [2, 1]]])
 """Numbers the eight voxels around a corner, so that their sum names the piece of surface there."""

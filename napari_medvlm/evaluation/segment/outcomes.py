@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from napari_medvlm.data.geometry.grid import Index
+from napari_medvlm.data.prompts import InitialMask
 from napari_medvlm.evaluation.going import Came
-from napari_medvlm.geometry import Index
-from napari_medvlm.prompts import InitialMask
 
 
 class _Value(BaseModel):

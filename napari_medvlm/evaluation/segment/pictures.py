@@ -8,12 +8,12 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvlm.data.geometry.display import patient_axes
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.mask import BoolArray
+from napari_medvlm.data.slice_image import picture_of
+from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.evaluation.segment.user import largest_error
-from napari_medvlm.geometry import patient_axes
-from napari_medvlm.grounding import SliceRef
-from napari_medvlm.results import BoolArray
-from napari_medvlm.slicing import picture_of
-from napari_medvlm.volume import Volume, Window
 
 TRUTH, FOUND = "#00a36c", "#ff7f0e"
 """Colours of the outlines, told apart by people who see no red or no green."""

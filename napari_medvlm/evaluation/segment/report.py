@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from napari_medvlm.errors import BackendUnavailable, MedVLMError
+from napari_medvlm.data.errors import BackendUnavailable, MedVLMError
 from napari_medvlm.evaluation.reporting import FILTERS, open_command
 from napari_medvlm.evaluation.runs import write_text
 from napari_medvlm.evaluation.segment.cases import Case, load

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_medvlm.errors import InvalidImage, MedVLMError
+from napari_medvlm.data.errors import InvalidImage, MedVLMError
+from napari_medvlm.data.mask import BoolArray
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.runs import RunFolder, alone_in
 from napari_medvlm.evaluation.segment import report, run
 from napari_medvlm.evaluation.segment.cases import Case, Layout, Structure
@@ -16,8 +18,6 @@ from napari_medvlm.evaluation.segment.plan import Plan, provenance
 from napari_medvlm.evaluation.segment.whole import DataSet, write_all
 from napari_medvlm.io import read_volume, write_mask
 from napari_medvlm.io.save import write_image
-from napari_medvlm.results import BoolArray
-from napari_medvlm.volume import Volume
 
 
 def write_single(  # what was measured, and where to

@@ -11,16 +11,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from napari_medvlm.errors import BackendUnavailable, Cancelled, MedVLMError
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled, MedVLMError
+from napari_medvlm.data.mask import BoolArray, Mask
+from napari_medvlm.data.prompts import InitialMask
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.segment.cases import Structure
 from napari_medvlm.evaluation.segment.hand import Hand, Move
 from napari_medvlm.evaluation.segment.metrics import Scores, scores
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Step
 from napari_medvlm.evaluation.segment.plan import Plan
-from napari_medvlm.prompts import InitialMask
-from napari_medvlm.results import BoolArray, Mask
 from napari_medvlm.sessions.segment import SegmentationSession
-from napari_medvlm.volume import Volume
 from napari_medvlm.worker.routed import RoutedRunner
 from napari_medvlm.worker.runner import Job
 from napari_medvlm.worker.wire import Request

@@ -9,8 +9,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.geometry import FloatArray, Index
-from napari_medvlm.results import BoolArray, bounding_box
+from napari_medvlm.data.geometry.grid import FloatArray, Index
+from napari_medvlm.data.mask import BoolArray, bounding_box
 
 CHALLENGE_SEED = 42
 """With which the CVPR 2025 challenge draws among voxels that are equally deep."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from napari_medvlm.errors import (
+from napari_medvlm.data.errors import (
     BackendUnavailable,
     MedVLMError,
     PromptNotSupported,

@@ -7,7 +7,8 @@ from sacrebleu.metrics import BLEU
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, f1_score
 
-from napari_medvlm.answers import Answer, AnswerKind, Claim
+from napari_medvlm.data.answer import Answer, AnswerKind, Claim
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.ask import texts
 from napari_medvlm.evaluation.ask.calibration import reliability, risk_coverage
 from napari_medvlm.evaluation.ask.items import Item
@@ -16,7 +17,6 @@ from napari_medvlm.evaluation.ask.report import write_report
 from napari_medvlm.evaluation.ask.scoring import evidence, scored
 from napari_medvlm.evaluation.ask.summary import summary
 from napari_medvlm.evaluation.places import slice_region
-from napari_medvlm.volume import Volume
 from tests.evaluation.words import picture
 
 VOLUME = Volume(np.arange(40 * 80, dtype=np.int16).reshape(1, 40, 80))

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from napari_medvlm.answers import AnswerKind
-from napari_medvlm.errors import InvalidReference
+from napari_medvlm.data.answer import AnswerKind
+from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.evaluation.ask.items import Layout
 from napari_medvlm.evaluation.ask.layouts import find_items
 from tests.evaluation.segment import data_sets

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from napari_medvlm.errors import InvalidReference
+from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.evaluation.ground.cases import Layout, load
 from napari_medvlm.evaluation.ground.layouts import find_cases
 from tests.evaluation.segment import data_sets

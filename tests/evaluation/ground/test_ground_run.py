@@ -9,7 +9,7 @@ from pyarrow import parquet
 from typer.testing import CliRunner
 
 from napari_medvlm.cli import app
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.volume import Volume
 from tests.evaluation.segment import data_sets
 from tests.evaluation.words import ROOT, command, environment, evaluate, picture, require_alone
 

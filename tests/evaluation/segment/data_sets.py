@@ -6,7 +6,7 @@ import nibabel
 import numpy as np
 
 from napari_medvlm import write_mask
-from napari_medvlm.geometry import ras_matrix
+from napari_medvlm.data.geometry.frames import ras_matrix
 from tests.conftest import make_phantom
 
 SHAPE = (20, 28, 30)

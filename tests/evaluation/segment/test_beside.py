@@ -7,7 +7,9 @@ import torch
 from monai import metrics as monai
 
 from napari_medvlm import read_volume
-from napari_medvlm.errors import InvalidImage
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.segment.beside import beside
 from napari_medvlm.evaluation.segment.cases import Structure
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Step
@@ -15,8 +17,6 @@ from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.single import write_single
 from napari_medvlm.evaluation.segment.whole import worst_in
 from napari_medvlm.io.save import write_image
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
 from tests.conftest import make_phantom
 
 TOLERANCE_MM = 2.0

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from napari_medvlm.errors import GeometryMismatch, InvalidImage, InvalidReference
+from napari_medvlm.data.errors import GeometryMismatch, InvalidImage, InvalidReference
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.segment.cases import Case, Layout, Structure, chosen, load
 from napari_medvlm.evaluation.segment.cases import require_known as require
 from napari_medvlm.evaluation.segment.layouts import find_cases
-from napari_medvlm.volume import Volume
 from tests.evaluation.segment import data_sets
 
 

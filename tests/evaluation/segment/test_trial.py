@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_medvlm.errors import Cancelled
+from napari_medvlm.data.errors import Cancelled
 from napari_medvlm.evaluation.segment.cases import Structure
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.trial import Trial

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from napari_medvlm.data.prompts import Box, Lasso, Point, Scribble
 from napari_medvlm.evaluation.segment import user
 from napari_medvlm.evaluation.segment.hand import Hand
 from napari_medvlm.evaluation.segment.plan import Plan
-from napari_medvlm.prompts import Box, Lasso, Point, Scribble
 from tests.conftest import make_phantom
 
 

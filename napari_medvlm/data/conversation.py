@@ -9,9 +9,11 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.answers import Answer, AnswerKind, Step
-from napari_medvlm.checked import Finding
-from napari_medvlm.grounding import Heatmap, SliceRef
+from napari_medvlm.data.answer import Answer, AnswerKind
+from napari_medvlm.data.check_result import Finding
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.region import Heatmap
+from napari_medvlm.data.tool_call import Step
 
 
 class Verdict(StrEnum):

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.geometry import FloatArray, Grid, patient_axes
-from napari_medvlm.grounding import Heatmap, SliceRef
-from napari_medvlm.prompts import Box, Point
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume, Window
-from napari_medvlm.windows import default_window
+from napari_medvlm.data.geometry.display import patient_axes
+from napari_medvlm.data.geometry.grid import FloatArray, Grid
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Box, Point
+from napari_medvlm.data.region import Heatmap
+from napari_medvlm.data.volume import Volume, Window
+from napari_medvlm.data.window_presets import default_window
 
 PixelBounds = tuple[float, float, float, float]
 """Left, upper, right and lower edge ``x0, y0, x1, y1``; the upper left corner of a picture is 0."""

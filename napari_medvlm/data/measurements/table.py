@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_medvlm.errors import CannotSave
-from napari_medvlm.geometry import lps_from_affine
-from napari_medvlm.measuring import diameters, longest_diameter_mm, measure
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import CannotSave
+from napari_medvlm.data.geometry.frames import lps_from_affine
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.measurements.measure import diameters, longest_diameter_mm, measure
+from napari_medvlm.data.volume import Volume
 
 
 @dataclass(frozen=True)

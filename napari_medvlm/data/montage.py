@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.geometry import FloatArray
-from napari_medvlm.grounding import Heatmap
-from napari_medvlm.prompts import Box, Point
-from napari_medvlm.results import Mask
-from napari_medvlm.slicing import Picture, PixelBounds, resized
+from napari_medvlm.data.geometry.grid import FloatArray
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Box, Point
+from napari_medvlm.data.region import Heatmap
+from napari_medvlm.data.slice_image import Picture, PixelBounds, resized
 
 GAP = 2
 """Black pixels between slices."""

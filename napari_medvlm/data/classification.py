@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_medvlm.grounding import Scope, SliceRef
-from napari_medvlm.prompts import Box
-from napari_medvlm.volume import Window
+from napari_medvlm.data.grounding import Scope, SliceRef
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.volume import Window
 
 
 @dataclass(frozen=True, eq=False)

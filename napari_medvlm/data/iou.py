@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_medvlm.errors import GeometryMismatch
-from napari_medvlm.geometry import FloatArray, Grid
-from napari_medvlm.grounding import Region, SliceRef
-from napari_medvlm.prompts import Box
-from napari_medvlm.results import Mask
+from napari_medvlm.data.errors import GeometryMismatch
+from napari_medvlm.data.geometry.grid import FloatArray, Grid
+from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import Region
 
 
 def region_iou(a: Region, b: Region, grid: Grid) -> float:

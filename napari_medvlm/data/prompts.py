@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.geometry import Grid, Index, Reslice, apply_affine, round_index, same_grid
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import Volume
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.geometry.display import Reslice
+from napari_medvlm.data.geometry.grid import Grid, Index, apply_affine, round_index, same_grid
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.volume import Volume
 
 Vector = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 IndexArray = NDArray[np.int64]

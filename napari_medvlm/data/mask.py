@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.geometry import Index
+from napari_medvlm.data.geometry.grid import Index
 
 BoolArray = NDArray[np.bool_]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import InvalidImage
+from napari_medvlm.data.errors import InvalidImage
 
 GIB = 2**30
 

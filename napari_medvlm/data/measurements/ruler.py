@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_medvlm.errors import CannotSave
-from napari_medvlm.geometry import FloatArray
+from napari_medvlm.data.errors import CannotSave
+from napari_medvlm.data.geometry.grid import FloatArray
 
 ENDS = tuple(f"{point}_{axis}_mm" for point in ("first", "second", "third") for axis in "spl")
 COLUMNS = ("name", "length_mm", "angle_deg", *ENDS)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from napari_medvlm.volume import Modality, Volume, Window
+from napari_medvlm.data.volume import Modality, Volume, Window
 
 CT_WINDOWS: Mapping[str, Window] = {
     "Abdomen": Window(50, 400),

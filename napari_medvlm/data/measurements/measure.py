@@ -10,16 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.geometry import (
-    FloatArray,
-    Grid,
-    apply_affine,
-    is_aligned,
-    patient_axes,
-    world_bounds,
-)
-from napari_medvlm.results import Mask
-from napari_medvlm.volume import SUV_UNIT, Volume
+from napari_medvlm.data.geometry.display import is_aligned, patient_axes
+from napari_medvlm.data.geometry.grid import FloatArray, Grid, apply_affine, world_bounds
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.volume import SUV_UNIT, Volume
 
 PART = 1 << 20
 """How many values are looked at together."""

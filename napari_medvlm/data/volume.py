@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.errors import InvalidImage
-from napari_medvlm.geometry import FloatArray, Grid, Index
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.geometry.grid import FloatArray, Grid, Index
 
 HU = "HU"
 SUV_UNIT = "g/ml{SUVbw}"

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_medvlm.errors import InvalidPrompt
-from napari_medvlm.geometry import FloatArray, Grid, Index
-from napari_medvlm.prompts import Box, Point
-from napari_medvlm.results import Mask, bounding_box
-from napari_medvlm.volume import Window
-
-
-class RegionKind(StrEnum):
-    """What a region says beyond its box."""
-
-    BOX = "box"
-    MASK = "mask"
-    HEATMAP = "heatmap"
-    POINTS = "points"
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Window
 
 
 @dataclass(frozen=True)
@@ -107,92 +96,6 @@ class Scope:
         return start, stop
 
 
-@dataclass(frozen=True, eq=False)
-class Heatmap:
-    """How much each voxel has to do with a phrase, cut to the part that was looked at.
-
-    Parameters
-    ----------
-    crop
-        ``(z, y, x)`` float32, 0 to 1.
-    start
-        Index ``(z, y, x)`` of the crop's first voxel in the volume.
-    shape
-        Shape ``(z, y, x)`` of the volume.
-    """
-
-    crop: NDArray[np.float32]
-    start: Index
-    shape: Index
-
-    def full(self) -> NDArray[np.float32]:
-        """``(z, y, x)`` float32 on the whole volume, 0 where nothing was looked at."""
-        result = np.zeros(self.shape, np.float32)
-        z, y, x = (slice(a, a + n) for a, n in zip(self.start, self.crop.shape, strict=True))
-        result[z, y, x] = self.crop
-        return result
-
-
-@dataclass(frozen=True, eq=False)
-class Region:
-    """Where a phrase is.
-
-    Parameters
-    ----------
-    phrase
-        As it was asked.
-    box
-        The box around it in patient millimetres, at any angle.
-    score
-        The backend's own confidence from 0 to 1, or `None` if it has none.
-    name
-        What the backend calls it: the name of a label or structure, or the model's own words.
-    mask, heatmap, points
-        What else is known of its place.
-    slice
-        The slice that it was found on, if the backend looks at slices.
-    uncertainty
-        Spread of the box over several tries, in millimetres, if the backend tells.
-    """
-
-    phrase: str
-    box: Box
-    score: float | None = None
-    name: str = ""
-    mask: Mask | None = None
-    heatmap: Heatmap | None = None
-    points: tuple[Point, ...] = ()
-    slice: SliceRef | None = None
-    uncertainty: float | None = None
-
-    @classmethod
-    def of_mask(cls, phrase: str, mask: Mask, grid: Grid, score: float | None, name: str) -> Region:
-        """The region of a mask, which must not be empty."""
-        box = Box.at_index(grid, mask.start, mask.stop)
-        return cls(phrase, box, score, name, mask=mask)
-
-    @property
-    def kind(self) -> RegionKind:
-        """What it says beyond its box."""
-        if self.mask is not None:
-            return RegionKind.MASK
-        if self.heatmap is not None:
-            return RegionKind.HEATMAP
-        return RegionKind.POINTS if self.points else RegionKind.BOX
-
-    @property
-    def bounds_mm(self) -> FloatArray:
-        """``(2, 3)``: lowest and highest ``(S, P, L)`` of the box."""
-        corners = self.box.corners()
-        return np.stack([corners.min(axis=0), corners.max(axis=0)])
-
-    @property
-    def center_mm(self) -> FloatArray:
-        """``(3,)``: the centre of the box, ``(S, P, L)``."""
-        center: FloatArray = self.box.corners().mean(axis=0)
-        return center
-
-
 @dataclass(frozen=True)
 class NotFound:
     """A phrase that is nowhere in the scope: an answer of its own.
@@ -210,45 +113,6 @@ class NotFound:
     phrase: str
     reason: str
     best_score: float | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class NamedLabels:
-    """A label image and what its values are called.
-
-    Parameters
-    ----------
-    values
-        ``(z, y, x)`` integers; 0 is background.
-    grid
-        Where they lie.
-    names
-        The name of each value.
-    title
-        For people: the layer's or file's name.
-    colors
-        The colour (``#rrggbb``) of those values that a file tells one of.
-    notes
-        What was left out or changed in reading, a sentence each.
-    tracking_uids
-        The UID that a DICOM file gives what a value stands for.
-    """
-
-    values: NDArray[np.integer]
-    grid: Grid
-    names: Mapping[int, str]
-    title: str = "labels"
-    colors: Mapping[int, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    tracking_uids: Mapping[int, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if np.shape(self.values) != self.grid.shape:
-            raise InvalidPrompt(
-                f"The labels {self.title} have the shape {np.shape(self.values)}, their grid "
-                f"{self.grid.shape}.",
-                "Give the values (z, y, x) with the grid that they lie on.",
-            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -318,9 +182,3 @@ class Grounding:
         """The regions of one phrase, best first."""
         own = (region for region in self.regions if region.phrase == phrase)
         return tuple(sorted(own, key=lambda r: -(r.score if r.score is not None else 1.0)))
-
-
-def box_of_values(values: NDArray[np.bool_], grid: Grid) -> Box:
-    """The box around what is true in ``(z, y, x)``, at least one voxel."""
-    box = bounding_box(values)
-    return Box.at_index(grid, [s.start for s in box], [s.stop for s in box])

@@ -1,0 +1,1 @@
+"""Domain objects: volumes, prompts, masks, regions, answers. No Qt, no torch, no disk."""

@@ -1,0 +1,1 @@
+"""Frames, grids and transforms: the only code that flips, permutes or resamples."""

@@ -1,0 +1,1 @@
+"""Measurements of masks and images, tables of them, and rulers."""
