@@ -16,8 +16,8 @@ from napari_medvlm.data.grounding import Grounding
 from napari_medvlm.data.prompts import InitialMask, Prompt
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.kept import FoundRegion, Value, now
-from napari_medvlm.privacy import names_somebody
 from napari_medvlm.said import KeptFinding, Said
+from napari_medvlm.settings.privacy import names_somebody
 
 VERSION = 1
 """Version of the session file; a newer one is refused."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from napari_medvlm import addresses
 from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.settings import allowed_hosts
 
 
 @pytest.fixture(autouse=True)
@@ -18,22 +18,22 @@ def own_home(tmp_path, monkeypatch):
     ["http://127.0.0.1:8000/v1", "http://localhost:11434", "http://[::1]:80", "http://10.1.2.3/v1"],
 )
 def test_this_machine_and_private_networks_need_no_word(url):
-    addresses.require_allowed(url)
+    allowed_hosts.require_allowed(url)
 
 
 def test_only_loopback_is_this_machine():
-    assert addresses.is_this_machine("http://localhost:1527")
-    assert not addresses.is_this_machine("http://192.168.1.5:1527")
+    assert allowed_hosts.is_this_machine("http://localhost:1527")
+    assert not allowed_hosts.is_this_machine("http://192.168.1.5:1527")
 
 
 def test_a_server_outside_needs_the_users_word_which_is_kept():
     url = "https://8.8.8.8/v1"
     with pytest.raises(BackendUnavailable, match=r"https://8.8.8.8:443 is neither"):
-        addresses.require_allowed(url)
-    addresses.allow(url)
-    addresses.require_allowed("https://8.8.8.8/v1/models")
+        allowed_hosts.require_allowed(url)
+    allowed_hosts.allow(url)
+    allowed_hosts.require_allowed("https://8.8.8.8/v1/models")
     with pytest.raises(BackendUnavailable):
-        addresses.require_allowed("http://8.8.8.8/v1")
+        allowed_hosts.require_allowed("http://8.8.8.8/v1")
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,9 @@ def test_a_server_outside_needs_the_users_word_which_is_kept():
 )
 def test_what_is_no_address_is_told(url):
     with pytest.raises(BackendUnavailable, match="is not the address of a server"):
-        addresses.require_allowed(url)
+        allowed_hosts.require_allowed(url)
 
 
 def test_an_unknown_host_is_told():
     with pytest.raises(BackendUnavailable, match=r"no-such-host\.invalid"):
-        addresses.require_allowed("http://no-such-host.invalid:80")
+        allowed_hosts.require_allowed("http://no-such-host.invalid:80")

@@ -8,7 +8,7 @@ import pytest
 import napari_medvlm as nmv
 from napari_medvlm.data.errors import InvalidImage, MedVLMError
 from napari_medvlm.io.journal import Journal, new_journal
-from napari_medvlm.privacy import VARIABLE, for_log, names_somebody, words_of
+from napari_medvlm.settings.privacy import VARIABLE, for_log, names_somebody, words_of
 from tests.io.dicom_files import write_series
 
 WHO = {"PatientName": "Quxley^Zebulon", "PatientID": "HN8842199"}

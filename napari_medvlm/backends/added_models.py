@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from napari_medvlm.data.errors import SettingsError
-from napari_medvlm.home import home
+from napari_medvlm.settings.paths import home
 
 logger = logging.getLogger(__name__)
 

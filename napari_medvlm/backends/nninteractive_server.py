@@ -11,7 +11,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from napari_medvlm.addresses import origin, require_allowed
 from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress
 from napari_medvlm.backends.nninteractive_session import (
     Feed,
@@ -24,6 +23,7 @@ from napari_medvlm.data.errors import BackendFailed, BackendUnavailable, Cancell
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
 from napari_medvlm.data.volume import Volume
+from napari_medvlm.settings.allowed_hosts import origin, require_allowed
 
 KEY = "NAPARI_MEDVLM_API_KEY"
 SERVICE = "napari-medvlm"

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from napari_medvlm.data.errors import CannotDownload, SettingsError
-from napari_medvlm.home import home
+from napari_medvlm.settings.paths import home
 
 VARIABLE = "HF_HUB_OFFLINE"
 """What the hub's library heeds, in this process and in workers."""

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from napari_medvlm.addresses import require_allowed
 from napari_medvlm.backends.base import Backend, BackendInfo, Progress, Task
 from napari_medvlm.backends.catalog import ANY, Row, served_row
 from napari_medvlm.backends.chat import fewer_pictures, pictures_of
@@ -30,6 +29,7 @@ from napari_medvlm.backends.server_stream import NOTHING, Reading
 from napari_medvlm.data.answer import AnswerDelta, Question
 from napari_medvlm.data.errors import BackendFailed, BackendUnavailable, MedVLMError
 from napari_medvlm.data.volume import Volume
+from napari_medvlm.settings.allowed_hosts import require_allowed
 
 TICK_S = 0.2
 BATCH_S = 0.02

@@ -10,9 +10,9 @@ import ssl
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from napari_medvlm.addresses import allowed, is_private, origin, require_allowed
 from napari_medvlm.backends.server_errors import told
 from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.settings.allowed_hosts import allowed, is_private, origin, require_allowed
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.data.errors import BackendUnavailable
-from napari_medvlm.home import home
+from napari_medvlm.settings.paths import home
 
 FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 """torch's own switch for libraries that ask it to run what a file holds."""

@@ -142,15 +142,15 @@ def ask(  # noqa: PLR0913  # one for each option
 
 def _model(backend: str, model: str | None, base_url: str | None, allowed: bool) -> str | None:
     """The model, with the server that it is behind."""
-    from napari_medvlm import addresses
     from napari_medvlm.backends.server_link import joined
+    from napari_medvlm.settings import allowed_hosts
 
     if base_url is None:
         if backend == "server" and "://" not in (model or ""):
             raise typer.BadParameter("Say with --base-url where the server is.")
         return model
     if allowed:
-        addresses.allow(base_url)
+        allowed_hosts.allow(base_url)
     return joined(base_url, model or "")
 
 

@@ -15,7 +15,7 @@ from napari_medvlm.io.dicom_header import read_header, text
 from napari_medvlm.io.dicom_pixels import interpolated, read_pixels
 from napari_medvlm.io.dicom_slices import stack
 from napari_medvlm.io.dicom_suv import Suv, suv_of
-from napari_medvlm.privacy import names_somebody, words_of
+from napari_medvlm.settings.privacy import names_somebody, words_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset

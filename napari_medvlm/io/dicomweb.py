@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_medvlm.addresses import is_private, origin, require_allowed
 from napari_medvlm.data.errors import ArchiveError
 from napari_medvlm.io.archives import (
     Progress,
@@ -22,6 +21,7 @@ from napari_medvlm.io.archives import (
 from napari_medvlm.io.dicomweb_errors import not_installed, told
 from napari_medvlm.io.pacs_cache import Cache, file_of
 from napari_medvlm.io.pacs_servers import login_for
+from napari_medvlm.settings.allowed_hosts import is_private, origin, require_allowed
 
 if TYPE_CHECKING:
     from dicomweb_client import DICOMwebClient

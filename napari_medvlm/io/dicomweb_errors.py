@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from napari_medvlm.addresses import origin
 from napari_medvlm.data.errors import ArchiveError, CannotSave, MedVLMError
+from napari_medvlm.settings.allowed_hosts import origin
 
 if TYPE_CHECKING:
     from requests import RequestException

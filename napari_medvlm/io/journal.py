@@ -15,9 +15,9 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from napari_medvlm.data.errors import CannotSave
-from napari_medvlm.home import home
 from napari_medvlm.ledger import JOURNAL_SUFFIX, Ledger
 from napari_medvlm.records import ImageReference, Record
+from napari_medvlm.settings.paths import home
 
 logger = logging.getLogger(__name__)
 

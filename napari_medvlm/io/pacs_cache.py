@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from napari_medvlm.home import home
+from napari_medvlm.settings.paths import home
 
 LIMIT_BYTES = 20_000_000_000
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from napari_medvlm.addresses import origin
 from napari_medvlm.data.errors import ArchiveError
-from napari_medvlm.home import home
+from napari_medvlm.settings.allowed_hosts import origin
+from napari_medvlm.settings.paths import home
 
 SERVICE = "napari-medvlm PACS"
 """The name under which the keyring keeps logins, each for the origin of a server's address."""

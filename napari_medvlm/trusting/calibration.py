@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_medvlm.data.errors import CannotSave, InvalidReference, SettingsError
-from napari_medvlm.home import home
+from napari_medvlm.settings.paths import home
 
 Floats = NDArray[np.float64]
 Kind = Literal["temperature", "platt", "isotonic"]

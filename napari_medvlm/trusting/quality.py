@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.home import home
 from napari_medvlm.language.files import Sheet, read
+from napari_medvlm.settings.paths import home
 from napari_medvlm.trusting.files import HERE
 
 Slices = NDArray[np.float32]

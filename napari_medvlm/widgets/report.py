@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 from napari_medvlm.data.errors import Cancelled, MedVLMError
-from napari_medvlm.privacy import for_log
+from napari_medvlm.settings.privacy import for_log
 
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")

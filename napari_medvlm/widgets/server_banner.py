@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QMessageBox
 
-from napari_medvlm import addresses
 from napari_medvlm.backends.server_link import leads_outside
 from napari_medvlm.data.errors import MedVLMError
+from napari_medvlm.settings import allowed_hosts
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.report import guarded
@@ -43,12 +43,12 @@ def reach(model: str | None) -> Reach:
     address, _, name = model.partition("#")
     passed_on = name if leads_outside(name) else ""
     try:
-        origin = addresses.origin(address)
+        origin = allowed_hosts.origin(address)
         return Reach(
             origin,
-            not passed_on and addresses.is_this_machine(address),
-            not passed_on and addresses.is_private(address),
-            origin in addresses.allowed(),
+            not passed_on and allowed_hosts.is_this_machine(address),
+            not passed_on and allowed_hosts.is_private(address),
+            origin in allowed_hosts.allowed(),
             passed_on=passed_on,
         )
     except MedVLMError as error:
@@ -115,7 +115,7 @@ class ServerBanner(QFrame):
             self, f"{self._sent}: send outside?", asked, buttons.Yes | buttons.No, buttons.No
         )
         if answer == buttons.Yes:
-            addresses.allow(self.reach.origin)
+            allowed_hosts.allow(self.reach.origin)
             self.look_up(self._model)
             self.allowed_changed.emit()
 

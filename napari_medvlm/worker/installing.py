@@ -16,7 +16,7 @@ from pathlib import Path
 
 from napari_medvlm.backends import registry
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, SettingsError
-from napari_medvlm.home import home
+from napari_medvlm.settings.paths import home
 from napari_medvlm.worker.child import WINDOWS, variables
 from napari_medvlm.worker.environments import EXTRAS, PLACES, Environments, requirement
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_medvlm import addresses
 from napari_medvlm.backends.catalog import served_row
 from napari_medvlm.backends.check import CHECKS, backend_class
 from napari_medvlm.backends.server_link import address_of, joined, models_of
@@ -19,6 +18,7 @@ from napari_medvlm.backends.server_pictures import framed_for
 from napari_medvlm.data.answer import AnswerKind, Turn
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
+from napari_medvlm.settings import allowed_hosts
 from tests.backends.player import Played, failed, playing, recorded
 from tests.backends.server_asking import MEASURE, VOLUME, asked, pictures, question
 
@@ -117,12 +117,12 @@ def test_private_servers_are_not_asked_through_a_proxy(monkeypatch):
 
 def test_nothing_is_sent_to_a_server_outside_without_the_users_word(monkeypatch):
     with playing(recorded("plain")) as server:
-        monkeypatch.setattr(addresses, "is_private", lambda url: False)
+        monkeypatch.setattr(allowed_hosts, "is_private", lambda url: False)
         for ask in (asked, models_of):
             with pytest.raises(BackendUnavailable, match="not sent there"):
                 ask(server.url)
         assert not server.headers
-        addresses.allow(server.url)
+        allowed_hosts.allow(server.url)
         assert asked(server.url).text == TEXT
 
 
@@ -131,7 +131,7 @@ def test_a_model_that_a_server_here_passes_on_to_the_cloud_needs_the_users_word(
         with pytest.raises(BackendUnavailable, match="on to servers outside"):
             asked(server.url, name="qwen3-vl:235b-cloud")
         assert not server.headers
-        addresses.allow(server.url)
+        allowed_hosts.allow(server.url)
         assert asked(server.url, name="qwen3-vl:235b-cloud").text == TEXT
 
 

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 import napari_medvlm as nmv
-from napari_medvlm import addresses
 from napari_medvlm.cli import app
+from napari_medvlm.settings import allowed_hosts
 from tests.backends.player import playing, recorded
 from tests.backends.server_asking import VOLUME
 
@@ -65,7 +65,7 @@ def test_mistakes_are_told_in_a_sentence(scan, arguments, message):
 
 
 def test_a_server_outside_is_asked_only_when_that_is_said(scan, monkeypatch):
-    monkeypatch.setattr(addresses, "is_private", lambda url: False)
+    monkeypatch.setattr(allowed_hosts, "is_private", lambda url: False)
     with playing(recorded("plain")) as server:
         asked = ("--backend", "server", "--base-url", server.url, "--slices", "0:1:2")
         assert ask(scan, *asked).exit_code == 1

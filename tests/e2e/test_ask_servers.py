@@ -8,7 +8,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_medvlm import addresses
+from napari_medvlm.settings import allowed_hosts
 from napari_medvlm.widgets import ask as ask_module
 from tests.e2e.asking import choose
 
@@ -79,7 +79,7 @@ def test_a_model_that_runs_elsewhere_is_told(served, url, monkeypatch):
     served.waits(banner.isVisible)
     assert f"passes questions for {NAMES[2]} on to servers outside" in banner.text.text()
     assert banner.allow.isVisible()
-    addresses.allow(url)
+    allowed_hosts.allow(url)
     served.dock._look_up()
     served.waits(lambda: "You allowed it" in banner.text.text())
 

@@ -9,7 +9,6 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMessageBox
 
-from napari_medvlm import addresses
 from napari_medvlm.backends.answering import forms
 from napari_medvlm.data.answer import Answer, AnswerKind, Claim
 from napari_medvlm.data.conversation import Conversation, Exchange, Mark, Sent, State, Verdict
@@ -19,6 +18,7 @@ from napari_medvlm.data.region import Region
 from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
 from napari_medvlm.data.volume import Modality
 from napari_medvlm.language import templates
+from napari_medvlm.settings import allowed_hosts
 from napari_medvlm.widgets.claim_rows import ClaimRows
 from napari_medvlm.widgets.conversation_row import ConversationRow
 from napari_medvlm.widgets.exchange_card import ExchangeCard, as_text, split_thinking
@@ -311,9 +311,9 @@ def test_another_machine_is_told_and_one_outside_asks_first(shown, qtbot, monkey
     answers = iter([QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes])
     monkeypatch.setattr(QMessageBox, "warning", lambda *_: next(answers))
     banner.allow.click()
-    assert not addresses.allowed()
+    assert not allowed_hosts.allowed()
     banner.allow.click()
-    assert addresses.allowed() == {"https://8.8.8.8:443"}
+    assert allowed_hosts.allowed() == {"https://8.8.8.8:443"}
     qtbot.waitUntil(lambda: "You allowed it" in banner.text.text())
 
 

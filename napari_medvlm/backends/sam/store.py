@@ -17,7 +17,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.home import home
+from napari_medvlm.settings.paths import home
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from napari_medvlm.data.errors import BackendUnavailable
-from napari_medvlm.home import home
+from napari_medvlm.settings.paths import home
 
 
 def origin(url: str) -> str:

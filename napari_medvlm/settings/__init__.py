@@ -1,0 +1,1 @@
+"""User settings: where files go, which hosts may be reached, privacy."""
