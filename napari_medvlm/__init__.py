@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from napari_medvlm.data.region import Region
     from napari_medvlm.data.volume import Modality, Volume, Window
     from napari_medvlm.io import read_volume, write_mask
-    from napari_medvlm.ledger import Ledger
-    from napari_medvlm.records import Overlap
+    from napari_medvlm.ledger.ledger import Ledger
+    from napari_medvlm.ledger.records import Overlap
     from napari_medvlm.sessions.ask import ask
     from napari_medvlm.sessions.conversing import AskSession
     from napari_medvlm.sessions.ground import GroundingSession, ground
@@ -38,13 +38,13 @@ _HOMES = {
     "GroundingSession": "sessions.ground",
     "InitialMask": "data.prompts",
     "Lasso": "data.prompts",
-    "Ledger": "ledger",
+    "Ledger": "ledger.ledger",
     "Mask": "data.mask",
     "Measurement": "data.measurements.measure",
     "MedVLMError": "data.errors",
     "Modality": "data.volume",
     "NamedLabels": "data.label_image",
-    "Overlap": "records",
+    "Overlap": "ledger.records",
     "Point": "data.prompts",
     "Region": "data.region",
     "Scope": "data.grounding",

@@ -12,8 +12,14 @@ from napari_medvlm.data.errors import CannotSave, SessionFileError
 from napari_medvlm.data.prompts import Point
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import Journal, new_journal, resumable
-from napari_medvlm.ledger import Ledger
-from napari_medvlm.records import ImageReference, ObjectAdded, ObjectInfo, Predicted, PromptAdded
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.records import (
+    ImageReference,
+    ObjectAdded,
+    ObjectInfo,
+    Predicted,
+    PromptAdded,
+)
 
 VOLUME = Volume(np.arange(60.0).reshape(3, 4, 5), name="phantom")
 

@@ -15,8 +15,8 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from napari_medvlm.data.errors import CannotSave
-from napari_medvlm.ledger import JOURNAL_SUFFIX, Ledger
-from napari_medvlm.records import ImageReference, Record
+from napari_medvlm.ledger.ledger import JOURNAL_SUFFIX, Ledger
+from napari_medvlm.ledger.records import ImageReference, Record
 from napari_medvlm.settings.paths import home
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.tool_call import Step
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.ledger import Ledger
+from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.sessions.answering import Answering
 from napari_medvlm.sessions.ask import as_mask, require_answers
 from napari_medvlm.sessions.basis import AnswerBasis, answer_basis

@@ -15,8 +15,8 @@ from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.measurements.measure import Measurement, measure
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import Journal
-from napari_medvlm.ledger import Ledger
-from napari_medvlm.records import Record
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.records import Record
 from napari_medvlm.sessions.masks import Key, LabelMap
 from napari_medvlm.sessions.predictions import Choice, Predictions
 from napari_medvlm.sessions.requests import Requests

@@ -12,8 +12,8 @@ from napari_medvlm.data.grounding import Grounding, NotFound
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.dicom_evaluations import Evaluation
-from napari_medvlm.ledger import Ledger
-from napari_medvlm.records import Grounded, Record
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.records import Grounded, Record
 from napari_medvlm.sessions.minutes import Minutes
 
 REPORT = "a report"

@@ -11,9 +11,8 @@ from napari_medvlm.data.errors import GeometryMismatch, InvalidPrompt, ObjectLoc
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import InitialMask, Prompt
-from napari_medvlm.records import (
+from napari_medvlm.ledger.records import (
     Event,
-    Moment,
     ObjectAdded,
     ObjectChanged,
     ObjectInfo,
@@ -24,6 +23,7 @@ from napari_medvlm.records import (
     PromptChanged,
     PromptRemoved,
 )
+from napari_medvlm.ledger.state import Moment
 
 COLORS = (
     "#4dd2ff", "#ffb84d", "#7dff6b", "#ff6bd6", "#fff04d", "#b38cff", "#ff6b6b", "#4dffc3",

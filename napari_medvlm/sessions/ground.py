@@ -21,10 +21,10 @@ from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.io.journal import Journal
-from napari_medvlm.kept import FoundRegion
-from napari_medvlm.ledger import Ledger
-from napari_medvlm.records import Grounded, RegionChecked
-from napari_medvlm.said import KeptFinding
+from napari_medvlm.ledger.conversation_records import KeptFinding
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.records import Grounded, RegionChecked
+from napari_medvlm.ledger.serialization import FoundRegion
 from napari_medvlm.sessions.basis import Basis
 from napari_medvlm.sessions.telling import tell
 from napari_medvlm.worker.routed import RoutedRunner

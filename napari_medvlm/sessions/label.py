@@ -16,8 +16,8 @@ from napari_medvlm.data.classification import Labelling, LabelQuery, combined
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidPrompt, MedVLMError
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import Journal
-from napari_medvlm.ledger import Ledger
-from napari_medvlm.records import Labelled, Overridden
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.records import Labelled, Overridden
 from napari_medvlm.sessions.telling import tell
 from napari_medvlm.worker.routed import RoutedRunner
 from napari_medvlm.worker.runner import InlineRunner, Job, Runner

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.mask import BoolArray, Mask, bounding_box, unpacked
 from napari_medvlm.data.prompts import Prompt
-from napari_medvlm.records import LiveObject, Moment, Overlap
+from napari_medvlm.ledger.records import Overlap
+from napari_medvlm.ledger.state import LiveObject, Moment
 
 Key = tuple[int, int]
 """An object's id and the serial of the entry that last changed its prompts: it names a mask."""

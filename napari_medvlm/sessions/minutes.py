@@ -27,10 +27,7 @@ from napari_medvlm.data.errors import CannotSave, InvalidPrompt, SessionFileErro
 from napari_medvlm.data.tool_call import Step
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import Journal
-from napari_medvlm.kept import KeptHeatmap, KeptPicture, digest_of
-from napari_medvlm.ledger import Ledger
-from napari_medvlm.records import Record
-from napari_medvlm.said import (
+from napari_medvlm.ledger.conversation_records import (
     Answered,
     Asked,
     Checked,
@@ -48,6 +45,9 @@ from napari_medvlm.said import (
     Stepped,
     Wrote,
 )
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.records import Record
+from napari_medvlm.ledger.serialization import KeptHeatmap, KeptPicture, digest_of
 from napari_medvlm.sessions.viewing import Looked
 
 WRITE_S = 1.0

@@ -12,8 +12,9 @@ from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import InitialMask
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.ledger import Ledger
-from napari_medvlm.records import LiveObject, Predicted
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.records import Predicted
+from napari_medvlm.ledger.state import LiveObject
 from napari_medvlm.sessions.masks import Key, MaskStore
 from napari_medvlm.worker.wire import SegmentReply, SegmentRequest
 

@@ -6,9 +6,9 @@ from napari_medvlm.data.conversation import Exchange
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.volume import Volume, Window
-from napari_medvlm.kept import KeptRegion
-from napari_medvlm.ledger import Ledger
-from napari_medvlm.said import Asked, KeptView
+from napari_medvlm.ledger.conversation_records import Asked, KeptView
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.serialization import KeptRegion
 from napari_medvlm.sessions.calls import Served
 from napari_medvlm.sessions.drawing import Pointing
 from napari_medvlm.sessions.rounds import Given

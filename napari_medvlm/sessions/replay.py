@@ -10,8 +10,8 @@ import numpy as np
 
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.ledger import Ledger
-from napari_medvlm.records import Predicted, Record
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.records import Predicted, Record
 from napari_medvlm.sessions.gestures import remove_objects
 from napari_medvlm.sessions.predictions import key_of
 from napari_medvlm.sessions.segment import SegmentationSession

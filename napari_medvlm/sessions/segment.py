@@ -20,8 +20,9 @@ from napari_medvlm.data.mask import BoolArray, Mask
 from napari_medvlm.data.measurements.measure import Measurement, measure
 from napari_medvlm.data.prompts import Prompt, check_prompt
 from napari_medvlm.data.volume import Volume, require_contrast
-from napari_medvlm.ledger import Ledger
-from napari_medvlm.records import Event, Moment, Overlap, Record
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.records import Event, Overlap, Record
+from napari_medvlm.ledger.state import Moment
 from napari_medvlm.sessions import gestures
 from napari_medvlm.sessions.engine import Engine
 from napari_medvlm.sessions.masks import Labels

@@ -8,7 +8,7 @@ from functools import partial
 from psygnal import Signal
 
 from napari_medvlm.data.conversation import Conversation, Exchange
-from napari_medvlm.ledger import Ledger
+from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.sessions.answering import Answering
 from napari_medvlm.sessions.calls import Served
 from napari_medvlm.sessions.minutes import Minutes

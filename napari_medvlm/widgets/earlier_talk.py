@@ -8,9 +8,9 @@ from pathlib import Path
 from napari_medvlm.data.errors import SessionFileError
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import resumable
-from napari_medvlm.ledger import Ledger
-from napari_medvlm.records import ImageReference
-from napari_medvlm.said import Asked
+from napari_medvlm.ledger.conversation_records import Asked
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.records import ImageReference
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from napari_medvlm.evaluation.runs import case_of, read_json
 from napari_medvlm.evaluation.segment.cases import Case, Loaded, load
 from napari_medvlm.evaluation.segment.run import session_path
 from napari_medvlm.layers import layer_data
-from napari_medvlm.ledger import Ledger
+from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.widgets.commands import dock_of
 from napari_medvlm.widgets.report import guarded
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_medvlm.data.errors import InvalidPrompt, MedVLMError
-from napari_medvlm.records import Overlap
+from napari_medvlm.ledger.records import Overlap
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.widgets.buttons import button
 from napari_medvlm.widgets.objects import ObjectList

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
     QTreeWidgetItem,
 )
 
-from napari_medvlm.records import ObjectInfo
+from napari_medvlm.ledger.records import ObjectInfo
 from napari_medvlm.widgets.coded_names import CodedNames
 
 COLOR, NAME, PROMPTS, LOCK = range(4)

@@ -11,8 +11,8 @@ from napari_medvlm.data.errors import SessionFileError
 from napari_medvlm.data.volume import Volume, require_contrast
 from napari_medvlm.io.journal import resumable
 from napari_medvlm.layers import volume_of
-from napari_medvlm.ledger import Ledger
-from napari_medvlm.records import ImageReference
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.records import ImageReference
 
 if TYPE_CHECKING:
     from napari.layers import Image

@@ -18,8 +18,8 @@ from napari_medvlm.layers import labels_of, tracking_uids_in
 from napari_medvlm.layers.names import names_of
 from napari_medvlm.layers.session import SessionLayers
 from napari_medvlm.layers.view import Plane, show_3d, show_plane
-from napari_medvlm.ledger import Ledger
-from napari_medvlm.records import Predicted
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.records import Predicted
 from napari_medvlm.sessions.calls import Served
 from napari_medvlm.sessions.segment import SegmentationSession, check_image
 from napari_medvlm.widgets.background import in_background

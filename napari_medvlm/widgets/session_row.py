@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QWidget
 
 from napari_medvlm.data.errors import InvalidImage
-from napari_medvlm.ledger import Ledger
+from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.sessions.page import write_page
 from napari_medvlm.sessions.saving import write_objects
 from napari_medvlm.sessions.segment import SegmentationSession

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.layers import layer_data
-from napari_medvlm.said import Checked
+from napari_medvlm.ledger.conversation_records import Checked
 from napari_medvlm.sessions.viewing import View
 from napari_medvlm.widgets.trust import TrustFold
 from tests.e2e.asking import Asker

@@ -16,8 +16,8 @@ from napari_medvlm.io.archives import Query
 from napari_medvlm.io.dicom_seg_reading import read_seg
 from napari_medvlm.io.dicom_tree import DicomTree
 from napari_medvlm.io.dicomweb import DicomWeb
-from napari_medvlm.ledger import Ledger
-from napari_medvlm.records import Overlap
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.records import Overlap
 from napari_medvlm.sessions.case_files import (
     CaseBook,
     book_of,

@@ -14,7 +14,7 @@ from napari_medvlm.data.conversation import State, Verdict
 from napari_medvlm.data.errors import OutOfMemory, SessionFileError
 from napari_medvlm.data.volume import Window
 from napari_medvlm.io.journal import new_journal, resumable
-from napari_medvlm.ledger import Ledger
+from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.sessions.conversing import AskSession
 from napari_medvlm.sessions.viewing import View
 from tests.conftest import make_phantom

@@ -6,7 +6,7 @@ import pytest
 import napari_medvlm as nmv
 from napari_medvlm.data.conversation import State
 from napari_medvlm.data.errors import InvalidPrompt
-from napari_medvlm.ledger import Ledger
+from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.sessions.conversing import AskSession
 from napari_medvlm.sessions.explaining import obstacle
 from napari_medvlm.sessions.viewing import NamedVolume, View

@@ -6,7 +6,7 @@ import pytest
 import napari_medvlm as nmv
 from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
 from napari_medvlm.data.prompts import Point
-from napari_medvlm.ledger import Ledger
+from napari_medvlm.ledger.ledger import Ledger
 from tests.conftest import make_phantom
 
 

@@ -6,7 +6,7 @@ import pytest
 from napari_medvlm.data.classification import LabelQuery
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.grounding import Scope
-from napari_medvlm.ledger import Ledger
+from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.sessions.label import LabellingSession
 from tests.backends.tiny_clip import save_clip
 from tests.conftest import make_phantom

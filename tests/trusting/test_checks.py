@@ -16,8 +16,8 @@ from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.ledger import Ledger
-from napari_medvlm.said import Checked
+from napari_medvlm.ledger.conversation_records import Checked
+from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.sessions.conversing import AskSession
 from napari_medvlm.sessions.exporting import as_json, html, markdown
 from napari_medvlm.sessions.ground import GroundingSession

@@ -4,7 +4,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit
 
-from napari_medvlm.records import ObjectInfo
+from napari_medvlm.ledger.records import ObjectInfo
 from napari_medvlm.widgets.coded_names import TermCompleter
 from napari_medvlm.widgets.objects import NAME, ObjectList
 

@@ -15,7 +15,14 @@ from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.kept import KeptHeatmap, KeptPicture, KeptRegion, Pair, Value, now
+from napari_medvlm.ledger.serialization import (
+    KeptHeatmap,
+    KeptPicture,
+    KeptRegion,
+    Pair,
+    Value,
+    now,
+)
 
 
 class KeptClaim(Value):

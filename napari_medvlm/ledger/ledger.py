@@ -18,7 +18,8 @@ from pydantic import ValidationError
 
 from napari_medvlm.data.errors import CannotSave, InvalidPrompt, SessionFileError
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.records import (
+from napari_medvlm.ledger.conversation_records import Said
+from napari_medvlm.ledger.records import (
     VERSION,
     CursorMoved,
     Entry,
@@ -26,8 +27,6 @@ from napari_medvlm.records import (
     Grounded,
     ImageReference,
     Labelled,
-    LiveObject,
-    Moment,
     Overridden,
     Predicted,
     PromptAdded,
@@ -35,7 +34,7 @@ from napari_medvlm.records import (
     RegionChecked,
     SessionFile,
 )
-from napari_medvlm.said import Said
+from napari_medvlm.ledger.state import LiveObject, Moment
 
 JOURNAL_SUFFIX = ".jsonl"
 """A session file that is written line by line, see `Ledger.header`."""
