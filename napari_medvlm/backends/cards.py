@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from napari_medvlm.data.errors import BackendUnavailable, SettingsError
-from napari_medvlm.language.files import Sheet, read
+from napari_medvlm.language.yaml_tables import Sheet, read
 
 KINDS = (".onnx", ".pt", ".ts", ".pth")
 """How files of networks end: ONNX, or TorchScript."""

@@ -19,7 +19,7 @@ from napari_medvlm.backends.slicewise import Look, regions_of
 from napari_medvlm.data.answer import Claim
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.slice_image import Picture
-from napari_medvlm.language.counts import counted
+from napari_medvlm.language.closed_answers import counted
 from napari_medvlm.language.sentences import Sentence, split
 
 UNNAMED = "A place without a name."

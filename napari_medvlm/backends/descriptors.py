@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from napari_medvlm.language.files import HERE, Sheet, read
+from napari_medvlm.language.yaml_tables import HERE, Sheet, read
 
 
 class _Sheet(Sheet):

@@ -21,7 +21,7 @@ from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound, Scope
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.language.names import Match, Names, Synonyms
+from napari_medvlm.language.structure_names import Match, Names, Synonyms
 
 EVERYTHING = "everything"
 """The phrase that asks for all names at once."""
@@ -34,7 +34,7 @@ NAMED = 30
 class LabelledBackend(Backend, ABC):
     """A backend whose model knows some structures by name, and segments them in a whole volume.
 
-    A phrase is matched to the names as `napari_medvlm.language.names` does; *everything* asks for
+    A phrase is matched to the names as `napari_medvlm.language.structure_names` does; *everything* asks for
     all of them. What was segmented in a volume is kept, so that a second phrase costs nothing.
     """
 

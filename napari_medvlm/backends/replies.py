@@ -12,7 +12,7 @@ from napari_medvlm.backends.places import pieces, without
 from napari_medvlm.backends.thoughts import Stream, parted
 from napari_medvlm.data.answer import Answer, AnswerKind, Claim, Question
 from napari_medvlm.data.tool_call import ToolCall
-from napari_medvlm.language.closed import Chosen, count_in, option_in, yes_or_no
+from napari_medvlm.language.closed_answers import Chosen, count_in, option_in, yes_or_no
 from napari_medvlm.language.sentences import without_loop
 
 __all__ = ["Shown", "Stream", "Written", "answer_of", "stream_for"]

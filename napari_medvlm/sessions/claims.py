@@ -18,7 +18,7 @@ from napari_medvlm.data.grounding import Grounding, GroundQuery, Scope
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.language.reports import findings_of
+from napari_medvlm.language.report_findings import findings_of
 from napari_medvlm.sessions.calls import Served
 from napari_medvlm.sessions.rounds import Given
 from napari_medvlm.worker.wire import GroundRequest

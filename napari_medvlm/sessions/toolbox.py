@@ -19,7 +19,7 @@ from napari_medvlm.data.region import Region
 from napari_medvlm.data.slice_image import Picture, PixelBounds, part_around, picture_of
 from napari_medvlm.data.tool_call import ToolCall, ToolResult
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.language.names import Names, Synonyms
+from napari_medvlm.language.structure_names import Names, Synonyms
 from napari_medvlm.sessions.calls import Calls, Helpers
 from napari_medvlm.sessions.drawing import name_of, places_in, thousandths
 from napari_medvlm.sessions.toolspecs import TOOLS, flaw, specs

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.language.files import Sheet, read
+from napari_medvlm.language.yaml_tables import Sheet, read
 from napari_medvlm.settings.paths import home
 from napari_medvlm.trusting.files import HERE
 

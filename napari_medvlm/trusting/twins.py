@@ -19,7 +19,7 @@ from functools import cache
 from typing import Literal
 
 from napari_medvlm.data.volume import Modality
-from napari_medvlm.language.files import Sheet, read
+from napari_medvlm.language.yaml_tables import Sheet, read
 from napari_medvlm.trusting.files import HERE
 
 _PLACE = r"(?P<place>(?:\s+(?:in|on|at|within|inside|near|below|above|behind)\s.*)?)"

@@ -15,7 +15,7 @@ from napari_medvlm.data.grounding import NotFound, Scope
 from napari_medvlm.data.prompts import Box, InitialMask
 from napari_medvlm.data.region import Region
 from napari_medvlm.io.journal import new_journal
-from napari_medvlm.language.knowledge import Knowledge
+from napari_medvlm.language.finding_descriptions import Knowledge
 from napari_medvlm.layers.names import named_labels
 from napari_medvlm.layers.regions import RegionLayers, Shown
 from napari_medvlm.layers.view import go_to, name_axes, orient

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.data.answer import AnswerKind
-from napari_medvlm.language.templates import GAP
+from napari_medvlm.language.question_templates import GAP
 from napari_medvlm.widgets.buttons import button
 from napari_medvlm.widgets.dictation import DictationButton
 

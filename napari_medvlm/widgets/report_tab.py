@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QColor, QTextCharFormat, QTextCursor
 from qtpy.QtWidgets import QLabel, QTextEdit, QVBoxLayout, QWidget
 
-from napari_medvlm.language.reports import Finding, findings_of
+from napari_medvlm.language.report_findings import Finding, findings_of
 from napari_medvlm.widgets.buttons import button
 
 

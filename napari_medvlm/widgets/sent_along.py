@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QPlainTextEdit, QVBoxLayout, QWidget
 from napari_medvlm.backends import registry
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.language import templates
+from napari_medvlm.language import question_templates
 from napari_medvlm.layers.objects import Offered
 from napari_medvlm.layers.view import place_in_view
 from napari_medvlm.widgets.fold import Fold
@@ -115,9 +115,9 @@ class SentAlong(QWidget):
 
     def templates(self, volume: Volume) -> dict[str, list[str]]:
         """Questions to begin with; names of objects and the voxel in view are filled in."""
-        offered = templates.questions(volume.modality)
+        offered = question_templates.questions(volume.modality)
         if self.measures:
-            offered = {"What can be measured": templates.measured()}
+            offered = {"What can be measured": question_templates.measured()}
         at = volume.grid.to_index(place_in_view(self._viewer)).round().astype(int)
         known = {"{VOXEL}": ", ".join(map(str, at.tolist()))}
         names = [one.name for one in self.objects.chosen if one.value is not None]

@@ -24,7 +24,7 @@ from pydantic import ConfigDict, Field
 
 from napari_medvlm.backends import registry
 from napari_medvlm.data.errors import Cancelled, SettingsError
-from napari_medvlm.language.files import Sheet, read
+from napari_medvlm.language.yaml_tables import Sheet, read
 from napari_medvlm.settings.paths import home
 from napari_medvlm.worker.child import WINDOWS, variables
 

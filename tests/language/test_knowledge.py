@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_medvlm.data.errors import MedVLMError, SettingsError
-from napari_medvlm.language.knowledge import Description, Knowledge
+from napari_medvlm.language.finding_descriptions import Description, Knowledge
 
 KNOWN = Knowledge.load()
 TEMPLATE = "Locate the phrases in the caption: {phrase} means {definition}."

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_medvlm.data.errors import SettingsError
-from napari_medvlm.language.names import Match, Names, Synonyms
+from napari_medvlm.language.structure_names import Match, Names, Synonyms
 
 BODY = [
     "spleen",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_medvlm.language.reports import Finding, findings_of
+from napari_medvlm.language.report_findings import Finding, findings_of
 
 CHEST = """EXAMINATION: Chest radiograph.
 INDICATION: Rule out pneumonia, known emphysema.

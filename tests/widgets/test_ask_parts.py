@@ -17,7 +17,7 @@ from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
 from napari_medvlm.data.volume import Modality
-from napari_medvlm.language import templates
+from napari_medvlm.language import question_templates
 from napari_medvlm.settings import allowed_hosts
 from napari_medvlm.widgets.claim_rows import ClaimRows
 from napari_medvlm.widgets.conversation_row import ConversationRow
@@ -94,7 +94,7 @@ def test_escape_leaves_the_changing_of_a_question(shown, qtbot):
 def test_every_template_of_measuring_is_understood():
     words = {"{THING}": "the liver", "{OTHER THING}": "the spleen", "{VOXEL}": "1, 2, 3"}
     understood = []
-    for question in templates.measured():
+    for question in question_templates.measured():
         for gap, filled in words.items():
             question = question.replace(gap, filled)
         understood.append(forms.read(question).form)
@@ -111,7 +111,7 @@ def test_every_template_of_measuring_is_understood():
     ],
 )
 def test_templates_follow_the_modality(modality, titles):
-    offered = templates.questions(modality)
+    offered = question_templates.questions(modality)
     assert list(offered) == titles
     assert all(offered.values())
 

@@ -15,7 +15,7 @@ from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound, Scope
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.language.names import Match, Names, Synonyms
+from napari_medvlm.language.structure_names import Match, Names, Synonyms
 
 PLACE = re.compile(r"\b(?:in|of|within|at|near|along) (?:the )?", re.IGNORECASE)
 """What stands before the place of a finding: "an infarct in the right putamen"."""

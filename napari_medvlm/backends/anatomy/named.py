@@ -13,7 +13,7 @@ from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.language.names import Match, Names, Synonyms
+from napari_medvlm.language.structure_names import Match, Names, Synonyms
 
 
 class NamedRegions:

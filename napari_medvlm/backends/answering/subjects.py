@@ -14,7 +14,7 @@ from napari_medvlm.data.grounding import GroundQuery
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.language.names import Names, Synonyms
+from napari_medvlm.language.structure_names import Names, Synonyms
 
 
 @dataclass(frozen=True, eq=False)

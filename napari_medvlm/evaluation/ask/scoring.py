@@ -18,7 +18,7 @@ from napari_medvlm.evaluation.ask import texts
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Corners, Outcome
 from napari_medvlm.evaluation.places import slice_region
-from napari_medvlm.language.closed import option_in, yes_or_no
+from napari_medvlm.language.closed_answers import option_in, yes_or_no
 from napari_medvlm.trusting.stated import percentage
 
 _LETTERS = re.compile(r"(?<![\w'])([A-H])(?![\w'])")

@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from napari_medvlm.data.volume import Modality
-from napari_medvlm.language.files import HERE, Sheet, read
+from napari_medvlm.language.yaml_tables import HERE, Sheet, read
 
 RADIOGRAPHS = frozenset({Modality.CR, Modality.DX, Modality.MG, Modality.XA})
 ANY, RADIOGRAPH = "any", "radiograph"

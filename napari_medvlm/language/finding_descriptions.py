@@ -15,8 +15,8 @@ from pathlib import Path
 from pydantic import Field
 
 from napari_medvlm.data.errors import SettingsError
-from napari_medvlm.language.files import HERE, Sheet, read
-from napari_medvlm.language.words import words_of
+from napari_medvlm.language.normalize import words_of
+from napari_medvlm.language.yaml_tables import HERE, Sheet, read
 
 
 @dataclass(frozen=True, slots=True)

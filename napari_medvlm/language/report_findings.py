@@ -20,9 +20,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from napari_medvlm.language.files import HERE, Sheet, read
 from napari_medvlm.language.negation import denied, doubted
 from napari_medvlm.language.sentences import sentences_of
+from napari_medvlm.language.yaml_tables import HERE, Sheet, read
 
 _MEASURE = (
     r"(?:\d+(?:[.,]\d+)?(?:\s*[x\u00d7]\s*\d+(?:[.,]\d+)?)*[\s-]*(?:mm|cm)|T1|T2|FLAIR)(?!\w)"

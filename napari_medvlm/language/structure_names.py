@@ -14,8 +14,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from napari_medvlm.language.files import HERE, Sheet, read
-from napari_medvlm.language.words import SIDES, Words, sorted_out, words_of
+from napari_medvlm.language.normalize import SIDES, Words, sorted_out, words_of
+from napari_medvlm.language.yaml_tables import HERE, Sheet, read
 
 _EXTRA = 0.55
 """For each word of the phrase that the name lacks: a cyst of the kidney is not the kidney."""
