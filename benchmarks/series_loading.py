@@ -66,7 +66,7 @@ def load(reader: str, source: str) -> tuple[int, float]:
     from dicomweb_client import DICOMwebClient  # noqa: F401
 
     import napari_medvlm as nmv
-    import napari_medvlm.io.dicomweb
+    import napari_medvlm.io.archive.dicomweb
 
     start = time.perf_counter()
     if reader == "ours":
@@ -83,9 +83,9 @@ def load(reader: str, source: str) -> tuple[int, float]:
 
 
 def _fetched_by_us(url: str) -> Path:
-    from napari_medvlm.io.archives import Query
-    from napari_medvlm.io.dicomweb import DicomWeb
-    from napari_medvlm.io.pacs_servers import Login, keep_login
+    from napari_medvlm.io.archive.base import Query
+    from napari_medvlm.io.archive.dicomweb import DicomWeb
+    from napari_medvlm.io.archive.servers import Login, keep_login
     from tests.io.orthanc import PASSWORD, USER
 
     keep_login(url, Login(USER, PASSWORD))

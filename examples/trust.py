@@ -21,7 +21,7 @@ from examples.window import settle, wait_until
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.volume import Modality, Window
-from napari_medvlm.io.images import volume_from_nibabel
+from napari_medvlm.io.medical_images import volume_from_nibabel
 from napari_medvlm.layers import layer_data
 from napari_medvlm.sessions.viewing import View
 from napari_medvlm.trusting.calibration import fit, save

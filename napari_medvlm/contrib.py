@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from napari_medvlm.data.geometry.grid import Grid
     from napari_medvlm.data.volume import Volume
-    from napari_medvlm.io.dicom import SeriesInfo
+    from napari_medvlm.io.dicom.read import SeriesInfo
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[Any], list[LayerData]]
@@ -50,7 +50,7 @@ def mni152() -> list[LayerData]:
     from nilearn.datasets import load_mni152_template
 
     from napari_medvlm.data.volume import Modality
-    from napari_medvlm.io.images import volume_from_nibabel
+    from napari_medvlm.io.medical_images import volume_from_nibabel
     from napari_medvlm.layers import layer_data
 
     image = load_mni152_template(resolution=1)
@@ -68,7 +68,7 @@ def ct_slice() -> list[LayerData]:
 
 
 def _is_ours(path: Path) -> bool:
-    from napari_medvlm.io.dicom import is_dicom
+    from napari_medvlm.io.dicom.read import is_dicom
 
     if path.is_dir():
         return any(is_dicom(p) for p in sorted(path.rglob("*"))[:50] if p.is_file())
@@ -85,8 +85,8 @@ def _read_all(path: Any) -> list[LayerData]:
 def _read(path: Path) -> list[LayerData]:
     """One layer, or for a folder of DICOM one for each series of it that is wanted."""
     from napari_medvlm.data.errors import Cancelled, InvalidImage
-    from napari_medvlm.io.dicom_seg_reading import is_seg, read_seg_on_series
-    from napari_medvlm.io.rtstruct_reading import is_rtstruct, read_on_series
+    from napari_medvlm.io.dicom_objects.rtstruct_read import is_rtstruct, read_on_series
+    from napari_medvlm.io.dicom_objects.seg_read import is_seg, read_seg_on_series
     from napari_medvlm.layers import labels_data
 
     if path.is_file() and is_rtstruct(path):
@@ -115,7 +115,7 @@ def _read(path: Path) -> list[LayerData]:
 def _series(path: Path) -> Sequence[SeriesInfo]:
     """The series of a folder that the person chooses; all of them without a window."""
     from napari_medvlm.data.errors import InvalidImage
-    from napari_medvlm.io.dicom import list_series
+    from napari_medvlm.io.dicom.read import list_series
 
     infos, window = list_series(path), _window()
     if not infos:

@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from napari_medvlm.data.volume import Modality, Volume
-from napari_medvlm.io.pacs_servers import Login, keep_login
+from napari_medvlm.io.archive.servers import Login, keep_login
 from tests.io.orthanc import PASSWORD, USER, started
 
 

@@ -14,7 +14,7 @@ import napari_medvlm as nmv
 from napari_medvlm.backends import registry
 from napari_medvlm.cli import app
 from napari_medvlm.data.geometry.grid import placed
-from napari_medvlm.io.labels import read_labels
+from napari_medvlm.io.label_images import read_labels
 from tests.conftest import dice, make_phantom
 from tests.io.dicom_files import write_series
 from tests.worker.conftest import use_foreign

@@ -107,7 +107,7 @@ def _measured(found: Any) -> dict[str, Any]:
 def _write_mask(out: Path, work: Any, named: bool) -> None:
     """Write the object of a session; beside labels that a person named, the table of names."""
     import napari_medvlm as nmv
-    from napari_medvlm.io.labels import write_names
+    from napari_medvlm.io.label_images import write_names
     from napari_medvlm.sessions.saving import segments_of, with_weights
 
     segment = with_weights(segments_of(work))[work.active or 0]

@@ -32,8 +32,8 @@ def deidentify(
     Dates are shifted, UIDs mapped, private elements removed. Pixels are not changed: a name that
     is written in the picture stays.
     """
-    from napari_medvlm.io.deidentify import deidentify as export
-    from napari_medvlm.io.identity import Keep
+    from napari_medvlm.io.dicom_objects.deidentification_profile import Keep
+    from napari_medvlm.io.dicom_objects.deidentify import deidentify as export
 
     keep = Keep(keep_characteristics, keep_descriptions)
     with told(), shown() as progress:

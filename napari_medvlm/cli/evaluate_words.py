@@ -51,7 +51,7 @@ def ground(  # noqa: PLR0913  # one for each option
         from napari_medvlm.evaluation.ground.layouts import find_cases
         from napari_medvlm.evaluation.ground.plan import Plan
         from napari_medvlm.evaluation.ground.run import run
-        from napari_medvlm.io.labels import read_names
+        from napari_medvlm.io.label_images import read_names
 
         plan = Plan(
             backend=backend, model=model, device=device, every_mm=every_mm, every_class=every_class

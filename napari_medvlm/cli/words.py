@@ -190,7 +190,7 @@ def _summary(backend: str, answer: Answer, seconds: float) -> dict[str, Any]:
 
 def _labels(paths: list[Path], volume: Any) -> list[Any]:
     """Label images with names; what was left out of one is told beside the result."""
-    from napari_medvlm.io.labels import read_labels
+    from napari_medvlm.io.label_images import read_labels
 
     named = [read_labels(path, grid=volume.grid) for path in paths]
     for note in (note for labels in named for note in labels.notes):

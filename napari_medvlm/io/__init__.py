@@ -7,11 +7,11 @@ from pathlib import Path
 from napari_medvlm.data.array_checks import finite
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.io.dicom import Gaps, read_dicom
-from napari_medvlm.io.dicom_seg import Segment
-from napari_medvlm.io.images import NIFTI, OTHERS, read_image
-from napari_medvlm.io.pictures import PICTURES, TIFFS, read_picture
-from napari_medvlm.io.save import write_mask, write_segments
+from napari_medvlm.io.dicom.read import Gaps, read_dicom
+from napari_medvlm.io.dicom_objects.seg_write import Segment
+from napari_medvlm.io.medical_images import NIFTI, OTHERS, read_image
+from napari_medvlm.io.raster_images import PICTURES, TIFFS, read_picture
+from napari_medvlm.io.writers import write_mask, write_segments
 
 __all__ = ["Gaps", "Segment", "finite", "read_volume", "write_mask", "write_segments"]
 

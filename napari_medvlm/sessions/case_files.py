@@ -14,10 +14,10 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from napari_medvlm.data.errors import CaseListError
-from napari_medvlm.io.archives import Archive, Progress, Query, Study, StudySeries
-from napari_medvlm.io.dicom_tree import DicomTree
-from napari_medvlm.io.dicomweb import DicomWeb
-from napari_medvlm.io.save import write_text
+from napari_medvlm.io.archive.base import Archive, Progress, Query, Study, StudySeries
+from napari_medvlm.io.archive.dicomweb import DicomWeb
+from napari_medvlm.io.archive.folder_archive import DicomTree
+from napari_medvlm.io.writers import write_text
 from napari_medvlm.sessions.cases import Case, CaseList, Stopwatch, free_name
 from napari_medvlm.settings.paths import home
 

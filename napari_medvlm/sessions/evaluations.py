@@ -11,7 +11,7 @@ from napari_medvlm.data.conversation import Conversation, Exchange, State, Verdi
 from napari_medvlm.data.grounding import Grounding, NotFound
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.io.dicom_evaluations import Evaluation
+from napari_medvlm.io.dicom_objects.sr_evaluations import Evaluation
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Grounded, Record
 from napari_medvlm.sessions.minutes import Minutes

@@ -10,8 +10,8 @@ from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.measurements.measure import Diameters, diameters
 from napari_medvlm.data.measurements.table import Row, row
 from napari_medvlm.io import write_segments
-from napari_medvlm.io.dicom_evaluations import Evaluation
-from napari_medvlm.io.dicom_sr import write_sr
+from napari_medvlm.io.dicom_objects.sr import write_sr
+from napari_medvlm.io.dicom_objects.sr_evaluations import Evaluation
 from napari_medvlm.sessions.saving import segments_of, with_weights
 from napari_medvlm.sessions.segment import SegmentationSession
 

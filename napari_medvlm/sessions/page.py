@@ -19,7 +19,7 @@ from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.measurements.table import COLUMNS
 from napari_medvlm.data.slice_image import Picture, picture_of
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.io.save import write_text
+from napari_medvlm.io.writers import write_text
 from napari_medvlm.ledger.state import LiveObject
 from napari_medvlm.sessions.drawing import edge
 from napari_medvlm.sessions.exporting import NOTICE, data_url, filled

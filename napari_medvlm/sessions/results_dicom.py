@@ -14,9 +14,9 @@ from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.measurements.table import row
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io import Segment, write_segments
-from napari_medvlm.io.dicom_evaluations import Evaluation
-from napari_medvlm.io.dicom_sr import write_sr
-from napari_medvlm.io.rtstruct import SUFFIX as STRUCTURES
+from napari_medvlm.io.dicom_objects.rtstruct_write import SUFFIX as STRUCTURES
+from napari_medvlm.io.dicom_objects.sr import write_sr
+from napari_medvlm.io.dicom_objects.sr_evaluations import Evaluation
 from napari_medvlm.sessions.saving import segments_of, with_weights
 from napari_medvlm.sessions.segment import SegmentationSession
 

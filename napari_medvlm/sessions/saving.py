@@ -11,7 +11,7 @@ from napari_medvlm.backends import models
 from napari_medvlm.backends.model_files import hashes
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.io import Segment, write_mask, write_segments
-from napari_medvlm.io.labels import write_names
+from napari_medvlm.io.label_images import write_names
 from napari_medvlm.ledger.records import Overlap
 from napari_medvlm.sessions.segment import SegmentationSession
 

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 from napari_medvlm.data.errors import ArchiveError, CannotSave, CaseListError, IrregularSlices
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io import Gaps, read_volume
-from napari_medvlm.io.archives import Progress
+from napari_medvlm.io.archive.base import Progress
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.images import layers_of
 from napari_medvlm.sessions.case_files import (

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_medvlm.io.terms import Term, search
+from napari_medvlm.io.dicom_objects.coded_terms import Term, search
 from napari_medvlm.widgets.report import guarded
 
 ABOUT = (

@@ -20,7 +20,7 @@ def read_reference(path: Path) -> tuple[Any, dict[str, Any], str]:
     InvalidImage
         If it cannot be read, or holds no labels.
     """
-    from napari_medvlm.io.dicom_seg_reading import is_seg, read_seg
+    from napari_medvlm.io.dicom_objects.seg_read import is_seg, read_seg
 
     if is_seg(path):
         return labels_data(read_seg(path))

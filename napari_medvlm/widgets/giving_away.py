@@ -17,9 +17,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_medvlm.io.archives import Progress
-from napari_medvlm.io.deidentify import Exported, deidentify
-from napari_medvlm.io.identity import Keep
+from napari_medvlm.io.archive.base import Progress
+from napari_medvlm.io.dicom_objects.deidentification_profile import Keep
+from napari_medvlm.io.dicom_objects.deidentify import Exported, deidentify
 from napari_medvlm.widgets.files import ask_where_to_save
 
 ABOUT = (

@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QVBoxLayout
 
 from napari_medvlm.data.errors import ArchiveError, CannotSave
 from napari_medvlm.io import Gaps
-from napari_medvlm.io.archives import Archive, Progress, Query, Study, StudySeries
-from napari_medvlm.io.deidentify import Exported
+from napari_medvlm.io.archive.base import Archive, Progress, Query, Study, StudySeries
+from napari_medvlm.io.dicom_objects.deidentify import Exported
 from napari_medvlm.layers import series_in
 from napari_medvlm.sessions.results_dicom import Results, results_of
 from napari_medvlm.widgets.background import in_background

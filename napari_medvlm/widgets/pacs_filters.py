@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLineEdit, QWidget
 
 from napari_medvlm.data.errors import ArchiveError
-from napari_medvlm.io.archives import Query, day_of
+from napari_medvlm.io.archive.base import Query, day_of
 from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.report import guarded
 

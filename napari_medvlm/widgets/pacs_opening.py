@@ -11,11 +11,11 @@ from napari_medvlm.data.errors import IrregularSlices
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.io import Gaps, read_volume
-from napari_medvlm.io.archives import StudySeries
-from napari_medvlm.io.dicom_evaluations import Evaluation
-from napari_medvlm.io.dicom_seg_reading import read_seg_on_series
-from napari_medvlm.io.dicom_sr import read_evaluations, read_sr, series_of_report
-from napari_medvlm.io.rtstruct_reading import read_on_series
+from napari_medvlm.io.archive.base import StudySeries
+from napari_medvlm.io.dicom_objects.rtstruct_read import read_on_series
+from napari_medvlm.io.dicom_objects.seg_read import read_seg_on_series
+from napari_medvlm.io.dicom_objects.sr import read_evaluations, read_sr, series_of_report
+from napari_medvlm.io.dicom_objects.sr_evaluations import Evaluation
 from napari_medvlm.layers import labels_data, layer_data
 
 SEG, REPORT, STRUCTURES = "SEG", "SR", "RTSTRUCT"
@@ -97,8 +97,8 @@ def _titled(named: NamedLabels, series: StudySeries) -> Any:
 
 
 def _is_of(path: Path, series: StudySeries) -> bool:
-    from napari_medvlm.io.dicom_folder import is_dicom
-    from napari_medvlm.io.dicom_header import read_header, text
+    from napari_medvlm.io.dicom.folder import is_dicom
+    from napari_medvlm.io.dicom.header import read_header, text
 
     if not is_dicom(path):
         return False

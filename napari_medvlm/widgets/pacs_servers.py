@@ -18,10 +18,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.data.errors import ArchiveError
-from napari_medvlm.io.archives import Archive
-from napari_medvlm.io.dicom_tree import DicomTree
-from napari_medvlm.io.dicomweb import DicomWeb
-from napari_medvlm.io.pacs_servers import Login, Server, forget, keep_login, remember, servers
+from napari_medvlm.io.archive.base import Archive
+from napari_medvlm.io.archive.dicomweb import DicomWeb
+from napari_medvlm.io.archive.folder_archive import DicomTree
+from napari_medvlm.io.archive.servers import Login, Server, forget, keep_login, remember, servers
 from napari_medvlm.settings.allowed_hosts import origin
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button, on_click

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.data.errors import IrregularSlices
-from napari_medvlm.io.dicom import Gaps, SeriesInfo
+from napari_medvlm.io.dicom.read import Gaps, SeriesInfo
 
 
 class SeriesDialog(QDialog):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from napari_medvlm.io.dicom_evaluations import Evaluation
+from napari_medvlm.io.dicom_objects.sr_evaluations import Evaluation
 from napari_medvlm.ledger.records import ImageReference
 from napari_medvlm.sessions.conversing import AskSession
 from napari_medvlm.sessions.evaluations import (

@@ -9,7 +9,7 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QIcon, QPixmap
 from qtpy.QtWidgets import QTreeWidget, QTreeWidgetItem
 
-from napari_medvlm.io.archives import Study, StudySeries
+from napari_medvlm.io.archive.base import Study, StudySeries
 
 COLUMNS = ("Patient, series", "ID, no.", "Date", "Modality", "Description", "Count")
 PICTURE = 48

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QMessageBox
 
 import napari_medvlm as nmv
 from napari_medvlm.data.conversation import State
-from napari_medvlm.io.dicom_evaluations import Evaluation
+from napari_medvlm.io.dicom_objects.sr_evaluations import Evaluation
 from napari_medvlm.widgets.spoken import bring_in
 from tests.conftest import make_phantom
 from tests.foreign.medvlm_foreign_answers import THINKING

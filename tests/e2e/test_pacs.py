@@ -12,8 +12,8 @@ import napari_medvlm as nmv
 from napari_medvlm.data.geometry.grid import placed
 from napari_medvlm.data.grounding import Grounding
 from napari_medvlm.data.mask import Mask
-from napari_medvlm.io.dicom import Gaps
-from napari_medvlm.io.dicom_sr import read_evaluations
+from napari_medvlm.io.dicom.read import Gaps
+from napari_medvlm.io.dicom_objects.sr import read_evaluations
 from napari_medvlm.widgets.measure_panel import MeasurePanel
 from tests.io.orthanc import PASSWORD, USER
 from tests.io.test_dicomweb import make

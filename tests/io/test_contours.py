@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.ndimage import label
 from skimage.draw import polygon2mask
 
-from napari_medvlm.io.contours import filled, outlines
+from napari_medvlm.io.dicom_objects.contours import filled, outlines
 
 planes = arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9)))
 

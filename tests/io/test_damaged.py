@@ -11,7 +11,7 @@ import napari_medvlm as nmv
 from benchmarks.damaged import read
 from benchmarks.damaged_files import KINDS, damaged
 from napari_medvlm.data.errors import InvalidImage
-from napari_medvlm.io.dicom_streams import stated_size
+from napari_medvlm.io.dicom.compressed_size import stated_size
 from tests.io.dicom_files import write_series
 
 EACH = 12

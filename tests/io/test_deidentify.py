@@ -14,11 +14,11 @@ import napari_medvlm as nmv
 from napari_medvlm.data.errors import CannotSave, InvalidImage
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.measurements.table import row
-from napari_medvlm.io.deidentify import deidentify
-from napari_medvlm.io.dicom_seg import Segment
-from napari_medvlm.io.dicom_seg_reading import read_seg
-from napari_medvlm.io.dicom_sr import read_sr, write_sr
-from napari_medvlm.io.identity import Keep
+from napari_medvlm.io.dicom_objects.deidentification_profile import Keep
+from napari_medvlm.io.dicom_objects.deidentify import deidentify
+from napari_medvlm.io.dicom_objects.seg_read import read_seg
+from napari_medvlm.io.dicom_objects.seg_write import Segment
+from napari_medvlm.io.dicom_objects.sr import read_sr, write_sr
 from tests.io.conftest import PATIENT
 from tests.io.dicom_files import dataset, save, write_series
 

@@ -13,7 +13,7 @@ from pydicom.uid import generate_uid
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.frames import affine_from_lps
 from napari_medvlm.data.volume import Modality, Window
-from napari_medvlm.io.dicom import Gaps, list_series, read_dicom
+from napari_medvlm.io.dicom.read import Gaps, list_series, read_dicom
 from tests.io.dicom_files import dataset, save, write_series
 
 DATA = np.random.default_rng(0).integers(-1000, 1500, (9, 7, 8)).astype(np.int16)

@@ -14,8 +14,8 @@ from napari_medvlm.data.conversation import State, Verdict
 from napari_medvlm.data.errors import SessionFileError
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.io import Segment
-from napari_medvlm.io.dicom_evaluations import Evaluation
-from napari_medvlm.io.dicom_sr import read_evaluations, read_sr, write_sr
+from napari_medvlm.io.dicom_objects.sr import read_evaluations, read_sr, write_sr
+from napari_medvlm.io.dicom_objects.sr_evaluations import Evaluation
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.sessions.conversing import AskSession
 from napari_medvlm.sessions.evaluations import (

@@ -17,7 +17,7 @@ from pydicom.sequence import Sequence
 
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.volume import Modality, Volume, Window
-from napari_medvlm.io.dicom import is_dicom, read_dicom
+from napari_medvlm.io.dicom.read import is_dicom, read_dicom
 from tests.io.dicom_files import dataset, enhanced, save, write_series
 
 DATA = np.random.default_rng(0).integers(-1000, 1500, (9, 7, 8)).astype(np.int16)

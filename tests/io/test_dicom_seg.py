@@ -17,9 +17,9 @@ import napari_medvlm as nmv
 from napari_medvlm.data.errors import CannotSave, InvalidImage
 from napari_medvlm.data.geometry.grid import Grid, placed
 from napari_medvlm.io import Segment, write_segments
-from napari_medvlm.io.dicom_seg_reading import is_seg, read_seg
-from napari_medvlm.io.labels import read_labels
-from napari_medvlm.io.terms import search, term_for
+from napari_medvlm.io.dicom_objects.coded_terms import search, term_for
+from napari_medvlm.io.dicom_objects.seg_read import is_seg, read_seg
+from napari_medvlm.io.label_images import read_labels
 
 
 def two_objects(volume):

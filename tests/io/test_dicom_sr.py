@@ -14,7 +14,7 @@ import napari_medvlm as nmv
 from napari_medvlm.cli import app
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.io import Segment
-from napari_medvlm.io.dicom_sr import read_sr
+from napari_medvlm.io.dicom_objects.sr import read_sr
 
 
 @pytest.fixture

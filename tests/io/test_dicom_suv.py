@@ -20,7 +20,7 @@ from napari_medvlm.data.measurements.measure import brightness, measure
 from napari_medvlm.data.measurements.table import row
 from napari_medvlm.data.volume import SUV_UNIT
 from napari_medvlm.io import Segment
-from napari_medvlm.io.dicom_sr import read_sr, write_sr
+from napari_medvlm.io.dicom_objects.sr import read_sr, write_sr
 from napari_medvlm.worker.shared import Parking
 from napari_medvlm.worker.wire import Request
 from tests.io.conftest import PATIENT

@@ -3,8 +3,8 @@
 import pytest
 
 from napari_medvlm.data.errors import ArchiveError, Cancelled
-from napari_medvlm.io.archives import Query
-from napari_medvlm.io.dicom_tree import DicomTree
+from napari_medvlm.io.archive.base import Query
+from napari_medvlm.io.archive.folder_archive import DicomTree
 from tests.io.dicom_files import write_series
 
 

@@ -11,14 +11,14 @@ from pydicom.uid import generate_uid
 import napari_medvlm as nmv
 from napari_medvlm.data.errors import ArchiveError, BackendUnavailable, Cancelled
 from napari_medvlm.data.geometry.grid import placed
-from napari_medvlm.io.archives import Query
-from napari_medvlm.io.dicom_seg_reading import read_seg
-from napari_medvlm.io.dicom_sr import read_sr
-from napari_medvlm.io.dicom_tree import DicomTree
-from napari_medvlm.io.dicomweb import DicomWeb
-from napari_medvlm.io.pacs_cache import Cache
-from napari_medvlm.io.pacs_servers import Login, Server, keep_login, remember, servers
-from napari_medvlm.io.rtstruct_reading import read_on_series
+from napari_medvlm.io.archive.base import Query
+from napari_medvlm.io.archive.cache import Cache
+from napari_medvlm.io.archive.dicomweb import DicomWeb
+from napari_medvlm.io.archive.folder_archive import DicomTree
+from napari_medvlm.io.archive.servers import Login, Server, keep_login, remember, servers
+from napari_medvlm.io.dicom_objects.rtstruct_read import read_on_series
+from napari_medvlm.io.dicom_objects.seg_read import read_seg
+from napari_medvlm.io.dicom_objects.sr import read_sr
 from napari_medvlm.sessions.results_dicom import results_of
 from napari_medvlm.sessions.segment import SegmentationSession
 from napari_medvlm.worker.runner import InlineRunner

@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from napari_medvlm.data.errors import ArchiveError
-from napari_medvlm.io.archives import Query, StudySeries
-from napari_medvlm.io.dicomweb import DicomWeb
-from napari_medvlm.io.pacs_servers import Login, keep_login
+from napari_medvlm.io.archive.base import Query, StudySeries
+from napari_medvlm.io.archive.dicomweb import DicomWeb
+from napari_medvlm.io.archive.servers import Login, keep_login
 from tests.io.dicom_files import write_series
 
 SERIES = StudySeries("1.2.4", "1.2.3", 1, "AX", "CT", 2)

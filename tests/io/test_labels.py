@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.io import write_mask
-from napari_medvlm.io.labels import read_labels, read_masks, read_names
+from napari_medvlm.io.label_images import read_labels, read_masks, read_names
 from tests.conftest import make_phantom
 
 SNAP = """################################################

@@ -22,15 +22,15 @@ from napari_medvlm.cli import app
 from napari_medvlm.data.errors import CannotSave, InvalidImage
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.io import Segment, write_segments
-from napari_medvlm.io.dicom_seg_reading import read_seg
-from napari_medvlm.io.labels import read_labels, read_masks
-from napari_medvlm.io.rtstruct_reading import (
+from napari_medvlm.io.dicom_objects.rtstruct_read import (
     is_rtstruct,
     read_on_series,
     read_rtstruct,
     read_structure_set,
     series_of,
 )
+from napari_medvlm.io.dicom_objects.seg_read import read_seg
+from napari_medvlm.io.label_images import read_labels, read_masks
 from tests.io.conftest import PATIENT
 from tests.io.dicom_files import enhanced, write_series
 

@@ -20,10 +20,10 @@ from napari_medvlm.cli import app
 from napari_medvlm.data.errors import CannotSave, InvalidImage
 from napari_medvlm.data.geometry.frames import lps_rows
 from napari_medvlm.io import Segment
-from napari_medvlm.io.dicom_seg import source_headers
-from napari_medvlm.io.dicom_seg_reading import is_seg, read_seg_on_series
-from napari_medvlm.io.dicom_sr import read_sr
-from napari_medvlm.io.labels import read_masks
+from napari_medvlm.io.dicom_objects.seg_read import is_seg, read_seg_on_series
+from napari_medvlm.io.dicom_objects.seg_write import source_headers
+from napari_medvlm.io.dicom_objects.sr import read_sr
+from napari_medvlm.io.label_images import read_masks
 from tests.io.conftest import PATIENT
 from tests.io.dicom_files import write_series
 

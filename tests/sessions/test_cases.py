@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 import napari_medvlm as nmv
 from napari_medvlm.data.errors import ArchiveError, CannotSave, CaseListError
-from napari_medvlm.io.archives import Query
-from napari_medvlm.io.dicom_seg_reading import read_seg
-from napari_medvlm.io.dicom_tree import DicomTree
-from napari_medvlm.io.dicomweb import DicomWeb
+from napari_medvlm.io.archive.base import Query
+from napari_medvlm.io.archive.dicomweb import DicomWeb
+from napari_medvlm.io.archive.folder_archive import DicomTree
+from napari_medvlm.io.dicom_objects.seg_read import read_seg
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Overlap
 from napari_medvlm.sessions.case_files import (

@@ -6,8 +6,8 @@ from pydicom.uid import generate_uid
 
 import napari_medvlm as nmv
 from napari_medvlm.data.errors import CannotSave
-from napari_medvlm.io.dicom_sr import read_sr
-from napari_medvlm.io.labels import read_labels
+from napari_medvlm.io.dicom_objects.sr import read_sr
+from napari_medvlm.io.label_images import read_labels
 from napari_medvlm.sessions.measurements import Measurements
 from tests.conftest import make_phantom
 from tests.io.dicom_files import write_series

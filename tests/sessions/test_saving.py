@@ -11,8 +11,8 @@ from pydicom.uid import generate_uid
 import napari_medvlm as nmv
 from napari_medvlm import contrib
 from napari_medvlm.io import Segment
-from napari_medvlm.io.dicom_sr import write_sr
-from napari_medvlm.io.labels import read_masks
+from napari_medvlm.io.dicom_objects.sr import write_sr
+from napari_medvlm.io.label_images import read_masks
 from napari_medvlm.layers.mask import MaskLayer
 from napari_medvlm.sessions.measurements import Measurements
 from napari_medvlm.sessions.results_dicom import results_of

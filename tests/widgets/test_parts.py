@@ -8,7 +8,7 @@ import napari_medvlm as nmv
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import Cancelled, InvalidImage
 from napari_medvlm.data.volume import Window
-from napari_medvlm.io.labels import read_labels
+from napari_medvlm.io.label_images import read_labels
 from napari_medvlm.ledger.records import ObjectInfo, Overlap
 from napari_medvlm.sessions.saving import write_objects
 from napari_medvlm.widgets import report

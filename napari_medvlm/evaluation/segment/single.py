@@ -17,7 +17,7 @@ from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome
 from napari_medvlm.evaluation.segment.plan import Plan, provenance
 from napari_medvlm.evaluation.segment.whole import DataSet, write_all
 from napari_medvlm.io import read_volume, write_mask
-from napari_medvlm.io.save import write_image
+from napari_medvlm.io.writers import write_image
 
 
 def write_single(  # what was measured, and where to

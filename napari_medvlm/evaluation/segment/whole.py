@@ -16,7 +16,7 @@ from napari_medvlm.evaluation.segment.layouts import find_cases
 from napari_medvlm.evaluation.segment.outcomes import Outcome
 from napari_medvlm.evaluation.segment.plan import Plan, require_able
 from napari_medvlm.evaluation.workers import Workers
-from napari_medvlm.io.labels import read_names
+from napari_medvlm.io.label_images import read_names
 
 Json = dict[str, Any]
 

@@ -16,7 +16,7 @@ from napari_medvlm.evaluation.segment.outcomes import Attempt, Step
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.single import write_single
 from napari_medvlm.evaluation.segment.whole import worst_in
-from napari_medvlm.io.save import write_image
+from napari_medvlm.io.writers import write_image
 from tests.conftest import make_phantom
 
 TOLERANCE_MM = 2.0

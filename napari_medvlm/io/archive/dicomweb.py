@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.data.errors import ArchiveError
-from napari_medvlm.io.archives import (
+from napari_medvlm.io.archive.base import (
     Progress,
     Query,
     Study,
@@ -18,9 +18,9 @@ from napari_medvlm.io.archives import (
     newest_first,
     pattern,
 )
-from napari_medvlm.io.dicomweb_errors import not_installed, told
-from napari_medvlm.io.pacs_cache import Cache, file_of
-from napari_medvlm.io.pacs_servers import login_for
+from napari_medvlm.io.archive.cache import Cache, file_of
+from napari_medvlm.io.archive.dicomweb_errors import not_installed, told
+from napari_medvlm.io.archive.servers import login_for
 from napari_medvlm.settings.allowed_hosts import is_private, origin, require_allowed
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_medvlm.data.errors import InvalidImage
-from napari_medvlm.io.dicom_header import COPY_AGAIN
+from napari_medvlm.io.dicom.header import COPY_AGAIN
 
 if TYPE_CHECKING:
     from pydicom import Dataset

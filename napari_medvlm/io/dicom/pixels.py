@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from napari_medvlm.data.array_checks import require_memory
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import FloatArray
-from napari_medvlm.io.dicom_frames import Plane
-from napari_medvlm.io.dicom_header import COPY_AGAIN, guarded, text, whole
-from napari_medvlm.io.dicom_native import fill_native
-from napari_medvlm.io.dicom_streams import require_stated_sizes
+from napari_medvlm.io.dicom.compressed_size import require_stated_sizes
+from napari_medvlm.io.dicom.frames import Plane
+from napari_medvlm.io.dicom.header import COPY_AGAIN, guarded, text, whole
+from napari_medvlm.io.dicom.native_pixels import fill_native
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -13,9 +13,9 @@ from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.frames import lps_rows
 from napari_medvlm.data.geometry.grid import FloatArray, Grid
 from napari_medvlm.data.label_image import NamedLabels
-from napari_medvlm.io.dicom_folder import is_dicom
-from napari_medvlm.io.dicom_frames import Plane, planes_of
-from napari_medvlm.io.dicom_header import read_header, sop_class
+from napari_medvlm.io.dicom.folder import is_dicom
+from napari_medvlm.io.dicom.frames import Plane, planes_of
+from napari_medvlm.io.dicom.header import read_header, sop_class
 
 if TYPE_CHECKING:
     from pydicom import Dataset

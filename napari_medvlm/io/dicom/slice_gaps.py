@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.data.errors import InvalidImage, IrregularSlices
 from napari_medvlm.data.geometry.grid import FloatArray
-from napari_medvlm.io.dicom_frames import Plane
+from napari_medvlm.io.dicom.frames import Plane
 
 TILT_DEGREES = 0.1
 GAPS_HINT = (

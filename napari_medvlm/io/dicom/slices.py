@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from napari_medvlm.data.errors import InvalidImage
-from napari_medvlm.io.dicom_frames import Plane
-from napari_medvlm.io.dicom_gaps import Gaps, Stack, regular
-from napari_medvlm.io.dicom_varying import split
+from napari_medvlm.io.dicom.frames import Plane
+from napari_medvlm.io.dicom.multi_volume import split
+from napari_medvlm.io.dicom.slice_gaps import Gaps, Stack, regular
 
 SAME_PLACE_MM = 1e-3
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from napari_medvlm.data.errors import CannotSave, InvalidImage
 from napari_medvlm.data.geometry.frames import lps_rows
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.io.dicom_folder import headers_of, is_dicom
-from napari_medvlm.io.dicom_header import sop_class
-from napari_medvlm.io.terms import Term, term_for
+from napari_medvlm.io.dicom.folder import headers_of, is_dicom
+from napari_medvlm.io.dicom.header import sop_class
+from napari_medvlm.io.dicom_objects.coded_terms import Term, term_for
 
 if TYPE_CHECKING:
     from highdicom.seg import SegmentDescription

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_medvlm.data.errors import ArchiveError, InvalidImage
-from napari_medvlm.io.archives import (
+from napari_medvlm.io.archive.base import (
     Progress,
     Query,
     Study,
@@ -22,9 +22,9 @@ from napari_medvlm.io.archives import (
     fits,
     newest_first,
 )
-from napari_medvlm.io.dicom_folder import is_dicom
-from napari_medvlm.io.dicom_header import first_number, read_header, text
-from napari_medvlm.io.pacs_cache import file_of
+from napari_medvlm.io.archive.cache import file_of
+from napari_medvlm.io.dicom.folder import is_dicom
+from napari_medvlm.io.dicom.header import first_number, read_header, text
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -85,7 +85,7 @@ class DicomTree:
 
     def thumbnail(self, series: StudySeries) -> bytes | None:
         """The middle slice as PNG, or `None` if there is no picture of it."""
-        from napari_medvlm.io.dicom import read_dicom
+        from napari_medvlm.io.dicom.read import read_dicom
 
         files = sorted(self._of(series), key=lambda f: first_number(f[1], "InstanceNumber") or 0)
         try:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_medvlm.data.errors import InvalidImage
-from napari_medvlm.io.archives import day_of
-from napari_medvlm.io.dicom_header import first_number, item, read_header, text
+from napari_medvlm.io.archive.base import day_of
+from napari_medvlm.io.dicom.header import first_number, item, read_header, text
 
 if TYPE_CHECKING:
     from pydicom import Dataset

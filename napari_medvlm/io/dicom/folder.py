@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_medvlm.data.errors import InvalidImage
-from napari_medvlm.io.dicom_header import (
+from napari_medvlm.io.dicom.header import (
     COPY_AGAIN,
     first_number,
     has_magic,

@@ -15,9 +15,9 @@ from napari_medvlm.data.array_checks import require_memory
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.volume import ASSUMED, Window
-from napari_medvlm.io.dicom_header import COPY_AGAIN, item, number, numbers, text, whole
-from napari_medvlm.io.dicom_values import find, pixel_mm, rescale, thickness, unit, window
-from napari_medvlm.io.dicom_varying import Label, labels_of
+from napari_medvlm.io.dicom.header import COPY_AGAIN, item, number, numbers, text, whole
+from napari_medvlm.io.dicom.header_values import find, pixel_mm, rescale, thickness, unit, window
+from napari_medvlm.io.dicom.multi_volume import Label, labels_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -14,7 +14,7 @@ import numpy as np
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.volume import ASSUMED, Window
-from napari_medvlm.io.dicom_header import COPY_AGAIN, first_number, item, number, numbers
+from napari_medvlm.io.dicom.header import COPY_AGAIN, first_number, item, number, numbers
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -15,9 +15,9 @@ from napari_medvlm.data.geometry.frames import lps_from_affine, ras_matrix
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.io.dicom_seg import Segment, write_seg
-from napari_medvlm.io.rtstruct import SUFFIX as STRUCTURES
-from napari_medvlm.io.rtstruct import write_rtstruct
+from napari_medvlm.io.dicom_objects.rtstruct_write import SUFFIX as STRUCTURES
+from napari_medvlm.io.dicom_objects.rtstruct_write import write_rtstruct
+from napari_medvlm.io.dicom_objects.seg_write import Segment, write_seg
 from napari_medvlm.io.surface import write_stl
 
 NIFTI = (".nii.gz", ".nii")

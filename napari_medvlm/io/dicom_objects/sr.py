@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_medvlm.data.errors import CannotSave, InvalidImage
 from napari_medvlm.data.volume import HU, SUV_UNIT, Volume
-from napari_medvlm.io.dicom_evaluations import Evaluation, evaluations_in, groups_of, said_in
-from napari_medvlm.io.dicom_seg import MAKER, VERSION, source_headers
-from napari_medvlm.io.dicom_seg_reading import is_seg
+from napari_medvlm.io.dicom_objects.seg_read import is_seg
+from napari_medvlm.io.dicom_objects.seg_write import MAKER, VERSION, source_headers
+from napari_medvlm.io.dicom_objects.sr_evaluations import (
+    Evaluation,
+    evaluations_in,
+    groups_of,
+    said_in,
+)
 
 if TYPE_CHECKING:
     from highdicom.sr import Measurement

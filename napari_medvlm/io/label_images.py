@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from napari_medvlm.data.errors import CannotSave, InvalidImage
 from napari_medvlm.data.geometry.grid import Grid, placed, require_same_grid
 from napari_medvlm.data.label_image import NamedLabels
-from napari_medvlm.io.dicom_folder import is_dicom
-from napari_medvlm.io.dicom_header import read_header, sop_class
-from napari_medvlm.io.dicom_seg_reading import is_seg, read_seg
-from napari_medvlm.io.images import NIFTI, OTHERS, read_image
-from napari_medvlm.io.rtstruct_reading import is_rtstruct, read_rtstruct
+from napari_medvlm.io.dicom.folder import is_dicom
+from napari_medvlm.io.dicom.header import read_header, sop_class
+from napari_medvlm.io.dicom_objects.rtstruct_read import is_rtstruct, read_rtstruct
+from napari_medvlm.io.dicom_objects.seg_read import is_seg, read_seg
+from napari_medvlm.io.medical_images import NIFTI, OTHERS, read_image
 
 TABLES = (".json", ".tsv", ".csv", ".txt", ".label")
 """Endings of tables of names, in the order in which they are looked for."""

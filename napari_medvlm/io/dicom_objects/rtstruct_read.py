@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import FloatArray, Grid, round_index
 from napari_medvlm.data.label_image import NamedLabels
-from napari_medvlm.io.contours import filled
-from napari_medvlm.io.dicom import read_dicom
-from napari_medvlm.io.dicom_folder import is_dicom
-from napari_medvlm.io.dicom_header import (
+from napari_medvlm.io.dicom.folder import is_dicom
+from napari_medvlm.io.dicom.header import (
     COPY_AGAIN,
     first_number,
     guarded,
@@ -25,6 +23,8 @@ from napari_medvlm.io.dicom_header import (
     sop_class,
     text,
 )
+from napari_medvlm.io.dicom.read import read_dicom
+from napari_medvlm.io.dicom_objects.contours import filled
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.io.dicom_frames import Plane
-from napari_medvlm.io.dicom_header import first_number, text
+from napari_medvlm.io.dicom.frames import Plane
+from napari_medvlm.io.dicom.header import first_number, text
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medvlm.data.prompts import Box
-from napari_medvlm.io.dicom_seg import VERSION
-from napari_medvlm.io.terms import term_for
+from napari_medvlm.io.dicom_objects.coded_terms import term_for
+from napari_medvlm.io.dicom_objects.seg_write import VERSION
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from napari_medvlm.data.mask import bounding_box
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.io.contours import outlines
-from napari_medvlm.io.dicom_frames import planes_of
-from napari_medvlm.io.dicom_seg import (
+from napari_medvlm.io.dicom.frames import planes_of
+from napari_medvlm.io.dicom_objects.coded_terms import term_for
+from napari_medvlm.io.dicom_objects.contours import outlines
+from napari_medvlm.io.dicom_objects.seg_write import (
     MAKER,
     VERSION,
     Segment,
@@ -21,7 +22,6 @@ from napari_medvlm.io.dicom_seg import (
     numbers_to_save,
     short,
 )
-from napari_medvlm.io.terms import term_for
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from napari_medvlm.data.array_checks import finite
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.volume import Modality, Volume
-from napari_medvlm.io.dicom_folder import SeriesInfo, headers_of, is_dicom, list_series
-from napari_medvlm.io.dicom_frames import Plane, planes_of
-from napari_medvlm.io.dicom_gaps import Gaps, Stack
-from napari_medvlm.io.dicom_header import read_header, text
-from napari_medvlm.io.dicom_pixels import interpolated, read_pixels
-from napari_medvlm.io.dicom_slices import stack
-from napari_medvlm.io.dicom_suv import Suv, suv_of
+from napari_medvlm.io.dicom.folder import SeriesInfo, headers_of, is_dicom, list_series
+from napari_medvlm.io.dicom.frames import Plane, planes_of
+from napari_medvlm.io.dicom.header import read_header, text
+from napari_medvlm.io.dicom.pixels import interpolated, read_pixels
+from napari_medvlm.io.dicom.slice_gaps import Gaps, Stack
+from napari_medvlm.io.dicom.slices import stack
+from napari_medvlm.io.dicom.suv import Suv, suv_of
 from napari_medvlm.settings.privacy import names_somebody, words_of
 
 if TYPE_CHECKING:

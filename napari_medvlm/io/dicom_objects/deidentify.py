@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_medvlm.data.errors import CannotSave, InvalidImage
-from napari_medvlm.io.dicom_folder import ENDINGS, is_dicom
-from napari_medvlm.io.dicom_header import COPY_AGAIN, guarded, read_header, sop_class, text
-from napari_medvlm.io.dicom_pixels import name_syntax
-from napari_medvlm.io.dicom_seg import MAKER
-from napari_medvlm.io.identity import Deidentifier, Keep
+from napari_medvlm.io.dicom.folder import ENDINGS, is_dicom
+from napari_medvlm.io.dicom.header import COPY_AGAIN, guarded, read_header, sop_class, text
+from napari_medvlm.io.dicom.pixels import name_syntax
+from napari_medvlm.io.dicom_objects.deidentification_profile import Deidentifier, Keep
+from napari_medvlm.io.dicom_objects.seg_write import MAKER
 
 if TYPE_CHECKING:
     from pydicom import Dataset

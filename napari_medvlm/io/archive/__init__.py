@@ -1,0 +1,1 @@
+"""Archives of DICOM studies: DICOMweb servers and folders."""

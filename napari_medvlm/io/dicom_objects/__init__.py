@@ -1,0 +1,1 @@
+"""Read and write DICOM SEG, RTSTRUCT and SR objects; de-identification."""
