@@ -26,9 +26,9 @@ from typing import Any
 
 from openai import OpenAI
 
-from napari_medvlm.backends.catalog import served_row
-from napari_medvlm.backends.server_chat import request_of
-from napari_medvlm.backends.server_link import joined
+from napari_medvlm.backends.models.catalog import served_row
+from napari_medvlm.backends.openai_server.connection import joined
+from napari_medvlm.backends.openai_server.request import request_of
 from napari_medvlm.data.answer import Question
 from napari_medvlm.sessions.rounds import answered_question, look
 from napari_medvlm.worker.process import WorkerRunner

@@ -17,8 +17,8 @@ from scipy.spatial.transform import Rotation
 
 import napari_medvlm as nmv
 from benchmarks.tasks import mni_maps
-from napari_medvlm.backends.anatomy.atlas import carried
-from napari_medvlm.backends.anatomy.structures import structures
+from napari_medvlm.backends.embedded.atlas.atlas import carried
+from napari_medvlm.backends.embedded.atlas.structures import structures
 from napari_medvlm.data.geometry.display import Reslice
 from napari_medvlm.data.geometry.grid import FloatArray, Grid, index_corners
 from napari_medvlm.data.iou import box_iou

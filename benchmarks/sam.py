@@ -24,8 +24,8 @@ import torch
 from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.backends.sam import SAMBackend
 from napari_medvlm.backends.sam.checkpoint import Layout
+from napari_medvlm.backends.sam.embedding_store import EmbeddingStore
 from napari_medvlm.backends.sam.embeddings import Embeddings
-from napari_medvlm.backends.sam.store import EmbeddingStore
 from napari_medvlm.data.prompts import Point
 from napari_medvlm.data.volume import Modality, Volume
 

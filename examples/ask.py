@@ -30,7 +30,7 @@ import time
 
 from napari_medvlm.data.answer import Answer, AnswerDelta, Claim
 from napari_medvlm.backends.base import Backend, BackendInfo, Task
-from napari_medvlm.backends.evidence import evidence_map
+from napari_medvlm.backends.vlm.occlusion import evidence_map
 from napari_medvlm.data.grounding import Region
 from napari_medvlm.data.prompts import Box
 

@@ -39,7 +39,7 @@ def prepare(folder: Path) -> None:
     own = folder / "liver-lesions"
     own.mkdir()
     (own / "model.safetensors").write_bytes(bytes(2_000_000))
-    from napari_medvlm.backends.models import add
+    from napari_medvlm.backends.models.registry import add
 
     add(own, "vlm", lambda fraction, message="": None, "Liver lesions, ours")
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import napari_medvlm as nmv
-from napari_medvlm.backends.downloads import fetch
+from napari_medvlm.backends.models.download import fetch
 from napari_medvlm.cli import app
 from tests.backends.tiny_hub import WEIGHTS, Hub, used
 
@@ -108,7 +108,7 @@ def test_a_download_prints_one_object_and_no_second_way_is_left(hub, tmp_path):
 
 
 def test_a_file_is_trusted_as_it_is(weights):
-    from napari_medvlm.backends.trust import trusted
+    from napari_medvlm.backends.models.trust import trusted
 
     assert not trusted(weights)
     assert run(app, ["models", "trust", str(weights)]).exit_code == 0
@@ -121,7 +121,7 @@ GROUND = """
 import json, sys
 from pathlib import Path
 from typer.testing import CliRunner
-from napari_medvlm.backends.models import add
+from napari_medvlm.backends.models.registry import add
 from napari_medvlm.cli import app
 from tests.backends import tiny
 

@@ -48,12 +48,12 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Know a model by a name, which --model then takes. It stays where it is."""
-    from napari_medvlm.backends import models
+    from napari_medvlm.backends.models import registry
     from napari_medvlm.worker.offered import offer_of
 
     with told():
         with shown() as progress:
-            added = models.add(path, backend, progress, name)
+            added = registry.add(path, backend, progress, name)
         summary = _summary(offer_of(added.name))
     print_result(summary, as_json, lambda: f"{added.name}: {added.path}")
 
@@ -68,11 +68,12 @@ def download(
 
     Only weights in safetensors and texts are fetched; nothing about your images is sent.
     """
-    from napari_medvlm.backends import downloads, models
+    from napari_medvlm.backends.models import download as models_download
+    from napari_medvlm.backends.models import registry
 
     with told():
-        models.require_on_hub(name)
-        offered = downloads.offer(name)
+        registry.require_on_hub(name)
+        offered = models_download.offer(name)
         typer.echo(f"{offered.model}\n  licence: {offered.licence}", err=as_json)
         size = f"  size: {offered.size} in {offered.files} file(s)\n  {offered.url}"
         typer.echo(size, err=as_json)
@@ -81,7 +82,7 @@ def download(
         if not (yes or not offered.files or typer.confirm("Download it?", err=as_json)):
             raise typer.Exit(1)
         with shown() as progress:
-            folder = models.download(name, progress)
+            folder = registry.download(name, progress)
     summary = {"name": name, "licence": offered.licence, "path": str(folder)}
     print_result(summary, as_json, lambda: str(folder))
 
@@ -89,10 +90,10 @@ def download(
 @app.command()
 def verify(name: Name, as_json: AsJson = False) -> None:
     """Check the files of a model against their hashes; the exit status is 1 if one is wrong."""
-    from napari_medvlm.backends import models
+    from napari_medvlm.backends.models import registry
 
     with told(), shown() as progress:
-        wrong = models.verify(name, progress)
+        wrong = registry.verify(name, progress)
     summary = {"name": name, "whole": not wrong, "wrong": list(wrong)}
     print_result(summary, as_json, lambda: "\n".join(wrong) or f"{name} is whole.")
     if wrong:
@@ -106,13 +107,13 @@ def remove(
     as_json: AsJson = False,
 ) -> None:
     """Delete a model that was downloaded, or forget one that was added: its files stay."""
-    from napari_medvlm.backends import models
+    from napari_medvlm.backends.models import registry
 
     with told():
-        model = models.find(name)
-        if not yes and model.state is models.State.DOWNLOADED:
+        model = registry.find(name)
+        if not yes and model.state is registry.State.DOWNLOADED:
             typer.confirm(f"Delete {model.path}?", abort=True, err=as_json)
-        done = models.remove(name)
+        done = registry.remove(name)
     print_result({"name": name, "done": done}, as_json, lambda: done)
 
 
@@ -121,7 +122,7 @@ def trust(
     path: Annotated[Path, typer.Argument(help="A file of weights, or a bundle's folder.")],
 ) -> None:
     """Trust a file, or the code in a folder, that may run a program, as it is now."""
-    from napari_medvlm.backends.trust import trust as trust_file
+    from napari_medvlm.backends.models.trust import trust as trust_file
 
     with told():
         trust_file(path)
@@ -172,12 +173,12 @@ def _lines(row: dict[str, Any]) -> list[str]:
 
 
 def _memory(row: dict[str, Any]) -> str:
-    from napari_medvlm.backends.memory import gigabytes
+    from napari_medvlm.backends.memory.free import gigabytes
 
     return f"needs {gigabytes(row['memory_mib'])}" if row["memory_mib"] else ""
 
 
 def _size(row: dict[str, Any]) -> str:
-    from napari_medvlm.backends.downloads import megabytes
+    from napari_medvlm.backends.models.download import megabytes
 
     return megabytes(row["bytes"]) if row["bytes"] else ""

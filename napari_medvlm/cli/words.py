@@ -142,7 +142,7 @@ def ask(  # noqa: PLR0913  # one for each option
 
 def _model(backend: str, model: str | None, base_url: str | None, allowed: bool) -> str | None:
     """The model, with the server that it is behind."""
-    from napari_medvlm.backends.server_link import joined
+    from napari_medvlm.backends.openai_server.connection import joined
     from napari_medvlm.settings import allowed_hosts
 
     if base_url is None:

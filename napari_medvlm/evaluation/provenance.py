@@ -51,7 +51,7 @@ def _place(model: str) -> Path | None:
     if path.exists():
         return path
     try:
-        from napari_medvlm.backends.hub import model_folder
+        from napari_medvlm.backends.models.transformers_loader import model_folder
 
         return model_folder(model, "The backend", model)
     except (BackendUnavailable, ImportError):

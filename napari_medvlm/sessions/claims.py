@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from napari_medvlm.backends import registry
-from napari_medvlm.backends.anatomy.structures import structures
 from napari_medvlm.backends.base import Task
+from napari_medvlm.backends.embedded.atlas.structures import structures
 from napari_medvlm.data.answer import Claim
 from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
 from napari_medvlm.data.geometry.grid import Grid

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from napari_medvlm.backends.labelled import EVERYTHING
+from napari_medvlm.backends.automatic.base import EVERYTHING
 from napari_medvlm.data.grounding import Grounding
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box, InitialMask

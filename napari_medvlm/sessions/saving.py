@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from napari_medvlm.backends import models
-from napari_medvlm.backends.model_files import hashes
+from napari_medvlm.backends.models import registry
+from napari_medvlm.backends.models.files import hashes
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.io import Segment, write_mask, write_segments
 from napari_medvlm.io.label_images import write_names
@@ -42,7 +42,7 @@ def with_weights(segments: Mapping[int, Segment]) -> dict[int, Segment]:
 def weights_of(model: str | None) -> str:
     """SHA-256 of a model's file, or of the list of its files' own; empty if it is not here."""
     try:
-        place = (models.resolve(model) or "").partition(models.OPTIONS)[0]
+        place = (registry.resolve(model) or "").partition(registry.OPTIONS)[0]
     except BackendUnavailable:
         return ""
     if not place or not Path(place).exists():

@@ -9,8 +9,8 @@ from qtpy.QtCore import QModelIndex, QStringListModel, Qt
 from qtpy.QtWidgets import QCompleter, QFormLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from napari_medvlm.backends import registry
+from napari_medvlm.backends.automatic.base import EVERYTHING
 from napari_medvlm.backends.base import Task
-from napari_medvlm.backends.labelled import EVERYTHING
 from napari_medvlm.data.errors import InvalidImage, MedVLMError
 from napari_medvlm.layers.names import named_labels
 from napari_medvlm.sessions.ground import GroundingSession, Located

@@ -6,8 +6,8 @@ from html import escape
 
 from qtpy.QtCore import Signal
 
-from napari_medvlm.backends.downloads import Offer, offer
-from napari_medvlm.backends.models import download
+from napari_medvlm.backends.models.download import Offer, offer
+from napari_medvlm.backends.models.registry import download
 from napari_medvlm.widgets.job_bar import JobBar
 from napari_medvlm.widgets.question import ask
 from napari_medvlm.widgets.report import tell

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QMenu, QPushButton
 
-from napari_medvlm.backends.evidence import cost
+from napari_medvlm.backends.vlm.occlusion import cost
 from napari_medvlm.data.conversation import Exchange, Sent
 from napari_medvlm.sessions.explaining import obstacle
 

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.backends.offline import is_offline
+from napari_medvlm.backends.models.offline import is_offline
 from napari_medvlm.data.errors import Cancelled
 from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.job_bar import JobBar

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.backends.base import Task
-from napari_medvlm.backends.descriptors import load_descriptors
+from napari_medvlm.backends.clip.zero_shot import load_descriptors
 from napari_medvlm.data.classification import LabelQuery
 from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.prompts import Box

@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QMenu, QPushButton, QWidget
 
 from napari_medvlm.backends.base import Task
-from napari_medvlm.backends.models import State
+from napari_medvlm.backends.models.registry import State
 from napari_medvlm.widgets.buttons import button
 from napari_medvlm.worker.offered import Offered
 

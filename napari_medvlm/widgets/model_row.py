@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_medvlm.backends.downloads import is_hub_id
+from napari_medvlm.backends.models.download import is_hub_id
 from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.download_bar import DownloadBar
 

@@ -9,10 +9,11 @@ from qtpy.QtCore import QEvent, Qt, QTimer, QUrl
 from qtpy.QtGui import QDesktopServices, QShowEvent
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLabel, QVBoxLayout
 
-from napari_medvlm.backends import memory, models
-from napari_medvlm.backends.memory import Memory
-from napari_medvlm.backends.models import State
-from napari_medvlm.backends.offline import is_offline, set_offline
+from napari_medvlm.backends.memory import free as memory_free
+from napari_medvlm.backends.memory.free import Memory
+from napari_medvlm.backends.models import registry
+from napari_medvlm.backends.models.offline import is_offline, set_offline
+from napari_medvlm.backends.models.registry import State
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.widgets.add_model import AddModel
 from napari_medvlm.widgets.background import in_background
@@ -96,7 +97,7 @@ class ModelsDock(Dock):
                 )
             tell(f"{name} is whole.")
 
-        self.job.start(lambda p: models.verify(name, p), done, f"Reading {name}")
+        self.job.start(lambda p: registry.verify(name, p), done, f"Reading {name}")
 
     def remove(self) -> None:
         """Ask, and delete or forget it."""
@@ -129,14 +130,14 @@ class ModelsDock(Dock):
             tell(words)
             self._look()
 
-        in_background(lambda: models.remove(name), guarded(done))
+        in_background(lambda: registry.remove(name), guarded(done))
 
     def _add(self, path: Path, backend: str, name: str) -> None:
-        def done(added: models.Model) -> None:
+        def done(added: registry.Model) -> None:
             tell(f"{added.name} is known from now on; it stays at {added.path}.")
             self._look_for(added.name)
 
-        self.job.start(lambda p: models.add(path, backend, p, name), done, f"Reading {path.name}")
+        self.job.start(lambda p: registry.add(path, backend, p, name), done, f"Reading {path.name}")
 
     def _row(self) -> Offered:
         if self.table.row is None:
@@ -156,7 +157,7 @@ class ModelsDock(Dock):
         """What there is."""
         try:
             loaded = _loaded()
-            return offered(loaded), memory.free(), loaded
+            return offered(loaded), memory_free.free(), loaded
         finally:
             self._looking = False
 
@@ -178,7 +179,7 @@ class ModelsDock(Dock):
 
     def _glance(self) -> None:
         """Look at the memory alone, and at all if models were loaded or ended."""
-        in_background(lambda: (memory.free(), _loaded()), guarded(self._on_glance))
+        in_background(lambda: (memory_free.free(), _loaded()), guarded(self._on_glance))
 
     def _on_glance(self, found: tuple[Memory, Loaded]) -> None:
         if self._closed:

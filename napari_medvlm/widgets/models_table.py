@@ -9,14 +9,14 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
 
-from napari_medvlm.backends.downloads import megabytes
-from napari_medvlm.backends.known_models import (
+from napari_medvlm.backends.memory.free import Memory, gigabytes
+from napari_medvlm.backends.models.download import megabytes
+from napari_medvlm.backends.models.published import (
     FREE_WORDS,
     NOT_COMMERCIAL_WORDS,
     OWN_WORDS,
     in_words,
 )
-from napari_medvlm.backends.memory import Memory, gigabytes
 from napari_medvlm.worker.offered import Offered
 
 MODEL, USE, NEEDS, SIZE = range(4)

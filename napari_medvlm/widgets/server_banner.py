@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QMessageBox
 
-from napari_medvlm.backends.server_link import leads_outside
+from napari_medvlm.backends.openai_server.connection import leads_outside
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.settings import allowed_hosts
 from napari_medvlm.widgets.background import in_background

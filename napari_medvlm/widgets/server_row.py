@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from napari_medvlm.backends.server_link import joined, models_of
+from napari_medvlm.backends.openai_server.connection import joined, models_of
 from napari_medvlm.data.errors import InvalidPrompt, MedVLMError
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button, on_click

@@ -15,7 +15,7 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, Listener
 from typing import Any
 
-from napari_medvlm.backends import offline
+from napari_medvlm.backends.models import offline
 from napari_medvlm.data.errors import WorkerCrashed
 
 logger = logging.getLogger(__name__)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from napari_medvlm.backends import models, registry
+from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
-from napari_medvlm.backends.models import Model, State
+from napari_medvlm.backends.models import registry as models_registry
+from napari_medvlm.backends.models.registry import Model, State
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.worker.environments import EXTRAS, obstacle
 
@@ -79,12 +80,12 @@ def offered(loaded: Iterable[tuple[str, str | None]] = ()) -> tuple[Offered, ...
     loaded
         The backends and models that workers have loaded, as they were named.
     """
-    return tuple(_of(model, set(loaded)) for model in models.models())
+    return tuple(_of(model, set(loaded)) for model in models_registry.models())
 
 
 def offer_of(name: str) -> Offered:
     """What there is to say of one model; errors as of `models.find`."""
-    return _of(models.find(name), set())
+    return _of(models_registry.find(name), set())
 
 
 def _of(model: Model, loaded: set[tuple[str, str | None]]) -> Offered:

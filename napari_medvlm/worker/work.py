@@ -8,9 +8,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from napari_medvlm.backends import calling, models, registry
+from napari_medvlm.backends import dispatch, registry
 from napari_medvlm.backends.base import Backend, Progress
-from napari_medvlm.backends.out_of_memory import is_out_of_memory
+from napari_medvlm.backends.memory.out_of_memory import is_out_of_memory
+from napari_medvlm.backends.models import registry as models_registry
 from napari_medvlm.data.errors import BackendFailed, MedVLMError, OutOfMemory
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.worker.wire import (
@@ -89,31 +90,31 @@ class Work:
         start = time.perf_counter()
         match request:
             case SegmentRequest():
-                mask = calling.segment(loaded.backend, request.volume, request.prompts, progress)
+                mask = dispatch.segment(loaded.backend, request.volume, request.prompts, progress)
                 return SegmentReply(mask, time.perf_counter() - start)
             case PrepareRequest(axis=axis, start=first, stop=stop):
                 slices = range(first, stop)
-                done = calling.prepare(loaded.backend, request.volume, axis, slices, progress)
+                done = dispatch.prepare(loaded.backend, request.volume, axis, slices, progress)
                 return PrepareReply(done, time.perf_counter() - start)
             case GroundRequest():
-                found = calling.ground(loaded.backend, request.volume, request.query, progress)
+                found = dispatch.ground(loaded.backend, request.volume, request.query, progress)
                 return GroundReply(found, time.perf_counter() - start)
             case LabelRequest():
-                judged = calling.label(loaded.backend, request.volume, request.query, progress)
+                judged = dispatch.label(loaded.backend, request.volume, request.query, progress)
                 return LabelReply(judged, time.perf_counter() - start)
             case AskRequest():
-                answer = calling.answer(
+                answer = dispatch.answer(
                     loaded.backend, request.volume, request.question, progress, deliver
                 )
                 return AnswerReply(answer, time.perf_counter() - start)
             case ExplainRequest(question=question, written=written, picture=picture):
-                heatmap = calling.explain(loaded.backend, question, written, picture, progress)
+                heatmap = dispatch.explain(loaded.backend, question, written, picture, progress)
                 return ExplainReply(heatmap, time.perf_counter() - start)
             case _:
                 return None
 
     def _load(self, request: Request) -> _Loaded:
-        model = models.resolve(request.model)
+        model = models_registry.resolve(request.model)
         key = (request.backend, model, request.device)
         if key not in self._loaded:
             backend = registry.create(request.backend)

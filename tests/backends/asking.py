@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import transformers as hf
 
-from napari_medvlm.backends.calling import ground
+from napari_medvlm.backends.dispatch import ground
 from napari_medvlm.data.grounding import GroundQuery, Scope, SliceRef
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.volume import Window

@@ -5,8 +5,8 @@ import torch
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from napari_medvlm.backends.clip_models import load_model
-from napari_medvlm.backends.similarity import NEUTRAL, SimilarityBackend
+from napari_medvlm.backends.clip.backend import NEUTRAL, SimilarityBackend
+from napari_medvlm.backends.clip.models import load_model
 from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.volume import Volume, Window
 

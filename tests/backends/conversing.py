@@ -6,9 +6,9 @@ import torch
 import transformers as hf
 from PIL import Image
 
-from napari_medvlm.backends.chat import messages
-from napari_medvlm.backends.framing import framed
-from napari_medvlm.backends.vlm import VLMBackend
+from napari_medvlm.backends.detection.letterbox import framed
+from napari_medvlm.backends.vlm.backend import VLMBackend
+from napari_medvlm.backends.vlm.chat_messages import messages
 from napari_medvlm.data.answer import Question
 from tests.backends import tiny, tiny_chat
 from tests.backends.asking import picture, volume_of

@@ -8,7 +8,7 @@ from io import StringIO
 import numpy as np
 
 from napari_medvlm.backends.base import ObjectPrompts
-from napari_medvlm.backends.nninteractive_session import repeatable
+from napari_medvlm.backends.nninteractive.session import repeatable
 from napari_medvlm.data.prompts import Box, Lasso, Point, Scribble
 from tests.conftest import make_phantom
 

@@ -7,7 +7,7 @@ import torch
 from segment_anything import SamPredictor
 
 from napari_medvlm.backends.base import ObjectPrompts
-from napari_medvlm.backends.calling import segment
+from napari_medvlm.backends.dispatch import segment
 from napari_medvlm.backends.sam.checkpoint import load_sam
 from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.slice_image import picture_of

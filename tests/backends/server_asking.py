@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from napari_medvlm.backends.calling import answer
-from napari_medvlm.backends.server import ServerBackend
+from napari_medvlm.backends.dispatch import answer
+from napari_medvlm.backends.openai_server.backend import ServerBackend
 from napari_medvlm.data.answer import Question
 from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.slice_image import picture_of

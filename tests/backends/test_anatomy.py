@@ -10,8 +10,8 @@ from scipy.spatial.transform import Rotation
 import napari_medvlm as nmv
 from benchmarks.phantoms import ellipsoids, lesion
 from benchmarks.tasks import mni_truths
-from napari_medvlm.backends.anatomy.atlas import carried
-from napari_medvlm.backends.anatomy.structures import structures
+from napari_medvlm.backends.embedded.atlas.atlas import carried
+from napari_medvlm.backends.embedded.atlas.structures import structures
 from napari_medvlm.data.errors import Cancelled
 from napari_medvlm.data.geometry.display import Reslice
 from napari_medvlm.data.geometry.grid import Grid, index_corners

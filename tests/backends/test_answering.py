@@ -5,8 +5,8 @@ import pytest
 
 import napari_medvlm as nmv
 from benchmarks.tasks import mni_truths
-from napari_medvlm.backends.answering import numbers
-from napari_medvlm.backends.answering.forms import Form, read
+from napari_medvlm.backends.embedded.measuring_qa import number_format
+from napari_medvlm.backends.embedded.measuring_qa.question_forms import Form, read
 from napari_medvlm.data.volume import Modality, Volume
 from tests.conftest import make_phantom
 
@@ -188,14 +188,14 @@ def test_a_mask_on_another_grid_is_refused(scene):
     ],
 )
 def test_two_volumes_are_told_apart_where_an_outline_can_be_trusted(most, less, text):
-    assert numbers.compared("left one", most, "right one", less).endswith(text)
+    assert number_format.compared("left one", most, "right one", less).endswith(text)
 
 
 def test_numbers_read_as_a_reader_of_images_says_them():
-    assert numbers.volume(1512.34) == "1512.3 mL"
-    assert numbers.share(0.002) == "less than 1 %"
-    assert numbers.share(0.999) == "more than 99 %"
-    assert numbers.share(1.0) == "100 %"
-    assert numbers.intensity(12345.6) == "12346"
-    assert numbers.intensity(-998.04) == "-998"
-    assert numbers.place((17.2, -4.0, -23.4), 0) == "S 17, A 4, R 23 mm"
+    assert number_format.volume(1512.34) == "1512.3 mL"
+    assert number_format.share(0.002) == "less than 1 %"
+    assert number_format.share(0.999) == "more than 99 %"
+    assert number_format.share(1.0) == "100 %"
+    assert number_format.intensity(12345.6) == "12346"
+    assert number_format.intensity(-998.04) == "-998"
+    assert number_format.place((17.2, -4.0, -23.4), 0) == "S 17, A 4, R 23 mm"

@@ -8,10 +8,10 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from napari_medvlm.backends import calling
-from napari_medvlm.backends.bundle import BundleBackend
-from napari_medvlm.backends.phantom import phantom
-from napari_medvlm.backends.trust import trust
+from napari_medvlm.backends import dispatch
+from napari_medvlm.backends.automatic.monai_bundle import BundleBackend
+from napari_medvlm.backends.conformance.phantom import phantom
+from napari_medvlm.backends.models.trust import trust
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled
 from napari_medvlm.data.grounding import GroundQuery, Scope
 from tests.backends.tiny_volumes import CONFIG, NAMES, bundle, nifti, oblique
@@ -27,7 +27,7 @@ def ground(folder, volume, *phrases, progress=quiet, scope=ALL):
     backend = BundleBackend()
     backend.load(str(folder), "cpu")
     backend.set_volume(volume)
-    return calling.ground(backend, volume, GroundQuery(phrases, scope), progress)
+    return dispatch.ground(backend, volume, GroundQuery(phrases, scope), progress)
 
 
 def by_hand(folder, path):
@@ -82,7 +82,7 @@ def test_the_network_runs_once_for_a_volume(tmp_path):
         backend.set_volume(volume)
         for phrase in ("left kidney", "right kidney"):
             query = GroundQuery((phrase,))
-            calling.ground(backend, volume, query, lambda f, message="": said.append(message))
+            dispatch.ground(backend, volume, query, lambda f, message="": said.append(message))
     assert said.count("window 1 of 2") == 1
     assert said.count("window 2 of 2") == 1
 

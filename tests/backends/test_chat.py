@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from napari_medvlm.backends.catalog import ANY, answering_row, rows, served_row
-from napari_medvlm.backends.chat import fewer_pictures, messages, pictures_of
-from napari_medvlm.backends.tool_text import called, calls_in, written
+from napari_medvlm.backends.models.catalog import ANY, answering_row, rows, served_row
+from napari_medvlm.backends.vlm.chat_messages import fewer_pictures, messages, pictures_of
+from napari_medvlm.backends.vlm.text_tools import called, calls_in, written
 from napari_medvlm.data.answer import AnswerKind, Question, Turn
 from napari_medvlm.data.slice_image import Picture
 from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult, ToolSpec

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from napari_medvlm.backends import registry
-from napari_medvlm.backends.check import CHECKS, backend_class, check_backend
-from napari_medvlm.backends.trust import trust
+from napari_medvlm.backends.conformance.segment import CHECKS, backend_class, check_backend
+from napari_medvlm.backends.models.trust import trust
 from tests.backends.tiny import dino, florence, qwen25
 from tests.backends.tiny_clip import save_clip
 from tests.backends.tiny_nninteractive import save_nninteractive, served
@@ -53,7 +53,7 @@ def test_conformance(name, check, models):
 
 def run_check(name):
     code = (
-        "from napari_medvlm.backends.check import backend_class, check_backend\n"
+        "from napari_medvlm.backends.conformance.segment import backend_class, check_backend\n"
         f"check_backend(backend_class({name!r}))"
     )
     environment = {**os.environ, "PYTHONPATH": str(FOREIGN)}

@@ -10,8 +10,8 @@ import torch
 import transformers as hf
 from numpy.testing import assert_allclose
 
-from napari_medvlm.backends.calling import ground
-from napari_medvlm.backends.detector import DetectorBackend
+from napari_medvlm.backends.detection.detector import DetectorBackend
+from napari_medvlm.backends.dispatch import ground
 from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
 from napari_medvlm.data.grounding import GroundQuery, Scope, SliceRef
 from napari_medvlm.data.volume import Modality, Volume

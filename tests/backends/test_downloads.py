@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_medvlm.backends.downloads import WANTED, fetch, is_hub_id, megabytes, offer
+from napari_medvlm.backends.models.download import WANTED, fetch, is_hub_id, megabytes, offer
 from napari_medvlm.data.errors import Cancelled, CannotDownload
 from tests.backends.tiny_hub import BAD, GOOD, WEIGHTS, Hub, point_to, serving, used
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from napari_medvlm.backends.calling import explain
-from napari_medvlm.backends.evidence import cost, evidence_map, falls_of, patch_of
+from napari_medvlm.backends.dispatch import explain
+from napari_medvlm.backends.vlm.occlusion import cost, evidence_map, falls_of, patch_of
 from napari_medvlm.data.answer import Question
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidPrompt
 from napari_medvlm.worker.runner import InlineRunner

@@ -10,8 +10,8 @@ import torch
 import transformers as hf
 from numpy.testing import assert_allclose
 
-from napari_medvlm.backends.florence import FlorenceBackend
-from napari_medvlm.backends.framing import framed
+from napari_medvlm.backends.detection.florence import FlorenceBackend
+from napari_medvlm.backends.detection.letterbox import framed
 from napari_medvlm.data.errors import BackendUnavailable
 from tests.backends import tiny
 from tests.backends.asking import NAMES, SHAPES, asked, force, in_picture, picture, volume_of

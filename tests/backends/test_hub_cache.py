@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from napari_medvlm.backends import hub_cache, models
-from napari_medvlm.backends.downloads import fetch
-from napari_medvlm.backends.models import State, download, find, remove, verify
+from napari_medvlm.backends.models import hub_cache, registry
+from napari_medvlm.backends.models.download import fetch
+from napari_medvlm.backends.models.registry import State, download, find, remove, verify
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, CannotDownload
 from tests.backends.tiny_hub import GOOD, WEIGHTS, Hub, used
 
@@ -155,5 +155,5 @@ def test_a_known_model_is_told_as_downloaded_once_it_is(hub):
     for name in ("sam 2.1, TINY", "facebook/sam2.1-hiera-tiny"):
         assert find(name).state is State.DOWNLOADED
         assert find(name).page == "https://huggingface.co/facebook/sam2.1-hiera-tiny"
-    states = {model.name: model.state for model in models.models()}
+    states = {model.name: model.state for model in registry.models()}
     assert states["facebook/sam2.1-hiera-tiny"] is State.DOWNLOADED

@@ -5,16 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_medvlm.backends import calling, hub
+from napari_medvlm.backends import dispatch
+from napari_medvlm.backends.automatic.monai_bundle import BundleBackend
+from napari_medvlm.backends.automatic.vista3d import VISTA3DBackend
+from napari_medvlm.backends.automatic.vista3d_classes import classes
+from napari_medvlm.backends.automatic.voxtell import VoxTellBackend
 from napari_medvlm.backends.base import ObjectPrompts
-from napari_medvlm.backends.bundle import BundleBackend
-from napari_medvlm.backends.memory_ladder import Ladder, Rung
-from napari_medvlm.backends.phantom import CENTER, phantom
-from napari_medvlm.backends.sammed3d import SAMMed3DBackend
-from napari_medvlm.backends.trust import trust
-from napari_medvlm.backends.vista3d import VISTA3DBackend
-from napari_medvlm.backends.vista3d_classes import classes
-from napari_medvlm.backends.voxtell import VoxTellBackend
+from napari_medvlm.backends.conformance.phantom import CENTER, phantom
+from napari_medvlm.backends.memory.fallback import Ladder, Rung
+from napari_medvlm.backends.models import transformers_loader
+from napari_medvlm.backends.models.trust import trust
+from napari_medvlm.backends.sam.sammed3d import SAMMed3DBackend
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, OutOfMemory
 from napari_medvlm.data.grounding import GroundQuery
 from napari_medvlm.data.prompts import Point
@@ -90,7 +91,7 @@ def test_a_cancel_and_other_errors_get_through():
 def clicked(backend, volume):
     """A mask by a click."""
     click = ObjectPrompts((Point.at_index(volume, CENTER),), (1,))
-    mask = calling.segment(backend, volume, click, quiet)
+    mask = dispatch.segment(backend, volume, click, quiet)
     return mask.digest, mask.notes
 
 
@@ -100,7 +101,7 @@ def named(*phrases):
     def ask(backend, volume):
         if hasattr(backend, "_kept"):
             backend._kept.clear()
-        found = calling.ground(backend, volume, GroundQuery(phrases), quiet)
+        found = dispatch.ground(backend, volume, GroundQuery(phrases), quiet)
         return {r.phrase: r.mask.digest for r in found.regions}, found.notes
 
     return ask
@@ -133,7 +134,7 @@ def no_text_model(monkeypatch):
     def absent(*_):
         raise BackendUnavailable("not here", "download it")
 
-    monkeypatch.setattr(hub, "model_folder", absent)
+    monkeypatch.setattr(transformers_loader, "model_folder", absent)
 
 
 @pytest.mark.filterwarnings("ignore:NvImgCodec")

@@ -11,10 +11,11 @@ from huggingface_hub import constants
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napari_medvlm.backends import added_models, hub_cache, memory, models, offline
-from napari_medvlm.backends.downloads import offer
-from napari_medvlm.backends.known_models import in_words, known
-from napari_medvlm.backends.models import State, add, find, remove, resolve, verify
+from napari_medvlm.backends.memory import free
+from napari_medvlm.backends.models import hub_cache, local, offline, registry
+from napari_medvlm.backends.models.download import offer
+from napari_medvlm.backends.models.published import in_words, known
+from napari_medvlm.backends.models.registry import State, add, find, remove, resolve, verify
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, CannotDownload, SettingsError
 
 
@@ -69,7 +70,7 @@ def test_an_added_model_is_told_with_its_size_and_its_name_leads_to_it(folder):
     assert (added.name, added.state, added.path) == ("mine", State.ADDED, folder)
     assert added.bytes == 5002
     assert added.page is None
-    assert models.models()[0] == added == find("mine")
+    assert registry.models()[0] == added == find("mine")
     assert resolve("mine") == str(folder)
     assert resolve("mine#no-autozoom") == f"{folder}#no-autozoom"
 
@@ -120,7 +121,7 @@ def test_mistakes_in_adding_are_told(folder, tmp_path):
     ):
         with pytest.raises(BackendUnavailable, match=message):
             add(path, backend, ignored, name)
-    assert added_models.added() == {}
+    assert local.added() == {}
 
 
 def test_a_name_is_taken_once_but_can_be_taken_anew(folder, tmp_path):
@@ -155,7 +156,7 @@ def test_a_model_that_is_gone_is_told_and_can_be_forgotten(folder, tmp_path):
     add_again = add(tmp_path / "moved", "vlm", ignored, "moved")
     assert add_again.state is State.ADDED
     assert "mine is forgotten" in remove("mine")
-    assert set(added_models.added()) == {"moved"}
+    assert set(local.added()) == {"moved"}
     assert (tmp_path / "moved" / "plans.json").exists(), "its files stay"
 
 
@@ -178,8 +179,8 @@ def test_a_backend_that_is_no_longer_installed_hides_no_model(folder, home):
 @pytest.mark.parametrize("damage", ["{", "[1, 2", '{"name": 1}', "\x00", "null", '"text"'])
 def test_a_damaged_file_is_not_fatal_and_is_kept(folder, home, damage):
     (home / "models.json").write_text(damage)
-    assert added_models.added() == {}
-    assert models.models()
+    assert local.added() == {}
+    assert registry.models()
     add(folder, "vlm", ignored)
     assert find("mine").state is State.ADDED
     assert (home / "models.json.damaged").read_text() == damage
@@ -190,10 +191,10 @@ def test_one_damaged_row_takes_no_other_with_it(folder, home):
     rows = json.loads((home / "models.json").read_text())
     text = json.dumps([{"name": "odd"}, *rows, 7])
     (home / "models.json").write_text(text)
-    assert set(added_models.added()) == {"mine"}
+    assert set(local.added()) == {"mine"}
     (home / "models.json.damaged").write_text("earlier")
     add(folder / "plans.json", "vlm", ignored)
-    assert set(added_models.added()) == {"mine", "plans.json"}
+    assert set(local.added()) == {"mine", "plans.json"}
     assert (home / "models.json.damaged").read_text() == "earlier"
     assert (home / "models.json.damaged-2").read_text() == text
 
@@ -207,7 +208,7 @@ def test_any_name_is_refused_or_leads_to_the_model_again(folder, name):
         assert resolve(name) in (name, str(folder))
         return
     assert resolve(added.name) == str(folder)
-    assert added_models.added()[added.name].path == folder
+    assert local.added()[added.name].path == folder
     assert added.name == (name.strip() or "mine")
     remove(added.name)
 
@@ -215,7 +216,7 @@ def test_any_name_is_refused_or_leads_to_the_model_again(folder, name):
 def test_models_that_are_added_at_once_are_all_kept(folder):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: add(folder, "vlm", ignored, f"model {n}"), range(16)))
-    assert len(added_models.added()) == 16
+    assert len(local.added()) == 16
 
 
 def test_a_home_that_cannot_be_written_is_told(folder, tmp_path, monkeypatch):
@@ -233,7 +234,7 @@ def test_files_that_cannot_be_read_are_told(folder, monkeypatch):
     def unreadable(file, made, tell):
         raise PermissionError(13, "Permission denied", str(file))
 
-    monkeypatch.setattr("napari_medvlm.backends.model_files.digest", unreadable)
+    monkeypatch.setattr("napari_medvlm.backends.models.files.digest", unreadable)
     with pytest.raises(BackendUnavailable, match=r"cannot be read: .*Permission denied"):
         add(folder, "vlm", ignored)
 
@@ -282,7 +283,7 @@ def nvml(cards):
 @pytest.mark.parametrize("cards", [None, [], [(b"Old", 2 << 30), ("H200", 130 << 30)]])
 def test_free_memory_is_told_of_the_computer_and_its_cards(monkeypatch, cards):
     monkeypatch.setitem(sys.modules, "pynvml", nvml(cards))
-    told = memory.free()
+    told = free.free()
     assert told.ram_mib > 100
     assert [card.name for card in told.cards] == (["Old", "H200"] if cards else [])
     assert told.most_mib == max(told.ram_mib, 130 << 10 if cards else 0)
@@ -291,10 +292,10 @@ def test_free_memory_is_told_of_the_computer_and_its_cards(monkeypatch, cards):
 
 def test_without_nvidias_library_only_the_computer_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    assert memory.free().cards == ()
+    assert free.free().cards == ()
 
 
 def test_without_the_hubs_library_nothing_is_downloaded(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     assert hub_cache.folder_of("lab/tiny") is None
-    assert {model.state for model in models.models()} == {State.NOT_DOWNLOADED}
+    assert {model.state for model in registry.models()} == {State.NOT_DOWNLOADED}

@@ -18,11 +18,11 @@ from monai.transforms import (
     Spacingd,
 )
 
-from napari_medvlm.backends import calling
-from napari_medvlm.backends.check import check_backend
-from napari_medvlm.backends.network import NetworkBackend
-from napari_medvlm.backends.phantom import phantom
-from napari_medvlm.backends.trust import trust
+from napari_medvlm.backends import dispatch
+from napari_medvlm.backends.automatic.network import NetworkBackend
+from napari_medvlm.backends.conformance.phantom import phantom
+from napari_medvlm.backends.conformance.segment import check_backend
+from napari_medvlm.backends.models.trust import trust
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled
 from napari_medvlm.data.grounding import GroundQuery
 from tests.backends.tiny_volumes import (
@@ -46,7 +46,7 @@ def ground(folder, volume, *phrases, progress=quiet):
     backend = NetworkBackend()
     backend.load(str(folder), "cpu")
     backend.set_volume(volume)
-    return calling.ground(backend, volume, GroundQuery(phrases), progress)
+    return dispatch.ground(backend, volume, GroundQuery(phrases), progress)
 
 
 def predictor(file):

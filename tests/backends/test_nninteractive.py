@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import napari_medvlm as nmv
-from napari_medvlm.backends import nninteractive
 from napari_medvlm.backends.base import ObjectPrompts
-from napari_medvlm.backends.nninteractive import Footing as Memory
-from napari_medvlm.backends.nninteractive import NNInteractiveBackend, opened
-from napari_medvlm.backends.trust import trust
+from napari_medvlm.backends.models.trust import trust
+from napari_medvlm.backends.nninteractive import local
+from napari_medvlm.backends.nninteractive.local import Footing as Memory
+from napari_medvlm.backends.nninteractive.local import NNInteractiveBackend, opened
 from napari_medvlm.data.errors import (
     BackendUnavailable,
     Cancelled,
@@ -264,7 +264,7 @@ def test_folders_that_are_no_model_are_told(tmp_path, monkeypatch, copy):
 
 
 def test_a_published_model_that_was_downloaded_is_the_default(tmp_path, monkeypatch):
-    save_nninteractive(tmp_path / "models" / nninteractive.PUBLISHED)
+    save_nninteractive(tmp_path / "models" / local.PUBLISHED)
     monkeypatch.setenv("NNINTERACTIVE_MODEL_DIR", str(tmp_path))
     backend = NNInteractiveBackend()
     backend.load(None, "cpu")

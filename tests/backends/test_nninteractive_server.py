@@ -11,8 +11,8 @@ import threading
 import numpy as np
 import pytest
 
-from napari_medvlm.backends.nninteractive import Footing, opened
-from napari_medvlm.backends.nninteractive_server import NNInteractiveServerBackend, client, key_of
+from napari_medvlm.backends.nninteractive.local import Footing, opened
+from napari_medvlm.backends.nninteractive.server import NNInteractiveServerBackend, client, key_of
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidImage
 from napari_medvlm.data.volume import Volume
 from tests.backends.nninteractive_by_hand import CASES, ByHand, Heard, asked, silent, volume
@@ -224,7 +224,7 @@ def test_a_key_is_kept_by_the_keyring(monkeypatch):
 
 PROGRAM = """
 import json, sys
-from napari_medvlm.backends.nninteractive_server import NNInteractiveServerBackend
+from napari_medvlm.backends.nninteractive.server import NNInteractiveServerBackend
 from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.data.prompts import Point
 from tests.backends.nninteractive_by_hand import volume

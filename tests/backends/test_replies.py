@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from napari_medvlm.backends.box_formats import GRAMMARS, PixelBox, write
-from napari_medvlm.backends.catalog import answering_row
-from napari_medvlm.backends.framing import framed
-from napari_medvlm.backends.replies import Shown, Written, answer_of
-from napari_medvlm.backends.thoughts import Stream, parted
+from napari_medvlm.backends.detection.letterbox import framed
+from napari_medvlm.backends.models.catalog import answering_row
+from napari_medvlm.backends.vlm.parse_answer import Shown, Written, answer_of
+from napari_medvlm.backends.vlm.reasoning import Stream, parted
 from napari_medvlm.data.answer import AnswerKind, Question
 from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.prompts import Box

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from napari_medvlm.backends.check import CHECKS
+from napari_medvlm.backends.conformance.segment import CHECKS
 from napari_medvlm.backends.sam import SAMBackend
-from napari_medvlm.backends.slice_to_slice import StopRule
+from napari_medvlm.backends.sam.propagation import StopRule
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
 from napari_medvlm.data.volume import Volume

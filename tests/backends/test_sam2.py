@@ -7,9 +7,9 @@ import pytest
 import transformers as hf
 
 from napari_medvlm.backends.base import ObjectPrompts
-from napari_medvlm.backends.calling import segment
-from napari_medvlm.backends.check import CHECKS
-from napari_medvlm.backends.sam2 import TRACKERS, SAM2Backend
+from napari_medvlm.backends.conformance.segment import CHECKS
+from napari_medvlm.backends.dispatch import segment
+from napari_medvlm.backends.sam.sam2 import TRACKERS, SAM2Backend
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point

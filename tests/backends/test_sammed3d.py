@@ -8,11 +8,11 @@ from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 from scipy.ndimage import map_coordinates
 from torch.nn.functional import interpolate
 
-from napari_medvlm.backends import calling
+from napari_medvlm.backends import dispatch
 from napari_medvlm.backends.base import ObjectPrompts
-from napari_medvlm.backends.phantom import CENTER, phantom
-from napari_medvlm.backends.roi import MARGIN, SIDE, Lattice, covered
-from napari_medvlm.backends.sammed3d import SAMMed3DBackend
+from napari_medvlm.backends.conformance.phantom import CENTER, phantom
+from napari_medvlm.backends.sam.roi import MARGIN, SIDE, Lattice, covered
+from napari_medvlm.backends.sam.sammed3d import SAMMed3DBackend
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled
 from napari_medvlm.data.geometry.frames import ras_matrix
 from napari_medvlm.data.prompts import InitialMask, Point
@@ -34,7 +34,7 @@ def segment(model, volume, prompts, steps=(), progress=quiet):
     backend.load(str(model), "cpu")
     backend.set_volume(volume)
     made = ObjectPrompts(tuple(prompts), tuple(steps) or (len(prompts),))
-    return calling.segment(backend, volume, made, progress).full()
+    return dispatch.segment(backend, volume, made, progress).full()
 
 
 class ByHand:
@@ -124,7 +124,7 @@ def test_the_steps_matter_and_are_taken_again(model):
     masks = {}
     for steps in ((2,), (1, 2), (2,)):
         masks.setdefault(steps, set()).add(
-            calling.segment(backend, volume, ObjectPrompts(tuple(prompts), steps), quiet).digest
+            dispatch.segment(backend, volume, ObjectPrompts(tuple(prompts), steps), quiet).digest
         )
     assert all(len(found) == 1 for found in masks.values())
     assert masks[2,] != masks[1, 2]
@@ -169,7 +169,7 @@ def test_the_encoder_runs_once_for_a_cube(model):
     points = [Point.at_index(volume, CENTER), Point.at_index(volume, (4, 5, 6), False)]
     for count in (1, 2, 1):
         made = ObjectPrompts(tuple(points[:count]), tuple(range(1, count + 1)))
-        calling.segment(backend, volume, made, quiet)
+        dispatch.segment(backend, volume, made, quiet)
     assert len(ran) == 1
 
 

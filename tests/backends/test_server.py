@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_medvlm.backends.catalog import served_row
-from napari_medvlm.backends.check import CHECKS, backend_class
-from napari_medvlm.backends.server_link import address_of, joined, models_of
-from napari_medvlm.backends.server_pictures import framed_for
+from napari_medvlm.backends.conformance.segment import CHECKS, backend_class
+from napari_medvlm.backends.models.catalog import served_row
+from napari_medvlm.backends.openai_server.connection import address_of, joined, models_of
+from napari_medvlm.backends.openai_server.images import framed_for
 from napari_medvlm.data.answer import AnswerKind, Turn
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult

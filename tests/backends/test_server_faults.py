@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from napari_medvlm.backends.server_reply import NOT_SAID
+from napari_medvlm.backends.openai_server.reply import NOT_SAID
 from napari_medvlm.data.errors import (
     BackendFailed,
     BackendUnavailable,

@@ -12,9 +12,9 @@ from openai import OpenAI
 from typer.testing import CliRunner
 
 import napari_medvlm as nmv
-from napari_medvlm.backends.catalog import served_row
-from napari_medvlm.backends.server_chat import request_of
-from napari_medvlm.backends.server_link import joined, models_of
+from napari_medvlm.backends.models.catalog import served_row
+from napari_medvlm.backends.openai_server.connection import joined, models_of
+from napari_medvlm.backends.openai_server.request import request_of
 from napari_medvlm.cli import app
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled

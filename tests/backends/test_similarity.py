@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 from PIL import Image
 
-from napari_medvlm.backends import calling
-from napari_medvlm.backends.similarity import NEUTRAL, SimilarityBackend, squared, unsquared
+from napari_medvlm.backends import dispatch
+from napari_medvlm.backends.clip.backend import NEUTRAL, SimilarityBackend, squared, unsquared
 from napari_medvlm.data.classification import LabelQuery
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled
 from napari_medvlm.data.grounding import GroundQuery, Scope, SliceRef
@@ -58,7 +58,7 @@ def test_heatmaps_of_a_sagittal_slice_of_an_oblique_volume(folders, kind):
     query = GroundQuery(PHRASES, Scope.of_slice(where.axis, where.index), window=GREY)
     backend = loaded(folders[kind], volume)
     assert check_look(backend.look([picture], query)[0], wanted)
-    found = calling.ground(backend, volume, query, go_on)
+    found = dispatch.ground(backend, volume, query, go_on)
     assert found.regions
     for region in found.regions:
         on_slice = region.heatmap.full()
@@ -74,10 +74,10 @@ def test_what_is_asked_again_is_answered_the_same(folders):
     volume = axial(SHAPES["portrait"], slices=6)
     first = loaded(folders["clip"], volume)
     query = GroundQuery(PHRASES)
-    once = calling.ground(first, volume, query, go_on)
-    calling.ground(first, volume, GroundQuery(("something else", *PHRASES[:2])), go_on)
+    once = dispatch.ground(first, volume, query, go_on)
+    dispatch.ground(first, volume, GroundQuery(("something else", *PHRASES[:2])), go_on)
     for backend in (first, loaded(folders["clip"], volume)):
-        again = calling.ground(backend, volume, query, go_on)
+        again = dispatch.ground(backend, volume, query, go_on)
         assert [(r.phrase, r.score) for r in again.regions] == [
             (r.phrase, r.score) for r in once.regions
         ]
@@ -100,7 +100,7 @@ def test_a_heatmap_does_not_depend_on_what_else_is_asked(folders, kind):
 def test_what_is_sent_is_told(folders):
     volume = axial(SHAPES["square"])
     query = GroundQuery(("mass",), prompts={"mass": "a round opacity"})
-    found = calling.ground(loaded(folders["clip"], volume), volume, query, go_on)
+    found = dispatch.ground(loaded(folders["clip"], volume), volume, query, go_on)
     assert found.prompts == {"mass": "a round opacity"}
     assert any(NEUTRAL in note for note in found.notes)
     assert found.ran_on == "cpu, float32"
@@ -142,7 +142,7 @@ def test_the_heatmap_lies_where_the_picture_is(axis, side):
     backend.set_volume(volume)
     index = (14, 25, 15)[axis]
     query = GroundQuery(("bright",), Scope.of_slice(axis, index), window=GREY)
-    (region,) = calling.ground(backend, volume, query, go_on).regions
+    (region,) = dispatch.ground(backend, volume, query, go_on).regions
     heat = np.take(region.heatmap.full(), index, axis)
     truth = np.take(data, index, axis) > 0
     assert region.score == pytest.approx(1 / (1 + np.exp(-8)), abs=1e-3)
@@ -183,9 +183,9 @@ def test_cancel_gets_through(folders):
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        calling.ground(backend, volume, GroundQuery(PHRASES), stop)
+        dispatch.ground(backend, volume, GroundQuery(PHRASES), stop)
     with pytest.raises(Cancelled):
-        calling.label(backend, volume, LabelQuery(("mass",)), stop)
+        dispatch.label(backend, volume, LabelQuery(("mass",)), stop)
 
 
 def test_what_cannot_be_loaded_is_told_with_the_remedy(folders, tmp_path):
@@ -219,4 +219,4 @@ def test_a_tower_without_patches_is_for_labels_only(folders):
     volume = axial(SHAPES["square"])
     backend = loaded(folders["resnet"], volume)
     with pytest.raises(BackendUnavailable, match="no vision transformer"):
-        calling.ground(backend, volume, GroundQuery(PHRASES), go_on)
+        dispatch.ground(backend, volume, GroundQuery(PHRASES), go_on)

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_medvlm.backends import calling
-from napari_medvlm.backends.descriptors import load_descriptors
-from napari_medvlm.backends.zero_shot import TEMPLATES, Judge
+from napari_medvlm.backends import dispatch
+from napari_medvlm.backends.clip.zero_shot import TEMPLATES, Judge, load_descriptors
 from napari_medvlm.data.classification import LabelQuery, combined
 from napari_medvlm.data.errors import InvalidPrompt, SettingsError
 from napari_medvlm.data.grounding import Scope, SliceRef
@@ -54,7 +53,7 @@ IN_TEMPLATES = [template.format(label) for label in LABELS for template in TEMPL
 def test_labels_that_exclude_each_other_are_those_of_the_library(folders, kind, shape):
     volume = axial(SHAPES[shape], slices=3)
     query = LabelQuery(LABELS, window=GREY)
-    found = calling.label(loaded(folders[kind], volume), volume, query, go_on)
+    found = dispatch.label(loaded(folders[kind], volume), volume, query, go_on)
     each = [
         torch.softmax(library_logits(folders, kind, picture, IN_TEMPLATES)[1], 0)
         for picture in (picture_of(volume, ref, GREY).pixels for ref in found.slices)
@@ -76,14 +75,14 @@ def test_labels_by_open_clip_are_those_of_the_library(folders):
             model, image, vectors = open_clip_by_hand(folders[kind], pixels, texts)
             cosines = torch.cosine_similarity(model.encode_image(image), vectors).reshape(-1, 2)
             wanted = torch.softmax(model.logit_scale.exp() * cosines, 1)[:, 0].tolist()
-        found = calling.label(loaded(folders[kind], volume), volume, query, go_on)
+        found = dispatch.label(loaded(folders[kind], volume), volume, query, go_on)
         assert list(found.probabilities.values()) == pytest.approx(wanted, abs=1e-4)
 
 
 def test_a_label_alone_is_judged_against_its_absence(folders):
     volume = axial(SHAPES["landscape"])
     query = LabelQuery(("mass",), exclusive=False, window=GREY)
-    found = calling.label(loaded(folders["clip"], volume), volume, query, go_on)
+    found = dispatch.label(loaded(folders["clip"], volume), volume, query, go_on)
     picture = picture_of(volume, SliceRef(0, 0), GREY).pixels
     texts = ["there is mass", "there is no mass", "to make three"]
     logits, _ = library_logits(folders, "clip", picture, texts)
@@ -94,7 +93,7 @@ def test_a_label_alone_is_judged_against_its_absence(folders):
 def test_siglip_gives_each_label_its_own_probability(folders):
     volume = axial(SHAPES["landscape"])
     query = LabelQuery(LABELS, exclusive=False, window=GREY)
-    found = calling.label(loaded(folders["siglip"], volume), volume, query, go_on)
+    found = dispatch.label(loaded(folders["siglip"], volume), volume, query, go_on)
     picture = picture_of(volume, SliceRef(0, 0), GREY).pixels
     _, logits = library_logits(folders, "siglip", picture, IN_TEMPLATES)
     wanted = dict(zip(LABELS, logits.sigmoid().tolist(), strict=True))
@@ -107,7 +106,7 @@ def test_descriptors_speak_for_their_label(folders):
     descriptors = {"mass": ("round opacity", "spiculated opacity", "lobulated margin")}
     query = LabelQuery(("mass", "edema"), exclusive=False, descriptors=descriptors, window=GREY)
     backend = loaded(folders["clip"], volume)
-    found = calling.label(backend, volume, query, go_on)
+    found = dispatch.label(backend, volume, query, go_on)
     own = found.descriptors["mass"]
     assert list(own) == list(descriptors["mass"])
     texts = [f"there is {no}round opacity indicating mass" for no in ("", "no ")] + ["a third"]
@@ -124,7 +123,7 @@ def test_descriptors_speak_for_their_label(folders):
     assert without == pytest.approx(two**0.5)
     assert without != pytest.approx(found.probabilities["mass"], rel=1e-6)
     assert 0 <= found.probabilities["edema"] <= 1
-    one_of = calling.label(
+    one_of = dispatch.label(
         backend, volume, LabelQuery(query.labels, descriptors=descriptors, window=GREY), go_on
     )
     total = sum(found.probabilities.values())
@@ -138,7 +137,7 @@ def test_a_region_is_cut_out_with_its_margin(folders):
     region = Box.at_index(volume, (1, 20, 30), (3, 40, 40))
     query = LabelQuery(LABELS, region=region, window=GREY)
     backend = loaded(folders["clip"], volume)
-    found = calling.label(backend, volume, query, go_on)
+    found = dispatch.label(backend, volume, query, go_on)
     assert [ref.index for ref in found.slices] == [1, 2]
     assert "10%" in found.notes[0]
     each = []
@@ -149,7 +148,7 @@ def test_a_region_is_cut_out_with_its_margin(folders):
     assert found.probabilities == pytest.approx(wanted, abs=1e-4)
     beside = LabelQuery(LABELS, region=region, scope=Scope.of_slice(0, 0))
     with pytest.raises(InvalidPrompt, match="on none of the 1 slices"):
-        calling.label(backend, volume, beside, go_on)
+        dispatch.label(backend, volume, beside, go_on)
 
 
 def test_far_apart_logits_do_not_overflow():

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from napari_medvlm.backends.base import ObjectPrompts
-from napari_medvlm.backends.calling import segment
+from napari_medvlm.backends.dispatch import segment
 from napari_medvlm.backends.sam import SAMBackend
+from napari_medvlm.backends.sam.embedding_store import EmbeddingStore
 from napari_medvlm.backends.sam.embeddings import Embeddings
-from napari_medvlm.backends.sam.store import EmbeddingStore
-from napari_medvlm.backends.sam2 import SAM2Backend
-from napari_medvlm.backends.slice_to_slice import StopRule
+from napari_medvlm.backends.sam.propagation import StopRule
+from napari_medvlm.backends.sam.sam2 import SAM2Backend
 from napari_medvlm.data.errors import Cancelled, InvalidPrompt, OutOfMemory
 from napari_medvlm.data.prompts import Point
 from tests.backends import tiny_sam, tiny_sam2

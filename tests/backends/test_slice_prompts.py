@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_medvlm.backends.slice_prompts import bounds_of, on_slices, plane_of, since_last_mask
+from napari_medvlm.backends.sam.slice_prompts import bounds_of, on_slices, plane_of, since_last_mask
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.mask import Mask

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_medvlm.backends.slice_to_slice import (
+from napari_medvlm.backends.sam.propagation import (
     SliceMask,
     StopRule,
     propagated,

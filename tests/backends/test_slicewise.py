@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from napari_medvlm.backends import calling
+from napari_medvlm.backends import dispatch
 from napari_medvlm.backends.base import BackendInfo, Task
-from napari_medvlm.backends.slicewise import Look, Seen, SlicewiseBackend
+from napari_medvlm.backends.detection.base import Look, Seen, SlicewiseBackend
 from napari_medvlm.data.errors import Cancelled
 from napari_medvlm.data.grounding import GroundQuery, Scope
 from napari_medvlm.data.volume import Volume, Window
@@ -44,7 +44,7 @@ def ask(volume, scope=None, progress=lambda *_: None):
     backend = Bright()
     backend.set_volume(volume)
     query = GroundQuery(("thing",), scope or Scope())
-    return calling.ground(backend, volume, query, progress), backend
+    return dispatch.ground(backend, volume, query, progress), backend
 
 
 TOP = (slice(4, 9), slice(3, 8), slice(5, 12), 200)
@@ -116,7 +116,7 @@ def test_masks_of_slices_far_apart_are_filled_between():
     backend = Masks()
     backend.set_volume(volume_with(TOP))
     query = GroundQuery(("thing",), Scope(every_mm=4))
-    (region,) = calling.ground(backend, volume_with(TOP), query, lambda *_: None).regions
+    (region,) = dispatch.ground(backend, volume_with(TOP), query, lambda *_: None).regions
     slices = np.unique(np.argwhere(region.mask.full())[:, 0])
     assert list(slices) == list(range(slices[0], slices[-1] + 1))
     start, stop = region.box.bounds(volume_with().grid)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_medvlm.backends.trust import FORCE, only_weights, trust, trusted
+from napari_medvlm.backends.models.trust import FORCE, only_weights, trust, trusted
 from napari_medvlm.data.errors import BackendUnavailable
 
 

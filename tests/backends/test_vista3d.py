@@ -9,11 +9,12 @@ from monai.apps.vista3d.transforms import VistaPostTransformd, VistaPreTransform
 from monai.inferers import SlidingWindowInfererAdapt
 from monai.networks.nets import vista3d132
 
-from napari_medvlm.backends import calling, vista3d
+from napari_medvlm.backends import dispatch
+from napari_medvlm.backends.automatic import vista3d
+from napari_medvlm.backends.automatic.vista3d import VISTA3DBackend
+from napari_medvlm.backends.automatic.vista3d_classes import classes
 from napari_medvlm.backends.base import ObjectPrompts
-from napari_medvlm.backends.phantom import CENTER, phantom
-from napari_medvlm.backends.vista3d import VISTA3DBackend
-from napari_medvlm.backends.vista3d_classes import classes
+from napari_medvlm.backends.conformance.phantom import CENTER, phantom
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidImage
 from napari_medvlm.data.grounding import GroundQuery
 from napari_medvlm.data.prompts import InitialMask, Point
@@ -45,12 +46,12 @@ def loaded(folder, volume, chosen=""):
 
 
 def ground(backend, volume, *phrases, progress=quiet):
-    return calling.ground(backend, volume, GroundQuery(phrases), progress)
+    return dispatch.ground(backend, volume, GroundQuery(phrases), progress)
 
 
 def segment(backend, volume, prompts, progress=quiet):
     made = ObjectPrompts(tuple(prompts), (len(prompts),))
-    return calling.segment(backend, volume, made, progress).full()
+    return dispatch.segment(backend, volume, made, progress).full()
 
 
 class ByHand:

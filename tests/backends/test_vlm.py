@@ -13,13 +13,13 @@ from PIL import Image
 from pydantic import ValidationError
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
 
-from napari_medvlm.backends import hub
-from napari_medvlm.backends.answers import look_of
 from napari_medvlm.backends.box_formats import GRAMMARS
-from napari_medvlm.backends.calling import ground
-from napari_medvlm.backends.catalog import ANY, Row, answering_row, row_for, rows
-from napari_medvlm.backends.framing import framed
-from napari_medvlm.backends.vlm import VLMBackend
+from napari_medvlm.backends.detection.generated_boxes import look_of
+from napari_medvlm.backends.detection.letterbox import framed
+from napari_medvlm.backends.dispatch import ground
+from napari_medvlm.backends.models import transformers_loader
+from napari_medvlm.backends.models.catalog import ANY, Row, answering_row, row_for, rows
+from napari_medvlm.backends.vlm.backend import VLMBackend
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidPrompt
 from napari_medvlm.data.grounding import GroundQuery, Scope
 from tests.backends import tiny
@@ -241,7 +241,7 @@ def test_words_with_a_meaning_of_their_own_for_the_model_are_refused(load):
 
 
 def test_a_kind_of_model_that_is_not_known_is_not_asked_for_places(load, monkeypatch):
-    monkeypatch.setattr(hub, "kind_of", lambda folder: "blip-2")
+    monkeypatch.setattr(transformers_loader, "kind_of", lambda folder: "blip-2")
     with pytest.raises(BackendUnavailable, match=r"how the blip-2 model .*Qwen2\.5-VL"):
         asked(load("qwen3"), *volume_of("square"), "spleen")
 

@@ -10,8 +10,8 @@ import torch
 import transformers as hf
 from numpy.testing import assert_allclose
 
-from napari_medvlm.backends import hub
-from napari_medvlm.backends.calling import answer as call_answer
+from napari_medvlm.backends.dispatch import answer as call_answer
+from napari_medvlm.backends.models import transformers_loader
 from napari_medvlm.data.answer import AnswerKind, Question, Turn
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidPrompt, OutOfMemory
 from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult, ToolSpec
@@ -283,15 +283,15 @@ def test_a_model_out_of_memory_leaves_what_was_written_and_says_what_to_do(folde
 
 @pytest.mark.parametrize(("bits", "match"), [("3", "4 or 8 bits"), ("4", "is not installed")])
 def test_weights_in_few_bits_need_what_keeps_them(folders, monkeypatch, bits, match):
-    monkeypatch.setenv(hub.BITS, bits)
+    monkeypatch.setenv(transformers_loader.BITS, bits)
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *_: None)
     with pytest.raises(BackendUnavailable, match=match):
         loaded(folders["qwen3"])
 
 
 def test_a_folder_of_weights_in_few_bits_is_asked_for_as_the_library_wants_it(monkeypatch):
-    monkeypatch.setenv(hub.BITS, "8")
+    monkeypatch.setenv(transformers_loader.BITS, "8")
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *_: object())
-    made = hub._placing(torch.device("cpu"))
+    made = transformers_loader._placing(torch.device("cpu"))
     assert made["quantization_config"].load_in_8bit
     assert made["device_map"] == {"": torch.device("cpu")}

@@ -6,9 +6,10 @@ import torch
 from nnunetv2.imageio.nibabel_reader_writer import NibabelIOWithReorient
 from voxtell.inference.predictor import VoxTellPredictor
 
-from napari_medvlm.backends import calling, hub
-from napari_medvlm.backends.phantom import phantom
-from napari_medvlm.backends.voxtell import VoxTellBackend
+from napari_medvlm.backends import dispatch
+from napari_medvlm.backends.automatic.voxtell import VoxTellBackend
+from napari_medvlm.backends.conformance.phantom import phantom
+from napari_medvlm.backends.models import transformers_loader
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidImage
 from napari_medvlm.data.geometry.frames import affine_from_ras
 from napari_medvlm.data.geometry.grid import apply_affine
@@ -29,7 +30,7 @@ def no_text_model(monkeypatch):
     def absent(*_):
         raise BackendUnavailable("not here", "download it")
 
-    monkeypatch.setattr(hub, "model_folder", absent)
+    monkeypatch.setattr(transformers_loader, "model_folder", absent)
 
 
 def quiet(fraction, message=""):
@@ -40,7 +41,7 @@ def ground(folder, volume, *phrases, progress=quiet, scope=None):
     backend = VoxTellBackend()
     backend.load(str(folder), "cpu")
     backend.set_volume(volume)
-    return calling.ground(backend, volume, GroundQuery(phrases, scope or Scope()), progress)
+    return dispatch.ground(backend, volume, GroundQuery(phrases, scope or Scope()), progress)
 
 
 def by_hand(folder, path, volume, phrases):

@@ -21,8 +21,8 @@ from monai.networks.nets import UNet, vista3d132
 from voxtell.inference import predictor
 from voxtell.model.voxtell_model import VoxTellModel
 
-from napari_medvlm.backends.phantom import phantom
-from napari_medvlm.backends.trust import trust
+from napari_medvlm.backends.conformance.phantom import phantom
+from napari_medvlm.backends.models.trust import trust
 from napari_medvlm.data.geometry.frames import affine_from_ras, ras_matrix
 from napari_medvlm.data.volume import Volume
 from tests.backends.tiny import word_tokenizer

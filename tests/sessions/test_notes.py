@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from napari_medvlm.backends import calling
+from napari_medvlm.backends import dispatch
 from napari_medvlm.data.prompts import Point
 from napari_medvlm.sessions.segment import SegmentationSession
 from tests.conftest import make_phantom
@@ -12,13 +12,13 @@ from tests.conftest import make_phantom
 
 def test_a_note_of_a_mask_is_told_when_it_is_new(monkeypatch):
     volume, told, notes = make_phantom()[0], [], ["one slice at a time", "one slice at a time", ""]
-    real = calling.segment
+    real = dispatch.segment
 
     def noted(*asked):
         note = notes.pop(0)
         return replace(real(*asked), notes=(note,) if note else ())
 
-    monkeypatch.setattr(calling, "segment", noted)
+    monkeypatch.setattr(dispatch, "segment", noted)
     with SegmentationSession(volume, runner="inline") as session:
         session.noted.connect(told.append)
         for zyx in ((12, 20, 13), (12, 21, 14), (12, 22, 13)):

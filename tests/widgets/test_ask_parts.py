@@ -9,7 +9,7 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMessageBox
 
-from napari_medvlm.backends.answering import forms
+from napari_medvlm.backends.embedded.measuring_qa import question_forms
 from napari_medvlm.data.answer import Answer, AnswerKind, Claim
 from napari_medvlm.data.conversation import Conversation, Exchange, Mark, Sent, State, Verdict
 from napari_medvlm.data.grounding import SliceRef
@@ -97,8 +97,8 @@ def test_every_template_of_measuring_is_understood():
     for question in question_templates.measured():
         for gap, filled in words.items():
             question = question.replace(gap, filled)
-        understood.append(forms.read(question).form)
-    assert set(understood) == set(forms.Form)
+        understood.append(question_forms.read(question).form)
+    assert set(understood) == set(question_forms.Form)
 
 
 @pytest.mark.parametrize(

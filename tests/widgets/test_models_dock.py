@@ -10,8 +10,11 @@ from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QApplication, QDialogButtonBox, QMessageBox, QPushButton
 
-from napari_medvlm.backends import memory, models, offline, registry
-from napari_medvlm.backends.memory import Card, Memory
+from napari_medvlm.backends import registry
+from napari_medvlm.backends.memory import free
+from napari_medvlm.backends.memory.free import Card, Memory
+from napari_medvlm.backends.models import offline
+from napari_medvlm.backends.models import registry as models_registry
 from napari_medvlm.data.errors import Cancelled
 from napari_medvlm.widgets import install_panel
 from napari_medvlm.widgets.add_model import AddModel
@@ -39,7 +42,7 @@ def hub(monkeypatch, tmp_path):
 @pytest.fixture
 def dock(hub, told, qtbot, monkeypatch):
     monkeypatch.delenv(offline.VARIABLE, raising=False)
-    monkeypatch.setattr(memory, "free", lambda: Memory(8000, (Card("H200", 11_000),)))
+    monkeypatch.setattr(free, "free", lambda: Memory(8000, (Card("H200", 11_000),)))
     made = ModelsDock(None)
     qtbot.addWidget(made)
     made.resize(400, 800)
@@ -248,7 +251,7 @@ def test_the_page_is_opened_in_the_browser(dock, monkeypatch):
 class Runner:
     """A runner that has a model in memory until it is stopped."""
 
-    models = (("vlm", "mine"), ("embedded", None))
+    models_registry = (("vlm", "mine"), ("embedded", None))
 
     def stop(self):
         self.models = ()
@@ -316,7 +319,7 @@ def test_a_backend_that_is_not_installed_is_installed(lacking, dock, qtbot, told
 
 
 def test_a_model_is_used_in_a_dock_that_opens(make_napari_viewer, qtbot, folder, monkeypatch):
-    models.add(folder, "vlm", lambda fraction, message="": None, "mine")
+    models_registry.add(folder, "vlm", lambda fraction, message="": None, "mine")
     viewer = make_napari_viewer(show=True)
     _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "Models")
     qtbot.waitUntil(lambda: "mine" in dock.table.models)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from napari_medvlm.backends import models, registry
-from napari_medvlm.backends.offline import set_offline
+from napari_medvlm.backends import registry
+from napari_medvlm.backends.models import registry as models_registry
+from napari_medvlm.backends.models.offline import set_offline
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.worker import offered
 from napari_medvlm.worker.child import variables
@@ -38,7 +39,7 @@ class Recording:
 def test_a_backend_is_given_the_path_of_a_named_model(weights, volume, monkeypatch):
     monkeypatch.setattr(registry, "create", lambda name: Recording())
     monkeypatch.setattr(Recording, "loaded", [])
-    models.add(weights, "vlm", ignored, "ours")
+    models_registry.add(weights, "vlm", ignored, "ours")
     work = Work()
     for model in ("ours", str(weights), "ours#fast", "lab/other", None):
         work.do(Request("vlm", volume, model, "cpu"), ignored, lambda text: None)
@@ -64,7 +65,7 @@ def test_what_a_worker_has_loaded_is_known_until_it_ends(ask):
 
 
 def test_a_model_in_memory_is_told_as_loaded(weights):
-    models.add(weights, "vlm", ignored, "ours")
+    models_registry.add(weights, "vlm", ignored, "ours")
     for named in ("ours", str(weights)):
         (row,) = [r for r in offered.offered([("vlm", named)]) if r.model.name == "ours"]
         assert row.state == "loaded"

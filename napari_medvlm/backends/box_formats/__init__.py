@@ -26,10 +26,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from napari_medvlm.backends.box_formats import lists, structured
-from napari_medvlm.backends.box_formats import text as tags
+from napari_medvlm.backends.box_formats import json_grammars, list_grammars
+from napari_medvlm.backends.box_formats import tag_grammars as tags
+from napari_medvlm.backends.box_formats.collector import Reading
 from napari_medvlm.backends.box_formats.grammars import GRAMMARS, Grammar, grammar_of
-from napari_medvlm.backends.box_formats.parts import (
+from napari_medvlm.backends.box_formats.parsed import (
     Finding,
     Flaw,
     MaskTokens,
@@ -38,7 +39,6 @@ from napari_medvlm.backends.box_formats.parts import (
     PixelPoint,
     VoxelBox,
 )
-from napari_medvlm.backends.box_formats.reading import Reading
 from napari_medvlm.backends.box_formats.write import write
 
 __all__ = [
@@ -63,25 +63,25 @@ _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 _READERS: Mapping[str, Callable[[str, Reading], None]] = MappingProxyType(
     {
         "qwen2": tags.read_qwen2,
-        "qwen2.5": structured.read_bbox_2d,
-        "qwen3": structured.read_bbox_2d,
+        "qwen2.5": json_grammars.read_bbox_2d,
+        "qwen3": json_grammars.read_bbox_2d,
         "internvl": tags.read_ref_box,
         "medrega": tags.read_ref_box,
         "minicpm": tags.read_minicpm,
-        "llava": lists.read_bracketed,
-        "gemex": lists.read_gemex,
-        "medvision": lists.read_runs,
-        "medrpg": lists.read_runs,
-        "cogvlm": lists.read_cogvlm,
+        "llava": list_grammars.read_bracketed,
+        "gemex": list_grammars.read_gemex,
+        "medvision": list_grammars.read_runs,
+        "medrpg": list_grammars.read_runs,
+        "cogvlm": list_grammars.read_cogvlm,
         "florence2": tags.read_florence2,
         "paligemma": tags.read_paligemma,
         "maira2": tags.read_maira2,
-        "gemini": structured.read_box_2d,
+        "gemini": json_grammars.read_box_2d,
         "kosmos2": tags.read_kosmos2,
         "molmo": tags.read_molmo,
-        "point-detect-count": structured.read_bbox_2d,
+        "point-detect-count": json_grammars.read_bbox_2d,
         "seg-token": tags.read_seg_tokens,
-        "corners3d": lists.read_corners,
+        "corners3d": list_grammars.read_corners,
     }
 )
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from napari_medvlm.backends.box_formats.grammars import Grammar, grammar_of
-from napari_medvlm.backends.box_formats.parts import PixelBox
+from napari_medvlm.backends.box_formats.parsed import PixelBox
 
 
 def write(boxes: Sequence[PixelBox], grammar: str, size: tuple[int, int]) -> str:

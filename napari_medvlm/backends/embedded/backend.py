@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from napari_medvlm.backends.anatomy.grounder import Grounder
-from napari_medvlm.backends.anatomy.structures import structures
-from napari_medvlm.backends.answering.answerer import Answerer
 from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress, Task
-from napari_medvlm.backends.embedded import finish
-from napari_medvlm.backends.embedded.levels import Levels
-from napari_medvlm.backends.embedded.seeds import read
+from napari_medvlm.backends.embedded.atlas.grounder import Grounder
+from napari_medvlm.backends.embedded.atlas.structures import structures
+from napari_medvlm.backends.embedded.measuring_qa.answerer import Answerer
+from napari_medvlm.backends.embedded.segmentation import refine
+from napari_medvlm.backends.embedded.segmentation.pyramid import Levels
+from napari_medvlm.backends.embedded.segmentation.seeds import read
 from napari_medvlm.data.answer import AnswerDelta, Question
 from napari_medvlm.data.grounding import Grounding, GroundQuery
 from napari_medvlm.data.mask import Mask
@@ -47,7 +47,7 @@ class EmbeddedBackend(Backend):
         """The object's mask on the volume's grid; empty if nothing says where the object is."""
         progress(0.0, "reading the prompts")
         said = read(prompts, self._volume.grid)
-        full = finish.segment(self._levels, said, prompts.excluded, progress)
+        full = refine.segment(self._levels, said, prompts.excluded, progress)
         progress(1.0, "done")
         return Mask.of(full) if full.any() else Mask.empty(self._volume.shape)
 

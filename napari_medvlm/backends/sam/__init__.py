@@ -1,5 +1,5 @@
 """Segment Anything and its relatives, slice by slice and from slice to slice."""
 
-from napari_medvlm.backends.sam.backend import SAMBackend
+from napari_medvlm.backends.sam.sam import SAMBackend
 
 __all__ = ["SAMBackend"]

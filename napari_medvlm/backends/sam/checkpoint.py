@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_medvlm.backends.out_of_memory import is_out_of_memory
-from napari_medvlm.backends.trust import check_weights_file
+from napari_medvlm.backends.memory.out_of_memory import is_out_of_memory
+from napari_medvlm.backends.models.trust import check_weights_file
 from napari_medvlm.data.errors import BackendUnavailable
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from napari_medvlm.backends.sam.embedding_store import EmbeddingStore, Identity
 from napari_medvlm.backends.sam.model import SamModel
-from napari_medvlm.backends.sam.store import EmbeddingStore, Identity
-from napari_medvlm.backends.slice_by_slice import Plane
+from napari_medvlm.backends.sam.slice_backend import Plane
 
 if TYPE_CHECKING:
     import torch

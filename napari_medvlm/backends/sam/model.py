@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.backends import hub
+from napari_medvlm.backends.models import transformers_loader
 from napari_medvlm.backends.sam.checkpoint import digest_of, load_sam
-from napari_medvlm.backends.slice_prompts import SlicePrompts
-from napari_medvlm.backends.slice_to_slice import SliceMask, StopRule
+from napari_medvlm.backends.sam.propagation import SliceMask, StopRule
+from napari_medvlm.backends.sam.slice_prompts import SlicePrompts
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +43,7 @@ class SamModel:
     def __init__(self, path: Path, device: str) -> None:
         from segment_anything import SamPredictor
 
-        self.device = hub.torch_device(device)
+        self.device = transformers_loader.torch_device(device)
         self._predictor = SamPredictor(load_sam(path).to(self.device))
         self.sam: Any = self._predictor.model
         self.half = False

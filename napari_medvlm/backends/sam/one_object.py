@@ -10,9 +10,9 @@ import numpy as np
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.sam.embeddings import Embeddings
 from napari_medvlm.backends.sam.model import SamModel
-from napari_medvlm.backends.slice_by_slice import Plane
-from napari_medvlm.backends.slice_prompts import ObjectOnSlices, SlicePrompts, bounds_of
-from napari_medvlm.backends.slice_to_slice import SliceMask, StopRule, propagated
+from napari_medvlm.backends.sam.propagation import SliceMask, StopRule, propagated
+from napari_medvlm.backends.sam.slice_backend import Plane
+from napari_medvlm.backends.sam.slice_prompts import ObjectOnSlices, SlicePrompts, bounds_of
 
 
 @dataclass(eq=False)

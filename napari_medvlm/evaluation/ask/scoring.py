@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_medvlm.backends.thoughts import parted
+from napari_medvlm.backends.vlm.reasoning import parted
 from napari_medvlm.data.answer import Answer, AnswerKind
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.region import Region

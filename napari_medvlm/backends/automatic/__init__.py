@@ -1,0 +1,1 @@
+"""Networks that segment whole images by name or phrase."""

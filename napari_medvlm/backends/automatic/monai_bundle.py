@@ -1,0 +1,291 @@
+"""MONAI bundles: any folder that segments one volume, run as its own configuration says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.backends.automatic.base import (
+    LabelledBackend,
+    masks_of_values,
+    require_shape,
+    require_trusted,
+)
+from napari_medvlm.backends.automatic.monai_io import (
+    array_of,
+    fill,
+    state_of,
+    tensor_of,
+    told,
+    windows,
+)
+from napari_medvlm.backends.base import BackendInfo, Progress, Task
+from napari_medvlm.backends.memory.fallback import Ladder, Rung
+from napari_medvlm.backends.models.transformers_loader import torch_device
+from napari_medvlm.data.errors import BackendFailed, BackendUnavailable
+from napari_medvlm.data.mask import Mask
+
+CONFIGS = ("inference.json", "inference.yaml", "inference.yml")
+SLIDING = ("sw_batch_size", "sw_device", "device")
+"""What says of an inferer how many windows it looks at together, and where."""
+FILES = ("LoadImaged", "LoadImage", "SaveImaged", "SaveImage")
+"""Steps that read or write files: the image comes from here, and the masks stay here."""
+
+_WRONG = (ValueError, RuntimeError, TypeError, ImportError, AttributeError, LookupError, OSError)
+"""What a configuration that does not fit this computer raises."""
+_IMPORTABLE: list[str] = []
+"""The folder of the bundle whose modules can be imported now."""
+
+
+class BundleBackend(LabelledBackend):
+    """The labels of a MONAI bundle: its network, preprocessing, inferer and postprocessing.
+
+    What its configuration does with files, with metrics and with an engine is left out. The labels
+    are called as ``configs/metadata.json`` calls the channels of its output.
+    """
+
+    info = BackendInfo(
+        name="bundle",
+        title="MONAI bundle",
+        code_licence="BSD-3-Clause",
+        tasks=frozenset({Task.GROUND}),
+        weights_licence="see the bundle's LICENSE",
+        modules=("torch", "monai"),
+        memory_mib=6000,
+    )
+
+    @classmethod
+    def vocabulary(cls, model: str | None) -> tuple[str, ...]:
+        """The names of the bundle's labels, from its metadata."""
+        return tuple(_labels(_metadata(_folder(model))).values())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the loaded bundle's labels."""
+        return tuple(self._labels.values())
+
+    def load(self, model: str | None, device: str) -> None:
+        """Read the configuration, which runs code of the bundle, and the weights, which do not.
+
+        Raises
+        ------
+        BackendUnavailable
+            If there is no bundle, it is not trusted, or it is for something else than segmenting
+            one image.
+        """
+        folder = _folder(model)
+        metadata = _metadata(folder)
+        self._labels = _labels(metadata)
+        _require_one_channel(folder, metadata)
+        require_trusted(folder, "The bundle in")
+        self._device = torch_device(device)
+        self._read(folder, metadata)
+        self._ladder = self._new_ladder(self._device)
+        self._kept.clear()
+
+    def masks(self, names: Sequence[str], progress: Progress) -> Mapping[str, Mask]:
+        """The masks of all labels: the network gives them together."""
+        import torch
+        from monai.data import MetaTensor
+        from monai.transforms import reset_ops_id
+
+        progress(0.0, "preparing the image")
+        with torch.no_grad():
+            item = self._before({self._key: tensor_of(self._volume)})
+            image = item[self._key][None].to(self._device)
+            with told(self._network, self._windows(image.shape[2:]), progress), self._half():
+                answer = self._inferer(image, network=self._network)[0]
+            progress(0.9, "leading the labels back")
+            item[self._key] = reset_ops_id(item[self._key]).cpu()
+            item["pred"] = MetaTensor(answer.float().cpu())
+            answer = array_of(self._after(item)["pred"])
+        require_shape(answer.shape, self._volume, f"The bundle {self._title}")
+        return _named(answer, self._labels)
+
+    def _read(self, folder: Path, metadata: Mapping[str, Any]) -> None:
+        """Make the network, the inferer and the steps around them."""
+        from monai.bundle import ConfigParser
+
+        _make_importable(folder)
+        parser = ConfigParser()
+        config = ConfigParser.load_config_file(_config(folder))
+        _require_no_prompts(folder, config)
+        for step in _steps(config):
+            if str(step["_target_"]).rpartition(".")[2] in FILES:
+                step["_disabled_"] = True
+        parser.read_config(config)
+        parser["_meta_"] = dict(metadata)
+        parser["bundle_root"], parser["device"] = str(folder), self._device
+        self._title = str(metadata.get("name") or folder.name)
+        self._key = str(parser.get("image_key", "image"))
+        self._amp = bool((config.get("evaluator") or {}).get("amp", False))
+        network = _part(parser, "network_def" if "network_def" in config else "network", folder)
+        path = _weights(parser, config, folder)
+        fill(network, state_of(path, f"The bundle {self._title}"), path)
+        self._network = network.to(self._device).eval()
+        self._inferer = _part(parser, "inferer", folder)
+        self._before = _part(parser, "preprocessing", folder)
+        self._after = _part(parser, "postprocessing", folder)
+
+    def _new_ladder(self, usual: Any) -> Ladder:
+        """What to do where the memory does not suffice."""
+        sliding, amp = hasattr(self._inferer, "sw_batch_size"), self._amp
+        settings = {k: getattr(self._inferer, k) for k in SLIDING} if sliding else {}
+
+        def work(where: Any, amp: bool, **how: Any) -> None:
+            self._device, self._amp = torch_device(str(where)), amp
+            self._network.to(where)
+            for name, value in how.items():
+                setattr(self._inferer, name, value)
+
+        one = {"sw_batch_size": 1, "sw_device": usual, "device": torch_device("cpu")}
+        rungs = [Rung("one window at a time", lambda: work(usual, amp, **one))] if sliding else []
+        if usual.type != "cpu":
+            rungs.append(Rung("in half precision", lambda: work(usual, True)))
+            cpu = {"sw_device": torch_device("cpu")} if sliding else {}
+            rungs.append(Rung("on the CPU", lambda: work("cpu", amp, **cpu)))
+        return Ladder(self._title, str(usual), rungs, usual=lambda: work(usual, amp, **settings))
+
+    def _windows(self, size: Sequence[int]) -> int:
+        roi, overlap = getattr(self._inferer, "roi_size", None), self._inferer_overlap()
+        if roi is None:
+            return 1
+        sides = [int(side) for side in np.broadcast_to(np.asarray(roi), (3,))]
+        return -(-windows(size, sides, overlap) // int(self._inferer.sw_batch_size))
+
+    def _inferer_overlap(self) -> float:
+        return float(np.max(getattr(self._inferer, "overlap", 0.25)))
+
+    def _half(self) -> AbstractContextManager[Any]:
+        """Half precision where the bundle wants it, as its engine would: on graphics cards only."""
+        import torch
+
+        half: AbstractContextManager[Any] = torch.autocast(
+            "cuda", enabled=self._amp and self._device.type == "cuda"
+        )
+        return half
+
+
+def _folder(model: str | None) -> Path:
+    folder = Path(model or "").expanduser()
+    if not model or not folder.is_dir():
+        raise BackendUnavailable(
+            f"There is no folder {model}." if model else "No MONAI bundle was named.",
+            "Name the folder of a bundle: the one that holds configs and models.",
+        )
+    return folder.resolve()
+
+
+def _config(folder: Path) -> Path:
+    for name in CONFIGS:
+        if (folder / "configs" / name).is_file():
+            return folder / "configs" / name
+    raise BackendUnavailable(
+        f"The folder {folder} has no configs/inference.json or .yaml.",
+        "Choose the folder of a MONAI bundle: the one that holds configs and models.",
+    )
+
+
+def _metadata(folder: Path) -> dict[str, Any]:
+    _config(folder)
+    try:
+        return dict(json.loads((folder / "configs" / "metadata.json").read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise BackendUnavailable(
+            f"The bundle in {folder} has no configs/metadata.json that can be read.",
+            "Download the bundle again; its labels are named there.",
+        ) from error
+
+
+def _labels(metadata: Mapping[str, Any]) -> dict[int, str]:
+    """What the values or channels of the output are called, the background left out."""
+    outputs = metadata.get("network_data_format", {}).get("outputs", {})
+    output: dict[str, Any] = outputs.get("pred") or next(iter(outputs.values()), {})
+    named = output.get("channel_def") or {
+        str(k): f"label {k}" for k in range(1, int(output.get("num_channels", 2)))
+    }
+    if output.get("type") == "object" or not named:
+        raise BackendUnavailable(
+            "The bundle does not segment: its metadata tells of no label image.",
+            "Choose a bundle for segmentation.",
+        )
+    return {int(k): str(name) for k, name in named.items() if str(name).lower() != "background"}
+
+
+def _require_one_channel(folder: Path, metadata: Mapping[str, Any]) -> None:
+    inputs = metadata.get("network_data_format", {}).get("inputs", {})
+    channels = [int(part.get("num_channels", 1)) for part in inputs.values()]
+    if sum(channels) > 1:
+        raise BackendUnavailable(
+            f"The bundle in {folder} needs {sum(channels)} images of a patient at once.",
+            "Choose a bundle that segments a single image.",
+        )
+
+
+def _require_no_prompts(folder: Path, config: Mapping[str, Any]) -> None:
+    if "vista3d" in str(config.get("network_def", "")).lower():
+        raise BackendUnavailable(
+            f"The bundle in {folder} segments by prompts, which its configuration cannot be given.",
+            "Choose the backend vista3d with the same folder.",
+        )
+
+
+def _steps(config: Any) -> Iterator[dict[str, Any]]:
+    """Every part of a configuration that names a class to make."""
+    if isinstance(config, dict):
+        if "_target_" in config:
+            yield config
+        for part in config.values():
+            yield from _steps(part)
+    elif isinstance(config, list):
+        for part in config:
+            yield from _steps(part)
+
+
+def _part(parser: Any, name: str, folder: Path) -> Any:
+    """A part of the configuration, made; whatever is wrong with it is told in one sentence."""
+    try:
+        return parser.get_parsed_content(name)
+    except _WRONG as error:
+        cause = error.__cause__ or error
+        raise BackendUnavailable(
+            f"The {name} of the bundle in {folder} cannot be made: {str(cause).strip()[:300]}",
+            "Install what its configs/metadata.json lists, or use a version for this MONAI.",
+        ) from error
+
+
+def _weights(parser: Any, config: Mapping[str, Any], folder: Path) -> Path:
+    """The file that the configuration loads, or where bundles keep it."""
+    if "load_path" in (config.get("checkpointloader") or {}):
+        return Path(_part(parser, "checkpointloader#load_path", folder))
+    return folder / "models" / "model.pt"
+
+
+def _make_importable(folder: Path) -> None:
+    """Let the configuration import the bundle's own modules, and not those of an earlier one."""
+    for earlier in _IMPORTABLE:
+        sys.path.remove(earlier)
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", None) or "").startswith(earlier):
+                del sys.modules[name]
+    _IMPORTABLE[:] = [str(folder)]
+    sys.path.insert(0, str(folder))
+
+
+def _named(answer: NDArray[Any], labels: Mapping[int, str]) -> dict[str, Mask]:
+    """The masks in an answer ``(c, z, y, x)``: values of one channel, or a channel for each."""
+    if len(answer) == 1 and any(labels):
+        return masks_of_values(answer[0], {k: name for k, name in labels.items() if k})
+    if len(answer) <= max(labels, default=0):
+        raise BackendFailed(
+            f"The bundle gives {len(answer)} channels and names {len(labels)}.",
+            "Its configs/metadata.json does not fit its network; tell its authors.",
+        )
+    return {name: Mask.of(answer[k] > 0.5) for k, name in labels.items()}

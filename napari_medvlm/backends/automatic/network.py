@@ -1,0 +1,190 @@
+"""Any network of a file, TorchScript or ONNX, with a card that says how to use it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_medvlm.backends.automatic.base import (
+    LabelledBackend,
+    masks_of_values,
+    require_shape,
+    require_trusted,
+)
+from napari_medvlm.backends.automatic.monai_io import array_of, teller, tensor_of, windows
+from napari_medvlm.backends.automatic.network_card import Card, Intensity, card_of, network_of
+from napari_medvlm.backends.base import BackendInfo, Progress, Task
+from napari_medvlm.backends.memory.fallback import Ladder
+from napari_medvlm.backends.models.transformers_loader import torch_device
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.mask import Mask
+
+Predictor = Callable[[Any], Any]
+"""From windows ``(n, 1, x, y, z)`` to answers ``(n, channel, x, y, z)``, both tensors."""
+
+
+class NetworkBackend(LabelledBackend):
+    """The labels of a network, window by window.
+
+    The image is turned and resampled as the card says, linearly; the answer is led back to the
+    image's own voxels, each taking the value of the nearest.
+    """
+
+    info = BackendInfo(
+        name="network",
+        title="Network (TorchScript or ONNX)",
+        code_licence="BSD-3-Clause",
+        tasks=frozenset({Task.GROUND}),
+        weights_licence="see its card",
+        modules=("torch", "monai"),
+        memory_mib=4000,
+    )
+
+    @classmethod
+    def vocabulary(cls, model: str | None) -> tuple[str, ...]:
+        """The names of the labels, from the card."""
+        return _names(card_of(network_of(model)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the loaded network's labels."""
+        return _names(self._card)
+
+    def load(self, model: str | None, device: str) -> None:
+        """Read the card and the network.
+
+        Raises
+        ------
+        BackendUnavailable
+            If one is missing, or the network brings code (TorchScript does) and is not trusted.
+        """
+        path = network_of(model)
+        self._card = card_of(path)
+        self._device = torch_device(device)
+        self._ladder = Ladder(self.info.title, device)
+        if path.suffix == ".onnx":
+            self._predict = _onnx(path, self._device)
+        else:
+            require_trusted(path, "The network in")
+            self._predict = _torchscript(path, self._device)
+        self._kept.clear()
+
+    def masks(self, names: Sequence[str], progress: Progress) -> Mapping[str, Mask]:
+        """The masks of all labels: the network gives them together."""
+        import torch
+        from monai.data import MetaTensor
+        from monai.inferers import sliding_window_inference
+        from monai.transforms import Compose, Invertd, Orientationd, Spacingd
+
+        card = self._card
+        progress(0.0, "preparing the image")
+        steps = [Orientationd("image", axcodes=card.orientation, labels=None)]
+        if card.spacing_mm is not None:
+            steps.append(Spacingd("image", pixdim=card.spacing_mm, mode="bilinear"))
+        before = Compose(steps)
+        item = before({"image": tensor_of(self._volume)})
+        seen = scaled(item["image"].as_tensor(), card.intensity)[None].to(self._device)
+        tell = teller(windows(seen.shape[2:], card.patch, card.overlap), progress)
+        with torch.no_grad():
+            answer = sliding_window_inference(
+                seen, card.patch, 1, lambda window: (tell(), self._predict(window))[1], card.overlap
+            )
+        progress(0.9, "leading the labels back")
+        item["pred"] = MetaTensor(decided(answer[0], card).cpu())
+        back = Invertd("pred", before, "image", nearest_interp=True)(item)["pred"]
+        found = array_of(back)
+        require_shape(found.shape, self._volume, self._card.title or "The network")
+        if card.answer == "exclusive":
+            return masks_of_values(found[0], {k: n for k, n in card.labels.items() if k})
+        return {name: Mask.of(found[k] > 0.5) for k, name in card.labels.items()}
+
+
+def scaled(image: Any, how: Intensity) -> Any:
+    """Intensities as a card wants them; a tensor of any shape."""
+    import torch
+
+    kept = how.clip
+    if how.percentile is not None:
+        low, high = np.percentile(image.numpy(), how.percentile)
+        kept = float(low), float(high)
+    if kept is not None:
+        image = torch.clip(image, *kept)
+    if how.mean is not None and how.sd is not None:
+        return (image - how.mean) / how.sd
+    return image if kept is None else (image - kept[0]) / max(kept[1] - kept[0], 1e-6)
+
+
+def decided(answer: Any, card: Card) -> Any:
+    """What a network says ``(channel, x, y, z)`` as values of labels ``(1, x, y, z)``, float32.
+
+    Of overlapping labels it is 0 or 1 in each channel.
+
+    Raises
+    ------
+    BackendUnavailable
+        If the card names labels that the network does not have.
+    """
+    channels = len(answer)
+    values = channels if card.answer == "overlapping" else max(channels, 2)
+    if max(card.labels) >= values:
+        raise BackendUnavailable(
+            f"The card names the label {max(card.labels)}, and the network gives {channels} "
+            "channels.",
+            "Correct labels or answer in the card.",
+        )
+    if card.answer == "overlapping" or channels == 1:
+        return (answer > card.threshold).float()
+    return answer.argmax(0, keepdim=True).float()
+
+
+def _torchscript(path: Path, device: Any) -> Predictor:
+    import torch
+
+    try:
+        with warnings.catch_warnings():  # that torch will have another format one day
+            warnings.simplefilter("ignore", FutureWarning)
+            network: Predictor = torch.jit.load(str(path), map_location=device).eval()
+    except RuntimeError as error:
+        raise BackendUnavailable(
+            f"{path} is no TorchScript network.",
+            "Export it with torch.jit.trace and save, or as ONNX; weights alone are not enough.",
+        ) from error
+    return network
+
+
+def _onnx(path: Path, device: Any) -> Predictor:
+    try:
+        import onnxruntime
+        from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
+    except ImportError as error:
+        raise BackendUnavailable(
+            "Networks in ONNX need onnxruntime, which is not installed.",
+            'Install it with: pip install "napari-medvlm[onnx]"',
+        ) from error
+    import torch
+
+    have = onnxruntime.get_available_providers()
+    wanted = ["CUDAExecutionProvider"] if device.type == "cuda" else []
+    chosen = [name for name in (*wanted, "CPUExecutionProvider") if name in have]
+    try:
+        session = onnxruntime.InferenceSession(str(path), providers=chosen)
+    except (Fail, InvalidGraph, InvalidProtobuf) as error:
+        raise BackendUnavailable(
+            f"{path} is no ONNX network that onnxruntime {onnxruntime.__version__} can run.",
+            "Export it again with torch.onnx.export.",
+        ) from error
+    name = session.get_inputs()[0].name
+
+    def predict(window: Any) -> Any:
+        answer = session.run(None, {name: window.cpu().numpy()})[0]
+        return torch.from_numpy(answer).to(window.device)
+
+    return predict
+
+
+def _names(card: Card) -> tuple[str, ...]:
+    return tuple(name for k, name in card.labels.items() if k or card.answer == "overlapping")

@@ -1,0 +1,1 @@
+"""CLIP-like models: similarity heatmaps and zero-shot classification."""

@@ -1,0 +1,1 @@
+"""Detectors and generators of boxes, slice by slice."""

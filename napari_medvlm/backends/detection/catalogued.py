@@ -1,0 +1,82 @@
+"""Backends whose models have a row in the catalog: loaded, asked and told of as it says."""
+
+from __future__ import annotations
+
+from abc import ABC
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from napari_medvlm.backends.base import Progress
+from napari_medvlm.backends.detection.base import SlicewiseBackend
+from napari_medvlm.backends.models import transformers_loader
+from napari_medvlm.backends.models.catalog import Row, row_for
+from napari_medvlm.data.grounding import Grounding, GroundQuery
+
+
+class CataloguedBackend(SlicewiseBackend, ABC):
+    """A slicewise backend that runs models of the transformers library.
+
+    Parameters
+    ----------
+    auto
+        The library's class to load a model by.
+    example
+        The hub id of one, for people.
+    half
+        Whether half precision will do on graphics cards.
+    shared
+        Whether its layers may lie on several graphics cards, and its weights be kept in few bits.
+    """
+
+    auto: ClassVar[str]
+    example: ClassVar[str]
+    half: ClassVar[bool] = True
+    shared: ClassVar[bool] = False
+
+    _loaded: transformers_loader.Loaded
+    _row: Row
+    _progress: Progress | None = None
+    _told: tuple[float, str] = (0.0, "")
+
+    def load(self, model: str | None, device: str) -> None:
+        """Take the model of a folder, or of a hub id that was downloaded before."""
+        folder = transformers_loader.model_folder(model, self.info.title, self.example)
+        self._row = self.row_of(str(model), transformers_loader.kind_of(folder))
+        self._loaded = transformers_loader.loaded(
+            self.auto, folder, device, title=self.info.title, half=self.half, shared=self.shared
+        )
+
+    def row_of(self, model: str, kind: str) -> Row:
+        """How a model is asked; errors as of `catalog.row_for`."""
+        return row_for(self.info.name, model, kind)
+
+    def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
+        """Look at the slices of the scope, and join what lies on neighbouring ones."""
+        self._progress = progress
+        try:
+            found = super().ground(query, self._tell)
+        finally:
+            self._progress = None
+        note = (f"{self._row.title}: {self._row.notes}",) if self._row.notes else ()
+        sent = {phrase: self.text_for(query.prompt_of(phrase)) for phrase in query.phrases}
+        precision = str(self._loaded.model.dtype).removeprefix("torch.")
+        ran_on = f"{self._loaded.device}, {precision}"
+        return replace(found, prompts=sent, notes=(*found.notes, *note), ran_on=ran_on)
+
+    def text_for(self, prompt: str) -> str:
+        """The very text that is sent for a phrase, or for what stands in its place."""
+        return self._row.filled(prompt)
+
+    def tick(self, *_: Any) -> bool:
+        """Tell again how far it is, which lets a cancel through. Always False.
+
+        The library takes it as a stopping criterion, which it asks at each token.
+        """
+        if self._progress is not None:
+            self._progress(*self._told)
+        return False
+
+    def _tell(self, fraction: float, message: str = "") -> None:
+        self._told = fraction, message
+        if self._progress is not None:
+            self._progress(fraction, message)

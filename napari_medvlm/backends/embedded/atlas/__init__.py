@@ -1,0 +1,1 @@
+"""Grounding without a model: names of label images, and a brain atlas."""

@@ -1,0 +1,149 @@
+"""Where phrases are, by the labels that a patient has and by the brain atlas."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+
+from napari_medvlm.backends.base import Progress
+from napari_medvlm.backends.embedded.atlas.atlas import Atlas
+from napari_medvlm.backends.embedded.atlas.label_names import NamedRegions
+from napari_medvlm.backends.embedded.atlas.structures import structures
+from napari_medvlm.data.geometry.grid import Index
+from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound, Scope
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
+from napari_medvlm.language.structure_names import Match, Names, Synonyms
+
+PLACE = re.compile(r"\b(?:in|of|within|at|near|along) (?:the )?", re.IGNORECASE)
+"""What stands before the place of a finding: "an infarct in the right putamen"."""
+ONLY_PLACE = 0.5
+"""How much less it says to know where a finding is said to be than to find what was asked for."""
+
+AT_MOST = 3
+"""How many structures are told of one place."""
+
+
+class Grounder:
+    """Looks first among the names of the patient's label images, then in the brain atlas.
+
+    A finding that neither knows is given the place that its phrase names, and is called so: the
+    region is then that of the place, not of the finding.
+
+    Parameters
+    ----------
+    volume
+        The patient's image.
+    """
+
+    def __init__(self, volume: Volume) -> None:
+        self._volume = volume
+        self._synonyms = Synonyms.load()
+        self._atlas = Atlas(volume)
+        self._atlas_names = Names(tuple(structures()), self._synonyms)
+
+    def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
+        """The regions of all phrases, or why there is none."""
+        named = [NamedRegions(labels, self._volume, self._synonyms) for labels in query.labels]
+        regions: list[Region] = []
+        missing: list[NotFound] = []
+        for k, phrase in enumerate(query.phrases):
+            progress(k / len(query.phrases), f"looking for {phrase}")
+            found = self._of(phrase, named, progress)
+            if isinstance(found, NotFound):
+                missing.append(found)
+                continue
+            inside = [region for region in found if self._in_scope(region, query.scope)]
+            regions += inside
+            if not inside:
+                reason = "It lies outside the slices that were asked about."
+                missing.append(NotFound(phrase, reason, found[0].score))
+        return Grounding(tuple(regions), tuple(missing))
+
+    def structures_at(self, index: Index, progress: Progress) -> list[Region]:
+        """The atlas's structures whose mask or box holds a voxel ``(z, y, x)``, smallest first.
+
+        Wholes and tissues, which hold others, are left out. Empty if the image shows no head.
+        """
+        if self._atlas.refusal(progress) is not None:
+            return []
+        fit = round(self._atlas.fit(progress), 4)
+        parts = [s for s in structures().values() if s.tissue in ("", "fluid")]
+        here = [self._atlas.region(s.name, s, fit, progress) for s in parts]
+        held = [r for r in here if r is not None and _holds(r, index, self._volume)]
+        return sorted(held, key=lambda r: (r.mask is None, _volume_mm3(r)))[:AT_MOST]
+
+    def _of(
+        self, phrase: str, named: list[NamedRegions], progress: Progress
+    ) -> list[Region] | NotFound:
+        """Its regions, else those of the place that it is said to be in, or why there is none."""
+        found = self._known(phrase, phrase, named, progress)
+        if found is not None:
+            return found
+        _, _, place = PLACE.sub("\0", phrase).rpartition("\0")
+        found = self._known(phrase, place, named, progress) if place != phrase else None
+        if isinstance(found, list):
+            return [
+                replace(r, name=f"place: {r.name}", score=round((r.score or 1) * ONLY_PLACE, 4))
+                for r in found
+            ]
+        return found or self._unknown(phrase, named)
+
+    def _known(
+        self, phrase: str, words: str, named: list[NamedRegions], progress: Progress
+    ) -> list[Region] | NotFound | None:
+        """The regions of all that the words name; `None` if nothing has such a name."""
+        for labels in named:
+            found = labels.regions(phrase, words)
+            if found:
+                return found
+        matches = self._atlas_names.find(words)
+        if not matches:
+            return None
+        refusal = self._atlas.refusal(progress)
+        if refusal is not None:
+            return NotFound(phrase, refusal, 0.0)
+        fit = self._atlas.fit(progress)
+        carried = [
+            self._atlas.region(phrase, structures()[m.name], round(m.score * fit, 4), progress)
+            for m in matches
+        ]
+        inside = [region for region in carried if region is not None]
+        if inside:
+            return inside
+        return NotFound(phrase, "By the brain atlas it lies outside the image.", matches[0].score)
+
+    def _unknown(self, phrase: str, named: list[NamedRegions]) -> NotFound:
+        empty = next((text for one in named if (text := one.empty(phrase))), None)
+        if empty is not None:
+            return NotFound(phrase, empty, 0.0)
+        asked = [labels.nearest(phrase) for labels in named]
+        near = [m for m in (*asked, self._atlas_names.nearest(phrase)) if m is not None]
+        best: Match | None = max(near, key=lambda match: match.score, default=None)
+        where = (
+            "The brain atlas has no structure"
+            if not named
+            else "Neither the label images nor the brain atlas have a structure"
+        )
+        nearest = f"; the nearest is {best.name!r}" if best is not None and best.score > 0 else ""
+        return NotFound(phrase, f"{where} of that name{nearest}.", best.score if best else 0.0)
+
+    def _in_scope(self, region: Region, scope: Scope) -> bool:
+        start, stop = scope.bounds(self._volume.grid)
+        low, high = region.box.bounds(self._volume.grid)
+        return bool(low[scope.axis] < stop and high[scope.axis] > start)
+
+
+def _holds(region: Region, index: Index, volume: Volume) -> bool:
+    if region.mask is not None:
+        return bool(region.mask.full()[index])
+    edges = np.array(region.box.edges_mm)
+    offset = volume.grid.to_world(index) - np.array(region.box.corner_mm)
+    along = np.linalg.solve(edges.T, offset)
+    return bool(((along >= 0) & (along <= 1)).all())
+
+
+def _volume_mm3(region: Region) -> float:
+    return abs(float(np.linalg.det(np.array(region.box.edges_mm))))

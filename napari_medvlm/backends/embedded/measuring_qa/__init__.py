@@ -1,0 +1,1 @@
+"""Answers to questions from measurements, without a model."""

@@ -1,0 +1,290 @@
+"""Answers by measuring: each fact is a claim with its region and its source. Never a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from napari_medvlm.backends.base import Progress
+from napari_medvlm.backends.embedded.atlas.grounder import Grounder
+from napari_medvlm.backends.embedded.measuring_qa import number_format
+from napari_medvlm.backends.embedded.measuring_qa.question_forms import Asked, Form, read
+from napari_medvlm.backends.embedded.measuring_qa.subjects import Subject, Subjects
+from napari_medvlm.data.answer import Answer, Claim, Question
+from napari_medvlm.data.geometry.grid import Grid, world_bounds
+from napari_medvlm.data.measurements.measure import longest_diameter_mm, measure
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Modality, Volume
+
+KINDS = {
+    Modality.CT: "a CT image, in Hounsfield units",
+    Modality.MR: "an MR image",
+    Modality.PT: "a PET image",
+    Modality.US: "an ultrasound image",
+}
+MIDLINE_MM = 5.0
+"""A centre this near to the middle of the image, in mm, is on neither side."""
+
+
+class Unanswerable(Exception):  # a way out, not an error that a user meets
+    """Why a question cannot be answered."""
+
+
+class Answerer:
+    """Answers questions about one volume and what was segmented in it.
+
+    Parameters
+    ----------
+    volume
+        The image.
+    grounder
+        Finds structures that were not segmented.
+    """
+
+    def __init__(self, volume: Volume, grounder: Grounder) -> None:
+        self._volume = volume
+        self._grounder = grounder
+
+    def answer(self, question: Question, progress: Progress) -> Answer:
+        """The answer; one that says so if the question is beyond what can be measured."""
+        progress(0.0, "reading the question")
+        asked = read(question.text)
+        if asked is None:
+            return beyond()
+        subjects = Subjects(self._volume, question, self._grounder)
+        try:
+            claims = self._ways[asked.form](asked, subjects, progress)
+        except Unanswerable as reason:
+            return Answer(str(reason), answered=False, reason=str(reason))
+        progress(1.0, "done")
+        return Answer(" ".join(claim.text for claim in claims), tuple(claims))
+
+    @property
+    def _ways(self) -> dict[Form, Callable[[Asked, Subjects, Progress], list[Claim]]]:
+        return {
+            Form.MODALITY: self._modality,
+            Form.SPACING: self._spacing,
+            Form.EXTENT: self._extent,
+            Form.COUNT: self._count,
+            Form.LARGER: self._larger,
+            Form.VOLUME: self._sizes,
+            Form.DIAMETER: self._diameters,
+            Form.INTENSITY: self._intensities,
+            Form.DISTANCE: self._distance,
+            Form.OVERLAP: self._overlaps,
+            Form.AT: self._at,
+            Form.WHERE: self._where,
+            Form.PRESENT: self._present,
+        }
+
+    # What the header tells.
+
+    def _modality(self, _: Asked, __: Subjects, ___: Progress) -> list[Claim]:
+        modality = self._volume.modality
+        if modality is Modality.UNKNOWN:
+            raise Unanswerable("The file does not tell how the image was made.")
+        return [Claim(f"It is {KINDS.get(modality, modality.value)}.", source="header")]
+
+    def _spacing(self, _: Asked, __: Subjects, ___: Progress) -> list[Claim]:
+        z, y, x = self._volume.spacing
+        return [Claim(f"A voxel is {z:.3g} x {y:.3g} x {x:.3g} mm (z, y, x).", source="header")]
+
+    def _extent(self, _: Asked, __: Subjects, ___: Progress) -> list[Claim]:
+        low, high = world_bounds(self._volume.grid, (0, 0, 0), self._volume.shape)
+        s, p, left = high - low
+        whole = Region("image", Box.at_index(self._volume.grid, (0, 0, 0), self._volume.shape))
+        text = (
+            f"The image covers {s:.0f} mm from inferior to superior, {p:.0f} mm from anterior to "
+            f"posterior and {left:.0f} mm from right to left."
+        )
+        return [Claim(text, (whole,), "header")]
+
+    # What was segmented, or is in the atlas.
+
+    def _count(self, _: Asked, subjects: Subjects, __: Progress) -> list[Claim]:
+        found = subjects.known
+        if not found:
+            return [Claim("There are no objects.", source="measured")]
+        names = ", ".join(subject.name for subject in found)
+        count = "There is 1 object" if len(found) == 1 else f"There are {len(found)} objects"
+        return [Claim(f"{count}: {names}.", tuple(s.region for s in found), "measured")]
+
+    def _larger(self, asked: Asked, subjects: Subjects, progress: Progress) -> list[Claim]:
+        found = [s for thing in asked.things for s in self._masked(thing, subjects, progress)]
+        if len(found) < 2:
+            raise Unanswerable(
+                f"Two things are needed to compare, and only {found[0].name} is known. "
+                "Segment the other one."
+            )
+        sizes = sorted(((self._ml(s), s) for s in found), key=lambda pair: -pair[0])
+        (most, first), (less, second) = sizes[:2]
+        text = number_format.compared(first.name, most, second.name, less)
+        claim = Claim(text, (first.region, second.region), "measured")
+        return [claim, *(self._size(subject) for _, subject in sizes)]
+
+    def _sizes(self, asked: Asked, subjects: Subjects, progress: Progress) -> list[Claim]:
+        return [self._size(s) for s in self._masked(asked.things[0], subjects, progress)]
+
+    def _diameters(self, asked: Asked, subjects: Subjects, progress: Progress) -> list[Claim]:
+        claims = []
+        for subject in self._masked(asked.things[0], subjects, progress):
+            assert subject.mask is not None
+            longest = longest_diameter_mm(subject.mask, self._volume.affine)
+            text = f"The longest diameter of the {subject.name} is {longest:.1f} mm."
+            claims.append(Claim(text, (subject.region,), _source(subject)))
+        return claims
+
+    def _intensities(self, asked: Asked, subjects: Subjects, progress: Progress) -> list[Claim]:
+        claims = []
+        for subject in self._masked(asked.things[0], subjects, progress):
+            assert subject.mask is not None
+            found = measure(self._volume, subject.mask)
+            unit = f" {found.unit}" if found.unit else ""
+            mean, sd = number_format.intensity(found.mean), number_format.intensity(found.sd)
+            text = (
+                f"The {subject.name} has a mean intensity of {mean}{unit}, with a standard "
+                f"deviation of {sd}{unit}."
+            )
+            claims.append(Claim(text, (subject.region,), _source(subject)))
+        return claims
+
+    def _distance(self, asked: Asked, subjects: Subjects, progress: Progress) -> list[Claim]:
+        if len(asked.things) < 2:
+            raise Unanswerable("A distance needs two things.")
+        one, other = (self._any(thing, subjects, progress)[0] for thing in asked.things[:2])
+        apart = float(np.linalg.norm(one.region.center_mm - other.region.center_mm))
+        text = f"The centres of the {one.name} and the {other.name} are {apart:.1f} mm apart."
+        return [Claim(text, (one.region, other.region), _source(one, other))]
+
+    def _overlaps(self, asked: Asked, subjects: Subjects, progress: Progress) -> list[Claim]:
+        claims = []
+        for subject in self._masked(asked.things[0], subjects, progress):
+            assert subject.mask is not None
+            own = subject.mask.full()
+            for other in subjects.known:
+                if other.mask is None or other.name == subject.name:
+                    continue
+                share = float((own & other.mask.full()).sum() / own.sum())
+                if share:
+                    part = number_format.share(share)
+                    text = f"{part} of the {subject.name} lies in the {other.name}."
+                    claims.append(Claim(text, (subject.region, other.region), "measured"))
+            if not claims:
+                text = f"The {subject.name} overlaps no other object."
+                claims.append(Claim(text, (subject.region,), "measured"))
+        return claims
+
+    def _at(self, asked: Asked, subjects: Subjects, progress: Progress) -> list[Claim]:
+        index = asked.index
+        assert index is not None
+        grid = self._volume.grid
+        if not grid.contains(index):
+            z, y, x = grid.shape
+            raise Unanswerable(
+                f"The voxel {index} lies outside the image, which has {z} x {y} x {x} voxels "
+                "(z, y, x); the first is 0, 0, 0."
+            )
+        value = float(self._volume.intensity()[index]) * self._volume.scale
+        unit = f" {self._volume.unit}" if self._volume.unit else ""
+        here = Region("voxel", Box.at_index(grid, index, np.array(index) + 1))
+        text = (
+            f"At voxel {index}, that is {number_format.place(grid.to_world(index), 1)}, the intensity is "
+            f"{number_format.intensity(value)}{unit}."
+        )
+        inside = [o for o in subjects.known if o.mask is not None and o.mask.full()[index]]
+        claims = [Claim(text, (here,), "measured")]
+        claims += [Claim(f"It lies in the {o.name}.", (o.region,), _source(o)) for o in inside]
+        if not inside:
+            claims += self._structures_at(index, progress)
+        return claims
+
+    def _structures_at(self, index: tuple[int, int, int], progress: Progress) -> list[Claim]:
+        """What the atlas knows to be there: by outline; only where none is, by box perhaps."""
+        found = self._grounder.structures_at(index, progress)
+        if not found:
+            return [Claim("No object and no structure of the atlas is there.", source="atlas")]
+        outlined = [region for region in found if region.mask is not None]
+        return [
+            Claim(
+                f"By the atlas it lies in the {region.name}."
+                if region.mask is not None
+                else f"By the atlas it lies in the box of the {region.name}.",
+                (region,),
+                "atlas",
+            )
+            for region in outlined or found
+        ]
+
+    def _where(self, asked: Asked, subjects: Subjects, progress: Progress) -> list[Claim]:
+        claims = []
+        for subject in self._any(asked.things[0], subjects, progress):
+            side = _side(subject.region, self._volume.grid)
+            center = number_format.place(subject.region.center_mm, 0)
+            text = f"The {subject.name} is {side}, centred at {center}."
+            claims.append(Claim(text, (subject.region,), _source(subject)))
+        return claims
+
+    def _present(self, asked: Asked, subjects: Subjects, progress: Progress) -> list[Claim]:
+        names = subjects.find(asked.things[0], progress)
+        segmented = [subject for subject in names if subject.source != "atlas"]
+        if not segmented:
+            raise Unanswerable(
+                f"Whether {asked.things[0]!r} is there cannot be measured: nothing of that name "
+                "was segmented. A model that looks at images may tell."
+            )
+        return [
+            Claim(f"Yes: the {s.name} was segmented.", (s.region,), _source(s)) for s in segmented
+        ]
+
+    # Parts.
+
+    def _any(self, words: str, subjects: Subjects, progress: Progress) -> list[Subject]:
+        found = subjects.find(words, progress)
+        if not found:
+            raise Unanswerable(
+                f"There is no object, label or structure called {words!r}. Segment it, or load "
+                "labels that name it."
+            )
+        return found
+
+    def _masked(self, words: str, subjects: Subjects, progress: Progress) -> list[Subject]:
+        found = self._any(words, subjects, progress)
+        masked = [subject for subject in found if subject.mask is not None]
+        if not masked:
+            raise Unanswerable(
+                f"Only the place of the {found[0].name} is known, from the atlas, not its outline. "
+                "Segment it to measure it."
+            )
+        return masked
+
+    def _ml(self, subject: Subject) -> float:
+        assert subject.mask is not None
+        return measure(self._volume, subject.mask).volume_ml
+
+    def _size(self, subject: Subject) -> Claim:
+        text = f"The {subject.name} has a volume of {number_format.volume(self._ml(subject))}."
+        return Claim(text, (subject.region,), _source(subject))
+
+
+def beyond() -> Answer:
+    """The answer to a question that no form fits."""
+    known = "; ".join(form.value for form in Form)
+    reason = (
+        "This question is beyond what can be measured and read. Without a model I can tell: "
+        f"{known}. For other questions choose a model that looks at images."
+    )
+    return Answer(reason, answered=False, reason=reason)
+
+
+def _source(*subjects: Subject) -> str:
+    return "atlas" if any(subject.source == "atlas" for subject in subjects) else "measured"
+
+
+def _side(region: Region, grid: Grid) -> str:
+    middle = world_bounds(grid, (0, 0, 0), grid.shape)[:, 2].mean()
+    beside = region.center_mm[2] - middle
+    if abs(beside) < MIDLINE_MM:
+        return "near the middle of the image"
+    return "on the patient's left" if beside > 0 else "on the patient's right"

@@ -1,0 +1,78 @@
+"""What a question can be about: objects, labels, and structures of the atlas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_medvlm.backends.base import Progress
+from napari_medvlm.backends.embedded.atlas.grounder import Grounder
+from napari_medvlm.backends.embedded.atlas.label_names import on_grid
+from napari_medvlm.data.answer import Question
+from napari_medvlm.data.grounding import GroundQuery
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
+from napari_medvlm.language.structure_names import Names, Synonyms
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """Something with a name and a place.
+
+    Parameters
+    ----------
+    source
+        Where the place comes from: ``"object"``, a label image's title, or ``"atlas"``.
+    """
+
+    name: str
+    region: Region
+    source: str
+
+    @property
+    def mask(self) -> Mask | None:
+        """Its voxels, if they are known."""
+        return self.region.mask
+
+
+class Subjects:
+    """All that can be named in a question about a volume."""
+
+    def __init__(self, volume: Volume, question: Question, grounder: Grounder) -> None:
+        self._volume = volume
+        self._grounder = grounder
+        self.known = [*_objects(volume, question), *_labels(volume, question)]
+        self._names = Names(tuple(s.name for s in self.known), Synonyms.load())
+
+    def find(self, words: str, progress: Progress) -> list[Subject]:
+        """What the words mean: objects and labels, or else structures of the atlas."""
+        named = {match.name for match in self._names.find(words)}
+        found = [subject for subject in self.known if subject.name in named]
+        return found or self._from_atlas(words, progress)
+
+    def _from_atlas(self, words: str, progress: Progress) -> list[Subject]:
+        regions = self._grounder.ground(GroundQuery((words,)), progress).regions
+        whole = [region for region in regions if not region.name.startswith("place: ")]
+        return [Subject(region.name, region, "atlas") for region in whole]
+
+
+def _objects(volume: Volume, question: Question) -> list[Subject]:
+    return [
+        Subject(o.name, Region.of_mask(o.name, o.mask, volume.grid, None, o.name), "object")
+        for o in question.objects
+        if o.mask.voxels
+    ]
+
+
+def _labels(volume: Volume, question: Question) -> list[Subject]:
+    found = []
+    for labels in question.labels:
+        values = on_grid(labels, volume)
+        present = set(np.unique(values).tolist())
+        for value, name in labels.names.items():
+            if value and value in present:
+                region = Region.of_mask(name, Mask.of(values == value), volume.grid, None, name)
+                found.append(Subject(name, region, labels.title))
+    return found

@@ -1,0 +1,1 @@
+"""Interactive segmentation without a model."""

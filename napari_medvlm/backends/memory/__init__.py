@@ -1,0 +1,1 @@
+"""Free memory, and what to do when there is too little."""

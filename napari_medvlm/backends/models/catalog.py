@@ -1,0 +1,161 @@
+"""What is known of models by their kind: how to ask them, and how they answer; a row each."""
+
+from __future__ import annotations
+
+import tomllib
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from napari_medvlm.backends.vlm.reasoning import THINKING
+from napari_medvlm.data.errors import BackendUnavailable
+
+Text = Annotated[str, Field(min_length=1)]
+ANY = "*"
+"""As the only kind of a row: it is for any model."""
+
+
+class Row(BaseModel):
+    """How a kind of model is asked, and how its answer is read.
+
+    Parameters
+    ----------
+    title
+        For people.
+    backend
+        The backend that runs it.
+    kinds
+        The ``model_type`` that their config.json may name.
+    names
+        Patterns of the hub id or of the end of the folder's path, in lower case, with ``*`` for
+        anything; none: all models of those kinds.
+    served
+        Likewise of what servers call them, where that differs from `names`.
+    grammar
+        For models that write: a name in `box_formats.GRAMMARS`; empty: they write no boxes. For
+        detectors: ``"sentence"``, all phrases in one text in lower case, or ``"list"``.
+    prompt
+        What is sent to locate a phrase, with ``{phrase}`` where the phrase, or what is sent in its
+        place, belongs; empty: they are not asked to.
+    example
+        The id on the hub of one of them.
+    code_licence, weights_licence
+        As their authors state them.
+    square
+        The side in pixels of a black square that the picture is fitted into, and centred in, before
+        the model's own processor sees it; 0: it is shown as it is.
+    notes
+        What a person must know.
+    answers
+        Whether they answer questions.
+    system
+        What their authors begin a conversation with.
+    thinking
+        What opens and what closes their thoughts, beyond what is usual.
+    most_pictures
+        How many pictures they were made for at most; 0: as many as their context holds.
+    windows
+        The intensities, lowest and highest in HU, that CT is shown to them with as red, green and
+        blue; none: as to a person.
+    memory_mib
+        What the example needs in half precision, without the pictures; 0: not known.
+    tools
+        How they call tools: as functions of a server's interface, in plain text, or not at all.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: Text
+    backend: Literal["detector", "florence", "vlm"]
+    kinds: Annotated[tuple[Text, ...], Field(min_length=1)]
+    names: tuple[Text, ...] = ()
+    served: tuple[Text, ...] = ()
+    grammar: str = ""
+    prompt: str = ""
+    example: Text
+    code_licence: Text
+    weights_licence: Text
+    square: Annotated[int, Field(ge=0)] = 0
+    notes: str = ""
+    answers: bool = False
+    system: str = ""
+    thinking: tuple[tuple[Text, Text], ...] = ()
+    most_pictures: Annotated[int, Field(ge=0)] = 0
+    windows: tuple[tuple[float, float], ...] = ()
+    memory_mib: Annotated[int, Field(ge=0)] = 0
+    tools: Literal["functions", "text", ""] = ""
+
+    @field_validator("prompt")
+    @classmethod
+    def _has_one_place(cls, prompt: str) -> str:
+        if prompt and prompt.count("{phrase}") != 1:
+            raise ValueError("the prompt must have {phrase} in it, once")
+        return prompt
+
+    def filled(self, phrase: str) -> str:
+        """The prompt for a phrase. Other braces, as of JSON, stay as they are."""
+        return self.prompt.replace("{phrase}", phrase)
+
+    def fits(self, model: str, kind: str) -> bool:
+        """Whether it is for a model of a hub id or in a folder, and of a kind.
+
+        Three parts of a folder's path count, because the library keeps what it downloaded in
+        ``models--owner--name/snapshots/version``.
+        """
+        name = "/".join(model.replace("\\", "/").rstrip("/").lower().split("/")[-3:])
+        named = not self.names or any(fnmatchcase(name, pattern) for pattern in self.names)
+        return named and (kind in self.kinds or self.kinds == (ANY,))
+
+    @property
+    def without_tools(self) -> str:
+        """Why these models call no tools, in a sentence; empty: they do."""
+        return "" if self.tools else f"{self.title}: these models were not made to call tools."
+
+    @property
+    def markers(self) -> tuple[tuple[str, str], ...]:
+        """What opens and what closes thoughts."""
+        return (*THINKING, *self.thinking)
+
+
+@cache
+def rows() -> tuple[Row, ...]:
+    """All rows; the first that fits a model holds."""
+    text = files("napari_medvlm.backends.models").joinpath("catalog.toml").read_text("utf-8")
+    return tuple(Row.model_validate(row) for row in tomllib.loads(text)["model"])
+
+
+def row_for(backend: str, model: str, kind: str) -> Row:
+    """What is known of a model, by its hub id or folder and the ``model_type`` in its config.json.
+
+    Raises
+    ------
+    BackendUnavailable
+        If nothing is.
+    """
+    own = [row for row in rows() if row.backend == backend and row.prompt]
+    for row in own:
+        if row.fits(model, kind):
+            return row
+    raise BackendUnavailable(
+        f"It is not known how the {kind} model {model} is asked, and how it writes boxes.",
+        f"Choose one of: {', '.join(row.title for row in own)}.",
+    )
+
+
+def answering_row(model: str, kind: str) -> Row:
+    """How a model is asked questions, by its hub id or folder and its kind; there is always one."""
+    return next(row for row in rows() if row.answers and row.fits(model, kind))
+
+
+def served_row(model: str) -> Row:
+    """How a model is asked questions, by what a server calls it; there is always one."""
+    name = model.lower()
+    return next(
+        row
+        for row in rows()
+        if row.answers
+        and (row.kinds == (ANY,) or any(fnmatchcase(name, p) for p in (*row.names, *row.served)))
+    )

@@ -1,0 +1,312 @@
+"""The models that are known, and those that are on this computer, by the names people give them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from napari_medvlm.backends import registry
+from napari_medvlm.backends.base import Progress
+from napari_medvlm.backends.models import files, hub_cache, local
+from napari_medvlm.backends.models.download import ID, fetch, is_hub_id
+from napari_medvlm.backends.models.local import Added
+from napari_medvlm.backends.models.published import Known, in_words, known
+from napari_medvlm.data.errors import BackendUnavailable, CannotDownload
+
+FORBIDDEN = frozenset('/\\#:*?"<>|')
+"""What is not in a name, so that it is never taken for a path, a hub id, an address or options."""
+OPTIONS = "#"
+
+
+class State(StrEnum):
+    """Whether a model is on this computer."""
+
+    ADDED = "added"
+    DOWNLOADED = "downloaded"
+    NOT_DOWNLOADED = "not downloaded"
+    GONE = "no longer there"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model, and whether it is here.
+
+    Parameters
+    ----------
+    name
+        What to name as the model: what it was added as, its hub id, or its title.
+    about
+        Who runs it, its licences and what it needs.
+    state
+        Whether it is here.
+    path
+        Where it lies, if it does.
+    bytes
+        How large it is there.
+    """
+
+    name: str
+    about: Known
+    state: State
+    path: Path | None = None
+    bytes: int = 0
+
+    @property
+    def licence_in_words(self) -> str:
+        """What the weights may be used for."""
+        return in_words(self.about.weights_licence)
+
+    @property
+    def page(self) -> str | None:
+        """The address of its page."""
+        if self.state in (State.ADDED, State.GONE):
+            return None
+        source = self.about.source
+        return f"https://huggingface.co/{source}" if self.about.on_hub else source
+
+
+def models() -> tuple[Model, ...]:
+    """All models: those that were added, then those that are known. It looks at the disk."""
+    own = [_of_added(entry) for entry in local.added().values()]
+    return (*own, *(_of_known(about) for about in known()))
+
+
+def find(name: str) -> Model:
+    """The model of a name, title or hub id.
+
+    Raises
+    ------
+    BackendUnavailable
+        If none is known by it.
+    """
+    entry = local.added().get(name)
+    if entry is not None:
+        return _of_added(entry)
+    for about in known():
+        if name.casefold() in (about.title.casefold(), about.source.casefold()):
+            return _of_known(about)
+    if is_hub_id(name) and hub_cache.folder_of(name) is not None:
+        return _of_known(_unknown(name))
+    raise BackendUnavailable(
+        f"No model is known as {name!r}.",
+        "See 'napari-medvlm models list', or add its file or folder: 'napari-medvlm models add'.",
+    )
+
+
+def resolve(model: str | None) -> str | None:
+    """What a backend is given for what a person named: the path of a model that was added.
+
+    All else, a path, a hub id or an address, is given as it is; so are options behind a ``#``. A
+    name goes before a file of that name in the current folder: write ``./name`` for the file.
+
+    Raises
+    ------
+    BackendUnavailable
+        If the model is no longer where it was.
+    """
+    if not model:
+        return model
+    name, mark, options = model.partition(OPTIONS)
+    entry = local.added().get(name)
+    if entry is None:
+        return model
+    if not entry.path.exists():
+        raise BackendUnavailable(
+            f"The model {name} is no longer at {entry.path}.",
+            f"Bring it back, or add it again: napari-medvlm models add PATH --name {name!r}",
+        )
+    return f"{entry.path}{mark}{options}"
+
+
+def add(path: str | Path, backend: str, progress: Progress, name: str = "") -> Model:
+    """Keep where a model lies, and the hashes of its files. It stays where it is.
+
+    Parameters
+    ----------
+    path
+        A file of weights or a folder.
+    backend
+        Who runs it.
+    progress
+        Told while its files are read; may raise `Cancelled`.
+    name
+        To know it by; by default the file's or folder's. The same name and path once more: its
+        hashes are taken anew.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is nothing, there is no such backend, or the name is taken or cannot be one.
+    """
+    path = Path(path).expanduser().absolute()
+    name = name.strip() or path.name
+    if not path.exists():
+        raise BackendUnavailable(f"There is no {path}.", "Name the file or folder of a model.")
+    _check_backend(backend)
+    _check_name(name, path)
+    hashes = files.hashes(path, progress)
+    if not hashes:
+        raise BackendUnavailable(
+            f"There is no file in {path}.", "Name the file or folder of a model."
+        )
+    with local.changing() as entries:
+        _check_name(name, path)
+        entries[name] = Added(name=name, backend=backend, path=path, sha256=hashes)
+    return find(name)
+
+
+def require_on_hub(name: str) -> None:
+    """Refuse to ask the hub for what cannot be there.
+
+    Raises
+    ------
+    CannotDownload
+        If a model's authors publish it elsewhere, or the name is no id of the hub.
+    """
+    about = next((about for about in known() if about.name == name), None)
+    if about is not None and not about.on_hub:
+        raise CannotDownload(
+            f"The authors of {name} publish it on their page: {about.source}",
+            f"Fetch it there, then: napari-medvlm models add PATH --backend {about.backend}",
+        )
+    if about is None and ID.fullmatch(name) is None:
+        raise CannotDownload(
+            f"{name} is not the id of a model on the Hugging Face hub.",
+            "Name it as owner/name, as 'napari-medvlm models list' does.",
+        )
+
+
+def download(model: str, progress: Progress) -> Path:
+    """Download a model of the hub and check what arrived; its folder. Errors as of `fetch`.
+
+    Raises
+    ------
+    CannotDownload
+        If a file is not what the hub said that it is; it is deleted.
+    """
+    folder = fetch(model, progress)
+    broken = hub_cache.damaged(model, progress)
+    if broken:
+        hub_cache.discard(model, broken)
+        raise CannotDownload(
+            f"Of {model} {', '.join(broken)} did not arrive whole.",
+            "Download it again; what is whole is not fetched again.",
+        )
+    return folder
+
+
+def verify(name: str, progress: Progress) -> tuple[str, ...]:
+    """What is wrong with the files of a model that is here, a sentence each; none: all is well.
+
+    Raises
+    ------
+    BackendUnavailable
+        If it is not here, or cannot be read.
+    """
+    entry = local.added().get(name)
+    if entry is not None:
+        return _changes(entry, progress)
+    model = find(name)
+    if model.path is None:
+        raise BackendUnavailable(f"{model.about.title} is not here.", "Download or add it first.")
+    broken = hub_cache.damaged(model.about.source, progress)
+    return tuple(f"{file} is damaged: remove the model and download it again." for file in broken)
+
+
+def remove(name: str) -> str:
+    """Forget a model that was added, or delete one that was downloaded; what was done, in words.
+
+    Raises
+    ------
+    BackendUnavailable
+        If it is not here.
+    """
+    with local.changing() as entries:
+        entry = entries.pop(name, None)
+    if entry is not None:
+        return f"{name} is forgotten. Its files stay: {entry.path}"
+    model = find(name)
+    if model.path is None:
+        raise BackendUnavailable(
+            f"{model.about.title} is not here.", "Only what was downloaded or added is removed."
+        )
+    freed = hub_cache.delete(model.about.source)
+    return f"{model.about.title} is deleted; {freed} are free again."
+
+
+def _check_backend(backend: str) -> None:
+    info = registry.info(backend)
+    if info.weights_licence == "none":
+        raise BackendUnavailable(
+            f"{info.title} has no models to choose from.", "Choose another backend."
+        )
+
+
+def _check_name(name: str, path: Path) -> None:
+    if FORBIDDEN & set(name) or not name.isprintable():
+        raise BackendUnavailable(
+            f"{name!r} cannot be the name of a model.",
+            f"Leave out {' '.join(sorted(FORBIDDEN))}.",
+        )
+    entry = local.added().get(name)
+    if entry is not None and entry.path != path:
+        raise BackendUnavailable(
+            f"{entry.path} is already known as {name}.", "Give this one another name."
+        )
+    if name.casefold() in {about.title.casefold() for about in known()}:
+        raise BackendUnavailable(
+            f"{name} is the name of a published model.", "Give this one another name."
+        )
+
+
+def _changes(entry: Added, progress: Progress) -> tuple[str, ...]:
+    """How the files of an added model differ from what they were."""
+    if not entry.path.exists():
+        return (f"{entry.path} is no longer there.",)
+    now = files.hashes(entry.path, progress)
+    then = entry.sha256
+    gone = [f"{file} is no longer there." for file in then if file not in now]
+    changed = [
+        f"{file} is not what it was when it was added."
+        for file, sha in then.items()
+        if file in now and now[file] != sha
+    ]
+    new = [f"{file} was not there when it was added." for file in now if file not in then]
+    return (*gone, *changed, *new)
+
+
+def _of_known(about: Known) -> Model:
+    folder = hub_cache.folder_of(about.source) if about.on_hub else None
+    if folder is None:
+        return Model(about.name, about, State.NOT_DOWNLOADED)
+    return Model(about.name, about, State.DOWNLOADED, folder, files.size_of(folder))
+
+
+def _unknown(hub_id: str) -> Known:
+    """A model of the hub that was downloaded and is in no list."""
+    page = f"see https://huggingface.co/{hub_id}"
+    return Known(title=hub_id, backend="", source=hub_id, code_licence=page, weights_licence=page)
+
+
+def _of_added(entry: Added) -> Model:
+    about = Known(
+        title=entry.name,
+        backend=entry.backend,
+        source=str(entry.path),
+        code_licence=_stated(entry.backend, "code_licence"),
+        weights_licence=_stated(entry.backend, "weights_licence"),
+        memory_mib=int(_stated(entry.backend, "memory_mib") or 0),
+    )
+    if not entry.path.exists():
+        return Model(entry.name, about, State.GONE)
+    size = files.size_of(entry.path)
+    return Model(entry.name, about, State.ADDED, entry.path, size)
+
+
+def _stated(backend: str, field: str) -> str:
+    """What a backend states of its models; nothing if it cannot be used any more."""
+    try:
+        return str(getattr(registry.info(backend), field))
+    except BackendUnavailable:
+        return ""

@@ -1,0 +1,270 @@
+"""Models of the transformers library: found on this computer, never fetched, and loaded whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_medvlm.backends.models.download import WANTED
+from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
+
+if TYPE_CHECKING:
+    import torch
+
+BITS = "NAPARI_MEDVLM_BITS"
+"""The environment variable that says in how many bits weights are kept: 4, 8, or unset."""
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A model that is ready to work.
+
+    Parameters
+    ----------
+    model, processor
+        As the library gives them.
+    device
+        Where the model is.
+    kind
+        The ``model_type`` of its configuration.
+    """
+
+    model: Any
+    processor: Any
+    device: torch.device
+    kind: str
+
+    def inputs(self, made: Any) -> Any:
+        """What a processor made, on the model's device, its pixels in the model's precision."""
+        return made.to(self.device, self.model.dtype)
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """What a model wrote, without the tokens that begin, end and fill up a text.
+
+        Other special tokens stay: some families write places by them.
+        """
+        frame = self.frame
+        kept = [token for token in tokens if token not in frame]
+        return str(self.processor.tokenizer.decode(kept, skip_special_tokens=False)).strip()
+
+    @property
+    def frame(self) -> frozenset[int]:
+        """The tokens that begin, end and fill up a text."""
+        tokenizer = self.processor.tokenizer
+        return frozenset([tokenizer.bos_token_id, tokenizer.pad_token_id, *self.ends])
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """The tokens by which the model says that it has ended."""
+        ends = self.model.generation_config.eos_token_id
+        ends = ends if isinstance(ends, list) else [ends]
+        return frozenset([self.processor.tokenizer.eos_token_id, *ends])
+
+    def refuse_control(self, words: str) -> None:
+        """Refuse words that the model would take for a sign of where images or texts begin.
+
+        Raises
+        ------
+        InvalidPrompt
+            If there is one.
+        """
+        for token in self._control():
+            if token in words:
+                raise InvalidPrompt(
+                    f"{words!r} holds {token}, which has a meaning of its own for the model.",
+                    "Leave it out.",
+                )
+
+    def without_control(self, words: str) -> str:
+        """Words without what the model would take for such a sign."""
+        for token in self._control():
+            words = words.replace(token, "")
+        return words
+
+    def _control(self) -> list[str]:
+        added = self.processor.tokenizer.added_tokens_decoder.values()
+        return [str(token) for token in added if token.special]
+
+
+def model_folder(model: str | None, title: str, example_id: str) -> Path:
+    """The folder of a model: a local one, or that of a hub id which was downloaded before.
+
+    Nothing is downloaded.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is none.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    if not model:
+        raise BackendUnavailable(
+            f"{title} needs a model, and none was named.",
+            f"Name the folder of one, or the id of one that was downloaded: {example_id}.",
+        )
+    if Path(model).expanduser().is_dir():
+        return Path(model).expanduser()
+    try:
+        return Path(snapshot_download(model, local_files_only=True, **WANTED))
+    except HFValidationError:
+        raise BackendUnavailable(
+            f"There is no folder {model}.",
+            "Name a folder with a model's config.json, or the id of a model that was downloaded.",
+        ) from None
+    except LocalEntryNotFoundError:
+        raise BackendUnavailable(
+            f"The model {model} is not on this computer, and nothing is downloaded unasked.",
+            f"Read its licence at https://huggingface.co/{model}, then press Download, or run: "
+            f"napari-medvlm models download {model}",
+        ) from None
+
+
+def kind_of(folder: Path) -> str:
+    """The ``model_type`` that a model's configuration names.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is no configuration that can be read.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        return str(config["model_type"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BackendUnavailable(
+            f"The folder {folder} has no config.json that names a model type.",
+            "Choose the folder that holds config.json and the weights beside it.",
+        ) from None
+
+
+def torch_device(device: str) -> torch.device:
+    """A device that torch can use.
+
+    Raises
+    ------
+    BackendUnavailable
+        If torch knows no such device, or does not see it on this computer.
+    """
+    import torch
+
+    try:
+        wanted = torch.device(device)
+        torch.empty(0, device=wanted)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise BackendUnavailable(
+            f"The device {device!r} cannot be used: torch {torch.__version__} has none here.",
+            "Choose cpu, or install a torch that supports the graphics card.",
+        ) from None
+    return wanted
+
+
+def dtype_for(device: torch.device) -> torch.dtype:
+    """The precision to compute in: single on the processor, half on graphics cards."""
+    import torch
+
+    if device.type != "cuda":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def loaded(
+    auto: str,
+    folder: Path,
+    device: str,
+    *,
+    title: str,
+    half: bool = True,
+    shared: bool = False,
+    processor: str = "AutoProcessor",
+) -> Loaded:
+    """A model and its processor from a folder, without running code that the folder brings.
+
+    Parameters
+    ----------
+    auto
+        The name of the library's class to load by, such as ``"AutoModelForImageTextToText"``.
+    half
+        Whether half precision will do where the device computes faster in it.
+    shared
+        Whether its layers may lie on all graphics cards, which the device ``"cuda"`` then means,
+        and its weights may be kept in the bits that `BITS` says.
+    processor
+        The name of the library's class to load the processor by.
+
+    Raises
+    ------
+    BackendUnavailable
+        If the folder has no such model, it lacks weights, or the device cannot be used.
+    """
+    import torch
+    import transformers
+
+    kind, place = kind_of(folder), torch_device(device)
+    settings = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        model, found = getattr(transformers, auto).from_pretrained(
+            folder,
+            dtype=dtype_for(place) if half else torch.float32,
+            output_loading_info=True,
+            **(_placing(place) if shared else {}),
+            **settings,
+        )
+        made = getattr(transformers, processor).from_pretrained(folder, **settings)
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        raise BackendUnavailable(
+            f"{title} cannot load the {kind} model in {folder}: {_first_line(error)}",
+            "Choose a model that transformers loads without code of its own, or download it again.",
+        ) from error
+    missing = sorted(found["missing_keys"])
+    if missing:
+        raise BackendUnavailable(
+            f"The model in {folder} lacks {len(missing)} of the weights of {kind}, the first "
+            f"{missing[0]}.",
+            "Choose the version of it that was converted for transformers.",
+        )
+    if not hasattr(model, "hf_device_map"):
+        model = model.to(place)
+    return Loaded(model.eval(), made, model.device, kind)
+
+
+def _placing(place: torch.device) -> dict[str, Any]:
+    """How weights are kept and where; nothing: whole, on the one device.
+
+    Raises
+    ------
+    BackendUnavailable
+        If `BITS` says what there is not.
+    """
+    import importlib.util
+
+    import torch
+    import transformers
+
+    bits = os.environ.get(BITS, "")
+    several = place.type == "cuda" and place.index is None and torch.cuda.device_count() > 1
+    spread = "auto" if several and importlib.util.find_spec("accelerate") else {"": place}
+    if not bits:
+        return {"device_map": spread} if spread == "auto" else {}
+    if bits not in ("4", "8"):
+        raise BackendUnavailable(
+            f"{BITS} is {bits!r}, and weights are kept in 4 or 8 bits.",
+            f"Set {BITS} to 4 or 8, or do not set it.",
+        )
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise BackendUnavailable(
+            f"{BITS} asks for weights in {bits} bits, and bitsandbytes is not installed.",
+            f"Install bitsandbytes, or do not set {BITS}.",
+        )
+    config = transformers.BitsAndBytesConfig(**{f"load_in_{bits}bit": True})
+    return {"quantization_config": config, "device_map": spread}
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

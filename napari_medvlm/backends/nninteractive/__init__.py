@@ -1,0 +1,1 @@
+"""nnInteractive, in this computer or on a server."""

@@ -1,0 +1,255 @@
+"""nnInteractive on this computer: points, boxes, scribbles and lassos become 3D masks."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress
+from napari_medvlm.backends.memory.fallback import Ladder, Rung
+from napari_medvlm.backends.memory.out_of_memory import is_out_of_memory
+from napari_medvlm.backends.models.transformers_loader import torch_device
+from napari_medvlm.backends.models.trust import only_weights
+from napari_medvlm.backends.nninteractive.session import (
+    Feed,
+    Step,
+    image_of,
+    licence_of,
+    split_model,
+    steps_of,
+)
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.data.volume import Volume
+
+logger = logging.getLogger(__name__)
+
+PUBLISHED = "nnInteractive_v1.0"
+"""The model that is taken where none is named, if it was downloaded."""
+CHECKPOINT = "checkpoint_final.pth"
+
+
+@dataclass(frozen=True)
+class Footing:
+    """How much memory a session may use."""
+
+    device: str
+    storage: str = "auto"
+    autozoom: bool = True
+
+
+class NNInteractiveBackend(Backend):
+    """A trained folder of nnInteractive; equal to the library's own session, prompt for prompt."""
+
+    info = BackendInfo(
+        name="nninteractive",
+        title="nnInteractive",
+        prompts=frozenset({Point, Box, Scribble, Lasso, InitialMask}),
+        code_licence="Apache-2.0",
+        weights_licence="CC-BY-NC-SA-4.0 (published weights)",
+        modules=("nnInteractive", "torch"),
+        memory_mib=6000,
+    )
+
+    _session: Any = None
+    _feed: Feed | None = None
+    _told: Telling | None = None
+    _volume: Volume
+
+    def load(self, model: str | None, device: str) -> None:
+        """Take the weights of a folder, or of a published model that was downloaded before.
+
+        Parameters
+        ----------
+        model
+            The folder that holds ``plans.json``, or the id of a published model; ``#no-autozoom``
+            after it switches AutoZoom off.
+        """
+        name, autozoom = split_model(model)
+        torch_device(device)
+        self._folder = model_folder(name)
+        self._usual = Footing(device, autozoom=autozoom)
+        self._open(self._usual)
+        self._ladder = Ladder(
+            self.info.title,
+            device,
+            [Rung(words, partial(self._open, less)) for words, less in lesser(self._usual)],
+            usual=lambda: self._open(self._usual),
+        )
+        logger.info("nnInteractive, licence of the weights: %s", licence_of(self._session))
+
+    def set_volume(self, volume: Volume) -> None:
+        """Take the volume and normalise it as the model needs it."""
+        image_of(volume)
+        self._volume, self._feed = volume, None
+        self._ladder.renew()
+        with contextlib.suppress(MemoryError, RuntimeError):  # met again, and told, in `segment`
+            self._fed()
+
+    def segment(self, prompts: ObjectPrompts, progress: Progress) -> Mask:
+        """The object's mask; new prompts alone cost a prediction each.
+
+        Where memory does not suffice it is tried again with less, which the progress tells.
+        """
+        steps, told = steps_of(prompts), Telling(progress)
+        mask, notes = self._ladder.tried(lambda: self._masked(steps, told), told)
+        return replace(mask, notes=notes)
+
+    def _masked(self, steps: tuple[Step, ...], told: Telling) -> Mask:
+        told(0.0, "Reading the prompts")
+        with _quiet():
+            self._told = told
+            try:
+                return self._fed().mask(steps, told)
+            finally:
+                self._told = None
+
+    def _fed(self) -> Feed:
+        """The session's feed for the volume: the image is given when it is first needed."""
+        if self._feed is None:
+            with _quiet():
+                self._session.set_image(image_of(self._volume))
+                self._session.preprocess_future.result()
+            self._feed = Feed(self._session, self._volume.grid)
+        return self._feed
+
+    def _open(self, footing: Footing) -> None:
+        """Load and warm up a session, on the thread that will predict."""
+        self._session = self._feed = None
+        self._session = opened(self._folder, footing)
+        for part in self._session.network.modules():
+            part.register_forward_pre_hook(self._tell_again)
+
+    def _tell_again(self, *_: object) -> None:
+        """Let a cancel through, before each part of the network."""
+        if self._told is not None:
+            self._told.again()
+
+
+class Telling:
+    """Progress that can be told again by whoever has nothing new to say."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._last = (0.0, "")
+
+    def __call__(self, fraction: float, message: str = "") -> None:
+        """Tell how far it is."""
+        self._last = fraction, message
+        self._progress(fraction, message)
+
+    def again(self) -> None:
+        """Tell it once more, which lets a cancel through."""
+        self._progress(*self._last)
+
+
+def lesser(footing: Footing) -> Iterator[tuple[str, Footing]]:
+    """What to try when memory did not suffice, in words and as a footing, one after the other."""
+    if footing.storage != "blosc2":
+        footing = replace(footing, storage="blosc2")
+        yield "with compressed prompts", footing
+    if footing.autozoom:
+        footing = replace(footing, autozoom=False)
+        yield "without AutoZoom", footing
+    if footing.device != "cpu":
+        yield "on the CPU", replace(footing, device="cpu")
+
+
+def model_folder(name: str) -> Path:
+    """The folder of a model: a local one, or a published one that was downloaded before.
+
+    Nothing is downloaded.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is none, or it lacks something.
+    """
+    try:
+        from nnInteractive.model_management import get_local_model_dir
+    except ModuleNotFoundError:
+        raise BackendUnavailable(
+            "Only the client of nnInteractive is installed.", "Run: pip install nnInteractive"
+        ) from None
+    folder = Path(name or PUBLISHED).expanduser()
+    if not folder.is_dir():
+        folder = get_local_model_dir(name or PUBLISHED)
+    if not folder.is_dir():
+        raise BackendUnavailable(
+            f"There is no folder {name} with a model of nnInteractive."
+            if name
+            else f"{PUBLISHED} is not on this computer, and nothing is downloaded unasked.",
+            f"Name a model's folder, or run: nninteractive-download-model {PUBLISHED} "
+            "(CC BY-NC-SA 4.0: not for commercial use).",
+        )
+    for needed in ("plans.json", "dataset.json"):
+        if not (folder / needed).is_file():
+            raise BackendUnavailable(
+                f"{folder} has no {needed}.", "Choose the folder that holds plans.json and fold_0."
+            )
+    return folder
+
+
+def checkpoint_of(folder: Path) -> Path:
+    """The file of weights in a model's folder.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is none, or more than one.
+    """
+    found = sorted(folder.glob(f"fold_*/{CHECKPOINT}"))
+    if len(found) != 1:
+        raise BackendUnavailable(
+            f"{folder} holds {len(found)} files fold_*/{CHECKPOINT}; one is needed.",
+            "Keep one fold in the folder, or download the model again.",
+        )
+    return found[0]
+
+
+def opened(folder: Path, footing: Footing) -> Any:
+    """The library's session with the weights of a folder, warmed up.
+
+    Raises
+    ------
+    BackendUnavailable
+        If the folder is no model of this version, or its weights cannot be read safely.
+    """
+    import torch
+
+    with _quiet():
+        from nnInteractive.inference.inference_session import nnInteractiveInferenceSession
+    checkpoint = checkpoint_of(folder)
+    try:
+        with _quiet(), only_weights(checkpoint):
+            session = nnInteractiveInferenceSession(
+                device=torch.device(footing.device),
+                use_torch_compile=False,
+                do_autozoom=footing.autozoom,
+                interactions_storage=footing.storage,
+            )
+            session.initialize_from_trained_model_folder(
+                str(folder), checkpoint.parent.name.removeprefix("fold_"), CHECKPOINT
+            )
+    except (AssertionError, EOFError, KeyError, OSError, RuntimeError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
+        first = (str(error).strip().splitlines() or [""])[0][:200]
+        raise BackendUnavailable(
+            f"{folder} cannot be loaded as a model of nnInteractive: "
+            f"{type(error).__name__}: {first}",
+            "Download it again, or update nnInteractive.",
+        ) from error
+    return session
+
+
+def _quiet() -> contextlib.redirect_stdout[Any]:
+    """What the library prints goes where logs go: standard output may be somebody's data."""
+    return contextlib.redirect_stdout(sys.stderr)

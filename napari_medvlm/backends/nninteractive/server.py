@@ -1,0 +1,280 @@
+"""nnInteractive on a server: the same prompts and masks, with no model on this computer."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress
+from napari_medvlm.backends.nninteractive.session import Feed, Step, image_of, split_model, steps_of
+from napari_medvlm.data.errors import BackendFailed, BackendUnavailable, Cancelled
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.data.volume import Volume
+from napari_medvlm.settings.allowed_hosts import origin, require_allowed
+
+KEY = "NAPARI_MEDVLM_API_KEY"
+SERVICE = "napari-medvlm"
+"""The name under which a keyring keeps keys, each for the origin of a server's address."""
+POLL_S = 0.1
+EXAMPLE = "http://127.0.0.1:1527"
+
+
+class NNInteractiveServerBackend(Backend):
+    """A session on a server of nnInteractive; replayed in a new one if it is lost."""
+
+    info = BackendInfo(
+        name="nninteractive-server",
+        title="nnInteractive server",
+        prompts=frozenset({Point, Box, Scribble, Lasso, InitialMask}),
+        code_licence="Apache-2.0",
+        weights_licence="CC-BY-NC-SA-4.0 (published weights)",
+        modules=("nnInteractive", "httpx", "blosc2"),
+    )
+
+    _server: Server
+
+    def load(self, model: str | None, device: str) -> None:
+        """Claim a session.
+
+        Parameters
+        ----------
+        model
+            The server's address; ``#no-autozoom`` after it switches AutoZoom off.
+        device
+            Not looked at: the server has its own.
+
+        Raises
+        ------
+        BackendUnavailable
+            If there is no such server, it lets nobody in, or images may not be sent to it.
+        """
+        url, autozoom = split_model(model)
+        if not url:
+            raise BackendUnavailable(
+                "nnInteractive on a server needs the server's address, and none was named.",
+                f"Name it as the model, for instance {EXAMPLE}",
+            )
+        require_allowed(url)
+        self._server = Server(url, autozoom)
+        # All that is sent goes through one thread, so that a call that is no longer waited for
+        # ends before the next begins.
+        self._thread = ThreadPoolExecutor(1, "nninteractive-server")
+        weakref.finalize(self, self._server.close)
+        self._thread.submit(self._server.connect).result()
+
+    def set_volume(self, volume: Volume) -> None:
+        """Take the volume; it is sent with the first prompt."""
+        image_of(volume)
+        self._thread.submit(self._server.take, volume).result()
+
+    def segment(self, prompts: ObjectPrompts, progress: Progress) -> Mask:
+        """The object's mask; only new prompts are sent while the session lasts."""
+        told = Told()
+        progress(0.0, "Waiting for the server")
+        job = self._thread.submit(self._server.mask, steps_of(prompts), told)
+        return waited(job, told, progress)
+
+
+class Told:
+    """What a thread tells of its progress, for another to pass on."""
+
+    def __init__(self) -> None:
+        self.last = (0.0, "")
+        self.unwanted = threading.Event()
+
+    def __call__(self, fraction: float, message: str = "") -> None:
+        """Keep how far it is; `Cancelled` if nobody wants it any more."""
+        if self.unwanted.is_set():
+            raise Cancelled
+        self.last = fraction, message
+
+
+def waited(job: Future[Mask], told: Told, progress: Progress) -> Mask:
+    """What comes of a job; meanwhile its progress is passed on, and a cancel comes back at once."""
+    try:
+        while True:
+            with suppress(TimeoutError):
+                return job.result(timeout=POLL_S)
+            progress(*told.last)
+    finally:
+        told.unwanted.set()
+
+
+class Server:
+    """A server and the session that it lends. Used from one thread."""
+
+    def __init__(self, url: str, autozoom: bool) -> None:
+        self._url = url
+        self._autozoom = autozoom
+        self._session: Any = None
+        self._feed: Feed | None = None
+        self._volume: Volume | None = None
+
+    def connect(self) -> None:
+        """Claim a session.
+
+        Raises
+        ------
+        BackendUnavailable
+            If that does not work; the text says why.
+        """
+        with said(self._url), not_another(self._url):
+            self._session = claimed(self._url)
+            if not self._autozoom:
+                self._session.set_do_autozoom(False)
+
+    def take(self, volume: Volume) -> None:
+        """Have the next masks made on a volume."""
+        self._volume, self._feed = volume, None
+
+    def mask(self, steps: tuple[Step, ...], told: Told) -> Mask:
+        """The mask after some steps; once more from the start if the session was lost.
+
+        Raises
+        ------
+        BackendUnavailable
+            If the server is gone, or has no place any more.
+        BackendFailed
+            If it refuses what it is asked, or needs too long.
+        """
+        import httpx
+
+        expired = client().SessionExpiredError
+        with said(self._url):
+            try:
+                return self._fed(told).mask(steps, told)
+            except (httpx.TimeoutException, httpx.HTTPStatusError):
+                self.close()  # nobody knows what the session took
+                raise
+            except (expired, httpx.TransportError):
+                self.close()
+                told(0.0, "The session was lost: sending the image and all prompts again")
+                return self._fed(told).mask(steps, told)
+
+    def close(self) -> None:
+        """Give the session back."""
+        session, self._session, self._feed = self._session, None, None
+        if session is not None:
+            session.close()
+
+    def _fed(self, told: Told) -> Feed:
+        if self._session is None:
+            self.connect()
+        if self._feed is None:
+            assert self._volume is not None, "prompts before an image"
+            told(0.0, "Sending the image to the server")
+            self._session.set_image(image_of(self._volume))
+            self._feed = Feed(self._session, self._volume.grid)
+        return self._feed
+
+
+def claimed(url: str) -> Any:
+    """The library's session on a server."""
+    session_class = client().nnInteractiveRemoteInferenceSession
+    session = session_class.__new__(session_class)
+    try:
+        session.__init__(url, api_key=key_of(url))
+    except BaseException:  # the library leaves its connection open when it is turned away
+        if hasattr(session, "_http"):
+            session._http.close()
+        raise
+    return session
+
+
+def client() -> Any:
+    """The library's client. It needs no torch, and is kept from importing it."""
+    loaded = "torch" in sys.modules
+    if not loaded:
+        sys.modules["torch"] = None  # type: ignore[assignment]  # what Python takes for "missing"
+    try:
+        from nnInteractive.inference import remote
+    finally:
+        if not loaded:
+            del sys.modules["torch"]
+    return remote
+
+
+def key_of(url: str) -> str | None:
+    """The key for a server: ``NAPARI_MEDVLM_API_KEY``, else what the keyring has for its origin."""
+    if KEY in os.environ:
+        return os.environ[KEY]
+    try:
+        import keyring
+        from keyring.errors import KeyringError
+    except ImportError:
+        return None
+    with suppress(KeyringError):
+        key: str | None = keyring.get_password(SERVICE, origin(url))
+        return key
+    return None
+
+
+@contextmanager
+def said(url: str) -> Iterator[None]:
+    """Errors of a server, in words."""
+    import httpx
+
+    at = origin(url)
+    try:
+        yield
+    except client().ServerAtCapacityError as error:
+        raise BackendUnavailable(
+            f"The server {at} has no place: {error}.",
+            "Wait until somebody ends, or have it started with a larger --max-sessions.",
+        ) from error
+    except httpx.HTTPStatusError as error:
+        raise _refused(at, error.response) from error
+    except httpx.ConnectError as error:
+        raise BackendUnavailable(
+            f"No server answers at {at}: {error}.",
+            "Start it with: nninteractive-server --model nnInteractive_v1.0, or mend the address.",
+        ) from error
+    except httpx.TimeoutException as error:
+        raise BackendFailed(
+            f"The server {at} did not answer in time ({type(error).__name__}).",
+            "Prompts are kept. Try again, or choose another server.",
+        ) from error
+    except (client().SessionExpiredError, httpx.TransportError) as error:
+        raise BackendFailed(
+            f"The server {at} lost the session twice: {error}.", "Prompts are kept. Try again."
+        ) from error
+
+
+@contextmanager
+def not_another(url: str) -> Iterator[None]:
+    """What answers in another manner is another kind of server."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise _another(origin(url)) from error
+
+
+def _another(at: str) -> BackendUnavailable:
+    return BackendUnavailable(
+        f"What answers at {at} is no server of nnInteractive.",
+        f"Mend the address; as it is written: {EXAMPLE}",
+    )
+
+
+def _refused(at: str, response: Any) -> BackendUnavailable | BackendFailed:
+    if response.status_code in (401, 403):
+        return BackendUnavailable(
+            f"The server {at} asks for a key, and refused the one it got."
+            if "Authorization" in response.request.headers
+            else f"The server {at} asks for a key.",
+            f"Set the variable {KEY}, or keep it with: keyring set {SERVICE} {at}",
+        )
+    if response.status_code in (404, 405):
+        return _another(at)
+    detail = response.text.strip()[:200]
+    return BackendFailed(
+        f"The server {at} refused what it was asked ({response.status_code}): {detail}",
+        "Prompts are kept. Change them, or choose another server.",
+    )

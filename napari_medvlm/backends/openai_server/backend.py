@@ -1,0 +1,206 @@
+"""Answers by an OpenAI-compatible server: vLLM, Ollama, llama.cpp's, LM Studio, transformers."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from napari_medvlm.backends.base import Backend, BackendInfo, Progress, Task
+from napari_medvlm.backends.models.catalog import ANY, Row, served_row
+from napari_medvlm.backends.openai_server.connection import address_of, models_of, require_may_send
+from napari_medvlm.backends.openai_server.errors import (
+    TOO_LONG,
+    TOO_MANY_PICTURES,
+    may_be_the_name,
+    said,
+    told,
+    wrong_name,
+)
+from napari_medvlm.backends.openai_server.images import framed_for
+from napari_medvlm.backends.openai_server.reply import Reply
+from napari_medvlm.backends.openai_server.request import refused, request_of
+from napari_medvlm.backends.openai_server.stream import NOTHING, Reading
+from napari_medvlm.backends.vlm.chat_messages import fewer_pictures, pictures_of
+from napari_medvlm.backends.vlm.parse_answer import Shown, answer_of
+from napari_medvlm.data.answer import AnswerDelta, Question
+from napari_medvlm.data.errors import BackendFailed, BackendUnavailable, MedVLMError
+from napari_medvlm.data.volume import Volume
+from napari_medvlm.settings.allowed_hosts import require_allowed
+
+TICK_S = 0.2
+BATCH_S = 0.02
+"""Text that comes within this time is told together: nobody reads faster."""
+GRACE_S = 2.0
+"""How long a server may take to close the stream of an answer that has ended."""
+TRIES = 8
+
+
+class ServerBackend(Backend):
+    """Asks a model behind a server; sends pixels and the texts of the question, nothing else.
+
+    Parameters
+    ----------
+    first_s, silent_s
+        How long to wait for the first sign of an answer, and for the next one, in seconds.
+    """
+
+    info = BackendInfo(
+        name="server",
+        title="Server",
+        tasks=frozenset({Task.ANSWER}),
+        code_licence="Apache-2.0",
+        weights_licence="as of the server's model",
+        modules=("openai",),
+    )
+    first_s = 300.0
+    silent_s = 120.0
+
+    @classmethod
+    def without_tools(cls, model: str | None) -> str:
+        """Why a model calls no tools, by the catalog; empty: it may, or none is named."""
+        name = address_of(model)[1]
+        return served_row(name).without_tools if name else ""
+
+    def load(self, model: str | None, device: str) -> None:
+        """Take the server and the model of ``http://127.0.0.1:8000/v1#name``.
+
+        The name may be left out if the server offers one model only. The device is the server's.
+        """
+        import openai.resources.chat  # noqa: F401  # now, and not while the first answer is awaited
+
+        self._url, name = address_of(model)
+        require_allowed(self._url)
+        self._name = name or _only(models_of(self._url), self._url)
+        require_may_send(self._url, self._name)
+        self._row = served_row(self._name)
+        in_text = self._row.tools == "text" and self._row.kinds != (ANY,)
+        self._without = frozenset({"tools"} if in_text else ())
+
+    def set_volume(self, volume: Volume) -> None:
+        """Nothing: the question brings the pictures."""
+
+    def answer(self, question: Question, progress: Progress) -> Iterator[AnswerDelta]:
+        """Ask the server, and tell what it writes as it comes.
+
+        Pictures that the model cannot take are left out, the first ones first, and that is noted.
+        """
+        import openai
+
+        require_may_send(self._url, self._name)
+        question, notes = _for_model(question, self._row)
+        for tries_left in reversed(range(TRIES)):
+            request = request_of(question, self._row, self._name, self._without)
+            reply = Reply(question, self._row)
+            try:
+                yield from self._told(request, reply, progress)
+                break
+            except (
+                openai.OpenAIError,
+                ValueError,
+                LookupError,
+                AttributeError,
+                TypeError,
+            ) as error:
+                if reply.begun or not tries_left:
+                    raise told(error, self._url, reply.begun) from error
+                question, note = self._easier(question, request, error)
+                notes += [note] if note else []
+        yield AnswerDelta(
+            answer=answer_of(reply.written(notes), question, self._row, self._shown(question))
+        )
+
+    def _told(
+        self, request: dict[str, Any], reply: Reply, progress: Progress
+    ) -> Iterator[AnswerDelta]:
+        """The text of an answer as it comes."""
+        heard_at, told_at, waiting = time.monotonic(), 0.0, ""
+        with Reading(self._url, request) as reading:
+            while not reply.is_over:
+                piece = reading.next(BATCH_S if waiting else TICK_S)
+                now = time.monotonic()
+                if piece is None or (reply.has_ended and now - heard_at > GRACE_S):
+                    break
+                if piece is not NOTHING:
+                    heard_at, waiting = now, waiting + reply.feed(piece)
+                progress(0.0, reply.doing(now - heard_at))
+                self._require_sign(now - heard_at, reply.begun)
+                if waiting and now - told_at >= BATCH_S:
+                    yield AnswerDelta(waiting)
+                    told_at, waiting = now, ""
+        if rest := waiting + reply.end():
+            yield AnswerDelta(rest)
+
+    def _require_sign(self, silent_s: float, begun: bool) -> None:
+        if silent_s > (self.silent_s if begun else self.first_s):
+            raise BackendFailed(
+                f"The server at {self._url} has said nothing for {silent_s:.0f} s.",
+                "What had come is kept. It may still be loading the model, or have more to do than "
+                "it can: look at its log, send fewer pictures, or choose a smaller model.",
+            )
+
+    def _easier(
+        self, question: Question, request: dict[str, Any], error: Exception
+    ) -> tuple[Question, str]:
+        """What to ask in place of what the server did not take, and what a person must know of it.
+
+        Raises
+        ------
+        MedVLMError
+            If nothing can be left out.
+        """
+        words, pictures = said(error), len(pictures_of(question))
+        if (most := TOO_MANY_PICTURES.search(words)) and 0 < int(most[1]) < pictures:
+            question, note = fewer_pictures(question, pictures - int(most[1]))
+            return question, f"The server takes {most[1]} at most. {note}"
+        if TOO_LONG.search(words) and pictures:
+            question, note = fewer_pictures(question, _too_many(words, pictures))
+            return question, f"The question was longer than the model can read. {note}"
+        if part := refused(words, request):
+            self._without |= {part}
+            return question, ""
+        raise self._meant(error) from error
+
+    def _meant(self, error: Exception) -> MedVLMError:
+        if may_be_the_name(error):
+            try:
+                offered = models_of(self._url)
+            except BackendUnavailable:
+                return told(error, self._url)
+            if not {self._name, f"{self._name}:latest"} & set(offered):
+                return wrong_name(error, self._url, self._name, offered)
+        return told(error, self._url)
+
+    def _shown(self, question: Question) -> list[Shown]:
+        return [Shown(p, framed_for(p, self._row), caption) for p, caption in pictures_of(question)]
+
+
+def _for_model(question: Question, row: Row) -> tuple[Question, list[str]]:
+    """A question without what a kind of model cannot take, and what was left out."""
+    if not row.tools:
+        question = replace(question, tools=())
+    pictures = len(pictures_of(question))
+    if not 0 < row.most_pictures < pictures:
+        return question, []
+    question, note = fewer_pictures(question, pictures - row.most_pictures)
+    return question, [f"{row.title} was made for {row.most_pictures} at most. {note}"]
+
+
+def _only(offered: list[str], base_url: str) -> str:
+    if len(offered) == 1:
+        return offered[0]
+    names = ", ".join(offered[:12]) or "none"
+    raise BackendUnavailable(
+        f"The server at {base_url} offers {len(offered)} models, and none was named.",
+        f"Write the model's name behind a # at the end of the address. There are: {names}.",
+    )
+
+
+def _too_many(words: str, pictures: int) -> int:
+    """How many pictures to leave out: by the numbers that the server tells, or else half."""
+    numbers = sorted({int(number) for number in re.findall(r"\d{3,9}", words)})
+    share = 1 - numbers[-2] / numbers[-1] if len(numbers) > 1 else 0.5
+    return min(max(math.ceil(pictures * share), 1), pictures)

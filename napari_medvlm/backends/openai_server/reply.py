@@ -1,0 +1,129 @@
+"""What comes of an answer of a server: text, thoughts, calls, and how likely each option is."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+from napari_medvlm.backends.models.catalog import Row
+from napari_medvlm.backends.openai_server.request import Calls
+from napari_medvlm.backends.openai_server.stream import Piece
+from napari_medvlm.backends.vlm.chat_messages import LETTERS
+from napari_medvlm.backends.vlm.parse_answer import Written, stream_for
+from napari_medvlm.data.answer import AnswerKind, Question
+from napari_medvlm.language.sentences import without_loop
+
+LONGEST = 200_000
+"""Characters after which no model has anything more to say."""
+LOOKED_AT, LOOPED, LOOK_EVERY = 6000, 600, 200
+"""Characters: how much of the end is searched for a loop, how long one is endless, how often."""
+NOT_SAID = "The server did not say that the answer is complete. If it looks cut off, ask again."
+_AROUND = re.compile(r"^[\s*_(\"'▁Ġ]+|[\s*_).:,\"']+$")
+
+
+class Reply:
+    """All that has come of an answer.
+
+    Parameters
+    ----------
+    question, row
+        What was asked, and how the model writes.
+    """
+
+    def __init__(self, question: Question, row: Row) -> None:
+        self.begun = False
+        """Whether anything has come."""
+        self.is_over = False
+        """Whether there is nothing more to wait for."""
+        self._calls = Calls(question.tools, len(question.steps))
+        self._options = _keys(question)
+        self._stream = stream_for(question, row)
+        self._thinking: list[str] = []
+        self._places: list[Mapping[str, float]] = []
+        self._finish = ""
+        self._tokens = 0
+        self._length = self._looked = 0
+        self._stopped = ""
+
+    def feed(self, piece: Piece) -> str:
+        """Take a piece; what of the text may be shown now."""
+        self.begun = self.begun or bool(piece.text or piece.thinking or piece.calls)
+        self._finish = self._finish or piece.finish
+        self._tokens = piece.tokens or self._tokens
+        if piece.thinking:
+            self._thinking.append(piece.thinking)
+        self._calls.feed(piece.calls)
+        shown = self._stream.feed(piece.text) if piece.text else ""
+        if self._options and not self._stream.is_thinking:
+            self._places += piece.likely
+        self._length += len(piece.text) + len(piece.thinking)
+        if self._length - self._looked >= LOOK_EVERY:
+            self._looked = self._length
+            self._stop_if_endless()
+        return shown
+
+    def end(self) -> str:
+        """No more comes: what was still held back."""
+        return self._stream.end()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the model has ended; counts of tokens may still come."""
+        return bool(self._finish)
+
+    def doing(self, silent_s: float) -> str:
+        """What the server does, for people."""
+        if not self.begun:
+            return f"Waiting for the server, {silent_s:.0f} s"
+        thinks = self._stream.is_thinking or (self._thinking and not self._stream.text)
+        return "Thinking" if thinks else "Writing"
+
+    def written(self, notes: Sequence[str]) -> Written:
+        """What came, as a whole."""
+        own = [self._stopped] if self._stopped else []
+        if self._finish == "content_filter":
+            own.append("The server withheld a part of the answer.")
+        if not self._finish and not self._stopped and self.begun:
+            own.append(NOT_SAID)
+        if not self.begun:
+            own.append("Some servers send nothing when the question is longer than the context.")
+        return Written(
+            self._stream.text,
+            "".join(self._thinking),
+            self._calls.joined(),
+            self._tokens,
+            self._probabilities(),
+            self._finish == "length",
+            (*notes, *own),
+        )
+
+    def _stop_if_endless(self) -> None:
+        text = self._stream.text or "".join(self._thinking)
+        end = text[-LOOKED_AT:]
+        if len(end) - len(without_loop(end)[0]) >= LOOPED:
+            self._stopped = "The model went on repeating itself and was stopped."
+        elif self._length > LONGEST:
+            self._stopped = f"The model was stopped after {LONGEST} characters."
+        self.is_over = bool(self._stopped)
+
+    def _probabilities(self) -> tuple[float, ...]:
+        """Of each option, at the first place where the options are likelier than anything else."""
+        for place in self._places:
+            mass = [0.0] * len(self._options)
+            for token, logprob in place.items():
+                key = _AROUND.sub("", token).casefold()
+                if key in self._options:
+                    mass[self._options.index(key)] += math.exp(logprob)
+            if sum(mass) > 0.5:
+                return tuple(share / sum(mass) for share in mass)
+        return ()
+
+
+def _keys(question: Question) -> tuple[str, ...]:
+    """What a model writes first for each option."""
+    if question.kind is AnswerKind.YES_NO:
+        return ("yes", "no")
+    if question.kind is AnswerKind.CHOICE:
+        return tuple(LETTERS[: len(question.options)].casefold())
+    return ()

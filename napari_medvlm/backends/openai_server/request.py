@@ -1,0 +1,147 @@
+"""A question as the request that an OpenAI-compatible server takes, and calls of tools from parts.
+
+A request holds pixels and the texts of the question, nothing else: no name of a file, no field of
+a header.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from napari_medvlm.backends.models.catalog import Row
+from napari_medvlm.backends.openai_server.images import framed_for, png_url
+from napari_medvlm.backends.vlm.chat_messages import Message, messages
+from napari_medvlm.backends.vlm.text_tools import called
+from napari_medvlm.data.answer import AnswerKind, Question
+from napari_medvlm.data.slice_image import Picture
+from napari_medvlm.data.tool_call import ToolCall, ToolSpec
+
+TOP = 20
+"""How many of the likeliest tokens are asked for: as many as the protocol allows."""
+OPTIONAL = {
+    "tools": re.compile(r"\btools?\b|tool_choice|function call", re.IGNORECASE),
+    "logprobs": re.compile(r"logprob", re.IGNORECASE),
+    "stream_options": re.compile(r"stream_options|include_usage", re.IGNORECASE),
+    "temperature": re.compile(r"temperature", re.IGNORECASE),
+}
+"""What a request can do without, and how a server that does not take it speaks of it."""
+
+
+def request_of(
+    question: Question, row: Row, name: str, without: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """What a server is asked.
+
+    Parameters
+    ----------
+    name
+        The model's.
+    without
+        Names in `OPTIONAL` that the server does not take. Without ``"tools"``, tools are offered
+        in text.
+    """
+    functions = "tools" not in without
+    made: dict[str, Any] = {
+        "model": name,
+        "messages": [_message(m, row) for m in messages(question, row, functions=functions)],
+        "stream_options": {"include_usage": True},
+        "temperature": 0,
+    }
+    if question.kind in (AnswerKind.CHOICE, AnswerKind.YES_NO):
+        made |= {"logprobs": True, "top_logprobs": TOP}
+    if question.tools:
+        made["tools"] = [_tool(tool) for tool in question.tools]
+    dropped = {*without, *(("top_logprobs",) if "logprobs" in without else ())}
+    return {key: value for key, value in made.items() if key not in dropped}
+
+
+def refused(words: str, request: Mapping[str, Any]) -> str:
+    """What of a request a server does not take, by what it says; empty: that is not known."""
+    return next((n for n, told in OPTIONAL.items() if n in request and told.search(words)), "")
+
+
+def _message(message: Message, row: Row) -> dict[str, Any]:
+    if message.role == "tool":
+        return {"role": "tool", "tool_call_id": message.call_id, "content": message.text}
+    if message.calls:
+        calls = [_call(call) for call in message.calls]
+        return {"role": "assistant", "content": message.text or None, "tool_calls": calls}
+    if any(isinstance(part, Picture) for part in message.parts):
+        return {"role": message.role, "content": [_part(part, row) for part in message.parts]}
+    return {"role": message.role, "content": message.text}
+
+
+def _part(part: str | Picture, row: Row) -> dict[str, Any]:
+    if isinstance(part, Picture):
+        return {"type": "image_url", "image_url": {"url": png_url(framed_for(part, row).pixels)}}
+    return {"type": "text", "text": part}
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": json.dumps(dict(call.arguments))}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def _tool(tool: ToolSpec) -> dict[str, Any]:
+    function = {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": dict(tool.parameters),
+    }
+    return {"type": "function", "function": function}
+
+
+@dataclass
+class _Parts:
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class Calls:
+    """Calls of tools that come in parts, joined by their index.
+
+    Parameters
+    ----------
+    tools
+        Those that were offered.
+    round_number
+        How many rounds were before; calls that the server gives no id get one of their own.
+    """
+
+    def __init__(self, tools: Sequence[ToolSpec], round_number: int) -> None:
+        self._tools = tools
+        self._round = round_number
+        self._parts: dict[int, _Parts] = {}
+
+    def feed(self, parts: Iterable[Any]) -> None:
+        """Take more parts, as the protocol has them.
+
+        A part without an index begins a call if it has a name, and else belongs to the last one.
+        Some servers give all calls the same index: another id is another call.
+        """
+        for part in parts:
+            function, given = getattr(part, "function", None), getattr(part, "id", None) or ""
+            name = getattr(function, "name", None) or ""
+            own = self._parts.setdefault(self._index(part, name), _Parts())
+            if given and own.id and given != own.id:
+                own = self._parts[len(self._parts)] = _Parts()
+            own.id, own.name = own.id or given, own.name or name
+            own.arguments += getattr(function, "arguments", None) or ""
+
+    def joined(self) -> tuple[ToolCall, ...]:
+        """The calls in their order, each with what is wrong with it."""
+        return tuple(
+            called(p.name, p.arguments, self._tools, p.id or f"call_{self._round}_{index}")
+            for index, p in sorted(self._parts.items())
+        )
+
+    def _index(self, part: Any, name: str) -> int:
+        index = getattr(part, "index", None)
+        if isinstance(index, int):
+            return index
+        return len(self._parts) if name or not self._parts else max(self._parts)

@@ -1,0 +1,94 @@
+"""The backend: prompts in the patient to a mask on the volume, by a network of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from napari_medvlm.backends.base import BackendInfo, Prepared, Progress
+from napari_medvlm.backends.memory.fallback import Ladder, Rung
+from napari_medvlm.backends.memory.out_of_memory import memory_told
+from napari_medvlm.backends.sam.checkpoint import checkpoint_file
+from napari_medvlm.backends.sam.embedding_store import EmbeddingStore
+from napari_medvlm.backends.sam.embeddings import Embeddings
+from napari_medvlm.backends.sam.model import SamModel, sam_model
+from napari_medvlm.backends.sam.one_object import OneObject
+from napari_medvlm.backends.sam.propagation import SliceMask, StopRule
+from napari_medvlm.backends.sam.slice_backend import Plane, SliceBySliceBackend
+from napari_medvlm.backends.sam.slice_prompts import ObjectOnSlices
+from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+
+if TYPE_CHECKING:
+    import torch
+
+
+class SAMBackend(SliceBySliceBackend):
+    """Segment Anything, MedSAM and other checkpoints of their shape.
+
+    Each slice on which it is said where the object is gets its own prediction; from there the
+    object is followed from slice to slice, the mask and its box on one being the prompt on the
+    next. The same prompts give the same mask, whatever was asked before.
+
+    Attributes
+    ----------
+    stop
+        When an object has ended; `None` for what suits the model.
+    """
+
+    info = BackendInfo(
+        name="sam",
+        title="Segment Anything",
+        code_licence="Apache-2.0",
+        prompts=frozenset({Point, Box, Scribble, Lasso, InitialMask}),
+        weights_licence="Apache-2.0 (SAM and MedSAM; else see the checkpoint's own)",
+        modules=("torch", "torchvision", "segment_anything", "zarr"),
+        memory_mib=4000,
+        prepared_mib=4.0,
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stop: StopRule | None = None
+        self.embeddings: Embeddings
+        self._model: SamModel
+
+    def load(self, model: str | None, device: str) -> None:
+        """Take the checkpoint of a file, or the only one in a folder."""
+        path = checkpoint_file(model, self.info.title)
+        with memory_told(self.info.title, device):
+            self._model = sam_model(path, device)
+        self.embeddings = Embeddings(self._model, EmbeddingStore())
+        self._ladder = self._new_ladder(device)
+
+    def prepare(
+        self, axis: int, progress: Progress, slices: Sequence[int] | None = None
+    ) -> Prepared:
+        """Compute the embeddings of slices across an axis of the array, and keep them on disk."""
+        plane = self.plane(axis)
+        wanted = range(plane.count) if slices is None else slices
+        return Prepared(
+            *self._ladder.tried(lambda: self.embeddings.prepare(plane, wanted, progress), progress)
+        )
+
+    def find(
+        self, plane: Plane, said: ObjectOnSlices, progress: Progress
+    ) -> Mapping[int, SliceMask]:
+        """The object on each slice that it is found on, and on all that were prompted."""
+        stop = self.stop or self._model.stop
+        return OneObject(self._model, self.embeddings, plane, said, stop, progress).found()
+
+    def _new_ladder(self, device: str) -> Ladder:
+        """What to do where the memory does not suffice."""
+        usual, batch = self._model.device, self.embeddings.batch
+
+        def work(batch: int, half: bool = False, where: str | torch.device = usual) -> None:
+            self.embeddings.batch = batch
+            self._model.place(where, half)
+
+        rungs = [Rung("one slice at a time", lambda: work(1))] if batch > 1 else []
+        if usual.type != "cpu":
+            rungs.append(Rung("in half precision", lambda: work(1, half=True)))
+            rungs.append(Rung("on the CPU", lambda: work(1, where="cpu")))
+        return Ladder(
+            self.info.title, device, rungs, free=self.embeddings.forget, usual=lambda: work(batch)
+        )

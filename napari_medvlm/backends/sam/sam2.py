@@ -1,0 +1,262 @@
+"""SAM 2, EdgeTAM and SAM 3's tracker: a volume as a film of slices, both ways from the prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_medvlm.backends.base import BackendInfo, Progress
+from napari_medvlm.backends.memory.fallback import Ladder, Rung
+from napari_medvlm.backends.memory.out_of_memory import memory_told
+from napari_medvlm.backends.models import transformers_loader
+from napari_medvlm.backends.sam.propagation import SliceMask
+from napari_medvlm.backends.sam.slice_backend import Plane, SliceBySliceBackend
+from napari_medvlm.backends.sam.slice_prompts import ObjectOnSlices, SlicePrompts, bounds_of
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.data.slice_image import PixelBounds
+from napari_medvlm.data.volume import Volume
+
+if TYPE_CHECKING:
+    import torch
+
+TRACKERS = {
+    "sam2_video": ("Sam2VideoModel", "Sam2VideoProcessor"),
+    "edgetam_video": ("EdgeTamVideoModel", "Sam2VideoProcessor"),
+    "sam3_tracker_video": ("Sam3TrackerVideoModel", "Sam3TrackerVideoProcessor"),
+    "sam3_video": ("Sam3TrackerVideoModel", "Sam3TrackerVideoProcessor"),
+}
+"""The library's classes of model and processor, by the model type of a folder."""
+KEPT_SLICES = 8
+"""How many slices' features are kept between requests; up to 100 MiB each."""
+_OBJECT = 1
+
+
+class SAM2Backend(SliceBySliceBackend):
+    """Trackers of objects in films, shown the slices of a volume in their order.
+
+    Slices on which it is said where the object is are prompted first. From the first of them the
+    object is tracked to the end of the volume, and, the memory wiped, from there to the beginning.
+    Points that only say *not here* correct the slice that they are on when it is reached.
+    """
+
+    info = BackendInfo(
+        name="sam2",
+        title="SAM 2 and other trackers",
+        code_licence="Apache-2.0",
+        prompts=frozenset({Point, Box, Scribble, Lasso, InitialMask}),
+        weights_licence="see the model's card (SAM 2, EdgeTAM: Apache-2.0)",
+        modules=("torch", "torchvision", "transformers"),
+        memory_mib=4000,
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loaded: transformers_loader.Loaded
+        self._films: dict[int, Any] = {}
+        self._kept = KEPT_SLICES
+
+    def load(self, model: str | None, device: str) -> None:
+        """Take the model of a folder, or of a hub id that was downloaded before."""
+        _refuse_files(model)
+        folder = transformers_loader.model_folder(
+            model, self.info.title, "facebook/sam2.1-hiera-tiny"
+        )
+        kind = transformers_loader.kind_of(folder)
+        if kind not in TRACKERS:
+            raise BackendUnavailable(
+                f"The model in {folder} is of the type {kind}, which does not track objects.",
+                f"Choose one of the type {', '.join(TRACKERS)}.",
+            )
+        auto, processor = TRACKERS[kind]
+        with memory_told(self.info.title, device):
+            self._loaded = transformers_loader.loaded(
+                auto, folder, device, title=self.info.title, processor=processor
+            )
+        self._films = {}
+        self._kept = KEPT_SLICES
+        self._ladder = self._new_ladder(self._loaded)
+
+    def set_volume(self, volume: Volume) -> None:
+        """Take the volume."""
+        super().set_volume(volume)
+        self._films = {}
+
+    def find(
+        self, plane: Plane, said: ObjectOnSlices, progress: Progress
+    ) -> Mapping[int, SliceMask]:
+        """The object on the slices from where it begins to where it ends."""
+        return _Tracking(self._loaded, self._film(plane), plane, said, progress).found()
+
+    def _new_ladder(self, usual: transformers_loader.Loaded) -> Ladder:
+        """What to do where the memory does not suffice."""
+        dtype = usual.model.dtype
+
+        def back() -> None:
+            self._films, self._kept, self._loaded = {}, KEPT_SLICES, usual
+            usual.model.to(usual.device, dtype)
+
+        def keep_one() -> None:
+            self._kept = 1
+
+        def on_cpu() -> None:
+            model = usual.model.to("cpu").float()
+            self._loaded = replace(usual, model=model, device=model.device)
+
+        rungs = [Rung("keeping the features of one slice only", keep_one)]
+        if usual.device.type != "cpu":
+            rungs.append(Rung("on the CPU", on_cpu))
+        title, device = self.info.title, str(usual.device)
+        return Ladder(title, device, rungs, free=lambda: self._films.clear(), usual=back)
+
+    def _film(self, plane: Plane) -> Any:
+        """The library's session for the slices of a plane, which keeps their features."""
+        if plane.axis not in self._films:
+            session = self._loaded.processor.init_video_session(
+                video=None,
+                inference_device=self._loaded.device,
+                dtype=self._loaded.model.dtype,
+                inference_state_device=self._loaded.device if self._kept > 1 else "cpu",
+                max_vision_features_cache_size=self._kept,
+            )
+            session.video_height, session.video_width = plane.frame.size
+            session.processed_frames = _Slices(plane, self._loaded)
+            self._films[plane.axis] = session
+        return self._films[plane.axis]
+
+
+class _Slices(Mapping[int, "torch.Tensor"]):
+    """The slices of a plane as the library prepares the pictures of a film, made when looked at.
+
+    A film of all slices in the size that the networks take would not fit into memory.
+    """
+
+    def __init__(self, plane: Plane, loaded: transformers_loader.Loaded) -> None:
+        self._plane, self._loaded = plane, loaded
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        import torch
+
+        pixels = torch.from_numpy(self._plane.picture(index).pixels).permute(2, 0, 1)
+        made = self._loaded.processor.video_processor(videos=[pixels[None]], return_tensors="pt")
+        frame: torch.Tensor = made["pixel_values_videos"][0][0].to(self._loaded.model.dtype)
+        return frame
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self)))
+
+    def __len__(self) -> int:
+        return self._plane.count
+
+
+class _Tracking:
+    """One object, tracked through the slices of a plane."""
+
+    def __init__(
+        self,
+        loaded: transformers_loader.Loaded,
+        session: Any,
+        plane: Plane,
+        said: ObjectOnSlices,
+        progress: Progress,
+    ) -> None:
+        self._loaded, self._session, self._plane = loaded, session, plane
+        self._said, self._progress = said, progress
+        self._known = sorted({*said.anchors, *said.given})
+        self._done = 0
+
+    def found(self) -> dict[int, SliceMask]:
+        """The object on the slices that it was tracked through."""
+        self._begin()
+        found = {}
+        if self._said.stays:
+            return {index: self._here(index) for index in self._known}
+        for index in range(self._known[0], max(self._said.last, self._known[-1]) + 1):
+            found[index] = self._here(index)
+            if not found[index].inside.any() and index > self._known[-1]:
+                break
+        if self._known[0] > self._said.first:
+            self._begin()
+        for index in range(self._known[0] - 1, self._said.first - 1, -1):
+            found[index] = self._here(index, reverse=True)
+            if not found[index].inside.any():
+                break
+        return {i: here for i, here in found.items() if here.inside.any() or i in self._known}
+
+    def _begin(self) -> None:
+        """Forget what was tracked, and tell where the object is."""
+        self._session.reset_tracking_data()
+        for index in self._known:
+            area = self._said.given.get(index)
+            said = SlicePrompts(area=area) if area is not None else self._said.slices[index]
+            self._add(index, said)
+            self._tell(index)
+            self._loaded.model(self._session, frame_idx=index)
+
+    def _here(self, index: int, reverse: bool = False) -> SliceMask:
+        """The object on a slice, corrected by what says that it is not there."""
+        self._tell(index)
+        output = self._loaded.model(self._session, frame_idx=index, reverse=reverse)
+        said = self._said.slices.get(index)
+        if said is not None and index not in self._known:
+            self._add(index, said)
+            output = self._loaded.model(self._session, frame_idx=index, reverse=reverse)
+        self._done += 1
+        size = self._plane.frame.size
+        (masks,) = self._loaded.processor.post_process_masks([output.pred_masks], [size])
+        inside = masks[0, 0].cpu().numpy()
+        score = float(output.object_score_logits.float().sigmoid().reshape(-1)[0])
+        return SliceMask(inside if said is None else said.kept(inside), score)
+
+    def _add(self, index: int, said: SlicePrompts) -> None:
+        """Give the library the prompts of a slice: a mask, or a box and points."""
+        add = self._loaded.processor.add_inputs_to_inference_session
+        if said.area is not None and not said.points:
+            add(self._session, frame_idx=index, obj_ids=_OBJECT, input_masks=said.area)
+            return
+        box = _box_of(said)
+        add(
+            self._session,
+            frame_idx=index,
+            obj_ids=_OBJECT,
+            input_points=[[[list(point) for point in said.points]]] if said.points else None,
+            input_labels=[[said.labels]] if said.points else None,
+            input_boxes=None if box is None else [[list(box)]],
+        )
+
+    def _tell(self, index: int) -> None:
+        done = min(self._done / self._plane.count, 1.0)
+        self._progress(done, f"slice {index + 1} of {self._plane.count}")
+
+
+def _box_of(said: SlicePrompts) -> PixelBounds | None:
+    """The box of a slice; around an area that comes with points, and those that are in the object.
+
+    The library takes no mask together with points.
+    """
+    if said.area is None or said.box is not None:
+        return said.box
+    bounds = bounds_of(said.area)
+    inside = [p for p, label in zip(said.points, said.labels, strict=True) if label]
+    if bounds is None or not inside:
+        return bounds
+    x, y = np.array(inside).T
+    x0, y0, x1, y1 = bounds
+    return (
+        float(min(x0, x.min())), float(min(y0, y.min())),
+        float(max(x1, x.max())), float(max(y1, y.max())),
+    )  # fmt: skip
+
+
+def _refuse_files(model: str | None) -> None:
+    """Refuse the authors' own checkpoints, MedSAM2's among them."""
+    if model and Path(model).expanduser().is_file():
+        raise BackendUnavailable(
+            f"{Path(model).name} is one file; a tracker is a folder as transformers saves it.",
+            "Convert it with convert_sam2_to_hf.py of the transformers repository, and name the "
+            "folder that it makes.",
+        )

@@ -1,0 +1,147 @@
+"""Image-text models of the transformers library: they write where things are, and answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar
+
+from napari_medvlm.backends.base import BackendInfo, Progress, Task
+from napari_medvlm.backends.detection.base import Look
+from napari_medvlm.backends.detection.catalogued import CataloguedBackend
+from napari_medvlm.backends.detection.generated_boxes import joined, look_of
+from napari_medvlm.backends.detection.letterbox import Framed, framed
+from napari_medvlm.backends.models import transformers_loader
+from napari_medvlm.backends.models.catalog import Row, answering_row, row_for
+from napari_medvlm.backends.vlm.generation import Answering
+from napari_medvlm.backends.vlm.prompt_inputs import seen_size
+from napari_medvlm.backends.vlm.streamer import Writer
+from napari_medvlm.data.answer import AnswerDelta, Question
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.grounding import Grounding, GroundQuery
+from napari_medvlm.data.region import Heatmap
+from napari_medvlm.data.slice_image import Picture
+
+
+class VLMBackend(CataloguedBackend):
+    """Answers by any image-text model, and boxes by those whose way of writing them is known.
+
+    Each phrase is asked for by itself. There are no scores: these models give none.
+    """
+
+    info = BackendInfo(
+        name="vlm",
+        title="Vision-language model",
+        code_licence="BSD-3-Clause",
+        tasks=frozenset({Task.GROUND, Task.ANSWER, Task.EXPLAIN}),
+        weights_licence="see the model's card",
+        modules=("torch", "torchvision", "transformers"),
+        memory_mib=18000,
+    )
+    auto = "AutoModelForImageTextToText"
+    example = "Qwen/Qwen2.5-VL-3B-Instruct"
+    batch = 1
+    settings: ClassVar[dict[str, Any]] = {
+        "do_sample": False, "num_beams": 1, "max_new_tokens": 256,
+    }  # fmt: skip
+    """How the model writes: always the likeliest token, so the same question has one answer."""
+    longest_answer: ClassVar[int] = 2048
+    """How many tokens an answer may have, its thoughts included."""
+    shared: ClassVar[bool] = True
+
+    _unknown: BackendUnavailable | None = None
+    _answered_as: Row
+
+    @classmethod
+    def without_tools(cls, model: str | None) -> str:
+        """Why a model calls no tools, by the catalog; empty: it may."""
+        folder = transformers_loader.model_folder(model, cls.info.title, cls.example)
+        return answering_row(str(model), transformers_loader.kind_of(folder)).without_tools
+
+    def load(self, model: str | None, device: str) -> None:
+        """Take the model of a folder, or of a hub id that was downloaded before."""
+        self._writer = Writer()
+        self._writer.call(partial(super().load, model, device))
+
+    def row_of(self, model: str, kind: str) -> Row:
+        """How it is asked for places; a model of an unknown kind can be asked questions still."""
+        self._answered_as = answering_row(model, kind)
+        try:
+            return row_for(self.info.name, model, kind)
+        except BackendUnavailable as unknown:
+            self._unknown = unknown
+            return self._answered_as
+
+    def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
+        """Look at the slices of the scope, and join what lies on neighbouring ones."""
+        if self._unknown is not None:
+            raise self._unknown
+        return super().ground(query, progress)
+
+    def answer(self, question: Question, progress: Progress) -> Iterator[AnswerDelta]:
+        """The answer to a question: text as it comes, at the end the answer as a whole."""
+        return self._answering.answer(question, progress)
+
+    def explain(
+        self, question: Question, written: str, picture: int, progress: Progress
+    ) -> Heatmap:
+        """Which parts of a picture made the model write what it did."""
+        return self._answering.explain(question, written, picture, progress)
+
+    @property
+    def _answering(self) -> Answering:
+        settings = {**self.settings, "max_new_tokens": self.longest_answer}
+        return Answering(self._loaded, self._answered_as, self._writer, settings)
+
+    def look(self, pictures: Sequence[Picture], query: GroundQuery) -> list[Look]:
+        """What the model writes of each phrase in each picture, as boxes and points."""
+        return [
+            joined([self._of(p, phrase, query.prompt_of(phrase)) for phrase in query.phrases])
+            for p in pictures
+        ]
+
+    def _of(self, picture: Picture, phrase: str, prompt: str) -> Look:
+        self._loaded.refuse_control(prompt)
+        shown = framed(picture.pixels, self._row.square)
+        made = self._inputs(shown, self.text_for(prompt))
+        tokens = self._write(made)
+        look = look_of(
+            self._loaded.text(tokens),
+            phrase,
+            picture,
+            shown=replace(shown, seen=seen_size(self._loaded, made, 0)),
+            grammar=self._row.grammar,
+            asked=(phrase, prompt),
+        )
+        longest = self.settings["max_new_tokens"]
+        if len(tokens) < longest or tokens[-1] in self._loaded.ends:
+            return look
+        note = f"{phrase!r}: the model was stopped after {longest} tokens, before it had ended."
+        return replace(look, notes=(*look.notes, note))
+
+    def _inputs(self, shown: Framed, prompt: str) -> Any:
+        from PIL import Image
+
+        processor, image = self._loaded.processor, Image.fromarray(shown.pixels)
+        if not getattr(processor, "chat_template", None):
+            prompt = f"{getattr(processor, 'image_token', '')}{prompt}"
+            made = processor(images=[image], text=[prompt], return_tensors="pt")
+        else:
+            parts = [{"type": "image", "image": image}, {"type": "text", "text": prompt}]
+            made = processor.apply_chat_template(
+                [{"role": "user", "content": parts}],
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=True,
+                return_tensors="pt",
+            )
+        return self._loaded.inputs(made)
+
+    def _write(self, made: Any) -> list[int]:
+        """The tokens that the model writes."""
+        with closing(
+            self._writer.tokens(self._loaded.model, made, self.settings, self.tick)
+        ) as tokens:
+            return list(tokens)

@@ -1,0 +1,199 @@
+"""A question as the messages that a chat model is sent.
+
+The order: what it is about and how to answer; the conversation before; the pictures with their
+captions, the context and the question; then the rounds with tools so far. A server that knows
+functions gets calls and results as such; others by the protocol of `tool_text`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from napari_medvlm.backends.box_formats import GRAMMARS
+from napari_medvlm.backends.models.catalog import Row
+from napari_medvlm.backends.vlm import text_tools
+from napari_medvlm.backends.vlm.reasoning import parted
+from napari_medvlm.data.answer import AnswerKind, Question
+from napari_medvlm.data.slice_image import Picture
+from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
+
+Part = str | Picture
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""Of the options of a closed question, in their order."""
+
+_HOW = {
+    AnswerKind.OPEN: "Answer in short, plain sentences.",
+    AnswerKind.CHOICE: "Write the letter of the one right option first, then why in a sentence.",
+    AnswerKind.YES_NO: "Write yes or no first, then why in a sentence.",
+    AnswerKind.COUNT: "Write the number first, in digits, then where they are.",
+    AnswerKind.REPORT: "Write a report in two parts. The first begins with the line FINDINGS: and "
+    "has one sentence for each finding, each on a line of its own. The second begins with the line "
+    "IMPRESSION: and sums up.",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Message:
+    """A message of a chat.
+
+    Parameters
+    ----------
+    parts
+        Texts and pictures in their order.
+    calls
+        The tools that the assistant called in it.
+    call_id
+        Of a result: which call it answers.
+    """
+
+    role: Literal["system", "user", "assistant", "tool"]
+    parts: tuple[Part, ...]
+    calls: tuple[ToolCall, ...] = ()
+    call_id: str = ""
+
+    @property
+    def text(self) -> str:
+        """Its texts, a line each."""
+        return "\n".join(part for part in self.parts if isinstance(part, str))
+
+
+def messages(question: Question, row: Row, *, functions: bool) -> tuple[Message, ...]:
+    """The messages of a question.
+
+    Parameters
+    ----------
+    row
+        Of the model.
+    functions
+        Whether tools are offered, called and answered as functions; else in text.
+    """
+    made = [Message("system", (system_text(question, row, functions=functions),))]
+    for turn in question.earlier:
+        made += [Message("user", (turn.question,)), Message("assistant", (turn.answer,))]
+    made.append(Message("user", tuple(_asked(question))))
+    number = len(question.pictures)
+    for step in question.steps:
+        made += _called(step, functions) + _results(step, number, functions)
+        number += sum(len(result.pictures) for result in step.results)
+    return tuple(made)
+
+
+def pictures_of(question: Question) -> tuple[tuple[Picture, str], ...]:
+    """All pictures of the messages with their captions, in the order of their numbers from 1."""
+    captions = question.captions or ("",) * len(question.pictures)
+    first = zip(question.pictures, captions, strict=True)
+    later = (
+        (picture, f"from {result.call.name}")
+        for step in question.steps
+        for result in step.results
+        for picture in result.pictures
+    )
+    return (*first, *later)
+
+
+def fewer_pictures(question: Question, dropped: int) -> tuple[Question, str]:
+    """A question without its first pictures, and a sentence that names them.
+
+    The question's own go first, then those that tools have shown.
+    """
+    everything = pictures_of(question)
+    own, left = min(dropped, len(question.pictures)), max(dropped - len(question.pictures), 0)
+    steps = []
+    for step in question.steps:
+        results = []
+        for result in step.results:
+            cut = min(left, len(result.pictures))
+            results.append(replace(result, pictures=result.pictures[cut:]))
+            left -= cut
+        steps.append(Step(step.text, tuple(results)))
+    names = [caption or f"image {k + 1}" for k, (_, caption) in enumerate(everything[:dropped])]
+    note = f"{len(names)} of {len(everything)} pictures were left out: {', '.join(names)}."
+    kept = replace(
+        question,
+        pictures=question.pictures[own:],
+        captions=question.captions[own:],
+        steps=tuple(steps),
+    )
+    return kept, note
+
+
+def system_text(question: Question, row: Row, *, functions: bool) -> str:
+    """What the pictures are, how to answer, how to write places, and which tools there are."""
+    pictures = pictures_of(question)
+    lines = [row.system] if row.system else []
+    if pictures:
+        shown = "a picture" if len(pictures) == 1 else f"{len(pictures)} pictures"
+        lines.append(
+            f"You are shown {shown} of a medical image. In axial and coronal slices the patient's "
+            "left is on the right side of the picture."
+        )
+    lines.append(_HOW[question.kind])
+    if pictures and row.grammar in GRAMMARS:
+        lines.append(_places(row.grammar, len(pictures)))
+    if question.tools and not functions:
+        lines.append(text_tools.offer(question.tools))
+    return "\n".join(lines)
+
+
+def lettered(options: Sequence[str]) -> str:
+    """Options with their letters, a line each."""
+    pairs = zip(LETTERS, options, strict=False)
+    return "\n".join(f"{letter}) {option}" for letter, option in pairs)
+
+
+def _places(grammar: str, pictures: int) -> str:
+    text = (
+        "Where a sentence tells of something that can be seen, write its box in the same sentence, "
+        f"in this form: {GRAMMARS[grammar].example}"
+    )
+    return text if pictures == 1 else f"{text} Say in that sentence which image it is in: image 2."
+
+
+def _asked(question: Question) -> Iterator[Part]:
+    captions = question.captions or ("",) * len(question.pictures)
+    yield from _numbered(zip(question.pictures, captions, strict=True), 0)
+    if question.context.strip():
+        yield f"What is known of the patient:\n{question.context.strip()}"
+    text = question.text.strip()
+    if question.kind is AnswerKind.CHOICE and question.options:
+        text = f"{text}\n{lettered(question.options)}"
+    yield text
+
+
+def _numbered(pictures: Iterable[tuple[Picture, str]], start: int) -> Iterator[Part]:
+    for number, (picture, caption) in enumerate(pictures, start + 1):
+        yield f"Image {number}: {caption}" if caption else f"Image {number}:"
+        yield picture
+
+
+def _called(step: Step, functions: bool) -> list[Message]:
+    """What the assistant wrote in a round, without its thoughts, with its calls."""
+    calls = tuple(result.call for result in step.results)
+    text = parted(step.text).answer
+    _, plain = text_tools.calls_in(text, ())
+    if functions:
+        return [Message("assistant", (plain,) if plain else (), calls)]
+    lines = [plain] if plain else []
+    return [Message("assistant", ("\n".join([*lines, *map(text_tools.written, calls)]),))]
+
+
+def _results(step: Step, number: int, functions: bool) -> list[Message]:
+    """What came of the calls; pictures come in a message of the user's, as servers want it."""
+    shown = _shown(step.results, number)
+    if not functions:
+        told = "\n".join(text_tools.told(result) for result in step.results)
+        return [Message("user", (told, *shown))]
+    made = [
+        Message("tool", (text_tools.words(result),), call_id=result.call.id)
+        for result in step.results
+    ]
+    return [*made, Message("user", shown)] if shown else made
+
+
+def _shown(results: Sequence[ToolResult], number: int) -> tuple[Part, ...]:
+    pictures = [
+        (picture, f"from {result.call.name}") for result in results for picture in result.pictures
+    ]
+    return tuple(_numbered(pictures, number))

@@ -1,0 +1,158 @@
+"""What a model wrote, as an answer: the same for a model on this computer and on a server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from napari_medvlm.backends.box_formats.spans import pieces, without
+from napari_medvlm.backends.models.catalog import Row
+from napari_medvlm.backends.vlm import text_tools
+from napari_medvlm.backends.vlm.parse_claims import Shown, claims_of
+from napari_medvlm.backends.vlm.reasoning import Stream, parted
+from napari_medvlm.data.answer import Answer, AnswerKind, Claim, Question
+from napari_medvlm.data.tool_call import ToolCall
+from napari_medvlm.language.closed_answers import Chosen, count_in, option_in, yes_or_no
+from napari_medvlm.language.sentences import without_loop
+
+__all__ = ["Shown", "Stream", "Written", "answer_of", "stream_for"]
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """What came from a model.
+
+    Parameters
+    ----------
+    text
+        All of it, unchanged.
+    thinking
+        Thoughts that came apart from the text.
+    calls
+        Tools that it called as functions.
+    tokens
+        How many it wrote; 0: not known.
+    probabilities
+        Of each option of a closed question.
+    cut_off
+        Whether it was stopped before it had ended.
+    notes
+        What else a person must know.
+    """
+
+    text: str
+    thinking: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    tokens: int = 0
+    probabilities: tuple[float, ...] = ()
+    cut_off: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def stream_for(question: Question, row: Row, *, inside: bool = False) -> Stream:
+    """What takes a text as it comes; ``inside``: the model is in a thought from the beginning."""
+    hidden = text_tools.HIDDEN if question.tools else ()
+    return Stream(row.markers, inside=inside, hidden=hidden)
+
+
+def answer_of(written: Written, question: Question, row: Row, pictures: Sequence[Shown]) -> Answer:
+    """The answer in what a model wrote. Never raises, whatever the text is.
+
+    Parameters
+    ----------
+    row
+        Of the model.
+    pictures
+        All that were sent, in the order of their numbers.
+    """
+    thinking, text = parted(written.text, row.markers)
+    thinking = "\n\n".join(thought for thought in (written.thinking.strip(), thinking) if thought)
+    calls, text = _called(text, written, question)
+    text, times = without_loop(text)
+    notes = list(written.notes)
+    if times > 1:
+        notes.append(f"The model wrote the same {times} times at the end; it is shown once.")
+    if written.cut_off:
+        told = f" after {written.tokens} tokens" if written.tokens else ""
+        notes.append(f"The model was stopped{told}, before it had ended.")
+    answer = Answer(
+        text=without(text, pieces(text, row.grammar)),
+        images=tuple(shown.picture.slice for shown in pictures),
+        thinking=thinking,
+        calls=calls,
+        probabilities=written.probabilities,
+        notes=tuple(notes),
+        written=written.text,
+        tokens=written.tokens,
+    )
+    if calls:
+        return answer
+    if not any(map(str.isalnum, text)):
+        return replace(answer, answered=False, reason=_silence(answer, written))
+    claims, miscounts = claims_of(text, row.grammar, pictures, row.title)
+    answer = replace(answer, claims=claims, notes=(*answer.notes, *miscounts))
+    return _of_kind(answer, question)
+
+
+def _called(text: str, written: Written, question: Question) -> tuple[tuple[ToolCall, ...], str]:
+    """Calls as functions and in the text, and the text without them."""
+    if not question.tools:
+        return written.calls, text
+    calls, text = text_tools.calls_in(text, question.tools)
+    return (*written.calls, *calls), text
+
+
+def _silence(answer: Answer, written: Written) -> str:
+    if written.cut_off:
+        return "The model was stopped before it came to an answer. Allow it more tokens."
+    what = "its thoughts, and no answer" if answer.thinking else "nothing"
+    return f"The model wrote {what}. Ask again in other words, or choose another model."
+
+
+def _of_kind(answer: Answer, question: Question) -> Answer:
+    """An answer with what its kind asks for: a choice, a number, sections."""
+    if question.kind is AnswerKind.CHOICE:
+        chosen = option_in(answer.text, question.options)
+        return _chosen(answer, chosen, chosen.choice)
+    if question.kind is AnswerKind.YES_NO:
+        chosen = yes_or_no(answer.text)
+        return _chosen(answer, chosen, chosen.choice.capitalize())
+    if question.kind is AnswerKind.COUNT:
+        chosen = count_in(answer.text)
+        return _counted(_chosen(answer, chosen, chosen.choice))
+    if question.kind is AnswerKind.REPORT:
+        return _report(answer)
+    return answer
+
+
+def _chosen(answer: Answer, chosen: Chosen, text: str) -> Answer:
+    notes = (*answer.notes, chosen.note) if chosen.note else answer.notes
+    return replace(answer, text=text or answer.text, choice=chosen.choice, notes=notes)
+
+
+def _counted(answer: Answer) -> Answer:
+    drawn = sum(len(claim.regions) for claim in answer.claims)
+    if not drawn or not answer.choice or int(answer.choice) == drawn:
+        return answer
+    note = f"The answer is {answer.choice}, and the number of boxes drawn is {drawn}."
+    return replace(answer, notes=(*answer.notes, note))
+
+
+def _report(answer: Answer) -> Answer:
+    """A report under the same two headings, whatever the model called them.
+
+    Sentences under no heading are findings.
+    """
+    claims = tuple(replace(c, section=c.section or "findings") for c in answer.claims)
+    parts = []
+    for section in ("findings", "impression"):
+        own = [claim for claim in claims if claim.section == section]
+        if own:
+            parts.append("\n".join([f"{section.upper()}:", *map(_line, own)]))
+    missing = [s for s in ("findings", "impression") if s not in {c.section for c in claims}]
+    notes = tuple(f"The report has no {section}." for section in missing)
+    return replace(answer, claims=claims, text="\n\n".join(parts), notes=(*answer.notes, *notes))
+
+
+def _line(claim: Claim) -> str:
+    return f"- {claim.text}"

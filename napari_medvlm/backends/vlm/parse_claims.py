@@ -1,0 +1,199 @@
+"""The sentences of an answer as claims: each with the regions whose boxes stand in it.
+
+A box belongs to the picture that its sentence names ("image 2", or "slice 45" as in a caption), or
+to the only one that was sent. A box that stands in a line by itself is a claim of its own, called
+by its label.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from napari_medvlm.backends.box_formats import Flaw, Parsed, parse
+from napari_medvlm.backends.box_formats.spans import Piece, pieces, without
+from napari_medvlm.backends.detection.base import Look, regions_of
+from napari_medvlm.backends.detection.generated_boxes import seen_in
+from napari_medvlm.backends.detection.letterbox import Framed
+from napari_medvlm.data.answer import Claim
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.slice_image import Picture
+from napari_medvlm.language.closed_answers import counted
+from napari_medvlm.language.sentences import Sentence, split
+
+UNNAMED = "A place without a name."
+_NUMBERS = r"\s*(?:no\.\s*|#\s*)?(\d{1,5}(?:\s*(?:,|-|and|und|et|y|to|&)\s*\d{1,5}\b)*)\b"
+_PICTURE = re.compile(rf"\b(?:images?|pictures?|figures?|bild|imagen)\b{_NUMBERS}", re.IGNORECASE)
+_SLICE = re.compile(rf"\b(?:slices?|slides?|schicht|coupe|corte)\b{_NUMBERS}", re.IGNORECASE)
+_DIGITS = re.compile(r"\d+")
+_MARKUP = re.compile(r"\*\*|__|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|`")
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A picture that was sent.
+
+    Parameters
+    ----------
+    picture
+        As a person sees it.
+    framed
+        As the model saw it.
+    caption
+        What was said of it.
+    """
+
+    picture: Picture
+    framed: Framed
+    caption: str = ""
+
+
+def claims_of(
+    text: str, grammar: str, pictures: Sequence[Shown], source: str
+) -> tuple[tuple[Claim, ...], tuple[str, ...]]:
+    """The claims of an answer, and a sentence for each number that is not the number of boxes.
+
+    Parameters
+    ----------
+    text
+        Without thoughts and calls of tools.
+    grammar
+        A name in `box_formats.GRAMMARS`; another: no boxes are read.
+    pictures
+        All that were sent, in the order of their numbers.
+    """
+    found = pieces(text, grammar)
+    made: list[Claim] = []
+    for sentence in _joined(text, found, split(text, [(p.start, p.stop) for p in found])):
+        words = _words(without(text, found, sentence.start, sentence.stop))
+        own = [p for p in found if sentence.start <= p.start < sentence.stop]
+        reader = _Reader(text[sentence.start : sentence.stop], words, grammar, pictures, source)
+        claims = reader.claims() if own else (Claim(words, source=source),)
+        made += [replace(claim, section=sentence.section) for claim in claims]
+    return tuple(made), tuple(_miscounted(made))
+
+
+def _joined(text: str, found: Sequence[Piece], sentences: Iterable[Sentence]) -> Iterator[Sentence]:
+    """Boxes behind the stop of a sentence, in its line, belong to it."""
+    last: Sentence | None = None
+    for sentence in sentences:
+        if last is not None and last.line == sentence.line:
+            begin = _behind_boxes(text, found, sentence)
+            last = replace(last, stop=begin if begin > sentence.start else last.stop)
+            sentence = replace(sentence, start=begin)
+        if last is not None and sentence.start < sentence.stop:
+            yield last
+        if last is None or sentence.start < sentence.stop:
+            last = sentence
+    if last is not None:
+        yield last
+
+
+def _behind_boxes(text: str, found: Sequence[Piece], sentence: Sentence) -> int:
+    """Where the words of a sentence begin, behind boxes; where it ends if there are none."""
+    begin = sentence.start
+    for piece in found:
+        between = text[begin : piece.start]
+        if begin <= piece.start < sentence.stop and not piece.shown and not _words(between):
+            begin = piece.stop
+    words = _words(without(text, found, begin, sentence.stop))
+    return begin if words else sentence.stop
+
+
+def _words(text: str) -> str:
+    """A sentence without Markdown; empty if there is no word in it."""
+    plain = " ".join(_MARKUP.sub("", text).split())
+    return plain if any(map(str.isalnum, plain)) else ""
+
+
+class _Reader:
+    """The places of one sentence."""
+
+    def __init__(
+        self, text: str, words: str, grammar: str, pictures: Sequence[Shown], source: str
+    ) -> None:
+        self._text = text
+        self._words = words
+        self._grammar = grammar
+        self._pictures = pictures
+        self._source = source
+
+    def claims(self) -> tuple[Claim, ...]:
+        """The sentence with its regions; or, of boxes alone, a claim for each."""
+        shown = self._shown()
+        size = shown.framed.size if shown is not None else (1000, 1000)
+        parsed = parse(self._text, self._grammar, size)
+        if shown is None:
+            return (Claim(self._words or UNNAMED, (), self._source, self._unplaced(parsed)),)
+        regions, outside = self._regions(parsed, shown)
+        problems = (*_refused(parsed), *outside)
+        if self._words or not regions:
+            return (Claim(self._words or UNNAMED, tuple(regions), self._source, problems),)
+        claims = [Claim(r.name or UNNAMED, (r,), self._source) for r in regions]
+        return (replace(claims[0], problems=problems), *claims[1:])
+
+    def _regions(self, parsed: Parsed, shown: Shown) -> tuple[list[Region], list[str]]:
+        seen, outside = seen_in(parsed, self._words, shown.picture, shown.framed)
+        named = [replace(s, phrase=s.name or self._words or UNNAMED) for s in seen]
+        if parsed.masks or parsed.voxel_boxes:
+            outside.append("A mask or a box in a volume is meant, which cannot be drawn here.")
+        regions = regions_of(shown.picture, Look(tuple(named)))
+        if len(regions) < len(named):
+            outside.append(
+                f"{len(named) - len(regions)} of {len(named)} boxes lie on no one slice."
+            )
+        return regions, [f"{note[:1].upper()}{note[1:]}" for note in outside]
+
+    def _shown(self) -> Shown | None:
+        """The picture that the sentence is about; `None` if that is not said."""
+        if len(self._pictures) == 1:
+            return self._pictures[0]
+        numbers = _numbers(_PICTURE, self._text)
+        places = {n - 1 for n in numbers if 0 < n <= len(self._pictures)}
+        slices = _numbers(_SLICE, self._text)
+        places |= {
+            k for k, s in enumerate(self._pictures) if slices & _numbers(_SLICE, s.caption)
+        }  # fmt: skip
+        return self._pictures[places.pop()] if len(places) == 1 else None
+
+    def _unplaced(self, parsed: Parsed) -> tuple[str, ...]:
+        if not self._pictures:
+            return ("There is a box, and no picture was sent that it could be in.",)
+        if parsed.boxes or parsed.points or _refused(parsed):
+            return (f"It is not said in which of the {len(self._pictures)} pictures the box is.",)
+        return ()
+
+
+def _numbers(pattern: re.Pattern[str], text: str) -> set[int]:
+    """The numbers behind a word, as of images."""
+    return {int(n) for match in pattern.finditer(text) for n in _DIGITS.findall(match.group(1))}
+
+
+def _refused(parsed: Parsed) -> tuple[str, ...]:
+    return tuple(f.message for f in parsed.findings if f.flaw is not Flaw.PROSE)
+
+
+def _miscounted(claims: Sequence[Claim]) -> Iterator[str]:
+    """Sentences whose number is not that of their boxes, of the bare boxes behind them, or of all.
+
+    The boxes of all sentences count where no other sentence has a number.
+    """
+    said = [(place, number) for place, c in enumerate(claims) if (number := counted(c.text))]
+    everything = sum(len(claim.regions) for claim in claims) if len(said) == 1 else 0
+    for place, number in said:
+        drawn = len(claims[place].regions) or _listed(claims[place + 1 :]) or everything
+        if drawn and drawn != number.number:
+            boxes = "box was" if drawn == 1 else "boxes were"
+            yield f"The text says {number.words!r}, and {drawn} {boxes} drawn."
+
+
+def _listed(claims: Sequence[Claim]) -> int:
+    """How many claims at the beginning are bare boxes."""
+    count = 0
+    for claim in claims:
+        bare = len(claim.regions) == 1 and claim.text in (claim.regions[0].name, UNNAMED)
+        if not bare:
+            break
+        count += 1
+    return count

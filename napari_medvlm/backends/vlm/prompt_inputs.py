@@ -1,0 +1,201 @@
+"""A question as a model of transformers reads it: by its own chat template, within its context."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from napari_medvlm.backends.detection.letterbox import framed
+from napari_medvlm.backends.models.catalog import Row
+from napari_medvlm.backends.models.transformers_loader import Loaded
+from napari_medvlm.backends.vlm.chat_messages import Message, fewer_pictures, messages, pictures_of
+from napari_medvlm.backends.vlm.parse_claims import Shown
+from napari_medvlm.data.answer import Question
+from napari_medvlm.data.errors import InvalidPrompt
+
+ADDED = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
+"""Inputs that have a value for each token."""
+ANSWER_IS_1 = {"paligemma"}
+"""Kinds of models that read tokens of type 0 all at once; those of the answer are of type 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Put:
+    """A question put to a model.
+
+    Parameters
+    ----------
+    question
+        With the pictures that are left.
+    made
+        The model's inputs.
+    shown
+        The pictures that are sent, in the order of their numbers.
+    dropped
+        How many of the first pictures were left out.
+    inside
+        Whether the template opens a thought.
+    room
+        How many tokens there are for the answer.
+    notes
+        What a person must know of it.
+    """
+
+    question: Question
+    made: Any
+    shown: tuple[Shown, ...]
+    dropped: int = 0
+    inside: bool = False
+    room: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def length(self) -> int:
+        """How many tokens the question has."""
+        return int(self.made["input_ids"].shape[1])
+
+
+def put(loaded: Loaded, row: Row, question: Question, room: int) -> Put:
+    """A question as inputs of a model; too many pictures are left out, oldest first.
+
+    Parameters
+    ----------
+    room
+        How many tokens the model is to have for its answer; a quarter of its context will do.
+
+    Raises
+    ------
+    InvalidPrompt
+        If the text alone is too long, or has a word that is a sign for the model.
+    """
+    _refuse_control(loaded, question)
+    whole = question if row.tools else replace(question, tools=())
+    count = len(pictures_of(whole))
+    dropped = max(count - row.most_pictures, 0) if row.most_pictures else 0
+    context = context_of(loaded)
+    while True:
+        kept, note = fewer_pictures(whole, dropped) if dropped else (whole, "")
+        now = _put(loaded, row, kept)
+        excess = now.length + min(room, context // 4) - context
+        if excess <= 0:
+            left = min(room, context - now.length)
+            return replace(now, dropped=dropped, room=left, notes=(note,) if note else ())
+        if dropped == count:
+            raise InvalidPrompt(
+                f"The question and the conversation before it are {excess} tokens too long: the "
+                f"model reads {context}, its answer included.",
+                "Begin a new conversation, or shorten the context.",
+            )
+        each = now.length / (count - dropped)  # or less: the text counts too
+        dropped = min(dropped + max(int(excess / each), 1), count)
+
+
+def context_of(loaded: Loaded) -> int:
+    """How many tokens a model reads and writes at most."""
+    text = loaded.model.config.get_text_config()
+    return int(getattr(text, "max_position_embeddings", 0) or 10**9)
+
+
+def with_tokens(loaded: Loaded, made: Any, tokens: Sequence[int]) -> Any:
+    """Inputs of a question with what was written to it."""
+    import torch
+
+    kind = int(loaded.kind in ANSWER_IS_1)
+    more = {name: value for name, value in made.items() if name != "labels"}
+    for name in ADDED:
+        if name in made:
+            fill = {"input_ids": tokens, "attention_mask": [1] * len(tokens)}
+            values = torch.tensor([fill.get(name, [kind] * len(tokens))]).to(made[name])
+            more[name] = torch.cat([made[name], values], dim=1)
+    return more
+
+
+def _put(loaded: Loaded, row: Row, question: Question) -> Put:
+    chat = messages(question, row, functions=False)
+    shown = tuple(
+        Shown(picture, framed(picture.pixels, row.square), caption)
+        for picture, caption in pictures_of(question)
+    )
+    made, text = _inputs(loaded, chat, shown)
+    inside = any(text.rstrip().endswith(opening) for opening, _ in row.markers)
+    seen = tuple(
+        replace(s, framed=replace(s.framed, seen=seen_size(loaded, made, k)))
+        for k, s in enumerate(shown)
+    )
+    return Put(question, loaded.inputs(made), seen, inside=inside)
+
+
+def _inputs(loaded: Loaded, chat: Sequence[Message], shown: Sequence[Shown]) -> tuple[Any, str]:
+    """The inputs that the processor makes of a chat, and its text as the template has it."""
+    processor = loaded.processor
+    images = _images(shown)
+    if not getattr(processor, "chat_template", None):
+        signs = str(getattr(processor, "image_token", "")) * len(images)
+        text = signs + "\n".join(m.text for m in chat if m.text)
+        return processor(images=images or None, text=[text], return_tensors="pt"), text
+    said = [_said(loaded, message, images) for message in chat]
+    said, text = _rendered(processor, said)
+    made = processor.apply_chat_template(
+        said, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
+    )
+    return made, text
+
+
+def _images(shown: Sequence[Shown]) -> list[Any]:
+    from PIL import Image
+
+    return [Image.fromarray(s.framed.pixels) for s in shown]
+
+
+def _said(loaded: Loaded, message: Message, images: list[Any]) -> dict[str, Any]:
+    """A message as templates take it; its pictures are taken from the front of the images."""
+    content: list[dict[str, Any]] = []
+    for part in message.parts:
+        if isinstance(part, str):
+            text = part if message.role == "system" else loaded.without_control(part)
+            content.append({"type": "text", "text": text})
+        else:
+            content.append({"type": "image", "image": images.pop(0)})
+    return {"role": message.role, "content": content}
+
+
+def _rendered(processor: Any, said: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
+    """Messages that the template renders in full, and what it makes of them.
+
+    Some templates refuse a system message or pass over it: then it begins the first of the user's.
+    """
+    from jinja2 import TemplateError
+
+    def text(chat: list[dict[str, Any]]) -> str:
+        return str(processor.apply_chat_template(chat, add_generation_prompt=True, tokenize=False))
+
+    system, first, *others = said
+    told = system["content"][0]["text"]
+    try:
+        whole = text(said)
+        if told.strip() in whole:
+            return said, whole
+    except TemplateError:
+        pass
+    merged = [{**first, "content": [*system["content"], *first["content"]]}, *others]
+    return merged, text(merged)
+
+
+def seen_size(loaded: Loaded, made: Any, number: int) -> tuple[int, int] | None:
+    """Height and width that the processor resized an image to, where it says so.
+
+    Qwen's says it as a grid of patches: frames, rows and columns.
+    """
+    if "image_grid_thw" not in made:
+        return None
+    _, rows, columns = made["image_grid_thw"][number].tolist()
+    patch = loaded.processor.image_processor.patch_size
+    return rows * patch, columns * patch
+
+
+def _refuse_control(loaded: Loaded, question: Question) -> None:
+    """Refuse a person's words that the model would take for a sign; others' are left out later."""
+    said = (question.text, question.context, *question.options, *question.captions)
+    for words in (*said, *(turn.question for turn in question.earlier)):
+        loaded.refuse_control(words)
