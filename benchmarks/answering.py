@@ -31,8 +31,8 @@ from napari_medvlm.backends.openai_server.connection import joined
 from napari_medvlm.backends.openai_server.request import request_of
 from napari_medvlm.data.answer import Question
 from napari_medvlm.sessions.rounds import answered_question, look
-from napari_medvlm.worker.process import WorkerRunner
-from napari_medvlm.worker.wire import AnswerReply, AskRequest
+from napari_medvlm.worker.messages import AnswerReply, AskRequest
+from napari_medvlm.worker.process_runner import WorkerRunner
 from tests.conftest import make_phantom
 
 RESULTS = Path(__file__).parent / "results"

@@ -25,8 +25,8 @@ import numpy as np
 from napari_medvlm.data.prompts import Point
 from napari_medvlm.data.volume import Modality, Volume
 from napari_medvlm.sessions.segment import SegmentationSession
-from napari_medvlm.worker.process import WorkerRunner
-from napari_medvlm.worker.wire import Request
+from napari_medvlm.worker.messages import Request
+from napari_medvlm.worker.process_runner import WorkerRunner
 
 RESULTS = Path(__file__).parent / "results"
 SHAPE = (600, 512, 512)

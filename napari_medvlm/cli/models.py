@@ -21,7 +21,7 @@ Name = Annotated[str, typer.Argument(help="As 'napari-medvlm models list' tells 
 @app.command("list")
 def list_models(as_json: AsJson = False) -> None:
     """List all models: those that were added, those downloaded, and those that could be."""
-    from napari_medvlm.worker.offered import offered
+    from napari_medvlm.worker.model_status import offered
 
     with told():
         rows = [_summary(row) for row in offered()]
@@ -31,7 +31,7 @@ def list_models(as_json: AsJson = False) -> None:
 @app.command()
 def show(name: Name, as_json: AsJson = False) -> None:
     """Tell all that is known of a model."""
-    from napari_medvlm.worker.offered import offer_of
+    from napari_medvlm.worker.model_status import offer_of
 
     with told():
         summary = _summary(offer_of(name))
@@ -49,7 +49,7 @@ def add(
 ) -> None:
     """Know a model by a name, which --model then takes. It stays where it is."""
     from napari_medvlm.backends.models import registry
-    from napari_medvlm.worker.offered import offer_of
+    from napari_medvlm.worker.model_status import offer_of
 
     with told():
         with shown() as progress:

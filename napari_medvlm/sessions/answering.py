@@ -18,7 +18,7 @@ from napari_medvlm.sessions.explaining import explain_request
 from napari_medvlm.sessions.line import Line
 from napari_medvlm.sessions.minutes import Minutes
 from napari_medvlm.sessions.rounds import Asking, Given, look
-from napari_medvlm.worker.wire import ExplainReply, GroundReply, GroundRequest
+from napari_medvlm.worker.messages import ExplainReply, GroundReply, GroundRequest
 
 STOPPED = "Stopped; what had come is kept. Ask again for the whole answer."
 

@@ -16,8 +16,8 @@ from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.sessions.viewing import Looked, View, pictures
+from napari_medvlm.worker.messages import AnswerReply, AskRequest
 from napari_medvlm.worker.runner import InlineRunner
-from napari_medvlm.worker.wire import AnswerReply, AskRequest
 
 
 def ask(  # noqa: PLR0913  # one for each thing that a question may rest on

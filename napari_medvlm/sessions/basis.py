@@ -11,8 +11,8 @@ from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.sessions.calls import Served
 from napari_medvlm.sessions.minutes import Minutes
 from napari_medvlm.sessions.rounds import Given, look, made_objects, question_of
+from napari_medvlm.worker.messages import AskRequest, GroundRequest
 from napari_medvlm.worker.runner import Runner
-from napari_medvlm.worker.wire import AskRequest, GroundRequest
 
 
 @dataclass(frozen=True, eq=False)

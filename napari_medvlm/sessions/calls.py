@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from napari_medvlm.data.errors import Cancelled
+from napari_medvlm.worker.messages import Reply, Request
 from napari_medvlm.worker.runner import InlineRunner, Job, OnProgress, OnText, Runner
-from napari_medvlm.worker.wire import Reply, Request
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.language.report_findings import findings_of
 from napari_medvlm.sessions.calls import Served
 from napari_medvlm.sessions.rounds import Given
-from napari_medvlm.worker.wire import GroundRequest
+from napari_medvlm.worker.messages import GroundRequest
 
 
 def request_of(

@@ -31,7 +31,7 @@ from napari_medvlm.sessions.rounds import Given, made_objects
 from napari_medvlm.sessions.talks import Talks
 from napari_medvlm.sessions.telling import tell
 from napari_medvlm.sessions.viewing import View
-from napari_medvlm.worker.routed import RoutedRunner
+from napari_medvlm.worker.environment_runner import RoutedRunner
 from napari_medvlm.worker.runner import InlineRunner, Runner
 
 

@@ -21,8 +21,8 @@ from napari_medvlm.sessions.masks import Key, LabelMap
 from napari_medvlm.sessions.predictions import Choice, Predictions
 from napari_medvlm.sessions.requests import Requests
 from napari_medvlm.sessions.telling import tell
+from napari_medvlm.worker.messages import SegmentReply, SegmentRequest
 from napari_medvlm.worker.runner import Runner
-from napari_medvlm.worker.wire import SegmentReply, SegmentRequest
 
 MEASURED_AFTER_S = 0.03
 """How long after a mask it is measured: drawing it goes first."""

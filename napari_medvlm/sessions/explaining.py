@@ -12,7 +12,7 @@ from napari_medvlm.data.conversation import Exchange
 from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.sessions.rounds import Given, answered_question, look
-from napari_medvlm.worker.wire import ExplainRequest
+from napari_medvlm.worker.messages import ExplainRequest
 
 
 def obstacle(exchange: Exchange) -> str:

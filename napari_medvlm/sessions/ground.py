@@ -27,9 +27,9 @@ from napari_medvlm.ledger.records import Grounded, RegionChecked
 from napari_medvlm.ledger.serialization import FoundRegion
 from napari_medvlm.sessions.basis import Basis
 from napari_medvlm.sessions.telling import tell
-from napari_medvlm.worker.routed import RoutedRunner
+from napari_medvlm.worker.environment_runner import RoutedRunner
+from napari_medvlm.worker.messages import GroundReply, GroundRequest
 from napari_medvlm.worker.runner import InlineRunner, Job, Runner
-from napari_medvlm.worker.wire import GroundReply, GroundRequest
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,9 +19,9 @@ from napari_medvlm.io.journal import Journal
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Labelled, Overridden
 from napari_medvlm.sessions.telling import tell
-from napari_medvlm.worker.routed import RoutedRunner
+from napari_medvlm.worker.environment_runner import RoutedRunner
+from napari_medvlm.worker.messages import LabelReply, LabelRequest
 from napari_medvlm.worker.runner import InlineRunner, Job, Runner
-from napari_medvlm.worker.wire import LabelReply, LabelRequest
 
 
 class LabellingSession:

@@ -16,7 +16,7 @@ from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Predicted
 from napari_medvlm.ledger.state import LiveObject
 from napari_medvlm.sessions.masks import Key, MaskStore
-from napari_medvlm.worker.wire import SegmentReply, SegmentRequest
+from napari_medvlm.worker.messages import SegmentReply, SegmentRequest
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from napari_medvlm.backends.base import Prepared, Progress
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.sessions.calls import Served
+from napari_medvlm.worker.messages import PrepareReply, PrepareRequest
 from napari_medvlm.worker.runner import Runner
-from napari_medvlm.worker.wire import PrepareReply, PrepareRequest
 
 TOGETHER = 16
 """How many slices a graphics card is asked for at once, and a processor for one: what else is asked

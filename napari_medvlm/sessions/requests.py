@@ -10,8 +10,8 @@ from typing import Protocol
 
 from napari_medvlm.data.errors import Cancelled, MedVLMError, WorkerCrashed, WorkerHung
 from napari_medvlm.sessions.masks import Key
+from napari_medvlm.worker.messages import SegmentReply, SegmentRequest
 from napari_medvlm.worker.runner import Job, Runner
-from napari_medvlm.worker.wire import SegmentReply, SegmentRequest
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from napari_medvlm.sessions.drawing import pointed
 from napari_medvlm.sessions.toolbox import Scene, Toolbox
 from napari_medvlm.sessions.toolspecs import TOOLS, specs
 from napari_medvlm.sessions.viewing import Looked, View, pictures
-from napari_medvlm.worker.wire import AnswerReply, AskRequest
+from napari_medvlm.worker.messages import AnswerReply, AskRequest
 
 MAX_ROUNDS = 6
 """Rounds with tools; then the model must answer."""

@@ -27,7 +27,7 @@ from napari_medvlm.sessions import gestures
 from napari_medvlm.sessions.engine import Engine
 from napari_medvlm.sessions.masks import Labels
 from napari_medvlm.sessions.predictions import Choice, key_of
-from napari_medvlm.worker.routed import RoutedRunner
+from napari_medvlm.worker.environment_runner import RoutedRunner
 from napari_medvlm.worker.runner import InlineRunner, Runner
 
 

@@ -24,7 +24,7 @@ from napari_medvlm.sessions.calls import Calls, Helpers
 from napari_medvlm.sessions.drawing import name_of, places_in, thousandths
 from napari_medvlm.sessions.toolspecs import TOOLS, flaw, specs
 from napari_medvlm.sessions.viewing import Looked, View, caption_of, counterpart
-from napari_medvlm.worker.wire import GroundReply, GroundRequest, SegmentReply, SegmentRequest
+from napari_medvlm.worker.messages import GroundReply, GroundRequest, SegmentReply, SegmentRequest
 
 SMALLEST = 8
 """Voxels a side of what is zoomed to."""

@@ -20,7 +20,7 @@ from napari_medvlm.trusting.stated import stated
 from napari_medvlm.trusting.subject import Subject, TwinRequest
 from napari_medvlm.trusting.swapping import Swap, repainted, shown_slices
 from napari_medvlm.trusting.twins import Existence, existence, paraphrases, twins_of
-from napari_medvlm.worker.wire import AnswerReply, AskRequest, GroundRequest, Reply
+from napari_medvlm.worker.messages import AnswerReply, AskRequest, GroundRequest, Reply
 
 NO_ANSWER = "no answer"
 OPPOSITE = {"yes": "no", "no": "yes"}

@@ -7,7 +7,7 @@ from napari_medvlm.trusting import calibration
 from napari_medvlm.trusting.check import Ask, Check
 from napari_medvlm.trusting.quality import Thresholds, indicators, noted
 from napari_medvlm.trusting.subject import Subject
-from napari_medvlm.worker.wire import GroundRequest
+from napari_medvlm.worker.messages import GroundRequest
 
 APART = 0.15
 """How far stated and measured confidence may lie apart."""

@@ -16,7 +16,7 @@ from napari_medvlm.trusting.likeness import Said
 from napari_medvlm.trusting.subject import Subject, TwinRequest
 from napari_medvlm.trusting.swapping import Swap
 from napari_medvlm.trusting.twins import absent_of, phrase_variants
-from napari_medvlm.worker.wire import GroundReply, GroundRequest, Reply
+from napari_medvlm.worker.messages import GroundReply, GroundRequest, Reply
 
 FOUND, NOT_FOUND = "found", "not found"
 

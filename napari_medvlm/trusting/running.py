@@ -18,8 +18,8 @@ from napari_medvlm.trusting.likeness import Said
 from napari_medvlm.trusting.regions import RegionSubject
 from napari_medvlm.trusting.regions import said_by as said_by_grounding
 from napari_medvlm.trusting.subject import Sent, Subject
+from napari_medvlm.worker.messages import AskRequest, GroundReply, GroundRequest
 from napari_medvlm.worker.runner import Runner
-from napari_medvlm.worker.wire import AskRequest, GroundReply, GroundRequest
 
 
 def answer_subject(basis: AnswerBasis) -> AnswerSubject:

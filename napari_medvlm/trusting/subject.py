@@ -13,7 +13,7 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.trusting.hiding import elsewhere
 from napari_medvlm.trusting.likeness import Said
 from napari_medvlm.trusting.swapping import Swap, far_shift
-from napari_medvlm.worker.wire import AskRequest, GroundRequest, Reply
+from napari_medvlm.worker.messages import AskRequest, GroundRequest, Reply
 
 Sent = AskRequest | GroundRequest
 """What checks send."""

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QPushButton
 
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.report import guarded, tell
-from napari_medvlm.worker.hearing import transcribe
+from napari_medvlm.worker.transcribe import transcribe
 
 RATE_HZ = 16_000
 SHORTEST_S = 0.3

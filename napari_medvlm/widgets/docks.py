@@ -18,7 +18,7 @@ from napari_medvlm.widgets.layer_choice import LayerChoice
 from napari_medvlm.widgets.model_row import ModelRow
 from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.report import show_all
-from napari_medvlm.worker.routed import RoutedRunner
+from napari_medvlm.worker.environment_runner import RoutedRunner
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -14,7 +14,7 @@ from napari_medvlm.widgets.evaluate_case import CasePanel
 from napari_medvlm.widgets.evaluate_compare import ComparePanel
 from napari_medvlm.widgets.evaluate_folder import FolderPanel
 from napari_medvlm.widgets.evaluate_plan import PlanForm
-from napari_medvlm.worker.routed import RoutedRunner
+from napari_medvlm.worker.environment_runner import RoutedRunner
 
 if TYPE_CHECKING:
     from napari import Viewer

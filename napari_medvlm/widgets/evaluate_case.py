@@ -38,7 +38,7 @@ from napari_medvlm.widgets.job_bar import JobBar
 from napari_medvlm.widgets.layer_choice import LayerChoice
 from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.report import guarded, tell
-from napari_medvlm.worker.routed import RoutedRunner
+from napari_medvlm.worker.environment_runner import RoutedRunner
 
 if TYPE_CHECKING:
     from napari import Viewer

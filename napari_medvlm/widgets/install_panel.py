@@ -24,7 +24,7 @@ from napari_medvlm.widgets.job_bar import JobBar
 from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.report import tell
 from napari_medvlm.worker.environments import install_command
-from napari_medvlm.worker.installing import folder_for, install
+from napari_medvlm.worker.install import folder_for, install
 
 MOST_LINES = 500
 ALONE = "Install into an environment of its own"

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QGridLayout, QMenu, QPushButton, QWidget
 from napari_medvlm.backends.base import Task
 from napari_medvlm.backends.models.registry import State
 from napari_medvlm.widgets.buttons import button
-from napari_medvlm.worker.offered import Offered
+from napari_medvlm.worker.model_status import Offered
 
 COLUMNS = 3
 DOCKS = {Task.SEGMENT: "Segment", Task.GROUND: "Ground", Task.ANSWER: "Ask"}

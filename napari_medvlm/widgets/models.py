@@ -26,8 +26,8 @@ from napari_medvlm.widgets.model_actions import ModelActions
 from napari_medvlm.widgets.models_table import ModelsTable, described
 from napari_medvlm.widgets.question import ask
 from napari_medvlm.widgets.report import guarded, tell
-from napari_medvlm.worker.offered import Offered, offered
-from napari_medvlm.worker.routed import living
+from napari_medvlm.worker.environment_runner import living
+from napari_medvlm.worker.model_status import Offered, offered
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -17,7 +17,7 @@ from napari_medvlm.backends.models.published import (
     OWN_WORDS,
     in_words,
 )
-from napari_medvlm.worker.offered import Offered
+from napari_medvlm.worker.model_status import Offered
 
 MODEL, USE, NEEDS, SIZE = range(4)
 HEAD = ["Model", "Weights", "Needs", "Size"]

@@ -39,8 +39,8 @@ from napari_medvlm.widgets.segment_folds import SegmentFolds
 from napari_medvlm.widgets.session_row import SessionRow
 from napari_medvlm.widgets.tools import Tool, Tools
 from napari_medvlm.widgets.turns import BETWEEN_MS, Turns
+from napari_medvlm.worker.messages import Request
 from napari_medvlm.worker.runner import Job
-from napari_medvlm.worker.wire import Request
 
 if TYPE_CHECKING:
     from napari import Viewer

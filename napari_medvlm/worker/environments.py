@@ -26,7 +26,7 @@ from napari_medvlm.backends import registry
 from napari_medvlm.data.errors import Cancelled, SettingsError
 from napari_medvlm.language.yaml_tables import Sheet, read
 from napari_medvlm.settings.paths import home
-from napari_medvlm.worker.child import WINDOWS, variables
+from napari_medvlm.worker.process import WINDOWS, variables
 
 VERSION: str = sys.modules["napari_medvlm"].__version__
 """Of this package, whose top an inner module does not import: it names all the others."""

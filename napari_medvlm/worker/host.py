@@ -18,9 +18,9 @@ from collections.abc import Callable
 from multiprocessing.connection import Client, Connection
 
 from napari_medvlm.data.errors import Cancelled, MedVLMError
-from napari_medvlm.worker.shared import Viewed
-from napari_medvlm.worker.wire import Delta, Done, Failed, Run, Stop, Tick
-from napari_medvlm.worker.work import Work
+from napari_medvlm.worker.executor import Work
+from napari_medvlm.worker.messages import Delta, Done, Failed, Run, Stop, Tick
+from napari_medvlm.worker.shared_memory import Viewed
 
 TICK_S = 1 / 30
 NICE = 10

@@ -1,202 +1,155 @@
-"""The runner that works in a process of its own: a crash costs one click."""
+"""One worker process, as its owner sees it."""
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import logging
+import os
+import secrets
+import signal
+import subprocess
 import sys
 import threading
-import time
-import weakref
-from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections import deque
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Connection, Listener
 from typing import Any
 
-from napari_medvlm.data import errors
-from napari_medvlm.data.errors import (
-    BackendFailed,
-    Cancelled,
-    MedVLMError,
-    WorkerCrashed,
-    WorkerHung,
-)
-from napari_medvlm.worker.child import Child
-from napari_medvlm.worker.runner import Job, OnProgress, OnText, Runner
-from napari_medvlm.worker.shared import Parking
-from napari_medvlm.worker.wire import Delta, Done, Failed, Reply, Request, Stop, Tick
-from napari_medvlm.worker.work import KEPT_BACKENDS
+from napari_medvlm.backends.models import offline
+from napari_medvlm.data.errors import WorkerCrashed
 
 logger = logging.getLogger(__name__)
 
-POLL_S = 0.01
+KEPT_LINES = 50
+TOLD_LINES = 3
+WINDOWS = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(
+    subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0
+)
+"""No console, and the window goes first; nothing elsewhere."""
+OF_ONE_PYTHON = ("PYTHONHOME", "__PYVENV_LAUNCHER__")
+"""Variables that would lead another interpreter to the libraries of this one."""
 
 
-class WorkerRunner(Runner):
-    """Sends requests to a worker process, which is started on first use and again after a crash.
+def variables(python: str) -> dict[str, str]:
+    """The environment variables for a process of an interpreter."""
+    dropped = () if python == sys.executable else OF_ONE_PYTHON
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    return {**kept, **offline.variables()}
 
-    A cancelled job is asked to stop; if it does not, the process is ended. Jobs that wait behind
-    one whose process died go to the next process. The process ends with this one, whatever happens.
+
+class Child:
+    """A process that runs `worker.host`, and the connection to it.
 
     Parameters
     ----------
     python
-        The interpreter of the worker; by default the one that runs this program.
-    cancel_grace_s
-        How long a cancelled job may take to stop, in seconds.
-    before_start
-        Called on the runner's thread with the job for which a process is about to be started; the
-        `MedVLMError` that it raises fails the job.
+        The interpreter that it runs in.
+
+    Raises
+    ------
+    WorkerCrashed
+        If it cannot be started, or ends before it has connected.
     """
 
-    def __init__(
-        self,
-        python: str | None = None,
-        cancel_grace_s: float = 3.0,
-        before_start: Callable[[Job], None] = lambda _: None,
-    ) -> None:
-        self._python = python or sys.executable
-        self._before_start = before_start
-        self._grace_s = cancel_grace_s
-        self._waiting: deque[Job] = deque()
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
-        self._running: Job | None = None
-        self._child: Child | None = None
-        self._served: OrderedDict[tuple[str, str | None, str], None] = OrderedDict()
-        self._parking = Parking()
-        self._numbers = itertools.count(1)
-        self._free_at_exit = weakref.finalize(self, self._parking.clear)
+    def __init__(self, python: str) -> None:
+        key = secrets.token_bytes(32)
+        self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._sending = threading.Lock()
+        with Listener(authkey=key) as listener:
+            self._process = _start(python, str(listener.address))
+            self._reader = threading.Thread(target=self._read, name="medvlm-output", daemon=True)
+            self._reader.start()
+            with contextlib.suppress(BrokenPipeError), self._process.stdin as stdin:  # type: ignore[union-attr]  # PIPE
+                stdin.write(key.hex() + "\n")
+            self._connection = self._accept(listener)
 
     @property
-    def pid(self) -> int | None:
-        """The worker's process number, if there is a worker."""
-        child = self._child
-        return child.pid if child is not None and child.alive else None
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
 
     @property
-    def models(self) -> tuple[tuple[str, str | None], ...]:
-        """The backends and models that the worker has loaded, as they were named."""
-        return () if self.pid is None else tuple(key[:2] for key in list(self._served))
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process.poll() is None
 
-    def submit(
-        self,
-        request: Request,
-        on_progress: OnProgress | None = None,
-        on_text: OnText | None = None,
-    ) -> Job:
-        """Have a request done after those before it; returns at once."""
-        job = Job(request, on_progress, on_text)
-        with self._changed:
-            self._waiting.append(job)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="medvlm-runner", daemon=True)
-                self._thread.start()
-            self._changed.notify_all()
-        return job
+    def send(self, message: object) -> None:
+        """Send a message; `OSError` if it is gone."""
+        with self._sending:
+            self._connection.send(message)
 
-    def stop(self) -> None:
-        """Cancel all jobs, end the worker, free the shared memory."""
-        with self._changed:
-            thread, self._thread = self._thread, None
-            dropped = [*self._waiting]
-            self._waiting.clear()
-            running = self._running
-            self._changed.notify_all()
-        for job in dropped:
-            job.finish(Cancelled())
-        if running is not None:
-            running.finish(Cancelled())  # which its thread sees, and ends the worker
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
-
-    def _run(self) -> None:
-        """One thread for each time between two stops."""
-        while (job := self._next()) is not None:
-            job.finish(Cancelled() if job.unwanted else self._outcome(job))
-            self._running = None
-        if self._child is not None:
-            self._child.close()
-            self._child = None
-        self._parking.clear()
-
-    def _next(self) -> Job | None:
-        """The next job that is wanted; `None` when stopped."""
-        with self._changed:
-            while self._thread is threading.current_thread():
-                if self._waiting:
-                    self._running = self._waiting.popleft()
-                    return self._running
-                self._changed.wait()
-            return None
-
-    def _outcome(self, job: Job) -> Reply | MedVLMError | None:
+    def receive(self, timeout_s: float) -> Any:
+        """The next message, or `None` if none comes in time; `EOFError` if it is gone."""
         try:
-            return self._attempt(job)
-        except MedVLMError as error:
-            return error
-        except (OSError, EOFError):
-            child, self._child = self._child, None
-            return Cancelled() if job.done() or child is None else child.crash()
+            return self._connection.recv() if self._connection.poll(timeout_s) else None
+        except OSError as error:
+            raise EOFError from error
 
-    def _attempt(self, job: Job) -> Reply | MedVLMError | None:
-        number = next(self._numbers)
-        message = self._parking.run(number, job.request)
-        child = self._living_child(job)
-        child.send(message)
-        asked_at: float | None = None
-        while True:
-            answer = child.receive(POLL_S)
-            if isinstance(answer, Done) and answer.job == number:
-                self._keep(job.request)
-                return answer.reply
-            if isinstance(answer, Failed) and answer.job == number:
-                return _error(answer)
-            _pass_on(answer, number, job)
-            if job.done():
-                self._child = None
-                child.kill()
-                return None
-            if job.unwanted and asked_at is None:
-                child.send(Stop(number))
-                asked_at = time.monotonic()
-            if asked_at is not None and time.monotonic() - asked_at > self._grace_s:
-                return self._hung(child)
-
-    def _living_child(self, job: Job) -> Child:
-        """The worker; a new one if it ended while it had nothing to do."""
-        if self._child is None or not self._child.alive:
-            self._child = None
-            self._before_start(job)
-            self._served.clear()
-            self._child = Child(self._python)
-        return self._child
-
-    def _keep(self, request: Request) -> None:
-        """Remember what the worker has loaded, as `Work` keeps it."""
-        key = (request.backend, request.model, request.device)
-        self._served[key] = None
-        self._served.move_to_end(key)
-        while len(self._served) > KEPT_BACKENDS:
-            self._served.popitem(last=False)
-
-    def _hung(self, child: Child) -> WorkerCrashed:
-        logger.warning("The worker did not stop within %.1f s and is ended.", self._grace_s)
-        child.kill()
-        self._child = None
-        return WorkerHung(
-            f"The backend did not stop within {self._grace_s:g} s and was ended.",
+    def crash(self) -> WorkerCrashed:
+        """What to tell of its end."""
+        code = self._process.wait()
+        self._reader.join(timeout=1.0)
+        how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        last = " / ".join(line for line in list(self._lines)[-TOLD_LINES:] if line)
+        return WorkerCrashed(
+            f"The worker process ended in the middle of a request ({how})."
+            + (f" It said last: {last}" if last else ""),
             "Prompts are kept and the next request starts a new worker.",
+            code,
         )
 
+    def kill(self) -> None:
+        """End it now."""
+        self._process.kill()
+        self._process.wait()
+        self._connection.close()
 
-def _pass_on(message: Any, number: int, job: Job) -> None:
-    """Tell a job of what is on its way."""
-    if isinstance(message, Tick) and message.job == number:
-        job.progress(message.fraction, message.message)
-    elif isinstance(message, Delta) and message.job == number:
-        job.deliver(message.text)
+    def close(self) -> None:
+        """Let it end by itself, within a second."""
+        self._connection.close()
+        try:
+            self._process.wait(timeout=1.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join(timeout=1.0)
+
+    def _accept(self, listener: Listener) -> Connection:
+        """Wait for it to connect, but no longer than it lives."""
+        accepted: list[Connection] = []
+
+        def wait() -> None:
+            with contextlib.suppress(OSError, EOFError, AuthenticationError):
+                accepted.append(listener.accept())
+
+        waiter = threading.Thread(target=wait, name="medvlm-accept", daemon=True)
+        waiter.start()
+        while waiter.is_alive() and self.alive:
+            waiter.join(timeout=0.02)
+        if not accepted:
+            raise self.crash()
+        return accepted[0]
+
+    def _read(self) -> None:
+        with self._process.stdout as output:  # type: ignore[union-attr]  # PIPE
+            for line in output:
+                self._lines.append(line.rstrip())
+                logger.debug("worker %d: %s", self.pid, line.rstrip())
 
 
-def _error(failed: Failed) -> MedVLMError:
-    kind = getattr(errors, failed.error, BackendFailed)
-    return kind(failed.message, failed.hint)
+def _start(python: str, address: str) -> subprocess.Popen[str]:
+    try:
+        return subprocess.Popen(
+            [python, "-m", "napari_medvlm.worker.host", address],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env={**variables(python), "PYTHONUNBUFFERED": "1"},
+            creationflags=WINDOWS,
+        )
+    except OSError as error:
+        raise WorkerCrashed(
+            f"The worker process cannot be started: {error}.", f"See that {python} works."
+        ) from error

@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from napari_medvlm.data.errors import MedVLMError
-from napari_medvlm.worker.wire import Reply, Request
-from napari_medvlm.worker.work import Work
+from napari_medvlm.worker.executor import Work
+from napari_medvlm.worker.messages import Reply, Request
 
 OnProgress = Callable[[float, str], None]
 OnText = Callable[[str], None]

@@ -13,8 +13,8 @@ from napari_medvlm.backends.dispatch import explain
 from napari_medvlm.backends.vlm.occlusion import cost, evidence_map, falls_of, patch_of
 from napari_medvlm.data.answer import Question
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidPrompt
+from napari_medvlm.worker.messages import ExplainReply, ExplainRequest
 from napari_medvlm.worker.runner import InlineRunner
-from napari_medvlm.worker.wire import ExplainReply, ExplainRequest
 from tests.backends.asking import NAMES, force, picture, volume_of
 from tests.backends.conversing import FAMILIES, ByHand, ask, loaded, question_of
 from tests.backends.test_vlm_answers import WITHOUT_SYSTEM

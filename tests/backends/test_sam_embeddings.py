@@ -21,8 +21,8 @@ from napari_medvlm.data.errors import BackendUnavailable, Cancelled
 from napari_medvlm.data.prompts import Point
 from napari_medvlm.sessions.calls import Served
 from napari_medvlm.sessions.preparing import kept_mib, prepare_plane
+from napari_medvlm.worker.messages import PrepareRequest, SegmentRequest
 from napari_medvlm.worker.runner import InlineRunner
-from napari_medvlm.worker.wire import PrepareRequest, SegmentRequest
 from tests.backends import tiny_sam
 from tests.backends.sam_by_hand import AXES, NAMES, ByHand, volume_of
 

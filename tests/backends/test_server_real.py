@@ -19,8 +19,8 @@ from napari_medvlm.cli import app
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled
 from napari_medvlm.data.tool_call import Step, ToolResult
-from napari_medvlm.worker.process import WorkerRunner
-from napari_medvlm.worker.wire import AskRequest
+from napari_medvlm.worker.messages import AskRequest
+from napari_medvlm.worker.process_runner import WorkerRunner
 from tests.backends.server_asking import MEASURE, VOLUME, asked, question
 from tests.backends.tiny_server import CALLER, LONG, NAME, REVISION, make_models, serving
 

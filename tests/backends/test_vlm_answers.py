@@ -15,8 +15,8 @@ from napari_medvlm.backends.models import transformers_loader
 from napari_medvlm.data.answer import AnswerKind, Question, Turn
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidPrompt, OutOfMemory
 from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult, ToolSpec
+from napari_medvlm.worker.messages import AskRequest
 from napari_medvlm.worker.runner import InlineRunner
-from napari_medvlm.worker.wire import AskRequest
 from tests.backends.asking import NAMES, force, in_picture, picture, volume_of
 from tests.backends.conversing import FAMILIES, ByHand, ask, loaded, question_of
 

@@ -28,7 +28,7 @@ from napari_medvlm.trusting import calibration
 from napari_medvlm.trusting.answers import AnswerSubject
 from napari_medvlm.trusting.quiet import Confidence
 from napari_medvlm.trusting.regions import RegionSubject
-from napari_medvlm.worker.wire import AskRequest, GroundRequest
+from napari_medvlm.worker.messages import AskRequest, GroundRequest
 from tests.evaluation.words import picture
 from tests.trusting.conftest import spotted
 

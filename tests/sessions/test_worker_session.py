@@ -20,7 +20,7 @@ from napari_medvlm.data.errors import (
     WorkerHung,
 )
 from napari_medvlm.io.journal import new_journal
-from napari_medvlm.worker.process import WorkerRunner
+from napari_medvlm.worker.process_runner import WorkerRunner
 from tests.worker.conftest import foreign  # noqa: F401  # a fixture
 
 posix = pytest.mark.skipif(os.name == "nt", reason="a process is killed by a signal")

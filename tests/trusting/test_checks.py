@@ -33,9 +33,9 @@ from napari_medvlm.trusting.quiet import Confidence, Form
 from napari_medvlm.trusting.running import Checking, answer_subject, region_subject, run_checks
 from napari_medvlm.trusting.swapping import fitted, other_image, repainted
 from napari_medvlm.trusting.witness import IndependentWitness, Witness
-from napari_medvlm.worker.process import WorkerRunner
+from napari_medvlm.worker.messages import AskRequest
+from napari_medvlm.worker.process_runner import WorkerRunner
 from napari_medvlm.worker.runner import InlineRunner
-from napari_medvlm.worker.wire import AskRequest
 from tests.trusting.conftest import spotted
 
 QUESTION = "Is there a bright spot in the image?"

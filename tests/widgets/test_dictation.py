@@ -9,7 +9,7 @@ import pytest
 from napari_medvlm.data.errors import BackendFailed, BackendUnavailable
 from napari_medvlm.widgets import dictation
 from napari_medvlm.widgets.dictation import RATE_HZ, DictationButton, save_wav
-from napari_medvlm.worker import hearing
+from napari_medvlm.worker import transcribe
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def answering(monkeypatch, **done):
         asked.append(command)
         return subprocess.CompletedProcess(command, **{"stdout": "", "stderr": "", **done})
 
-    monkeypatch.setattr(hearing.subprocess, "run", run)
+    monkeypatch.setattr(transcribe.subprocess, "run", run)
     return asked
 
 
@@ -55,7 +55,7 @@ def test_what_was_heard_becomes_words(qtbot, monkeypatch):
     with qtbot.waitSignal(button.heard) as heard:
         button.hear(bytes(2 * RATE_HZ))
     assert heard.args == ["Where is the liver?"]
-    assert asked[0][2] == "napari_medvlm.worker.hearing"
+    assert asked[0][2] == "napari_medvlm.worker.transcribe"
 
 
 def test_a_press_that_is_too_short_is_told(qtbot, monkeypatch):
@@ -79,10 +79,10 @@ def test_a_recording_is_a_wav_of_one_channel(recording):
 def test_a_model_that_is_not_there_is_not_downloaded(recording, monkeypatch):
     answering(monkeypatch, returncode=3)
     with pytest.raises(BackendUnavailable, match="Download it once: hf download Systran"):
-        hearing.transcribe(recording)
+        transcribe.transcribe(recording)
 
 
 def test_what_goes_wrong_is_told_by_its_last_line(recording, monkeypatch):
     answering(monkeypatch, returncode=1, stderr="Traceback\nValueError: no sound\n")
     with pytest.raises(BackendFailed, match="ValueError: no sound"):
-        hearing.transcribe(recording)
+        transcribe.transcribe(recording)

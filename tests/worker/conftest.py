@@ -12,9 +12,9 @@ from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.data.prompts import Point
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.worker.process import WorkerRunner
-from napari_medvlm.worker.routed import RoutedRunner
-from napari_medvlm.worker.wire import SegmentRequest
+from napari_medvlm.worker.environment_runner import RoutedRunner
+from napari_medvlm.worker.messages import SegmentRequest
+from napari_medvlm.worker.process_runner import WorkerRunner
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals, /dev/shm and scripts are POSIX")
 FOREIGN = Path(__file__).parents[1] / "foreign"

@@ -8,7 +8,7 @@ from napari_medvlm import __version__
 from napari_medvlm.backends import registry
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, SettingsError
 from napari_medvlm.worker.environments import Environments
-from napari_medvlm.worker.installing import folder_for, install, name
+from napari_medvlm.worker.install import folder_for, install, name
 
 
 def wheel(folder, version=__version__, host=""):

@@ -6,11 +6,11 @@ from napari_medvlm.backends import registry
 from napari_medvlm.backends.models import registry as models_registry
 from napari_medvlm.backends.models.offline import set_offline
 from napari_medvlm.data.errors import BackendUnavailable
-from napari_medvlm.worker import offered
-from napari_medvlm.worker.child import variables
-from napari_medvlm.worker.routed import RoutedRunner, living
-from napari_medvlm.worker.wire import Request
-from napari_medvlm.worker.work import Work
+from napari_medvlm.worker import model_status
+from napari_medvlm.worker.environment_runner import RoutedRunner, living
+from napari_medvlm.worker.executor import Work
+from napari_medvlm.worker.messages import Request
+from napari_medvlm.worker.process import variables
 
 
 def ignored(fraction, message=""):
@@ -67,9 +67,9 @@ def test_what_a_worker_has_loaded_is_known_until_it_ends(ask):
 def test_a_model_in_memory_is_told_as_loaded(weights):
     models_registry.add(weights, "vlm", ignored, "ours")
     for named in ("ours", str(weights)):
-        (row,) = [r for r in offered.offered([("vlm", named)]) if r.model.name == "ours"]
+        (row,) = [r for r in model_status.offered([("vlm", named)]) if r.model.name == "ours"]
         assert row.state == "loaded"
-    (row,) = [r for r in offered.offered([("detector", "ours")]) if r.model.name == "ours"]
+    (row,) = [r for r in model_status.offered([("detector", "ours")]) if r.model.name == "ours"]
     assert row.state == "added"
     assert row.does == "finds words, answers, explains answers"
     assert row.usable
@@ -86,7 +86,7 @@ def test_workers_are_told_that_nothing_may_be_fetched(monkeypatch):
 
 def test_a_backend_that_lacks_a_module_is_told_with_its_models(monkeypatch):
     monkeypatch.setattr(registry, "missing", lambda name: ("transformers",))
-    row = offered.offer_of("OWLv2, OWL-ViT")
+    row = model_status.offer_of("OWLv2, OWL-ViT")
     assert row.state == "not installed"
     assert row.obstacle == "It needs transformers, which is not installed."
     assert row.installable

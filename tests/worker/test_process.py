@@ -16,14 +16,14 @@ import pytest
 
 from napari_medvlm.data.errors import Cancelled, OutOfMemory, WorkerCrashed, WorkerHung
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.worker import shared
+from napari_medvlm.worker import shared_memory
 from tests.worker.conftest import FOREIGN, posix
 
 
 def blocks(pid=None):
     """Names of the shared blocks that a process owns; of this one by default."""
     folder = Path("/dev/shm")
-    return {p.name for p in folder.glob(f"{shared.PREFIX}{pid or os.getpid()}_*")}
+    return {p.name for p in folder.glob(f"{shared_memory.PREFIX}{pid or os.getpid()}_*")}
 
 
 def started(runner, ask, backend):
@@ -130,7 +130,7 @@ def test_only_the_latest_volumes_stay_in_shared_memory(runner, ask):
     for volume in [*volumes, volumes[0]]:
         assert runner.submit(ask(zyx=(0, 0, 0), volume=volume)).result(20).mask.voxels == 9
     if os.path.isdir("/dev/shm"):
-        assert len(blocks() - before) == shared.KEPT_VOLUMES
+        assert len(blocks() - before) == shared_memory.KEPT_VOLUMES
 
 
 def test_too_little_shared_memory_is_told_before_anything_is_written(runner, ask, monkeypatch):
@@ -149,8 +149,8 @@ VIEWER = """
     from napari_medvlm.backends.base import ObjectPrompts
     from napari_medvlm.data.prompts import Point
     from napari_medvlm.data.volume import Volume
-    from napari_medvlm.worker.process import WorkerRunner
-    from napari_medvlm.worker.wire import SegmentRequest
+    from napari_medvlm.worker.process_runner import WorkerRunner
+    from napari_medvlm.worker.messages import SegmentRequest
 
     volume = Volume(np.random.default_rng(0).random((40, 40, 40)))
     prompts = ObjectPrompts((Point.at_index(volume, (1, 1, 1)),))

@@ -127,8 +127,8 @@ VIEWER = """
     from napari_medvlm.backends.base import ObjectPrompts
     from napari_medvlm.data.prompts import Point
     from napari_medvlm.data.volume import Volume
-    from napari_medvlm.worker.routed import RoutedRunner
-    from napari_medvlm.worker.wire import SegmentRequest
+    from napari_medvlm.worker.environment_runner import RoutedRunner
+    from napari_medvlm.worker.messages import SegmentRequest
 
     volume = Volume(np.random.default_rng(0).random((9, 9, 9)))
     prompts = ObjectPrompts((Point.at_index(volume, (1, 1, 1)),))

@@ -17,8 +17,8 @@ from napari_medvlm.data.errors import (
 )
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box
+from napari_medvlm.worker.messages import Request, SegmentRequest
 from napari_medvlm.worker.runner import InlineRunner
-from napari_medvlm.worker.wire import Request, SegmentRequest
 
 
 @pytest.fixture(params=["inline", "worker"])

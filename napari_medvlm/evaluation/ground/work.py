@@ -13,8 +13,8 @@ from napari_medvlm.evaluation.ground.cases import Case, load
 from napari_medvlm.evaluation.ground.judging import judged, phrases
 from napari_medvlm.evaluation.ground.outcomes import Outcome
 from napari_medvlm.evaluation.ground.plan import Plan
-from napari_medvlm.worker.routed import RoutedRunner
-from napari_medvlm.worker.wire import GroundReply, GroundRequest
+from napari_medvlm.worker.environment_runner import RoutedRunner
+from napari_medvlm.worker.messages import GroundReply, GroundRequest
 
 
 class CaseWorker:

@@ -21,9 +21,9 @@ from napari_medvlm.evaluation.segment.metrics import Scores, scores
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Step
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.sessions.segment import SegmentationSession
-from napari_medvlm.worker.routed import RoutedRunner
+from napari_medvlm.worker.environment_runner import RoutedRunner
+from napari_medvlm.worker.messages import Request
 from napari_medvlm.worker.runner import Job
-from napari_medvlm.worker.wire import Request
 
 MIB = 2**20
 MEMORY_S = 0.02

@@ -15,7 +15,7 @@ from napari_medvlm.evaluation.segment.cases import Case, load, present, unknown
 from napari_medvlm.evaluation.segment.outcomes import Outcome
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.trial import Trial
-from napari_medvlm.worker.routed import RoutedRunner
+from napari_medvlm.worker.environment_runner import RoutedRunner
 
 
 class CaseWorker:

@@ -6,7 +6,7 @@ from napari_medvlm.data.errors import Cancelled
 from napari_medvlm.evaluation.segment.cases import Structure
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.trial import Trial
-from napari_medvlm.worker.routed import RoutedRunner
+from napari_medvlm.worker.environment_runner import RoutedRunner
 from tests.conftest import make_phantom
 
 LEFT = Structure(name="left", values=(1,))

@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_medvlm.data.errors import OutOfMemory
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.worker.wire import Request, Run
+from napari_medvlm.worker.messages import Request, Run
 
 KEPT_VOLUMES = 2
 PREFIX = "medvlm_"

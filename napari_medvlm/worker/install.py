@@ -17,8 +17,8 @@ from pathlib import Path
 from napari_medvlm.backends import registry
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, SettingsError
 from napari_medvlm.settings.paths import home
-from napari_medvlm.worker.child import WINDOWS, variables
 from napari_medvlm.worker.environments import EXTRAS, PLACES, Environments, requirement
+from napari_medvlm.worker.process import WINDOWS, variables
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 from napari_medvlm.data.errors import SettingsError
 from napari_medvlm.worker.environments import Environments
-from napari_medvlm.worker.process import WorkerRunner
+from napari_medvlm.worker.messages import Request
+from napari_medvlm.worker.process_runner import WorkerRunner
 from napari_medvlm.worker.runner import Job, OnProgress, OnText, Runner
-from napari_medvlm.worker.wire import Request
 
 _living: weakref.WeakSet[RoutedRunner] = weakref.WeakSet()
 _living_guard = threading.Lock()

@@ -14,7 +14,7 @@ from napari_medvlm.backends.memory.out_of_memory import is_out_of_memory
 from napari_medvlm.backends.models import registry as models_registry
 from napari_medvlm.data.errors import BackendFailed, MedVLMError, OutOfMemory
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.worker.wire import (
+from napari_medvlm.worker.messages import (
     AnswerReply,
     AskRequest,
     ExplainReply,

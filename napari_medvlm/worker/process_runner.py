@@ -1,0 +1,202 @@
+"""The runner that works in a process of its own: a crash costs one click."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import sys
+import threading
+import time
+import weakref
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Any
+
+from napari_medvlm.data import errors
+from napari_medvlm.data.errors import (
+    BackendFailed,
+    Cancelled,
+    MedVLMError,
+    WorkerCrashed,
+    WorkerHung,
+)
+from napari_medvlm.worker.executor import KEPT_BACKENDS
+from napari_medvlm.worker.messages import Delta, Done, Failed, Reply, Request, Stop, Tick
+from napari_medvlm.worker.process import Child
+from napari_medvlm.worker.runner import Job, OnProgress, OnText, Runner
+from napari_medvlm.worker.shared_memory import Parking
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 0.01
+
+
+class WorkerRunner(Runner):
+    """Sends requests to a worker process, which is started on first use and again after a crash.
+
+    A cancelled job is asked to stop; if it does not, the process is ended. Jobs that wait behind
+    one whose process died go to the next process. The process ends with this one, whatever happens.
+
+    Parameters
+    ----------
+    python
+        The interpreter of the worker; by default the one that runs this program.
+    cancel_grace_s
+        How long a cancelled job may take to stop, in seconds.
+    before_start
+        Called on the runner's thread with the job for which a process is about to be started; the
+        `MedVLMError` that it raises fails the job.
+    """
+
+    def __init__(
+        self,
+        python: str | None = None,
+        cancel_grace_s: float = 3.0,
+        before_start: Callable[[Job], None] = lambda _: None,
+    ) -> None:
+        self._python = python or sys.executable
+        self._before_start = before_start
+        self._grace_s = cancel_grace_s
+        self._waiting: deque[Job] = deque()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._running: Job | None = None
+        self._child: Child | None = None
+        self._served: OrderedDict[tuple[str, str | None, str], None] = OrderedDict()
+        self._parking = Parking()
+        self._numbers = itertools.count(1)
+        self._free_at_exit = weakref.finalize(self, self._parking.clear)
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process number, if there is a worker."""
+        child = self._child
+        return child.pid if child is not None and child.alive else None
+
+    @property
+    def models(self) -> tuple[tuple[str, str | None], ...]:
+        """The backends and models that the worker has loaded, as they were named."""
+        return () if self.pid is None else tuple(key[:2] for key in list(self._served))
+
+    def submit(
+        self,
+        request: Request,
+        on_progress: OnProgress | None = None,
+        on_text: OnText | None = None,
+    ) -> Job:
+        """Have a request done after those before it; returns at once."""
+        job = Job(request, on_progress, on_text)
+        with self._changed:
+            self._waiting.append(job)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="medvlm-runner", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+        return job
+
+    def stop(self) -> None:
+        """Cancel all jobs, end the worker, free the shared memory."""
+        with self._changed:
+            thread, self._thread = self._thread, None
+            dropped = [*self._waiting]
+            self._waiting.clear()
+            running = self._running
+            self._changed.notify_all()
+        for job in dropped:
+            job.finish(Cancelled())
+        if running is not None:
+            running.finish(Cancelled())  # which its thread sees, and ends the worker
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+    def _run(self) -> None:
+        """One thread for each time between two stops."""
+        while (job := self._next()) is not None:
+            job.finish(Cancelled() if job.unwanted else self._outcome(job))
+            self._running = None
+        if self._child is not None:
+            self._child.close()
+            self._child = None
+        self._parking.clear()
+
+    def _next(self) -> Job | None:
+        """The next job that is wanted; `None` when stopped."""
+        with self._changed:
+            while self._thread is threading.current_thread():
+                if self._waiting:
+                    self._running = self._waiting.popleft()
+                    return self._running
+                self._changed.wait()
+            return None
+
+    def _outcome(self, job: Job) -> Reply | MedVLMError | None:
+        try:
+            return self._attempt(job)
+        except MedVLMError as error:
+            return error
+        except (OSError, EOFError):
+            child, self._child = self._child, None
+            return Cancelled() if job.done() or child is None else child.crash()
+
+    def _attempt(self, job: Job) -> Reply | MedVLMError | None:
+        number = next(self._numbers)
+        message = self._parking.run(number, job.request)
+        child = self._living_child(job)
+        child.send(message)
+        asked_at: float | None = None
+        while True:
+            answer = child.receive(POLL_S)
+            if isinstance(answer, Done) and answer.job == number:
+                self._keep(job.request)
+                return answer.reply
+            if isinstance(answer, Failed) and answer.job == number:
+                return _error(answer)
+            _pass_on(answer, number, job)
+            if job.done():
+                self._child = None
+                child.kill()
+                return None
+            if job.unwanted and asked_at is None:
+                child.send(Stop(number))
+                asked_at = time.monotonic()
+            if asked_at is not None and time.monotonic() - asked_at > self._grace_s:
+                return self._hung(child)
+
+    def _living_child(self, job: Job) -> Child:
+        """The worker; a new one if it ended while it had nothing to do."""
+        if self._child is None or not self._child.alive:
+            self._child = None
+            self._before_start(job)
+            self._served.clear()
+            self._child = Child(self._python)
+        return self._child
+
+    def _keep(self, request: Request) -> None:
+        """Remember what the worker has loaded, as `Work` keeps it."""
+        key = (request.backend, request.model, request.device)
+        self._served[key] = None
+        self._served.move_to_end(key)
+        while len(self._served) > KEPT_BACKENDS:
+            self._served.popitem(last=False)
+
+    def _hung(self, child: Child) -> WorkerCrashed:
+        logger.warning("The worker did not stop within %.1f s and is ended.", self._grace_s)
+        child.kill()
+        self._child = None
+        return WorkerHung(
+            f"The backend did not stop within {self._grace_s:g} s and was ended.",
+            "Prompts are kept and the next request starts a new worker.",
+        )
+
+
+def _pass_on(message: Any, number: int, job: Job) -> None:
+    """Tell a job of what is on its way."""
+    if isinstance(message, Tick) and message.job == number:
+        job.progress(message.fraction, message.message)
+    elif isinstance(message, Delta) and message.job == number:
+        job.deliver(message.text)
+
+
+def _error(failed: Failed) -> MedVLMError:
+    kind = getattr(errors, failed.error, BackendFailed)
+    return kind(failed.message, failed.hint)
