@@ -30,7 +30,7 @@ from napari_medvlm.backends.models.catalog import served_row
 from napari_medvlm.backends.openai_server.connection import joined
 from napari_medvlm.backends.openai_server.request import request_of
 from napari_medvlm.data.answer import Question
-from napari_medvlm.sessions.rounds import answered_question, look
+from napari_medvlm.sessions.ask.tool_loop import answered_question, look
 from napari_medvlm.worker.messages import AnswerReply, AskRequest
 from napari_medvlm.worker.process_runner import WorkerRunner
 from tests.conftest import make_phantom

@@ -24,7 +24,7 @@ import numpy as np
 
 from napari_medvlm.data.prompts import Point
 from napari_medvlm.data.volume import Modality, Volume
-from napari_medvlm.sessions.segment import SegmentationSession
+from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.worker.messages import Request
 from napari_medvlm.worker.process_runner import WorkerRunner
 

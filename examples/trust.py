@@ -23,7 +23,7 @@ from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.volume import Modality, Window
 from napari_medvlm.io.medical_images import volume_from_nibabel
 from napari_medvlm.layers import layer_data
-from napari_medvlm.sessions.viewing import View
+from napari_medvlm.sessions.ask.model_input import View
 from napari_medvlm.trusting.calibration import fit, save
 
 OUT = Path("demo")

@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from napari_medvlm.io import read_volume, write_mask
     from napari_medvlm.ledger.ledger import Ledger
     from napari_medvlm.ledger.records import Overlap
-    from napari_medvlm.sessions.ask import ask
-    from napari_medvlm.sessions.conversing import AskSession
+    from napari_medvlm.sessions.ask.ask import ask
+    from napari_medvlm.sessions.ask.model_input import View
+    from napari_medvlm.sessions.ask.session import AskSession
     from napari_medvlm.sessions.ground import GroundingSession, ground
-    from napari_medvlm.sessions.replay import replay
-    from napari_medvlm.sessions.segment import SegmentationSession
-    from napari_medvlm.sessions.viewing import View
+    from napari_medvlm.sessions.segment.replay import replay
+    from napari_medvlm.sessions.segment.session import SegmentationSession
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Answer": "data.answer",
     "AnswerKind": "data.answer",
-    "AskSession": "sessions.conversing",
+    "AskSession": "sessions.ask.session",
     "Box": "data.prompts",
     "Claim": "data.answer",
     "Grounding": "data.grounding",
@@ -49,15 +49,15 @@ _HOMES = {
     "Region": "data.region",
     "Scope": "data.grounding",
     "Scribble": "data.prompts",
-    "SegmentationSession": "sessions.segment",
-    "View": "sessions.viewing",
+    "SegmentationSession": "sessions.segment.session",
+    "View": "sessions.ask.model_input",
     "Volume": "data.volume",
     "Window": "data.volume",
-    "ask": "sessions.ask",
+    "ask": "sessions.ask.ask",
     "ground": "sessions.ground",
     "measure": "data.measurements.measure",
     "read_volume": "io",
-    "replay": "sessions.replay",
+    "replay": "sessions.segment.replay",
     "write_mask": "io",
 }
 

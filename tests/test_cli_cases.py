@@ -5,7 +5,7 @@ import json
 from typer.testing import CliRunner
 
 from napari_medvlm.cli import app
-from napari_medvlm.sessions.case_files import book_of
+from napari_medvlm.sessions.cases.case_store import book_of
 
 
 def test_cases_counts_what_the_dock_keeps_and_writes_nothing(tmp_path, home):

@@ -22,7 +22,7 @@ def cases(
     A folder or a table that was never opened is read, and all of its cases are new. Nothing is
     written, and the list may be open in a window.
     """
-    from napari_medvlm.sessions.case_files import list_of
+    from napari_medvlm.sessions.cases.case_store import list_of
 
     with told():
         found = list_of(source, lambda fraction, message: None)

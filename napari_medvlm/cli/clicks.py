@@ -67,7 +67,7 @@ def segment(  # noqa: PLR0913  # one for each option
     patient coordinates (S, P, L). Boxes are taken first, then points, then negatives.
     """
     import napari_medvlm as nmv
-    from napari_medvlm.sessions.page import write_page
+    from napari_medvlm.sessions.export.session_report import write_page
 
     with told():
         volume = opened(image, spacing, series=series, frame=frame, gaps=gaps)
@@ -108,7 +108,7 @@ def _write_mask(out: Path, work: Any, named: bool) -> None:
     """Write the object of a session; beside labels that a person named, the table of names."""
     import napari_medvlm as nmv
     from napari_medvlm.io.label_images import write_names
-    from napari_medvlm.sessions.saving import segments_of, with_weights
+    from napari_medvlm.sessions.export.masks import segments_of, with_weights
 
     segment = with_weights(segments_of(work))[work.active or 0]
     nmv.write_mask(out, work.mask, work.volume, {1: segment})
@@ -175,7 +175,7 @@ def _told_of(replayed: Any) -> dict[str, Any]:
 def _against_then(ledger: Any, volume: Any, done: Any) -> list[dict[str, Any]]:
     """How the masks of another backend compare with those of then, which are made again."""
     import napari_medvlm as nmv
-    from napari_medvlm.sessions.replay import compared
+    from napari_medvlm.sessions.segment.replay import compared
 
     found = []
     for then, now in zip(nmv.replay(ledger, volume, runner="inline"), done, strict=True):

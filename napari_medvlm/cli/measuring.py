@@ -40,7 +40,7 @@ def measure(  # noqa: PLR0913  # one for each option
     from napari_medvlm.data.measurements.table import row, write_csv
     from napari_medvlm.io.dicom_objects.sr import write_sr
     from napari_medvlm.io.label_images import read_masks
-    from napari_medvlm.sessions.evaluations import evaluations_of_file
+    from napari_medvlm.sessions.export.sr_evaluations import evaluations_of_file
 
     with told():
         volume = opened(image, spacing, series=series, frame=frame, gaps=gaps)

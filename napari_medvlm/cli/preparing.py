@@ -37,8 +37,8 @@ def prepare(  # noqa: PLR0913  # one for each option
     What it has seen is kept on disk. Ctrl-C stops it, and what is done stays.
     """
     from napari_medvlm.data.geometry.display import patient_axes
-    from napari_medvlm.sessions.calls import Served
-    from napari_medvlm.sessions.preparing import kept_mib, prepare_plane
+    from napari_medvlm.sessions.request_sender import Served
+    from napari_medvlm.sessions.segment.precompute import kept_mib, prepare_plane
     from napari_medvlm.worker.runner import InlineRunner
 
     with told():

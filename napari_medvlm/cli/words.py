@@ -157,7 +157,7 @@ def _model(backend: str, model: str | None, base_url: str | None, allowed: bool)
 def _view(volume: Any, backend: str, slices: str | None, every_mm: float | None) -> Any:
     """What a model is to see; `None`: no pictures."""
     from napari_medvlm.backends import registry
-    from napari_medvlm.sessions.viewing import View
+    from napari_medvlm.sessions.ask.model_input import View
 
     if slices is None and every_mm is None:
         if registry.info(backend).measures:

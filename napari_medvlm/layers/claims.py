@@ -19,7 +19,7 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.evidence import EvidenceLayer
 from napari_medvlm.layers.regions import RegionLayers, Shown
 from napari_medvlm.layers.view import Plane, axis_across, describe, go_to, place_in_view, show_plane
-from napari_medvlm.sessions.gestures import COLORS
+from napari_medvlm.sessions.segment.edits import COLORS
 
 if TYPE_CHECKING:
     from napari import Viewer

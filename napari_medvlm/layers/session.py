@@ -12,7 +12,7 @@ from napari_medvlm.layers.points import PointsLayer
 from napari_medvlm.layers.prompts import PromptLayer
 from napari_medvlm.layers.scribbles import ScribblesLayer
 from napari_medvlm.layers.shapes import ShapesLayer
-from napari_medvlm.sessions.segment import SegmentationSession
+from napari_medvlm.sessions.segment.session import SegmentationSession
 
 if TYPE_CHECKING:
     from napari import Viewer

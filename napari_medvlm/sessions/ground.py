@@ -25,8 +25,8 @@ from napari_medvlm.ledger.conversation_records import KeptFinding
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Grounded, RegionChecked
 from napari_medvlm.ledger.serialization import FoundRegion
-from napari_medvlm.sessions.basis import Basis
-from napari_medvlm.sessions.telling import tell
+from napari_medvlm.sessions.check_context import Basis
+from napari_medvlm.sessions.job_queue import tell
 from napari_medvlm.worker.environment_runner import RoutedRunner
 from napari_medvlm.worker.messages import GroundReply, GroundRequest
 from napari_medvlm.worker.runner import InlineRunner, Job, Runner

@@ -13,7 +13,7 @@ from napari_medvlm.data.region import Region
 from napari_medvlm.data.slice_image import Picture
 from napari_medvlm.language.closed_answers import count_in, option_in, yes_or_no
 from napari_medvlm.language.report_findings import findings_of
-from napari_medvlm.sessions.claims import names_in, query_of
+from napari_medvlm.sessions.ask.ground_claim import names_in, query_of
 from napari_medvlm.trusting.hiding import blank, blank_volume, hidden_in, hidden_in_volume
 from napari_medvlm.trusting.likeness import Said
 from napari_medvlm.trusting.stated import stated

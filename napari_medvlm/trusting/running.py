@@ -9,9 +9,10 @@ from dataclasses import replace
 from napari_medvlm.data.check_result import Finding, Outcome
 from napari_medvlm.data.errors import Cancelled, MedVLMError
 from napari_medvlm.data.region import Region
-from napari_medvlm.sessions.basis import AnswerBasis, Basis
-from napari_medvlm.sessions.calls import Calls
-from napari_medvlm.sessions.line import Line
+from napari_medvlm.sessions.ask.check_context import AnswerBasis
+from napari_medvlm.sessions.check_context import Basis
+from napari_medvlm.sessions.job_queue import Line
+from napari_medvlm.sessions.request_sender import Calls
 from napari_medvlm.trusting.answers import AnswerSubject
 from napari_medvlm.trusting.check import Check
 from napari_medvlm.trusting.likeness import Said

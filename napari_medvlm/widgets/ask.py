@@ -16,8 +16,8 @@ from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers.objects import labels_among, masks_of, regions_of
 from napari_medvlm.layers.view import name_axes, orient
 from napari_medvlm.ledger.records import ImageReference
-from napari_medvlm.sessions.conversing import AskSession
-from napari_medvlm.sessions.exporting import export
+from napari_medvlm.sessions.ask.session import AskSession
+from napari_medvlm.sessions.export.conversation import export
 from napari_medvlm.widgets import ask_commands
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.commands import bind_keys

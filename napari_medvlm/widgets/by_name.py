@@ -14,8 +14,8 @@ from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import InvalidImage, MedVLMError
 from napari_medvlm.layers.names import named_labels
 from napari_medvlm.sessions.ground import GroundingSession, Located
-from napari_medvlm.sessions.naming import findings
-from napari_medvlm.sessions.segment import SegmentationSession
+from napari_medvlm.sessions.segment.by_name import findings
+from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button, on_click

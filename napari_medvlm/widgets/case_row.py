@@ -7,7 +7,7 @@ from pathlib import Path
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QWidget
 
-from napari_medvlm.sessions.cases import MaskFormat
+from napari_medvlm.sessions.cases.case_list import MaskFormat
 from napari_medvlm.widgets.buttons import button, on_click
 
 

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_medvlm.sessions.cases import Case, CaseList, Status
+from napari_medvlm.sessions.cases.case_list import Case, CaseList, Status
 
 COLUMNS = ("Case", "Status", "Time", "Note")
 MISSING = "file is missing"

@@ -23,7 +23,8 @@ from napari_medvlm.io import Gaps, read_volume
 from napari_medvlm.io.archive.base import Progress
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.images import layers_of
-from napari_medvlm.sessions.case_files import (
+from napari_medvlm.sessions.cases.case_list import Case, MaskFormat
+from napari_medvlm.sessions.cases.case_store import (
     SUFFIX,
     CaseBook,
     book_of,
@@ -31,8 +32,7 @@ from napari_medvlm.sessions.case_files import (
     place_of,
     recent_lists,
 )
-from napari_medvlm.sessions.case_results import write_results
-from napari_medvlm.sessions.cases import Case, MaskFormat
+from napari_medvlm.sessions.cases.results import write_results
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.case_row import ResultsRow

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QMenu, QPushButton
 
 from napari_medvlm.backends.vlm.occlusion import cost
 from napari_medvlm.data.conversation import Exchange, Sent
-from napari_medvlm.sessions.explaining import obstacle
+from napari_medvlm.sessions.ask.explain import obstacle
 
 TOOLTIP = (
     "Which parts of a picture made the model write this: each part is hidden in turn. The menu "

@@ -20,8 +20,8 @@ from napari_medvlm.layers.names import named_labels
 from napari_medvlm.layers.regions import RegionLayers, Shown
 from napari_medvlm.layers.view import go_to, name_axes, orient
 from napari_medvlm.ledger.records import ImageReference
-from napari_medvlm.sessions.gestures import COLORS
 from napari_medvlm.sessions.ground import GroundingSession
+from napari_medvlm.sessions.segment.edits import COLORS
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.docks import SessionDock

@@ -25,7 +25,7 @@ from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.ledger.records import ImageReference
-from napari_medvlm.sessions.label import LabellingSession
+from napari_medvlm.sessions.classify import LabellingSession
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.queued import Queued
 from napari_medvlm.widgets.report import guarded, show_all

@@ -23,8 +23,8 @@ from napari_medvlm.data.measurements.ruler import Ruler, write_rulers
 from napari_medvlm.data.measurements.table import COLUMNS, Row, write_csv
 from napari_medvlm.layers.rulers import RulerLayer
 from napari_medvlm.layers.view import go_to
-from napari_medvlm.sessions.measurements import Measurements
-from napari_medvlm.sessions.segment import SegmentationSession
+from napari_medvlm.sessions.export.measurements import Measurements
+from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets import files
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button, on_click

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_medvlm.data.errors import InvalidPrompt, MedVLMError
 from napari_medvlm.ledger.records import Overlap
-from napari_medvlm.sessions.segment import SegmentationSession
+from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets.buttons import button
 from napari_medvlm.widgets.objects import ObjectList
 from napari_medvlm.widgets.report import guarded

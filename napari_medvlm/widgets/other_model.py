@@ -11,8 +11,8 @@ from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import InvalidPrompt, MedVLMError
 from napari_medvlm.data.prompts import InitialMask
 from napari_medvlm.layers.other_mask import OtherMaskLayer
-from napari_medvlm.sessions.replay import Compared, compared, only, replay
-from napari_medvlm.sessions.segment import SegmentationSession
+from napari_medvlm.sessions.segment.replay import Compared, compared, only, replay
+from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button, on_click

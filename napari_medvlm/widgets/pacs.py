@@ -15,7 +15,7 @@ from napari_medvlm.io import Gaps
 from napari_medvlm.io.archive.base import Archive, Progress, Query, Study, StudySeries
 from napari_medvlm.io.dicom_objects.deidentify import Exported
 from napari_medvlm.layers import series_in
-from napari_medvlm.sessions.results_dicom import Results, results_of
+from napari_medvlm.sessions.export.dicom import Results, results_of
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.commands import open_dock_of

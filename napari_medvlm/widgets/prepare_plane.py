@@ -11,9 +11,9 @@ from napari_medvlm.backends.base import Prepared
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.layers.view import PLANES, axis_across
-from napari_medvlm.sessions.calls import Served
-from napari_medvlm.sessions.preparing import kept_mib, prepare_plane
-from napari_medvlm.sessions.segment import SegmentationSession
+from napari_medvlm.sessions.request_sender import Served
+from napari_medvlm.sessions.segment.precompute import kept_mib, prepare_plane
+from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.job_bar import JobBar
 from napari_medvlm.widgets.report import tell

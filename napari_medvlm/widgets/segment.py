@@ -20,8 +20,8 @@ from napari_medvlm.layers.session import SessionLayers
 from napari_medvlm.layers.view import Plane, show_3d, show_plane
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Predicted
-from napari_medvlm.sessions.calls import Served
-from napari_medvlm.sessions.segment import SegmentationSession, check_image
+from napari_medvlm.sessions.request_sender import Served
+from napari_medvlm.sessions.segment.session import SegmentationSession, check_image
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.closing import Steady
 from napari_medvlm.widgets.commands import bind_keys

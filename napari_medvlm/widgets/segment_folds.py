@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_medvlm.sessions.segment import SegmentationSession
+from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets.by_name import ByName
 from napari_medvlm.widgets.fold import Fold
 from napari_medvlm.widgets.measure_panel import MeasurePanel

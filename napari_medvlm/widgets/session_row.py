@@ -9,9 +9,9 @@ from qtpy.QtWidgets import QGridLayout, QWidget
 
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.sessions.page import write_page
-from napari_medvlm.sessions.saving import write_objects
-from napari_medvlm.sessions.segment import SegmentationSession
+from napari_medvlm.sessions.export.masks import write_objects
+from napari_medvlm.sessions.export.session_report import write_page
+from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets import files
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button, on_click

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from napari_medvlm.io.dicom_objects.sr_evaluations import Evaluation
 from napari_medvlm.ledger.records import ImageReference
-from napari_medvlm.sessions.conversing import AskSession
-from napari_medvlm.sessions.evaluations import (
+from napari_medvlm.sessions.ask.session import AskSession
+from napari_medvlm.sessions.export.sr_evaluations import (
     evaluations_of_records,
     evaluations_of_talks,
     exchanges_of,

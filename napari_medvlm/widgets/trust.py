@@ -21,8 +21,8 @@ from napari_medvlm.backends.base import Task
 from napari_medvlm.data.check_result import Finding, Outcome
 from napari_medvlm.data.conversation import State
 from napari_medvlm.data.region import Region
-from napari_medvlm.sessions.basis import Basis
-from napari_medvlm.sessions.conversing import AskSession
+from napari_medvlm.sessions.ask.session import AskSession
+from napari_medvlm.sessions.check_context import Basis
 from napari_medvlm.sessions.ground import GroundingSession
 from napari_medvlm.trusting.check import Check
 from napari_medvlm.trusting.checks import all_checks

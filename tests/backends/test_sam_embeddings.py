@@ -19,8 +19,8 @@ from napari_medvlm.backends.sam.propagation import StopRule
 from napari_medvlm.backends.sam.slice_backend import Plane
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled
 from napari_medvlm.data.prompts import Point
-from napari_medvlm.sessions.calls import Served
-from napari_medvlm.sessions.preparing import kept_mib, prepare_plane
+from napari_medvlm.sessions.request_sender import Served
+from napari_medvlm.sessions.segment.precompute import kept_mib, prepare_plane
 from napari_medvlm.worker.messages import PrepareRequest, SegmentRequest
 from napari_medvlm.worker.runner import InlineRunner
 from tests.backends import tiny_sam

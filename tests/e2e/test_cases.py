@@ -8,8 +8,8 @@ from qtpy.QtWidgets import QApplication
 
 import napari_medvlm as nmv
 from napari_medvlm.layers.images import role
-from napari_medvlm.sessions.case_files import read_list
-from napari_medvlm.sessions.cases import MaskFormat, Status
+from napari_medvlm.sessions.cases.case_list import MaskFormat, Status
+from napari_medvlm.sessions.cases.case_store import read_list
 from napari_medvlm.widgets import case_commands, commands
 from napari_medvlm.widgets.pacs_servers import Form
 from tests.conftest import make_phantom

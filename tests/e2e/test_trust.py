@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QApplication
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.layers import layer_data
 from napari_medvlm.ledger.conversation_records import Checked
-from napari_medvlm.sessions.viewing import View
+from napari_medvlm.sessions.ask.model_input import View
 from napari_medvlm.widgets.trust import TrustFold
 from tests.e2e.asking import Asker
 from tests.trusting.conftest import answerers, spotted  # noqa: F401  # a fixture

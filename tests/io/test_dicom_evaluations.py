@@ -17,8 +17,8 @@ from napari_medvlm.io import Segment
 from napari_medvlm.io.dicom_objects.sr import read_evaluations, read_sr, write_sr
 from napari_medvlm.io.dicom_objects.sr_evaluations import Evaluation
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.sessions.conversing import AskSession
-from napari_medvlm.sessions.evaluations import (
+from napari_medvlm.sessions.ask.session import AskSession
+from napari_medvlm.sessions.export.sr_evaluations import (
     evaluations_of_file,
     evaluations_of_talks,
     exchanges_of,

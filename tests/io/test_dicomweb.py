@@ -19,8 +19,8 @@ from napari_medvlm.io.archive.servers import Login, Server, keep_login, remember
 from napari_medvlm.io.dicom_objects.rtstruct_read import read_on_series
 from napari_medvlm.io.dicom_objects.seg_read import read_seg
 from napari_medvlm.io.dicom_objects.sr import read_sr
-from napari_medvlm.sessions.results_dicom import results_of
-from napari_medvlm.sessions.segment import SegmentationSession
+from napari_medvlm.sessions.export.dicom import results_of
+from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.worker.runner import InlineRunner
 from tests.conftest import make_phantom
 from tests.io.conftest import COLUMN, PATIENT, ROW

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from napari_medvlm.backends import registry
-from napari_medvlm.sessions.conversing import AskSession
+from napari_medvlm.sessions.ask.session import AskSession
 from napari_medvlm.worker.process_runner import WorkerRunner
 from tests.conftest import make_phantom
 from tests.worker.conftest import use_foreign

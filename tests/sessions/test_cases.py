@@ -18,7 +18,15 @@ from napari_medvlm.io.archive.folder_archive import DicomTree
 from napari_medvlm.io.dicom_objects.seg_read import read_seg
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Overlap
-from napari_medvlm.sessions.case_files import (
+from napari_medvlm.sessions.cases.case_list import (
+    Case,
+    CaseList,
+    MaskFormat,
+    Status,
+    Stopwatch,
+    free_name,
+)
+from napari_medvlm.sessions.cases.case_store import (
     CaseBook,
     book_of,
     book_of_studies,
@@ -27,15 +35,7 @@ from napari_medvlm.sessions.case_files import (
     read_list,
     recent_lists,
 )
-from napari_medvlm.sessions.case_results import write_results
-from napari_medvlm.sessions.cases import (
-    Case,
-    CaseList,
-    MaskFormat,
-    Status,
-    Stopwatch,
-    free_name,
-)
+from napari_medvlm.sessions.cases.results import write_results
 from napari_medvlm.worker.runner import InlineRunner
 from tests.conftest import make_phantom
 from tests.io.test_dicomweb import make
@@ -176,8 +176,8 @@ def test_a_list_is_not_open_twice(tmp_path):
 def test_a_killed_program_leaves_the_list_as_it_was_last(tmp_path):
     program = f"""
 import os, pathlib
-from napari_medvlm.sessions.case_files import CaseBook
-from napari_medvlm.sessions.cases import Case, CaseList
+from napari_medvlm.sessions.cases.case_store import CaseBook
+from napari_medvlm.sessions.cases.case_list import Case, CaseList
 start = CaseList(title="t").joined(Case(name=n, path=n) for n in "abc")
 book = CaseBook(pathlib.Path({str(tmp_path)!r}) / "list.cases.json", start)
 book.open_case("b")

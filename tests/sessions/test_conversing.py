@@ -13,9 +13,9 @@ from napari_medvlm.data.errors import (
     WorkerCrashed,
 )
 from napari_medvlm.data.volume import Window
-from napari_medvlm.sessions.claims import query_of
-from napari_medvlm.sessions.conversing import AskSession
-from napari_medvlm.sessions.viewing import NamedVolume, View
+from napari_medvlm.sessions.ask.ground_claim import query_of
+from napari_medvlm.sessions.ask.model_input import NamedVolume, View
+from napari_medvlm.sessions.ask.session import AskSession
 from tests.sessions.talking import Watch, heard, script
 
 
@@ -266,7 +266,7 @@ def test_an_error_of_the_program_ends_the_exchange_and_is_raised(inline, monkeyp
     def broken(*_):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("napari_medvlm.sessions.answering.look", broken)
+    monkeypatch.setattr("napari_medvlm.sessions.ask.turn.look", broken)
     with pytest.raises(ZeroDivisionError):
         inline.ask("what?")
     assert inline.active.exchanges[0].state is State.FAILED

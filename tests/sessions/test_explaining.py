@@ -7,9 +7,9 @@ import napari_medvlm as nmv
 from napari_medvlm.data.conversation import State
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.sessions.conversing import AskSession
-from napari_medvlm.sessions.explaining import obstacle
-from napari_medvlm.sessions.viewing import NamedVolume, View
+from napari_medvlm.sessions.ask.explain import obstacle
+from napari_medvlm.sessions.ask.model_input import NamedVolume, View
+from napari_medvlm.sessions.ask.session import AskSession
 from tests.sessions.talking import script
 
 SLICES = View(nmv.Scope(0, 3, 5))

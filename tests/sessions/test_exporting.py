@@ -18,7 +18,7 @@ from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
-from napari_medvlm.sessions.exporting import as_json, export
+from napari_medvlm.sessions.export.conversation import as_json, export
 from tests.conftest import make_phantom
 
 

@@ -7,7 +7,7 @@ from napari_medvlm.data.classification import LabelQuery
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.grounding import Scope
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.sessions.label import LabellingSession
+from napari_medvlm.sessions.classify import LabellingSession
 from tests.backends.tiny_clip import save_clip
 from tests.conftest import make_phantom
 

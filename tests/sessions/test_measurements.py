@@ -8,7 +8,7 @@ import napari_medvlm as nmv
 from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.io.dicom_objects.sr import read_sr
 from napari_medvlm.io.label_images import read_labels
-from napari_medvlm.sessions.measurements import Measurements
+from napari_medvlm.sessions.export.measurements import Measurements
 from tests.conftest import make_phantom
 from tests.io.dicom_files import write_series
 from tests.test_cli import NO_DETAILS

@@ -7,7 +7,7 @@ from napari_medvlm.data.grounding import Grounding, NotFound
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box, InitialMask, Point
 from napari_medvlm.data.region import Region
-from napari_medvlm.sessions.naming import findings
+from napari_medvlm.sessions.segment.by_name import findings
 from tests.conftest import make_phantom
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from napari_medvlm.backends import dispatch
 from napari_medvlm.data.prompts import Point
-from napari_medvlm.sessions.segment import SegmentationSession
+from napari_medvlm.sessions.segment.session import SegmentationSession
 from tests.conftest import make_phantom
 
 

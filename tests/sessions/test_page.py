@@ -16,9 +16,9 @@ from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.slice_image import picture_of
-from napari_medvlm.sessions.exporting import NOTICE
-from napari_medvlm.sessions.measurements import Measurements
-from napari_medvlm.sessions.page import letters, page, write_page
+from napari_medvlm.sessions.export.conversation import NOTICE
+from napari_medvlm.sessions.export.measurements import Measurements
+from napari_medvlm.sessions.export.session_report import letters, page, write_page
 from napari_medvlm.worker.runner import InlineRunner
 from tests.conftest import make_phantom
 from tests.io.test_dicomweb import make

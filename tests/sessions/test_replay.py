@@ -5,7 +5,7 @@ import pytest
 
 import napari_medvlm as nmv
 from napari_medvlm.data.mask import Mask
-from napari_medvlm.sessions.replay import Replayed, compared, only, replay
+from napari_medvlm.sessions.segment.replay import Replayed, compared, only, replay
 from tests.conftest import dice, make_phantom
 
 
@@ -52,7 +52,7 @@ def test_a_kept_mask_says_where_it_came_from(session):
 
 
 def test_the_scores_of_slices_stay_with_the_mask(session):
-    from napari_medvlm.sessions.masks import MaskStore
+    from napari_medvlm.sessions.segment.label_map import MaskStore
 
     store = MaskStore()
     mask = Mask(np.ones((2, 2, 2), bool), (0, 0, 0), (4, 4, 4), 0.8, {(0, 0): 0.9, (0, 1): 0.61})

@@ -14,9 +14,9 @@ from napari_medvlm.io import Segment
 from napari_medvlm.io.dicom_objects.sr import write_sr
 from napari_medvlm.io.label_images import read_masks
 from napari_medvlm.layers.mask import MaskLayer
-from napari_medvlm.sessions.measurements import Measurements
-from napari_medvlm.sessions.results_dicom import results_of
-from napari_medvlm.sessions.saving import write_objects
+from napari_medvlm.sessions.export.dicom import results_of
+from napari_medvlm.sessions.export.masks import write_objects
+from napari_medvlm.sessions.export.measurements import Measurements
 from tests.conftest import make_phantom
 from tests.io.dicom_files import write_series
 from tests.test_cli import NO_DETAILS

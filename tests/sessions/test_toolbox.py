@@ -11,12 +11,12 @@ from napari_medvlm.data.conversation import State
 from napari_medvlm.data.measurements.measure import diameters
 from napari_medvlm.data.tool_call import ToolCall
 from napari_medvlm.data.volume import Volume, Window
-from napari_medvlm.sessions.calls import Calls, Helpers, Served
-from napari_medvlm.sessions.conversing import AskSession
-from napari_medvlm.sessions.rounds import MAX_ROUNDS, made_objects
-from napari_medvlm.sessions.toolbox import Scene, Toolbox
-from napari_medvlm.sessions.toolspecs import TOOLS, flaw, specs
-from napari_medvlm.sessions.viewing import NamedVolume, View, pictures
+from napari_medvlm.sessions.ask.model_input import NamedVolume, View, pictures
+from napari_medvlm.sessions.ask.session import AskSession
+from napari_medvlm.sessions.ask.tool_loop import MAX_ROUNDS, made_objects
+from napari_medvlm.sessions.ask.tool_schemas import TOOLS, flaw, specs
+from napari_medvlm.sessions.ask.tools import Scene, Toolbox
+from napari_medvlm.sessions.request_sender import Calls, Helpers, Served
 from napari_medvlm.worker.runner import InlineRunner
 from tests.conftest import dice, make_phantom
 

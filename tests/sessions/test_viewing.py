@@ -16,8 +16,14 @@ from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Modality, Volume, Window
 from napari_medvlm.data.window_presets import CT_COLORS
 from napari_medvlm.ledger.serialization import KeptPicture
-from napari_medvlm.sessions.drawing import COLORS, Pointing, places_in, pointed
-from napari_medvlm.sessions.viewing import NamedVolume, View, counterpart, pictures, slices_of
+from napari_medvlm.sessions.ask.model_input import (
+    NamedVolume,
+    View,
+    counterpart,
+    pictures,
+    slices_of,
+)
+from napari_medvlm.sessions.ask.visual_prompts import COLORS, Pointing, places_in, pointed
 from tests.conftest import make_phantom
 
 GRAY = (Window(180, 360),)

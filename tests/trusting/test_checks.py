@@ -18,10 +18,10 @@ from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.conversation_records import Checked
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.sessions.conversing import AskSession
-from napari_medvlm.sessions.exporting import as_json, html, markdown
+from napari_medvlm.sessions.ask.model_input import View, pictures
+from napari_medvlm.sessions.ask.session import AskSession
+from napari_medvlm.sessions.export.conversation import as_json, html, markdown
 from napari_medvlm.sessions.ground import GroundingSession
-from napari_medvlm.sessions.viewing import View, pictures
 from napari_medvlm.trusting.answers import AnswerSubject
 from napari_medvlm.trusting.asking import BlankImage, ImageSwap, Resampling
 from napari_medvlm.trusting.calibration import fit

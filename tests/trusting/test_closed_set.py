@@ -5,8 +5,8 @@ import pytest
 
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.check_result import Outcome
-from napari_medvlm.sessions.conversing import AskSession
-from napari_medvlm.sessions.viewing import View
+from napari_medvlm.sessions.ask.model_input import View
+from napari_medvlm.sessions.ask.session import AskSession
 from napari_medvlm.trusting.checks import all_checks
 from napari_medvlm.trusting.running import answer_subject, run_checks
 from tests.trusting.conftest import spotted

@@ -10,7 +10,7 @@ from napari_medvlm.data.errors import Cancelled, InvalidImage
 from napari_medvlm.data.volume import Window
 from napari_medvlm.io.label_images import read_labels
 from napari_medvlm.ledger.records import ObjectInfo, Overlap
-from napari_medvlm.sessions.saving import write_objects
+from napari_medvlm.sessions.export.masks import write_objects
 from napari_medvlm.widgets import report
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.files import MASKS

@@ -20,7 +20,7 @@ from napari_medvlm.evaluation.segment.hand import Hand, Move
 from napari_medvlm.evaluation.segment.metrics import Scores, scores
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Step
 from napari_medvlm.evaluation.segment.plan import Plan
-from napari_medvlm.sessions.segment import SegmentationSession
+from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.worker.environment_runner import RoutedRunner
 from napari_medvlm.worker.messages import Request
 from napari_medvlm.worker.runner import Job

@@ -1,0 +1,85 @@
+"""What a question rests on, as records keep it, and back."""
+
+from __future__ import annotations
+
+from napari_medvlm.data.conversation import Exchange
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.grounding import Scope
+from napari_medvlm.data.volume import Volume, Window
+from napari_medvlm.ledger.conversation_records import Asked, KeptView
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.serialization import KeptRegion
+from napari_medvlm.sessions.ask.model_input import View
+from napari_medvlm.sessions.ask.tool_loop import Given
+from napari_medvlm.sessions.ask.visual_prompts import Pointing
+from napari_medvlm.sessions.request_sender import Served
+
+
+def asked_record(
+    id_: int, conversation: int, exchange: Exchange, answerer: Served, given: Given
+) -> Asked:
+    """The record of a question.
+
+    Parameters
+    ----------
+    exchange
+        Its question, kind, options and context.
+    """
+    return Asked(
+        exchange=id_,
+        conversation=conversation,
+        question=exchange.question,
+        kind=exchange.kind,
+        options=exchange.options,
+        context=exchange.context,
+        backend=answerer.backend,
+        model=answerer.model,
+        view=None if given.view is None else _kept(given.view),
+        objects={name: mask.digest for name, mask in given.masks.items()},
+        labels=tuple(labels.title for labels in given.labels),
+        tools=given.tools,
+    )
+
+
+def given_of(ledger: Ledger, exchange: int, volume: Volume) -> Given:
+    """What a recorded question rests on, as far as the ledger knows: no masks, labels and images.
+
+    Raises
+    ------
+    InvalidPrompt
+        If there is no such question.
+    """
+    for record in ledger.records:
+        if isinstance(record, Asked) and record.exchange == exchange:
+            view = None if record.view is None else _view(record.view, volume)
+            return Given(view, tools=record.tools)
+    raise InvalidPrompt(f"There is no question {exchange}.", "Ask it anew.")
+
+
+def _kept(view: View) -> KeptView:
+    scope = view.scope
+    return KeptView(
+        axis=scope.axis,
+        start=scope.start,
+        stop=scope.stop,
+        every_mm=scope.every_mm,
+        region=view.region,
+        montage=view.montage,
+        windows=tuple((w.center, w.width) for w in view.windows),
+        others=tuple(other.name for other in view.others),
+        draw=tuple(KeptRegion.whole(region) for region in view.draw),
+        pointing=view.pointing,
+        grammar=view.grammar,
+    )
+
+
+def _view(kept: KeptView, volume: Volume) -> View:
+    return View(
+        Scope(kept.axis, kept.start, kept.stop, kept.every_mm),
+        kept.region,
+        kept.montage,
+        tuple(Window(*pair) for pair in kept.windows),
+        draw=tuple(region.region(volume.grid) for region in kept.draw),
+        pointing=Pointing(kept.pointing),
+        grammar=kept.grammar,
+    )

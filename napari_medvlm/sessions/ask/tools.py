@@ -1,0 +1,334 @@
+"""Doing what models call for. Nothing here touches what belongs to the user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from napari_medvlm.backends.base import ObjectPrompts
+from napari_medvlm.data.errors import Cancelled, InvalidPrompt, MedVLMError
+from napari_medvlm.data.grounding import Grounding, GroundQuery, SliceRef
+from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.measurements.measure import diameters, longest_diameter_mm, measure
+from napari_medvlm.data.prompts import Box, Point
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.slice_image import Picture, PixelBounds, part_around, picture_of
+from napari_medvlm.data.tool_call import ToolCall, ToolResult
+from napari_medvlm.data.volume import Volume
+from napari_medvlm.language.structure_names import Names, Synonyms
+from napari_medvlm.sessions.ask.model_input import Looked, View, caption_of, counterpart
+from napari_medvlm.sessions.ask.tool_schemas import TOOLS, flaw, specs
+from napari_medvlm.sessions.ask.visual_prompts import name_of, places_in, thousandths
+from napari_medvlm.sessions.request_sender import Calls, Helpers
+from napari_medvlm.worker.messages import GroundReply, GroundRequest, SegmentReply, SegmentRequest
+
+SMALLEST = 8
+"""Voxels a side of what is zoomed to."""
+Arguments = Mapping[str, Any]
+
+
+@dataclass(eq=False)
+class Scene:
+    """What tools look at.
+
+    Parameters
+    ----------
+    looked
+        What the model has seen.
+    objects
+        By name; what is segmented is added.
+    shown
+        Pictures that tools have shown, oldest first.
+    """
+
+    volume: Volume
+    view: View
+    looked: Looked
+    objects: dict[str, Mask]
+    labels: Sequence[NamedLabels] = ()
+    shown: list[Picture] = field(default_factory=list)
+
+    def picture(self, number: int) -> Picture:
+        """A picture by its number, from 1."""
+        pictures = (*self.looked.pictures, *self.shown)
+        if not 1 <= number <= len(pictures):
+            raise InvalidPrompt(
+                f"There is no picture {number}.", f"There are {len(pictures)} pictures."
+            )
+        return pictures[number - 1]
+
+    def volume_of(self, picture: Picture) -> Volume:
+        """The image that a picture shows."""
+        others = (other.volume for other in self.view.others)
+        return next((v for v in others if v.grid is picture.grid), self.volume)
+
+    def find(self, words: str) -> Region:
+        """An object by its name, or by words that mean it."""
+        known = {name.casefold(): name for name in self.objects}
+        name = known.get(words.casefold())
+        if name is None:
+            found = {m.name for m in Names(tuple(self.objects), Synonyms.load()).find(words)}
+            name = found.pop() if len(found) == 1 else None
+        if name is None:
+            names = ", ".join(self.objects) or "none"
+            raise InvalidPrompt(
+                f"There is no object called {words!r}.",
+                f"Known objects: {names}. Segment it first.",
+            )
+        mask = self.objects[name]
+        if not mask.voxels:
+            raise InvalidPrompt(f"The object {name} is empty.", "Segment it anew.")
+        return Region.of_mask(words, mask, self.volume.grid, mask.score, name)
+
+    def free_name(self, wanted: str) -> str:
+        """A name that no object has."""
+        name, number = wanted, 1
+        while name in self.objects:
+            number += 1
+            name = f"{wanted} {number}"
+        return name
+
+
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """A slice of an image, and a part of it; `None`: all of it."""
+
+    volume: Volume
+    slice: SliceRef
+    box: Box | None
+
+
+class Toolbox:
+    """Does what models call for.
+
+    Parameters
+    ----------
+    calls
+        Sends the requests that it takes.
+    """
+
+    def __init__(self, scene: Scene, calls: Calls, helpers: Helpers) -> None:
+        self._scene = scene
+        self._calls = calls
+        self._helpers = helpers
+        offered = specs(TOOLS, [other.name for other in scene.view.others])
+        self._specs = {spec.name: spec for spec in offered}
+
+    def call(self, call: ToolCall, offered: Sequence[str] = TOOLS) -> ToolResult:
+        """What came of a call; one that fails says why.
+
+        Raises
+        ------
+        Cancelled
+            If somebody stopped it.
+        """
+        spec = self._specs.get(call.name) if call.name in offered else None
+        if call.problem:
+            return ToolResult(call, call.problem, failed=True)
+        if spec is None:
+            known = ", ".join(name for name in self._specs if name in offered) or "none"
+            text = f"There is no tool {call.name!r}. The tools are: {known}."
+            return ToolResult(call, text, failed=True)
+        problem = flaw(spec, call.arguments)
+        if problem:
+            return ToolResult(call, problem, failed=True)
+        try:
+            return self._done(call)
+        except Cancelled:
+            raise
+        except MedVLMError as error:
+            if self._calls.stopped:
+                raise Cancelled from error
+            return ToolResult(call, str(error), failed=True)
+
+    def _done(self, call: ToolCall) -> ToolResult:
+        match call.name:
+            case "segment":
+                return self._segment(call)
+            case "ground":
+                return self._ground(call)
+            case "measure":
+                return self._measure(call)
+            case "zoom":
+                return self._zoom(call)
+            case _:
+                return self._compare(call)
+
+    # The tools.
+
+    def _segment(self, call: ToolCall) -> ToolResult:
+        given, scene = call.arguments, self._scene
+        if sum(key in given for key in ("phrase", "box", "point")) != 1:
+            raise InvalidPrompt("What to segment is not clear.", "Give a phrase, a box or a point.")
+        phrase = given.get("phrase", "")
+        if phrase:
+            found = self._found(phrase)
+            if not found.regions:
+                return ToolResult(call, _nowhere(found, phrase), failed=True)
+            region = found.of(phrase)[0]
+            mask = region.mask or self._mask(region.box)
+        else:
+            mask = self._mask(self._prompt(given))
+        if not mask.voxels:
+            raise InvalidPrompt("Nothing stands out there.", "Try another place or a box.")
+        name = scene.free_name(given.get("name") or phrase or "object 1")
+        scene.objects[name] = mask
+        region = Region.of_mask(phrase or name, mask, scene.volume.grid, mask.score, name)
+        text = f"Kept as the object {name!r}: {measure(scene.volume, mask)}; {self._where(region)}."
+        return ToolResult(call, text, (region,))
+
+    def _ground(self, call: ToolCall) -> ToolResult:
+        phrase = call.arguments["phrase"]
+        found = self._found(phrase)
+        if not found.regions:
+            return ToolResult(call, _nowhere(found, phrase))
+        places = "; ".join(
+            f"{name_of(region)}{'' if region.score is None else f' ({region.score:.2f})'}: "
+            f"{self._where(region)}"
+            for region in found.of(phrase)
+        )
+        return ToolResult(call, f"Found in {len(found.regions)} places. {places}.", found.regions)
+
+    def _measure(self, call: ToolCall) -> ToolResult:
+        scene = self._scene
+        region = scene.find(call.arguments["object"])
+        assert region.mask is not None
+        size = measure(scene.volume, region.mask)
+        across = diameters(region.mask, scene.volume.affine)
+        longest = longest_diameter_mm(region.mask, scene.volume.affine)
+        unit = f" {size.unit}" if size.unit else ""
+        text = (
+            f"{region.name}: volume {size.volume_ml:.2f} mL; longest diameter "
+            f"{across.longest_mm:.1f} mm and {across.perpendicular_mm:.1f} mm at a right angle to "
+            f"it, in axial slice {across.slice[1]}; longest diameter in space {longest:.1f} mm; "
+            f"mean intensity {size.mean:.4g}{unit}, standard deviation {size.sd:.4g}{unit}."
+        )
+        return ToolResult(call, text, (region,))
+
+    def _zoom(self, call: ToolCall) -> ToolResult:
+        place = self._place(call.arguments)
+        if place.box is None:
+            raise InvalidPrompt("Where to look is not clear.", "Give a box in a picture.")
+        box = _grown(place.box, place.volume, place.slice.axis)
+        part = part_around(box, place.volume.grid, place.slice.axis)
+        windows = self._scene.view.windows if place.volume is self._scene.volume else ()
+        return self._shown(
+            call, picture_of(place.volume, place.slice, windows or None, part), box, ""
+        )
+
+    def _compare(self, call: ToolCall) -> ToolResult:
+        wanted = call.arguments["other"]
+        other = next(o for o in self._scene.view.others if o.name == wanted)
+        place = self._place({"picture": 1, **call.arguments})
+        found = counterpart(place.volume, place.slice, other.volume, place.box)
+        if found is None:
+            raise InvalidPrompt(f"{wanted} does not reach this place.", "Choose another place.")
+        where, part = found
+        picture = picture_of(other.volume, where, part=part)
+        height, width = picture.size
+        box = picture.box((0, 0, width, height))
+        assert box is not None
+        return self._shown(call, picture, box, f"{wanted}, ")
+
+    # Parts.
+
+    def _shown(self, call: ToolCall, picture: Picture, box: Box, prefix: str) -> ToolResult:
+        scene = self._scene
+        scene.shown.append(picture)
+        number = len(scene.looked.pictures) + len(scene.shown)
+        volume = scene.volume_of(picture)
+        text = (
+            f"Picture {number} shows {prefix}{caption_of(volume, picture.slice, picture.windows)}"
+        )
+        own = picture.slice if volume is scene.volume else None
+        region = Region(call.name, box, name=f"{prefix}{call.name}", slice=own)
+        return ToolResult(
+            call, f"{text}, cropped." if picture.part else f"{text}.", (region,), (picture,)
+        )
+
+    def _found(self, phrase: str) -> Grounding:
+        scene, who = self._scene, self._helpers.grounder
+        known = {name.casefold() for name in scene.objects}
+        if phrase.casefold() in known:
+            return Grounding((scene.find(phrase),))
+        window = scene.view.windows[0] if len(scene.view.windows) == 1 else None
+        query = GroundQuery((phrase,), scene.view.scope, labels=tuple(scene.labels), window=window)
+        request = GroundRequest(who.backend, scene.volume, who.model, who.device, query)
+        reply = self._calls.send(request)
+        assert isinstance(reply, GroundReply)
+        return reply.grounding
+
+    def _mask(self, prompt: Box | Point) -> Mask:
+        who = self._helpers.segmenter
+        prompts = ObjectPrompts((prompt,), (1,))
+        request = SegmentRequest(who.backend, self._scene.volume, who.model, who.device, prompts)
+        reply = self._calls.send(request)
+        assert isinstance(reply, SegmentReply)
+        return reply.mask
+
+    def _prompt(self, given: Arguments) -> Box | Point:
+        picture = self._scene.picture(given.get("picture", 1))
+        if "box" in given:
+            return _box(picture, given["box"])
+        height, width = picture.size
+        x, y = given["point"]
+        return picture.point(x * width / 1000, y * height / 1000)
+
+    def _place(self, given: Arguments) -> _Place:
+        scene = self._scene
+        if "object" in given:
+            region = scene.find(given["object"])
+            axis = scene.view.scope.axis
+            start, stop = region.box.bounds(scene.volume.grid)
+            middle = int(start[axis] + stop[axis] - 1) // 2
+            return _Place(scene.volume, SliceRef(axis, middle), region.box)
+        picture = scene.picture(given.get("picture", 1))
+        volume = scene.volume_of(picture)
+        if "box" not in given:
+            return _Place(volume, picture.slice, None)
+        box = _box(picture, given["box"])
+        axis = picture.slice.axis
+        return _Place(volume, SliceRef(axis, int(box.bounds(volume.grid)[0][axis])), box)
+
+    def _where(self, region: Region) -> str:
+        """Where a region is: in the pictures that show it, or else in the patient."""
+        for number, picture in enumerate(self._scene.looked.pictures, start=1):
+            for bounds in places_in(picture, region):
+                return f"picture {number}, box {list(thousandths(bounds, picture.size))}"
+        s, p, left = region.center_mm
+        return f"in no picture, centred at S {s:.0f}, P {p:.0f}, L {left:.0f} mm"
+
+
+def _box(picture: Picture, thousand: Sequence[int]) -> Box:
+    height, width = picture.size
+    x0, y0, x1, y1 = (
+        edge * side / 1000 for edge, side in zip(thousand, (width, height) * 2, strict=True)
+    )
+    bounds: PixelBounds = (x0, y0, x1, y1)
+    box = picture.box(bounds) if x0 < x1 and y0 < y1 else None
+    if box is None:
+        raise InvalidPrompt(
+            f"The box {list(thousand)} has no size, or spans several slices.",
+            "Give left, upper, right and lower edge within one slice.",
+        )
+    return box
+
+
+def _grown(box: Box, volume: Volume, axis: int) -> Box:
+    """A box at least so large in its slice that there is something to see."""
+    start, stop = (np.array(edge, float) for edge in box.bounds(volume.grid))
+    lacking = np.maximum(SMALLEST - (stop - start), 0)
+    lacking[axis] = 0
+    low = np.maximum(start - np.ceil(lacking / 2), 0)
+    return Box.at_index(
+        volume, low, np.minimum(np.maximum(stop, low + SMALLEST * (lacking > 0)), volume.shape)
+    )
+
+
+def _nowhere(found: Grounding, phrase: str) -> str:
+    reasons = [missing.reason for missing in found.not_found]
+    return " ".join((f"{phrase!r} was not found.", *reasons))

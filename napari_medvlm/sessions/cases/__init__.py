@@ -1,0 +1,1 @@
+"""A list of cases, worked through one after the other."""

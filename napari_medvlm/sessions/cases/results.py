@@ -1,0 +1,80 @@
+"""The results of a case: masks, the session and the measurements, as files beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from napari_medvlm.data.errors import CannotSave
+from napari_medvlm.data.measurements.table import write_csv
+from napari_medvlm.sessions.cases.case_list import Case, MaskFormat, free_name
+from napari_medvlm.sessions.export.masks import write_objects
+from napari_medvlm.sessions.export.measurements import Measurements
+from napari_medvlm.sessions.segment.session import SegmentationSession
+
+
+def write_results(
+    session: SegmentationSession, case: Case, folder: Path, masks: MaskFormat
+) -> tuple[str, ...]:
+    """Write what came of a case; its earlier files are replaced, those of others never.
+
+    Returns
+    -------
+    The files: masks, ``..._session.json`` and ``..._measurements.csv``.
+
+    Raises
+    ------
+    CannotSave
+        If a mask is still on its way, or a file cannot be written; none is then left half done.
+    """
+    if session.pending or session.pending_prompts():
+        raise CannotSave("A mask is still being computed.", "Wait until it is there.")
+    own = {Path(path) for path in case.results}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".", dir=folder) as temporary:
+            made = _written(session, case, Path(temporary), masks, own)
+            for path in made:
+                path.replace(folder / path.name)
+    except OSError as error:
+        raise CannotSave(
+            f"The results of {case.name} could not be written: {error.strerror or error}.",
+            "Choose a folder that you may write to, with space left.",
+        ) from error
+    there = tuple(folder / path.name for path in made)
+    for path in own - set(there):
+        if path.parent == folder:
+            path.unlink(missing_ok=True)
+    return tuple(map(str, there))
+
+
+def _written(
+    session: SegmentationSession,
+    case: Case,
+    temporary: Path,
+    masks: MaskFormat,
+    own: AbstractSet[Path],
+) -> Sequence[Path]:
+    """The files in a folder of their own, under names that no file of others has."""
+    taken: set[str] = set()
+    while True:
+        stem = free_name(case.name, taken)
+        attempt = temporary / stem
+        attempt.mkdir()
+        made = _write(session, attempt, stem, masks)
+        places = [temporary.parent / path.name for path in made]
+        if all(place in own or not place.exists() for place in places):
+            return made
+        taken.add(stem.casefold())
+
+
+def _write(
+    session: SegmentationSession, folder: Path, stem: str, masks: MaskFormat
+) -> Sequence[Path]:
+    ledger, table = folder / f"{stem}_session.json", folder / f"{stem}_measurements.csv"
+    made = write_objects(session, folder / f"{stem}{masks.suffix}")
+    session.ledger.save(ledger)
+    write_csv(table, list(Measurements(session).rows().values()))
+    return [*made, ledger, table]

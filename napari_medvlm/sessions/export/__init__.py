@@ -1,0 +1,1 @@
+"""Export of masks, measurements, conversations and reports."""

@@ -1,0 +1,86 @@
+"""The objects of a session as files, and what is told of them there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from napari_medvlm.backends.models import registry
+from napari_medvlm.backends.models.files import hashes
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.io import Segment, write_mask, write_segments
+from napari_medvlm.io.label_images import write_names
+from napari_medvlm.ledger.records import Overlap
+from napari_medvlm.sessions.segment.session import SegmentationSession
+
+
+def segments_of(session: SegmentationSession) -> dict[int, Segment]:
+    """What a DICOM file is to tell of the objects of a session."""
+    found = {}
+    for object_id, live in session.now.objects.items():
+        made = session.ledger.predicted(object_id, live.changed)
+        model = "" if made is None else made.model or ""
+        who = "by hand" if made is None else f"{made.backend} {Path(model).name}".strip()
+        found[object_id] = Segment(
+            live.info.name,
+            live.info.color,
+            algorithm=who,
+            model=model,
+            tracking_uid=session.ledger.uid_of(object_id),
+        )
+    return found
+
+
+def with_weights(segments: Mapping[int, Segment]) -> dict[int, Segment]:
+    """The same with the hashes of their models' weights. Takes a while: weights are read."""
+    made = {model: weights_of(model) for model in {s.model for s in segments.values()}}
+    return {n: replace(segment, weights=made[segment.model]) for n, segment in segments.items()}
+
+
+def weights_of(model: str | None) -> str:
+    """SHA-256 of a model's file, or of the list of its files' own; empty if it is not here."""
+    try:
+        place = (registry.resolve(model) or "").partition(registry.OPTIONS)[0]
+    except BackendUnavailable:
+        return ""
+    if not place or not Path(place).exists():
+        return ""
+    found = hashes(Path(place), lambda fraction, message="": None)
+    if len(found) == 1:
+        return next(iter(found.values()))
+    lines = "\n".join(f"{name} {made}" for name, made in sorted(found.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def write_objects(session: SegmentationSession, path: Path) -> tuple[Path, ...]:
+    """Write the objects as labels, or each as a file of its own where they may overlap.
+
+    Beside labels lies a table of their names. Surfaces are a file each.
+
+    Raises
+    ------
+    CannotSave
+        If a file cannot be written.
+    """
+    objects = session.now.objects
+    if path.name.lower().endswith(".dcm"):
+        masks = {i: session.mask_of(i) for i in objects}
+        write_segments(path, masks, session.volume, with_weights(segments_of(session)))
+        return (path,)
+    surface = path.name.lower().endswith(".stl")
+    if len(objects) < 2 or (session.now.overlap is not Overlap.BOTH and not surface):
+        write_mask(path, session.labels, session.volume)
+        named = {i: (live.info.name, live.info.color) for i, live in objects.items()}
+        return (path,) if surface or not named else (path, write_names(path, named))
+    written = _names(path, {i: live.info.name for i, live in objects.items()})
+    for object_id, own in written.items():
+        write_mask(own, session.mask_of(object_id), session.volume)
+    return tuple(written.values())
+
+
+def _names(path: Path, names: Mapping[int, str]) -> dict[int, Path]:
+    stem, dot, suffix = path.name.partition(".")
+    clean = {i: "".join(c if c.isalnum() else "_" for c in name) for i, name in names.items()}
+    return {i: path.with_name(f"{stem}_{i}_{name}{dot}{suffix}") for i, name in clean.items()}

@@ -1,0 +1,146 @@
+"""Which masks follow from a ledger, and what must be asked of a backend to have them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_medvlm.backends.base import ObjectPrompts
+from napari_medvlm.data.geometry.grid import Index
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.prompts import InitialMask
+from napari_medvlm.data.volume import Volume
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.records import Predicted
+from napari_medvlm.ledger.state import LiveObject
+from napari_medvlm.sessions.segment.label_map import Key, MaskStore
+from napari_medvlm.worker.messages import SegmentReply, SegmentRequest
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The backend that is asked, its model (`None`: its default) and the device it runs on."""
+
+    backend: str
+    model: str | None = None
+    device: str = "cpu"
+
+
+def key_of(live: LiveObject) -> Key:
+    """What names the mask of an object as it is."""
+    return live.info.id, live.changed
+
+
+class Predictions:
+    """The masks of one ledger, as far as they are known.
+
+    A mask depends on the object's prompts and on the masks of the objects that were locked when its
+    prompts last changed: both are fixed by the ledger, so a key always stands for the same mask.
+    """
+
+    def __init__(self, volume: Volume, ledger: Ledger) -> None:
+        self._volume = volume
+        self._ledger = ledger
+        self._masks = MaskStore()
+        self._given_up: set[Key] = set()
+
+    def known(self, key: Key) -> Mask | None:
+        """The mask, if it was computed and is still kept."""
+        return self._masks.get(key)
+
+    def give_up(self, key: Key) -> None:
+        """Ask no more for a mask that failed or was cancelled, until `forget`."""
+        self._given_up.add(key)
+
+    def forget(self, key: Key) -> None:
+        """Have a mask computed anew."""
+        self._masks.discard(key)
+        self._given_up.discard(key)
+
+    def wanted(self, choice: Choice, anew: Key | None = None) -> dict[Key, SegmentRequest]:
+        """What must be asked now for the masks of all live objects.
+
+        Parameters
+        ----------
+        choice
+            The backend for masks that were never computed. One that was, and is no longer kept,
+            is asked of the backend that the ledger names.
+        anew
+            A mask to ask of ``choice`` although the ledger names another backend for it.
+        """
+        found: dict[Key, SegmentRequest] = {}
+        for live in self._ledger.now.objects.values():
+            if key_of(live) not in self._masks:
+                self._resolve(key_of(live), choice, anew, found)
+        return found
+
+    def accept(self, key: Key, request: SegmentRequest, reply: SegmentReply) -> Predicted:
+        """Keep a mask that came back; the record of it for the ledger."""
+        self._masks[key] = reply.mask
+        return Predicted(
+            object_id=key[0],
+            serial=key[1],
+            backend=request.backend,
+            model=request.model,
+            steps=request.prompts.steps,
+            digest=reply.mask.digest,
+            voxels=reply.mask.voxels,
+            seconds=round(reply.seconds, 4),
+        )
+
+    def _resolve(
+        self, key: Key, choice: Choice, anew: Key | None, found: dict[Key, SegmentRequest]
+    ) -> Mask | None:
+        kept = self._masks.get(key)
+        if kept is not None:
+            return kept
+        moment = self._ledger.moment(key[1])
+        live = moment.objects[key[0]]
+        locked = [o for o in moment.objects.values() if o.info.locked and o.changed < live.changed]
+        masks = [self._resolve(key_of(o), choice, anew, found) for o in locked]
+        known = [m for m in masks if m is not None]
+        if len(known) < len(masks):
+            return None
+        excluded = _union(known, self._volume.shape)
+        mask = _without_backend(live, excluded, self._volume)
+        if mask is not None:
+            self._masks[key] = mask
+        elif key not in self._given_up:
+            found[key] = self._request(live, excluded, choice, forced=key == anew)
+        return mask
+
+    def _request(
+        self, live: LiveObject, excluded: Mask | None, choice: Choice, forced: bool
+    ) -> SegmentRequest:
+        made = None if forced else self._ledger.predicted(*key_of(live))
+        steps = self._ledger.steps(live) if made is None else made.steps
+        return SegmentRequest(
+            backend=choice.backend if made is None else made.backend,
+            model=choice.model if made is None else made.model,
+            device=choice.device,
+            volume=self._volume,
+            prompts=ObjectPrompts(live.current(), steps, excluded),
+        )
+
+
+def _union(masks: Sequence[Mask], shape: Index) -> Mask | None:
+    if not masks:
+        return None
+    full = np.zeros(shape, bool)
+    for mask in masks:
+        full[mask.slices] |= mask.crop
+    return Mask.of(full)
+
+
+def _without_backend(live: LiveObject, excluded: Mask | None, volume: Volume) -> Mask | None:
+    """The mask, where it follows from the prompts alone."""
+    prompts = live.current()
+    if not any(prompt.positive for prompt in prompts):
+        return Mask.empty(volume.shape)
+    match prompts:
+        case (InitialMask() as initial,):
+            mask = initial.mask(volume.grid)
+            return mask if excluded is None else mask.without(excluded)
+    return None

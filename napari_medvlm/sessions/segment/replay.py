@@ -1,0 +1,162 @@
+"""Computing the masks of a session again, and telling whether they are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.volume import Volume
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.records import Predicted, Record
+from napari_medvlm.sessions.segment.edits import remove_objects
+from napari_medvlm.sessions.segment.predictions import key_of
+from napari_medvlm.sessions.segment.session import SegmentationSession
+from napari_medvlm.worker.runner import Runner
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """An object that was computed again.
+
+    Attributes
+    ----------
+    backend
+        Who made the mask now; `None` if it follows from the prompts alone.
+    identical
+        Whether it equals the recorded mask voxel for voxel; `None` if none was recorded.
+    voxels_then, voxels_now
+        Size of the recorded mask (`None` if none was recorded) and of the new one.
+    mask
+        The new mask, on the volume's grid.
+    """
+
+    object_id: int
+    name: str
+    backend: str | None
+    identical: bool | None
+    voxels_then: int | None
+    voxels_now: int
+    mask: Mask
+
+
+def replay(
+    ledger: Ledger,
+    volume: Volume,
+    backend: str | None = None,
+    *,
+    model: str | None = None,
+    device: str = "cpu",
+    runner: Literal["worker", "inline"] | Runner = "worker",
+) -> tuple[Replayed, ...]:
+    """Compute the masks of all live objects again, with the same steps.
+
+    Parameters
+    ----------
+    ledger
+        The session; it is not changed.
+    volume
+        The image that the session is about.
+    backend, model
+        Who makes the masks; `None`: who made them then.
+
+    Raises
+    ------
+    SessionFileError
+        If the session is about another image.
+    MedVLMError
+        If a mask cannot be computed.
+    """
+    records = ledger.records if backend is None else _by(ledger.records, backend, model)
+    again = Ledger(ledger.image, records)
+    with SegmentationSession(
+        volume, backend or "embedded", runner, model=model, device=device, ledger=again
+    ) as session:
+        session.wait()
+        return tuple(_compare(ledger, session, object_id) for object_id in ledger.now.objects)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """An object's mask by two backends, from the same prompts in the same steps.
+
+    Attributes
+    ----------
+    then, now
+        The mask as it was made, and that of the other backend.
+    backend_then, backend_now
+        Who made them; `None` if the mask follows from the prompts alone.
+    dice
+        Twice what both share over the sum of both; 1 if both are empty.
+    volume_then_ml, volume_now_ml
+        Their sizes in millilitres.
+    """
+
+    object_id: int
+    name: str
+    then: Mask
+    now: Mask
+    backend_then: str | None
+    backend_now: str | None
+    dice: float
+    volume_then_ml: float
+    volume_now_ml: float
+
+    def __str__(self) -> str:
+        change = self.volume_now_ml - self.volume_then_ml
+        return (
+            f"{self.name}: Dice {self.dice:.3f}, {self.volume_then_ml:.2f} mL then, "
+            f"{self.volume_now_ml:.2f} mL now ({change:+.2f} mL)"
+        )
+
+
+def compared(then: Mask, now: Replayed, backend_then: str | None, volume: Volume) -> Compared:
+    """Compare a mask with what another backend made of its prompts."""
+    voxel_ml = abs(float(np.linalg.det(volume.affine[:3, :3]))) / 1000
+    both = then.voxels + now.mask.voxels
+    shared = int(np.count_nonzero(then.full() & now.mask.full()))
+    return Compared(
+        object_id=now.object_id,
+        name=now.name,
+        then=then,
+        now=now.mask,
+        backend_then=backend_then,
+        backend_now=now.backend,
+        dice=2 * shared / both if both else 1.0,
+        volume_then_ml=then.voxels * voxel_ml,
+        volume_now_ml=now.mask.voxels * voxel_ml,
+    )
+
+
+def only(ledger: Ledger, object_id: int) -> Ledger:
+    """A copy of a ledger in which one object alone is live."""
+    copy = Ledger(ledger.image, ledger.records)
+    others = [i for i in copy.now.objects if i != object_id]
+    if others:
+        copy.append(*remove_objects(copy.now, others))
+    return copy
+
+
+def _by(records: Iterable[Record], backend: str, model: str | None) -> list[Record]:
+    """The same records, as if another backend had been asked."""
+    made = {"backend": backend, "model": model}
+    return [r.model_copy(update=made) if isinstance(r, Predicted) else r for r in records]
+
+
+def _compare(ledger: Ledger, session: SegmentationSession, object_id: int) -> Replayed:
+    live = ledger.now.objects[object_id]
+    then = ledger.predicted(*key_of(live))
+    now = session.ledger.predicted(*key_of(live))
+    mask = session.own_mask(object_id)
+    return Replayed(
+        object_id=object_id,
+        name=live.info.name,
+        backend=None if now is None else now.backend,
+        identical=None if then is None else then.digest == mask.digest,
+        voxels_then=None if then is None else then.voxels,
+        voxels_now=mask.voxels,
+        mask=mask,
+    )

@@ -1,0 +1,399 @@
+"""Segmenting objects in one volume: what a person does, without a window.
+
+The session writes every gesture into the ledger and asks the backend for the masks that follow from
+it. It knows neither Qt nor napari nor any model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.backends import registry
+from napari_medvlm.data.errors import InvalidPrompt, PromptNotSupported, SessionFileError
+from napari_medvlm.data.mask import BoolArray, Mask
+from napari_medvlm.data.measurements.measure import Measurement, measure
+from napari_medvlm.data.prompts import Prompt, check_prompt
+from napari_medvlm.data.volume import Volume, require_contrast
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.records import Event, Overlap, Record
+from napari_medvlm.ledger.state import Moment
+from napari_medvlm.sessions.segment import edits
+from napari_medvlm.sessions.segment.engine import Engine
+from napari_medvlm.sessions.segment.label_map import Labels
+from napari_medvlm.sessions.segment.predictions import Choice, key_of
+from napari_medvlm.worker.environment_runner import RoutedRunner
+from napari_medvlm.worker.runner import InlineRunner, Runner
+
+
+class SegmentationSession:
+    """Objects in one volume, each the result of its prompts.
+
+    Gestures return at once; masks follow, see `wait`. Signals may come on another thread.
+
+    Parameters
+    ----------
+    volume
+        The image. It is never changed.
+    backend, model, device
+        Who makes the masks; the model is a file or folder, `None` for the backend's default.
+    runner
+        ``"worker"``: in a process of its own. ``"inline"``: in this thread, gestures then return
+        when the mask is there. Or a runner to share, which is then not stopped by `close`.
+    ledger
+        An earlier session of the same image to go on with; its masks are computed again.
+    journal
+        File in which every gesture is kept as it happens, see `io.journal`.
+
+    Attributes
+    ----------
+    changed
+        Signal: objects, prompts or masks changed; the box ``(slice, slice, slice)`` of the label
+        map that was drawn anew, or `None`.
+    progressed
+        Signal: how far the running request is, 0 to 1, and what it does.
+    failed
+        Signal: the `MedVLMError` that stands for a mask; the prompts are kept.
+    restarted
+        Signal: the worker died and was started again, and in a sentence why.
+    noted
+        Signal: in a sentence, what is to be known of how a mask was made.
+
+    Raises
+    ------
+    InvalidImage
+        If all voxels are equal.
+    BackendUnavailable
+        If there is no such backend.
+    SessionFileError
+        If the ledger is about another image.
+    """
+
+    def __init__(  # what it is about, and who does the work
+        self,
+        volume: Volume,
+        backend: str = "embedded",
+        runner: Literal["worker", "inline"] | Runner = "worker",
+        *,
+        model: str | None = None,
+        device: str = "cpu",
+        ledger: Ledger | None = None,
+        journal: Path | None = None,
+    ) -> None:
+        require_contrast(volume)
+        self.volume = volume
+        self.ledger = ledger or Ledger.of(volume)
+        check_image(self.ledger, volume)
+        self.active: int | None = max(self.ledger.now.objects, default=None)
+        self._info = registry.info(backend)
+        self._runner = _new_runner(runner) if isinstance(runner, str) else runner
+        self._owns_runner = isinstance(runner, str)
+        choice = Choice(backend, model, device)
+        self._engine = Engine(volume, self.ledger, choice, self._runner, journal)
+        self.changed = self._engine.changed
+        self.progressed = self._engine.progressed
+        self.failed = self._engine.failed
+        self.restarted = self._engine.restarted
+        self.noted = self._engine.noted
+        self._engine.settle()
+
+    # What is there.
+
+    @property
+    def now(self) -> Moment:
+        """All live objects with their prompts."""
+        return self.ledger.now
+
+    @property
+    def backend(self) -> str:
+        """Name of the backend that makes the next masks."""
+        return self._info.name
+
+    @property
+    def mask(self) -> BoolArray:
+        """``(z, y, x)`` bool: the active object, as far as it was computed."""
+        if self.active is None:
+            return np.zeros(self.volume.shape, bool)
+        return self.mask_of(self.active)
+
+    def mask_of(self, object_id: int) -> BoolArray:
+        """``(z, y, x)`` bool: what belongs to an object by the overlap rule."""
+        return self._engine.belonging(object_id).full()
+
+    def own_mask(self, object_id: int) -> Mask:
+        """An object's mask as it was computed, whatever others cover of it."""
+        return self._engine.label_map.belonging(object_id, Overlap.BOTH)
+
+    @property
+    def labels(self) -> Labels:
+        """``(z, y, x)`` uint8: the id of the object at each voxel, 0 for none. Not a copy.
+
+        With more than 255 objects another array, of uint16, takes its place.
+        """
+        return self._engine.label_map.labels
+
+    @property
+    def pending(self) -> frozenset[int]:
+        """Objects whose mask is on its way."""
+        return self._engine.pending
+
+    def pending_prompts(self) -> frozenset[int]:
+        """Prompts that the masks do not yet follow."""
+        return self._engine.unanswered()
+
+    def measured(self, object_id: int) -> Measurement | None:
+        """The last measurement of an object, made while masks are shown; `None` before."""
+        return self._engine.measured.get(object_id)
+
+    def measurement(self, object_id: int) -> Measurement:
+        """Size and intensity of what belongs to an object, measured now."""
+        return measure(self.volume, self._engine.belonging(object_id))
+
+    # What a person does.
+
+    def add(self, prompt: Prompt, object_id: int | None = None, origin: str = "") -> int:
+        """Say something about an object: the active one if none is named, a new one if none is.
+
+        Parameters
+        ----------
+        origin
+            Where the prompt came from, for the ledger, if a person did not draw it.
+
+        Returns
+        -------
+        The prompt's id.
+
+        Raises
+        ------
+        InvalidPrompt
+            If it lies outside the image or covers nothing.
+        PromptNotSupported
+            If the backend does not take this kind of prompt.
+        ObjectLocked
+            If the object is locked.
+        """
+        self._check(prompt)
+        target = self.active if object_id is None else object_id
+        prompt_id = self.ledger.next_prompt_id()
+        self._append(*edits.add(self.now, target, prompt_id, prompt, origin))
+        return prompt_id
+
+    def change(self, prompts: Mapping[int, Prompt]) -> None:
+        """Put other prompts in the place of some, by id, in one gesture: they were moved."""
+        for prompt in prompts.values():
+            self._check(prompt)
+        self._append(*edits.change(self.now, prompts))
+
+    def remove(self, *prompt_ids: int) -> None:
+        """Take prompts away, in one gesture."""
+        self._append(*edits.remove(self.now, prompt_ids))
+
+    def undo(self) -> None:
+        """Take back the last gesture, if there is one."""
+        self._write(lambda ledger: ledger.undo() if ledger.can_undo else None)
+
+    def redo(self) -> None:
+        """Bring back the gesture that was taken back last, if there is one."""
+        self._write(lambda ledger: ledger.redo() if ledger.can_redo else None)
+
+    def activate(self, object_id: int | None) -> None:
+        """Choose the object that the next prompts are about; `None`: a new one."""
+        self.active = object_id
+        self.changed.emit(None)
+
+    def add_object(self, name: str | None = None) -> int:
+        """Begin another object and make it the active one; its id."""
+        self.active, event = edits.add_object(self.now, name)
+        self._append(event)
+        return self.active
+
+    def take(self, name: str, prompt: Prompt, origin: str) -> int:
+        """Make an object of a prompt that was found elsewhere, in one gesture; its id.
+
+        Parameters
+        ----------
+        origin
+            Where it came from, for the ledger: the phrase, and who found it.
+
+        Raises
+        ------
+        InvalidPrompt, PromptNotSupported
+            As of `add`.
+        """
+        self._check(prompt)
+        prompt_id = self.ledger.next_prompt_id()
+        self.active, events = edits.take(self.now, name, prompt_id, prompt, origin)
+        self._append(*events)
+        return self.active
+
+    def edit_object(
+        self,
+        object_id: int,
+        *,
+        name: str | None = None,
+        color: str | None = None,
+        locked: bool | None = None,
+    ) -> None:
+        """Rename, recolour (``#rrggbb``), lock or unlock an object."""
+        self._append(*edits.edit_object(self.now, object_id, name, color, locked))
+
+    def remove_objects(self, *object_ids: int) -> None:
+        """Take away objects with their prompts, in one gesture."""
+        self._append(*edits.remove_objects(self.now, object_ids))
+
+    def merge(self, object_id: int, *others: int) -> None:
+        """Make other objects part of one; they are gone, their voxels are in it.
+
+        Raises
+        ------
+        InvalidPrompt
+            If prompts of one of them have no mask yet.
+        """
+        self._require_answered(object_id, *others)
+        masks = {i: self._engine.belonging(i) for i in (object_id, *others)}
+        prompt_id = self.ledger.next_prompt_id()
+        self._append(*edits.merge(self.now, self.volume.grid, prompt_id, masks))
+
+    def split(self, object_id: int) -> tuple[int, ...]:
+        """Make each piece of an object but the largest an object of its own; their ids.
+
+        Raises
+        ------
+        InvalidPrompt
+            If it is one piece, or prompts of it have no mask yet.
+        """
+        self._require_answered(object_id)
+        mask = self._engine.belonging(object_id)
+        prompt_id = self.ledger.next_prompt_id()
+        made, events = edits.split(self.now, self.volume.grid, prompt_id, object_id, mask)
+        self._append(*events)
+        return made
+
+    def import_labels(
+        self,
+        labels: NDArray[np.integer],
+        names: Mapping[int, str] | None = None,
+        tracking_uids: Mapping[int, str] | None = None,
+    ) -> tuple[int, ...]:
+        """Take the labels of an array ``(z, y, x)`` on the volume's grid as locked objects.
+
+        Locked objects are never overwritten, and count as negative for all others. Those with a
+        tracking UID, see `NamedLabels`, are written to DICOM with it again.
+        """
+        masks = edits.label_masks(labels, self.volume.grid)
+        prompt_id = self.ledger.next_prompt_id()
+        made, events = edits.take_masks(
+            self.now, self.volume.grid, prompt_id, masks, names or {}, tracking_uids or {}
+        )
+        self._append(*events)
+        return made
+
+    def set_overlap(self, overlap: Overlap) -> None:
+        """Choose which object a voxel belongs to when two claim it."""
+        self._append(*edits.set_overlap(self.now, overlap))
+
+    def use(self, backend: str, model: str | None = None, device: str = "cpu") -> None:
+        """Choose who makes the next masks; those that are there stay, see `ask_again`."""
+        self._info = registry.info(backend)
+        self._engine.choice = Choice(backend, model, device)
+
+    def ask_again(self) -> None:
+        """Have the active object's mask computed anew by the chosen backend."""
+        live = self.now.objects.get(self.active or 0)
+        if live is not None:
+            self._engine.ask_again(key_of(live))
+
+    def cancel(self) -> None:
+        """Stop what is being computed. Prompts are kept; `ask_again` goes on with them."""
+        self._engine.cancel()
+
+    def wait(self, timeout_s: float | None = None) -> None:
+        """Wait until nothing is on its way.
+
+        Raises
+        ------
+        TimeoutError
+            If that takes longer.
+        MedVLMError
+            What has gone wrong since the last time.
+        """
+        self._engine.wait(timeout_s)
+
+    def close(self) -> None:
+        """Stop what is running and finish the journal."""
+        self._engine.close()
+        if self._owns_runner:
+            self._runner.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # The way of every gesture: check, then write; masks follow.
+
+    def _check(self, prompt: Prompt) -> None:
+        check_prompt(prompt, self.volume.grid)
+        if type(prompt) not in self._info.prompts:
+            raise PromptNotSupported(
+                f"{self._info.title} takes no {prompt.label}.",
+                "Use another kind of prompt, or choose another backend.",
+            )
+
+    def _require_answered(self, *object_ids: int) -> None:
+        """Refuse what goes on from masks where prompts would be lost."""
+        waiting = self.pending_prompts()
+        for object_id in object_ids:
+            live = self.now.objects.get(object_id)
+            if live is not None and waiting & live.prompts.keys():
+                raise InvalidPrompt(
+                    f"The mask of {live.info.name} does not follow all its prompts yet.",
+                    "Wait for it or press Ask again, or take the prompts away.",
+                )
+
+    def _append(self, *events: Event) -> None:
+        if events:
+            self._write(lambda ledger: ledger.append(*events))
+
+    def _write(self, change: Callable[[Ledger], Record | None]) -> None:
+        """Change the ledger; go to the object that changed if the active one is not it."""
+        before = self.now.objects
+
+        def change_and_follow(ledger: Ledger) -> Record | None:
+            record = change(ledger)
+            after = ledger.now.objects
+            touched = [i for i, live in after.items() if before.get(i) is not live]
+            if self.active not in touched:
+                self.active = touched[-1] if touched else self.active
+            if self.active not in after:
+                self.active = max(after, default=None)
+            return record
+
+        self._engine.write(change_and_follow)
+
+
+def _new_runner(kind: str) -> Runner:
+    return InlineRunner() if kind == "inline" else RoutedRunner()
+
+
+def check_image(ledger: Ledger, volume: Volume) -> None:
+    """Raise `SessionFileError` unless the ledger is about the volume."""
+    if ledger.image.digest == volume.digest:
+        return
+    raise SessionFileError(
+        f"The session is about another image, {ledger.image.name} {ledger.image.shape}, "
+        f"than {volume.name} {volume.shape}.",
+        "Open the image that the session was made on"
+        + (f": {ledger.image.source}" if ledger.image.source else "."),
+    )
