@@ -18,13 +18,13 @@ import numpy as np
 from napari.layers import Layer
 
 from examples.window import settle, wait_until
+from napari_medvlm.checks.calibration import fit, save
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.volume import Modality, Window
 from napari_medvlm.io.medical_images import volume_from_nibabel
 from napari_medvlm.layers import layer_data
 from napari_medvlm.sessions.ask.model_input import View
-from napari_medvlm.trusting.calibration import fit, save
 
 OUT = Path("demo")
 QUESTION = "Is there a bright lesion in the brain?"

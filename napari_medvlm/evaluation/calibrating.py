@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_medvlm.checks import calibration
+from napari_medvlm.checks.calibration import Floats, Kind
 from napari_medvlm.data.errors import InvalidReference, SettingsError
 from napari_medvlm.evaluation.ask import report as ask_report
 from napari_medvlm.evaluation.ask.items import Item
@@ -18,8 +20,6 @@ from napari_medvlm.evaluation.ground.cases import Case
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.reporting import CALIBRATION
 from napari_medvlm.evaluation.runs import alone_in, read_json, write_json
-from napari_medvlm.trusting import calibration
-from napari_medvlm.trusting.calibration import Floats, Kind
 
 Json = dict[str, Any]
 Known = tuple[str, float, bool]

@@ -8,7 +8,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
 
-from napari_medvlm.trusting.calibration import Kind
+from napari_medvlm.checks.calibration import Kind
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.report import guarded, tell
 

@@ -18,17 +18,17 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.backends.base import Task
+from napari_medvlm.checks.all_checks import all_checks
+from napari_medvlm.checks.base import Check
+from napari_medvlm.checks.runner import Checking, answer_subject, region_subject
+from napari_medvlm.checks.second_model_check import Witness
+from napari_medvlm.checks.subject import Subject
 from napari_medvlm.data.check_result import Finding, Outcome
 from napari_medvlm.data.conversation import State
 from napari_medvlm.data.region import Region
 from napari_medvlm.sessions.ask.session import AskSession
 from napari_medvlm.sessions.check_context import Basis
 from napari_medvlm.sessions.ground import GroundingSession
-from napari_medvlm.trusting.check import Check
-from napari_medvlm.trusting.checks import all_checks
-from napari_medvlm.trusting.running import Checking, answer_subject, region_subject
-from napari_medvlm.trusting.subject import Subject
-from napari_medvlm.trusting.witness import Witness
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.buttons import button, on_click

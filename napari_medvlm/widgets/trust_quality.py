@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_medvlm.checks.image_quality import Thresholds, indicators, noted
 from napari_medvlm.data.check_result import Outcome
-from napari_medvlm.trusting.quality import Thresholds, indicators, noted
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.report import guarded
 from napari_medvlm.widgets.trust_rows import SIGNS, STYLES

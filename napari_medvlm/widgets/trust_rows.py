@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_medvlm.checks.base import Check
 from napari_medvlm.data.check_result import Finding, Outcome
-from napari_medvlm.trusting.check import Check
 from napari_medvlm.widgets.wrapped import WrappedLabel
 
 SIGNS = {Outcome.PASSED: "✓", Outcome.FLAGGED: "⚠", Outcome.NOT_APPLICABLE: "○"}

@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from napari_medvlm.checks import calibration
+from napari_medvlm.checks.answer_subject import AnswerSubject
+from napari_medvlm.checks.region_subject import RegionSubject
+from napari_medvlm.checks.static_checks import Confidence
 from napari_medvlm.cli import app
 from napari_medvlm.data.answer import Answer, AnswerKind, Question
 from napari_medvlm.data.check_result import Outcome as Verdict
@@ -24,10 +28,6 @@ from napari_medvlm.evaluation.ground.outcomes import Place, Sought
 from napari_medvlm.evaluation.ground.plan import Plan as GroundPlan
 from napari_medvlm.evaluation.ground.summary import summary as ground_summary
 from napari_medvlm.evaluation.runs import RunFolder, alone_in, write_json
-from napari_medvlm.trusting import calibration
-from napari_medvlm.trusting.answers import AnswerSubject
-from napari_medvlm.trusting.quiet import Confidence
-from napari_medvlm.trusting.regions import RegionSubject
 from napari_medvlm.worker.messages import AskRequest, GroundRequest
 from tests.evaluation.words import picture
 from tests.trusting.conftest import spotted

@@ -7,8 +7,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import brier_score_loss
 
-from napari_medvlm.data.errors import InvalidReference, SettingsError
-from napari_medvlm.trusting.calibration import (
+from napari_medvlm.checks.calibration import (
     brier,
     expected_calibration_error,
     file_of,
@@ -17,6 +16,7 @@ from napari_medvlm.trusting.calibration import (
     reliability,
     save,
 )
+from napari_medvlm.data.errors import InvalidReference, SettingsError
 
 
 def sure(count=40_000, slope=0.6, seed=3):

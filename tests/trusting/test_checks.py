@@ -7,6 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_medvlm.checks.all_checks import all_checks
+from napari_medvlm.checks.answer_similarity import Said
+from napari_medvlm.checks.answer_subject import AnswerSubject
+from napari_medvlm.checks.calibration import fit
+from napari_medvlm.checks.image_quality import Thresholds, indicators
+from napari_medvlm.checks.image_swap import fitted, other_image, repainted
+from napari_medvlm.checks.occlusion import elsewhere, hidden_in, hidden_in_volume
+from napari_medvlm.checks.perturbation_checks import BlankImage, ImageSwap, Resampling
+from napari_medvlm.checks.runner import Checking, answer_subject, region_subject, run_checks
+from napari_medvlm.checks.second_model_check import IndependentWitness, Witness
+from napari_medvlm.checks.static_checks import Confidence, Form
 from napari_medvlm.data.answer import Answer, AnswerKind, Claim, NamedMask, Question
 from napari_medvlm.data.check_result import Outcome
 from napari_medvlm.data.geometry.grid import Grid
@@ -22,17 +33,6 @@ from napari_medvlm.sessions.ask.model_input import View, pictures
 from napari_medvlm.sessions.ask.session import AskSession
 from napari_medvlm.sessions.export.conversation import as_json, html, markdown
 from napari_medvlm.sessions.ground import GroundingSession
-from napari_medvlm.trusting.answers import AnswerSubject
-from napari_medvlm.trusting.asking import BlankImage, ImageSwap, Resampling
-from napari_medvlm.trusting.calibration import fit
-from napari_medvlm.trusting.checks import all_checks
-from napari_medvlm.trusting.hiding import elsewhere, hidden_in, hidden_in_volume
-from napari_medvlm.trusting.likeness import Said
-from napari_medvlm.trusting.quality import Thresholds, indicators
-from napari_medvlm.trusting.quiet import Confidence, Form
-from napari_medvlm.trusting.running import Checking, answer_subject, region_subject, run_checks
-from napari_medvlm.trusting.swapping import fitted, other_image, repainted
-from napari_medvlm.trusting.witness import IndependentWitness, Witness
 from napari_medvlm.worker.messages import AskRequest
 from napari_medvlm.worker.process_runner import WorkerRunner
 from napari_medvlm.worker.runner import InlineRunner

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from napari_medvlm.checks.all_checks import all_checks
+from napari_medvlm.checks.runner import answer_subject, run_checks
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.check_result import Outcome
 from napari_medvlm.sessions.ask.model_input import View
 from napari_medvlm.sessions.ask.session import AskSession
-from napari_medvlm.trusting.checks import all_checks
-from napari_medvlm.trusting.running import answer_subject, run_checks
 from tests.trusting.conftest import spotted
 
 COUNT = 50

@@ -4,10 +4,10 @@ import math
 
 import pytest
 
+from napari_medvlm.checks.answer_similarity import Said, clusters, entropy, token_f1
+from napari_medvlm.checks.answer_subject import percentage
+from napari_medvlm.checks.paraphrases import existence, paraphrases, phrase_variants, twins_of
 from napari_medvlm.data.volume import Modality
-from napari_medvlm.trusting.likeness import Said, clusters, entropy, token_f1
-from napari_medvlm.trusting.stated import percentage
-from napari_medvlm.trusting.twins import existence, paraphrases, phrase_variants, twins_of
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """A curve is fitted from the panel, and what came of it is told."""
 
-from napari_medvlm.trusting import calibration
+from napari_medvlm.checks import calibration
 from napari_medvlm.widgets import calibration_button
 from napari_medvlm.widgets.calibration_button import CalibrationButton
 from tests.evaluation.test_calibrating import written

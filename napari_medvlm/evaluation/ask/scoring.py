@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_medvlm.backends.vlm.reasoning import parted
+from napari_medvlm.checks.answer_subject import percentage
 from napari_medvlm.data.answer import Answer, AnswerKind
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.region import Region
@@ -19,7 +20,6 @@ from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Corners, Outcome
 from napari_medvlm.evaluation.places import slice_region
 from napari_medvlm.language.closed_answers import option_in, yes_or_no
-from napari_medvlm.trusting.stated import percentage
 
 _LETTERS = re.compile(r"(?<![\w'])([A-H])(?![\w'])")
 EVIDENCE = "evidence"

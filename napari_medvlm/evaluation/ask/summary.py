@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_medvlm.checks.calibration import reliability
 from napari_medvlm.data.answer import AnswerKind
-from napari_medvlm.evaluation.ask.calibration import reliability
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.plan import Plan

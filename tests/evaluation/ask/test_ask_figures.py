@@ -7,10 +7,10 @@ from sacrebleu.metrics import BLEU
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, f1_score
 
+from napari_medvlm.checks.calibration import reliability, risk_coverage
 from napari_medvlm.data.answer import Answer, AnswerKind, Claim
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.ask import texts
-from napari_medvlm.evaluation.ask.calibration import reliability, risk_coverage
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.plan import Plan
 from napari_medvlm.evaluation.ask.report import write_report

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_medvlm.data.check_result import Finding
-from napari_medvlm.data.errors import Cancelled, MedVLMError
-from napari_medvlm.data.volume import Volume
-from napari_medvlm.trusting.check import Ask, Check
-from napari_medvlm.trusting.likeness import (
+from napari_medvlm.checks.answer_similarity import (
     SAME_PLACE,
     Said,
     clusters,
@@ -17,8 +13,12 @@ from napari_medvlm.trusting.likeness import (
     places_shared,
     same_answer,
 )
-from napari_medvlm.trusting.subject import Sent, Subject
-from napari_medvlm.trusting.swapping import other_image, slices_far_away
+from napari_medvlm.checks.base import Ask, Check
+from napari_medvlm.checks.image_swap import other_image, slices_far_away
+from napari_medvlm.checks.subject import Sent, Subject
+from napari_medvlm.data.check_result import Finding
+from napari_medvlm.data.errors import Cancelled, MedVLMError
+from napari_medvlm.data.volume import Volume
 
 AGREED = 0.75
 """The share of askings that must say the same."""

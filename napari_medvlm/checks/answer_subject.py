@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from napari_medvlm.checks.answer_similarity import Said
+from napari_medvlm.checks.image_swap import Swap, repainted, shown_slices
+from napari_medvlm.checks.occlusion import blank, blank_volume, hidden_in, hidden_in_volume
+from napari_medvlm.checks.paraphrases import Existence, existence, paraphrases, twins_of
+from napari_medvlm.checks.subject import Subject, TwinRequest
 from napari_medvlm.data.answer import Answer, AnswerKind, Question
 from napari_medvlm.data.geometry.grid import same_grid
 from napari_medvlm.data.grounding import Scope, SliceRef
@@ -14,13 +20,39 @@ from napari_medvlm.data.slice_image import Picture
 from napari_medvlm.language.closed_answers import count_in, option_in, yes_or_no
 from napari_medvlm.language.report_findings import findings_of
 from napari_medvlm.sessions.ask.ground_claim import names_in, query_of
-from napari_medvlm.trusting.hiding import blank, blank_volume, hidden_in, hidden_in_volume
-from napari_medvlm.trusting.likeness import Said
-from napari_medvlm.trusting.stated import stated
-from napari_medvlm.trusting.subject import Subject, TwinRequest
-from napari_medvlm.trusting.swapping import Swap, repainted, shown_slices
-from napari_medvlm.trusting.twins import Existence, existence, paraphrases, twins_of
 from napari_medvlm.worker.messages import AnswerReply, AskRequest, GroundRequest, Reply
+
+_NUMBER = r"(?P<number>\d{1,3}(?:[.,]\d+)?)\s*(?P<percent>%|percent\b)"
+_SURE = r"(?:sure|certain|confiden\w*|certainty|probab\w*|likel\w*)"
+_SAID = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"{_NUMBER}\s*(?:\w+\s+)?{_SURE}",
+        rf"\b{_SURE}\b[^.\d\n]{{0,24}}{_NUMBER}",
+        r"\b(?:confidence|certainty|probability)\b\s*(?:is|of|score|[:=])*\s*"
+        r"(?P<number>[01]?[.,]\d+)(?P<percent>(?!\s*%))",
+    )
+)
+
+
+def stated(answer: Answer, question: Question) -> float | None:
+    """How sure an answer says it is, 0 to 1; `None` if it does not say."""
+    options = question.options or (("yes", "no") if question.kind is AnswerKind.YES_NO else ())
+    if answer.probabilities and len(options) == len(answer.probabilities):
+        shares = dict(zip(options, answer.probabilities, strict=True))
+        return shares.get(answer.choice, max(answer.probabilities))
+    return percentage(answer.text)
+
+
+def percentage(text: str) -> float | None:
+    """The percentage that a text gives as its confidence, as a share; `None` if there is none."""
+    for pattern in _SAID:
+        if match := pattern.search(text):
+            value = float(match["number"].replace(",", "."))
+            share = value / 100 if match["percent"] else value
+            return share if 0 <= share <= 1 else None
+    return None
+
 
 NO_ANSWER = "no answer"
 OPPOSITE = {"yes": "no", "no": "yes"}

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from napari_medvlm.checks.answer_similarity import Said
+from napari_medvlm.checks.image_swap import Swap
+from napari_medvlm.checks.occlusion import blank_volume, hidden_in_volume
+from napari_medvlm.checks.paraphrases import absent_of, phrase_variants
+from napari_medvlm.checks.subject import Subject, TwinRequest
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.grounding import Grounding, GroundQuery, SliceRef
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Region
-from napari_medvlm.trusting.hiding import blank_volume, hidden_in_volume
-from napari_medvlm.trusting.likeness import Said
-from napari_medvlm.trusting.subject import Subject, TwinRequest
-from napari_medvlm.trusting.swapping import Swap
-from napari_medvlm.trusting.twins import absent_of, phrase_variants
 from napari_medvlm.worker.messages import GroundReply, GroundRequest, Reply
 
 FOUND, NOT_FOUND = "found", "not found"

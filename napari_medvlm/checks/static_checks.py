@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from napari_medvlm.checks import calibration
+from napari_medvlm.checks.base import Ask, Check
+from napari_medvlm.checks.image_quality import Thresholds, indicators, noted
+from napari_medvlm.checks.subject import Subject
 from napari_medvlm.data.check_result import Finding
-from napari_medvlm.trusting import calibration
-from napari_medvlm.trusting.check import Ask, Check
-from napari_medvlm.trusting.quality import Thresholds, indicators, noted
-from napari_medvlm.trusting.subject import Subject
 from napari_medvlm.worker.messages import GroundRequest
 
 APART = 0.15

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from napari_medvlm.checks.image_quality import HERE
 from napari_medvlm.data.volume import Modality
 from napari_medvlm.language.yaml_tables import Sheet, read
-from napari_medvlm.trusting.files import HERE
 
 _PLACE = r"(?P<place>(?:\s+(?:in|on|at|within|inside|near|below|above|behind)\s.*)?)"
 _SEEN = r"(?:present|visible|seen|identified|detected|evident)"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from napari_medvlm.checks.base import Ask, Check
+from napari_medvlm.checks.subject import Subject
 from napari_medvlm.data.check_result import Finding
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.iou import region_iou
-from napari_medvlm.trusting.check import Ask, Check
-from napari_medvlm.trusting.subject import Subject
 
 OVERLAPS = 0.1
 """The intersection over union from which a witness's place is the same one."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from napari_medvlm.data.volume import Volume
-from napari_medvlm.trusting.asking import (
+from napari_medvlm.checks.base import Check
+from napari_medvlm.checks.perturbation_checks import (
     BlankedEvidence,
     BlankImage,
     ImageSwap,
     NegationTwin,
     Resampling,
 )
-from napari_medvlm.trusting.check import Check
-from napari_medvlm.trusting.quiet import Confidence, Form, Quality
-from napari_medvlm.trusting.witness import IndependentWitness, Witness
+from napari_medvlm.checks.second_model_check import IndependentWitness, Witness
+from napari_medvlm.checks.static_checks import Confidence, Form, Quality
+from napari_medvlm.data.volume import Volume
 
 
 def all_checks(

@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+from napari_medvlm.checks.answer_similarity import Said
+from napari_medvlm.checks.subject import Sent, Subject
 from napari_medvlm.data.check_result import Finding, Outcome
-from napari_medvlm.trusting.likeness import Said
-from napari_medvlm.trusting.subject import Sent, Subject
 
 Ask = Callable[[Sent], Said]
 """Has something asked, and waits for what is said."""

@@ -6,6 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from napari_medvlm.checks.answer_similarity import Said
+from napari_medvlm.checks.answer_subject import AnswerSubject
+from napari_medvlm.checks.base import Check
+from napari_medvlm.checks.region_subject import RegionSubject
+from napari_medvlm.checks.region_subject import said_by as said_by_grounding
+from napari_medvlm.checks.subject import Sent, Subject
 from napari_medvlm.data.check_result import Finding, Outcome
 from napari_medvlm.data.errors import Cancelled, MedVLMError
 from napari_medvlm.data.region import Region
@@ -13,12 +19,6 @@ from napari_medvlm.sessions.ask.check_context import AnswerBasis
 from napari_medvlm.sessions.check_context import Basis
 from napari_medvlm.sessions.job_queue import Line
 from napari_medvlm.sessions.request_sender import Calls
-from napari_medvlm.trusting.answers import AnswerSubject
-from napari_medvlm.trusting.check import Check
-from napari_medvlm.trusting.likeness import Said
-from napari_medvlm.trusting.regions import RegionSubject
-from napari_medvlm.trusting.regions import said_by as said_by_grounding
-from napari_medvlm.trusting.subject import Sent, Subject
 from napari_medvlm.worker.messages import AskRequest, GroundReply, GroundRequest
 from napari_medvlm.worker.runner import Runner
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,10 @@ from numpy.typing import NDArray
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.language.yaml_tables import Sheet, read
 from napari_medvlm.settings.paths import home
-from napari_medvlm.trusting.files import HERE
+
+HERE = Path(__file__).parent
+"""The folder of the packaged files."""
+
 
 Slices = NDArray[np.float32]
 MOST = 64

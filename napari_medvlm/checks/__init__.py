@@ -1,0 +1,1 @@
+"""Checks of whether an answer or a region can be trusted."""
