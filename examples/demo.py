@@ -15,7 +15,7 @@ import numpy as np
 
 from examples.window import settle, wait_until
 from napari_medvlm import write_mask
-from napari_medvlm.layers.view import go_to
+from napari_medvlm.layers.orientation import go_to
 from napari_medvlm.widgets.tools import Tool
 
 CLICKS = ((89, 96, 77), (95, 122, 85))

@@ -7,7 +7,7 @@ from pathlib import Path
 import napari
 
 from examples.window import settle, wait_until
-from napari_medvlm.layers.view import Plane, show_plane
+from napari_medvlm.layers.orientation import Plane, show_plane
 
 OUT = Path("demo")
 PHRASES = [

@@ -13,7 +13,7 @@ import napari_medvlm as nmv
 from examples.window import settle, wait_until
 from napari_medvlm.contrib import mni152
 from napari_medvlm.layers import layer_data
-from napari_medvlm.layers.images import volume_of
+from napari_medvlm.layers.convert import volume_of
 
 OUT = Path("demo")
 STRUCTURE = "left putamen"

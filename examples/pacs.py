@@ -20,7 +20,7 @@ import napari_medvlm as nmv
 from examples.window import settle, wait_until
 from napari_medvlm.contrib import mni152
 from napari_medvlm.io.archive.servers import Login, keep_login
-from napari_medvlm.layers.view import Plane, show_plane
+from napari_medvlm.layers.orientation import Plane, show_plane
 from tests.io.dicom_files import write_series
 from tests.io.orthanc import PASSWORD, USER, started
 

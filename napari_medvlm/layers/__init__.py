@@ -3,7 +3,7 @@
 Layers are known by ``layer.metadata["medvlm"]``, never by name: people rename.
 """
 
-from napari_medvlm.layers.images import (
+from napari_medvlm.layers.convert import (
     is_image,
     labels_data,
     labels_of,
@@ -13,7 +13,7 @@ from napari_medvlm.layers.images import (
     tracking_uids_in,
     volume_of,
 )
-from napari_medvlm.layers.names import names_in
+from napari_medvlm.layers.label_names import names_in
 
 __all__ = [
     "is_image",

@@ -13,8 +13,8 @@ from napari_medvlm.data.answer import NamedMask
 from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt, MedVLMError
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import new_journal
-from napari_medvlm.layers.objects import labels_among, masks_of, regions_of
-from napari_medvlm.layers.view import name_axes, orient
+from napari_medvlm.layers.orientation import name_axes, orient
+from napari_medvlm.layers.question_objects import labels_among, masks_of, regions_of
 from napari_medvlm.ledger.records import ImageReference
 from napari_medvlm.sessions.ask.session import AskSession
 from napari_medvlm.sessions.export.conversation import export

@@ -12,7 +12,7 @@ from napari_medvlm.backends import registry
 from napari_medvlm.backends.automatic.base import EVERYTHING
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import InvalidImage, MedVLMError
-from napari_medvlm.layers.names import named_labels
+from napari_medvlm.layers.label_names import named_labels
 from napari_medvlm.sessions.ground import GroundingSession, Located
 from napari_medvlm.sessions.segment.by_name import findings
 from napari_medvlm.sessions.segment.session import SegmentationSession

@@ -22,7 +22,7 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.io import Gaps, read_volume
 from napari_medvlm.io.archive.base import Progress
 from napari_medvlm.layers import layer_data
-from napari_medvlm.layers.images import layers_of
+from napari_medvlm.layers.convert import layers_of
 from napari_medvlm.sessions.cases.case_list import Case, MaskFormat
 from napari_medvlm.sessions.cases.case_store import (
     SUFFIX,

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QWidget
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.layers import is_image
-from napari_medvlm.layers.view import name_axes, orient
+from napari_medvlm.layers.orientation import name_axes, orient
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.closing import close_all
 from napari_medvlm.widgets.layer_choice import LayerChoice

@@ -27,7 +27,7 @@ from napari_medvlm.evaluation.segment.report import require_libraries
 from napari_medvlm.evaluation.segment.single import write_single
 from napari_medvlm.evaluation.segment.trial import OnStep, Trial
 from napari_medvlm.layers import is_image, labels_of, volume_of
-from napari_medvlm.layers.simulated import Said, SimulatedLayers
+from napari_medvlm.layers.simulated_layers import Said, SimulatedLayers
 from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.evaluate_curve import load_library
 from napari_medvlm.widgets.evaluate_labels import LabelChoice

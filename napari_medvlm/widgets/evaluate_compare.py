@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.evaluation.segment.beside import Beside, beside
 from napari_medvlm.evaluation.segment.plan import Plan
-from napari_medvlm.layers.difference import (
+from napari_medvlm.layers.difference_layer import (
     BOTH,
     COLORS,
     ONLY_A,

@@ -9,8 +9,8 @@ from qtpy.QtCore import QSignalBlocker, QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from napari_medvlm.data.errors import InvalidReference
-from napari_medvlm.layers.difference import has_labels, values_in
-from napari_medvlm.layers.names import names_of
+from napari_medvlm.layers.difference_layer import has_labels, values_in
+from napari_medvlm.layers.label_names import names_of
 from napari_medvlm.widgets.background import in_background
 from napari_medvlm.widgets.layer_choice import LayerChoice
 from napari_medvlm.widgets.report import guarded

@@ -24,8 +24,8 @@ from napari_medvlm.evaluation.segment.pictures import FOUND, TRUTH
 from napari_medvlm.evaluation.stacking import read_stack
 from napari_medvlm.io import read_volume
 from napari_medvlm.layers import layer_data
-from napari_medvlm.layers.claims import look_at
-from napari_medvlm.layers.regions import RegionLayers, Shown
+from napari_medvlm.layers.answer_layers import look_at
+from napari_medvlm.layers.region_layers import RegionLayers, Shown
 from napari_medvlm.widgets.report import guarded
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 from napari_medvlm.data.answer import Answer
 from napari_medvlm.data.conversation import Exchange, State
 from napari_medvlm.data.tool_call import Step, ToolResult
-from napari_medvlm.layers.claims import colors_of
+from napari_medvlm.layers.answer_layers import colors_of
 from napari_medvlm.widgets.buttons import button
 from napari_medvlm.widgets.claim_rows import ClaimRows
 from napari_medvlm.widgets.evidence_button import EvidenceButton

@@ -16,9 +16,9 @@ from napari_medvlm.data.prompts import Box, InitialMask
 from napari_medvlm.data.region import Region
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.language.finding_descriptions import Knowledge
-from napari_medvlm.layers.names import named_labels
-from napari_medvlm.layers.regions import RegionLayers, Shown
-from napari_medvlm.layers.view import go_to, name_axes, orient
+from napari_medvlm.layers.label_names import named_labels
+from napari_medvlm.layers.orientation import go_to, name_axes, orient
+from napari_medvlm.layers.region_layers import RegionLayers, Shown
 from napari_medvlm.ledger.records import ImageReference
 from napari_medvlm.sessions.ground import GroundingSession
 from napari_medvlm.sessions.segment.edits import COLORS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QWidget
 
-from napari_medvlm.layers.images import role
+from napari_medvlm.layers.convert import role
 from napari_medvlm.widgets.buttons import button
 from napari_medvlm.widgets.layer_choice import LayerChoice
 

@@ -21,8 +21,8 @@ from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.measurements.measure import Diameters, Ends
 from napari_medvlm.data.measurements.ruler import Ruler, write_rulers
 from napari_medvlm.data.measurements.table import COLUMNS, Row, write_csv
-from napari_medvlm.layers.rulers import RulerLayer
-from napari_medvlm.layers.view import go_to
+from napari_medvlm.layers.orientation import go_to
+from napari_medvlm.layers.ruler_layer import RulerLayer
 from napari_medvlm.sessions.export.measurements import Measurements
 from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets import files

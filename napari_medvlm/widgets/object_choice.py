@@ -8,7 +8,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QTreeWidget, QTreeWidgetItem
 
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.layers.objects import Offered, drawn, offered
+from napari_medvlm.layers.question_objects import Offered, drawn, offered
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -10,7 +10,7 @@ from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import InvalidPrompt, MedVLMError
 from napari_medvlm.data.prompts import InitialMask
-from napari_medvlm.layers.other_mask import OtherMaskLayer
+from napari_medvlm.layers.second_mask_layer import OtherMaskLayer
 from napari_medvlm.sessions.segment.replay import Compared, compared, only, replay
 from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets.backends import BackendChoice

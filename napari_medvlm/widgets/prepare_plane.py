@@ -10,7 +10,7 @@ from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Prepared
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.display import patient_axes
-from napari_medvlm.layers.view import PLANES, axis_across
+from napari_medvlm.layers.orientation import PLANES, axis_across
 from napari_medvlm.sessions.request_sender import Served
 from napari_medvlm.sessions.segment.precompute import kept_mib, prepare_plane
 from napari_medvlm.sessions.segment.session import SegmentationSession

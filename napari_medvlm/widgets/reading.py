@@ -8,7 +8,7 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_medvlm.data.conversation import Exchange, Mark, Sent
-from napari_medvlm.layers.claims import ClaimLayers, show_slice
+from napari_medvlm.layers.answer_layers import ClaimLayers, show_slice
 from napari_medvlm.sessions.ask.session import AskSession
 from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.handing_on import ground_backend, hand_on

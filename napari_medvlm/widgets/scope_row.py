@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QL
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.layers.view import axis_across, place_in_view
+from napari_medvlm.layers.orientation import axis_across, place_in_view
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -15,9 +15,9 @@ from napari_medvlm.data.volume import Window
 from napari_medvlm.data.window_presets import windows
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers import labels_of, tracking_uids_in
-from napari_medvlm.layers.names import names_of
-from napari_medvlm.layers.session import SessionLayers
-from napari_medvlm.layers.view import Plane, show_3d, show_plane
+from napari_medvlm.layers.label_names import names_of
+from napari_medvlm.layers.orientation import Plane, show_3d, show_plane
+from napari_medvlm.layers.session_layers import SessionLayers
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Predicted
 from napari_medvlm.sessions.request_sender import Served

@@ -11,8 +11,8 @@ from napari_medvlm.backends import registry
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.language import question_templates
-from napari_medvlm.layers.objects import Offered
-from napari_medvlm.layers.view import place_in_view
+from napari_medvlm.layers.orientation import place_in_view
+from napari_medvlm.layers.question_objects import Offered
 from napari_medvlm.widgets.fold import Fold
 from napari_medvlm.widgets.object_choice import ObjectChoice
 from napari_medvlm.widgets.question_box import QuestionBox

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.volume import UNTOLD_SIZE, Volume
 from napari_medvlm.layers import is_image, layer_data
-from napari_medvlm.layers.images import volume_of
+from napari_medvlm.layers.convert import volume_of
 from napari_medvlm.widgets.report import guarded
 
 if TYPE_CHECKING:

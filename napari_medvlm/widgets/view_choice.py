@@ -18,8 +18,8 @@ from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Modality, Volume, Window
 from napari_medvlm.data.window_presets import CT_COLORS, windows
 from napari_medvlm.layers import is_image
-from napari_medvlm.layers.images import volume_of
-from napari_medvlm.layers.view import axis_across, place_in_view, visible_box
+from napari_medvlm.layers.convert import volume_of
+from napari_medvlm.layers.orientation import axis_across, place_in_view, visible_box
 from napari_medvlm.sessions.ask.model_input import NamedVolume, View
 from napari_medvlm.sessions.ask.visual_prompts import Pointing
 from napari_medvlm.widgets.layer_choice import LayerChoice

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QApplication
 from benchmarks.tasks import mni_truths
 from napari_medvlm.data.conversation import Verdict
 from napari_medvlm.data.geometry.display import display_grid, displayed
-from napari_medvlm.layers.view import Plane, axis_across, show_plane
+from napari_medvlm.layers.orientation import Plane, axis_across, show_plane
 from tests.foreign.medvlm_foreign_answers import COUNTED, REFUSED
 
 VENTRICLES = "Which lateral ventricle is larger, and by how much?"

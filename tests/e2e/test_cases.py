@@ -7,7 +7,7 @@ from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QApplication
 
 import napari_medvlm as nmv
-from napari_medvlm.layers.images import role
+from napari_medvlm.layers.convert import role
 from napari_medvlm.sessions.cases.case_list import MaskFormat, Status
 from napari_medvlm.sessions.cases.case_store import read_list
 from napari_medvlm.widgets import case_commands, commands

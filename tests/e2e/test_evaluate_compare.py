@@ -12,7 +12,7 @@ from napari_medvlm.data.prompts import Point
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.segment.metrics import scores
 from napari_medvlm.layers import labels_data, labels_of, layer_data
-from napari_medvlm.layers.difference import BOTH, ONLY_A, ONLY_B
+from napari_medvlm.layers.difference_layer import BOTH, ONLY_A, ONLY_B
 from napari_medvlm.widgets import evaluate_commands
 from napari_medvlm.widgets.commands import named_dock
 from napari_medvlm.widgets.evaluate_compare import NONE

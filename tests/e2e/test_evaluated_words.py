@@ -12,7 +12,7 @@ from napari_medvlm.evaluation.ground.cases import Case
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.ground.outcomes import Place, Sought
 from napari_medvlm.evaluation.runs import RunFolder
-from napari_medvlm.layers.images import KEY
+from napari_medvlm.layers.convert import KEY
 from napari_medvlm.widgets.evaluated import show
 from tests.evaluation.words import picture
 

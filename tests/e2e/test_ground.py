@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QApplication
 
 from benchmarks.tasks import mni_truths
 from napari_medvlm.layers import layer_data
-from napari_medvlm.layers.view import Plane, show_plane
+from napari_medvlm.layers.orientation import Plane, show_plane
 from napari_medvlm.widgets.scope_row import SLICE
 from tests.conftest import dice, make_phantom
 

@@ -6,7 +6,7 @@ from qtpy.QtWidgets import QApplication
 
 import napari_medvlm as nmv
 from napari_medvlm.data.prompts import Point
-from napari_medvlm.layers.view import Plane, show_plane
+from napari_medvlm.layers.orientation import Plane, show_plane
 from napari_medvlm.settings.paths import home
 from tests.conftest import make_phantom
 from tests.e2e.test_segment_models import WAIT_MS, commanded, is_answered, ran, take_backend

@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_medvlm.data.prompts import Box, Point
-from napari_medvlm.layers.view import show_3d
+from napari_medvlm.layers.orientation import show_3d
 from napari_medvlm.widgets import segment
 from napari_medvlm.widgets.tools import Tool
 from tests.e2e.conftest import HAND_MS, LEFT, RIGHT, _drag

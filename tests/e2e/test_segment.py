@@ -12,8 +12,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import napari_medvlm as nmv
-from napari_medvlm.layers.images import KEY
-from napari_medvlm.layers.view import Plane, show_3d, show_plane
+from napari_medvlm.layers.convert import KEY
+from napari_medvlm.layers.orientation import Plane, show_3d, show_plane
 from napari_medvlm.widgets.tools import Tool
 from tests.conftest import dice, make_phantom
 from tests.e2e.conftest import LEFT, OUTSIDE, RIGHT

@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QApplication
 import napari_medvlm as nmv
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
-from napari_medvlm.layers.images import labels_data
-from napari_medvlm.layers.rulers import RulerLayer
+from napari_medvlm.layers.convert import labels_data
+from napari_medvlm.layers.ruler_layer import RulerLayer
 from napari_medvlm.widgets import by_name, commands, files
 from tests.conftest import dice, make_phantom
 from tests.e2e.conftest import LEFT, RIGHT

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from napari_medvlm.layers.boxes import WIRE
+from napari_medvlm.layers.box_shapes import WIRE
 
 
 def test_the_walk_takes_every_edge_and_never_turns_back():

@@ -14,7 +14,7 @@ from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
 from napari_medvlm.layers import layer_data
-from napari_medvlm.layers.claims import (
+from napari_medvlm.layers.answer_layers import (
     ClaimLayers,
     colors_of,
     look_at,
@@ -23,7 +23,7 @@ from napari_medvlm.layers.claims import (
     step_regions,
     story,
 )
-from napari_medvlm.layers.view import Plane, axis_across, name_axes, show_plane, visible_box
+from napari_medvlm.layers.orientation import Plane, axis_across, name_axes, show_plane, visible_box
 from tests.conftest import make_phantom
 
 VOLUME, LEFT, RIGHT = make_phantom()

@@ -7,7 +7,7 @@ from napari.layers import Layer
 from numpy.testing import assert_allclose
 
 from napari_medvlm.layers import layer_data
-from napari_medvlm.layers.objects import drawn, labels_among, masks_of, offered, regions_of
+from napari_medvlm.layers.question_objects import drawn, labels_among, masks_of, offered, regions_of
 from tests.conftest import make_phantom
 
 VOLUME, LEFT, RIGHT = make_phantom()

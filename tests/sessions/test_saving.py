@@ -13,7 +13,7 @@ from napari_medvlm import contrib
 from napari_medvlm.io import Segment
 from napari_medvlm.io.dicom_objects.sr import write_sr
 from napari_medvlm.io.label_images import read_masks
-from napari_medvlm.layers.mask import MaskLayer
+from napari_medvlm.layers.mask_layer import MaskLayer
 from napari_medvlm.sessions.export.dicom import results_of
 from napari_medvlm.sessions.export.masks import write_objects
 from napari_medvlm.sessions.export.measurements import Measurements

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QApplication, QDialogButtonBox, QMessageBox
 
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.layers.images import volume_of
+from napari_medvlm.layers.convert import volume_of
 from napari_medvlm.widgets.series import SeriesDialog
 from napari_medvlm.widgets.spacing import SpacingDialog, set_spacing
 from tests.io.dicom_files import dataset, save, write_series

@@ -12,7 +12,7 @@ from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Window
 from napari_medvlm.data.window_presets import CT_COLORS
 from napari_medvlm.layers import layer_data
-from napari_medvlm.layers.view import Plane, show_plane
+from napari_medvlm.layers.orientation import Plane, show_plane
 from napari_medvlm.sessions.ask.model_input import pictures
 from napari_medvlm.sessions.ask.visual_prompts import Pointing
 from napari_medvlm.widgets.view_choice import (

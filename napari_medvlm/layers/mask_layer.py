@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_medvlm.data.geometry.display import display_grid, displayed
-from napari_medvlm.layers.colors import label_colormap
-from napari_medvlm.layers.images import KEY, role
-from napari_medvlm.layers.points import PointsLayer
-from napari_medvlm.layers.scribbles import ScribblesLayer
-from napari_medvlm.layers.shapes import ShapesLayer
+from napari_medvlm.layers.colormaps import label_colormap
+from napari_medvlm.layers.convert import KEY, role
+from napari_medvlm.layers.prompts.points import PointsLayer
+from napari_medvlm.layers.prompts.scribbles import ScribblesLayer
+from napari_medvlm.layers.prompts.shapes import ShapesLayer
 from napari_medvlm.sessions.segment.session import SegmentationSession
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from napari_medvlm.data.geometry.display import display_grid, displayed
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.layers.boxes import Vertices, draw_box
-from napari_medvlm.layers.colors import label_colormap
-from napari_medvlm.layers.images import KEY
-from napari_medvlm.layers.view import axis_across, place_in_view
+from napari_medvlm.layers.box_shapes import Vertices, draw_box
+from napari_medvlm.layers.colormaps import label_colormap
+from napari_medvlm.layers.convert import KEY
+from napari_medvlm.layers.orientation import axis_across, place_in_view
 
 if TYPE_CHECKING:
     from napari import Viewer

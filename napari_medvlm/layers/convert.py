@@ -17,7 +17,7 @@ from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.data.window_presets import default_window
 from napari_medvlm.io import finite
-from napari_medvlm.layers.colors import label_colormap
+from napari_medvlm.layers.colormaps import label_colormap
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -9,7 +9,7 @@ import numpy as np
 from napari_medvlm.data.errors import GeometryMismatch
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.layers.images import labels_and_grid, labels_of, role
+from napari_medvlm.layers.convert import labels_and_grid, labels_of, role
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.prompts import Point
-from napari_medvlm.layers.prompts import NEGATIVE, PENDING, POSITIVE, PromptLayer, new_rows
+from napari_medvlm.layers.prompts.base import NEGATIVE, PENDING, POSITIVE, PromptLayer, new_rows
 
 if TYPE_CHECKING:
     from napari.layers import Points

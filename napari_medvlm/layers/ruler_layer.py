@@ -10,8 +10,8 @@ import numpy as np
 from napari_medvlm.data.geometry.display import display_grid
 from napari_medvlm.data.geometry.grid import FloatArray, Grid
 from napari_medvlm.data.measurements.ruler import Ruler
-from napari_medvlm.layers.images import KEY
-from napari_medvlm.layers.view import axis_across, place_in_view
+from napari_medvlm.layers.convert import KEY
+from napari_medvlm.layers.orientation import axis_across, place_in_view
 
 if TYPE_CHECKING:
     from napari import Viewer

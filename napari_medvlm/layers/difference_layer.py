@@ -12,8 +12,8 @@ from napari_medvlm.data.errors import GeometryMismatch, InvalidReference
 from napari_medvlm.data.geometry.display import Reslice, display_grid, displayed
 from napari_medvlm.data.geometry.grid import Grid, placed, same_grid
 from napari_medvlm.data.mask import Mask
-from napari_medvlm.layers.colors import label_colormap
-from napari_medvlm.layers.images import KEY, labels_and_grid, role
+from napari_medvlm.layers.colormaps import label_colormap
+from napari_medvlm.layers.convert import KEY, labels_and_grid, role
 
 if TYPE_CHECKING:
     from napari import Viewer

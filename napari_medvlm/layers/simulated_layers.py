@@ -12,11 +12,11 @@ from napari_medvlm.data.geometry.display import display_grid, displayed
 from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.layers.colors import label_colormap
-from napari_medvlm.layers.images import KEY
-from napari_medvlm.layers.points import SIZE_MM
-from napari_medvlm.layers.prompts import NEGATIVE, PENDING, POSITIVE
-from napari_medvlm.layers.view import go_to
+from napari_medvlm.layers.colormaps import label_colormap
+from napari_medvlm.layers.convert import KEY
+from napari_medvlm.layers.orientation import go_to
+from napari_medvlm.layers.prompts.base import NEGATIVE, PENDING, POSITIVE
+from napari_medvlm.layers.prompts.points import SIZE_MM
 
 if TYPE_CHECKING:
     from napari import Viewer

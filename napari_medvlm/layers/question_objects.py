@@ -16,8 +16,8 @@ from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box, Point
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.layers.images import labels_and_grid, labels_of, role
-from napari_medvlm.layers.names import names_of
+from napari_medvlm.layers.convert import labels_and_grid, labels_of, role
+from napari_medvlm.layers.label_names import names_of
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.grid import round_index
 from napari_medvlm.data.prompts import Scribble
-from napari_medvlm.layers.colors import label_colormap
-from napari_medvlm.layers.prompts import NEGATIVE, POSITIVE, PromptLayer
+from napari_medvlm.layers.colormaps import label_colormap
+from napari_medvlm.layers.prompts.base import NEGATIVE, POSITIVE, PromptLayer
 
 if TYPE_CHECKING:
     from napari.layers import Labels

@@ -9,8 +9,8 @@ import numpy as np
 from napari_medvlm.data.geometry.display import display_grid, displayed
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.layers.colors import label_colormap
-from napari_medvlm.layers.images import KEY
+from napari_medvlm.layers.colormaps import label_colormap
+from napari_medvlm.layers.convert import KEY
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.prompts import Box
-from napari_medvlm.layers.view import axis_across, place_in_view
+from napari_medvlm.layers.orientation import axis_across, place_in_view
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.data.geometry.display import display_grid
 from napari_medvlm.data.geometry.grid import Grid
-from napari_medvlm.layers.images import KEY
+from napari_medvlm.layers.convert import KEY
 from napari_medvlm.sessions.segment.session import SegmentationSession
 
 if TYPE_CHECKING:

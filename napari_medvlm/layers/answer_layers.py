@@ -16,9 +16,16 @@ from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.tool_call import Step
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.layers.evidence import EvidenceLayer
-from napari_medvlm.layers.regions import RegionLayers, Shown
-from napari_medvlm.layers.view import Plane, axis_across, describe, go_to, place_in_view, show_plane
+from napari_medvlm.layers.evidence_layer import EvidenceLayer
+from napari_medvlm.layers.orientation import (
+    Plane,
+    axis_across,
+    describe,
+    go_to,
+    place_in_view,
+    show_plane,
+)
+from napari_medvlm.layers.region_layers import RegionLayers, Shown
 from napari_medvlm.sessions.segment.edits import COLORS
 
 if TYPE_CHECKING:

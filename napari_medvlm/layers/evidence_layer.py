@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from napari_medvlm.data.conversation import Evidence
 from napari_medvlm.data.geometry.display import display_grid, displayed
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.layers.images import KEY, role
+from napari_medvlm.layers.convert import KEY, role
 
 if TYPE_CHECKING:
     from napari import Viewer

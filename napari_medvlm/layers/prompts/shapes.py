@@ -9,8 +9,8 @@ import numpy as np
 
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.prompts import Box, Lasso
-from napari_medvlm.layers.boxes import Vertices, draw_box
-from napari_medvlm.layers.prompts import NEGATIVE, PENDING, POSITIVE, PromptLayer, new_rows
+from napari_medvlm.layers.box_shapes import Vertices, draw_box
+from napari_medvlm.layers.prompts.base import NEGATIVE, PENDING, POSITIVE, PromptLayer, new_rows
 
 if TYPE_CHECKING:
     from napari.layers import Shapes

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.data.errors import MedVLMError
-from napari_medvlm.layers.images import KEY, role
-from napari_medvlm.layers.mask import PROMPT_ROLES, MaskLayer
-from napari_medvlm.layers.points import PointsLayer
-from napari_medvlm.layers.prompts import PromptLayer
-from napari_medvlm.layers.scribbles import ScribblesLayer
-from napari_medvlm.layers.shapes import ShapesLayer
+from napari_medvlm.layers.convert import KEY, role
+from napari_medvlm.layers.mask_layer import PROMPT_ROLES, MaskLayer
+from napari_medvlm.layers.prompts.base import PromptLayer
+from napari_medvlm.layers.prompts.points import PointsLayer
+from napari_medvlm.layers.prompts.scribbles import ScribblesLayer
+from napari_medvlm.layers.prompts.shapes import ShapesLayer
 from napari_medvlm.sessions.segment.session import SegmentationSession
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""The napari layers in which prompts are drawn."""
