@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_medvlm.evaluation.segment import user
-from napari_medvlm.evaluation.segment.metrics import dice
-from napari_medvlm.evaluation.segment.user import Click, ClickRule
+from napari_medvlm.evaluation.metrics.segmentation import dice
+from napari_medvlm.evaluation.segment import simulated_user
+from napari_medvlm.evaluation.segment.simulated_user import Click, ClickRule
 
 __all__ = ["Click", "dice", "next_click"]
 
@@ -18,4 +18,4 @@ def next_click(
 
     Missed and wrongly taken voxels are errors apart, and voxels touch by their faces only.
     """
-    return user.next_click(truth, mask, ClickRule(True, False, spacing, None))
+    return simulated_user.next_click(truth, mask, ClickRule(True, False, spacing, None))

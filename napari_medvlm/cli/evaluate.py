@@ -15,7 +15,7 @@ from napari_medvlm.cli.evaluate_words import MOST, ask, calibrate, ground, skipp
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.telling import print_result, told
 from napari_medvlm.evaluation.segment.cases import Layout
-from napari_medvlm.evaluation.segment.user import CHALLENGE_SEED, Gesture
+from napari_medvlm.evaluation.segment.simulated_user import CHALLENGE_SEED, Gesture
 
 app = typer.Typer(
     help="Measure a backend on your own labelled cases.",
@@ -75,8 +75,8 @@ def segment(  # noqa: PLR0913  # one for each option
     same command is given again.
     """
     with going_on(out) as progress:
+        from napari_medvlm.evaluation.segment.evaluate import DataSet, evaluate
         from napari_medvlm.evaluation.segment.plan import Plan
-        from napari_medvlm.evaluation.segment.whole import DataSet, evaluate
 
         plan = Plan(
             backend=backend, model=model, device=device, interactions=interactions, first=first,
@@ -115,7 +115,7 @@ def open_case(
     Of a segmentation the simulated user's prompts, of grounding the places of a phrase, of a
     question the right answer and the one that was given.
     """
-    from napari_medvlm.evaluation.runs import case_of
+    from napari_medvlm.evaluation.runs.run_folder import case_of
 
     with told():  # in the terminal, where it was typed, and not in an empty window
         case_of(run, case)
@@ -124,9 +124,9 @@ def open_case(
 
 
 def _workers(number: int, ray: str | None) -> Any:
-    from napari_medvlm.evaluation.cluster import Ray
-    from napari_medvlm.evaluation.segment.run import crashed
-    from napari_medvlm.evaluation.workers import Processes
+    from napari_medvlm.evaluation.runs.ray_workers import Ray
+    from napari_medvlm.evaluation.runs.workers import Processes
+    from napari_medvlm.evaluation.segment.evaluate import crashed
 
     return Processes(number, crashed) if ray is None else Ray(ray, number)
 

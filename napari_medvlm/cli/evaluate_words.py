@@ -48,9 +48,9 @@ def ground(  # noqa: PLR0913  # one for each option
     same command is given again.
     """
     with going_on(out) as progress:
-        from napari_medvlm.evaluation.ground.layouts import find_cases
+        from napari_medvlm.evaluation.ground.datasets import find_cases
+        from napari_medvlm.evaluation.ground.evaluate import run
         from napari_medvlm.evaluation.ground.plan import Plan
-        from napari_medvlm.evaluation.ground.run import run
         from napari_medvlm.io.label_images import read_names
 
         plan = Plan(
@@ -88,9 +88,9 @@ def ask(  # noqa: PLR0913  # one for each option
     same command is given again.
     """
     with going_on(out) as progress:
-        from napari_medvlm.evaluation.ask.layouts import find_items
+        from napari_medvlm.evaluation.ask.datasets import find_items
+        from napari_medvlm.evaluation.ask.evaluate import run
         from napari_medvlm.evaluation.ask.plan import Plan
-        from napari_medvlm.evaluation.ask.run import run
 
         plan = Plan(backend=backend, model=model, device=device, slices=slices, images=not blind)
         places = images.absolute(), references.absolute(), out.absolute() / "images"
@@ -125,7 +125,7 @@ def calibrate(
     The curve is kept for the backend and its model in the folder of settings, where the check
     "confidence" beside answers or regions reads it, and the run's report shows it.
     """
-    from napari_medvlm.evaluation.calibrating import calibrate as calibrated
+    from napari_medvlm.evaluation.calibrate import calibrate as calibrated
 
     with told():
         found = calibrated(run, method.value, out)
@@ -157,9 +157,9 @@ def _data(dataset: str, images: Path, references: Path) -> dict[str, Any]:
 
 
 def _workers(number: int, ray: str | None) -> Any:
-    from napari_medvlm.evaluation.cluster import Ray
-    from napari_medvlm.evaluation.going import crashed
-    from napari_medvlm.evaluation.workers import Processes
+    from napari_medvlm.evaluation.runs.ray_workers import Ray
+    from napari_medvlm.evaluation.runs.runner import crashed
+    from napari_medvlm.evaluation.runs.workers import Processes
 
     return Processes(number, crashed) if ray is None else Ray(ray, number)
 

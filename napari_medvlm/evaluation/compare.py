@@ -15,8 +15,8 @@ from napari_medvlm.data.errors import SettingsError
 from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.ground.summary import figures as grounding_figures
-from napari_medvlm.evaluation.intervals import interval
-from napari_medvlm.evaluation.runs import read_json
+from napari_medvlm.evaluation.metrics.confidence_intervals import interval
+from napari_medvlm.evaluation.runs.run_folder import read_json
 from napari_medvlm.evaluation.segment.outcomes import Outcome
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.summary import figures

@@ -37,7 +37,7 @@ class CalibrationButton(QPushButton):
 
     def learn(self, run: Path, kind: Kind) -> None:
         """Fit a curve to a run in the background."""
-        from napari_medvlm.evaluation.calibrating import calibrate
+        from napari_medvlm.evaluation.calibrate import calibrate
 
         in_background(lambda: calibrate(run, kind), _tell_result)
 

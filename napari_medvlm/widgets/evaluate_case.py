@@ -24,7 +24,7 @@ from napari_medvlm.evaluation.segment.cases import Structure
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Step
 from napari_medvlm.evaluation.segment.plan import Plan, require_able
 from napari_medvlm.evaluation.segment.report import require_libraries
-from napari_medvlm.evaluation.segment.single import write_single
+from napari_medvlm.evaluation.segment.single_case import write_single
 from napari_medvlm.evaluation.segment.trial import OnStep, Trial
 from napari_medvlm.layers import is_image, labels_of, volume_of
 from napari_medvlm.layers.simulated_layers import Said, SimulatedLayers

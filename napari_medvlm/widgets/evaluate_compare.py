@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.data.errors import MedVLMError
-from napari_medvlm.evaluation.segment.beside import Beside, beside
+from napari_medvlm.evaluation.segment.mask_comparison import Beside, beside
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.layers.difference_layer import (
     BOTH,

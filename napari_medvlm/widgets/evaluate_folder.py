@@ -21,12 +21,11 @@ from qtpy.QtWidgets import (
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import Cancelled, InvalidReference, MedVLMError
+from napari_medvlm.evaluation.runs.workers import Processes
 from napari_medvlm.evaluation.segment.cases import Layout
+from napari_medvlm.evaluation.segment.evaluate import DataSet, crashed, evaluate, worst_in
 from napari_medvlm.evaluation.segment.plan import Plan
-from napari_medvlm.evaluation.segment.run import crashed
 from napari_medvlm.evaluation.segment.summary import sure_words
-from napari_medvlm.evaluation.segment.whole import DataSet, evaluate, worst_in
-from napari_medvlm.evaluation.workers import Processes
 from napari_medvlm.widgets.buttons import button, on_click
 from napari_medvlm.widgets.evaluate_path import PathEdit
 from napari_medvlm.widgets.evaluate_time import TimeLeft

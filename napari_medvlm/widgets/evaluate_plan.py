@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.evaluation.segment.plan import PROMPTS, Plan
-from napari_medvlm.evaluation.segment.user import Gesture
+from napari_medvlm.evaluation.segment.simulated_user import Gesture
 from napari_medvlm.widgets.backends import BackendChoice
 from napari_medvlm.widgets.model_row import ModelRow
 

@@ -20,8 +20,8 @@ from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
 from napari_medvlm.evaluation.ask.summary import right_of
 from napari_medvlm.evaluation.ground.cases import Case
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
-from napari_medvlm.evaluation.segment.pictures import FOUND, TRUTH
-from napari_medvlm.evaluation.stacking import read_stack
+from napari_medvlm.evaluation.references.image_stack import read_stack
+from napari_medvlm.evaluation.runs.report_images import FOUND, TRUTH
 from napari_medvlm.io import read_volume
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.answer_layers import look_at

@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QWidget
 
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.agreement import agreement
-from napari_medvlm.evaluation.references import read_references, references_of_labels
+from napari_medvlm.evaluation.metrics.region_agreement import agreement
+from napari_medvlm.evaluation.references.read import read_references, references_of_labels
 from napari_medvlm.layers.label_names import named_labels
 from napari_medvlm.layers.region_layers import RegionLayers, Shown
 from napari_medvlm.widgets.buttons import button, on_click

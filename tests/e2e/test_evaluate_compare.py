@@ -10,7 +10,7 @@ from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.prompts import Point
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.segment.metrics import scores
+from napari_medvlm.evaluation.metrics.segmentation import scores
 from napari_medvlm.layers import labels_data, labels_of, layer_data
 from napari_medvlm.layers.difference_layer import BOTH, ONLY_A, ONLY_B
 from napari_medvlm.widgets import evaluate_commands

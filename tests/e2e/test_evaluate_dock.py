@@ -11,11 +11,11 @@ from qtpy.QtGui import QDesktopServices
 
 from napari_medvlm import read_volume
 from napari_medvlm.data.errors import Cancelled
-from napari_medvlm.evaluation.runs import alone_in
-from napari_medvlm.evaluation.segment.layouts import Layout, find_cases
+from napari_medvlm.evaluation.runs.run_folder import alone_in
+from napari_medvlm.evaluation.segment.case_worker import CaseWorker
+from napari_medvlm.evaluation.segment.datasets import Layout, find_cases
 from napari_medvlm.evaluation.segment.plan import Plan
-from napari_medvlm.evaluation.segment.user import Gesture
-from napari_medvlm.evaluation.segment.work import CaseWorker
+from napari_medvlm.evaluation.segment.simulated_user import Gesture
 from napari_medvlm.layers import layer_data
 from napari_medvlm.widgets.commands import named_dock
 from napari_medvlm.widgets.evaluate_reference import read_reference

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from napari_medvlm.data.errors import SessionFileError
-from napari_medvlm.evaluation.runs import RunFolder
-from napari_medvlm.evaluation.segment import run
-from napari_medvlm.evaluation.segment.layouts import Layout, find_cases
+from napari_medvlm.evaluation.runs.run_folder import RunFolder
+from napari_medvlm.evaluation.segment import evaluate
+from napari_medvlm.evaluation.segment.case_worker import CaseWorker
+from napari_medvlm.evaluation.segment.datasets import Layout, find_cases
 from napari_medvlm.evaluation.segment.plan import Plan
-from napari_medvlm.evaluation.segment.work import CaseWorker
 from napari_medvlm.widgets.evaluated import show_case
 from tests.conftest import dice
 from tests.evaluation.segment import data_sets
@@ -21,7 +21,7 @@ def evaluated(tmp_path):
     plan = Plan(interactions=2)
     worker = CaseWorker(plan.model_dump())
     folder = RunFolder(tmp_path / "out", {"plan": plan.model_dump(mode="json")})
-    run.keep(folder, case, worker.outcome(case))
+    evaluate.keep(folder, case, worker.outcome(case))
     worker.stop()
     return folder.path, case.name
 

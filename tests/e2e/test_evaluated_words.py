@@ -7,11 +7,11 @@ from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.errors import SessionFileError
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
-from napari_medvlm.evaluation.going import keep
 from napari_medvlm.evaluation.ground.cases import Case
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.ground.outcomes import Place, Sought
-from napari_medvlm.evaluation.runs import RunFolder
+from napari_medvlm.evaluation.runs.run_folder import RunFolder
+from napari_medvlm.evaluation.runs.runner import keep
 from napari_medvlm.layers.convert import KEY
 from napari_medvlm.widgets.evaluated import show
 from tests.evaluation.words import picture

@@ -15,7 +15,7 @@ from napari_medvlm.data.iou import box_iou, region_iou
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Region
-from napari_medvlm.evaluation.agreement import agreement
+from napari_medvlm.evaluation.metrics.region_agreement import agreement
 from tests.conftest import make_phantom
 
 SHAPE = (12, 14, 16)

@@ -21,13 +21,13 @@ from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.plan import Plan
 from napari_medvlm.evaluation.ask.scoring import scored
 from napari_medvlm.evaluation.ask.summary import summary
-from napari_medvlm.evaluation.going import keep
 from napari_medvlm.evaluation.ground.cases import Case
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.ground.outcomes import Place, Sought
 from napari_medvlm.evaluation.ground.plan import Plan as GroundPlan
 from napari_medvlm.evaluation.ground.summary import summary as ground_summary
-from napari_medvlm.evaluation.runs import RunFolder, alone_in, write_json
+from napari_medvlm.evaluation.runs.run_folder import RunFolder, alone_in, write_json
+from napari_medvlm.evaluation.runs.runner import keep
 from napari_medvlm.worker.messages import AskRequest, GroundRequest
 from tests.evaluation.words import picture
 from tests.trusting.conftest import spotted

@@ -13,8 +13,8 @@ from napari_medvlm.evaluation.compare import compare
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.ground.outcomes import Place, Sought
 from napari_medvlm.evaluation.ground.plan import Plan as Grounding
-from napari_medvlm.evaluation.intervals import interval
-from napari_medvlm.evaluation.runs import RunFolder
+from napari_medvlm.evaluation.metrics.confidence_intervals import interval
+from napari_medvlm.evaluation.runs.run_folder import RunFolder
 from napari_medvlm.evaluation.segment.plan import Plan
 from tests.evaluation.segment.test_run import outcome
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_medvlm.evaluation.intervals import interval, interval_by_case
+from napari_medvlm.evaluation.metrics.confidence_intervals import interval, interval_by_case
 
 
 def test_one_value_a_case_is_the_interval_of_its_mean():

@@ -12,8 +12,8 @@ from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.agreement import agreement
-from napari_medvlm.evaluation.references import read_references, references_of_labels
+from napari_medvlm.evaluation.metrics.region_agreement import agreement
+from napari_medvlm.evaluation.references.read import read_references, references_of_labels
 from tests.conftest import make_phantom
 
 SHAPE = (24, 40, 44)

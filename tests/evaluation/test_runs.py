@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from napari_medvlm.cli import app
 from napari_medvlm.data.errors import CannotSave, SettingsError
-from napari_medvlm.evaluation.runs import RunFolder, alone_in, safe
+from napari_medvlm.evaluation.runs.run_folder import RunFolder, alone_in, safe
 
 
 def test_what_was_kept_is_there_again(tmp_path):
@@ -85,7 +85,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
 HOLDING = """
 import sys
 from pathlib import Path
-from napari_medvlm.evaluation.runs import alone_in
+from napari_medvlm.evaluation.runs.run_folder import alone_in
 with alone_in(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

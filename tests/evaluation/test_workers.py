@@ -4,9 +4,9 @@ import psutil
 import pytest
 
 from napari_medvlm.data.errors import BackendUnavailable
-from napari_medvlm.evaluation import workers
-from napari_medvlm.evaluation.cluster import Ray
-from napari_medvlm.evaluation.workers import Making, Processes
+from napari_medvlm.evaluation.runs import workers
+from napari_medvlm.evaluation.runs.ray_workers import Ray
+from napari_medvlm.evaluation.runs.workers import Making, Processes
 
 MAKING = Making("tests.evaluation.scripted:Scripted", {"x": 1})
 

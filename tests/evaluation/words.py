@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from napari_medvlm.cli import app
-from napari_medvlm.evaluation.runs import alone_in
+from napari_medvlm.evaluation.runs.run_folder import alone_in
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTED = ROOT / "tests" / "scripted"

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from napari_medvlm.data.answer import AnswerKind
-from napari_medvlm.evaluation.going import Unused
+from napari_medvlm.evaluation.runs.runner import Unused
 
 
 class Layout(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_medvlm.evaluation.going import Came
+from napari_medvlm.evaluation.runs.runner import Came
 
 Corners = tuple[tuple[float, float, float], tuple[float, float, float]]
 

@@ -12,7 +12,7 @@ from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.summary import Asked, right_of, sure
-from napari_medvlm.evaluation.reporting import WORST, boxed, open_command, svg, write_page
+from napari_medvlm.evaluation.runs.report import WORST, boxed, open_command, svg, write_page
 
 LENGTH = 400
 """Characters of an answer that are shown."""
@@ -56,7 +56,7 @@ def goodness(outcome: Outcome) -> float:
 
 
 def _shown(out: Path, item: Item, outcome: Outcome) -> Shown:
-    from napari_medvlm.evaluation.ask.work import read
+    from napari_medvlm.evaluation.ask.item_worker import read
 
     picture = note = ""
     try:

@@ -14,11 +14,11 @@ from napari_medvlm.data.answer import Answer, AnswerKind
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.agreement import agreement
-from napari_medvlm.evaluation.ask import texts
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Corners, Outcome
-from napari_medvlm.evaluation.places import slice_region
+from napari_medvlm.evaluation.metrics import text
+from napari_medvlm.evaluation.metrics.region_agreement import agreement
+from napari_medvlm.evaluation.references.boxes import slice_region
 from napari_medvlm.language.closed_answers import option_in, yes_or_no
 
 _LETTERS = re.compile(r"(?<![\w'])([A-H])(?![\w'])")
@@ -29,7 +29,7 @@ def scored(item: Item, answer: Answer, volume: Volume, seconds: float) -> Outcom
     """An answer with its figures."""
     thinking, said = parted(answer.text)
     choice = _choice(item, answer, said)
-    refused = not answer.answered or (not choice and texts.is_refusal(said))
+    refused = not answer.answered or (not choice and text.is_refusal(said))
     wanted = evidence(item, volume)
     found = [region for claim in answer.claims for region in claim.regions]
     return Outcome(
@@ -58,7 +58,7 @@ def evidence(item: Item, volume: Volume) -> tuple[Region, ...]:
 
 def _figures(item: Item, said: str, choice: str, refused: bool) -> dict[str, Any]:
     if item.values:
-        return _of_values(item.values, () if refused else texts.numbers_in(said))
+        return _of_values(item.values, () if refused else text.numbers_in(said))
     if item.options:
         letters = "".join(chr(65 + place) for place in item.right)
         several = len(item.right) > 1 or item.kind is AnswerKind.OPEN
@@ -66,12 +66,12 @@ def _figures(item: Item, said: str, choice: str, refused: bool) -> dict[str, Any
         return {"correct": choice == right}
     if item.kind is AnswerKind.YES_NO:
         return {"correct": choice == item.answer.strip(" .").casefold()}
-    rouge1, rouge_l = texts.rouge(said, item.answer)
-    same = texts.exact(said, item.answer)
+    rouge1, rouge_l = text.rouge(said, item.answer)
+    same = text.exact(said, item.answer)
     return {
         "correct": same,
         "exact": same,
-        "f1": texts.token_f1(said, item.answer),
+        "f1": text.token_f1(said, item.answer),
         "rouge1": rouge1,
         "rouge_l": rouge_l,
     }

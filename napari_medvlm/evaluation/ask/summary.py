@@ -13,9 +13,9 @@ from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.plan import Plan
-from napari_medvlm.evaluation.ask.texts import bleu
-from napari_medvlm.evaluation.going import Unused
-from napari_medvlm.evaluation.intervals import interval_by_case
+from napari_medvlm.evaluation.metrics.confidence_intervals import interval_by_case
+from napari_medvlm.evaluation.metrics.text import bleu
+from napari_medvlm.evaluation.runs.runner import Unused
 
 Json = dict[str, Any]
 Asked = tuple[Item, Outcome]

@@ -12,7 +12,7 @@ from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.places import patient_region, slice_region, voxel_region
+from napari_medvlm.evaluation.references.boxes import patient_region, slice_region, voxel_region
 from napari_medvlm.evaluation.segment.cases import whole
 
 
@@ -145,8 +145,8 @@ def load(case: Case) -> Loaded:
     InvalidReference
         If a reference lies outside the image, or the image has another size than it was drawn on.
     """
-    from napari_medvlm.evaluation.references import references_of_labels
-    from napari_medvlm.evaluation.stacking import read_stack
+    from napari_medvlm.evaluation.references.image_stack import read_stack
+    from napari_medvlm.evaluation.references.read import references_of_labels
     from napari_medvlm.io import read_volume
 
     volume = read_stack(case.images)

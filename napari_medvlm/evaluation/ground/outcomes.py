@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from napari_medvlm.evaluation.going import Came
+from napari_medvlm.evaluation.runs.runner import Came
 
 
 class _Value(BaseModel):

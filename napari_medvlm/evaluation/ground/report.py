@@ -10,8 +10,8 @@ from typing import Any
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.evaluation.ground.cases import Case
 from napari_medvlm.evaluation.ground.outcomes import Outcome, Sought
-from napari_medvlm.evaluation.reporting import WORST, boxed, open_command, write_page
-from napari_medvlm.evaluation.stacking import read_stack
+from napari_medvlm.evaluation.references.image_stack import read_stack
+from napari_medvlm.evaluation.runs.report import WORST, boxed, open_command, write_page
 
 
 @dataclass(frozen=True)

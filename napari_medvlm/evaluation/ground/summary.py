@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from napari_medvlm.evaluation.going import Unused
+from napari_medvlm.evaluation.ground.class_precision import Precision, precision_by_class
 from napari_medvlm.evaluation.ground.outcomes import Outcome, Sought
 from napari_medvlm.evaluation.ground.plan import Plan
-from napari_medvlm.evaluation.ground.precision import Precision, precision_by_class
-from napari_medvlm.evaluation.intervals import interval_by_case
+from napari_medvlm.evaluation.metrics.confidence_intervals import interval_by_case
+from napari_medvlm.evaluation.runs.runner import Unused
 
 Json = dict[str, Any]
 HITS = (0.3, 0.5, 0.7)

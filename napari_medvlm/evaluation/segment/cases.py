@@ -15,7 +15,7 @@ from napari_medvlm.data.errors import InvalidImage, InvalidReference
 from napari_medvlm.data.geometry.grid import Index, require_same_grid
 from napari_medvlm.data.mask import BoolArray
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.going import Unused
+from napari_medvlm.evaluation.runs.runner import Unused
 
 Skipped = Unused
 """A case that cannot be used, and why, in a sentence."""
@@ -107,7 +107,7 @@ def load(case: Case) -> Loaded:
         If image and labels do not lie on the same grid.
     """
     if case.layout is Layout.CVPR25:
-        from napari_medvlm.evaluation.segment.challenge_files import read_case
+        from napari_medvlm.evaluation.segment.cvpr_npz import read_case
 
         return read_case(case)
     from napari_medvlm.io import read_volume

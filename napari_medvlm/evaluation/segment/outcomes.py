@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.prompts import InitialMask
-from napari_medvlm.evaluation.going import Came
+from napari_medvlm.evaluation.runs.runner import Came
 
 
 class _Value(BaseModel):

@@ -10,8 +10,8 @@ from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import BackendUnavailable, PromptNotSupported
 from napari_medvlm.data.prompts import Box, Lasso, Point, Scribble
-from napari_medvlm.evaluation.provenance import provenance as provenance_of
-from napari_medvlm.evaluation.segment.user import CHALLENGE_SEED, Gesture
+from napari_medvlm.evaluation.runs.provenance import provenance as provenance_of
+from napari_medvlm.evaluation.segment.simulated_user import CHALLENGE_SEED, Gesture
 
 PROMPTS = {
     Gesture.POINT: Point,

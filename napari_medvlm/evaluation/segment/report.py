@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.data.errors import BackendUnavailable, MedVLMError
-from napari_medvlm.evaluation.reporting import FILTERS, open_command
-from napari_medvlm.evaluation.runs import write_text
+from napari_medvlm.evaluation.runs.report import FILTERS, open_command
+from napari_medvlm.evaluation.runs.run_folder import write_text
 from napari_medvlm.evaluation.segment.cases import Case, load
+from napari_medvlm.evaluation.segment.evaluate import session_path
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome
-from napari_medvlm.evaluation.segment.run import session_path
 
 WORST = 6
 """How many cases are shown as pictures."""
@@ -86,7 +86,7 @@ def _with_picture(one: Shown, case: Case) -> Shown:
     """With the last mask over the image; a case that is gone meanwhile is told."""
     import numpy as np
 
-    from napari_medvlm.evaluation.segment.pictures import planes
+    from napari_medvlm.evaluation.runs.report_images import planes
 
     try:
         loaded = load(case)

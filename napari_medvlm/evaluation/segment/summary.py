@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from napari_medvlm.evaluation.intervals import interval_by_case
-from napari_medvlm.evaluation.runs import write_text
+from napari_medvlm.evaluation.metrics.confidence_intervals import interval_by_case
+from napari_medvlm.evaluation.metrics.segmentation import area_under, challenge_nsd, interactions_to
+from napari_medvlm.evaluation.runs.run_folder import write_text
 from napari_medvlm.evaluation.segment.cases import Skipped
-from napari_medvlm.evaluation.segment.curves import area_under, challenge_nsd, interactions_to
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome, Step
 from napari_medvlm.evaluation.segment.plan import Plan
-from napari_medvlm.evaluation.segment.user import Gesture
+from napari_medvlm.evaluation.segment.simulated_user import Gesture
 
 Json = dict[str, Any]
 WANTED = (0.80, 0.85, 0.90)

@@ -15,11 +15,11 @@ from napari_medvlm.data.errors import BackendUnavailable, Cancelled, MedVLMError
 from napari_medvlm.data.mask import BoolArray, Mask
 from napari_medvlm.data.prompts import InitialMask
 from napari_medvlm.data.volume import Volume
+from napari_medvlm.evaluation.metrics.segmentation import Scores, scores
 from napari_medvlm.evaluation.segment.cases import Structure
-from napari_medvlm.evaluation.segment.hand import Hand, Move
-from napari_medvlm.evaluation.segment.metrics import Scores, scores
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Step
 from napari_medvlm.evaluation.segment.plan import Plan
+from napari_medvlm.evaluation.segment.simulated_prompts import Hand, Move
 from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.worker.environment_runner import RoutedRunner
 from napari_medvlm.worker.messages import Request

@@ -10,13 +10,13 @@ from sklearn.metrics import brier_score_loss, f1_score
 from napari_medvlm.checks.calibration import reliability, risk_coverage
 from napari_medvlm.data.answer import Answer, AnswerKind, Claim
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.ask import texts
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.plan import Plan
 from napari_medvlm.evaluation.ask.report import write_report
 from napari_medvlm.evaluation.ask.scoring import evidence, scored
 from napari_medvlm.evaluation.ask.summary import summary
-from napari_medvlm.evaluation.places import slice_region
+from napari_medvlm.evaluation.metrics import text as metrics_text
+from napari_medvlm.evaluation.references.boxes import slice_region
 from tests.evaluation.words import picture
 
 VOLUME = Volume(np.arange(40 * 80, dtype=np.int16).reshape(1, 40, 80))
@@ -40,8 +40,8 @@ def said(question, text, **more):
 def test_bleu_is_sacrebleus():
     hypotheses, references = zip(*PAIRS, strict=True)
     wanted = BLEU().corpus_score(list(hypotheses), [list(references)]).score
-    assert texts.bleu(hypotheses, references) == pytest.approx(wanted, abs=1e-6)
-    assert texts.bleu([], []) is None
+    assert metrics_text.bleu(hypotheses, references) == pytest.approx(wanted, abs=1e-6)
+    assert metrics_text.bleu([], []) is None
 
 
 @pytest.mark.parametrize(("hypothesis", "reference"), PAIRS)
@@ -55,11 +55,11 @@ def test_rouge_is_rouge_scores(hypothesis, reference):
 
 @pytest.mark.parametrize(("hypothesis", "reference"), PAIRS)
 def test_token_f1_is_scikit_learns(hypothesis, reference):
-    words = [set(texts.normalized(text).split()) for text in (reference, hypothesis)]
+    words = [set(metrics_text.normalized(text).split()) for text in (reference, hypothesis)]
     known = sorted(set.union(*words))
     truth, found = ([word in own for word in known] for own in words)
     wanted = f1_score(truth, found, zero_division=0)
-    assert texts.token_f1(hypothesis, reference) == pytest.approx(wanted, abs=1e-6)
+    assert metrics_text.token_f1(hypothesis, reference) == pytest.approx(wanted, abs=1e-6)
 
 
 def test_calibration_is_scikit_learns():

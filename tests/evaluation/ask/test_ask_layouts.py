@@ -12,8 +12,8 @@ from pyarrow import parquet
 
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.errors import InvalidReference
+from napari_medvlm.evaluation.ask.datasets import find_items
 from napari_medvlm.evaluation.ask.items import Layout
-from napari_medvlm.evaluation.ask.layouts import find_items
 from tests.evaluation.segment import data_sets
 from tests.evaluation.words import picture
 

@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from napari_medvlm.cli import app
 from napari_medvlm.data.volume import Volume
+from napari_medvlm.evaluation.ask.item_worker import question_of
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.plan import Plan
-from napari_medvlm.evaluation.ask.work import question_of
 from tests.evaluation.words import ROOT, command, environment, evaluate, picture, require_alone
 
 

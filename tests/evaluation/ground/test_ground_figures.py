@@ -14,12 +14,12 @@ from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Heatmap, Region
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.ground.cases import Case, Loaded, Reference
-from napari_medvlm.evaluation.ground.judging import judged, lies_in, points_to
+from napari_medvlm.evaluation.ground.class_precision import precision_by_class
 from napari_medvlm.evaluation.ground.outcomes import Outcome
 from napari_medvlm.evaluation.ground.plan import Plan
-from napari_medvlm.evaluation.ground.precision import precision_by_class
+from napari_medvlm.evaluation.ground.scoring import judged, lies_in, points_to
 from napari_medvlm.evaluation.ground.summary import summary
-from napari_medvlm.evaluation.places import slice_region
+from napari_medvlm.evaluation.references.boxes import slice_region
 
 VOLUME = Volume(np.arange(1 * 60 * 80, dtype=np.int16).reshape(1, 60, 80))
 

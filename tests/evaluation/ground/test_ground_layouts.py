@@ -7,7 +7,7 @@ import pytest
 
 from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.evaluation.ground.cases import Layout, load
-from napari_medvlm.evaluation.ground.layouts import find_cases
+from napari_medvlm.evaluation.ground.datasets import find_cases
 from tests.evaluation.segment import data_sets
 from tests.evaluation.words import picture
 

@@ -10,12 +10,12 @@ from napari_medvlm import read_volume
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.segment.beside import beside
 from napari_medvlm.evaluation.segment.cases import Structure
+from napari_medvlm.evaluation.segment.evaluate import worst_in
+from napari_medvlm.evaluation.segment.mask_comparison import beside
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Step
 from napari_medvlm.evaluation.segment.plan import Plan
-from napari_medvlm.evaluation.segment.single import write_single
-from napari_medvlm.evaluation.segment.whole import worst_in
+from napari_medvlm.evaluation.segment.single_case import write_single
 from napari_medvlm.io.writers import write_image
 from tests.conftest import make_phantom
 
@@ -61,9 +61,9 @@ def test_masks_that_do_not_touch_and_empty_ones():
 def test_without_its_library_the_surface_dice_is_missing_and_the_rest_is_there(monkeypatch):
     volume, left, right = make_phantom()
     monkeypatch.setitem(__import__("sys").modules, "surface_distance", None)
-    from napari_medvlm.evaluation.segment import metrics
+    from napari_medvlm.evaluation.metrics import segmentation
 
-    metrics._areas.cache_clear()
+    segmentation._areas.cache_clear()
     found = beside(Mask.of(left), Mask.of(left | right), volume.grid, TOLERANCE_MM)
     assert found.nsd is None
     assert "pip install" in found.note

@@ -14,7 +14,7 @@ from napari_medvlm.data.errors import GeometryMismatch, InvalidImage, InvalidRef
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.segment.cases import Case, Layout, Structure, chosen, load
 from napari_medvlm.evaluation.segment.cases import require_known as require
-from napari_medvlm.evaluation.segment.layouts import find_cases
+from napari_medvlm.evaluation.segment.datasets import find_cases
 from tests.evaluation.segment import data_sets
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate
 
-from napari_medvlm.evaluation.segment import curves, metrics
+from napari_medvlm.evaluation.metrics import segmentation
 from tests.evaluation.segment.test_user import blobs
 
 # They warn of their own old spellings.
@@ -47,7 +47,7 @@ def test_scores_equal_monais(shape, spacing, seed, tolerance_mm):
     truth, mask = blobs(shape, seed), blobs(shape, seed + 1)
     if not (truth.any() and mask.any()):
         return
-    found = metrics.scores(mask, truth, spacing, tolerance_mm)
+    found = segmentation.scores(mask, truth, spacing, tolerance_mm)
     dice, iou, nsd, hd95 = by_monai(mask, truth, spacing, tolerance_mm)
     assert found.dice == pytest.approx(dice, abs=EXACT)
     assert found.iou == pytest.approx(iou, abs=EXACT)
@@ -61,7 +61,7 @@ def test_surface_dice_equals_deepminds(seed):
     truth, mask = blobs((9, 14, 12), seed), blobs((9, 14, 12), seed + 50)
     between = surface_distance.compute_surface_distances(truth, mask, spacing)
     wanted = surface_distance.compute_surface_dice_at_tolerance(between, 1.0)
-    assert metrics.surface_dice(mask, truth, spacing, 1.0) == pytest.approx(wanted, abs=1e-12)
+    assert segmentation.surface_dice(mask, truth, spacing, 1.0) == pytest.approx(wanted, abs=1e-12)
 
 
 def bar(start, stop):
@@ -71,7 +71,7 @@ def bar(start, stop):
 
 
 def test_scores_of_two_bars_by_hand():
-    found = metrics.scores(bar(4, 14), bar(9, 19), (1, 1, 2), 0.0)
+    found = segmentation.scores(bar(4, 14), bar(9, 19), (1, 1, 2), 0.0)
     assert found.dice == 0.5
     assert found.iou == pytest.approx(1 / 3)
     # Distances 0 for five voxels, then 2, 4, 6, 8, 10 mm, and the same the other way round.
@@ -80,20 +80,24 @@ def test_scores_of_two_bars_by_hand():
 
 def test_empty_masks():
     full, empty = bar(4, 14), bar(4, 4)
-    assert metrics.scores(empty, full, (1, 1, 1), 2) == metrics.Scores(0.0, 0.0, 0.0, None)
-    assert metrics.scores(empty, empty, (1, 1, 1), 2) == metrics.Scores(1.0, 1.0, 1.0, 0.0)
-    assert metrics.scores(full, full, (1, 1, 1), 0) == metrics.Scores(1.0, 1.0, 1.0, 0.0)
+    assert segmentation.scores(empty, full, (1, 1, 1), 2) == segmentation.Scores(
+        0.0, 0.0, 0.0, None
+    )
+    assert segmentation.scores(empty, empty, (1, 1, 1), 2) == segmentation.Scores(
+        1.0, 1.0, 1.0, 0.0
+    )
+    assert segmentation.scores(full, full, (1, 1, 1), 0) == segmentation.Scores(1.0, 1.0, 1.0, 0.0)
 
 
 def test_the_area_is_the_challenges():
     dice = [0.3, 0.5, 0.8, 0.82, 0.9]
     wanted = integrate.cumulative_trapezoid(np.array(dice), np.arange(5))[-1]
-    assert curves.area_under(dice) == pytest.approx(wanted, abs=1e-12)
-    assert curves.area_under([1.0] * 5) == 4
-    assert curves.area_under([0.7]) == 0
-    assert curves.challenge_nsd([0.9, 0.9], [0.2, 0.21]) == [0.0, 0.9]
+    assert segmentation.area_under(dice) == pytest.approx(wanted, abs=1e-12)
+    assert segmentation.area_under([1.0] * 5) == 4
+    assert segmentation.area_under([0.7]) == 0
+    assert segmentation.challenge_nsd([0.9, 0.9], [0.2, 0.21]) == [0.0, 0.9]
 
 
 def test_interactions_to_a_dice():
-    assert curves.interactions_to([0.3, 0.85, 0.84], 0.85) == 2
-    assert curves.interactions_to([0.3, 0.85, 0.84], 0.9) is None
+    assert segmentation.interactions_to([0.3, 0.85, 0.84], 0.85) == 2
+    assert segmentation.interactions_to([0.3, 0.85, 0.84], 0.9) is None

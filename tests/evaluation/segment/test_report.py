@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from napari_medvlm.evaluation.runs.report_images import planes
 from napari_medvlm.evaluation.segment import report, summary
 from napari_medvlm.evaluation.segment.cases import Skipped
-from napari_medvlm.evaluation.segment.pictures import planes
 from napari_medvlm.evaluation.segment.plan import Plan
 from tests.conftest import make_phantom
 

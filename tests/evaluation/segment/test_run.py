@@ -13,14 +13,14 @@ from typer.testing import CliRunner
 from benchmarks.tasks import mni_truths
 from napari_medvlm import Ledger, read_volume, replay
 from napari_medvlm.cli import app
-from napari_medvlm.evaluation.provenance import weights_digest
+from napari_medvlm.evaluation.runs.provenance import weights_digest
 from napari_medvlm.evaluation.segment import summary
+from napari_medvlm.evaluation.segment.case_worker import CaseWorker
 from napari_medvlm.evaluation.segment.cases import Layout, Skipped
-from napari_medvlm.evaluation.segment.layouts import find_cases
+from napari_medvlm.evaluation.segment.datasets import find_cases
+from napari_medvlm.evaluation.segment.evaluate import DataSet
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome, Step
 from napari_medvlm.evaluation.segment.plan import Plan
-from napari_medvlm.evaluation.segment.whole import DataSet
-from napari_medvlm.evaluation.segment.work import CaseWorker
 from tests.evaluation.segment import data_sets
 from tests.evaluation.segment.conftest import (
     INTERACTIONS,

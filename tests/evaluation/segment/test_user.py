@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_medvlm.data.prompts import Box, Lasso, Point, Scribble
-from napari_medvlm.evaluation.segment import user
-from napari_medvlm.evaluation.segment.hand import Hand
+from napari_medvlm.evaluation.segment import simulated_user
 from napari_medvlm.evaluation.segment.plan import Plan
+from napari_medvlm.evaluation.segment.simulated_prompts import Hand
 from tests.conftest import make_phantom
 
 
@@ -53,7 +53,7 @@ def challenge_click(truth, mask):
 def test_the_click_is_the_challenges_on_the_same_errors(shape, seed, width, first):
     truth = blobs(shape, seed, width=width)
     mask = np.zeros(shape, bool) if first else blobs(shape, seed + 1, width=width)
-    click = user.next_click(truth, mask)
+    click = simulated_user.next_click(truth, mask)
     if np.array_equal(truth, mask):
         assert click is None
         return
@@ -64,16 +64,17 @@ def test_equal_components_and_equal_depths_are_decided_as_in_the_challenge():
     truth = np.zeros((9, 9, 24), bool)
     for start in (1, 9, 17):
         truth[2:6, 2:6, start : start + 4] = True
-    click = user.next_click(truth, np.zeros_like(truth))
+    click = simulated_user.next_click(truth, np.zeros_like(truth))
     assert (click.zyx, click.positive) == challenge_click(truth, np.zeros_like(truth))
-    assert user.next_click(truth, truth) is None
+    assert simulated_user.next_click(truth, truth) is None
 
 
 def test_the_seed_draws_among_equals_only():
     truth = np.zeros((8, 8, 8), bool)
     truth[2:6, 2:6, 2:6] = True
     seen = {
-        user.next_click(truth, np.zeros_like(truth), user.ClickRule(seed=s)).zyx for s in range(30)
+        simulated_user.next_click(truth, np.zeros_like(truth), simulated_user.ClickRule(seed=s)).zyx
+        for s in range(30)
     }
     assert len(seen) > 1
     assert all(set(zyx) <= {3, 4} for zyx in seen)
@@ -81,7 +82,7 @@ def test_the_seed_draws_among_equals_only():
 
 def error_of(shape, seed):
     truth = blobs(shape, seed)
-    return truth, user.largest_error(truth, blobs(shape, seed + 1))
+    return truth, simulated_user.largest_error(truth, blobs(shape, seed + 1))
 
 
 @settings(max_examples=60, deadline=None)
@@ -91,19 +92,19 @@ def test_scribbles_lassos_and_jitter_stay_with_the_error(shape, seed):
     if error is None:
         return
     mask = blobs(shape, seed + 1)
-    stroke = user.stroke(error)
+    stroke = simulated_user.stroke(error)
     assert len(stroke) >= 1
     wrong = (truth != mask)[tuple(stroke.T)]
     assert wrong.all()
     assert (truth[tuple(stroke.T)] == error.click.positive).all()
     assert (np.ptp(stroke, axis=0) == 0).any(), "a stroke is drawn on one slice"
-    outline = user.outline(error)
+    outline = simulated_user.outline(error)
     if outline is not None:
         assert len(outline) >= 3
         assert (np.ptp(outline, axis=0) == 0).any(), "a lasso is drawn on one slice"
         assert (outline > -0.75).all()
         assert (outline < np.array(shape) - 0.25).all()
-    moved = user.jittered(error, (1, 1, 1), 2.0, np.random.default_rng(seed))
+    moved = simulated_user.jittered(error, (1, 1, 1), 2.0, np.random.default_rng(seed))
     assert truth[moved.zyx] != mask[moved.zyx]
     assert moved.positive == truth[moved.zyx]
 

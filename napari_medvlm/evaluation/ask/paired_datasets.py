@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from napari_medvlm.data.answer import AnswerKind
-from napari_medvlm.evaluation import finding
+from napari_medvlm.evaluation.ask.dataset_records import Source, chosen, text
 from napari_medvlm.evaluation.ask.items import kind_of
-from napari_medvlm.evaluation.ask.reading import Source, chosen, text
+from napari_medvlm.evaluation.references import dataset_files
 
 IMAGENOME = 224
 """Side of the squares that Chest ImaGenome's boxes, which GEMeX took over, are written in."""
@@ -22,7 +22,9 @@ def probmed(source: Source) -> None:
     """
     path = source.references
     fields = ("id", "image", "question", "answer", "qa_type")
-    for number, record in enumerate(finding.records(finding.read_json(path), path, *fields), 1):
+    for number, record in enumerate(
+        dataset_files.records(dataset_files.read_json(path), path, *fields), 1
+    ):
         kind = str(record["qa_type"])
         family, _, rest = kind.partition("_gt")
         if not rest and "_hallu" in kind:
@@ -43,12 +45,12 @@ def mediconfusion(source: Source) -> None:
     ``option_B``, ``im_1_correct``, ``im_2_correct`` and ``category_1``.
     """
     path = source.references
-    content = finding.read_json(path)
-    finding.need(content, path.name)
+    content = dataset_files.read_json(path)
+    dataset_files.need(content, path.name)
     for name, pair in content.items():
         where = f"{path.name}, {name}"
         needed = ("im_1", "im_2", "question", "option_A", "option_B", "im_1_correct")
-        finding.need(pair, where, *needed, "im_2_correct")
+        dataset_files.need(pair, where, *needed, "im_2_correct")
         options = {letter: pair[f"option_{letter}"] for letter in "AB"}
         for number in (1, 2):
             path_in_set = str(pair[f"im_{number}"])
@@ -69,11 +71,13 @@ def temmed(source: Source) -> None:
     """
     path = source.references
     fields = ("image_path", "historical_image_path", "VQA_Final")
-    for number, record in enumerate(finding.records(finding.read_json(path), path, *fields), 1):
+    for number, record in enumerate(
+        dataset_files.records(dataset_files.read_json(path), path, *fields), 1
+    ):
         images = [str(record["historical_image_path"]), str(record["image_path"])]
         for place, one in enumerate(record["VQA_Final"], 1):
             where = f"{path.name}, record {number}, question {place}"
-            finding.need(one, where, "VQA_question", "VQA_answer")
+            dataset_files.need(one, where, "VQA_question", "VQA_answer")
             answer = str(one["VQA_answer"])
             source.add(
                 f"{number:05d} {place}", images, question=str(one["VQA_question"]), answer=answer,
@@ -91,13 +95,15 @@ def gemex(source: Source) -> None:
     """
     path = source.references
     fields = ("question", "answer", "visual_locations", "image_path")
-    for number, record in enumerate(finding.records(finding.read_json(path), path, *fields), 1):
+    for number, record in enumerate(
+        dataset_files.records(dataset_files.read_json(path), path, *fields), 1
+    ):
         where = f"{path.name}, record {number}"
         answer = record["answer"]
         item: dict[str, Any] = {"answer": str(answer), "kind": kind_of(str(answer))}
         if record.get("choices"):
             item = chosen(record["choices"], answer, where)
-        boxes = tuple(finding.numbers(box, 4, where) for box in record["visual_locations"])
+        boxes = tuple(dataset_files.numbers(box, 4, where) for box in record["visual_locations"])
         source.add(
             text(record, "q_id") or f"{number:06d}", [str(record["image_path"])],
             question=str(record["question"]), type=text(record, "type"), boxes=boxes,

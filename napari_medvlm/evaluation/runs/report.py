@@ -19,8 +19,8 @@ from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.runs import read_json, write_text
-from napari_medvlm.evaluation.segment.pictures import FOUND, TRUTH
+from napari_medvlm.evaluation.runs.report_images import FOUND, TRUTH
+from napari_medvlm.evaluation.runs.run_folder import read_json, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def write_page(out: Path, template: str, content: Mapping[str, Any]) -> Path:
     """Write ``report.html`` from a template of this package; its path."""
     import jinja2
 
-    folder = resources.files("napari_medvlm.evaluation")
+    folder = resources.files("napari_medvlm.evaluation.runs")
     loader = jinja2.FunctionLoader(lambda name: folder.joinpath(name).read_text("utf-8"))
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader

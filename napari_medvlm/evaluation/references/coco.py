@@ -11,7 +11,7 @@ import numpy as np
 from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.places import index_in_name, own_names, slice_region
+from napari_medvlm.evaluation.references.boxes import index_in_name, own_names, slice_region
 
 _T = TypeVar("_T")
 

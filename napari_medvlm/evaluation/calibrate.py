@@ -18,8 +18,8 @@ from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
 from napari_medvlm.evaluation.ground import report as ground_report
 from napari_medvlm.evaluation.ground.cases import Case
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
-from napari_medvlm.evaluation.reporting import CALIBRATION
-from napari_medvlm.evaluation.runs import alone_in, read_json, write_json
+from napari_medvlm.evaluation.runs.report import CALIBRATION
+from napari_medvlm.evaluation.runs.run_folder import alone_in, read_json, write_json
 
 Json = dict[str, Any]
 Known = tuple[str, float, bool]

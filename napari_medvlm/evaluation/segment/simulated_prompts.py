@@ -12,9 +12,9 @@ from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.mask import BoolArray
 from napari_medvlm.data.prompts import Box, Lasso, Point, Prompt, Scribble
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.segment import user
+from napari_medvlm.evaluation.segment import simulated_user
 from napari_medvlm.evaluation.segment.plan import Plan
-from napari_medvlm.evaluation.segment.user import ClickRule, Gesture
+from napari_medvlm.evaluation.segment.simulated_user import ClickRule, Gesture
 
 
 @dataclass(frozen=True)
@@ -45,28 +45,30 @@ class Hand:
         rng = np.random.default_rng([self.plan.seed, number, _number(self.place)])
         if gesture is Gesture.BOX:
             return self._boxed(mask, rng)
-        error = user.largest_error(self.truth, mask, self._rule)
+        error = simulated_user.largest_error(self.truth, mask, self._rule)
         if error is None:
             return None
         if gesture is Gesture.SCRIBBLE:
-            return self._at(Scribble, user.stroke(error), error.click)
+            return self._at(Scribble, simulated_user.stroke(error), error.click)
         if gesture is Gesture.LASSO:
-            around = user.outline(error)
+            around = simulated_user.outline(error)
             if around is not None:
                 return self._at(Lasso, around, error.click)
         click = error.click
         if self.plan.jitter_mm:
-            click = user.jittered(error, self.volume.spacing, self.plan.jitter_mm, rng)
+            click = simulated_user.jittered(error, self.volume.spacing, self.plan.jitter_mm, rng)
         return self._at(Point, click.zyx, click)
 
-    def _at(self, kind: Any, zyx: Any, click: user.Click) -> Move:
+    def _at(self, kind: Any, zyx: Any, click: simulated_user.Click) -> Move:
         return Move(kind.at_index(self.volume, zyx, click.positive), click.zyx)
 
     def _boxed(self, mask: BoolArray, rng: np.random.Generator) -> Move | None:
         if np.array_equal(mask, self.truth):
             return None
         jitter_mm = self.plan.jitter_mm
-        start, stop = self.box or user.box_around(self.truth, self.volume.spacing, jitter_mm, rng)
+        start, stop = self.box or simulated_user.box_around(
+            self.truth, self.volume.spacing, jitter_mm, rng
+        )
         z, y, x = ((a + b) // 2 for a, b in zip(start, stop, strict=True))
         return Move(Box.at_index(self.volume, start, stop), (z, y, x))
 

@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.backends.base import Progress, Task
-from napari_medvlm.evaluation.going import Kind, carry_out, require_measured
-from napari_medvlm.evaluation.ground.layouts import Cases
+from napari_medvlm.evaluation.ground.datasets import Cases
 from napari_medvlm.evaluation.ground.outcomes import Outcome
 from napari_medvlm.evaluation.ground.plan import LIBRARIES, Plan, require_able
 from napari_medvlm.evaluation.ground.report import write_report
 from napari_medvlm.evaluation.ground.summary import rows, summary
-from napari_medvlm.evaluation.provenance import provenance
-from napari_medvlm.evaluation.reporting import require_libraries
-from napari_medvlm.evaluation.runs import alone_in, read_json, write_json
+from napari_medvlm.evaluation.runs.provenance import provenance
+from napari_medvlm.evaluation.runs.report import require_libraries
+from napari_medvlm.evaluation.runs.run_folder import alone_in, read_json, write_json
+from napari_medvlm.evaluation.runs.runner import Kind, carry_out, require_measured
+from napari_medvlm.evaluation.runs.workers import Workers
 from napari_medvlm.evaluation.segment.summary import write_table
-from napari_medvlm.evaluation.workers import Workers
 
 Json = dict[str, Any]
-KIND = Kind("ground", "napari_medvlm.evaluation.ground.work:CaseWorker", Outcome)
+KIND = Kind("ground", "napari_medvlm.evaluation.ground.case_worker:CaseWorker", Outcome)
 
 
 def run(

@@ -1,4 +1,4 @@
-"""A worker process: ``python -m napari_medvlm.evaluation.child``, see `workers.Processes`.
+"""A worker process: ``python -m napari_medvlm.evaluation.runs.worker_main``, see `workers.Processes`.
 
 Lines of JSON come on standard input, the first how the worker is made, then cases; what comes of
 each goes to standard output, as a line. The end of the input is the end of the process, at once.
@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 
-from napari_medvlm.evaluation.workers import Making, Worker
+from napari_medvlm.evaluation.runs.workers import Making, Worker
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidReference, WorkerCrashed
-from napari_medvlm.evaluation.runs import RunFolder
-from napari_medvlm.evaluation.workers import Json, Making, Workers
+from napari_medvlm.evaluation.runs.run_folder import RunFolder
+from napari_medvlm.evaluation.runs.workers import Json, Making, Workers
 
 
 class Named(Protocol):

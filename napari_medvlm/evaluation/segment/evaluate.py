@@ -8,15 +8,87 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.evaluation.going import require_measured
-from napari_medvlm.evaluation.runs import alone_in, read_json, write_json
-from napari_medvlm.evaluation.segment import report, run, summary
+from napari_medvlm.evaluation.runs.run_folder import (
+    RunFolder,
+    alone_in,
+    read_json,
+    safe,
+    write_json,
+    write_text,
+)
+from napari_medvlm.evaluation.runs.runner import Kind, carry_out, crashed, require_measured
+from napari_medvlm.evaluation.runs.runner import keep as kept
+from napari_medvlm.evaluation.runs.workers import Workers
+from napari_medvlm.evaluation.segment import report, summary
 from napari_medvlm.evaluation.segment.cases import Case, Cases, Layout, Skipped, require_known
-from napari_medvlm.evaluation.segment.layouts import find_cases
+from napari_medvlm.evaluation.segment.datasets import find_cases
 from napari_medvlm.evaluation.segment.outcomes import Outcome
-from napari_medvlm.evaluation.segment.plan import Plan, require_able
-from napari_medvlm.evaluation.workers import Workers
+from napari_medvlm.evaluation.segment.plan import Plan, provenance, require_able
 from napari_medvlm.io.label_images import read_names
+
+__all__ = ("crashed", "keep", "run", "session_path")
+
+
+def run(
+    found: Cases,
+    plan: Plan,
+    data: Mapping[str, Any],
+    out: Path,
+    workers: Workers,
+    progress: Progress,
+) -> tuple[list[Outcome], list[Skipped]]:
+    """Work on the cases that are not done yet, and keep what comes of each.
+
+    Parameters
+    ----------
+    data
+        Where the cases came from, for the record.
+    out
+        The run's folder; one with the same settings is gone on with.
+
+    Returns
+    -------
+    What came of the cases that could be used, in their order, and those that could not.
+
+    Raises
+    ------
+    SettingsError
+        If the folder holds a run with other settings.
+    BackendUnavailable
+        If the backend cannot work.
+    CannotSave
+        If the folder cannot be written to.
+    """
+    record = {"data": dict(data), "provenance": provenance(plan)}
+    done, skipped = carry_out(KIND, found.cases, plan, record, out, workers, progress)
+    return done, sorted((*found.skipped, *skipped), key=lambda one: one.case)
+
+
+def session_path(out: Path, case: str, structure: str) -> Path:
+    """Where the session of a structure of a case is kept."""
+    return out / "sessions" / safe(case) / f"{safe(structure)}.json"
+
+
+def keep(folder: RunFolder, case: Case, outcome: Outcome) -> Outcome:
+    """Write sessions first: a case whose file is there is done."""
+    bare = _with_sessions(folder.path, outcome)
+    kept(folder, case.model_dump(mode="json"), bare)
+    return bare
+
+
+def _with_sessions(out: Path, outcome: Outcome) -> Outcome:
+    """Write the sessions of a case to files of their own."""
+    bare = []
+    for attempt in outcome.attempts:
+        write_text(session_path(out, outcome.case, attempt.structure), attempt.session)
+        bare.append(attempt.model_copy(update={"session": ""}))
+    return outcome.model_copy(update={"attempts": tuple(bare)})
+
+
+KIND = Kind(
+    "segment", "napari_medvlm.evaluation.segment.case_worker:CaseWorker", Outcome, _with_sessions
+)
+
 
 Json = dict[str, Any]
 
@@ -71,7 +143,7 @@ def evaluate(data: DataSet, plan: Plan, out: Path, workers: Workers, progress: P
     report.require_libraries()
     require_known(found.cases, plan.structures)
     with alone_in(out):
-        outcomes, skipped = run.run(found, plan, data.record(), out, workers, progress)
+        outcomes, skipped = run(found, plan, data.record(), out, workers, progress)
         told = write_all(out, plan, found.cases, outcomes, skipped)
     require_measured(len(told["structures"]), skipped, out)
     return told

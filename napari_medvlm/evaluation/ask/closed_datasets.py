@@ -6,8 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from napari_medvlm.evaluation import finding
-from napari_medvlm.evaluation.ask.reading import Source, chosen, parquet_rows, picture_in, text
+from napari_medvlm.evaluation.ask.dataset_records import (
+    Source,
+    chosen,
+    parquet_rows,
+    picture_in,
+    text,
+)
+from napari_medvlm.evaluation.references import dataset_files
 
 KNOWN_OF_PATIENTS = ("sex", "age", "scanner", "contrast")
 """What DeepTumorVQA's authors tell models of a patient, where it is known."""
@@ -21,7 +27,7 @@ def gmai_mmbench(source: Source) -> None:
     ``question``, ``A`` to ``E``, ``answer``, ``category``.
     """
     path = source.references
-    for line, row in finding.read_rows(path, "index", "question", "a", "b", "answer"):
+    for line, row in dataset_files.read_rows(path, "index", "question", "a", "b", "answer"):
         where = f"{path.name}, line {line}"
         options = {c.upper(): row[c] for c in "abcde" if row.get(c) not in (None, "", "nan")}
         image = row.get("image_path") or source.decoded(row.get("image", ""), where)
@@ -56,11 +62,11 @@ def rexvqa(source: Source) -> None:
     seen: ``question``, ``options``, ``correct_answer``, ``ImagePath`` (a list), ``task_name``.
     """
     path = source.references
-    content = finding.read_json(path)
+    content = dataset_files.read_json(path)
     named = content.items() if isinstance(content, dict) else enumerate(content or ())
     for name, record in named:
         where = f"{path.name}, {name}"
-        finding.need(record, where, "question", "options", "correct_answer", "ImagePath")
+        dataset_files.need(record, where, "question", "options", "correct_answer", "ImagePath")
         source.add(
             str(name), [str(one).replace("../", "") for one in record["ImagePath"]],
             question=str(record["question"]), type=text(record, "task_name"),
@@ -78,7 +84,9 @@ def mmxu(source: Source) -> None:
     """
     path = source.references
     fields = ("id", "question", "options", "answer", "cur_image_path", "prior_image_path")
-    for number, record in enumerate(finding.records(finding.read_json(path), path, *fields), 1):
+    for number, record in enumerate(
+        dataset_files.records(dataset_files.read_json(path), path, *fields), 1
+    ):
         earlier = record["prior_image_path"]
         earlier = [earlier] if isinstance(earlier, str) else list(earlier)
         current = record["cur_image_path"]
@@ -101,10 +109,10 @@ def deeptumorvqa(source: Source) -> None:
     the CT volumes ``ct/IMAGE_ID/ct.nii.gz``, or the slices ``images_2d/whole/IMAGE_ID.png``.
     """
     path = source.references
-    content = finding.read_json(path)
+    content = dataset_files.read_json(path)
     listed = content.get("questions") if isinstance(content, Mapping) else content
     fields = ("qid", "image_id", "mc_question", "correct_option")
-    for record in finding.records(listed, path, *fields):
+    for record in dataset_files.records(listed, path, *fields):
         where = f"{path.name}, {record['qid']}"
         asked, options = _parted(str(record["mc_question"]))
         name = str(record["image_id"])

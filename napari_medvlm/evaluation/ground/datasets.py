@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_medvlm.data.errors import InvalidReference
-from napari_medvlm.evaluation import finding
-from napari_medvlm.evaluation.finding import Below
-from napari_medvlm.evaluation.going import Unused
 from napari_medvlm.evaluation.ground.cases import Case, Frame, Layout, Reference
-from napari_medvlm.evaluation.tables import IMAGE, PATIENT, PHRASE, PIXELS, VINDR, VOXELS
+from napari_medvlm.evaluation.references import dataset_files
+from napari_medvlm.evaluation.references.dataset_files import Below
+from napari_medvlm.evaluation.references.tables import IMAGE, PATIENT, PHRASE, PIXELS, VINDR, VOXELS
+from napari_medvlm.evaluation.runs.runner import Unused
 
 _OBJECT = re.compile(r"<\|object_ref_start\|>(.*?)<\|object_ref_end\|>", re.DOTALL)
 _TAG = re.compile(r"<\|?/?[a-z_]+\|?>")
@@ -69,7 +69,7 @@ def find_cases(
         found = _masks(images, references, names or {})
     else:
         below = Below(images)
-        with finding.damage_told(references, layout):
+        with dataset_files.damage_told(references, layout):
             found = (
                 _medsg(references, below)
                 if layout is Layout.MEDSG
@@ -95,21 +95,22 @@ def _coco(path: Path) -> _Images:
     ``caption`` or ``phrase`` of an annotation, which are not COCO's own, are read where they stand;
     the phrase is else the category's name. Crowds (``iscrowd``) are no single place, and left out.
     """
-    content = finding.read_json(path)
-    finding.need(content, path.name, "images", "annotations", "categories")
+    content = dataset_files.read_json(path)
+    dataset_files.need(content, path.name, "images", "annotations", "categories")
     found: _Images = {}
     slices: dict[object, tuple[str, int]] = {}
-    for image in finding.records(content["images"], path, "id", "file_name"):
+    for image in dataset_files.records(content["images"], path, "id", "file_name"):
         name = str(image["file_name"])
         slices[image["id"]] = name, int(image.get("slice", 0))
         size = (int(image["height"]), int(image["width"])) if "height" in image else None
         found.setdefault(name, _Image(size))
     classes = {
-        c["id"]: str(c["name"]) for c in finding.records(content["categories"], path, "id", "name")
+        c["id"]: str(c["name"])
+        for c in dataset_files.records(content["categories"], path, "id", "name")
     }
     for number, one in enumerate(content["annotations"], 1):
         where = f"{path.name}, annotation {number}"
-        finding.need(one, where, "image_id", "category_id", "bbox")
+        dataset_files.need(one, where, "image_id", "category_id", "bbox")
         if one.get("iscrowd"):
             continue
         if one["image_id"] not in slices or one["category_id"] not in classes:
@@ -118,7 +119,7 @@ def _coco(path: Path) -> _Images:
                 "Export the boxes again as COCO JSON.",
             )
         (name, index), label = slices[one["image_id"]], classes[one["category_id"]]
-        x, y, width, height = finding.numbers(one["bbox"], 4, where)
+        x, y, width, height = dataset_files.numbers(one["bbox"], 4, where)
         phrase = str(one.get("phrase") or one.get("caption") or label)
         found[name].references.append(_pixels(phrase, label, (x, y, x + width, y + height), index))
     return found
@@ -133,10 +134,12 @@ def _mscxr(path: Path) -> _Images:
     """
     found: _Images = {}
     wanted = ("dicom_id", "category_name", "label_text", "x", "y", "w", "h")
-    for line, row in finding.read_rows(path, *wanted, "image_width", "image_height"):
+    for line, row in dataset_files.read_rows(path, *wanted, "image_width", "image_height"):
         where = f"{path.name}, line {line}"
-        x, y, w, h = (finding.number(row[column], where) for column in "xywh")
-        size = tuple(int(finding.number(row[f"image_{n}"], where)) for n in ("height", "width"))
+        x, y, w, h = (dataset_files.number(row[column], where) for column in "xywh")
+        size = tuple(
+            int(dataset_files.number(row[f"image_{n}"], where)) for n in ("height", "width")
+        )
         image = found.setdefault(row.get("path") or row["dicom_id"], _Image((size[0], size[1])))
         bounds = (x, y, x + w, y + h)
         image.references.append(_pixels(row["label_text"], row["category_name"], bounds))
@@ -151,11 +154,11 @@ def _vindr(path: Path) -> _Images:
     which are not needed. Rows without numbers (*No finding*) tell that nothing was seen.
     """
     found: _Images = {}
-    for line, row in finding.read_rows(path, "image_id", "class_name", *VINDR):
+    for line, row in dataset_files.read_rows(path, "image_id", "class_name", *VINDR):
         image = found.setdefault(row["image_id"], _Image())
         if row["x_min"]:
             where = f"{path.name}, line {line}"
-            bounds = tuple(finding.number(row[column], where) for column in VINDR)
+            bounds = tuple(dataset_files.number(row[column], where) for column in VINDR)
             image.references.append(_pixels(row["class_name"], row["class_name"], bounds))
     return found
 
@@ -163,7 +166,7 @@ def _vindr(path: Path) -> _Images:
 def _boxes(path: Path) -> _Images:
     """A table with the columns of `references.read_references`, and the image of each row."""
     found: _Images = {}
-    rows = list(finding.read_rows(path))
+    rows = list(dataset_files.read_rows(path))
     if not rows:
         raise InvalidReference(
             f"{path.name} holds no row with the corners of a box.", "Choose another file."
@@ -185,10 +188,10 @@ def _boxes(path: Path) -> _Images:
         entry = found.setdefault(row[image], _Image())
         if not any(row[column] for column in corners):
             continue
-        values = tuple(finding.number(row[column], where) for column in corners)
+        values = tuple(dataset_files.number(row[column], where) for column in corners)
         label = row.get("class_name") or row[phrase]
         if frame is Frame.PIXELS:
-            index = int(finding.number(row.get("slice") or 0, where))
+            index = int(dataset_files.number(row.get("slice") or 0, where))
             entry.references.append(_pixels(row[phrase], label, values, index))
         else:
             low, high = values[:3], values[3:]
@@ -207,14 +210,16 @@ def _medsg(path: Path, below: Below) -> Cases:
     image the answer is, so only the plane counts.
     """
     cases, unused = [], []
-    content = finding.records(finding.read_json(path), path, "task", "images", "question", "answer")
+    content = dataset_files.records(
+        dataset_files.read_json(path), path, "task", "images", "question", "answer"
+    )
     for number, record in enumerate(content, 1):
         name = f"{record['task']} {number:05d}"
         paths = [below(str(image)) for image in record["images"]]
         if None in paths or not paths:
             unused.append(Unused(name, "Not all of its images are there."))
             continue
-        bounds = finding.numbers(record["answer"], 4, f"{path.name}, record {number}")
+        bounds = dataset_files.numbers(record["answer"], 4, f"{path.name}, record {number}")
         named = _OBJECT.findall(record["question"])
         phrase = " ".join(_TAG.sub(" ", named[0] if named else record["question"]).split())
         reference = _pixels(phrase, str(record["task"]), bounds, None)
@@ -226,7 +231,7 @@ def _medsg(path: Path, below: Below) -> Cases:
 def _masks(images: Path, labels: Path, names: Mapping[int, str]) -> Cases:
     """Images and label images of the same names, as `segment` pairs them."""
     from napari_medvlm.evaluation.segment.cases import Layout as Pairs
-    from napari_medvlm.evaluation.segment.layouts import find_cases as find_pairs
+    from napari_medvlm.evaluation.segment.datasets import find_cases as find_pairs
 
     found = find_pairs(Pairs.PAIRS, images, labels)
     cases = tuple(

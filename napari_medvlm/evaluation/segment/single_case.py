@@ -10,12 +10,12 @@ import numpy as np
 from napari_medvlm.data.errors import InvalidImage, MedVLMError
 from napari_medvlm.data.mask import BoolArray
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.runs import RunFolder, alone_in
-from napari_medvlm.evaluation.segment import report, run
+from napari_medvlm.evaluation.runs.run_folder import RunFolder, alone_in
+from napari_medvlm.evaluation.segment import evaluate, report
 from napari_medvlm.evaluation.segment.cases import Case, Layout, Structure
+from napari_medvlm.evaluation.segment.evaluate import DataSet, write_all
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome
 from napari_medvlm.evaluation.segment.plan import Plan, provenance
-from napari_medvlm.evaluation.segment.whole import DataSet, write_all
 from napari_medvlm.io import read_volume, write_mask
 from napari_medvlm.io.writers import write_image
 
@@ -60,7 +60,7 @@ def write_single(  # what was measured, and where to
         if case.image != volume.source:
             _write_image(case.image, volume)
         write_mask(case.labels, truth * np.uint16(structure.values[0]), volume)
-        kept = run.keep(folder, case, Outcome(case=case.name, attempts=(attempt,)))
+        kept = evaluate.keep(folder, case, Outcome(case=case.name, attempts=(attempt,)))
         return write_all(out, plan, [case], [kept])
 
 

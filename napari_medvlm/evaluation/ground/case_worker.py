@@ -10,9 +10,9 @@ from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.grounding import GroundQuery, Scope
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.ground.cases import Case, load
-from napari_medvlm.evaluation.ground.judging import judged, phrases
 from napari_medvlm.evaluation.ground.outcomes import Outcome
 from napari_medvlm.evaluation.ground.plan import Plan
+from napari_medvlm.evaluation.ground.scoring import judged, phrases
 from napari_medvlm.worker.environment_runner import RoutedRunner
 from napari_medvlm.worker.messages import GroundReply, GroundRequest
 

@@ -13,7 +13,7 @@ from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.mask import BoolArray
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.volume import Volume, Window
-from napari_medvlm.evaluation.segment.user import largest_error
+from napari_medvlm.evaluation.segment.simulated_user import largest_error
 
 TRUTH, FOUND = "#00a36c", "#ff7f0e"
 """Colours of the outlines, told apart by people who see no red or no green."""

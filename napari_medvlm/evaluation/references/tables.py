@@ -10,7 +10,7 @@ from io import StringIO
 from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.places import (
+from napari_medvlm.evaluation.references.boxes import (
     own_names,
     patient_region,
     slice_region,

@@ -13,8 +13,8 @@ from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.coco import coco_regions
-from napari_medvlm.evaluation.tables import table_regions
+from napari_medvlm.evaluation.references.coco import coco_regions
+from napari_medvlm.evaluation.references.tables import table_regions
 
 
 def read_references(path: Path, volume: Volume) -> tuple[Region, ...]:

@@ -176,7 +176,7 @@ class _Child:
 
     def __init__(self, making: Making, siblings: int) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-W", QUIETLY, "-m", "napari_medvlm.evaluation.child"],
+            [sys.executable, "-W", QUIETLY, "-m", "napari_medvlm.evaluation.runs.worker_main"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
             env=_with_a_share(siblings),
             start_new_session=True,  # Ctrl-C is the caller's: this one would die loudly of it

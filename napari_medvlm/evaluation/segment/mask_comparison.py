@@ -9,7 +9,7 @@ import numpy as np
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.mask import BoolArray, Mask
-from napari_medvlm.evaluation.segment import metrics
+from napari_medvlm.evaluation.metrics import segmentation
 
 ML = 1000.0
 """Cubic millimetres in a millilitre."""
@@ -64,16 +64,16 @@ def beside(a: Mask, b: Mask, grid: Grid, tolerance_mm: float) -> Beside:
     first, second = _cut(a, b)
     nsd, note = None, ""
     try:
-        nsd = metrics.surface_dice(first, second, grid.spacing, tolerance_mm)
+        nsd = segmentation.surface_dice(first, second, grid.spacing, tolerance_mm)
     except BackendUnavailable as error:
         note = str(error)
     voxel_ml = abs(float(np.linalg.det(grid.affine[:3, :3]))) / ML
     both = int(np.count_nonzero(first & second))
     return Beside(
-        metrics.dice(first, second),
-        metrics.iou(first, second),
+        segmentation.dice(first, second),
+        segmentation.iou(first, second),
         nsd,
-        metrics.hausdorff95_mm(first, second, grid.spacing),
+        segmentation.hausdorff95_mm(first, second, grid.spacing),
         (a.voxels - both) * voxel_ml,
         (b.voxels - both) * voxel_ml,
         both * voxel_ml,

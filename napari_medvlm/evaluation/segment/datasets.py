@@ -8,7 +8,7 @@ from pathlib import Path
 
 from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.evaluation.segment.cases import Case, Cases, Layout, Skipped, named
-from napari_medvlm.evaluation.segment.described import ENDINGS, msd, nnunet, with_files
+from napari_medvlm.evaluation.segment.nnunet_datasets import ENDINGS, msd, nnunet, with_files
 
 
 def find_cases(

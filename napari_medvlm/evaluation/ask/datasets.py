@@ -6,26 +6,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 from napari_medvlm.data.errors import InvalidReference
-from napari_medvlm.evaluation.ask import choice_sets, open_sets, twin_sets
+from napari_medvlm.evaluation.ask import closed_datasets, open_datasets, paired_datasets
+from napari_medvlm.evaluation.ask.dataset_records import Source
 from napari_medvlm.evaluation.ask.items import Items, Layout
-from napari_medvlm.evaluation.ask.reading import Source
-from napari_medvlm.evaluation.finding import Below, damage_told
+from napari_medvlm.evaluation.references.dataset_files import Below, damage_told
 
 READERS: dict[Layout, Callable[[Source], None]] = {
-    Layout.PLAIN: open_sets.plain,
-    Layout.VQARAD: open_sets.vqa_rad,
-    Layout.SLAKE: open_sets.slake,
-    Layout.PATHVQA: open_sets.path_vqa,
-    Layout.KVASIR: open_sets.kvasir,
-    Layout.GMAI: choice_sets.gmai_mmbench,
-    Layout.MEDFRAMEQA: choice_sets.medframeqa,
-    Layout.REXVQA: choice_sets.rexvqa,
-    Layout.GEMEX: twin_sets.gemex,
-    Layout.PROBMED: twin_sets.probmed,
-    Layout.MEDICONFUSION: twin_sets.mediconfusion,
-    Layout.MMXU: choice_sets.mmxu,
-    Layout.TEMMED: twin_sets.temmed,
-    Layout.DEEPTUMOR: choice_sets.deeptumorvqa,
+    Layout.PLAIN: open_datasets.plain,
+    Layout.VQARAD: open_datasets.vqa_rad,
+    Layout.SLAKE: open_datasets.slake,
+    Layout.PATHVQA: open_datasets.path_vqa,
+    Layout.KVASIR: open_datasets.kvasir,
+    Layout.GMAI: closed_datasets.gmai_mmbench,
+    Layout.MEDFRAMEQA: closed_datasets.medframeqa,
+    Layout.REXVQA: closed_datasets.rexvqa,
+    Layout.GEMEX: paired_datasets.gemex,
+    Layout.PROBMED: paired_datasets.probmed,
+    Layout.MEDICONFUSION: paired_datasets.mediconfusion,
+    Layout.MMXU: closed_datasets.mmxu,
+    Layout.TEMMED: paired_datasets.temmed,
+    Layout.DEEPTUMOR: closed_datasets.deeptumorvqa,
 }
 
 

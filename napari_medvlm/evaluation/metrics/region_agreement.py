@@ -11,7 +11,7 @@ from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.data.geometry.grid import FloatArray, Grid
 from napari_medvlm.data.iou import region_iou
 from napari_medvlm.data.region import Region
-from napari_medvlm.evaluation.precision import average_precision
+from napari_medvlm.evaluation.metrics.average_precision import average_precision
 
 HIT = 0.5
 """The intersection over union from which a region counts as found."""

@@ -14,9 +14,9 @@ from typing import Any
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.errors import BackendUnavailable, InvalidReference
 from napari_medvlm.evaluation.ask.items import Item
-from napari_medvlm.evaluation.finding import Below, Record
-from napari_medvlm.evaluation.going import Unused
-from napari_medvlm.evaluation.runs import write_bytes
+from napari_medvlm.evaluation.references.dataset_files import Below, Record
+from napari_medvlm.evaluation.runs.run_folder import write_bytes
+from napari_medvlm.evaluation.runs.runner import Unused
 
 _LETTERED = re.compile(r"\(?([A-Z])\)?[.:)]\s*(.*)", re.DOTALL)
 _PICTURES = {b"\xff\xd8": ".jpg", b"\x89P": ".png"}

@@ -10,9 +10,9 @@ from napari_medvlm.data.geometry.grid import FloatArray, Grid
 from napari_medvlm.data.grounding import Grounding
 from napari_medvlm.data.iou import region_iou
 from napari_medvlm.data.region import Region
-from napari_medvlm.evaluation.agreement import agreement
 from napari_medvlm.evaluation.ground.cases import Case, Loaded
 from napari_medvlm.evaluation.ground.outcomes import Place, Sought
+from napari_medvlm.evaluation.metrics.region_agreement import agreement
 
 SLACK = 1e-6
 

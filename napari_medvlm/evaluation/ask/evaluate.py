@@ -12,16 +12,16 @@ from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.plan import LIBRARIES, Plan
 from napari_medvlm.evaluation.ask.report import write_report
 from napari_medvlm.evaluation.ask.summary import rows, summary
-from napari_medvlm.evaluation.going import Kind, carry_out, require_measured
 from napari_medvlm.evaluation.ground.plan import require_able
-from napari_medvlm.evaluation.provenance import provenance
-from napari_medvlm.evaluation.reporting import require_libraries
-from napari_medvlm.evaluation.runs import alone_in, read_json, write_json
+from napari_medvlm.evaluation.runs.provenance import provenance
+from napari_medvlm.evaluation.runs.report import require_libraries
+from napari_medvlm.evaluation.runs.run_folder import alone_in, read_json, write_json
+from napari_medvlm.evaluation.runs.runner import Kind, carry_out, require_measured
+from napari_medvlm.evaluation.runs.workers import Workers
 from napari_medvlm.evaluation.segment.summary import write_table
-from napari_medvlm.evaluation.workers import Workers
 
 Json = dict[str, Any]
-KIND = Kind("ask", "napari_medvlm.evaluation.ask.work:ItemWorker", Outcome)
+KIND = Kind("ask", "napari_medvlm.evaluation.ask.item_worker:ItemWorker", Outcome)
 
 
 def run(

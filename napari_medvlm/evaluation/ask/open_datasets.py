@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from napari_medvlm.data.errors import InvalidReference
-from napari_medvlm.evaluation import finding
+from napari_medvlm.evaluation.ask.dataset_records import (
+    Source,
+    chosen,
+    parquet_rows,
+    picture_in,
+    text,
+)
 from napari_medvlm.evaluation.ask.items import kind_of
-from napari_medvlm.evaluation.ask.reading import Source, chosen, parquet_rows, picture_in, text
+from napari_medvlm.evaluation.references import dataset_files
 
 
 def plain(source: Source) -> None:
@@ -19,9 +25,11 @@ def plain(source: Source) -> None:
     ``boxes`` (``x0, y0, x1, y1`` in pixels of the first image) may be there.
     """
     path = source.references
-    for number, record in enumerate(finding.records(finding.read_json(path), path, "question"), 1):
+    for number, record in enumerate(
+        dataset_files.records(dataset_files.read_json(path), path, "question"), 1
+    ):
         where = f"{path.name}, record {number}"
-        finding.need(record, where, "image" if "images" not in record else "images")
+        dataset_files.need(record, where, "image" if "images" not in record else "images")
         images = _several(record.get("images") or record.get("image"))
         captions = _several(record.get("captions"))
         if captions and len(captions) != len(images):
@@ -37,25 +45,25 @@ def plain(source: Source) -> None:
             type=text(record, "type"),
             pair=text(record, "pair"),
             context=text(record, "context"),
-            boxes=tuple(finding.numbers(box, 4, where) for box in record.get("boxes") or ()),
+            boxes=tuple(dataset_files.numbers(box, 4, where) for box in record.get("boxes") or ()),
             **_right(record, where),
         )
 
 
-def _right(record: finding.Record, where: str) -> dict[str, Any]:
+def _right(record: dataset_files.Record, where: str) -> dict[str, Any]:
     """What is right: an option, values, or words."""
     if record.get("options"):
         return chosen(record["options"], record.get("answer"), where)
     if "values" in record:
         values = _several(record["values"])
-        numbers = finding.numbers(values, len(values), where)
+        numbers = dataset_files.numbers(values, len(values), where)
         if not numbers or 0 in numbers:
             raise InvalidReference(
                 f"{where}: of the values {values} no relative error can be told.",
                 "Give values that are not 0, or ask for them in words, with an answer.",
             )
         return {"answer": text(record, "answer"), "values": numbers}
-    finding.need(record, where, "answer")
+    dataset_files.need(record, where, "answer")
     said = record["answer"]
     answer = ("no", "yes")[said] if isinstance(said, bool) else str(said)
     return {"answer": answer, "kind": kind_of(answer)}
@@ -81,7 +89,7 @@ def vqa_rad(source: Source) -> None:
     if path.suffix != ".json":
         return _parquet(source)
     fields = ("qid", "image_name", "question", "answer", "answer_type")
-    records = finding.records(finding.read_json(path), path, *fields)
+    records = dataset_files.records(dataset_files.read_json(path), path, *fields)
     test = [r for r in records if str(r.get("phrase_type", "")).startswith("test")]
     for record in test or records:
         answer = str(record["answer"]).strip()
@@ -101,7 +109,7 @@ def slake(source: Source) -> None:
     """
     path = source.references
     fields = ("img_name", "question", "answer", "q_lang", "answer_type", "qid")
-    for record in finding.records(finding.read_json(path), path, *fields):
+    for record in dataset_files.records(dataset_files.read_json(path), path, *fields):
         if record["q_lang"] != "en":
             continue
         answer = str(record["answer"]).strip()
@@ -130,15 +138,15 @@ def kvasir(source: Source) -> None:
     if path.is_dir() or path.suffix == ".parquet":
         records: Any = list(parquet_rows(path, "img_id", "question", "answer"))
     else:
-        records = finding.records(finding.read_json(path), path)
+        records = dataset_files.records(dataset_files.read_json(path), path)
     for number, record in enumerate(records, 1):
         where = f"{path.name}, record {number}"
         if "messages" in record:
-            finding.need(record, where, "images")
+            dataset_files.need(record, where, "images")
             asked, answer = (str(one["content"]) for one in record["messages"][:2])
             image, kind = str(record["images"][0]), ""
         else:
-            finding.need(record, where, "img_id", "question", "answer")
+            dataset_files.need(record, where, "img_id", "question", "answer")
             asked, answer = str(record["question"]), str(record["answer"])
             image, kind = f"{record['img_id']}.jpg", f"complexity {record.get('complexity', '?')}"
         source.add(

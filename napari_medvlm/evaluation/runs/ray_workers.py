@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from napari_medvlm.data.errors import BackendUnavailable
-from napari_medvlm.evaluation.workers import POLL_S, Answers, Json, Making
+from napari_medvlm.evaluation.runs.workers import POLL_S, Answers, Json, Making
 
 ANSWER_S = 10.0
 """How long a cluster may take to answer at all."""

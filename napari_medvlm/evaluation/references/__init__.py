@@ -1,0 +1,1 @@
+"""Reference (ground-truth) regions of data sets."""

@@ -1,0 +1,1 @@
+"""Evaluation runs: workers, run folders, provenance and reports."""
