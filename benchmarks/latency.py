@@ -21,7 +21,7 @@ from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_medvlm.widgets.tools import Tool
+from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 
 RESULTS = Path(__file__).parent / "results"
 HOLD_S = 0.1

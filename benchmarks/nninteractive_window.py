@@ -138,7 +138,7 @@ def window() -> tuple[Any, Any]:
 
 def ours(folder: str, clicks: int, place: str) -> dict[str, Any]:
     """Clicks in the Segment dock."""
-    from napari_medvlm.widgets.tools import Tool
+    from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 
     viewer, layer = window()
     with noted_in_workers(f"{place}/calls", place):

@@ -14,7 +14,7 @@ import napari_medvlm as nmv
 from examples.window import settle, wait_until
 from napari_medvlm.layers.orientation import Plane, show_plane
 from napari_medvlm.sessions.cases.case_list import Case, CaseList, Status
-from napari_medvlm.widgets.commands import dock_of
+from napari_medvlm.widgets.segment.commands import dock_of
 
 OUT = Path("demo")
 VENTRICLE = 89, 96, 77

@@ -16,7 +16,7 @@ import numpy as np
 from examples.window import settle, wait_until
 from napari_medvlm import write_mask
 from napari_medvlm.layers.orientation import go_to
-from napari_medvlm.widgets.tools import Tool
+from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 
 CLICKS = ((89, 96, 77), (95, 122, 85))
 """Voxels (z, y, x) of the scan: in the trigone, and in the body near the frontal horn."""

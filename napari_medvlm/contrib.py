@@ -122,7 +122,7 @@ def _series(path: Path) -> Sequence[SeriesInfo]:
         raise InvalidImage(f"There is no DICOM image in {path.name}.", "Choose another folder.")
     if len(infos) < 2 or window is None:
         return infos
-    from napari_medvlm.widgets.series import ask_series
+    from napari_medvlm.widgets.parts.series_dialog import ask_series
 
     return ask_series(infos, window)
 
@@ -140,7 +140,7 @@ def _layer(path: Path, series: SeriesInfo | None) -> LayerData:
         window = _window()
         if window is None:
             raise
-        from napari_medvlm.widgets.series import ask_gaps
+        from napari_medvlm.widgets.parts.series_dialog import ask_gaps
 
         gaps = ask_gaps(problem, str(series or path.name), window)
         if gaps is Gaps.REFUSE:
@@ -153,7 +153,7 @@ def _spaced(volume: Volume) -> Volume:
     window = _window()
     if window is None or not volume.spacing_is_assumed:
         return volume
-    from napari_medvlm.widgets.spacing import ask_spacing
+    from napari_medvlm.widgets.parts.spacing_dialog import ask_spacing
 
     return ask_spacing(volume, window) or volume
 
@@ -185,6 +185,6 @@ def _tell_notes(notes: Sequence[str]) -> None:
 
 
 def _tell(error: Exception) -> None:
-    from napari_medvlm.widgets.report import show
+    from napari_medvlm.widgets.runtime.notify import show
 
     show(error)

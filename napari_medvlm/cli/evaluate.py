@@ -119,7 +119,7 @@ def open_case(
 
     with told():  # in the terminal, where it was typed, and not in an empty window
         case_of(run, case)
-    viewer = [sys.executable, "-m", "napari_medvlm.widgets.evaluated"]
+    viewer = [sys.executable, "-m", "napari_medvlm.widgets.evaluate.open_case"]
     raise typer.Exit(subprocess.call([*viewer, str(run), case, what]))
 
 

@@ -92,13 +92,13 @@ def test_the_mouse_need_only_rest_on_a_sentence(scripted):
 
 
 def test_keys_lead_from_sentence_to_sentence(scripted):
-    from napari_medvlm.widgets import ask_commands
+    from napari_medvlm.widgets.ask import commands
 
     scripted.asks("What is bright?")
-    ask_commands.next_sentence(scripted.viewer)
-    ask_commands.next_sentence(scripted.viewer)
+    commands.next_sentence(scripted.viewer)
+    commands.next_sentence(scripted.viewer)
     assert scripted.lit()[0] == [RIGHT]
-    ask_commands.previous_sentence(scripted.viewer)
+    commands.previous_sentence(scripted.viewer)
     assert scripted.lit()[0] == [LEFT]
 
 
@@ -178,7 +178,7 @@ def test_one_switch_hides_all_of_an_answer(scripted):
 
 
 def test_a_sentence_goes_on_as_objects_of_the_segment_dock(scripted):
-    from napari_medvlm.widgets.commands import dock_of
+    from napari_medvlm.widgets.segment.commands import dock_of
 
     scripted.asks("What is bright?")
     scripted.clicks(scripted.card.claims.rows[LEFT])

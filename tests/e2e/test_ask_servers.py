@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_medvlm.settings import allowed_hosts
-from napari_medvlm.widgets import ask as ask_module
+from napari_medvlm.widgets.ask import dock as ask_module
 from tests.e2e.asking import choose
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -86,7 +86,7 @@ def test_a_model_that_runs_elsewhere_is_told(served, url, monkeypatch):
 
 def test_a_server_that_is_down_is_told_and_can_be_asked_again(asker, monkeypatch):
     told = []
-    monkeypatch.setattr("napari_medvlm.widgets.report.show", told.append)
+    monkeypatch.setattr("napari_medvlm.widgets.runtime.notify.show", told.append)
     choose(asker, "server")
     row = asker.dock.server
     row.address.setText("http://127.0.0.1:9/v1")
@@ -111,7 +111,7 @@ def test_a_conversation_is_exported(scripted, monkeypatch, tmp_path):
 def test_an_export_that_fails_is_told(scripted, monkeypatch, tmp_path):
     scripted.asks("What is bright?")
     told = []
-    monkeypatch.setattr("napari_medvlm.widgets.background.show", told.append)
+    monkeypatch.setattr("napari_medvlm.widgets.runtime.threads.show", told.append)
     path = tmp_path / "no" / "talk.md"
     monkeypatch.setattr(ask_module, "ask_where_to_save", lambda *_: path)
     scripted.dock.conversations.export.click()

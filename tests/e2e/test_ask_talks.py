@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QMessageBox
 import napari_medvlm as nmv
 from napari_medvlm.data.conversation import State
 from napari_medvlm.io.dicom_objects.sr_evaluations import Evaluation
-from napari_medvlm.widgets.spoken import bring_in
+from napari_medvlm.widgets.other_docks import bring_in
 from tests.conftest import make_phantom
 from tests.foreign.medvlm_foreign_answers import THINKING
 
@@ -170,7 +170,9 @@ def test_what_a_tool_did_is_a_step_and_a_layer(scripted):
 
 def test_nothing_is_asked_without_words(asker, monkeypatch):
     told = []
-    monkeypatch.setattr("napari_medvlm.widgets.report.show", lambda error: told.append(str(error)))
+    monkeypatch.setattr(
+        "napari_medvlm.widgets.runtime.notify.show", lambda error: told.append(str(error))
+    )
     asker.dock.run.run.click()
     assert told == ["There is no question. Write one, or take one from Templates."]
 

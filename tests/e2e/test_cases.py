@@ -10,8 +10,10 @@ import napari_medvlm as nmv
 from napari_medvlm.layers.convert import role
 from napari_medvlm.sessions.cases.case_list import MaskFormat, Status
 from napari_medvlm.sessions.cases.case_store import read_list
-from napari_medvlm.widgets import case_commands, commands
-from napari_medvlm.widgets.pacs_servers import Form
+from napari_medvlm.widgets import commands
+from napari_medvlm.widgets.cases import commands as cases_commands
+from napari_medvlm.widgets.pacs.servers import Form
+from napari_medvlm.widgets.segment import commands
 from tests.conftest import make_phantom
 from tests.io.test_dicomweb import make
 
@@ -88,7 +90,7 @@ def test_cases_are_worked_through_one_after_the_other(open_cases, images, told, 
     worker.opens(images)
     worker.dock._on_place(str(out), MaskFormat.NIFTI)
     assert worker.dock.cases.told.text() == "0 of 3 done"
-    case_commands.next_case(worker.viewer)
+    cases_commands.next_case(worker.viewer)
     worker.waits_for("a")
     worker.prompts()
     worker.waits_for_mask()
@@ -113,7 +115,7 @@ def test_cases_are_worked_through_one_after_the_other(open_cases, images, told, 
     assert worker.rows() == [("a", "done", ""), ("b", "rejected", "moved"), ("c", "new", "")]
     worker.dock.cases.filter.setCurrentText("new")
     assert worker.rows() == [("c", "new", "")]
-    case_commands.next_case(worker.viewer)
+    cases_commands.next_case(worker.viewer)
     worker.waits_for("c")
     worker.dock.next.click()
     worker.waits(lambda: any("last of the cases" in str(text) for text in told))
@@ -196,10 +198,10 @@ def test_a_file_that_is_gone_is_told(open_cases, images, told):
 
 def test_without_an_open_case_done_and_reject_say_so(open_cases, images, told):
     worker = open_cases()
-    case_commands.case_done(worker.viewer)
+    cases_commands.case_done(worker.viewer)
     assert "No list is open" in str(told[-1])
     worker.opens(images)
-    case_commands.reject_case(worker.viewer)
+    cases_commands.reject_case(worker.viewer)
     assert "No case is open" in str(told[-1])
     assert not worker.dock.done.isEnabled()
 

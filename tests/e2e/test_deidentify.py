@@ -6,7 +6,7 @@ import pytest
 from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QApplication, QDialogButtonBox, QFileDialog
 
-from napari_medvlm.widgets.giving_away import GivingAway
+from napari_medvlm.widgets.pacs.deidentify_dialog import GivingAway
 from tests.io.conftest import PATIENT
 from tests.io.dicom_files import write_series
 

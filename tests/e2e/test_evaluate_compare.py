@@ -13,9 +13,9 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.metrics.segmentation import scores
 from napari_medvlm.layers import labels_data, labels_of, layer_data
 from napari_medvlm.layers.difference_layer import BOTH, ONLY_A, ONLY_B
-from napari_medvlm.widgets import evaluate_commands
 from napari_medvlm.widgets.commands import named_dock
-from napari_medvlm.widgets.evaluate_compare import NONE
+from napari_medvlm.widgets.evaluate import commands
+from napari_medvlm.widgets.evaluate.compare_panel import NONE
 from tests.conftest import dice, make_phantom
 from tests.e2e.conftest import LEFT
 
@@ -43,7 +43,7 @@ def viewer(make_napari_viewer):
 
 @pytest.fixture
 def panel(viewer):
-    evaluate_commands.compare_masks(viewer)
+    commands.compare_masks(viewer)
     dock = named_dock(viewer, "Evaluate")
     yield dock.compare
     dock.close_dock()
@@ -136,7 +136,7 @@ def test_the_difference_is_shown_named_and_goes_away(viewer, panel, compared, br
     panel.difference.setChecked(False)
     assert difference(viewer) is None
 
-    evaluate_commands.toggle_difference(viewer)
+    commands.toggle_difference(viewer)
     assert difference(viewer) is not None
     viewer.layers.remove(difference(viewer))  # by hand
     assert not panel.difference.isChecked()
@@ -163,7 +163,7 @@ def test_other_grids_are_resampled_with_a_note_or_refused(viewer, panel, compare
 def test_an_oblique_object_follows_clicks_also_while_it_is_hidden(open_dock, qtbot):
     volume, left, _ = make_phantom(degrees=(0, 0, 20))
     person = open_dock(volume)
-    evaluate_commands.compare_masks(person.viewer)
+    commands.compare_masks(person.viewer)
     dock = named_dock(person.viewer, "Evaluate")
     panel = dock.compare
     truth = person.viewer.add_layer(named(left, volume.grid, {1: "left"}, "truth"))

@@ -18,7 +18,7 @@ from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.simulated_user import Gesture
 from napari_medvlm.layers import layer_data
 from napari_medvlm.widgets.commands import named_dock
-from napari_medvlm.widgets.evaluate_reference import read_reference
+from napari_medvlm.widgets.evaluate.label_combo import read_reference
 from tests.evaluation.segment import data_sets
 
 WAIT_MS = 40_000
@@ -168,7 +168,7 @@ def test_it_begins_with_a_box_and_can_be_stopped(viewer, dock, ready, qtbot):
 
 def test_what_is_missing_is_told(dock, monkeypatch):
     told = []
-    monkeypatch.setattr("napari_medvlm.widgets.report.show", told.append)
+    monkeypatch.setattr("napari_medvlm.widgets.runtime.notify.show", told.append)
     dock.case.run_button.click()
     dock.folder.run_button.click()
     assert [type(e).__name__ for e in told] == ["InvalidImage", "InvalidReference"]
@@ -224,7 +224,7 @@ def test_a_run_folder_in_use_is_told_and_one_that_was_cancelled_is_awaited(
     dock, pairs, qtbot, tmp_path, monkeypatch
 ):
     told = []
-    monkeypatch.setattr("napari_medvlm.widgets.background.show", told.append)
+    monkeypatch.setattr("napari_medvlm.widgets.runtime.threads.show", told.append)
     panel, out = dock.folder, tmp_path / "run"
     use(dock.form, Plan(interactions=1))
     panel.images.set_path(pairs[0] / "images")

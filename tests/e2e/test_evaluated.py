@@ -9,7 +9,7 @@ from napari_medvlm.evaluation.segment import evaluate
 from napari_medvlm.evaluation.segment.case_worker import CaseWorker
 from napari_medvlm.evaluation.segment.datasets import Layout, find_cases
 from napari_medvlm.evaluation.segment.plan import Plan
-from napari_medvlm.widgets.evaluated import show_case
+from napari_medvlm.widgets.evaluate.open_case import show_case
 from tests.conftest import dice
 from tests.evaluation.segment import data_sets
 

@@ -13,7 +13,7 @@ from napari_medvlm.evaluation.ground.outcomes import Place, Sought
 from napari_medvlm.evaluation.runs.run_folder import RunFolder
 from napari_medvlm.evaluation.runs.runner import keep
 from napari_medvlm.layers.convert import KEY
-from napari_medvlm.widgets.evaluated import show
+from napari_medvlm.widgets.evaluate.open_case import show
 from tests.evaluation.words import picture
 
 

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QApplication
 from benchmarks.tasks import mni_truths
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.orientation import Plane, show_plane
-from napari_medvlm.widgets.scope_row import SLICE
+from napari_medvlm.widgets.ground.scope import SLICE
 from tests.conftest import dice, make_phantom
 
 ROOT = Path(__file__).parents[2]
@@ -140,7 +140,7 @@ def test_the_threshold_hides_without_asking_again(asker):
 
 
 def test_a_region_goes_on_as_an_object_of_the_segment_dock(asker):
-    from napari_medvlm.widgets.commands import dock_of
+    from napari_medvlm.widgets.segment.commands import dock_of
 
     asker.asks("liver")
     asker.dock.table.setCurrentItem(asker.dock.table.topLevelItem(0))
@@ -196,7 +196,9 @@ def test_phrases_are_remembered(asker, open_dock, home):
 
 def test_nothing_to_look_for_is_told_in_a_sentence(asker, monkeypatch):
     told = []
-    monkeypatch.setattr("napari_medvlm.widgets.report.show", lambda error: told.append(str(error)))
+    monkeypatch.setattr(
+        "napari_medvlm.widgets.runtime.notify.show", lambda error: told.append(str(error))
+    )
     asker.dock.phrases.set_phrases([])
     asker.dock.run.run.click()
     assert told == ["There is no phrase to look for. Write one phrase a line."]
@@ -288,7 +290,7 @@ def test_closing_the_dock_leaves_no_layers_and_no_worker(asker):
 
 
 def test_a_region_goes_to_the_image_that_it_was_found_in(asker):
-    from napari_medvlm.widgets.commands import dock_of
+    from napari_medvlm.widgets.segment.commands import dock_of
 
     other = make_phantom(seed=5, shape=(10, 30, 30))[0]
     asker.asks("liver")
@@ -307,7 +309,7 @@ def test_a_region_goes_to_the_image_that_it_was_found_in(asker):
 
 def test_going_on_with_an_earlier_session_keeps_what_was_handed_on(asker):
     from napari_medvlm.data.prompts import Point
-    from napari_medvlm.widgets.commands import dock_of
+    from napari_medvlm.widgets.segment.commands import dock_of
 
     segment = dock_of(asker.viewer)
     asker.waits(lambda: segment.session is not None)

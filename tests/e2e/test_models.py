@@ -10,7 +10,7 @@ from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QApplication, QDialogButtonBox
 
 from napari_medvlm.layers import layer_data
-from napari_medvlm.widgets.add_model import AddModel
+from napari_medvlm.widgets.models.add_dialog import AddModel
 from tests.conftest import make_phantom
 
 MAKE = """

@@ -14,7 +14,7 @@ from napari_medvlm.data.grounding import Grounding
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.io.dicom.read import Gaps
 from napari_medvlm.io.dicom_objects.sr import read_evaluations
-from napari_medvlm.widgets.measure_panel import MeasurePanel
+from napari_medvlm.widgets.segment.measurements import MeasurePanel
 from tests.io.orthanc import PASSWORD, USER
 from tests.io.test_dicomweb import make
 
@@ -98,7 +98,7 @@ def test_a_series_is_found_segmented_and_pushed_and_comes_back(
     region = nmv.Region.of_mask("kidney", Mask.of(mask), session.volume.grid, 0.75, "left kidney")
     ground.session.bring_in("somebody", Grounding((region,)))
     report = tmp_path / "report.dcm"
-    monkeypatch.setattr("napari_medvlm.widgets.files.ask_where_to_save", lambda *_: report)
+    monkeypatch.setattr("napari_medvlm.widgets.parts.dialogs.ask_where_to_save", lambda *_: report)
     segment.findChild(MeasurePanel).export_report()
     at_pacs.waits(lambda: any("Saved: report.dcm" in text for text in told))
     assert [said.said for said in read_evaluations(report)] == ["Found: left kidney."]
@@ -183,7 +183,7 @@ def test_a_missing_slice_is_asked_about(at_pacs, signed_in, tmp_path, monkeypatc
     inner = next(p for p in tmp_path.iterdir() if dcmread(p).InstanceNumber == 6)
     inner.unlink()
     signed_in.put(tmp_path)
-    monkeypatch.setattr("napari_medvlm.widgets.pacs.ask_gaps", lambda *of: Gaps.FILL)
+    monkeypatch.setattr("napari_medvlm.widgets.pacs.dock.ask_gaps", lambda *of: Gaps.FILL)
     at_pacs.searches()
     layer = at_pacs.loads(at_pacs.unfolds()["CT"])
     assert layer.metadata["medvlm"]["volume"].shape == (12, 24, 28)

@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import napari_medvlm as nmv
 from napari_medvlm.layers.convert import KEY
 from napari_medvlm.layers.orientation import Plane, show_3d, show_plane
-from napari_medvlm.widgets.tools import Tool
+from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 from tests.conftest import dice, make_phantom
 from tests.e2e.conftest import LEFT, OUTSIDE, RIGHT
 
@@ -322,7 +322,9 @@ def test_masks_are_saved_with_the_scans_affine(person, tmp_path, monkeypatch):
     import SimpleITK as sitk
 
     path = tmp_path / "mask.nii.gz"
-    monkeypatch.setattr("napari_medvlm.widgets.files.ask_where_to_save", lambda *_: Path(path))
+    monkeypatch.setattr(
+        "napari_medvlm.widgets.parts.dialogs.ask_where_to_save", lambda *_: Path(path)
+    )
     person.dock.tools.choose(Tool.POINT)
     person.clicks(LEFT)
     person.waits_for_mask()

@@ -12,7 +12,8 @@ from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.layers.convert import labels_data
 from napari_medvlm.layers.ruler_layer import RulerLayer
-from napari_medvlm.widgets import by_name, commands, files
+from napari_medvlm.widgets.parts import dialogs
+from napari_medvlm.widgets.segment import by_name, commands
 from tests.conftest import dice, make_phantom
 from tests.e2e.conftest import LEFT, RIGHT
 
@@ -111,7 +112,7 @@ def test_the_table_follows_the_masks_and_is_copied_and_written(oblique, monkeypa
     panel.draw_diameters()
     oblique.waits(lambda: panel.rulers.rowCount() == 2)
     path = tmp_path / "measured.csv"
-    monkeypatch.setattr(files, "ask_where_to_save", lambda *_: path)
+    monkeypatch.setattr(dialogs, "ask_where_to_save", lambda *_: path)
     panel.export_csv()
     beside = tmp_path / "measured_lines.csv"
     oblique.waits(beside.exists)
@@ -192,7 +193,7 @@ def test_the_least_certain_slice_is_told(person, monkeypatch):
 
 def test_a_report_is_written_from_the_dock(oblique, tmp_path, monkeypatch):
     path = tmp_path / "report.html"
-    monkeypatch.setattr(files, "ask_where_to_save", lambda *_: path)
+    monkeypatch.setattr(dialogs, "ask_where_to_save", lambda *_: path)
     commands.save_report(oblique.viewer)
     oblique.waits(path.exists)
     text = path.read_text("utf-8")

@@ -13,7 +13,7 @@ from napari.layers import Layer
 from numpy.testing import assert_array_equal
 
 from napari_medvlm.layers import layer_data
-from napari_medvlm.widgets.tools import Tool
+from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 from tests.conftest import make_phantom
 from tests.e2e.conftest import LEFT, RIGHT
 

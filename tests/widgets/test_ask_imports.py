@@ -8,7 +8,7 @@ from tests.test_house import ROOT
 
 PROGRAM = """
 import json, sys
-import napari_medvlm.widgets.ask
+import napari_medvlm.widgets.ask.dock
 heavy = {"torch", "transformers", "SimpleITK", "nibabel", "sklearn", "faster_whisper", "openai"}
 print(json.dumps(sorted(heavy & set(sys.modules))))
 """

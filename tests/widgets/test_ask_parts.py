@@ -19,15 +19,15 @@ from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
 from napari_medvlm.data.volume import Modality
 from napari_medvlm.language import question_templates
 from napari_medvlm.settings import allowed_hosts
-from napari_medvlm.widgets.claim_rows import ClaimRows
-from napari_medvlm.widgets.conversation_row import ConversationRow
-from napari_medvlm.widgets.exchange_card import ExchangeCard, as_text, split_thinking
-from napari_medvlm.widgets.markdown import MarkdownView
-from napari_medvlm.widgets.picture_strip import PictureStrip, covered
-from napari_medvlm.widgets.question_box import QuestionBox
-from napari_medvlm.widgets.server_banner import ServerBanner, reach
-from napari_medvlm.widgets.tool_choice import ToolChoice
-from napari_medvlm.widgets.transcript import Transcript
+from napari_medvlm.widgets.ask.attachments import ToolChoice
+from napari_medvlm.widgets.ask.conversation_bar import ConversationRow
+from napari_medvlm.widgets.ask.exchange_card import ExchangeCard, as_text, split_thinking
+from napari_medvlm.widgets.ask.question_box import QuestionBox
+from napari_medvlm.widgets.ask.sent_images import PictureStrip, covered
+from napari_medvlm.widgets.ask.sentence_rows import ClaimRows
+from napari_medvlm.widgets.ask.transcript import Transcript
+from napari_medvlm.widgets.models.server_banner import ServerBanner, reach
+from napari_medvlm.widgets.parts.markdown_view import MarkdownView
 
 BOX = Box(corner_mm=(0, 0, 0), edges_mm=((4, 0, 0), (0, 5, 0), (0, 0, 6)))
 LINKED = Claim("It is round.", (Region("it", BOX),), "a model")

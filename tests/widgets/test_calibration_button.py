@@ -1,8 +1,8 @@
 """A curve is fitted from the panel, and what came of it is told."""
 
 from napari_medvlm.checks import calibration
-from napari_medvlm.widgets import calibration_button
-from napari_medvlm.widgets.calibration_button import CalibrationButton
+from napari_medvlm.widgets.checks import calibration_button
+from napari_medvlm.widgets.checks.calibration_button import CalibrationButton
 from tests.evaluation.test_calibrating import written
 
 

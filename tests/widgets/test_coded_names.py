@@ -5,8 +5,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit
 
 from napari_medvlm.ledger.records import ObjectInfo
-from napari_medvlm.widgets.coded_names import TermCompleter
-from napari_medvlm.widgets.objects import NAME, ObjectList
+from napari_medvlm.widgets.segment.object_list import NAME, ObjectList
+from napari_medvlm.widgets.segment.object_name_editor import TermCompleter
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from napari_medvlm.data.errors import BackendFailed, BackendUnavailable
-from napari_medvlm.widgets import dictation
-from napari_medvlm.widgets.dictation import RATE_HZ, DictationButton, save_wav
+from napari_medvlm.widgets.ask import dictation
+from napari_medvlm.widgets.ask.dictation import RATE_HZ, DictationButton, save_wav
 from napari_medvlm.worker import transcribe
 
 

@@ -3,7 +3,7 @@
 import pytest
 from qtpy.QtWidgets import QApplication, QMessageBox
 
-from napari_medvlm.widgets.model_row import ModelRow
+from napari_medvlm.widgets.models.model_picker import ModelRow
 from tests.backends.tiny_hub import GOOD, Hub, used
 
 

@@ -4,10 +4,10 @@ import pytest
 
 from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.evaluation.segment.outcomes import Step
-from napari_medvlm.widgets.evaluate_curve import Curve
-from napari_medvlm.widgets.evaluate_path import PathEdit
-from napari_medvlm.widgets.evaluate_table import StepTable
-from napari_medvlm.widgets.evaluate_time import TimeLeft
+from napari_medvlm.widgets.evaluate.curve import Curve
+from napari_medvlm.widgets.evaluate.steps import StepTable
+from napari_medvlm.widgets.parts.job_bar import TimeLeft
+from napari_medvlm.widgets.parts.path_edit import PathEdit
 
 
 def step(dice, **more):

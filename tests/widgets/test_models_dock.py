@@ -16,10 +16,10 @@ from napari_medvlm.backends.memory.free import Card, Memory
 from napari_medvlm.backends.models import offline
 from napari_medvlm.backends.models import registry as models_registry
 from napari_medvlm.data.errors import Cancelled
-from napari_medvlm.widgets import install_panel
-from napari_medvlm.widgets.add_model import AddModel
-from napari_medvlm.widgets.models import ModelsDock
-from napari_medvlm.widgets.models_table import AMBER, NEEDS, RED, SIZE, USE
+from napari_medvlm.widgets.models import install_panel
+from napari_medvlm.widgets.models.add_dialog import AddModel
+from napari_medvlm.widgets.models.dock import ModelsDock
+from napari_medvlm.widgets.models.table import AMBER, NEEDS, RED, SIZE, USE
 from tests.backends.tiny_hub import GOOD, Hub, used
 
 HUB_ID = "facebook/sam2.1-hiera-tiny"
@@ -262,7 +262,7 @@ def test_unload_ends_the_workers_and_is_offered_when_there_are_some(
 ):
     added(dock, qtbot, folder)
     runner = Runner()
-    monkeypatch.setattr("napari_medvlm.widgets.models.living", lambda: (runner,))
+    monkeypatch.setattr("napari_medvlm.widgets.models.dock.living", lambda: (runner,))
     qtbot.waitUntil(lambda: dock.table.row.state == "loaded", timeout=30_000)
     assert dock.actions.unload.isEnabled()
     dock.actions.unload.click()

@@ -7,8 +7,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QPushButton
 
 import napari_medvlm as nmv
-from napari_medvlm.widgets.object_panel import ObjectPanel
-from napari_medvlm.widgets.objects import NAME
+from napari_medvlm.widgets.segment.object_list import NAME
+from napari_medvlm.widgets.segment.object_panel import ObjectPanel
 from tests.conftest import make_phantom
 
 

@@ -11,13 +11,13 @@ from napari_medvlm.data.volume import Window
 from napari_medvlm.io.label_images import read_labels
 from napari_medvlm.ledger.records import ObjectInfo, Overlap
 from napari_medvlm.sessions.export.masks import write_objects
-from napari_medvlm.widgets import report
-from napari_medvlm.widgets.backends import BackendChoice
-from napari_medvlm.widgets.files import MASKS
-from napari_medvlm.widgets.objects import LOCK, NAME, ObjectList
-from napari_medvlm.widgets.planes import PlaneRow
-from napari_medvlm.widgets.progress import ProgressRow
-from napari_medvlm.widgets.tools import Tool, Tools
+from napari_medvlm.widgets.models.backend_combo import BackendChoice
+from napari_medvlm.widgets.parts.dialogs import MASKS
+from napari_medvlm.widgets.parts.progress import ProgressRow
+from napari_medvlm.widgets.runtime import notify
+from napari_medvlm.widgets.segment.object_list import LOCK, NAME, ObjectList
+from napari_medvlm.widgets.segment.prompt_toolbar import Tool, Tools
+from napari_medvlm.widgets.segment.view_toolbar import PlaneRow
 from tests.conftest import make_phantom
 from tests.io.conftest import PATIENT
 from tests.io.dicom_files import write_series
@@ -115,9 +115,9 @@ def test_errors_are_shown_once_in_words_and_cancelling_is_silent(monkeypatch):
     told = []
     monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
     monkeypatch.setattr("napari.utils.notifications.show_error", told.append)
-    report.show(InvalidImage("It is empty.", "Load another."))
-    report.show(Cancelled())
-    report.show(KeyError("oops"))
+    notify.show(InvalidImage("It is empty.", "Load another."))
+    notify.show(Cancelled())
+    notify.show(KeyError("oops"))
     assert told[0] == "It is empty. Load another."
     assert len(told) == 2
     assert "Nothing that you did is lost" in told[1]

@@ -5,7 +5,7 @@ from napari.layers import Image
 import napari_medvlm as nmv
 from napari_medvlm.io.journal import Journal, new_journal
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.widgets.prepare import prepare
+from napari_medvlm.widgets.open_image import prepare
 from tests.conftest import make_phantom
 
 

@@ -4,7 +4,7 @@ import threading
 
 from qtpy.QtCore import QObject
 
-from napari_medvlm.widgets.queued import Queued
+from napari_medvlm.widgets.runtime.threads import Queued
 
 
 def test_what_comes_in_meanwhile_is_told_at_once_on_the_windows_thread(qtbot):

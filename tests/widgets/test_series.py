@@ -8,8 +8,8 @@ from qtpy.QtWidgets import QApplication, QDialogButtonBox, QMessageBox
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.convert import volume_of
-from napari_medvlm.widgets.series import SeriesDialog
-from napari_medvlm.widgets.spacing import SpacingDialog, set_spacing
+from napari_medvlm.widgets.parts.series_dialog import SeriesDialog
+from napari_medvlm.widgets.parts.spacing_dialog import SpacingDialog, set_spacing
 from tests.io.dicom_files import dataset, save, write_series
 
 DATA = np.random.default_rng(0).integers(0, 900, (6, 7, 8)).astype(np.int16)

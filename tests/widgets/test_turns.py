@@ -3,7 +3,7 @@
 import pytest
 from qtpy.QtCore import QObject, QTimer
 
-from napari_medvlm.widgets.turns import Turns
+from napari_medvlm.widgets.runtime.threads import Turns
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_asking_again_brings_it_forward_but_never_puts_it_off(qtbot, parent):
 
 def test_a_piece_that_fails_does_not_keep_the_next_from_being_drawn(qtbot, parent, monkeypatch):
     told, seen = [], []
-    monkeypatch.setattr("napari_medvlm.widgets.report.show", told.append)
+    monkeypatch.setattr("napari_medvlm.widgets.runtime.notify.show", told.append)
 
     def fails():
         raise ZeroDivisionError

@@ -15,7 +15,7 @@ from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.orientation import Plane, show_plane
 from napari_medvlm.sessions.ask.model_input import pictures
 from napari_medvlm.sessions.ask.visual_prompts import Pointing
-from napari_medvlm.widgets.view_choice import (
+from napari_medvlm.widgets.ask.image_input import (
     AROUND,
     AS_SHOWN,
     COLORS,

@@ -1,0 +1,253 @@
+"""A question and its answer: the answer first, what led to it folded away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import Signal
+from qtpy.QtGui import QGuiApplication, QMouseEvent
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
+
+from napari_medvlm.data.answer import Answer
+from napari_medvlm.data.conversation import Exchange, State
+from napari_medvlm.data.tool_call import Step, ToolResult
+from napari_medvlm.layers.answer_layers import colors_of
+from napari_medvlm.widgets.ask.evidence_button import EvidenceButton
+from napari_medvlm.widgets.ask.sent_images import PictureStrip, covered
+from napari_medvlm.widgets.ask.sentence_rows import ClaimRows
+from napari_medvlm.widgets.parts.buttons import button
+from napari_medvlm.widgets.parts.collapsible import Fold
+from napari_medvlm.widgets.parts.markdown_view import MarkdownView
+from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
+
+WORDS = {State.WAITING: "waiting", State.RUNNING: "answering…", State.STOPPED: "stopped"}
+THINK, THOUGHT = "<think>", "</think>"
+
+
+class ExchangeCard(QFrame):
+    """What was asked, what was sent, what came of it; all of it only on the card that is shown.
+
+    Attributes
+    ----------
+    chosen
+        The card is to be shown in full.
+    claim_chosen, find_requested
+        The number of a sentence, from 0.
+    marked
+        The number of a sentence and its `Mark`, or `None`.
+    picture_chosen
+        The `Sent` that was clicked.
+    regenerate_requested, edit_requested
+        A button was pressed.
+    evidence_requested
+        Number of the picture, from 0, whose map of evidence is wanted.
+    """
+
+    chosen = Signal()
+    claim_chosen = Signal(int)
+    find_requested = Signal(int)
+    marked = Signal(int, object)
+    picture_chosen = Signal(object)
+    regenerate_requested = Signal()
+    edit_requested = Signal()
+    evidence_requested = Signal(int)
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__()
+        self.exchange = exchange
+        self.question, self.state, self.coverage = WrappedLabel(), WrappedLabel(), WrappedLabel()
+        self.strip = PictureStrip()
+        self.choice, self.problem, self.notes = WrappedLabel(), WrappedLabel(), WrappedLabel()
+        self.steps_text, self.thinking_text = MarkdownView(), MarkdownView()
+        self.steps = Fold(
+            "Steps", "What the model had tools do before it answered.", self.steps_text
+        )
+        self.thinking = Fold(
+            "Thinking", "What the model wrote before it answered.", self.thinking_text
+        )
+        self.text = MarkdownView()
+        self.claims = ClaimRows()
+        self.copy = button("Copy", "Copy the question and the answer as text.")
+        self.again = button("Ask again", "Ask the same once more; this answer goes.")
+        self.edit = button("Edit", "Change the question; what came after it goes.")
+        self.evidence = EvidenceButton()
+        self._lay_out()
+        self._connect()
+
+    def show_exchange(self, exchange: Exchange, *, in_full: bool) -> None:
+        """Show how far it is; in short if another card is the one shown."""
+        self.exchange = exchange
+        answer = exchange.answer
+        self.question.setText(exchange.question)
+        self.state.setText(_state(exchange))
+        self.problem.tell(exchange.problem)
+        self.stream(exchange.partial if answer is None else "")
+        if answer is not None:
+            self.text.show_markdown(_short_of(answer))
+            self.thinking_text.show_markdown(answer.thinking)
+        told = in_full and answer is not None and _told_by_claims(answer)
+        self.text.setVisible(not told and bool(self.text.toPlainText()))
+        self._show_rest(answer, in_full)
+
+    def stream(self, partial: str) -> None:
+        """Show what the model has written so far."""
+        if not partial:
+            return
+        thinking, text = split_thinking(partial)
+        self.text.show_markdown(text or ("*Thinking…*" if thinking else ""))
+        self.text.setVisible(bool(text or thinking))
+        if thinking:
+            self.thinking_text.show_markdown(thinking)
+            self.thinking.setVisible(True)
+
+    def light(self, claim: int | None) -> None:
+        """Frame one sentence and no other."""
+        self.claims.light(claim)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802  # Qt's name
+        """Choose the card."""
+        super().mousePressEvent(event)
+        self.chosen.emit()
+
+    def _show_rest(self, answer: Answer | None, in_full: bool) -> None:
+        exchange = self.exchange
+        self.strip.show_sent(exchange.sent if in_full else ())
+        coverage = covered(exchange.covered, len(exchange.sent)) if in_full else ""
+        self.coverage.tell(coverage)
+        self.choice.tell("" if answer is None else _choice(exchange, answer))
+        notes = answer.notes if answer is not None and in_full else ()
+        self.notes.tell("\n".join(f"⚠ {note}" for note in notes))
+        self.steps_text.show_markdown(_steps(exchange.steps))
+        self.steps.set_title(_counted(len(exchange.steps)))
+        self.steps.setVisible(in_full and bool(exchange.steps))
+        thought = bool(self.thinking_text.toPlainText())
+        self.thinking.setVisible(thought and (in_full or answer is None))
+        claims = answer.claims if answer is not None and in_full else ()
+        self.claims.show_claims(claims, colors_of(claims), exchange.marks)
+        self.claims.setVisible(bool(claims))
+        done = exchange.state not in (State.WAITING, State.RUNNING)
+        for made in (self.copy, self.again, self.edit):
+            made.setVisible(in_full)
+            made.setEnabled(done)
+        self.evidence.setVisible(in_full and bool(exchange.sent))
+        self.evidence.offer(exchange)
+
+    def _copy(self) -> None:
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(as_text(self.exchange))
+
+    def _lay_out(self) -> None:
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        font = self.question.font()
+        font.setBold(True)
+        self.question.setFont(font)
+        head = QHBoxLayout()
+        head.addWidget(self.state, 1)
+        for made in (self.copy, self.again, self.edit):
+            head.addWidget(made)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.setSpacing(4)
+        seen = QHBoxLayout()
+        seen.addWidget(self.coverage, 1)
+        seen.addWidget(self.evidence)
+        layout.addWidget(self.question)
+        layout.addLayout(head)
+        layout.addWidget(self.strip)
+        layout.addLayout(seen)
+        for part in (self.choice, self.text, self.claims):
+            layout.addWidget(part)
+        for part in (self.problem, self.notes, self.thinking, self.steps):
+            layout.addWidget(part)
+
+    def _connect(self) -> None:
+        self.text.pressed.connect(self.chosen)
+        self.claims.chosen.connect(self.claim_chosen)
+        self.claims.find_requested.connect(self.find_requested)
+        self.claims.marked.connect(self.marked)
+        self.strip.chosen.connect(self.picture_chosen)
+        self.copy.clicked.connect(lambda: self._copy())
+        self.again.clicked.connect(lambda: self.regenerate_requested.emit())
+        self.edit.clicked.connect(lambda: self.edit_requested.emit())
+        self.evidence.chosen.connect(self.evidence_requested)
+
+
+def split_thinking(partial: str) -> tuple[str, str]:
+    """What a model has thought and what it has said, of a text that is not finished."""
+    before, opened, rest = partial.partition(THINK)
+    if not opened:
+        thought, closed, said = partial.partition(THOUGHT)
+        return (thought.strip(), said.strip()) if closed else ("", partial)
+    thought, _, said = rest.partition(THOUGHT)
+    return thought.strip(), (before + said).strip()
+
+
+def as_text(exchange: Exchange) -> str:
+    """A question and its answer, to paste elsewhere."""
+    answer = exchange.answer
+    lines = [exchange.question, "", exchange.partial if answer is None else _short_of(answer)]
+    if answer is not None and answer.claims:
+        for number, claim in enumerate(answer.claims, 1):
+            mark = exchange.marks.get(number - 1)
+            judged = "" if mark is None else f" [{mark.verdict.value}{_noted(mark.note)}]"
+            linked = "" if claim.regions else " (not linked to any place)"
+            lines.append(f"{number}. {claim.text}{linked}{judged}")
+    return "\n".join(lines).strip()
+
+
+def _noted(note: str) -> str:
+    return f": {note}" if note else ""
+
+
+def _state(exchange: Exchange) -> str:
+    if exchange.state is State.FAILED:
+        return "failed"
+    if exchange.state is State.ANSWERED:
+        said = "" if exchange.answer is None or exchange.answer.answered else "not answered · "
+        took = f" · {exchange.seconds:.1f} s" if exchange.seconds else ""
+        return f"{said}{exchange.backend}{took}"
+    return WORDS[exchange.state]
+
+
+def _short_of(answer: Answer) -> str:
+    if answer.answered or not answer.reason or answer.reason in answer.text:
+        return answer.text
+    return f"{answer.text}\n\n{answer.reason}".strip()
+
+
+def _told_by_claims(answer: Answer) -> bool:
+    """Whether the sentences say all that the text says."""
+    told = " ".join(claim.text for claim in answer.claims)
+    return bool(answer.claims) and told.split() == answer.text.split()
+
+
+def _choice(exchange: Exchange, answer: Answer) -> str:
+    """The option that was chosen, and how likely each one is."""
+    if not answer.choice and not answer.probabilities:
+        return ""
+    lines = [f"→ {answer.choice or 'No option could be read.'}"]
+    options = exchange.options or ("yes", "no")
+    if len(options) == len(answer.probabilities):
+        pairs = zip(options, answer.probabilities, strict=True)
+        lines += [f"    {100 * share:.0f} %  {option}" for option, share in pairs]
+    return "\n".join(lines)
+
+
+def _steps(steps: Sequence[Step]) -> str:
+    lines = []
+    for number, step in enumerate(steps, 1):
+        lines.append(f"{number}. {' '.join(step.text.split())[:300]}")
+        lines += [f"   - {_called(result)}" for result in step.results]
+    return "\n".join(lines)
+
+
+def _called(result: ToolResult) -> str:
+    given = ", ".join(f"{key}={value}" for key, value in result.call.arguments.items())
+    failed = "⚠ " if result.failed else ""
+    text = " ".join(result.text.split())
+    return f"`{result.call.name}({given})` → {failed}{text}"
+
+
+def _counted(count: int) -> str:
+    return "1 step with tools" if count == 1 else f"{count} steps with tools"

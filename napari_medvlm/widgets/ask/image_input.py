@@ -1,0 +1,212 @@
+"""Choosing what a model sees of an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QSpinBox, QWidget
+
+from napari_medvlm.data.answer import NamedMask
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.geometry.display import patient_axes
+from napari_medvlm.data.grounding import Scope
+from napari_medvlm.data.prompts import Box, IndexArray
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Modality, Volume, Window
+from napari_medvlm.data.window_presets import CT_COLORS, windows
+from napari_medvlm.layers import is_image
+from napari_medvlm.layers.convert import volume_of
+from napari_medvlm.layers.orientation import axis_across, place_in_view, visible_box
+from napari_medvlm.sessions.ask.model_input import NamedVolume, View
+from napari_medvlm.sessions.ask.visual_prompts import Pointing
+from napari_medvlm.widgets.ground.scope import millimetres
+from napari_medvlm.widgets.parts.layer_combo import LayerChoice
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Image, Layer
+
+SLICE, AROUND, WHOLE, OBJECTS = range(4)
+WHERE = ("This slice", "Slices around it", "Slices of the image", "Slices of the objects")
+NO_CROP, CROP_VIEW, CROP_OBJECTS = range(3)
+CROPS = ("Whole slices", "What the viewer shows", "Around the objects")
+OWN, AS_SHOWN, COLORS = "As loaded", "As in the viewer", "Three CT windows (MedGemma)"
+HIDDEN = "not shown"
+
+
+class ViewChoice(QWidget):
+    """The slices, their part and window, another image, and how objects are shown.
+
+    Attributes
+    ----------
+    changed
+        Something else was chosen.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._image: Layer | None = None
+        self._windows: dict[str, tuple[Window, ...]] = {}
+        self.where = _combo(WHERE, "Which slices of the plane in view the model is to see.")
+        self.reach = millimetres(20, "How far from the slice in view, to either side, in mm.")
+        self.every = millimetres(10, "From one slice that is sent to the next, in mm.")
+        self.montage = QSpinBox()
+        self.montage.setRange(1, 36)
+        self.montage.setSuffix(" in one")
+        self.montage.setToolTip("How many slices stand side by side in one picture.")
+        self.crop = _combo(CROPS, "Which part of each slice is sent.")
+        self.window = _combo((), "The intensities that the model sees as black and white.")
+        self.other = LayerChoice(viewer, lambda layer: is_image(layer) and layer is not self._image)
+        self.other.setToolTip("Another sequence, or a prior study, shown at the same places.")
+        self.with_other = _combo(("none", "shown too"), "Whether another image is sent as well.")
+        self.pointing = _combo(
+            (HIDDEN, *Pointing), "How the model is shown the objects that are chosen below."
+        )
+        self._lay_out()
+        for box in (self.where, self.crop, self.window, self.with_other, self.pointing):
+            box.currentIndexChanged.connect(self._on_changed)
+        for spin in (self.reach, self.every, self.montage):
+            spin.valueChanged.connect(self._on_changed)
+        self._on_changed()
+
+    def bind(self, layer: Image | None, volume: Volume | None) -> None:
+        """Offer the windows of another image."""
+        self._image = layer
+        own = {} if volume is None else windows(volume)
+        self._windows = {OWN: (), AS_SHOWN: ()}
+        self._windows |= {name: (w,) for name, w in own.items() if name != OWN}
+        if volume is not None and volume.modality is Modality.CT:
+            self._windows[COLORS] = CT_COLORS
+        self.window.clear()
+        self.window.addItems(list(self._windows))
+
+    @property
+    def title(self) -> str:
+        """What is chosen, in a few words."""
+        parts = [str(self.where.currentText()).lower()]
+        if self.where.currentIndex() != SLICE:
+            parts[0] += f", every {self.every.value():.0f} mm"
+        if self.montage.value() > 1:
+            parts.append(f"{self.montage.value()} in a picture")
+        if self.crop.currentIndex() != NO_CROP:
+            parts.append("cropped")
+        if self.window.currentIndex() > 0:
+            parts.append(str(self.window.currentText()))
+        return "The model sees " + " · ".join(parts)
+
+    def view(
+        self, volume: Volume, objects: Sequence[NamedMask], drawn: Sequence[Region] = ()
+    ) -> View:
+        """What is chosen, about the plane and the place in view.
+
+        Parameters
+        ----------
+        objects, drawn
+            Masks, boxes and points that the question may be about.
+
+        Raises
+        ------
+        InvalidPrompt
+            If slices of objects are wanted, and there is no object.
+        """
+        shown = self.pointing.currentText() != HIDDEN
+        regions = [Region.of_mask(o.name, o.mask, volume.grid, None, o.name) for o in objects]
+        regions += drawn
+        return View(
+            self._scope(volume, regions),
+            self._part(volume, regions),
+            self.montage.value(),
+            self._chosen_windows(),
+            self._others(volume),
+            tuple(regions) if shown else (),
+            Pointing(self.pointing.currentText()) if shown else Pointing.DRAWN,
+        )
+
+    def _scope(self, volume: Volume, regions: Sequence[Region]) -> Scope:
+        axis = patient_axes(volume.grid.affine)[axis_across(self._viewer)]
+        every, where = self.every.value(), self.where.currentIndex()
+        if where == OBJECTS:
+            start, stop = _around(volume, regions)
+            return Scope(axis, int(start[axis]), int(stop[axis]), every)
+        if where == WHOLE:
+            return Scope(axis, every_mm=every)
+        at = volume.grid.to_index(place_in_view(self._viewer))[axis]
+        index = int(np.clip(round(float(at)), 0, volume.shape[axis] - 1))
+        if where == SLICE:
+            return Scope.of_slice(axis, index)
+        reach = round(self.reach.value() / volume.spacing[axis])
+        return Scope(axis, max(index - reach, 0), index + reach + 1, every)
+
+    def _part(self, volume: Volume, regions: Sequence[Region]) -> Box | None:
+        if self.crop.currentIndex() == NO_CROP:
+            return None
+        if self.crop.currentIndex() == CROP_VIEW:
+            return visible_box(self._viewer, volume)
+        return Box.at_index(volume.grid, *_around(volume, regions))
+
+    def _chosen_windows(self) -> tuple[Window, ...]:
+        name = str(self.window.currentText())
+        if name != AS_SHOWN or self._image is None:
+            return self._windows.get(name, ())
+        low, high = self._image.contrast_limits
+        return (Window((low + high) / 2, high - low),)
+
+    def _others(self, volume: Volume) -> tuple[NamedVolume, ...]:
+        layer = self.other.layer
+        if self.with_other.currentIndex() == 0 or layer is None:
+            return ()
+        other = volume_of(layer)
+        return () if other is volume else (NamedVolume(layer.name, other),)
+
+    def _on_changed(self, _: int = 0) -> None:
+        where = self.where.currentIndex()
+        self.reach.setEnabled(where == AROUND)
+        self.every.setEnabled(where != SLICE)
+        self.other.setEnabled(self.with_other.currentIndex() == 1)
+        self.changed.emit()
+
+    def _lay_out(self) -> None:
+        form = QFormLayout(self)
+        form.setContentsMargins(12, 0, 0, 4)
+        form.addRow("Slices", _row(self.where))
+        form.addRow("", _row(QLabel("±"), self.reach, QLabel("every"), self.every, QLabel("mm")))
+        form.addRow("Pictures", _row(self.crop, self.montage))
+        form.addRow("Window", self.window)
+        form.addRow("Other", _row(self.with_other, self.other))
+        form.addRow("Objects", self.pointing)
+
+
+def _around(volume: Volume, regions: Sequence[Region]) -> tuple[IndexArray, IndexArray]:
+    """First index ``(z, y, x)`` and the one after the last of all regions together."""
+    if not regions:
+        raise InvalidPrompt(
+            "No object is chosen, so there are no slices of objects.",
+            "Segment one, or choose other slices under what the model sees.",
+        )
+    bounds = [region.box.bounds(volume.grid) for region in regions]
+    lowest = np.min([low for low, _ in bounds], axis=0)
+    return lowest, np.max([high for _, high in bounds], axis=0)
+
+
+def _combo(texts: Sequence[str], tooltip: str) -> QComboBox:
+    box = QComboBox()
+    box.addItems([str(text) for text in texts])
+    box.setToolTip(tooltip)
+    box.setMinimumContentsLength(6)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return box
+
+
+def _row(*widgets: QWidget) -> QWidget:
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        layout.addWidget(widget, 0 if isinstance(widget, QLabel) else 1)
+    return row

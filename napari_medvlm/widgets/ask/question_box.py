@@ -1,0 +1,194 @@
+"""Where a question is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtGui import QKeyEvent, QTextCursor
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPlainTextEdit,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_medvlm.data.answer import AnswerKind
+from napari_medvlm.language.question_templates import GAP
+from napari_medvlm.widgets.ask.dictation import DictationButton
+from napari_medvlm.widgets.parts.buttons import button
+
+KINDS = {
+    AnswerKind.OPEN: ("Open answer", "Any answer, in words."),
+    AnswerKind.CHOICE: ("One of options", "One of the options below, one a line."),
+    AnswerKind.YES_NO: ("Yes or no", "Yes or no, and why."),
+    AnswerKind.COUNT: ("A number", "How many, with a place for each."),
+    AnswerKind.REPORT: ("Report", "Findings and an impression; each finding is a sentence."),
+}
+ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+HEIGHT, OPTIONS_HEIGHT = 52, 62
+
+
+class QuestionEdit(QPlainTextEdit):
+    """A text whose Enter asks; Shift and Enter begin a new line.
+
+    Attributes
+    ----------
+    entered, left
+        Enter or Escape was pressed.
+    """
+
+    entered = Signal()
+    left = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  # Qt's name
+        """Ask at Enter, leave at Escape."""
+        shifted = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+        if event.key() in ENTER and not shifted:
+            self.entered.emit()
+        elif event.key() == Qt.Key.Key_Escape:
+            self.left.emit()
+        else:
+            super().keyPressEvent(event)
+
+
+class QuestionBox(QWidget):
+    """The question, its templates, and what kind of answer is wanted.
+
+    Attributes
+    ----------
+    asked
+        The person wants an answer.
+    left
+        Escape was pressed, and no question is being changed.
+    """
+
+    asked = Signal()
+    left = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.editing: int | None = None
+        self.changing = QLabel()
+        self.changing.hide()
+        self.edit = QuestionEdit()
+        self.edit.setPlaceholderText("Ask about the image. Enter asks, Shift+Enter: new line.")
+        self.edit.setToolTip("Your question. Enter asks; Shift+Enter begins a new line. (Shift+Q)")
+        self.edit.setFixedHeight(HEIGHT)
+        self.edit.setTabChangesFocus(True)
+        self.kind_box = QComboBox()
+        for kind, (title, tooltip) in KINDS.items():
+            self.kind_box.addItem(title, kind)
+            self.kind_box.setItemData(
+                self.kind_box.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole
+            )
+        self.kind_box.setToolTip("What kind of answer is wanted.")
+        self.options_edit = QPlainTextEdit()
+        self.options_edit.setPlaceholderText("One option a line")
+        self.options_edit.setToolTip("The options that the model is to choose from, one a line.")
+        self.options_edit.setFixedHeight(OPTIONS_HEIGHT)
+        self.options_edit.hide()
+        self.templates = button("Templates", "Questions to begin with, for this kind of image.")
+        self.menu = QMenu(self)
+        self.templates.setMenu(self.menu)
+        self.dictate = DictationButton()
+        self._lay_out()
+        self._connect()
+
+    @property
+    def text(self) -> str:
+        """The question."""
+        return str(self.edit.toPlainText()).strip()
+
+    @property
+    def kind(self) -> AnswerKind:
+        """What kind of answer is wanted."""
+        return AnswerKind(self.kind_box.currentData())
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options of a closed question."""
+        if self.kind is not AnswerKind.CHOICE:
+            return ()
+        lines = (line.strip() for line in self.options_edit.toPlainText().splitlines())
+        return tuple(dict.fromkeys(line for line in lines if line))
+
+    def offer(self, templates: Mapping[str, Sequence[str]]) -> None:
+        """Offer questions, by title."""
+        self.menu.clear()
+        for title, questions in templates.items():
+            self.menu.addSection(title)
+            for question in questions:
+                self.menu.addAction(question, partial(self.write, question))
+
+    def allow_kinds(self, allowed: bool, reason: str) -> None:
+        """Let another kind of answer than an open one be chosen, or say why not."""
+        self.kind_box.setEnabled(allowed)
+        self.kind_box.setToolTip("What kind of answer is wanted." if allowed else reason)
+        if not allowed:
+            self.kind_box.setCurrentIndex(0)
+
+    def write(self, text: str) -> None:
+        """Put a text there to be changed; what is to be filled in first is selected."""
+        self.edit.setPlainText(text)
+        self.edit.setFocus()
+        gap = GAP.search(text)
+        cursor = self.edit.textCursor()
+        cursor.setPosition(gap.start() if gap else len(text))
+        if gap:
+            cursor.setPosition(gap.end(), QTextCursor.MoveMode.KeepAnchor)
+        self.edit.setTextCursor(cursor)
+
+    def change(self, exchange: int, text: str) -> None:
+        """Have an earlier question changed."""
+        self.editing = exchange
+        self.changing.setText(
+            "Changing an earlier question. What came after it goes. Escape: leave it."
+        )
+        self.changing.setWordWrap(True)
+        self.changing.show()
+        self.write(text)
+
+    def clear(self) -> None:
+        """Ready for another question."""
+        self.editing = None
+        self.changing.hide()
+        self.edit.clear()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
+        """Stop listening when it is taken away."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.dictate.close_recording()
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        for widget in (self.templates, self.kind_box, self.dictate):
+            row.addWidget(widget)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for part in (self.changing, self.edit, self.options_edit):
+            layout.addWidget(part)
+        layout.addLayout(row)
+
+    def _connect(self) -> None:
+        self.edit.entered.connect(self.asked)
+        self.edit.left.connect(self._on_left)
+        self.kind_box.currentIndexChanged.connect(
+            lambda _: self.options_edit.setVisible(self.kind is AnswerKind.CHOICE)
+        )
+        self.dictate.heard.connect(self._add)
+
+    def _add(self, text: str) -> None:
+        before = self.text
+        self.write(f"{before} {text}".strip())
+
+    def _on_left(self) -> None:
+        if self.editing is None:
+            self.left.emit()
+        else:
+            self.clear()

@@ -1,0 +1,152 @@
+"""A conversation as it is read: a card for each question, the newest below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from napari_medvlm.data.conversation import Exchange
+from napari_medvlm.widgets.ask.exchange_card import ExchangeCard
+
+LAYOUT_MS = 20
+"""After so long new cards have their places."""
+EMPTY = (
+    "Ask a question below, or take one from Templates. Each sentence of an answer shows where it "
+    "comes from: point at it, and the view goes there."
+)
+
+
+class Transcript(QScrollArea):
+    """The exchanges of a conversation, one of them in full.
+
+    Attributes
+    ----------
+    chosen
+        Number of the exchange that the person wants to see in full.
+    claim_chosen, find_requested
+        Numbers of the exchange and of a sentence in it, from 0.
+    marked
+        Numbers of the exchange and of a sentence in it, and the `Mark` or `None`.
+    picture_chosen
+        The `Sent` that was clicked.
+    regenerate_requested, edit_requested
+        Number of the exchange.
+    evidence_requested
+        Numbers of the exchange and of a picture that was sent, from 0.
+    """
+
+    chosen = Signal(int)
+    claim_chosen = Signal(int, int)
+    find_requested = Signal(int, int)
+    marked = Signal(int, int, object)
+    picture_chosen = Signal(object)
+    regenerate_requested = Signal(int)
+    edit_requested = Signal(int)
+    evidence_requested = Signal(int, int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cards: dict[int, ExchangeCard] = {}
+        self._drawn: dict[int, tuple[Exchange, bool]] = {}
+        self.empty = QLabel(EMPTY)
+        self.empty.setWordWrap(True)
+        content = QWidget()
+        self._layout = QVBoxLayout(content)
+        self._layout.setContentsMargins(2, 2, 2, 2)
+        self._layout.addWidget(self.empty)
+        self._layout.addStretch(1)
+        self.setWidget(content)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMinimumHeight(160)
+
+    def show_exchanges(self, exchanges: Sequence[Exchange], shown: int | None) -> None:
+        """Show these exchanges, and one of them in full."""
+        at_end = self._is_at_end()
+        before = set(self.cards)
+        for key in before - {exchange.id for exchange in exchanges}:
+            card = self.cards.pop(key)
+            del self._drawn[key]
+            self._layout.removeWidget(card)
+            card.deleteLater()
+        came = False
+        for place, exchange in enumerate(exchanges, 1):
+            came |= exchange.id == shown and self._is_answered_now(exchange)
+            self._show(exchange, place, in_full=exchange.id == shown)
+        self.empty.setVisible(not exchanges)
+        if shown is not None and (came or shown not in before):
+            self._later(lambda: self.scroll_to(shown))
+        elif at_end and not before <= set(self.cards):
+            self._later(self._scroll_to_end)
+
+    def stream(self, exchange: int, partial: str) -> None:
+        """Show what has been written so far to a question."""
+        card = self.cards.get(exchange)
+        if card is None:
+            return
+        at_end = self._is_at_end()
+        card.stream(partial)
+        if at_end:
+            self._later(self._scroll_to_end)
+
+    def light(self, exchange: int | None, claim: int | None) -> None:
+        """Frame a sentence and no other."""
+        for key, card in self.cards.items():
+            card.light(claim if key == exchange else None)
+
+    def bring(self, exchange: int | None, claim: int | None) -> None:
+        """Have a sentence in sight."""
+        if exchange in self.cards and claim is not None:
+            row = self.cards[exchange].claims.rows[claim]
+            self.ensureWidgetVisible(row, 0, 8)
+
+    def scroll_to(self, exchange: int) -> None:
+        """Have a card's beginning in sight."""
+        if exchange in self.cards:
+            self.verticalScrollBar().setValue(self.cards[exchange].y())
+
+    def _show(self, exchange: Exchange, place: int, *, in_full: bool) -> None:
+        card = self.cards.get(exchange.id)
+        if card is None:
+            card = self._add(exchange, place)
+        if self._drawn.get(exchange.id) != (exchange, in_full):
+            self._drawn[exchange.id] = (exchange, in_full)
+            card.show_exchange(exchange, in_full=in_full)
+
+    def _is_answered_now(self, exchange: Exchange) -> bool:
+        """Whether it had no answer when it was drawn last, and has one now."""
+        drawn = self._drawn.get(exchange.id)
+        return drawn is not None and drawn[0].answer is None and exchange.answer is not None
+
+    def _add(self, exchange: Exchange, place: int) -> ExchangeCard:
+        key = exchange.id
+        card = self.cards[key] = ExchangeCard(exchange)
+        self._layout.insertWidget(place, card)
+        card.chosen.connect(lambda: self.chosen.emit(key))
+        card.claim_chosen.connect(lambda claim: self.claim_chosen.emit(key, claim))
+        card.find_requested.connect(lambda claim: self.find_requested.emit(key, claim))
+        card.marked.connect(lambda claim, mark: self.marked.emit(key, claim, mark))
+        card.picture_chosen.connect(self.picture_chosen)
+        card.regenerate_requested.connect(lambda: self.regenerate_requested.emit(key))
+        card.edit_requested.connect(lambda: self.edit_requested.emit(key))
+        card.evidence_requested.connect(lambda number: self.evidence_requested.emit(key, number))
+        return card
+
+    def _is_at_end(self) -> bool:
+        bar = self.verticalScrollBar()
+        return bool(bar.value() >= bar.maximum() - 20)
+
+    def _scroll_to_end(self) -> None:
+        bar = self.verticalScrollBar()
+        bar.setValue(bar.maximum())
+
+    def _later(self, act: Callable[[], None]) -> None:
+        """When the layout has settled; not at all if this is gone by then."""
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.timeout.connect(act)
+        timer.timeout.connect(timer.deleteLater)
+        timer.start(LAYOUT_MS)

@@ -1,0 +1,56 @@
+"""Learning what a backend's confidence is worth from the folder of an evaluation run."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
+
+from napari_medvlm.checks.calibration import Kind
+from napari_medvlm.widgets.runtime.notify import guarded, tell
+from napari_medvlm.widgets.runtime.threads import in_background
+
+METHODS: dict[Kind, str] = {
+    "isotonic": "A rising line of any form",
+    "platt": "A logistic curve, for few answers",
+    "temperature": "One number, for very few answers",
+}
+
+
+class CalibrationButton(QPushButton):
+    """Asks for the curve and for the run, fits it in the background, and tells what came of it."""
+
+    def __init__(self) -> None:
+        super().__init__("Learn from a run…")
+        self.setToolTip(
+            "Fit a curve to a run of 'napari-medvlm evaluate ask' or 'ground', by which the check "
+            "of confidence tells how often such answers were right."
+        )
+        self.curves = QMenu(self)
+        for kind, about in METHODS.items():
+            action = self.curves.addAction(f"{kind.capitalize()}: {about.lower()}")
+            assert action is not None
+            action.triggered.connect(guarded(partial(self._ask, kind)))
+        self.setMenu(self.curves)
+
+    def learn(self, run: Path, kind: Kind) -> None:
+        """Fit a curve to a run in the background."""
+        from napari_medvlm.evaluation.calibrate import calibrate
+
+        in_background(lambda: calibrate(run, kind), _tell_result)
+
+    def _ask(self, kind: Kind, _: bool = False) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "The folder of a run")
+        if chosen:
+            self.learn(Path(chosen), kind)
+
+
+def _tell_result(found: dict[str, Any]) -> None:
+    who = " with ".join(filter(None, (found["backend"], found["model"])))
+    doubt = "" if found["checked"] else " (of those that it was fitted on: too few for others)"
+    tell(
+        f"{who}: {found['answers']} tell how sure they are; expected calibration error "
+        f"{found['ece']:.3f} before, {found['ece_after']:.3f} after{doubt}. Run the check again."
+    )

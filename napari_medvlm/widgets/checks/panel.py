@@ -1,0 +1,349 @@
+"""Whether an answer or a region deserves belief: checks beside it, run when they are asked for."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_medvlm.backends.base import Task
+from napari_medvlm.checks.all_checks import all_checks
+from napari_medvlm.checks.base import Check
+from napari_medvlm.checks.runner import Checking, answer_subject, region_subject
+from napari_medvlm.checks.second_model_check import Witness
+from napari_medvlm.checks.subject import Subject
+from napari_medvlm.data.check_result import Finding, Outcome
+from napari_medvlm.data.conversation import State
+from napari_medvlm.data.region import Region
+from napari_medvlm.sessions.ask.session import AskSession
+from napari_medvlm.sessions.check_context import Basis
+from napari_medvlm.sessions.ground import GroundingSession
+from napari_medvlm.widgets.checks.calibration_button import CalibrationButton
+from napari_medvlm.widgets.checks.rows import CheckRows, OtherImage, asked_times
+from napari_medvlm.widgets.models.backend_combo import BackendChoice
+from napari_medvlm.widgets.parts.buttons import button, on_click
+from napari_medvlm.widgets.parts.collapsible import Fold
+from napari_medvlm.widgets.runtime.notify import guarded
+from napari_medvlm.widgets.runtime.resources import Closes, close_all
+from napari_medvlm.widgets.runtime.threads import Queued, in_background
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+Checked = tuple[Basis, Subject]
+TITLE = "Checks"
+LEAST_PX = 130
+"""How high checks that scroll are at least."""
+TOOLTIP = "Whether this deserves belief: checks that you choose, with what each costs."
+
+
+class TrustPanel(QWidget):
+    """Checks of one answer or region: switches, cost, Run and Cancel, and results in plain words.
+
+    Parameters
+    ----------
+    viewer
+        Whose images can take the place of the one that was asked about.
+    on_findings
+        Called with all findings whenever there is one more.
+    scrolls
+        Whether the checks scroll, where nothing around them does: else they would be cut.
+    """
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        on_findings: Callable[[Sequence[Finding]], None],
+        *,
+        scrolls: bool = False,
+    ) -> None:
+        super().__init__()
+        self._scrolls = scrolls
+        self.findings: tuple[Finding, ...] = ()
+        self._on_findings = on_findings
+        self._make: Callable[[], Checked] | None = None
+        self._ready: Checked | None = None
+        self._checking: Checking | None = None
+        self._opened: list[Closes] = []
+        self._busy = False
+        self._seconds = 0.0
+        self.rows = CheckRows(all_checks())
+        self.witness = BackendChoice(Task.GROUND)
+        self.other = OtherImage(viewer)
+        self.calibration = CalibrationButton()
+        self.total = QLabel()
+        self.run = button("Run", "Run the checks that are switched on, in the background.")
+        self.cancel = button("Cancel", "Stop checking; what was found stays.")
+        self._told = Queued(self._on_told, self)
+        self._lay_out()
+        self._connect()
+        self._show_state()
+
+    # What is checked.
+
+    def follow(
+        self, make: Callable[[], Checked], findings: Sequence[Finding] = (), seconds: float = 0.0
+    ) -> None:
+        """Be about something; what is running for something else is stopped.
+
+        Parameters
+        ----------
+        make
+            Makes the basis and the subject, off the window's thread.
+        findings
+            What is known already.
+        seconds
+            How long one request takes, as far as is known.
+        """
+        self.leave()
+        self._make, self._seconds = make, seconds
+        self.show_findings(findings)
+
+    def leave(self) -> None:
+        """Be about nothing."""
+        close_all(self._opened)
+        self._make = self._ready = self._checking = None
+        self._busy = False
+        self.rows.show_costs({})
+        self.show_findings(())
+
+    def show_findings(self, findings: Sequence[Finding]) -> None:
+        """Show what checks came to."""
+        self.findings = tuple(findings)
+        self.rows.show_findings(findings)
+        self._on_findings(self.findings)
+        self._show_state()
+
+    def prepare(self) -> None:
+        """Find out what the checks cost."""
+        make = self._make
+        if make is not None and self._ready is None:
+            in_background(lambda: (make, make()), partial(_tell, self._told))
+
+    # What a person does.
+
+    def start(self) -> None:
+        """Run the checks that are switched on."""
+        if self._ready is None or self.pending:
+            return
+        basis, subject = self._ready
+        chosen = [check for check in self._checks() if check.name in self.rows.chosen]
+        close_all(self._opened)
+
+        def tell(what: object) -> None:
+            _tell(self._told, (checking, what))
+
+        checking = Checking(basis, subject, on_begin=tell, on_found=tell, on_end=tell)
+        self._opened.append(checking)
+        self._checking, self._busy = checking, True
+        checking.run(chosen)
+        self._show_state()
+
+    def stop(self) -> None:
+        """Stop checking; what was found stays."""
+        if self._checking is not None:
+            self._checking.cancel()
+            self._busy = self._checking.pending
+            self._show_state()
+
+    @property
+    def pending(self) -> bool:
+        """Whether checks run."""
+        return self._busy
+
+    # What is shown.
+
+    def _checks(self) -> tuple[Check, ...]:
+        return all_checks(Witness(self.witness.name), other=self.other.volume)
+
+    def _on_told(self, told: Sequence[Any]) -> None:
+        for who, what in told:
+            if who is self._make:
+                self._ready = what
+                self._show_costs()
+            elif who is self._checking:
+                self._on_checked(what)
+        self._show_state()
+
+    def _on_checked(self, what: Check | Finding | int) -> None:
+        """A check begins, has come to something, or all are over."""
+        if isinstance(what, Check):
+            self.rows.rows[what.name].show_running()
+        elif isinstance(what, Finding):
+            rest = (f for f in self.findings if f.check != what.check)
+            self.show_findings((*rest, what))
+        else:  # a check that was stopped shows what it came to before, if anything
+            self._busy = False
+            self.rows.show_findings(self.findings)
+
+    def _show_costs(self) -> None:
+        if self._ready is not None:
+            subject = self._ready[1]
+            self.rows.show_costs({check.name: check.cost(subject) for check in self._checks()})
+            self._show_state()
+
+    def _show_state(self) -> None:
+        ready, busy = self._ready is not None, self.pending
+        self.run.setEnabled(ready and not busy and bool(self.rows.chosen))
+        self.cancel.setEnabled(busy)
+        if self._ready is None:
+            self.total.setText("")
+            return
+        subject = self._ready[1]
+        cost = sum(c.cost(subject) for c in self._checks() if c.name in self.rows.chosen)
+        about = f", about {cost * self._seconds:.0f} s" if cost * self._seconds >= 1 else ""
+        self.total.setText(f"All together: {asked_times(cost)}{about}")
+
+    def _lay_out(self) -> None:
+        self.witness.setToolTip("Who is asked where the answer's place is, to compare.")
+        choices = QFormLayout()
+        choices.addRow("Swap with", self.other)
+        choices.addRow("Witness", self.witness)
+        choices.addRow("Confidence", self.calibration)
+        foot = QHBoxLayout()
+        foot.addWidget(self.total, 1)
+        foot.addWidget(self.run)
+        foot.addWidget(self.cancel)
+        content = QWidget()
+        inner = QVBoxLayout(content)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(3)
+        inner.addWidget(self.rows)
+        inner.addLayout(choices)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 0, 0, 4)
+        layout.setSpacing(3)
+        layout.addWidget(_scrolling(content) if self._scrolls else content)
+        layout.addLayout(foot)
+
+    def _connect(self) -> None:
+        on_click(self.run, self.start)
+        on_click(self.cancel, self.stop)
+        self.rows.toggled.connect(guarded(self._show_state))
+        self.witness.chosen.connect(guarded(lambda _: self._show_costs()))
+        self.other.activated.connect(guarded(lambda _: self._show_costs()))
+        opened = self._opened  # without the panel, so that it can follow its end
+        self.destroyed.connect(lambda: close_all(opened))
+
+
+class TrustFold(Fold):
+    """The panel folded away under a title that says what was found.
+
+    Parameters
+    ----------
+    viewer, scrolls
+        See `TrustPanel`.
+    """
+
+    def __init__(self, viewer: Viewer, *, scrolls: bool = False) -> None:
+        self.panel = TrustPanel(viewer, self._on_findings, scrolls=scrolls)
+        self._about: tuple[object, ...] = ()
+        self._known: dict[int, tuple[Region, tuple[Finding, ...]]] = {}
+        self._region: Region | None = None
+        super().__init__(TITLE, TOOLTIP, self.panel)
+        self.opened.connect(guarded(self.panel.prepare))
+
+    def show_answer(self, session: AskSession, exchange: int) -> None:
+        """Be about an answer; what is recorded of it is shown."""
+        asked = session.exchange(exchange)
+        about = (session, exchange, asked.answer)
+        if about != self._about:
+            self._about = about
+            self.panel.follow(partial(_answer, session, exchange), asked.findings, asked.seconds)
+            self._show()
+        elif asked.findings != self.panel.findings and not self.panel.pending:
+            self.panel.show_findings(asked.findings)
+
+    def show_region(self, session: GroundingSession, region: Region) -> None:
+        """Be about a region that was found."""
+        about = (session, region)
+        if about == self._about:
+            return
+        self._about, self._region = about, None
+        found = self._known.get(id(region), (region, ()))[1]
+        seconds = session.located[region.phrase].seconds
+        self.panel.follow(partial(_region, session, region), found, seconds)
+        self._region = region
+        self._show()
+
+    def leave(self) -> None:
+        """Be about nothing."""
+        self._about, self._region = (), None
+        self.panel.leave()
+        self.hide()
+
+    def _show(self) -> None:
+        self.show()
+        if self.is_open:
+            self.panel.prepare()
+
+    def _on_findings(self, findings: Sequence[Finding]) -> None:
+        if self._region is not None:
+            self._known[id(self._region)] = self._region, tuple(findings)
+        if self._about:
+            self.set_title(title_of(findings))
+
+
+def _scrolling(content: QWidget) -> QScrollArea:
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setMinimumHeight(LEAST_PX)
+    area.setWidget(content)
+    return area
+
+
+def title_of(findings: Sequence[Finding]) -> str:
+    """What was found in a few words: which checks have something against it."""
+    flagged = [f.check for f in findings if f.verdict is Outcome.FLAGGED]
+    if not findings:
+        return TITLE
+    if flagged:
+        return f"{TITLE}: ⚠ {', '.join(flagged)}"
+    passed = any(f.verdict is Outcome.PASSED for f in findings)
+    return f"{TITLE}: {'nothing against it' if passed else 'none applies'}"
+
+
+def checks_beside(
+    card: QFrame, viewer: Viewer, session: AskSession | None, exchange: int, in_full: bool
+) -> None:
+    """The checks of a card's answer, folded, at the end of the card that is shown in full."""
+    fold = card.findChild(TrustFold)
+    if session is None or not in_full or session.exchange(exchange).state is not State.ANSWERED:
+        if fold is not None:
+            fold.hide()
+        return
+    layout = card.layout()
+    if fold is None and layout is not None:
+        fold = TrustFold(viewer)
+        layout.addWidget(fold)
+    if fold is not None:
+        fold.show_answer(session, exchange)
+        fold.show()
+
+
+def _answer(session: AskSession, exchange: int) -> Checked:
+    basis = session.basis(exchange)
+    return basis, answer_subject(basis)
+
+
+def _region(session: GroundingSession, region: Region) -> Checked:
+    basis = session.basis(region)
+    return basis, region_subject(basis, region)
+
+
+def _tell(told: Queued, what: object) -> None:
+    """Tell the panel, unless it is gone."""
+    with contextlib.suppress(RuntimeError):  # its part in Qt was deleted
+        told(what)

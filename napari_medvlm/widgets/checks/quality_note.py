@@ -1,0 +1,41 @@
+"""What stands out about an image, said before a model is asked about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_medvlm.checks.image_quality import Thresholds, indicators, noted
+from napari_medvlm.data.check_result import Outcome
+from napari_medvlm.widgets.checks.rows import SIGNS, STYLES
+from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
+from napari_medvlm.widgets.runtime.notify import guarded
+from napari_medvlm.widgets.runtime.threads import in_background
+
+if TYPE_CHECKING:
+    from napari_medvlm.data.volume import Volume
+
+
+class QualityNote(WrappedLabel):
+    """A note under the choice of the image; hidden where nothing stands out. It blocks nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._volume: Volume | None = None
+        self.setStyleSheet(STYLES[Outcome.FLAGGED])
+        self.setToolTip("A note only. Its thresholds can be set in quality.yaml, see the manual.")
+        self.tell("")
+
+    def look_at(self, volume: Volume | None) -> None:
+        """Look at an image, in the background; `None`: there is none any more."""
+        self._volume = volume
+        if volume is None:
+            self.tell("")
+            return
+        in_background(
+            lambda: (volume, noted(indicators(volume, Thresholds.load()))),
+            guarded(lambda found: self._on_found(*found)),
+        )
+
+    def _on_found(self, volume: Volume, note: str) -> None:
+        if volume is self._volume:
+            self.tell(f"{SIGNS[Outcome.FLAGGED]} {note}" if note else "")

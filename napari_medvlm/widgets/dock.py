@@ -1,0 +1,72 @@
+"""What docks share: how they end, and the session of the image that is chosen."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from napari_medvlm.backends.base import Task
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.layers import is_image
+from napari_medvlm.layers.orientation import name_axes, orient
+from napari_medvlm.widgets.models.backend_combo import BackendChoice
+from napari_medvlm.widgets.models.model_picker import ModelRow
+from napari_medvlm.widgets.parts.layer_combo import LayerChoice
+from napari_medvlm.widgets.runtime.notify import show_all
+from napari_medvlm.widgets.runtime.resources import close_all
+from napari_medvlm.widgets.runtime.threads import Queued
+from napari_medvlm.worker.environment_runner import RoutedRunner
+
+if TYPE_CHECKING:
+    from napari import Viewer
+from napari_medvlm.widgets.runtime.dock import Dock
+
+S = TypeVar("S")
+
+
+class SessionDock(Dock, Generic[S]):
+    """A dock with a session of the image that is chosen, and a worker of its own.
+
+    Attributes
+    ----------
+    session
+        None while no image is open.
+    image, backend, model
+        The choices of the image, of who does the work, and with which weights.
+    """
+
+    def __init__(self, napari_viewer: Viewer, task: Task) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.session: S | None = None
+        self.image = LayerChoice(napari_viewer, is_image)
+        self.backend = BackendChoice(task)
+        self.model = ModelRow()
+        self._opened: list[Any] = []
+        self._runner = RoutedRunner()
+        self._failed = Queued(show_all, self)
+        dims = napari_viewer.dims.events
+        for event in (dims.order, dims.ndisplay, dims.point):
+            event.connect(self._on_view)
+        self.destroyed.connect(partial(close_all, self._opened, self._runner))
+
+    def close_dock(self) -> None:
+        """Leave the image and end the worker."""
+        self.model.download_bar.cancel()
+        self._end()
+        self._runner.stop()
+
+    def _end(self) -> None:
+        """Leave the image that was worked on; for docks to extend."""
+        close_all(self._opened)
+        self.session = None
+
+    def _session(self) -> S:
+        if self.session is None:
+            raise InvalidImage("No image is open.", "Open an image and choose it in the dock.")
+        return self.session
+
+    def _on_view(self, _: Any) -> None:
+        if self.session is not None:
+            orient(self.viewer)
+            name_axes(self.viewer)

@@ -1,0 +1,254 @@
+"""Two masks of the window beside each other: figures that follow them, and where they differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QColor, QPixmap
+from qtpy.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_medvlm.data.errors import MedVLMError
+from napari_medvlm.evaluation.segment.mask_comparison import Beside, beside
+from napari_medvlm.evaluation.segment.plan import Plan
+from napari_medvlm.layers.difference_layer import (
+    BOTH,
+    COLORS,
+    ONLY_A,
+    ONLY_B,
+    DifferenceLayer,
+    Paired,
+    paired,
+)
+from napari_medvlm.widgets.evaluate.label_combo import LabelChoice
+from napari_medvlm.widgets.parts.buttons import button, on_click
+from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
+from napari_medvlm.widgets.runtime.notify import guarded
+from napari_medvlm.widgets.runtime.threads import in_background
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Labels
+
+REST_MS = 300
+"""How long after a change the figures follow: a stroke of the brush changes a mask many times."""
+EVENTS = ("data", "set_data", "labels_update", "visible")
+"""Events of a layer after which its labels may be others."""
+NONE = "–"  # noqa: RUF001  # a dash for none
+ROWS = ("Dice", "IoU", "NSD", "HD95", "Volume A", "Volume B", "Difference")
+WHICH = {ONLY_A: "only A", ONLY_B: "only B", BOTH: "both"}
+SWATCH = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Two masks, and how well they agree."""
+
+    pair: Paired
+    figures: Beside
+    tolerance_mm: float
+
+    def same(self, pair: Paired, tolerance_mm: float) -> bool:
+        """Whether it is about these masks."""
+        mine, theirs = ((p.a.digest, p.b.digest) for p in (self.pair, pair))
+        return mine == theirs and self.tolerance_mm == tolerance_mm and self.pair.note == pair.note
+
+
+class ComparePanel(QWidget):
+    """A and B, their figures, and the layer of their difference.
+
+    It works only while it is seen, and away from the window's thread.
+
+    Attributes
+    ----------
+    found
+        What the figures are of; `None` while there are none.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self.found: Found | None = None
+        self._busy = self._again = False
+        self._followed: list[Labels] = []
+        self._layer = DifferenceLayer(viewer)
+        self.a = LabelChoice(viewer, "The first mask.")
+        self.b = LabelChoice(viewer, "The second mask; it may lie in the same layer.")
+        self.tolerance = QDoubleSpinBox()
+        self.tolerance.setRange(0.0, 50.0)
+        self.tolerance.setSingleStep(0.5)
+        self.tolerance.setSuffix(" mm")
+        self.tolerance.setValue(Plan().tolerance_mm)
+        self.tolerance.setToolTip("How far surfaces may be apart for the NSD.")
+        self.values = {name: QLabel(NONE) for name in ROWS}
+        self.difference = QCheckBox("Show where they differ")
+        self.difference.setToolTip("Show a layer with what is in A only, in B only, and in both.")
+        self.legend = {which: QLabel(text) for which, text in WHICH.items()}
+        self.copy_button = button("Copy", "Put the figures on the clipboard as a table.")
+        self.note = WrappedLabel()
+        self._lay_out()
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._connect(viewer)
+        self._follow()
+
+    def refresh(self) -> None:
+        """Compute what is shown anew, if it is seen and the masks have changed."""
+        if not self.isVisible():
+            return
+        if self._busy:
+            self._again = True
+            return
+        try:
+            a, b = self.a.chosen(), self.b.chosen()
+        except MedVLMError as error:
+            self._show(None, str(error))
+            return
+        self._busy = True
+        tolerance_mm, before = self.tolerance.value(), self.found
+
+        def work() -> Found | str:
+            try:
+                pair = paired(a, b)
+            except MedVLMError as error:
+                return str(error)
+            if before is not None and before.same(pair, tolerance_mm):
+                return before
+            return Found(pair, beside(pair.a, pair.b, pair.grid, tolerance_mm), tolerance_mm)
+
+        in_background(work, guarded(self._on_found))
+
+    def close_layer(self) -> None:
+        """Take the layer of the difference away."""
+        self.difference.setChecked(False)
+
+    def copy(self) -> None:
+        """Put the figures on the clipboard, as spreadsheets take them."""
+        lines = [f"{name}\t{label.text()}" for name, label in self.values.items()]
+        sides = [f"A\t{self.a.layers.currentText()}, {self.a.name}"]
+        sides += [f"B\t{self.b.layers.currentText()}, {self.b.name}"]
+        QApplication.clipboard().setText("\n".join([*sides, *lines]))
+
+    def showEvent(self, event: Any) -> None:  # noqa: N802  # Qt's name
+        """What changed while it was not seen is caught up with; A and B begin as two things."""
+        super().showEvent(event)
+        others = self.b.layers
+        if self.a.layer is self.b.layer and self.a.value == self.b.value and others.count() > 1:
+            others.setCurrentIndex((others.currentIndex() + 1) % others.count())
+        self._rest.start()
+
+    def _on_found(self, found: Found | str) -> None:
+        self._busy = False
+        if self._again:
+            self._again = False
+            self._rest.start()
+        if isinstance(found, Found):
+            self._show(found, " ".join(filter(None, (found.pair.note, found.figures.note))))
+        else:
+            self._show(None, found)
+
+    def _show(self, found: Found | None, note: str) -> None:
+        changed = found is not self.found
+        self.found = found
+        self.note.tell(note)
+        self.copy_button.setEnabled(found is not None)
+        texts = dict.fromkeys(ROWS, NONE) if found is None else _texts(found.figures)
+        for name, text in texts.items():
+            self.values[name].setText(text)
+        for which, ml in _sizes(found).items():
+            self.legend[which].setText(f"{WHICH[which]}{ml}")
+        if changed:
+            self._draw()
+
+    def _draw(self) -> None:
+        """Show the layer of the difference, or take it away."""
+        if self.difference.isChecked() and self.found is not None:
+            a, b = (f"{side.layers.currentText()}, {side.name}" for side in (self.a, self.b))
+            self._layer.show(self.found.pair, a, b)
+        else:
+            self._layer.close()
+
+    def _on_removed(self, _: Any) -> None:
+        """The person took the layer away."""
+        if self.difference.isChecked() and self.found is not None and not self._layer.is_shown:
+            self.difference.setChecked(False)
+
+    def _follow(self) -> None:
+        """Listen to the layers that are chosen now."""
+        for layer in self._followed:
+            for name in EVENTS:
+                getattr(layer.events, name).disconnect(self._on_change)
+        self._followed = list({id(s.layer): s.layer for s in (self.a, self.b) if s.layer}.values())
+        for layer in self._followed:
+            for name in EVENTS:
+                getattr(layer.events, name).connect(self._on_change)
+        self._rest.start()
+
+    def _on_change(self, _: Any = None) -> None:
+        self._rest.start()
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.addRow("A", self.a)
+        form.addRow("B", self.b)
+        form.addRow("NSD within", self.tolerance)
+        for name, label in self.values.items():
+            form.addRow(name, label)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.difference)
+        colors = QHBoxLayout()
+        for which, label in self.legend.items():
+            swatch = QLabel()
+            pixmap = QPixmap(SWATCH, SWATCH)
+            pixmap.fill(QColor(COLORS[which]))
+            swatch.setPixmap(pixmap)
+            colors.addWidget(swatch)
+            colors.addWidget(label)
+        colors.addStretch()
+        layout.addLayout(colors)
+        layout.addWidget(self.copy_button)
+        layout.addWidget(self.note)
+        layout.addStretch()
+
+    def _connect(self, viewer: Viewer) -> None:
+        self._rest.timeout.connect(guarded(self.refresh))
+        self.tolerance.valueChanged.connect(lambda _: self._rest.start())
+        self.difference.toggled.connect(guarded(lambda _: self._draw()))
+        on_click(self.copy_button, self.copy)
+        for side in (self.a, self.b):
+            side.changed.connect(guarded(self._follow))
+        viewer.layers.events.removed.connect(self._on_removed)
+
+
+def _texts(found: Beside) -> dict[str, str]:
+    """The figures as they are shown."""
+    larger = found.b_ml - found.a_ml
+    share = f" ({100 * larger / found.a_ml:+.1f} %)" if found.a_ml else ""
+    return {
+        "Dice": f"{found.dice:.4f}",
+        "IoU": f"{found.iou:.4f}",
+        "NSD": NONE if found.nsd is None else f"{found.nsd:.4f}",
+        "HD95": NONE if found.hd95_mm is None else f"{found.hd95_mm:.2f} mm",
+        "Volume A": f"{found.a_ml:.3f} mL",
+        "Volume B": f"{found.b_ml:.3f} mL",
+        "Difference": f"B - A: {larger:+.3f} mL{share}",
+    }
+
+
+def _sizes(found: Found | None) -> dict[int, str]:
+    if found is None:
+        return dict.fromkeys(WHICH, "")
+    f = found.figures
+    sizes = {ONLY_A: f.only_a_ml, ONLY_B: f.only_b_ml, BOTH: f.both_ml}
+    return {which: f": {ml:.2f} mL" for which, ml in sizes.items()}

@@ -1,0 +1,118 @@
+"""Who segments in an evaluation, and what the simulated user does."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QSpinBox,
+    QWidget,
+)
+
+from napari_medvlm.backends import registry
+from napari_medvlm.backends.base import Task
+from napari_medvlm.evaluation.segment.plan import PROMPTS, Plan
+from napari_medvlm.evaluation.segment.simulated_user import Gesture
+from napari_medvlm.widgets.models.backend_combo import BackendChoice
+from napari_medvlm.widgets.models.model_picker import ModelRow
+
+LARGEST_SEED = 2**31 - 1
+
+
+class PlanForm(QWidget):
+    """Backend, model, number and kind of interactions, unsteadiness, seed and tolerance."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        usual = Plan()
+        self.backend = BackendChoice(Task.SEGMENT)
+        self.model = ModelRow()
+        self.interactions = _whole(1, 100, usual.interactions, "Prompts for each structure.")
+        self.first = _gestures(tuple(Gesture), "How the simulated user begins.")
+        self.then = _gestures(tuple(g for g in Gesture if g is not Gesture.BOX), "How it goes on.")
+        self.jitter = _number(20.0, usual.jitter_mm, "How unsteady its hand is: 0 is steady.")
+        self.seed = _whole(0, LARGEST_SEED, usual.seed, "For all that is drawn at random.")
+        self.tolerance = _number(
+            50.0, usual.tolerance_mm, "How far surfaces may be apart for the NSD."
+        )
+        form = QFormLayout(self)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Backend", self.backend)
+        form.addRow("Model", self.model)
+        form.addRow("Begins with", _row(self.first, "then", self.then))
+        form.addRow("Interactions", _row(self.interactions, "seed", self.seed))
+        form.addRow("Unsteady by", _row(self.jitter, "NSD within", self.tolerance))
+        self.backend.chosen.connect(self._use_backend)
+        self._use_backend()
+
+    @property
+    def plan(self) -> Plan:
+        """What was chosen."""
+        return Plan(
+            backend=self.backend.name,
+            model=self.model.model,
+            device=self.model.device,
+            interactions=self.interactions.value(),
+            first=self.first.currentData(),
+            then=self.then.currentData(),
+            jitter_mm=self.jitter.value(),
+            seed=self.seed.value(),
+            tolerance_mm=self.tolerance.value(),
+        )
+
+    def _use_backend(self, _: str = "") -> None:
+        """Offer what the backend takes; what it does not is greyed, with the reason."""
+        info = registry.info(self.backend.name)
+        self.model.turn_to(info.name)
+        self.model.setEnabled(info.weights_licence != "none")
+        for box in (self.first, self.then):
+            for row in range(box.count()):
+                kind = PROMPTS[box.itemData(row)]
+                able = kind in info.prompts
+                box.model().item(row).setEnabled(able)
+                reason = "" if able else f"{info.title} takes no {box.itemText(row)}."
+                box.setItemData(row, reason, Qt.ItemDataRole.ToolTipRole)
+            if not box.model().item(box.currentIndex()).isEnabled():
+                able_rows = (r for r in range(box.count()) if box.model().item(r).isEnabled())
+                box.setCurrentIndex(next(able_rows, 0))
+
+
+def _gestures(offered: tuple[Gesture, ...], tooltip: str) -> QComboBox:
+    box = QComboBox()
+    for gesture in offered:
+        box.addItem(str(gesture), gesture)
+    box.setToolTip(tooltip)
+    return box
+
+
+def _whole(low: int, high: int, value: int, tooltip: str) -> QSpinBox:
+    box = QSpinBox()
+    box.setRange(low, high)
+    box.setValue(value)
+    box.setToolTip(tooltip)
+    box.setMinimumWidth(50)
+    return box
+
+
+def _number(high: float, value: float, tooltip: str) -> QDoubleSpinBox:
+    box = QDoubleSpinBox()
+    box.setRange(0.0, high)
+    box.setSingleStep(0.5)
+    box.setSuffix(" mm")
+    box.setValue(value)
+    box.setToolTip(tooltip)
+    box.setMinimumWidth(60)
+    return box
+
+
+def _row(*parts: QWidget | str) -> QWidget:
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for part in parts:
+        layout.addWidget(QLabel(part) if isinstance(part, str) else part)
+    return row

@@ -1,0 +1,304 @@
+"""The Ground dock: words become boxes, masks and heatmaps in the right place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QTabWidget, QVBoxLayout
+from superqt import QLabeledDoubleSlider
+
+from napari_medvlm.backends.base import Task
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.grounding import NotFound, Scope
+from napari_medvlm.data.prompts import Box, InitialMask
+from napari_medvlm.data.region import Region
+from napari_medvlm.io.journal import new_journal
+from napari_medvlm.language.finding_descriptions import Knowledge
+from napari_medvlm.layers.label_names import named_labels
+from napari_medvlm.layers.orientation import go_to, name_axes, orient
+from napari_medvlm.layers.region_layers import RegionLayers, Shown
+from napari_medvlm.ledger.records import ImageReference
+from napari_medvlm.sessions.ground import GroundingSession
+from napari_medvlm.sessions.segment.edits import COLORS
+from napari_medvlm.widgets.checks.panel import TrustFold
+from napari_medvlm.widgets.checks.quality_note import QualityNote
+from napari_medvlm.widgets.dock import SessionDock
+from napari_medvlm.widgets.ground.classify_tab import LabelsTab
+from napari_medvlm.widgets.ground.phrase_list import PhraseList
+from napari_medvlm.widgets.ground.reference import ReferenceRow
+from napari_medvlm.widgets.ground.region_table import FoundTable
+from napari_medvlm.widgets.ground.report_tab import ReportTab
+from napari_medvlm.widgets.ground.scope import ScopeRow
+from napari_medvlm.widgets.open_image import Prepared, prepare
+from napari_medvlm.widgets.parts.buttons import button, on_click
+from napari_medvlm.widgets.parts.progress import RunRow
+from napari_medvlm.widgets.runtime.notify import guarded
+from napari_medvlm.widgets.runtime.threads import Queued, in_background
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Image
+
+FILTER_MS = 80
+"""How long the slider must rest before regions are filtered."""
+SENT = "Locate the phrases in the caption: {phrase} means {definition}."
+"""What a model is sent for a finding that is described, as AG-KD asks."""
+
+
+class GroundDock(SessionDock[GroundingSession]):
+    """Parts of the dock, connected to a session of the image that is chosen."""
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(napari_viewer, Task.GROUND)
+        self._layers: RegionLayers | None = None
+        self._shown: dict[int, Shown] = {}
+        self._keys: dict[int, tuple[int, Region]] = {}
+        self.quality = QualityNote()
+        self.phrases = PhraseList()
+        self.report = ReportTab()
+        self.labels = LabelsTab(self._runner, self._where)
+        self.tabs = QTabWidget()
+        self.scope = ScopeRow()
+        self.run = RunRow("Ground", "Look for the phrases in the image.")
+        self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.table = FoundTable()
+        self.details = QLabel()
+        self.trust = TrustFold(napari_viewer, scrolls=True)
+        self.reference = ReferenceRow(napari_viewer)
+        self._lay_out()
+        self._changed = Queued(lambda _: self._refresh(), self)
+        self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
+        self._connect()
+        self._open(self.image.layer)
+
+    # What a person does.
+
+    def ground(self) -> None:
+        """Look for all phrases of the list."""
+        session = self._session()
+        self.phrases.remember()
+        session.use(self.backend.name, self.model.model, self.model.device)
+        session.ask(
+            self.phrases.phrases,
+            self.scope.scope(self.viewer, session.volume),
+            labels=named_labels(self.viewer, session.volume),
+            prompts=self._prompts(),
+        )
+        self._refresh()
+
+    def cancel(self) -> None:
+        """Stop looking; what was found stays."""
+        if self.session is not None:
+            self.session.cancel()
+
+    def choose(self, key: int) -> None:
+        """Go to a region, and mark it."""
+        shown = self._shown.get(key)
+        if shown is None or self._layers is None:
+            return
+        go_to(self.viewer, shown.region.center_mm.tolist())
+        self._layers.choose(key)
+        self._tell_details(shown)
+
+    def hand_on(self) -> None:
+        """Make objects of the Segment dock of the regions in the selected rows."""
+        from napari_medvlm.widgets.segment.commands import dock_of
+
+        chosen = [self._shown[key] for key in self.table.selected if key in self._shown]
+        if not chosen:
+            raise InvalidPrompt("No region is selected.", "Click a row of the table first.")
+        volume = self._session().volume
+        dock = dock_of(self.viewer)
+        for one in chosen:
+            region = one.region
+            prompt = region.box if region.mask is None else InitialMask.of(volume, region.mask)
+            origin = f"{one.label}, found by {one.backend}"
+            dock.take(self.image.layer, region.phrase, prompt, origin)
+
+    def forget(self) -> None:
+        """Take all regions away."""
+        self._session().forget()
+        self._choose_none()
+
+    def _where(self) -> tuple[Scope, Box | None, str | None, str]:
+        """The scope, the region chosen, the model and the device."""
+        shown = self._shown.get(-1 if self.table.key is None else self.table.key)
+        region = None if shown is None else shown.region.box
+        scope = self.scope.scope(self.viewer, self._session().volume)
+        return scope, region, self.model.model, self.model.device
+
+    # How an image becomes a session.
+
+    def _open(self, layer: Image | None) -> None:
+        self._end()
+        if layer is not None:
+            in_background(lambda: (layer, prepare(layer)), guarded(self._on_prepared))
+
+    def _on_prepared(self, found: tuple[Image, Prepared]) -> None:
+        layer, prepared = found
+        if layer is not self.image.layer or self.session is not None:
+            return
+        volume = prepared.volume
+        journal = new_journal(ImageReference.of(volume), "ground")
+        session = GroundingSession(volume, self.backend.name, self._runner, journal=journal)
+        self.session = session
+        self._layers = RegionLayers(self.viewer, volume, "Found", self._on_box_chosen)
+        self._opened += [session, self._layers]
+        self.reference.bind(volume)
+        self.labels.bind(volume)
+        self.quality.look_at(volume)
+        session.changed.connect(self._changed)
+        session.progressed.connect(self._progressed)
+        session.failed.connect(self._failed)
+        orient(self.viewer)
+        name_axes(self.viewer)
+        self._refresh()
+
+    def _end(self) -> None:
+        super()._end()
+        self._layers = None
+        self._choose_none()
+        self.reference.bind(None)
+        self.labels.bind(None)
+        self.quality.look_at(None)
+        self._refresh()
+
+    # What the session tells.
+
+    def _refresh(self) -> None:
+        """Show what there is above the threshold, in the table and in the layers."""
+        session = self.session
+        self.run.show_state(
+            ready=session is not None, busy=bool(session is not None and session.pending)
+        )
+        shown, missing = self._above() if session is not None else ([], [])
+        self._shown = {one.key: one for one in shown}
+        agreement = self.reference.compare([one.region for one in shown])
+        self.table.show_found(shown, missing, agreement)
+        self.report.color({one.region.phrase: one.color for one in shown})
+        if self._layers is not None:
+            self._layers.show(shown)
+
+    def _above(self) -> tuple[list[Shown], list[NotFound]]:
+        """The regions above the threshold with their numbers, and the phrases without any."""
+        shown: list[Shown] = []
+        missing: list[NotFound] = []
+        for place, (phrase, located) in enumerate(self._session().located.items()):
+            regions = located.grounding.of(phrase)
+            color = COLORS[place % len(COLORS)]
+            above = [r for r in regions if _score(r) >= self.threshold.value()]
+            shown += [Shown(self._key(r), r, color, located.backend) for r in above]
+            missing += located.grounding.not_found
+            if regions and not above:
+                best = max(_score(r) for r in regions)
+                missing.append(NotFound(phrase, "Its score is below the threshold.", best))
+        return shown, missing
+
+    def _on_progress(self, told: Any) -> None:
+        if self.session is not None and self.session.pending:
+            self.run.show_progress(*told)
+
+    def _on_box_chosen(self, key: int) -> None:
+        self.table.choose(key)
+        if key in self._shown and self._layers is not None:
+            self._layers.choose(key)
+            self._tell_details(self._shown[key])
+
+    def _key(self, region: Region) -> int:
+        """The region's number: the same as long as it is there."""
+        return self._keys.setdefault(id(region), (len(self._keys), region))[0]
+
+    def _choose_none(self) -> None:
+        self.details.clear()
+        self.trust.leave()
+        if self._layers is not None:
+            self._layers.choose(None)
+
+    def _tell_details(self, shown: Shown) -> None:
+        located = self._session().located[shown.region.phrase]
+        found = located.grounding
+        size = " x ".join(f"{v:.0f}" for v in shown.region.bounds_mm[1] - shown.region.bounds_mm[0])
+        ran_on = f" on {found.ran_on}" if found.ran_on else ""
+        lines = [f"{shown.label}: {size} mm, {located.seconds:.1f} s{ran_on}"]
+        lines += [f"Sent: {found.prompts[p]}" for p in found.prompts]
+        if found.window is not None:
+            low, high = found.window.limits
+            count = "1 slice" if len(found.slices) == 1 else f"{len(found.slices)} slices"
+            lines.append(f"The model saw {count}, intensities {low:.4g} to {high:.4g}.")
+        lines += [f"Wrote: {text}" for text in found.texts[:3]]
+        lines += found.notes[:3]
+        self.details.setText("\n".join(lines))
+        self.trust.show_region(self._session(), shown.region)
+
+    def _prompts(self) -> Mapping[str, str]:
+        if not self.phrases.describe.isChecked():
+            return {}
+        knowledge = Knowledge.load()
+        return {phrase: knowledge.expand(phrase, SENT) for phrase in self.phrases.phrases}
+
+    def _on_report(self, phrases: list[str]) -> None:
+        self.forget()
+        if phrases:
+            self.phrases.set_phrases(phrases)
+            self.ground()
+
+    # Wiring.
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.addRow("Image", self.image)
+        form.addRow(self.quality)
+        form.addRow("Backend", self.backend)
+        form.addRow("Model", self.model)
+        form.addRow("Where", self.scope)
+        self.tabs.addTab(self.phrases, "Phrases")
+        self.tabs.addTab(self.report, "Report")
+        self.tabs.addTab(self.labels, "Labels")
+        self.threshold.setRange(0, 1)
+        self.threshold.setToolTip("Show only regions with at least this score.")
+        least = QFormLayout()
+        least.addRow("Score from", self.threshold)
+        self.details.setWordWrap(True)
+        self.details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.tabs)
+        layout.addWidget(self.run)
+        layout.addLayout(least)
+        self.trust.hide()
+        for widget in (self.table, self.details, self.trust, self.reference):
+            layout.addWidget(widget)
+        layout.addLayout(self._action_row())
+        layout.setStretchFactor(self.table, 2)
+
+    def _action_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        for text, tooltip, action in (
+            ("To Segment", "Make objects of the selected rows, to refine by clicks.", self.hand_on),
+            ("Forget", "Take all regions away; the record keeps them.", self.forget),
+        ):
+            made = button(text, tooltip)
+            on_click(made, action)
+            row.addWidget(made)
+        return row
+
+    def _connect(self) -> None:
+        self.model.turn_to(self.backend.name)
+        self.backend.chosen.connect(self.model.turn_to)
+        self.image.chosen.connect(guarded(self._open))
+        self.run.run_requested.connect(guarded(self.ground))
+        self.run.cancel_requested.connect(guarded(self.cancel))
+        self._filter_due = QTimer(self)
+        self._filter_due.setSingleShot(True)
+        self._filter_due.setInterval(FILTER_MS)
+        self._filter_due.timeout.connect(guarded(self._refresh))
+        self.threshold.valueChanged.connect(lambda _: self._filter_due.start())
+        self.table.chosen.connect(guarded(self.choose))
+        self.report.found.connect(guarded(self._on_report))
+        self.reference.changed.connect(guarded(self._refresh))
+
+
+def _score(region: Region) -> float:
+    return 1.0 if region.score is None else region.score

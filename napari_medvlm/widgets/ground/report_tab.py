@@ -1,0 +1,86 @@
+"""A pasted report: its findings are looked for, and coloured in the text like their regions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from qtpy.QtCore import Signal
+from qtpy.QtGui import QColor, QTextCharFormat, QTextCursor
+from qtpy.QtWidgets import QLabel, QTextEdit, QVBoxLayout, QWidget
+
+from napari_medvlm.language.report_findings import Finding, findings_of
+from napari_medvlm.widgets.parts.buttons import button
+
+
+class ReportTab(QWidget):
+    """The text of a report, and what is found in it.
+
+    Attributes
+    ----------
+    found
+        The phrases of the findings that the report says are there, a list of texts.
+    """
+
+    found = Signal(list)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.findings: tuple[Finding, ...] = ()
+        self.edit = QTextEdit()
+        self.edit.setAcceptRichText(False)
+        self.edit.setPlaceholderText("Paste a report.")
+        self.denied = QLabel()
+        self.denied.setWordWrap(True)
+        read = button("Find its findings", "Take the findings out as phrases and look for them.")
+        read.clicked.connect(self.read)
+        self.edit.textChanged.connect(self._on_edited)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.edit, read, self.denied):
+            layout.addWidget(widget)
+
+    def read(self) -> None:
+        """Take the findings out; what is denied is listed and not looked for."""
+        self.findings = findings_of(self.edit.toPlainText())
+        denied = [f.phrase for f in self.findings if f.negated]
+        there = list(dict.fromkeys(f.phrase for f in self.findings if not f.negated))
+        self.denied.setText("Denied, not looked for: " + "; ".join(denied) if denied else "")
+        if not self.findings:
+            self.denied.setText("No finding is recognised in this text.")
+        self.color({})
+        self.found.emit(there)
+
+    def _on_edited(self) -> None:
+        """What was found stands elsewhere now."""
+        self.findings = ()
+        self.edit.setExtraSelections([])
+
+    def color(self, colors: Mapping[str, str]) -> None:
+        """Mark each finding with its phrase's colour; denied ones are struck through."""
+        marks, text = [], self.edit.toPlainText()
+        for finding in self.findings:
+            mark = QTextEdit.ExtraSelection()
+            cursor = QTextCursor(self.edit.document())
+            cursor.setPosition(_units(text[: finding.start]))
+            cursor.setPosition(_units(text[: finding.stop]), QTextCursor.MoveMode.KeepAnchor)
+            mark.cursor = cursor
+            mark.format = _look(finding, colors.get(finding.phrase))
+            marks.append(mark)
+        self.edit.setExtraSelections(marks)
+
+
+def _units(text: str) -> int:
+    """How long Qt thinks a text is: it counts in UTF-16."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _look(finding: Finding, color: str | None) -> QTextCharFormat:
+    look = QTextCharFormat()
+    if finding.negated:
+        look.setFontStrikeOut(True)
+        look.setForeground(QColor("#999999"))
+    else:
+        look.setBackground(QColor(color or "#555555"))
+        look.setForeground(QColor("#000000" if color else "#ffffff"))
+        look.setFontItalic(finding.uncertain)
+    return look

@@ -1,0 +1,103 @@
+"""Between the docks: an answer's regions to Segment, and who looks for phrases in Ground."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from napari_medvlm.data.conversation import Exchange
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.prompts import InitialMask
+from napari_medvlm.data.volume import Volume
+from napari_medvlm.io.dicom_objects.sr_evaluations import Evaluation
+from napari_medvlm.ledger.records import ImageReference
+from napari_medvlm.sessions.ask.session import AskSession
+from napari_medvlm.sessions.export.sr_evaluations import (
+    evaluations_of_records,
+    evaluations_of_talks,
+    exchanges_of,
+    groundings_of,
+)
+from napari_medvlm.sessions.ground import GroundingSession
+from napari_medvlm.widgets.segment.commands import dock_of
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Image
+if TYPE_CHECKING:
+    from napari import Viewer
+
+
+def hand_on(
+    viewer: Viewer, layer: Image, volume: Volume, exchange: Exchange | None, claim: int | None
+) -> None:
+    """Make objects of the Segment dock of the regions of a claim.
+
+    Raises
+    ------
+    InvalidPrompt
+        If there is no region.
+    """
+    claims = () if exchange is None or exchange.answer is None else exchange.answer.claims
+    regions = () if claim is None or claim >= len(claims) else claims[claim].regions
+    if exchange is None or not regions:
+        raise InvalidPrompt(
+            "No sentence with a region is chosen.", "Click a sentence that is linked first."
+        )
+    dock = dock_of(viewer)
+    for region in regions:
+        prompt = region.box if region.mask is None else InitialMask.of(volume, region.mask)
+        name = region.name or region.phrase
+        dock.take(layer, name, prompt, f"{name}, answered by {exchange.backend}")
+
+
+def ground_backend(viewer: Viewer) -> tuple[str, str | None]:
+    """The backend and model of the Ground dock; the embedded one if that dock is not open."""
+    from napari_medvlm.widgets.ground.dock import GroundDock
+
+    for widget in viewer.window.dock_widgets.values():
+        if isinstance(widget, GroundDock):
+            return widget.backend.name, widget.model.model
+    return "embedded", None
+
+
+TITLE = "From a report"
+"""Of the conversation with the answers that a report tells."""
+
+
+def said_of(viewer: Viewer, image: ImageReference) -> tuple[Evaluation, ...]:
+    """What was found and answered in the docks that have an image open."""
+    found: list[Evaluation] = []
+    for session in _sessions(viewer):
+        if session.ledger.image.digest != image.digest:
+            continue
+        if isinstance(session, AskSession):
+            found += evaluations_of_talks(session.conversations)
+        else:
+            live = [
+                r for r in session.ledger.records if getattr(r, "phrase", "") in session.located
+            ]
+            found += evaluations_of_records(live)
+    return tuple(found)
+
+
+def bring_in(viewer: Viewer, series: Collection[str], evaluations: Sequence[Evaluation]) -> None:
+    """Show what a report tells in the docks that have its series open.
+
+    What was found goes to the Ground dock, answers to the Ask dock unless they are there.
+    """
+    for session in _sessions(viewer):
+        if session.volume.series not in series:
+            continue
+        if isinstance(session, AskSession):
+            session.bring_in(TITLE, exchanges_of(evaluations, session.conversations))
+        else:
+            for who, found in groundings_of(evaluations).items():
+                session.bring_in(who, found)
+
+
+def _sessions(viewer: Viewer) -> Iterator[GroundingSession | AskSession]:
+    for dock in viewer.window.dock_widgets.values():
+        session = getattr(dock, "session", None)
+        if isinstance(session, GroundingSession | AskSession):
+            yield session

@@ -1,0 +1,259 @@
+"""The PACS dock: find a series, load it, push what was segmented."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QVBoxLayout
+
+from napari_medvlm.data.errors import ArchiveError, CannotSave
+from napari_medvlm.io import Gaps
+from napari_medvlm.io.archive.base import Archive, Progress, Query, Study, StudySeries
+from napari_medvlm.io.dicom_objects.deidentify import Exported
+from napari_medvlm.layers import series_in
+from napari_medvlm.sessions.export.dicom import Results, results_of
+from napari_medvlm.widgets.models.server_banner import ServerBanner
+from napari_medvlm.widgets.other_docks import bring_in, said_of
+from napari_medvlm.widgets.pacs.deidentify_dialog import GivingAway, Wanted
+from napari_medvlm.widgets.pacs.filters import Filters
+from napari_medvlm.widgets.pacs.open_series import Opened, open_series
+from napari_medvlm.widgets.pacs.servers import ServerRow
+from napari_medvlm.widgets.pacs.study_tree import StudyTree
+from napari_medvlm.widgets.parts.buttons import button, on_click
+from napari_medvlm.widgets.parts.job_bar import JobBar
+from napari_medvlm.widgets.parts.series_dialog import ask_gaps
+from napari_medvlm.widgets.runtime.dock import Dock
+from napari_medvlm.widgets.runtime.notify import guarded, tell, warn
+from napari_medvlm.widgets.runtime.threads import Queued, in_background
+from napari_medvlm.widgets.segment.commands import open_dock_of
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+ASKED = (
+    "What you search for, names of patients among it, "
+    "and what you push would be sent there.\n\nAllow it from now on?"
+)
+
+
+class PacsDock(Dock):
+    """Parts of the dock, connected; all that takes a while is done on other threads."""
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self._drawing = Event()
+        self.servers = ServerRow()
+        self.banner = ServerBanner("Searches and objects", ASKED)
+        self.filters = Filters()
+        self.tree = StudyTree()
+        self.said = QLabel()
+        self.said.setWordWrap(True)
+        self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.load = button("Load", "Open the chosen series in the viewer. (Double click)")
+        self.give = button(
+            "De-identify…", "Write the chosen series without the patient's identity, to give away."
+        )
+        self.push = button("Push…", "Send the objects of the Segment dock: SEG, SR, RTSTRUCT.")
+        self.work = JobBar("Stop; nothing that is half done is kept.")
+        self._drawn = Queued(self._on_drawn, self)
+        self._lay_out()
+        self._connect()
+        self._on_server()
+
+    # What a person does.
+
+    def search(self, query: Query) -> None:
+        """Look for studies."""
+        archive = self._archive()
+        self.said.clear()
+        self.work.start(
+            lambda progress: archive.studies(query, progress), self._on_studies, "Searching"
+        )
+
+    def open_study(self, study: Study) -> None:
+        """Show the series of a study, and then their pictures."""
+        archive = self._archive()
+        self.work.start(
+            lambda _: archive.series(study),
+            lambda found: self._on_series(archive, study, found),
+            "Asking for the series",
+        )
+
+    def load_series(self, series: StudySeries, gaps: Gaps = Gaps.REFUSE) -> None:
+        """Fetch a series and open it as a layer."""
+        archive, grids = self._archive(), series_in(self.viewer.layers)
+
+        def work(progress: Progress) -> Opened:
+            folder = archive.fetch(series, progress)
+            progress(1, "Reading")
+            return open_series(folder, series, gaps, grids)
+
+        self.work.start(work, self._on_loaded, "Loading")
+
+    def push_objects(self) -> None:
+        """Ask whether to send the objects of the image in the Segment dock, and send them."""
+        archive, dock = self._archive(), open_dock_of(self.viewer)
+        if dock is None or dock.session is None:
+            raise CannotSave("Nothing is segmented.", "Segment an image in the Segment dock first.")
+        said = said_of(self.viewer, dock.session.ledger.image)
+        self._ask_to_push(archive, results_of(dock.session, said))
+
+    def give_away(self, series: StudySeries) -> None:
+        """Ask how, and write a series without the patient's identity into a new folder."""
+        archive = self._archive()
+
+        def write(wanted: Wanted) -> None:
+            def work(progress: Progress) -> Exported:
+                return wanted.export(archive.fetch(series, progress), series.uid, progress)
+
+            self.work.start(work, self._on_given, "Writing")
+
+        GivingAway(self.window(), guarded(write)).open()
+
+    # What comes back.
+
+    def _on_studies(self, found: tuple[Study, ...]) -> None:
+        self._drawing.set()
+        self.tree.show_studies(found)
+        some = "1 study" if len(found) == 1 else f"{len(found)} studies"
+        self.said.setText(some if found else "Nothing was found. Ask for less, or of another day.")
+
+    def _on_series(self, archive: Archive, study: Study, found: tuple[StudySeries, ...]) -> None:
+        self.tree.show_series(study, found)
+        self._drawing.set()
+        self._drawing = stop = Event()
+        self.destroyed.connect(stop.set)
+
+        def draw() -> None:
+            for series in found:
+                if stop.is_set():
+                    return
+                picture = archive.thumbnail(series)
+                if picture and not stop.is_set():
+                    self._drawn(series, picture)
+
+        in_background(draw, lambda _: None)
+
+    def _on_drawn(self, drawn: list[Any]) -> None:
+        for series, picture in drawn:
+            self.tree.show_picture(series, picture)
+
+    def _on_loaded(self, found: Opened) -> None:
+        if found.problem is not None:
+            gaps = ask_gaps(found.problem, found.series.description, self.window())
+            if gaps is not Gaps.REFUSE:
+                self.load_series(found.series, gaps)
+            return
+        from napari.layers import Layer
+
+        for data in found.layers:
+            self.viewer.add_layer(Layer.create(*data))
+        bring_in(self.viewer, found.about, found.evaluations)
+        self.said.setText("\n".join(found.lines))
+
+    def _on_given(self, made: Exported) -> None:
+        self.said.setText("\n".join(made.lines))
+        for warning in made.warnings:
+            warn(warning)
+
+    def _ask_to_push(self, archive: Archive, results: Results) -> None:
+        box = QMessageBox(self.window())
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("Push results")
+        box.setText(f"Send to {archive.title}: {', '.join(results.names)}?")
+        box.setInformativeText(
+            "A segmentation (SEG), its outlines (RTSTRUCT) and a report of measurements (SR) are "
+            f"added to the patient's study, for all who use it.{_also(len(results.evaluations))} "
+            "What is there is not changed."
+        )
+        accept = box.addButton("Push", QMessageBox.ButtonRole.AcceptRole)
+        box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+        on_click(accept, lambda: self._push(archive, results))
+        box.open()
+
+    def _push(self, archive: Archive, results: Results) -> None:
+        def work(progress: Progress) -> None:
+            progress(0, "Measuring and writing")
+            with TemporaryDirectory() as folder:
+                archive.store(results.write(Path(folder)), progress)
+
+        def done(_: None) -> None:
+            tell(f"Sent to {archive.title} as SEG, SR and RTSTRUCT: {', '.join(results.names)}.")
+
+        self.work.start(work, done, "Writing")
+
+    def _archive(self) -> Archive:
+        if self.servers.archive is None:
+            raise ArchiveError("No server is chosen.", "Add a server or a folder first.")
+        return self.servers.archive
+
+    # Wiring.
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.addWidget(self.load)
+        row.addWidget(self.give)
+        row.addWidget(self.push)
+        layout = QVBoxLayout(self)
+        for part in (self.servers, self.banner, self.filters):
+            layout.addWidget(part)
+        layout.addWidget(self.tree, 1)
+        layout.addWidget(self.said)
+        layout.addLayout(row)
+        layout.addWidget(self.work)
+
+    def _connect(self) -> None:
+        self.servers.chosen.connect(guarded(self._on_server))
+        self.filters.search_requested.connect(guarded(self.search))
+        self.tree.opened.connect(guarded(self.open_study))
+        self.tree.series_activated.connect(guarded(self.load_series))
+        self.tree.currentItemChanged.connect(guarded(lambda *_: self._allow()))
+        on_click(self.load, self._load_chosen)
+        on_click(self.give, self._give_chosen)
+        on_click(self.push, self.push_objects)
+        self.work.busy_changed.connect(guarded(self._allow))
+
+    def _load_chosen(self) -> None:
+        series = self.tree.chosen()
+        if series is not None:
+            self.load_series(series)
+
+    def _give_chosen(self) -> None:
+        series = self.tree.chosen()
+        if series is not None:
+            self.give_away(series)
+
+    def _on_server(self) -> None:
+        self.work.cancel()
+        self._drawing.set()
+        self.tree.clear()
+        self.said.clear()
+        self.banner.look_up(self.servers.url)
+        self._allow()
+
+    def _allow(self) -> None:
+        there = self.servers.archive is not None and not self.work.busy
+        self.filters.search.setEnabled(there)
+        self.push.setEnabled(there)
+        chosen = there and self.tree.chosen() is not None
+        self.load.setEnabled(chosen)
+        self.give.setEnabled(chosen)
+
+    def close_dock(self) -> None:
+        """Stop what is loaded and drawn."""
+        self._drawing.set()
+        self.work.cancel()
+
+
+def _also(count: int) -> str:
+    """What a report holds beyond measurements, for the question before it is sent."""
+    if not count:
+        return ""
+    what = "1 finding or answer" if count == 1 else f"{count} findings and answers"
+    return f" The report also tells {what} of the Ground and Ask docks."

@@ -1,0 +1,24 @@
+"""Buttons as the docks have them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtWidgets import QAbstractButton, QPushButton
+
+from napari_medvlm.widgets.runtime.notify import guarded
+
+
+def button(text: str, tooltip: str, *, checkable: bool = False) -> QPushButton:
+    """A small button that says in its tooltip what it does."""
+    made = QPushButton(text)
+    made.setToolTip(tooltip)
+    made.setCheckable(checkable)
+    made.setMinimumWidth(10)
+    return made
+
+
+def on_click(pressed: QAbstractButton, action: Callable[[], object]) -> None:
+    """Do something at each click; its errors are shown."""
+    # PyQt6 hands such a slot whether the button is checked, PySide6 does not.
+    pressed.clicked.connect(guarded(lambda _=False: action()))

@@ -1,0 +1,88 @@
+"""The size of voxels, asked of a person where a file does not tell it or tells it wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QLabel,
+    QWidget,
+)
+
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.volume import UNTOLD_SIZE, Volume
+from napari_medvlm.layers import is_image, layer_data
+from napari_medvlm.layers.convert import volume_of
+from napari_medvlm.widgets.runtime.notify import guarded
+
+if TYPE_CHECKING:
+    import napari
+
+AXES = ("Between slices", "Down a slice", "Across a slice")
+LEAST_MM, MOST_MM = 0.0001, 1000.0
+
+
+class SpacingDialog(QDialog):
+    """Three sizes in millimetres, beginning with those that the volume has."""
+
+    def __init__(self, volume: Volume, parent: QWidget | None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(f"Size of the voxels of {volume.name}")
+        self.sizes = [_size(mm) for mm in volume.spacing]
+        about = QLabel(
+            UNTOLD_SIZE
+            if volume.spacing_is_assumed
+            else "Lengths and volumes follow from it; prompts given before are left behind."
+        )
+        about.setWordWrap(True)
+        buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
+        )
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        form = QFormLayout(self)
+        form.addRow(about)
+        for name, box in zip(AXES, self.sizes, strict=True):
+            form.addRow(name, box)
+        form.addRow(buttons)
+
+    @property
+    def spacing(self) -> list[float]:
+        """Along ``(z, y, x)`` in millimetres."""
+        return [box.value() for box in self.sizes]
+
+
+def ask_spacing(volume: Volume, parent: QWidget | None) -> Volume | None:
+    """The volume with the size that a person gives; `None` if they leave it as it is."""
+    dialog = SpacingDialog(volume, parent)
+    return volume.spaced(dialog.spacing) if dialog.exec() else None
+
+
+@guarded
+def set_spacing(viewer: napari.Viewer) -> None:
+    """Ask for the size of the voxels of the selected image, and show it in that."""
+    from napari.layers import Image, Layer
+
+    layer = viewer.layers.selection.active
+    if not isinstance(layer, Image) or not is_image(layer):
+        raise InvalidImage("No image is selected.", "Select one in the list of layers.")
+    spaced = ask_spacing(volume_of(layer), viewer.window._qt_window)
+    if spaced is not None:
+        place = viewer.layers.index(layer)
+        viewer.layers.remove(layer)
+        viewer.layers.insert(place, Layer.create(*layer_data(spaced)))
+        viewer.reset_view()
+
+
+def _size(mm: float) -> QDoubleSpinBox:
+    box = QDoubleSpinBox()
+    box.setDecimals(4)
+    box.setRange(LEAST_MM, MOST_MM)
+    box.setValue(mm)
+    box.setSuffix(" mm")
+    box.setToolTip("The distance from the middle of a voxel to that of the next.")
+    return box

@@ -1,0 +1,1 @@
+"""What every dock needs while it runs: notifications, threads, resources."""

@@ -1,0 +1,345 @@
+"""The Segment dock: click in a scan, get a mask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout
+
+from napari_medvlm.backends import registry
+from napari_medvlm.backends.base import Task
+from napari_medvlm.data.errors import Cancelled, MedVLMError
+from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.data.volume import Window
+from napari_medvlm.data.window_presets import windows
+from napari_medvlm.io.journal import new_journal
+from napari_medvlm.layers import labels_of, tracking_uids_in
+from napari_medvlm.layers.label_names import names_of
+from napari_medvlm.layers.orientation import Plane, show_3d, show_plane
+from napari_medvlm.layers.session_layers import SessionLayers
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.records import Predicted
+from napari_medvlm.sessions.request_sender import Served
+from napari_medvlm.sessions.segment.session import SegmentationSession, check_image
+from napari_medvlm.widgets.commands import bind_keys
+from napari_medvlm.widgets.dock import SessionDock
+from napari_medvlm.widgets.open_image import Prepared, prepare
+from napari_medvlm.widgets.parts.progress import ProgressRow
+from napari_medvlm.widgets.parts.resume_bar import ResumeBar
+from napari_medvlm.widgets.runtime.notify import guarded, show, tell
+from napari_medvlm.widgets.runtime.resources import Steady
+from napari_medvlm.widgets.runtime.threads import BETWEEN_MS, Queued, Turns, in_background
+from napari_medvlm.widgets.segment.import_labels import LabelsRow
+from napari_medvlm.widgets.segment.more_panels import SegmentFolds
+from napari_medvlm.widgets.segment.object_panel import ObjectPanel
+from napari_medvlm.widgets.segment.precompute import PreparePlane
+from napari_medvlm.widgets.segment.prompt_toolbar import Tool, Tools
+from napari_medvlm.widgets.segment.session_toolbar import SessionRow
+from napari_medvlm.widgets.segment.view_toolbar import PlaneRow
+from napari_medvlm.worker.messages import Request
+from napari_medvlm.worker.runner import Job
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Image
+
+PROMPTS: dict[Tool, Any] = {
+    Tool.POINT: Point,
+    Tool.BOX: Box,
+    Tool.LASSO: Lasso,
+    Tool.SCRIBBLE: Scribble,
+}
+
+
+REST_MS = 60
+"""How long after the masks all else is shown."""
+PENDING_MS = 500
+"""How long it waits for a mask that is on its way: drawing would slow a fast model down."""
+FAST_S, SOON_MS = 0.25, 300
+"""A model that takes no longer slows down if a click is drawn meanwhile: its mask comes first."""
+
+
+class SegmentDock(SessionDock[SegmentationSession]):
+    """Parts of the dock, connected to a session of the image that is chosen."""
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(napari_viewer, Task.SEGMENT)
+        self._layers: SessionLayers | None = None
+        self._taken: list[tuple[Image, str, Any, str]] = []
+        self.planes = PlaneRow()
+        self.beforehand = PreparePlane(napari_viewer, self._runner)
+        self.resume = ResumeBar()
+        self.tools = Tools()
+        self.labels = LabelsRow(napari_viewer)
+        self.objects = ObjectPanel()
+        self.folds = SegmentFolds(napari_viewer, self._runner)
+        self.progress = ProgressRow()
+        self.row = SessionRow()
+        self._lay_out()
+        self._changed = Queued(self._on_changed, self)
+        self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
+        self._restarted = Queued(_tell_restart, self)
+        self._noted = Queued(lambda notes: tell(str(notes[-1])), self)
+        self._removed = Queued(self._on_removed, self)
+        self._clicked = Turns(self, self._show_points)
+        self._rest = Turns(self, self._show_prompts, self._show_panel)
+        self._connect()
+        self._use_backend()
+        bind_keys(napari_viewer, napari_viewer)
+        self._open(self.image.layer)
+
+    # What a person does.
+
+    def new_object(self) -> None:
+        """Begin another object."""
+        self._session().add_object()
+
+    def cancel(self) -> None:
+        """Stop what is being computed."""
+        if self.session is not None:
+            self.session.cancel()
+
+    def take(self, layer: Image, name: str, prompt: Any, origin: str) -> None:
+        """Make an object of a prompt that was found in an image, as soon as that is open."""
+        self._taken.append((layer, name, prompt, origin))
+        if self.image.layer is not layer:
+            self.image.choose(layer)
+        elif self.session is not None:
+            self.session.take(name, prompt, origin)
+
+    def go_on(self, ledger: Ledger, journal: Path | None = None) -> None:
+        """Go on with a session of the image that is open, with the model that made its masks."""
+        check_image(ledger, self._session().volume)
+        made = [r for r in ledger.records if isinstance(r, Predicted)]
+        if made and self.backend.offers(made[-1].backend):
+            self.backend.choose(made[-1].backend)
+            self.model.turn_to(made[-1].backend)
+            self.model.name(made[-1].model or "")
+            self._use_backend()
+        self._begin(Prepared(self._session().volume, None), ledger, journal)
+
+    # How an image becomes a session.
+
+    def _open(self, layer: Image | None) -> None:
+        """Prepare another image off this thread; the tools wait for it."""
+        self._end()
+        if layer is not None:
+            in_background(lambda: (layer, prepare(layer)), guarded(self._on_prepared))
+
+    def _on_prepared(self, found: tuple[Image, Prepared]) -> None:
+        layer, prepared = found
+        if layer is not self.image.layer or self.session is not None:
+            return
+        self.planes.set_windows(windows(prepared.volume))
+        for note in prepared.volume.notes:
+            tell(note)
+        self._begin(prepared)
+        self.resume.offer(prepared.earlier)
+
+    def _begin(
+        self, prepared: Prepared, ledger: Ledger | None = None, journal: Path | None = None
+    ) -> None:
+        """Work on a volume, from the start or from a ledger."""
+        ledger = ledger or Ledger.of(prepared.volume)
+        session = SegmentationSession(
+            prepared.volume,
+            self.backend.name,
+            self._runner,
+            model=self.model.model,
+            device=self.model.device,
+            ledger=ledger,
+            journal=journal or new_journal(ledger.image),
+        )
+        self._end()
+        self.session = session
+        session.changed.connect(self._changed)
+        session.progressed.connect(self._progressed)
+        session.failed.connect(self._failed)
+        session.restarted.connect(self._restarted)
+        session.noted.connect(self._noted)
+        self._layers = SessionLayers(self.viewer, session, show, self._removed)
+        self._opened += [Steady(), session, self._layers]
+        self._layers.set_polarity(self.tools.positive)
+        self._bind(session)
+        self._warm_up()
+        self._on_view(None)
+        self._on_changed([None])
+        self._taken = [taken for taken in self._taken if taken[0] is self.image.layer]
+        for _, name, prompt, origin in self._taken:
+            session.take(name, prompt, origin)
+
+    def _end(self) -> None:
+        """Leave the image that was worked on; its journal is finished."""
+        super()._end()
+        self._layers = None
+        self.resume.offer(None)
+        self._bind(None)
+
+    def _bind(self, session: SegmentationSession | None) -> None:
+        self.objects.bind(session)
+        self.folds.bind(session)
+        self.row.bind(session)
+        self.beforehand.bind(session)
+        self._allow_tools()
+
+    def _warm_up(self) -> None:
+        """Have the model loaded and the image looked at, before the first click."""
+        if self.session is None:
+            return
+        model, device = self.model.model, self.model.device
+        job = self._runner.submit(Request(self.backend.name, self.session.volume, model, device))
+        job.add_done_callback(self._on_warm)
+
+    def _on_warm(self, job: Job) -> None:
+        """Tell on the runner's thread that a model cannot be used, before it is needed."""
+        try:
+            job.wait()
+        except Cancelled:
+            pass
+        except MedVLMError as error:
+            self._failed(error)
+
+    # What the session tells.
+
+    def _on_changed(self, boxes: list[object]) -> None:
+        if self.session is None or self._layers is None:
+            return
+        redrawn = any(box is not None for box in boxes)
+        if redrawn:
+            self._layers.redraw()
+        if None in boxes:
+            self._clicked.begin(SOON_MS if self._is_fast() else BETWEEN_MS)
+        self._rest.begin(PENDING_MS if self.session.pending and not redrawn else REST_MS)
+
+    def _on_removed(self, layers: list[Any]) -> None:
+        if self._layers is not None and self.image.layer in self.viewer.layers:
+            for layer in layers:
+                self._layers.removed(layer)
+
+    def _is_fast(self) -> bool:
+        """Whether the mask of a click comes so soon that the click can be drawn with it."""
+        made = (r for r in reversed(self._session().ledger.records) if isinstance(r, Predicted))
+        last = next(made, None)
+        return last is not None and last.seconds < FAST_S
+
+    def _show_points(self) -> None:
+        """Show what was clicked; what is drawn by other tools is there already."""
+        if self._layers is not None:
+            self._layers.points.pull()
+
+    def _show_prompts(self) -> None:
+        if self._layers is not None:
+            self._layers.pull()
+
+    def _show_panel(self) -> None:
+        if self.session is None:
+            return
+        self.objects.refresh()
+        self.folds.refresh()
+        self.progress.show_state(
+            busy=bool(self.session.pending),
+            waiting=len(self.session.pending_prompts()),
+            can_ask=self.session.active is not None,
+        )
+
+    def _on_progress(self, told: Any) -> None:
+        if self.session is not None and self.session.pending:
+            self.progress.show_progress(*told)
+
+    # Wiring.
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.addRow("Image", self.image)
+        form.addRow("Backend", self.backend)
+        form.addRow("Model", self.model)
+        form.addRow("View", self.planes)
+        form.addRow("Labels", self.labels)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.beforehand)
+        for part in (self.resume, self.tools, self.objects, self.folds, self.progress, self.row):
+            layout.addWidget(part)
+
+    def _connect(self) -> None:
+        self.image.chosen.connect(guarded(self._open))
+        self.model.turn_to(self.backend.name)
+        self.backend.chosen.connect(self.model.turn_to)
+        self.backend.chosen.connect(guarded(lambda _: self._use_backend()))
+        self.model.chosen.connect(guarded(self._use_backend))
+        self.row.opened.connect(guarded(self.go_on))
+        self.planes.view_requested.connect(guarded(self._show_view))
+        self.planes.window_requested.connect(guarded(self._show_window))
+        self.resume.accepted.connect(guarded(lambda e: self.go_on(e.ledger, e.path)))
+        self.tools.tool_changed.connect(guarded(self._use_tool))
+        self.tools.polarity_changed.connect(guarded(self._set_polarity))
+        self.tools.depth_changed.connect(guarded(self._set_depth))
+        self.labels.start_requested.connect(guarded(self._start_from))
+        self.labels.import_requested.connect(guarded(self._import))
+        self.progress.cancel_requested.connect(guarded(self.cancel))
+        self.progress.again_requested.connect(guarded(lambda: self._session().ask_again()))
+
+    def _allow_tools(self) -> None:
+        kinds = registry.info(self.backend.name).prompts
+        for tool, kind in PROMPTS.items():
+            reason = None if self.session is not None else "Open an image first."
+            if reason is None and kind not in kinds:
+                reason = f"{self.backend.currentText()} takes no {kind.label}."
+            self.tools.allow(tool, reason)
+
+    def _use_backend(self) -> None:
+        info = registry.info(self.backend.name)
+        self.model.setEnabled(info.weights_licence != "none")
+        self.beforehand.offer(Served(info.name, self.model.model, self.model.device))
+        if self.session is not None:
+            self.session.use(info.name, self.model.model, self.model.device)
+            self._warm_up()
+        self._allow_tools()
+
+    def _use_tool(self, tool: Tool) -> None:
+        if self._layers is None:
+            return
+        ways: dict[Tool, tuple[Any, str]] = {
+            Tool.POINT: (self._layers.points, "add"),
+            Tool.BOX: (self._layers.shapes, "add_rectangle"),
+            Tool.LASSO: (self._layers.shapes, "add_polygon_lasso"),
+            Tool.SCRIBBLE: (self._layers.scribbles, "paint"),
+            Tool.LOOK: (None, "pan_zoom"),
+        }
+        self._layers.use(*ways[tool])
+        active = self.viewer.layers.selection.active
+        if active is not None:
+            bind_keys(active, self.viewer)
+
+    def _set_polarity(self, positive: bool) -> None:
+        if self._layers is not None:
+            self._layers.set_polarity(positive)
+
+    def _set_depth(self, depth_mm: float) -> None:
+        if self._layers is not None:
+            self._layers.shapes.depth_mm = depth_mm
+
+    def _show_view(self, name: str) -> None:
+        if name == "3D":
+            show_3d(self.viewer)
+        else:
+            show_plane(self.viewer, Plane[name.upper()])
+
+    def _show_window(self, window: Window) -> None:
+        if self.image.layer is not None:
+            self.image.layer.contrast_limits = window.limits
+
+    def _start_from(self, layer: Any) -> None:
+        session = self._session()
+        labels = labels_of(layer, session.volume)
+        session.add(InitialMask.of(session.volume, labels != 0))
+
+    def _import(self, layer: Any) -> None:
+        session = self._session()
+        labels = labels_of(layer, session.volume)
+        session.import_labels(labels, names_of(layer), tracking_uids_in(layer.metadata))
+
+
+def _tell_restart(texts: list[Any]) -> None:
+    tell(f"{texts[-1]} It was started again, and nothing is lost.")

@@ -1,0 +1,54 @@
+"""Taking a labels layer that is there: to start from, or as objects that must not be touched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QWidget
+
+from napari_medvlm.layers.convert import role
+from napari_medvlm.widgets.parts.buttons import button
+from napari_medvlm.widgets.parts.layer_combo import LayerChoice
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+
+class LabelsRow(QWidget):
+    """A labels layer and what to do with it.
+
+    Attributes
+    ----------
+    start_requested
+        The layer is the initial mask of the active object.
+    import_requested
+        Its labels become locked objects.
+    """
+
+    start_requested = Signal(object)
+    import_requested = Signal(object)
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        from napari.layers import Labels
+
+        self.choice = LayerChoice(
+            viewer, lambda layer: isinstance(layer, Labels) and role(layer) is None
+        )
+        self.choice.setToolTip("A labels layer on the same image.")
+        self.start = button("Start from", "Take it as the initial mask of the active object.")
+        self.take = button("Keep as is", "Take each label as a locked object.")
+        self.start.clicked.connect(lambda: self.start_requested.emit(self.choice.layer))
+        self.take.clicked.connect(lambda: self.import_requested.emit(self.choice.layer))
+        self.choice.chosen.connect(self._on_chosen)
+        self._on_chosen(self.choice.layer)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.choice, 1)
+        layout.addWidget(self.start)
+        layout.addWidget(self.take)
+
+    def _on_chosen(self, layer: object) -> None:
+        for made in (self.start, self.take):
+            made.setEnabled(layer is not None)

@@ -1,0 +1,132 @@
+"""The list of objects: colour, name, size and lock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QColorDialog,
+    QHeaderView,
+    QTreeWidget,
+    QTreeWidgetItem,
+)
+
+from napari_medvlm.ledger.records import ObjectInfo
+from napari_medvlm.widgets.segment.object_name_editor import CodedNames
+
+COLOR, NAME, PROMPTS, LOCK = range(4)
+
+
+class ObjectList(QTreeWidget):
+    """Objects in rows; the current row is the active object.
+
+    Attributes
+    ----------
+    activated_object
+        Id of the object that the person chose.
+    renamed, recolored, lock_changed
+        Id, and the new name, colour (``#rrggbb``) or lock.
+    """
+
+    activated_object = Signal(int)
+    renamed = Signal(int, str)
+    recolored = Signal(int, str)
+    lock_changed = Signal(int, bool)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._infos: tuple[tuple[ObjectInfo, int], ...] = ()
+        self.setColumnCount(4)
+        self.setHeaderLabels(["", "Object", "Prompts", "Locked"])
+        self.setRootIsDecorated(False)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setToolTip(
+            "Click: go on with an object. Double-click: rename, or choose a colour. "
+            "Locked objects are never overwritten, and count as 'not this' for the others."
+        )
+        self.setItemDelegateForColumn(NAME, CodedNames(self))
+        header = self.header()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
+        for column in (COLOR, PROMPTS, LOCK):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        self.currentItemChanged.connect(self._on_current)
+        self.itemChanged.connect(self._on_changed)
+        self.itemDoubleClicked.connect(self._on_double_click)
+
+    def show_objects(self, objects: Sequence[tuple[ObjectInfo, int]], active: int | None) -> None:
+        """Show objects with their numbers of prompts, and which is the active one."""
+        with QSignalBlocker(self):
+            self._fill(tuple(objects))
+            rows = {self._id(self.topLevelItem(i)): i for i in range(self.topLevelItemCount())}
+            if active in rows and self.currentItem() is not self.topLevelItem(rows[active]):
+                self.setCurrentItem(self.topLevelItem(rows[active]))
+            if active is None:
+                self.clearSelection()
+
+    def _fill(self, objects: tuple[tuple[ObjectInfo, int], ...]) -> None:
+        """Write only what changed: each change is drawn."""
+        before, self._infos = self._infos, objects
+        if [info for info, _ in before] != [info for info, _ in objects]:
+            self.clear()
+            for info, prompts in objects:
+                self.addTopLevelItem(_row(info, prompts))
+            return
+        for index, (_, prompts) in enumerate(objects):
+            if prompts != before[index][1]:
+                self.topLevelItem(index).setText(PROMPTS, str(prompts))
+
+    def selected(self) -> tuple[int, ...]:
+        """Ids of the selected objects, the current one first."""
+        items = self.selectedItems()
+        ids = sorted(self._id(item) for item in items)
+        current = self.currentItem()
+        if current in items:
+            first = self._id(current)
+            ids = [first, *(i for i in ids if i != first)]
+        return tuple(ids)
+
+    @staticmethod
+    def _id(item: QTreeWidgetItem) -> int:
+        return int(item.data(NAME, Qt.ItemDataRole.UserRole))
+
+    def _on_current(self, item: QTreeWidgetItem | None) -> None:
+        if item is not None:
+            self.activated_object.emit(self._id(item))
+
+    def _on_changed(self, item: QTreeWidgetItem, column: int) -> None:
+        if column == NAME and item.text(NAME).strip():
+            self.renamed.emit(self._id(item), item.text(NAME).strip())
+        elif column == NAME:
+            before = {info.id: info.name for info, _ in self._infos}
+            item.setText(NAME, before[self._id(item)])
+        elif column == LOCK:
+            locked = item.checkState(LOCK) == Qt.CheckState.Checked
+            self.lock_changed.emit(self._id(item), locked)
+
+    def _on_double_click(self, item: QTreeWidgetItem, column: int) -> None:
+        if column == NAME:
+            self.editItem(item, NAME)
+        elif column == COLOR:
+            color = QColorDialog.getColor(QColor(item.data(COLOR, Qt.ItemDataRole.UserRole)), self)
+            if color.isValid():
+                self.recolored.emit(self._id(item), color.name())
+
+
+def _row(info: ObjectInfo, prompts: int) -> QTreeWidgetItem:
+    locked = "yes" if info.locked else "no"  # themes may hardly show the box
+    item = QTreeWidgetItem(["", info.name, str(prompts), locked])
+    item.setData(NAME, Qt.ItemDataRole.UserRole, info.id)
+    patch = QPixmap(16, 16)
+    patch.fill(QColor(info.color))
+    icon = QIcon(patch)
+    icon.addPixmap(patch, QIcon.Mode.Selected)  # else Qt tints it
+    item.setIcon(COLOR, icon)
+    item.setData(COLOR, Qt.ItemDataRole.UserRole, info.color)
+    item.setCheckState(LOCK, Qt.CheckState.Checked if info.locked else Qt.CheckState.Unchecked)
+    item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
+    return item

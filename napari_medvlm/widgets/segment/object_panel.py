@@ -1,0 +1,136 @@
+"""The objects with what can be done to them, and the measurements of the active one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_medvlm.data.errors import InvalidPrompt, MedVLMError
+from napari_medvlm.ledger.records import Overlap
+from napari_medvlm.sessions.segment.session import SegmentationSession
+from napari_medvlm.widgets.parts.buttons import button
+from napari_medvlm.widgets.runtime.notify import guarded
+from napari_medvlm.widgets.segment.object_list import ObjectList
+
+OVERLAPS = {
+    Overlap.NEWEST: ("Newest wins", "Where objects meet, the one changed last takes the voxel."),
+    Overlap.FIRST: ("First wins", "Where objects meet, the one made first keeps the voxel."),
+    Overlap.BOTH: ("May overlap", "Objects share voxels; each is saved as a file of its own."),
+}
+
+
+class ObjectPanel(QWidget):
+    """The object list of a session, which `bind` sets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._session: SegmentationSession | None = None
+        self.list = ObjectList()
+        self.measure = QLabel("No object yet: choose a tool and click in the image.")
+        self.measure.setWordWrap(True)
+        self.measure.setToolTip("Volume, size along the patient's S, P, L axes, and intensity.")
+        self.overlap = self._overlap_box()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(self._button_row())
+        layout.addWidget(self.list)
+        layout.addWidget(self.overlap)
+        layout.addWidget(self.measure)
+        self._connect()
+
+    def bind(self, session: SegmentationSession | None) -> None:
+        """Show the objects of a session from now on."""
+        self._session = session
+        self.setEnabled(session is not None)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the session as it is."""
+        session = self._session
+        if session is None:
+            self.list.show_objects((), None)
+            self.measure.setText("")
+            return
+        rows = [(live.info, len(live.prompts)) for live in session.now.objects.values()]
+        self.list.show_objects(rows, session.active)
+        rule = list(OVERLAPS).index(session.now.overlap)
+        if rule != self.overlap.currentIndex():
+            self.overlap.setCurrentIndex(rule)
+        if session.active is None:
+            self._say("No object yet: choose a tool and click in the image.")
+        else:
+            name = session.now.objects[session.active].info.name
+            found = session.measured(session.active)
+            lowest = session.own_mask(session.active).lowest_slice_score
+            least = (
+                "" if lowest is None else f"; lowest score {lowest[1]:.2f} on slice {lowest[0][1]}"
+            )
+            self._say(f"{name}: {'' if found is None else found}{least}")
+
+    def _say(self, text: str) -> None:
+        if text != self.measure.text():
+            self.measure.setText(text)
+
+    def _button_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        for text, tooltip, action in (
+            ("New", "Begin another object. (Shift+N)", lambda s: s.add_object()),
+            ("Delete", "Take the selected objects away; undo brings them back.", self._delete),
+            ("Merge", "Make the selected objects one.", self._merge),
+            ("Split", "Make each piece of the object an object.", _split),
+        ):
+            made = button(text, tooltip)
+            made.clicked.connect(lambda _=False, action=action: self._do(action))
+            row.addWidget(made)
+        return row
+
+    def _overlap_box(self) -> QComboBox:
+        box = QComboBox()
+        for name, tooltip in OVERLAPS.values():
+            box.addItem(name)
+            box.setItemData(box.count() - 1, tooltip, 3)  # Qt.ToolTipRole
+        box.setToolTip("Which object a voxel belongs to when two claim it.")
+        box.activated.connect(lambda i: self._do(lambda s: s.set_overlap(list(OVERLAPS)[i])))
+        return box
+
+    def _connect(self) -> None:
+        objects = self.list
+        objects.activated_object.connect(lambda i: self._do(lambda s: s.activate(i)))
+        objects.renamed.connect(lambda i, name: self._do(lambda s: s.edit_object(i, name=name)))
+        objects.recolored.connect(lambda i, c: self._do(lambda s: s.edit_object(i, color=c)))
+        objects.lock_changed.connect(lambda i, on: self._do(lambda s: s.edit_object(i, locked=on)))
+
+    def _delete(self, session: SegmentationSession) -> None:
+        chosen = self.list.selected()
+        if not chosen:
+            raise _none_chosen()
+        session.remove_objects(*chosen)
+
+    def _merge(self, session: SegmentationSession) -> None:
+        chosen = self.list.selected()
+        if len(chosen) < 2:
+            raise InvalidPrompt(
+                "Merging takes two objects or more.", "Select them with Ctrl or Shift held."
+            )
+        session.merge(*chosen)
+
+    @guarded
+    def _do(self, action: Callable[[SegmentationSession], object]) -> None:
+        if self._session is None:
+            return
+        try:
+            action(self._session)
+        except MedVLMError:
+            self._session.changed.emit(None)  # what the list shows is not so
+            raise
+
+
+def _split(session: SegmentationSession) -> None:
+    if session.active is None:
+        raise _none_chosen()
+    session.split(session.active)
+
+
+def _none_chosen() -> InvalidPrompt:
+    return InvalidPrompt("No object is selected.", "Click one in the list.")

@@ -1,0 +1,124 @@
+"""Choosing what to prompt with: the kind of prompt, what it says, and the depth of boxes."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QDoubleSpinBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QWidget,
+)
+
+from napari_medvlm.widgets.parts.buttons import button
+
+
+class Tool(Enum):
+    """A way to prompt: its name and what it is for."""
+
+    POINT = "Point", "Click on what you mean. Drag a point to move it, Delete takes it away."
+    BOX = "Box", "Draw a rectangle around the object, from corner to corner."
+    LASSO = "Lasso", "Draw freely around the object with the button held."
+    SCRIBBLE = "Scribble", "Paint with napari's brush; erase to take parts of a stroke away."
+    LOOK = "Look", "Move and zoom; clicks do nothing."
+
+    @property
+    def title(self) -> str:
+        """Its name on the button."""
+        return self.value[0]
+
+    @property
+    def help(self) -> str:
+        """What it does, for a tooltip."""
+        return self.value[1]
+
+
+class Tools(QWidget):
+    """Buttons for the tools and for *this* and *not this*.
+
+    Attributes
+    ----------
+    tool_changed, polarity_changed, depth_changed
+        The `Tool` chosen; whether prompts say *this*; depth of new boxes in millimetres.
+    """
+
+    tool_changed = Signal(object)
+    polarity_changed = Signal(bool)
+    depth_changed = Signal(float)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._buttons: dict[Tool, QPushButton] = {}
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(self._tool_row(), 0, 0)
+        layout.addLayout(self._polarity_row(), 1, 0)
+
+    @property
+    def tool(self) -> Tool:
+        """The tool chosen."""
+        return next(tool for tool, made in self._buttons.items() if made.isChecked())
+
+    def choose(self, tool: Tool) -> None:
+        """Choose a tool, if it can be used."""
+        if self._buttons[tool].isEnabled():
+            self._buttons[tool].setChecked(True)
+            self.tool_changed.emit(tool)
+
+    @property
+    def positive(self) -> bool:
+        """Whether prompts say *this*."""
+        return bool(self._this.isChecked())
+
+    def toggle_polarity(self) -> None:
+        """From *this* to *not this*, or back."""
+        (self._not_this if self.positive else self._this).click()
+
+    def allow(self, tool: Tool, reason: str | None) -> None:
+        """Enable a tool, or disable it with the reason in its tooltip."""
+        made = self._buttons[tool]
+        made.setEnabled(reason is None)
+        made.setToolTip(reason or tool.help)
+        if reason is not None and made.isChecked():
+            self.choose(Tool.LOOK)
+
+    def _tool_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        group = QButtonGroup(self)
+        for tool in Tool:
+            made = button(tool.title, tool.help, checkable=True)
+            made.clicked.connect(lambda _=False, tool=tool: self.tool_changed.emit(tool))
+            self._buttons[tool] = made
+            group.addButton(made)
+            row.addWidget(made)
+        self._buttons[Tool.LOOK].setChecked(True)
+        return row
+
+    def _polarity_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        self._this = button(
+            "+ This", "Prompts say: this belongs to the object. (Shift+T)", checkable=True
+        )
+        self._not_this = button(
+            "- Not this", "Prompts say: this does not belong. (Shift+T)", checkable=True
+        )
+        group = QButtonGroup(self)
+        for made in (self._this, self._not_this):
+            group.addButton(made)
+            row.addWidget(made)
+        self._this.setChecked(True)
+        self._this.toggled.connect(self.polarity_changed.emit)
+        depth = QDoubleSpinBox()
+        depth.setRange(0.0, 1000.0)
+        depth.setSuffix(" mm")
+        depth.setSpecialValueText("this slice")
+        depth.setToolTip("How deep new boxes are, centred on the slice they are drawn on.")
+        depth.valueChanged.connect(self.depth_changed.emit)
+        row.addWidget(QLabel("Box depth"))
+        row.addWidget(depth)
+        return row

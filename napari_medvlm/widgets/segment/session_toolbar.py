@@ -1,0 +1,105 @@
+"""Undo and redo, and the files of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QGridLayout, QWidget
+
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.sessions.export.masks import write_objects
+from napari_medvlm.sessions.export.session_report import write_page
+from napari_medvlm.sessions.segment.session import SegmentationSession
+from napari_medvlm.widgets.parts import dialogs
+from napari_medvlm.widgets.parts.buttons import button, on_click
+from napari_medvlm.widgets.runtime.notify import guarded, tell
+from napari_medvlm.widgets.runtime.threads import in_background
+
+COLUMNS = 3
+
+
+class SessionRow(QWidget):
+    """Buttons for what is done with a session as a whole.
+
+    Attributes
+    ----------
+    opened
+        The `Ledger` of the session file that a person chose.
+    """
+
+    opened = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._session: SegmentationSession | None = None
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        actions: tuple[tuple[str, str, Callable[[], None]], ...] = (
+            ("Undo", "Take back the last gesture. (Ctrl+Z)", self.undo),
+            ("Redo", "Bring back what was taken back last. (Ctrl+Shift+Z)", self.redo),
+            ("Open session", "Go on with a saved session of this image.", self.open_session),
+            ("Save masks", "Write the objects as NIfTI, NRRD or MetaImage.", self.save_mask),
+            ("Save session", "Write all prompts, to go on or replay.", self.save_session),
+            ("Save report", "Write one web page: objects, figures, pictures.", self.save_report),
+        )
+        for number, (text, tooltip, action) in enumerate(actions):
+            made = button(text, tooltip)
+            on_click(made, action)
+            layout.addWidget(made, *divmod(number, COLUMNS))
+
+    def bind(self, session: SegmentationSession | None) -> None:
+        """Take another session; `None`: there is none."""
+        self._session = session
+
+    def undo(self) -> None:
+        """Take back the last gesture."""
+        self._open_one().undo()
+
+    def redo(self) -> None:
+        """Bring back the gesture that was taken back last."""
+        self._open_one().redo()
+
+    def save_mask(self) -> None:
+        """Ask for a file and write the objects."""
+        session = self._open_one()
+        name = f"{session.volume.name}_mask.nii.gz"
+        path = dialogs.ask_where_to_save(self, "Save masks", name, dialogs.MASKS)
+        if path is not None:
+            in_background(
+                lambda: write_objects(session, path),
+                guarded(lambda written: tell("Saved: " + ", ".join(p.name for p in written))),
+            )
+
+    def save_session(self) -> None:
+        """Ask for a file and write all prompts."""
+        session = self._open_one()
+        name = f"{session.volume.name}_session.json"
+        path = dialogs.ask_where_to_save(self, "Save session", name, dialogs.SESSIONS)
+        if path is not None:
+            session.ledger.save(path)
+            tell(f"Saved: {path.name}")
+
+    def save_report(self) -> None:
+        """Ask for a file and write a page about the objects."""
+        session = self._open_one()
+        name = f"{session.volume.name}_report.html"
+        path = dialogs.ask_where_to_save(self, "Save report", name, dialogs.PAGES)
+        if path is not None:
+            in_background(
+                lambda: write_page(path, session),
+                guarded(lambda written: tell(f"Saved: {written.name}")),
+            )
+
+    def open_session(self) -> None:
+        """Ask for a session file of this image and go on with it."""
+        self._open_one()
+        path = dialogs.ask_what_to_open(self, "Open session", dialogs.SESSIONS)
+        if path is not None:
+            self.opened.emit(Ledger.load(path))
+
+    def _open_one(self) -> SegmentationSession:
+        if self._session is None:
+            raise InvalidImage("No image is open.", "Open an image and choose it in the dock.")
+        return self._session

@@ -1,0 +1,61 @@
+"""Choosing the plane and the window (brightness and contrast)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
+
+from napari_medvlm.data.volume import Window
+from napari_medvlm.widgets.parts.buttons import button
+
+VIEWS = {
+    "Axial": "From the feet: the patient's left is on the right.",
+    "Coronal": "From the front: the patient's left is on the right, superior is up.",
+    "Sagittal": "From the left: anterior is on the left, superior is up.",
+    "3D": "The whole volume; drag to turn.",
+}
+
+
+class PlaneRow(QWidget):
+    """Buttons for the planes and a list of windows.
+
+    Attributes
+    ----------
+    view_requested
+        Name of the view, a key of `VIEWS`.
+    window_requested
+        The `Window` chosen.
+    """
+
+    view_requested = Signal(str)
+    window_requested = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._windows = QComboBox()
+        self._windows.setToolTip("Brightness and contrast; for CT in Hounsfield units.")
+        self._windows.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self._windows.textActivated.connect(self._on_window)
+        self._by_name: Mapping[str, Window] = {}
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for name, tooltip in VIEWS.items():
+            made = button(name, tooltip)
+            made.clicked.connect(lambda _=False, name=name: self.view_requested.emit(name))
+            layout.addWidget(made)
+        layout.addWidget(self._windows)
+
+    def set_windows(self, windows: Mapping[str, Window]) -> None:
+        """Offer these windows, by name."""
+        self._by_name = windows
+        self._windows.clear()
+        for name, window in windows.items():
+            low, high = window.limits
+            self._windows.addItem(name)
+            text = f"{low:.4g} to {high:.4g}"
+            self._windows.setItemData(self._windows.count() - 1, text, 3)  # tooltip
+
+    def _on_window(self, name: str) -> None:
+        self.window_requested.emit(self._by_name[name])
