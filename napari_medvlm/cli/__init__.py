@@ -7,13 +7,13 @@ import typer
 from napari_medvlm.cli import (
     backends,
     cases,
-    clicks,
-    deidentifying,
+    deidentify,
     evaluate,
-    measuring,
+    ground_ask,
+    measure,
     models,
-    preparing,
-    words,
+    precompute,
+    segment,
 )
 
 app = typer.Typer(
@@ -23,9 +23,9 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 COMMANDS = (
-    clicks.segment, clicks.replay, preparing.prepare,
-    measuring.measure, deidentifying.deidentify,
-    words.ground, words.ask,
+    segment.segment, segment.replay, precompute.prepare,
+    measure.measure, deidentify.deidentify,
+    ground_ask.ground, ground_ask.ask,
     backends.backends, cases.cases,
 )  # fmt: skip
 for command in COMMANDS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari_medvlm.cli.options import AsJson
-from napari_medvlm.cli.telling import print_result, told
+from napari_medvlm.cli.output import print_result, told
 from napari_medvlm.data.errors import MedVLMError
 
 

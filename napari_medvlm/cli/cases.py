@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_medvlm.cli.options import AsJson
-from napari_medvlm.cli.telling import print_result, told
+from napari_medvlm.cli.output import print_result, told
 
 
 def cases(

@@ -10,10 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_medvlm.cli.evaluate_stop import going_on
-from napari_medvlm.cli.evaluate_words import MOST, ask, calibrate, ground, skipped
+from napari_medvlm.cli.evaluate_text import MOST, ask, calibrate, ground, skipped
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
-from napari_medvlm.cli.telling import print_result, told
+from napari_medvlm.cli.output import going_on, print_result, told
 from napari_medvlm.evaluation.segment.cases import Layout
 from napari_medvlm.evaluation.segment.simulated_user import CHALLENGE_SEED, Gesture
 

@@ -8,9 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_medvlm.cli.opening import opened
-from napari_medvlm.cli.options import AsJson, Backend, Device, Frame, Image, Model, Series, Spacing
-from napari_medvlm.cli.telling import print_result, told
+from napari_medvlm.cli.options import (
+    AsJson,
+    Backend,
+    Device,
+    Frame,
+    Image,
+    Model,
+    Series,
+    Spacing,
+    opened,
+)
+from napari_medvlm.cli.output import print_result, told
 from napari_medvlm.data.answer import Answer, AnswerKind
 
 

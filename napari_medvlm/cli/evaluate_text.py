@@ -8,9 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_medvlm.cli.evaluate_stop import going_on
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
-from napari_medvlm.cli.telling import print_result, told
+from napari_medvlm.cli.output import going_on, print_result, told
 from napari_medvlm.evaluation.ask.items import Layout as Questions
 from napari_medvlm.evaluation.ground.cases import Layout as Places
 

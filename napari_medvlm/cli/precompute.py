@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from napari_medvlm.cli.opening import opened
-from napari_medvlm.cli.options import AsJson, Device, Frame, Image, Model, Series, Spacing
-from napari_medvlm.cli.telling import print_result, shown, told
+from napari_medvlm.cli.options import AsJson, Device, Frame, Image, Model, Series, Spacing, opened
+from napari_medvlm.cli.output import print_result, shown, told
 
 
 class PlaneName(StrEnum):

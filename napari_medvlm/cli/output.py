@@ -1,4 +1,4 @@
-"""What the commands print: results, errors, progress."""
+"""What a run of an evaluation prints while it goes on, and when it is stopped."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -65,3 +66,35 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+STOPPED = 130
+"""What shells know as the exit status of a program that Ctrl-C ended."""
+
+
+@contextmanager
+def going_on(out: Path) -> Iterator[Progress]:
+    """A progress bar, errors in a line each, and Ctrl-C that tells how to go on.
+
+    What is on disk is whole at any moment, so Ctrl-C stops at once, also where no progress is told.
+
+    Parameters
+    ----------
+    out
+        The run's folder.
+    """
+    with told():
+        try:
+            with shown() as progress:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                yield progress
+        except Cancelled as stopped:
+            _leave(stopped.message)
+        except KeyboardInterrupt:  # no case was being worked on
+            done = len(list((out / "cases").glob("[!.]*.json")))
+            _leave(f"Stopped with {done} case(s) done; the same command goes on with the rest.")
+
+
+def _leave(sentence: str) -> None:
+    typer.echo(sentence, err=True)
+    raise typer.Exit(STOPPED) from None

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_medvlm.cli.opening import opened
-from napari_medvlm.cli.options import AsJson, AtGaps, Frame, Image, Series, Spacing
-from napari_medvlm.cli.telling import print_result, told
+from napari_medvlm.cli.options import AsJson, AtGaps, Frame, Image, Series, Spacing, opened
+from napari_medvlm.cli.output import print_result, told
 from napari_medvlm.io import Gaps
 
 

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_medvlm.cli.opening import opened, sized
 from napari_medvlm.cli.options import (
     AsJson,
     AtGaps,
@@ -21,8 +20,10 @@ from napari_medvlm.cli.options import (
     Report,
     Series,
     Spacing,
+    opened,
+    sized,
 )
-from napari_medvlm.cli.telling import print_result, told
+from napari_medvlm.cli.output import print_result, told
 from napari_medvlm.io import Gaps
 
 Name = Annotated[

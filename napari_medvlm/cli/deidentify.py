@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_medvlm.cli.options import AsJson
-from napari_medvlm.cli.telling import print_result, shown, told
+from napari_medvlm.cli.output import print_result, shown, told
 
 
 def deidentify(
