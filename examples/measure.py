@@ -11,7 +11,7 @@ from napari.layers import Layer
 
 import napari_medvlm as nmv
 from examples.window import settle, wait_until
-from napari_medvlm.contrib import mni152
+from napari_medvlm._sample_data import mni152
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.convert import volume_of
 

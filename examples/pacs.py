@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QApplication, QMessageBox
 
 import napari_medvlm as nmv
 from examples.window import settle, wait_until
-from napari_medvlm.contrib import mni152
+from napari_medvlm._sample_data import mni152
 from napari_medvlm.io.archive.servers import Login, keep_login
 from napari_medvlm.layers.orientation import Plane, show_plane
 from tests.io.dicom_files import write_series

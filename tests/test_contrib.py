@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 
-from napari_medvlm import contrib
+from napari_medvlm import _reader, _sample_data, _writer
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.io import Segment, read_volume, write_mask
 from napari_medvlm.layers import labels_of, layer_data, volume_of
@@ -21,7 +21,7 @@ DATA = np.random.default_rng(0).integers(0, 900, (5, 7, 8)).astype(np.int16)
 def test_a_scan_is_read_as_a_layer_at_its_place(tmp_path):
     volume = make_phantom()[0]
     write_mask(tmp_path / "scan.nrrd", volume.data - volume.data.min(), volume)
-    (data,) = contrib.get_reader(str(tmp_path / "scan.nrrd"))(str(tmp_path / "scan.nrrd"))
+    (data,) = _reader.get_reader(str(tmp_path / "scan.nrrd"))(str(tmp_path / "scan.nrrd"))
     layer = Layer.create(*data)
     assert_allclose(layer.data_to_world((3, 4, 5)), volume.grid.to_world((3, 4, 5)))
     assert volume_of(layer).name == "scan"
@@ -30,28 +30,28 @@ def test_a_scan_is_read_as_a_layer_at_its_place(tmp_path):
 def test_each_series_of_a_folder_is_a_layer(tmp_path):
     write_series(tmp_path / "a", DATA, SeriesDescription="T1", SeriesNumber=1)
     write_series(tmp_path / "b", DATA, SeriesDescription="T2", SeriesNumber=2)
-    layers = contrib.get_reader(str(tmp_path))(str(tmp_path))
+    layers = _reader.get_reader(str(tmp_path))(str(tmp_path))
     assert [keywords["name"] for _, keywords, _ in layers] == ["T1", "T2"]
 
 
 def test_dropped_slices_are_read_as_their_series(tmp_path):
     write_series(tmp_path, DATA)
     files = [str(path) for path in sorted(tmp_path.iterdir())]
-    ((data, _, _),) = contrib.get_reader(files)(files)
+    ((data, _, _),) = _reader.get_reader(files)(files)
     assert data.shape == DATA.shape
 
 
 def test_what_is_not_ours_is_left_to_others(tmp_path):
     (tmp_path / "table.csv").write_text("a,b")
-    assert contrib.get_reader(str(tmp_path / "table.csv")) is None
-    assert contrib.get_reader(str(tmp_path)) is None
+    assert _reader.get_reader(str(tmp_path / "table.csv")) is None
+    assert _reader.get_reader(str(tmp_path)) is None
 
 
 def test_a_folder_whose_only_series_is_unreadable_says_why(tmp_path):
     write_series(tmp_path, DATA)
     next(tmp_path.glob("*2.dcm")).unlink()
     with pytest.raises(InvalidImage, match="missing"):
-        contrib.get_reader(str(tmp_path))(str(tmp_path))
+        _reader.get_reader(str(tmp_path))(str(tmp_path))
 
 
 @pytest.mark.parametrize("degrees", [(0, 0, 0), (0, 0, 30)])
@@ -65,7 +65,7 @@ def test_our_masks_are_written_on_the_scans_own_grid(tmp_path, degrees):
     }
     path = tmp_path / "mask.nii.gz"
     view = np.zeros(shown.shape, np.uint8)
-    assert contrib.write_labels(str(path), view, meta) == [str(path)]
+    assert _writer.write_labels(str(path), view, meta) == [str(path)]
     saved = read_volume(path)
     assert_array_equal(saved.data, labels)
     assert_allclose(saved.affine, volume.affine, atol=1e-4)
@@ -74,7 +74,7 @@ def test_our_masks_are_written_on_the_scans_own_grid(tmp_path, degrees):
 def test_labels_of_others_are_written_where_they_stand(tmp_path):
     layer = Labels(DATA % 4, scale=(3, 1, 2), translate=(5, 6, 7))
     data, meta, _ = layer.as_layer_data_tuple()
-    contrib.write_labels(str(tmp_path / "labels.nrrd"), data, meta)
+    _writer.write_labels(str(tmp_path / "labels.nrrd"), data, meta)
     saved = read_volume(tmp_path / "labels.nrrd")
     assert_allclose(saved.grid.to_world((1, 2, 3)), (8, 8, 13), atol=1e-6)
 
@@ -87,7 +87,7 @@ def test_a_structure_set_beside_its_series_is_read_with_names_and_colours(tmp_pa
     volume = read_volume(tmp_path)
     path = tmp_path / "x.rtstruct.dcm"
     write_mask(path, DATA > 450, volume, {1: Segment("liver", "#00ff00")})
-    (data,) = contrib.get_reader(str(path))(str(path))
+    (data,) = _reader.get_reader(str(path))(str(path))
     layer = Layer.create(*data)
     assert_array_equal(labels_of(layer, volume), DATA > 450)
     assert list(layer.features["object"]) == ["none", "liver"]
@@ -96,14 +96,14 @@ def test_a_structure_set_beside_its_series_is_read_with_names_and_colours(tmp_pa
     made = dcmread(path)
     made.ROIContourSequence[0].ContourSequence[0].ContourGeometricType = "POINT"
     made.save_as(path)
-    contrib.get_reader(str(path))(str(path))
+    _reader.get_reader(str(path))(str(path))
     assert told == ["1 contour of liver: a single point, left out."]
 
 
 def test_the_samples_are_a_brain_and_a_slice():
-    ((brain, keywords, kind),) = contrib.mni152()
+    ((brain, keywords, kind),) = _sample_data.mni152()
     assert kind == "image"
     assert brain.shape == (189, 233, 197)
     assert keywords["affine"][2, 2] == -1
-    ((slice_, _, _),) = contrib.ct_slice()
+    ((slice_, _, _),) = _sample_data.ct_slice()
     assert slice_.shape == (1, 128, 128)

@@ -9,7 +9,7 @@ import pytest
 from pydicom.uid import generate_uid
 
 import napari_medvlm as nmv
-from napari_medvlm import contrib
+from napari_medvlm import _writer
 from napari_medvlm.io import Segment
 from napari_medvlm.io.dicom_objects.sr import write_sr
 from napari_medvlm.io.label_images import read_masks
@@ -155,7 +155,7 @@ def test_a_layer_of_objects_that_napari_saves_has_the_sessions_uids(
     shown = MaskLayer(make_napari_viewer(), session)
     shown.pull(redrawn=True)
     data, meta, _ = shown.ready().as_layer_data_tuple()
-    contrib.write_labels(str(tmp_path / "layer.dcm"), data, meta)
+    _writer.write_labels(str(tmp_path / "layer.dcm"), data, meta)
     assert tracked(tmp_path / "layer.dcm") == {"Object 1": session.ledger.uid_of(1)}
 
 

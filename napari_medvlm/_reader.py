@@ -31,42 +31,6 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
     return _read_all if _is_ours(paths[0]) else None
 
 
-def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write a labels layer on its image's grid."""
-    from napari_medvlm.io import Segment, write_mask
-    from napari_medvlm.layers import mask_for_saving, names_in, tracking_uids_in
-
-    uids = tracking_uids_in(meta.get("metadata") or {})
-    segments = {
-        value: Segment(name, tracking_uid=uids.get(value, ""))
-        for value, name in names_in(meta.get("features")).items()
-    }
-    write_mask(path, *mask_for_saving(data, meta), segments)
-    return [path]
-
-
-def mni152() -> list[LayerData]:
-    """The MNI152 T1 brain at 1 mm that nilearn ships."""
-    from nilearn.datasets import load_mni152_template
-
-    from napari_medvlm.data.volume import Modality
-    from napari_medvlm.io.medical_images import volume_from_nibabel
-    from napari_medvlm.layers import layer_data
-
-    image = load_mni152_template(resolution=1)
-    return [layer_data(volume_from_nibabel(image, "MNI152 T1 brain", Modality.MR))]
-
-
-def ct_slice() -> list[LayerData]:
-    """A CT slice that pydicom ships."""
-    from pydicom.data import get_testdata_file
-
-    from napari_medvlm.io import read_volume
-    from napari_medvlm.layers import layer_data
-
-    return [layer_data(read_volume(str(get_testdata_file("CT_small.dcm", download=False))))]
-
-
 def _is_ours(path: Path) -> bool:
     from napari_medvlm.io.dicom.read import is_dicom
 

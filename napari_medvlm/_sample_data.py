@@ -1,0 +1,31 @@
+"""What the manifest names for reading, writing and sample data: a few lines each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+from napari_medvlm._reader import LayerData
+
+
+def mni152() -> list[LayerData]:
+    """The MNI152 T1 brain at 1 mm that nilearn ships."""
+    from nilearn.datasets import load_mni152_template
+
+    from napari_medvlm.data.volume import Modality
+    from napari_medvlm.io.medical_images import volume_from_nibabel
+    from napari_medvlm.layers import layer_data
+
+    image = load_mni152_template(resolution=1)
+    return [layer_data(volume_from_nibabel(image, "MNI152 T1 brain", Modality.MR))]
+
+
+def ct_slice() -> list[LayerData]:
+    """A CT slice that pydicom ships."""
+    from pydicom.data import get_testdata_file
+
+    from napari_medvlm.io import read_volume
+    from napari_medvlm.layers import layer_data
+
+    return [layer_data(read_volume(str(get_testdata_file("CT_small.dcm", download=False))))]
