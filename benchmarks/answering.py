@@ -204,7 +204,7 @@ def main() -> None:
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / "answering.json").write_text(json.dumps(found, indent=1) + "\n")
         return
-    from tests.backends.tiny_server import LONG, make_models, serving
+    from tests.backends.openai_server.tiny_server import LONG, make_models, serving
 
     with tempfile.TemporaryDirectory() as folder, serving(make_models(Path(folder))) as url:
         again = [sys.executable, "-m", "benchmarks.answering", "--rounds", str(chosen.rounds)]

@@ -57,7 +57,7 @@ PARTS = {
 
 def main(repeat: int, clicks: int) -> None:
     """Each window in a process of its own, by turns; then both side by side."""
-    from tests.backends.tiny_nninteractive import save_nninteractive
+    from tests.backends.nninteractive.tiny_nninteractive import save_nninteractive
 
     runs: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as place:

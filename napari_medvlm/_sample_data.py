@@ -1,12 +1,10 @@
-"""What the manifest names for reading, writing and sample data: a few lines each."""
+"""Sample data for napari's File > Open Sample menu."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    pass
-from napari_medvlm._reader import LayerData
+LayerData = tuple[Any, dict[str, Any], str]
 
 
 def mni152() -> list[LayerData]:

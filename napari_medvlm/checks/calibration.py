@@ -276,19 +276,19 @@ class Reliability:
     brier: float
 
 
-def reliability(confidence: Sequence[float], correct: Sequence[bool]) -> Reliability:
-    """The reliability diagram of answers, which must not be none."""
-    said, right = np.array(confidence, float), np.array(correct, float)
-    place = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], said)
-    counts = np.bincount(place, minlength=BINS)
-    used = counts > 0
-    means = np.bincount(place, said, BINS)[used] / counts[used]
-    rates = np.bincount(place, right, BINS)[used] / counts[used]
-    ece = float(np.sum(counts[used] * np.abs(means - rates)) / len(said))
+def reliability_summary(confidence: ArrayLike, correct: ArrayLike) -> Reliability:
+    """The reliability diagram with its expected calibration error and Brier score.
+
+    Arguments and errors as of `reliability`.
+    """
+    bins = reliability(confidence, correct)
     return Reliability(
-        tuple(means.tolist()), tuple(rates.tolist()), tuple(counts[used].tolist()), ece,
-        float(np.mean((said - right) ** 2)),
-    )  # fmt: skip
+        tuple(b.stated for b in bins),
+        tuple(b.right for b in bins),
+        tuple(b.count for b in bins),
+        expected_calibration_error(confidence, correct),
+        brier(confidence, correct),
+    )
 
 
 def risk_coverage(

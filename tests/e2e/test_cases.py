@@ -13,9 +13,9 @@ from napari_medvlm.sessions.cases.case_store import read_list
 from napari_medvlm.widgets import commands
 from napari_medvlm.widgets.cases import commands as cases_commands
 from napari_medvlm.widgets.pacs.servers import Form
-from napari_medvlm.widgets.segment import commands
+from napari_medvlm.widgets.segment import commands as segment_commands
 from tests.conftest import make_phantom
-from tests.io.test_dicomweb import make
+from tests.io.archive.test_dicomweb import make
 
 
 class Worker:
@@ -29,7 +29,7 @@ class Worker:
 
     @property
     def session(self):
-        return commands.dock_of(self.viewer).session
+        return segment_commands.dock_of(self.viewer).session
 
     @property
     def list(self):
@@ -71,7 +71,7 @@ def open_cases(make_napari_viewer, qtbot, told):
     yield open_cases
     for viewer, dock in made:
         dock.close_list()
-        segment = commands.open_dock_of(viewer)
+        segment = segment_commands.open_dock_of(viewer)
         if segment is not None:
             segment.close_dock()
     qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=20_000)
@@ -132,7 +132,7 @@ def test_leaving_a_case_in_the_middle_loses_nothing(open_cases, images):
     assert worker.list["a"].status is Status.IN_WORK
     worker.dock.previous.click()
     worker.waits_for("a")
-    segment = commands.dock_of(worker.viewer)
+    segment = segment_commands.dock_of(worker.viewer)
     worker.waits(lambda: not segment.resume.isHidden())
     segment.resume.resume.click()
     worker.waits_for_mask()
@@ -147,7 +147,7 @@ def test_after_a_crash_the_case_in_work_is_opened_and_its_session_offered(open_c
     worker.prompts()
     worker.waits_for_mask()
     path = worker.dock.book.path
-    commands.dock_of(worker.viewer).close_dock()
+    segment_commands.dock_of(worker.viewer).close_dock()
     worker.dock.close_list()
     assert read_list(path).current == "b"
     again = open_cases()
@@ -155,7 +155,7 @@ def test_after_a_crash_the_case_in_work_is_opened_and_its_session_offered(open_c
     again.dock.recent.activated.emit(0)
     again.waits(lambda: again.dock.book is not None)
     again.waits_for("b")
-    again.waits(lambda: not commands.dock_of(again.viewer).resume.isHidden())
+    again.waits(lambda: not segment_commands.dock_of(again.viewer).resume.isHidden())
 
 
 def test_time_counts_while_the_window_is_active_and_the_case_open(open_cases, images, monkeypatch):

@@ -14,7 +14,7 @@ from napari_medvlm.evaluation.runs.run_folder import RunFolder
 from napari_medvlm.evaluation.runs.runner import keep
 from napari_medvlm.layers.convert import KEY
 from napari_medvlm.widgets.evaluate.open_case import show
-from tests.evaluation.words import picture
+from tests.evaluation.text_runs import picture
 
 
 def sought(phrase, wanted, found, iou):

@@ -16,7 +16,7 @@ from tests.conftest import make_phantom
 MAKE = """
 import sys
 from pathlib import Path
-from tests.backends import tiny
+from tests.backends import tiny_models as tiny
 tiny.owl(Path(sys.argv[1]))
 """
 WAIT_MS = 60_000

@@ -15,8 +15,8 @@ from napari_medvlm.data.mask import Mask
 from napari_medvlm.io.dicom.read import Gaps
 from napari_medvlm.io.dicom_objects.sr import read_evaluations
 from napari_medvlm.widgets.segment.measurements import MeasurePanel
+from tests.io.archive.test_dicomweb import make
 from tests.io.orthanc import PASSWORD, USER
-from tests.io.test_dicomweb import make
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Orthanc is Debian's")
 

@@ -16,7 +16,7 @@ from napari_medvlm.evaluation.ground.plan import Plan as Grounding
 from napari_medvlm.evaluation.metrics.confidence_intervals import interval
 from napari_medvlm.evaluation.runs.run_folder import RunFolder
 from napari_medvlm.evaluation.segment.plan import Plan
-from tests.evaluation.segment.test_run import outcome
+from tests.evaluation.segment.test_evaluate import outcome
 
 run = CliRunner().invoke
 

@@ -34,8 +34,9 @@ NAMED = 30
 class LabelledBackend(Backend, ABC):
     """A backend whose model knows some structures by name, and segments them in a whole volume.
 
-    A phrase is matched to the names as `napari_medvlm.language.structure_names` does; *everything* asks for
-    all of them. What was segmented in a volume is kept, so that a second phrase costs nothing.
+    A phrase is matched to the names as `napari_medvlm.language.structure_names` does;
+    *everything* asks for all of them. The segmentation of a volume is cached, so that a second
+    phrase costs nothing.
     """
 
     takes_everything = True

@@ -39,8 +39,8 @@ class Judge:
     the two); by models whose logits are probabilities of their own (SigLIP), that. A label with
     descriptors is judged by them as in Xplainer (Pellegrini et al. 2023,
     https://arxiv.org/abs/2303.13391): each against its absence, averaged over the pictures, then
-    combined by `napari_medvlm.data.classification.combined`. Xplainer divides cosines by 0.5; here they are
-    multiplied by the model's own scale, as all else is. If some of the labels that exclude each
+    combined by `napari_medvlm.data.classification.combined`. Xplainer divides cosines by 0.5;
+    here they are multiplied by the model's own scale, as all else is. If some of the labels that exclude each
     other have descriptors, all are judged one by one, then divided by their sum.
 
     Parameters
@@ -118,7 +118,7 @@ class _Sheet(Sheet):
 
 
 def load_descriptors(path: Path | None = None) -> Mapping[str, tuple[str, ...]]:
-    """The descriptors of each finding, as `napari_medvlm.data.classification.LabelQuery` takes them.
+    """The descriptors of each finding, for `napari_medvlm.data.classification.LabelQuery`.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_medvlm.checks.calibration import reliability, risk_coverage
+from napari_medvlm.checks.calibration import reliability_summary, risk_coverage
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome
@@ -74,7 +74,7 @@ def _curves(asked: Sequence[Asked]) -> str:
     confidence, correct = sure(asked)
     if not confidence:
         return ""
-    found = reliability(confidence, correct)
+    found = reliability_summary(confidence, correct)
     kept, risk = risk_coverage(confidence, correct)
 
     def draw(page: Any) -> None:

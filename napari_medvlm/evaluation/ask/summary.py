@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_medvlm.checks.calibration import reliability
+from napari_medvlm.checks.calibration import reliability_summary
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome
@@ -126,7 +126,7 @@ def _same(group: Sequence[Outcome]) -> bool:
 
 def _calibration(asked: Sequence[Asked]) -> Json | None:
     known = sure(asked)
-    return asdict(reliability(*known)) if known[0] else None
+    return asdict(reliability_summary(*known)) if known[0] else None
 
 
 def sure(asked: Sequence[Asked]) -> tuple[list[float], list[bool]]:

@@ -1,4 +1,4 @@
-"""A worker process: ``python -m napari_medvlm.evaluation.runs.worker_main``, see `workers.Processes`.
+"""A worker process: ``python -m napari_medvlm.evaluation.runs.worker_main``.
 
 Lines of JSON come on standard input, the first how the worker is made, then cases; what comes of
 each goes to standard output, as a line. The end of the input is the end of the process, at once.

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QWidget
-
-if TYPE_CHECKING:
-    pass
 
 
 class Dock(QWidget):

@@ -190,8 +190,8 @@ class Answerer:
         unit = f" {self._volume.unit}" if self._volume.unit else ""
         here = Region("voxel", Box.at_index(grid, index, np.array(index) + 1))
         text = (
-            f"At voxel {index}, that is {number_format.place(grid.to_world(index), 1)}, the intensity is "
-            f"{number_format.intensity(value)}{unit}."
+            f"At voxel {index}, that is {number_format.place(grid.to_world(index), 1)}, "
+            f"the intensity is {number_format.intensity(value)}{unit}."
         )
         inside = [o for o in subjects.known if o.mask is not None and o.mask.full()[index]]
         claims = [Claim(text, (here,), "measured")]

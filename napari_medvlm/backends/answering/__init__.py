@@ -1,1 +1,0 @@
-"""Questions that can be answered by measuring and reading, without a model."""

@@ -1,0 +1,202 @@
+"""MONAI bundles give the labels that MONAI gives when their configuration is run by hand."""
+
+import copy
+import json
+
+import numpy as np
+import pytest
+import torch
+from monai.bundle import ConfigParser
+
+from napari_medvlm.backends import dispatch
+from napari_medvlm.backends.automatic.monai_bundle import BundleBackend
+from napari_medvlm.backends.conformance.phantom import phantom
+from napari_medvlm.backends.models.trust import trust
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled
+from napari_medvlm.data.grounding import GroundQuery, Scope
+from tests.backends.automatic.tiny_volumes import CONFIG, NAMES, bundle, nifti, oblique
+
+ALL = Scope()
+
+
+def quiet(fraction, message=""):
+    pass
+
+
+def ground(folder, volume, *phrases, progress=quiet, scope=ALL):
+    backend = BundleBackend()
+    backend.load(str(folder), "cpu")
+    backend.set_volume(volume)
+    return dispatch.ground(backend, volume, GroundQuery(phrases, scope), progress)
+
+
+def by_hand(folder, path):
+    """The label image ``(z, y, x)`` that MONAI makes of a file."""
+    parser = ConfigParser()
+    parser.read_config(folder / "configs" / "inference.json")
+    parser["bundle_root"], parser["device"] = str(folder), torch.device("cpu")
+    parser["postprocessing#transforms"] = parser["postprocessing#transforms"][:-1]
+    network = parser.get_parsed_content("network")
+    network.load_state_dict(torch.load(folder / "models" / "model.pt")["model"])
+    before, after = (parser.get_parsed_content(f"{p}processing") for p in ("pre", "post"))
+    with torch.no_grad():
+        item = before({"image": str(path)})
+        answer = parser.get_parsed_content("inferer")(item["image"][None], network.eval())
+        item["pred"] = answer[0]
+        found = after(item)["pred"]
+    return found.numpy()[0].transpose(2, 1, 0)
+
+
+@pytest.mark.filterwarnings("ignore:NvImgCodec")
+@pytest.mark.parametrize("volume", [phantom(), oblique(), oblique(45, (2, 1, 0))])
+def test_the_masks_are_those_that_monai_makes_of_the_same_file(volume, tmp_path):
+    folder = bundle(tmp_path / "bundle")
+    volume = nifti(volume, tmp_path / "scan.nii")
+    reference = by_hand(folder, tmp_path / "scan.nii")
+    found = ground(folder, volume, *NAMES[1:])
+    assert {r.name for r in found.regions} == {NAMES[int(v)] for v in np.unique(reference) if v}
+    assert len(found.regions) >= 2
+    for region in found.regions:
+        assert np.array_equal(region.mask.full(), reference == NAMES.index(region.name))
+
+
+def test_phrases_are_matched_to_the_labels_and_unknown_ones_are_told_what_there_is(tmp_path):
+    found = ground(bundle(tmp_path / "b"), phantom(), "Niere links", "kidney", "spleen")
+    assert {r.name for r in found.of("Niere links")} == {"left kidney"}
+    assert {r.name for r in found.of("kidney")} <= {"left kidney", "right kidney"}
+    reason = next(n.reason for n in found.not_found if n.phrase == "spleen")
+    assert "It knows: left kidney, right kidney, bright lesion." in reason
+
+
+def test_everything_gives_all_labels(tmp_path):
+    found = ground(bundle(tmp_path / "b"), phantom(), "everything", *NAMES[1:])
+    assert {r.name for r in found.of("everything")} == {
+        r.name for r in found.regions if r.phrase != "everything"
+    }
+
+
+def test_the_network_runs_once_for_a_volume(tmp_path):
+    backend, said = BundleBackend(), []
+    backend.load(str(bundle(tmp_path / "b")), "cpu")
+    for volume in (phantom(), phantom()):
+        backend.set_volume(volume)
+        for phrase in ("left kidney", "right kidney"):
+            query = GroundQuery((phrase,))
+            dispatch.ground(backend, volume, query, lambda f, message="": said.append(message))
+    assert said.count("window 1 of 2") == 1
+    assert said.count("window 2 of 2") == 1
+
+
+def test_the_names_are_read_without_the_network(tmp_path):
+    folder = bundle(tmp_path / "b")
+    (folder / "models" / "model.pt").unlink()
+    assert BundleBackend.vocabulary(str(folder)) == NAMES[1:]
+
+
+def test_a_cancel_between_windows_gets_through(tmp_path):
+    def stop(fraction, message=""):
+        if message.startswith("window 2"):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        ground(bundle(tmp_path / "b"), phantom(), "left kidney", progress=stop)
+
+
+def test_a_channel_for_each_label_may_overlap(tmp_path):
+    config = copy.deepcopy(CONFIG)
+    config["postprocessing"]["transforms"][0] = {
+        "_target_": "Activationsd", "keys": "pred", "sigmoid": True,
+    }  # fmt: skip
+    config["postprocessing"]["transforms"][2] = {
+        "_target_": "AsDiscreted", "keys": "pred", "threshold": 0.5,
+    }  # fmt: skip
+    found = ground(bundle(tmp_path / "b", config), phantom(), *NAMES[1:])
+    assert len(found.regions) + len(found.not_found) == 3
+
+
+def test_a_bundle_brings_modules_of_its_own(tmp_path):
+    config = {**CONFIG, "inferer": {"_target_": "scripts.own.make", "side": 16}}
+    sides = {}
+    for side in (16, 24):
+        folder = bundle(tmp_path / f"b{side}", config)
+        (folder / "scripts").mkdir()
+        (folder / "scripts" / "__init__.py").touch()
+        (folder / "scripts" / "own.py").write_text(
+            "from monai.inferers import SlidingWindowInferer\n"
+            f"def make(side): return SlidingWindowInferer([{side}] * 3)\n"
+        )
+        trust(folder)
+        backend = BundleBackend()
+        backend.load(str(folder), "cpu")
+        sides[side] = backend._inferer.roi_size[0]
+    assert sides == {16: 16, 24: 24}
+
+
+def with_metadata(**told):
+    return lambda folder: bundle(folder, **told)
+
+
+def without(part):
+    def make(folder):
+        (bundle(folder) / part).unlink()
+        return folder
+
+    return make
+
+
+def other_weights(folder):
+    torch.save({"weight": torch.zeros(1)}, bundle(folder) / "models" / "model.pt")
+    return folder
+
+
+def damaged(folder):
+    file = bundle(folder) / "models" / "model.pt"
+    file.write_bytes(file.read_bytes()[:-500])
+    return folder
+
+
+def pickled(folder):
+    torch.save({"model": copy.copy}, bundle(folder) / "models" / "model.pt")
+    return folder
+
+
+def of_vista(folder):
+    return bundle(folder, {**CONFIG, "network_def": "$monai.networks.nets.vista3d132()"})
+
+
+def unknown_class(folder):
+    return bundle(folder, {**CONFIG, "inferer": {"_target_": "no.such.Inferer"}})
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda folder: folder / "nowhere", "There is no folder"),
+        (without("configs/inference.json"), "no configs/inference.json"),
+        (without("configs/metadata.json"), "no configs/metadata.json"),
+        (without("models/model.pt"), "finds no weights"),
+        (with_metadata(channels=4), "needs 4 images"),
+        (other_weights, "for another network"),
+        (damaged, "is damaged"),
+        (pickled, "holds more than weights"),
+        (of_vista, "segments by prompts"),
+        (unknown_class, "The inferer of the bundle"),
+    ],
+)
+def test_what_cannot_be_run_is_told_with_a_remedy(make, said, tmp_path):
+    with pytest.raises(BackendUnavailable, match=said) as caught:
+        BundleBackend().load(str(make(tmp_path / "b")), "cpu")
+    assert caught.value.hint
+
+
+def test_no_code_of_a_bundle_runs_before_it_is_trusted_as_it_is_now(tmp_path):
+    folder = bundle(tmp_path / "b")
+    said = json.loads((folder / "configs" / "inference.json").read_text())
+    said["imports"] = [f"$open({str(tmp_path / 'ran')!r}, 'w')"]
+    (folder / "configs" / "inference.json").write_text(json.dumps(said))
+    with pytest.raises(BackendUnavailable, match="not trusted") as caught:
+        BundleBackend().load(str(folder), "cpu")
+    assert str(folder) in caught.value.hint
+    assert not (tmp_path / "ran").exists()
+    trust(folder)
+    BundleBackend().load(str(folder), "cpu")

@@ -1,0 +1,112 @@
+"""Text with boxes: no text raises, and none takes long."""
+
+import random
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_medvlm.backends.box_formats import GRAMMARS, PixelBox, parse, write
+from tests.backends.box_formats.box_texts import SIZE, WRITABLE
+
+BUDGET_S = 0.005
+LONGEST = 20_000
+
+
+def best_time(text, grammar):
+    """Seconds of the processor that one reading takes; the best of a few where one was slow."""
+    times = []
+    tracer = sys.gettrace()
+    sys.settrace(None)  # the measuring of coverage is not to be measured
+    try:
+        for _ in range(5):
+            start = time.thread_time()
+            parse(text, grammar, SIZE, ("polyp", "nodule"))
+            times.append(time.thread_time() - start)
+            if times[-1] < BUDGET_S:
+                break
+    finally:
+        sys.settrace(tracer)
+    return min(times)
+
+
+def mutated(text, chance):
+    """The text with some places deleted, doubled, swapped, or with brackets and digits put in."""
+    for _ in range(chance.randint(1, 8)):
+        at, other = sorted(chance.randrange(len(text) + 1) for _ in range(2))
+        match chance.randrange(5):
+            case 0:
+                text = text[:at] + text[other:]
+            case 1:
+                text = text[:other] + text[at:other] * chance.randint(1, 4) + text[other:]
+            case 2:
+                text = text[other:] + text[at:other] + text[:at]
+            case 3:
+                text = text[:at] + chance.choice("[](){}<>\"',;:.-0123456789\n") + text[at:]
+            case _:
+                text = text[:at] + chance.choice("9[{(<0") * chance.randint(1, 3000) + text[at:]
+    return text[:LONGEST]
+
+
+@pytest.mark.parametrize("name", GRAMMARS)
+def test_mutated_texts_neither_raise_nor_take_long(name):
+    chance = random.Random(name)
+    slow = []
+    for _ in range(10_000 // len(GRAMMARS)):
+        text = mutated(GRAMMARS[name].example, chance)
+        parsed = parse(text, name, SIZE)
+        for box in parsed.boxes:
+            assert 0 <= box.x0 < box.x1 <= 400 + 1e-9
+            assert 0 <= box.y0 < box.y1 <= 300 + 1e-9
+        if best_time(text, name) > BUDGET_S:
+            slow.append(text[:100])
+    assert slow == []
+
+
+UNITS = (
+    *("9", "[", "]", "{", "}", "[]", "{}", "[1,", "[a", "9,", "9 ", "0.5, ", '"', '\\"', '{"a":'),
+    *("<box>", "<box></box>", "<loc_1>", "<loc0001> ;", "<seg001>", "<point ", "<p>", "[SEG]"),
+    *("<obj><box></box></obj>", "<object>", "<patch_index_0001>", "<think>", "</think>", "1e5,"),
+    *('{"bbox_2d":[1,2,3,4]},', "[1,2,3,4],", "[1,[", "(1,2,3)", "(1,2),", "<location>", "<loc"),
+    *('x1="1" ', '<point x="1" y="2">a', " ", "<pad>", "a-", "<ref>a</ref><box>[[1,2,3,4]]</box>"),
+)
+
+
+@pytest.mark.parametrize("name", GRAMMARS)
+def test_one_thing_said_endlessly_does_not_take_long(name):
+    slow = []
+    for unit in UNITS:
+        for start in ("", "[", "{", "<box>", "<obj>", "<location>", "<|box_start|>", "<point "):
+            text = (start + unit * (LONGEST // len(unit)))[:LONGEST]
+            if best_time(text, name) > BUDGET_S:
+                slow.append((start, unit))
+    assert slow == []
+
+
+@pytest.mark.parametrize("name", WRITABLE)
+def test_as_many_different_boxes_as_fit_do_not_take_long(name):
+    many = [PixelBox(f"a{i}", i % 97, i % 89, 200 + i % 101, 190 + i % 83) for i in range(700)]
+    text = write(many, name, SIZE)[:LONGEST]
+    assert best_time(text, name) < BUDGET_S
+    parsed = parse(text, name, SIZE)
+    assert 200 < len(parsed.boxes) <= 300
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.text(max_size=300), name=st.sampled_from(sorted(GRAMMARS)))
+def test_no_text_raises(text, name):
+    parse(text, name, SIZE, ("a",))
+
+
+def test_reading_text_needs_no_numpy():
+    code = (
+        "import sys, types, pathlib\n"
+        "import napari_medvlm.backends.box_formats\n"
+        "own = [m for n, m in sys.modules.items() if 'box_formats' in n]\n"
+        "print(any('numpy' in vars(m) or 'np' in vars(m) for m in own), 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]

@@ -1,0 +1,81 @@
+"""Every registered backend keeps the contract, and one of another package too."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from napari_medvlm.backends import registry
+from napari_medvlm.backends.conformance.segment import CHECKS, backend_class, check_backend
+from napari_medvlm.backends.models.trust import trust
+from tests.backends.automatic.tiny_volumes import bundle, sammed3d, torchscript, vista3d, voxtell
+from tests.backends.clip.tiny_clip import save_clip
+from tests.backends.nninteractive.tiny_nninteractive import save_nninteractive, served
+from tests.backends.tiny_models import dino, florence, qwen25
+from tests.worker.conftest import FOREIGN
+
+MAKERS = {
+    "bundle": bundle, "detector": dino, "florence": florence, "network": torchscript,
+    "nninteractive": save_nninteractive, "nninteractive-server": served,
+    "sammed3d": sammed3d, "similarity": save_clip, "vista3d": vista3d, "vlm": qwen25,
+    "voxtell": voxtell,
+}  # fmt: skip
+"""What makes a small model for each backend that needs one."""
+ELSEWHERE = ("sam", "sam2", "server")
+"""Held to the contract in their own tests, with models and servers of their own."""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A small model for each backend that needs one, made when it is asked for."""
+    folder = tmp_path_factory.mktemp("models")
+    made = {}
+
+    def model_of(name):
+        if name in MAKERS and name not in made:
+            made[name] = str(MAKERS[name](folder / name))
+        return made.get(name)
+
+    return model_of
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", [name for name in registry.names() if name not in ELSEWHERE])
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor")
+def test_conformance(name, check, models):
+    model = models(name)
+    if model is not None and Path(model).exists():
+        trust(model)
+    check(backend_class(name), model)
+
+
+def run_check(name):
+    code = (
+        "from napari_medvlm.backends.conformance.segment import backend_class, check_backend\n"
+        f"check_backend(backend_class({name!r}))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(FOREIGN)}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_backend_of_another_package_is_found_and_conforms():
+    done = run_check("threshold")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [("misshapen", "mask of shape"), ("raising", "ZeroDivisionError")],
+)
+def test_a_backend_that_breaks_the_contract_is_told_in_what(name, complaint):
+    done = run_check(name)
+    assert done.returncode != 0
+    assert complaint in done.stderr
+
+
+def test_the_whole_kit_runs_at_once():
+    check_backend(backend_class("embedded"))

@@ -1,0 +1,21 @@
+"""A curve is fitted from the panel, and what came of it is told."""
+
+from napari_medvlm.checks import calibration
+from napari_medvlm.widgets.checks import calibration_button
+from napari_medvlm.widgets.checks.calibration_button import CalibrationButton
+from tests.evaluation.test_calibrate import written
+
+
+def test_a_run_is_learned_from(qtbot, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(calibration_button, "tell", told.append)
+    run = written(tmp_path / "run", 60)
+    button = CalibrationButton()
+    qtbot.addWidget(button)
+    names = [action.text().partition(":")[0] for action in button.curves.actions()]
+    assert names == ["Isotonic", "Platt", "Temperature"]
+    monkeypatch.setattr(calibration_button.QFileDialog, "getExistingDirectory", lambda *_: str(run))
+    button.curves.actions()[1].trigger()
+    qtbot.waitUntil(lambda: bool(told), timeout=30_000)
+    assert told[0].startswith("server with a/model: 60 tell how sure they are;")
+    assert calibration.load("server", "a/model").kind == "platt"
