@@ -1,4 +1,4 @@
-"""What the manifest names for reading, writing and sample data: a few lines each."""
+"""Open medical images for napari's File > Open menu."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the manifest names for reading, writing and sample data: a few lines each."""
+"""Write labels layers for napari's File > Save menu."""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ from napari_medvlm.checks.paraphrases import Existence, existence, paraphrases, 
 from napari_medvlm.checks.subject import Subject, TwinRequest
 from napari_medvlm.data.answer import Answer, AnswerKind, Question
 from napari_medvlm.data.geometry.grid import same_grid
-from napari_medvlm.data.grounding import Scope, SliceRef
+from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.prompts import Box
-from napari_medvlm.data.region import Region
+from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.slice_image import Picture
 from napari_medvlm.language.closed_answers import count_in, option_in, yes_or_no
 from napari_medvlm.language.report_findings import findings_of

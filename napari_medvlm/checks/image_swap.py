@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.geometry.grid import Grid, same_grid
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.montage import Montage
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import Picture, picture_of
 from napari_medvlm.data.volume import Modality, Volume
 

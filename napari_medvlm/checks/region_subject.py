@@ -13,9 +13,9 @@ from napari_medvlm.checks.occlusion import blank_volume, hidden_in_volume
 from napari_medvlm.checks.paraphrases import absent_of, phrase_variants
 from napari_medvlm.checks.subject import Subject, TwinRequest
 from napari_medvlm.data.geometry.grid import Grid
-from napari_medvlm.data.grounding import Grounding, GroundQuery, SliceRef
+from napari_medvlm.data.grounding import Grounding, GroundQuery
 from napari_medvlm.data.prompts import Box
-from napari_medvlm.data.region import Region
+from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.worker.messages import GroundReply, GroundRequest, Reply
 
 FOUND, NOT_FOUND = "found", "not found"

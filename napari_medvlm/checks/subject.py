@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from napari_medvlm.checks.answer_similarity import Said
 from napari_medvlm.checks.image_swap import Swap, far_shift
 from napari_medvlm.checks.occlusion import elsewhere
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.prompts import Box
-from napari_medvlm.data.region import Region
+from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.worker.messages import AskRequest, GroundRequest, Reply
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
-from napari_medvlm.data.region import Region
+from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.slice_image import Picture
 from napari_medvlm.data.tool_call import Step, ToolCall, ToolSpec
 

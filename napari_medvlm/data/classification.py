@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_medvlm.data.grounding import Scope, SliceRef
+from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.volume import Window
 
 

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.data.answer import Answer, AnswerKind
 from napari_medvlm.data.check_result import Finding
-from napari_medvlm.data.grounding import SliceRef
-from napari_medvlm.data.region import Heatmap
+from napari_medvlm.data.region import Heatmap, SliceRef
 from napari_medvlm.data.tool_call import Step
 
 

@@ -10,16 +10,8 @@ import numpy as np
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.label_image import NamedLabels
-from napari_medvlm.data.region import Region
+from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.volume import Window
-
-
-@dataclass(frozen=True)
-class SliceRef:
-    """A slice of a volume: the axis of the array ``(z, y, x)`` that it is cut across, and where."""
-
-    axis: int
-    index: int
 
 
 @dataclass(frozen=True)

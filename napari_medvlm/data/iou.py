@@ -6,10 +6,9 @@ import numpy as np
 
 from napari_medvlm.data.errors import GeometryMismatch
 from napari_medvlm.data.geometry.grid import FloatArray, Grid
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box
-from napari_medvlm.data.region import Region
+from napari_medvlm.data.region import Region, SliceRef
 
 
 def region_iou(a: Region, b: Region, grid: Grid) -> float:

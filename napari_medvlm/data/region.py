@@ -9,9 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.data.geometry.grid import FloatArray, Grid, Index
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.mask import Mask, bounding_box
 from napari_medvlm.data.prompts import Box, Point
+
+
+@dataclass(frozen=True)
+class SliceRef:
+    """A slice of a volume: the axis of the array ``(z, y, x)`` that it is cut across, and where."""
+
+    axis: int
+    index: int
 
 
 class RegionKind(StrEnum):

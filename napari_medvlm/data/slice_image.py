@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.geometry.grid import FloatArray, Grid
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box, Point
-from napari_medvlm.data.region import Heatmap
+from napari_medvlm.data.region import Heatmap, SliceRef
 from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.data.window_presets import default_window
 

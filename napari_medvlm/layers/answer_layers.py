@@ -12,8 +12,7 @@ import numpy as np
 from napari_medvlm.data.answer import Answer, Claim
 from napari_medvlm.data.conversation import Evidence, Exchange
 from napari_medvlm.data.geometry.display import display_grid, patient_axes
-from napari_medvlm.data.grounding import SliceRef
-from napari_medvlm.data.region import Region
+from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.tool_call import Step
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.evidence_layer import EvidenceLayer

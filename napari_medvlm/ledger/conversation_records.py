@@ -11,8 +11,8 @@ from napari_medvlm.data.answer import Answer, AnswerKind, Claim
 from napari_medvlm.data.check_result import Finding, Outcome
 from napari_medvlm.data.conversation import State, Verdict
 from napari_medvlm.data.geometry.grid import Grid
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.serialization import (

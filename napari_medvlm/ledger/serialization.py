@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from napari_medvlm.data.geometry.grid import Grid
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.montage import Montage
 from napari_medvlm.data.prompts import Box, InitialMask, Point
-from napari_medvlm.data.region import Heatmap, Region, RegionKind
+from napari_medvlm.data.region import Heatmap, Region, RegionKind, SliceRef
 from napari_medvlm.data.slice_image import Picture, picture_of, upright
 from napari_medvlm.data.volume import Volume, Window
 

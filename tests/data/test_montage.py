@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.montage import Montage
 from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import part_around, picture_of
 from tests.data.test_slice_image import ORIENTATIONS, volume_with
 

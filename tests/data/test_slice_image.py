@@ -11,8 +11,9 @@ from scipy.spatial.transform import Rotation
 
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.grid import Grid
-from napari_medvlm.data.grounding import Scope, SliceRef
+from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import part_around, picture_of
 from napari_medvlm.data.volume import Volume, Window
 

@@ -8,10 +8,9 @@ from numpy.testing import assert_allclose
 
 from napari_medvlm.data.answer import Answer, Claim
 from napari_medvlm.data.conversation import Exchange, State
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box
-from napari_medvlm.data.region import Region
+from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.answer_layers import (

@@ -17,8 +17,9 @@ from napari_medvlm.backends.detection.base import Look, Seen, SlicewiseBackend
 from napari_medvlm.backends.models import transformers_loader
 from napari_medvlm.data.classification import Labelling, LabelQuery
 from napari_medvlm.data.errors import InvalidPrompt
-from napari_medvlm.data.grounding import Grounding, GroundQuery, SliceRef
+from napari_medvlm.data.grounding import Grounding, GroundQuery
 from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import Picture, PixelBounds, picture_of
 from napari_medvlm.data.window_presets import default_window
 

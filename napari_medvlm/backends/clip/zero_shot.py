@@ -40,8 +40,8 @@ class Judge:
     descriptors is judged by them as in Xplainer (Pellegrini et al. 2023,
     https://arxiv.org/abs/2303.13391): each against its absence, averaged over the pictures, then
     combined by `napari_medvlm.data.classification.combined`. Xplainer divides cosines by 0.5;
-    here they are multiplied by the model's own scale, as all else is. If some of the labels that exclude each
-    other have descriptors, all are judged one by one, then divided by their sum.
+    here they are multiplied by the model's own scale, as all else is. If some of the labels
+    that exclude each other have descriptors, all are judged one by one, then divided by their sum.
 
     Parameters
     ----------

@@ -12,7 +12,8 @@ from napari_medvlm.backends.conformance.phantom import CENTER, phantom
 from napari_medvlm.data.answer import Question
 from napari_medvlm.data.classification import LabelQuery
 from napari_medvlm.data.errors import Cancelled
-from napari_medvlm.data.grounding import Grounding, GroundQuery, Scope, SliceRef
+from napari_medvlm.data.grounding import Grounding, GroundQuery, Scope
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.volume import Volume
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_medvlm.backends.base import Backend, Progress
-from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound, SliceRef
+from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box
-from napari_medvlm.data.region import Heatmap, Region
+from napari_medvlm.data.region import Heatmap, Region, SliceRef
 from napari_medvlm.data.slice_image import Picture, PixelBounds, picture_of
 from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.data.window_presets import default_window

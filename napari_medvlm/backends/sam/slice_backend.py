@@ -18,8 +18,8 @@ from napari_medvlm.backends.sam.slice_prompts import (
     plane_of,
     since_last_mask,
 )
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import Picture, picture_of
 from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.data.window_presets import default_window

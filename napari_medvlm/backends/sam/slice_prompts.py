@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.geometry.grid import Grid, Index
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box, IndexArray, InitialMask, Lasso, Point, Prompt, Scribble
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import Picture, PixelBounds
 
 POINTS_OF_A_STROKE = 8

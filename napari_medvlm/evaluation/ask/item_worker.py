@@ -12,7 +12,7 @@ import numpy as np
 from napari_medvlm.data.answer import Question
 from napari_medvlm.data.errors import BackendUnavailable, MedVLMError, SettingsError
 from napari_medvlm.data.geometry.display import patient_axes
-from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import Picture, picture_of
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.ask.items import Item

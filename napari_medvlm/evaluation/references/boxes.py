@@ -10,9 +10,8 @@ import numpy as np
 
 from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.data.geometry.grid import FloatArray
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.prompts import Box
-from napari_medvlm.data.region import Region
+from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.volume import Volume
 
 SLACK = 1.0

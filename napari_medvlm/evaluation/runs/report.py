@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.geometry.grid import FloatArray
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.runs.report_images import FOUND, TRUTH

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.data.geometry.display import patient_axes
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.mask import BoolArray
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.evaluation.segment.simulated_user import largest_error

@@ -11,11 +11,11 @@ from napari_medvlm.data.conversation import Sent
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.geometry.grid import FloatArray
-from napari_medvlm.data.grounding import Scope, SliceRef
+from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.montage import Montage
 from napari_medvlm.data.prompts import Box
-from napari_medvlm.data.region import Region
+from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.slice_image import Part, Picture, part_around, picture_of
 from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.data.window_presets import default_window

@@ -10,12 +10,12 @@ import numpy as np
 
 from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.data.errors import Cancelled, InvalidPrompt, MedVLMError
-from napari_medvlm.data.grounding import Grounding, GroundQuery, SliceRef
+from napari_medvlm.data.grounding import Grounding, GroundQuery
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.measurements.measure import diameters, longest_diameter_mm, measure
 from napari_medvlm.data.prompts import Box, Point
-from napari_medvlm.data.region import Region
+from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.slice_image import Picture, PixelBounds, part_around, picture_of
 from napari_medvlm.data.tool_call import ToolCall, ToolResult
 from napari_medvlm.data.volume import Volume

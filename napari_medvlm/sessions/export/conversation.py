@@ -17,8 +17,7 @@ from napari_medvlm.data.answer import Claim
 from napari_medvlm.data.conversation import Conversation, Exchange
 from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.data.geometry.display import patient_axes
-from napari_medvlm.data.grounding import SliceRef
-from napari_medvlm.data.region import Region
+from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.tool_call import Step
 from napari_medvlm.data.volume import Volume

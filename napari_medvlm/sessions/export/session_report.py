@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from napari_medvlm.backends import registry
 from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.data.geometry.display import is_aligned, patient_axes
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.measurements.table import COLUMNS
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import Picture, picture_of
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.writers import write_text

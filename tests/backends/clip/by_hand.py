@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from napari_medvlm.backends.clip.backend import NEUTRAL, SimilarityBackend
 from napari_medvlm.backends.clip.models import load_model
-from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.volume import Volume, Window
 
 torch.set_num_threads(1)  # models this small only wait for threads on a busy computer

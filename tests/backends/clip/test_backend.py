@@ -9,7 +9,8 @@ from napari_medvlm.backends import dispatch
 from napari_medvlm.backends.clip.backend import NEUTRAL, SimilarityBackend, squared, unsquared
 from napari_medvlm.data.classification import LabelQuery
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled
-from napari_medvlm.data.grounding import GroundQuery, Scope, SliceRef
+from napari_medvlm.data.grounding import GroundQuery, Scope
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.volume import Volume
 from tests.backends.clip.by_hand import (

@@ -8,8 +8,9 @@ from napari_medvlm.backends import dispatch
 from napari_medvlm.backends.clip.zero_shot import TEMPLATES, Judge, load_descriptors
 from napari_medvlm.data.classification import LabelQuery, combined
 from napari_medvlm.data.errors import InvalidPrompt, SettingsError
-from napari_medvlm.data.grounding import Scope, SliceRef
+from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import picture_of
 from tests.backends.clip.by_hand import (
     GREY,

@@ -7,7 +7,8 @@ import torch
 import transformers as hf
 
 from napari_medvlm.backends.dispatch import ground
-from napari_medvlm.data.grounding import GroundQuery, Scope, SliceRef
+from napari_medvlm.data.grounding import GroundQuery, Scope
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.volume import Window
 from tests.conftest import make_phantom

@@ -13,7 +13,8 @@ from numpy.testing import assert_allclose
 from napari_medvlm.backends.detection.detector import DetectorBackend
 from napari_medvlm.backends.dispatch import ground
 from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
-from napari_medvlm.data.grounding import GroundQuery, Scope, SliceRef
+from napari_medvlm.data.grounding import GroundQuery, Scope
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.volume import Modality, Volume
 from tests.backends import tiny_models as tiny
 from tests.backends.detection.queries import NAMES, asked, in_picture, picture, volume_of

@@ -9,7 +9,7 @@ from segment_anything import SamPredictor
 from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.backends.dispatch import segment
 from napari_medvlm.backends.sam.checkpoint import load_sam
-from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.volume import Modality, Volume
 

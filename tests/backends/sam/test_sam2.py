@@ -11,8 +11,8 @@ from napari_medvlm.backends.conformance.segment import CHECKS
 from napari_medvlm.backends.dispatch import segment
 from napari_medvlm.backends.sam.sam2 import TRACKERS, SAM2Backend
 from napari_medvlm.data.errors import BackendUnavailable
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.volume import Volume
 from tests.backends.sam import tiny_sam, tiny_sam2

@@ -9,9 +9,9 @@ import pytest
 
 from napari_medvlm.backends.sam.slice_prompts import bounds_of, on_slices, plane_of, since_last_mask
 from napari_medvlm.data.errors import InvalidPrompt
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.volume import Volume
 from tests.backends.sam.by_hand import AXES, NAMES, SHAPE, volume_of

@@ -16,8 +16,8 @@ from napari_medvlm.backends.models.catalog import answering_row
 from napari_medvlm.backends.vlm.parse_answer import Shown, Written, answer_of
 from napari_medvlm.backends.vlm.reasoning import Stream, parted
 from napari_medvlm.data.answer import AnswerKind, Question
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import Picture
 from napari_medvlm.data.tool_call import ToolSpec
 from tests.backends.detection.queries import NAMES, in_picture, picture, volume_of

@@ -10,11 +10,10 @@ from pycocotools.cocoeval import COCOeval
 
 from napari_medvlm.data.errors import GeometryMismatch, InvalidReference
 from napari_medvlm.data.geometry.grid import Grid
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.iou import box_iou, region_iou
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box
-from napari_medvlm.data.region import Region
+from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.evaluation.metrics.region_agreement import agreement
 from tests.conftest import make_phantom
 

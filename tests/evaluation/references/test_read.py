@@ -7,10 +7,9 @@ import pytest
 
 from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.data.geometry.grid import Grid
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.prompts import Box
-from napari_medvlm.data.region import Region
+from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.metrics.region_agreement import agreement
 from napari_medvlm.evaluation.references.read import read_references, references_of_labels

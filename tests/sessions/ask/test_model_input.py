@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 import napari_medvlm as nmv
 from napari_medvlm.backends.box_formats import parse
 from napari_medvlm.data.errors import InvalidPrompt
-from napari_medvlm.data.grounding import Scope, SliceRef
+from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.montage import Montage
 from napari_medvlm.data.prompts import Box, Point
-from napari_medvlm.data.region import Region
+from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.volume import Modality, Volume, Window
 from napari_medvlm.data.window_presets import CT_COLORS
 from napari_medvlm.ledger.serialization import KeptPicture

@@ -14,9 +14,8 @@ from PIL import Image
 from napari_medvlm.data.answer import Answer, AnswerKind, Claim
 from napari_medvlm.data.conversation import Conversation, Exchange, Mark, Sent, State, Verdict
 from napari_medvlm.data.errors import CannotSave
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.prompts import Box
-from napari_medvlm.data.region import Region
+from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
 from napari_medvlm.sessions.export.conversation import as_json, export
 from tests.conftest import make_phantom

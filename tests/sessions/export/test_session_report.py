@@ -14,7 +14,7 @@ import napari_medvlm as nmv
 from napari_medvlm.cli import app
 from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.data.geometry.display import patient_axes
-from napari_medvlm.data.grounding import SliceRef
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.sessions.export.conversation import NOTICE
 from napari_medvlm.sessions.export.measurements import Measurements

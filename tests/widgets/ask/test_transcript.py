@@ -12,9 +12,8 @@ from qtpy.QtWidgets import QApplication, QMessageBox
 from napari_medvlm.backends.embedded.measuring_qa import question_forms
 from napari_medvlm.data.answer import Answer, AnswerKind, Claim
 from napari_medvlm.data.conversation import Conversation, Exchange, Mark, Sent, State, Verdict
-from napari_medvlm.data.grounding import SliceRef
 from napari_medvlm.data.prompts import Box
-from napari_medvlm.data.region import Region
+from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
 from napari_medvlm.data.volume import Modality
 from napari_medvlm.language import question_templates
