@@ -30,7 +30,7 @@ from napari_medvlm.backends.models.catalog import served_row
 from napari_medvlm.backends.openai_server.connection import joined
 from napari_medvlm.backends.openai_server.request import request_of
 from napari_medvlm.data.answer import Question
-from napari_medvlm.sessions.ask.tool_loop import answered_question, look
+from napari_medvlm.sessions.ask.tool_loop import answered_question, render_images
 from napari_medvlm.worker.messages import AnswerReply, AskRequest
 from napari_medvlm.worker.process_runner import WorkerRunner
 from tests.conftest import make_phantom
@@ -123,7 +123,7 @@ class Window:
         session = self.dock.session
         exchange = session.active.exchanges[-1]
         given = session._given_of(exchange.id)
-        return answered_question(exchange, given, (), look(session.volume, given))
+        return answered_question(exchange, given, (), render_images(session.volume, given))
 
     def close(self) -> None:
         """Leave it."""

@@ -24,7 +24,7 @@ from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.volume import Modality, Window
 from napari_medvlm.io.medical_images import volume_from_nibabel
 from napari_medvlm.layers import layer_data
-from napari_medvlm.sessions.ask.model_input import View
+from napari_medvlm.sessions.ask.model_input import ImageSelection
 
 OUT = Path("demo")
 QUESTION = "Is there a bright lesion in the brain?"
@@ -102,7 +102,7 @@ def checked(viewer: napari.Viewer, dock: Any, backend: str) -> None:
     session = dock.session
     session.new()
     session.use(backend)
-    view = View(Scope.of_slice(0, LESION[0]))
+    view = ImageSelection(Scope.of_slice(0, LESION[0]))
     exchange = session.ask(QUESTION, kind=AnswerKind.YES_NO, view=view)
     wait_until(lambda: not session.pending)
     settle()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_medvlm.ledger.ledger import Ledger
     from napari_medvlm.ledger.records import Overlap
     from napari_medvlm.sessions.ask.ask import ask
-    from napari_medvlm.sessions.ask.model_input import View
+    from napari_medvlm.sessions.ask.model_input import ImageSelection
     from napari_medvlm.sessions.ask.session import AskSession
     from napari_medvlm.sessions.ground import GroundingSession, ground
     from napari_medvlm.sessions.segment.replay import replay
@@ -50,7 +50,7 @@ _HOMES = {
     "Scope": "data.grounding",
     "Scribble": "data.prompts",
     "SegmentationSession": "sessions.segment.session",
-    "View": "sessions.ask.model_input",
+    "ImageSelection": "sessions.ask.model_input",
     "Volume": "data.volume",
     "Window": "data.volume",
     "ask": "sessions.ask.ask",
@@ -69,6 +69,7 @@ __all__ = [
     "Claim",
     "Grounding",
     "GroundingSession",
+    "ImageSelection",
     "InitialMask",
     "Lasso",
     "Ledger",
@@ -83,7 +84,6 @@ __all__ = [
     "Scope",
     "Scribble",
     "SegmentationSession",
-    "View",
     "Volume",
     "Window",
     "ask",

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol, overload
 
 from napari_medvlm.data.answer import AnswerDelta, Question
-from napari_medvlm.data.classification import Labelling, LabelQuery
+from napari_medvlm.data.classification import ClassificationResult, LabelQuery
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.grounding import Grounding, GroundQuery
 from napari_medvlm.data.mask import Mask
@@ -238,7 +238,7 @@ class Backend(ABC):
         """
         raise self._not_able("look for phrases")
 
-    def label(self, query: LabelQuery, progress: Progress) -> Labelling:
+    def label(self, query: LabelQuery, progress: Progress) -> ClassificationResult:
         """How likely labels are.
 
         Raises

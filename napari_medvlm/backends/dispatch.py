@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from napari_medvlm.backends.base import Backend, ObjectPrompts, Prepared, Progress
 from napari_medvlm.data.answer import Answer, Question
-from napari_medvlm.data.classification import Labelling, LabelQuery
+from napari_medvlm.data.classification import ClassificationResult, LabelQuery
 from napari_medvlm.data.errors import BackendFailed, InvalidPrompt, PromptNotSupported
 from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound
 from napari_medvlm.data.mask import Mask
@@ -95,7 +95,9 @@ def ground(backend: Backend, volume: Volume, query: GroundQuery, progress: Progr
     return replace(found, not_found=(*found.not_found, *missing))
 
 
-def label(backend: Backend, volume: Volume, query: LabelQuery, progress: Progress) -> Labelling:
+def label(
+    backend: Backend, volume: Volume, query: LabelQuery, progress: Progress
+) -> ClassificationResult:
     """How likely labels are, on the volume that the backend was given last.
 
     Raises

@@ -10,13 +10,13 @@ from napari_medvlm.checks.perturbation_checks import (
     NegationTwin,
     Resampling,
 )
-from napari_medvlm.checks.second_model_check import IndependentWitness, Witness
-from napari_medvlm.checks.static_checks import Confidence, Form, Quality
+from napari_medvlm.checks.second_model_check import IndependentWitness, SecondModel
+from napari_medvlm.checks.static_checks import Confidence, OutputFormat, Quality
 from napari_medvlm.data.volume import Volume
 
 
 def all_checks(
-    witness: Witness | None = None, count: int = 4, other: Volume | None = None
+    witness: SecondModel | None = None, count: int = 4, other: Volume | None = None
 ) -> tuple[Check, ...]:
     """Every check, those that cost nothing first.
 
@@ -31,7 +31,7 @@ def all_checks(
     """
     return (
         Quality(),
-        Form(),
+        OutputFormat(),
         Confidence(),
         NegationTwin(),
         Resampling(count),

@@ -21,7 +21,7 @@ _SMALL = frozenset(("a", "an", "the", "is", "are", "of", "in", "on", "there", "i
 
 
 @dataclass(frozen=True, eq=False)
-class Said:
+class CheckedAnswer:
     """What a backend said to one request, as checks see it.
 
     Parameters
@@ -62,7 +62,7 @@ def token_f1(a: str, b: str) -> float:
     return 2 * shared / whole if whole else 1.0
 
 
-def same_answer(a: Said, b: Said) -> bool:
+def same_answer(a: CheckedAnswer, b: CheckedAnswer) -> bool:
     """Whether two answers are of one group or, of free texts, share most of their words."""
     if a.group or b.group:
         return a.group == b.group
@@ -76,7 +76,7 @@ def places_shared(a: Sequence[Region], b: Sequence[Region], grid: Grid) -> float
     return sum(max((region_iou(r, s, grid) for s in b), default=0.0) for r in a) / len(a)
 
 
-def moved(before: Said, after: Said, grid: Grid) -> bool:
+def moved(before: CheckedAnswer, after: CheckedAnswer, grid: Grid) -> bool:
     """Whether an answer is another one, or gives other places."""
     if not same_answer(before, after):
         return True
@@ -85,13 +85,13 @@ def moved(before: Said, after: Said, grid: Grid) -> bool:
     return places_shared(before.regions, after.regions, grid) < SAME_PLACE
 
 
-def clusters(answers: Sequence[Said]) -> tuple[tuple[Said, ...], ...]:
+def clusters(answers: Sequence[CheckedAnswer]) -> tuple[tuple[CheckedAnswer, ...], ...]:
     """Answers that say the same, together; each joins the first cluster whose first it is like.
 
     Likeness is that of `same_answer`: groups, or words that are shared. It knows no meaning: two
     free texts that say the same in other words are two clusters.
     """
-    found: list[list[Said]] = []
+    found: list[list[CheckedAnswer]] = []
     for answer in answers:
         for cluster in found:
             if same_answer(cluster[0], answer):

@@ -6,17 +6,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from napari_medvlm.checks.answer_similarity import Said
+from napari_medvlm.checks.answer_similarity import CheckedAnswer
 from napari_medvlm.checks.image_swap import Swap, repainted, shown_slices
 from napari_medvlm.checks.occlusion import blank, blank_volume, hidden_in, hidden_in_volume
 from napari_medvlm.checks.paraphrases import Existence, existence, paraphrases, twins_of
-from napari_medvlm.checks.subject import Subject, TwinRequest
+from napari_medvlm.checks.subject import PairedRequest, Subject
 from napari_medvlm.data.answer import Answer, AnswerKind, Question
 from napari_medvlm.data.geometry.grid import same_grid
 from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Region, SliceRef
-from napari_medvlm.data.slice_image import Picture
+from napari_medvlm.data.slice_image import SliceImage
 from napari_medvlm.language.closed_answers import count_in, option_in, yes_or_no
 from napari_medvlm.language.report_findings import findings_of
 from napari_medvlm.sessions.ask.ground_claim import names_in, query_of
@@ -88,7 +88,7 @@ class AnswerSubject(Subject):
         """The question's text, without what tells of places."""
         return self.question.text.partition("\n\n")[0]
 
-    def read(self, reply: Reply) -> Said:
+    def read(self, reply: Reply) -> CheckedAnswer:
         """What a reply says, read by the kind of the question."""
         assert isinstance(reply, AnswerReply)
         return said_by(reply.answer, self.question)
@@ -107,7 +107,7 @@ class AnswerSubject(Subject):
         found += _misplaced(self.said.regions, question.pictures, self.request)
         return tuple(dict.fromkeys(found))
 
-    def twins(self) -> tuple[TwinRequest, ...]:
+    def twins(self) -> tuple[PairedRequest, ...]:
         """The negated and the absent twin, see `twins`."""
         about = self._about()
         if about is None:
@@ -121,7 +121,7 @@ class AnswerSubject(Subject):
                 if twin.how == "negated"
                 else "It must say no to something that such an image cannot show."
             )
-            made.append(TwinRequest(self._ask(twin.text, yes_no=True), twin.text, expected, told))
+            made.append(PairedRequest(self._ask(twin.text, yes_no=True), twin.text, expected, told))
         return tuple(made)
 
     def _about(self) -> tuple[Existence, str] | None:
@@ -194,14 +194,14 @@ class AnswerSubject(Subject):
             question = replace(question, options=question.options[::-1])
         return replace(self.request, question=question)
 
-    def _seeing(self, pictures: tuple[Picture, ...]) -> AskRequest:
+    def _seeing(self, pictures: tuple[SliceImage, ...]) -> AskRequest:
         return replace(self.request, question=replace(self.question, pictures=pictures))
 
 
-def said_by(answer: Answer, question: Question) -> Said:
+def said_by(answer: Answer, question: Question) -> CheckedAnswer:
     """What an answer says to a question."""
     regions = tuple(region for claim in answer.claims for region in claim.regions)
-    return Said(answer.text, _group(answer, question), regions, stated(answer, question))
+    return CheckedAnswer(answer.text, _group(answer, question), regions, stated(answer, question))
 
 
 def _group(answer: Answer, question: Question) -> str:
@@ -219,7 +219,7 @@ def _group(answer: Answer, question: Question) -> str:
 
 
 def _misplaced(
-    regions: Sequence[Region], pictures: Sequence[Picture], request: AskRequest
+    regions: Sequence[Region], pictures: Sequence[SliceImage], request: AskRequest
 ) -> list[str]:
     grid = request.volume.grid
     flaws = []

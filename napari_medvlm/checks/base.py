@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-from napari_medvlm.checks.answer_similarity import Said
+from napari_medvlm.checks.answer_similarity import CheckedAnswer
 from napari_medvlm.checks.subject import Sent, Subject
-from napari_medvlm.data.check_result import Finding, Outcome
+from napari_medvlm.data.check_result import CheckResult, Outcome
 
-Ask = Callable[[Sent], Said]
+Ask = Callable[[Sent], CheckedAnswer]
 """Has something asked, and waits for what is said."""
 
 
@@ -33,7 +33,7 @@ class Check(ABC):
         """How many requests it takes at most; 0 also where it does not apply."""
 
     @abstractmethod
-    def judge(self, subject: Subject, ask: Ask) -> Finding:
+    def judge(self, subject: Subject, ask: Ask) -> CheckResult:
         """What it comes to.
 
         Raises
@@ -44,14 +44,14 @@ class Check(ABC):
             If a backend cannot answer.
         """
 
-    def passed(self, sentence: str, **details: Any) -> Finding:
+    def passed(self, sentence: str, **details: Any) -> CheckResult:
         """Nothing against the answer."""
-        return Finding(self.name, Outcome.PASSED, sentence, details)
+        return CheckResult(self.name, Outcome.PASSED, sentence, details)
 
-    def flagged(self, sentence: str, **details: Any) -> Finding:
+    def flagged(self, sentence: str, **details: Any) -> CheckResult:
         """Something against it."""
-        return Finding(self.name, Outcome.FLAGGED, sentence, details)
+        return CheckResult(self.name, Outcome.FLAGGED, sentence, details)
 
-    def mute(self, sentence: str, **details: Any) -> Finding:
+    def mute(self, sentence: str, **details: Any) -> CheckResult:
         """The check says nothing here."""
-        return Finding(self.name, Outcome.NOT_APPLICABLE, sentence, details)
+        return CheckResult(self.name, Outcome.NOT_APPLICABLE, sentence, details)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.language.yaml_tables import Sheet, read
+from napari_medvlm.language.yaml_tables import YamlTable, read
 from napari_medvlm.settings.paths import home
 
 HERE = Path(__file__).parent
@@ -31,7 +31,7 @@ BODY = 0.1
 """What is brighter than this share of the range counts as body."""
 
 
-class Thresholds(Sheet):
+class Thresholds(YamlTable):
     """From where on an indicator is worth a note, see ``quality.yaml``."""
 
     noise: float = 0.08

@@ -13,7 +13,7 @@ from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.geometry.grid import Grid, same_grid
 from napari_medvlm.data.montage import Montage
 from napari_medvlm.data.region import SliceRef
-from napari_medvlm.data.slice_image import Picture, picture_of
+from napari_medvlm.data.slice_image import SliceImage, picture_of
 from napari_medvlm.data.volume import Modality, Volume
 
 FAR = 0.25
@@ -109,13 +109,13 @@ def _fitted(other: Volume, grid: Grid) -> NDArray[Any]:
     return result
 
 
-def shown_slices(pictures: Iterable[Picture]) -> tuple[SliceRef, ...]:
+def shown_slices(pictures: Iterable[SliceImage]) -> tuple[SliceRef, ...]:
     """The slices that pictures and montages show."""
     parts = (getattr(picture, "tiles", ()) or (picture,) for picture in pictures)
     return tuple(getattr(p, "picture", p).slice for several in parts for p in several)
 
 
-def repainted(picture: Picture, volume: Volume, swap: Swap) -> Picture:
+def repainted(picture: SliceImage, volume: Volume, swap: Swap) -> SliceImage:
     """A picture with other content; what was drawn onto it stays.
 
     A picture of another grid, of a second image that was shown beside, gets the same content.

@@ -14,7 +14,7 @@ from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.iou import box_iou
 from napari_medvlm.data.montage import Montage
 from napari_medvlm.data.prompts import Box
-from napari_medvlm.data.slice_image import Picture, PixelBounds
+from napari_medvlm.data.slice_image import PixelBounds, SliceImage
 from napari_medvlm.data.volume import Volume
 
 GREY = 127
@@ -22,7 +22,7 @@ TRIES = 64
 """So many places are tried for a box that must not touch others."""
 
 
-def hidden_in(picture: Picture, boxes: Sequence[Box]) -> Picture:
+def hidden_in(picture: SliceImage, boxes: Sequence[Box]) -> SliceImage:
     """A picture with the place of each box filled with the mean of what is around it.
 
     A box on one slice is hidden in the pictures of all slices across that axis: what it holds may
@@ -51,7 +51,7 @@ def hidden_in_volume(volume: Volume, boxes: Sequence[Box]) -> Volume:
     return replace(volume, data=data)
 
 
-def blank(picture: Picture) -> Picture:
+def blank(picture: SliceImage) -> SliceImage:
     """A picture of the same size that is grey all over."""
     return replace(picture, pixels=np.full_like(picture.pixels, GREY))
 
@@ -90,7 +90,7 @@ def _elsewhere(
     return None
 
 
-def _rectangle(picture: Picture, box: Box) -> tuple[int, int, int, int] | None:
+def _rectangle(picture: SliceImage, box: Box) -> tuple[int, int, int, int] | None:
     xy = picture.pixel_of(box.corners())
     bounds: PixelBounds = (*np.floor(xy.min(axis=0) + 0.01), *np.ceil(xy.max(axis=0) - 0.01))
     height, width = picture.size

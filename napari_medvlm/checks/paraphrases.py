@@ -20,7 +20,7 @@ from typing import Literal
 
 from napari_medvlm.checks.image_quality import HERE
 from napari_medvlm.data.volume import Modality
-from napari_medvlm.language.yaml_tables import Sheet, read
+from napari_medvlm.language.yaml_tables import YamlTable, read
 
 _PLACE = r"(?P<place>(?:\s+(?:in|on|at|within|inside|near|below|above|behind)\s.*)?)"
 _SEEN = r"(?:present|visible|seen|identified|detected|evident)"
@@ -80,7 +80,7 @@ class Existence:
 
 
 @dataclass(frozen=True)
-class Twin:
+class PairedQuestion:
     """A twin of a question.
 
     Parameters
@@ -106,14 +106,14 @@ def existence(question: str) -> Existence | None:
     return None
 
 
-def twins_of(asked: Existence, modality: Modality) -> tuple[Twin, ...]:
+def twins_of(asked: Existence, modality: Modality) -> tuple[PairedQuestion, ...]:
     """The twins of a question, which are always the same."""
     if asked.denied:
         turned = f"Is there {_with_article(asked.finding)}{asked.place}?"
     else:
         turned = f"Is it true that there is no {asked.bare}{asked.place}?"
     strange = f"Is there {absent_of(modality, asked.finding)}{asked.place}?"
-    return Twin("negated", turned), Twin("absent", strange)
+    return PairedQuestion("negated", turned), PairedQuestion("absent", strange)
 
 
 def absent_of(modality: Modality, seed: str) -> str:
@@ -146,7 +146,7 @@ def _with_article(finding: str) -> str:
     return f"any {finding}"
 
 
-class _Absent(Sheet):
+class _Absent(YamlTable):
     absent: dict[str, list[str]]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from napari_medvlm.checks.answer_similarity import (
     SAME_PLACE,
-    Said,
+    CheckedAnswer,
     clusters,
     entropy,
     moved,
@@ -16,7 +16,7 @@ from napari_medvlm.checks.answer_similarity import (
 from napari_medvlm.checks.base import Ask, Check
 from napari_medvlm.checks.image_swap import other_image, slices_far_away
 from napari_medvlm.checks.subject import Sent, Subject
-from napari_medvlm.data.check_result import Finding
+from napari_medvlm.data.check_result import CheckResult
 from napari_medvlm.data.errors import Cancelled, MedVLMError
 from napari_medvlm.data.volume import Volume
 
@@ -34,7 +34,7 @@ class NegationTwin(Check):
         """One for each twin."""
         return len(subject.twins())
 
-    def judge(self, subject: Subject, ask: Ask) -> Finding:
+    def judge(self, subject: Subject, ask: Ask) -> CheckResult:
         """Each twin has an answer that it must have."""
         twins = subject.twins()
         if not twins:
@@ -72,7 +72,7 @@ class Resampling(Check):
         """As often as there are words for it."""
         return len(subject.again(self.count))
 
-    def judge(self, subject: Subject, ask: Ask) -> Finding:
+    def judge(self, subject: Subject, ask: Ask) -> CheckResult:
         """By the share that says the same, and by how much its places have in common."""
         first, grid = subject.said, subject.volume.grid
         asked = subject.again(self.count)
@@ -113,7 +113,7 @@ class BlankedEvidence(Check):
         """One for its own place, and one for another if there is room."""
         return bool(subject.places) + bool(subject.other_places)
 
-    def judge(self, subject: Subject, ask: Ask) -> Finding:
+    def judge(self, subject: Subject, ask: Ask) -> CheckResult:
         """It must move when its place is hidden, and only then."""
         if not subject.places:
             return self.mute("It names no place that could be hidden.")
@@ -155,7 +155,7 @@ class BlankImage(Check):
         """One, unless the answer fits an empty image too."""
         return int(subject.said.group not in subject.nothing)
 
-    def judge(self, subject: Subject, ask: Ask) -> Finding:
+    def judge(self, subject: Subject, ask: Ask) -> CheckResult:
         """The answer must not be the same."""
         first = subject.said
         if not self.cost(subject):
@@ -191,7 +191,7 @@ class ImageSwap(Check):
             return int(self.other is not subject.volume)
         return int(subject.said.group not in subject.nothing and subject.has_far_slices)
 
-    def judge(self, subject: Subject, ask: Ask) -> Finding:
+    def judge(self, subject: Subject, ask: Ask) -> CheckResult:
         """The answer, or its place, must not be the same."""
         first, volume = subject.said, subject.volume
         if not self.cost(subject):
@@ -228,11 +228,11 @@ def _times(count: int) -> str:
     return ("never", "once", "twice")[count] if count < 3 else f"{count} times"
 
 
-def _said_or_refused(ask: Ask, request: Sent) -> Said:
+def _said_or_refused(ask: Ask, request: Sent) -> CheckedAnswer:
     """What is said; a backend that will not work on such an image says that."""
     try:
         return ask(request)
     except Cancelled:
         raise
     except MedVLMError as error:
-        return Said(f"(refused: {error.message})", "refused")
+        return CheckedAnswer(f"(refused: {error.message})", "refused")

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_medvlm.checks.answer_similarity import Said
+from napari_medvlm.checks.answer_similarity import CheckedAnswer
 from napari_medvlm.checks.image_swap import Swap
 from napari_medvlm.checks.occlusion import blank_volume, hidden_in_volume
 from napari_medvlm.checks.paraphrases import absent_of, phrase_variants
-from napari_medvlm.checks.subject import Subject, TwinRequest
+from napari_medvlm.checks.subject import PairedRequest, Subject
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.grounding import Grounding, GroundQuery
 from napari_medvlm.data.prompts import Box
@@ -36,7 +36,9 @@ class RegionSubject(Subject):
     request: GroundRequest
 
     def __init__(self, request: GroundRequest, region: Region) -> None:
-        super().__init__(request, Said(region.name or FOUND, FOUND, (region,), region.score))
+        super().__init__(
+            request, CheckedAnswer(region.name or FOUND, FOUND, (region,), region.score)
+        )
         self.region = region
 
     @property
@@ -49,7 +51,7 @@ class RegionSubject(Subject):
         """The phrase."""
         return self.region.phrase
 
-    def read(self, reply: Reply) -> Said:
+    def read(self, reply: Reply) -> CheckedAnswer:
         """All regions of a reply."""
         assert isinstance(reply, GroundReply)
         return said_by(reply.grounding)
@@ -70,11 +72,11 @@ class RegionSubject(Subject):
             found.append(f"Slice {where.index} was not to be looked at.")
         return tuple(found)
 
-    def twins(self) -> tuple[TwinRequest, ...]:
+    def twins(self) -> tuple[PairedRequest, ...]:
         """The absent twin only: a phrase that such an image cannot show."""
         phrase = absent_of(self.volume.modality, self.asked)
         told = f"It also finds {phrase}, which such an image cannot show."
-        return (TwinRequest(self._look_for(phrase), phrase, NOT_FOUND, told),)
+        return (PairedRequest(self._look_for(phrase), phrase, NOT_FOUND, told),)
 
     def again(self, count: int) -> tuple[tuple[str, GroundRequest], ...]:
         """The phrase again and in other words."""
@@ -127,11 +129,11 @@ def _through(box: Box, grid: Grid) -> Box:
     return Box.at_index(grid, start, stop)
 
 
-def said_by(found: Grounding) -> Said:
+def said_by(found: Grounding) -> CheckedAnswer:
     """What a grounding says; of nothing found, the reason."""
     if not found.regions:
         reason = found.not_found[0].reason if found.not_found else "Nothing was found."
-        return Said(reason, NOT_FOUND)
+        return CheckedAnswer(reason, NOT_FOUND)
     scores = [region.score for region in found.regions if region.score is not None]
     names = ", ".join(dict.fromkeys(region.name or region.phrase for region in found.regions))
-    return Said(names, FOUND, found.regions, max(scores, default=None))
+    return CheckedAnswer(names, FOUND, found.regions, max(scores, default=None))

@@ -6,36 +6,36 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from napari_medvlm.checks.answer_similarity import Said
+from napari_medvlm.checks.answer_similarity import CheckedAnswer
 from napari_medvlm.checks.answer_subject import AnswerSubject
 from napari_medvlm.checks.base import Check
 from napari_medvlm.checks.region_subject import RegionSubject
 from napari_medvlm.checks.region_subject import said_by as said_by_grounding
 from napari_medvlm.checks.subject import Sent, Subject
-from napari_medvlm.data.check_result import Finding, Outcome
+from napari_medvlm.data.check_result import CheckResult, Outcome
 from napari_medvlm.data.errors import Cancelled, MedVLMError
 from napari_medvlm.data.region import Region
-from napari_medvlm.sessions.ask.check_context import AnswerBasis
-from napari_medvlm.sessions.check_context import Basis
-from napari_medvlm.sessions.job_queue import Line
-from napari_medvlm.sessions.request_sender import Calls
+from napari_medvlm.sessions.ask.check_context import AnswerCheckContext
+from napari_medvlm.sessions.check_context import CheckContext
+from napari_medvlm.sessions.job_queue import JobQueue
+from napari_medvlm.sessions.request_sender import RequestSender
 from napari_medvlm.worker.messages import AskRequest, GroundReply, GroundRequest
 from napari_medvlm.worker.runner import Runner
 
 
-def answer_subject(basis: AnswerBasis) -> AnswerSubject:
+def answer_subject(basis: AnswerCheckContext) -> AnswerSubject:
     """The answer of a basis, to be checked."""
     assert isinstance(basis.request, AskRequest)
     return AnswerSubject(basis.request, basis.answer)
 
 
-def region_subject(basis: Basis, region: Region) -> RegionSubject:
+def region_subject(basis: CheckContext, region: Region) -> RegionSubject:
     """A region of a basis, to be checked."""
     assert isinstance(basis.request, GroundRequest)
     return RegionSubject(basis.request, region)
 
 
-def run_check(check: Check, subject: Subject, calls: Calls) -> Finding:
+def run_check(check: Check, subject: Subject, calls: RequestSender) -> CheckResult:
     """What a check comes to; a backend that fails makes it say nothing, and why.
 
     Raises
@@ -45,7 +45,7 @@ def run_check(check: Check, subject: Subject, calls: Calls) -> Finding:
     """
     start, asked = time.perf_counter(), 0
 
-    def ask(request: Sent) -> Said:
+    def ask(request: Sent) -> CheckedAnswer:
         nonlocal asked
         asked += 1
         reply = calls.send(request)
@@ -59,13 +59,15 @@ def run_check(check: Check, subject: Subject, calls: Calls) -> Finding:
         raise
     except MedVLMError as error:
         told = f"It could not be carried out: {error.message}"
-        finding = Finding(check.name, Outcome.NOT_APPLICABLE, told, {"hint": error.hint})
+        finding = CheckResult(check.name, Outcome.NOT_APPLICABLE, told, {"hint": error.hint})
     return replace(finding, requests=asked, seconds=time.perf_counter() - start)
 
 
-def run_checks(checks: Sequence[Check], subject: Subject, runner: Runner) -> tuple[Finding, ...]:
+def run_checks(
+    checks: Sequence[Check], subject: Subject, runner: Runner
+) -> tuple[CheckResult, ...]:
     """What checks come to, worked out in this thread; for scripts."""
-    calls = Calls(runner, lambda *_: None)
+    calls = RequestSender(runner, lambda *_: None)
     return tuple(run_check(check, subject, calls) for check in checks)
 
 
@@ -88,11 +90,11 @@ class Checking:
 
     def __init__(
         self,
-        basis: Basis,
+        basis: CheckContext,
         subject: Subject,
         *,
         on_begin: Callable[[Check], None] = lambda _: None,
-        on_found: Callable[[Finding], None] = lambda _: None,
+        on_found: Callable[[CheckResult], None] = lambda _: None,
         on_end: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._basis = basis
@@ -100,7 +102,7 @@ class Checking:
         self._on_begin = on_begin
         self._on_found = on_found
         self._on_end = on_end
-        self._line = Line(basis.runner, lambda *_: None, lambda _: None)
+        self._line = JobQueue(basis.runner, lambda *_: None, lambda _: None)
 
     @property
     def pending(self) -> bool:
@@ -123,7 +125,7 @@ class Checking:
         """Stop, and take nothing more."""
         self._line.close()
 
-    def _run(self, checks: tuple[Check, ...], calls: Calls) -> None:
+    def _run(self, checks: tuple[Check, ...], calls: RequestSender) -> None:
         left = list(checks)
         try:
             for check in checks:

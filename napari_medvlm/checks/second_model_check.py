@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from napari_medvlm.checks.base import Ask, Check
 from napari_medvlm.checks.subject import Subject
-from napari_medvlm.data.check_result import Finding
+from napari_medvlm.data.check_result import CheckResult
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.iou import region_iou
 
@@ -17,7 +17,7 @@ NAMES_ONLY = frozenset({"embedded"})
 
 
 @dataclass(frozen=True)
-class Witness:
+class SecondModel:
     """Another backend that looks for the same."""
 
     backend: str
@@ -36,7 +36,7 @@ class IndependentWitness(Check):
     name = "independent witness"
     about = "Compares its place with a segmented object, or with what another backend finds."
 
-    def __init__(self, witness: Witness | None = None) -> None:
+    def __init__(self, witness: SecondModel | None = None) -> None:
         self.witness = witness
 
     def cost(self, subject: Subject) -> int:
@@ -53,7 +53,7 @@ class IndependentWitness(Check):
             return "No backend was chosen as a witness."
         return f"The witness, {self.witness.backend}, is who found it: choose another backend."
 
-    def judge(self, subject: Subject, ask: Ask) -> Finding:
+    def judge(self, subject: Subject, ask: Ask) -> CheckResult:
         """By the best overlap of any two of their places."""
         if not subject.places:
             return self.mute("It names no place to compare.")

@@ -6,14 +6,14 @@ from napari_medvlm.checks import calibration
 from napari_medvlm.checks.base import Ask, Check
 from napari_medvlm.checks.image_quality import Thresholds, indicators, noted
 from napari_medvlm.checks.subject import Subject
-from napari_medvlm.data.check_result import Finding
+from napari_medvlm.data.check_result import CheckResult
 from napari_medvlm.worker.messages import GroundRequest
 
 APART = 0.15
 """How far stated and measured confidence may lie apart."""
 
 
-class Form(Check):
+class OutputFormat(Check):
     """Whether the answer came as it should."""
 
     name = "form"
@@ -23,7 +23,7 @@ class Form(Check):
         """Nothing is asked."""
         return 0
 
-    def judge(self, subject: Subject, ask: Ask) -> Finding:
+    def judge(self, subject: Subject, ask: Ask) -> CheckResult:
         """By what was noted when the answer was read."""
         flaws = subject.flaws()
         if not flaws:
@@ -50,7 +50,7 @@ class Confidence(Check):
         """Nothing is asked."""
         return 0
 
-    def judge(self, subject: Subject, ask: Ask) -> Finding:
+    def judge(self, subject: Subject, ask: Ask) -> CheckResult:
         """By the curve of an evaluation run."""
         stated, request = subject.said.confidence, subject.request
         if stated is None:
@@ -79,7 +79,7 @@ class Quality(Check):
         """Nothing is asked."""
         return 0
 
-    def judge(self, subject: Subject, ask: Ask) -> Finding:
+    def judge(self, subject: Subject, ask: Ask) -> CheckResult:
         """By the thresholds of ``quality.yaml``."""
         found = indicators(subject.volume, Thresholds.load())
         told = noted(found)

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from napari_medvlm.checks.answer_similarity import Said
+from napari_medvlm.checks.answer_similarity import CheckedAnswer
 from napari_medvlm.checks.image_swap import Swap, far_shift
 from napari_medvlm.checks.occlusion import elsewhere
 from napari_medvlm.data.prompts import Box
@@ -19,7 +19,7 @@ Sent = AskRequest | GroundRequest
 
 
 @dataclass(frozen=True, eq=False)
-class TwinRequest:
+class PairedRequest:
     """A twin of what was asked.
 
     Parameters
@@ -54,7 +54,7 @@ class Subject(ABC):
     nothing: frozenset[str]
     """Answers that an empty picture deserves as well."""
 
-    def __init__(self, request: Sent, said: Said) -> None:
+    def __init__(self, request: Sent, said: CheckedAnswer) -> None:
         self.request = request
         self.said = said
 
@@ -79,7 +79,7 @@ class Subject(ABC):
         """What was asked, in words."""
 
     @abstractmethod
-    def read(self, reply: Reply) -> Said:
+    def read(self, reply: Reply) -> CheckedAnswer:
         """What a reply says."""
 
     @abstractmethod
@@ -87,7 +87,7 @@ class Subject(ABC):
         """What is wrong with the form of the answer, a sentence each."""
 
     @abstractmethod
-    def twins(self) -> tuple[TwinRequest, ...]:
+    def twins(self) -> tuple[PairedRequest, ...]:
         """Requests whose answers must agree with this one; none: it has no twin."""
 
     @abstractmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari_medvlm.cli.options import AsJson
-from napari_medvlm.cli.output import print_result, told
+from napari_medvlm.cli.output import print_result, report_errors
 from napari_medvlm.data.errors import MedVLMError
 
 
@@ -14,7 +14,7 @@ def backends(as_json: AsJson = False) -> None:
     from napari_medvlm.backends import registry
     from napari_medvlm.worker.environments import Environments
 
-    with told():
+    with report_errors():
         environments = Environments.load()
     found = {
         name: {

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_medvlm.cli.options import AsJson
-from napari_medvlm.cli.output import print_result, told
+from napari_medvlm.cli.output import print_result, report_errors
 
 
 def cases(
@@ -24,7 +24,7 @@ def cases(
     """
     from napari_medvlm.sessions.cases.case_store import list_of
 
-    with told():
+    with report_errors():
         found = list_of(source, lambda fraction, message: None)
     summary: dict[str, Any] = {
         "title": found.title,

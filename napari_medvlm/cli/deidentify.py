@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_medvlm.cli.options import AsJson
-from napari_medvlm.cli.output import print_result, shown, told
+from napari_medvlm.cli.output import print_result, report_errors, shown
 
 
 def deidentify(
@@ -36,7 +36,7 @@ def deidentify(
     from napari_medvlm.io.dicom_objects.deidentify import deidentify as export
 
     keep = Keep(keep_characteristics, keep_descriptions)
-    with told(), shown() as progress:
+    with report_errors(), shown() as progress:
         made = export(source, out, series=series, seed=seed, keep=keep, progress=progress)
     summary = {
         "out": str(made.folder),

@@ -12,9 +12,9 @@ import typer
 
 from napari_medvlm.cli.evaluate_text import MOST, ask, calibrate, ground, skipped
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
-from napari_medvlm.cli.output import going_on, print_result, told
+from napari_medvlm.cli.output import print_result, progress_bar, report_errors
 from napari_medvlm.evaluation.segment.cases import Layout
-from napari_medvlm.evaluation.segment.simulated_user import CHALLENGE_SEED, Gesture
+from napari_medvlm.evaluation.segment.simulated_user import CHALLENGE_SEED, PromptKind
 
 app = typer.Typer(
     help="Measure a backend on your own labelled cases.",
@@ -59,8 +59,8 @@ def segment(  # noqa: PLR0913  # one for each option
     model: Model = None,
     device: Device = "cpu",
     interactions: Annotated[int, typer.Option(min=1, help="Prompts for each structure.")] = 10,
-    first: Annotated[Gesture, typer.Option(help="How the user begins.")] = Gesture.POINT,
-    then: Annotated[Gesture, typer.Option(help="How it goes on.")] = Gesture.POINT,
+    first: Annotated[PromptKind, typer.Option(help="How the user begins.")] = PromptKind.POINT,
+    then: Annotated[PromptKind, typer.Option(help="How it goes on.")] = PromptKind.POINT,
     jitter_mm: Annotated[float, typer.Option(min=0, help="How unsteady its hand is.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="For what is drawn at random.")] = CHALLENGE_SEED,
     tolerance_mm: Annotated[float, typer.Option(min=0, help="Of the surface Dice.")] = 2.0,
@@ -73,7 +73,7 @@ def segment(  # noqa: PLR0913  # one for each option
     Leaves report.html, results.parquet and summary.json in --out. What was stopped goes on when the
     same command is given again.
     """
-    with going_on(out) as progress:
+    with progress_bar(out) as progress:
         from napari_medvlm.evaluation.segment.evaluate import DataSet, evaluate
         from napari_medvlm.evaluation.segment.plan import Plan
 
@@ -96,7 +96,7 @@ def compare(
     """Tell by how much the second run's figures are larger, with 95 % intervals by case."""
     from napari_medvlm.evaluation.compare import compare as compared
 
-    with told():
+    with report_errors():
         found = compared(a, b)
     print_result(found, as_json, lambda: _table(found))
 
@@ -116,7 +116,7 @@ def open_case(
     """
     from napari_medvlm.evaluation.runs.run_folder import case_of
 
-    with told():  # in the terminal, where it was typed, and not in an empty window
+    with report_errors():  # in the terminal, where it was typed, and not in an empty window
         case_of(run, case)
     viewer = [sys.executable, "-m", "napari_medvlm.widgets.evaluate.open_case"]
     raise typer.Exit(subprocess.call([*viewer, str(run), case, what]))

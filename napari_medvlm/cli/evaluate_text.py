@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
-from napari_medvlm.cli.output import going_on, print_result, told
+from napari_medvlm.cli.output import print_result, progress_bar, report_errors
 from napari_medvlm.evaluation.ask.items import Layout as Questions
 from napari_medvlm.evaluation.ground.cases import Layout as Places
 
@@ -46,7 +46,7 @@ def ground(  # noqa: PLR0913  # one for each option
     Leaves report.html, results.parquet and summary.json in --out. What was stopped goes on when the
     same command is given again.
     """
-    with going_on(out) as progress:
+    with progress_bar(out) as progress:
         from napari_medvlm.evaluation.ground.datasets import find_cases
         from napari_medvlm.evaluation.ground.evaluate import run
         from napari_medvlm.evaluation.ground.plan import Plan
@@ -86,7 +86,7 @@ def ask(  # noqa: PLR0913  # one for each option
     Leaves report.html, results.parquet and summary.json in --out. What was stopped goes on when the
     same command is given again.
     """
-    with going_on(out) as progress:
+    with progress_bar(out) as progress:
         from napari_medvlm.evaluation.ask.datasets import find_items
         from napari_medvlm.evaluation.ask.evaluate import run
         from napari_medvlm.evaluation.ask.plan import Plan
@@ -126,7 +126,7 @@ def calibrate(
     """
     from napari_medvlm.evaluation.calibrate import calibrate as calibrated
 
-    with told():
+    with report_errors():
         found = calibrated(run, method.value, out)
     print_result(found, as_json, lambda: _calibration_lines(found))
 

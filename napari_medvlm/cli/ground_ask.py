@@ -19,7 +19,7 @@ from napari_medvlm.cli.options import (
     Spacing,
     opened,
 )
-from napari_medvlm.cli.output import print_result, told
+from napari_medvlm.cli.output import print_result, report_errors
 from napari_medvlm.data.answer import Answer, AnswerKind
 
 
@@ -53,7 +53,7 @@ def ground(  # noqa: PLR0913  # one for each option
     """
     import napari_medvlm as nmv
 
-    with told():
+    with report_errors():
         volume = opened(image, spacing, series=series, frame=frame)
         named = _labels(labels, volume)
         start = time.perf_counter()
@@ -131,7 +131,7 @@ def ask(  # noqa: PLR0913  # one for each option
     """
     import napari_medvlm as nmv
 
-    with told():
+    with report_errors():
         volume = opened(image, spacing, series=series, frame=frame)
         masks = dict(_named_mask(text, volume) for text in mask)
         named = _labels(labels, volume)
@@ -166,7 +166,7 @@ def _model(backend: str, model: str | None, base_url: str | None, allowed: bool)
 def _view(volume: Any, backend: str, slices: str | None, every_mm: float | None) -> Any:
     """What a model is to see; `None`: no pictures."""
     from napari_medvlm.backends import registry
-    from napari_medvlm.sessions.ask.model_input import View
+    from napari_medvlm.sessions.ask.model_input import ImageSelection
 
     if slices is None and every_mm is None:
         if registry.info(backend).measures:
@@ -175,7 +175,7 @@ def _view(volume: Any, backend: str, slices: str | None, every_mm: float | None)
             raise typer.BadParameter(
                 "Say with --slices or --every-mm which slices the model is to see."
             )
-    return View(_scope(slices, every_mm or 0.0, scout=False))
+    return ImageSelection(_scope(slices, every_mm or 0.0, scout=False))
 
 
 def _summary(backend: str, answer: Answer, seconds: float) -> dict[str, Any]:

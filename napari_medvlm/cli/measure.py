@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_medvlm.cli.options import AsJson, AtGaps, Frame, Image, Series, Spacing, opened
-from napari_medvlm.cli.output import print_result, told
+from napari_medvlm.cli.output import print_result, report_errors
 from napari_medvlm.io import Gaps
 
 
@@ -41,7 +41,7 @@ def measure(  # noqa: PLR0913  # one for each option
     from napari_medvlm.io.label_images import read_masks
     from napari_medvlm.sessions.export.sr_evaluations import evaluations_of_file
 
-    with told():
+    with report_errors():
         volume = opened(image, spacing, series=series, frame=frame, gaps=gaps)
         named = read_masks(mask, volume.grid)
         rows = {v: row(n, Mask.of(named.values == v), volume) for v, n in named.names.items()}

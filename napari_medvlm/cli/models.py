@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_medvlm.cli.options import AsJson
-from napari_medvlm.cli.output import print_result, shown, told
+from napari_medvlm.cli.output import print_result, report_errors, shown
 
 app = typer.Typer(
     help="List, add, download, check and remove models.",
@@ -23,7 +23,7 @@ def list_models(as_json: AsJson = False) -> None:
     """List all models: those that were added, those downloaded, and those that could be."""
     from napari_medvlm.worker.model_status import offered
 
-    with told():
+    with report_errors():
         rows = [_summary(row) for row in offered()]
     print_result({"models": rows}, as_json, lambda: "\n".join(map(_line, rows)))
 
@@ -33,7 +33,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
     """Tell all that is known of a model."""
     from napari_medvlm.worker.model_status import offer_of
 
-    with told():
+    with report_errors():
         summary = _summary(offer_of(name))
     print_result(summary, as_json, lambda: "\n".join(_lines(summary)))
 
@@ -51,7 +51,7 @@ def add(
     from napari_medvlm.backends.models import registry
     from napari_medvlm.worker.model_status import offer_of
 
-    with told():
+    with report_errors():
         with shown() as progress:
             added = registry.add(path, backend, progress, name)
         summary = _summary(offer_of(added.name))
@@ -71,7 +71,7 @@ def download(
     from napari_medvlm.backends.models import download as models_download
     from napari_medvlm.backends.models import registry
 
-    with told():
+    with report_errors():
         registry.require_on_hub(name)
         offered = models_download.offer(name)
         typer.echo(f"{offered.model}\n  licence: {offered.licence}", err=as_json)
@@ -92,7 +92,7 @@ def verify(name: Name, as_json: AsJson = False) -> None:
     """Check the files of a model against their hashes; the exit status is 1 if one is wrong."""
     from napari_medvlm.backends.models import registry
 
-    with told(), shown() as progress:
+    with report_errors(), shown() as progress:
         wrong = registry.verify(name, progress)
     summary = {"name": name, "whole": not wrong, "wrong": list(wrong)}
     print_result(summary, as_json, lambda: "\n".join(wrong) or f"{name} is whole.")
@@ -109,7 +109,7 @@ def remove(
     """Delete a model that was downloaded, or forget one that was added: its files stay."""
     from napari_medvlm.backends.models import registry
 
-    with told():
+    with report_errors():
         model = registry.find(name)
         if not yes and model.state is registry.State.DOWNLOADED:
             typer.confirm(f"Delete {model.path}?", abort=True, err=as_json)
@@ -124,7 +124,7 @@ def trust(
     """Trust a file, or the code in a folder, that may run a program, as it is now."""
     from napari_medvlm.backends.models.trust import trust as trust_file
 
-    with told():
+    with report_errors():
         trust_file(path)
     typer.echo(f"{path} is trusted as long as it does not change.")
 
@@ -156,7 +156,7 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def _lines(row: dict[str, Any]) -> list[str]:
-    told = {
+    report_errors = {
         "does": ", ".join(row["tasks"]),
         "backend": row["backend"],
         "weights": f"{row['use']} ({row['weights_licence']})",
@@ -169,7 +169,7 @@ def _lines(row: dict[str, Any]) -> list[str]:
         "obstacle": row["obstacle"],
     }
     title = row["title"] if row["title"] == row["name"] else f"{row['name']} ({row['title']})"
-    return [title, *(f"  {key}: {value}" for key, value in told.items() if value)]
+    return [title, *(f"  {key}: {value}" for key, value in report_errors.items() if value)]
 
 
 def _memory(row: dict[str, Any]) -> str:

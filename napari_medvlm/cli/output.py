@@ -43,7 +43,7 @@ def shown() -> Iterator[Progress]:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def report_errors() -> Iterator[None]:
     """Errors that a person can mend are told in one line."""
     try:
         yield
@@ -73,7 +73,7 @@ STOPPED = 130
 
 
 @contextmanager
-def going_on(out: Path) -> Iterator[Progress]:
+def progress_bar(out: Path) -> Iterator[Progress]:
     """A progress bar, errors in a line each, and Ctrl-C that tells how to go on.
 
     What is on disk is whole at any moment, so Ctrl-C stops at once, also where no progress is told.
@@ -83,7 +83,7 @@ def going_on(out: Path) -> Iterator[Progress]:
     out
         The run's folder.
     """
-    with told():
+    with report_errors():
         try:
             with shown() as progress:
                 signal.signal(signal.SIGINT, signal.default_int_handler)

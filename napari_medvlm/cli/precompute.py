@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from napari_medvlm.cli.options import AsJson, Device, Frame, Image, Model, Series, Spacing, opened
-from napari_medvlm.cli.output import print_result, shown, told
+from napari_medvlm.cli.output import print_result, report_errors, shown
 
 
 class PlaneName(StrEnum):
@@ -36,11 +36,11 @@ def prepare(  # noqa: PLR0913  # one for each option
     What it has seen is kept on disk. Ctrl-C stops it, and what is done stays.
     """
     from napari_medvlm.data.geometry.display import patient_axes
-    from napari_medvlm.sessions.request_sender import Served
+    from napari_medvlm.sessions.request_sender import ModelChoice
     from napari_medvlm.sessions.segment.precompute import kept_mib, prepare_plane
     from napari_medvlm.worker.runner import InlineRunner
 
-    with told():
+    with report_errors():
         volume = opened(image, spacing, series=series, frame=frame)
         axis = patient_axes(volume.grid.affine)[list(PlaneName).index(plane)]
         slices, megabytes = volume.shape[axis], kept_mib(backend, volume, axis) * 2**20 / 1e6
@@ -48,7 +48,9 @@ def prepare(  # noqa: PLR0913  # one for each option
             typer.echo(f"{slices} slices, up to {megabytes:.0f} MB on disk", err=True)
         start = time.perf_counter()
         with shown() as progress, InlineRunner() as runner:
-            done = prepare_plane(volume, axis, Served(backend, model, device), runner, progress)
+            done = prepare_plane(
+                volume, axis, ModelChoice(backend, model, device), runner, progress
+            )
         seconds = round(time.perf_counter() - start, 2)
         summary = {
             "slices": slices,

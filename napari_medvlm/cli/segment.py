@@ -23,7 +23,7 @@ from napari_medvlm.cli.options import (
     opened,
     sized,
 )
-from napari_medvlm.cli.output import print_result, told
+from napari_medvlm.cli.output import print_result, report_errors
 from napari_medvlm.io import Gaps
 
 Name = Annotated[
@@ -70,7 +70,7 @@ def segment(  # noqa: PLR0913  # one for each option
     import napari_medvlm as nmv
     from napari_medvlm.sessions.export.session_report import write_page
 
-    with told():
+    with report_errors():
         volume = opened(image, spacing, series=series, frame=frame, gaps=gaps)
         prompts = _prompts(volume, box, point, negative)
         with nmv.SegmentationSession(volume, backend, "inline", model=model, device=device) as work:
@@ -138,7 +138,7 @@ def replay(
     """
     import napari_medvlm as nmv
 
-    with told():
+    with report_errors():
         ledger = nmv.Ledger.load(session)
         volume = sized(nmv.read_volume(_source(ledger, image)), spacing)
         done = nmv.replay(ledger, volume, backend, model=model, device=device, runner="inline")

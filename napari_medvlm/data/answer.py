@@ -9,8 +9,8 @@ from enum import StrEnum
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import Region, SliceRef
-from napari_medvlm.data.slice_image import Picture
-from napari_medvlm.data.tool_call import Step, ToolCall, ToolSpec
+from napari_medvlm.data.slice_image import SliceImage
+from napari_medvlm.data.tool_call import ToolCall, ToolRound, ToolSpec
 
 
 class AnswerKind(StrEnum):
@@ -104,7 +104,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Turn:
+class ChatTurn:
     """A question of a conversation, and what was answered to it."""
 
     question: str
@@ -142,16 +142,16 @@ class Question:
     """
 
     text: str
-    earlier: Sequence[Turn] = ()
+    earlier: Sequence[ChatTurn] = ()
     objects: tuple[NamedMask, ...] = ()
     labels: tuple[NamedLabels, ...] = ()
     context: str = ""
     kind: AnswerKind = AnswerKind.OPEN
     options: tuple[str, ...] = ()
-    pictures: tuple[Picture, ...] = ()
+    pictures: tuple[SliceImage, ...] = ()
     captions: tuple[str, ...] = ()
     tools: tuple[ToolSpec, ...] = ()
-    steps: tuple[Step, ...] = ()
+    steps: tuple[ToolRound, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,7 +42,7 @@ class LabelQuery:
 
 
 @dataclass(frozen=True, eq=False)
-class Labelling:
+class ClassificationResult:
     """How likely labels are.
 
     Parameters

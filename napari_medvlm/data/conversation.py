@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.data.answer import Answer, AnswerKind
-from napari_medvlm.data.check_result import Finding
+from napari_medvlm.data.check_result import CheckResult
 from napari_medvlm.data.region import Heatmap, SliceRef
-from napari_medvlm.data.tool_call import Step
+from napari_medvlm.data.tool_call import ToolRound
 
 
 class Verdict(StrEnum):
@@ -32,7 +32,7 @@ class Mark:
 
 
 @dataclass(frozen=True, eq=False)
-class Sent:
+class SentImage:
     """A picture that was sent to a model.
 
     Parameters
@@ -84,7 +84,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, eq=False)
-class Exchange:
+class Turn:
     """A question and what came of it.
 
     Parameters
@@ -125,9 +125,9 @@ class Exchange:
     options: tuple[str, ...] = ()
     context: str = ""
     state: State = State.WAITING
-    sent: tuple[Sent, ...] = ()
+    sent: tuple[SentImage, ...] = ()
     covered: float | None = None
-    steps: tuple[Step, ...] = ()
+    steps: tuple[ToolRound, ...] = ()
     partial: str = ""
     answer: Answer | None = None
     problem: str = ""
@@ -135,7 +135,7 @@ class Exchange:
     first_token_s: float | None = None
     marks: Mapping[int, Mark] = field(default_factory=dict)
     evidence: Evidence | None = None
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[CheckResult, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,4 +144,4 @@ class Conversation:
 
     id: int
     title: str
-    exchanges: tuple[Exchange, ...] = ()
+    exchanges: tuple[Turn, ...] = ()

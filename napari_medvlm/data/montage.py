@@ -13,7 +13,7 @@ from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box, Point
 from napari_medvlm.data.region import Heatmap
-from napari_medvlm.data.slice_image import Picture, PixelBounds, resized
+from napari_medvlm.data.slice_image import PixelBounds, SliceImage, resized
 
 GAP = 2
 """Black pixels between slices."""
@@ -25,7 +25,7 @@ SLACK = 0.002
 class Tile:
     """A slice in a montage, with its left and upper edge in pixels."""
 
-    picture: Picture
+    picture: SliceImage
     x: int
     y: int
 
@@ -37,10 +37,10 @@ class Tile:
 
 
 @dataclass(frozen=True, eq=False)
-class Montage(Picture):
+class Montage(SliceImage):
     """Slices in rows, read from left to right and from top to bottom.
 
-    What a `Picture` says of its slice holds for the first one. Places in it belong to the slice
+    What a `SliceImage` says of its slice holds for the first one. Places in it belong to the slice
     that they lie on.
 
     Parameters
@@ -52,7 +52,7 @@ class Montage(Picture):
     tiles: tuple[Tile, ...] = ()
 
     @classmethod
-    def of(cls, pictures: Sequence[Picture]) -> Montage:
+    def of(cls, pictures: Sequence[SliceImage]) -> Montage:
         """The montage of pictures of one volume, as square as can be."""
         height, width = (max(p.size[side] for p in pictures) for side in (0, 1))
         across = math.ceil(math.sqrt(len(pictures)))

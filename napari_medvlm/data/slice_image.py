@@ -23,7 +23,7 @@ Part = tuple[tuple[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class SliceImage:
     """A slice as a person and a model see it: upright, windowed, with square pixels.
 
     In axial and coronal pictures the patient's left is on the right; superior is up in sagittal
@@ -156,7 +156,7 @@ def picture_of(
     where: SliceRef,
     window: Window | tuple[Window, ...] | None = None,
     part: Part | None = None,
-) -> Picture:
+) -> SliceImage:
     """A slice of a volume as a picture.
 
     Parameters
@@ -179,7 +179,7 @@ def picture_of(
     size = np.maximum(np.round(plane.shape[:2] * spacing / spacing.min()), 1).astype(int)
     square = resized(plane.astype(np.float32), (int(size[0]), int(size[1])))
     pixels = np.ascontiguousarray(np.round(square).astype(np.uint8))
-    return Picture(pixels, volume.grid, where, rows, columns, flipped, part, windows)
+    return SliceImage(pixels, volume.grid, where, rows, columns, flipped, part, windows)
 
 
 def part_around(box: Box, grid: Grid, axis: int) -> Part | None:

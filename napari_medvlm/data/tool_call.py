@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_medvlm.data.region import Region
-from napari_medvlm.data.slice_image import Picture
+from napari_medvlm.data.slice_image import SliceImage
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,12 @@ class ToolResult:
     call: ToolCall
     text: str
     regions: tuple[Region, ...] = ()
-    pictures: tuple[Picture, ...] = ()
+    pictures: tuple[SliceImage, ...] = ()
     failed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class ToolRound:
     """A round of an answer: what the model wrote, the calls in it, and what came of them."""
 
     text: str

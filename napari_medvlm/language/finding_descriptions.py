@@ -16,7 +16,7 @@ from pydantic import Field
 
 from napari_medvlm.data.errors import SettingsError
 from napari_medvlm.language.normalize import words_of
-from napari_medvlm.language.yaml_tables import HERE, Sheet, read
+from napari_medvlm.language.yaml_tables import HERE, YamlTable, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Description:
         return f"{article} {', '.join(filter(None, (self.shape, self.density, self.place)))}"
 
 
-class _Entry(Sheet):
+class _Entry(YamlTable):
     also: list[str] = []
     shape: str = Field(min_length=1)
     density: str = ""
@@ -58,7 +58,7 @@ class _Entry(Sheet):
     source: str = "general radiology knowledge"
 
 
-class _Sheet(Sheet):
+class _Sheet(YamlTable):
     findings: dict[str, _Entry] = {}
 
 

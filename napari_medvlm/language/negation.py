@@ -105,7 +105,7 @@ _BACK_TO = ("\\b(?:is|are|was|were|has|have|remains?|shows?)\\b",)
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class NegationScope:
     """What a trigger says something about: characters `start` to `stop` of a sentence."""
 
     start: int
@@ -116,14 +116,14 @@ class Reach:
         return self.start <= start < self.stop or self.start < stop <= self.stop
 
 
-def denied(sentence: str) -> tuple[Reach, ...]:
+def denied(sentence: str) -> tuple[NegationScope, ...]:
     """What the sentence says is not there."""
     text = _without(sentence, (*_PSEUDO, _IN_DOUBT, *_NOT_EXCLUDED))
     ahead = _matches(_without(text, _DENIED_BEHIND), _DENIED_AHEAD)
     return _reaches(sentence, ahead, _matches(text, _DENIED_BEHIND), _END_OF_DENIAL, ())
 
 
-def doubted(sentence: str) -> tuple[Reach, ...]:
+def doubted(sentence: str) -> tuple[NegationScope, ...]:
     """What the sentence says may be there."""
     ahead = _matches(_without(sentence, _DOUBT_BEHIND), _DOUBT_AHEAD)
     behind = _matches(sentence, (*_DOUBT_BEHIND, *_EITHER))
@@ -136,13 +136,13 @@ def _reaches(
     behind: list[re.Match[str]],
     end: tuple[str, ...],
     begin: tuple[str, ...],
-) -> tuple[Reach, ...]:
+) -> tuple[NegationScope, ...]:
     """Triggers ahead reach to the next end, those behind back to where their clause begins."""
     stops = [m.start() for m in _any((*_END, *end)).finditer(text)] if ahead else []
     begins = [m.end() for m in _any((*_END, *_BACK_TO, *begin)).finditer(text)] if behind else []
     return (
-        *(Reach(m.end(), _next(stops, m.end(), len(text))) for m in ahead),
-        *(Reach(_last(begins, _without_verb(text, m.start())), m.start()) for m in behind),
+        *(NegationScope(m.end(), _next(stops, m.end(), len(text))) for m in ahead),
+        *(NegationScope(_last(begins, _without_verb(text, m.start())), m.start()) for m in behind),
     )
 
 

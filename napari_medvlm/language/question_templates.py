@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from napari_medvlm.data.volume import Modality
-from napari_medvlm.language.yaml_tables import HERE, Sheet, read
+from napari_medvlm.language.yaml_tables import HERE, YamlTable, read
 
 RADIOGRAPHS = frozenset({Modality.CR, Modality.DX, Modality.MG, Modality.XA})
 ANY, RADIOGRAPH = "any", "radiograph"
@@ -14,7 +14,7 @@ GAP = re.compile(r"\{[A-Z ]+\}")
 """What is to be filled in."""
 
 
-class _Sheet(Sheet):
+class _Sheet(YamlTable):
     questions: dict[str, list[str]]
     measured: list[str]
 

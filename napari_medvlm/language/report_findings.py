@@ -22,7 +22,7 @@ from functools import cache
 
 from napari_medvlm.language.negation import denied, doubted
 from napari_medvlm.language.sentences import sentences_of
-from napari_medvlm.language.yaml_tables import HERE, Sheet, read
+from napari_medvlm.language.yaml_tables import HERE, YamlTable, read
 
 _MEASURE = (
     r"(?:\d+(?:[.,]\d+)?(?:\s*[x\u00d7]\s*\d+(?:[.,]\d+)?)*[\s-]*(?:mm|cm)|T1|T2|FLAIR)(?!\w)"
@@ -37,7 +37,7 @@ _WITHIN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ReportFinding:
     """A finding that a report speaks of.
 
     Attributes
@@ -62,7 +62,7 @@ class Finding:
     uncertain: bool
 
 
-def findings_of(report: str) -> tuple[Finding, ...]:
+def findings_of(report: str) -> tuple[ReportFinding, ...]:
     """The findings in the order of the text; no two overlap."""
     return tuple(
         finding
@@ -71,14 +71,14 @@ def findings_of(report: str) -> tuple[Finding, ...]:
     )
 
 
-def _findings_in(sentence: str, offset: int) -> Iterator[Finding]:
+def _findings_in(sentence: str, offset: int) -> Iterator[ReportFinding]:
     rules = _rules()
     terms = [match.span() for match in rules.term.finditer(sentence)]
     if not terms:
         return
     absent, doubtful = denied(sentence), doubted(sentence)
     for (start, stop), term in zip(_grown(sentence, terms, rules), terms, strict=True):
-        yield Finding(
+        yield ReportFinding(
             phrase=_one_line(sentence[start:stop]),
             start=offset + start,
             stop=offset + stop,
@@ -106,7 +106,7 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-class _Lexicon(Sheet):
+class _Lexicon(YamlTable):
     findings: dict[str, dict[str, list[str]]]
     plurals: dict[str, str]
     qualities: str

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.language.normalize import SIDES, Words, sorted_out, words_of
-from napari_medvlm.language.yaml_tables import HERE, Sheet, read
+from napari_medvlm.language.yaml_tables import HERE, YamlTable, read
 
 _EXTRA = 0.55
 """For each word of the phrase that the name lacks: a cyst of the kidney is not the kidney."""
@@ -40,7 +40,7 @@ class Match:
     score: float
 
 
-class _Sheet(Sheet):
+class _Sheet(YamlTable):
     structures: dict[str, list[str]] = {}
     lesions: list[str] = []
 

@@ -16,13 +16,13 @@ HERE = Path(__file__).parent
 """The folder of the packaged files."""
 
 
-class Sheet(BaseModel):
+class YamlTable(BaseModel):
     """What a file may say: the fields of the subclass and nothing else."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-SheetT = TypeVar("SheetT", bound=Sheet)
+SheetT = TypeVar("SheetT", bound=YamlTable)
 
 
 def read(path: Path, sheet: type[SheetT]) -> SheetT:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medvlm.data.answer import Answer, Claim
-from napari_medvlm.data.conversation import Evidence, Exchange
+from napari_medvlm.data.conversation import Evidence, Turn
 from napari_medvlm.data.geometry.display import display_grid, patient_axes
 from napari_medvlm.data.region import Region, SliceRef
-from napari_medvlm.data.tool_call import Step
+from napari_medvlm.data.tool_call import ToolRound
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.evidence_layer import EvidenceLayer
 from napari_medvlm.layers.orientation import (
@@ -24,7 +24,7 @@ from napari_medvlm.layers.orientation import (
     place_in_view,
     show_plane,
 )
-from napari_medvlm.layers.region_layers import RegionLayers, Shown
+from napari_medvlm.layers.region_layers import DisplayedRegion, RegionLayers
 from napari_medvlm.sessions.segment.edits import COLORS
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ STEPS_FROM = 1000
 
 
 @dataclass(frozen=True, eq=False)
-class Numbered(Shown):
+class AnswerRegion(DisplayedRegion):
     """A region of an answer, with the numbers of the sentences that it belongs to, from 1."""
 
     numbers: tuple[int, ...]
@@ -55,16 +55,16 @@ class Numbered(Shown):
         return ",".join(map(str, self.numbers))
 
 
-def numbered(claims: Sequence[Claim], backend: str) -> list[Numbered]:
+def numbered(claims: Sequence[Claim], backend: str) -> list[AnswerRegion]:
     """The regions of claims, each place once, with the numbers of all sentences that name it."""
-    found: dict[Any, Numbered] = {}
+    found: dict[Any, AnswerRegion] = {}
     for number, claim in enumerate(claims, 1):
         for region in claim.regions:
             place = _place(region)
             there = found.get(place)
             if there is None:
                 color = COLORS[len(found) % len(COLORS)]
-                found[place] = Numbered(len(found), region, color, backend, (number,))
+                found[place] = AnswerRegion(len(found), region, color, backend, (number,))
             elif number not in there.numbers:
                 found[place] = replace(there, numbers=(*there.numbers, number))
     return list(found.values())
@@ -79,7 +79,7 @@ def colors_of(claims: Sequence[Claim]) -> list[tuple[str, ...]]:
     ]
 
 
-def step_regions(steps: Sequence[Step], backend: str) -> list[Shown]:
+def step_regions(steps: Sequence[ToolRound], backend: str) -> list[DisplayedRegion]:
     """The regions that tools found or looked at, oldest first."""
     named = [
         (f"{result.call.name}: {region.name or region.phrase}", region)
@@ -88,7 +88,7 @@ def step_regions(steps: Sequence[Step], backend: str) -> list[Shown]:
         for region in result.regions
     ]
     return [
-        Shown(
+        DisplayedRegion(
             STEPS_FROM + place,
             replace(region, phrase=label),
             COLORS[-1 - place % len(COLORS)],
@@ -98,7 +98,7 @@ def step_regions(steps: Sequence[Step], backend: str) -> list[Shown]:
     ]
 
 
-class ClaimLayers:
+class AnswerLayers:
     """The regions of one answer in one viewer, with numbers; a text of what it says; its evidence.
 
     Parameters
@@ -113,7 +113,7 @@ class ClaimLayers:
         self.viewer = viewer
         self.volume = volume
         self._on_chosen = on_chosen
-        self._shown: Mapping[int, Numbered] = {}
+        self._shown: Mapping[int, AnswerRegion] = {}
         self._chosen: int | None = None
         self._visible = True
         self._story = ""
@@ -129,7 +129,7 @@ class ClaimLayers:
         return self._chosen
 
     @property
-    def regions(self) -> tuple[Numbered, ...]:
+    def regions(self) -> tuple[AnswerRegion, ...]:
         """All regions of the answer."""
         return tuple(self._shown.values())
 
@@ -143,7 +143,7 @@ class ClaimLayers:
         self._visible = visible
         self._show_or_hide()
 
-    def show(self, exchange: Exchange | None) -> None:
+    def show(self, exchange: Turn | None) -> None:
         """Show the answer of an exchange and of no other."""
         self._chosen = None
         claims = _claims(exchange)
@@ -153,7 +153,7 @@ class ClaimLayers:
         self._regions.show(list(self._shown.values()))
         self._steps.show([] if exchange is None else step_regions(exchange.steps, backend))
         self._explained = None if exchange is None else exchange.evidence
-        self._story = "" if exchange is None else story(exchange)
+        self._story = "" if exchange is None else caption(exchange)
         self._show_or_hide()
 
     def choose(self, claim: int | None, *, go: bool = True) -> None:
@@ -238,7 +238,7 @@ def show_slice_plane(viewer: Viewer, volume: Volume, cut: SliceRef) -> None:
         show_plane(viewer, tuple(Plane)[across])
 
 
-def story(exchange: Exchange) -> str:
+def caption(exchange: Turn) -> str:
     """The question and the short answer, in lines that fit into the picture."""
     answer = exchange.answer
     if answer is None:
@@ -262,7 +262,7 @@ def _cut(text: str) -> str:
     return "\n".join(lines)
 
 
-def _claims(exchange: Exchange | None) -> tuple[Claim, ...]:
+def _claims(exchange: Turn | None) -> tuple[Claim, ...]:
     return () if exchange is None or exchange.answer is None else exchange.answer.claims
 
 

@@ -28,7 +28,7 @@ MANY = 40
 
 
 @dataclass(frozen=True, eq=False)
-class Offered:
+class ObjectOption:
     """Something in a layer that has a name.
 
     Parameters
@@ -45,7 +45,7 @@ class Offered:
     region: Region | None = None
 
 
-def offered(viewer: Viewer, volume: Volume) -> list[Offered]:
+def offered(viewer: Viewer, volume: Volume) -> list[ObjectOption]:
     """What the viewer's labels layers have, those of found regions left out.
 
     Single labels only of layers that lie on the volume; layers on another grid as a whole, if their
@@ -53,24 +53,24 @@ def offered(viewer: Viewer, volume: Volume) -> list[Offered]:
     """
     from napari.layers import Labels
 
-    found: list[Offered] = []
+    found: list[ObjectOption] = []
     for layer in viewer.layers:
         if not isinstance(layer, Labels) or (role(layer) or "").startswith("found"):
             continue
         names = names_of(layer)
         if len(names) > MANY or (names and not _lies_on(layer, volume)):
-            found.append(Offered(f"{layer.name}, all {len(names)}", layer, None))
+            found.append(ObjectOption(f"{layer.name}, all {len(names)}", layer, None))
         elif _lies_on(layer, volume):
             named = names or _unnamed(layer)
-            found += [Offered(name, layer, value) for value, name in named.items()]
+            found += [ObjectOption(name, layer, value) for value, name in named.items()]
     return found
 
 
-def drawn(viewer: Viewer, volume: Volume) -> list[Offered]:
+def drawn(viewer: Viewer, volume: Volume) -> list[ObjectOption]:
     """The rectangles and points in the user's own layers, as far as they lie in a volume."""
     from napari.layers import Points, Shapes
 
-    found: list[Offered] = []
+    found: list[ObjectOption] = []
     for layer in viewer.layers:
         if role(layer) is not None or not isinstance(layer, Shapes | Points):
             continue
@@ -79,16 +79,16 @@ def drawn(viewer: Viewer, volume: Volume) -> list[Offered]:
             name = f"{layer.name} {row + 1}"
             region = _region(name, _world(layer, np.atleast_2d(vertices)), volume)
             if kind in ("rectangle", "point") and region is not None:
-                found.append(Offered(name, layer, row, region))
+                found.append(ObjectOption(name, layer, row, region))
     return found
 
 
-def regions_of(chosen: list[Offered]) -> tuple[Region, ...]:
+def regions_of(chosen: list[ObjectOption]) -> tuple[Region, ...]:
     """The boxes and points among what was chosen."""
     return tuple(one.region for one in chosen if one.region is not None)
 
 
-def masks_of(chosen: list[Offered], volume: Volume) -> tuple[NamedMask, ...]:
+def masks_of(chosen: list[ObjectOption], volume: Volume) -> tuple[NamedMask, ...]:
     """The objects among what was chosen; those without voxels left out."""
     found = []
     for one in chosen:
@@ -103,7 +103,7 @@ def masks_of(chosen: list[Offered], volume: Volume) -> tuple[NamedMask, ...]:
     return tuple(found)
 
 
-def labels_among(chosen: list[Offered]) -> tuple[NamedLabels, ...]:
+def labels_among(chosen: list[ObjectOption]) -> tuple[NamedLabels, ...]:
     """The layers that were chosen as a whole."""
     found = []
     for one in chosen:

@@ -32,7 +32,7 @@ CALLOUT_PX = 24
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class DisplayedRegion:
     """A region as it is to be shown: its number in the table, its colour, and who found it."""
 
     key: int
@@ -87,7 +87,7 @@ class RegionLayers:
         self.grid = display_grid(volume.grid)
         self._boxes_grid = _forward(self.grid)
         self._on_chosen = on_chosen
-        self._shown: list[Shown] = []
+        self._shown: list[DisplayedRegion] = []
         self._chosen: frozenset[int | None] = frozenset()
         self._layers: dict[str, Layer] = {}
         self._drawing = False
@@ -96,7 +96,7 @@ class RegionLayers:
         for event in self._events():
             event.connect(self._on_view)
 
-    def show(self, shown: Sequence[Shown]) -> None:
+    def show(self, shown: Sequence[DisplayedRegion]) -> None:
         """Show these regions and no others."""
         self._shown = list(shown)
         active = self.viewer.layers.selection.active
@@ -326,7 +326,7 @@ class RegionLayers:
         from napari.layers import Image
         from napari.utils.colormaps import Colormap
 
-        wanted: dict[str, list[Shown]] = {}
+        wanted: dict[str, list[DisplayedRegion]] = {}
         for one in self._shown:
             if one.region.heatmap is not None:
                 wanted.setdefault(f"heatmap: {one.region.phrase}", []).append(one)
@@ -357,6 +357,6 @@ def _forward(grid: Grid) -> Grid:
     return Grid(grid.shape, affine)
 
 
-def _full(shown: Shown) -> Any:
+def _full(shown: DisplayedRegion) -> Any:
     assert shown.region.heatmap is not None
     return shown.region.heatmap.full()

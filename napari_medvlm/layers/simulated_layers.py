@@ -27,7 +27,7 @@ COLOR = "#ffd92f"
 
 
 @dataclass(frozen=True, eq=False)
-class Said:
+class SimulatedStep:
     """A prompt of the simulated user, and the mask that followed.
 
     Parameters
@@ -56,7 +56,7 @@ class SimulatedLayers:
         self._mask: Labels = self._make_mask()
         self._dots: Points = self._make_dots()
 
-    def show(self, said: Sequence[Said]) -> None:
+    def show(self, said: Sequence[SimulatedStep]) -> None:
         """Show the last mask and all prompts, also if the layers were taken away meanwhile."""
         self._add()
         mask = said[-1].mask
@@ -75,7 +75,7 @@ class SimulatedLayers:
             self._dots.face_color = [POSITIVE if one.positive else NEGATIVE for one in placed]
             self._dots.border_color = rings
 
-    def look_at(self, one: Said) -> None:
+    def look_at(self, one: SimulatedStep) -> None:
         """Move all planes through a prompt."""
         if one.zyx is not None:
             go_to(self.viewer, self.volume.grid.to_world(one.zyx).tolist())

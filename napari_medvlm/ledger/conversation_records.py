@@ -8,35 +8,35 @@ from typing import Any, Literal
 from pydantic import Field
 
 from napari_medvlm.data.answer import Answer, AnswerKind, Claim
-from napari_medvlm.data.check_result import Finding, Outcome
+from napari_medvlm.data.check_result import CheckResult, Outcome
 from napari_medvlm.data.conversation import State, Verdict
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import SliceRef
-from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
+from napari_medvlm.data.tool_call import ToolCall, ToolResult, ToolRound
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.serialization import (
-    KeptHeatmap,
-    KeptPicture,
-    KeptRegion,
     Pair,
+    StoredHeatmap,
+    StoredRegion,
+    StoredSliceImage,
     Value,
     now,
 )
 
 
-class KeptClaim(Value):
+class StoredClaim(Value):
     """A sentence of an answer."""
 
     text: str
-    regions: tuple[KeptRegion, ...] = ()
+    regions: tuple[StoredRegion, ...] = ()
     source: str = ""
     problems: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, claim: Claim) -> KeptClaim:
+    def of(cls, claim: Claim) -> StoredClaim:
         """What is kept of a claim."""
-        regions = tuple(KeptRegion.whole(region) for region in claim.regions)
+        regions = tuple(StoredRegion.whole(region) for region in claim.regions)
         return cls(text=claim.text, regions=regions, source=claim.source, problems=claim.problems)
 
     def claim(self, grid: Grid) -> Claim:
@@ -45,11 +45,11 @@ class KeptClaim(Value):
         return Claim(self.text, regions, self.source, self.problems)
 
 
-class KeptAnswer(Value):
+class StoredAnswer(Value):
     """An answer; its fields as of `Answer`."""
 
     text: str
-    claims: tuple[KeptClaim, ...] = ()
+    claims: tuple[StoredClaim, ...] = ()
     answered: bool = True
     reason: str = ""
     images: tuple[Pair, ...] = ()
@@ -61,11 +61,11 @@ class KeptAnswer(Value):
     tokens: int = 0
 
     @classmethod
-    def of(cls, answer: Answer) -> KeptAnswer:
+    def of(cls, answer: Answer) -> StoredAnswer:
         """What is kept of an answer."""
         return cls(
             text=answer.text,
-            claims=tuple(KeptClaim.of(claim) for claim in answer.claims),
+            claims=tuple(StoredClaim.of(claim) for claim in answer.claims),
             answered=answer.answered,
             reason=answer.reason,
             images=tuple((ref.axis, ref.index) for ref in answer.images),
@@ -94,7 +94,7 @@ class KeptAnswer(Value):
         )
 
 
-class KeptResult(Value):
+class StoredToolResult(Value):
     """A call of a tool and what came of it."""
 
     name: str
@@ -103,11 +103,11 @@ class KeptResult(Value):
     problem: str = ""
     text: str
     failed: bool = False
-    regions: tuple[KeptRegion, ...] = ()
-    pictures: tuple[KeptPicture, ...] = ()
+    regions: tuple[StoredRegion, ...] = ()
+    pictures: tuple[StoredSliceImage, ...] = ()
 
     @classmethod
-    def of(cls, result: ToolResult, volume: Volume) -> KeptResult:
+    def of(cls, result: ToolResult, volume: Volume) -> StoredToolResult:
         """What is kept of a result."""
         call = result.call
         return cls(
@@ -117,8 +117,8 @@ class KeptResult(Value):
             problem=call.problem,
             text=result.text,
             failed=result.failed,
-            regions=tuple(KeptRegion.whole(r, volume.grid) for r in result.regions),
-            pictures=tuple(KeptPicture.made(p, volume) for p in result.pictures),
+            regions=tuple(StoredRegion.whole(r, volume.grid) for r in result.regions),
+            pictures=tuple(StoredSliceImage.made(p, volume) for p in result.pictures),
         )
 
     def result(self, volume: Volume) -> ToolResult:
@@ -132,7 +132,7 @@ class KeptResult(Value):
         )
 
 
-class KeptView(Value):
+class StoredImageSelection(Value):
     """What a model was to see, but for other images; fields as of `sessions.viewing.View`."""
 
     axis: int = 0
@@ -143,16 +143,16 @@ class KeptView(Value):
     montage: int = 0
     windows: tuple[tuple[float, float], ...] = ()
     others: tuple[str, ...] = ()
-    draw: tuple[KeptRegion, ...] = ()
+    draw: tuple[StoredRegion, ...] = ()
     pointing: str = ""
     grammar: str = ""
 
 
-class _Said(Value):
+class _ConversationRecord(Value):
     time: datetime = Field(default_factory=now)
 
 
-class Conversed(_Said):
+class ConversationStarted(_ConversationRecord):
     """A conversation began, or has a new title."""
 
     record: Literal["conversed"] = "conversed"
@@ -160,21 +160,21 @@ class Conversed(_Said):
     title: str
 
 
-class Forgotten(_Said):
+class ConversationRemoved(_ConversationRecord):
     """A conversation was taken away."""
 
     record: Literal["forgotten"] = "forgotten"
     conversation: int
 
 
-class Dropped(_Said):
+class TurnsRemoved(_ConversationRecord):
     """Exchanges were taken out of their conversation: an earlier question was asked anew."""
 
     record: Literal["dropped"] = "dropped"
     exchanges: tuple[int, ...]
 
 
-class Asked(_Said):
+class QuestionRecord(_ConversationRecord):
     """A question, what it rests on, and who was asked.
 
     Attributes
@@ -194,22 +194,22 @@ class Asked(_Said):
     context: str
     backend: str
     model: str | None
-    view: KeptView | None
+    view: StoredImageSelection | None
     objects: dict[str, str]
     labels: tuple[str, ...]
     tools: tuple[str, ...]
 
 
-class Showed(_Said):
+class ImagesSent(_ConversationRecord):
     """Pictures were sent, and how much of the image they cover."""
 
     record: Literal["showed"] = "showed"
     exchange: int
-    pictures: tuple[KeptPicture, ...]
+    pictures: tuple[StoredSliceImage, ...]
     covered: float
 
 
-class Wrote(_Said):
+class TextStreamed(_ConversationRecord):
     """More of the text that a model writes."""
 
     record: Literal["wrote"] = "wrote"
@@ -217,48 +217,48 @@ class Wrote(_Said):
     text: str
 
 
-class Stepped(_Said):
+class ToolRoundRecord(_ConversationRecord):
     """A round with tools is over."""
 
     record: Literal["stepped"] = "stepped"
     exchange: int
     text: str
-    results: tuple[KeptResult, ...]
+    results: tuple[StoredToolResult, ...]
 
     @classmethod
-    def of(cls, exchange: int, step: Step, volume: Volume) -> Stepped:
+    def of(cls, exchange: int, step: ToolRound, volume: Volume) -> ToolRoundRecord:
         """The record of a round."""
-        results = tuple(KeptResult.of(result, volume) for result in step.results)
+        results = tuple(StoredToolResult.of(result, volume) for result in step.results)
         return cls(exchange=exchange, text=step.text, results=results)
 
-    def step(self, volume: Volume) -> Step:
+    def step(self, volume: Volume) -> ToolRound:
         """The round."""
-        return Step(self.text, tuple(result.result(volume) for result in self.results))
+        return ToolRound(self.text, tuple(result.result(volume) for result in self.results))
 
 
-class Answered(_Said):
+class AnswerRecord(_ConversationRecord):
     """An exchange ended: with an answer, or stopped, or failed."""
 
     record: Literal["answered"] = "answered"
     exchange: int
     state: State
     partial: str = ""
-    answer: KeptAnswer | None = None
+    answer: StoredAnswer | None = None
     problem: str = ""
     seconds: float = 0.0
     first_token_s: float | None = None
 
 
-class ClaimGrounded(_Said):
+class ClaimGrounded(_ConversationRecord):
     """A claim has regions that it did not come with."""
 
     record: Literal["claim_grounded"] = "claim_grounded"
     exchange: int
     claim: int
-    grounded: KeptClaim
+    grounded: StoredClaim
 
 
-class Marked(_Said):
+class Marked(_ConversationRecord):
     """A reader's judgement of a claim; `None` takes it back."""
 
     record: Literal["marked"] = "marked"
@@ -268,7 +268,7 @@ class Marked(_Said):
     note: str = ""
 
 
-class Explained(_Said):
+class Explained(_ConversationRecord):
     """Which parts of a picture made the model write its answer.
 
     Attributes
@@ -280,12 +280,12 @@ class Explained(_Said):
     record: Literal["explained"] = "explained"
     exchange: int
     picture: int
-    heatmap: KeptHeatmap
+    heatmap: StoredHeatmap
     seconds: float
 
 
-class KeptFinding(Value):
-    """What a check came to; its fields as of `Finding`."""
+class StoredCheckResult(Value):
+    """What a check came to; its fields as of `CheckResult`."""
 
     check: str
     verdict: Outcome
@@ -295,32 +295,32 @@ class KeptFinding(Value):
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, finding: Finding) -> KeptFinding:
+    def of(cls, finding: CheckResult) -> StoredCheckResult:
         """What is kept of a finding: all of it."""
         return cls(**{**vars(finding), "details": dict(finding.details)})
 
-    def finding(self) -> Finding:
+    def finding(self) -> CheckResult:
         """The finding."""
-        return Finding(**self.model_dump())
+        return CheckResult(**self.model_dump())
 
 
-class Checked(_Said):
+class Checked(_ConversationRecord):
     """A check of an answer is over."""
 
     record: Literal["checked"] = "checked"
     exchange: int
-    finding: KeptFinding
+    finding: StoredCheckResult
 
 
 Said = (
-    Conversed
-    | Forgotten
-    | Dropped
-    | Asked
-    | Showed
-    | Wrote
-    | Stepped
-    | Answered
+    ConversationStarted
+    | ConversationRemoved
+    | TurnsRemoved
+    | QuestionRecord
+    | ImagesSent
+    | TextStreamed
+    | ToolRoundRecord
+    | AnswerRecord
     | ClaimGrounded
     | Explained
     | Marked

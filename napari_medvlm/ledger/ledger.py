@@ -21,20 +21,20 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.conversation_records import Said
 from napari_medvlm.ledger.records import (
     VERSION,
+    Classified,
     CursorMoved,
+    DescriptorToggled,
     Entry,
     Event,
     Grounded,
     ImageReference,
-    Labelled,
-    Overridden,
     Predicted,
     PromptAdded,
     Record,
     RegionChecked,
     SessionFile,
 )
-from napari_medvlm.ledger.state import LiveObject, Moment
+from napari_medvlm.ledger.state import LedgerState, LiveObject
 
 JOURNAL_SUFFIX = ".jsonl"
 """A session file that is written line by line, see `Ledger.header`."""
@@ -60,7 +60,7 @@ class Ledger:
         self.image = image
         self._records: list[Record] = []
         self._entries: list[Entry] = []
-        self._moments = [Moment()]
+        self._moments = [LedgerState()]
         self._cursor = 0
         self._predicted: dict[tuple[int, int], Predicted] = {}
         self._last_serial = 0
@@ -90,7 +90,7 @@ class Ledger:
         return tuple(self._entries[: self._cursor])
 
     @property
-    def now(self) -> Moment:
+    def now(self) -> LedgerState:
         """What is live."""
         return self._moments[self._cursor]
 
@@ -104,7 +104,7 @@ class Ledger:
         """Whether anything was undone and not replaced since."""
         return self._cursor < len(self._entries)
 
-    def moment(self, serial: int) -> Moment:
+    def moment(self, serial: int) -> LedgerState:
         """What was live just after the live entry with this serial."""
         for index, entry in enumerate(self._entries[: self._cursor]):
             if entry.serial == serial:
@@ -148,7 +148,7 @@ class Ledger:
         return self._move(self._cursor + 1)
 
     def note(
-        self, answer: Predicted | Grounded | RegionChecked | Labelled | Overridden | Said
+        self, answer: Predicted | Grounded | RegionChecked | Classified | DescriptorToggled | Said
     ) -> None:
         """Record what a backend answered, or what a person thinks of it or says."""
         self._take(answer)

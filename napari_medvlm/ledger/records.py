@@ -12,8 +12,8 @@ from pydantic import Field
 from napari_medvlm.data.grounding import Grounding
 from napari_medvlm.data.prompts import Prompt
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.ledger.conversation_records import KeptFinding, Said
-from napari_medvlm.ledger.serialization import FoundRegion, Value, now
+from napari_medvlm.ledger.conversation_records import Said, StoredCheckResult
+from napari_medvlm.ledger.serialization import RegionRecord, Value, now
 from napari_medvlm.settings.privacy import names_somebody
 
 VERSION = 1
@@ -180,7 +180,7 @@ class Grounded(Value):
     model: str | None
     slices: tuple[tuple[int, int], ...]
     window: tuple[float, float] | None
-    regions: tuple[FoundRegion, ...]
+    regions: tuple[RegionRecord, ...]
     not_found: str | None
     best_score: float | None
     texts: tuple[str, ...]
@@ -201,7 +201,7 @@ class Grounded(Value):
             model=model,
             slices=tuple((ref.axis, ref.index) for ref in found.slices),
             window=None if window is None else (window.center, window.width),
-            regions=tuple(FoundRegion.of(region) for region in found.of(phrase)),
+            regions=tuple(RegionRecord.of(region) for region in found.of(phrase)),
             not_found=None if missing is None else missing.reason,
             best_score=None if missing is None else missing.best_score,
             texts=found.texts,
@@ -216,12 +216,12 @@ class RegionChecked(Value):
     phrase: str
     backend: str
     model: str | None
-    region: FoundRegion
-    finding: KeptFinding
+    region: RegionRecord
+    finding: StoredCheckResult
     time: datetime = Field(default_factory=now)
 
 
-class Labelled(Value):
+class Classified(Value):
     """A backend told how likely labels are.
 
     Attributes
@@ -241,7 +241,7 @@ class Labelled(Value):
     time: datetime = Field(default_factory=now)
 
 
-class Overridden(Value):
+class DescriptorToggled(Value):
     """A person switched a descriptor of a label off or on again."""
 
     record: Literal["overridden"] = "overridden"
@@ -252,7 +252,14 @@ class Overridden(Value):
 
 
 Record = Annotated[
-    Entry | CursorMoved | Predicted | Grounded | RegionChecked | Labelled | Overridden | Said,
+    Entry
+    | CursorMoved
+    | Predicted
+    | Grounded
+    | RegionChecked
+    | Classified
+    | DescriptorToggled
+    | Said,
     Field(discriminator="record"),
 ]
 

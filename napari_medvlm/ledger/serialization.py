@@ -16,7 +16,7 @@ from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.montage import Montage
 from napari_medvlm.data.prompts import Box, InitialMask, Point
 from napari_medvlm.data.region import Heatmap, Region, RegionKind, SliceRef
-from napari_medvlm.data.slice_image import Picture, picture_of, upright
+from napari_medvlm.data.slice_image import SliceImage, picture_of, upright
 from napari_medvlm.data.volume import Volume, Window
 
 Pair = tuple[int, int]
@@ -33,7 +33,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class FoundRegion(Value):
+class RegionRecord(Value):
     """A region as a ledger keeps it: a mask by its hash only; `Region` has the rest."""
 
     score: float | None
@@ -44,12 +44,12 @@ class FoundRegion(Value):
     mask_digest: str | None
 
     @classmethod
-    def of(cls, region: Region) -> FoundRegion:
+    def of(cls, region: Region) -> RegionRecord:
         """What is kept of a region."""
         return cls(**_found(region))
 
 
-class KeptRegion(FoundRegion):
+class StoredRegion(RegionRecord):
     """A region of a conversation.
 
     Attributes
@@ -64,7 +64,7 @@ class KeptRegion(FoundRegion):
     mask: InitialMask | None = None
 
     @classmethod
-    def whole(cls, region: Region, grid: Grid | None = None) -> KeptRegion:
+    def whole(cls, region: Region, grid: Grid | None = None) -> StoredRegion:
         """What is kept of a region; its mask too if the grid is given that it lies on."""
         mask = None if grid is None or region.mask is None else InitialMask.of(grid, region.mask)
         return cls(
@@ -101,7 +101,7 @@ def _found(region: Region) -> dict[str, Any]:
     }
 
 
-class KeptPicture(Value):
+class StoredSliceImage(Value):
     """A picture that was sent: how to make it again or, where that is not enough, itself.
 
     Attributes
@@ -129,7 +129,9 @@ class KeptPicture(Value):
     png: str = ""
 
     @classmethod
-    def made(cls, picture: Picture, volume: Volume, caption: str = "", of: str = "") -> KeptPicture:
+    def made(
+        cls, picture: SliceImage, volume: Volume, caption: str = "", of: str = ""
+    ) -> StoredSliceImage:
         """What is kept of a picture."""
         shown = [tile.picture for tile in picture.tiles] if isinstance(picture, Montage) else None
         kept = cls(
@@ -145,18 +147,18 @@ class KeptPicture(Value):
             return kept
         return kept.model_copy(update={"png": _png(picture.pixels)})
 
-    def picture(self, volume: Volume) -> Picture:
+    def picture(self, volume: Volume) -> SliceImage:
         """The picture, made again if it is not kept itself."""
         if not self.png:
             return self._again(volume)
         pixels = _pixels(self.png)
         where = SliceRef(*self.slices[0])
         rows, columns, flipped = upright(volume.grid, where.axis)
-        return Picture(
+        return SliceImage(
             pixels, volume.grid, where, rows, columns, flipped, self.part, self._windows()
         )
 
-    def _again(self, volume: Volume) -> Picture:
+    def _again(self, volume: Volume) -> SliceImage:
         refs = [SliceRef(*pair) for pair in self.slices]
         made = [picture_of(volume, ref, self._windows() or None, self.part) for ref in refs]
         return made[0] if len(made) == 1 else Montage.of(made)
@@ -165,7 +167,7 @@ class KeptPicture(Value):
         return tuple(Window(*pair) for pair in self.windows)
 
 
-class KeptHeatmap(Value):
+class StoredHeatmap(Value):
     """A map of evidence, in steps of 1/255.
 
     Attributes
@@ -181,7 +183,7 @@ class KeptHeatmap(Value):
     png: str
 
     @classmethod
-    def of(cls, heatmap: Heatmap) -> KeptHeatmap:
+    def of(cls, heatmap: Heatmap) -> StoredHeatmap:
         """What is kept of a map."""
         z, y, x = heatmap.crop.shape
         steps = np.rint(255 * heatmap.crop).astype(np.uint8).reshape(z * y, x)

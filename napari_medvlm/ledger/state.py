@@ -54,7 +54,7 @@ class LiveObject:
 
 
 @dataclass(frozen=True)
-class Moment:
+class LedgerState:
     """All that is live at some point of the ledger."""
 
     objects: Mapping[int, LiveObject] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Moment:
                 return candidate
         raise InvalidPrompt(f"There is no prompt {prompt_id}.", "It may have been undone: redo it.")
 
-    def after(self, entry: Entry) -> Moment:
+    def after(self, entry: Entry) -> LedgerState:
         """The moment after an entry."""
         moment = self
         for event in entry.events:
@@ -75,7 +75,7 @@ class Moment:
         return moment
 
 
-def _apply(moment: Moment, event: Event, entry: Entry) -> Moment:
+def _apply(moment: LedgerState, event: Event, entry: Entry) -> LedgerState:
     objects, serial = dict(moment.objects), entry.serial
     match event:
         case OverlapChosen():

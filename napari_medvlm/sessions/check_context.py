@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from napari_medvlm.data.check_result import Finding
+from napari_medvlm.data.check_result import CheckResult
 from napari_medvlm.worker.messages import AskRequest, GroundRequest
 from napari_medvlm.worker.runner import Runner
 
 
 @dataclass(frozen=True, eq=False)
-class Basis:
+class CheckContext:
     """What is checked, as it was asked.
 
     Parameters
@@ -26,4 +26,4 @@ class Basis:
 
     runner: Runner
     request: AskRequest | GroundRequest
-    keep: Callable[[Finding], None]
+    keep: Callable[[CheckResult], None]

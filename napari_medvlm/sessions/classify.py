@@ -12,13 +12,13 @@ from psygnal import Signal
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
-from napari_medvlm.data.classification import Labelling, LabelQuery, combined
+from napari_medvlm.data.classification import ClassificationResult, LabelQuery, combined
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidPrompt, MedVLMError
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import Journal
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.ledger.records import Labelled, Overridden
-from napari_medvlm.sessions.job_queue import tell
+from napari_medvlm.ledger.records import Classified, DescriptorToggled
+from napari_medvlm.sessions.job_queue import emit_safely
 from napari_medvlm.worker.environment_runner import RoutedRunner
 from napari_medvlm.worker.messages import LabelReply, LabelRequest
 from napari_medvlm.worker.runner import InlineRunner, Job, Runner
@@ -59,7 +59,7 @@ class LabellingSession:
     ) -> None:
         self.volume = volume
         self.ledger = Ledger.of(volume)
-        self.labelling: Labelling | None = None
+        self.labelling: ClassificationResult | None = None
         self._off: set[tuple[str, str]] = set()
         self._owns_runner = isinstance(runner, str)
         if isinstance(runner, str):
@@ -115,7 +115,7 @@ class LabellingSession:
         self.cancel()
         request = LabelRequest(backend, self.volume, model, device, query)
         self._job = Job(request)
-        job = self._runner.submit(request, lambda f, text: tell(self.progressed, f, text))
+        job = self._runner.submit(request, lambda f, text: emit_safely(self.progressed, f, text))
         with self._idle:
             self._job = job
         job.add_done_callback(self._on_done)
@@ -123,7 +123,7 @@ class LabellingSession:
     def override(self, label: str, descriptor: str, used: bool) -> None:
         """Switch a descriptor off, or on again; the label's probability follows at once."""
         (self._off.discard if used else self._off.add)((label, descriptor))
-        self._note(Overridden(label=label, descriptor=descriptor, used=used))
+        self._note(DescriptorToggled(label=label, descriptor=descriptor, used=used))
         self.changed.emit()
 
     def cancel(self) -> None:
@@ -185,14 +185,14 @@ class LabellingSession:
             self._failure = failure or self._failure
             self._idle.notify_all()
         if failure is not None:
-            tell(self.failed, failure)
-        tell(self.changed)
+            emit_safely(self.failed, failure)
+        emit_safely(self.changed)
 
     def _keep(self, job: Job, reply: LabelReply) -> None:
         found = reply.labelling
         self.labelling = found
         self._note(
-            Labelled(
+            Classified(
                 backend=job.request.backend,
                 model=job.request.model,
                 probabilities=dict(found.probabilities),
@@ -203,7 +203,7 @@ class LabellingSession:
             )
         )
 
-    def _note(self, record: Labelled | Overridden) -> None:
+    def _note(self, record: Classified | DescriptorToggled) -> None:
         self.ledger.note(record)
         if self._journal is not None:
             self._journal.write(record)

@@ -14,19 +14,19 @@ from psygnal import Signal
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
-from napari_medvlm.data.check_result import Finding
+from napari_medvlm.data.check_result import CheckResult
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidPrompt, MedVLMError
 from napari_medvlm.data.grounding import Grounding, GroundQuery, Scope
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.io.journal import Journal
-from napari_medvlm.ledger.conversation_records import KeptFinding
+from napari_medvlm.ledger.conversation_records import StoredCheckResult
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Grounded, RegionChecked
-from napari_medvlm.ledger.serialization import FoundRegion
-from napari_medvlm.sessions.check_context import Basis
-from napari_medvlm.sessions.job_queue import tell
+from napari_medvlm.ledger.serialization import RegionRecord
+from napari_medvlm.sessions.check_context import CheckContext
+from napari_medvlm.sessions.job_queue import emit_safely
 from napari_medvlm.worker.environment_runner import RoutedRunner
 from napari_medvlm.worker.messages import GroundReply, GroundRequest
 from napari_medvlm.worker.runner import InlineRunner, Job, Runner
@@ -235,23 +235,23 @@ class GroundingSession:
         if failure is not None:
             raise failure
 
-    def basis(self, region: Region) -> Basis:
+    def basis(self, region: Region) -> CheckContext:
         """What checks of a region that was found rest on; what they come to is kept."""
         request = self.located[region.phrase].request
 
-        def keep(finding: Finding) -> None:
+        def keep(finding: CheckResult) -> None:
             record = RegionChecked(
                 phrase=region.phrase,
                 backend=request.backend,
                 model=request.model,
-                region=FoundRegion.of(region),
-                finding=KeptFinding.of(finding),
+                region=RegionRecord.of(region),
+                finding=StoredCheckResult.of(finding),
             )
             self.ledger.note(record)
             if self._journal is not None:
                 self._journal.write(record)
 
-        return Basis(self._runner, request, keep)
+        return CheckContext(self._runner, request, keep)
 
     def close(self) -> None:
         """Stop looking and finish the journal."""
@@ -309,7 +309,7 @@ class GroundingSession:
         with self._idle:
             done = self._asked - len(self._waiting) - 1
             whole = max(self._asked, 1)
-        tell(self.progressed, (done + fraction) / whole, message)
+        emit_safely(self.progressed, (done + fraction) / whole, message)
 
     def _on_done(self, job: Job) -> None:
         failure: MedVLMError | None = None
@@ -328,8 +328,8 @@ class GroundingSession:
                 self._waiting.clear()
             self._idle.notify_all()
         if failure is not None:
-            tell(self.failed, failure)
-        tell(self.changed)
+            emit_safely(self.failed, failure)
+        emit_safely(self.changed)
         self._next()
 
     def _keep(self, job: Job, reply: GroundReply) -> None:

@@ -11,13 +11,13 @@ from typing import Any
 from psygnal import EmitLoopError, SignalInstance
 
 from napari_medvlm.data.errors import Cancelled, MedVLMError
-from napari_medvlm.sessions.request_sender import Calls
+from napari_medvlm.sessions.request_sender import RequestSender
 from napari_medvlm.worker.runner import InlineRunner, OnProgress, Runner
 
-Work = Callable[[Calls], None]
+Work = Callable[[RequestSender], None]
 
 
-class Line:
+class JobQueue:
     """Does what is put into it in that order: inline in the caller's thread, else in its own.
 
     Each piece of work has a key, by which it can be stopped; several may have the same.
@@ -42,7 +42,7 @@ class Line:
         self._on_progress = on_progress
         self._on_failure = on_failure
         self._waiting: deque[tuple[int, Work]] = deque()
-        self._running: tuple[int, Calls] | None = None
+        self._running: tuple[int, RequestSender] | None = None
         self._working = False
         self._closed = False
         self._failure: MedVLMError | None = None
@@ -129,7 +129,7 @@ class Line:
                 self._changed.notify_all()
                 return False
             key, work = self._waiting.popleft()
-            calls = Calls(self._runner, self._on_progress)
+            calls = RequestSender(self._runner, self._on_progress)
             self._running = key, calls
         failure: MedVLMError | None = None
         try:
@@ -149,7 +149,7 @@ class Line:
 logger = logging.getLogger(__name__)
 
 
-def tell(signal: SignalInstance, *values: Any) -> None:
+def emit_safely(signal: SignalInstance, *values: Any) -> None:
     """Emit a signal; an error of a listener goes to the log and stops nothing."""
     try:
         signal.emit(*values)

@@ -12,7 +12,7 @@ from napari_medvlm.worker.runner import InlineRunner, Job, OnProgress, OnText, R
 
 
 @dataclass(frozen=True)
-class Served:
+class ModelChoice:
     """Who does something: a backend, its model and its device."""
 
     backend: str = "embedded"
@@ -21,15 +21,15 @@ class Served:
 
 
 @dataclass(frozen=True)
-class Helpers:
+class ModelChoices:
     """Who answers, and who does what the answerer calls tools for."""
 
-    answerer: Served
-    segmenter: Served
-    grounder: Served
+    answerer: ModelChoice
+    segmenter: ModelChoice
+    grounder: ModelChoice
 
 
-class Calls:
+class RequestSender:
     """Sends requests and waits for their replies; can be stopped from any thread.
 
     Parameters

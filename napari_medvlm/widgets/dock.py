@@ -14,7 +14,7 @@ from napari_medvlm.widgets.models.model_picker import ModelRow
 from napari_medvlm.widgets.parts.layer_combo import LayerChoice
 from napari_medvlm.widgets.runtime.notify import show_all
 from napari_medvlm.widgets.runtime.resources import close_all
-from napari_medvlm.widgets.runtime.threads import Queued
+from napari_medvlm.widgets.runtime.threads import MainThreadQueue
 from napari_medvlm.worker.environment_runner import RoutedRunner
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class SessionDock(Dock, Generic[S]):
         self.model = ModelRow()
         self._opened: list[Any] = []
         self._runner = RoutedRunner()
-        self._failed = Queued(show_all, self)
+        self._failed = MainThreadQueue(show_all, self)
         dims = napari_viewer.dims.events
         for event in (dims.order, dims.ndisplay, dims.point):
             event.connect(self._on_view)

@@ -11,7 +11,7 @@ from napari_medvlm.data.errors import SessionFileError
 from napari_medvlm.data.volume import Volume, require_contrast
 from napari_medvlm.io.journal import resumable
 from napari_medvlm.layers import volume_of
-from napari_medvlm.ledger.conversation_records import Asked
+from napari_medvlm.ledger.conversation_records import QuestionRecord
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import ImageReference
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Earlier:
+class EarlierSession:
     """A session of the same image that was not finished: its journal and what is in it."""
 
     path: Path
@@ -40,7 +40,7 @@ class Prepared:
     """An image that can be worked on, with an earlier session of it if there is one."""
 
     volume: Volume
-    earlier: Earlier | None
+    earlier: EarlierSession | None
 
 
 def prepare(layer: Image) -> Prepared:
@@ -57,12 +57,12 @@ def prepare(layer: Image) -> Prepared:
     return Prepared(volume, next((found for found in earlier if found is not None), None))
 
 
-def _earlier(path: Path) -> Earlier | None:
+def _earlier(path: Path) -> EarlierSession | None:
     try:
         ledger = Ledger.load(path)
     except SessionFileError:
         return None
-    return Earlier(path, ledger) if ledger.now.objects else None
+    return EarlierSession(path, ledger) if ledger.now.objects else None
 
 
 def _count(number: int, what: str) -> str:
@@ -70,29 +70,29 @@ def _count(number: int, what: str) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class EarlierTalk:
+class EarlierConversation:
     """Conversations that were not finished: their journal and what is in it."""
 
     path: Path
     ledger: Ledger
 
     def __str__(self) -> str:
-        count = sum(isinstance(record, Asked) for record in self.ledger.records)
+        count = sum(isinstance(record, QuestionRecord) for record in self.ledger.records)
         last = self.ledger.records[-1].time.astimezone()
         questions = "1 question" if count == 1 else f"{count} questions"
         return f"{questions}, last changed {last:%d %B %Y, %H:%M}"
 
 
-def earlier_talk(volume: Volume) -> EarlierTalk | None:
+def earlier_talk(volume: Volume) -> EarlierConversation | None:
     """The latest conversations about an image in which anything was asked; may take a moment."""
     talks = map(_talk, resumable(ImageReference.of(volume), "ask"))
     return next((found for found in talks if found is not None), None)
 
 
-def _talk(path: Path) -> EarlierTalk | None:
+def _talk(path: Path) -> EarlierConversation | None:
     try:
         ledger = Ledger.load(path)
     except SessionFileError:
         return None
-    asked = any(isinstance(record, Asked) for record in ledger.records)
-    return EarlierTalk(path, ledger) if asked else None
+    asked = any(isinstance(record, QuestionRecord) for record in ledger.records)
+    return EarlierConversation(path, ledger) if asked else None

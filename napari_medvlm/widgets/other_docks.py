@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from napari_medvlm.data.conversation import Exchange
+from napari_medvlm.data.conversation import Turn
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.prompts import InitialMask
 from napari_medvlm.data.volume import Volume
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from napari import Viewer
 
 
-def hand_on(
-    viewer: Viewer, layer: Image, volume: Volume, exchange: Exchange | None, claim: int | None
+def send_to_segment(
+    viewer: Viewer, layer: Image, volume: Volume, exchange: Turn | None, claim: int | None
 ) -> None:
     """Make objects of the Segment dock of the regions of a claim.
 

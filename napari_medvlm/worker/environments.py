@@ -24,7 +24,7 @@ from pydantic import ConfigDict, Field
 
 from napari_medvlm.backends import registry
 from napari_medvlm.data.errors import Cancelled, SettingsError
-from napari_medvlm.language.yaml_tables import Sheet, read
+from napari_medvlm.language.yaml_tables import YamlTable, read
 from napari_medvlm.settings.paths import home
 from napari_medvlm.worker.process import WINDOWS, variables
 
@@ -66,7 +66,7 @@ print("{MARK}ready", flush=True)
 """How far it comes tells what is wrong."""
 
 
-class _File(Sheet):
+class _File(YamlTable):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Annotated[str, Field(min_length=1)]] = Field(init=False)
 

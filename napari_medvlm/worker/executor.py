@@ -44,7 +44,7 @@ class _Loaded:
     volume: Volume | None = None
 
 
-class Work:
+class Executor:
     """The backends that are loaded, the latest used kept; all calls come from one thread."""
 
     def __init__(self) -> None:

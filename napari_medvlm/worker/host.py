@@ -18,9 +18,16 @@ from collections.abc import Callable
 from multiprocessing.connection import Client, Connection
 
 from napari_medvlm.data.errors import Cancelled, MedVLMError
-from napari_medvlm.worker.executor import Work
-from napari_medvlm.worker.messages import Delta, Done, Failed, Run, Stop, Tick
-from napari_medvlm.worker.shared_memory import Viewed
+from napari_medvlm.worker.executor import Executor
+from napari_medvlm.worker.messages import (
+    CancelJob,
+    JobDone,
+    JobFailed,
+    ProgressUpdate,
+    RunJob,
+    TextDelta,
+)
+from napari_medvlm.worker.shared_memory import SharedVolumeReader
 
 TICK_S = 1 / 30
 NICE = 10
@@ -36,10 +43,10 @@ class Host:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._waiting: queue.SimpleQueue[Run] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[RunJob] = queue.SimpleQueue()
         self._unwanted: set[int] = set()
-        self._work = Work()
-        self._viewed = Viewed()
+        self._work = Executor()
+        self._viewed = SharedVolumeReader()
 
     def serve(self) -> None:
         """Work until the caller is gone."""
@@ -53,21 +60,21 @@ class Host:
                 message = self._connection.recv()
             except (EOFError, OSError):
                 os._exit(0)
-            if isinstance(message, Stop):
+            if isinstance(message, CancelJob):
                 self._unwanted.add(message.job)
             else:
                 self._waiting.put(message)
 
-    def _answer(self, run: Run) -> Done | Failed:
+    def _answer(self, run: RunJob) -> JobDone | JobFailed:
         try:
             request = self._viewed.request(run)
             reply = self._work.do(request, self._progress_of(run.job), self._deliver_of(run.job))
         except MedVLMError as error:
-            return Failed(run.job, type(error).__name__, error.message, error.hint)
-        return Done(run.job, reply)
+            return JobFailed(run.job, type(error).__name__, error.message, error.hint)
+        return JobDone(run.job, reply)
 
     def _deliver_of(self, job: int) -> Callable[[str], None]:
-        return lambda text: self._connection.send(Delta(job, text))
+        return lambda text: self._connection.send(TextDelta(job, text))
 
     def _progress_of(self, job: int) -> _Ticker:
         return _Ticker(job, self._connection, self._unwanted)
@@ -86,7 +93,7 @@ class _Ticker:
         now = time.monotonic()
         if now - self._last >= TICK_S:
             self._last = now
-            self._connection.send(Tick(self._job, float(fraction), message))
+            self._connection.send(ProgressUpdate(self._job, float(fraction), message))
 
 
 def main() -> None:

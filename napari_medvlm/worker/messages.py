@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from napari_medvlm.backends.base import ObjectPrompts, Prepared
 from napari_medvlm.data.answer import Answer, Question
-from napari_medvlm.data.classification import Labelling, LabelQuery
+from napari_medvlm.data.classification import ClassificationResult, LabelQuery
 from napari_medvlm.data.grounding import Grounding, GroundQuery
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import Heatmap
@@ -80,7 +80,7 @@ class LabelRequest(Request):
 class LabelReply:
     """How likely labels are, and how long the backend itself took, in seconds."""
 
-    labelling: Labelling
+    labelling: ClassificationResult
     seconds: float
 
 
@@ -140,7 +140,7 @@ Reply = SegmentReply | PrepareReply | GroundReply | LabelReply | AnswerReply | E
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class RunJob:
     """Do this; the request's volume holds no voxels, they are in the shared block named."""
 
     job: int
@@ -151,7 +151,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Stop:
+class CancelJob:
     """A job is no longer wanted."""
 
     job: int
@@ -161,7 +161,7 @@ class Stop:
 
 
 @dataclass(frozen=True)
-class Tick:
+class ProgressUpdate:
     """How far a job is, 0 to 1, and what it does."""
 
     job: int
@@ -170,7 +170,7 @@ class Tick:
 
 
 @dataclass(frozen=True)
-class Delta:
+class TextDelta:
     """More of the text that a job writes."""
 
     job: int
@@ -178,7 +178,7 @@ class Delta:
 
 
 @dataclass(frozen=True, eq=False)
-class Done:
+class JobDone:
     """The answer; `None` to a plain `Request`."""
 
     job: int
@@ -186,7 +186,7 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Failed:
+class JobFailed:
     """Why there is no answer: the name of a class in `errors`, and its texts."""
 
     job: int

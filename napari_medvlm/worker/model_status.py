@@ -22,7 +22,7 @@ DOES = {
 
 
 @dataclass(frozen=True)
-class Offered:
+class ModelStatus:
     """A model, and what can be done with it here.
 
     Parameters
@@ -72,7 +72,7 @@ class Offered:
         return self.obstacle is not None and self.model.about.backend in EXTRAS
 
 
-def offered(loaded: Iterable[tuple[str, str | None]] = ()) -> tuple[Offered, ...]:
+def offered(loaded: Iterable[tuple[str, str | None]] = ()) -> tuple[ModelStatus, ...]:
     """All models with what can be done with them. It looks at the disk and asks no network.
 
     Parameters
@@ -83,16 +83,16 @@ def offered(loaded: Iterable[tuple[str, str | None]] = ()) -> tuple[Offered, ...
     return tuple(_of(model, set(loaded)) for model in models_registry.models())
 
 
-def offer_of(name: str) -> Offered:
+def offer_of(name: str) -> ModelStatus:
     """What there is to say of one model; errors as of `models.find`."""
     return _of(models_registry.find(name), set())
 
 
-def _of(model: Model, loaded: set[tuple[str, str | None]]) -> Offered:
+def _of(model: Model, loaded: set[tuple[str, str | None]]) -> ModelStatus:
     backend = model.about.backend
     names = {model.name, None if model.path is None else str(model.path)} - {None}
     in_memory = any((backend, name) in loaded for name in names)
     try:
-        return Offered(model, registry.info(backend).tasks, obstacle(backend), in_memory)
+        return ModelStatus(model, registry.info(backend).tasks, obstacle(backend), in_memory)
     except BackendUnavailable as error:
-        return Offered(model, frozenset(), str(error) if backend else None, in_memory)
+        return ModelStatus(model, frozenset(), str(error) if backend else None, in_memory)

@@ -37,7 +37,7 @@ def variables(python: str) -> dict[str, str]:
     return {**kept, **offline.variables()}
 
 
-class Child:
+class WorkerProcess:
     """A process that runs `worker.host`, and the connection to it.
 
     Parameters

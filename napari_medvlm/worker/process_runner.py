@@ -21,10 +21,18 @@ from napari_medvlm.data.errors import (
     WorkerHung,
 )
 from napari_medvlm.worker.executor import KEPT_BACKENDS
-from napari_medvlm.worker.messages import Delta, Done, Failed, Reply, Request, Stop, Tick
-from napari_medvlm.worker.process import Child
+from napari_medvlm.worker.messages import (
+    CancelJob,
+    JobDone,
+    JobFailed,
+    ProgressUpdate,
+    Reply,
+    Request,
+    TextDelta,
+)
+from napari_medvlm.worker.process import WorkerProcess
 from napari_medvlm.worker.runner import Job, OnProgress, OnText, Runner
-from napari_medvlm.worker.shared_memory import Parking
+from napari_medvlm.worker.shared_memory import SharedVolumes
 
 logger = logging.getLogger(__name__)
 
@@ -61,9 +69,9 @@ class WorkerRunner(Runner):
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._running: Job | None = None
-        self._child: Child | None = None
+        self._child: WorkerProcess | None = None
         self._served: OrderedDict[tuple[str, str | None, str], None] = OrderedDict()
-        self._parking = Parking()
+        self._parking = SharedVolumes()
         self._numbers = itertools.count(1)
         self._free_at_exit = weakref.finalize(self, self._parking.clear)
 
@@ -146,10 +154,10 @@ class WorkerRunner(Runner):
         asked_at: float | None = None
         while True:
             answer = child.receive(POLL_S)
-            if isinstance(answer, Done) and answer.job == number:
+            if isinstance(answer, JobDone) and answer.job == number:
                 self._keep(job.request)
                 return answer.reply
-            if isinstance(answer, Failed) and answer.job == number:
+            if isinstance(answer, JobFailed) and answer.job == number:
                 return _error(answer)
             _pass_on(answer, number, job)
             if job.done():
@@ -157,18 +165,18 @@ class WorkerRunner(Runner):
                 child.kill()
                 return None
             if job.unwanted and asked_at is None:
-                child.send(Stop(number))
+                child.send(CancelJob(number))
                 asked_at = time.monotonic()
             if asked_at is not None and time.monotonic() - asked_at > self._grace_s:
                 return self._hung(child)
 
-    def _living_child(self, job: Job) -> Child:
+    def _living_child(self, job: Job) -> WorkerProcess:
         """The worker; a new one if it ended while it had nothing to do."""
         if self._child is None or not self._child.alive:
             self._child = None
             self._before_start(job)
             self._served.clear()
-            self._child = Child(self._python)
+            self._child = WorkerProcess(self._python)
         return self._child
 
     def _keep(self, request: Request) -> None:
@@ -179,7 +187,7 @@ class WorkerRunner(Runner):
         while len(self._served) > KEPT_BACKENDS:
             self._served.popitem(last=False)
 
-    def _hung(self, child: Child) -> WorkerCrashed:
+    def _hung(self, child: WorkerProcess) -> WorkerCrashed:
         logger.warning("The worker did not stop within %.1f s and is ended.", self._grace_s)
         child.kill()
         self._child = None
@@ -191,12 +199,12 @@ class WorkerRunner(Runner):
 
 def _pass_on(message: Any, number: int, job: Job) -> None:
     """Tell a job of what is on its way."""
-    if isinstance(message, Tick) and message.job == number:
+    if isinstance(message, ProgressUpdate) and message.job == number:
         job.progress(message.fraction, message.message)
-    elif isinstance(message, Delta) and message.job == number:
+    elif isinstance(message, TextDelta) and message.job == number:
         job.deliver(message.text)
 
 
-def _error(failed: Failed) -> MedVLMError:
+def _error(failed: JobFailed) -> MedVLMError:
     kind = getattr(errors, failed.error, BackendFailed)
     return kind(failed.message, failed.hint)

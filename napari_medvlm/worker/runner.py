@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from napari_medvlm.data.errors import MedVLMError
-from napari_medvlm.worker.executor import Work
+from napari_medvlm.worker.executor import Executor
 from napari_medvlm.worker.messages import Reply, Request
 
 OnProgress = Callable[[float, str], None]
@@ -139,7 +139,7 @@ class InlineRunner(Runner):
     """
 
     def __init__(self) -> None:
-        self._work = Work()
+        self._work = Executor()
 
     def submit(
         self,
@@ -157,4 +157,4 @@ class InlineRunner(Runner):
 
     def stop(self) -> None:
         """Forget the backends that were loaded."""
-        self._work = Work()
+        self._work = Executor()

@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_medvlm.data.errors import OutOfMemory
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.worker.messages import Request, Run
+from napari_medvlm.worker.messages import Request, RunJob
 
 KEPT_VOLUMES = 2
 PREFIX = "medvlm_"
@@ -22,13 +22,13 @@ PREFIX = "medvlm_"
 NO_VOXELS = np.zeros((1, 1, 1), np.uint8)
 
 
-class Parking:
+class SharedVolumes:
     """The caller's side: each volume is copied into a block once, the latest two are kept."""
 
     def __init__(self) -> None:
         self._blocks: OrderedDict[int, tuple[Volume, SharedMemory]] = OrderedDict()
 
-    def run(self, job: int, request: Request) -> Run:
+    def run(self, job: int, request: Request) -> RunJob:
         """The message that asks for a request, with its volume parked.
 
         Raises
@@ -42,7 +42,7 @@ class Parking:
             NO_VOXELS, volume.affine, volume.modality, volume.name, volume.source, volume.window,
             suv=volume.suv,
         )  # fmt: skip
-        return Run(
+        return RunJob(
             job=job,
             request=replace(request, volume=stripped),
             block=block.name,
@@ -74,13 +74,13 @@ class Parking:
         block.unlink()
 
 
-class Viewed:
+class SharedVolumeReader:
     """The worker's side: the volumes in blocks that were named lately."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[str, tuple[SharedMemory, Volume]] = OrderedDict()
 
-    def request(self, run: Run) -> Request:
+    def request(self, run: RunJob) -> Request:
         """The request with its volume's voxels, read-only; the same volume for the same block."""
         if run.block not in self._seen:
             block = attach(run.block)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_medvlm.checks.all_checks import all_checks
-from napari_medvlm.checks.answer_similarity import Said
+from napari_medvlm.checks.answer_similarity import CheckedAnswer
 from napari_medvlm.checks.answer_subject import AnswerSubject
 from napari_medvlm.checks.calibration import fit
 from napari_medvlm.checks.image_quality import Thresholds, indicators
@@ -16,8 +16,8 @@ from napari_medvlm.checks.image_swap import fitted, other_image, repainted
 from napari_medvlm.checks.occlusion import elsewhere, hidden_in, hidden_in_volume
 from napari_medvlm.checks.perturbation_checks import BlankImage, ImageSwap, Resampling
 from napari_medvlm.checks.runner import Checking, answer_subject, region_subject, run_checks
-from napari_medvlm.checks.second_model_check import IndependentWitness, Witness
-from napari_medvlm.checks.static_checks import Confidence, Form
+from napari_medvlm.checks.second_model_check import IndependentWitness, SecondModel
+from napari_medvlm.checks.static_checks import Confidence, OutputFormat
 from napari_medvlm.data.answer import Answer, AnswerKind, Claim, NamedMask, Question
 from napari_medvlm.data.check_result import Outcome
 from napari_medvlm.data.geometry.grid import Grid
@@ -29,7 +29,7 @@ from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.conversation_records import Checked
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.sessions.ask.model_input import View, pictures
+from napari_medvlm.sessions.ask.model_input import ImageSelection, pictures
 from napari_medvlm.sessions.ask.session import AskSession
 from napari_medvlm.sessions.export.conversation import as_json, html, markdown
 from napari_medvlm.sessions.ground import GroundingSession
@@ -55,14 +55,14 @@ def test_form_names_what_was_wrong():
     volume = spotted(250)
     outside = Box.at_index(Grid((9, 99, 99), volume.affine), (0, 50, 50), (1, 60, 60))
     claim = Claim("Yes.", (Region("it", outside),), problems=("A box could not be read.",))
-    found = Form().judge(subject_of(Answer("Yes.", (claim,))), never)
+    found = OutputFormat().judge(subject_of(Answer("Yes.", (claim,))), never)
     assert found.verdict is Outcome.FLAGGED
     assert "A box could not be read. A place of the answer lies outside" in found.sentence
-    maybe = Form().judge(subject_of(Answer("Perhaps.")), never)
+    maybe = OutputFormat().judge(subject_of(Answer("Perhaps.")), never)
     assert maybe.sentence == "No yes/no could be read in it."
     other = subject_of(Answer("Z", choice="Z"), kind=AnswerKind.CHOICE, options=("A", "B"))
-    assert "none of the options" in Form().judge(other, never).sentence
-    assert Form().judge(subject_of(Answer("Yes.")), never).verdict is Outcome.PASSED
+    assert "none of the options" in OutputFormat().judge(other, never).sentence
+    assert OutputFormat().judge(subject_of(Answer("Yes.")), never).verdict is Outcome.PASSED
 
 
 def test_confidence_is_read_by_the_curve_of_an_evaluation():
@@ -84,7 +84,7 @@ def test_confidence_is_read_by_the_curve_of_an_evaluation():
 def test_free_text_that_changes_is_flagged_with_its_clusters():
     subject = subject_of(Answer("A large mass."), "What is this?", kind=AnswerKind.OPEN)
     texts = iter(("a large mass", "Some fluid", "a fracture", "a large mass"))
-    found = Resampling(4).judge(subject, lambda request: Said(next(texts)))
+    found = Resampling(4).judge(subject, lambda request: CheckedAnswer(next(texts)))
     assert found.verdict is Outcome.FLAGGED
     assert "said the same twice; 3 different answers" in found.sentence
     assert found.details["clusters"] == [3, 1, 1]
@@ -107,7 +107,7 @@ def test_a_segmentation_is_a_witness_that_costs_nothing():
     for region, verdict in ((right, Outcome.PASSED), (wrong, Outcome.FLAGGED)):
         answer = Answer("Yes.", (Claim("There is a spot.", (region,)),), choice="yes")
         subject = subject_of(answer, volume=volume, objects=(mask,))
-        check = IndependentWitness(Witness("finder"))
+        check = IndependentWitness(SecondModel("finder"))
         assert check.cost(subject) == 0
         found = check.judge(subject, never)
         assert found.verdict is verdict
@@ -120,7 +120,7 @@ def test_another_backend_is_a_witness(answerers):
         start, stop = (0, *place), (1, place[0] + 6, place[1] + 6)
         region = Region("it", Box.at_index(volume, start, stop))
         answer = Answer("Yes.", (Claim("A bright spot is seen.", (region,)),), choice="yes")
-        check = IndependentWitness(Witness("finder"))
+        check = IndependentWitness(SecondModel("finder"))
         (found,) = run_checks([check], subject_of(answer, volume=volume), InlineRunner())
         assert (found.verdict, found.requests) == (verdict, 1)
 
@@ -130,7 +130,7 @@ def test_who_found_it_is_no_witness():
     region = Region("it", Box.at_index(volume, (0, 3, 4), (1, 9, 10)))
     answer = Answer("Yes.", (Claim("A bright spot is seen.", (region,)),), choice="yes")
     subject = subject_of(answer, volume=volume)
-    check = IndependentWitness(Witness(subject.request.backend))
+    check = IndependentWitness(SecondModel(subject.request.backend))
     assert check.cost(subject) == 0
     assert f"{subject.request.backend}, is who found it" in check.judge(subject, never).sentence
     assert "No backend was chosen" in IndependentWitness().judge(subject, never).sentence
@@ -146,7 +146,7 @@ def test_a_place_is_hidden_in_every_picture_and_nowhere_else():
     assert not changed.any()
     assert np.ptp(hidden.data[2, 5:11, 8:20]) == 0
     for montage in (0, 4):
-        for picture in pictures(volume, View(Scope(0), montage=montage)).pictures:
+        for picture in pictures(volume, ImageSelection(Scope(0), montage=montage)).pictures:
             after = hidden_in(picture, [box])
             shown = 4 if montage and len(picture.tiles) == 4 else max(montage // 2, 1)
             differs = (after.pixels != picture.pixels).any(axis=2)
@@ -201,7 +201,7 @@ def test_noise_around_a_body_is_not_taken_for_the_body(home):
 
 def asked(volume, backend, runner="inline", **more):
     session = AskSession(volume, backend, runner, **more)
-    exchange = session.ask(QUESTION, kind=AnswerKind.YES_NO, view=View())
+    exchange = session.ask(QUESTION, kind=AnswerKind.YES_NO, view=ImageSelection())
     session.wait(60)
     return session, exchange
 
@@ -236,7 +236,7 @@ def test_a_region_is_checked_too(answerers, tmp_path):
             (region,) = session.grounding.regions
             basis = session.basis(region)
             subject = region_subject(basis, region)
-            checks = all_checks(Witness("finder"), other=spotted(250, (16, 15)))
+            checks = all_checks(SecondModel("finder"), other=spotted(250, (16, 15)))
             Checking(basis, subject).run(checks)
             found = [r.finding for r in session.ledger.records if r.record == "region_checked"]
             costs = [check.cost(subject) for check in checks]
@@ -273,7 +273,7 @@ def test_checks_in_a_worker_are_stopped_and_the_worker_lives(answerers):
         assert left == [5]
         kept = [r for r in session.ledger.records if isinstance(r, Checked)]
         assert [r.finding.check for r in kept] == [c.name for c in all_checks()[:4]]
-        session.ask(QUESTION, kind=AnswerKind.YES_NO, view=View())
+        session.ask(QUESTION, kind=AnswerKind.YES_NO, view=ImageSelection())
         session.wait(60)
         session.close()
 
@@ -298,14 +298,14 @@ def test_slices_far_away_take_the_place_of_those_that_were_shown(answerers):
     volume = replace(spotted(), data=data, affine=np.diag([5.0, 1, 1, 1]))
     for backend, verdict in (("truthful", Outcome.PASSED), ("blind", Outcome.FLAGGED)):
         with AskSession(volume, backend, "inline") as session:
-            view = View(Scope(0, 4, 6))
+            view = ImageSelection(Scope(0, 4, 6))
             exchange = session.ask(QUESTION, kind=AnswerKind.YES_NO, view=view)
             basis = session.basis(exchange)
             (found,) = run_checks([ImageSwap()], answer_subject(basis), basis.runner)
         assert (found.verdict, found.requests) == (verdict, 1)
         assert found.sentence.startswith("Asked of slices 30 mm away it says")
     with AskSession(volume, "truthful", "inline") as session:
-        exchange = session.ask(QUESTION, kind=AnswerKind.YES_NO, view=View())
+        exchange = session.ask(QUESTION, kind=AnswerKind.YES_NO, view=ImageSelection())
         subject = answer_subject(session.basis(exchange))
         assert ImageSwap().cost(subject) == 0
         assert "shown the whole image" in ImageSwap().judge(subject, never).sentence
@@ -321,8 +321,8 @@ def test_another_image_is_turned_and_stretched_and_marks_stay():
         assert (got[:12] == 40).all()
         assert (got[12:] == 200).all()
     mark = Region("it", Box.at_index(volume, (0, 3, 4), (1, 9, 10)))
-    (plain,) = pictures(volume, View(Scope(0))).pictures
-    (marked,) = pictures(volume, View(Scope(0), draw=(mark,))).pictures
+    (plain,) = pictures(volume, ImageSelection(Scope(0))).pictures
+    (marked,) = pictures(volume, ImageSelection(Scope(0), draw=(mark,))).pictures
     swap = other_image(spotted(250, (15, 15)), volume)
     drawn = (marked.pixels != plain.pixels).any(axis=2)
     got = repainted(marked, volume, swap).pixels

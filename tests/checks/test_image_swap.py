@@ -7,7 +7,7 @@ from napari_medvlm.checks.all_checks import all_checks
 from napari_medvlm.checks.runner import answer_subject, run_checks
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.check_result import Outcome
-from napari_medvlm.sessions.ask.model_input import View
+from napari_medvlm.sessions.ask.model_input import ImageSelection
 from napari_medvlm.sessions.ask.session import AskSession
 from tests.checks.conftest import spotted
 
@@ -35,7 +35,7 @@ def checked(backend):
     """For each question whether the answer is right, and what the checks came to."""
     for number, (volume, question, there) in enumerate(closed_set()):
         with AskSession(volume, backend, "inline") as session:
-            exchange = session.ask(question, kind=AnswerKind.YES_NO, view=View())
+            exchange = session.ask(question, kind=AnswerKind.YES_NO, view=ImageSelection())
             basis = session.basis(exchange)
             checks = all_checks(other=another(number, question, there))
             found = run_checks(checks, answer_subject(basis), basis.runner)
@@ -86,7 +86,7 @@ def test_who_ignores_the_picture_is_flagged_every_time(rows):
 def test_each_check_asks_as_often_as_it_said(rows, answerers):
     volume, question, _ = next(closed_set())
     with AskSession(volume, "truthful", "inline") as session:
-        exchange = session.ask(question, kind=AnswerKind.YES_NO, view=View())
+        exchange = session.ask(question, kind=AnswerKind.YES_NO, view=ImageSelection())
         basis = session.basis(exchange)
         subject = answer_subject(basis)
         checks = all_checks(other=another(0, question, True))

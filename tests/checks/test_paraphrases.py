@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from napari_medvlm.checks.answer_similarity import Said, clusters, entropy, token_f1
+from napari_medvlm.checks.answer_similarity import CheckedAnswer, clusters, entropy, token_f1
 from napari_medvlm.checks.answer_subject import percentage
 from napari_medvlm.checks.paraphrases import existence, paraphrases, phrase_variants, twins_of
 from napari_medvlm.data.volume import Modality
@@ -73,12 +73,17 @@ def test_a_percentage_is_read_where_it_is_a_confidence(text, share):
 def test_texts_are_counted_by_what_they_share():
     assert token_f1("a small nodule", "The small nodule.") == 1
     assert token_f1("small left nodule", "small right nodule") == pytest.approx(2 / 3)
-    told = [Said(t) for t in ("a small nodule", "small nodule", "an effusion", "effusion")]
+    told = [CheckedAnswer(t) for t in ("a small nodule", "small nodule", "an effusion", "effusion")]
     found = clusters(told)
     assert [len(c) for c in found] == [2, 2]
     assert entropy([2, 2]) == pytest.approx(math.log(2))
     assert entropy([4]) == 0
-    assert [len(c) for c in clusters([Said("x", "yes"), Said("y", "no"), Said("z", "yes")])] == [
+    assert [
+        len(c)
+        for c in clusters(
+            [CheckedAnswer("x", "yes"), CheckedAnswer("y", "no"), CheckedAnswer("z", "yes")]
+        )
+    ] == [
         2,
         1,
     ]

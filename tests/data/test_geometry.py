@@ -164,7 +164,7 @@ def test_turned_to_ras_as_nibabel_does_and_back(seed, spacing):
     affine = np.eye(4)
     affine[:3, :3] = Rotation.random(random_state=seed).as_matrix() * spacing
     data = np.arange(24).reshape(2, 3, 4)
-    turn = frames.Turn.to_ras(affine)
+    turn = frames.Reorientation.to_ras(affine)
     assert np.array_equal(turn.there(data), as_nibabel_turns(data, affine))
     assert np.array_equal(turn.back(turn.there(data)), data)
 
@@ -176,7 +176,7 @@ def test_an_axis_between_two_is_turned_as_nibabel_does(axis, degrees):
     turned[axis] = degrees
     affine = affine_of(spacing=(2.5, 1, 1.25), degrees=turned)
     data = np.arange(24).reshape(2, 3, 4)
-    there = frames.Turn.to_ras(affine).there(data)
+    there = frames.Reorientation.to_ras(affine).there(data)
     assert np.array_equal(there, as_nibabel_turns(data, affine))
 
 

@@ -12,7 +12,7 @@ from napari_medvlm.sessions.cases.case_list import MaskFormat, Status
 from napari_medvlm.sessions.cases.case_store import read_list
 from napari_medvlm.widgets import commands
 from napari_medvlm.widgets.cases import commands as cases_commands
-from napari_medvlm.widgets.pacs.servers import Form
+from napari_medvlm.widgets.pacs.servers import ServerForm
 from napari_medvlm.widgets.segment import commands as segment_commands
 from tests.conftest import make_phantom
 from tests.io.archive.test_dicomweb import make
@@ -108,7 +108,7 @@ def test_cases_are_worked_through_one_after_the_other(open_cases, images, told, 
     shown = [layer for layer in worker.viewer.layers if role(layer) == "image"]
     assert [layer.metadata["medvlm"]["volume"].source.name for layer in shown] == ["b.nrrd"]
     worker.dock.reject.click()
-    worker.waits(lambda: isinstance(QApplication.activeModalWidget(), Form))
+    worker.waits(lambda: isinstance(QApplication.activeModalWidget(), ServerForm))
     form = QApplication.activeModalWidget()
     form.edits[0].setText("moved")
     form.buttons.accepted.emit()

@@ -6,7 +6,7 @@ import pytest
 from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QApplication, QDialogButtonBox, QFileDialog
 
-from napari_medvlm.widgets.pacs.deidentify_dialog import GivingAway
+from napari_medvlm.widgets.pacs.deidentify_dialog import DeidentifyDialog
 from tests.io.conftest import PATIENT
 from tests.io.dicom_files import write_series
 
@@ -41,7 +41,7 @@ def test_a_series_is_written_without_its_patient(dock, qtbot, tmp_path, monkeypa
     out = tmp_path / "out"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(out), ""))
     dock.give.click()
-    qtbot.waitUntil(lambda: isinstance(QApplication.activeModalWidget(), GivingAway))
+    qtbot.waitUntil(lambda: isinstance(QApplication.activeModalWidget(), DeidentifyDialog))
     dialog = QApplication.activeModalWidget()
     dialog.descriptions.setChecked(True)
     dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).click()

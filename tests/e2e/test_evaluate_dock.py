@@ -15,7 +15,7 @@ from napari_medvlm.evaluation.runs.run_folder import alone_in
 from napari_medvlm.evaluation.segment.case_worker import CaseWorker
 from napari_medvlm.evaluation.segment.datasets import Layout, find_cases
 from napari_medvlm.evaluation.segment.plan import Plan
-from napari_medvlm.evaluation.segment.simulated_user import Gesture
+from napari_medvlm.evaluation.segment.simulated_user import PromptKind
 from napari_medvlm.layers import layer_data
 from napari_medvlm.widgets.commands import named_dock
 from napari_medvlm.widgets.evaluate.label_combo import read_reference
@@ -150,7 +150,7 @@ def test_a_closed_dock_leaves_nothing(viewer, dock, ready, qtbot):
 
 
 def test_it_begins_with_a_box_and_can_be_stopped(viewer, dock, ready, qtbot):
-    use(dock.form, Plan(interactions=100, first=Gesture.BOX))
+    use(dock.form, Plan(interactions=100, first=PromptKind.BOX))
     ready.run_button.click()
     qtbot.waitUntil(lambda: len(ready.steps) >= 2, timeout=WAIT_MS)
     assert ready.steps[0].gesture == "box"
@@ -177,7 +177,7 @@ def test_what_is_missing_is_told(dock, monkeypatch):
 
 def test_gestures_that_a_backend_does_not_take_are_greyed(dock):
     box = dock.form.then
-    assert box.findData(Gesture.BOX) < 0
+    assert box.findData(PromptKind.BOX) < 0
     dock.form.backend.choose("embedded")
     assert all(box.model().item(row).isEnabled() for row in range(box.count()))
 

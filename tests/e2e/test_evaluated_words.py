@@ -9,7 +9,7 @@ from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
 from napari_medvlm.evaluation.ground.cases import Case
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
-from napari_medvlm.evaluation.ground.outcomes import Place, Sought
+from napari_medvlm.evaluation.ground.outcomes import PhraseResult, Place
 from napari_medvlm.evaluation.runs.run_folder import RunFolder
 from napari_medvlm.evaluation.runs.runner import keep
 from napari_medvlm.layers.convert import KEY
@@ -22,7 +22,7 @@ def sought(phrase, wanted, found, iou):
         tuple(Place(low=(k, y, x), high=(k + 1, y + 8, x + 8)) for k, y, x in ends)
         for ends in (wanted, found)
     ]
-    return Sought(phrase=phrase, label=phrase, iou=iou, pointed=None, wanted=places[0],
+    return PhraseResult(phrase=phrase, label=phrase, iou=iou, pointed=None, wanted=places[0],
                   found=places[1], overlaps=())  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QApplication
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.layers import layer_data
 from napari_medvlm.ledger.conversation_records import Checked
-from napari_medvlm.sessions.ask.model_input import View
+from napari_medvlm.sessions.ask.model_input import ImageSelection
 from napari_medvlm.widgets.checks.panel import TrustFold
 from tests.checks.conftest import answerers, spotted  # noqa: F401  # a fixture
 from tests.e2e.asking import Asker
@@ -39,7 +39,9 @@ def open_with(make_napari_viewer, qtbot, answerers):  # noqa: F811
 def asks(asker, backend):
     session = asker.dock.session
     session.use(backend)
-    session.ask("Is there a bright spot in the image?", kind=AnswerKind.YES_NO, view=View())
+    session.ask(
+        "Is there a bright spot in the image?", kind=AnswerKind.YES_NO, view=ImageSelection()
+    )
     asker.waits(lambda: not session.pending)
     asker.sees_all()
     return asker.card.findChild(TrustFold)

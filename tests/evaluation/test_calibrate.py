@@ -23,7 +23,7 @@ from napari_medvlm.evaluation.ask.scoring import scored
 from napari_medvlm.evaluation.ask.summary import summary
 from napari_medvlm.evaluation.ground.cases import Case
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
-from napari_medvlm.evaluation.ground.outcomes import Place, Sought
+from napari_medvlm.evaluation.ground.outcomes import PhraseResult, Place
 from napari_medvlm.evaluation.ground.plan import Plan as GroundPlan
 from napari_medvlm.evaluation.ground.summary import summary as ground_summary
 from napari_medvlm.evaluation.runs.run_folder import RunFolder, alone_in, write_json
@@ -138,7 +138,7 @@ def test_scores_of_regions_have_a_curve_of_their_own(tmp_path):
         place = Place(low=(0, 1, 1), high=(1, 9, 9), score=score)
         bare = place.model_copy(update={"score": None})
         iou = 0.8 if random.uniform() < score - 0.3 else 0.2
-        sought = Sought(phrase="mass", label="mass", iou=iou, pointed=True, wanted=(bare,),
+        sought = PhraseResult(phrase="mass", label="mass", iou=iou, pointed=True, wanted=(bare,),
                         found=(place, bare), overlaps=((iou,), (0.0,)))  # fmt: skip
         case = Case(name=f"c{number}", images=(picture(tmp_path / "cxr_1.png"),))
         outcomes.append(Grounded(case=case.name, sought=(sought,)))

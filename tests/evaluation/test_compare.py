@@ -11,7 +11,7 @@ from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
 from napari_medvlm.evaluation.ask.plan import Plan as Asking
 from napari_medvlm.evaluation.compare import compare
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
-from napari_medvlm.evaluation.ground.outcomes import Place, Sought
+from napari_medvlm.evaluation.ground.outcomes import PhraseResult, Place
 from napari_medvlm.evaluation.ground.plan import Plan as Grounding
 from napari_medvlm.evaluation.metrics.confidence_intervals import interval
 from napari_medvlm.evaluation.runs.run_folder import RunFolder
@@ -82,7 +82,7 @@ def test_runs_of_grounding_are_compared(tmp_path, runs):
     for name, iou in (("g", 0.4), ("h", 0.6)):
         plan = Grounding(backend=name).model_dump(mode="json")
         folder = RunFolder(tmp_path / name, {"task": "ground", "plan": plan})
-        sought = Sought(phrase="it", label="it", iou=iou, pointed=True, wanted=(place,),
+        sought = PhraseResult(phrase="it", label="it", iou=iou, pointed=True, wanted=(place,),
                         found=(place,), overlaps=((iou,),))  # fmt: skip
         folder.keep(Grounded(case="one", sought=(sought,)).model_dump(mode="json"))
     found = compare(tmp_path / "g", tmp_path / "h")["metrics"]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_medvlm.language.report_findings import Finding, findings_of
+from napari_medvlm.language.report_findings import ReportFinding, findings_of
 
 CHEST = """EXAMINATION: Chest radiograph.
 INDICATION: Rule out pneumonia, known emphysema.
@@ -39,7 +39,7 @@ def phrases(text: str) -> list[str]:
     return [finding.phrase for finding in findings_of(text)]
 
 
-def only(text: str) -> Finding:
+def only(text: str) -> ReportFinding:
     (finding,) = findings_of(text)
     return finding
 

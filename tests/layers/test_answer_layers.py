@@ -7,20 +7,20 @@ from napari.layers import Layer
 from numpy.testing import assert_allclose
 
 from napari_medvlm.data.answer import Answer, Claim
-from napari_medvlm.data.conversation import Exchange, State
+from napari_medvlm.data.conversation import State, Turn
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Region, SliceRef
-from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
+from napari_medvlm.data.tool_call import ToolCall, ToolResult, ToolRound
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.answer_layers import (
-    ClaimLayers,
+    AnswerLayers,
+    caption,
     colors_of,
     look_at,
     numbered,
     show_slice,
     step_regions,
-    story,
 )
 from napari_medvlm.layers.orientation import Plane, axis_across, name_axes, show_plane, visible_box
 from tests.conftest import make_phantom
@@ -36,7 +36,7 @@ ANSWER = Answer(
         Claim("Nobody knows why."),
     ),
 )
-EXCHANGE = Exchange(1, "What is round?", "scripted", state=State.ANSWERED, answer=ANSWER)
+EXCHANGE = Turn(1, "What is round?", "scripted", state=State.ANSWERED, answer=ANSWER)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def viewer():
 @pytest.fixture
 def layers(viewer):
     told = []
-    layers = ClaimLayers(viewer, VOLUME, told.append)
+    layers = AnswerLayers(viewer, VOLUME, told.append)
     layers.told = told
     layers.show(EXCHANGE)
     yield layers
@@ -150,17 +150,17 @@ def test_the_story_stands_above_where_the_planes_are(viewer, layers):
 
 def test_a_long_answer_is_cut_in_the_picture():
     long = Answer("word " * 200)
-    told = story(Exchange(1, "Why?", "x", answer=long)).splitlines()
+    told = caption(Turn(1, "Why?", "x", answer=long)).splitlines()
     assert len(told) == 5
     assert told[-1].endswith("…")
-    refused = Exchange(1, "Why?", "x", answer=Answer("", answered=False, reason="x"))
-    assert story(refused).endswith("A: Not answered.")
+    refused = Turn(1, "Why?", "x", answer=Answer("", answered=False, reason="x"))
+    assert caption(refused).endswith("A: Not answered.")
 
 
 def test_what_tools_found_is_shown_beside_the_answer(viewer, layers):
     call = ToolCall("segment", {"phrase": "right"})
-    steps = (Step("", (ToolResult(call, "found", (BOXED,)),)),)
-    layers.show(Exchange(2, "What?", "x", steps=steps))
+    steps = (ToolRound("", (ToolResult(call, "found", (BOXED,)),)),)
+    layers.show(Turn(2, "What?", "x", steps=steps))
     assert layer(viewer, "found answer boxes") is None
     assert list(layer(viewer, "found step boxes").features["phrase"]) == ["segment: right"]
     assert [one.region.phrase for one in step_regions(steps, "x")] == ["segment: right"]

@@ -8,7 +8,7 @@ from napari_medvlm.backends.models.offline import set_offline
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.worker import model_status
 from napari_medvlm.worker.environment_runner import RoutedRunner, living
-from napari_medvlm.worker.executor import Work
+from napari_medvlm.worker.executor import Executor
 from napari_medvlm.worker.messages import Request
 from napari_medvlm.worker.process import variables
 
@@ -40,7 +40,7 @@ def test_a_backend_is_given_the_path_of_a_named_model(weights, volume, monkeypat
     monkeypatch.setattr(registry, "create", lambda name: Recording())
     monkeypatch.setattr(Recording, "loaded", [])
     models_registry.add(weights, "vlm", ignored, "ours")
-    work = Work()
+    work = Executor()
     for model in ("ours", str(weights), "ours#fast", "lab/other", None):
         work.do(Request("vlm", volume, model, "cpu"), ignored, lambda text: None)
     given = [model for model, _ in Recording.loaded]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import Backend, Progress
-from napari_medvlm.backends.memory.fallback import Ladder
+from napari_medvlm.backends.memory.fallback import MemoryFallbacks
 from napari_medvlm.backends.models import trust
 from napari_medvlm.data.errors import BackendFailed, BackendUnavailable
 from napari_medvlm.data.geometry.grid import Index
@@ -43,7 +43,7 @@ class LabelledBackend(Backend, ABC):
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, dict[str, Mask]] = OrderedDict()
-        self._ladder = Ladder(self.info.title, "the device")
+        self._ladder = MemoryFallbacks(self.info.title, "the device")
 
     @property
     @abstractmethod

@@ -21,13 +21,13 @@ from napari_medvlm.backends.automatic.base import (
 from napari_medvlm.backends.automatic.monai_io import (
     array_of,
     fill,
+    monai_progress,
     state_of,
     tensor_of,
-    told,
     windows,
 )
 from napari_medvlm.backends.base import BackendInfo, Progress, Task
-from napari_medvlm.backends.memory.fallback import Ladder, Rung
+from napari_medvlm.backends.memory.fallback import Fallback, MemoryFallbacks
 from napari_medvlm.backends.models.transformers_loader import torch_device
 from napari_medvlm.data.errors import BackendFailed, BackendUnavailable
 from napari_medvlm.data.mask import Mask
@@ -100,7 +100,10 @@ class BundleBackend(LabelledBackend):
         with torch.no_grad():
             item = self._before({self._key: tensor_of(self._volume)})
             image = item[self._key][None].to(self._device)
-            with told(self._network, self._windows(image.shape[2:]), progress), self._half():
+            with (
+                monai_progress(self._network, self._windows(image.shape[2:]), progress),
+                self._half(),
+            ):
                 answer = self._inferer(image, network=self._network)[0]
             progress(0.9, "leading the labels back")
             item[self._key] = reset_ops_id(item[self._key]).cpu()
@@ -134,7 +137,7 @@ class BundleBackend(LabelledBackend):
         self._before = _part(parser, "preprocessing", folder)
         self._after = _part(parser, "postprocessing", folder)
 
-    def _new_ladder(self, usual: Any) -> Ladder:
+    def _new_ladder(self, usual: Any) -> MemoryFallbacks:
         """What to do where the memory does not suffice."""
         sliding, amp = hasattr(self._inferer, "sw_batch_size"), self._amp
         settings = {k: getattr(self._inferer, k) for k in SLIDING} if sliding else {}
@@ -146,12 +149,16 @@ class BundleBackend(LabelledBackend):
                 setattr(self._inferer, name, value)
 
         one = {"sw_batch_size": 1, "sw_device": usual, "device": torch_device("cpu")}
-        rungs = [Rung("one window at a time", lambda: work(usual, amp, **one))] if sliding else []
+        rungs = (
+            [Fallback("one window at a time", lambda: work(usual, amp, **one))] if sliding else []
+        )
         if usual.type != "cpu":
-            rungs.append(Rung("in half precision", lambda: work(usual, True)))
+            rungs.append(Fallback("in half precision", lambda: work(usual, True)))
             cpu = {"sw_device": torch_device("cpu")} if sliding else {}
-            rungs.append(Rung("on the CPU", lambda: work("cpu", amp, **cpu)))
-        return Ladder(self._title, str(usual), rungs, usual=lambda: work(usual, amp, **settings))
+            rungs.append(Fallback("on the CPU", lambda: work("cpu", amp, **cpu)))
+        return MemoryFallbacks(
+            self._title, str(usual), rungs, usual=lambda: work(usual, amp, **settings)
+        )
 
     def _windows(self, size: Sequence[int]) -> int:
         roi, overlap = getattr(self._inferer, "roi_size", None), self._inferer_overlap()

@@ -72,7 +72,7 @@ def teller(total: int, progress: Progress) -> Callable[..., None]:
 
 
 @contextmanager
-def told(network: torch.nn.Module, total: int, progress: Progress) -> Iterator[None]:
+def monai_progress(network: torch.nn.Module, total: int, progress: Progress) -> Iterator[None]:
     """Tell the progress before each window that a network looks at."""
     handle = network.register_forward_pre_hook(teller(total, progress))
     try:

@@ -16,9 +16,14 @@ from napari_medvlm.backends.automatic.base import (
     require_trusted,
 )
 from napari_medvlm.backends.automatic.monai_io import array_of, teller, tensor_of, windows
-from napari_medvlm.backends.automatic.network_card import Card, Intensity, card_of, network_of
+from napari_medvlm.backends.automatic.network_card import (
+    Intensity,
+    NetworkCard,
+    card_of,
+    network_of,
+)
 from napari_medvlm.backends.base import BackendInfo, Progress, Task
-from napari_medvlm.backends.memory.fallback import Ladder
+from napari_medvlm.backends.memory.fallback import MemoryFallbacks
 from napari_medvlm.backends.models.transformers_loader import torch_device
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.mask import Mask
@@ -65,7 +70,7 @@ class NetworkBackend(LabelledBackend):
         path = network_of(model)
         self._card = card_of(path)
         self._device = torch_device(device)
-        self._ladder = Ladder(self.info.title, device)
+        self._ladder = MemoryFallbacks(self.info.title, device)
         if path.suffix == ".onnx":
             self._predict = _onnx(path, self._device)
         else:
@@ -118,7 +123,7 @@ def scaled(image: Any, how: Intensity) -> Any:
     return image if kept is None else (image - kept[0]) / max(kept[1] - kept[0], 1e-6)
 
 
-def decided(answer: Any, card: Card) -> Any:
+def decided(answer: Any, card: NetworkCard) -> Any:
     """What a network says ``(channel, x, y, z)`` as values of labels ``(1, x, y, z)``, float32.
 
     Of overlapping labels it is 0 or 1 in each channel.
@@ -186,5 +191,5 @@ def _onnx(path: Path, device: Any) -> Predictor:
     return predict
 
 
-def _names(card: Card) -> tuple[str, ...]:
+def _names(card: NetworkCard) -> tuple[str, ...]:
     return tuple(name for k, name in card.labels.items() if k or card.answer == "overlapping")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from napari_medvlm.data.errors import BackendUnavailable, SettingsError
-from napari_medvlm.language.yaml_tables import Sheet, read
+from napari_medvlm.language.yaml_tables import YamlTable, read
 
 KINDS = (".onnx", ".pt", ".ts", ".pth")
 """How files of networks end: ONNX, or TorchScript."""
@@ -46,7 +46,7 @@ class Intensity(BaseModel):
         return self
 
 
-class Card(Sheet):
+class NetworkCard(YamlTable):
     """What a network must be shown, and what its answer means.
 
     Parameters
@@ -99,7 +99,7 @@ def network_of(model: str | None) -> Path:
     return files[0].resolve()
 
 
-def card_of(network: Path) -> Card:
+def card_of(network: Path) -> NetworkCard:
     """The card of a network: the YAML file of its name, or ``card.yaml`` in its folder.
 
     Raises
@@ -116,6 +116,6 @@ def card_of(network: Path) -> Card:
             "shows one.",
         )
     try:
-        return read(path, Card)
+        return read(path, NetworkCard)
     except SettingsError as error:
         raise BackendUnavailable(error.message, error.hint) from error

@@ -16,14 +16,14 @@ from napari_medvlm.backends.automatic.base import LabelledBackend, masks_of_valu
 from napari_medvlm.backends.automatic.monai_io import (
     array_of,
     fill,
+    monai_progress,
     state_of,
     tensor_of,
-    told,
     windows,
 )
 from napari_medvlm.backends.automatic.vista3d_classes import ZERO_SHOT, classes
 from napari_medvlm.backends.base import BackendInfo, ObjectPrompts, Progress, Task
-from napari_medvlm.backends.memory.fallback import Ladder, Rung
+from napari_medvlm.backends.memory.fallback import Fallback, MemoryFallbacks
 from napari_medvlm.backends.models.transformers_loader import torch_device
 from napari_medvlm.data.errors import BackendUnavailable, InvalidImage
 from napari_medvlm.data.geometry.display import Reslice
@@ -171,17 +171,19 @@ class VISTA3DBackend(LabelledBackend):
         mask, notes = self._ladder.tried(lambda: self._masked(prompts, progress), progress)
         return replace(mask, notes=notes)
 
-    def _new_ladder(self, usual: Any) -> Ladder:
+    def _new_ladder(self, usual: Any) -> MemoryFallbacks:
         """What to do where the memory does not suffice."""
 
         def work(where: Any, at_once: int) -> None:
             self._device, self._at_once = torch_device(str(where)), at_once
             self._network.to(where)
 
-        rungs = [Rung("one class at a time", lambda: work(usual, 0))]
+        rungs = [Fallback("one class at a time", lambda: work(usual, 0))]
         if usual.type != "cpu":
-            rungs.append(Rung("on the CPU", lambda: work("cpu", 0)))
-        return Ladder(self.info.title, str(usual), rungs, usual=lambda: work(usual, LOGITS))
+            rungs.append(Fallback("on the CPU", lambda: work("cpu", 0)))
+        return MemoryFallbacks(
+            self.info.title, str(usual), rungs, usual=lambda: work(usual, LOGITS)
+        )
 
     def _masked(self, prompts: ObjectPrompts, progress: Progress) -> Mask:
         at = max((k for k, p in enumerate(prompts) if isinstance(p, InitialMask)), default=-1)
@@ -208,7 +210,7 @@ class VISTA3DBackend(LabelledBackend):
         with (
             torch.no_grad(),
             self._half(),
-            told(self._network, len(points), progress),
+            monai_progress(self._network, len(points), progress),
             warnings.catch_warnings(),
         ):
             # It gives its answer the image's affine twice, and warns of that.
@@ -264,7 +266,7 @@ class VISTA3DBackend(LabelledBackend):
             roi_size=self._patch, sw_batch_size=1, with_coord=True, padding_mode="replicate"
         )
         each = windows(image.shape[2:], self._patch, slide.overlap)
-        with told(self._network, each * len(groups), progress):
+        with monai_progress(self._network, each * len(groups), progress):
             for group in groups:
                 vector = torch.tensor(group, device=self._device)[:, None]
                 with torch.no_grad(), self._half():

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from napari_medvlm.backends.automatic.base import reaches
 from napari_medvlm.backends.base import Backend, BackendInfo, Progress, Task
-from napari_medvlm.backends.memory.fallback import Ladder, Rung
+from napari_medvlm.backends.memory.fallback import Fallback, MemoryFallbacks
 from napari_medvlm.backends.models import transformers_loader
 from napari_medvlm.backends.models.trust import only_weights
 from napari_medvlm.data.errors import BackendUnavailable
-from napari_medvlm.data.geometry.frames import Turn
+from napari_medvlm.data.geometry.frames import Reorientation
 from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import Region
@@ -96,7 +96,7 @@ class VoxTellBackend(Backend):
         found, notes = self._ladder.tried(lambda: self._grounded(query, progress), progress)
         return replace(found, notes=(*found.notes, *notes))
 
-    def _new_ladder(self, usual: Any) -> Ladder:
+    def _new_ladder(self, usual: Any) -> MemoryFallbacks:
         """What to do where the memory does not suffice."""
 
         def work(where: Any, sums_there: bool) -> None:
@@ -107,9 +107,9 @@ class VoxTellBackend(Backend):
         if usual.type != "cpu":
             cpu = transformers_loader.torch_device("cpu")
             together = "putting the windows together on the CPU"
-            rungs.append(Rung(together, lambda: work(usual, sums_there=False)))
-            rungs.append(Rung("on the CPU", lambda: work(cpu, sums_there=False)))
-        return Ladder(
+            rungs.append(Fallback(together, lambda: work(usual, sums_there=False)))
+            rungs.append(Fallback("on the CPU", lambda: work(cpu, sums_there=False)))
+        return MemoryFallbacks(
             self.info.title, str(usual), rungs, usual=lambda: work(usual, sums_there=True)
         )
 
@@ -141,7 +141,7 @@ class VoxTellBackend(Backend):
             progress(0.1 + 0.85 * done / total, f"window {done} of {total}")
             return True
 
-        turn = Turn.to_ras(self._volume.affine)
+        turn = Reorientation.to_ras(self._volume.affine)
         seen = np.ascontiguousarray(turn.there(self._volume.intensity()), np.float32)[None]
         vectors = self._predictor.embed_text_prompts(texts)
         progress(0.1, "looking at the image")

@@ -1,7 +1,7 @@
 """Text with boxes: what a model wrote, as boxes in the pixels of the image that it saw.
 
 Every family of models writes boxes in its own way; `GRAMMARS` has one row for each. `parse` takes
-any text without ever raising: what is well-formed is kept, what is not becomes a `Finding`, and
+any text without ever raising: what is well-formed is kept, what is not becomes a `ParseIssue`, and
 nothing is repaired or guessed. It knows no layers: an adapter maps the boxes back through its own
 resizing and padding.
 
@@ -28,13 +28,13 @@ from types import MappingProxyType
 
 from napari_medvlm.backends.box_formats import json_grammars, list_grammars
 from napari_medvlm.backends.box_formats import tag_grammars as tags
-from napari_medvlm.backends.box_formats.collector import Reading
+from napari_medvlm.backends.box_formats.collector import BoxCollector
 from napari_medvlm.backends.box_formats.grammars import GRAMMARS, Grammar, grammar_of
 from napari_medvlm.backends.box_formats.parsed import (
-    Finding,
     Flaw,
     MaskTokens,
     Parsed,
+    ParseIssue,
     PixelBox,
     PixelPoint,
     VoxelBox,
@@ -43,10 +43,10 @@ from napari_medvlm.backends.box_formats.write import write
 
 __all__ = [
     "GRAMMARS",
-    "Finding",
     "Flaw",
     "Grammar",
     "MaskTokens",
+    "ParseIssue",
     "Parsed",
     "PixelBox",
     "PixelPoint",
@@ -60,7 +60,7 @@ _THOUGHTS = (("<think>", "</think>"), ("<unused94>", "<unused95>"))
 _ENDLESS = re.compile(r"\d{21,}+|([\[\](){}<>])\1{15,}+")
 _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 
-_READERS: Mapping[str, Callable[[str, Reading], None]] = MappingProxyType(
+_READERS: Mapping[str, Callable[[str, BoxCollector], None]] = MappingProxyType(
     {
         "qwen2": tags.read_qwen2,
         "qwen2.5": json_grammars.read_bbox_2d,
@@ -103,12 +103,12 @@ def parse(text: str, grammar: str, size: tuple[int, int], asked: Sequence[str] =
     ValueError
         The grammar is not known. No text raises.
     """
-    reading = Reading(grammar_of(grammar), size, asked)
+    reading = BoxCollector(grammar_of(grammar), size, asked)
     _READERS[grammar](_answer(text, reading), reading)
     return reading.parsed(text)
 
 
-def _answer(text: str, reading: Reading) -> str:
+def _answer(text: str, reading: BoxCollector) -> str:
     """The text without thoughts and endless repetitions."""
     if len(text) > MAX_CHARACTERS:
         message = f"Only {MAX_CHARACTERS:,} of the {len(text):,} characters were read."
@@ -123,7 +123,7 @@ def _answer(text: str, reading: Reading) -> str:
     return _ENDLESS.sub(_UNREADABLE, text) if runs else text
 
 
-def _without_thoughts(text: str, opening: str, closing: str, reading: Reading) -> str:
+def _without_thoughts(text: str, opening: str, closing: str, reading: BoxCollector) -> str:
     """The text without its thoughts; the first may have been opened by the question already."""
     *thoughts, last = text.split(closing)
     before = [piece.partition(opening)[0] if opening in piece else "" for piece in thoughts]

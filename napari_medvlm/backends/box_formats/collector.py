@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from napari_medvlm.backends.box_formats.grammars import Grammar
 from napari_medvlm.backends.box_formats.parsed import (
-    Finding,
     Flaw,
     MaskTokens,
     Parsed,
+    ParseIssue,
     PixelBox,
     PixelPoint,
     VoxelBox,
@@ -32,7 +32,7 @@ _NUMBER = re.compile(r"-?\d++(?:\.\d++)?")
 _ONLY_NUMBERS = re.compile(r"[-\d\s.,;()\[\]]*+\Z")
 
 
-class Reading:
+class BoxCollector:
     """One text on its way to `Parsed`: readers put in what they see, it keeps what holds.
 
     Parameters
@@ -56,7 +56,7 @@ class Reading:
         self._masks: list[MaskTokens] = []
         self._voxel_boxes: list[VoxelBox] = []
         self._count: int | None = None
-        self._findings: list[Finding] = []
+        self._findings: list[ParseIssue] = []
         self._seen: dict[Place, int] = {}
         self._repeated: dict[Place, str] = {}
         self._pieces = 0
@@ -64,7 +64,7 @@ class Reading:
     def note(self, flaw: Flaw, text: str, message: str) -> None:
         """Refuse a piece of the text."""
         self.recognised = True
-        self._findings.append(Finding(flaw, text.strip()[:MAX_CUTTING], message))
+        self._findings.append(ParseIssue(flaw, text.strip()[:MAX_CUTTING], message))
 
     def limited(self, pieces: Iterable[T], counted: int = 0) -> Iterator[T]:
         """The pieces, until there were `MAX_PIECES` in this text: then it is left unread.

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from napari_medvlm.backends.box_formats.collector import Reading
+from napari_medvlm.backends.box_formats.collector import BoxCollector
 from napari_medvlm.backends.box_formats.list_grammars import no_number, number_lists
 from napari_medvlm.backends.box_formats.parsed import Flaw
 
@@ -17,17 +17,17 @@ _NOTHING = re.compile(r"\[\s*+\]")
 _BARE_NUMBERS = re.compile(r"\[\s*+-?\d[^\[\],]*+,[^\[\]]*+\]")
 
 
-def read_bbox_2d(text: str, reading: Reading) -> None:
+def read_bbox_2d(text: str, reading: BoxCollector) -> None:
     """Qwen's keys: ``bbox_2d``, ``point_2d``, ``counts``, ``label``."""
     _read(text, reading, ("bbox_2d", "point_2d"))
 
 
-def read_box_2d(text: str, reading: Reading) -> None:
+def read_box_2d(text: str, reading: BoxCollector) -> None:
     """Gemini's keys: ``box_2d``, ``point``, ``label``."""
     _read(text, reading, ("box_2d", "point"))
 
 
-def _read(text: str, reading: Reading, keys: tuple[str, str]) -> None:
+def _read(text: str, reading: BoxCollector, keys: tuple[str, str]) -> None:
     position, between = 0, []
     for before, piece in reading.limited(_objects(text)):
         between.append(before)
@@ -48,7 +48,7 @@ def _objects(text: str) -> Iterator[tuple[str, str]]:
         start = text.find("{", position)
 
 
-def _read_object(piece: str, reading: Reading, keys: tuple[str, str]) -> None:
+def _read_object(piece: str, reading: BoxCollector, keys: tuple[str, str]) -> None:
     if not piece.endswith("}"):
         message = "An object is not closed before the text ends or the next one begins."
         reading.note(Flaw.BROKEN, piece, message)
@@ -68,7 +68,7 @@ def _read_object(piece: str, reading: Reading, keys: tuple[str, str]) -> None:
 
 
 def _add_places(
-    item: dict[str, object], label: str, piece: str, reading: Reading, keys: tuple[str, str]
+    item: dict[str, object], label: str, piece: str, reading: BoxCollector, keys: tuple[str, str]
 ) -> None:
     box_key, point_key = keys
     if box_key in item:
@@ -85,7 +85,7 @@ def _add_places(
             reading.note(Flaw.BROKEN, piece, "The count is not a whole number.")
 
 
-def _check_outside(text: str, any_object: bool, reading: Reading, key: str) -> None:
+def _check_outside(text: str, any_object: bool, reading: BoxCollector, key: str) -> None:
     """Look at what stands around the objects: an empty list says that there is nothing."""
     if reading.stopped:
         return

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from napari_medvlm.backends.box_formats.collector import MAX_PIECES, Reading
+from napari_medvlm.backends.box_formats.collector import MAX_PIECES, BoxCollector
 from napari_medvlm.backends.box_formats.parsed import Flaw
 
 NUMBER = r"-?\d++(?:\.\d++)?(?:[eE][-+]?\d{1,3})?"
@@ -20,35 +20,35 @@ _BETWEEN_CORNERS = re.compile(r"[\s,;]*+\Z")
 _BRACKETED_NUMBERS = re.compile(rf"[(\[]\s*+({NUMBER}(?:\s*+,\s*+{NUMBER})*)\s*+,?\s*+[)\]]")
 
 
-def read_bracketed(text: str, reading: Reading) -> None:
+def read_bracketed(text: str, reading: BoxCollector) -> None:
     """``[x1, y1, x2, y2]``, or a list of such, anywhere in the text. Labels are empty."""
     for group in reading.limited(bracket_groups(text, reading)):
         if _MEANT_AS_NUMBERS.search(group):
             add_listed("", group, reading)
 
 
-def read_cogvlm(text: str, reading: Reading) -> None:
+def read_cogvlm(text: str, reading: BoxCollector) -> None:
     """As `read_bracketed`; numbers have leading zeros, and a semicolon parts two boxes."""
     for group in reading.limited(bracket_groups(_LEADING_ZEROS.sub("", text), reading)):
         if _MEANT_AS_NUMBERS.search(group):
             add_listed("", group.replace(";", "],["), reading)
 
 
-def read_gemex(text: str, reading: Reading) -> None:
+def read_gemex(text: str, reading: BoxCollector) -> None:
     """The bracketed lists behind the last ``<location>``."""
     _, found, place = text.rpartition("<location>")
     if found:
         read_bracketed(place, reading)
 
 
-def read_runs(text: str, reading: Reading) -> None:
+def read_runs(text: str, reading: BoxCollector) -> None:
     """Four numbers parted by commas, in brackets or not; each run of numbers is one box."""
     for match in reading.limited(_RUN.finditer(text)):
         run = match.group()
         reading.add_box("", [float(number) for number in run.split(",")], run)
 
 
-def read_corners(text: str, reading: Reading) -> None:
+def read_corners(text: str, reading: BoxCollector) -> None:
     """Pairs of corners ``(x, y, z)`` in round or square brackets, the near one first.
 
     Both are taken as edges, so the far one is not inside. The size of the image is not consulted,
@@ -68,7 +68,7 @@ def read_corners(text: str, reading: Reading) -> None:
     _refuse_single(waiting, reading)
 
 
-def add_listed(label: str, group: str, reading: Reading) -> None:
+def add_listed(label: str, group: str, reading: BoxCollector) -> None:
     """Keep the boxes of one bracketed group: a list of four numbers, or a list of such lists."""
     try:
         value = _DECODER.decode(group)
@@ -79,7 +79,7 @@ def add_listed(label: str, group: str, reading: Reading) -> None:
         reading.add_box(label, numbers, group)
 
 
-def number_lists(value: object, piece: str, reading: Reading) -> list[list[float]]:
+def number_lists(value: object, piece: str, reading: BoxCollector) -> list[list[float]]:
     """The flat lists of numbers in a value: itself, or its items; else a finding and none."""
     reading.recognised = True
     if not isinstance(value, list):
@@ -97,7 +97,7 @@ def number_lists(value: object, piece: str, reading: Reading) -> list[list[float
     return []
 
 
-def bracket_groups(text: str, reading: Reading) -> Iterator[str]:
+def bracket_groups(text: str, reading: BoxCollector) -> Iterator[str]:
     """The outermost bracketed pieces of a text; of one that is never closed, those within it."""
     opened: list[int] = []
     done: list[tuple[int, int]] = []
@@ -118,7 +118,7 @@ def bracket_groups(text: str, reading: Reading) -> Iterator[str]:
         yield text[start:stop]
 
 
-def _refuse_single(match: re.Match[str] | None, reading: Reading) -> None:
+def _refuse_single(match: re.Match[str] | None, reading: BoxCollector) -> None:
     if match:
         message = "One corner stands alone where two make a box."
         reading.note(Flaw.ODD_COUNT, match.group(), message)

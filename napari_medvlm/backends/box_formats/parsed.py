@@ -84,7 +84,7 @@ class MaskTokens:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ParseIssue:
     """A piece of the text that was refused, and why.
 
     Attributes
@@ -117,5 +117,5 @@ class Parsed:
     points: tuple[PixelPoint, ...]
     masks: tuple[MaskTokens, ...]
     count: int | None
-    findings: tuple[Finding, ...]
+    findings: tuple[ParseIssue, ...]
     voxel_boxes: tuple[VoxelBox, ...] = ()

@@ -42,7 +42,7 @@ _BEFORE_STOP = re.compile(r"\s+(?=[.,;:!?](?:\s|\Z))")
 _EMPTY = re.compile(r"\(\s*\)|\[\s*\]|`\s*`")
 
 
-class Piece(NamedTuple):
+class TextSpan(NamedTuple):
     """A piece of a text that says a place, and what a person sees of it."""
 
     start: int
@@ -50,18 +50,18 @@ class Piece(NamedTuple):
     shown: str
 
 
-def pieces(text: str, grammar: str) -> tuple[Piece, ...]:
+def pieces(text: str, grammar: str) -> tuple[TextSpan, ...]:
     """The pieces of a text that say places, well-formed or not; none in an unknown grammar."""
     pattern = _PATTERNS.get(grammar)
     if pattern is None:
         return ()
     return tuple(
-        Piece(*match.span(), match.groupdict().get("shown") or "")
+        TextSpan(*match.span(), match.groupdict().get("shown") or "")
         for match in pattern.finditer(text)
     )
 
 
-def without(text: str, found: Sequence[Piece], start: int = 0, stop: int | None = None) -> str:
+def without(text: str, found: Sequence[TextSpan], start: int = 0, stop: int | None = None) -> str:
     """What a person sees of a text, or of the stretch of it from `start` to `stop`."""
     stop = len(text) if stop is None else stop
     own = [piece for piece in found if start <= piece.start and piece.stop <= stop]

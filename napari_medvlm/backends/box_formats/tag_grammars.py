@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from napari_medvlm.backends.box_formats.collector import Reading
+from napari_medvlm.backends.box_formats.collector import BoxCollector
 from napari_medvlm.backends.box_formats.list_grammars import NUMBER, add_listed
 from napari_medvlm.backends.box_formats.parsed import Flaw
 
@@ -38,7 +38,7 @@ class _Tagged(NamedTuple):
     piece: str
 
 
-def read_qwen2(text: str, reading: Reading) -> None:
+def read_qwen2(text: str, reading: BoxCollector) -> None:
     """``<|object_ref_start|>label<|object_ref_end|><|box_start|>(x1,y1),(x2,y2)<|box_end|>``."""
     label = ""
     for tagged in _tagged(text, "<|box_start|>", "<|box_end|>", reading):
@@ -49,7 +49,7 @@ def read_qwen2(text: str, reading: Reading) -> None:
             reading.refuse_numbers(tagged.content)
 
 
-def read_ref_box(text: str, reading: Reading) -> None:
+def read_ref_box(text: str, reading: BoxCollector) -> None:
     """``<ref>label</ref><box>[[x1, y1, x2, y2], ...]</box>``; other text around is left out."""
     label = ""
     for tagged in _tagged(text, "<box>", "</box>", reading):
@@ -57,7 +57,7 @@ def read_ref_box(text: str, reading: Reading) -> None:
         add_listed(label, tagged.content.strip(), reading)
 
 
-def read_minicpm(text: str, reading: Reading) -> None:
+def read_minicpm(text: str, reading: BoxCollector) -> None:
     """``<box>x1 y1 x2 y2</box>``, with ``<ref>label</ref>`` before it or not."""
     label = ""
     for tagged in _tagged(text, "<box>", "</box>", reading):
@@ -68,7 +68,7 @@ def read_minicpm(text: str, reading: Reading) -> None:
             reading.refuse_numbers(tagged.content)
 
 
-def read_maira2(text: str, reading: Reading) -> None:
+def read_maira2(text: str, reading: BoxCollector) -> None:
     """``<obj>finding<box><x10><y20><x30><y40></box></obj>``; a finding may have no box."""
     for tagged in _tagged(text, "<obj>", "</obj>", reading):
         reading.recognised = True
@@ -82,7 +82,7 @@ def read_maira2(text: str, reading: Reading) -> None:
                 reading.add_box(label, [float(n) for _, n in bins], box.piece)
 
 
-def read_kosmos2(text: str, reading: Reading) -> None:
+def read_kosmos2(text: str, reading: BoxCollector) -> None:
     """``<phrase>label</phrase><object><patch_index_0044><patch_index_0863></object>``.
 
     As in Kosmos-2's own processor, a box runs from centre to centre of its two patches, and round
@@ -102,7 +102,7 @@ def read_kosmos2(text: str, reading: Reading) -> None:
                 reading.add_box(label, _patch_corners(*patches), tagged.piece)
 
 
-def read_florence2(text: str, reading: Reading) -> None:
+def read_florence2(text: str, reading: BoxCollector) -> None:
     """``label<loc_x1><loc_y1><loc_x2><loc_y2>``; eight in a row are two boxes of one label."""
     position = 0
     for match in reading.limited(_FLORENCE_RUN.finditer(text)):
@@ -117,7 +117,7 @@ def read_florence2(text: str, reading: Reading) -> None:
     _refuse_cut(text[position:], "<loc", reading)
 
 
-def read_paligemma(text: str, reading: Reading) -> None:
+def read_paligemma(text: str, reading: BoxCollector) -> None:
     """Four ``<loc0123>`` and a label, parted by ``;``; a mask has 16 ``<seg000>`` between them."""
     position = 0
     for match in reading.limited(_PALIGEMMA_RUN.finditer(text)):
@@ -132,7 +132,7 @@ def read_paligemma(text: str, reading: Reading) -> None:
     _refuse_cut(text[position:], "<loc", reading)
 
 
-def read_molmo(text: str, reading: Reading) -> None:
+def read_molmo(text: str, reading: BoxCollector) -> None:
     """``<point x= y= alt=>`` and ``<points x1= y1= x2= y2= alt=>``."""
     found = 0
     for match in reading.limited(_POINT.finditer(text)):
@@ -145,7 +145,7 @@ def read_molmo(text: str, reading: Reading) -> None:
         reading.note(Flaw.BROKEN, text[text.rfind("<point") :], message)
 
 
-def read_seg_tokens(text: str, reading: Reading) -> None:
+def read_seg_tokens(text: str, reading: BoxCollector) -> None:
     """``<p>phrase</p>[SEG]``, or ``[SEG]`` alone."""
     for match in reading.limited(_SEGMENT.finditer(text)):
         if match.group(2) is None:
@@ -155,13 +155,13 @@ def read_seg_tokens(text: str, reading: Reading) -> None:
 
 
 def _tagged(
-    text: str, opening: str, closing: str, reading: Reading, counted: int = 0
+    text: str, opening: str, closing: str, reading: BoxCollector, counted: int = 0
 ) -> Iterator[_Tagged]:
     """The closed pieces between two tags, at most so many; others are refused."""
     return reading.limited(_pieces(text, opening, closing, reading), counted)
 
 
-def _pieces(text: str, opening: str, closing: str, reading: Reading) -> Iterator[_Tagged]:
+def _pieces(text: str, opening: str, closing: str, reading: BoxCollector) -> Iterator[_Tagged]:
     position = 0
     while (start := text.find(opening, position)) >= 0:
         stop = text.find(closing, start)
@@ -202,7 +202,7 @@ def _patch_corners(first: int, last: int) -> tuple[float, float, float, float]:
 
 
 def _add_paligemma_mask(
-    label: str, numbers: list[float], codes: list[int], piece: str, reading: Reading
+    label: str, numbers: list[float], codes: list[int], piece: str, reading: BoxCollector
 ) -> None:
     if len(codes) != 16:
         reading.note(Flaw.ODD_COUNT, piece, f"{len(codes)} codewords where 16 belong.")
@@ -212,7 +212,9 @@ def _add_paligemma_mask(
         reading.add_mask(label, tuple(codes), box, piece)
 
 
-def _add_molmo_points(label: str, values: dict[str, str], piece: str, reading: Reading) -> None:
+def _add_molmo_points(
+    label: str, values: dict[str, str], piece: str, reading: BoxCollector
+) -> None:
     suffixes = [key[1:] for key in values if key[0] == "x"]
     if not suffixes or values.keys() != {axis + suffix for suffix in suffixes for axis in "xy"}:
         reading.note(Flaw.ODD_COUNT, piece, "Not as many x as y.")
@@ -225,7 +227,7 @@ def _add_molmo_points(label: str, values: dict[str, str], piece: str, reading: R
             reading.note(Flaw.BROKEN, piece, f"{pair} are not two numbers.")
 
 
-def _refuse_cut(between: str, token: str, reading: Reading) -> None:
+def _refuse_cut(between: str, token: str, reading: BoxCollector) -> None:
     if token in between and not reading.stopped:
         piece = between[between.find(token) :]
         reading.note(Flaw.BROKEN, piece, f"{token} begins a token that does not end.")

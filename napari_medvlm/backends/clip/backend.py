@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import BackendInfo, Progress, Task
 from napari_medvlm.backends.clip.models import ClipModel, Vectors, load_model
-from napari_medvlm.backends.clip.zero_shot import Judge, sigmoid
+from napari_medvlm.backends.clip.zero_shot import ZeroShotClassifier, sigmoid
 from napari_medvlm.backends.detection.base import Look, Seen, SlicewiseBackend
 from napari_medvlm.backends.models import transformers_loader
-from napari_medvlm.data.classification import Labelling, LabelQuery
+from napari_medvlm.data.classification import ClassificationResult, LabelQuery
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.grounding import Grounding, GroundQuery
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import SliceRef
-from napari_medvlm.data.slice_image import Picture, PixelBounds, picture_of
+from napari_medvlm.data.slice_image import PixelBounds, SliceImage, picture_of
 from napari_medvlm.data.window_presets import default_window
 
 EXAMPLE = "google/medsiglip-448"
@@ -49,7 +49,7 @@ class SimilarityBackend(SlicewiseBackend):
     thing gets no bright place made up. Between the patches' centres, values are interpolated. The
     score is the highest value; the box is around all values of at least half of it.
 
-    *Labels* are judged by `napari_medvlm.backends.clip.zero_shot.Judge`.
+    *Labels* are judged by `napari_medvlm.backends.clip.zero_shot.ZeroShotClassifier`.
 
     *Pictures* are put into the middle of a black square, so that models that crop see all of them.
     """
@@ -77,7 +77,7 @@ class SimilarityBackend(SlicewiseBackend):
         """Look at the slices of the scope, and join what lies on neighbouring ones."""
         return replace(super().ground(query, progress), ran_on=f"{self._device}, float32")
 
-    def look(self, pictures: Sequence[Picture], query: GroundQuery) -> list[Look]:
+    def look(self, pictures: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
         """Heatmaps of the phrases in each picture."""
         model = self._model
         phrases = np.stack([self._vector(query.prompt_of(phrase)) for phrase in query.phrases])
@@ -93,7 +93,7 @@ class SimilarityBackend(SlicewiseBackend):
             for picture, of_picture in zip(pictures, values, strict=True)
         ]
 
-    def label(self, query: LabelQuery, progress: Progress) -> Labelling:
+    def label(self, query: LabelQuery, progress: Progress) -> ClassificationResult:
         """How likely labels are by the scope's slices, or by a region in them."""
         window = query.window or (None if self._volume.is_color else default_window(self._volume))
         slices = self._slices(query)
@@ -109,9 +109,13 @@ class SimilarityBackend(SlicewiseBackend):
             return self._vector(text)
 
         model = self._model
-        judge = Judge(np.concatenate(images), vector, model.logit_scale, model.logit_bias)
+        judge = ZeroShotClassifier(
+            np.concatenate(images), vector, model.logit_scale, model.logit_bias
+        )
         probabilities, descriptors = judge.judge(query)
-        return Labelling(probabilities, descriptors, slices, window, judge.prompts, _notes(query))
+        return ClassificationResult(
+            probabilities, descriptors, slices, window, judge.prompts, _notes(query)
+        )
 
     def _vector(self, text: str) -> Vectors:
         """The unit vector ``(D,)`` of a text, kept."""
@@ -190,7 +194,7 @@ def _around(values: NDArray[np.float32]) -> PixelBounds:
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
-def _part(picture: Picture, region: Box | None) -> NDArray[np.uint8]:
+def _part(picture: SliceImage, region: Box | None) -> NDArray[np.uint8]:
     """The pixels of a region with a margin around it, cut to the picture; all of them if `None`."""
     if region is None:
         return picture.pixels

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from napari_medvlm.data.classification import LabelQuery, combined
-from napari_medvlm.language.yaml_tables import HERE, Sheet, read
+from napari_medvlm.language.yaml_tables import HERE, YamlTable, read
 
 Vectors = NDArray[np.float32]
 
@@ -32,7 +32,7 @@ def sigmoid(values: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 @dataclass(frozen=True, eq=False)
-class Judge:
+class ZeroShotClassifier:
     """Judges labels by pictures.
 
     Labels that exclude each other: softmax over them. Else each against its absence (softmax over
@@ -113,7 +113,7 @@ class Judge:
         return result
 
 
-class _Sheet(Sheet):
+class _Sheet(YamlTable):
     descriptors: dict[str, Annotated[list[str], Field(min_length=1)]] = {}
 
 

@@ -14,7 +14,7 @@ from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Heatmap, Region, SliceRef
-from napari_medvlm.data.slice_image import Picture, PixelBounds, picture_of
+from napari_medvlm.data.slice_image import PixelBounds, SliceImage, picture_of
 from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.data.window_presets import default_window
 
@@ -78,7 +78,7 @@ class SlicewiseBackend(Backend, ABC):
         self._volume = volume
 
     @abstractmethod
-    def look(self, pictures: Sequence[Picture], query: GroundQuery) -> list[Look]:
+    def look(self, pictures: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
         """What the model sees in each picture, in their order."""
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
@@ -117,9 +117,9 @@ class SlicewiseBackend(Backend, ABC):
         query: GroundQuery,
         window: Window | None,
         progress: Progress,
-    ) -> list[tuple[Picture, Look]]:
+    ) -> list[tuple[SliceImage, Look]]:
         """What is seen on slices, in batches."""
-        looks: list[tuple[Picture, Look]] = []
+        looks: list[tuple[SliceImage, Look]] = []
         for start in range(0, len(slices), self.batch):
             now = slices[start : start + self.batch]
             progress(start / len(slices), f"slice {start + 1} of {len(slices)}")
@@ -152,7 +152,7 @@ def joined(found: Sequence[Region], slices: Sequence[SliceRef], volume: Volume) 
     return sorted(things, key=lambda r: -(r.score if r.score is not None else 0.0))
 
 
-def regions_of(picture: Picture, look: Look) -> list[Region]:
+def regions_of(picture: SliceImage, look: Look) -> list[Region]:
     """What a model sees in a picture, as regions on its slice."""
     made = []
     for seen in look.seen:
@@ -169,14 +169,14 @@ def regions_of(picture: Picture, look: Look) -> list[Region]:
     return made
 
 
-def _slice_of(picture: Picture, box: Box) -> SliceRef:
+def _slice_of(picture: SliceImage, box: Box) -> SliceRef:
     """The slice that a box lies on: a picture may show several."""
     axis = picture.slice.axis
     middle = picture.grid.to_index(box.corners().mean(axis=0))
     return SliceRef(axis, round(float(middle[axis])))
 
 
-def _bounds(picture: Picture, seen: Seen, mask: Mask | None) -> PixelBounds:
+def _bounds(picture: SliceImage, seen: Seen, mask: Mask | None) -> PixelBounds:
     """Edges around a mask or points; the whole picture for a heatmap alone."""
     height, width = picture.size
     if mask is not None and seen.mask is not None:

@@ -15,7 +15,7 @@ from napari_medvlm.backends.detection.base import Look, Seen
 from napari_medvlm.backends.detection.catalogued import CataloguedBackend
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.grounding import GroundQuery
-from napari_medvlm.data.slice_image import Picture
+from napari_medvlm.data.slice_image import SliceImage
 
 _STOPS = re.compile(r"[.?\s]+")
 _SMALLEST = 1e-3
@@ -83,7 +83,7 @@ class DetectorBackend(CataloguedBackend):
     most: ClassVar[int] = 20
     """How many boxes of a phrase are kept on a slice, the best ones."""
 
-    def look(self, pictures: Sequence[Picture], query: GroundQuery) -> list[Look]:
+    def look(self, pictures: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
         """The boxes of each phrase in each picture, and the best score of those without."""
         looks = [Look(best={}) for _ in pictures]
         texts = {phrase: self.text_for(query.prompt_of(phrase)) for phrase in query.phrases}
@@ -152,7 +152,7 @@ class DetectorBackend(CataloguedBackend):
             start += len(text) + 1
         return _Asked(joined, columns)
 
-    def _outputs(self, pictures: Sequence[Picture], text: str | list[str]) -> Any:
+    def _outputs(self, pictures: Sequence[SliceImage], text: str | list[str]) -> Any:
         import torch
 
         processor = self._loaded.processor

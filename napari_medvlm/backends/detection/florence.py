@@ -11,7 +11,7 @@ from napari_medvlm.backends.detection.catalogued import CataloguedBackend
 from napari_medvlm.backends.detection.generated_boxes import joined, look_of
 from napari_medvlm.backends.detection.letterbox import Framed, framed
 from napari_medvlm.data.grounding import GroundQuery
-from napari_medvlm.data.slice_image import Picture
+from napari_medvlm.data.slice_image import SliceImage
 
 
 class FlorenceBackend(CataloguedBackend):
@@ -38,11 +38,11 @@ class FlorenceBackend(CataloguedBackend):
     }  # fmt: skip
     """How the model writes; with three beams, as its authors and those of AG-KD use it."""
 
-    def look(self, pictures: Sequence[Picture], query: GroundQuery) -> list[Look]:
+    def look(self, pictures: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
         """What the model writes of each phrase in each picture, as boxes."""
         return [joined([self._of(p, phrase, query) for phrase in query.phrases]) for p in pictures]
 
-    def _of(self, picture: Picture, phrase: str, query: GroundQuery) -> Look:
+    def _of(self, picture: SliceImage, phrase: str, query: GroundQuery) -> Look:
         prompt = query.prompt_of(phrase)
         self._loaded.refuse_control(prompt)
         shown = framed(picture.pixels, self._row.square)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from napari_medvlm.backends.box_formats import Parsed, parse
 from napari_medvlm.backends.detection.base import Look, Seen
 from napari_medvlm.backends.detection.letterbox import Framed
-from napari_medvlm.data.slice_image import Picture
+from napari_medvlm.data.slice_image import SliceImage
 
 _SMALLEST = 1e-3
 """Pixels; what reaches less far into the picture lies outside it."""
@@ -16,7 +16,7 @@ _SMALLEST = 1e-3
 def look_of(
     text: str,
     phrase: str,
-    picture: Picture,
+    picture: SliceImage,
     *,
     shown: Framed,
     grammar: str,
@@ -43,7 +43,7 @@ def look_of(
 
 
 def seen_in(
-    parsed: Parsed, phrase: str, picture: Picture, shown: Framed, score: float | None = None
+    parsed: Parsed, phrase: str, picture: SliceImage, shown: Framed, score: float | None = None
 ) -> tuple[list[Seen], list[str]]:
     """The boxes and points of a text back in the picture, and a sentence for each outside it."""
     seen, notes = [], []

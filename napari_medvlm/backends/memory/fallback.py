@@ -21,7 +21,7 @@ def nothing() -> None:
 
 
 @dataclass(frozen=True)
-class Rung:
+class Fallback:
     """A way to need less memory.
 
     Parameters
@@ -29,17 +29,17 @@ class Rung:
     words
         How it goes on then: ``"one slice at a time"``.
     take
-        Does it; it holds until `Ladder.renew`.
+        Does it; it holds until `MemoryFallbacks.renew`.
     """
 
     words: str
     take: Callable[[], object]
 
 
-FREED = Rung("after freeing what is not needed", nothing)
+FREED = Fallback("after freeing what is not needed", nothing)
 
 
-class Ladder:
+class MemoryFallbacks:
     """Tries a request again where the memory did not suffice, each time with less.
 
     What was kept for later is freed first; then the rungs are taken one after the other. A rung
@@ -61,7 +61,7 @@ class Ladder:
         self,
         title: str,
         device: str,
-        rungs: Sequence[Rung] = (),
+        rungs: Sequence[Fallback] = (),
         *,
         free: Callable[[], object] = nothing,
         usual: Callable[[], object] = nothing,
@@ -102,7 +102,7 @@ class Ladder:
             "Close other programs, crop the image, or choose a smaller model or the CPU.",
         )
 
-    def _take(self, rung: Rung, progress: Progress) -> None:
+    def _take(self, rung: Fallback, progress: Progress) -> None:
         progress(0.0, f"The memory did not suffice: trying again {rung.words}")
         self._free()
         gc.collect()

@@ -11,7 +11,7 @@ MIB = 1 << 20
 
 
 @dataclass(frozen=True)
-class Card:
+class GpuMemory:
     """A graphics card, and how much of its memory is free, in MiB."""
 
     name: str
@@ -31,7 +31,7 @@ class Memory:
     """
 
     ram_mib: int
-    cards: tuple[Card, ...] = ()
+    cards: tuple[GpuMemory, ...] = ()
 
     @property
     def most_mib(self) -> int:
@@ -55,7 +55,7 @@ def gigabytes(mib: int) -> str:
     return f"{mib * MIB / 1e9:.1f} GB"
 
 
-def _cards() -> Iterator[Card]:
+def _cards() -> Iterator[GpuMemory]:
     try:
         import pynvml
     except ImportError:
@@ -68,6 +68,6 @@ def _cards() -> Iterator[Card]:
                 card = nvml.nvmlDeviceGetHandleByIndex(number)
                 name = nvml.nvmlDeviceGetName(card)
                 name = name.decode() if isinstance(name, bytes) else str(name)
-                yield Card(name, int(nvml.nvmlDeviceGetMemoryInfo(card).free // MIB))
+                yield GpuMemory(name, int(nvml.nvmlDeviceGetMemoryInfo(card).free // MIB))
         finally:
             nvml.nvmlShutdown()

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress
-from napari_medvlm.backends.memory.fallback import Ladder, Rung
+from napari_medvlm.backends.memory.fallback import Fallback, MemoryFallbacks
 from napari_medvlm.backends.memory.out_of_memory import is_out_of_memory
 from napari_medvlm.backends.models.transformers_loader import torch_device
 from napari_medvlm.backends.models.trust import only_weights
 from napari_medvlm.backends.nninteractive.session import (
-    Feed,
+    SessionSync,
     Step,
     image_of,
     licence_of,
@@ -37,7 +37,7 @@ CHECKPOINT = "checkpoint_final.pth"
 
 
 @dataclass(frozen=True)
-class Footing:
+class MemorySettings:
     """How much memory a session may use."""
 
     device: str
@@ -59,8 +59,8 @@ class NNInteractiveBackend(Backend):
     )
 
     _session: Any = None
-    _feed: Feed | None = None
-    _told: Telling | None = None
+    _feed: SessionSync | None = None
+    _told: RepeatableProgress | None = None
     _volume: Volume
 
     def load(self, model: str | None, device: str) -> None:
@@ -75,12 +75,12 @@ class NNInteractiveBackend(Backend):
         name, autozoom = split_model(model)
         torch_device(device)
         self._folder = model_folder(name)
-        self._usual = Footing(device, autozoom=autozoom)
+        self._usual = MemorySettings(device, autozoom=autozoom)
         self._open(self._usual)
-        self._ladder = Ladder(
+        self._ladder = MemoryFallbacks(
             self.info.title,
             device,
-            [Rung(words, partial(self._open, less)) for words, less in lesser(self._usual)],
+            [Fallback(words, partial(self._open, less)) for words, less in fallbacks(self._usual)],
             usual=lambda: self._open(self._usual),
         )
         logger.info("nnInteractive, licence of the weights: %s", licence_of(self._session))
@@ -98,11 +98,11 @@ class NNInteractiveBackend(Backend):
 
         Where memory does not suffice it is tried again with less, which the progress tells.
         """
-        steps, told = steps_of(prompts), Telling(progress)
+        steps, told = steps_of(prompts), RepeatableProgress(progress)
         mask, notes = self._ladder.tried(lambda: self._masked(steps, told), told)
         return replace(mask, notes=notes)
 
-    def _masked(self, steps: tuple[Step, ...], told: Telling) -> Mask:
+    def _masked(self, steps: tuple[Step, ...], told: RepeatableProgress) -> Mask:
         told(0.0, "Reading the prompts")
         with _quiet():
             self._told = told
@@ -111,16 +111,16 @@ class NNInteractiveBackend(Backend):
             finally:
                 self._told = None
 
-    def _fed(self) -> Feed:
+    def _fed(self) -> SessionSync:
         """The session's feed for the volume: the image is given when it is first needed."""
         if self._feed is None:
             with _quiet():
                 self._session.set_image(image_of(self._volume))
                 self._session.preprocess_future.result()
-            self._feed = Feed(self._session, self._volume.grid)
+            self._feed = SessionSync(self._session, self._volume.grid)
         return self._feed
 
-    def _open(self, footing: Footing) -> None:
+    def _open(self, footing: MemorySettings) -> None:
         """Load and warm up a session, on the thread that will predict."""
         self._session = self._feed = None
         self._session = opened(self._folder, footing)
@@ -133,7 +133,7 @@ class NNInteractiveBackend(Backend):
             self._told.again()
 
 
-class Telling:
+class RepeatableProgress:
     """Progress that can be told again by whoever has nothing new to say."""
 
     def __init__(self, progress: Progress) -> None:
@@ -150,7 +150,7 @@ class Telling:
         self._progress(*self._last)
 
 
-def lesser(footing: Footing) -> Iterator[tuple[str, Footing]]:
+def fallbacks(footing: MemorySettings) -> Iterator[tuple[str, MemorySettings]]:
     """What to try when memory did not suffice, in words and as a footing, one after the other."""
     if footing.storage != "blosc2":
         footing = replace(footing, storage="blosc2")
@@ -214,7 +214,7 @@ def checkpoint_of(folder: Path) -> Path:
     return found[0]
 
 
-def opened(folder: Path, footing: Footing) -> Any:
+def opened(folder: Path, footing: MemorySettings) -> Any:
     """The library's session with the weights of a folder, warmed up.
 
     Raises

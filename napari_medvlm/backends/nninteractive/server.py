@@ -12,7 +12,13 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress
-from napari_medvlm.backends.nninteractive.session import Feed, Step, image_of, split_model, steps_of
+from napari_medvlm.backends.nninteractive.session import (
+    SessionSync,
+    Step,
+    image_of,
+    split_model,
+    steps_of,
+)
 from napari_medvlm.data.errors import BackendFailed, BackendUnavailable, Cancelled
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
@@ -114,7 +120,7 @@ class Server:
         self._url = url
         self._autozoom = autozoom
         self._session: Any = None
-        self._feed: Feed | None = None
+        self._feed: SessionSync | None = None
         self._volume: Volume | None = None
 
     def connect(self) -> None:
@@ -125,7 +131,7 @@ class Server:
         BackendUnavailable
             If that does not work; the text says why.
         """
-        with said(self._url), not_another(self._url):
+        with error_context(self._url), not_another(self._url):
             self._session = claimed(self._url)
             if not self._autozoom:
                 self._session.set_do_autozoom(False)
@@ -147,7 +153,7 @@ class Server:
         import httpx
 
         expired = client().SessionExpiredError
-        with said(self._url):
+        with error_context(self._url):
             try:
                 return self._fed(told).mask(steps, told)
             except (httpx.TimeoutException, httpx.HTTPStatusError):
@@ -164,14 +170,14 @@ class Server:
         if session is not None:
             session.close()
 
-    def _fed(self, told: Told) -> Feed:
+    def _fed(self, told: Told) -> SessionSync:
         if self._session is None:
             self.connect()
         if self._feed is None:
             assert self._volume is not None, "prompts before an image"
             told(0.0, "Sending the image to the server")
             self._session.set_image(image_of(self._volume))
-            self._feed = Feed(self._session, self._volume.grid)
+            self._feed = SessionSync(self._session, self._volume.grid)
         return self._feed
 
 
@@ -217,7 +223,7 @@ def key_of(url: str) -> str | None:
 
 
 @contextmanager
-def said(url: str) -> Iterator[None]:
+def error_context(url: str) -> Iterator[None]:
     """Errors of a server, in words."""
     import httpx
 

@@ -93,7 +93,7 @@ def image_of(volume: Volume) -> NDArray[Any]:
     return volume.data[None]
 
 
-class Feed:
+class SessionSync:
     """Leads a session to what a list of prompts stands for.
 
     Parameters

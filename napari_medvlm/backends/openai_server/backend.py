@@ -16,16 +16,16 @@ from napari_medvlm.backends.openai_server.errors import (
     TOO_LONG,
     TOO_MANY_PICTURES,
     may_be_the_name,
-    said,
-    told,
+    server_message,
+    user_error,
     wrong_name,
 )
 from napari_medvlm.backends.openai_server.images import framed_for
 from napari_medvlm.backends.openai_server.reply import Reply
 from napari_medvlm.backends.openai_server.request import refused, request_of
-from napari_medvlm.backends.openai_server.stream import NOTHING, Reading
+from napari_medvlm.backends.openai_server.stream import NOTHING, StreamReader
 from napari_medvlm.backends.vlm.chat_messages import fewer_pictures, pictures_of
-from napari_medvlm.backends.vlm.parse_answer import Shown, answer_of
+from napari_medvlm.backends.vlm.parse_answer import CitedImages, answer_of
 from napari_medvlm.data.answer import AnswerDelta, Question
 from napari_medvlm.data.errors import BackendFailed, BackendUnavailable, MedVLMError
 from napari_medvlm.data.volume import Volume
@@ -106,7 +106,7 @@ class ServerBackend(Backend):
                 TypeError,
             ) as error:
                 if reply.begun or not tries_left:
-                    raise told(error, self._url, reply.begun) from error
+                    raise user_error(error, self._url, reply.begun) from error
                 question, note = self._easier(question, request, error)
                 notes += [note] if note else []
         yield AnswerDelta(
@@ -118,7 +118,7 @@ class ServerBackend(Backend):
     ) -> Iterator[AnswerDelta]:
         """The text of an answer as it comes."""
         heard_at, told_at, waiting = time.monotonic(), 0.0, ""
-        with Reading(self._url, request) as reading:
+        with StreamReader(self._url, request) as reading:
             while not reply.is_over:
                 piece = reading.next(BATCH_S if waiting else TICK_S)
                 now = time.monotonic()
@@ -152,7 +152,7 @@ class ServerBackend(Backend):
         MedVLMError
             If nothing can be left out.
         """
-        words, pictures = said(error), len(pictures_of(question))
+        words, pictures = server_message(error), len(pictures_of(question))
         if (most := TOO_MANY_PICTURES.search(words)) and 0 < int(most[1]) < pictures:
             question, note = fewer_pictures(question, pictures - int(most[1]))
             return question, f"The server takes {most[1]} at most. {note}"
@@ -169,13 +169,16 @@ class ServerBackend(Backend):
             try:
                 offered = models_of(self._url)
             except BackendUnavailable:
-                return told(error, self._url)
+                return user_error(error, self._url)
             if not {self._name, f"{self._name}:latest"} & set(offered):
                 return wrong_name(error, self._url, self._name, offered)
-        return told(error, self._url)
+        return user_error(error, self._url)
 
-    def _shown(self, question: Question) -> list[Shown]:
-        return [Shown(p, framed_for(p, self._row), caption) for p, caption in pictures_of(question)]
+    def _shown(self, question: Question) -> list[CitedImages]:
+        return [
+            CitedImages(p, framed_for(p, self._row), caption)
+            for p, caption in pictures_of(question)
+        ]
 
 
 def _for_model(question: Question, row: Row) -> tuple[Question, list[str]]:

@@ -10,7 +10,7 @@ import ssl
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from napari_medvlm.backends.openai_server.errors import told
+from napari_medvlm.backends.openai_server.errors import user_error
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.settings.allowed_hosts import allowed, is_private, origin, require_allowed
 
@@ -114,7 +114,7 @@ def models_of(base_url: str, timeout_s: float = 5.0) -> list[str]:
         try:
             return apart.submit(asyncio.run, names()).result()
         except (OpenAIError, ValueError, AttributeError, TypeError) as error:
-            raise told(error, base_url) from error
+            raise user_error(error, base_url) from error
 
 
 def client(base_url: str) -> AsyncOpenAI:

@@ -39,7 +39,7 @@ NO_SUCH_MODEL = re.compile(
 OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemory|\bOOM\b|cudaMalloc", re.IGNORECASE)
 
 
-def said(error: Exception) -> str:
+def server_message(error: Exception) -> str:
     """What the server said of an error, in its own words."""
     body = getattr(error, "body", None)
     for name in ("error", "message", "detail", "msg"):
@@ -52,7 +52,7 @@ def said(error: Exception) -> str:
     return flat if flat.endswith((".", "!", "?")) else f"{flat}."
 
 
-def told(error: Exception, base_url: str, begun: bool = False) -> MedVLMError:
+def user_error(error: Exception, base_url: str, begun: bool = False) -> MedVLMError:
     """An error of the connection or of the server, for the user.
 
     Parameters
@@ -83,8 +83,8 @@ def told(error: Exception, base_url: str, begun: bool = False) -> MedVLMError:
                 "Start the server, and see that the address and the port are right.",
             )
         case openai.APIError():
-            return _by_words(said(error)) or BackendFailed(
-                f"The server at {base_url} stopped: {said(error)}",
+            return _by_words(server_message(error)) or BackendFailed(
+                f"The server at {base_url} stopped: {server_message(error)}",
                 "What had come is kept. The server's log has the details; then ask again.",
             )
         case _:
@@ -99,9 +99,11 @@ def may_be_the_name(error: Exception) -> bool:
     """Whether an error may come of a model's name that the server does not know."""
     import openai
 
-    if not isinstance(error, openai.APIStatusError) or _by_words(said(error)) is not None:
+    if not isinstance(error, openai.APIStatusError) or _by_words(server_message(error)) is not None:
         return False
-    return error.status_code in (404, 500) or NO_SUCH_MODEL.search(said(error)) is not None
+    return (
+        error.status_code in (404, 500) or NO_SUCH_MODEL.search(server_message(error)) is not None
+    )
 
 
 def wrong_name(
@@ -111,13 +113,13 @@ def wrong_name(
     listed = ", ".join(offered[:LISTED]) or "none"
     more = f" and {len(offered) - LISTED} more" if len(offered) > LISTED else ""
     return BackendUnavailable(
-        f"The server at {base_url} does not list a model {name!r}, and said: {said(error)}",
+        f"The server at {base_url} does not list a model {name!r}: {server_message(error)}",
         f"Choose one of those that it lists: {listed}{more}.",
     )
 
 
 def _by_status(error: APIStatusError, base_url: str) -> MedVLMError:
-    status, words = error.status_code, said(error)
+    status, words = error.status_code, server_message(error)
     known = _by_words(words)
     if known is not None:
         return known

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.backends.detection.letterbox import Framed, framed
 from napari_medvlm.backends.models.catalog import Row
-from napari_medvlm.data.slice_image import Picture
+from napari_medvlm.data.slice_image import SliceImage
 
 PATCH = 28
 """Pixels. Qwen2.5-VL's processor makes sides multiples of it and writes places in what it made."""
@@ -21,7 +21,7 @@ IN_PIXELS = frozenset({"qwen2.5", "point-detect-count"})
 """Grammars of places in the pixels of what the processor made."""
 
 
-def framed_for(picture: Picture, row: Row) -> Framed:
+def framed_for(picture: SliceImage, row: Row) -> Framed:
     """A picture as it is sent to a kind of model.
 
     What a server's processor does to it is not told. So where places are written in the pixels

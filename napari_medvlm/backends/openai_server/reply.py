@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 from napari_medvlm.backends.models.catalog import Row
-from napari_medvlm.backends.openai_server.request import Calls
+from napari_medvlm.backends.openai_server.request import ToolCallIds
 from napari_medvlm.backends.openai_server.stream import Piece
 from napari_medvlm.backends.vlm.chat_messages import LETTERS
-from napari_medvlm.backends.vlm.parse_answer import Written, stream_for
+from napari_medvlm.backends.vlm.parse_answer import ModelOutput, stream_for
 from napari_medvlm.data.answer import AnswerKind, Question
 from napari_medvlm.language.sentences import without_loop
 
@@ -36,7 +36,7 @@ class Reply:
         """Whether anything has come."""
         self.is_over = False
         """Whether there is nothing more to wait for."""
-        self._calls = Calls(question.tools, len(question.steps))
+        self._calls = ToolCallIds(question.tools, len(question.steps))
         self._options = _keys(question)
         self._stream = stream_for(question, row)
         self._thinking: list[str] = []
@@ -79,7 +79,7 @@ class Reply:
         thinks = self._stream.is_thinking or (self._thinking and not self._stream.text)
         return "Thinking" if thinks else "Writing"
 
-    def written(self, notes: Sequence[str]) -> Written:
+    def written(self, notes: Sequence[str]) -> ModelOutput:
         """What came, as a whole."""
         own = [self._stopped] if self._stopped else []
         if self._finish == "content_filter":
@@ -88,7 +88,7 @@ class Reply:
             own.append(NOT_SAID)
         if not self.begun:
             own.append("Some servers send nothing when the question is longer than the context.")
-        return Written(
+        return ModelOutput(
             self._stream.text,
             "".join(self._thinking),
             self._calls.joined(),

@@ -17,7 +17,7 @@ from napari_medvlm.backends.openai_server.images import framed_for, png_url
 from napari_medvlm.backends.vlm.chat_messages import Message, messages
 from napari_medvlm.backends.vlm.text_tools import called
 from napari_medvlm.data.answer import AnswerKind, Question
-from napari_medvlm.data.slice_image import Picture
+from napari_medvlm.data.slice_image import SliceImage
 from napari_medvlm.data.tool_call import ToolCall, ToolSpec
 
 TOP = 20
@@ -70,13 +70,13 @@ def _message(message: Message, row: Row) -> dict[str, Any]:
     if message.calls:
         calls = [_call(call) for call in message.calls]
         return {"role": "assistant", "content": message.text or None, "tool_calls": calls}
-    if any(isinstance(part, Picture) for part in message.parts):
+    if any(isinstance(part, SliceImage) for part in message.parts):
         return {"role": message.role, "content": [_part(part, row) for part in message.parts]}
     return {"role": message.role, "content": message.text}
 
 
-def _part(part: str | Picture, row: Row) -> dict[str, Any]:
-    if isinstance(part, Picture):
+def _part(part: str | SliceImage, row: Row) -> dict[str, Any]:
+    if isinstance(part, SliceImage):
         return {"type": "image_url", "image_url": {"url": png_url(framed_for(part, row).pixels)}}
     return {"type": "text", "text": part}
 
@@ -102,7 +102,7 @@ class _Parts:
     arguments: str = ""
 
 
-class Calls:
+class ToolCallIds:
     """Calls of tools that come in parts, joined by their index.
 
     Parameters

@@ -50,7 +50,7 @@ class _End:
     error: BaseException | None
 
 
-class Reading:
+class StreamReader:
     """The stream that answers a request; read from when ``with`` begins until it ends.
 
     Whatever it does, leaving ``with`` closes the connection, by which the server learns that

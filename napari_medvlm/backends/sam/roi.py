@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_medvlm.data.geometry.frames import Turn
+from napari_medvlm.data.geometry.frames import Reorientation
 from napari_medvlm.data.geometry.grid import FloatArray, Grid, Index, round_index
 
 SIDE = 128
@@ -34,7 +34,7 @@ class Lattice:
     @property
     def affine(self) -> FloatArray:
         """From an index of the lattice to patient millimetres."""
-        turn = Turn.to_ras(self.grid.affine)
+        turn = Reorientation.to_ras(self.grid.affine)
         move = np.zeros((4, 4))
         move[3, 3] = 1
         for k, (axis, flip) in enumerate(zip(turn.axes, turn.flips, strict=True)):

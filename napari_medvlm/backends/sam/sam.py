@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from napari_medvlm.backends.base import BackendInfo, Prepared, Progress
-from napari_medvlm.backends.memory.fallback import Ladder, Rung
+from napari_medvlm.backends.memory.fallback import Fallback, MemoryFallbacks
 from napari_medvlm.backends.memory.out_of_memory import memory_told
 from napari_medvlm.backends.sam.checkpoint import checkpoint_file
 from napari_medvlm.backends.sam.embedding_store import EmbeddingStore
@@ -77,7 +77,7 @@ class SAMBackend(SliceBySliceBackend):
         stop = self.stop or self._model.stop
         return OneObject(self._model, self.embeddings, plane, said, stop, progress).found()
 
-    def _new_ladder(self, device: str) -> Ladder:
+    def _new_ladder(self, device: str) -> MemoryFallbacks:
         """What to do where the memory does not suffice."""
         usual, batch = self._model.device, self.embeddings.batch
 
@@ -85,10 +85,10 @@ class SAMBackend(SliceBySliceBackend):
             self.embeddings.batch = batch
             self._model.place(where, half)
 
-        rungs = [Rung("one slice at a time", lambda: work(1))] if batch > 1 else []
+        rungs = [Fallback("one slice at a time", lambda: work(1))] if batch > 1 else []
         if usual.type != "cpu":
-            rungs.append(Rung("in half precision", lambda: work(1, half=True)))
-            rungs.append(Rung("on the CPU", lambda: work(1, where="cpu")))
-        return Ladder(
+            rungs.append(Fallback("in half precision", lambda: work(1, half=True)))
+            rungs.append(Fallback("on the CPU", lambda: work(1, where="cpu")))
+        return MemoryFallbacks(
             self.info.title, device, rungs, free=self.embeddings.forget, usual=lambda: work(batch)
         )

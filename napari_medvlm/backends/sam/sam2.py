@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medvlm.backends.base import BackendInfo, Progress
-from napari_medvlm.backends.memory.fallback import Ladder, Rung
+from napari_medvlm.backends.memory.fallback import Fallback, MemoryFallbacks
 from napari_medvlm.backends.memory.out_of_memory import memory_told
 from napari_medvlm.backends.models import transformers_loader
 from napari_medvlm.backends.sam.propagation import SliceMask
@@ -92,7 +92,7 @@ class SAM2Backend(SliceBySliceBackend):
         """The object on the slices from where it begins to where it ends."""
         return _Tracking(self._loaded, self._film(plane), plane, said, progress).found()
 
-    def _new_ladder(self, usual: transformers_loader.Loaded) -> Ladder:
+    def _new_ladder(self, usual: transformers_loader.Loaded) -> MemoryFallbacks:
         """What to do where the memory does not suffice."""
         dtype = usual.model.dtype
 
@@ -107,11 +107,11 @@ class SAM2Backend(SliceBySliceBackend):
             model = usual.model.to("cpu").float()
             self._loaded = replace(usual, model=model, device=model.device)
 
-        rungs = [Rung("keeping the features of one slice only", keep_one)]
+        rungs = [Fallback("keeping the features of one slice only", keep_one)]
         if usual.device.type != "cpu":
-            rungs.append(Rung("on the CPU", on_cpu))
+            rungs.append(Fallback("on the CPU", on_cpu))
         title, device = self.info.title, str(usual.device)
-        return Ladder(title, device, rungs, free=lambda: self._films.clear(), usual=back)
+        return MemoryFallbacks(title, device, rungs, free=lambda: self._films.clear(), usual=back)
 
     def _film(self, plane: Plane) -> Any:
         """The library's session for the slices of a plane, which keeps their features."""

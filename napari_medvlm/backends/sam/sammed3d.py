@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.backends.automatic.monai_io import fill, state_of
 from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress
-from napari_medvlm.backends.memory.fallback import Ladder, Rung
+from napari_medvlm.backends.memory.fallback import Fallback, MemoryFallbacks
 from napari_medvlm.backends.models.transformers_loader import torch_device
 from napari_medvlm.backends.sam.roi import SIDE, Lattice, covered, normalised
 from napari_medvlm.data.errors import BackendUnavailable
@@ -104,7 +104,7 @@ class SAMMed3DBackend(Backend):
         mask, notes = self._ladder.tried(lambda: self._masked(prompts, progress), progress)
         return replace(mask, notes=notes)
 
-    def _new_ladder(self, usual: Any) -> Ladder:
+    def _new_ladder(self, usual: Any) -> MemoryFallbacks:
         """What to do where the memory does not suffice."""
 
         def work(where: Any, half: bool) -> None:
@@ -112,9 +112,9 @@ class SAMMed3DBackend(Backend):
 
         rungs = []
         if usual.type != "cpu":
-            rungs.append(Rung("in half precision", lambda: work(usual, half=True)))
-            rungs.append(Rung("on the CPU", lambda: work("cpu", half=False)))
-        return Ladder(
+            rungs.append(Fallback("in half precision", lambda: work(usual, half=True)))
+            rungs.append(Fallback("on the CPU", lambda: work("cpu", half=False)))
+        return MemoryFallbacks(
             self.info.title, str(usual), rungs,
             free=self._embeddings.clear, usual=lambda: work(usual, half=False),
         )  # fmt: skip

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from napari_medvlm.backends.base import Backend, ObjectPrompts, Progress
-from napari_medvlm.backends.memory.fallback import Ladder
+from napari_medvlm.backends.memory.fallback import MemoryFallbacks
 from napari_medvlm.backends.sam.propagation import SliceMask, replaced, stacked
 from napari_medvlm.backends.sam.slice_prompts import (
     ObjectOnSlices,
@@ -20,7 +20,7 @@ from napari_medvlm.backends.sam.slice_prompts import (
 )
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import SliceRef
-from napari_medvlm.data.slice_image import Picture, picture_of
+from napari_medvlm.data.slice_image import SliceImage, picture_of
 from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.data.window_presets import default_window
 
@@ -52,15 +52,15 @@ class Plane:
         return self.volume.shape[self.axis]
 
     @cached_property
-    def frame(self) -> Picture:
+    def frame(self) -> SliceImage:
         """The picture of the first slice: all of a plane have its size and its way back."""
         return self.picture(0)
 
-    def picture(self, index: int) -> Picture:
+    def picture(self, index: int) -> SliceImage:
         """A slice as it is shown."""
         return picture_of(self.volume, SliceRef(self.axis, index), self.window)
 
-    def place(self, index: int) -> Picture:
+    def place(self, index: int) -> SliceImage:
         """The way from a slice's pixels to the volume; the pixels themselves are not its own."""
         return replace(self.frame, slice=SliceRef(self.axis, index))
 
@@ -71,7 +71,7 @@ class SliceBySliceBackend(Backend, ABC):
     def __init__(self) -> None:
         self._volume: Volume
         self._planes: dict[int, Plane] = {}
-        self._ladder = Ladder(self.info.title, "the device")
+        self._ladder = MemoryFallbacks(self.info.title, "the device")
 
     def set_volume(self, volume: Volume) -> None:
         """Take the volume, and load what its slices are shown by before the first click."""

@@ -20,7 +20,7 @@ from napari_medvlm.data.geometry.grid import Grid, Index
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box, IndexArray, InitialMask, Lasso, Point, Prompt, Scribble
 from napari_medvlm.data.region import SliceRef
-from napari_medvlm.data.slice_image import Picture, PixelBounds
+from napari_medvlm.data.slice_image import PixelBounds, SliceImage
 
 POINTS_OF_A_STROKE = 8
 """How many points stand for a stroke, or for an area of what is not the object, on a slice."""
@@ -123,7 +123,7 @@ def plane_of(prompts: Sequence[Prompt], grid: Grid) -> int:
 
 
 def on_slices(
-    prompts: Sequence[Prompt], frame: Picture, start: Mask | None = None
+    prompts: Sequence[Prompt], frame: SliceImage, start: Mask | None = None
 ) -> ObjectOnSlices:
     """Prompts as they are seen on the pictures of a plane.
 
@@ -156,7 +156,7 @@ def on_slices(
 class _Reader:
     """Puts prompts on the slices of a plane, one after the other."""
 
-    def __init__(self, frame: Picture) -> None:
+    def __init__(self, frame: SliceImage) -> None:
         self._frame, self._grid, self._axis = frame, frame.grid, frame.slice.axis
         self.found = ObjectOnSlices({}, 0, self._grid.shape[self._axis] - 1)
 
@@ -193,7 +193,7 @@ class _Reader:
     def _said(self, index: int) -> SlicePrompts:
         return self.found.slices.setdefault(index, SlicePrompts())
 
-    def _picture(self, index: int) -> Picture:
+    def _picture(self, index: int) -> SliceImage:
         return replace(self._frame, slice=SliceRef(self._axis, index))
 
     def _points(self, zyx: NDArray[Any], positive: bool) -> None:

@@ -15,14 +15,14 @@ from napari_medvlm.backends.detection.generated_boxes import joined, look_of
 from napari_medvlm.backends.detection.letterbox import Framed, framed
 from napari_medvlm.backends.models import transformers_loader
 from napari_medvlm.backends.models.catalog import Row, answering_row, row_for
-from napari_medvlm.backends.vlm.generation import Answering
+from napari_medvlm.backends.vlm.generation import AnswerGenerator
 from napari_medvlm.backends.vlm.prompt_inputs import seen_size
-from napari_medvlm.backends.vlm.streamer import Writer
+from napari_medvlm.backends.vlm.streamer import Streamer
 from napari_medvlm.data.answer import AnswerDelta, Question
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.grounding import Grounding, GroundQuery
 from napari_medvlm.data.region import Heatmap
-from napari_medvlm.data.slice_image import Picture
+from napari_medvlm.data.slice_image import SliceImage
 
 
 class VLMBackend(CataloguedBackend):
@@ -62,7 +62,7 @@ class VLMBackend(CataloguedBackend):
 
     def load(self, model: str | None, device: str) -> None:
         """Take the model of a folder, or of a hub id that was downloaded before."""
-        self._writer = Writer()
+        self._writer = Streamer()
         self._writer.call(partial(super().load, model, device))
 
     def row_of(self, model: str, kind: str) -> Row:
@@ -91,18 +91,18 @@ class VLMBackend(CataloguedBackend):
         return self._answering.explain(question, written, picture, progress)
 
     @property
-    def _answering(self) -> Answering:
+    def _answering(self) -> AnswerGenerator:
         settings = {**self.settings, "max_new_tokens": self.longest_answer}
-        return Answering(self._loaded, self._answered_as, self._writer, settings)
+        return AnswerGenerator(self._loaded, self._answered_as, self._writer, settings)
 
-    def look(self, pictures: Sequence[Picture], query: GroundQuery) -> list[Look]:
+    def look(self, pictures: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
         """What the model writes of each phrase in each picture, as boxes and points."""
         return [
             joined([self._of(p, phrase, query.prompt_of(phrase)) for phrase in query.phrases])
             for p in pictures
         ]
 
-    def _of(self, picture: Picture, phrase: str, prompt: str) -> Look:
+    def _of(self, picture: SliceImage, phrase: str, prompt: str) -> Look:
         self._loaded.refuse_control(prompt)
         shown = framed(picture.pixels, self._row.square)
         made = self._inputs(shown, self.text_for(prompt))

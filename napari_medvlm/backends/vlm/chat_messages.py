@@ -14,12 +14,12 @@ from typing import Literal
 from napari_medvlm.backends.box_formats import GRAMMARS
 from napari_medvlm.backends.models.catalog import Row
 from napari_medvlm.backends.vlm import text_tools
-from napari_medvlm.backends.vlm.reasoning import parted
+from napari_medvlm.backends.vlm.reasoning import split_reasoning
 from napari_medvlm.data.answer import AnswerKind, Question
-from napari_medvlm.data.slice_image import Picture
-from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
+from napari_medvlm.data.slice_image import SliceImage
+from napari_medvlm.data.tool_call import ToolCall, ToolResult, ToolRound
 
-Part = str | Picture
+Part = str | SliceImage
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """Of the options of a closed question, in their order."""
 
@@ -80,7 +80,7 @@ def messages(question: Question, row: Row, *, functions: bool) -> tuple[Message,
     return tuple(made)
 
 
-def pictures_of(question: Question) -> tuple[tuple[Picture, str], ...]:
+def pictures_of(question: Question) -> tuple[tuple[SliceImage, str], ...]:
     """All pictures of the messages with their captions, in the order of their numbers from 1."""
     captions = question.captions or ("",) * len(question.pictures)
     first = zip(question.pictures, captions, strict=True)
@@ -107,7 +107,7 @@ def fewer_pictures(question: Question, dropped: int) -> tuple[Question, str]:
             cut = min(left, len(result.pictures))
             results.append(replace(result, pictures=result.pictures[cut:]))
             left -= cut
-        steps.append(Step(step.text, tuple(results)))
+        steps.append(ToolRound(step.text, tuple(results)))
     names = [caption or f"image {k + 1}" for k, (_, caption) in enumerate(everything[:dropped])]
     note = f"{len(names)} of {len(everything)} pictures were left out: {', '.join(names)}."
     kept = replace(
@@ -162,16 +162,16 @@ def _asked(question: Question) -> Iterator[Part]:
     yield text
 
 
-def _numbered(pictures: Iterable[tuple[Picture, str]], start: int) -> Iterator[Part]:
+def _numbered(pictures: Iterable[tuple[SliceImage, str]], start: int) -> Iterator[Part]:
     for number, (picture, caption) in enumerate(pictures, start + 1):
         yield f"Image {number}: {caption}" if caption else f"Image {number}:"
         yield picture
 
 
-def _called(step: Step, functions: bool) -> list[Message]:
+def _called(step: ToolRound, functions: bool) -> list[Message]:
     """What the assistant wrote in a round, without its thoughts, with its calls."""
     calls = tuple(result.call for result in step.results)
-    text = parted(step.text).answer
+    text = split_reasoning(step.text).answer
     _, plain = text_tools.calls_in(text, ())
     if functions:
         return [Message("assistant", (plain,) if plain else (), calls)]
@@ -179,11 +179,11 @@ def _called(step: Step, functions: bool) -> list[Message]:
     return [Message("assistant", ("\n".join([*lines, *map(text_tools.written, calls)]),))]
 
 
-def _results(step: Step, number: int, functions: bool) -> list[Message]:
+def _results(step: ToolRound, number: int, functions: bool) -> list[Message]:
     """What came of the calls; pictures come in a message of the user's, as servers want it."""
     shown = _shown(step.results, number)
     if not functions:
-        told = "\n".join(text_tools.told(result) for result in step.results)
+        told = "\n".join(text_tools.tool_result_text(result) for result in step.results)
         return [Message("user", (told, *shown))]
     made = [
         Message("tool", (text_tools.words(result),), call_id=result.call.id)

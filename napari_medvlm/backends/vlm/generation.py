@@ -16,16 +16,16 @@ from napari_medvlm.backends.models.catalog import Row
 from napari_medvlm.backends.models.transformers_loader import Loaded
 from napari_medvlm.backends.vlm.chat_messages import LETTERS
 from napari_medvlm.backends.vlm.occlusion import evidence_map
-from napari_medvlm.backends.vlm.parse_answer import Stream, Written, answer_of, stream_for
-from napari_medvlm.backends.vlm.prompt_inputs import Put, put, with_tokens
-from napari_medvlm.backends.vlm.reasoning import parted
-from napari_medvlm.backends.vlm.streamer import Spelling, Writer
+from napari_medvlm.backends.vlm.parse_answer import ModelOutput, Stream, answer_of, stream_for
+from napari_medvlm.backends.vlm.prompt_inputs import ModelInputs, build_inputs, with_tokens
+from napari_medvlm.backends.vlm.reasoning import split_reasoning
+from napari_medvlm.backends.vlm.streamer import Spelling, Streamer
 from napari_medvlm.data.answer import AnswerDelta, AnswerKind, Question
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.region import Heatmap
 
 
-class Answering:
+class AnswerGenerator:
     """Has one model answer questions.
 
     Parameters
@@ -39,7 +39,7 @@ class Answering:
     """
 
     def __init__(
-        self, loaded: Loaded, row: Row, writer: Writer, settings: Mapping[str, Any]
+        self, loaded: Loaded, row: Row, writer: Streamer, settings: Mapping[str, Any]
     ) -> None:
         self._loaded = loaded
         self._row = row
@@ -49,7 +49,7 @@ class Answering:
     def answer(self, question: Question, progress: Progress) -> Iterator[AnswerDelta]:
         """The answer: text as it comes, without thoughts, and at the end the whole."""
         progress(0.0, "reading the question")
-        asked = put(self._loaded, self._row, question, self._longest)
+        asked = build_inputs(self._loaded, self._row, question, self._longest)
         stream = stream_for(asked.question, self._row, inside=asked.inside)
         spelling, tokens = Spelling(self._loaded), []
         told = (0.0, "reading the pictures")
@@ -80,7 +80,7 @@ class Answering:
             If nothing was written, or the picture was not sent.
         """
         progress(0.0, "reading the question")
-        asked = put(self._loaded, self._row, question, self._longest)
+        asked = build_inputs(self._loaded, self._row, question, self._longest)
         place, tokens = picture - asked.dropped, self._tokens_of(written)
         pictures = asked.question.pictures
         if not tokens or not 0 <= place < len(pictures):
@@ -93,7 +93,7 @@ class Answering:
         def likelihood(pixels: NDArray[np.uint8]) -> float:
             shown = replace(pictures[place], pixels=pixels)
             others = (*pictures[:place], shown, *pictures[place + 1 :])
-            now = put(self._loaded, self._row, replace(asked.question, pictures=others), 0)
+            now = build_inputs(self._loaded, self._row, replace(asked.question, pictures=others), 0)
             return self._writer.call(lambda: self._log_probability(now.made, tokens))
 
         return evidence_map(pictures[place], likelihood, progress)
@@ -102,13 +102,13 @@ class Answering:
     def _longest(self) -> int:
         return int(self._settings["max_new_tokens"])
 
-    def _read(self, tokens: list[int], asked: Put) -> Any:
+    def _read(self, tokens: list[int], asked: ModelInputs) -> Any:
         text = self._loaded.text(tokens)
         text = text.partition("<result")[0] if asked.question.tools else text
         if asked.inside and not any(closing in text for _, closing in self._row.markers):
             text = f"{self._row.markers[0][0]}{text}"  # a thought that was never closed
         cut_off = len(tokens) >= asked.room and tokens[-1] not in self._loaded.ends
-        written = Written(
+        written = ModelOutput(
             text,
             tokens=len(tokens),
             probabilities=self._probabilities(text, asked),
@@ -117,7 +117,7 @@ class Answering:
         )
         return answer_of(written, asked.question, self._row, asked.shown)
 
-    def _probabilities(self, text: str, asked: Put) -> tuple[float, ...]:
+    def _probabilities(self, text: str, asked: ModelInputs) -> tuple[float, ...]:
         """Of each option: how likely its letter is the first token of the answer.
 
         Behind the thoughts, if the model had any. The letters share all that there is: what else
@@ -126,7 +126,7 @@ class Answering:
         options = asked.question.options
         if asked.question.kind is not AnswerKind.CHOICE or not options:
             return ()
-        thinking, answer = parted(text, self._row.markers)
+        thinking, answer = split_reasoning(text, self._row.markers)
         before = text[: text.rfind(answer)] if thinking and answer else ""
         letters = [self._spellings(letter) for letter in LETTERS[: len(options)]]
         if not all(letters):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.region import Heatmap
-from napari_medvlm.data.slice_image import Picture
+from napari_medvlm.data.slice_image import SliceImage
 
 SQUARES = 12
 """Along the longer side of a picture."""
@@ -40,7 +40,7 @@ def cost(size: tuple[int, int], patch: int | None = None) -> int:
 
 
 def evidence_map(
-    picture: Picture, likelihood: Likelihood, progress: Progress, patch: int | None = None
+    picture: SliceImage, likelihood: Likelihood, progress: Progress, patch: int | None = None
 ) -> Heatmap:
     """How much less likely a text is with each square hidden, as a share of the most.
 
@@ -52,7 +52,7 @@ def evidence_map(
 
 
 def falls_of(
-    picture: Picture, likelihood: Likelihood, progress: Progress, patch: int
+    picture: SliceImage, likelihood: Likelihood, progress: Progress, patch: int
 ) -> NDArray[np.float64]:
     """``(rows, columns)`` of the picture: how far the log-probability falls with each square."""
     import torch

@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 from napari_medvlm.backends.box_formats.spans import pieces, without
 from napari_medvlm.backends.models.catalog import Row
 from napari_medvlm.backends.vlm import text_tools
-from napari_medvlm.backends.vlm.parse_claims import Shown, claims_of
-from napari_medvlm.backends.vlm.reasoning import Stream, parted
+from napari_medvlm.backends.vlm.parse_claims import CitedImages, claims_of
+from napari_medvlm.backends.vlm.reasoning import Stream, split_reasoning
 from napari_medvlm.data.answer import Answer, AnswerKind, Claim, Question
 from napari_medvlm.data.tool_call import ToolCall
 from napari_medvlm.language.closed_answers import Chosen, count_in, option_in, yes_or_no
 from napari_medvlm.language.sentences import without_loop
 
-__all__ = ["Shown", "Stream", "Written", "answer_of", "stream_for"]
+__all__ = ["CitedImages", "ModelOutput", "Stream", "answer_of", "stream_for"]
 
 
 @dataclass(frozen=True, eq=False)
-class Written:
+class ModelOutput:
     """What came from a model.
 
     Parameters
@@ -55,7 +55,9 @@ def stream_for(question: Question, row: Row, *, inside: bool = False) -> Stream:
     return Stream(row.markers, inside=inside, hidden=hidden)
 
 
-def answer_of(written: Written, question: Question, row: Row, pictures: Sequence[Shown]) -> Answer:
+def answer_of(
+    written: ModelOutput, question: Question, row: Row, pictures: Sequence[CitedImages]
+) -> Answer:
     """The answer in what a model wrote. Never raises, whatever the text is.
 
     Parameters
@@ -65,7 +67,7 @@ def answer_of(written: Written, question: Question, row: Row, pictures: Sequence
     pictures
         All that were sent, in the order of their numbers.
     """
-    thinking, text = parted(written.text, row.markers)
+    thinking, text = split_reasoning(written.text, row.markers)
     thinking = "\n\n".join(thought for thought in (written.thinking.strip(), thinking) if thought)
     calls, text = _called(text, written, question)
     text, times = without_loop(text)
@@ -94,7 +96,9 @@ def answer_of(written: Written, question: Question, row: Row, pictures: Sequence
     return _of_kind(answer, question)
 
 
-def _called(text: str, written: Written, question: Question) -> tuple[tuple[ToolCall, ...], str]:
+def _called(
+    text: str, written: ModelOutput, question: Question
+) -> tuple[tuple[ToolCall, ...], str]:
     """Calls as functions and in the text, and the text without them."""
     if not question.tools:
         return written.calls, text
@@ -102,7 +106,7 @@ def _called(text: str, written: Written, question: Question) -> tuple[tuple[Tool
     return (*written.calls, *calls), text
 
 
-def _silence(answer: Answer, written: Written) -> str:
+def _silence(answer: Answer, written: ModelOutput) -> str:
     if written.cut_off:
         return "The model was stopped before it came to an answer. Allow it more tokens."
     what = "its thoughts, and no answer" if answer.thinking else "nothing"

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from napari_medvlm.backends.box_formats import Flaw, Parsed, parse
-from napari_medvlm.backends.box_formats.spans import Piece, pieces, without
+from napari_medvlm.backends.box_formats.spans import TextSpan, pieces, without
 from napari_medvlm.backends.detection.base import Look, regions_of
 from napari_medvlm.backends.detection.generated_boxes import seen_in
 from napari_medvlm.backends.detection.letterbox import Framed
 from napari_medvlm.data.answer import Claim
 from napari_medvlm.data.region import Region
-from napari_medvlm.data.slice_image import Picture
+from napari_medvlm.data.slice_image import SliceImage
 from napari_medvlm.language.closed_answers import counted
 from napari_medvlm.language.sentences import Sentence, split
 
@@ -31,7 +31,7 @@ _MARKUP = re.compile(r"\*\*|__|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|`")
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class CitedImages:
     """A picture that was sent.
 
     Parameters
@@ -44,13 +44,13 @@ class Shown:
         What was said of it.
     """
 
-    picture: Picture
+    picture: SliceImage
     framed: Framed
     caption: str = ""
 
 
 def claims_of(
-    text: str, grammar: str, pictures: Sequence[Shown], source: str
+    text: str, grammar: str, pictures: Sequence[CitedImages], source: str
 ) -> tuple[tuple[Claim, ...], tuple[str, ...]]:
     """The claims of an answer, and a sentence for each number that is not the number of boxes.
 
@@ -74,7 +74,9 @@ def claims_of(
     return tuple(made), tuple(_miscounted(made))
 
 
-def _joined(text: str, found: Sequence[Piece], sentences: Iterable[Sentence]) -> Iterator[Sentence]:
+def _joined(
+    text: str, found: Sequence[TextSpan], sentences: Iterable[Sentence]
+) -> Iterator[Sentence]:
     """Boxes behind the stop of a sentence, in its line, belong to it."""
     last: Sentence | None = None
     for sentence in sentences:
@@ -90,7 +92,7 @@ def _joined(text: str, found: Sequence[Piece], sentences: Iterable[Sentence]) ->
         yield last
 
 
-def _behind_boxes(text: str, found: Sequence[Piece], sentence: Sentence) -> int:
+def _behind_boxes(text: str, found: Sequence[TextSpan], sentence: Sentence) -> int:
     """Where the words of a sentence begin, behind boxes; where it ends if there are none."""
     begin = sentence.start
     for piece in found:
@@ -111,7 +113,7 @@ class _Reader:
     """The places of one sentence."""
 
     def __init__(
-        self, text: str, words: str, grammar: str, pictures: Sequence[Shown], source: str
+        self, text: str, words: str, grammar: str, pictures: Sequence[CitedImages], source: str
     ) -> None:
         self._text = text
         self._words = words
@@ -133,7 +135,7 @@ class _Reader:
         claims = [Claim(r.name or UNNAMED, (r,), self._source) for r in regions]
         return (replace(claims[0], problems=problems), *claims[1:])
 
-    def _regions(self, parsed: Parsed, shown: Shown) -> tuple[list[Region], list[str]]:
+    def _regions(self, parsed: Parsed, shown: CitedImages) -> tuple[list[Region], list[str]]:
         seen, outside = seen_in(parsed, self._words, shown.picture, shown.framed)
         named = [replace(s, phrase=s.name or self._words or UNNAMED) for s in seen]
         if parsed.masks or parsed.voxel_boxes:
@@ -145,7 +147,7 @@ class _Reader:
             )
         return regions, [f"{note[:1].upper()}{note[1:]}" for note in outside]
 
-    def _shown(self) -> Shown | None:
+    def _shown(self) -> CitedImages | None:
         """The picture that the sentence is about; `None` if that is not said."""
         if len(self._pictures) == 1:
             return self._pictures[0]

@@ -10,7 +10,7 @@ from napari_medvlm.backends.detection.letterbox import framed
 from napari_medvlm.backends.models.catalog import Row
 from napari_medvlm.backends.models.transformers_loader import Loaded
 from napari_medvlm.backends.vlm.chat_messages import Message, fewer_pictures, messages, pictures_of
-from napari_medvlm.backends.vlm.parse_claims import Shown
+from napari_medvlm.backends.vlm.parse_claims import CitedImages
 from napari_medvlm.data.answer import Question
 from napari_medvlm.data.errors import InvalidPrompt
 
@@ -21,7 +21,7 @@ ANSWER_IS_1 = {"paligemma"}
 
 
 @dataclass(frozen=True, eq=False)
-class Put:
+class ModelInputs:
     """A question put to a model.
 
     Parameters
@@ -44,7 +44,7 @@ class Put:
 
     question: Question
     made: Any
-    shown: tuple[Shown, ...]
+    shown: tuple[CitedImages, ...]
     dropped: int = 0
     inside: bool = False
     room: int = 0
@@ -56,7 +56,7 @@ class Put:
         return int(self.made["input_ids"].shape[1])
 
 
-def put(loaded: Loaded, row: Row, question: Question, room: int) -> Put:
+def build_inputs(loaded: Loaded, row: Row, question: Question, room: int) -> ModelInputs:
     """A question as inputs of a model; too many pictures are left out, oldest first.
 
     Parameters
@@ -111,10 +111,10 @@ def with_tokens(loaded: Loaded, made: Any, tokens: Sequence[int]) -> Any:
     return more
 
 
-def _put(loaded: Loaded, row: Row, question: Question) -> Put:
+def _put(loaded: Loaded, row: Row, question: Question) -> ModelInputs:
     chat = messages(question, row, functions=False)
     shown = tuple(
-        Shown(picture, framed(picture.pixels, row.square), caption)
+        CitedImages(picture, framed(picture.pixels, row.square), caption)
         for picture, caption in pictures_of(question)
     )
     made, text = _inputs(loaded, chat, shown)
@@ -123,10 +123,12 @@ def _put(loaded: Loaded, row: Row, question: Question) -> Put:
         replace(s, framed=replace(s.framed, seen=seen_size(loaded, made, k)))
         for k, s in enumerate(shown)
     )
-    return Put(question, loaded.inputs(made), seen, inside=inside)
+    return ModelInputs(question, loaded.inputs(made), seen, inside=inside)
 
 
-def _inputs(loaded: Loaded, chat: Sequence[Message], shown: Sequence[Shown]) -> tuple[Any, str]:
+def _inputs(
+    loaded: Loaded, chat: Sequence[Message], shown: Sequence[CitedImages]
+) -> tuple[Any, str]:
     """The inputs that the processor makes of a chat, and its text as the template has it."""
     processor = loaded.processor
     images = _images(shown)
@@ -142,7 +144,7 @@ def _inputs(loaded: Loaded, chat: Sequence[Message], shown: Sequence[Shown]) -> 
     return made, text
 
 
-def _images(shown: Sequence[Shown]) -> list[Any]:
+def _images(shown: Sequence[CitedImages]) -> list[Any]:
     from PIL import Image
 
     return [Image.fromarray(s.framed.pixels) for s in shown]

@@ -21,14 +21,14 @@ _FINAL = re.compile(r"(?:^|(?<=\s))[*_#\s]*final answer[*_]*\s*:[*_]*", re.IGNOR
 _LEADING_THOUGHT = re.compile(r"\Athought\s*\n")
 
 
-class Parted(NamedTuple):
+class ReasonedText(NamedTuple):
     """A text in two: what was thought, and the answer."""
 
     thinking: str
     answer: str
 
 
-def parted(text: str, markers: Markers = THINKING) -> Parted:
+def split_reasoning(text: str, markers: Markers = THINKING) -> ReasonedText:
     """What a model thought, and its answer.
 
     A thought that is never closed reaches to the end; one that was opened by the question has only
@@ -48,7 +48,7 @@ def parted(text: str, markers: Markers = THINKING) -> Parted:
         thoughts.append(rest[: finals[-1].start()])
         rest = rest[finals[-1].end() :]
     kept = (_LEADING_THOUGHT.sub("", thought).strip() for thought in thoughts)
-    return Parted("\n\n".join(thought for thought in kept if thought), rest.strip())
+    return ReasonedText("\n\n".join(thought for thought in kept if thought), rest.strip())
 
 
 def _without_thoughts(text: str, markers: Markers) -> tuple[list[str], str]:
@@ -76,7 +76,7 @@ class Stream:
     Parameters
     ----------
     markers
-        As in `parted`.
+        As in `split_reasoning`.
     inside
         Whether the question has opened a thought already.
     hidden

@@ -20,7 +20,7 @@ TICK_S = 0.2
 T = TypeVar("T")
 
 
-class Writer:
+class Streamer:
     """The thread of one model, which computes one thing at a time."""
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ class _Streamer:
         self._begun = True
 
     def end(self) -> None:
-        """The library calls it at the end; who waits is told by `Writer`, also of errors."""
+        """The library calls it at the end; who waits is told by `Streamer`, also of errors."""
 
 
 def _write(

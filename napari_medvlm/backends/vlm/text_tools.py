@@ -57,7 +57,7 @@ def written(call: ToolCall) -> str:
     return f"<tool>{content}</tool>"
 
 
-def told(result: ToolResult) -> str:
+def tool_result_text(result: ToolResult) -> str:
     """A result as a model reads it."""
     return f"<result>{words(result)}</result>"
 
@@ -118,11 +118,11 @@ def _problem(arguments: Mapping[str, Any], spec: ToolSpec) -> str:
     unknown = [name for name in arguments if name not in properties]
     if unknown:
         return f"{spec.name} takes no {', '.join(map(str, unknown))}."
-    wrong = (_misfit(name, value, properties[name]) for name, value in arguments.items())
+    wrong = (_schema_error(name, value, properties[name]) for name, value in arguments.items())
     return next((problem for problem in wrong if problem), "")
 
 
-def _misfit(name: str, value: Any, schema: Mapping[str, Any]) -> str:
+def _schema_error(name: str, value: Any, schema: Mapping[str, Any]) -> str:
     kinds = schema.get("type", ())
     kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
     allowed = tuple(t for kind in kinds for t in _TYPES.get(kind, (object,)))

@@ -72,7 +72,7 @@ def ras_matrix(affine: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class Turn:
+class Reorientation:
     """An array's axes in another order and direction, and back. Both ways give views.
 
     Parameters
@@ -87,7 +87,7 @@ class Turn:
     flips: tuple[bool, bool, bool]
 
     @classmethod
-    def to_ras(cls, affine: FloatArray) -> Turn:
+    def to_ras(cls, affine: FloatArray) -> Reorientation:
         """To axes that grow towards superior, anterior and right, as near as they run to these.
 
         Reversed, that is the order (x, y, z) that nibabel calls RAS. Where an axis runs between

@@ -14,9 +14,9 @@ from typing import Any
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.errors import BackendUnavailable, InvalidReference
 from napari_medvlm.evaluation.ask.items import Item
-from napari_medvlm.evaluation.references.dataset_files import Below, Record
+from napari_medvlm.evaluation.references.dataset_files import ImageIndex, Record
 from napari_medvlm.evaluation.runs.run_folder import write_bytes
-from napari_medvlm.evaluation.runs.runner import Unused
+from napari_medvlm.evaluation.runs.runner import SkippedCase
 
 _LETTERED = re.compile(r"\(?([A-Z])\)?[.:)]\s*(.*)", re.DOTALL)
 _PICTURES = {b"\xff\xd8": ".jpg", b"\x89P": ".png"}
@@ -37,10 +37,10 @@ class Source:
     """
 
     references: Path
-    below: Below
+    below: ImageIndex
     store: Path
     items: list[Item] = field(default_factory=list)
-    unused: list[Unused] = field(default_factory=list)
+    unused: list[SkippedCase] = field(default_factory=list)
 
     def add(self, name: str, images: Sequence[str | Path | None], **item: Any) -> None:
         """Add a question; it is left out where not all of its images are there."""
@@ -48,7 +48,7 @@ class Source:
         missing = [str(one) for one, path in zip(images, paths, strict=True) if path is None]
         if missing or not paths:
             which = missing[0] if missing else "of its own"
-            self.unused.append(Unused(name, f"There is no image {which}."))
+            self.unused.append(SkippedCase(name, f"There is no image {which}."))
         else:
             self.items.append(Item(name=name, images=tuple(paths), **item))
 

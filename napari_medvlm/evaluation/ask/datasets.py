@@ -9,7 +9,7 @@ from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.evaluation.ask import closed_datasets, open_datasets, paired_datasets
 from napari_medvlm.evaluation.ask.dataset_records import Source
 from napari_medvlm.evaluation.ask.items import Items, Layout
-from napari_medvlm.evaluation.references.dataset_files import Below, damage_told
+from napari_medvlm.evaluation.references.dataset_files import ImageIndex, damage_told
 
 READERS: dict[Layout, Callable[[Source], None]] = {
     Layout.PLAIN: open_datasets.plain,
@@ -50,7 +50,7 @@ def find_items(layout: Layout, images: Path, references: Path, store: Path) -> I
     """
     if not references.exists():
         raise InvalidReference(f"There is no {references}.", "Check the path.")
-    source = Source(references, Below(images), store)
+    source = Source(references, ImageIndex(images), store)
     with damage_told(references, layout):
         READERS[layout](source)
     names = [item.name for item in source.items]

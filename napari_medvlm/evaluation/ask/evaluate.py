@@ -16,12 +16,12 @@ from napari_medvlm.evaluation.ground.plan import require_able
 from napari_medvlm.evaluation.runs.provenance import provenance
 from napari_medvlm.evaluation.runs.report import require_libraries
 from napari_medvlm.evaluation.runs.run_folder import alone_in, read_json, write_json
-from napari_medvlm.evaluation.runs.runner import Kind, carry_out, require_measured
+from napari_medvlm.evaluation.runs.runner import EvaluationTask, require_measured, run_cases
 from napari_medvlm.evaluation.runs.workers import Workers
 from napari_medvlm.evaluation.segment.summary import write_table
 
 Json = dict[str, Any]
-KIND = Kind("ask", "napari_medvlm.evaluation.ask.item_worker:ItemWorker", Outcome)
+KIND = EvaluationTask("ask", "napari_medvlm.evaluation.ask.item_worker:ItemWorker", Outcome)
 
 
 def run(
@@ -56,7 +56,7 @@ def run(
     require_libraries("sacrebleu", "rouge_score")
     record = {"data": dict(data), "provenance": provenance(plan.backend, plan.model, LIBRARIES)}
     with alone_in(out):
-        outcomes, unused = carry_out(KIND, found.items, plan, record, out, workers, progress)
+        outcomes, unused = run_cases(KIND, found.items, plan, record, out, workers, progress)
         items = {item.name: item for item in found.items}
         asked = [(items[outcome.case], outcome) for outcome in outcomes]
         told = summary(asked, (*found.unused, *unused), plan)

@@ -13,7 +13,7 @@ from napari_medvlm.data.answer import Question
 from napari_medvlm.data.errors import BackendUnavailable, MedVLMError, SettingsError
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.region import SliceRef
-from napari_medvlm.data.slice_image import Picture, picture_of
+from napari_medvlm.data.slice_image import SliceImage, picture_of
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome
@@ -62,7 +62,7 @@ class ItemWorker:
 
 def question_of(item: Item, volumes: Sequence[Volume], plan: Plan) -> Question:
     """The question with its pictures: all images, each with as many slices as its share is."""
-    shown: list[tuple[Picture, str]] = []
+    shown: list[tuple[SliceImage, str]] = []
     for number, volume in enumerate(volumes if plan.images else ()):
         name = item.captions[number] if item.captions else ""
         name = name or (f"image {number + 1}" if len(volumes) > 1 else "")

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from napari_medvlm.data.answer import AnswerKind
-from napari_medvlm.evaluation.runs.runner import Unused
+from napari_medvlm.evaluation.runs.runner import SkippedCase
 
 
 class Layout(StrEnum):
@@ -97,7 +97,7 @@ class Items:
     """What was found in a data set."""
 
     items: tuple[Item, ...]
-    unused: tuple[Unused, ...] = ()
+    unused: tuple[SkippedCase, ...] = ()
 
 
 def kind_of(answer: str) -> AnswerKind:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from napari_medvlm.evaluation.runs.runner import Came
+from napari_medvlm.evaluation.runs.runner import CaseResult
 
 Corners = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 
-class Outcome(Came):
+class Outcome(CaseResult):
     """What came of a question. Figures are `None` where the question has nothing to compare with.
 
     Attributes

@@ -19,7 +19,7 @@ LENGTH = 400
 
 
 @dataclass(frozen=True)
-class Shown:
+class ReportRow:
     """A question in the report; a note where there is no picture."""
 
     case: str
@@ -55,7 +55,7 @@ def goodness(outcome: Outcome) -> float:
     return answer + (1.0 if outcome.iou is None else outcome.iou)
 
 
-def _shown(out: Path, item: Item, outcome: Outcome) -> Shown:
+def _shown(out: Path, item: Item, outcome: Outcome) -> ReportRow:
     from napari_medvlm.evaluation.ask.item_worker import read
 
     picture = note = ""
@@ -66,7 +66,7 @@ def _shown(out: Path, item: Item, outcome: Outcome) -> Shown:
     said = outcome.said if len(outcome.said) <= LENGTH else outcome.said[:LENGTH] + " ..."
     command = open_command(out, item.name, "")
     given = item.name, item.asked, right_of(item), said, outcome.refused, outcome.iou
-    return Shown(*given, command, picture, note)
+    return ReportRow(*given, command, picture, note)
 
 
 def _curves(asked: Sequence[Asked]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_medvlm.backends.vlm.reasoning import parted
+from napari_medvlm.backends.vlm.reasoning import split_reasoning
 from napari_medvlm.checks.answer_subject import percentage
 from napari_medvlm.data.answer import Answer, AnswerKind
 from napari_medvlm.data.geometry.grid import Grid
@@ -27,7 +27,7 @@ EVIDENCE = "evidence"
 
 def scored(item: Item, answer: Answer, volume: Volume, seconds: float) -> Outcome:
     """An answer with its figures."""
-    thinking, said = parted(answer.text)
+    thinking, said = split_reasoning(answer.text)
     choice = _choice(item, answer, said)
     refused = not answer.answered or (not choice and text.is_refusal(said))
     wanted = evidence(item, volume)

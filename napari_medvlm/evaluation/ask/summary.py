@@ -15,7 +15,7 @@ from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.plan import Plan
 from napari_medvlm.evaluation.metrics.confidence_intervals import interval_by_case
 from napari_medvlm.evaluation.metrics.text import bleu
-from napari_medvlm.evaluation.runs.runner import Unused
+from napari_medvlm.evaluation.runs.runner import SkippedCase
 
 Json = dict[str, Any]
 Asked = tuple[Item, Outcome]
@@ -39,7 +39,7 @@ def rows(asked: Iterable[Asked]) -> list[Json]:
     ]
 
 
-def summary(asked: Sequence[Asked], unused: Sequence[Unused], plan: Plan) -> Json:
+def summary(asked: Sequence[Asked], unused: Sequence[SkippedCase], plan: Plan) -> Json:
     """The means of a run, see `means`, over all questions, of each kind and of each type.
 
     ``calibration``, where the backend tells how sure it is: see `calibration.Reliability`.

@@ -12,7 +12,7 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.ground.cases import Case, load
 from napari_medvlm.evaluation.ground.outcomes import Outcome
 from napari_medvlm.evaluation.ground.plan import Plan
-from napari_medvlm.evaluation.ground.scoring import judged, phrases
+from napari_medvlm.evaluation.ground.scoring import phrases, score_case
 from napari_medvlm.worker.environment_runner import RoutedRunner
 from napari_medvlm.worker.messages import GroundReply, GroundRequest
 
@@ -39,7 +39,7 @@ class CaseWorker:
         try:
             loaded = load(case)
             reply = self._ask(loaded.volume, case, phrases(case, loaded))
-            sought = judged(case, loaded, reply.grounding)
+            sought = score_case(case, loaded, reply.grounding)
         except MedVLMError as error:
             fatal = isinstance(error, BackendUnavailable | SettingsError)
             return Outcome(case=case.name, problem=error.message, hint=error.hint, fatal=fatal)

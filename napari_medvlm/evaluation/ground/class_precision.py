@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_medvlm.evaluation.ground.outcomes import Outcome, Sought
+from napari_medvlm.evaluation.ground.outcomes import Outcome, PhraseResult
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 """COCO's."""
@@ -55,7 +55,7 @@ def precision_by_class(outcomes: Sequence[Outcome]) -> tuple[Mapping[str, Precis
     }, ""
 
 
-def _precisions(rows: Sequence[tuple[str, Sought]], labels: Sequence[str]) -> Any:
+def _precisions(rows: Sequence[tuple[str, PhraseResult]], labels: Sequence[str]) -> Any:
     """``(recalls, thresholds, classes)``: precision, made to fall with recall."""
     from pycocotools.cocoeval import COCOeval
 
@@ -79,12 +79,12 @@ def _precisions(rows: Sequence[tuple[str, Sought]], labels: Sequence[str]) -> An
     return np.moveaxis(np.maximum(precisions, 0), 0, 1)
 
 
-def _wanted(rows: Sequence[tuple[str, Sought]], labels: Sequence[str]) -> Any:
+def _wanted(rows: Sequence[tuple[str, PhraseResult]], labels: Sequence[str]) -> Any:
     each = [(n, s.label, None) for n, (_, s) in enumerate(rows) for _ in s.wanted]
     return _collection(len(rows), labels, each)
 
 
-def _found(rows: Sequence[tuple[str, Sought]], labels: Sequence[str]) -> Any:
+def _found(rows: Sequence[tuple[str, PhraseResult]], labels: Sequence[str]) -> Any:
     each = [(n, s.label, place.score) for n, (_, s) in enumerate(rows) for place in s.found]
     return _collection(len(rows), labels, each)
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.evaluation.ground.cases import Case, Frame, Layout, Reference
 from napari_medvlm.evaluation.references import dataset_files
-from napari_medvlm.evaluation.references.dataset_files import Below
+from napari_medvlm.evaluation.references.dataset_files import ImageIndex
 from napari_medvlm.evaluation.references.tables import IMAGE, PATIENT, PHRASE, PIXELS, VINDR, VOXELS
-from napari_medvlm.evaluation.runs.runner import Unused
+from napari_medvlm.evaluation.runs.runner import SkippedCase
 
 _OBJECT = re.compile(r"<\|object_ref_start\|>(.*?)<\|object_ref_end\|>", re.DOTALL)
 _TAG = re.compile(r"<\|?/?[a-z_]+\|?>")
@@ -23,7 +23,7 @@ class Cases:
     """What was found in a data set."""
 
     cases: tuple[Case, ...]
-    unused: tuple[Unused, ...] = ()
+    unused: tuple[SkippedCase, ...] = ()
 
 
 @dataclass
@@ -68,7 +68,7 @@ def find_cases(
     if layout is Layout.MASKS:
         found = _masks(images, references, names or {})
     else:
-        below = Below(images)
+        below = ImageIndex(images)
         with dataset_files.damage_told(references, layout):
             found = (
                 _medsg(references, below)
@@ -201,7 +201,7 @@ def _boxes(path: Path) -> _Images:
     return found
 
 
-def _medsg(path: Path, below: Below) -> Cases:
+def _medsg(path: Path, below: ImageIndex) -> Cases:
     """MedSG-Bench's questions, https://huggingface.co/datasets/MedSG-Bench/MedSG-Bench.
 
     The file itself was not seen; its fields are those that the authors' evaluation reads: ``task``,
@@ -217,7 +217,7 @@ def _medsg(path: Path, below: Below) -> Cases:
         name = f"{record['task']} {number:05d}"
         paths = [below(str(image)) for image in record["images"]]
         if None in paths or not paths:
-            unused.append(Unused(name, "Not all of its images are there."))
+            unused.append(SkippedCase(name, "Not all of its images are there."))
             continue
         bounds = dataset_files.numbers(record["answer"], 4, f"{path.name}, record {number}")
         named = _OBJECT.findall(record["question"])
@@ -238,15 +238,15 @@ def _masks(images: Path, labels: Path, names: Mapping[int, str]) -> Cases:
         Case(name=c.name, images=(c.image,), labels=c.labels, names=dict(names))
         for c in found.cases
     )
-    return Cases(cases, tuple(Unused(s.case, s.reason) for s in found.skipped))
+    return Cases(cases, tuple(SkippedCase(s.case, s.reason) for s in found.skipped))
 
 
-def _with_files(listed: _Images, below: Below) -> Cases:
+def _with_files(listed: _Images, below: ImageIndex) -> Cases:
     cases, unused = [], []
     for name, image in listed.items():
         path = below(name)
         if path is None:
-            unused.append(Unused(name, f"There is no image {name}."))
+            unused.append(SkippedCase(name, f"There is no image {name}."))
             continue
         references = tuple(image.references)
         cases.append(Case(name=name, images=(path,), size=image.size, references=references))

@@ -15,12 +15,12 @@ from napari_medvlm.evaluation.ground.summary import rows, summary
 from napari_medvlm.evaluation.runs.provenance import provenance
 from napari_medvlm.evaluation.runs.report import require_libraries
 from napari_medvlm.evaluation.runs.run_folder import alone_in, read_json, write_json
-from napari_medvlm.evaluation.runs.runner import Kind, carry_out, require_measured
+from napari_medvlm.evaluation.runs.runner import EvaluationTask, require_measured, run_cases
 from napari_medvlm.evaluation.runs.workers import Workers
 from napari_medvlm.evaluation.segment.summary import write_table
 
 Json = dict[str, Any]
-KIND = Kind("ground", "napari_medvlm.evaluation.ground.case_worker:CaseWorker", Outcome)
+KIND = EvaluationTask("ground", "napari_medvlm.evaluation.ground.case_worker:CaseWorker", Outcome)
 
 
 def run(
@@ -55,7 +55,7 @@ def run(
     require_libraries()
     record = {"data": dict(data), "provenance": provenance(plan.backend, plan.model, LIBRARIES)}
     with alone_in(out):
-        outcomes, unused = carry_out(KIND, found.cases, plan, record, out, workers, progress)
+        outcomes, unused = run_cases(KIND, found.cases, plan, record, out, workers, progress)
         told = summary(outcomes, (*found.unused, *unused), plan)
         write_table(out, rows(outcomes))
         write_json(out / "summary.json", told)

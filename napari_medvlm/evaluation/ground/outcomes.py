@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from napari_medvlm.evaluation.runs.runner import Came
+from napari_medvlm.evaluation.runs.runner import CaseResult
 
 
 class _Value(BaseModel):
@@ -25,7 +25,7 @@ class Place(_Value):
     score: float | None = None
 
 
-class Sought(_Value):
+class PhraseResult(_Value):
     """One phrase on one image.
 
     Attributes
@@ -52,7 +52,7 @@ class Sought(_Value):
     overlaps: tuple[tuple[float, ...], ...]
 
 
-class Outcome(Came):
+class Outcome(CaseResult):
     """What came of a case.
 
     Attributes
@@ -63,6 +63,6 @@ class Outcome(Came):
         What the backend said that must be known to judge it.
     """
 
-    sought: tuple[Sought, ...] = ()
+    sought: tuple[PhraseResult, ...] = ()
     seconds: float = 0.0
     notes: tuple[str, ...] = ()

@@ -9,13 +9,13 @@ from typing import Any
 
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.evaluation.ground.cases import Case
-from napari_medvlm.evaluation.ground.outcomes import Outcome, Sought
+from napari_medvlm.evaluation.ground.outcomes import Outcome, PhraseResult
 from napari_medvlm.evaluation.references.image_stack import read_stack
 from napari_medvlm.evaluation.runs.report import WORST, boxed, open_command, write_page
 
 
 @dataclass(frozen=True)
-class Shown:
+class ReportRow:
     """A phrase on an image in the report; a note where there is no picture."""
 
     case: str
@@ -44,7 +44,7 @@ def write_report(
     return write_page(out, "ground/report.html.j2", content)
 
 
-def _shown(out: Path, case: Case, sought: Sought) -> Shown:
+def _shown(out: Path, case: Case, sought: PhraseResult) -> ReportRow:
     picture = note = ""
     try:
         volume = read_stack(case.images)
@@ -57,4 +57,4 @@ def _shown(out: Path, case: Case, sought: Sought) -> Shown:
         note = error.message
     counts = len(sought.wanted), len(sought.found)
     command = open_command(out, case.name, sought.phrase)
-    return Shown(case.name, sought.phrase, sought.iou, *counts, command, picture, note)
+    return ReportRow(case.name, sought.phrase, sought.iou, *counts, command, picture, note)

@@ -11,13 +11,13 @@ from napari_medvlm.data.grounding import Grounding
 from napari_medvlm.data.iou import region_iou
 from napari_medvlm.data.region import Region
 from napari_medvlm.evaluation.ground.cases import Case, Loaded
-from napari_medvlm.evaluation.ground.outcomes import Place, Sought
+from napari_medvlm.evaluation.ground.outcomes import PhraseResult, Place
 from napari_medvlm.evaluation.metrics.region_agreement import agreement
 
 SLACK = 1e-6
 
 
-def judged(case: Case, loaded: Loaded, found: Grounding) -> tuple[Sought, ...]:
+def score_case(case: Case, loaded: Loaded, found: Grounding) -> tuple[PhraseResult, ...]:
     """Every phrase of a case, those that are nowhere in the image last."""
     grid = loaded.volume.grid
     wanted = dict.fromkeys(region.phrase for region in loaded.wanted)
@@ -66,7 +66,7 @@ def lies_in(zyx: FloatArray, region: Region, grid: Grid) -> bool:
 
 def _sought(
     phrase: str, label: str, found: Sequence[Region], wanted: Sequence[Region], grid: Grid
-) -> Sought:
+) -> PhraseResult:
     iou, pointed = 0.0, None
     if wanted:
         iou = agreement(found, wanted, grid).mean_iou
@@ -74,7 +74,7 @@ def _sought(
             lies_in(points_to(found[0], grid), region, grid) for region in wanted
         )
     overlaps = tuple(tuple(region_iou(f, w, grid) for w in wanted) for f in found)
-    return Sought(
+    return PhraseResult(
         phrase=phrase, label=label, iou=iou, pointed=pointed, overlaps=overlaps,
         wanted=tuple(_place(r, grid) for r in wanted), found=tuple(_place(r, grid) for r in found),
     )  # fmt: skip

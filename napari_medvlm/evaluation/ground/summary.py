@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from napari_medvlm.evaluation.ground.class_precision import Precision, precision_by_class
-from napari_medvlm.evaluation.ground.outcomes import Outcome, Sought
+from napari_medvlm.evaluation.ground.outcomes import Outcome, PhraseResult
 from napari_medvlm.evaluation.ground.plan import Plan
 from napari_medvlm.evaluation.metrics.confidence_intervals import interval_by_case
-from napari_medvlm.evaluation.runs.runner import Unused
+from napari_medvlm.evaluation.runs.runner import SkippedCase
 
 Json = dict[str, Any]
 HITS = (0.3, 0.5, 0.7)
@@ -38,7 +38,7 @@ def rows(outcomes: Iterable[Outcome]) -> list[Json]:
     ]
 
 
-def figures(sought: Sought) -> Json:
+def figures(sought: PhraseResult) -> Json:
     """The figures of one phrase on one image; `None` where nothing is wanted."""
     if not sought.wanted:
         names = ("iou", *(f"acc{hit * 100:.0f}" for hit in HITS), "pointing")
@@ -50,7 +50,7 @@ def figures(sought: Sought) -> Json:
     }
 
 
-def summary(outcomes: Sequence[Outcome], unused: Sequence[Unused], plan: Plan) -> Json:
+def summary(outcomes: Sequence[Outcome], unused: Sequence[SkippedCase], plan: Plan) -> Json:
     """The means of a run.
 
     For each phrase and each class over the images that have it, and over all (image, phrase)
@@ -82,7 +82,7 @@ def summary(outcomes: Sequence[Outcome], unused: Sequence[Unused], plan: Plan) -
     }
 
 
-def means(sought: Sequence[Sought]) -> Json:
+def means(sought: Sequence[PhraseResult]) -> Json:
     """The means over phrases on images."""
     each = [figures(one) for one in sought if one.wanted]
     result: Json = {"miou": _mean(one["iou"] for one in each)}
@@ -115,8 +115,8 @@ def _precision(found: Precision | None) -> Json:
     return {"ap50": found.at_half, "ap": found.mean}
 
 
-def _by(sought: Iterable[Sought], key: str) -> Mapping[str, list[Sought]]:
-    found: dict[str, list[Sought]] = {}
+def _by(sought: Iterable[PhraseResult], key: str) -> Mapping[str, list[PhraseResult]]:
+    found: dict[str, list[PhraseResult]] = {}
     for one in sought:
         found.setdefault(getattr(one, key), []).append(one)
     return dict(sorted(found.items()))

@@ -19,7 +19,7 @@ LENGTH = 200
 """Characters of a file's names that an error shows."""
 
 
-class Below:
+class ImageIndex:
     """Finds images below a folder by the path, or else the bare name, that a data set has.
 
     A bare name counts if it has a number in it and no other image has it: what is called

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from napari_medvlm.data.errors import BackendUnavailable
-from napari_medvlm.evaluation.runs.workers import POLL_S, Answers, Json, Making
+from napari_medvlm.evaluation.runs.workers import POLL_S, Answers, Json, WorkerSpec
 
 ANSWER_S = 10.0
 """How long a cluster may take to answer at all."""
@@ -38,7 +38,7 @@ class Ray:
         self._address = address
         self._number = number
 
-    def __call__(self, making: Making, cases: Sequence[Json]) -> Answers:
+    def __call__(self, making: WorkerSpec, cases: Sequence[Json]) -> Answers:
         """See `Workers`."""
         ray = self._ray
         started = not ray.is_initialized()
@@ -95,7 +95,7 @@ class _Made:
     """A worker on a cluster."""
 
     def __init__(self, name: str, plan: Json) -> None:
-        self._worker = Making(name, plan).make()
+        self._worker = WorkerSpec(name, plan).make()
 
     def work(self, case: Json) -> Json:
         return self._worker(case)

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidReference, WorkerCrashed
 from napari_medvlm.evaluation.runs.run_folder import RunFolder
-from napari_medvlm.evaluation.runs.workers import Json, Making, Workers
+from napari_medvlm.evaluation.runs.workers import Json, Workers, WorkerSpec
 
 
 class Named(Protocol):
@@ -27,7 +27,7 @@ class Named(Protocol):
         """The case as JSON."""
 
 
-class Came(BaseModel):
+class CaseResult(BaseModel):
     """What came of a case, whatever the task.
 
     Attributes
@@ -47,18 +47,18 @@ class Came(BaseModel):
 
 
 @dataclass(frozen=True)
-class Unused:
+class SkippedCase:
     """A case that could not be used, and why, in a sentence."""
 
     case: str
     reason: str
 
 
-_Outcome = TypeVar("_Outcome", bound=Came)
+_Outcome = TypeVar("_Outcome", bound=CaseResult)
 
 
 @dataclass(frozen=True)
-class Kind(Generic[_Outcome]):
+class EvaluationTask(Generic[_Outcome]):
     """What differs from one kind of run to another.
 
     Parameters
@@ -79,15 +79,15 @@ class Kind(Generic[_Outcome]):
     before: Callable[[Path, _Outcome], _Outcome] = lambda _, came: came
 
 
-def carry_out(
-    kind: Kind[_Outcome],
+def run_cases(
+    kind: EvaluationTask[_Outcome],
     cases: Sequence[Named],
     plan: BaseModel,
     record: Mapping[str, Any],
     out: Path,
     workers: Workers,
     progress: Progress,
-) -> tuple[list[_Outcome], list[Unused]]:
+) -> tuple[list[_Outcome], list[SkippedCase]]:
     """Work on the cases that are not done yet, and keep what comes of each with the case.
 
     Parameters
@@ -117,17 +117,17 @@ def carry_out(
     there = {name: kind.outcome.model_validate(came) for name, came in folder.done().items()}
     done = {case.name: there[case.name] for case in cases if case.name in there}
     waiting = {case.name: case.model_dump(mode="json") for case in cases if case.name not in done}
-    unused: list[Unused] = []
+    unused: list[SkippedCase] = []
     progress(len(done) / len(cases), f"{len(done)} of {len(cases)} were done")
     finished, name = len(done), ""
-    answering = closing(workers(Making(kind.worker, planned), list(waiting.values())))
+    answering = closing(workers(WorkerSpec(kind.worker, planned), list(waiting.values())))
     with _counted_if_stopped(done, len(cases)), answering as answers:
         for given in answers:
             if given is not None:
                 came = kind.outcome.model_validate(given)
                 _raise_if_fatal(came)
                 if came.problem:
-                    unused.append(Unused(came.case, came.problem))
+                    unused.append(SkippedCase(came.case, came.problem))
                 else:
                     came = kind.before(out, came)
                     keep(folder, waiting[came.case], came)
@@ -149,7 +149,7 @@ def _counted_if_stopped(done: Sized, total: int) -> Iterator[None]:
         ) from None
 
 
-def require_measured(count: int, unused: Sequence[Unused], out: Path) -> None:
+def require_measured(count: int, unused: Sequence[SkippedCase], out: Path) -> None:
     """Raise `InvalidReference` if a run that is over has measured nothing at all.
 
     Parameters
@@ -167,17 +167,17 @@ def require_measured(count: int, unused: Sequence[Unused], out: Path) -> None:
     )
 
 
-def keep(folder: RunFolder, case: Json, came: Came) -> None:
+def keep(folder: RunFolder, case: Json, came: CaseResult) -> None:
     """Write what came of a case, with the case itself: so it can be opened, and told of anew."""
     folder.keep(came.model_dump(mode="json") | {"source": case})
 
 
 def crashed(case: Mapping[str, object], error: WorkerCrashed) -> Json:
     """The outcome of a case whose worker died."""
-    came = Came(case=str(case["name"]), problem=error.message, hint=error.hint)
+    came = CaseResult(case=str(case["name"]), problem=error.message, hint=error.hint)
     return came.model_dump(mode="json")
 
 
-def _raise_if_fatal(came: Came) -> None:
+def _raise_if_fatal(came: CaseResult) -> None:
     if came.fatal:
         raise BackendUnavailable(came.problem, came.hint)

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 
-from napari_medvlm.evaluation.runs.workers import Making, Worker
+from napari_medvlm.evaluation.runs.workers import Worker, WorkerSpec
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     if not begun:
         return  # the caller was stopped before it said anything
     first = json.loads(begun)
-    worker = Making(first["name"], first["plan"]).make()
+    worker = WorkerSpec(first["name"], first["plan"]).make()
     threading.Thread(target=_listen, args=(waiting, worker), daemon=True).start()
     while True:
         case = json.loads(waiting.get())

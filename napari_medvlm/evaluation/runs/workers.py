@@ -46,7 +46,7 @@ class Worker(Protocol):
 
 
 @dataclass(frozen=True)
-class Making:
+class WorkerSpec:
     """How a worker is made: the dotted name ``module:class``, and what it is given."""
 
     name: str
@@ -62,7 +62,7 @@ class Making:
 class Workers(Protocol):
     """Hands out cases to workers."""
 
-    def __call__(self, making: Making, cases: Sequence[Json]) -> Answers:
+    def __call__(self, making: WorkerSpec, cases: Sequence[Json]) -> Answers:
         """What comes of the cases, as it comes; `None` now and then while nothing has.
 
         Closing the iterator ends the work.
@@ -87,7 +87,7 @@ class Processes:
         self._number = number
         self._crashed = crashed
 
-    def __call__(self, making: Making, cases: Sequence[Json]) -> Answers:
+    def __call__(self, making: WorkerSpec, cases: Sequence[Json]) -> Answers:
         """See `Workers`."""
         shift = _Shift(making, cases, self._number, self._crashed)
         try:
@@ -101,7 +101,7 @@ class _Shift:
 
     def __init__(
         self,
-        making: Making,
+        making: WorkerSpec,
         cases: Sequence[Json],
         number: int,
         crashed: Callable[[Json, WorkerCrashed], Json],
@@ -174,7 +174,7 @@ class _Shift:
 class _Child:
     """A worker in a process of its own: a line of JSON in, a line of JSON out."""
 
-    def __init__(self, making: Making, siblings: int) -> None:
+    def __init__(self, making: WorkerSpec, siblings: int) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-W", QUIETLY, "-m", "napari_medvlm.evaluation.runs.worker_main"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",

@@ -15,9 +15,9 @@ from napari_medvlm.data.errors import InvalidImage, InvalidReference
 from napari_medvlm.data.geometry.grid import Index, require_same_grid
 from napari_medvlm.data.mask import BoolArray
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.runs.runner import Unused
+from napari_medvlm.evaluation.runs.runner import SkippedCase
 
-Skipped = Unused
+Skipped = SkippedCase
 """A case that cannot be used, and why, in a sentence."""
 MOST = 1000
 """More values than this are no labels; the largest atlases have some hundreds."""

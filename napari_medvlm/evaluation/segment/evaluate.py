@@ -16,7 +16,12 @@ from napari_medvlm.evaluation.runs.run_folder import (
     write_json,
     write_text,
 )
-from napari_medvlm.evaluation.runs.runner import Kind, carry_out, crashed, require_measured
+from napari_medvlm.evaluation.runs.runner import (
+    EvaluationTask,
+    crashed,
+    require_measured,
+    run_cases,
+)
 from napari_medvlm.evaluation.runs.runner import keep as kept
 from napari_medvlm.evaluation.runs.workers import Workers
 from napari_medvlm.evaluation.segment import report, summary
@@ -60,7 +65,7 @@ def run(
         If the folder cannot be written to.
     """
     record = {"data": dict(data), "provenance": provenance(plan)}
-    done, skipped = carry_out(KIND, found.cases, plan, record, out, workers, progress)
+    done, skipped = run_cases(KIND, found.cases, plan, record, out, workers, progress)
     return done, sorted((*found.skipped, *skipped), key=lambda one: one.case)
 
 
@@ -85,7 +90,7 @@ def _with_sessions(out: Path, outcome: Outcome) -> Outcome:
     return outcome.model_copy(update={"attempts": tuple(bare)})
 
 
-KIND = Kind(
+KIND = EvaluationTask(
     "segment", "napari_medvlm.evaluation.segment.case_worker:CaseWorker", Outcome, _with_sessions
 )
 

@@ -16,7 +16,7 @@ ML = 1000.0
 
 
 @dataclass(frozen=True)
-class Beside:
+class MaskComparison:
     """How well two masks agree.
 
     Parameters
@@ -53,7 +53,7 @@ class Beside:
         return self.only_b_ml + self.both_ml
 
 
-def beside(a: Mask, b: Mask, grid: Grid, tolerance_mm: float) -> Beside:
+def beside(a: Mask, b: Mask, grid: Grid, tolerance_mm: float) -> MaskComparison:
     """Compare two masks of one grid; takes up to seconds.
 
     Parameters
@@ -69,7 +69,7 @@ def beside(a: Mask, b: Mask, grid: Grid, tolerance_mm: float) -> Beside:
         note = str(error)
     voxel_ml = abs(float(np.linalg.det(grid.affine[:3, :3]))) / ML
     both = int(np.count_nonzero(first & second))
-    return Beside(
+    return MaskComparison(
         segmentation.dice(first, second),
         segmentation.iou(first, second),
         nsd,

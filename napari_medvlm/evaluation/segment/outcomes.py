@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.prompts import InitialMask
-from napari_medvlm.evaluation.runs.runner import Came
+from napari_medvlm.evaluation.runs.runner import CaseResult
 
 
 class _Value(BaseModel):
@@ -68,7 +68,7 @@ class Attempt(_Value):
         return [step.dice for step in self.steps]
 
 
-class Outcome(Came):
+class Outcome(CaseResult):
     """What came of a case.
 
     Attributes

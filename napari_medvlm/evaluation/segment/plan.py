@@ -11,13 +11,13 @@ from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import BackendUnavailable, PromptNotSupported
 from napari_medvlm.data.prompts import Box, Lasso, Point, Scribble
 from napari_medvlm.evaluation.runs.provenance import provenance as provenance_of
-from napari_medvlm.evaluation.segment.simulated_user import CHALLENGE_SEED, Gesture
+from napari_medvlm.evaluation.segment.simulated_user import CHALLENGE_SEED, PromptKind
 
 PROMPTS = {
-    Gesture.POINT: Point,
-    Gesture.BOX: Box,
-    Gesture.SCRIBBLE: Scribble,
-    Gesture.LASSO: Lasso,
+    PromptKind.POINT: Point,
+    PromptKind.BOX: Box,
+    PromptKind.SCRIBBLE: Scribble,
+    PromptKind.LASSO: Lasso,
 }
 LIBRARIES = ("numpy", "scipy", "scikit-image", "SimpleITK")
 
@@ -47,8 +47,8 @@ class Plan(BaseModel):
     model: str | None = None
     device: str = "cpu"
     interactions: int = Field(10, ge=1)
-    first: Gesture = Gesture.POINT
-    then: Gesture = Gesture.POINT
+    first: PromptKind = PromptKind.POINT
+    then: PromptKind = PromptKind.POINT
     jitter_mm: float = Field(0.0, ge=0)
     seed: int = Field(CHALLENGE_SEED, ge=0)
     tolerance_mm: float = Field(2.0, ge=0)
@@ -68,7 +68,7 @@ def require_able(plan: Plan) -> None:
     info = registry.info(plan.backend)
     if Task.SEGMENT not in info.tasks:
         raise BackendUnavailable(f"{info.title} does not segment.", "Choose another backend.")
-    if plan.then is Gesture.BOX:
+    if plan.then is PromptKind.BOX:
         raise PromptNotSupported(
             "The user begins with a box only.", "Go on by point, scribble or lasso."
         )

@@ -23,7 +23,7 @@ WORST = 6
 
 
 @dataclass(frozen=True)
-class Shown:
+class ReportRow:
     """A structure of a case in the report: its figures, how to open it, and a picture if worst."""
 
     case: str
@@ -76,13 +76,13 @@ def write_report(
     return path
 
 
-def _shown(out: Path, case: str, attempt: Attempt) -> Shown:
+def _shown(out: Path, case: str, attempt: Attempt) -> ReportRow:
     session = session_path(out, case, attempt.structure)
     command = open_command(out, case, attempt.structure)
-    return Shown(case, attempt, command, session.relative_to(out).as_posix())
+    return ReportRow(case, attempt, command, session.relative_to(out).as_posix())
 
 
-def _with_picture(one: Shown, case: Case) -> Shown:
+def _with_picture(one: ReportRow, case: Case) -> ReportRow:
     """With the last mask over the image; a case that is gone meanwhile is told."""
     import numpy as np
 
@@ -91,13 +91,13 @@ def _with_picture(one: Shown, case: Case) -> Shown:
     try:
         loaded = load(case)
     except MedVLMError as error:
-        return Shown(one.case, one.attempt, one.command, one.session, note=error.message)
+        return ReportRow(one.case, one.attempt, one.command, one.session, note=error.message)
     structure = next(s for s in loaded.structures if s.name == one.attempt.structure)
     last = one.attempt.mask
     found = np.zeros(loaded.volume.shape, bool)
     mask = found if last is None else last.mask(loaded.volume.grid).full()
     picture = planes(loaded.volume, loaded.truth(structure), mask)
-    return Shown(one.case, one.attempt, one.command, one.session, picture)
+    return ReportRow(one.case, one.attempt, one.command, one.session, picture)
 
 
 def _curves(structures: Mapping[str, Any]) -> str:

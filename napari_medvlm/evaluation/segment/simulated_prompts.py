@@ -14,11 +14,11 @@ from napari_medvlm.data.prompts import Box, Lasso, Point, Prompt, Scribble
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.segment import simulated_user
 from napari_medvlm.evaluation.segment.plan import Plan
-from napari_medvlm.evaluation.segment.simulated_user import ClickRule, Gesture
+from napari_medvlm.evaluation.segment.simulated_user import ClickRule, PromptKind
 
 
 @dataclass(frozen=True)
-class Move:
+class SimulatedPrompt:
     """A prompt that the user gives, and where."""
 
     prompt: Prompt | None = None
@@ -26,7 +26,7 @@ class Move:
 
 
 @dataclass(frozen=True, eq=False)
-class Hand:
+class PromptSimulator:
     """The user's hand at one structure: what it says next."""
 
     plan: Plan
@@ -39,18 +39,18 @@ class Hand:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_rule", ClickRule(seed=self.plan.seed))
 
-    def next(self, mask: BoolArray, number: int) -> Move | None:
+    def next(self, mask: BoolArray, number: int) -> SimulatedPrompt | None:
         """What it says of a mask; `None` if that is perfect."""
         gesture = self.plan.then if number else self.plan.first
         rng = np.random.default_rng([self.plan.seed, number, _number(self.place)])
-        if gesture is Gesture.BOX:
+        if gesture is PromptKind.BOX:
             return self._boxed(mask, rng)
         error = simulated_user.largest_error(self.truth, mask, self._rule)
         if error is None:
             return None
-        if gesture is Gesture.SCRIBBLE:
+        if gesture is PromptKind.SCRIBBLE:
             return self._at(Scribble, simulated_user.stroke(error), error.click)
-        if gesture is Gesture.LASSO:
+        if gesture is PromptKind.LASSO:
             around = simulated_user.outline(error)
             if around is not None:
                 return self._at(Lasso, around, error.click)
@@ -59,10 +59,10 @@ class Hand:
             click = simulated_user.jittered(error, self.volume.spacing, self.plan.jitter_mm, rng)
         return self._at(Point, click.zyx, click)
 
-    def _at(self, kind: Any, zyx: Any, click: simulated_user.Click) -> Move:
-        return Move(kind.at_index(self.volume, zyx, click.positive), click.zyx)
+    def _at(self, kind: Any, zyx: Any, click: simulated_user.Click) -> SimulatedPrompt:
+        return SimulatedPrompt(kind.at_index(self.volume, zyx, click.positive), click.zyx)
 
-    def _boxed(self, mask: BoolArray, rng: np.random.Generator) -> Move | None:
+    def _boxed(self, mask: BoolArray, rng: np.random.Generator) -> SimulatedPrompt | None:
         if np.array_equal(mask, self.truth):
             return None
         jitter_mm = self.plan.jitter_mm
@@ -70,7 +70,7 @@ class Hand:
             self.truth, self.volume.spacing, jitter_mm, rng
         )
         z, y, x = ((a + b) // 2 for a, b in zip(start, stop, strict=True))
-        return Move(Box.at_index(self.volume, start, stop), (z, y, x))
+        return SimulatedPrompt(Box.at_index(self.volume, start, stop), (z, y, x))
 
 
 def _number(place: str) -> int:

@@ -16,7 +16,7 @@ CHALLENGE_SEED = 42
 """With which the CVPR 2025 challenge draws among voxels that are equally deep."""
 
 
-class Gesture(StrEnum):
+class PromptKind(StrEnum):
     """What the user's hand does."""
 
     POINT = "point"

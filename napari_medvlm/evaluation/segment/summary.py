@@ -17,7 +17,7 @@ from napari_medvlm.evaluation.runs.run_folder import write_text
 from napari_medvlm.evaluation.segment.cases import Skipped
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome, Step
 from napari_medvlm.evaluation.segment.plan import Plan
-from napari_medvlm.evaluation.segment.simulated_user import Gesture
+from napari_medvlm.evaluation.segment.simulated_user import PromptKind
 
 Json = dict[str, Any]
 WANTED = (0.80, 0.85, 0.90)
@@ -40,7 +40,7 @@ def rows(outcomes: Iterable[Outcome]) -> list[Json]:
 def figures(attempt: Attempt, plan: Plan) -> Json:
     """The figures of one structure of one case, see `summary`."""
     steps = attempt.steps
-    counted = steps[1:] if plan.first is Gesture.BOX else steps
+    counted = steps[1:] if plan.first is PromptKind.BOX else steps
     dice = [step.dice for step in counted]
     found: Json = {name: [getattr(step, name) for step in steps] for name in CURVES}
     for wanted in WANTED:
@@ -57,7 +57,7 @@ def figures(attempt: Attempt, plan: Plan) -> Json:
 
 def auc_max(plan: Plan) -> int:
     """The area under a curve that is perfect from the first click on."""
-    return max(plan.interactions - 1 - (plan.first is Gesture.BOX), 0)
+    return max(plan.interactions - 1 - (plan.first is PromptKind.BOX), 0)
 
 
 def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], plan: Plan) -> Json:

@@ -19,7 +19,7 @@ from napari_medvlm.evaluation.metrics.segmentation import Scores, scores
 from napari_medvlm.evaluation.segment.cases import Structure
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Step
 from napari_medvlm.evaluation.segment.plan import Plan
-from napari_medvlm.evaluation.segment.simulated_prompts import Hand, Move
+from napari_medvlm.evaluation.segment.simulated_prompts import PromptSimulator, SimulatedPrompt
 from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.worker.environment_runner import RoutedRunner
 from napari_medvlm.worker.messages import Request
@@ -79,7 +79,7 @@ class Trial:
         self._session = session = SegmentationSession(
             volume, plan.backend, self._runner, model=plan.model, device=plan.device
         )
-        hand = Hand(plan, volume, truth, structure.box, f"{case}/{structure.name}")
+        hand = PromptSimulator(plan, volume, truth, structure.box, f"{case}/{structure.name}")
         with session, _Memory(self._runner) as memory:
             session.add_object(structure.name)
             steps = []
@@ -111,7 +111,7 @@ class Trial:
         self._loading.wait()
 
     def _steps(
-        self, session: SegmentationSession, hand: Hand, truth: BoolArray
+        self, session: SegmentationSession, hand: PromptSimulator, truth: BoolArray
     ) -> Iterator[tuple[Step, BoolArray]]:
         """As many as were planned, with the mask; those not needed repeat the perfect score."""
         spacing, tolerance_mm = session.volume.spacing, self._plan.tolerance_mm
@@ -122,7 +122,7 @@ class Trial:
             move = hand.next(mask, number)
             if move is None:
                 assert step is not None, "nothing is perfect before the first prompt"
-                step = _step(Move(), None, _scores_of(step))
+                step = _step(SimulatedPrompt(), None, _scores_of(step))
             else:
                 start = time.perf_counter()
                 problem = self._say(session, move)
@@ -132,7 +132,7 @@ class Trial:
                 step = _step(move, seconds, found, problem)
             yield step, mask
 
-    def _say(self, session: SegmentationSession, move: Move) -> str:
+    def _say(self, session: SegmentationSession, move: SimulatedPrompt) -> str:
         """Give the prompt and wait for the mask; why there is none, if so."""
         assert move.prompt is not None
         try:
@@ -198,7 +198,7 @@ class _Memory:
         self._look()
 
 
-def _step(move: Move, seconds: float | None, found: Scores, problem: str = "") -> Step:
+def _step(move: SimulatedPrompt, seconds: float | None, found: Scores, problem: str = "") -> Step:
     prompt = move.prompt
     return Step(
         gesture="" if prompt is None else prompt.kind,

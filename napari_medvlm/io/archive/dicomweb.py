@@ -19,7 +19,7 @@ from napari_medvlm.io.archive.base import (
     pattern,
 )
 from napari_medvlm.io.archive.cache import Cache, file_of
-from napari_medvlm.io.archive.dicomweb_errors import not_installed, told
+from napari_medvlm.io.archive.dicomweb_errors import error_context, not_installed
 from napari_medvlm.io.archive.servers import login_for
 from napari_medvlm.settings.allowed_hosts import is_private, origin, require_allowed
 
@@ -68,7 +68,7 @@ class DicomWeb:
     def studies(self, query: Query, progress: Progress) -> tuple[Study, ...]:
         """The newest of the studies that fit, as many as the server gives up to 200."""
         progress(0, "Searching")
-        with told(self.url):
+        with error_context(self.url):
             found = self._client().search_for_studies(
                 limit=MOST_STUDIES, fields=STUDY_FIELDS, search_filters=_filters(query)
             )
@@ -76,7 +76,7 @@ class DicomWeb:
 
     def series(self, study: Study) -> tuple[StudySeries, ...]:
         """The series of a study, by number."""
-        with told(self.url):
+        with error_context(self.url):
             found = self._client().search_for_series(study.uid, fields=SERIES_FIELDS)
             return by_number([_series(study.uid, item) for item in found])
 
@@ -91,7 +91,7 @@ class DicomWeb:
             If ``progress`` raised it.
         """
         progress(0, "Asking for the series")
-        with told(self.url):
+        with error_context(self.url):
             client = self._client()
             wanted = set(_instances(client, series))
             if not wanted:
@@ -109,7 +109,7 @@ class DicomWeb:
     def thumbnail(self, series: StudySeries) -> bytes | None:
         """The middle slice as the server draws it, or `None` if it does not."""
         try:
-            with told(self.url):
+            with error_context(self.url):
                 client = self._client()
                 found = _instances(client, series)
                 uids = sorted(found, key=lambda uid: found[uid])
@@ -141,7 +141,7 @@ class DicomWeb:
         for at, file in enumerate(files):
             progress(at / len(files), f"Sending {at + 1} of {len(files)}")
             sent = dcmread(file)
-            with told(self.url):
+            with error_context(self.url):
                 answer = client.store_instances([sent])
             failed = answer.get(TAGS["failed"])
             if failed:

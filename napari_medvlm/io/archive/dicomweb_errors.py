@@ -29,7 +29,7 @@ for _name in ("dicomweb_client.web", "urllib3.connectionpool", "pydicom"):
 
 
 @contextmanager
-def told(url: str) -> Iterator[None]:
+def error_context(url: str) -> Iterator[None]:
     """Errors of the library and of the network as an `ArchiveError`.
 
     Their own texts have the whole address in them, so they are not the cause that a log shows.

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
-from napari_medvlm.data.answer import Answer, AnswerKind, NamedMask, Question, Turn
+from napari_medvlm.data.answer import Answer, AnswerKind, ChatTurn, NamedMask, Question
 from napari_medvlm.data.errors import BackendUnavailable, GeometryMismatch
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.sessions.ask.model_input import Looked, View, pictures
+from napari_medvlm.sessions.ask.model_input import ImageSelection, ModelInput, pictures
 from napari_medvlm.worker.messages import AnswerReply, AskRequest
 from napari_medvlm.worker.runner import InlineRunner
 
@@ -27,8 +27,8 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
     *,
     masks: Mapping[str, NDArray[Any] | Mask] | None = None,
     labels: Sequence[NamedLabels] = (),
-    view: View | None = None,
-    earlier: Sequence[Turn] = (),
+    view: ImageSelection | None = None,
+    earlier: Sequence[ChatTurn] = (),
     context: str = "",
     kind: AnswerKind = AnswerKind.OPEN,
     options: Sequence[str] = (),
@@ -62,7 +62,7 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
         If the backend cannot be asked; `GeometryMismatch` if a mask lies on another grid.
     """
     require_answers(backend)
-    looked = Looked() if view is None else pictures(volume, view)
+    looked = ModelInput() if view is None else pictures(volume, view)
     asked = Question(
         question,
         tuple(earlier),

@@ -6,31 +6,36 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from napari_medvlm.data.answer import Answer
-from napari_medvlm.data.check_result import Finding
+from napari_medvlm.data.check_result import CheckResult
 from napari_medvlm.data.errors import InvalidPrompt
-from napari_medvlm.sessions.ask.history import Minutes
-from napari_medvlm.sessions.ask.tool_loop import Given, look, made_objects, question_of
-from napari_medvlm.sessions.check_context import Basis
-from napari_medvlm.sessions.request_sender import Served
+from napari_medvlm.sessions.ask.history import ConversationHistory
+from napari_medvlm.sessions.ask.tool_loop import (
+    QuestionInputs,
+    generated_objects,
+    question_of,
+    render_images,
+)
+from napari_medvlm.sessions.check_context import CheckContext
+from napari_medvlm.sessions.request_sender import ModelChoice
 from napari_medvlm.worker.messages import AskRequest
 from napari_medvlm.worker.runner import Runner
 
 
 @dataclass(frozen=True, eq=False)
-class AnswerBasis(Basis):
+class AnswerCheckContext(CheckContext):
     """The same of an answer."""
 
     answer: Answer
 
 
-def answer_basis(
-    minutes: Minutes,
+def answer_check_context(
+    minutes: ConversationHistory,
     exchange: int,
-    given: Given,
+    given: QuestionInputs,
     runner: Runner,
     device: str,
     changed: Callable[[], None],
-) -> AnswerBasis:
+) -> AnswerCheckContext:
     """What checks of an exchange's answer rest on.
 
     It is asked again without tools; pictures are made anew from what the question rests on.
@@ -44,15 +49,15 @@ def answer_basis(
     if asked.answer is None:
         raise InvalidPrompt("There is no answer to check.", "Wait for it, or ask again.")
     before = minutes.before(exchange)
-    made = made_objects((*before, asked))
-    question = question_of(asked, given, before, look(minutes.volume, given), made)
-    who = Served(asked.backend, asked.model, device)
+    made = generated_objects((*before, asked))
+    question = question_of(asked, given, before, render_images(minutes.volume, given), made)
+    who = ModelChoice(asked.backend, asked.model, device)
     request = AskRequest(
         who.backend, minutes.volume, who.model, who.device, replace(question, tools=())
     )
 
-    def keep(finding: Finding) -> None:
+    def keep(finding: CheckResult) -> None:
         minutes.check(exchange, finding)
         changed()
 
-    return AnswerBasis(runner, request, keep, asked.answer)
+    return AnswerCheckContext(runner, request, keep, asked.answer)

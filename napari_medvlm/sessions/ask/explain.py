@@ -8,14 +8,14 @@ import numpy as np
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
-from napari_medvlm.data.conversation import Exchange
+from napari_medvlm.data.conversation import Turn
 from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.sessions.ask.tool_loop import Given, answered_question, look
+from napari_medvlm.sessions.ask.tool_loop import QuestionInputs, answered_question, render_images
 from napari_medvlm.worker.messages import ExplainRequest
 
 
-def obstacle(exchange: Exchange) -> str:
+def obstacle(exchange: Turn) -> str:
     """Why no map of evidence can be made of an answer, in a sentence; empty: one can."""
     try:
         info = registry.info(exchange.backend)
@@ -33,7 +33,7 @@ def obstacle(exchange: Exchange) -> str:
     return ""
 
 
-def require_explainable(exchange: Exchange, picture: int) -> None:
+def require_explainable(exchange: Turn, picture: int) -> None:
     """Nothing, if a map of evidence can be made of a picture of an answer.
 
     Raises
@@ -52,9 +52,9 @@ def require_explainable(exchange: Exchange, picture: int) -> None:
 
 def explain_request(
     volume: Volume,
-    exchange: Exchange,
-    given: Given,
-    earlier: Sequence[Exchange],
+    exchange: Turn,
+    given: QuestionInputs,
+    earlier: Sequence[Turn],
     device: str,
     picture: int,
 ) -> ExplainRequest:
@@ -65,7 +65,7 @@ def explain_request(
     InvalidPrompt
         If the pictures cannot be made again as they were sent.
     """
-    looked = look(volume, given)
+    looked = render_images(volume, given)
     sent = [one.pixels for one in exchange.sent]
     again = [one.pixels for one in looked.pictures]
     if len(sent) != len(again) or not all(map(np.array_equal, sent, again)):

@@ -19,13 +19,13 @@ from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.language.report_findings import findings_of
-from napari_medvlm.sessions.ask.tool_loop import Given
-from napari_medvlm.sessions.request_sender import Served
+from napari_medvlm.sessions.ask.tool_loop import QuestionInputs
+from napari_medvlm.sessions.request_sender import ModelChoice
 from napari_medvlm.worker.messages import GroundRequest
 
 
 def request_of(
-    sentence: str, volume: Volume, given: Given, made: Mapping[str, Mask], who: Served
+    sentence: str, volume: Volume, given: QuestionInputs, made: Mapping[str, Mask], who: ModelChoice
 ) -> GroundRequest:
     """The request for the places of a sentence, as of `query_of`.
 

@@ -13,42 +13,42 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.data.answer import Answer, Claim
-from napari_medvlm.data.check_result import Finding
+from napari_medvlm.data.check_result import CheckResult
 from napari_medvlm.data.conversation import (
     Conversation,
     Evidence,
-    Exchange,
     Mark,
-    Sent,
+    SentImage,
     State,
+    Turn,
     Verdict,
 )
 from napari_medvlm.data.errors import CannotSave, InvalidPrompt, SessionFileError
-from napari_medvlm.data.tool_call import Step
+from napari_medvlm.data.tool_call import ToolRound
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import Journal
 from napari_medvlm.ledger.conversation_records import (
-    Answered,
-    Asked,
+    AnswerRecord,
     Checked,
     ClaimGrounded,
-    Conversed,
-    Dropped,
+    ConversationRemoved,
+    ConversationStarted,
     Explained,
-    Forgotten,
-    KeptAnswer,
-    KeptClaim,
-    KeptFinding,
+    ImagesSent,
     Marked,
+    QuestionRecord,
     Said,
-    Showed,
-    Stepped,
-    Wrote,
+    StoredAnswer,
+    StoredCheckResult,
+    StoredClaim,
+    TextStreamed,
+    ToolRoundRecord,
+    TurnsRemoved,
 )
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Record
-from napari_medvlm.ledger.serialization import KeptHeatmap, KeptPicture, digest_of
-from napari_medvlm.sessions.ask.model_input import Looked
+from napari_medvlm.ledger.serialization import StoredHeatmap, StoredSliceImage, digest_of
+from napari_medvlm.sessions.ask.model_input import ModelInput
 
 WRITE_S = 1.0
 """How often the text that a model writes goes to the ledger: what a crash may cost."""
@@ -57,7 +57,7 @@ OTHERWISE = " (made again, not quite as it was sent)"
 ENDED = (State.ANSWERED, State.STOPPED, State.FAILED)
 
 
-class Minutes:
+class ConversationHistory:
     """Conversations and their exchanges.
 
     Parameters
@@ -82,7 +82,7 @@ class Minutes:
         self._guard = threading.RLock()
         self._titles: dict[int, str] = {}
         self._members: dict[int, list[int]] = {}
-        self._exchanges: dict[int, Exchange] = {}
+        self._exchanges: dict[int, Turn] = {}
         self._unwritten = ""
         self._written_at = 0.0
         if self.ledger.image.digest != volume.digest:
@@ -120,7 +120,7 @@ class Minutes:
             exchanges = tuple(self._exchanges[member] for member in self._members[id_])
             return Conversation(id_, self._titles[id_], exchanges)
 
-    def exchange(self, id_: int) -> Exchange:
+    def exchange(self, id_: int) -> Turn:
         """An exchange; `InvalidPrompt` if it is in no conversation."""
         with self._guard:
             self.of(id_)
@@ -136,7 +136,7 @@ class Minutes:
             f"There is no question {exchange}.", "It may have been edited or removed."
         )
 
-    def before(self, exchange: int) -> tuple[Exchange, ...]:
+    def before(self, exchange: int) -> tuple[Turn, ...]:
         """The exchanges of its conversation before an exchange."""
         with self._guard:
             members = self._members[self.of(exchange)]
@@ -148,20 +148,20 @@ class Minutes:
         """A new conversation; its id."""
         with self._guard:
             id_ = self._last_conversation + 1
-            self._note(Conversed(conversation=id_, title=title or f"Conversation {id_}"))
+            self._note(ConversationStarted(conversation=id_, title=title or f"Conversation {id_}"))
             return id_
 
     def rename(self, id_: int, title: str) -> None:
         """Another title for a conversation."""
         self.conversation(id_)
-        self._note(Conversed(conversation=id_, title=title))
+        self._note(ConversationStarted(conversation=id_, title=title))
 
     def forget(self, id_: int) -> None:
         """Take a conversation away."""
         self.conversation(id_)
-        self._note(Forgotten(conversation=id_))
+        self._note(ConversationRemoved(conversation=id_))
 
-    def ask(self, make: Callable[[int], Asked]) -> int:
+    def ask(self, make: Callable[[int], QuestionRecord]) -> int:
         """A new exchange; its id, from which the record is made."""
         with self._guard:
             id_ = self._last_exchange + 1
@@ -176,7 +176,7 @@ class Minutes:
 
     def drop(self, exchanges: tuple[int, ...]) -> None:
         """Take exchanges out of their conversation."""
-        self._note(Dropped(exchanges=exchanges))
+        self._note(TurnsRemoved(exchanges=exchanges))
 
     def start(self, exchange: int) -> bool:
         """That an exchange runs now; whether it was still wanted."""
@@ -187,12 +187,12 @@ class Minutes:
             self._written_at = 0.0  # so that the first words are written at once
             return True
 
-    def show(self, exchange: int, looked: Looked) -> None:
+    def show(self, exchange: int, looked: ModelInput) -> None:
         """The pictures that are sent."""
         each = zip(looked.pictures, looked.captions, looked.of, strict=True)
-        kept = tuple(KeptPicture.made(p, self.volume, caption, of) for p, caption, of in each)
+        kept = tuple(StoredSliceImage.made(p, self.volume, caption, of) for p, caption, of in each)
         with self._guard:
-            self._note(Showed(exchange=exchange, pictures=kept, covered=looked.covered))
+            self._note(ImagesSent(exchange=exchange, pictures=kept, covered=looked.covered))
             self._set(exchange, sent=looked.sent)
 
     def write(self, exchange: int, text: str) -> None:
@@ -205,9 +205,9 @@ class Minutes:
             if time.monotonic() - self._written_at >= WRITE_S:
                 self._flush(exchange)
 
-    def step(self, exchange: int, step: Step) -> None:
+    def step(self, exchange: int, step: ToolRound) -> None:
         """A round with tools is over."""
-        record = Stepped.of(exchange, step, self.volume)
+        record = ToolRoundRecord.of(exchange, step, self.volume)
         with self._guard:
             self._unwritten = ""
             if self._exchanges[exchange].state is State.RUNNING:
@@ -216,16 +216,16 @@ class Minutes:
                 self._set(exchange, steps=(*before, step), partial="")
 
     def end(self, exchange: int, state: State, answer: Answer | None = None, **fields: Any) -> bool:
-        """The end of an exchange, with fields of `Exchange`; whether it was not over before."""
+        """The end of an exchange, with fields of `Turn`; whether it was not over before."""
         with self._guard:
             now = self._exchanges[exchange]
             if now.state in ENDED:
                 return False
             self._unwritten = ""
-            kept = None if answer is None else KeptAnswer.of(answer)
+            kept = None if answer is None else StoredAnswer.of(answer)
             partial = now.partial if answer is None else ""
             self._note(
-                Answered(exchange=exchange, state=state, partial=partial, answer=kept, **fields)
+                AnswerRecord(exchange=exchange, state=state, partial=partial, answer=kept, **fields)
             )
             self._set(exchange, answer=answer)
             return True
@@ -249,14 +249,14 @@ class Minutes:
     def ground(self, exchange: int, number: int, claim: Claim) -> None:
         """A claim with regions that it did not come with."""
         with self._guard:
-            kept = KeptClaim.of(claim)
+            kept = StoredClaim.of(claim)
             self._note(ClaimGrounded(exchange=exchange, claim=number, grounded=kept))
             self._replace_claim(exchange, number, claim)
 
     def explain(self, exchange: int, evidence: Evidence) -> None:
         """What an answer comes from."""
         with self._guard:
-            kept = KeptHeatmap.of(evidence.heatmap)
+            kept = StoredHeatmap.of(evidence.heatmap)
             self._note(
                 Explained(
                     exchange=exchange,
@@ -267,9 +267,9 @@ class Minutes:
             )
             self._set(exchange, evidence=evidence)
 
-    def check(self, exchange: int, finding: Finding) -> None:
+    def check(self, exchange: int, finding: CheckResult) -> None:
         """What a check of an answer came to."""
-        self._note(Checked(exchange=exchange, finding=KeptFinding.of(finding)))
+        self._note(Checked(exchange=exchange, finding=StoredCheckResult.of(finding)))
 
     def close(self) -> None:
         """Finish the journal."""
@@ -288,7 +288,7 @@ class Minutes:
     def _flush(self, exchange: int) -> None:
         text, self._unwritten = self._unwritten, ""
         self._written_at = time.monotonic()
-        record = Wrote(exchange=exchange, text=text)
+        record = TextStreamed(exchange=exchange, text=text)
         self.ledger.note(record)
         if self._journal is not None:
             self._journal.write(record)
@@ -306,15 +306,15 @@ class Minutes:
     def _apply(self, record: Said) -> None:
         """What a record changes, but for what is kept in it only in part."""
         match record:
-            case Conversed() | Forgotten() | Dropped():
+            case ConversationStarted() | ConversationRemoved() | TurnsRemoved():
                 self._apply_to_conversations(record)
-            case Asked():
+            case QuestionRecord():
                 self._members[record.conversation].append(record.exchange)
                 self._exchanges[record.exchange] = _new(record)
                 self._last_exchange = max(self._last_exchange, record.exchange)
-            case Showed():
+            case ImagesSent():
                 self._set(record.exchange, covered=record.covered)
-            case Answered():
+            case AnswerRecord():
                 of = {"state", "partial", "problem", "seconds", "first_token_s"}
                 self._set(record.exchange, **record.model_dump(include=of))
             case Marked():
@@ -325,15 +325,17 @@ class Minutes:
                 rest = (other for other in before if other.check != found.check)
                 self._set(record.exchange, findings=(*rest, found))
 
-    def _apply_to_conversations(self, record: Conversed | Forgotten | Dropped) -> None:
+    def _apply_to_conversations(
+        self, record: ConversationStarted | ConversationRemoved | TurnsRemoved
+    ) -> None:
         match record:
-            case Conversed():
+            case ConversationStarted():
                 self._titles[record.conversation] = record.title
                 self._members.setdefault(record.conversation, [])
                 self._last_conversation = max(self._last_conversation, record.conversation)
-            case Forgotten():
+            case ConversationRemoved():
                 del self._titles[record.conversation], self._members[record.conversation]
-            case Dropped():
+            case TurnsRemoved():
                 for members in self._members.values():
                     members[:] = [m for m in members if m not in record.exchanges]
 
@@ -355,15 +357,15 @@ class Minutes:
         """Bring back what `_apply` leaves out."""
         volume = self.volume
         match record:
-            case Showed():
+            case ImagesSent():
                 self._set(record.exchange, sent=_sent(record.pictures, volume))
-            case Wrote():
+            case TextStreamed():
                 before = self._exchanges[record.exchange].partial
                 self._set(record.exchange, partial=before + record.text)
-            case Stepped():
+            case ToolRoundRecord():
                 steps = (*self._exchanges[record.exchange].steps, record.step(volume))
                 self._set(record.exchange, steps=steps, partial="")
-            case Answered():
+            case AnswerRecord():
                 kept = record.answer
                 answer = None if kept is None else kept.answer(volume.grid)
                 self._set(record.exchange, answer=answer)
@@ -376,8 +378,8 @@ class Minutes:
                 self._set(record.exchange, evidence=evidence)
 
 
-def _new(record: Asked) -> Exchange:
-    return Exchange(
+def _new(record: QuestionRecord) -> Turn:
+    return Turn(
         id=record.exchange,
         question=record.question,
         backend=record.backend,
@@ -388,12 +390,12 @@ def _new(record: Asked) -> Exchange:
     )
 
 
-def _sent(kept: Sequence[KeptPicture], volume: Volume) -> tuple[Sent, ...]:
+def _sent(kept: Sequence[StoredSliceImage], volume: Volume) -> tuple[SentImage, ...]:
     """The pictures again; one that comes out otherwise says so."""
     sent = []
     for each in kept:
         picture = each.picture(volume)
         same = digest_of(picture.pixels) == each.digest
         caption = each.caption if same else each.caption + OTHERWISE
-        sent.append(Sent(picture.pixels, picture.slice, caption, each.of))
+        sent.append(SentImage(picture.pixels, picture.slice, caption, each.of))
     return tuple(sent)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_medvlm.data.conversation import Sent
+from napari_medvlm.data.conversation import SentImage
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.geometry.grid import FloatArray
@@ -16,10 +16,10 @@ from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.montage import Montage
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Region, SliceRef
-from napari_medvlm.data.slice_image import Part, Picture, part_around, picture_of
+from napari_medvlm.data.slice_image import Part, SliceImage, part_around, picture_of
 from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.data.window_presets import default_window
-from napari_medvlm.sessions.ask.visual_prompts import Pointing, drawn, name_of
+from napari_medvlm.sessions.ask.visual_prompts import VisualPrompting, drawn, name_of
 
 PLANES = ("axial", "coronal", "sagittal")
 MARGIN = 0.25
@@ -35,7 +35,7 @@ class NamedVolume:
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class ImageSelection:
     """What a model is to see.
 
     Parameters
@@ -63,7 +63,7 @@ class View:
     windows: tuple[Window, ...] = ()
     others: tuple[NamedVolume, ...] = ()
     draw: tuple[Region, ...] = ()
-    pointing: Pointing = Pointing.DRAWN
+    pointing: VisualPrompting = VisualPrompting.DRAWN
     grammar: str = ""
 
     def check(self, volume: Volume) -> None:
@@ -80,7 +80,7 @@ class View:
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
+class ModelInput:
     """What a model sees.
 
     Parameters
@@ -97,17 +97,17 @@ class Looked:
         What could not be shown, a sentence each.
     """
 
-    pictures: tuple[Picture, ...] = ()
+    pictures: tuple[SliceImage, ...] = ()
     captions: tuple[str, ...] = ()
     of: tuple[str, ...] = ()
     covered: float = 0.0
     notes: tuple[str, ...] = ()
 
     @property
-    def sent(self) -> tuple[Sent, ...]:
+    def sent(self) -> tuple[SentImage, ...]:
         """The pictures as a conversation keeps them."""
         each = zip(self.pictures, self.captions, self.of, strict=True)
-        return tuple(Sent(p.pixels, p.slice, caption, of) for p, caption, of in each)
+        return tuple(SentImage(p.pixels, p.slice, caption, of) for p, caption, of in each)
 
 
 def slices_of(mask: Mask, axis: int, every_mm: float = 0.0) -> Scope:
@@ -117,7 +117,7 @@ def slices_of(mask: Mask, axis: int, every_mm: float = 0.0) -> Scope:
     return Scope(axis, mask.start[axis], mask.stop[axis], every_mm)
 
 
-def pictures(volume: Volume, view: View) -> Looked:
+def pictures(volume: Volume, view: ImageSelection) -> ModelInput:
     """The pictures of a view.
 
     Raises
@@ -130,22 +130,22 @@ def pictures(volume: Volume, view: View) -> Looked:
     part = None if view.region is None else _part(view.region, volume, view.scope.axis)
     windows = view.windows or (default_window(volume),)
     own = [picture_of(volume, ref, windows, part) for ref in refs]
-    if view.pointing is Pointing.DRAWN and view.draw:
+    if view.pointing is VisualPrompting.DRAWN and view.draw:
         own = [drawn(picture, view.draw) for picture in own]
     size = max(view.montage, 1)
     groups = [own[at : at + size] for at in range(0, len(own), size)]
-    rows: list[tuple[Picture, str, str]] = [
+    rows: list[tuple[SliceImage, str, str]] = [
         (group[0] if len(group) == 1 else Montage.of(group), _caption(group, volume), "")
         for group in groups
     ]
     notes: list[str] = []
     for other in view.others:
         rows += _others(other, volume, refs, view, notes)
-    if view.pointing is Pointing.CROP:
+    if view.pointing is VisualPrompting.CROP:
         rows += _crops(volume, view, notes)
     covered = len(refs) / volume.shape[view.scope.axis]
     images, captions, of = zip(*rows, strict=True)
-    return Looked(images, captions, of, covered, tuple(notes))
+    return ModelInput(images, captions, of, covered, tuple(notes))
 
 
 def counterpart(
@@ -176,7 +176,7 @@ def plane_of(volume: Volume, axis: int) -> str:
     return {array: PLANES[i] for i, array in enumerate(patient_axes(volume.affine))}[axis]
 
 
-def _caption(group: Sequence[Picture], volume: Volume) -> str:
+def _caption(group: Sequence[SliceImage], volume: Volume) -> str:
     first = group[0]
     cropped = ", cropped" if first.part else ""
     if len(group) == 1:
@@ -193,10 +193,10 @@ def _others(
     other: NamedVolume,
     volume: Volume,
     refs: Sequence[SliceRef],
-    view: View,
+    view: ImageSelection,
     notes: list[str],
-) -> list[tuple[Picture, str, str]]:
-    rows: list[tuple[Picture, str, str]] = []
+) -> list[tuple[SliceImage, str, str]]:
+    rows: list[tuple[SliceImage, str, str]] = []
     window = default_window(other.volume)
     for ref in refs:
         found = counterpart(volume, ref, other.volume, view.region)
@@ -212,9 +212,11 @@ def _others(
     return list({row[0].slice: row for row in rows}.values())
 
 
-def _crops(volume: Volume, view: View, notes: list[str]) -> list[tuple[Picture, str, str]]:
+def _crops(
+    volume: Volume, view: ImageSelection, notes: list[str]
+) -> list[tuple[SliceImage, str, str]]:
     """Each object in a picture of its own, on the slice through its middle."""
-    rows: list[tuple[Picture, str, str]] = []
+    rows: list[tuple[SliceImage, str, str]] = []
     for region in view.draw:
         picture = crop_of(volume, region, view.scope.axis, view.windows)
         if picture is None:
@@ -227,7 +229,7 @@ def _crops(volume: Volume, view: View, notes: list[str]) -> list[tuple[Picture, 
 
 def crop_of(
     volume: Volume, region: Region, axis: int, windows: tuple[Window, ...] = ()
-) -> Picture | None:
+) -> SliceImage | None:
     """A picture of a region with a margin, on the slice through its middle; `None` if outside."""
     start, stop = (np.array(edge, float) for edge in region.box.bounds(volume.grid))
     if (stop <= start).any():

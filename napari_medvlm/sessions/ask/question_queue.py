@@ -7,17 +7,17 @@ from functools import partial
 
 from psygnal import Signal
 
-from napari_medvlm.data.conversation import Conversation, Exchange
+from napari_medvlm.data.conversation import Conversation, Turn
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.sessions.ask.history import Minutes
+from napari_medvlm.sessions.ask.history import ConversationHistory
 from napari_medvlm.sessions.ask.question_records import asked_record
-from napari_medvlm.sessions.ask.tool_loop import Given
-from napari_medvlm.sessions.ask.turn import Answering
-from napari_medvlm.sessions.job_queue import tell
-from napari_medvlm.sessions.request_sender import Served
+from napari_medvlm.sessions.ask.tool_loop import QuestionInputs
+from napari_medvlm.sessions.ask.turn import TurnRunner
+from napari_medvlm.sessions.job_queue import emit_safely
+from napari_medvlm.sessions.request_sender import ModelChoice
 
 
-class Talks:
+class QuestionQueue:
     """Conversations, one of which is active.
 
     Attributes
@@ -28,8 +28,8 @@ class Talks:
 
     changed = Signal()
 
-    _minutes: Minutes
-    _answering: Answering
+    _minutes: ConversationHistory
+    _answering: TurnRunner
     _active: int
 
     @property
@@ -47,17 +47,17 @@ class Talks:
         """The conversation that is asked in."""
         return self._minutes.conversation(self._active)
 
-    def exchange(self, exchange: int) -> Exchange:
+    def exchange(self, exchange: int) -> Turn:
         """An exchange by its id."""
         return self._minutes.exchange(exchange)
 
     def new(self, title: str = "") -> int:
         """Begin a conversation and ask in it from now on; its id."""
         self._active = self._minutes.begin(title)
-        tell(self.changed)
+        emit_safely(self.changed)
         return self._active
 
-    def bring_in(self, title: str, exchanges: Sequence[Exchange]) -> None:
+    def bring_in(self, title: str, exchanges: Sequence[Turn]) -> None:
         """Begin a conversation with exchanges that are over, as a report tells them."""
         if not exchanges:
             return
@@ -67,8 +67,8 @@ class Talks:
                 asked_record,
                 conversation=conversation,
                 exchange=exchange,
-                answerer=Served(exchange.backend, exchange.model),
-                given=Given(),
+                answerer=ModelChoice(exchange.backend, exchange.model),
+                given=QuestionInputs(),
             )
             id_ = self._minutes.ask(record)
             self._minutes.end(id_, exchange.state, exchange.answer)
@@ -77,12 +77,12 @@ class Talks:
     def select(self, conversation: int) -> None:
         """Ask in a conversation from now on."""
         self._active = self._minutes.conversation(conversation).id
-        tell(self.changed)
+        emit_safely(self.changed)
 
     def rename(self, conversation: int, title: str) -> None:
         """Give a conversation another title."""
         self._minutes.rename(conversation, title)
-        tell(self.changed)
+        emit_safely(self.changed)
 
     def remove(self, conversation: int) -> None:
         """Take a conversation away; the ledger keeps it."""
@@ -92,4 +92,4 @@ class Talks:
         if conversation == self._active:
             rest = self.conversations
             self._active = rest[-1].id if rest else self._minutes.begin("")
-        tell(self.changed)
+        emit_safely(self.changed)

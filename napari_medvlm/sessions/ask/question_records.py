@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from napari_medvlm.data.conversation import Exchange
+from napari_medvlm.data.conversation import Turn
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.volume import Volume, Window
-from napari_medvlm.ledger.conversation_records import Asked, KeptView
+from napari_medvlm.ledger.conversation_records import QuestionRecord, StoredImageSelection
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.ledger.serialization import KeptRegion
-from napari_medvlm.sessions.ask.model_input import View
-from napari_medvlm.sessions.ask.tool_loop import Given
-from napari_medvlm.sessions.ask.visual_prompts import Pointing
-from napari_medvlm.sessions.request_sender import Served
+from napari_medvlm.ledger.serialization import StoredRegion
+from napari_medvlm.sessions.ask.model_input import ImageSelection
+from napari_medvlm.sessions.ask.tool_loop import QuestionInputs
+from napari_medvlm.sessions.ask.visual_prompts import VisualPrompting
+from napari_medvlm.sessions.request_sender import ModelChoice
 
 
 def asked_record(
-    id_: int, conversation: int, exchange: Exchange, answerer: Served, given: Given
-) -> Asked:
+    id_: int, conversation: int, exchange: Turn, answerer: ModelChoice, given: QuestionInputs
+) -> QuestionRecord:
     """The record of a question.
 
     Parameters
@@ -25,7 +25,7 @@ def asked_record(
     exchange
         Its question, kind, options and context.
     """
-    return Asked(
+    return QuestionRecord(
         exchange=id_,
         conversation=conversation,
         question=exchange.question,
@@ -41,7 +41,7 @@ def asked_record(
     )
 
 
-def given_of(ledger: Ledger, exchange: int, volume: Volume) -> Given:
+def given_of(ledger: Ledger, exchange: int, volume: Volume) -> QuestionInputs:
     """What a recorded question rests on, as far as the ledger knows: no masks, labels and images.
 
     Raises
@@ -50,15 +50,15 @@ def given_of(ledger: Ledger, exchange: int, volume: Volume) -> Given:
         If there is no such question.
     """
     for record in ledger.records:
-        if isinstance(record, Asked) and record.exchange == exchange:
+        if isinstance(record, QuestionRecord) and record.exchange == exchange:
             view = None if record.view is None else _view(record.view, volume)
-            return Given(view, tools=record.tools)
+            return QuestionInputs(view, tools=record.tools)
     raise InvalidPrompt(f"There is no question {exchange}.", "Ask it anew.")
 
 
-def _kept(view: View) -> KeptView:
+def _kept(view: ImageSelection) -> StoredImageSelection:
     scope = view.scope
-    return KeptView(
+    return StoredImageSelection(
         axis=scope.axis,
         start=scope.start,
         stop=scope.stop,
@@ -67,19 +67,19 @@ def _kept(view: View) -> KeptView:
         montage=view.montage,
         windows=tuple((w.center, w.width) for w in view.windows),
         others=tuple(other.name for other in view.others),
-        draw=tuple(KeptRegion.whole(region) for region in view.draw),
+        draw=tuple(StoredRegion.whole(region) for region in view.draw),
         pointing=view.pointing,
         grammar=view.grammar,
     )
 
 
-def _view(kept: KeptView, volume: Volume) -> View:
-    return View(
+def _view(kept: StoredImageSelection, volume: Volume) -> ImageSelection:
+    return ImageSelection(
         Scope(kept.axis, kept.start, kept.stop, kept.every_mm),
         kept.region,
         kept.montage,
         tuple(Window(*pair) for pair in kept.windows),
         draw=tuple(region.region(volume.grid) for region in kept.draw),
-        pointing=Pointing(kept.pointing),
+        pointing=VisualPrompting(kept.pointing),
         grammar=kept.grammar,
     )

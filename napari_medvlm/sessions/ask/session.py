@@ -11,30 +11,30 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_medvlm.data.answer import AnswerKind
-from napari_medvlm.data.conversation import Exchange, Verdict
+from napari_medvlm.data.conversation import Turn, Verdict
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
-from napari_medvlm.data.tool_call import Step
+from napari_medvlm.data.tool_call import ToolRound
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.sessions.ask.ask import as_mask, require_answers
-from napari_medvlm.sessions.ask.check_context import AnswerBasis, answer_basis
+from napari_medvlm.sessions.ask.check_context import AnswerCheckContext, answer_check_context
 from napari_medvlm.sessions.ask.explain import require_explainable
 from napari_medvlm.sessions.ask.ground_claim import request_of
-from napari_medvlm.sessions.ask.history import Minutes
-from napari_medvlm.sessions.ask.model_input import View
-from napari_medvlm.sessions.ask.question_queue import Talks
+from napari_medvlm.sessions.ask.history import ConversationHistory
+from napari_medvlm.sessions.ask.model_input import ImageSelection
+from napari_medvlm.sessions.ask.question_queue import QuestionQueue
 from napari_medvlm.sessions.ask.question_records import asked_record, given_of
-from napari_medvlm.sessions.ask.tool_loop import Given, made_objects
-from napari_medvlm.sessions.ask.turn import Answering
-from napari_medvlm.sessions.job_queue import Line, tell
-from napari_medvlm.sessions.request_sender import Helpers, Served
+from napari_medvlm.sessions.ask.tool_loop import QuestionInputs, generated_objects
+from napari_medvlm.sessions.ask.turn import TurnRunner
+from napari_medvlm.sessions.job_queue import JobQueue, emit_safely
+from napari_medvlm.sessions.request_sender import ModelChoice, ModelChoices
 from napari_medvlm.worker.environment_runner import RoutedRunner
 from napari_medvlm.worker.runner import InlineRunner, Runner
 
 
-class AskSession(Talks):
+class AskSession(QuestionQueue):
     """Questions about one volume and their answers, in conversations.
 
     Questions are answered one after the other; each is kept with what came of it, whatever goes
@@ -77,7 +77,7 @@ class AskSession(Talks):
 
     delta = Signal(str)
     progressed = Signal(float, str)
-    stepped = Signal(Step)
+    stepped = Signal(ToolRound)
     failed = Signal(MedVLMError)
 
     def __init__(
@@ -92,25 +92,27 @@ class AskSession(Talks):
         ledger: Ledger | None = None,
     ) -> None:
         self.volume = volume
-        self.segmenter = self.grounder = Served()
+        self.segmenter = self.grounder = ModelChoice()
         self.use(backend, model, device)
         self._owns_runner = isinstance(runner, str)
         if isinstance(runner, str):
             runner = RoutedRunner() if runner == "worker" else InlineRunner()
         self._runner: Runner = runner
-        self._minutes = Minutes(volume, ledger, journal, lambda e: tell(self.failed, e))
-        self._given: dict[int, Given] = {}
-        self._line = Line(
-            self._runner,
-            lambda fraction, text: tell(self.progressed, fraction, text),
-            lambda error: tell(self.failed, error),
+        self._minutes = ConversationHistory(
+            volume, ledger, journal, lambda e: emit_safely(self.failed, e)
         )
-        self._answering = Answering(
+        self._given: dict[int, QuestionInputs] = {}
+        self._line = JobQueue(
+            self._runner,
+            lambda fraction, text: emit_safely(self.progressed, fraction, text),
+            lambda error: emit_safely(self.failed, error),
+        )
+        self._answering = TurnRunner(
             self._minutes,
             self._line,
-            changed=lambda: tell(self.changed),
-            delta=lambda text: tell(self.delta, text),
-            stepped=lambda step: tell(self.stepped, step),
+            changed=lambda: emit_safely(self.changed),
+            delta=lambda text: emit_safely(self.delta, text),
+            stepped=lambda step: emit_safely(self.stepped, step),
         )
         known = self.conversations
         self._active = known[-1].id if known else self._minutes.begin("")
@@ -149,7 +151,7 @@ class AskSession(Talks):
     def use(self, backend: str, model: str | None = None, device: str = "cpu") -> None:
         """Have another backend answer from now on."""
         require_answers(backend)
-        self._answerer = Served(backend, model, device)
+        self._answerer = ModelChoice(backend, model, device)
 
     def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
         self,
@@ -158,7 +160,7 @@ class AskSession(Talks):
         kind: AnswerKind = AnswerKind.OPEN,
         options: Sequence[str] = (),
         context: str = "",
-        view: View | None = None,
+        view: ImageSelection | None = None,
         masks: Mapping[str, Mask | NDArray[Any]] | None = None,
         labels: Sequence[NamedLabels] = (),
         tools: Collection[str] = (),
@@ -186,8 +188,10 @@ class AskSession(Talks):
             If a mask lies on another grid.
         """
         made = {name: as_mask(name, mask, self.volume) for name, mask in (masks or {}).items()}
-        exchange = Exchange(0, text.strip(), "", None, kind, tuple(options), context)
-        return self._ask(self._active, exchange, Given(view, made, tuple(labels), tuple(tools)))
+        exchange = Turn(0, text.strip(), "", None, kind, tuple(options), context)
+        return self._ask(
+            self._active, exchange, QuestionInputs(view, made, tuple(labels), tuple(tools))
+        )
 
     def regenerate(self, exchange: int) -> int:
         """Ask a question again; the id of the new exchange, see `edit`."""
@@ -216,14 +220,14 @@ class AskSession(Talks):
         """Stop an answer, or all that are on their way; what has come is kept."""
         for id_ in reversed(self._line.keys) if exchange is None else (exchange,):
             self._answering.stop(id_)
-        tell(self.changed)
+        emit_safely(self.changed)
 
     # Claims.
 
     def mark(self, exchange: int, claim: int, verdict: Verdict | None, note: str = "") -> None:
         """Say that a claim is right, wrong or unsure; `None` takes that back."""
         self._minutes.mark(exchange, claim, verdict, note)
-        tell(self.changed)
+        emit_safely(self.changed)
 
     def ground_claim(
         self, exchange: int, claim: int, backend: str = "embedded", model: str | None = None
@@ -239,17 +243,17 @@ class AskSession(Talks):
         """
         text = self._minutes.claim(exchange, claim).text
         given = self._given_of(exchange)
-        made = made_objects((*self._minutes.before(exchange), self.exchange(exchange)))
-        who = Served(backend, model, self._answerer.device)
+        made = generated_objects((*self._minutes.before(exchange), self.exchange(exchange)))
+        who = ModelChoice(backend, model, self._answerer.device)
         request = request_of(text, self.volume, given, made, who)
         ground = self._answering.ground
         self._line.put(exchange, lambda calls: ground(calls, request, exchange, claim))
-        tell(self.changed)
+        emit_safely(self.changed)
 
     def explain(self, exchange: int, picture: int = 0) -> None:
         """Have the model that answered tell which parts of a picture made it, see `wait`.
 
-        That is in `Exchange.evidence` then. `backends.evidence.cost` tells how often the model must
+        That is in `Turn.evidence` then. `backends.evidence.cost` tells how often the model must
         read the question for it.
 
         Raises
@@ -262,12 +266,12 @@ class AskSession(Talks):
         self._line.put(
             exchange, lambda calls: self._answering.explain(calls, exchange, given, device, picture)
         )
-        tell(self.changed)
+        emit_safely(self.changed)
 
-    def basis(self, exchange: int) -> AnswerBasis:
+    def basis(self, exchange: int) -> AnswerCheckContext:
         """What checks of an answer rest on, see `trusting`; what they come to is kept."""
-        where = self._runner, self._answerer.device, lambda: tell(self.changed)
-        return answer_basis(self._minutes, exchange, self._given_of(exchange), *where)
+        where = self._runner, self._answerer.device, lambda: emit_safely(self.changed)
+        return answer_check_context(self._minutes, exchange, self._given_of(exchange), *where)
 
     # The end.
 
@@ -291,15 +295,15 @@ class AskSession(Talks):
 
     # How it goes on.
 
-    def _given_of(self, exchange: int) -> Given:
+    def _given_of(self, exchange: int) -> QuestionInputs:
         return self._given.get(exchange) or given_of(self.ledger, exchange, self.volume)
 
-    def _ask(self, conversation: int, exchange: Exchange, given: Given) -> int:
+    def _ask(self, conversation: int, exchange: Turn, given: QuestionInputs) -> int:
         given.check(exchange.question, self.volume)
         who = self._answerer
         id_ = self._minutes.ask(lambda id_: asked_record(id_, conversation, exchange, who, given))
         self._given[id_] = given
-        tell(self.changed)
-        helpers = Helpers(who, self.segmenter, self.grounder)
+        emit_safely(self.changed)
+        helpers = ModelChoices(who, self.segmenter, self.grounder)
         self._line.put(id_, lambda calls: self._answering.answer(calls, id_, given, helpers))
         return id_

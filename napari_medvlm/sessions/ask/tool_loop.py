@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from napari_medvlm.data.answer import Answer, NamedMask, Question, Turn
-from napari_medvlm.data.conversation import Exchange, State
+from napari_medvlm.data.answer import Answer, ChatTurn, NamedMask, Question
+from napari_medvlm.data.conversation import State, Turn
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import Region
-from napari_medvlm.data.tool_call import Step
+from napari_medvlm.data.tool_call import ToolRound
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.sessions.ask.model_input import Looked, View, pictures
+from napari_medvlm.sessions.ask.model_input import ImageSelection, ModelInput, pictures
 from napari_medvlm.sessions.ask.tool_schemas import TOOLS, specs
 from napari_medvlm.sessions.ask.tools import Scene, Toolbox
 from napari_medvlm.sessions.ask.visual_prompts import pointed
-from napari_medvlm.sessions.request_sender import Calls, Helpers
+from napari_medvlm.sessions.request_sender import ModelChoices, RequestSender
 from napari_medvlm.worker.messages import AnswerReply, AskRequest
 
 MAX_ROUNDS = 6
@@ -27,7 +27,7 @@ ENOUGH = " No more tools can be called: answer now with what is known."
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class QuestionInputs:
     """What a question rests on, besides its text.
 
     Parameters
@@ -38,7 +38,7 @@ class Given:
         Names of the tools that the model may call.
     """
 
-    view: View | None = None
+    view: ImageSelection | None = None
     masks: Mapping[str, Mask] = field(default_factory=dict)
     labels: tuple[NamedLabels, ...] = ()
     tools: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class Given:
 
 
 @dataclass(frozen=True, eq=False)
-class Asking:
+class AnswerLoop:
     """Who is asked, and how to tell of what comes.
 
     Parameters
@@ -69,20 +69,20 @@ class Asking:
     """
 
     volume: Volume
-    calls: Calls
-    helpers: Helpers
+    calls: RequestSender
+    helpers: ModelChoices
     on_text: Callable[[str], None]
-    on_step: Callable[[Step], None]
+    on_step: Callable[[ToolRound], None]
     rounds: int = MAX_ROUNDS
 
     def answer(
-        self, exchange: Exchange, given: Given, earlier: Sequence[Exchange], looked: Looked
+        self, exchange: Turn, given: QuestionInputs, earlier: Sequence[Turn], looked: ModelInput
     ) -> Answer:
         """The answer to an exchange's question, after as many rounds as it takes."""
-        made = made_objects((*earlier, exchange))
+        made = generated_objects((*earlier, exchange))
         question = question_of(exchange, given, earlier, looked, made)
         objects = {named.name: named.mask for named in question.objects}
-        scene = Scene(self.volume, given.view or View(), looked, objects, given.labels)
+        scene = Scene(self.volume, given.view or ImageSelection(), looked, objects, given.labels)
         toolbox = Toolbox(scene, self.calls, self.helpers)
         for number in range(self.rounds + 1):
             last = number == self.rounds
@@ -92,7 +92,7 @@ class Asking:
             results = [toolbox.call(call, given.tools) for call in answer.calls]
             if number == self.rounds - 1:
                 results[-1] = replace(results[-1], text=results[-1].text + ENOUGH)
-            step = Step(answer.written or answer.text, tuple(results))
+            step = ToolRound(answer.written or answer.text, tuple(results))
             self.on_step(step)
             named = tuple(NamedMask(name, mask) for name, mask in objects.items())
             question = replace(question, steps=(*question.steps, step), objects=named)
@@ -106,24 +106,24 @@ class Asking:
         return reply.answer
 
 
-def look(volume: Volume, given: Given) -> Looked:
+def render_images(volume: Volume, given: QuestionInputs) -> ModelInput:
     """What the model is to see; without a view, nothing."""
-    return Looked() if given.view is None else pictures(volume, given.view)
+    return ModelInput() if given.view is None else pictures(volume, given.view)
 
 
 def question_of(
-    exchange: Exchange,
-    given: Given,
-    earlier: Sequence[Exchange],
-    looked: Looked,
+    exchange: Turn,
+    given: QuestionInputs,
+    earlier: Sequence[Turn],
+    looked: ModelInput,
     made: Mapping[str, Mask],
 ) -> Question:
     """What is asked of a backend."""
-    view = given.view or View()
+    view = given.view or ImageSelection()
     objects = {**made, **given.masks}
     return Question(
         pointed(exchange.question, looked.pictures, view.draw, view.pointing, view.grammar),
-        tuple(Turn(e.question, said(e)) for e in earlier if said(e)),
+        tuple(ChatTurn(e.question, answer_text(e)) for e in earlier if answer_text(e)),
         tuple(NamedMask(name, mask) for name, mask in objects.items()),
         given.labels,
         exchange.context,
@@ -136,23 +136,23 @@ def question_of(
 
 
 def answered_question(
-    exchange: Exchange, given: Given, earlier: Sequence[Exchange], looked: Looked
+    exchange: Turn, given: QuestionInputs, earlier: Sequence[Turn], looked: ModelInput
 ) -> Question:
     """What the answer of an exchange was written to, the rounds with tools before it included."""
-    made = made_objects((*earlier, exchange))
+    made = generated_objects((*earlier, exchange))
     question = question_of(exchange, given, earlier, looked, made)
     tools = () if len(exchange.steps) >= MAX_ROUNDS else question.tools
     return replace(question, steps=exchange.steps, tools=tools)
 
 
-def said(exchange: Exchange) -> str:
+def answer_text(exchange: Turn) -> str:
     """What was answered, as the conversation goes on from it; empty: nothing."""
     if exchange.answer is not None:
         return exchange.answer.text
     return exchange.partial if exchange.state is State.STOPPED else ""
 
 
-def made_objects(exchanges: Sequence[Exchange]) -> dict[str, Mask]:
+def generated_objects(exchanges: Sequence[Turn]) -> dict[str, Mask]:
     """What tools have segmented, by name; the latest of each name."""
     regions: list[Region] = [
         region

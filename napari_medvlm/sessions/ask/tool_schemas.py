@@ -51,7 +51,7 @@ def specs(names: Collection[str], others: Sequence[str] = ()) -> tuple[ToolSpec,
     )
 
 
-def flaw(spec: ToolSpec, arguments: Mapping[str, Any]) -> str:
+def schema_error(spec: ToolSpec, arguments: Mapping[str, Any]) -> str:
     """Why arguments do not keep to the schema, in a sentence; empty: they do."""
     properties = spec.parameters["properties"]
     for name in arguments:

@@ -16,14 +16,19 @@ from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.measurements.measure import diameters, longest_diameter_mm, measure
 from napari_medvlm.data.prompts import Box, Point
 from napari_medvlm.data.region import Region, SliceRef
-from napari_medvlm.data.slice_image import Picture, PixelBounds, part_around, picture_of
+from napari_medvlm.data.slice_image import PixelBounds, SliceImage, part_around, picture_of
 from napari_medvlm.data.tool_call import ToolCall, ToolResult
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.language.structure_names import Names, Synonyms
-from napari_medvlm.sessions.ask.model_input import Looked, View, caption_of, counterpart
-from napari_medvlm.sessions.ask.tool_schemas import TOOLS, flaw, specs
+from napari_medvlm.sessions.ask.model_input import (
+    ImageSelection,
+    ModelInput,
+    caption_of,
+    counterpart,
+)
+from napari_medvlm.sessions.ask.tool_schemas import TOOLS, schema_error, specs
 from napari_medvlm.sessions.ask.visual_prompts import name_of, places_in, thousandths
-from napari_medvlm.sessions.request_sender import Calls, Helpers
+from napari_medvlm.sessions.request_sender import ModelChoices, RequestSender
 from napari_medvlm.worker.messages import GroundReply, GroundRequest, SegmentReply, SegmentRequest
 
 SMALLEST = 8
@@ -46,13 +51,13 @@ class Scene:
     """
 
     volume: Volume
-    view: View
-    looked: Looked
+    view: ImageSelection
+    looked: ModelInput
     objects: dict[str, Mask]
     labels: Sequence[NamedLabels] = ()
-    shown: list[Picture] = field(default_factory=list)
+    shown: list[SliceImage] = field(default_factory=list)
 
-    def picture(self, number: int) -> Picture:
+    def picture(self, number: int) -> SliceImage:
         """A picture by its number, from 1."""
         pictures = (*self.looked.pictures, *self.shown)
         if not 1 <= number <= len(pictures):
@@ -61,7 +66,7 @@ class Scene:
             )
         return pictures[number - 1]
 
-    def volume_of(self, picture: Picture) -> Volume:
+    def volume_of(self, picture: SliceImage) -> Volume:
         """The image that a picture shows."""
         others = (other.volume for other in self.view.others)
         return next((v for v in others if v.grid is picture.grid), self.volume)
@@ -111,7 +116,7 @@ class Toolbox:
         Sends the requests that it takes.
     """
 
-    def __init__(self, scene: Scene, calls: Calls, helpers: Helpers) -> None:
+    def __init__(self, scene: Scene, calls: RequestSender, helpers: ModelChoices) -> None:
         self._scene = scene
         self._calls = calls
         self._helpers = helpers
@@ -133,7 +138,7 @@ class Toolbox:
             known = ", ".join(name for name in self._specs if name in offered) or "none"
             text = f"There is no tool {call.name!r}. The tools are: {known}."
             return ToolResult(call, text, failed=True)
-        problem = flaw(spec, call.arguments)
+        problem = schema_error(spec, call.arguments)
         if problem:
             return ToolResult(call, problem, failed=True)
         try:
@@ -236,7 +241,7 @@ class Toolbox:
 
     # Parts.
 
-    def _shown(self, call: ToolCall, picture: Picture, box: Box, prefix: str) -> ToolResult:
+    def _shown(self, call: ToolCall, picture: SliceImage, box: Box, prefix: str) -> ToolResult:
         scene = self._scene
         scene.shown.append(picture)
         number = len(scene.looked.pictures) + len(scene.shown)
@@ -303,7 +308,7 @@ class Toolbox:
         return f"in no picture, centred at S {s:.0f}, P {p:.0f}, L {left:.0f} mm"
 
 
-def _box(picture: Picture, thousand: Sequence[int]) -> Box:
+def _box(picture: SliceImage, thousand: Sequence[int]) -> Box:
     height, width = picture.size
     x0, y0, x1, y1 = (
         edge * side / 1000 for edge, side in zip(thousand, (width, height) * 2, strict=True)

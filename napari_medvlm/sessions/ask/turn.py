@@ -11,19 +11,19 @@ from napari_medvlm.backends import registry
 from napari_medvlm.data.answer import Answer
 from napari_medvlm.data.conversation import Evidence, State
 from napari_medvlm.data.errors import Cancelled, MedVLMError
-from napari_medvlm.data.tool_call import Step
+from napari_medvlm.data.tool_call import ToolRound
 from napari_medvlm.sessions.ask.explain import explain_request
 from napari_medvlm.sessions.ask.ground_claim import grounded
-from napari_medvlm.sessions.ask.history import Minutes
-from napari_medvlm.sessions.ask.tool_loop import Asking, Given, look
-from napari_medvlm.sessions.job_queue import Line
-from napari_medvlm.sessions.request_sender import Calls, Helpers
+from napari_medvlm.sessions.ask.history import ConversationHistory
+from napari_medvlm.sessions.ask.tool_loop import AnswerLoop, QuestionInputs, render_images
+from napari_medvlm.sessions.job_queue import JobQueue
+from napari_medvlm.sessions.request_sender import ModelChoices, RequestSender
 from napari_medvlm.worker.messages import ExplainReply, GroundReply, GroundRequest
 
 STOPPED = "Stopped; what had come is kept. Ask again for the whole answer."
 
 
-class Answering:
+class TurnRunner:
     """Has questions answered, and writes down what comes.
 
     Parameters
@@ -31,19 +31,19 @@ class Answering:
     minutes
         Where it is written.
     line
-        What calls it, see `Line.put`.
+        What calls it, see `JobQueue.put`.
     changed, delta, stepped
         Called when an exchange has changed, with more text, and with a round that is over.
     """
 
     def __init__(
         self,
-        minutes: Minutes,
-        line: Line,
+        minutes: ConversationHistory,
+        line: JobQueue,
         *,
         changed: Callable[[], None],
         delta: Callable[[str], None],
-        stepped: Callable[[Step], None],
+        stepped: Callable[[ToolRound], None],
     ) -> None:
         self._minutes = minutes
         self._line = line
@@ -58,7 +58,9 @@ class Answering:
         running = self._line.running == exchange
         self._minutes.end(exchange, State.STOPPED, problem=STOPPED, **self._clock.times(running))
 
-    def answer(self, calls: Calls, id_: int, given: Given, helpers: Helpers) -> None:
+    def answer(
+        self, calls: RequestSender, id_: int, given: QuestionInputs, helpers: ModelChoices
+    ) -> None:
         """Work on an exchange until it is over, in one way or another."""
         if not self._minutes.start(id_):
             return
@@ -80,12 +82,14 @@ class Answering:
         finally:
             self._changed()
 
-    def _answer_of(self, calls: Calls, id_: int, given: Given, helpers: Helpers) -> Answer:
-        looked = look(self._minutes.volume, given)
+    def _answer_of(
+        self, calls: RequestSender, id_: int, given: QuestionInputs, helpers: ModelChoices
+    ) -> Answer:
+        looked = render_images(self._minutes.volume, given)
         if looked.pictures:
             self._minutes.show(id_, looked)
             self._changed()
-        asking = Asking(
+        asking = AnswerLoop(
             self._minutes.volume,
             calls,
             helpers,
@@ -102,12 +106,14 @@ class Answering:
         self._minutes.write(exchange, text)
         self._delta(text)
 
-    def _on_step(self, exchange: int, step: Step) -> None:
+    def _on_step(self, exchange: int, step: ToolRound) -> None:
         self._minutes.step(exchange, step)
         self._stepped(step)
         self._changed()
 
-    def ground(self, calls: Calls, request: GroundRequest, exchange: int, number: int) -> None:
+    def ground(
+        self, calls: RequestSender, request: GroundRequest, exchange: int, number: int
+    ) -> None:
         """Have a claim grounded."""
         reply = calls.send(request)
         assert isinstance(reply, GroundReply)
@@ -116,7 +122,9 @@ class Answering:
         self._minutes.ground(exchange, number, grounded(claim, reply.grounding, title))
         self._changed()
 
-    def explain(self, calls: Calls, id_: int, given: Given, device: str, picture: int) -> None:
+    def explain(
+        self, calls: RequestSender, id_: int, given: QuestionInputs, device: str, picture: int
+    ) -> None:
         """Have the backend that answered tell which parts of a picture that comes from."""
         minutes = self._minutes
         exchange = minutes.exchange(id_)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_medvlm.backends.box_formats import PixelBox, write
 from napari_medvlm.data.montage import Montage
 from napari_medvlm.data.region import Region
-from napari_medvlm.data.slice_image import Picture, PixelBounds
+from napari_medvlm.data.slice_image import PixelBounds, SliceImage
 
 COLORS: Mapping[str, tuple[int, int, int]] = {
     "red": (255, 60, 60),
@@ -32,7 +32,7 @@ NAMED = 128
 """Pixels a side from which on names fit into a picture; the text tells the colours in any case."""
 
 
-class Pointing(StrEnum):
+class VisualPrompting(StrEnum):
     """How a model is told of objects, boxes and points."""
 
     DRAWN = "drawn on the picture"
@@ -50,7 +50,7 @@ def color_of(number: int) -> str:
     return list(COLORS)[number % len(COLORS)]
 
 
-def drawn(picture: Picture, regions: Sequence[Region]) -> Picture:
+def drawn(picture: SliceImage, regions: Sequence[Region]) -> SliceImage:
     """A picture with the outlines and names of regions, each in its colour; on a copy."""
     from PIL import Image, ImageDraw
 
@@ -68,7 +68,7 @@ def drawn(picture: Picture, regions: Sequence[Region]) -> Picture:
     return replace(picture, pixels=np.asarray(image))
 
 
-def bounds_in(picture: Picture, region: Region) -> PixelBounds | None:
+def bounds_in(picture: SliceImage, region: Region) -> PixelBounds | None:
     """The box of a region in the pixels of a picture; `None` if its slice does not cross it."""
     where = picture.slice
     if region.points and region.mask is None:
@@ -87,7 +87,7 @@ def bounds_in(picture: Picture, region: Region) -> PixelBounds | None:
     return _cut(np.array([xy.min(axis=0), xy.max(axis=0)]), picture)
 
 
-def places_in(picture: Picture, region: Region) -> tuple[PixelBounds, ...]:
+def places_in(picture: SliceImage, region: Region) -> tuple[PixelBounds, ...]:
     """The boxes of a region in a picture; several where a montage shows several of its slices."""
     if not isinstance(picture, Montage):
         bounds = bounds_in(picture, region)
@@ -101,9 +101,9 @@ def places_in(picture: Picture, region: Region) -> tuple[PixelBounds, ...]:
 
 def pointed(
     text: str,
-    pictures: Sequence[Picture],
+    pictures: Sequence[SliceImage],
     regions: Sequence[Region],
-    pointing: Pointing = Pointing.DRAWN,
+    pointing: VisualPrompting = VisualPrompting.DRAWN,
     grammar: str = "",
 ) -> str:
     """A question with a sentence that tells where regions are.
@@ -116,9 +116,9 @@ def pointed(
         The name of the model's own in `box_formats`, for coordinates; empty: thousandths of the
         picture's width and height.
     """
-    if not regions or pointing is Pointing.CROP:
+    if not regions or pointing is VisualPrompting.CROP:
         return text
-    if pointing is Pointing.DRAWN:
+    if pointing is VisualPrompting.DRAWN:
         outlines = ", ".join(f"{name_of(r)} in {color_of(i)}" for i, r in enumerate(regions))
         return f"{text}\n\nOutlined in the pictures: {outlines}."
     lines = [_written(region, pictures, grammar) for region in regions]
@@ -136,7 +136,7 @@ def thousandths(bounds: PixelBounds, size: tuple[int, int]) -> tuple[int, int, i
     return x0, y0, x1, y1
 
 
-def _written(region: Region, pictures: Sequence[Picture], grammar: str) -> str:
+def _written(region: Region, pictures: Sequence[SliceImage], grammar: str) -> str:
     places = []
     for number, picture in enumerate(pictures, start=1):
         bounds = places_in(picture, region)
@@ -152,7 +152,7 @@ def _written(region: Region, pictures: Sequence[Picture], grammar: str) -> str:
 
 
 def _outline(
-    image: Any, region: Region, picture: Picture, color: tuple[int, int, int]
+    image: Any, region: Region, picture: SliceImage, color: tuple[int, int, int]
 ) -> PixelBounds | None:
     """Draw a box or points; where the name goes, or `None` if there is nothing of the kind."""
     from PIL import ImageDraw
@@ -174,7 +174,7 @@ def _outline(
     return bounds
 
 
-def _filled(image: Any, region: Region, picture: Picture, color: tuple[int, int, int]) -> Any:
+def _filled(image: Any, region: Region, picture: SliceImage, color: tuple[int, int, int]) -> Any:
     """The image with the outline of a mask."""
     from PIL import Image
 
@@ -194,7 +194,7 @@ def edge(inside: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
     return inside & ~core
 
 
-def _width(picture: Picture) -> int:
+def _width(picture: SliceImage) -> int:
     return max(1, round(min(picture.size) / 200))
 
 
@@ -205,7 +205,7 @@ def _around(inside: NDArray[np.bool_]) -> PixelBounds | None:
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
-def _cut(corners: NDArray[np.float64], picture: Picture) -> PixelBounds | None:
+def _cut(corners: NDArray[np.float64], picture: SliceImage) -> PixelBounds | None:
     """The box between two corners ``x, y``, cut to the picture; `None` if nothing is left."""
     height, width = picture.size
     (x0, y0), (x1, y1) = np.clip(corners, 0, (width, height)).tolist()

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.data.answer import Claim
-from napari_medvlm.data.conversation import Conversation, Exchange
+from napari_medvlm.data.conversation import Conversation, Turn
 from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.slice_image import picture_of
-from napari_medvlm.data.tool_call import Step
+from napari_medvlm.data.tool_call import ToolRound
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.sessions.ask.model_input import plane_of
 from napari_medvlm.sessions.ask.visual_prompts import drawn
@@ -95,7 +95,7 @@ def html(volume: Volume, conversation: Conversation) -> str:
     return filled("conversation.html.j2", told)
 
 
-def _exchange(volume: Volume, exchange: Exchange) -> dict[str, Any]:
+def _exchange(volume: Volume, exchange: Turn) -> dict[str, Any]:
     answer = exchange.answer
     return {
         "question": exchange.question,
@@ -136,7 +136,7 @@ def _exchange(volume: Volume, exchange: Exchange) -> dict[str, Any]:
     }
 
 
-def _evidence(exchange: Exchange) -> dict[str, Any] | None:
+def _evidence(exchange: Turn) -> dict[str, Any] | None:
     """Which picture a map of evidence was made of, and where that is brightest."""
     made = exchange.evidence
     if made is None:
@@ -146,7 +146,7 @@ def _evidence(exchange: Exchange) -> dict[str, Any] | None:
     return {"picture": made.picture + 1, "brightest_zyx": zyx, "seconds": round(made.seconds, 3)}
 
 
-def _claims(exchange: Exchange, claims: Sequence[Claim]) -> list[dict[str, Any]]:
+def _claims(exchange: Turn, claims: Sequence[Claim]) -> list[dict[str, Any]]:
     return [
         {
             "number": number + 1,
@@ -162,7 +162,7 @@ def _claims(exchange: Exchange, claims: Sequence[Claim]) -> list[dict[str, Any]]
     ]
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _step(step: ToolRound) -> dict[str, Any]:
     return {
         "text": step.text,
         "calls": [

@@ -17,7 +17,7 @@ from napari_medvlm.data.geometry.display import is_aligned, patient_axes
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.measurements.table import COLUMNS
 from napari_medvlm.data.region import SliceRef
-from napari_medvlm.data.slice_image import Picture, picture_of
+from napari_medvlm.data.slice_image import SliceImage, picture_of
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.writers import write_text
 from napari_medvlm.ledger.state import LiveObject
@@ -164,7 +164,7 @@ def _drawn(volume: Volume, where: SliceRef, outlines: list[tuple[Mask, str]]) ->
     return np.asarray(image)
 
 
-def letters(picture: Picture, volume: Volume) -> Mapping[str, str]:
+def letters(picture: SliceImage, volume: Volume) -> Mapping[str, str]:
     """Where the sides of a picture lie in the patient; none of a flat one, which may not know."""
     if volume.shape[0] == 1:
         return {}

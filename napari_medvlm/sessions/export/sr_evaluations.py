@@ -7,14 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_medvlm.data.answer import Answer, Claim
-from napari_medvlm.data.conversation import Conversation, Exchange, State, Verdict
+from napari_medvlm.data.conversation import Conversation, State, Turn, Verdict
 from napari_medvlm.data.grounding import Grounding, NotFound
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.dicom_objects.sr_evaluations import Evaluation
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Grounded, Record
-from napari_medvlm.sessions.ask.history import Minutes
+from napari_medvlm.sessions.ask.history import ConversationHistory
 
 REPORT = "a report"
 """Who answered where a report does not tell."""
@@ -30,7 +30,7 @@ def evaluations_of_file(path: str | Path, volume: Volume) -> tuple[Evaluation, .
         If it cannot be read, or is about another image.
     """
     ledger = Ledger.load(path)
-    talks = Minutes(volume, ledger, None, lambda _: None).conversations
+    talks = ConversationHistory(volume, ledger, None, lambda _: None).conversations
     return (*evaluations_of_records(ledger.records), *evaluations_of_talks(talks))
 
 
@@ -58,7 +58,7 @@ def groundings_of(evaluations: Iterable[Evaluation]) -> dict[str, Grounding]:
 
 def exchanges_of(
     evaluations: Iterable[Evaluation], known: Iterable[Conversation] = ()
-) -> tuple[Exchange, ...]:
+) -> tuple[Turn, ...]:
     """The answers of evaluations, each with its sentences; what was found of phrases is left out.
 
     Parameters
@@ -75,7 +75,7 @@ def exchanges_of(
             found.setdefault((asked, who), []).append(Claim(said, regions, who))
             there.add((asked, who, said))
     return tuple(
-        Exchange(
+        Turn(
             id=0,
             question=asked,
             backend=who,
@@ -104,7 +104,7 @@ def _grounded(record: Grounded) -> list[Evaluation]:
     ]
 
 
-def _answered(exchange: Exchange) -> list[Evaluation]:
+def _answered(exchange: Turn) -> list[Evaluation]:
     answer = exchange.answer
     if answer is None or exchange.state is not State.ANSWERED or not answer.answered:
         return []

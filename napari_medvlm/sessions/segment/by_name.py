@@ -16,7 +16,7 @@ from napari_medvlm.data.volume import Volume
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class NamedMatches:
     """An object to be made: its name, and the prompt that it begins with."""
 
     name: str
@@ -27,7 +27,7 @@ class Found:
 class Findings:
     """What came of words: the objects to be made, and in a sentence each what cannot be made."""
 
-    objects: tuple[Found, ...]
+    objects: tuple[NamedMatches, ...]
     missing: tuple[str, ...]
 
 
@@ -44,7 +44,7 @@ def findings(found: Grounding, volume: Volume, kinds: Collection[type[Any]]) -> 
     kinds
         The prompts that the segmenting backend takes: boxes need one that does.
     """
-    objects: list[Found] = []
+    objects: list[NamedMatches] = []
     missing = [f"{nowhere.phrase} was not found: {nowhere.reason}" for nowhere in found.not_found]
     named: dict[str, list[Region]] = {}
     for region in found.regions:
@@ -54,7 +54,7 @@ def findings(found: Grounding, volume: Volume, kinds: Collection[type[Any]]) -> 
         masks = [region.mask for region in regions if region.mask is not None]
         if masks:
             whole = reduce(Mask.union, masks)
-            objects.append(Found(name, InitialMask.of(volume, whole)))
+            objects.append(NamedMatches(name, InitialMask.of(volume, whole)))
         elif Box in kinds:
             objects += _boxes(name, regions)
         else:
@@ -64,7 +64,7 @@ def findings(found: Grounding, volume: Volume, kinds: Collection[type[Any]]) -> 
     return Findings(tuple(objects), tuple(missing))
 
 
-def _boxes(name: str, regions: Sequence[Region]) -> list[Found]:
+def _boxes(name: str, regions: Sequence[Region]) -> list[NamedMatches]:
     if len(regions) == 1:
-        return [Found(name, regions[0].box)]
-    return [Found(f"{name} {number}", r.box) for number, r in enumerate(regions, start=1)]
+        return [NamedMatches(name, regions[0].box)]
+    return [NamedMatches(f"{name} {number}", r.box) for number, r in enumerate(regions, start=1)]

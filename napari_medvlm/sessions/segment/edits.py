@@ -23,7 +23,7 @@ from napari_medvlm.ledger.records import (
     PromptChanged,
     PromptRemoved,
 )
-from napari_medvlm.ledger.state import Moment
+from napari_medvlm.ledger.state import LedgerState
 
 COLORS = (
     "#4dd2ff", "#ffb84d", "#7dff6b", "#ff6bd6", "#fff04d", "#b38cff", "#ff6b6b", "#4dffc3",
@@ -36,7 +36,7 @@ SPECK = 0.01
 
 
 def add(
-    now: Moment, object_id: int | None, prompt_id: int, prompt: Prompt, origin: str = ""
+    now: LedgerState, object_id: int | None, prompt_id: int, prompt: Prompt, origin: str = ""
 ) -> tuple[Event, ...]:
     """A prompt for an object, or for a new one."""
     if object_id is None:
@@ -47,14 +47,14 @@ def add(
 
 
 def take(
-    now: Moment, name: str, prompt_id: int, prompt: Prompt, origin: str
+    now: LedgerState, name: str, prompt_id: int, prompt: Prompt, origin: str
 ) -> tuple[int, tuple[Event, ...]]:
     """A new object from a prompt that came from elsewhere; its id and the events."""
     object_id, new = add_object(now, name)
     return object_id, (new, _added(object_id, prompt_id, prompt, origin))
 
 
-def change(now: Moment, prompts: Mapping[int, Prompt]) -> tuple[Event, ...]:
+def change(now: LedgerState, prompts: Mapping[int, Prompt]) -> tuple[Event, ...]:
     """Other prompts in the place of some; those that are the same are left out."""
     events = []
     for prompt_id, prompt in prompts.items():
@@ -65,14 +65,14 @@ def change(now: Moment, prompts: Mapping[int, Prompt]) -> tuple[Event, ...]:
     return tuple(events)
 
 
-def remove(now: Moment, prompt_ids: Sequence[int]) -> tuple[Event, ...]:
+def remove(now: LedgerState, prompt_ids: Sequence[int]) -> tuple[Event, ...]:
     """Prompts taken away."""
     for prompt_id in prompt_ids:
         require_unlocked(now, now.owner(prompt_id).info.id)
     return tuple(PromptRemoved(prompt_id=prompt_id) for prompt_id in prompt_ids)
 
 
-def add_object(now: Moment, name: str | None, locked: bool = False) -> tuple[int, ObjectAdded]:
+def add_object(now: LedgerState, name: str | None, locked: bool = False) -> tuple[int, ObjectAdded]:
     """A new object with the next id and colour; the id and the event."""
     object_id = 1 + max(now.objects, default=0)
     info = ObjectInfo(
@@ -85,7 +85,7 @@ def add_object(now: Moment, name: str | None, locked: bool = False) -> tuple[int
 
 
 def edit_object(
-    now: Moment, object_id: int, name: str | None, color: str | None, locked: bool | None
+    now: LedgerState, object_id: int, name: str | None, color: str | None, locked: bool | None
 ) -> tuple[Event, ...]:
     """Another name, colour or lock; nothing if they are the same."""
     info = _existing(now, object_id)
@@ -94,19 +94,21 @@ def edit_object(
     return () if edited == info else (ObjectChanged(object=edited),)
 
 
-def remove_objects(now: Moment, object_ids: Sequence[int]) -> tuple[Event, ...]:
+def remove_objects(now: LedgerState, object_ids: Sequence[int]) -> tuple[Event, ...]:
     """Objects taken away."""
     for object_id in object_ids:
         require_unlocked(now, object_id)
     return tuple(ObjectRemoved(object_id=object_id) for object_id in object_ids)
 
 
-def set_overlap(now: Moment, overlap: Overlap) -> tuple[Event, ...]:
+def set_overlap(now: LedgerState, overlap: Overlap) -> tuple[Event, ...]:
     """Another overlap rule; nothing if it is the same."""
     return () if overlap is now.overlap else (OverlapChosen(overlap=overlap),)
 
 
-def merge(now: Moment, grid: Grid, prompt_id: int, masks: Mapping[int, Mask]) -> tuple[Event, ...]:
+def merge(
+    now: LedgerState, grid: Grid, prompt_id: int, masks: Mapping[int, Mask]
+) -> tuple[Event, ...]:
     """All objects in one, the first; it goes on from the union of the masks."""
     target, *others = masks
     for object_id in masks:
@@ -121,7 +123,7 @@ def merge(now: Moment, grid: Grid, prompt_id: int, masks: Mapping[int, Mask]) ->
 
 
 def split(
-    now: Moment, grid: Grid, prompt_id: int, object_id: int, mask: Mask
+    now: LedgerState, grid: Grid, prompt_id: int, object_id: int, mask: Mask
 ) -> tuple[tuple[int, ...], tuple[Event, ...]]:
     """Each large piece of an object but the largest as an object; the new ids and the events."""
     require_unlocked(now, object_id)
@@ -149,7 +151,7 @@ def label_masks(labels: NDArray[np.integer], grid: Grid) -> dict[int, Mask]:
 
 
 def take_masks(
-    now: Moment,
+    now: LedgerState,
     grid: Grid,
     prompt_id: int,
     masks: Mapping[int, Mask],
@@ -164,14 +166,14 @@ def take_masks(
     return _objects(now, grid, prompt_id, told, locked=True)
 
 
-def require_unlocked(now: Moment, object_id: int) -> None:
+def require_unlocked(now: LedgerState, object_id: int) -> None:
     """Raise `ObjectLocked` if the object is locked."""
     info = _existing(now, object_id)
     if info.locked:
         raise ObjectLocked(f"{info.name} is locked.", "Unlock it in the object list to change it.")
 
 
-def _existing(now: Moment, object_id: int) -> ObjectInfo:
+def _existing(now: LedgerState, object_id: int) -> ObjectInfo:
     if object_id not in now.objects:
         raise InvalidPrompt(f"There is no object {object_id}.", "It may have been undone: redo it.")
     return now.objects[object_id].info
@@ -182,7 +184,11 @@ def _added(object_id: int, prompt_id: int, prompt: Prompt, origin: str = "") -> 
 
 
 def _objects(
-    now: Moment, grid: Grid, prompt_id: int, masks: Iterable[tuple[str, str, Mask]], locked: bool
+    now: LedgerState,
+    grid: Grid,
+    prompt_id: int,
+    masks: Iterable[tuple[str, str, Mask]],
+    locked: bool,
 ) -> tuple[tuple[int, ...], tuple[Event, ...]]:
     """New objects from names, tracking UIDs and masks; their ids and the events."""
     made: list[int] = []

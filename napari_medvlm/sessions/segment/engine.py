@@ -17,7 +17,7 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import Journal
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Record
-from napari_medvlm.sessions.job_queue import tell
+from napari_medvlm.sessions.job_queue import emit_safely
 from napari_medvlm.sessions.segment.label_map import Key, LabelMap
 from napari_medvlm.sessions.segment.predictions import Choice, Predictions
 from napari_medvlm.sessions.segment.requests import Requests
@@ -141,7 +141,7 @@ class Engine:
         notes, self._noted = self._noted, reply.mask.notes
         for note in reply.mask.notes:
             if note not in notes:  # told once, not at each click
-                tell(self.noted, note)
+                emit_safely(self.noted, note)
 
     def on_failure(self, key: Key, error: MedVLMError) -> None:
         """Keep the prompts, tell the error."""
@@ -149,15 +149,15 @@ class Engine:
             self._predictions.give_up(key)
             self._failure = error
         self._refresh()
-        tell(self.failed, error)
+        emit_safely(self.failed, error)
 
     def on_progress(self, fraction: float, message: str) -> None:
         """Pass on how far the request is."""
-        tell(self.progressed, fraction, message)
+        emit_safely(self.progressed, fraction, message)
 
     def on_restart(self, message: str) -> None:
         """Pass on that the worker had to be started again."""
-        tell(self.restarted, message)
+        emit_safely(self.restarted, message)
 
     def _note(self, record: Record) -> None:
         if self._journal is not None:
@@ -166,7 +166,7 @@ class Engine:
     def _refresh(self) -> None:
         with self._lock:
             box = self.label_map.update(self.ledger.now, self._predictions.known)
-        tell(self.changed, box)
+        emit_safely(self.changed, box)
         if box is not None:
             with contextlib.suppress(RuntimeError):  # closed meanwhile
                 self._measuring.submit(self._measure)
@@ -180,4 +180,4 @@ class Engine:
             if self._digests.get(object_id) != mask.digest:
                 self.measured[object_id] = measure(self._volume, mask)
                 self._digests[object_id] = mask.digest
-        tell(self.changed, None)
+        emit_safely(self.changed, None)

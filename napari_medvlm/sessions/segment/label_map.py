@@ -14,7 +14,7 @@ from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.mask import BoolArray, Mask, bounding_box, unpacked
 from napari_medvlm.data.prompts import Prompt
 from napari_medvlm.ledger.records import Overlap
-from napari_medvlm.ledger.state import LiveObject, Moment
+from napari_medvlm.ledger.state import LedgerState, LiveObject
 
 Key = tuple[int, int]
 """An object's id and the serial of the entry that last changed its prompts: it names a mask."""
@@ -84,7 +84,7 @@ class LabelMap:
         self._shown: dict[int, _Shown] = {}
         self._order: tuple[int, ...] = ()
 
-    def update(self, moment: Moment, known: Callable[[Key], Mask | None]) -> Box | None:
+    def update(self, moment: LedgerState, known: Callable[[Key], Mask | None]) -> Box | None:
         """Show the objects of a moment with the masks known; the box drawn anew, or `None`."""
         order = tuple(live.info.id for live in sorted(moment.objects.values(), key=_rank(moment)))
         touched = set(order) if _crossing(order, self._order) else set()
@@ -108,7 +108,7 @@ class LabelMap:
         own = self.labels[shown.mask.slices] == object_id
         return replace(shown.mask, crop=own)
 
-    def unanswered(self, moment: Moment) -> frozenset[int]:
+    def unanswered(self, moment: LedgerState) -> frozenset[int]:
         """Ids of the prompts that the masks shown do not yet follow."""
         return frozenset(
             prompt_id
@@ -151,7 +151,7 @@ class LabelMap:
         self.labels[box] = drawn
 
 
-def _rank(moment: Moment) -> Any:
+def _rank(moment: LedgerState) -> Any:
     """A sorting key: whom later draws over earlier."""
 
     def rank(live: LiveObject) -> tuple[bool, int]:

@@ -6,7 +6,7 @@ from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Prepared, Progress
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.sessions.request_sender import Served
+from napari_medvlm.sessions.request_sender import ModelChoice
 from napari_medvlm.worker.messages import PrepareReply, PrepareRequest
 from napari_medvlm.worker.runner import Runner
 
@@ -21,7 +21,7 @@ def kept_mib(backend: str, volume: Volume, axis: int) -> float:
 
 
 def prepare_plane(
-    volume: Volume, axis: int, by: Served, runner: Runner, progress: Progress
+    volume: Volume, axis: int, by: ModelChoice, runner: Runner, progress: Progress
 ) -> Prepared:
     """Have a model look at all slices across an axis of the array, a few at a time.
 

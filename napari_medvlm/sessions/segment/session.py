@@ -22,7 +22,7 @@ from napari_medvlm.data.prompts import Prompt, check_prompt
 from napari_medvlm.data.volume import Volume, require_contrast
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Event, Overlap, Record
-from napari_medvlm.ledger.state import Moment
+from napari_medvlm.ledger.state import LedgerState
 from napari_medvlm.sessions.segment import edits
 from napari_medvlm.sessions.segment.engine import Engine
 from napari_medvlm.sessions.segment.label_map import Labels
@@ -105,7 +105,7 @@ class SegmentationSession:
     # What is there.
 
     @property
-    def now(self) -> Moment:
+    def now(self) -> LedgerState:
         """All live objects with their prompts."""
         return self.ledger.now
 

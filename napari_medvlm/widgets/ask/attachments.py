@@ -12,7 +12,7 @@ from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.language import question_templates
 from napari_medvlm.layers.orientation import place_in_view
-from napari_medvlm.layers.question_objects import Offered
+from napari_medvlm.layers.question_objects import ObjectOption
 from napari_medvlm.widgets.ask.image_input import ViewChoice
 from napari_medvlm.widgets.ask.object_picker import ObjectChoice
 from napari_medvlm.widgets.ask.question_box import QuestionBox
@@ -69,7 +69,7 @@ CONTEXT_HEIGHT = 72
 
 
 @dataclass(frozen=True)
-class Asked:
+class QuestionDraft:
     """What a person asked, before the objects that go along were gathered.
 
     Parameters
@@ -85,12 +85,12 @@ class Asked:
     options: tuple[str, ...]
     context: str
     tools: tuple[str, ...]
-    chosen: list[Offered]
+    chosen: list[ObjectOption]
     changes: int | None
     measures: bool
 
 
-class SentAlong(QWidget):
+class Attachments(QWidget):
     """Everything that goes along, folded away under titles that say what is chosen."""
 
     def __init__(self, viewer: Viewer) -> None:
@@ -140,11 +140,11 @@ class SentAlong(QWidget):
         self.tools_fold.setToolTip(reason)
         self._title()
 
-    def asked(self, box: QuestionBox) -> Asked:
+    def asked(self, box: QuestionBox) -> QuestionDraft:
         """What a person asks now."""
         self.objects.refresh()
         context = str(self.context.toPlainText()).strip()
-        return Asked(
+        return QuestionDraft(
             box.text,
             box.kind,
             box.options,

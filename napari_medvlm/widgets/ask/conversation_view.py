@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_medvlm.data.conversation import Exchange, Mark, Sent
-from napari_medvlm.layers.answer_layers import ClaimLayers, show_slice
+from napari_medvlm.data.conversation import Mark, SentImage, Turn
+from napari_medvlm.layers.answer_layers import AnswerLayers, show_slice
 from napari_medvlm.sessions.ask.session import AskSession
 from napari_medvlm.widgets.ask.transcript import Transcript
 from napari_medvlm.widgets.checks.panel import checks_beside
-from napari_medvlm.widgets.other_docks import ground_backend, hand_on
+from napari_medvlm.widgets.other_docks import ground_backend, send_to_segment
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.layer_combo import LayerChoice
 from napari_medvlm.widgets.runtime.notify import guarded
-from napari_medvlm.widgets.runtime.threads import Queued
+from napari_medvlm.widgets.runtime.threads import MainThreadQueue
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -25,7 +25,7 @@ STREAM_MS = 50
 """Between two times that text which comes is written."""
 
 
-class Reading(QWidget):
+class ConversationView(QWidget):
     """The transcript of a session's active conversation, linked with the picture both ways.
 
     Parameters
@@ -52,12 +52,12 @@ class Reading(QWidget):
         self._viewer = viewer
         self._image = image
         self._session: AskSession | None = None
-        self._layers: ClaimLayers | None = None
+        self._layers: AnswerLayers | None = None
         self._drawn: tuple[object, ...] = ()
         self.transcript = Transcript()
         self.in_picture = QCheckBox("Show in the picture")
         self.hand_over = button("To Segment", "Make objects of the regions of this sentence.")
-        self._came = Queued(lambda _: self._on_text(), self)
+        self._came = MainThreadQueue(lambda _: self._on_text(), self)
         self._stream_due = QTimer(self)
         self._lay_out()
         self._connect()
@@ -95,7 +95,7 @@ class Reading(QWidget):
         return None if self._layers is None else self._layers.chosen
 
     @property
-    def exchange(self) -> Exchange | None:
+    def exchange(self) -> Turn | None:
         """The exchange that is shown in full."""
         if self._session is None:
             return None
@@ -103,10 +103,10 @@ class Reading(QWidget):
 
     # How it follows a session.
 
-    def bind(self, session: AskSession) -> ClaimLayers:
+    def bind(self, session: AskSession) -> AnswerLayers:
         """Follow a session; the layers are to be closed with it."""
         self._session = session
-        self._layers = ClaimLayers(self._viewer, session.volume, guarded(self._on_region))
+        self._layers = AnswerLayers(self._viewer, session.volume, guarded(self._on_region))
         self._layers.visible = self.in_picture.isChecked()
         session.delta.connect(self._came)
         return self._layers
@@ -165,7 +165,7 @@ class Reading(QWidget):
         if self._session is not None:
             self._session.mark(exchange, claim, verdict, note)
 
-    def _go_to(self, sent: Sent) -> None:
+    def _go_to(self, sent: SentImage) -> None:
         if self._session is not None and not sent.of:
             show_slice(self._viewer, self._session.volume, sent.slice)
 
@@ -181,7 +181,7 @@ class Reading(QWidget):
     def _hand_on(self) -> None:
         if self._session is not None:
             volume = self._session.volume
-            hand_on(self._viewer, self._image.layer, volume, self.exchange, self.chosen)
+            send_to_segment(self._viewer, self._image.layer, volume, self.exchange, self.chosen)
 
     def _show_in_picture(self, visible: bool) -> None:
         if self._layers is not None:

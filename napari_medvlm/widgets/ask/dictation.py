@@ -12,7 +12,7 @@ import qtpy
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton
 
-from napari_medvlm.widgets.runtime.notify import guarded, tell
+from napari_medvlm.widgets.runtime.notify import guarded, show_message
 from napari_medvlm.widgets.runtime.threads import in_background
 from napari_medvlm.worker.transcribe import transcribe
 
@@ -67,7 +67,7 @@ class DictationButton(QPushButton):
     def hear(self, samples: bytes) -> None:
         """Have a recording understood off the window's thread: 16 bit, one channel, 16 kHz."""
         if len(samples) < 2 * RATE_HZ * SHORTEST_S:
-            tell("Hold the button as long as you speak.")
+            show_message("Hold the button as long as you speak.")
             return
         in_background(lambda: _words(samples), guarded(self.heard.emit))
 
@@ -77,7 +77,7 @@ class DictationButton(QPushButton):
 
         device = QMediaDevices.defaultAudioInput()
         if device.isNull():
-            tell("There is no microphone.")
+            show_message("There is no microphone.")
             return
         form = QAudioFormat()
         form.setSampleRate(RATE_HZ)

@@ -19,21 +19,21 @@ from napari_medvlm.ledger.records import ImageReference
 from napari_medvlm.sessions.ask.session import AskSession
 from napari_medvlm.sessions.export.conversation import export
 from napari_medvlm.widgets.ask import commands
-from napari_medvlm.widgets.ask.attachments import Asked, SentAlong
+from napari_medvlm.widgets.ask.attachments import Attachments, QuestionDraft
 from napari_medvlm.widgets.ask.conversation_bar import ConversationRow
-from napari_medvlm.widgets.ask.conversation_view import Reading
+from napari_medvlm.widgets.ask.conversation_view import ConversationView
 from napari_medvlm.widgets.ask.question_box import QuestionBox
 from napari_medvlm.widgets.checks.quality_note import QualityNote
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.dock import SessionDock
 from napari_medvlm.widgets.models.server_banner import ServerBanner
 from napari_medvlm.widgets.models.server_picker import ServerRow
-from napari_medvlm.widgets.open_image import EarlierTalk, Prepared, earlier_talk, prepare
+from napari_medvlm.widgets.open_image import EarlierConversation, Prepared, earlier_talk, prepare
 from napari_medvlm.widgets.parts.dialogs import TALKS, ask_where_to_save
 from napari_medvlm.widgets.parts.progress import RunRow
 from napari_medvlm.widgets.parts.resume_bar import ResumeBar
-from napari_medvlm.widgets.runtime.notify import guarded, tell
-from napari_medvlm.widgets.runtime.threads import Queued, in_background
+from napari_medvlm.widgets.runtime.notify import guarded, show_message
+from napari_medvlm.widgets.runtime.threads import MainThreadQueue, in_background
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -55,15 +55,15 @@ class AskDock(SessionDock[AskSession]):
         self.banner = ServerBanner()
         self.resume = ResumeBar("Bring back the conversations.")
         self.quality = QualityNote()
-        self.along = SentAlong(napari_viewer)
+        self.along = Attachments(napari_viewer)
         self.conversations = ConversationRow()
-        self.reading = Reading(napari_viewer, self.image)
+        self.reading = ConversationView(napari_viewer, self.image)
         self.box = QuestionBox()
         self.run = RunRow("Ask", "Ask the question. (Enter)")
         self._look_up_due = QTimer(self)
         self._lay_out()
-        self._changed = Queued(lambda _: self._refresh(), self)
-        self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
+        self._changed = MainThreadQueue(lambda _: self._refresh(), self)
+        self._progressed = MainThreadQueue(lambda given: self._on_progress(given[-1]), self)
         self._connect()
         bind_keys(napari_viewer, napari_viewer, commands.__name__)
         self._use_backend()
@@ -99,7 +99,7 @@ class AskDock(SessionDock[AskSession]):
         talk = session.active
         in_background(
             lambda: export(path, session.volume, talk),
-            guarded(lambda _: tell(f"The conversation was written to {path}.")),
+            guarded(lambda _: show_message(f"The conversation was written to {path}.")),
         )
 
     def close_dock(self) -> None:
@@ -114,13 +114,13 @@ class AskDock(SessionDock[AskSession]):
         if layer is not None:
             in_background(lambda: _prepared(layer), guarded(self._on_prepared))
 
-    def _on_prepared(self, found: tuple[Image, Prepared, EarlierTalk | None]) -> None:
+    def _on_prepared(self, found: tuple[Image, Prepared, EarlierConversation | None]) -> None:
         layer, prepared, earlier = found
         if layer is self.image.layer and self.session is None:
             self._begin(prepared.volume)
             self.resume.offer(earlier)
 
-    def _begin(self, volume: Volume, earlier: EarlierTalk | None = None) -> None:
+    def _begin(self, volume: Volume, earlier: EarlierConversation | None = None) -> None:
         """Talk about a volume, from the start or from where it ended."""
         self._end()
         session = AskSession(
@@ -149,7 +149,9 @@ class AskDock(SessionDock[AskSession]):
         self.quality.look_at(None)
         self._refresh()
 
-    def _send(self, session: AskSession, asked: Asked, objects: tuple[NamedMask, ...]) -> None:
+    def _send(
+        self, session: AskSession, asked: QuestionDraft, objects: tuple[NamedMask, ...]
+    ) -> None:
         """Ask, now that the objects are gathered; what could not be asked stands in the box."""
         if session is not self.session:
             return
@@ -165,7 +167,9 @@ class AskDock(SessionDock[AskSession]):
         finally:
             self._refresh()
 
-    def _ask(self, session: AskSession, asked: Asked, objects: tuple[NamedMask, ...]) -> int:
+    def _ask(
+        self, session: AskSession, asked: QuestionDraft, objects: tuple[NamedMask, ...]
+    ) -> int:
         view = None
         if not asked.measures:
             view = self.along.view.view(session.volume, objects, regions_of(asked.chosen))
@@ -285,7 +289,7 @@ class AskDock(SessionDock[AskSession]):
         self.reading.edit_requested.connect(guarded(self._edit))
 
 
-def _prepared(layer: Image) -> tuple[Image, Prepared, EarlierTalk | None]:
+def _prepared(layer: Image) -> tuple[Image, Prepared, EarlierConversation | None]:
     prepared = prepare(layer)
     return layer, prepared, earlier_talk(prepared.volume)
 

@@ -6,7 +6,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QMenu, QPushButton
 
 from napari_medvlm.backends.vlm.occlusion import cost
-from napari_medvlm.data.conversation import Exchange, Sent
+from napari_medvlm.data.conversation import SentImage, Turn
 from napari_medvlm.sessions.ask.explain import obstacle
 
 TOOLTIP = (
@@ -32,7 +32,7 @@ class EvidenceButton(QPushButton):
         self.pictures = QMenu(self)
         self.setMenu(self.pictures)
 
-    def offer(self, exchange: Exchange) -> None:
+    def offer(self, exchange: Turn) -> None:
         """Offer the pictures of an exchange, or say why there is no map of it."""
         reason = obstacle(exchange)
         self.setEnabled(not reason)
@@ -40,17 +40,17 @@ class EvidenceButton(QPushButton):
         self.pictures.clear()
         for number, sent in enumerate(exchange.sent):
             if not sent.of:
-                action = self.pictures.addAction(said(exchange, number, sent))
+                action = self.pictures.addAction(answer_text(exchange, number, sent))
                 action.triggered.connect(lambda _, number=number: self.chosen.emit(number))
 
 
-def said(exchange: Exchange, number: int, sent: Sent) -> str:
+def answer_text(exchange: Turn, number: int, sent: SentImage) -> str:
     """A picture, and what its map costs: passes of the model, and about how long they take."""
     passes = cost(_size(sent))
     return f"{sent.caption or f'Picture {number + 1}'}: {passes} passes{_time(exchange, passes)}"
 
 
-def _time(exchange: Exchange, passes: int) -> str:
+def _time(exchange: Turn, passes: int) -> str:
     """As the last map took; before there is one, as the answer's first word did."""
     made = exchange.evidence
     if made is not None:
@@ -60,7 +60,7 @@ def _time(exchange: Exchange, passes: int) -> str:
     return "" if first is None else f", about {_rounded(first * passes)}"
 
 
-def _size(sent: Sent) -> tuple[int, int]:
+def _size(sent: SentImage) -> tuple[int, int]:
     return sent.pixels.shape[0], sent.pixels.shape[1]
 
 

@@ -9,8 +9,8 @@ from qtpy.QtGui import QGuiApplication, QMouseEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 
 from napari_medvlm.data.answer import Answer
-from napari_medvlm.data.conversation import Exchange, State
-from napari_medvlm.data.tool_call import Step, ToolResult
+from napari_medvlm.data.conversation import State, Turn
+from napari_medvlm.data.tool_call import ToolResult, ToolRound
 from napari_medvlm.layers.answer_layers import colors_of
 from napari_medvlm.widgets.ask.evidence_button import EvidenceButton
 from napari_medvlm.widgets.ask.sent_images import PictureStrip, covered
@@ -52,7 +52,7 @@ class ExchangeCard(QFrame):
     edit_requested = Signal()
     evidence_requested = Signal(int)
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Turn) -> None:
         super().__init__()
         self.exchange = exchange
         self.question, self.state, self.coverage = WrappedLabel(), WrappedLabel(), WrappedLabel()
@@ -74,7 +74,7 @@ class ExchangeCard(QFrame):
         self._lay_out()
         self._connect()
 
-    def show_exchange(self, exchange: Exchange, *, in_full: bool) -> None:
+    def show_exchange(self, exchange: Turn, *, in_full: bool) -> None:
         """Show how far it is; in short if another card is the one shown."""
         self.exchange = exchange
         answer = exchange.answer
@@ -183,7 +183,7 @@ def split_thinking(partial: str) -> tuple[str, str]:
     return thought.strip(), (before + said).strip()
 
 
-def as_text(exchange: Exchange) -> str:
+def as_text(exchange: Turn) -> str:
     """A question and its answer, to paste elsewhere."""
     answer = exchange.answer
     lines = [exchange.question, "", exchange.partial if answer is None else _short_of(answer)]
@@ -200,7 +200,7 @@ def _noted(note: str) -> str:
     return f": {note}" if note else ""
 
 
-def _state(exchange: Exchange) -> str:
+def _state(exchange: Turn) -> str:
     if exchange.state is State.FAILED:
         return "failed"
     if exchange.state is State.ANSWERED:
@@ -222,7 +222,7 @@ def _told_by_claims(answer: Answer) -> bool:
     return bool(answer.claims) and told.split() == answer.text.split()
 
 
-def _choice(exchange: Exchange, answer: Answer) -> str:
+def _choice(exchange: Turn, answer: Answer) -> str:
     """The option that was chosen, and how likely each one is."""
     if not answer.choice and not answer.probabilities:
         return ""
@@ -234,7 +234,7 @@ def _choice(exchange: Exchange, answer: Answer) -> str:
     return "\n".join(lines)
 
 
-def _steps(steps: Sequence[Step]) -> str:
+def _steps(steps: Sequence[ToolRound]) -> str:
     lines = []
     for number, step in enumerate(steps, 1):
         lines.append(f"{number}. {' '.join(step.text.split())[:300]}")

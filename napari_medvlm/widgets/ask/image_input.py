@@ -20,8 +20,8 @@ from napari_medvlm.data.window_presets import CT_COLORS, windows
 from napari_medvlm.layers import is_image
 from napari_medvlm.layers.convert import volume_of
 from napari_medvlm.layers.orientation import axis_across, place_in_view, visible_box
-from napari_medvlm.sessions.ask.model_input import NamedVolume, View
-from napari_medvlm.sessions.ask.visual_prompts import Pointing
+from napari_medvlm.sessions.ask.model_input import ImageSelection, NamedVolume
+from napari_medvlm.sessions.ask.visual_prompts import VisualPrompting
 from napari_medvlm.widgets.ground.scope import millimetres
 from napari_medvlm.widgets.parts.layer_combo import LayerChoice
 
@@ -66,7 +66,7 @@ class ViewChoice(QWidget):
         self.other.setToolTip("Another sequence, or a prior study, shown at the same places.")
         self.with_other = _combo(("none", "shown too"), "Whether another image is sent as well.")
         self.pointing = _combo(
-            (HIDDEN, *Pointing), "How the model is shown the objects that are chosen below."
+            (HIDDEN, *VisualPrompting), "How the model is shown the objects that are chosen below."
         )
         self._lay_out()
         for box in (self.where, self.crop, self.window, self.with_other, self.pointing):
@@ -102,7 +102,7 @@ class ViewChoice(QWidget):
 
     def view(
         self, volume: Volume, objects: Sequence[NamedMask], drawn: Sequence[Region] = ()
-    ) -> View:
+    ) -> ImageSelection:
         """What is chosen, about the plane and the place in view.
 
         Parameters
@@ -118,14 +118,14 @@ class ViewChoice(QWidget):
         shown = self.pointing.currentText() != HIDDEN
         regions = [Region.of_mask(o.name, o.mask, volume.grid, None, o.name) for o in objects]
         regions += drawn
-        return View(
+        return ImageSelection(
             self._scope(volume, regions),
             self._part(volume, regions),
             self.montage.value(),
             self._chosen_windows(),
             self._others(volume),
             tuple(regions) if shown else (),
-            Pointing(self.pointing.currentText()) if shown else Pointing.DRAWN,
+            VisualPrompting(self.pointing.currentText()) if shown else VisualPrompting.DRAWN,
         )
 
     def _scope(self, volume: Volume, regions: Sequence[Region]) -> Scope:

@@ -8,7 +8,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QTreeWidget, QTreeWidgetItem
 
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.layers.question_objects import Offered, drawn, offered
+from napari_medvlm.layers.question_objects import ObjectOption, drawn, offered
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -31,7 +31,7 @@ class ObjectChoice(QTreeWidget):
         super().__init__()
         self._viewer = viewer
         self._volume: Volume | None = None
-        self._offered: list[Offered] = []
+        self._offered: list[ObjectOption] = []
         self._left_out: set[tuple[int, int | None]] = set()
         self.setHeaderLabels(["Object", "Layer"])
         self.setRootIsDecorated(False)
@@ -63,7 +63,7 @@ class ObjectChoice(QTreeWidget):
         self.changed.emit()
 
     @property
-    def chosen(self) -> list[Offered]:
+    def chosen(self) -> list[ObjectOption]:
         """What goes along."""
         return [one for one in self._offered if _key(one) not in self._left_out]
 
@@ -83,5 +83,5 @@ class ObjectChoice(QTreeWidget):
         self.changed.emit()
 
 
-def _key(one: Offered) -> tuple[int, int | None]:
+def _key(one: ObjectOption) -> tuple[int, int | None]:
     return id(one.layer), one.value

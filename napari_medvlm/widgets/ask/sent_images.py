@@ -8,7 +8,7 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QIcon, QImage, QPixmap
 from qtpy.QtWidgets import QListView, QListWidget, QListWidgetItem
 
-from napari_medvlm.data.conversation import Sent
+from napari_medvlm.data.conversation import SentImage
 
 SIDE = 68
 """Of a small picture, in pixels."""
@@ -22,14 +22,14 @@ class PictureStrip(QListWidget):
     Attributes
     ----------
     chosen
-        The `Sent` that the person clicked.
+        The `SentImage` that the person clicked.
     """
 
     chosen = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
-        self._sent: tuple[Sent, ...] = ()
+        self._sent: tuple[SentImage, ...] = ()
         self.setViewMode(QListView.ViewMode.IconMode)
         self.setFlow(QListView.Flow.LeftToRight)
         self.setMovement(QListView.Movement.Static)
@@ -43,7 +43,7 @@ class PictureStrip(QListWidget):
         self.itemClicked.connect(lambda item: self.chosen.emit(self._sent[self.row(item)]))
         self.hide()
 
-    def show_sent(self, sent: Sequence[Sent]) -> None:
+    def show_sent(self, sent: Sequence[SentImage]) -> None:
         """Show these pictures; hidden if there are none."""
         if tuple(sent) == self._sent:
             return
@@ -68,7 +68,7 @@ def covered(share: float | None, count: int) -> str:
     return f"{pictures} sent: {percent} of the image's slices."
 
 
-def _icon(sent: Sent) -> QIcon:
+def _icon(sent: SentImage) -> QIcon:
     pixels = sent.pixels
     rows, columns = pixels.shape[:2]
     image = QImage(pixels.tobytes(), columns, rows, 3 * columns, QImage.Format.Format_RGB888)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from napari_medvlm.data.conversation import Exchange
+from napari_medvlm.data.conversation import Turn
 from napari_medvlm.widgets.ask.exchange_card import ExchangeCard
 
 LAYOUT_MS = 20
@@ -49,7 +49,7 @@ class Transcript(QScrollArea):
     def __init__(self) -> None:
         super().__init__()
         self.cards: dict[int, ExchangeCard] = {}
-        self._drawn: dict[int, tuple[Exchange, bool]] = {}
+        self._drawn: dict[int, tuple[Turn, bool]] = {}
         self.empty = QLabel(EMPTY)
         self.empty.setWordWrap(True)
         content = QWidget()
@@ -63,7 +63,7 @@ class Transcript(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMinimumHeight(160)
 
-    def show_exchanges(self, exchanges: Sequence[Exchange], shown: int | None) -> None:
+    def show_exchanges(self, exchanges: Sequence[Turn], shown: int | None) -> None:
         """Show these exchanges, and one of them in full."""
         at_end = self._is_at_end()
         before = set(self.cards)
@@ -108,7 +108,7 @@ class Transcript(QScrollArea):
         if exchange in self.cards:
             self.verticalScrollBar().setValue(self.cards[exchange].y())
 
-    def _show(self, exchange: Exchange, place: int, *, in_full: bool) -> None:
+    def _show(self, exchange: Turn, place: int, *, in_full: bool) -> None:
         card = self.cards.get(exchange.id)
         if card is None:
             card = self._add(exchange, place)
@@ -116,12 +116,12 @@ class Transcript(QScrollArea):
             self._drawn[exchange.id] = (exchange, in_full)
             card.show_exchange(exchange, in_full=in_full)
 
-    def _is_answered_now(self, exchange: Exchange) -> bool:
+    def _is_answered_now(self, exchange: Turn) -> bool:
         """Whether it had no answer when it was drawn last, and has one now."""
         drawn = self._drawn.get(exchange.id)
         return drawn is not None and drawn[0].answer is None and exchange.answer is not None
 
-    def _add(self, exchange: Exchange, place: int) -> ExchangeCard:
+    def _add(self, exchange: Turn, place: int) -> ExchangeCard:
         key = exchange.id
         card = self.cards[key] = ExchangeCard(exchange)
         self._layout.insertWidget(place, card)

@@ -35,12 +35,12 @@ from napari_medvlm.sessions.cases.case_store import (
 from napari_medvlm.sessions.cases.results import write_results
 from napari_medvlm.widgets.cases.table import CaseTable, ResultsRow
 from napari_medvlm.widgets.commands import bind_keys, named_dock
-from napari_medvlm.widgets.pacs.servers import Form
+from napari_medvlm.widgets.pacs.servers import ServerForm
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.job_bar import JobBar
 from napari_medvlm.widgets.parts.series_dialog import ask_gaps
 from napari_medvlm.widgets.runtime.dock import Dock
-from napari_medvlm.widgets.runtime.notify import guarded, tell
+from napari_medvlm.widgets.runtime.notify import guarded, show_message
 from napari_medvlm.widgets.runtime.resources import close_all
 from napari_medvlm.widgets.runtime.threads import in_background
 from napari_medvlm.widgets.segment.commands import dock_of
@@ -121,7 +121,7 @@ class CasesDock(Dock):
         found = self._book().list.neighbour(step, self.cases.wanted)
         if found is None:
             which = "last" if step > 0 else "first"
-            tell(f"That was the {which} of the cases that are shown.")
+            show_message(f"That was the {which} of the cases that are shown.")
             return
         self.open_case(found.name)
 
@@ -152,7 +152,9 @@ class CasesDock(Dock):
     def ask_to_reject(self) -> None:
         """Ask why the open case is rejected."""
         case = self._open_case()
-        form = Form("Reject", f"Why is {case.name} rejected?", {"Reason": False}, self.window())
+        form = ServerForm(
+            "Reject", f"Why is {case.name} rejected?", {"Reason": False}, self.window()
+        )
         form.filled.connect(guarded(lambda texts: self.reject_case(case.name, texts[0])))
         form.open()
 
@@ -204,7 +206,7 @@ class CasesDock(Dock):
 
     def _on_written(self, book: CaseBook, case: Case, made: tuple[str, ...]) -> None:
         book.change(lambda known: known.done(case.name, made))
-        tell("Saved: " + ", ".join(Path(path).name for path in made))
+        show_message("Saved: " + ", ".join(Path(path).name for path in made))
         self._show()
 
     def _look_for_files(self) -> None:

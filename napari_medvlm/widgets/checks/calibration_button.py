@@ -9,7 +9,7 @@ from typing import Any
 from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
 
 from napari_medvlm.checks.calibration import Kind
-from napari_medvlm.widgets.runtime.notify import guarded, tell
+from napari_medvlm.widgets.runtime.notify import guarded, show_message
 from napari_medvlm.widgets.runtime.threads import in_background
 
 METHODS: dict[Kind, str] = {
@@ -50,7 +50,7 @@ class CalibrationButton(QPushButton):
 def _tell_result(found: dict[str, Any]) -> None:
     who = " with ".join(filter(None, (found["backend"], found["model"])))
     doubt = "" if found["checked"] else " (of those that it was fitted on: too few for others)"
-    tell(
+    show_message(
         f"{who}: {found['answers']} tell how sure they are; expected calibration error "
         f"{found['ece']:.3f} before, {found['ece_after']:.3f} after{doubt}. Run the check again."
     )

@@ -21,13 +21,13 @@ from napari_medvlm.backends.base import Task
 from napari_medvlm.checks.all_checks import all_checks
 from napari_medvlm.checks.base import Check
 from napari_medvlm.checks.runner import Checking, answer_subject, region_subject
-from napari_medvlm.checks.second_model_check import Witness
+from napari_medvlm.checks.second_model_check import SecondModel
 from napari_medvlm.checks.subject import Subject
-from napari_medvlm.data.check_result import Finding, Outcome
+from napari_medvlm.data.check_result import CheckResult, Outcome
 from napari_medvlm.data.conversation import State
 from napari_medvlm.data.region import Region
 from napari_medvlm.sessions.ask.session import AskSession
-from napari_medvlm.sessions.check_context import Basis
+from napari_medvlm.sessions.check_context import CheckContext
 from napari_medvlm.sessions.ground import GroundingSession
 from napari_medvlm.widgets.checks.calibration_button import CalibrationButton
 from napari_medvlm.widgets.checks.rows import CheckRows, OtherImage, asked_times
@@ -36,12 +36,12 @@ from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.collapsible import Fold
 from napari_medvlm.widgets.runtime.notify import guarded
 from napari_medvlm.widgets.runtime.resources import Closes, close_all
-from napari_medvlm.widgets.runtime.threads import Queued, in_background
+from napari_medvlm.widgets.runtime.threads import MainThreadQueue, in_background
 
 if TYPE_CHECKING:
     from napari import Viewer
 
-Checked = tuple[Basis, Subject]
+Checked = tuple[CheckContext, Subject]
 TITLE = "Checks"
 LEAST_PX = 130
 """How high checks that scroll are at least."""
@@ -64,13 +64,13 @@ class TrustPanel(QWidget):
     def __init__(
         self,
         viewer: Viewer,
-        on_findings: Callable[[Sequence[Finding]], None],
+        on_findings: Callable[[Sequence[CheckResult]], None],
         *,
         scrolls: bool = False,
     ) -> None:
         super().__init__()
         self._scrolls = scrolls
-        self.findings: tuple[Finding, ...] = ()
+        self.findings: tuple[CheckResult, ...] = ()
         self._on_findings = on_findings
         self._make: Callable[[], Checked] | None = None
         self._ready: Checked | None = None
@@ -85,7 +85,7 @@ class TrustPanel(QWidget):
         self.total = QLabel()
         self.run = button("Run", "Run the checks that are switched on, in the background.")
         self.cancel = button("Cancel", "Stop checking; what was found stays.")
-        self._told = Queued(self._on_told, self)
+        self._told = MainThreadQueue(self._on_told, self)
         self._lay_out()
         self._connect()
         self._show_state()
@@ -93,7 +93,10 @@ class TrustPanel(QWidget):
     # What is checked.
 
     def follow(
-        self, make: Callable[[], Checked], findings: Sequence[Finding] = (), seconds: float = 0.0
+        self,
+        make: Callable[[], Checked],
+        findings: Sequence[CheckResult] = (),
+        seconds: float = 0.0,
     ) -> None:
         """Be about something; what is running for something else is stopped.
 
@@ -118,7 +121,7 @@ class TrustPanel(QWidget):
         self.rows.show_costs({})
         self.show_findings(())
 
-    def show_findings(self, findings: Sequence[Finding]) -> None:
+    def show_findings(self, findings: Sequence[CheckResult]) -> None:
         """Show what checks came to."""
         self.findings = tuple(findings)
         self.rows.show_findings(findings)
@@ -165,7 +168,7 @@ class TrustPanel(QWidget):
     # What is shown.
 
     def _checks(self) -> tuple[Check, ...]:
-        return all_checks(Witness(self.witness.name), other=self.other.volume)
+        return all_checks(SecondModel(self.witness.name), other=self.other.volume)
 
     def _on_told(self, told: Sequence[Any]) -> None:
         for who, what in told:
@@ -176,11 +179,11 @@ class TrustPanel(QWidget):
                 self._on_checked(what)
         self._show_state()
 
-    def _on_checked(self, what: Check | Finding | int) -> None:
+    def _on_checked(self, what: Check | CheckResult | int) -> None:
         """A check begins, has come to something, or all are over."""
         if isinstance(what, Check):
             self.rows.rows[what.name].show_running()
-        elif isinstance(what, Finding):
+        elif isinstance(what, CheckResult):
             rest = (f for f in self.findings if f.check != what.check)
             self.show_findings((*rest, what))
         else:  # a check that was stopped shows what it came to before, if anything
@@ -209,7 +212,7 @@ class TrustPanel(QWidget):
         self.witness.setToolTip("Who is asked where the answer's place is, to compare.")
         choices = QFormLayout()
         choices.addRow("Swap with", self.other)
-        choices.addRow("Witness", self.witness)
+        choices.addRow("SecondModel", self.witness)
         choices.addRow("Confidence", self.calibration)
         foot = QHBoxLayout()
         foot.addWidget(self.total, 1)
@@ -249,7 +252,7 @@ class TrustFold(Fold):
     def __init__(self, viewer: Viewer, *, scrolls: bool = False) -> None:
         self.panel = TrustPanel(viewer, self._on_findings, scrolls=scrolls)
         self._about: tuple[object, ...] = ()
-        self._known: dict[int, tuple[Region, tuple[Finding, ...]]] = {}
+        self._known: dict[int, tuple[Region, tuple[CheckResult, ...]]] = {}
         self._region: Region | None = None
         super().__init__(TITLE, TOOLTIP, self.panel)
         self.opened.connect(guarded(self.panel.prepare))
@@ -288,7 +291,7 @@ class TrustFold(Fold):
         if self.is_open:
             self.panel.prepare()
 
-    def _on_findings(self, findings: Sequence[Finding]) -> None:
+    def _on_findings(self, findings: Sequence[CheckResult]) -> None:
         if self._region is not None:
             self._known[id(self._region)] = self._region, tuple(findings)
         if self._about:
@@ -304,7 +307,7 @@ def _scrolling(content: QWidget) -> QScrollArea:
     return area
 
 
-def title_of(findings: Sequence[Finding]) -> str:
+def title_of(findings: Sequence[CheckResult]) -> str:
     """What was found in a few words: which checks have something against it."""
     flagged = [f.check for f in findings if f.verdict is Outcome.FLAGGED]
     if not findings:
@@ -343,7 +346,7 @@ def _region(session: GroundingSession, region: Region) -> Checked:
     return basis, region_subject(basis, region)
 
 
-def _tell(told: Queued, what: object) -> None:
+def _tell(told: MainThreadQueue, what: object) -> None:
     """Tell the panel, unless it is gone."""
     with contextlib.suppress(RuntimeError):  # its part in Qt was deleted
         told(what)

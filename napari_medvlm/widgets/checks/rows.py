@@ -9,7 +9,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_medvlm.checks.base import Check
-from napari_medvlm.data.check_result import Finding, Outcome
+from napari_medvlm.data.check_result import CheckResult, Outcome
 from napari_medvlm.layers import is_image, volume_of
 from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
 
@@ -60,7 +60,7 @@ class CheckRow(QWidget):
         layout.addWidget(self.result)
         self.switch.toggled.connect(lambda _: self.toggled.emit())
 
-    def show_finding(self, finding: Finding | None) -> None:
+    def show_finding(self, finding: CheckResult | None) -> None:
         """Show what it came to; `None`: nothing yet."""
         if finding is None:
             self.result.tell("")
@@ -105,7 +105,7 @@ class CheckRows(QWidget):
         for name, row in self.rows.items():
             row.cost.setText(asked_times(costs[name]) if name in costs else "")
 
-    def show_findings(self, findings: Sequence[Finding]) -> None:
+    def show_findings(self, findings: Sequence[CheckResult]) -> None:
         """Show what checks came to."""
         found = {finding.check: finding for finding in findings}
         for name, row in self.rows.items():

@@ -27,15 +27,15 @@ from napari_medvlm.evaluation.segment.report import require_libraries
 from napari_medvlm.evaluation.segment.single_case import write_single
 from napari_medvlm.evaluation.segment.trial import OnStep, Trial
 from napari_medvlm.layers import is_image, labels_of, volume_of
-from napari_medvlm.layers.simulated_layers import Said, SimulatedLayers
+from napari_medvlm.layers.simulated_layers import SimulatedLayers, SimulatedStep
 from napari_medvlm.widgets.evaluate.curve import load_library
 from napari_medvlm.widgets.evaluate.label_combo import LabelChoice, read_reference
 from napari_medvlm.widgets.evaluate.steps import StepsView
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.job_bar import JobBar, TimeLeft
 from napari_medvlm.widgets.parts.layer_combo import LayerChoice
-from napari_medvlm.widgets.runtime.notify import guarded, tell
-from napari_medvlm.widgets.runtime.threads import Queued
+from napari_medvlm.widgets.runtime.notify import guarded, show_message
+from napari_medvlm.widgets.runtime.threads import MainThreadQueue
 from napari_medvlm.worker.environment_runner import RoutedRunner
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class CasePanel(QWidget):
         self._trial: Trial | None = None
         self._running: Plan | None = None
         self._layers: SimulatedLayers | None = None
-        self._said: list[Said] = []
+        self._said: list[SimulatedStep] = []
         self.steps: list[Step] = []
         self.measured: Measured | None = None
         self.image = LayerChoice(viewer, is_image)
@@ -93,7 +93,7 @@ class CasePanel(QWidget):
         )
         self.job = JobBar("Stop the simulated user; what it found stays to be looked at.")
         self.view = StepsView()
-        self._stepped = Queued(self._on_steps, self)
+        self._stepped = MainThreadQueue(self._on_steps, self)
         self._lay_out()
         self._connect()
         self._show_state()
@@ -161,7 +161,9 @@ class CasePanel(QWidget):
             write_single(out, found.plan, found.volume, found.structure, found.truth, found.attempt)
             return out / "report.html"
 
-        self.job.start(work, lambda path: tell(f"Written: {path}"), "Files are being written")
+        self.job.start(
+            work, lambda path: show_message(f"Written: {path}"), "Files are being written"
+        )
 
     # What the simulated user tells.
 
@@ -188,7 +190,7 @@ class CasePanel(QWidget):
             if self._layers is None:
                 self._layers = SimulatedLayers(self._viewer, volume, name)
             self.steps.append(step)
-            self._said.append(Said(step.zyx, step.positive, mask))
+            self._said.append(SimulatedStep(step.zyx, step.positive, mask))
         if self.steps:
             self._draw(len(self.steps) if follows else self.view.at)
 

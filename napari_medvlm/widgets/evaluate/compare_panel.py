@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.data.errors import MedVLMError
-from napari_medvlm.evaluation.segment.mask_comparison import Beside, beside
+from napari_medvlm.evaluation.segment.mask_comparison import MaskComparison, beside
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.layers.difference_layer import (
     BOTH,
@@ -51,11 +51,11 @@ SWATCH = 12
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class ComparisonResult:
     """Two masks, and how well they agree."""
 
     pair: Paired
-    figures: Beside
+    figures: MaskComparison
     tolerance_mm: float
 
     def same(self, pair: Paired, tolerance_mm: float) -> bool:
@@ -77,7 +77,7 @@ class ComparePanel(QWidget):
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
-        self.found: Found | None = None
+        self.found: ComparisonResult | None = None
         self._busy = self._again = False
         self._followed: list[Labels] = []
         self._layer = DifferenceLayer(viewer)
@@ -117,14 +117,16 @@ class ComparePanel(QWidget):
         self._busy = True
         tolerance_mm, before = self.tolerance.value(), self.found
 
-        def work() -> Found | str:
+        def work() -> ComparisonResult | str:
             try:
                 pair = paired(a, b)
             except MedVLMError as error:
                 return str(error)
             if before is not None and before.same(pair, tolerance_mm):
                 return before
-            return Found(pair, beside(pair.a, pair.b, pair.grid, tolerance_mm), tolerance_mm)
+            return ComparisonResult(
+                pair, beside(pair.a, pair.b, pair.grid, tolerance_mm), tolerance_mm
+            )
 
         in_background(work, guarded(self._on_found))
 
@@ -147,17 +149,17 @@ class ComparePanel(QWidget):
             others.setCurrentIndex((others.currentIndex() + 1) % others.count())
         self._rest.start()
 
-    def _on_found(self, found: Found | str) -> None:
+    def _on_found(self, found: ComparisonResult | str) -> None:
         self._busy = False
         if self._again:
             self._again = False
             self._rest.start()
-        if isinstance(found, Found):
+        if isinstance(found, ComparisonResult):
             self._show(found, " ".join(filter(None, (found.pair.note, found.figures.note))))
         else:
             self._show(None, found)
 
-    def _show(self, found: Found | None, note: str) -> None:
+    def _show(self, found: ComparisonResult | None, note: str) -> None:
         changed = found is not self.found
         self.found = found
         self.note.tell(note)
@@ -231,7 +233,7 @@ class ComparePanel(QWidget):
         viewer.layers.events.removed.connect(self._on_removed)
 
 
-def _texts(found: Beside) -> dict[str, str]:
+def _texts(found: MaskComparison) -> dict[str, str]:
     """The figures as they are shown."""
     larger = found.b_ml - found.a_ml
     share = f" ({100 * larger / found.a_ml:+.1f} %)" if found.a_ml else ""
@@ -246,7 +248,7 @@ def _texts(found: Beside) -> dict[str, str]:
     }
 
 
-def _sizes(found: Found | None) -> dict[int, str]:
+def _sizes(found: ComparisonResult | None) -> dict[int, str]:
     if found is None:
         return dict.fromkeys(WHICH, "")
     f = found.figures

@@ -24,7 +24,7 @@ from napari_medvlm.evaluation.runs.report_images import FOUND, TRUTH
 from napari_medvlm.io import read_volume
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.answer_layers import look_at
-from napari_medvlm.layers.region_layers import RegionLayers, Shown
+from napari_medvlm.layers.region_layers import DisplayedRegion, RegionLayers
 from napari_medvlm.widgets.runtime.notify import guarded
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class _Places:
         for layers, regions, color in zip(
             (self._truth, self._found), both, (TRUTH, FOUND), strict=True
         ):
-            layers.show([Shown(k, region, color, "") for k, region in enumerate(regions)])
+            layers.show([DisplayedRegion(k, region, color, "") for k, region in enumerate(regions)])
         first = (both[0] or both[1])[:1]
         if first:
             look_at(self._viewer, self._volume, first)

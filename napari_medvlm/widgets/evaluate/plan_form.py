@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.evaluation.segment.plan import PROMPTS, Plan
-from napari_medvlm.evaluation.segment.simulated_user import Gesture
+from napari_medvlm.evaluation.segment.simulated_user import PromptKind
 from napari_medvlm.widgets.models.backend_combo import BackendChoice
 from napari_medvlm.widgets.models.model_picker import ModelRow
 
@@ -32,8 +32,10 @@ class PlanForm(QWidget):
         self.backend = BackendChoice(Task.SEGMENT)
         self.model = ModelRow()
         self.interactions = _whole(1, 100, usual.interactions, "Prompts for each structure.")
-        self.first = _gestures(tuple(Gesture), "How the simulated user begins.")
-        self.then = _gestures(tuple(g for g in Gesture if g is not Gesture.BOX), "How it goes on.")
+        self.first = _gestures(tuple(PromptKind), "How the simulated user begins.")
+        self.then = _gestures(
+            tuple(g for g in PromptKind if g is not PromptKind.BOX), "How it goes on."
+        )
         self.jitter = _number(20.0, usual.jitter_mm, "How unsteady its hand is: 0 is steady.")
         self.seed = _whole(0, LARGEST_SEED, usual.seed, "For all that is drawn at random.")
         self.tolerance = _number(
@@ -81,7 +83,7 @@ class PlanForm(QWidget):
                 box.setCurrentIndex(next(able_rows, 0))
 
 
-def _gestures(offered: tuple[Gesture, ...], tooltip: str) -> QComboBox:
+def _gestures(offered: tuple[PromptKind, ...], tooltip: str) -> QComboBox:
     box = QComboBox()
     for gesture in offered:
         box.addItem(str(gesture), gesture)

@@ -29,7 +29,7 @@ from napari_medvlm.sessions.classify import LabellingSession
 from napari_medvlm.widgets.models.backend_combo import BackendChoice
 from napari_medvlm.widgets.parts.progress import RunRow
 from napari_medvlm.widgets.runtime.notify import guarded, show_all
-from napari_medvlm.widgets.runtime.threads import Queued
+from napari_medvlm.widgets.runtime.threads import MainThreadQueue
 from napari_medvlm.worker.runner import Runner
 
 NAME, BAR = range(2)
@@ -70,9 +70,9 @@ class LabelsTab(QWidget):
         self.tree.setHeaderLabels(["Label", "Probability"])
         self.tree.header().setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         self._lay_out()
-        self._changed = Queued(lambda _: self.refresh(), self)
-        self._progressed = Queued(lambda told: self._on_progress(told[-1]), self)
-        self._failed = Queued(show_all, self)
+        self._changed = MainThreadQueue(lambda _: self.refresh(), self)
+        self._progressed = MainThreadQueue(lambda told: self._on_progress(told[-1]), self)
+        self._failed = MainThreadQueue(show_all, self)
         self.run.run_requested.connect(guarded(self.judge))
         self.run.cancel_requested.connect(guarded(self.cancel))
         self.tree.itemChanged.connect(guarded(self._on_checked))

@@ -18,7 +18,7 @@ from napari_medvlm.io.journal import new_journal
 from napari_medvlm.language.finding_descriptions import Knowledge
 from napari_medvlm.layers.label_names import named_labels
 from napari_medvlm.layers.orientation import go_to, name_axes, orient
-from napari_medvlm.layers.region_layers import RegionLayers, Shown
+from napari_medvlm.layers.region_layers import DisplayedRegion, RegionLayers
 from napari_medvlm.ledger.records import ImageReference
 from napari_medvlm.sessions.ground import GroundingSession
 from napari_medvlm.sessions.segment.edits import COLORS
@@ -35,7 +35,7 @@ from napari_medvlm.widgets.open_image import Prepared, prepare
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.progress import RunRow
 from napari_medvlm.widgets.runtime.notify import guarded
-from napari_medvlm.widgets.runtime.threads import Queued, in_background
+from napari_medvlm.widgets.runtime.threads import MainThreadQueue, in_background
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -53,7 +53,7 @@ class GroundDock(SessionDock[GroundingSession]):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer, Task.GROUND)
         self._layers: RegionLayers | None = None
-        self._shown: dict[int, Shown] = {}
+        self._shown: dict[int, DisplayedRegion] = {}
         self._keys: dict[int, tuple[int, Region]] = {}
         self.quality = QualityNote()
         self.phrases = PhraseList()
@@ -68,8 +68,8 @@ class GroundDock(SessionDock[GroundingSession]):
         self.trust = TrustFold(napari_viewer, scrolls=True)
         self.reference = ReferenceRow(napari_viewer)
         self._lay_out()
-        self._changed = Queued(lambda _: self._refresh(), self)
-        self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
+        self._changed = MainThreadQueue(lambda _: self._refresh(), self)
+        self._progressed = MainThreadQueue(lambda given: self._on_progress(given[-1]), self)
         self._connect()
         self._open(self.image.layer)
 
@@ -181,15 +181,15 @@ class GroundDock(SessionDock[GroundingSession]):
         if self._layers is not None:
             self._layers.show(shown)
 
-    def _above(self) -> tuple[list[Shown], list[NotFound]]:
+    def _above(self) -> tuple[list[DisplayedRegion], list[NotFound]]:
         """The regions above the threshold with their numbers, and the phrases without any."""
-        shown: list[Shown] = []
+        shown: list[DisplayedRegion] = []
         missing: list[NotFound] = []
         for place, (phrase, located) in enumerate(self._session().located.items()):
             regions = located.grounding.of(phrase)
             color = COLORS[place % len(COLORS)]
             above = [r for r in regions if _score(r) >= self.threshold.value()]
-            shown += [Shown(self._key(r), r, color, located.backend) for r in above]
+            shown += [DisplayedRegion(self._key(r), r, color, located.backend) for r in above]
             missing += located.grounding.not_found
             if regions and not above:
                 best = max(_score(r) for r in regions)
@@ -216,7 +216,7 @@ class GroundDock(SessionDock[GroundingSession]):
         if self._layers is not None:
             self._layers.choose(None)
 
-    def _tell_details(self, shown: Shown) -> None:
+    def _tell_details(self, shown: DisplayedRegion) -> None:
         located = self._session().located[shown.region.phrase]
         found = located.grounding
         size = " x ".join(f"{v:.0f}" for v in shown.region.bounds_mm[1] - shown.region.bounds_mm[0])

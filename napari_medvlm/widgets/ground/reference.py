@@ -14,9 +14,9 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.metrics.region_agreement import agreement
 from napari_medvlm.evaluation.references.read import read_references, references_of_labels
 from napari_medvlm.layers.label_names import named_labels
-from napari_medvlm.layers.region_layers import RegionLayers, Shown
+from napari_medvlm.layers.region_layers import DisplayedRegion, RegionLayers
 from napari_medvlm.widgets.parts.buttons import button, on_click
-from napari_medvlm.widgets.runtime.notify import tell
+from napari_medvlm.widgets.runtime.notify import show_message
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -96,7 +96,9 @@ class ReferenceRow(QWidget):
             return
         labels = named_labels(self._viewer, self._volume)
         if not labels:
-            tell("There is no label layer with names: its features need columns index and name.")
+            show_message(
+                "There is no label layer with names: its features need columns index and name."
+            )
             return
         volume = self._volume
         self._take(tuple(r for one in labels for r in references_of_labels(one, volume)))
@@ -105,6 +107,9 @@ class ReferenceRow(QWidget):
         self.regions = regions
         if self._layers is not None:
             self._layers.show(
-                [Shown(key, region, COLOR, "reference") for key, region in enumerate(regions)]
+                [
+                    DisplayedRegion(key, region, COLOR, "reference")
+                    for key, region in enumerate(regions)
+                ]
             )
         self.changed.emit()

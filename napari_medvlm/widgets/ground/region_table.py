@@ -9,7 +9,7 @@ from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
 
 from napari_medvlm.data.grounding import NotFound
-from napari_medvlm.layers.region_layers import Shown
+from napari_medvlm.layers.region_layers import DisplayedRegion
 
 PHRASE, SCORE, PLACE, SLICE, SOURCE, AGREES = range(6)
 HEAD = ["Phrase", "Score", "S, P, L (mm)", "Slice", "Source", "IoU"]
@@ -47,7 +47,7 @@ class FoundTable(QTreeWidget):
 
     def show_found(
         self,
-        shown: Sequence[Shown],
+        shown: Sequence[DisplayedRegion],
         missing: Sequence[NotFound],
         agreement: Mapping[str, float] | None = None,
     ) -> None:
@@ -103,7 +103,7 @@ class FoundTable(QTreeWidget):
             self.chosen.emit(key)
 
 
-def _found(one: Shown) -> QTreeWidgetItem:
+def _found(one: DisplayedRegion) -> QTreeWidgetItem:
     region = one.region
     score = "" if region.score is None else f"{region.score:.2f}"
     place = ", ".join(f"{v:.0f}" for v in region.center_mm)

@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QColor, QTextCharFormat, QTextCursor
 from qtpy.QtWidgets import QLabel, QTextEdit, QVBoxLayout, QWidget
 
-from napari_medvlm.language.report_findings import Finding, findings_of
+from napari_medvlm.language.report_findings import ReportFinding, findings_of
 from napari_medvlm.widgets.parts.buttons import button
 
 
@@ -25,7 +25,7 @@ class ReportTab(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.findings: tuple[Finding, ...] = ()
+        self.findings: tuple[ReportFinding, ...] = ()
         self.edit = QTextEdit()
         self.edit.setAcceptRichText(False)
         self.edit.setPlaceholderText("Paste a report.")
@@ -74,7 +74,7 @@ def _units(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def _look(finding: Finding, color: str | None) -> QTextCharFormat:
+def _look(finding: ReportFinding, color: str | None) -> QTextCharFormat:
     look = QTextCharFormat()
     if finding.negated:
         look.setFontStrikeOut(True)

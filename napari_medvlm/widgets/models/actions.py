@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QGridLayout, QMenu, QPushButton, QWidget
 from napari_medvlm.backends.base import Task
 from napari_medvlm.backends.models.registry import State
 from napari_medvlm.widgets.parts.buttons import button
-from napari_medvlm.worker.model_status import Offered
+from napari_medvlm.worker.model_status import ModelStatus
 
 COLUMNS = 3
 DOCKS = {Task.SEGMENT: "Segment", Task.GROUND: "Ground", Task.ANSWER: "Ask"}
@@ -83,7 +83,7 @@ class ModelActions(QWidget):
         self.page = self._button("Page", "Open its page in the browser.", self.page_requested)
         self._lay_out()
 
-    def allow(self, row: Offered | None, *, offline: bool, busy: bool, loaded: bool) -> None:
+    def allow(self, row: ModelStatus | None, *, offline: bool, busy: bool, loaded: bool) -> None:
         """Grey what cannot be done with a model.
 
         Parameters
@@ -106,7 +106,7 @@ class ModelActions(QWidget):
         no_page = row is None or row.model.page is None
         self._set(self.page, (CHOOSE if row is None else "It has none.") if no_page else None)
 
-    def _fill(self, row: Offered | None) -> None:
+    def _fill(self, row: ModelStatus | None) -> None:
         self.menu.clear()
         for task, title in self._docks.items():
             if row is not None and task in row.tasks:
@@ -133,13 +133,13 @@ class ModelActions(QWidget):
             grid.addWidget(made, *divmod(number, COLUMNS))
 
 
-def _not_here(row: Offered | None) -> str | None:
+def _not_here(row: ModelStatus | None) -> str | None:
     if row is None:
         return CHOOSE
     return None if row.here else "It is not on this computer."
 
 
-def _not_used(row: Offered | None) -> str | None:
+def _not_used(row: ModelStatus | None) -> str | None:
     if row is None:
         return CHOOSE
     if row.obstacle is not None:
@@ -147,7 +147,7 @@ def _not_used(row: Offered | None) -> str | None:
     return _not_here(row)
 
 
-def _not_downloaded(row: Offered | None, offline: bool) -> str | None:
+def _not_downloaded(row: ModelStatus | None, offline: bool) -> str | None:
     if row is None:
         return CHOOSE
     if not row.model.about.on_hub:
@@ -157,7 +157,7 @@ def _not_downloaded(row: Offered | None, offline: bool) -> str | None:
     return "Offline is ticked: nothing is fetched." if offline else None
 
 
-def _not_installed(row: Offered | None) -> str | None:
+def _not_installed(row: ModelStatus | None) -> str | None:
     if row is None:
         return CHOOSE
     if row.obstacle is None:

@@ -24,10 +24,10 @@ from napari_medvlm.widgets.models.table import ModelsTable, described
 from napari_medvlm.widgets.parts.dialogs import ask
 from napari_medvlm.widgets.parts.job_bar import JobBar
 from napari_medvlm.widgets.runtime.dock import Dock
-from napari_medvlm.widgets.runtime.notify import guarded, tell
+from napari_medvlm.widgets.runtime.notify import guarded, show_message
 from napari_medvlm.widgets.runtime.threads import in_background
 from napari_medvlm.worker.environment_runner import living
-from napari_medvlm.worker.model_status import Offered, offered
+from napari_medvlm.worker.model_status import ModelStatus, offered
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -95,7 +95,7 @@ class ModelsDock(Dock):
                     f"{name} is not as it should be. {' '.join(wrong[:3])}",
                     "Fetch it again, or add it again if you changed it yourself.",
                 )
-            tell(f"{name} is whole.")
+            show_message(f"{name} is whole.")
 
         self.job.start(lambda p: registry.verify(name, p), done, f"Reading {name}")
 
@@ -127,19 +127,19 @@ class ModelsDock(Dock):
 
     def _remove(self, name: str) -> None:
         def done(words: str) -> None:
-            tell(words)
+            show_message(words)
             self._look()
 
         in_background(lambda: registry.remove(name), guarded(done))
 
     def _add(self, path: Path, backend: str, name: str) -> None:
         def done(added: registry.Model) -> None:
-            tell(f"{added.name} is known from now on; it stays at {added.path}.")
+            show_message(f"{added.name} is known from now on; it stays at {added.path}.")
             self._look_for(added.name)
 
         self.job.start(lambda p: registry.add(path, backend, p, name), done, f"Reading {path.name}")
 
-    def _row(self) -> Offered:
+    def _row(self) -> ModelStatus:
         if self.table.row is None:
             raise BackendUnavailable("No model is chosen.", "Click a row of the table first.")
         return self.table.row
@@ -153,7 +153,7 @@ class ModelsDock(Dock):
             self._looking, self._stale = True, False
             in_background(self._seen, guarded(self._on_looked))
 
-    def _seen(self) -> tuple[tuple[Offered, ...], Memory, Loaded]:
+    def _seen(self) -> tuple[tuple[ModelStatus, ...], Memory, Loaded]:
         """What there is."""
         try:
             loaded = _loaded()
@@ -161,7 +161,7 @@ class ModelsDock(Dock):
         finally:
             self._looking = False
 
-    def _on_looked(self, found: tuple[tuple[Offered, ...], Memory, Loaded]) -> None:
+    def _on_looked(self, found: tuple[tuple[ModelStatus, ...], Memory, Loaded]) -> None:
         if self._closed:
             return
         rows, free, self._loaded = found

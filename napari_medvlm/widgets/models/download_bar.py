@@ -10,7 +10,7 @@ from napari_medvlm.backends.models.download import Offer, offer
 from napari_medvlm.backends.models.registry import download
 from napari_medvlm.widgets.parts.dialogs import ask
 from napari_medvlm.widgets.parts.job_bar import JobBar
-from napari_medvlm.widgets.runtime.notify import tell
+from napari_medvlm.widgets.runtime.notify import show_message
 
 
 class DownloadBar(JobBar):
@@ -33,7 +33,7 @@ class DownloadBar(JobBar):
 
     def _on_offer(self, offered: Offer) -> None:
         if not offered.files:
-            tell(f"{offered.model} is already on this computer.")
+            show_message(f"{offered.model} is already on this computer.")
             self.downloaded.emit(offered.model)
             return
         ask(
@@ -46,7 +46,7 @@ class DownloadBar(JobBar):
 
     def _download(self, offered: Offer) -> None:
         def done(folder: object) -> None:
-            tell(f"{offered.model} was downloaded to {folder}.")
+            show_message(f"{offered.model} was downloaded to {folder}.")
             self.downloaded.emit(offered.model)
 
         self.start(

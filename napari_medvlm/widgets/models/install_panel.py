@@ -21,8 +21,8 @@ from napari_medvlm.backends.models.offline import is_offline
 from napari_medvlm.data.errors import Cancelled
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.job_bar import JobBar
-from napari_medvlm.widgets.runtime.notify import tell
-from napari_medvlm.widgets.runtime.threads import Queued
+from napari_medvlm.widgets.runtime.notify import show_message
+from napari_medvlm.widgets.runtime.threads import MainThreadQueue
 from napari_medvlm.worker.environments import install_command
 from napari_medvlm.worker.install import folder_for, install
 
@@ -58,7 +58,7 @@ class InstallPanel(QFrame):
         self.lines.setToolTip("What venv and pip write.")
         self.lines.setMinimumHeight(60)
         self.job = JobBar("Stop installing, and leave nothing of it.")
-        self._said = Queued(self._on_lines, self)
+        self._said = MainThreadQueue(self._on_lines, self)
         self._lay_out()
         self.copy.clicked.connect(lambda: QApplication.clipboard().setText(self.command.text()))
         on_click(self.alone, self.install)
@@ -93,7 +93,9 @@ class InstallPanel(QFrame):
             return install(backend, self._said, unwanted)
 
         def done(folder: object) -> None:
-            tell(f"{backend} runs in {folder} from now on. Open its dock again to choose it.")
+            show_message(
+                f"{backend} runs in {folder} from now on. Open its dock again to choose it."
+            )
             self.hide()
             self.installed.emit(backend)
 

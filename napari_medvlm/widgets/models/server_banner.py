@@ -21,7 +21,7 @@ ASKED = (
 
 
 @dataclass(frozen=True)
-class Reach:
+class ServerReach:
     """Where a server is, and whether images may go there.
 
     ``problem`` tells why that is not known; ``passed_on`` the model whose questions the server
@@ -36,15 +36,15 @@ class Reach:
     passed_on: str = ""
 
 
-def reach(model: str | None) -> Reach:
+def reach(model: str | None) -> ServerReach:
     """Where the server of a model is, written ``http://host:port/v1#name``; may take seconds."""
     if model is None or "://" not in model:
-        return Reach()
+        return ServerReach()
     address, _, name = model.partition("#")
     passed_on = name if leads_outside(name) else ""
     try:
         origin = allowed_hosts.origin(address)
-        return Reach(
+        return ServerReach(
             origin,
             not passed_on and allowed_hosts.is_this_machine(address),
             not passed_on and allowed_hosts.is_private(address),
@@ -52,7 +52,7 @@ def reach(model: str | None) -> Reach:
             passed_on=passed_on,
         )
     except MedVLMError as error:
-        return Reach(address, False, False, False, str(error))
+        return ServerReach(address, False, False, False, str(error))
 
 
 class ServerBanner(QFrame):
@@ -77,7 +77,7 @@ class ServerBanner(QFrame):
         super().__init__()
         self._sent, self._asked = sent, asked
         self._model: str | None = None
-        self.reach = Reach()
+        self.reach = ServerReach()
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.allow = button("Allow…", "Let it go to this server, after a question.")
@@ -93,16 +93,16 @@ class ServerBanner(QFrame):
         """Find out where a model is, off the window's thread, and show it."""
         self._model = model
         if model is None or "://" not in model:
-            self._show(Reach())
+            self._show(ServerReach())
             return
         in_background(lambda: (model, reach(model)), guarded(self._on_found))
 
-    def _on_found(self, found: tuple[str, Reach]) -> None:
+    def _on_found(self, found: tuple[str, ServerReach]) -> None:
         model, there = found
         if model == self._model:
             self._show(there)
 
-    def _show(self, there: Reach) -> None:
+    def _show(self, there: ServerReach) -> None:
         self.reach = there
         self.text.setText(_words(there, self._sent))
         self.allow.setVisible(_needs_word(there))
@@ -120,11 +120,11 @@ class ServerBanner(QFrame):
             self.allowed_changed.emit()
 
 
-def _needs_word(there: Reach) -> bool:
+def _needs_word(there: ServerReach) -> bool:
     return not (there.here or there.private or there.allowed or there.problem)
 
 
-def _words(there: Reach, sent: str) -> str:
+def _words(there: ServerReach, sent: str) -> str:
     if there.problem:
         return f"⚠ {there.problem}"
     if there.private:
@@ -134,7 +134,7 @@ def _words(there: Reach, sent: str) -> str:
     return f"⚠ {_outside(there)} Nothing is sent there until you allow it."
 
 
-def _outside(there: Reach) -> str:
+def _outside(there: ServerReach) -> str:
     if there.passed_on:
         return f"{there.origin} passes questions for {there.passed_on} on to servers outside."
     return f"{there.origin} is outside your network."

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidg
 from napari_medvlm.backends.openai_server.connection import joined, models_of
 from napari_medvlm.data.errors import InvalidPrompt, MedVLMError
 from napari_medvlm.widgets.parts.buttons import button, on_click
-from napari_medvlm.widgets.runtime.notify import guarded, tell
+from napari_medvlm.widgets.runtime.notify import guarded, show_message
 from napari_medvlm.widgets.runtime.threads import in_background
 
 EXAMPLE = "http://127.0.0.1:8000/v1"
@@ -86,7 +86,7 @@ class ServerRow(QWidget):
             self.name.addItems(names)
             self.name.setEditText(before if before in names or not names else names[0])
         self.changed.emit()
-        tell(f"The server offers {len(names)} model{'' if len(names) == 1 else 's'}.")
+        show_message(f"The server offers {len(names)} model{'' if len(names) == 1 else 's'}.")
 
 
 def _found(address: str) -> tuple[list[str], MedVLMError | None]:

@@ -17,7 +17,7 @@ from napari_medvlm.backends.models.published import (
     OWN_WORDS,
     in_words,
 )
-from napari_medvlm.worker.model_status import Offered
+from napari_medvlm.worker.model_status import ModelStatus
 
 MODEL, USE, NEEDS, SIZE = range(4)
 HEAD = ["Model", "Weights", "Needs", "Size"]
@@ -47,7 +47,7 @@ class ModelsTable(QTreeWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._rows: dict[str, Offered] = {}
+        self._rows: dict[str, ModelStatus] = {}
         self.setHeaderLabels(HEAD)
         self.setRootIsDecorated(False)
         self.setIndentation(10)
@@ -62,7 +62,7 @@ class ModelsTable(QTreeWidget):
         self.currentItemChanged.connect(lambda *_: self.chosen.emit())
 
     @property
-    def row(self) -> Offered | None:
+    def row(self) -> ModelStatus | None:
         """The model in the current row."""
         item = self.currentItem()
         return None if item is None else self._rows.get(item.data(MODEL, Qt.ItemDataRole.UserRole))
@@ -78,7 +78,7 @@ class ModelsTable(QTreeWidget):
             if item.data(MODEL, Qt.ItemDataRole.UserRole) == name:
                 self.setCurrentItem(item)
 
-    def show_models(self, rows: Sequence[Offered], memory: Memory) -> None:
+    def show_models(self, rows: Sequence[ModelStatus], memory: Memory) -> None:
         """Show models, and which of them need more than the memory that is free."""
         current = self.row.model.name if self.row is not None else ""
         place = self.verticalScrollBar().value()
@@ -92,7 +92,7 @@ class ModelsTable(QTreeWidget):
         self.verticalScrollBar().setValue(place)
         self.chosen.emit()
 
-    def _add_group(self, title: str, rows: Sequence[Offered], memory: Memory) -> None:
+    def _add_group(self, title: str, rows: Sequence[ModelStatus], memory: Memory) -> None:
         if not rows:
             return
         group = QTreeWidgetItem([title])
@@ -110,7 +110,7 @@ class ModelsTable(QTreeWidget):
         return [group.child(number) for group in groups for number in range(group.childCount())]
 
 
-def _item(row: Offered, memory: Memory) -> QTreeWidgetItem:
+def _item(row: ModelStatus, memory: Memory) -> QTreeWidgetItem:
     model, about = row.model, row.model.about
     use = model.licence_in_words
     needs = gigabytes(about.memory_mib) if about.memory_mib else ""
@@ -130,7 +130,7 @@ def _item(row: Offered, memory: Memory) -> QTreeWidgetItem:
     return item
 
 
-def described(row: Offered, memory: Memory) -> str:
+def described(row: ModelStatus, memory: Memory) -> str:
     """What is told of a model, in HTML."""
     model, about = row.model, row.model.about
     size = f", {megabytes(model.bytes)}" if model.bytes else ""

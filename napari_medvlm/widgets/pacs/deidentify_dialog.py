@@ -30,7 +30,7 @@ ABOUT = (
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DeidentifyOptions:
     """What a person chose."""
 
     folder: Path
@@ -44,10 +44,10 @@ class Wanted:
         )
 
 
-class GivingAway(QDialog):
+class DeidentifyDialog(QDialog):
     """Asks; with OK, and then a new folder, ``write`` is called."""
 
-    def __init__(self, parent: QWidget, write: Callable[[Wanted], None]) -> None:
+    def __init__(self, parent: QWidget, write: Callable[[DeidentifyOptions], None]) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("De-identified copy")
@@ -79,5 +79,5 @@ class GivingAway(QDialog):
         if folder is None:
             return
         keep = Keep(self.characteristics.isChecked(), self.descriptions.isChecked())
-        self._write(Wanted(folder, self.seed.text().strip() or None, keep))
+        self._write(DeidentifyOptions(folder, self.seed.text().strip() or None, keep))
         self.accept()

@@ -18,7 +18,7 @@ from napari_medvlm.layers import series_in
 from napari_medvlm.sessions.export.dicom import Results, results_of
 from napari_medvlm.widgets.models.server_banner import ServerBanner
 from napari_medvlm.widgets.other_docks import bring_in, said_of
-from napari_medvlm.widgets.pacs.deidentify_dialog import GivingAway, Wanted
+from napari_medvlm.widgets.pacs.deidentify_dialog import DeidentifyDialog, DeidentifyOptions
 from napari_medvlm.widgets.pacs.filters import Filters
 from napari_medvlm.widgets.pacs.open_series import Opened, open_series
 from napari_medvlm.widgets.pacs.servers import ServerRow
@@ -27,8 +27,8 @@ from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.job_bar import JobBar
 from napari_medvlm.widgets.parts.series_dialog import ask_gaps
 from napari_medvlm.widgets.runtime.dock import Dock
-from napari_medvlm.widgets.runtime.notify import guarded, tell, warn
-from napari_medvlm.widgets.runtime.threads import Queued, in_background
+from napari_medvlm.widgets.runtime.notify import guarded, show_message, warn
+from napari_medvlm.widgets.runtime.threads import MainThreadQueue, in_background
 from napari_medvlm.widgets.segment.commands import open_dock_of
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class PacsDock(Dock):
         )
         self.push = button("Push…", "Send the objects of the Segment dock: SEG, SR, RTSTRUCT.")
         self.work = JobBar("Stop; nothing that is half done is kept.")
-        self._drawn = Queued(self._on_drawn, self)
+        self._drawn = MainThreadQueue(self._on_drawn, self)
         self._lay_out()
         self._connect()
         self._on_server()
@@ -107,13 +107,13 @@ class PacsDock(Dock):
         """Ask how, and write a series without the patient's identity into a new folder."""
         archive = self._archive()
 
-        def write(wanted: Wanted) -> None:
+        def write(wanted: DeidentifyOptions) -> None:
             def work(progress: Progress) -> Exported:
                 return wanted.export(archive.fetch(series, progress), series.uid, progress)
 
             self.work.start(work, self._on_given, "Writing")
 
-        GivingAway(self.window(), guarded(write)).open()
+        DeidentifyDialog(self.window(), guarded(write)).open()
 
     # What comes back.
 
@@ -184,7 +184,9 @@ class PacsDock(Dock):
                 archive.store(results.write(Path(folder)), progress)
 
         def done(_: None) -> None:
-            tell(f"Sent to {archive.title} as SEG, SR and RTSTRUCT: {', '.join(results.names)}.")
+            show_message(
+                f"Sent to {archive.title} as SEG, SR and RTSTRUCT: {', '.join(results.names)}."
+            )
 
         self.work.start(work, done, "Writing")
 

@@ -24,11 +24,11 @@ from napari_medvlm.io.archive.folder_archive import DicomTree
 from napari_medvlm.io.archive.servers import Login, Server, forget, keep_login, remember, servers
 from napari_medvlm.settings.allowed_hosts import origin
 from napari_medvlm.widgets.parts.buttons import button, on_click
-from napari_medvlm.widgets.runtime.notify import guarded, tell
+from napari_medvlm.widgets.runtime.notify import guarded, show_message
 from napari_medvlm.widgets.runtime.threads import in_background
 
 
-class Form(QDialog):
+class ServerForm(QDialog):
     """A few lines of text to fill in; nothing happens before OK.
 
     Attributes
@@ -130,7 +130,9 @@ class ServerRow(QWidget):
 
     def _on_kept(self, in_keyring: bool) -> None:
         if not in_keyring:
-            tell("This system has no keyring: you will be asked to sign in again next time.")
+            show_message(
+                "This system has no keyring: you will be asked to sign in again next time."
+            )
 
     def _fill(self, chosen: str = "") -> None:
         """Show the servers again, and use one of them."""
@@ -153,7 +155,7 @@ class ServerRow(QWidget):
 
     def _ask_server(self) -> None:
         hint = "The address of its DICOMweb services, such as https://pacs.example/dicom-web"
-        form = Form("Add a server", hint, {"Name": False, "Address": False}, self)
+        form = ServerForm("Add a server", hint, {"Name": False, "Address": False}, self)
         form.filled.connect(guarded(lambda texts: self.add_server(*texts)))
         form.open()
 
@@ -165,7 +167,7 @@ class ServerRow(QWidget):
     def _ask_login(self) -> None:
         hint = "A user and a password; or no user, and a token. The system's keyring keeps it."
         fields = {"User": False, "Password or token": True}
-        form = Form(f"Sign in to {self.list.currentText()}", hint, fields, self)
+        form = ServerForm(f"Sign in to {self.list.currentText()}", hint, fields, self)
         form.filled.connect(guarded(lambda texts: self.keep_login(*texts)))
         form.open()
 

@@ -14,7 +14,7 @@ from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import Cancelled, MedVLMError
 from napari_medvlm.widgets.parts.buttons import button
 from napari_medvlm.widgets.runtime.notify import guarded
-from napari_medvlm.widgets.runtime.threads import Queued, in_background
+from napari_medvlm.widgets.runtime.threads import MainThreadQueue, in_background
 
 STEPS = 1000
 
@@ -43,7 +43,7 @@ class JobBar(QWidget):
         self.bar.setMinimumWidth(60)
         self.cancel_button = button("Cancel", tooltip)
         self.cancel_button.clicked.connect(self.cancel)
-        self._progressed = Queued(self._on_progress, self)
+        self._progressed = MainThreadQueue(self._on_progress, self)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.bar)

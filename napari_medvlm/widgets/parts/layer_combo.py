@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox
 
-from napari_medvlm.widgets.runtime.threads import Queued
+from napari_medvlm.widgets.runtime.threads import MainThreadQueue
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -31,7 +31,7 @@ class LayerChoice(QComboBox):
         self._viewer = viewer
         self._fits = fits
         self._last: Layer | None = None
-        self._shortened = Queued(self._refresh, self)
+        self._shortened = MainThreadQueue(self._refresh, self)
         viewer.layers.events.inserted.connect(self._refresh)
         viewer.layers.events.removed.connect(self._on_removed)
         self.currentIndexChanged.connect(self._on_index)

@@ -37,7 +37,7 @@ def show_all(errors: list[Any]) -> None:
         show(error)
 
 
-def tell(message: str) -> None:
+def show_message(message: str) -> None:
     """Tell something that is not an error."""
     from napari.utils.notifications import show_info
 

@@ -18,7 +18,7 @@ class Closes(Protocol):
         """Free what it holds."""
 
 
-class Steady:
+class PausedGC:
     """While it is open no click waits for Python to look through the whole window for garbage.
 
     That takes a fifth of a second. What was there before is looked through again afterwards.

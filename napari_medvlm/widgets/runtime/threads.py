@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 from napari_medvlm.widgets.runtime.notify import guarded, show
 
 
-class Queued(QObject):
+class MainThreadQueue(QObject):
     """A function that is called later on the window's thread, with all that came in meanwhile.
 
     Parameters
@@ -52,7 +52,7 @@ BETWEEN_MS = 10
 """How long the window lives between two pieces."""
 
 
-class Turns(QObject):
+class DeferredCalls(QObject):
     """Functions that are called one after the other, each in a turn of the event loop of its own.
 
     Parameters

@@ -20,8 +20,8 @@ from napari_medvlm.widgets.models.backend_combo import BackendChoice
 from napari_medvlm.widgets.models.model_picker import ModelRow
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.progress import RunRow
-from napari_medvlm.widgets.runtime.notify import guarded, show_all, tell
-from napari_medvlm.widgets.runtime.threads import Queued, in_background
+from napari_medvlm.widgets.runtime.notify import guarded, show_all, show_message
+from napari_medvlm.widgets.runtime.threads import MainThreadQueue, in_background
 from napari_medvlm.worker.runner import Runner
 
 if TYPE_CHECKING:
@@ -82,9 +82,9 @@ class ByName(QWidget):
         self.backend = BackendChoice(Task.GROUND)
         self.model = ModelRow()
         self.run = RunRow("Find", "Find the names in the image; each becomes an object. (Enter)")
-        self._changed = Queued(lambda _: self._refresh(), self)
-        self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
-        self._failed = Queued(show_all, self)
+        self._changed = MainThreadQueue(lambda _: self._refresh(), self)
+        self._progressed = MainThreadQueue(lambda given: self._on_progress(given[-1]), self)
+        self._failed = MainThreadQueue(show_all, self)
         self._lay_out()
         self._connect()
         self._use_backend()
@@ -139,7 +139,7 @@ class ByName(QWidget):
         for one in found.objects:
             session.take(one.name, one.prompt, f"{located.phrase}, found by {located.backend}")
         for text in found.missing:
-            tell(text)
+            show_message(text)
 
     def _on_progress(self, told: Any) -> None:
         if self._looking is not None and self._looking.pending:

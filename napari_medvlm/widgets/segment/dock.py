@@ -20,16 +20,21 @@ from napari_medvlm.layers.orientation import Plane, show_3d, show_plane
 from napari_medvlm.layers.session_layers import SessionLayers
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Predicted
-from napari_medvlm.sessions.request_sender import Served
+from napari_medvlm.sessions.request_sender import ModelChoice
 from napari_medvlm.sessions.segment.session import SegmentationSession, check_image
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.dock import SessionDock
 from napari_medvlm.widgets.open_image import Prepared, prepare
 from napari_medvlm.widgets.parts.progress import ProgressRow
 from napari_medvlm.widgets.parts.resume_bar import ResumeBar
-from napari_medvlm.widgets.runtime.notify import guarded, show, tell
-from napari_medvlm.widgets.runtime.resources import Steady
-from napari_medvlm.widgets.runtime.threads import BETWEEN_MS, Queued, Turns, in_background
+from napari_medvlm.widgets.runtime.notify import guarded, show, show_message
+from napari_medvlm.widgets.runtime.resources import PausedGC
+from napari_medvlm.widgets.runtime.threads import (
+    BETWEEN_MS,
+    DeferredCalls,
+    MainThreadQueue,
+    in_background,
+)
 from napari_medvlm.widgets.segment.import_labels import LabelsRow
 from napari_medvlm.widgets.segment.more_panels import SegmentFolds
 from napari_medvlm.widgets.segment.object_panel import ObjectPanel
@@ -77,13 +82,13 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.progress = ProgressRow()
         self.row = SessionRow()
         self._lay_out()
-        self._changed = Queued(self._on_changed, self)
-        self._progressed = Queued(lambda given: self._on_progress(given[-1]), self)
-        self._restarted = Queued(_tell_restart, self)
-        self._noted = Queued(lambda notes: tell(str(notes[-1])), self)
-        self._removed = Queued(self._on_removed, self)
-        self._clicked = Turns(self, self._show_points)
-        self._rest = Turns(self, self._show_prompts, self._show_panel)
+        self._changed = MainThreadQueue(self._on_changed, self)
+        self._progressed = MainThreadQueue(lambda given: self._on_progress(given[-1]), self)
+        self._restarted = MainThreadQueue(_tell_restart, self)
+        self._noted = MainThreadQueue(lambda notes: show_message(str(notes[-1])), self)
+        self._removed = MainThreadQueue(self._on_removed, self)
+        self._clicked = DeferredCalls(self, self._show_points)
+        self._rest = DeferredCalls(self, self._show_prompts, self._show_panel)
         self._connect()
         self._use_backend()
         bind_keys(napari_viewer, napari_viewer)
@@ -133,7 +138,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
             return
         self.planes.set_windows(windows(prepared.volume))
         for note in prepared.volume.notes:
-            tell(note)
+            show_message(note)
         self._begin(prepared)
         self.resume.offer(prepared.earlier)
 
@@ -159,7 +164,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         session.restarted.connect(self._restarted)
         session.noted.connect(self._noted)
         self._layers = SessionLayers(self.viewer, session, show, self._removed)
-        self._opened += [Steady(), session, self._layers]
+        self._opened += [PausedGC(), session, self._layers]
         self._layers.set_polarity(self.tools.positive)
         self._bind(session)
         self._warm_up()
@@ -291,7 +296,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
     def _use_backend(self) -> None:
         info = registry.info(self.backend.name)
         self.model.setEnabled(info.weights_licence != "none")
-        self.beforehand.offer(Served(info.name, self.model.model, self.model.device))
+        self.beforehand.offer(ModelChoice(info.name, self.model.model, self.model.device))
         if self.session is not None:
             self.session.use(info.name, self.model.model, self.model.device)
             self._warm_up()
@@ -342,4 +347,4 @@ class SegmentDock(SessionDock[SegmentationSession]):
 
 
 def _tell_restart(texts: list[Any]) -> None:
-    tell(f"{texts[-1]} It was started again, and nothing is lost.")
+    show_message(f"{texts[-1]} It was started again, and nothing is lost.")

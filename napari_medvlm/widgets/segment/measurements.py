@@ -28,7 +28,7 @@ from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets.other_docks import said_of
 from napari_medvlm.widgets.parts import dialogs
 from napari_medvlm.widgets.parts.buttons import button, on_click
-from napari_medvlm.widgets.runtime.notify import guarded, tell
+from napari_medvlm.widgets.runtime.notify import guarded, show_message
 from napari_medvlm.widgets.runtime.threads import in_background
 
 if TYPE_CHECKING:
@@ -169,7 +169,9 @@ class MeasurePanel(QWidget):
         _fill(self.rulers, drawn)
 
     def _write(self, work: Callable[[], Sequence[Path]]) -> None:
-        in_background(work, guarded(lambda done: tell("Saved: " + ", ".join(p.name for p in done))))
+        in_background(
+            work, guarded(lambda done: show_message("Saved: " + ", ".join(p.name for p in done)))
+        )
 
     def _required(self) -> Measurements:
         if self._measurements is None:

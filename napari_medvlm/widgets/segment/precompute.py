@@ -11,12 +11,12 @@ from napari_medvlm.backends.base import Prepared
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.layers.orientation import PLANES, axis_across
-from napari_medvlm.sessions.request_sender import Served
+from napari_medvlm.sessions.request_sender import ModelChoice
 from napari_medvlm.sessions.segment.precompute import kept_mib, prepare_plane
 from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.job_bar import JobBar
-from napari_medvlm.widgets.runtime.notify import tell
+from napari_medvlm.widgets.runtime.notify import show_message
 from napari_medvlm.worker.runner import Runner
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class PreparePlane(QWidget):
         super().__init__()
         self._viewer, self._runner = viewer, runner
         self._session: SegmentationSession | None = None
-        self._by = Served()
+        self._by = ModelChoice()
         self.button = button("Prepare this plane", "")
         self.bar = JobBar("Stop after the slice under way; what is done stays on disk.")
         row = QHBoxLayout()
@@ -61,7 +61,7 @@ class PreparePlane(QWidget):
         self._session = session
         self._show()
 
-    def offer(self, by: Served) -> None:
+    def offer(self, by: ModelChoice) -> None:
         """Work with another backend, model and device from now on."""
         if self.bar.busy and by != self._by:
             self.bar.cancel()
@@ -105,4 +105,4 @@ class PreparePlane(QWidget):
 
 def _tell_done(done: Prepared) -> None:
     slices = "1 slice was" if done.computed == 1 else f"{done.computed} slices were"
-    tell(" ".join([f"The plane is prepared; {slices} new.", *done.notes]))
+    show_message(" ".join([f"The plane is prepared; {slices} new.", *done.notes]))

@@ -14,7 +14,7 @@ from napari_medvlm.sessions.export.session_report import write_page
 from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets.parts import dialogs
 from napari_medvlm.widgets.parts.buttons import button, on_click
-from napari_medvlm.widgets.runtime.notify import guarded, tell
+from napari_medvlm.widgets.runtime.notify import guarded, show_message
 from napari_medvlm.widgets.runtime.threads import in_background
 
 COLUMNS = 3
@@ -69,7 +69,9 @@ class SessionRow(QWidget):
         if path is not None:
             in_background(
                 lambda: write_objects(session, path),
-                guarded(lambda written: tell("Saved: " + ", ".join(p.name for p in written))),
+                guarded(
+                    lambda written: show_message("Saved: " + ", ".join(p.name for p in written))
+                ),
             )
 
     def save_session(self) -> None:
@@ -79,7 +81,7 @@ class SessionRow(QWidget):
         path = dialogs.ask_where_to_save(self, "Save session", name, dialogs.SESSIONS)
         if path is not None:
             session.ledger.save(path)
-            tell(f"Saved: {path.name}")
+            show_message(f"Saved: {path.name}")
 
     def save_report(self) -> None:
         """Ask for a file and write a page about the objects."""
@@ -89,7 +91,7 @@ class SessionRow(QWidget):
         if path is not None:
             in_background(
                 lambda: write_page(path, session),
-                guarded(lambda written: tell(f"Saved: {written.name}")),
+                guarded(lambda written: show_message(f"Saved: {written.name}")),
             )
 
     def open_session(self) -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from napari_medvlm.backends import dispatch
-from napari_medvlm.backends.clip.zero_shot import TEMPLATES, Judge, load_descriptors
+from napari_medvlm.backends.clip.zero_shot import TEMPLATES, ZeroShotClassifier, load_descriptors
 from napari_medvlm.data.classification import LabelQuery, combined
 from napari_medvlm.data.errors import InvalidPrompt, SettingsError
 from napari_medvlm.data.grounding import Scope
@@ -155,7 +155,7 @@ def test_a_region_is_cut_out_with_its_margin(folders):
 def test_far_apart_logits_do_not_overflow():
     images = np.array([[1, 0]], np.float32)
     vectors = {"there is a": (1, 0), "there is no a": (-1, 0)}
-    judge = Judge(images, lambda text: np.array(vectors[text], np.float32), 1e4, None)
+    judge = ZeroShotClassifier(images, lambda text: np.array(vectors[text], np.float32), 1e4, None)
     assert judge.judge(LabelQuery(("a",), exclusive=False))[0] == {"a": 1.0}
 
 

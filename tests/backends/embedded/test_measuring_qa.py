@@ -6,33 +6,51 @@ import pytest
 import napari_medvlm as nmv
 from benchmarks.tasks import mni_truths
 from napari_medvlm.backends.embedded.measuring_qa import number_format
-from napari_medvlm.backends.embedded.measuring_qa.question_forms import Form, read
+from napari_medvlm.backends.embedded.measuring_qa.question_forms import QuestionForm, read
 from napari_medvlm.data.volume import Modality, Volume
 from tests.conftest import make_phantom
 
 PARAPHRASES = {
-    Form.MODALITY: ["What modality is this?", "what kind of scan is it", "Is this a CT scan?"],
-    Form.SPACING: ["What is the voxel size?", "How thick are the slices?", "What is the spacing?"],
-    Form.EXTENT: ["How large is the field of view?", "what is the size of the scan"],
-    Form.COUNT: ["How many objects are there?", "how many structures"],
-    Form.LARGER: [
+    QuestionForm.MODALITY: [
+        "What modality is this?",
+        "what kind of scan is it",
+        "Is this a CT scan?",
+    ],
+    QuestionForm.SPACING: [
+        "What is the voxel size?",
+        "How thick are the slices?",
+        "What is the spacing?",
+    ],
+    QuestionForm.EXTENT: ["How large is the field of view?", "what is the size of the scan"],
+    QuestionForm.COUNT: ["How many objects are there?", "how many structures"],
+    QuestionForm.LARGER: [
         "Which lateral ventricle is larger, and by how much?",
         "Which is bigger, the left kidney or the right kidney?",
         "Is the left kidney larger than the right kidney?",
         "Compare the left and the right kidney",
         "Which of the two kidneys is the smaller",
     ],
-    Form.VOLUME: ["How large is the liver?", "What is the volume of the liver?", "size of liver"],
-    Form.DIAMETER: ["What is the longest diameter of the lesion?", "How long is the lesion?"],
-    Form.INTENSITY: ["What is the mean density of the lesion?", "How bright is the liver?"],
-    Form.DISTANCE: [
+    QuestionForm.VOLUME: [
+        "How large is the liver?",
+        "What is the volume of the liver?",
+        "size of liver",
+    ],
+    QuestionForm.DIAMETER: [
+        "What is the longest diameter of the lesion?",
+        "How long is the lesion?",
+    ],
+    QuestionForm.INTENSITY: ["What is the mean density of the lesion?", "How bright is the liver?"],
+    QuestionForm.DISTANCE: [
         "How far is the lesion from the liver?",
         "What is the distance between A and B?",
     ],
-    Form.OVERLAP: ["Which structures does the lesion touch?", "What does the lesion overlap with?"],
-    Form.AT: ["What is at 89,96,77?", "what lies at voxel (1, 2, 3)?"],
-    Form.WHERE: ["Where is the left hippocampus?", "On which side is the lesion?"],
-    Form.PRESENT: ["Is there a lesion?", "Are there any lesions?", "Can you see a lesion?"],
+    QuestionForm.OVERLAP: [
+        "Which structures does the lesion touch?",
+        "What does the lesion overlap with?",
+    ],
+    QuestionForm.AT: ["What is at 89,96,77?", "what lies at voxel (1, 2, 3)?"],
+    QuestionForm.WHERE: ["Where is the left hippocampus?", "On which side is the lesion?"],
+    QuestionForm.PRESENT: ["Is there a lesion?", "Are there any lesions?", "Can you see a lesion?"],
 }
 BEYOND = [
     "What is the prognosis?",

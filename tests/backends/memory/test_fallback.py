@@ -12,7 +12,7 @@ from napari_medvlm.backends.automatic.vista3d_classes import classes
 from napari_medvlm.backends.automatic.voxtell import VoxTellBackend
 from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.backends.conformance.phantom import CENTER, phantom
-from napari_medvlm.backends.memory.fallback import Ladder, Rung
+from napari_medvlm.backends.memory.fallback import Fallback, MemoryFallbacks
 from napari_medvlm.backends.models import transformers_loader
 from napari_medvlm.backends.models.trust import trust
 from napari_medvlm.backends.sam.sammed3d import SAMMed3DBackend
@@ -41,8 +41,8 @@ def failing(times):
 
 
 def ladder(done, **how):
-    rungs = [Rung(words, lambda words=words: done.append(words)) for words in ("small", "slow")]
-    return Ladder("Model", "cuda", rungs, **how)
+    rungs = [Fallback(words, lambda words=words: done.append(words)) for words in ("small", "slow")]
+    return MemoryFallbacks("Model", "cuda", rungs, **how)
 
 
 def test_rungs_are_taken_one_after_the_other_and_told():

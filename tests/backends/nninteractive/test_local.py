@@ -12,7 +12,7 @@ import napari_medvlm as nmv
 from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.backends.models.trust import trust
 from napari_medvlm.backends.nninteractive import local
-from napari_medvlm.backends.nninteractive.local import Footing as Memory
+from napari_medvlm.backends.nninteractive.local import MemorySettings as Memory
 from napari_medvlm.backends.nninteractive.local import NNInteractiveBackend, opened
 from napari_medvlm.data.errors import (
     BackendUnavailable,

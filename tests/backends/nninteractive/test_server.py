@@ -11,7 +11,7 @@ import threading
 import numpy as np
 import pytest
 
-from napari_medvlm.backends.nninteractive.local import Footing, opened
+from napari_medvlm.backends.nninteractive.local import MemorySettings, opened
 from napari_medvlm.backends.nninteractive.server import NNInteractiveServerBackend, client, key_of
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidImage
 from napari_medvlm.data.volume import Volume
@@ -55,7 +55,7 @@ def key(monkeypatch):
 @pytest.fixture(scope="module")
 def expected(folder):
     """The library's mask after each prompt, made here."""
-    hand = ByHand(opened(folder, Footing("cpu")), volume())
+    hand = ByHand(opened(folder, MemorySettings("cpu")), volume())
     return [hand.take(number) for number in range(len(CASES))]
 
 
@@ -105,7 +105,7 @@ def test_a_new_image_is_sent(server, connect, expected):
 
 
 def test_autozoom_can_be_switched_off(server, connect, folder, expected):
-    hand = ByHand(opened(folder, Footing("cpu", autozoom=False)), volume())
+    hand = ByHand(opened(folder, MemorySettings("cpu", autozoom=False)), volume())
     mask = connect(f"{server.url}#no-autozoom", volume()).segment(asked(volume(), 1), silent)
     assert np.array_equal(mask.full(), hand.take(0))
     assert not np.array_equal(mask.full(), expected[0])

@@ -15,9 +15,9 @@ from napari_medvlm.backends.conformance.segment import CHECKS, backend_class
 from napari_medvlm.backends.models.catalog import served_row
 from napari_medvlm.backends.openai_server.connection import address_of, joined, models_of
 from napari_medvlm.backends.openai_server.images import framed_for
-from napari_medvlm.data.answer import AnswerKind, Turn
+from napari_medvlm.data.answer import AnswerKind, ChatTurn
 from napari_medvlm.data.errors import BackendUnavailable
-from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
+from napari_medvlm.data.tool_call import ToolCall, ToolResult, ToolRound
 from napari_medvlm.settings import allowed_hosts
 from tests.backends.openai_server.player import Played, failed, playing, recorded
 from tests.backends.openai_server.requests import MEASURE, VOLUME, asked, pictures, question
@@ -56,7 +56,7 @@ def test_pixels_and_the_words_of_the_question_are_all_that_is_sent(monkeypatch):
     for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY"):
         monkeypatch.setenv(name, "of-another-service")
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Secret: of-another-service")
-    what = question(shown=2, context="Flank pain.", earlier=(Turn("Which side?", "Left."),))
+    what = question(shown=2, context="Flank pain.", earlier=(ChatTurn("Which side?", "Left."),))
     with playing(recorded("plain")) as server:
         asked(server.url, what)
     (headers,), (body,) = server.headers, server.asked
@@ -190,7 +190,7 @@ def test_a_call_that_is_no_json_is_a_call_with_a_problem():
 def test_results_of_tools_go_back_as_the_protocol_has_them():
     call = ToolCall("measure", {"object": "left kidney"}, "call_a")
     result = ToolResult(call, "152.3 ml", pictures=pictures(1))
-    what = question(tools=(MEASURE,), steps=(Step("I measure it.", (result,)),))
+    what = question(tools=(MEASURE,), steps=(ToolRound("I measure it.", (result,)),))
     with playing(recorded("plain")) as server:
         answer = asked(server.url, what)
     *_, said, told, shown = server.asked[0]["messages"]

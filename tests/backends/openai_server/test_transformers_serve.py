@@ -18,7 +18,7 @@ from napari_medvlm.backends.openai_server.request import request_of
 from napari_medvlm.cli import app
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled
-from napari_medvlm.data.tool_call import Step, ToolResult
+from napari_medvlm.data.tool_call import ToolResult, ToolRound
 from napari_medvlm.worker.messages import AskRequest
 from napari_medvlm.worker.process_runner import WorkerRunner
 from tests.backends.openai_server.requests import MEASURE, VOLUME, asked, question
@@ -145,7 +145,7 @@ def test_a_tool_is_called_by_the_protocol_and_its_result_is_taken(url):
     )  # fmt: skip
     assert call.id
     assert "tool_call" not in first.text
-    rounds = (Step(first.written, (ToolResult(call, "It has 150 ml."),)),)
+    rounds = (ToolRound(first.written, (ToolResult(call, "It has 150 ml."),)),)
     after = question(tools=(MEASURE,), steps=rounds)
     second = asked(url, after, CALLER)
     assert not second.calls

@@ -19,7 +19,7 @@ from napari_medvlm.backends.sam.propagation import StopRule
 from napari_medvlm.backends.sam.slice_backend import Plane
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled
 from napari_medvlm.data.prompts import Point
-from napari_medvlm.sessions.request_sender import Served
+from napari_medvlm.sessions.request_sender import ModelChoice
 from napari_medvlm.sessions.segment.precompute import kept_mib, prepare_plane
 from napari_medvlm.worker.messages import PrepareRequest, SegmentRequest
 from napari_medvlm.worker.runner import InlineRunner
@@ -150,7 +150,7 @@ def test_a_cancel_keeps_what_was_done(path):
 
 
 def prepared(volume, path, runner, axis=0, progress=quiet):
-    return prepare_plane(volume, axis, Served("sam", str(path)), runner, progress)
+    return prepare_plane(volume, axis, ModelChoice("sam", str(path)), runner, progress)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -200,7 +200,7 @@ def test_a_plane_that_is_cancelled_goes_on_where_it_stopped(path):
 
 def test_backends_that_cannot_prepare_say_so():
     with InlineRunner() as runner, pytest.raises(BackendUnavailable, match="beforehand"):
-        prepare_plane(volume_of("axial"), 0, Served("embedded"), runner, quiet)
+        prepare_plane(volume_of("axial"), 0, ModelChoice("embedded"), runner, quiet)
     request = PrepareRequest("embedded", volume_of("axial"), stop=2)
     with InlineRunner() as runner, pytest.raises(BackendUnavailable, match="beforehand"):
         runner.submit(request).result()

@@ -7,9 +7,9 @@ import pytest
 from napari_medvlm.backends.models.catalog import ANY, answering_row, rows, served_row
 from napari_medvlm.backends.vlm.chat_messages import fewer_pictures, messages, pictures_of
 from napari_medvlm.backends.vlm.text_tools import called, calls_in, written
-from napari_medvlm.data.answer import AnswerKind, Question, Turn
-from napari_medvlm.data.slice_image import Picture
-from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult, ToolSpec
+from napari_medvlm.data.answer import AnswerKind, ChatTurn, Question
+from napari_medvlm.data.slice_image import SliceImage
+from napari_medvlm.data.tool_call import ToolCall, ToolResult, ToolRound, ToolSpec
 from tests.backends.detection.queries import picture, volume_of
 
 QWEN = answering_row("some/model", "qwen3_vl")
@@ -39,7 +39,7 @@ def test_pictures_stand_behind_their_captions_and_before_the_question():
         context="Cough.",
     )  # fmt: skip
     system, user = said(question)
-    texts = ["PICTURE" if isinstance(part, Picture) else part for part in user.parts]
+    texts = ["PICTURE" if isinstance(part, SliceImage) else part for part in user.parts]
     assert texts == [
         "Image 1: slice 1 of 9", "PICTURE", "Image 2: slice 4 of 9", "PICTURE",
         "What is known of the patient:\nCough.", "Is it dark?",
@@ -71,7 +71,7 @@ def test_options_have_letters():
 
 
 def test_the_conversation_before_comes_first_and_without_pictures():
-    earlier = (Turn("What is it?", "A brain."), Turn("Whose?", "I cannot say."))
+    earlier = (ChatTurn("What is it?", "A brain."), ChatTurn("Whose?", "I cannot say."))
     made = said(Question("Is it dark?", earlier=earlier, pictures=shown(1)))
     assert [m.role for m in made] == ["system", "user", "assistant", "user", "assistant", "user"]
     assert [m.text for m in made[1:5]] == ["What is it?", "A brain.", "Whose?", "I cannot say."]
@@ -94,7 +94,7 @@ def test_what_the_authors_begin_with_comes_first():
 def rounds():
     good = ToolResult(ToolCall("zoom", {"region": "left"}, "c1"), "Here it is.", pictures=shown(1))
     bad = ToolResult(ToolCall("zoom", {}, "c2"), "zoom needs region.", failed=True)
-    return (Step("<think>hm</think>I look.", (good, bad)),)
+    return (ToolRound("<think>hm</think>I look.", (good, bad)),)
 
 
 def test_rounds_go_as_functions_to_those_who_know_them():

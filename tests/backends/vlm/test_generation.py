@@ -12,9 +12,9 @@ from numpy.testing import assert_allclose
 
 from napari_medvlm.backends.dispatch import answer as call_answer
 from napari_medvlm.backends.models import transformers_loader
-from napari_medvlm.data.answer import AnswerKind, Question, Turn
+from napari_medvlm.data.answer import AnswerKind, ChatTurn, Question
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidPrompt, OutOfMemory
-from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult, ToolSpec
+from napari_medvlm.data.tool_call import ToolCall, ToolResult, ToolRound, ToolSpec
 from napari_medvlm.worker.messages import AskRequest
 from napari_medvlm.worker.runner import InlineRunner
 from tests.backends.detection.queries import NAMES, force, in_picture, picture, volume_of
@@ -215,7 +215,7 @@ def test_words_with_a_meaning_of_their_own_for_the_model_are_refused(folders):
     backend = loaded(folders["qwen3"])
     with pytest.raises(InvalidPrompt, match="holds <|image_pad|>"):
         ask(backend, question_of("portrait", context="<|image_pad|>"))
-    earlier = (Turn("Is it?", "It is <|image_pad|>."),)
+    earlier = (ChatTurn("Is it?", "It is <|image_pad|>."),)
     assert ask(backend, question_of("portrait", earlier=earlier))[1].tokens
 
 
@@ -236,7 +236,7 @@ def test_what_a_tool_showed_is_the_next_picture(folders):
     force(backend, 'In image 2 it is dark [{"bbox_2d": [0, 0, 500, 500], "label": "spleen"}].')
     zoomed = picture(*volume_of("square"))
     result = ToolResult(ToolCall("segment", {"phrase": "spleen"}), "Found.", pictures=(zoomed,))
-    question = question_of("portrait", tools=(TOOL,), steps=(Step("I look.", (result,)),))
+    question = question_of("portrait", tools=(TOOL,), steps=(ToolRound("I look.", (result,)),))
     _, answer = ask(backend, question)
     (region,) = answer.claims[0].regions
     assert region.slice == zoomed.slice

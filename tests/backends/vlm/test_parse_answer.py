@@ -13,12 +13,12 @@ from numpy.testing import assert_allclose
 from napari_medvlm.backends.box_formats import GRAMMARS, PixelBox, write
 from napari_medvlm.backends.detection.letterbox import framed
 from napari_medvlm.backends.models.catalog import answering_row
-from napari_medvlm.backends.vlm.parse_answer import Shown, Written, answer_of
-from napari_medvlm.backends.vlm.reasoning import Stream, parted
+from napari_medvlm.backends.vlm.parse_answer import ModelOutput, Shown, answer_of
+from napari_medvlm.backends.vlm.reasoning import Stream, split_reasoning
 from napari_medvlm.data.answer import AnswerKind, Question
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import SliceRef
-from napari_medvlm.data.slice_image import Picture
+from napari_medvlm.data.slice_image import SliceImage
 from napari_medvlm.data.tool_call import ToolSpec
 from tests.backends.detection.queries import NAMES, in_picture, picture, volume_of
 
@@ -38,7 +38,7 @@ TWO = (shown("portrait", "slice 12 of 181"), shown("landscape", "slice 45 of 181
 
 def read(text, row=QWEN, pictures=ONE, **more):
     question = Question("What is it?", pictures=tuple(s.picture for s in pictures), **more)
-    return answer_of(Written(text), question, row, pictures)
+    return answer_of(ModelOutput(text), question, row, pictures)
 
 
 def told(answer):
@@ -138,7 +138,7 @@ def test_boxes_in_any_grammar_land_where_they_were_seen_on_any_slice(grammar, ed
         assert sign not in answer.claims[0].text
 
 
-class Halves(Picture):
+class Halves(SliceImage):
     """A picture whose right half shows the next slice; a box across both is on neither."""
 
     def box(self, bounds):
@@ -211,7 +211,7 @@ def test_a_number_that_is_not_that_of_the_boxes_is_told(text, note):
     ],
 )
 def test_thoughts_are_told_from_the_answer(text, thinking, answer):
-    assert parted(text) == (thinking, answer)
+    assert split_reasoning(text) == (thinking, answer)
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 100])
@@ -295,7 +295,7 @@ def test_an_empty_answer_says_so(text):
 
 
 def test_an_answer_cut_off_in_its_thoughts_says_what_to_do():
-    written = Written("<think>hm", tokens=9, cut_off=True)
+    written = ModelOutput("<think>hm", tokens=9, cut_off=True)
     answer = answer_of(written, Question("?"), QWEN, ())
     assert not answer.answered
     assert "Allow it more tokens" in answer.reason

@@ -17,7 +17,7 @@ from napari_medvlm.evaluation.ground.cases import Case, Loaded, Reference
 from napari_medvlm.evaluation.ground.class_precision import precision_by_class
 from napari_medvlm.evaluation.ground.outcomes import Outcome
 from napari_medvlm.evaluation.ground.plan import Plan
-from napari_medvlm.evaluation.ground.scoring import judged, lies_in, points_to
+from napari_medvlm.evaluation.ground.scoring import lies_in, points_to, score_case
 from napari_medvlm.evaluation.ground.summary import summary
 from napari_medvlm.evaluation.references.boxes import slice_region
 
@@ -33,7 +33,7 @@ def outcome(name, wanted, found, labels=None, absent=()):
     label_of = labels or {r.phrase: r.phrase for r in wanted}
     case = Case(name=name, images=(), absent=absent)
     loaded = Loaded(VOLUME, tuple(wanted), label_of)
-    return Outcome(case=name, sought=judged(case, loaded, Grounding(tuple(found))), seconds=1.0)
+    return Outcome(case=name, sought=score_case(case, loaded, Grounding(tuple(found))), seconds=1.0)
 
 
 def draw(rng, phrase, number, score=False):
@@ -150,7 +150,7 @@ def test_masks_in_space():
         Region.of_mask("it", Mask.of(m), volume.grid, s, "")
         for m, s in ((inside, None), (half, 1.0))
     )
-    (sought,) = judged(
+    (sought,) = score_case(
         Case(name="m", images=()), Loaded(volume, (wanted,), {"it": "it"}), Grounding((found,))
     )
     assert sought.iou == pytest.approx(0.5)
@@ -176,5 +176,5 @@ def test_a_box_on_any_slice_counts_where_it_is_found():
         for index, bounds, score in ((2, (10, 10, 20, 15), 0.9), (0, (10, 10, 20, 20), 0.2))
     ]
     loaded = Loaded(volume, (), {}, (wanted,))
-    (sought,) = judged(Case(name="m", images=()), loaded, Grounding(tuple(found)))
+    (sought,) = score_case(Case(name="m", images=()), loaded, Grounding(tuple(found)))
     assert sought.iou == pytest.approx(0.5), "the best one counts, on its own slice"

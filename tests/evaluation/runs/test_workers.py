@@ -6,9 +6,9 @@ import pytest
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.evaluation.runs import workers
 from napari_medvlm.evaluation.runs.ray_workers import Ray
-from napari_medvlm.evaluation.runs.workers import Making, Processes
+from napari_medvlm.evaluation.runs.workers import Processes, WorkerSpec
 
-MAKING = Making("tests.evaluation.scripted:Scripted", {"x": 1})
+MAKING = WorkerSpec("tests.evaluation.scripted:Scripted", {"x": 1})
 
 
 def crashed(case, error):

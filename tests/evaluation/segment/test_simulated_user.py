@@ -10,7 +10,7 @@ from scipy import ndimage
 from napari_medvlm.data.prompts import Box, Lasso, Point, Scribble
 from napari_medvlm.evaluation.segment import simulated_user
 from napari_medvlm.evaluation.segment.plan import Plan
-from napari_medvlm.evaluation.segment.simulated_prompts import Hand
+from napari_medvlm.evaluation.segment.simulated_prompts import PromptSimulator
 from tests.conftest import make_phantom
 
 
@@ -111,7 +111,7 @@ def test_scribbles_lassos_and_jitter_stay_with_the_error(shape, seed):
 
 def hand(plan, name="case/left"):
     volume, left, _ = make_phantom(degrees=(0, 0, 20))
-    return Hand(plan, volume, left, None, name), volume, left
+    return PromptSimulator(plan, volume, left, None, name), volume, left
 
 
 @pytest.mark.parametrize(

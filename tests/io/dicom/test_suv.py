@@ -22,7 +22,7 @@ from napari_medvlm.data.volume import SUV_UNIT
 from napari_medvlm.io import Segment
 from napari_medvlm.io.dicom_objects.sr import read_sr, write_sr
 from napari_medvlm.worker.messages import Request
-from napari_medvlm.worker.shared_memory import Parking
+from napari_medvlm.worker.shared_memory import SharedVolumes
 from tests.io.conftest import PATIENT
 from tests.io.dicom_files import write_series
 
@@ -207,7 +207,7 @@ def test_a_question_about_a_voxel_is_answered_in_suv(read):
 
 
 def test_a_worker_knows_it_too(read):
-    parked = Parking()
+    parked = SharedVolumes()
     try:
         assert parked.run(1, Request("embedded", volume := read())).request.volume.suv == volume.suv
     finally:

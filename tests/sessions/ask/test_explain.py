@@ -8,11 +8,11 @@ from napari_medvlm.data.conversation import State
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.sessions.ask.explain import obstacle
-from napari_medvlm.sessions.ask.model_input import NamedVolume, View
+from napari_medvlm.sessions.ask.model_input import ImageSelection, NamedVolume
 from napari_medvlm.sessions.ask.session import AskSession
 from tests.sessions.ask.conversations import script
 
-SLICES = View(nmv.Scope(0, 3, 5))
+SLICES = ImageSelection(nmv.Scope(0, 3, 5))
 
 
 def asked(session, view=SLICES):
@@ -55,7 +55,7 @@ def test_there_is_none_of_what_was_not_seen_or_of_another_image(inline, scene):
     with pytest.raises(InvalidPrompt, match="No picture of this image was sent"):
         inline.explain(blind)
     other = NamedVolume("prior", scene[0])
-    both = asked(inline, View(nmv.Scope(0, 3, 4), others=(other,)))
+    both = asked(inline, ImageSelection(nmv.Scope(0, 3, 4), others=(other,)))
     inline.explain(both, 0)
     with pytest.raises(InvalidPrompt, match="Picture 2 of 2 is none of this image"):
         inline.explain(both, 1)
@@ -69,7 +69,9 @@ def test_measuring_needs_no_evidence(scene):
 
 
 def test_pictures_that_cannot_be_made_again_are_told(inline, scene, scripted):
-    both = asked(inline, View(nmv.Scope(0, 3, 4), others=(NamedVolume("prior", scene[0]),)))
+    both = asked(
+        inline, ImageSelection(nmv.Scope(0, 3, 4), others=(NamedVolume("prior", scene[0]),))
+    )
     with AskSession.resumed(scene[0], inline.ledger, scripted, "inline") as again:
         again.explain(both)
         with pytest.raises(InvalidPrompt, match="cannot be made again as they were sent"):

@@ -15,7 +15,7 @@ from napari_medvlm.data.errors import OutOfMemory, SessionFileError
 from napari_medvlm.data.volume import Window
 from napari_medvlm.io.journal import new_journal, resumable
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.sessions.ask.model_input import View
+from napari_medvlm.sessions.ask.model_input import ImageSelection
 from napari_medvlm.sessions.ask.session import AskSession
 from tests.conftest import make_phantom
 from tests.sessions.ask.conversations import Watch, heard, script
@@ -87,12 +87,12 @@ def ask_something(session, how, masks):
             ["zoom", {"picture": 1, "box": [0, 0, 500, 500]}],
         ],
     }
-    view = View(nmv.Scope(every_mm=6), montage=2)
+    view = ImageSelection(nmv.Scope(every_mm=6), montage=2)
     match how:
         case "plain":
             session.ask("plain?")
         case "seen":
-            seen = View(
+            seen = ImageSelection(
                 nmv.Scope(0, 3, 5),
                 draw=(
                     nmv.Region.of_mask(
@@ -156,7 +156,7 @@ def test_conversations_come_back_from_their_file(scene, scripted, tmp_path_facto
 
 def test_a_reopened_conversation_goes_on(scene, scripted):
     volume, masks = scene
-    view = View(nmv.Scope(0, 3, 5), windows=(Window(100, 300),))
+    view = ImageSelection(nmv.Scope(0, 3, 5), windows=(Window(100, 300),))
     with AskSession(volume, scripted, "inline") as session:
         first = session.ask("first?", view=view, context=script({"say": "one"}))
         ledger = session.ledger

@@ -15,15 +15,15 @@ from napari_medvlm.data.prompts import Box, Point
 from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.volume import Modality, Volume, Window
 from napari_medvlm.data.window_presets import CT_COLORS
-from napari_medvlm.ledger.serialization import KeptPicture
+from napari_medvlm.ledger.serialization import StoredSliceImage
 from napari_medvlm.sessions.ask.model_input import (
+    ImageSelection,
     NamedVolume,
-    View,
     counterpart,
     pictures,
     slices_of,
 )
-from napari_medvlm.sessions.ask.visual_prompts import COLORS, Pointing, places_in, pointed
+from napari_medvlm.sessions.ask.visual_prompts import COLORS, VisualPrompting, places_in, pointed
 from tests.conftest import make_phantom
 
 GRAY = (Window(180, 360),)
@@ -45,7 +45,7 @@ def colored(picture, color):
 
 
 def test_slices_are_captioned_and_their_share_is_told(phantom):
-    looked = pictures(phantom[0], View(Scope(every_mm=8), windows=GRAY))
+    looked = pictures(phantom[0], ImageSelection(Scope(every_mm=8), windows=GRAY))
     assert [p.slice.index for p in looked.pictures] == [1, 5, 9, 13]
     assert looked.captions[0] == "axial slice 1 of 16, window 180/360"
     assert looked.covered == 0.25
@@ -53,11 +53,11 @@ def test_slices_are_captioned_and_their_share_is_told(phantom):
 
 
 def test_a_montage_says_which_slices_it_shows(phantom):
-    looked = pictures(phantom[0], View(Scope(2, every_mm=4), montage=4))
+    looked = pictures(phantom[0], ImageSelection(Scope(2, every_mm=4), montage=4))
     assert [type(p) for p in looked.pictures] == [Montage, Montage]
     assert looked.captions[0].startswith("sagittal slices 1, 5, 9, 13 of 32, from left to right")
     assert looked.covered == 8 / 32
-    single = pictures(phantom[0], View(Scope(0, 3, 4), montage=4))
+    single = pictures(phantom[0], ImageSelection(Scope(0, 3, 4), montage=4))
     assert not isinstance(single.pictures[0], Montage)
 
 
@@ -75,18 +75,18 @@ def test_a_region_crops_every_slice_and_one_beside_the_image_is_refused(phantom)
     volume, left, _ = phantom
     mask = Mask.of(left)
     box = Box.at_index(volume, mask.start, mask.stop)
-    looked = pictures(volume, View(Scope(0, 7, 9), region=box))
+    looked = pictures(volume, ImageSelection(Scope(0, 7, 9), region=box))
     assert looked.pictures[0].size == (mask.crop.shape[1], mask.crop.shape[2])
     assert looked.captions[0].endswith("cropped")
     beside = Box.at_index(volume, (0, 90, 90), (2, 99, 99))
     with pytest.raises(InvalidPrompt, match="outside"):
-        pictures(volume, View(region=beside))
+        pictures(volume, ImageSelection(region=beside))
 
 
 def test_ct_in_three_windows_is_what_medgemma_was_trained_on():
     values = np.array([-1024, -135, 0, 40, 80, 215, 1024], np.int16)
     volume = Volume(np.broadcast_to(values, (1, 3, 7)).copy(), modality=Modality.CT)
-    (picture,) = pictures(volume, View(windows=CT_COLORS)).pictures
+    (picture,) = pictures(volume, ImageSelection(windows=CT_COLORS)).pictures
     red, green, blue = picture.pixels[1].T.tolist()
     assert red == [0, 111, 128, 132, 137, 154, 255]
     assert (green[1], green[3], green[5]) == (0, 128, 255)
@@ -100,7 +100,7 @@ def test_a_prior_is_shown_at_the_same_places(phantom):
         volume.affine[:, [2, 1, 0, 3]],
         name="before",
     )
-    view = View(Scope(0, 4, 8), windows=GRAY, others=(NamedVolume("prior study", prior),))
+    view = ImageSelection(Scope(0, 4, 8), windows=GRAY, others=(NamedVolume("prior study", prior),))
     looked = pictures(volume, view)
     assert looked.of == ("",) * 4 + ("prior study",) * 4
     assert looked.captions[4].startswith("prior study, axial slice 4 of 16")
@@ -116,7 +116,7 @@ def test_a_prior_is_shown_at_the_same_places(phantom):
 def test_a_prior_that_reaches_less_far_says_so(phantom):
     volume, *_ = phantom
     short = NamedVolume("prior", Volume(volume.data[:6], volume.affine))
-    looked = pictures(volume, View(Scope(0, 4, 8), others=(short,)))
+    looked = pictures(volume, ImageSelection(Scope(0, 4, 8), others=(short,)))
     assert len(looked.pictures) == 6
     assert looked.notes == ("prior has no slice at 2 of the 4 places.",)
     assert counterpart(volume, SliceRef(0, 12), short.volume) is None
@@ -125,8 +125,8 @@ def test_a_prior_that_reaches_less_far_says_so(phantom):
 def test_an_object_is_outlined_on_a_copy(phantom, region):
     volume, left, _ = phantom
     before = volume.data.copy()
-    view = View(Scope(0, 8, 9), windows=GRAY, draw=(region,))
-    (plain,) = pictures(volume, View(Scope(0, 8, 9), windows=GRAY)).pictures
+    view = ImageSelection(Scope(0, 8, 9), windows=GRAY, draw=(region,))
+    (plain,) = pictures(volume, ImageSelection(Scope(0, 8, 9), windows=GRAY)).pictures
     (picture,) = pictures(volume, view).pictures
     line = colored(picture, "red")
     inside = plain.cut(Mask.of(left))
@@ -141,7 +141,7 @@ def test_an_object_is_outlined_on_a_copy(phantom, region):
 def test_large_pictures_have_the_names_as_well():
     volume = Volume(np.zeros((2, 160, 200), np.int16) + 7, window=Window(100, 200))
     box = Region("nodule", Box.at_index(volume, (0, 40, 40), (1, 80, 90)), name="nodule")
-    (picture,) = pictures(volume, View(Scope(0, 0, 1), draw=(box,))).pictures
+    (picture,) = pictures(volume, ImageSelection(Scope(0, 0, 1), draw=(box,))).pictures
     red = picture.pixels[..., 0] > 100
     assert red[:40].any()  # the name stands over the box
     assert not red[:20].any()
@@ -152,7 +152,7 @@ def test_boxes_and_points_have_colours_of_their_own(phantom, region):
     box = Region("a box", Box.at_index(volume, (8, 4, 20), (9, 20, 30)), name="a box")
     place = Point.at_index(volume, (8, 25, 5))
     point = Region("spot", Box.at_index(volume, (8, 25, 5), (9, 26, 6)), points=(place,))
-    view = View(Scope(0, 8, 10), windows=GRAY, draw=(region, box, point))
+    view = ImageSelection(Scope(0, 8, 10), windows=GRAY, draw=(region, box, point))
     here, next_to_it = pictures(volume, view).pictures
     assert colored(here, "green").sum() > 40
     assert colored(here, "blue").sum() > 8
@@ -162,7 +162,9 @@ def test_boxes_and_points_have_colours_of_their_own(phantom, region):
 
 def test_an_object_can_be_shown_as_a_crop(phantom, region):
     volume, left, _ = phantom
-    looked = pictures(volume, View(Scope(0, 2, 3), draw=(region,), pointing=Pointing.CROP))
+    looked = pictures(
+        volume, ImageSelection(Scope(0, 2, 3), draw=(region,), pointing=VisualPrompting.CROP)
+    )
     assert len(looked.pictures) == 2
     assert looked.captions[1].startswith("left kidney, cropped from axial slice 8 of 16")
     crop = looked.pictures[1]
@@ -170,7 +172,7 @@ def test_an_object_can_be_shown_as_a_crop(phantom, region):
     shown = crop.box((0, 0, crop.size[1], crop.size[0])).bounds(volume.grid)
     assert (shown[0][1:] <= start[1:]).all()
     assert (shown[1][1:] >= stop[1:]).all()
-    assert pointed("a?", looked.pictures, (region,), Pointing.CROP) == "a?"
+    assert pointed("a?", looked.pictures, (region,), VisualPrompting.CROP) == "a?"
 
 
 @settings(max_examples=30, deadline=None)
@@ -183,9 +185,9 @@ def test_coordinates_in_the_text_lead_back_to_the_box(phantom, at, size, grammar
     volume, *_ = phantom
     start, stop = (8, *at), (9, *np.add(at, size))
     region = Region("it", Box.at_index(volume, start, stop), name="it")
-    view = View(Scope(0, 8, 9), draw=(region,), pointing=Pointing.WRITTEN)
+    view = ImageSelection(Scope(0, 8, 9), draw=(region,), pointing=VisualPrompting.WRITTEN)
     (picture,) = pictures(volume, view).pictures
-    text = pointed("Where?", (picture,), (region,), Pointing.WRITTEN, grammar)
+    text = pointed("Where?", (picture,), (region,), VisualPrompting.WRITTEN, grammar)
     assert text.startswith("Where?\n\nPlaces in the pictures")
     written = text.splitlines()[-1]
     height, width = picture.size
@@ -201,45 +203,47 @@ def test_coordinates_in_the_text_lead_back_to_the_box(phantom, at, size, grammar
 
 def test_places_in_a_montage_are_told_for_each_tile(phantom, region):
     volume, left, _ = phantom
-    (montage,) = pictures(volume, View(Scope(0, 6, 10), montage=4)).pictures
+    (montage,) = pictures(volume, ImageSelection(Scope(0, 6, 10), montage=4)).pictures
     places = places_in(montage, region)
     assert len(places) == 4
     for bounds, tile in zip(places, montage.tiles, strict=True):
         inside = montage.box(bounds).bounds(volume.grid)
         assert inside[0][0] == tile.picture.slice.index
-    text = pointed("a?", (montage,), (region,), Pointing.WRITTEN)
+    text = pointed("a?", (montage,), (region,), VisualPrompting.WRITTEN)
     assert text.count("picture 1:") == 4
 
 
 @pytest.mark.parametrize(
     "view",
     [
-        View(Scope(0, 4, 5), windows=GRAY),
-        View(Scope(1, 4, 9), montage=4, windows=CT_COLORS),
-        View(Scope(2, 4, 5)),
+        ImageSelection(Scope(0, 4, 5), windows=GRAY),
+        ImageSelection(Scope(1, 4, 9), montage=4, windows=CT_COLORS),
+        ImageSelection(Scope(2, 4, 5)),
     ],
 )
 def test_pictures_are_made_again_and_need_not_be_kept(phantom, view):
     volume, *_ = phantom
     for picture in pictures(volume, view).pictures:
-        kept = KeptPicture.made(picture, volume)
+        kept = StoredSliceImage.made(picture, volume)
         assert kept.png == ""
-        back = KeptPicture.model_validate_json(kept.model_dump_json()).picture(volume)
+        back = StoredSliceImage.model_validate_json(kept.model_dump_json()).picture(volume)
         np.testing.assert_array_equal(back.pixels, picture.pixels)
         assert back.slice == picture.slice
 
 
 def test_pictures_that_were_drawn_on_are_kept_themselves(phantom, region):
     volume, *_ = phantom
-    (picture,) = pictures(volume, View(Scope(0, 8, 9), draw=(region,))).pictures
-    kept = KeptPicture.made(picture, volume)
+    (picture,) = pictures(volume, ImageSelection(Scope(0, 8, 9), draw=(region,))).pictures
+    kept = StoredSliceImage.made(picture, volume)
     assert kept.png
     np.testing.assert_array_equal(kept.picture(volume).pixels, picture.pixels)
 
 
 def test_one_question_sees_its_scope(phantom):
     volume, left, _ = phantom
-    answer = nmv.ask(volume, "How large is it?", masks={"it": left}, view=View(Scope(0, 2, 4)))
+    answer = nmv.ask(
+        volume, "How large is it?", masks={"it": left}, view=ImageSelection(Scope(0, 2, 4))
+    )
     assert answer.answered
     with pytest.raises(InvalidPrompt, match="no slice"):
-        nmv.ask(volume, "How large is it?", view=View(Scope(0, 99, 100)))
+        nmv.ask(volume, "How large is it?", view=ImageSelection(Scope(0, 99, 100)))

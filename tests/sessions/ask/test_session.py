@@ -14,7 +14,7 @@ from napari_medvlm.data.errors import (
 )
 from napari_medvlm.data.volume import Window
 from napari_medvlm.sessions.ask.ground_claim import query_of
-from napari_medvlm.sessions.ask.model_input import NamedVolume, View
+from napari_medvlm.sessions.ask.model_input import ImageSelection, NamedVolume
 from napari_medvlm.sessions.ask.session import AskSession
 from tests.sessions.ask.conversations import Watch, heard, script
 
@@ -84,9 +84,9 @@ def test_what_cannot_be_asked_is_said_at_once(inline, scene):
     with pytest.raises(InvalidPrompt, match="Nothing is asked"):
         inline.ask("  ")
     with pytest.raises(InvalidPrompt, match="no slice"):
-        inline.ask("a?", view=View(nmv.Scope(0, 500, 600)))
+        inline.ask("a?", view=ImageSelection(nmv.Scope(0, 500, 600)))
     with pytest.raises(InvalidPrompt, match="2 windows"):
-        inline.ask("a?", view=View(windows=(Window(1, 2), Window(3, 4))))
+        inline.ask("a?", view=ImageSelection(windows=(Window(1, 2), Window(3, 4))))
     with pytest.raises(InvalidPrompt, match="no tool called dance"):
         inline.ask("a?", tools=["dance"])
     with pytest.raises(GeometryMismatch, match="has the shape"):
@@ -100,7 +100,7 @@ def test_who_does_not_answer_is_refused(scene, foreign):
 
 
 def test_what_is_sent_is_kept_with_how_much_it_covers(inline):
-    view = View(nmv.Scope(0, 2, 6), windows=(Window(100, 400),))
+    view = ImageSelection(nmv.Scope(0, 2, 6), windows=(Window(100, 400),))
     exchange = inline.exchange(inline.ask("what?", view=view))
     assert [sent.slice.index for sent in exchange.sent] == [2, 3, 4, 5]
     assert exchange.covered == pytest.approx(4 / 12)
@@ -110,7 +110,7 @@ def test_what_is_sent_is_kept_with_how_much_it_covers(inline):
 def test_a_box_in_a_prior_has_its_place_and_no_slice_of_this_image(inline, scene):
     volume, _ = scene
     turned = nmv.Volume(volume.data.transpose(2, 1, 0).copy(), volume.affine[:, [2, 1, 0, 3]])
-    view = View(nmv.Scope(0, 3, 4), others=(NamedVolume("prior", turned),))
+    view = ImageSelection(nmv.Scope(0, 3, 4), others=(NamedVolume("prior", turned),))
     says = script({"say": "there", "box": [2, 3, 9, 11], "picture": 2})
     (region,) = inline.exchange(inline.ask("a?", view=view, context=says)).answer.claims[0].regions
     assert region.slice is None
@@ -266,7 +266,7 @@ def test_an_error_of_the_program_ends_the_exchange_and_is_raised(inline, monkeyp
     def broken(*_):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("napari_medvlm.sessions.ask.turn.look", broken)
+    monkeypatch.setattr("napari_medvlm.sessions.ask.turn.render_images", broken)
     with pytest.raises(ZeroDivisionError):
         inline.ask("what?")
     assert inline.active.exchanges[0].state is State.FAILED

@@ -11,12 +11,12 @@ from napari_medvlm.data.conversation import State
 from napari_medvlm.data.measurements.measure import diameters
 from napari_medvlm.data.tool_call import ToolCall
 from napari_medvlm.data.volume import Volume, Window
-from napari_medvlm.sessions.ask.model_input import NamedVolume, View, pictures
+from napari_medvlm.sessions.ask.model_input import ImageSelection, NamedVolume, pictures
 from napari_medvlm.sessions.ask.session import AskSession
-from napari_medvlm.sessions.ask.tool_loop import MAX_ROUNDS, made_objects
-from napari_medvlm.sessions.ask.tool_schemas import TOOLS, flaw, specs
+from napari_medvlm.sessions.ask.tool_loop import MAX_ROUNDS, generated_objects
+from napari_medvlm.sessions.ask.tool_schemas import TOOLS, schema_error, specs
 from napari_medvlm.sessions.ask.tools import Scene, Toolbox
-from napari_medvlm.sessions.request_sender import Calls, Helpers, Served
+from napari_medvlm.sessions.request_sender import ModelChoice, ModelChoices, RequestSender
 from napari_medvlm.worker.runner import InlineRunner
 from tests.conftest import dice, make_phantom
 
@@ -34,7 +34,7 @@ def scene(phantom):
     prior = NamedVolume(
         "prior", Volume(volume.data[::-1], flipped(volume.affine, 16), name="prior")
     )
-    view = View(nmv.Scope(0, 7, 10), windows=WINDOW, others=(prior,))
+    view = ImageSelection(nmv.Scope(0, 7, 10), windows=WINDOW, others=(prior,))
     return Scene(volume, view, pictures(volume, view), {"left kidney": nmv.Mask.of(left)})
 
 
@@ -47,8 +47,10 @@ def flipped(affine, length):
 
 @pytest.fixture
 def call(scene):
-    who = Served()
-    box = Toolbox(scene, Calls(InlineRunner(), lambda *_: None), Helpers(who, who, who))
+    who = ModelChoice()
+    box = Toolbox(
+        scene, RequestSender(InlineRunner(), lambda *_: None), ModelChoices(who, who, who)
+    )
     return lambda tool, **arguments: box.call(ToolCall(tool, arguments))
 
 
@@ -183,14 +185,18 @@ def test_what_cannot_be_done_is_told_to_the_model(call, name, arguments, reason)
 
 
 def test_a_call_that_could_not_be_read_says_so(scene, call):
-    box = Toolbox(scene, Calls(InlineRunner(), lambda *_: None), Helpers(*[Served()] * 3))
+    box = Toolbox(
+        scene, RequestSender(InlineRunner(), lambda *_: None), ModelChoices(*[ModelChoice()] * 3)
+    )
     result = box.call(ToolCall("measure", {}, problem="The arguments are no JSON."))
     assert result.failed
     assert result.text == "The arguments are no JSON."
 
 
 def test_only_what_is_offered_can_be_called(scene):
-    box = Toolbox(scene, Calls(InlineRunner(), lambda *_: None), Helpers(*[Served()] * 3))
+    box = Toolbox(
+        scene, RequestSender(InlineRunner(), lambda *_: None), ModelChoices(*[ModelChoice()] * 3)
+    )
     result = box.call(ToolCall("measure", {"object": "left kidney"}), ["zoom"])
     assert "The tools are: zoom" in result.text
 
@@ -198,7 +204,9 @@ def test_only_what_is_offered_can_be_called(scene):
 def test_specs_are_json_schemas_that_their_own_examples_keep():
     offered = {spec.name: spec for spec in specs(TOOLS, ["prior"])}
     assert tuple(offered) == TOOLS
-    assert not flaw(offered["segment"], {"picture": 1, "box": [0, 0, 10, 1000], "name": "a"})
+    assert not schema_error(
+        offered["segment"], {"picture": 1, "box": [0, 0, 10, 1000], "name": "a"}
+    )
     for spec in offered.values():
         json.dumps(dict(spec.parameters))
         assert spec.parameters["type"] == "object"
@@ -221,7 +229,7 @@ def script(*parts):
 
 def test_calls_and_results_are_steps_and_go_back_to_the_model(session, phantom):
     _, _, right = phantom
-    view = View(nmv.Scope(0, 8, 9), windows=WINDOW)
+    view = ImageSelection(nmv.Scope(0, 8, 9), windows=WINDOW)
     box = thousandths(pictures(session.volume, view).pictures[0], nmv.Mask.of(right))
     steps = []
     session.stepped.connect(steps.append)
@@ -240,21 +248,21 @@ def test_calls_and_results_are_steps_and_go_back_to_the_model(session, phantom):
     assert [r.failed for step in exchange.steps for r in step.results] == [False, False, True]
     assert exchange.steps[1].results[0].regions[0].mask.voxels > 0
     assert [step.text for step in steps] == ["Let me look.", "Now measure."]
-    assert dice(made_objects([exchange])["it"].full(), right) > 0.8
+    assert dice(generated_objects([exchange])["it"].full(), right) > 0.8
     later = session.exchange(session.ask("and?"))
     assert json.loads(later.answer.text)["objects"] == ["it"]
 
 
 def test_objects_of_a_conversation_come_back_with_it(session, phantom):
-    view = View(nmv.Scope(0, 8, 9), windows=WINDOW)
+    view = ImageSelection(nmv.Scope(0, 8, 9), windows=WINDOW)
     talk = script(
         {"say": "", "calls": [["segment", {"picture": 1, "point": [700, 500]}]]}, {"say": "a"}
     )
     before = session.exchange(session.ask("a?", view=view, tools=TOOLS, context=talk))
-    made = made_objects([before])
+    made = generated_objects([before])
     assert made
     with AskSession.resumed(session.volume, session.ledger, "scripted", "inline") as again:
-        back = made_objects(again.active.exchanges)
+        back = generated_objects(again.active.exchanges)
         assert {n: m.digest for n, m in back.items()} == {n: m.digest for n, m in made.items()}
 
 
@@ -268,8 +276,8 @@ def test_rounds_are_bounded_and_the_model_is_told_to_answer(session):
 
 
 def test_a_tool_whose_backend_is_missing_fails_and_the_answer_comes(session):
-    session.segmenter = Served("no-such-backend")
-    view = View(nmv.Scope(0, 8, 9))
+    session.segmenter = ModelChoice("no-such-backend")
+    view = ImageSelection(nmv.Scope(0, 8, 9))
     talk = script(
         {"say": "", "calls": [["segment", {"picture": 1, "point": [500, 500]}]]}, {"say": "well"}
     )
@@ -302,9 +310,11 @@ POINTING = script(
 def test_stop_in_the_middle_of_a_tool_keeps_what_was_written(phantom, scripted, runner):
     lingers = threading.Event()
     with AskSession(phantom[0], scripted, runner) as session:
-        session.segmenter = Served("lingering")
+        session.segmenter = ModelChoice("lingering")
         session.progressed.connect(lambda _, text: text == "lingering" and lingers.set())
-        id_ = session.ask("a?", view=View(nmv.Scope(0, 8, 9)), tools=TOOLS, context=POINTING)
+        id_ = session.ask(
+            "a?", view=ImageSelection(nmv.Scope(0, 8, 9)), tools=TOOLS, context=POINTING
+        )
         assert lingers.wait(60)
         session.cancel()
         session.wait(60)
@@ -316,8 +326,10 @@ def test_stop_in_the_middle_of_a_tool_keeps_what_was_written(phantom, scripted, 
 
 def test_a_tool_whose_worker_dies_is_told_to_the_model(phantom, scripted, runner):
     with AskSession(phantom[0], scripted, runner) as session:
-        session.segmenter = Served("dying")
-        id_ = session.ask("a?", view=View(nmv.Scope(0, 8, 9)), tools=TOOLS, context=POINTING)
+        session.segmenter = ModelChoice("dying")
+        id_ = session.ask(
+            "a?", view=ImageSelection(nmv.Scope(0, 8, 9)), tools=TOOLS, context=POINTING
+        )
         session.wait(60)
         exchange = session.exchange(id_)
         assert "exit code 9" in exchange.steps[0].results[0].text

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 from napari_medvlm.data.answer import Answer, AnswerKind, Claim
-from napari_medvlm.data.conversation import Conversation, Exchange, Mark, Sent, State, Verdict
+from napari_medvlm.data.conversation import Conversation, Mark, SentImage, State, Turn, Verdict
 from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Region, SliceRef
-from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
+from napari_medvlm.data.tool_call import ToolCall, ToolResult, ToolRound
 from napari_medvlm.sessions.export.conversation import as_json, export
 from tests.conftest import make_phantom
 
@@ -39,13 +39,13 @@ def conversation(volume):
         notes=("The text says three, and one region is drawn.",),
     )
     call = ToolResult(ToolCall("measure", {"object": "mass"}), "3 mL", (region,))
-    sent = Sent(np.full((20, 30, 3), 90, np.uint8), SliceRef(0, 12), "slice 12")
-    asked = Exchange(
+    sent = SentImage(np.full((20, 30, 3), 90, np.uint8), SliceRef(0, 12), "slice 12")
+    asked = Turn(
         1, "Describe the chest.", "vlm", "lab/tiny", AnswerKind.REPORT, (), "Cough.",
-        State.ANSWERED, (sent,), 0.25, (Step("", (call,)),), "", report, "", 2.0, 0.4,
+        State.ANSWERED, (sent,), 0.25, (ToolRound("", (call,)),), "", report, "", 2.0, 0.4,
         {0: Mark(Verdict.RIGHT, "seen on CT")},
     )  # fmt: skip
-    stopped = Exchange(2, "Why?", "vlm", state=State.STOPPED, partial="Because the")
+    stopped = Turn(2, "Why?", "vlm", state=State.STOPPED, partial="Because the")
     return Conversation(1, "Chest", (asked, stopped))
 
 

@@ -14,7 +14,7 @@ from napari_medvlm.data.window_presets import CT_COLORS
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.orientation import Plane, show_plane
 from napari_medvlm.sessions.ask.model_input import pictures
-from napari_medvlm.sessions.ask.visual_prompts import Pointing
+from napari_medvlm.sessions.ask.visual_prompts import VisualPrompting
 from napari_medvlm.widgets.ask.image_input import (
     AROUND,
     AS_SHOWN,
@@ -107,10 +107,10 @@ def test_windows_are_the_images_own_a_preset_the_viewers_or_three(choice, viewer
 
 def test_objects_are_shown_as_chosen_or_not_at_all(choice):
     assert choice.view(VOLUME, NAMED).draw == ()
-    choice.pointing.setCurrentText(Pointing.WRITTEN)
+    choice.pointing.setCurrentText(VisualPrompting.WRITTEN)
     view = choice.view(VOLUME, NAMED)
     assert [region.name for region in view.draw] == ["left"]
-    assert view.pointing is Pointing.WRITTEN
+    assert view.pointing is VisualPrompting.WRITTEN
 
 
 def test_another_image_is_sent_as_well(choice, viewer):

@@ -11,10 +11,10 @@ from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_medvlm.backends.embedded.measuring_qa import question_forms
 from napari_medvlm.data.answer import Answer, AnswerKind, Claim
-from napari_medvlm.data.conversation import Conversation, Exchange, Mark, Sent, State, Verdict
+from napari_medvlm.data.conversation import Conversation, Mark, SentImage, State, Turn, Verdict
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Region, SliceRef
-from napari_medvlm.data.tool_call import Step, ToolCall, ToolResult
+from napari_medvlm.data.tool_call import ToolCall, ToolResult, ToolRound
 from napari_medvlm.data.volume import Modality
 from napari_medvlm.language import question_templates
 from napari_medvlm.settings import allowed_hosts
@@ -32,7 +32,7 @@ BOX = Box(corner_mm=(0, 0, 0), edges_mm=((4, 0, 0), (0, 5, 0), (0, 0, 6)))
 LINKED = Claim("It is round.", (Region("it", BOX),), "a model")
 UNLINKED = Claim("It is old.", problems=("The box has no size.",))
 ANSWER = Answer("It is round. It is old.", (LINKED, UNLINKED))
-EXCHANGE = Exchange(7, "What is it?", "scripted", state=State.ANSWERED, answer=ANSWER)
+EXCHANGE = Turn(7, "What is it?", "scripted", state=State.ANSWERED, answer=ANSWER)
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_every_template_of_measuring_is_understood():
         for gap, filled in words.items():
             question = question.replace(gap, filled)
         understood.append(question_forms.read(question).form)
-    assert set(understood) == set(question_forms.Form)
+    assert set(understood) == set(question_forms.QuestionForm)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_steps_show_calls_and_what_came_of_them(shown):
     card = shown(ExchangeCard(EXCHANGE))
     good = ToolResult(ToolCall("segment", {"phrase": "liver"}), "1 object, 80 mL")
     bad = ToolResult(ToolCall("zoom", {}), "There is no such region.", failed=True)
-    steps = (Step("I outline the liver.", (good, bad)),)
+    steps = (ToolRound("I outline the liver.", (good, bad)),)
     card.show_exchange(replace(EXCHANGE, steps=steps), in_full=True)
     assert "1 step with tools" in card.steps.head.text()
     card.steps.open()
@@ -252,8 +252,8 @@ def test_pictures_are_shown_as_sent(shown, qtbot):
     strip = shown(PictureStrip())
     pixels = np.zeros((20, 30, 3), np.uint8)
     sent = (
-        Sent(pixels, SliceRef(0, 4), "axial slice 4 of 9, window 40/80"),
-        Sent(pixels, SliceRef(0, 6), of="prior"),
+        SentImage(pixels, SliceRef(0, 4), "axial slice 4 of 9, window 40/80"),
+        SentImage(pixels, SliceRef(0, 6), of="prior"),
     )
     strip.show_sent(sent)
     assert strip.item(0).text() == "axial slice 4 of 9"

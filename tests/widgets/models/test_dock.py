@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QApplication, QDialogButtonBox, QMessageBox, QPushBut
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.memory import free
-from napari_medvlm.backends.memory.free import Card, Memory
+from napari_medvlm.backends.memory.free import GpuMemory, Memory
 from napari_medvlm.backends.models import offline
 from napari_medvlm.backends.models import registry as models_registry
 from napari_medvlm.data.errors import Cancelled
@@ -42,7 +42,7 @@ def hub(monkeypatch, tmp_path):
 @pytest.fixture
 def dock(hub, told, qtbot, monkeypatch):
     monkeypatch.delenv(offline.VARIABLE, raising=False)
-    monkeypatch.setattr(free, "free", lambda: Memory(8000, (Card("H200", 11_000),)))
+    monkeypatch.setattr(free, "free", lambda: Memory(8000, (GpuMemory("H200", 11_000),)))
     made = ModelsDock(None)
     qtbot.addWidget(made)
     made.resize(400, 800)

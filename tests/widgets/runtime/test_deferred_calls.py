@@ -3,7 +3,7 @@
 import pytest
 from qtpy.QtCore import QObject, QTimer
 
-from napari_medvlm.widgets.runtime.threads import Turns
+from napari_medvlm.widgets.runtime.threads import DeferredCalls
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def parent(qtbot):
 
 def test_the_window_lives_between_two_pieces(qtbot, parent):
     seen = []
-    turns = Turns(parent, lambda: seen.append("first"), lambda: seen.append("second"))
+    turns = DeferredCalls(parent, lambda: seen.append("first"), lambda: seen.append("second"))
     ticks = QTimer(parent)
     ticks.timeout.connect(lambda: seen.append("tick"))
     ticks.start(0)
@@ -31,7 +31,7 @@ def test_what_changes_meanwhile_is_drawn_from_the_first_piece_on(qtbot, parent):
         if len(seen) == 1:
             turns.begin()
 
-    turns = Turns(parent, first, lambda: seen.append("second"))
+    turns = DeferredCalls(parent, first, lambda: seen.append("second"))
     turns.begin()
     qtbot.waitUntil(lambda: "second" in seen)
     assert seen == ["first", "first", "second"]
@@ -39,7 +39,7 @@ def test_what_changes_meanwhile_is_drawn_from_the_first_piece_on(qtbot, parent):
 
 def test_asking_again_brings_it_forward_but_never_puts_it_off(qtbot, parent):
     seen = []
-    turns = Turns(parent, lambda: seen.append(1))
+    turns = DeferredCalls(parent, lambda: seen.append(1))
     turns.begin(60_000)
     turns.begin(20)
     turns.begin(60_000)
@@ -54,7 +54,7 @@ def test_a_piece_that_fails_does_not_keep_the_next_from_being_drawn(qtbot, paren
     def fails():
         raise ZeroDivisionError
 
-    turns = Turns(parent, fails, lambda: seen.append("second"))
+    turns = DeferredCalls(parent, fails, lambda: seen.append("second"))
     turns.begin()
     qtbot.waitUntil(lambda: seen == ["second"])
     assert len(told) == 1

@@ -4,12 +4,12 @@ import threading
 
 from qtpy.QtCore import QObject
 
-from napari_medvlm.widgets.runtime.threads import Queued
+from napari_medvlm.widgets.runtime.threads import MainThreadQueue
 
 
 def test_what_comes_in_meanwhile_is_told_at_once_on_the_windows_thread(qtbot):
     parent, told = QObject(), []
-    queued = Queued(lambda given: told.append((threading.current_thread(), given)), parent)
+    queued = MainThreadQueue(lambda given: told.append((threading.current_thread(), given)), parent)
     others = [threading.Thread(target=queued, args=(n,)) for n in range(3)]
     for other in others:
         other.start()
@@ -21,7 +21,7 @@ def test_what_comes_in_meanwhile_is_told_at_once_on_the_windows_thread(qtbot):
 
 def test_nothing_is_told_to_a_window_that_is_gone(qtbot):
     parent, told = QObject(), []
-    queued = Queued(told.append, parent)
+    queued = MainThreadQueue(told.append, parent)
     queued("before")
     with qtbot.waitSignal(queued.destroyed):
         parent.deleteLater()

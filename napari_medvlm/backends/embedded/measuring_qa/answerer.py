@@ -9,7 +9,11 @@ import numpy as np
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.embedded.atlas.grounder import Grounder
 from napari_medvlm.backends.embedded.measuring_qa import number_format
-from napari_medvlm.backends.embedded.measuring_qa.question_forms import Asked, Form, read
+from napari_medvlm.backends.embedded.measuring_qa.question_forms import (
+    ParsedQuestion,
+    QuestionForm,
+    read,
+)
 from napari_medvlm.backends.embedded.measuring_qa.subjects import Subject, Subjects
 from napari_medvlm.data.answer import Answer, Claim, Question
 from napari_medvlm.data.geometry.grid import Grid, world_bounds
@@ -62,36 +66,38 @@ class Answerer:
         return Answer(" ".join(claim.text for claim in claims), tuple(claims))
 
     @property
-    def _ways(self) -> dict[Form, Callable[[Asked, Subjects, Progress], list[Claim]]]:
+    def _ways(
+        self,
+    ) -> dict[QuestionForm, Callable[[ParsedQuestion, Subjects, Progress], list[Claim]]]:
         return {
-            Form.MODALITY: self._modality,
-            Form.SPACING: self._spacing,
-            Form.EXTENT: self._extent,
-            Form.COUNT: self._count,
-            Form.LARGER: self._larger,
-            Form.VOLUME: self._sizes,
-            Form.DIAMETER: self._diameters,
-            Form.INTENSITY: self._intensities,
-            Form.DISTANCE: self._distance,
-            Form.OVERLAP: self._overlaps,
-            Form.AT: self._at,
-            Form.WHERE: self._where,
-            Form.PRESENT: self._present,
+            QuestionForm.MODALITY: self._modality,
+            QuestionForm.SPACING: self._spacing,
+            QuestionForm.EXTENT: self._extent,
+            QuestionForm.COUNT: self._count,
+            QuestionForm.LARGER: self._larger,
+            QuestionForm.VOLUME: self._sizes,
+            QuestionForm.DIAMETER: self._diameters,
+            QuestionForm.INTENSITY: self._intensities,
+            QuestionForm.DISTANCE: self._distance,
+            QuestionForm.OVERLAP: self._overlaps,
+            QuestionForm.AT: self._at,
+            QuestionForm.WHERE: self._where,
+            QuestionForm.PRESENT: self._present,
         }
 
     # What the header tells.
 
-    def _modality(self, _: Asked, __: Subjects, ___: Progress) -> list[Claim]:
+    def _modality(self, _: ParsedQuestion, __: Subjects, ___: Progress) -> list[Claim]:
         modality = self._volume.modality
         if modality is Modality.UNKNOWN:
             raise Unanswerable("The file does not tell how the image was made.")
         return [Claim(f"It is {KINDS.get(modality, modality.value)}.", source="header")]
 
-    def _spacing(self, _: Asked, __: Subjects, ___: Progress) -> list[Claim]:
+    def _spacing(self, _: ParsedQuestion, __: Subjects, ___: Progress) -> list[Claim]:
         z, y, x = self._volume.spacing
         return [Claim(f"A voxel is {z:.3g} x {y:.3g} x {x:.3g} mm (z, y, x).", source="header")]
 
-    def _extent(self, _: Asked, __: Subjects, ___: Progress) -> list[Claim]:
+    def _extent(self, _: ParsedQuestion, __: Subjects, ___: Progress) -> list[Claim]:
         low, high = world_bounds(self._volume.grid, (0, 0, 0), self._volume.shape)
         s, p, left = high - low
         whole = Region("image", Box.at_index(self._volume.grid, (0, 0, 0), self._volume.shape))
@@ -103,7 +109,7 @@ class Answerer:
 
     # What was segmented, or is in the atlas.
 
-    def _count(self, _: Asked, subjects: Subjects, __: Progress) -> list[Claim]:
+    def _count(self, _: ParsedQuestion, subjects: Subjects, __: Progress) -> list[Claim]:
         found = subjects.known
         if not found:
             return [Claim("There are no objects.", source="measured")]
@@ -111,7 +117,7 @@ class Answerer:
         count = "There is 1 object" if len(found) == 1 else f"There are {len(found)} objects"
         return [Claim(f"{count}: {names}.", tuple(s.region for s in found), "measured")]
 
-    def _larger(self, asked: Asked, subjects: Subjects, progress: Progress) -> list[Claim]:
+    def _larger(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
         found = [s for thing in asked.things for s in self._masked(thing, subjects, progress)]
         if len(found) < 2:
             raise Unanswerable(
@@ -124,10 +130,12 @@ class Answerer:
         claim = Claim(text, (first.region, second.region), "measured")
         return [claim, *(self._size(subject) for _, subject in sizes)]
 
-    def _sizes(self, asked: Asked, subjects: Subjects, progress: Progress) -> list[Claim]:
+    def _sizes(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
         return [self._size(s) for s in self._masked(asked.things[0], subjects, progress)]
 
-    def _diameters(self, asked: Asked, subjects: Subjects, progress: Progress) -> list[Claim]:
+    def _diameters(
+        self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+    ) -> list[Claim]:
         claims = []
         for subject in self._masked(asked.things[0], subjects, progress):
             assert subject.mask is not None
@@ -136,7 +144,9 @@ class Answerer:
             claims.append(Claim(text, (subject.region,), _source(subject)))
         return claims
 
-    def _intensities(self, asked: Asked, subjects: Subjects, progress: Progress) -> list[Claim]:
+    def _intensities(
+        self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+    ) -> list[Claim]:
         claims = []
         for subject in self._masked(asked.things[0], subjects, progress):
             assert subject.mask is not None
@@ -150,7 +160,9 @@ class Answerer:
             claims.append(Claim(text, (subject.region,), _source(subject)))
         return claims
 
-    def _distance(self, asked: Asked, subjects: Subjects, progress: Progress) -> list[Claim]:
+    def _distance(
+        self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+    ) -> list[Claim]:
         if len(asked.things) < 2:
             raise Unanswerable("A distance needs two things.")
         one, other = (self._any(thing, subjects, progress)[0] for thing in asked.things[:2])
@@ -158,7 +170,9 @@ class Answerer:
         text = f"The centres of the {one.name} and the {other.name} are {apart:.1f} mm apart."
         return [Claim(text, (one.region, other.region), _source(one, other))]
 
-    def _overlaps(self, asked: Asked, subjects: Subjects, progress: Progress) -> list[Claim]:
+    def _overlaps(
+        self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+    ) -> list[Claim]:
         claims = []
         for subject in self._masked(asked.things[0], subjects, progress):
             assert subject.mask is not None
@@ -176,7 +190,7 @@ class Answerer:
                 claims.append(Claim(text, (subject.region,), "measured"))
         return claims
 
-    def _at(self, asked: Asked, subjects: Subjects, progress: Progress) -> list[Claim]:
+    def _at(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
         index = asked.index
         assert index is not None
         grid = self._volume.grid
@@ -217,7 +231,7 @@ class Answerer:
             for region in outlined or found
         ]
 
-    def _where(self, asked: Asked, subjects: Subjects, progress: Progress) -> list[Claim]:
+    def _where(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
         claims = []
         for subject in self._any(asked.things[0], subjects, progress):
             side = _side(subject.region, self._volume.grid)
@@ -226,7 +240,9 @@ class Answerer:
             claims.append(Claim(text, (subject.region,), _source(subject)))
         return claims
 
-    def _present(self, asked: Asked, subjects: Subjects, progress: Progress) -> list[Claim]:
+    def _present(
+        self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+    ) -> list[Claim]:
         names = subjects.find(asked.things[0], progress)
         segmented = [subject for subject in names if subject.source != "atlas"]
         if not segmented:
@@ -270,7 +286,7 @@ class Answerer:
 
 def beyond() -> Answer:
     """The answer to a question that no form fits."""
-    known = "; ".join(form.value for form in Form)
+    known = "; ".join(form.value for form in QuestionForm)
     reason = (
         "This question is beyond what can be measured and read. Without a model I can tell: "
         f"{known}. For other questions choose a model that looks at images."

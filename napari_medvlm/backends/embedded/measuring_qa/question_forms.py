@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Form(StrEnum):
+class QuestionForm(StrEnum):
     """What is asked; the texts say for what, in words for people."""
 
     MODALITY = "what kind of image it is"
@@ -30,7 +30,7 @@ class Form(StrEnum):
 
 
 @dataclass(frozen=True)
-class Asked:
+class ParsedQuestion:
     """A question that was recognised.
 
     Parameters
@@ -41,7 +41,7 @@ class Asked:
         The voxel ``(z, y, x)`` that it names.
     """
 
-    form: Form
+    form: QuestionForm
     things: tuple[str, ...] = ()
     index: tuple[int, int, int] | None = None
 
@@ -87,11 +87,11 @@ PRESENT   can you see (?:an? |any )?A
 """A form and a pattern a line; words in capitals stand for `_PARTS`. The first that fits counts."""
 
 
-def _compiled(line: str) -> tuple[Form, re.Pattern[str]]:
+def _compiled(line: str) -> tuple[QuestionForm, re.Pattern[str]]:
     name, pattern = line.split(maxsplit=1)
     names = "|".join(sorted(_PARTS, key=len, reverse=True))
     filled = re.sub(names, lambda match: _PARTS[match[0]], pattern)
-    return Form[name], re.compile(filled, re.IGNORECASE)
+    return QuestionForm[name], re.compile(filled, re.IGNORECASE)
 
 
 _UNIT = re.compile(
@@ -104,7 +104,7 @@ _UNIT = re.compile(
 _COMPILED = [_compiled(line) for line in _PATTERNS.strip().splitlines()]
 
 
-def read(question: str) -> Asked | None:
+def read(question: str) -> ParsedQuestion | None:
     """What a question asks; `None` if it is of no form that is known here."""
     plain = " ".join(question.split()).strip(" ?.!").removeprefix("please ").strip()
     plain = _UNIT.sub("", plain)
@@ -115,6 +115,6 @@ def read(question: str) -> Asked | None:
         found = match.groupdict()
         things = tuple(found[key].strip() for key in ("a", "b") if found.get(key))
         if found.get("z") is None:
-            return Asked(form, things)
-        return Asked(form, things, (int(found["z"]), int(found["y"]), int(found["x"])))
+            return ParsedQuestion(form, things)
+        return ParsedQuestion(form, things, (int(found["z"]), int(found["y"]), int(found["x"])))
     return None

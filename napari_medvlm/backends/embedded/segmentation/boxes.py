@@ -9,7 +9,7 @@ import numpy as np
 from napari_medvlm.backends.embedded.segmentation.edge_profile import Cuts
 from napari_medvlm.backends.embedded.segmentation.morphology import BoolArray, shrunk
 from napari_medvlm.backends.embedded.segmentation.pyramid import Box, Level, Levels
-from napari_medvlm.backends.embedded.segmentation.seeds import IndexArray, Said, Seed
+from napari_medvlm.backends.embedded.segmentation.seeds import EmbeddedPrompts, IndexArray, Seed
 
 MARGIN = 0.25
 """How much of a box's size is looked at around it."""
@@ -29,7 +29,7 @@ LEAK = 4
 """How strongly it counts against a piece that it goes on outside the box."""
 
 
-def box_seeds(levels: Levels, said: Said) -> tuple[BoolArray, list[Seed]]:
+def box_seeds(levels: Levels, said: EmbeddedPrompts) -> tuple[BoolArray, list[Seed]]:
     """What the boxes hold, as a mask of the image, and the seeds that the flat ones give."""
     full = np.zeros(levels.shape, bool)
     seeds = []
@@ -44,7 +44,7 @@ def box_seeds(levels: Levels, said: Said) -> tuple[BoolArray, list[Seed]]:
     return full, seeds
 
 
-def bounded(full: BoolArray, said: Said, filled: BoolArray) -> BoolArray:
+def bounded(full: BoolArray, said: EmbeddedPrompts, filled: BoolArray) -> BoolArray:
     """The object kept to its boxes: as they say on their slices, and near them on others."""
     for (start, stop), flat in zip(said.bounds, said.flat, strict=True):
         if flat is None:

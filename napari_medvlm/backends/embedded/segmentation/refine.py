@@ -17,7 +17,7 @@ from napari_medvlm.backends.embedded.segmentation.edge_profile import Cuts
 from napari_medvlm.backends.embedded.segmentation.from_mask import amended
 from napari_medvlm.backends.embedded.segmentation.morphology import components_of, grown, shrunk
 from napari_medvlm.backends.embedded.segmentation.pyramid import Box, Level, Levels
-from napari_medvlm.backends.embedded.segmentation.seeds import Said
+from napari_medvlm.backends.embedded.segmentation.seeds import EmbeddedPrompts
 from napari_medvlm.backends.embedded.segmentation.thresholds import Chooser
 from napari_medvlm.data.mask import Mask, bounding_box
 
@@ -26,7 +26,7 @@ LIMIT = 1.5
 """Local cuts that change the region by more than this factor are not taken."""
 
 
-def solve(level: Level, said: Said) -> Region:
+def solve(level: Level, said: EmbeddedPrompts) -> Region:
     """The region that the seeds mean on a level; local corrections are left to `amend`."""
     chooser = Chooser(level, said.seeds)
     mask, cuts = chooser.mask, chooser.cuts
@@ -49,7 +49,9 @@ CLOSE_MM = 12.0
 """How far around the region is looked at when looking closer."""
 
 
-def segment(levels: Levels, said: Said, excluded: Mask | None, progress: Progress) -> BoolArray:
+def segment(
+    levels: Levels, said: EmbeddedPrompts, excluded: Mask | None, progress: Progress
+) -> BoolArray:
     """The object ``(z, y, x)`` on the image's own voxels."""
     filled, boxed = box_seeds(levels, said)
     if said.base is not None:
@@ -69,7 +71,7 @@ def segment(levels: Levels, said: Said, excluded: Mask | None, progress: Progres
     return full
 
 
-def _grown_from(levels: Levels, said: Said, progress: Progress) -> BoolArray:
+def _grown_from(levels: Levels, said: EmbeddedPrompts, progress: Progress) -> BoolArray:
     full = np.zeros(levels.shape, bool)
     if not said.positives:
         return full
@@ -87,7 +89,7 @@ def _grown_from(levels: Levels, said: Said, progress: Progress) -> BoolArray:
     return full
 
 
-def _closer(levels: Levels, level: Level, region: Region, said: Said) -> Level | None:
+def _closer(levels: Levels, level: Level, region: Region, said: EmbeddedPrompts) -> Level | None:
     """A finer level of the part of the image that matters, if it can be finer."""
     if max(level.factors) == 1:
         return None

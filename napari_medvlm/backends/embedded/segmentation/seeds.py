@@ -25,7 +25,7 @@ class Seed:
 
 
 @dataclass(eq=False)
-class Said:
+class EmbeddedPrompts:
     """All that the prompts say since the last initial mask.
 
     Parameters
@@ -51,7 +51,7 @@ class Said:
         return [seed for seed in self.seeds if seed.positive]
 
 
-def read(prompts: ObjectPrompts, grid: Grid) -> Said:
+def read(prompts: ObjectPrompts, grid: Grid) -> EmbeddedPrompts:
     """What the prompts say of a grid.
 
     Raises
@@ -61,7 +61,7 @@ def read(prompts: ObjectPrompts, grid: Grid) -> Said:
     InvalidPrompt
         If a prompt covers no voxel of the grid.
     """
-    said = Said()
+    said = EmbeddedPrompts()
     for prompt in prompts:
         if not isinstance(prompt, PROMPT_TYPES):
             raise PromptNotSupported(
@@ -70,13 +70,13 @@ def read(prompts: ObjectPrompts, grid: Grid) -> Said:
             )
         check_prompt(prompt, grid)
         if isinstance(prompt, InitialMask):
-            said = Said(base=prompt.mask(grid))
+            said = EmbeddedPrompts(base=prompt.mask(grid))
         else:
             _read_one(prompt, grid, said)
     return said
 
 
-def _read_one(prompt: Prompt, grid: Grid, said: Said) -> None:
+def _read_one(prompt: Prompt, grid: Grid, said: EmbeddedPrompts) -> None:
     match prompt:
         case Box(positive=True):
             start, stop = prompt.bounds(grid)
