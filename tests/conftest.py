@@ -5,6 +5,7 @@ import os
 # Before anything that reads them is imported. Processes that a test starts inherit them: one thread
 # for each of them, because pytest-xdist has a process for each core already.
 os.environ.setdefault("NAPARI_STRICT_QT", "1")
+os.environ["NAPARI_CONFIG"] = ""  # napari's settings are neither read nor saved
 os.environ["MKL_NUM_THREADS"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
