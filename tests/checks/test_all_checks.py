@@ -202,7 +202,7 @@ def test_noise_around_a_body_is_not_taken_for_the_body(home):
 def asked(volume, backend, runner="inline", **more):
     session = AskSession(volume, backend, runner, **more)
     exchange = session.ask(QUESTION, kind=AnswerKind.YES_NO, view=ImageSelection())
-    session.wait(60)
+    session.wait(120)
     return session, exchange
 
 
@@ -267,14 +267,14 @@ def test_checks_in_a_worker_are_stopped_and_the_worker_lives(answerers):
             on_end=lambda count: (left.append(count), ended.set()),
         )
         checking.run(all_checks())
-        assert began.wait(60)
+        assert began.wait(120)
         checking.cancel()
-        assert ended.wait(60)
+        assert ended.wait(120)
         assert left == [5]
         kept = [r for r in session.ledger.records if isinstance(r, Checked)]
         assert [r.finding.check for r in kept] == [c.name for c in all_checks()[:4]]
         session.ask(QUESTION, kind=AnswerKind.YES_NO, view=ImageSelection())
-        session.wait(60)
+        session.wait(120)
         session.close()
 
 

@@ -175,7 +175,7 @@ def test_a_killed_program_leaves_the_partial_answer_as_stopped(scene, scripted, 
     session = AskSession(volume, scripted, runner, journal=journal)
     watch = Watch(session)
     session.ask("long?", context=script({"say": "half an answer", "wait": True}))
-    assert watch.began.wait(60)
+    assert watch.began.wait(120)
     assert session._minutes._journal.flush()
     left = journal.read_bytes()  # what is on the disk at this moment
     session.close()
