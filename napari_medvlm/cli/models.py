@@ -156,7 +156,7 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def _lines(row: dict[str, Any]) -> list[str]:
-    report_errors = {
+    fields = {
         "does": ", ".join(row["tasks"]),
         "backend": row["backend"],
         "weights": f"{row['use']} ({row['weights_licence']})",
@@ -169,7 +169,7 @@ def _lines(row: dict[str, Any]) -> list[str]:
         "obstacle": row["obstacle"],
     }
     title = row["title"] if row["title"] == row["name"] else f"{row['name']} ({row['title']})"
-    return [title, *(f"  {key}: {value}" for key, value in report_errors.items() if value)]
+    return [title, *(f"  {key}: {value}" for key, value in fields.items() if value)]
 
 
 def _memory(row: dict[str, Any]) -> str:

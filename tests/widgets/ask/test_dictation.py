@@ -60,7 +60,7 @@ def test_what_was_heard_becomes_words(qtbot, monkeypatch):
 
 def test_a_press_that_is_too_short_is_told(qtbot, monkeypatch):
     told = []
-    monkeypatch.setattr(dictation, "tell", told.append)
+    monkeypatch.setattr(dictation, "show_message", told.append)
     button = DictationButton()
     qtbot.addWidget(button)
     button.hear(b"")

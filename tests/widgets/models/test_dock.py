@@ -251,7 +251,7 @@ def test_the_page_is_opened_in_the_browser(dock, monkeypatch):
 class Runner:
     """A runner that has a model in memory until it is stopped."""
 
-    models_registry = (("vlm", "mine"), ("embedded", None))
+    models = (("vlm", "mine"), ("embedded", None))
 
     def stop(self):
         self.models = ()
