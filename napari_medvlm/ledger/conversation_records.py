@@ -138,7 +138,7 @@ class StoredImageSelection(Value):
     axis: int = 0
     start: int = 0
     stop: int | None = None
-    every_mm: float = 0.0
+    slice_step_mm: float = 0.0
     region: Box | None = None
     montage: int = 0
     windows: tuple[tuple[float, float], ...] = ()

@@ -62,7 +62,7 @@ def _kept(view: ImageSelection) -> StoredImageSelection:
         axis=scope.axis,
         start=scope.start,
         stop=scope.stop,
-        every_mm=scope.every_mm,
+        slice_step_mm=scope.slice_step_mm,
         region=view.region,
         montage=view.montage,
         windows=tuple((w.center, w.width) for w in view.windows),
@@ -75,7 +75,7 @@ def _kept(view: ImageSelection) -> StoredImageSelection:
 
 def _view(kept: StoredImageSelection, volume: Volume) -> ImageSelection:
     return ImageSelection(
-        Scope(kept.axis, kept.start, kept.stop, kept.every_mm),
+        Scope(kept.axis, kept.start, kept.stop, kept.slice_step_mm),
         kept.region,
         kept.montage,
         tuple(Window(*pair) for pair in kept.windows),

@@ -87,7 +87,7 @@ def ask_something(session, how, masks):
             ["zoom", {"picture": 1, "box": [0, 0, 500, 500]}],
         ],
     }
-    view = ImageSelection(nmv.Scope(every_mm=6), montage=2)
+    view = ImageSelection(nmv.Scope(slice_step_mm=6), montage=2)
     match how:
         case "plain":
             session.ask("plain?")

@@ -45,7 +45,7 @@ def colored(picture, color):
 
 
 def test_slices_are_captioned_and_their_share_is_told(phantom):
-    looked = pictures(phantom[0], ImageSelection(Scope(every_mm=8), windows=GRAY))
+    looked = pictures(phantom[0], ImageSelection(Scope(slice_step_mm=8), windows=GRAY))
     assert [p.slice.index for p in looked.pictures] == [1, 5, 9, 13]
     assert looked.captions[0] == "axial slice 1 of 16, window 180/360"
     assert looked.covered == 0.25
@@ -53,7 +53,7 @@ def test_slices_are_captioned_and_their_share_is_told(phantom):
 
 
 def test_a_montage_says_which_slices_it_shows(phantom):
-    looked = pictures(phantom[0], ImageSelection(Scope(2, every_mm=4), montage=4))
+    looked = pictures(phantom[0], ImageSelection(Scope(2, slice_step_mm=4), montage=4))
     assert [type(p) for p in looked.pictures] == [Montage, Montage]
     assert looked.captions[0].startswith("sagittal slices 1, 5, 9, 13 of 32, from left to right")
     assert looked.covered == 8 / 32
