@@ -226,7 +226,7 @@ def test_pictures_are_made_again_and_need_not_be_kept(phantom, view):
     for picture in pictures(volume, view).pictures:
         kept = StoredSliceImage.made(picture, volume)
         assert kept.png == ""
-        back = StoredSliceImage.model_validate_json(kept.model_dump_json()).picture(volume)
+        back = StoredSliceImage.model_validate_json(kept.model_dump_json()).slice_image(volume)
         np.testing.assert_array_equal(back.pixels, picture.pixels)
         assert back.slice == picture.slice
 
@@ -236,7 +236,7 @@ def test_pictures_that_were_drawn_on_are_kept_themselves(phantom, region):
     (picture,) = pictures(volume, ImageSelection(Scope(0, 8, 9), draw=(region,))).pictures
     kept = StoredSliceImage.made(picture, volume)
     assert kept.png
-    np.testing.assert_array_equal(kept.picture(volume).pixels, picture.pixels)
+    np.testing.assert_array_equal(kept.slice_image(volume).pixels, picture.pixels)
 
 
 def test_one_question_sees_its_scope(phantom):
