@@ -31,7 +31,7 @@ def ground(  # noqa: PLR0913  # one for each option
         bool, typer.Option(help="Look for every class on each image; false alarms count in AP.")
     ] = False,
     names: Annotated[Path | None, typer.Option(help="Of masks: a table of label names.")] = None,
-    every_mm: Annotated[
+    slice_step_mm: Annotated[
         float, typer.Option(min=0, help="For models of pictures: from one slice to the next, mm.")
     ] = 0.0,
     backend: Backend = "embedded",
@@ -53,7 +53,11 @@ def ground(  # noqa: PLR0913  # one for each option
         from napari_medvlm.io.label_images import read_names
 
         plan = Plan(
-            backend=backend, model=model, device=device, every_mm=every_mm, every_class=every_class
+            backend=backend,
+            model=model,
+            device=device,
+            slice_step_mm=slice_step_mm,
+            every_class=every_class,
         )
         table = None if names is None else read_names(names)
         places = images.absolute(), references.absolute()  # for whoever opens a case elsewhere

@@ -33,7 +33,7 @@ class Asker:
 
     @property
     def exchanges(self):
-        return self.dock.session.active.exchanges
+        return self.dock.session.active.turns
 
     @property
     def last(self):

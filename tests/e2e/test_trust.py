@@ -85,7 +85,7 @@ def test_an_answer_is_checked_beside_its_card(open_with):
     asker.sees_all()
     assert texts(asker.card.findChild(TrustFold).panel) == told  # the refreshed card keeps them
     records = [r for r in asker.dock.session.ledger.records if isinstance(r, Checked)]
-    assert [r.finding.check for r in records][-3:] == [
+    assert [r.result.check for r in records][-3:] == [
         "blanked evidence",
         "blank image",
         "image swap",

@@ -142,7 +142,9 @@ def test_what_is_no_list_of_texts_is_told(scene, phrases):
         session.ask(phrases)
 
 
-@pytest.mark.parametrize("scope", [nmv.Scope(5), nmv.Scope(-1), nmv.Scope(every_mm=float("nan"))])
+@pytest.mark.parametrize(
+    "scope", [nmv.Scope(5), nmv.Scope(-1), nmv.Scope(slice_step_mm=float("nan"))]
+)
 def test_a_scope_that_is_none_is_told(scene, scope):
     with pytest.raises(InvalidPrompt, match="are none"):
         nmv.ground(scene[0], ["liver"], scope=scope)

@@ -96,5 +96,5 @@ class ConversationRow(QWidget):
 
 def _title(conversation: Conversation) -> str:
     """Its title; else what was asked first."""
-    asked = next((exchange.question for exchange in conversation.exchanges), "New conversation")
+    asked = next((exchange.question for exchange in conversation.turns), "New conversation")
     return conversation.title or textwrap.shorten(asked, LONGEST, placeholder="…")

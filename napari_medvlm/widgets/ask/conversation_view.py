@@ -99,7 +99,7 @@ class ConversationView(QWidget):
         """The exchange that is shown in full."""
         if self._session is None:
             return None
-        return next((e for e in self._session.active.exchanges if e.id == self.shown), None)
+        return next((e for e in self._session.active.turns if e.id == self.shown), None)
 
     # How it follows a session.
 
@@ -119,7 +119,7 @@ class ConversationView(QWidget):
 
     def refresh(self) -> None:
         """Show the active conversation, and one of its answers in the picture."""
-        exchanges = () if self._session is None else self._session.active.exchanges
+        exchanges = () if self._session is None else self._session.active.turns
         if self.shown not in [exchange.id for exchange in exchanges]:
             self.shown = exchanges[-1].id if exchanges else None
         self.transcript.show_exchanges(exchanges, self.shown)

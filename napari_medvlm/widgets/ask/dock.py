@@ -297,6 +297,6 @@ def _prepared(layer: Image) -> tuple[Image, Prepared, EarlierConversation | None
 def _without_tools(backend: str, model: str | None) -> str:
     """Why a model calls no tools; empty: it may, or that is not known yet."""
     try:
-        return registry.without_tools(backend, model)
+        return registry.tools_unsupported_reason(backend, model)
     except BackendUnavailable:  # told when it is asked
         return ""

@@ -54,7 +54,7 @@ def _time(exchange: Turn, passes: int) -> str:
     """As the last map took; before there is one, as the answer's first word did."""
     made = exchange.evidence
     if made is not None:
-        each = made.seconds / cost(_size(exchange.sent[made.picture]))
+        each = made.seconds / cost(_size(exchange.sent[made.image]))
         return f", about {_rounded(each * passes)}"
     first = exchange.first_token_s
     return "" if first is None else f", about {_rounded(first * passes)}"

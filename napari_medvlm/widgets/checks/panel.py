@@ -263,10 +263,12 @@ class TrustFold(Fold):
         about = (session, exchange, asked.answer)
         if about != self._about:
             self._about = about
-            self.panel.follow(partial(_answer, session, exchange), asked.findings, asked.seconds)
+            self.panel.follow(
+                partial(_answer, session, exchange), asked.check_results, asked.seconds
+            )
             self._show()
-        elif asked.findings != self.panel.findings and not self.panel.pending:
-            self.panel.show_findings(asked.findings)
+        elif asked.check_results != self.panel.findings and not self.panel.pending:
+            self.panel.show_findings(asked.check_results)
 
     def show_region(self, session: GroundingSession, region: Region) -> None:
         """Be about a region that was found."""

@@ -175,7 +175,7 @@ def test_the_command_line_asks_it(url, tmp_path):
         app,
         [
             *("ask", str(tmp_path / "scan.nrrd"), "Which is larger?", "--backend", "server"),
-            *("--base-url", url, "--model", NAME, "--slices", "0:1:5", "--every-mm", "4"),
+            *("--base-url", url, "--model", NAME, "--slices", "0:1:5", "--slice-step-mm", "4"),
             *("--context", "Flank pain.", "--option", "the left", "--option", "the right"),
             *("--allow-remote", "--json"),
         ],

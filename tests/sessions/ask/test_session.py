@@ -26,7 +26,7 @@ def test_measured_answers_come_one_after_the_other_with_places_and_times(scene):
         second = session.ask("How large is the right kidney?", masks=masks)
         assert session.pending
         session.wait(120)
-        assert [e.id for e in session.active.exchanges] == [first, second]
+        assert [e.id for e in session.active.turns] == [first, second]
         assert not session.pending
         larger = session.exchange(first)
         assert larger.state is State.ANSWERED
@@ -51,7 +51,7 @@ def test_conversations_are_named_chosen_and_taken_away(inline):
     inline.rename(first, "Admission")
     inline.select(first)
     inline.ask("in the first?")
-    assert [len(c.exchanges) for c in inline.conversations] == [1, 0]
+    assert [len(c.turns) for c in inline.conversations] == [1, 0]
     inline.remove(first)
     assert [c.id for c in inline.conversations] == [second]
     assert inline.active.id == second
@@ -67,10 +67,10 @@ def test_an_edited_question_takes_the_place_of_what_came_after(inline):
     old = inline.ask("second?")
     inline.ask("third?")
     new = inline.edit(old, "second, better?")
-    assert [e.id for e in inline.active.exchanges] == [first, new]
+    assert [e.id for e in inline.active.turns] == [first, new]
     assert heard(inline.exchange(new))["text"] == "second, better?"
     again = inline.regenerate(new)
-    assert [e.question for e in inline.active.exchanges] == ["first?", "second, better?"]
+    assert [e.question for e in inline.active.turns] == ["first?", "second, better?"]
     assert again not in (first, old, new)
     asked = [r.question for r in inline.ledger.records if r.record == "asked"]
     assert "third?" in asked
@@ -80,7 +80,7 @@ def test_an_edited_question_takes_the_place_of_what_came_after(inline):
 
 def test_what_cannot_be_asked_is_said_at_once(inline, scene):
     volume, _ = scene
-    before = inline.active.exchanges
+    before = inline.active.turns
     with pytest.raises(InvalidPrompt, match="Nothing is asked"):
         inline.ask("  ")
     with pytest.raises(InvalidPrompt, match="no slice"):
@@ -91,7 +91,7 @@ def test_what_cannot_be_asked_is_said_at_once(inline, scene):
         inline.ask("a?", tools=["dance"])
     with pytest.raises(GeometryMismatch, match="has the shape"):
         inline.ask("a?", masks={"a": np.ones((2, 2, 2))})
-    assert inline.active.exchanges == before
+    assert inline.active.turns == before
 
 
 def test_who_does_not_answer_is_refused(scene, foreign):
@@ -269,7 +269,7 @@ def test_an_error_of_the_program_ends_the_exchange_and_is_raised(inline, monkeyp
     monkeypatch.setattr("napari_medvlm.sessions.ask.turn.render_images", broken)
     with pytest.raises(ZeroDivisionError):
         inline.ask("what?")
-    assert inline.active.exchanges[0].state is State.FAILED
+    assert inline.active.turns[0].state is State.FAILED
     monkeypatch.undo()
 
 
@@ -280,4 +280,4 @@ def test_a_shared_runner_outlives_the_session(scene, scripted, runner):
     with AskSession(scene[0], scripted, runner) as session:
         session.ask("b?")
         session.wait(120)
-        assert session.active.exchanges[0].state is State.ANSWERED
+        assert session.active.turns[0].state is State.ANSWERED

@@ -262,7 +262,7 @@ def test_objects_of_a_conversation_come_back_with_it(session, phantom):
     made = generated_objects([before])
     assert made
     with AskSession.resumed(session.volume, session.ledger, "scripted", "inline") as again:
-        back = generated_objects(again.active.exchanges)
+        back = generated_objects(again.active.turns)
         assert {n: m.digest for n, m in back.items()} == {n: m.digest for n, m in made.items()}
 
 
