@@ -130,7 +130,7 @@ def test_only_the_latest_volumes_stay_in_shared_memory(runner, ask):
     for volume in [*volumes, volumes[0]]:
         assert runner.submit(ask(zyx=(0, 0, 0), volume=volume)).result(120).mask.voxels == 9
     if os.path.isdir("/dev/shm"):
-        assert len(blocks() - before) == shared_memory.KEPT_VOLUMES
+        assert len(blocks() - before) == shared_memory.MAX_VOLUMES
 
 
 def test_too_little_shared_memory_is_told_before_anything_is_written(runner, ask, monkeypatch):
