@@ -35,18 +35,18 @@ def weights_digest(model: str | None) -> str | None:
     `None` where no model is named, or the weights are not a file or folder on this computer and
     not in the cache of the Hugging Face hub either.
     """
-    place = None if model is None else _place(model)
-    if place is None:
+    path = None if model is None else _weights_path(model)
+    if path is None:
         return None
-    if place.is_file():
-        return _digest(place)
-    whole = hashlib.sha256()
-    for path in sorted(p for p in place.rglob("*") if p.is_file()):
-        whole.update(f"{path.relative_to(place).as_posix()} {_digest(path)}\n".encode())
-    return whole.hexdigest()
+    if path.is_file():
+        return _digest(path)
+    folder_hash = hashlib.sha256()
+    for file in sorted(p for p in path.rglob("*") if p.is_file()):
+        folder_hash.update(f"{file.relative_to(path).as_posix()} {_digest(file)}\n".encode())
+    return folder_hash.hexdigest()
 
 
-def _place(model: str) -> Path | None:
+def _weights_path(model: str) -> Path | None:
     path = Path(model).expanduser()
     if path.exists():
         return path
@@ -68,5 +68,5 @@ def _version(name: str) -> str | None:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
-        found = metadata.packages_distributions().get(name)
-        return metadata.version(found[0]) if found else None
+        distributions = metadata.packages_distributions().get(name)
+        return metadata.version(distributions[0]) if distributions else None
