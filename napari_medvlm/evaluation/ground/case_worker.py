@@ -39,12 +39,12 @@ class CaseWorker:
         try:
             loaded = load(case)
             reply = self._ask(loaded.volume, case, phrases(case, loaded))
-            sought = score_case(case, loaded, reply.grounding)
+            results = score_case(case, loaded, reply.grounding)
         except MedVLMError as error:
             fatal = isinstance(error, BackendUnavailable | SettingsError)
             return Outcome(case=case.name, problem=error.message, hint=error.hint, fatal=fatal)
         return Outcome(
-            case=case.name, sought=sought, seconds=reply.seconds, notes=reply.grounding.notes
+            case=case.name, sought=results, seconds=reply.seconds, notes=reply.grounding.notes
         )
 
     def stop(self) -> None:

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from napari_medvlm.data.errors import InvalidImage, InvalidReference
 from napari_medvlm.data.label_image import NamedLabels
-from napari_medvlm.evaluation.segment.cases import whole
+from napari_medvlm.evaluation.segment.cases import integer_labels
 from napari_medvlm.io import read_volume
 from napari_medvlm.layers import labels_data
 from napari_medvlm.layers.difference_layer import has_labels, values_in
@@ -167,4 +167,4 @@ def read_reference(path: Path) -> tuple[Any, dict[str, Any], str]:
     drawn = read_volume(path)
     if drawn.is_color:
         raise InvalidImage(f"{path.name} is a colour picture.", "Save labels as numbers.")
-    return labels_data(NamedLabels(whole(drawn.data, path), drawn.grid, {}, drawn.name))
+    return labels_data(NamedLabels(integer_labels(drawn.data, path), drawn.grid, {}, drawn.name))

@@ -20,7 +20,7 @@ from napari_medvlm.evaluation.ask.summary import right_of
 from napari_medvlm.evaluation.ground.cases import Case
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.references.image_stack import read_stack
-from napari_medvlm.evaluation.runs.report_images import FOUND, TRUTH
+from napari_medvlm.evaluation.runs.report_images import DETECTED, TRUTH
 from napari_medvlm.io import read_volume
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.answer_layers import look_at
@@ -97,7 +97,7 @@ class EvaluatedAnswer(QLabel):
 
 
 Corners = tuple[Sequence[float], Sequence[float], float | None]
-LEGEND = f'<b style="color:{TRUTH}">truth</b>, <b style="color:{FOUND}">found</b>'
+LEGEND = f'<b style="color:{TRUTH}">truth</b>, <b style="color:{DETECTED}">found</b>'
 
 
 class _Places:
@@ -113,7 +113,7 @@ class _Places:
         """Show the boxes, and go to the first wanted one, else to the first found one."""
         both = [self._regions(corners) for corners in (wanted, found)]
         for layers, regions, color in zip(
-            (self._truth, self._found), both, (TRUTH, FOUND), strict=True
+            (self._truth, self._found), both, (TRUTH, DETECTED), strict=True
         ):
             layers.show([DisplayedRegion(k, region, color, "") for k, region in enumerate(regions)])
         first = (both[0] or both[1])[:1]
@@ -201,10 +201,10 @@ def _told(item: Item, outcome: Answered) -> str:
     known = [f"{name} {value:.3f}" for name, value in figures.items() if value is not None]
     options = "".join(f"<li>{escape(option)}</li>" for option in item.options)
     lines = [
-        f"<b>{escape(item.asked)}</b>",
-        f"<ol type=A>{options}</ol>" if options and item.asked == item.question else "",
+        f"<b>{escape(item.prompt_text)}</b>",
+        f"<ol type=A>{options}</ol>" if options and item.prompt_text == item.question else "",
         f'<b style="color:{TRUTH}">{escape(right_of(item))}</b>',
-        f'<b style="color:{FOUND}">{escape(outcome.said) or "(nothing)"}</b>',
+        f'<b style="color:{DETECTED}">{escape(outcome.said) or "(nothing)"}</b>',
         ", ".join(filter(None, (verdict, *known))),
         escape(" ".join(outcome.notes)),
     ]
