@@ -52,7 +52,7 @@ class EvaluatedPlaces(QWidget):
         self.phrases.setWordWrap(True)
         self.phrases.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         for sought in outcome.sought:
-            counts = f"{len(sought.found)} found, {len(sought.wanted)} there"
+            counts = f"{len(sought.found)} found, {len(sought.wanted)} expected"
             iou = f"IoU {sought.iou:.3f}, " if sought.wanted else ""
             self.phrases.addItem(f"{sought.phrase}: {iou}{counts}")
         layout = QVBoxLayout(self)
@@ -97,7 +97,7 @@ class EvaluatedAnswer(QLabel):
 
 
 Corners = tuple[Sequence[float], Sequence[float], float | None]
-LEGEND = f'<b style="color:{TRUTH}">truth</b>, <b style="color:{FOUND}">found</b>'
+LEGEND = f'<b style="color:{TRUTH}">reference</b>, <b style="color:{FOUND}">found</b>'
 
 
 class _Places:
@@ -106,7 +106,7 @@ class _Places:
     def __init__(self, viewer: Viewer, volume: Volume) -> None:
         self._viewer = viewer
         self._volume = volume
-        self._truth = RegionLayers(viewer, volume, "Truth", lambda _: None, "found truth")
+        self._truth = RegionLayers(viewer, volume, "Reference", lambda _: None, "found truth")
         self._found = RegionLayers(viewer, volume, "Found", lambda _: None)
 
     def show(self, wanted: Sequence[Corners], found: Sequence[Corners]) -> None:
@@ -150,8 +150,8 @@ def show_words(viewer: Viewer, task: str, content: Json, phrase: str = "") -> QW
     source = content.get("source")
     if source is None:
         raise SessionFileError(
-            f"The run does not keep what the case {content['case']!r} was.",
-            "It was made by an earlier version: run it again into another folder.",
+            f"The run does not store the input of case {content['case']!r}.",
+            "It was written by an earlier version; run it again into another folder.",
         )
     return (
         _grounding(viewer, Case.model_validate(source), Grounded.model_validate(content), phrase)
@@ -189,7 +189,7 @@ def _answer(viewer: Viewer, item: Item, outcome: Answered) -> QWidget:
 def _told(item: Item, outcome: Answered) -> str:
     verdict = {True: "right", False: "wrong", None: ""}[outcome.correct]
     if outcome.exact is not None:
-        verdict = "the same words" if outcome.exact else "other words"
+        verdict = "same text" if outcome.exact else "different text"
     if outcome.refused:
         verdict = "refused"
     figures = {
@@ -204,7 +204,7 @@ def _told(item: Item, outcome: Answered) -> str:
         f"<b>{escape(item.asked)}</b>",
         f"<ol type=A>{options}</ol>" if options and item.asked == item.question else "",
         f'<b style="color:{TRUTH}">{escape(right_of(item))}</b>',
-        f'<b style="color:{FOUND}">{escape(outcome.said) or "(nothing)"}</b>',
+        f'<b style="color:{FOUND}">{escape(outcome.said) or "(no answer)"}</b>',
         ", ".join(filter(None, (verdict, *known))),
         escape(" ".join(outcome.notes)),
     ]

@@ -33,7 +33,7 @@ class FoundTable(QTreeWidget):
         self.setRootIsDecorated(False)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setToolTip(
-            "Click a row: the view goes there. What was not found says how near it was."
+            "Click a row to jump to it. Phrases that were not found show their best score."
         )
         header = self.header()
         header.setStretchLastSection(False)

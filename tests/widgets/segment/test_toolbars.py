@@ -104,9 +104,9 @@ def test_progress_tells_what_waits(qtbot):
     row = ProgressRow()
     qtbot.addWidget(row)
     row.show_state(busy=False, waiting=2, can_ask=True)
-    assert row.text == "2 prompts without a mask"
+    assert row.text == "2 prompts pending"
     row.show_state(busy=False, waiting=1, can_ask=True)
-    assert row.text == "1 prompt without a mask"
+    assert row.text == "1 prompt pending"
     row.show_state(busy=False, waiting=0, can_ask=True)
     assert row.text == "Ready"
 
