@@ -24,7 +24,8 @@ from napari_medvlm.evaluation.runs.report_images import FOUND, TRUTH
 from napari_medvlm.io import read_volume
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.answer_layers import look_at
-from napari_medvlm.layers.region_layers import DisplayedRegion, RegionLayers
+from napari_medvlm.layers.region_boxes import DisplayedRegion
+from napari_medvlm.layers.region_layers import RegionLayers
 from napari_medvlm.widgets.runtime.notify import guarded
 
 if TYPE_CHECKING:

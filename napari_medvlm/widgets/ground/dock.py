@@ -18,7 +18,8 @@ from napari_medvlm.io.journal import new_journal
 from napari_medvlm.language.finding_descriptions import Knowledge
 from napari_medvlm.layers.label_names import named_labels
 from napari_medvlm.layers.orientation import go_to, name_axes, orient
-from napari_medvlm.layers.region_layers import DisplayedRegion, RegionLayers
+from napari_medvlm.layers.region_boxes import DisplayedRegion
+from napari_medvlm.layers.region_layers import RegionLayers
 from napari_medvlm.ledger.records import ImageReference
 from napari_medvlm.sessions.ground import GroundingSession
 from napari_medvlm.sessions.segment.edits import COLORS

@@ -14,7 +14,8 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.metrics.region_agreement import agreement
 from napari_medvlm.evaluation.references.read import read_references, references_of_labels
 from napari_medvlm.layers.label_names import named_labels
-from napari_medvlm.layers.region_layers import DisplayedRegion, RegionLayers
+from napari_medvlm.layers.region_boxes import DisplayedRegion
+from napari_medvlm.layers.region_layers import RegionLayers
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.runtime.notify import show_message
 
