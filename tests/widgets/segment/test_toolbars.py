@@ -120,7 +120,7 @@ def test_errors_are_shown_once_in_words_and_cancelling_is_silent(monkeypatch):
     notify.show(KeyError("oops"))
     assert told[0] == "It is empty. Load another."
     assert len(told) == 2
-    assert "Nothing that you did is lost" in told[1]
+    assert "No work is lost" in told[1]
 
 
 @pytest.mark.parametrize("overlap", [Overlap.NEWEST, Overlap.BOTH])
