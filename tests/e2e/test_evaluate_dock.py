@@ -195,7 +195,7 @@ def test_a_folder_is_stopped_gone_on_with_and_its_worst_case_opened(
     panel.run_button.click()
     qtbot.waitUntil(lambda: len(list(out.glob("cases/[!.]*.json"))) == 1, timeout=WAIT_MS)
     panel.job.cancel_button.click()
-    qtbot.waitUntil(lambda: panel.run_button.text() == "Go on", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: panel.run_button.text() == "Resume", timeout=WAIT_MS)
     first = next(out.glob("cases/[!.]*.json"))
     made = first.stat().st_mtime_ns
     panel.run_button.click()

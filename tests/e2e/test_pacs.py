@@ -197,4 +197,4 @@ def test_nothing_to_push_is_told(at_pacs, told):
 def test_a_date_that_is_none_is_told(at_pacs, told):
     at_pacs.dock.filters.first.setText("yesterday")
     at_pacs.dock.filters.search.click()
-    assert "'yesterday' is no date. Write it as 2026-01-31." in told
+    assert "'yesterday' is not a date. Use the format 2026-01-31." in told

@@ -64,7 +64,7 @@ def test_a_press_that_is_too_short_is_told(qtbot, monkeypatch):
     button = DictationButton()
     qtbot.addWidget(button)
     button.hear(b"")
-    assert told == ["Hold the button as long as you speak."]
+    assert told == ["Hold the button while you speak."]
 
 
 def test_a_recording_is_a_wav_of_one_channel(recording):
