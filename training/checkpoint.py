@@ -112,9 +112,11 @@ def save_small(state: State, path: Path) -> None:
 def _single(tensors: dict[str, Tensor], *prefixes: str) -> dict[str, Tensor]:
     """The float32 tensors under the first prefix that the file has."""
     for prefix in prefixes:
-        found = {k.removeprefix(prefix): v.float() for k, v in tensors.items() if k.startswith(prefix)}
-        if found:
-            return found
+        matching = {
+            k.removeprefix(prefix): v.float() for k, v in tensors.items() if k.startswith(prefix)
+        }
+        if matching:
+            return matching
     raise KeyError(f"The file has no tensors named {prefixes[0]}*.")
 
 

@@ -32,6 +32,8 @@ class Config:
         Weights of 1, 2, ... prompts in a step.
     drop_last, drop_likeness
         Probability that the last mask, or the two channels of similar intensity, are left empty.
+    bfloat16
+        Whether the network is computed in bfloat16 where torch's autocast allows it.
     save_s
         Seconds between checkpoints.
     """
@@ -50,6 +52,7 @@ class Config:
     )
     drop_last: float = 0.1
     drop_likeness: float = 0.1
+    bfloat16: bool = False
     save_s: float = 60
 
     def as_dict(self) -> dict[str, Any]:

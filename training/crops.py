@@ -1,4 +1,4 @@
-"""Cubic crops of an image at any voxel size, by separable weights: numpy only, the same everywhere."""
+"""Cubic crops of an image at any voxel size, by separable weights, with numpy only."""
 
 from __future__ import annotations
 
@@ -36,12 +36,13 @@ class Crop:
 
     def positions(self, axis: int) -> Vector:
         """Centres of the voxels along an axis, in mm."""
-        steps = (np.arange(self.voxels) + 0.5) / self.voxels - 0.5
-        return self.centre_mm[axis] + steps * self.edge_mm
+        steps: Vector = (np.arange(self.voxels) + 0.5) / self.voxels - 0.5
+        return np.asarray(self.centre_mm[axis] + steps * self.edge_mm)
 
     def index(self, zyx_mm: Vector) -> Vector:
         """Voxel index in the crop, between voxels too."""
-        return (zyx_mm - np.array(self.centre_mm)) / self.step_mm + self.voxels / 2 - 0.5
+        offset = (zyx_mm - np.array(self.centre_mm)) / self.step_mm
+        return np.asarray(offset + self.voxels / 2 - 0.5)
 
     def box(self, shape: tuple[int, ...], spacing: tuple[float, ...]) -> tuple[slice, ...]:
         """The voxels of the image under the crop."""
@@ -89,7 +90,7 @@ def take(image: Floats, spacing: tuple[float, ...], crop: Crop) -> Floats:
     reach = [slice(max(b.start - 1, 0), b.stop + 1) for b in crop.box(image.shape, spacing)]
     part = image[tuple(reach)]
     by = [
-        weights(crop.positions(a), np.arange(image.shape[a])[reach[a]] * spacing[a])
+        weights(crop.positions(a), _voxel_mm(reach[a], image.shape[a], spacing[a]))
         for a in range(3)
     ]
     inside = np.einsum("i,j,k->ijk", *(rows.sum(1) for rows in by)) > 0.5
@@ -109,3 +110,7 @@ def transfer(values: Floats, source: Crop, to: Crop) -> Floats:
     """Values of a crop in another crop; 0 outside."""
     by = [weights(to.positions(a), source.positions(a)) for a in range(3)]
     return resample(values, (by[0], by[1], by[2]))
+
+
+def _voxel_mm(part: slice, count: int, spacing: float) -> Vector:
+    return np.arange(count, dtype=np.float64)[part] * spacing

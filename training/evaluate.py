@@ -47,7 +47,7 @@ class Torch:
     def __init__(self, path: Path) -> None:
         self._network = State.load(path).average.eval()
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def __call__(self, channels: Floats) -> tuple[Floats, Floats]:
         """Logits and score logits."""
         parts = [self._network(c[None]) for c in torch.from_numpy(channels)]
@@ -61,15 +61,19 @@ def evaluate(case: Case, predict: Predict, *, voxels: int, local: bool) -> Resul
     def segmenter() -> Segmenter:
         return Segmenter(case.image, case.spacing, predict, voxels=voxels, local=local)
 
-    alone = []
-    for gesture in (
-        exact_user.diameter(case.truth, case.spacing),
-        exact_user.box_2d(case.truth),
-        exact_user.box_3d(case.truth),
-    ):
-        alone.append(exact_user.dice(segmenter().segment([gesture]), case.truth))
+    def alone(gesture: Gesture) -> float:
+        return exact_user.dice(segmenter().segment([gesture]), case.truth)
+
     points, best, seconds = _points(case, segmenter())
-    return Result(case.name, points, best, *alone, seconds)
+    return Result(
+        case.name,
+        points,
+        best,
+        alone(exact_user.diameter(case.truth, case.spacing)),
+        alone(exact_user.box_2d(case.truth)),
+        alone(exact_user.box_3d(case.truth)),
+        seconds,
+    )
 
 
 def _points(case: Case, segmenter: Segmenter) -> tuple[list[float], list[float], list[float]]:

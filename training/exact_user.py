@@ -1,4 +1,4 @@
-"""The simulated user of the evaluation: on the grid of the image, in millimetres, without chance."""
+"""The simulated user of the evaluation: on the grid of the image, in millimetres."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def next_point(truth: Bools, mask: Bools, spacing: Spacing) -> Point | None:
     depth = ndimage.distance_transform_edt(np.pad(error[box], 1), sampling=spacing)[
         1:-1, 1:-1, 1:-1
     ]
-    place = np.unravel_index(depth.argmax(), depth.shape)
-    zyx = [int(p + b.start) for p, b in zip(place, box, strict=True)]
+    position = np.unravel_index(depth.argmax(), depth.shape)
+    zyx = [int(p + b.start) for p, b in zip(position, box, strict=True)]
     return Point((zyx[0], zyx[1], zyx[2]), bool(positive))
 
 

@@ -81,7 +81,9 @@ class Onnx:
         self, channels: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Logits and score logits, one crop at a time to bound the memory."""
-        parts = [self._session.run(None, {INPUT: channels[i : i + 1]}) for i in range(len(channels))]
+        parts = [
+            self._session.run(None, {INPUT: channels[i : i + 1]}) for i in range(len(channels))
+        ]
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
 

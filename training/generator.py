@@ -1,4 +1,4 @@
-"""Synthetic samples: an image and the target that a person may mean. Nothing is read from a file."""
+"""Synthetic samples: an image and a target. No file is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From label maps to images: intensities, texture, artefacts of scanners, windows, normalisation."""
+"""From label maps to images: intensities, texture, artefacts of scanners, windows, scaling."""
 
 from __future__ import annotations
 
@@ -114,19 +114,21 @@ def _window(draw: Draw, images: Tensor, means: Tensor) -> Tensor:
     images = torch.where(draw.chance(0.3, count, 1, 1, 1), cut, images)
     lowest = images.amin((1, 2, 3), keepdim=True)
     span = (images.amax((1, 2, 3), keepdim=True) - lowest).clamp_min(1e-6)
-    curved = ((images - lowest) / span).clamp_min(1e-6) ** draw.log_uniform(0.6, 1.6, count, 1, 1, 1)
+    curved = ((images - lowest) / span).clamp_min(1e-6) ** draw.log_uniform(
+        0.6, 1.6, count, 1, 1, 1
+    )
     return torch.where(draw.chance(0.3, count, 1, 1, 1), curved * span + lowest, images)
 
 
 def _outside(draw: Draw, images: Tensor, scene: Scene) -> Tensor:
     """For a part of the images, a side of the crop lies outside the scan."""
     count, size = len(images), images.shape[-1]
-    kept = torch.ones_like(scene.target)
+    inside = torch.ones_like(scene.target)
     for i in range(count):
         if draw.integer(0, 6) == 0:
             axis, width = draw.integer(0, 3), draw.integer(1, size // 3)
             start = draw.integer(0, 2) * (size - width)
-            kept[i].narrow(axis, start, width).fill_(False)
-    scene.target &= kept
+            inside[i].narrow(axis, start, width).fill_(False)
+    scene.target &= inside
     fill = images.amin((1, 2, 3), keepdim=True)
-    return torch.where(kept, images, fill)
+    return torch.where(inside, images, fill)

@@ -14,6 +14,13 @@ def dice(masks: Tensor, targets: Tensor) -> Tensor:
     return torch.where(total > 0, 2 * common / total.clamp_min(1), 1.0)
 
 
+def contact(masks: Tensor) -> Tensor:
+    """Voxels in the outermost layer, in parts of volume to the power 2/3: ``(B,)``, 0 to 1."""
+    total = masks.flatten(1).sum(1)
+    inner = masks[:, 1:-1, 1:-1, 1:-1].flatten(1).sum(1)
+    return ((total - inner) / total.clamp_min(1) ** (2 / 3)).clamp_max(1)
+
+
 def loss(logits: Tensor, scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Mean loss over the batch elements with a target, and their mean Dice.
 
@@ -39,8 +46,9 @@ def loss(logits: Tensor, scores: Tensor, targets: Tensor) -> tuple[Tensor, Tenso
     size = truth.flatten(1).sum(1).clamp_min(1)
     share = (entropy.flatten(1).sum(1) / (4 * size + 200)).clamp_max(5)
     reached = dice(logits > 0, targets)
-    score = (torch.sigmoid(scores) - reached) ** 2
+    wanted = reached * (1 - contact(targets))
+    score = functional.binary_cross_entropy_with_logits(scores, wanted, reduction="none")
     valid = targets.flatten(1).any(1).float()
-    each = overlap + 0.5 * share + 0.5 * score
+    per_sample = overlap + 0.5 * share + 0.2 * score
     count = valid.sum().clamp_min(1)
-    return (each * valid).sum() / count, ((reached * valid).sum() / count).detach()
+    return (per_sample * valid).sum() / count, ((reached * valid).sum() / count).detach()

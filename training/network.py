@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -11,7 +13,7 @@ from training.prompts import CHANNELS
 GROUPS = 8
 
 
-class Block(nn.Module):
+class Block(nn.Module):  # type: ignore[misc]  # torch is not analysed
     """Two normalised convolutions and a shortcut."""
 
     def __init__(self, channels: int) -> None:
@@ -27,10 +29,10 @@ class Block(nn.Module):
         return x + self.conv2(functional.leaky_relu(self.norm2(y), 0.1))
 
 
-class PromptUNet(nn.Module):
+class PromptUNet(nn.Module):  # type: ignore[misc]  # torch is not analysed
     """Segments what the prompts mark and predicts the Dice of its own mask.
 
-    The first convolution takes 2 x 2 x 2 voxels at once and the last one returns 2 x 2 x 2 logits, so
+    The first convolution takes 2 x 2 x 2 voxels at once and the last one returns 2 x 2 x 2 logits:
     no layer is computed at full resolution, where a CPU is slow with few channels.
 
     Parameters
@@ -48,9 +50,7 @@ class PromptUNet(nn.Module):
         for before, width in zip((len(CHANNELS), *widths[:-1]), widths, strict=True):
             self.down.append(nn.Conv3d(before, width, 2, stride=2))
             self.encode.append(Block(width))
-        self.up = nn.ModuleList(
-            nn.Conv3d(deep, width, 1) for width, deep in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.up = nn.ModuleList(nn.Conv3d(deep, width, 1) for width, deep in pairwise(widths))
         self.decode = nn.ModuleList(Block(width) for width in widths[:-1])
         self.norm = nn.GroupNorm(GROUPS, widths[0])
         self.logits = nn.Conv3d(widths[0], 8, 3, padding=1)

@@ -161,5 +161,5 @@ class _Space:
         largest, _ = ndimage.label(truth)
         sizes = np.bincount(largest.ravel())
         sizes[0] = 0
-        kept = largest == sizes.argmax()
-        return Case(f"{name} {self._seed}", scanned.astype(np.float32), kept, self.spacing)
+        connected = largest == sizes.argmax()
+        return Case(f"{name} {self._seed}", scanned.astype(np.float32), connected, self.spacing)

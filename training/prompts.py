@@ -1,10 +1,13 @@
 """Prompts as channels of the network.
 
-Channels, in order (`CHANNELS`): the image normalised in the crop; truncated distance to positive and
-to negative points and scribbles (1 on them, 0 from `REACH` voxels on); truncated distance to a line
-(a diameter, border to border); the voxels of boxes and lassos (filled; one slice thick in 2D); the
-last probabilities; similarity of the intensity to that at positive and at negative prompts. A channel
-without prompts is 0.
+Channels, in the order of `CHANNELS`, each 0 without prompts of its kind:
+
+- the image, normalised in the crop;
+- nearness to positive and to negative points and scribbles: 1 on them, 0 from `REACH` voxels on;
+- nearness to a line (a diameter, border to border);
+- the voxels of boxes and lassos, filled; one slice thick in 2D;
+- the probabilities of the last round;
+- similarity of the intensity to that at positive and at negative prompts.
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ class Prompts:
         """No prompts, for images ``(B, N, N, N)``."""
         maps = [torch.zeros_like(like, dtype=torch.bool) for _ in range(4)]
         nothing = torch.full((2, len(like), 0), torch.nan, device=like.device)
-        return cls(*maps, nothing)
+        return cls(maps[0], maps[1], maps[2], maps[3], nothing)
 
     def refer(self, intensities: Tensor, positive: Tensor) -> None:
         """Add one reference per batch element: ``(B,)`` intensities, ``(B,)`` bool polarity."""

@@ -12,7 +12,7 @@ from training.shapes import lobulated, random_shapes
 
 TISSUES, ORGAN, NEIGHBOUR, OTHER, OBJECT, CORE, LABELS = 4, 4, 5, 6, 7, 8, 9
 """Labels 0 to 3 are tissues; `NEIGHBOUR` looks like the object more often than `OTHER`."""
-SMALLEST, LARGEST = 10, 0.6
+SMALLEST, LARGEST = 10, 0.9
 """A target has at least so many voxels and at most this part of the crop."""
 
 
@@ -44,9 +44,7 @@ def random_scenes(draw: Draw, count: int, size: int) -> Scene:
     radii, centres = _object_geometry(draw, count)
     painter.paint(ORGAN, _organ(draw, size, centres, radii), draw.chance(0.7, count))
     for label in (NEIGHBOUR, NEIGHBOUR, OTHER):
-        painter.paint(
-            label, _neighbour(draw, size, centres, radii), draw.chance(0.5, count)
-        )
+        painter.paint(label, _neighbour(draw, size, centres, radii), draw.chance(0.5, count))
     shape = random_shapes(draw, size, centres, radii)
     painter.paint(OBJECT, shape, torch.ones(count, dtype=torch.bool, device=draw.device))
     painter.paint(CORE, _core(draw, shape, centres, radii), draw.chance(0.35, count))
@@ -84,11 +82,13 @@ class _Painter:
 
 
 def _object_geometry(draw: Draw, count: int) -> tuple[Tensor, Tensor]:
-    mean = draw.log_uniform(0.12, 0.75, count, 1)
-    radii = (mean * draw.log_uniform(0.6, 1.6, count, 3)).clamp(0.06, 0.9)
+    mean = draw.log_uniform(0.1, 0.75, count, 1)
+    beyond = draw.chance(0.15, count, 1)  # larger than the crop
+    mean = torch.where(beyond, draw.log_uniform(0.75, 1.5, count, 1), mean)
+    radii = (mean * draw.log_uniform(0.6, 1.6, count, 3)).clamp(0.06, 2)
     near = draw.uniform(-0.5, 0.5, count, 3) * radii
     far = draw.uniform(-0.6, 0.6, count, 3)
-    return radii, torch.where(draw.chance(0.65, count, 1), near, far)
+    return radii, torch.where(draw.chance(0.65, count, 1) | beyond, near, far)
 
 
 def _organ(draw: Draw, size: int, centres: Tensor, radii: Tensor) -> Tensor:

@@ -48,7 +48,11 @@ def _turned(draw: Draw, sample: Sample) -> Sample:
 
 
 def train_step(
-    network: PromptUNet, optimizer: torch.optim.Optimizer, samples: Samples, step: int, config: Config
+    network: PromptUNet,
+    optimizer: torch.optim.Optimizer,
+    samples: Samples,
+    step: int,
+    config: Config,
 ) -> tuple[Tensor, Tensor]:
     """Change the weights once; the loss and the Dice of the last round, on the device."""
     device = next(network.parameters()).device
@@ -59,7 +63,7 @@ def train_step(
     channels = _dialogue(network, draw, sample, prompts, rounds, config)
     for group in optimizer.param_groups:
         group["lr"] = config.learning_rate * min(1.0, (step + 1) / config.warm_up)
-    with _precision(device):
+    with _precision(device, config):
         logits, scores = network(channels)
     value, reached = loss(logits, scores, sample.targets)
     optimizer.zero_grad(set_to_none=True)
@@ -69,26 +73,26 @@ def train_step(
     return value.detach(), reached
 
 
-@torch.no_grad()
+@torch.no_grad()  # type: ignore[untyped-decorator]
 def _dialogue(
     network: PromptUNet, draw: Draw, sample: Sample, prompts: Prompts, rounds: int, config: Config
 ) -> Tensor:
     """The channels of the last of some rounds; the earlier ones leave no gradient."""
     last = torch.zeros_like(sample.images)
     for _ in range(rounds - 1):
-        with _precision(sample.images.device):
+        with _precision(last.device, config):
             logits, _ = network(encode(sample.images, prompts, last))
         last = torch.sigmoid(logits.float())
         correct(draw, sample.images, sample.targets, last > 0.5, prompts)
     channels = encode(sample.images, prompts, last)
     count = len(last)
     for probability, names in ((config.drop_last, (5,)), (config.drop_likeness, (6, 7))):
-        kept = ~draw.chance(probability, count)
+        present = ~draw.chance(probability, count)
         for channel in names:
-            channels[:, channel] *= kept[:, None, None, None]
+            channels[:, channel] *= present[:, None, None, None]
     return channels
 
 
-def _precision(device: torch.device) -> torch.autocast:
-    """Bfloat16 on a GPU, single precision on the CPU."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+def _precision(device: torch.device, config: Config) -> torch.autocast:
+    """Bfloat16 where the configuration says so."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=config.bfloat16)

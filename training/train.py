@@ -112,7 +112,7 @@ class _Session:
         self._saved = time.monotonic()
 
 
-@torch.no_grad()
+@torch.no_grad()  # type: ignore[untyped-decorator]
 def _average(state: State) -> None:
     """Exponential average, shorter at the start of a run."""
     decay = min(state.config.ema, (state.step + 1) / (state.step + 10))
@@ -129,7 +129,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--config", type=Path, help="TOML file; default: the device's or the run's")
     parser.add_argument("--resume-from", type=Path, help="a checkpoint to begin a new run with")
     parser.add_argument("--crop", type=int, help="voxels, instead of the configured number")
-    parser.add_argument("--batch", type=int, help="crops per step, instead of the configured number")
+    parser.add_argument(
+        "--batch", type=int, help="crops per step, instead of the configured number"
+    )
     parser.add_argument("--threads", type=int, help="threads of the CPU")
     chosen = parser.parse_args(arguments)
     if chosen.threads:

@@ -1,7 +1,7 @@
 """The simulated user of training: batched, on any device.
 
-Begins with a point, scribble, line, box or lasso, then puts points into the deepest error. The user of
-the evaluation is another one: `training.exact_user`.
+Begins with a point, scribble, line, box or lasso, then puts points into the deepest error. The
+evaluation has its own user, `training.exact_user`.
 """
 
 from __future__ import annotations
@@ -59,25 +59,23 @@ def begin(draw: Draw, images: Tensor, targets: Tensor) -> Prompts:
         _GESTURES[name](draw, prompts, i, targets[i], int(start[i]))
         if name not in ("point", "scribble"):
             voxels = _inner(prompts.line[i] if name == "line" else prompts.box[i], targets[i])
-            prompts.references[0, i, -1] = means[i][voxels].mean()
+            prompts.references[0, i, -1] = means[i][voxels].median()
     return prompts
 
 
-def correct(
-    draw: Draw, images: Tensor, targets: Tensor, masks: Tensor, prompts: Prompts
-) -> None:
+def correct(draw: Draw, images: Tensor, targets: Tensor, masks: Tensor, prompts: Prompts) -> None:
     """Add one point per batch element in the deepest error; nothing where there is none."""
     missed, excess = depth(targets & ~masks), depth(masks & ~targets)
     both = torch.maximum(missed, excess)
     noise = draw.voxel_uniform(*both.shape)
-    place = (both * (0.75 + 0.25 * noise)).flatten(1).argmax(1)
+    position = (both * (0.75 + 0.25 * noise)).flatten(1).argmax(1)
     wrong = both.flatten(1).amax(1) > 0
-    positive = missed.flatten(1).gather(1, place[:, None])[:, 0] > 0
+    positive = missed.flatten(1).gather(1, position[:, None])[:, 0] > 0
     for voxels, side in ((prompts.positive, positive), (prompts.negative, ~positive)):
         marked = torch.zeros_like(voxels).flatten(1)
-        marked.scatter_(1, place[:, None], (side & wrong)[:, None])
+        marked.scatter_(1, position[:, None], (side & wrong)[:, None])
         voxels |= marked.reshape(voxels.shape)
-    intensity = local_mean(images).flatten(1).gather(1, place[:, None])[:, 0]
+    intensity = local_mean(images).flatten(1).gather(1, position[:, None])[:, 0]
     prompts.refer(torch.where(wrong, intensity, torch.nan), positive)
 
 
@@ -90,10 +88,10 @@ def _interior(draw: Draw, targets: Tensor) -> Tensor:
 
 def _inner(voxels: Tensor, target: Tensor) -> Tensor:
     """The middle of a line or box: what lies nearer to its centroid than half the mean distance."""
-    where = voxels.nonzero().float()
-    centre = where.mean(0)
-    distance = (where - centre).norm(dim=1)
-    near = where[distance <= distance.mean() + 1e-3].long()
+    indices = voxels.nonzero().float()
+    centre = indices.mean(0)
+    distance = (indices - centre).norm(dim=1)
+    near = indices[distance <= distance.mean() + 1e-3].long()
     inner = torch.zeros_like(target)
     inner[near[:, 0], near[:, 1], near[:, 2]] = True
     return inner
@@ -113,12 +111,12 @@ def _scribble(draw: Draw, prompts: Prompts, i: int, target: Tensor, start: int) 
 def _line(draw: Draw, prompts: Prompts, i: int, target: Tensor, start: int) -> None:
     """Nearly the longest diameter in the slice of the start."""
     slab, _ = _slice_of(draw, target, start)
-    where = slab.nonzero()
-    if len(where) < 2:
+    indices = slab.nonzero()
+    if len(indices) < 2:
         prompts.line[i].view(-1)[start] = True
         return
-    first = _farthest(where, where.float().mean(0))
-    last = _farthest(where, first.float())
+    first = _farthest(indices, indices.float().mean(0))
+    last = _farthest(indices, first.float())
     size = target.shape[-1]
     _stroke(prompts.line[i], _flat(first, size), _flat(last, size), None)
 
@@ -163,10 +161,10 @@ def _slice_of(draw: Draw, target: Tensor, start: int) -> tuple[Tensor, int]:
 
 def _fill_box(draw: Draw, voxels: Tensor, region: Tensor, flat_axis: int | None) -> None:
     """The bounding box of a region with up to 8 % of its size of jitter; flat along an axis."""
-    where = region.nonzero()
-    if not len(where):
+    indices = region.nonzero()
+    if not len(indices):
         return
-    low, high = where.amin(0), where.amax(0) + 1
+    low, high = indices.amin(0), indices.amax(0) + 1
     jitter = draw.normal(2, 3).cpu() * 0.08
     bounds = []
     for axis in range(3):
@@ -190,10 +188,10 @@ def _stroke(voxels: Tensor, start: int, end: int, within: Tensor | None) -> None
     voxels.view(-1)[start] = True
 
 
-def _farthest(where: Tensor, point: Tensor) -> Tensor:
-    return where[int((where.float() - point).norm(dim=1).argmax())]
+def _farthest(indices: Tensor, point: Tensor) -> Tensor:
+    return indices[int((indices.float() - point).norm(dim=1).argmax())]
 
 
 def _flat(zyx: Tensor, size: int) -> int:
-    z, y, x = zyx.tolist()
+    z, y, x = (int(i) for i in zyx)
     return (z * size + y) * size + x
