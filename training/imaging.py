@@ -9,7 +9,7 @@ from torch.nn import functional
 from training.fields import Draw, gaussian_blur, smooth_field
 from training.scenes import CORE, LABELS, NEIGHBOUR, OBJECT, ORGAN, OTHER, TISSUES, Scene
 
-THICKNESSES = (1, 1, 1, 2, 3, 4, 6, 8, 12)
+THICKNESSES = (1, 1, 1, 1, 2, 2, 3, 4, 5, 6, 8, 10)
 """Voxels of the crop per slice of the scanner; each as likely as the others."""
 CLIP = 3.0
 """Normalised intensities are cut at so many standard deviations."""
@@ -43,7 +43,7 @@ def _means(draw: Draw, count: int) -> tuple[Tensor, Tensor]:
     """Mean intensities ``(B, LABELS)`` and the contrast ``(B, 1)`` of the object to its organ."""
     means = draw.uniform(-1.5, 1.5, count, LABELS)
     sign = torch.where(draw.chance(0.6, count), 1.0, -1.0)
-    contrast = draw.log_uniform(0.25, 2.0, count)
+    contrast = draw.log_uniform(0.4, 2.5, count)
     means[:, OBJECT] = means[:, ORGAN] + sign * contrast
     tissue = draw.integer(0, TISSUES)
     same_as_tissue = draw.chance(0.25, count)
@@ -98,7 +98,7 @@ def _noise(draw: Draw, images: Tensor, contrast: Tensor) -> Tensor:
     smooth = smooth / smooth.std((1, 2, 3), keepdim=True).clamp_min(1e-6)
     correlated = draw.chance(0.5, len(images), 1, 1, 1)
     noise = torch.where(correlated, smooth, white)
-    level = draw.log_uniform(0.02, 0.8, len(images), 1, 1, 1) * contrast[:, :, None, None]
+    level = draw.log_uniform(0.02, 0.6, len(images), 1, 1, 1) * contrast[:, :, None, None]
     speckled = draw.chance(0.2, len(images), 1, 1, 1)
     gain = torch.where(speckled, (0.6 + 0.4 * images.abs()), torch.ones_like(images))
     return images + noise * level * gain

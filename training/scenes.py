@@ -12,7 +12,7 @@ from training.shapes import lobulated, random_shapes
 
 TISSUES, ORGAN, NEIGHBOUR, OTHER, OBJECT, CORE, LABELS = 4, 4, 5, 6, 7, 8, 9
 """Labels 0 to 3 are tissues; `NEIGHBOUR` looks like the object more often than `OTHER`."""
-SMALLEST, LARGEST = 10, 0.9
+SMALLEST, LARGEST = 20, 0.9
 """A target has at least so many voxels and at most this part of the crop."""
 
 
@@ -82,13 +82,13 @@ class _Painter:
 
 
 def _object_geometry(draw: Draw, count: int) -> tuple[Tensor, Tensor]:
-    mean = draw.log_uniform(0.1, 0.75, count, 1)
+    mean = draw.log_uniform(0.14, 0.75, count, 1)
     beyond = draw.chance(0.15, count, 1)  # larger than the crop
     mean = torch.where(beyond, draw.log_uniform(0.75, 1.5, count, 1), mean)
     radii = (mean * draw.log_uniform(0.6, 1.6, count, 3)).clamp(0.06, 2)
     near = draw.uniform(-0.5, 0.5, count, 3) * radii
     far = draw.uniform(-0.6, 0.6, count, 3)
-    return radii, torch.where(draw.chance(0.65, count, 1) | beyond, near, far)
+    return radii, torch.where(draw.chance(0.8, count, 1) | beyond, near, far)
 
 
 def _organ(draw: Draw, size: int, centres: Tensor, radii: Tensor) -> Tensor:
@@ -125,14 +125,14 @@ def _core(draw: Draw, shape: Tensor, centres: Tensor, radii: Tensor) -> Tensor:
 
 
 _MEANINGS = (
-    ((OBJECT, CORE), 0.72),
-    ((CORE,), 0.06),
-    ((OBJECT,), 0.05),
-    ((OBJECT, CORE, NEIGHBOUR), 0.04),
-    ((ORGAN, OBJECT, CORE), 0.05),
-    ((NEIGHBOUR,), 0.04),
+    ((OBJECT, CORE), 0.8),
+    ((CORE,), 0.05),
+    ((OBJECT,), 0.03),
+    ((OBJECT, CORE, NEIGHBOUR), 0.02),
+    ((ORGAN, OBJECT, CORE), 0.04),
+    ((NEIGHBOUR,), 0.03),
     ((ORGAN,), 0.02),
-    ((0,), 0.02),
+    ((0,), 0.01),
 )
 
 

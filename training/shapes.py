@@ -110,14 +110,14 @@ def level_set(draw: Draw, q: Tensor, radii: Tensor) -> Tensor:
 
 
 FAMILIES: dict[str, tuple[Shape, float]] = {
-    "ellipsoid": (ellipsoid, 0.2),
-    "lobulated": (lobulated, 0.28),
+    "ellipsoid": (ellipsoid, 0.22),
+    "lobulated": (lobulated, 0.32),
     "spiculated": (spiculated, 0.12),
     "blobs": (blobs, 0.12),
-    "tube": (tube, 0.06),
-    "tree": (tree, 0.05),
-    "shell": (shell, 0.04),
-    "sheet": (sheet, 0.04),
+    "tube": (tube, 0.05),
+    "tree": (tree, 0.03),
+    "shell": (shell, 0.03),
+    "sheet": (sheet, 0.02),
     "level_set": (level_set, 0.09),
 }
 """Each shape and how often it is drawn."""
