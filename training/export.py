@@ -1,4 +1,4 @@
-"""Export: ``python -m training.export CHECKPOINT --to FILE.onnx [--half]``."""
+"""Export: ``python -m training.export CHECKPOINT --to FILE.onnx [--half] [--small FILE]``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from training.checkpoint import State
+from training.checkpoint import State, save_small
 from training.network import PromptUNet, parameter_count
 from training.prompts import CHANNELS
 
@@ -111,8 +111,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--to", type=Path, required=True)
     parser.add_argument("--half", action="store_true", help="store the weights in half precision")
+    parser.add_argument("--small", type=Path, help="write a half-precision checkpoint, too")
     chosen = parser.parse_args(arguments)
-    network = State.load(chosen.checkpoint).average
+    state = State.load(chosen.checkpoint)
+    network = state.average
+    if chosen.small:
+        save_small(state, chosen.small)
     export(network, chosen.to, half=chosen.half)
     data = chosen.to.read_bytes()
     facts = {

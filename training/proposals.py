@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from training.choice import Proposal, totals
 from training.crops import Crop, Floats, put, take, transfer
-from training.gesture_channels import channels, extent_of, needed_mm, voxels_of
+from training.gesture_channels import channels, extent_of, needed_mm
 from training.gestures import Box, Gesture, Line, Point
 
 Predict = Callable[[Floats], tuple[Floats, Floats]]
@@ -22,32 +22,10 @@ MARGIN = 1.25
 """A crop is at least so many times as large as the prompts' extent."""
 
 
-@dataclass(frozen=True, eq=False)
-class Proposal:
-    """What the network proposes in one crop.
-
-    Parameters
-    ----------
-    probabilities
-        ``(N, N, N)`` float32.
-    score
-        Predicted Dice, 0 to 1.
-    total
-        What the choice is made by, see `Segmenter`.
-    """
-
-    crop: Crop
-    probabilities: Floats
-    score: float
-    total: float = 0.0
-
-
 class Segmenter:
     """Segments one structure of an image from all its prompts, in order.
 
-    The proposal with the largest total is chosen. The total is the predicted Dice, plus half the
-    mean Dice to the proposals of the neighbouring sizes, a quarter of the stability (volume at 0.65
-    over volume at 0.35) and half the share of satisfied points, minus the contact with the border.
+    The proposal with the largest `total` is chosen.
 
     Parameters
     ----------
@@ -80,9 +58,9 @@ class Segmenter:
 
     def segment(self, gestures: Sequence[Gesture]) -> NDArray[np.bool_]:
         """The mask ``(Z, Y, X)`` after one more prompt; all prompts are passed every time."""
-        crops = self._crops(gestures)
-        self.proposals = _chosen_by(self._propose(crops, gestures), gestures, self._spacing)
-        self._last = max(self.proposals, key=lambda p: p.total)
+        self.proposals = self._propose(self._crops(gestures), gestures)
+        values = totals(self.proposals, gestures, self._spacing)
+        self._last = self.proposals[int(np.argmax(values))]
         mask = self.mask_of(self._last, gestures)
         if self._local and len(gestures) > 1 and isinstance(gestures[-1], Point):
             mask = _corrected(self._mask, mask, gestures[-1])
@@ -98,7 +76,7 @@ class Segmenter:
         for gesture in gestures:
             if isinstance(gesture, Point):
                 mask[gesture.zyx] = gesture.positive
-        return _connected(mask, gestures)
+        return _connected(_within_boxes(mask, gestures), gestures)
 
     def _crops(self, gestures: Sequence[Gesture]) -> list[Crop]:
         low, high, extent = extent_of(gestures, self._spacing)
@@ -117,60 +95,37 @@ class Segmenter:
         return [Crop((a, b, c), edge, self._voxels) for edge in fitting]
 
     def _propose(self, crops: list[Crop], gestures: Sequence[Gesture]) -> list[Proposal]:
-        stacked = np.concatenate([self._channels(crop, gestures) for crop in crops])
+        images = [take(self._image, self._spacing, crop) for crop in crops]
+        pairs = list(zip(images, crops, strict=True))
+        stacked = np.concatenate([self._channels(i, c, gestures) for i, c in pairs])
         logits, scores = self._predict(stacked)
-        probabilities = 1 / (1 + np.exp(-logits))
+        probabilities = (1 / (1 + np.exp(-logits))).astype(np.float32)
         predicted = 1 / (1 + np.exp(-scores))
-        parts = zip(crops, probabilities, predicted, strict=True)
-        return [Proposal(c, p.astype(np.float32), float(s)) for c, p, s in parts]
+        parts = zip(crops, images, probabilities, predicted, strict=True)
+        return [Proposal(c, i, p, float(s)) for c, i, p, s in parts]
 
-    def _channels(self, crop: Crop, gestures: Sequence[Gesture]) -> Floats:
-        image = take(self._image, self._spacing, crop)
+    def _channels(self, image: Floats, crop: Crop, gestures: Sequence[Gesture]) -> Floats:
         last = np.zeros_like(image)
         if self._last is not None:
             last = transfer(self._last.probabilities, self._last.crop, crop)
         return channels(image, last, gestures, crop, self._spacing)
 
 
-def _chosen_by(
-    proposals: list[Proposal], gestures: Sequence[Gesture], spacing: tuple[float, ...]
-) -> list[Proposal]:
-    """The proposals with their totals."""
-    result = []
-    for k, proposal in enumerate(proposals):
-        near = [proposals[j] for j in (k - 1, k + 1) if 0 <= j < len(proposals)]
-        agreement = float(np.mean([_agreement(proposal, other) for other in near])) if near else 0.5
-        p = proposal.probabilities
-        stability = float((p > 0.65).sum() / max((p > 0.35).sum(), 1))
-        total = proposal.score + 0.5 * agreement + 0.25 * stability
-        total += 0.5 * _obeyed(proposal, gestures, spacing) - _contact(p > 0.5)
-        result.append(Proposal(proposal.crop, p, proposal.score, total))
-    return result
-
-
-def _agreement(one: Proposal, other: Proposal) -> float:
-    small, large = sorted((one, other), key=lambda p: p.crop.edge_mm)
-    moved = transfer(small.probabilities, small.crop, large.crop) > 0.5
-    mask = large.probabilities > 0.5
-    total = moved.sum() + mask.sum()
-    return float(2 * (moved & mask).sum() / total) if total else 0.0
-
-
-def _obeyed(proposal: Proposal, gestures: Sequence[Gesture], spacing: tuple[float, ...]) -> float:
-    right = []
+def _within_boxes(mask: NDArray[np.bool_], gestures: Sequence[Gesture]) -> NDArray[np.bool_]:
+    """Without what lies outside a 3D box, or outside a 2D box in its slice; points win."""
     for gesture in gestures:
-        if isinstance(gesture, Point):
-            inside = voxels_of(gesture, proposal.crop, spacing)
-            value = proposal.probabilities[inside]
-            right.append(bool(((value > 0.5) == gesture.positive).all()))
-    return float(np.mean(right)) if right else 1.0
-
-
-def _contact(mask: NDArray[np.bool_]) -> float:
-    """Voxels of the mask in the outermost layer, in parts of its surface; 0 to 1."""
-    inner = mask[1:-1, 1:-1, 1:-1].sum()
-    outer = mask.sum() - inner
-    return float(min(1.0, outer / max(mask.sum(), 1) ** (2 / 3)))
+        if isinstance(gesture, Box):
+            inside = tuple(slice(a, b) for a, b in zip(gesture.low, gesture.high, strict=True))
+            flat = gesture.high[0] - gesture.low[0] == 1
+            reach = inside[0] if flat else slice(None)
+            limited = mask.copy()
+            limited[reach] = False
+            limited[inside] = mask[inside]
+            mask = limited
+    for gesture in gestures:
+        if isinstance(gesture, Point) and gesture.positive:
+            mask[gesture.zyx] = True
+    return mask
 
 
 def _connected(mask: NDArray[np.bool_], gestures: Sequence[Gesture]) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ import SimpleITK as sitk
 
 from training.cases import read_cases
 from training.checkpoint import State
+from training.choice import surface_contrast
 from training.crops import Crop, put, take, transfer
 from training.evaluate import main
 from training.exact_user import dice
@@ -137,3 +138,23 @@ def test_the_command_prints_a_row_per_case_with_mean_and_worst(tiny, tmp_path, c
     out = capsys.readouterr().out
     assert "| ball |" in out
     assert "| **worst** |" in out
+
+
+def test_the_contrast_at_a_surface_is_largest_for_the_true_mask():
+    z, y, x = np.indices((24, 24, 24)) - 12
+    distance = np.sqrt(z**2 + y**2 + x**2)
+    noise = np.random.default_rng(0).normal(0, 0.3, distance.shape)
+    image = ((distance < 7) + noise).astype(np.float32)
+    contrasts = [surface_contrast(image, distance < radius) for radius in (3, 5, 7, 9, 11)]
+    assert int(np.argmax(contrasts)) == 2
+    assert surface_contrast(image, np.zeros_like(distance, bool)) == 0
+
+
+def test_a_mask_stays_inside_a_box():
+    image, truth, _ = sphere()
+    box = Box((9, 25, 24), (12, 35, 32))
+    mask = Segmenter(image, SPACING, by_likeness).segment([box])
+    assert mask.any()
+    assert not mask[:9].any()
+    assert not mask[:, :25].any()
+    assert not mask[:, :, 32:].any()
