@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,16 +41,17 @@ class Proposal:
 def totals(
     proposals: Sequence[Proposal], gestures: Sequence[Gesture], spacing: tuple[float, ...]
 ) -> list[float]:
-    """The value of each proposal; the largest is chosen.
+    """The value of each proposal, in the order of the crop sizes; the largest is chosen.
 
     A weighted sum of the predicted Dice, the mean Dice to the proposals of the neighbouring sizes,
     the stability (volume at 0.65 over volume at 0.35), the contrast at the surface, the share of
     satisfied points, and, negative, the contact with the border of the crop.
     """
+    pairs = [_agreement(small, large) for small, large in pairwise(proposals)]
     values = []
     for k, proposal in enumerate(proposals):
-        near = [proposals[j] for j in (k - 1, k + 1) if 0 <= j < len(proposals)]
-        agreement = float(np.mean([_agreement(proposal, o) for o in near])) if near else 0.5
+        near = pairs[max(k - 1, 0) : k + 1]
+        agreement = float(np.mean(near)) if near else 0.5
         p = proposal.probabilities
         values.append(
             SCORE * proposal.score
@@ -77,8 +79,7 @@ def surface_contrast(image: Floats, mask: NDArray[np.bool_]) -> float:
     return float(abs(inside.mean() - outside.mean()) / spread)
 
 
-def _agreement(one: Proposal, other: Proposal) -> float:
-    small, large = sorted((one, other), key=lambda p: p.crop.edge_mm)
+def _agreement(small: Proposal, large: Proposal) -> float:
     moved = transfer(small.probabilities, small.crop, large.crop) > 0.5
     mask = large.probabilities > 0.5
     total = moved.sum() + mask.sum()

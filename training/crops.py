@@ -114,3 +114,14 @@ def transfer(values: Floats, source: Crop, to: Crop) -> Floats:
 
 def _voxel_mm(part: slice, count: int, spacing: float) -> Vector:
     return np.arange(count, dtype=np.float64)[part] * spacing
+
+
+def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
+    """The smallest box with all true voxels; empty slices without any."""
+    box = []
+    for axis in range(3):
+        others = tuple(a for a in range(3) if a != axis)
+        indices = np.flatnonzero(mask.any(axis=others))
+        low, high = (int(indices[0]), int(indices[-1]) + 1) if len(indices) else (0, 0)
+        box.append(slice(low, high))
+    return box[0], box[1], box[2]

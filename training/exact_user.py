@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.distance import cdist
 
+from training.crops import bounding_box
 from training.gestures import Box, Line, Point
 
 Bools = NDArray[np.bool_]
@@ -30,7 +31,7 @@ def next_point(truth: Bools, mask: Bools, spacing: Spacing) -> Point | None:
     error = missed if positive else excess
     if not error.any():
         return None
-    box = ndimage.find_objects(error.astype(np.uint8))[0]
+    box = bounding_box(error)
     depth = ndimage.distance_transform_edt(np.pad(error[box], 1), sampling=spacing)[
         1:-1, 1:-1, 1:-1
     ]
@@ -71,12 +72,15 @@ def dice(mask: Bools, truth: Bools) -> float:
 
 
 def _largest(error: Bools) -> Bools:
-    labels, count = ndimage.label(error)
+    box = bounding_box(error)
+    labels, count = ndimage.label(error[box])
     if count == 0:
         return error
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    return np.asarray(labels == sizes.argmax())
+    largest = np.zeros_like(error)
+    largest[box] = labels == sizes.argmax()
+    return largest
 
 
 def _largest_slice(truth: Bools) -> int:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from training.choice import Proposal, totals
-from training.crops import Crop, Floats, put, take, transfer
+from training.crops import Crop, Floats, bounding_box, put, take, transfer
 from training.gesture_channels import channels, extent_of, needed_mm
 from training.gestures import Box, Gesture, Line, Point
 
@@ -18,6 +18,8 @@ Predict = Callable[[Floats], tuple[Floats, Floats]]
 EDGES_MM = (24.0, 40.0, 64.0, 100.0, 160.0)
 EXTENTS = (1.5, 2.2, 3.2)
 """Edges of the crops, in extents of a line or box."""
+CORNERS = np.ones((3, 3, 3), bool)
+"""Voxels that touch by a corner are connected."""
 MARGIN = 1.25
 """A crop is at least so many times as large as the prompts' extent."""
 
@@ -81,10 +83,10 @@ class Segmenter:
     def _crops(self, gestures: Sequence[Gesture]) -> list[Crop]:
         low, high, extent = extent_of(gestures, self._spacing)
         if self._last is not None:
-            inside = np.argwhere(self._mask)
-            if len(inside):
-                low = np.minimum(low, inside.min(0) * self._spacing)
-                high = np.maximum(high, inside.max(0) * self._spacing)
+            box = bounding_box(self._mask)
+            if box[0].stop:
+                low = np.minimum(low, np.array([b.start for b in box]) * self._spacing)
+                high = np.maximum(high, np.array([b.stop - 1 for b in box]) * self._spacing)
         a, b, c = ((low + high) / 2).tolist()
         if extent > 0:
             edges: Sequence[float] = [max(extent, 8.0) * e for e in EXTENTS]
@@ -130,7 +132,9 @@ def _within_boxes(mask: NDArray[np.bool_], gestures: Sequence[Gesture]) -> NDArr
 
 def _connected(mask: NDArray[np.bool_], gestures: Sequence[Gesture]) -> NDArray[np.bool_]:
     """The components that a positive prompt touches; all of them without any."""
-    labels, _ = ndimage.label(mask, np.ones((3, 3, 3)))
+    box = bounding_box(mask)
+    labels = np.zeros(mask.shape, np.int32)
+    labels[box] = ndimage.label(mask[box], CORNERS)[0]
     touched: set[int] = set()
     for gesture in gestures:
         match gesture:
@@ -141,10 +145,12 @@ def _connected(mask: NDArray[np.bool_], gestures: Sequence[Gesture]) -> NDArray[
                     at = np.round(np.array(start) + t * (np.array(end) - np.array(start)))
                     touched.add(int(labels[tuple(at.astype(int))]))
             case Box(low=low, high=high):
-                box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-                touched |= set(np.unique(labels[box]).tolist())
+                inside = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+                touched |= set(np.unique(labels[inside]).tolist())
     touched.discard(0)
-    return np.isin(labels, list(touched)) if touched else mask
+    if touched:
+        mask[box] = np.isin(labels[box], list(touched))
+    return mask
 
 
 def _corrected(
@@ -153,6 +159,8 @@ def _corrected(
     """Of a change, only the part that is connected to the correcting point."""
     changed = (after & ~before) if point.positive else (before & ~after)
     changed[point.zyx] = True
-    labels, _ = ndimage.label(changed, np.ones((3, 3, 3)))
-    part = labels == labels[point.zyx]
+    box = bounding_box(changed)
+    labels, part = np.zeros(changed.shape, np.int32), np.zeros(changed.shape, bool)
+    labels[box] = ndimage.label(changed[box], CORNERS)[0]
+    part[box] = labels[box] == labels[point.zyx]
     return np.asarray((before | part) if point.positive else (before & ~part))
