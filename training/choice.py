@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from training.crops import Crop, Floats, transfer
+from training.crops import Crop, Floats, bounding_box, transfer
 from training.gesture_channels import voxels_of
-from training.gestures import Gesture, Point
+from training.gestures import Box, Gesture, Line, Point
 
-SCORE, AGREEMENT, STABILITY, CONTRAST, OBEDIENCE, CONTACT = 1.0, 0.25, 0.5, 0.4, 0.5, 1.0
+SCORE, AGREEMENT, STABILITY, CONTRAST = 0.2, 0.1, 0.3, 0.4
+OBEDIENCE, PERSISTENCE, CONTACT = 0.6, 0.8, 0.4
 """Weights of `totals`, set on the phantoms of the seeds 900101 to 900116."""
 STRONGEST = 4.0
 """More contrast does not count."""
@@ -39,7 +40,10 @@ class Proposal:
 
 
 def totals(
-    proposals: Sequence[Proposal], gestures: Sequence[Gesture], spacing: tuple[float, ...]
+    proposals: Sequence[Proposal],
+    gestures: Sequence[Gesture],
+    spacing: tuple[float, ...],
+    last: Proposal | None = None,
 ) -> list[float]:
     """The value of each proposal, in the order of the crop sizes; the largest is chosen.
 
@@ -58,7 +62,8 @@ def totals(
             + AGREEMENT * agreement
             + STABILITY * float((p > 0.65).sum() / max((p > 0.35).sum(), 1))
             + CONTRAST * min(surface_contrast(proposal.image, p > 0.5), STRONGEST)
-            + OBEDIENCE * _satisfied(proposal, gestures, spacing)
+            + OBEDIENCE * satisfied(p > 0.5, gestures, proposal.crop, spacing)
+            + PERSISTENCE * (_overlap_with(last, proposal) if last else 0)
             - CONTACT * _contact(p > 0.5)
         )
     return values
@@ -79,6 +84,10 @@ def surface_contrast(image: Floats, mask: NDArray[np.bool_]) -> float:
     return float(abs(inside.mean() - outside.mean()) / spread)
 
 
+def _overlap_with(last: Proposal, proposal: Proposal) -> float:
+    return _agreement(*sorted((last, proposal), key=lambda p: p.crop.edge_mm))
+
+
 def _agreement(small: Proposal, large: Proposal) -> float:
     moved = transfer(small.probabilities, small.crop, large.crop) > 0.5
     mask = large.probabilities > 0.5
@@ -86,16 +95,36 @@ def _agreement(small: Proposal, large: Proposal) -> float:
     return float(2 * (moved & mask).sum() / total) if total else 0.0
 
 
-def _satisfied(
-    proposal: Proposal, gestures: Sequence[Gesture], spacing: tuple[float, ...]
+def satisfied(
+    mask: NDArray[np.bool_], gestures: Sequence[Gesture], crop: Crop, spacing: tuple[float, ...]
 ) -> float:
-    right = []
+    """How well a mask in a crop agrees with the prompts, the mean over them: 0 to 1.
+
+    A point: whether it is on its side. A line: the part of it inside the mask. A box: the overlap
+    (intersection over union) of it and the bounding box of the mask, in its slice if it is flat.
+    """
+    values = []
     for gesture in gestures:
-        if isinstance(gesture, Point):
-            inside = voxels_of(gesture, proposal.crop, spacing)
-            value = proposal.probabilities[inside]
-            right.append(bool(((value > 0.5) == gesture.positive).all()))
-    return float(np.mean(right)) if right else 1.0
+        voxels = voxels_of(gesture, crop, spacing)
+        match gesture:
+            case Point(positive=positive):
+                values.append(float((mask[voxels] == positive).all()))
+            case Line():
+                values.append(float(mask[voxels].mean()))
+            case Box(low=low, high=high):
+                flat = high[0] - low[0] == 1
+                reach = np.asarray(voxels.any((1, 2)))[:, None, None]
+                inside = mask & reach if flat else mask
+                values.append(_box_overlap(bounding_box(inside), bounding_box(voxels)))
+    return float(np.mean(values)) if values else 1.0
+
+
+def _box_overlap(one: tuple[slice, ...], other: tuple[slice, ...]) -> float:
+    common, volumes = 1, [1, 1]
+    for a, b in zip(one, other, strict=True):
+        common *= max(0, min(a.stop, b.stop) - max(a.start, b.start))
+        volumes = [volumes[0] * (a.stop - a.start), volumes[1] * (b.stop - b.start)]
+    return common / max(sum(volumes) - common, 1)
 
 
 def _contact(mask: NDArray[np.bool_]) -> float:

@@ -61,7 +61,7 @@ class Segmenter:
     def segment(self, gestures: Sequence[Gesture]) -> NDArray[np.bool_]:
         """The mask ``(Z, Y, X)`` after one more prompt; all prompts are passed every time."""
         self.proposals = self._propose(self._crops(gestures), gestures)
-        values = totals(self.proposals, gestures, self._spacing)
+        values = totals(self.proposals, gestures, self._spacing, self._last)
         self._last = self.proposals[int(np.argmax(values))]
         mask = self.mask_of(self._last, gestures)
         if self._local and len(gestures) > 1 and isinstance(gestures[-1], Point):

@@ -103,6 +103,7 @@ class _Session:
             "crop": self._state.config.crop,
             "batch": self._state.config.batch,
             "seed": self._state.config.seed,
+            "learning_rate": self._state.config.learning_rate,
             "steps": self._state.step - step,
             "seconds": round(self.elapsed(), 1),
         }
@@ -132,6 +133,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--batch", type=int, help="crops per step, instead of the configured number"
     )
+    parser.add_argument("--learning-rate", type=float, help="instead of the configured one")
     parser.add_argument("--threads", type=int, help="threads of the CPU")
     chosen = parser.parse_args(arguments)
     if chosen.threads:
@@ -151,8 +153,8 @@ def _opened(chosen: argparse.Namespace) -> State:
     if source is not None and config is None:
         config = State.load(source).config
     assert config is not None
-    overrides = {k: v for k, v in (("crop", chosen.crop), ("batch", chosen.batch)) if v}
-    config = replace(config, **overrides)
+    overrides = {k: getattr(chosen, k) for k in ("crop", "batch", "learning_rate")}
+    config = replace(config, **{k: v for k, v in overrides.items() if v})
     if source is None:
         return State.start(config, chosen.device)
     return State.load(source, chosen.device, config)
