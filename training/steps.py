@@ -62,7 +62,8 @@ def train_step(
     prompts = begin(draw, sample.images, sample.targets)
     channels = _dialogue(network, draw, sample, prompts, rounds, config)
     for group in optimizer.param_groups:
-        group["lr"] = config.learning_rate * min(1.0, (step + 1) / config.warm_up)
+        warmth = (_updates(optimizer) + 1) / config.warm_up
+        group["lr"] = config.learning_rate * min(1.0, warmth)
     with _precision(device, config):
         logits, scores = network(channels)
     value, reached = loss(logits, scores, sample.targets)
@@ -91,6 +92,11 @@ def _dialogue(
         for channel in names:
             channels[:, channel] *= present[:, None, None, None]
     return channels
+
+
+def _updates(optimizer: torch.optim.Optimizer) -> int:
+    """How often the moments were updated: 0 after a start from weights alone."""
+    return next((int(state["step"]) for state in optimizer.state.values()), 0)
 
 
 def _precision(device: torch.device, config: Config) -> torch.autocast:

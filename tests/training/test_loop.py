@@ -84,6 +84,7 @@ def test_the_small_checkpoint_has_the_averaged_weights_and_starts_a_run(tiny, tm
     for name, values in loaded.network.state_dict().items():
         assert torch.equal(values, average[name].half().float())
     assert advance(loaded, 1).step == 4
+    assert loaded.optimizer.param_groups[0]["lr"] == tiny.learning_rate / tiny.warm_up
 
 
 def test_the_command_trains_and_goes_on_where_it_stopped(tiny, tmp_path, capsys, monkeypatch):
