@@ -139,7 +139,7 @@ def ask(  # noqa: PLR0913  # one for each option
         view = _view(volume, backend, slices, every_mm)
         start = time.perf_counter()
         answer = nmv.ask(
-            volume, question, backend, masks=masks, labels=named, view=view, context=context,
+            volume, question, backend, masks=masks, labels=named, selection=view, context=context,
             kind=kind or (AnswerKind.CHOICE if option else AnswerKind.OPEN), options=option,
             model=model, device=device,
         )  # fmt: skip
