@@ -203,7 +203,7 @@ def test_a_session_of_another_image_or_mixed_up_is_refused(scene):
         session.ask("How many objects are there?")
         records = session.ledger.records
     mixed = Ledger(session.ledger.image, records[1:])
-    with pytest.raises(SessionFileError, match="does not fit"):
+    with pytest.raises(SessionFileError, match="contradicts an earlier"):
         AskSession(volume, runner="inline", ledger=mixed)
 
 

@@ -258,7 +258,7 @@ def test_what_a_sentence_names_is_looked_for(scene, sentence, phrases):
 
 def test_what_is_not_there_has_no_place(inline):
     exchange = inline.ask("what?", context=script({"say": "There is no pleural effusion."}))
-    with pytest.raises(InvalidPrompt, match="is not there"):
+    with pytest.raises(InvalidPrompt, match="denies a finding"):
         inline.ground_claim(exchange, 0)
 
 
