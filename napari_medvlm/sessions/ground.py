@@ -229,7 +229,7 @@ class GroundingSession(Closeable):
                     backend=request.backend,
                     model=request.model,
                     region=RegionRecord.of(region),
-                    finding=StoredCheckResult.of(result),
+                    result=StoredCheckResult.of(result),
                 )
             )
 

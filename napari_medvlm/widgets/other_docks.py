@@ -42,7 +42,7 @@ def send_to_segment(
     regions = () if claim is None or claim >= len(claims) else claims[claim].regions
     if exchange is None or not regions:
         raise InvalidPrompt(
-            "No sentence with a region is chosen.", "Click a sentence that is linked first."
+            "No sentence with a region is selected.", "Select a linked sentence first."
         )
     dock = dock_of(viewer)
     for region in regions:

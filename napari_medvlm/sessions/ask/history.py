@@ -177,7 +177,7 @@ class ConversationHistory:
 
     def drop(self, turn_ids: tuple[int, ...]) -> None:
         """Remove turns from their conversation."""
-        self._note(TurnsRemoved(exchanges=turn_ids))
+        self._note(TurnsRemoved(turns=turn_ids))
 
     def start(self, turn_id: int) -> bool:
         """Mark a turn as running; `False` if it does not wait any more."""
@@ -194,7 +194,7 @@ class ConversationHistory:
         stored = tuple(
             StoredSliceImage.made(image, self.volume, caption, of) for image, caption, of in rows
         )
-        record = ImagesSent(exchange=turn_id, pictures=stored, covered=model_input.covered)
+        record = ImagesSent(turn=turn_id, images=stored, covered=model_input.covered)
         self._note(record, model_input.sent)
 
     def write(self, turn_id: int, text: str) -> None:
@@ -230,7 +230,7 @@ class ConversationHistory:
                 return False
             self._unwritten = ""
             record = AnswerRecord(
-                exchange=turn_id,
+                turn=turn_id,
                 state=state,
                 partial=turn.partial if answer is None else "",
                 answer=None if answer is None else StoredAnswer.of(answer),
@@ -242,18 +242,18 @@ class ConversationHistory:
     def mark(self, turn_id: int, claim: int, verdict: Verdict | None, note: str) -> None:
         """Record a reader's verdict on a claim; `None` removes it."""
         self.claim(turn_id, claim)
-        self._note(Marked(exchange=turn_id, claim=claim, verdict=verdict, note=note))
+        self._note(Marked(turn=turn_id, claim=claim, verdict=verdict, note=note))
 
     def ground(self, turn_id: int, number: int, claim: Claim) -> None:
         """Replace a claim by one with regions."""
         stored = StoredClaim.of(claim)
-        self._note(ClaimGrounded(exchange=turn_id, claim=number, grounded=stored), claim)
+        self._note(ClaimGrounded(turn=turn_id, claim=number, grounded=stored), claim)
 
     def explain(self, turn_id: int, evidence: Evidence) -> None:
         """Record an evidence map of an answer."""
         record = Explained(
-            exchange=turn_id,
-            picture=evidence.picture,
+            turn=turn_id,
+            image=evidence.image,
             heatmap=StoredHeatmap.of(evidence.heatmap),
             seconds=evidence.seconds,
         )
@@ -261,7 +261,7 @@ class ConversationHistory:
 
     def check(self, turn_id: int, result: CheckResult) -> None:
         """Record the result of a check of an answer."""
-        self._note(Checked(exchange=turn_id, finding=StoredCheckResult.of(result)))
+        self._note(Checked(turn=turn_id, result=StoredCheckResult.of(result)))
 
     def close(self) -> None:
         """Finish the journal."""
@@ -279,7 +279,7 @@ class ConversationHistory:
         """Record the streamed text, which the turn has already."""
         text, self._unwritten = self._unwritten, ""
         self._written_at = time.monotonic()
-        record = TextStreamed(exchange=turn_id, text=text)
+        record = TextStreamed(turn=turn_id, text=text)
         self.ledger.note(record)
         if self._journal is not None:
             self._journal.write(record)

@@ -94,13 +94,13 @@ class ConversationState:
                 del self.titles[record.conversation], self.members[record.conversation]
             case TurnsRemoved():
                 for members in self.members.values():
-                    members[:] = [m for m in members if m not in record.exchanges]
+                    members[:] = [m for m in members if m not in record.turns]
             case QuestionRecord():
-                self.members[record.conversation].append(record.exchange)
-                self.turns[record.exchange] = _new_turn(record)
-                self.last_turn = max(self.last_turn, record.exchange)
+                self.members[record.conversation].append(record.turn)
+                self.turns[record.turn] = _new_turn(record)
+                self.last_turn = max(self.last_turn, record.turn)
             case _:
-                self._apply_to_turn(record, self.turns[record.exchange], payload)
+                self._apply_to_turn(record, self.turns[record.turn], payload)
 
     def _apply_to_turn(self, record: Said, turn: Turn, payload: Payload) -> None:  # noqa: C901
         match record:
@@ -127,31 +127,31 @@ class ConversationState:
                     marks[record.claim] = Mark(record.verdict, record.note)
                 self.set(turn.id, marks=marks)
             case Checked():
-                result = record.finding.finding()
-                others = (other for other in turn.findings if other.check != result.check)
-                self.set(turn.id, findings=(*others, result))
+                result = record.result.result()
+                others = (other for other in turn.check_results if other.check != result.check)
+                self.set(turn.id, check_results=(*others, result))
 
 
 def payload_of(record: Said, volume: Volume) -> Payload:
     """The deserialized content of a record of a session file."""
     match record:
         case ImagesSent():
-            return _sent(record.pictures, volume)
+            return _sent(record.images, volume)
         case ToolRoundRecord():
-            return record.step(volume)
+            return record.tool_round(volume)
         case AnswerRecord():
             return None if record.answer is None else record.answer.answer(volume.grid)
         case ClaimGrounded():
             return record.grounded.claim(volume.grid)
         case Explained():
             heatmap = record.heatmap.heatmap(volume.grid)
-            return Evidence(heatmap, record.picture, record.seconds)
+            return Evidence(heatmap, record.image, record.seconds)
     return None
 
 
 def _new_turn(record: QuestionRecord) -> Turn:
     return Turn(
-        id=record.exchange,
+        id=record.turn,
         question=record.question,
         backend=record.backend,
         model=record.model,
@@ -165,8 +165,8 @@ def _sent(stored_images: Sequence[StoredSliceImage], volume: Volume) -> tuple[Se
     """The images rendered again; the caption says if one is not identical."""
     sent = []
     for stored in stored_images:
-        image = stored.picture(volume)
+        image = stored.slice_image(volume)
         same = digest_of(image.pixels) == stored.digest
         caption = stored.caption if same else stored.caption + NOT_IDENTICAL
-        sent.append(SentImage(image.pixels, image.slice, caption, stored.of))
+        sent.append(SentImage(image.pixels, image.slice, caption, stored.other_image))
     return tuple(sent)

@@ -26,7 +26,7 @@ def question_record(
         Provides question, kind, options and context.
     """
     return QuestionRecord(
-        exchange=id_,
+        turn=id_,
         conversation=conversation,
         question=turn.question,
         kind=turn.kind,
@@ -34,7 +34,7 @@ def question_record(
         context=turn.context,
         backend=answerer.backend,
         model=answerer.model,
-        view=None if inputs.selection is None else _stored(inputs.selection),
+        selection=None if inputs.selection is None else _stored(inputs.selection),
         objects={name: mask.digest for name, mask in inputs.masks.items()},
         labels=tuple(labels.title for labels in inputs.labels),
         tools=inputs.tools,
@@ -50,8 +50,8 @@ def recorded_inputs(ledger: Ledger, turn_id: int, volume: Volume) -> QuestionInp
         If there is no such question.
     """
     for record in ledger.records:
-        if isinstance(record, QuestionRecord) and record.exchange == turn_id:
-            selection = None if record.view is None else _selection(record.view, volume)
+        if isinstance(record, QuestionRecord) and record.turn == turn_id:
+            selection = None if record.selection is None else _selection(record.selection, volume)
             return QuestionInputs(selection, tools=record.tools)
     raise InvalidPrompt(f"There is no question {turn_id}.", "Ask it again.")
 
@@ -62,24 +62,24 @@ def _stored(selection: ImageSelection) -> StoredImageSelection:
         axis=scope.axis,
         start=scope.start,
         stop=scope.stop,
-        every_mm=scope.every_mm,
+        slice_step_mm=scope.slice_step_mm,
         region=selection.region,
         montage=selection.montage,
         windows=tuple((w.center, w.width) for w in selection.windows),
-        others=tuple(other.name for other in selection.others),
-        draw=tuple(StoredRegion.whole(region) for region in selection.draw),
-        pointing=selection.pointing,
-        grammar=selection.grammar,
+        other_images=tuple(other.name for other in selection.others),
+        regions=tuple(StoredRegion.whole(region) for region in selection.draw),
+        visual_prompting=selection.pointing,
+        box_format=selection.grammar,
     )
 
 
 def _selection(stored: StoredImageSelection, volume: Volume) -> ImageSelection:
     return ImageSelection(
-        Scope(stored.axis, stored.start, stored.stop, stored.every_mm),
+        Scope(stored.axis, stored.start, stored.stop, stored.slice_step_mm),
         stored.region,
         stored.montage,
         tuple(Window(*pair) for pair in stored.windows),
-        draw=tuple(region.region(volume.grid) for region in stored.draw),
-        pointing=VisualPrompting(stored.pointing),
-        grammar=stored.grammar,
+        draw=tuple(region.region(volume.grid) for region in stored.regions),
+        pointing=VisualPrompting(stored.visual_prompting),
+        grammar=stored.box_format,
     )

@@ -174,7 +174,7 @@ class AskSession(Closeable):
 
     def remove(self, conversation: int) -> None:
         """Remove a conversation; the ledger keeps its records."""
-        for turn in reversed(self._history.conversation(conversation).exchanges):
+        for turn in reversed(self._history.conversation(conversation).turns):
             self._turns.stop(turn.id)
         self._history.forget(conversation)
         if conversation == self._active:
