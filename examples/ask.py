@@ -140,7 +140,7 @@ def explained(viewer: napari.Viewer, dock: Any) -> None:
     """Ask which parts of the second picture the answer comes from."""
     last = dock.session.active.turns[-1].id
     dock.reading.transcript.cards[last].evidence.pictures.actions()[1].trigger()
-    wait_until(lambda: dock.session.exchange(last).evidence is not None)
+    wait_until(lambda: dock.session.turn(last).evidence is not None)
     picture(viewer, "ask-evidence")
 
 

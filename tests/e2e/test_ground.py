@@ -201,7 +201,7 @@ def test_nothing_to_look_for_is_told_in_a_sentence(asker, monkeypatch):
     )
     asker.dock.phrases.set_phrases([])
     asker.dock.run.run.click()
-    assert told == ["There is no phrase to look for. Write one phrase a line."]
+    assert told == ["There is no phrase to find. Enter one phrase per line."]
 
 
 def test_what_was_found_is_on_the_disk(asker, home):

@@ -96,7 +96,7 @@ def test_a_series_is_found_segmented_and_pushed_and_comes_back(
     _, ground = at_pacs.viewer.window.add_plugin_dock_widget("napari-medvlm", "Ground")
     at_pacs.waits(lambda: ground.session is not None)
     region = nmv.Region.of_mask("kidney", Mask.of(mask), session.volume.grid, 0.75, "left kidney")
-    ground.session.bring_in("somebody", Grounding((region,)))
+    ground.session.import_report("somebody", Grounding((region,)))
     report = tmp_path / "report.dcm"
     monkeypatch.setattr("napari_medvlm.widgets.parts.dialogs.ask_where_to_save", lambda *_: report)
     segment.findChild(MeasurePanel).export_report()

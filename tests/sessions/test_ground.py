@@ -81,7 +81,7 @@ def test_nothing_to_look_for_is_told(scene):
 
 
 def test_a_backend_that_does_not_look_for_phrases_is_refused(scene, foreign):
-    with pytest.raises(BackendUnavailable, match="does not look for phrases"):
+    with pytest.raises(BackendUnavailable, match="does not find phrases"):
         nmv.GroundingSession(scene[0], foreign, "inline")
 
 
@@ -158,7 +158,7 @@ def test_what_was_found_elsewhere_is_shown_and_kept_like_an_answer(scene, tmp_pa
         elsewhere = other.grounding
     path = tmp_path / "ground.jsonl"
     with nmv.GroundingSession(volume, runner="inline", journal=path) as session:
-        session.bring_in("a colleague", elsewhere)
+        session.import_report("a colleague", elsewhere)
         assert [r.phrase for r in session.grounding.regions] == ["liver"]
         assert [n.phrase for n in session.grounding.not_found] == ["lesion"]
         assert {located.backend for located in session.located.values()} == {"a colleague"}

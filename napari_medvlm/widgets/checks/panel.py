@@ -147,7 +147,7 @@ class TrustPanel(QWidget):
         def tell(what: object) -> None:
             _tell(self._told, (checking, what))
 
-        checking = Checking(basis, subject, on_begin=tell, on_found=tell, on_end=tell)
+        checking = Checking(basis, subject, on_begin=tell, on_result=tell, on_end=tell)
         self._opened.append(checking)
         self._checking, self._busy = checking, True
         checking.run(chosen)
@@ -259,7 +259,7 @@ class TrustFold(Fold):
 
     def show_answer(self, session: AskSession, exchange: int) -> None:
         """Be about an answer; what is recorded of it is shown."""
-        asked = session.exchange(exchange)
+        asked = session.turn(exchange)
         about = (session, exchange, asked.answer)
         if about != self._about:
             self._about = about
@@ -325,7 +325,7 @@ def checks_beside(
 ) -> None:
     """The checks of a card's answer, folded, at the end of the card that is shown in full."""
     fold = card.findChild(TrustFold)
-    if session is None or not in_full or session.exchange(exchange).state is not State.ANSWERED:
+    if session is None or not in_full or session.turn(exchange).state is not State.ANSWERED:
         if fold is not None:
             fold.hide()
         return
