@@ -80,8 +80,8 @@ def ground(backend: Backend, volume: Volume, query: GroundQuery, progress: Progr
     if not any(phrase.strip() for phrase in query.phrases):
         raise InvalidPrompt("There is no phrase to look for.", "Write one phrase a line.")
     query.scope.bounds(volume.grid)
-    found = backend.ground(query, progress)
-    for region in found.regions:
+    grounding = backend.ground(query, progress)
+    for region in grounding.regions:
         for part in (region.mask, region.heatmap):
             if part is not None and part.shape != volume.shape:
                 raise BackendFailed(
@@ -89,10 +89,10 @@ def ground(backend: Backend, volume: Volume, query: GroundQuery, progress: Progr
                     f"of {volume.shape}.",
                     "This is an error of the backend; please report it to its authors.",
                 )
-    told = {r.phrase for r in found.regions} | {n.phrase for n in found.not_found}
-    silent = [phrase for phrase in query.phrases if phrase not in told]
+    reported = {r.phrase for r in grounding.regions} | {n.phrase for n in grounding.not_found}
+    silent = [phrase for phrase in query.phrases if phrase not in reported]
     missing = tuple(NotFound(p, f"{backend.info.title} says nothing of it.") for p in silent)
-    return replace(found, not_found=(*found.not_found, *missing))
+    return replace(grounding, not_found=(*grounding.not_found, *missing))
 
 
 def label(
@@ -134,17 +134,17 @@ def answer(
     """
     if not question.text.strip():
         raise InvalidPrompt("Nothing is asked.", "Write a question.")
-    whole: Answer | None = None
+    complete: Answer | None = None
     for delta in backend.answer(question, progress):
         if delta.text:
             deliver(delta.text)
-        whole = delta.answer or whole
-    if whole is None:
+        complete = delta.answer or complete
+    if complete is None:
         raise BackendFailed(
             f"{backend.info.name} ended without an answer.",
             "This is an error of the backend; please report it to its authors.",
         )
-    return whole
+    return complete
 
 
 def explain(

@@ -19,8 +19,8 @@ GROUP = "napari_medvlm.backends"
 
 def names() -> tuple[str, ...]:
     """Names of the backends that can be offered, the embedded one first."""
-    found = [name for name in _entry_points() if _reason(name) is None]
-    return tuple(sorted(found, key=lambda name: (name != "embedded", name)))
+    available = [name for name in _entry_points() if _reason(name) is None]
+    return tuple(sorted(available, key=lambda name: (name != "embedded", name)))
 
 
 def problems() -> Mapping[str, str]:
@@ -61,14 +61,14 @@ def create(name: str) -> Backend:
     BackendUnavailable
         If there is none of that name, it cannot be imported, or it lacks something.
     """
-    found = _class(name)
+    backend_class = _class(name)
     lacking = missing(name)
     if lacking:
         raise BackendUnavailable(
-            f"{found.info.title} needs {', '.join(lacking)}, which is not installed.",
+            f"{backend_class.info.title} needs {', '.join(lacking)}, which is not installed.",
             f"Install it with: {sys.executable} -m pip install {' '.join(lacking)}",
         )
-    return found()
+    return backend_class()
 
 
 def vocabulary(name: str, model: str | None) -> tuple[str, ...]:
@@ -98,15 +98,15 @@ def _entry_points() -> Mapping[str, EntryPoint]:
 def _load(name: str) -> type[Backend] | str:
     """The class, or why there is none."""
     try:
-        found = _entry_points()[name].load()
+        backend_class = _entry_points()[name].load()
     except Exception as error:  # a foreign backend may raise anything
         logger.warning("The backend %s cannot be imported", name, exc_info=True)
         return f"{name} cannot be imported: {type(error).__name__}: {error}"
-    if not (isinstance(found, type) and issubclass(found, Backend)):
-        return f"{name} is not a Backend: its entry point leads to {found!r}."
-    if found.info.name != name:
-        return f"{name} calls itself {found.info.name}; entry point and info must agree."
-    return found
+    if not (isinstance(backend_class, type) and issubclass(backend_class, Backend)):
+        return f"{name} is not a Backend: its entry point leads to {backend_class!r}."
+    if backend_class.info.name != name:
+        return f"{name} calls itself {backend_class.info.name}; entry point and info must agree."
+    return backend_class
 
 
 def _reason(name: str) -> str | None:

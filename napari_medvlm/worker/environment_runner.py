@@ -49,7 +49,7 @@ class RoutedRunner(Runner):
         """The backends and models that are loaded in workers now, as they were named."""
         with self._guard:
             workers = list(self._workers.values())
-        return tuple(both for worker in workers for both in worker.models)
+        return tuple(model for worker in workers for model in worker.models)
 
     @property
     def pids(self) -> Mapping[str, int]:

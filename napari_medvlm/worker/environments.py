@@ -35,7 +35,7 @@ VERSION: str = sys.modules["napari_medvlm"].__version__
 ANSWER_S = 60.0
 """How long an interpreter may take to tell its version; network drives are slow at first."""
 POLL_S = 0.02
-PLACES = ("bin/python", "Scripts/python.exe", "python.exe")
+PYTHON_PATHS = ("bin/python", "Scripts/python.exe", "python.exe")
 """Where the interpreter is in the folder of an environment."""
 EXTRAS = {
     "bundle": "monai",
@@ -140,10 +140,10 @@ class Environments:
         # Links stay as they are: that of an environment is what makes it one.
         named = self.path.parent.absolute() / os.path.expanduser(self.entries[backend].text)
         folder = os.path.isdir(named)
-        places = [named / place for place in PLACES] if folder else [named]
-        python = next((place for place in places if os.path.isfile(place)), None)
+        candidates = [named / path for path in PYTHON_PATHS] if folder else [named]
+        python = next((path for path in candidates if os.path.isfile(path)), None)
         if python is None:
-            lacks = f"{named} has neither {PLACES[0]} nor {PLACES[1]}"
+            lacks = f"{named} has neither {PYTHON_PATHS[0]} nor {PYTHON_PATHS[1]}"
             raise self._error(backend, lacks if folder else f"there is no {named}")
         if not os.access(python, os.X_OK):
             raise self._error(backend, f"{python} cannot be executed")
@@ -190,9 +190,9 @@ class Environments:
                 raise self._error(backend, what, install)
 
     def _error(self, backend: str, what: str, hint: str = "") -> SettingsError:
-        where = f"Line {self.entries[backend].line} of {self.path.name}, {backend}"
+        line = f"Line {self.entries[backend].line} of {self.path.name}, {backend}"
         remedy = f"Correct {self.path}, or take the line out: it then runs in the viewer's Python."
-        return SettingsError(f"{where}: {what.strip(' .')}.", hint or remedy)
+        return SettingsError(f"{line}: {what.strip(' .')}.", hint or remedy)
 
 
 @lru_cache(maxsize=4)
@@ -264,8 +264,8 @@ def _ask(python: str, unwanted: Callable[[], bool]) -> tuple[list[str], str]:
         finally:
             process.kill()
             process.wait()
-        told, complaints = _written(output), _written(complaint)
-    answers = [line.removeprefix(MARK) for line in told if line.startswith(MARK)]
+        output_lines, complaints = _written(output), _written(complaint)
+    answers = [line.removeprefix(MARK) for line in output_lines if line.startswith(MARK)]
     return answers, complaints[-1] if complaints else ""
 
 

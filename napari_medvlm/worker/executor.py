@@ -33,7 +33,7 @@ from napari_medvlm.worker.messages import (
 
 logger = logging.getLogger(__name__)
 
-KEPT_BACKENDS = 3
+MAX_BACKENDS = 3
 """Who answers, and who segments and grounds for its tools."""
 Deliver = Callable[[str], None]
 
@@ -97,11 +97,13 @@ class Executor:
                 done = dispatch.prepare(loaded.backend, request.volume, axis, slices, progress)
                 return PrepareReply(done, time.perf_counter() - start)
             case GroundRequest():
-                found = dispatch.ground(loaded.backend, request.volume, request.query, progress)
-                return GroundReply(found, time.perf_counter() - start)
+                grounding = dispatch.ground(loaded.backend, request.volume, request.query, progress)
+                return GroundReply(grounding, time.perf_counter() - start)
             case LabelRequest():
-                judged = dispatch.label(loaded.backend, request.volume, request.query, progress)
-                return LabelReply(judged, time.perf_counter() - start)
+                classification = dispatch.label(
+                    loaded.backend, request.volume, request.query, progress
+                )
+                return LabelReply(classification, time.perf_counter() - start)
             case AskRequest():
                 answer = dispatch.answer(
                     loaded.backend, request.volume, request.question, progress, deliver
@@ -120,7 +122,7 @@ class Executor:
             backend = registry.create(request.backend)
             backend.load(model, request.device)
             self._loaded[key] = _Loaded(backend)
-            while len(self._loaded) > KEPT_BACKENDS:
+            while len(self._loaded) > MAX_BACKENDS:
                 self._loaded.popitem(last=False)
         self._loaded.move_to_end(key)
         return self._loaded[key]

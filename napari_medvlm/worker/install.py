@@ -17,7 +17,7 @@ from pathlib import Path
 from napari_medvlm.backends import registry
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, SettingsError
 from napari_medvlm.settings.paths import home
-from napari_medvlm.worker.environments import EXTRAS, PLACES, Environments, requirement
+from napari_medvlm.worker.environments import EXTRAS, PYTHON_PATHS, Environments, requirement
 from napari_medvlm.worker.process import WINDOWS, variables
 
 logger = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ def install(backend: str, say: Say, unwanted: Unwanted) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         _step([sys.executable, "-m", "venv", str(folder)], say, unwanted)
-        python = next(str(folder / p) for p in PLACES if (folder / p).is_file())
+        python = next(str(folder / p) for p in PYTHON_PATHS if (folder / p).is_file())
         pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
         _step([*pip, requirement(backend)], say, unwanted)
         say("Checking")
@@ -98,11 +98,11 @@ def name(backends: Iterable[str], folder: Path) -> None:
     entries = [f"{backend}: {json.dumps(str(folder), ensure_ascii=False)}" for backend in backends]
     old = {f"{backend}:" for backend in backends}
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    kept = [line for line in lines if line.split(" ")[0] not in old]
+    others = [line for line in lines if line.split(" ")[0] not in old]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".new")
-        temporary.write_text("\n".join([*kept, *entries, ""]), "utf-8")
+        temporary.write_text("\n".join([*others, *entries, ""]), "utf-8")
         temporary.replace(path)
     except OSError as error:
         raise SettingsError(

@@ -20,7 +20,7 @@ from napari_medvlm.data.errors import (
     WorkerCrashed,
     WorkerHung,
 )
-from napari_medvlm.worker.executor import KEPT_BACKENDS
+from napari_medvlm.worker.executor import MAX_BACKENDS
 from napari_medvlm.worker.messages import (
     CancelJob,
     JobDone,
@@ -184,7 +184,7 @@ class WorkerRunner(Runner):
         key = (request.backend, request.model, request.device)
         self._served[key] = None
         self._served.move_to_end(key)
-        while len(self._served) > KEPT_BACKENDS:
+        while len(self._served) > MAX_BACKENDS:
             self._served.popitem(last=False)
 
     def _hung(self, child: WorkerProcess) -> WorkerCrashed:

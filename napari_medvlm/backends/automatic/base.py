@@ -25,7 +25,7 @@ from napari_medvlm.language.structure_names import Match, Names, Synonyms
 
 EVERYTHING = "everything"
 """The phrase that asks for all names at once."""
-KEPT_VOLUMES = 4
+MAX_CACHED_VOLUMES = 4
 """Of how many volumes the masks are kept; cut to their boxes, they are small."""
 NAMED = 30
 """How many names an answer lists before it only counts them."""
@@ -42,7 +42,7 @@ class LabelledBackend(Backend, ABC):
     takes_everything = True
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, dict[str, Mask]] = OrderedDict()
+        self._cached: OrderedDict[str, dict[str, Mask]] = OrderedDict()
         self._ladder = MemoryFallbacks(self.info.title, "the device")
 
     @property
@@ -73,8 +73,8 @@ class LabelledBackend(Backend, ABC):
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
         """The masks of the names that the phrases mean, if they reach into the scope."""
-        found, notes = self._ladder.tried(lambda: self._grounded(query, progress), progress)
-        return replace(found, notes=(*found.notes, *notes))
+        grounding, notes = self._ladder.tried(lambda: self._grounded(query, progress), progress)
+        return replace(grounding, notes=(*grounding.notes, *notes))
 
     def _grounded(self, query: GroundQuery, progress: Progress) -> Grounding:
         progress(0.0, "looking up the names")
@@ -87,15 +87,15 @@ class LabelledBackend(Backend, ABC):
             if not _is_everything(query.prompt_of(phrase))
         )
         masks = self._segmented(list(wanted), progress)
-        found: list[list[Region] | NotFound] = []
+        results: list[list[Region] | NotFound] = []
         for phrase, matches in meant.items():
-            whole = _is_everything(query.prompt_of(phrase))
-            here = self.all_masks(progress) if whole else masks
-            found.append(self._of(phrase, matches, here, query.scope, names))
+            everything = _is_everything(query.prompt_of(phrase))
+            here = self.all_masks(progress) if everything else masks
+            results.append(self._of(phrase, matches, here, query.scope, names))
         progress(1.0, "done")
         return Grounding(
-            regions=tuple(r for answer in found if isinstance(answer, list) for r in answer),
-            not_found=tuple(answer for answer in found if isinstance(answer, NotFound)),
+            regions=tuple(r for answer in results if isinstance(answer, list) for r in answer),
+            not_found=tuple(answer for answer in results if isinstance(answer, NotFound)),
             prompts={p: ", ".join(m.name for m in matches) for p, matches in meant.items()},
         )
 
@@ -108,15 +108,15 @@ class LabelledBackend(Backend, ABC):
         return exact or matches
 
     def _segmented(self, names: Sequence[str], progress: Progress) -> Mapping[str, Mask]:
-        kept = self._kept.setdefault(self._volume.digest, {})
-        self._kept.move_to_end(self._volume.digest)
-        while len(self._kept) > KEPT_VOLUMES:
-            self._kept.popitem(last=False)
-        lacking = [name for name in names if name not in kept]
+        cached = self._cached.setdefault(self._volume.digest, {})
+        self._cached.move_to_end(self._volume.digest)
+        while len(self._cached) > MAX_CACHED_VOLUMES:
+            self._cached.popitem(last=False)
+        lacking = [name for name in names if name not in cached]
         if lacking:
             empty = Mask.empty(self._volume.shape)
-            kept.update(dict.fromkeys(lacking, empty) | dict(self.masks(lacking, progress)))
-        return kept
+            cached.update(dict.fromkeys(lacking, empty) | dict(self.masks(lacking, progress)))
+        return cached
 
     def _of(
         self,
@@ -152,14 +152,14 @@ def masks_of_values(values: NDArray[Any], names: Mapping[int, str]) -> dict[str,
     """The masks of a label image ``(z, y, x)`` whose values have names; those with voxels."""
     from scipy import ndimage
 
-    whole = np.rint(values).astype(np.int32)
-    boxes = ndimage.find_objects(whole, max_label=max(names, default=0))
-    made = {}
+    integers = np.rint(values).astype(np.int32)
+    boxes = ndimage.find_objects(integers, max_label=max(names, default=0))
+    masks = {}
     for value, name in names.items():
         box = boxes[value - 1] if value > 0 else None
         if box is not None:
-            made[name] = Mask(whole[box] == value, _start(box), _shape(values))
-    return made
+            masks[name] = Mask(integers[box] == value, _start(box), _shape(values))
+    return masks
 
 
 def reaches(mask: Mask, scope: Scope, volume: Volume) -> bool:

@@ -142,15 +142,17 @@ class BundleBackend(LabelledBackend):
         sliding, amp = hasattr(self._inferer, "sw_batch_size"), self._amp
         settings = {k: getattr(self._inferer, k) for k in SLIDING} if sliding else {}
 
-        def work(where: Any, amp: bool, **how: Any) -> None:
-            self._device, self._amp = torch_device(str(where)), amp
-            self._network.to(where)
+        def work(device: Any, amp: bool, **how: Any) -> None:
+            self._device, self._amp = torch_device(str(device)), amp
+            self._network.to(device)
             for name, value in how.items():
                 setattr(self._inferer, name, value)
 
-        one = {"sw_batch_size": 1, "sw_device": usual, "device": torch_device("cpu")}
+        smallest = {"sw_batch_size": 1, "sw_device": usual, "device": torch_device("cpu")}
         rungs = (
-            [Fallback("one window at a time", lambda: work(usual, amp, **one))] if sliding else []
+            [Fallback("one window at a time", lambda: work(usual, amp, **smallest))]
+            if sliding
+            else []
         )
         if usual.type != "cpu":
             rungs.append(Fallback("in half precision", lambda: work(usual, True)))

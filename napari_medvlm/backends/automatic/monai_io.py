@@ -46,8 +46,8 @@ def tensor_of(volume: Volume) -> Any:
 
 def array_of(answer: Any) -> NDArray[Any]:
     """A tensor ``(channel, x, y, z)`` as an array ``(channel, z, y, x)``."""
-    whole: NDArray[Any] = np.asarray(answer.detach().cpu()).transpose(0, 3, 2, 1)
-    return whole
+    array: NDArray[Any] = np.asarray(answer.detach().cpu()).transpose(0, 3, 2, 1)
+    return array
 
 
 def windows(size: Sequence[int], patch: Sequence[int], overlap: float) -> int:
@@ -64,11 +64,11 @@ def teller(total: int, progress: Progress) -> Callable[..., None]:
     """What is to be called before each window: tells how far it is, which lets a cancel through."""
     done = itertools.count()
 
-    def tell(*_: Any) -> None:
+    def report(*_: Any) -> None:
         now = next(done)
         progress(min(now / max(total, 1), 1.0) * 0.9, f"window {now + 1} of {max(total, now + 1)}")
 
-    return tell
+    return report
 
 
 @contextmanager

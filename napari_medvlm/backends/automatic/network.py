@@ -93,34 +93,38 @@ class NetworkBackend(LabelledBackend):
         before = Compose(steps)
         item = before({"image": tensor_of(self._volume)})
         seen = scaled(item["image"].as_tensor(), card.intensity)[None].to(self._device)
-        tell = teller(windows(seen.shape[2:], card.patch, card.overlap), progress)
+        report = teller(windows(seen.shape[2:], card.patch, card.overlap), progress)
         with torch.no_grad():
             answer = sliding_window_inference(
-                seen, card.patch, 1, lambda window: (tell(), self._predict(window))[1], card.overlap
+                seen,
+                card.patch,
+                1,
+                lambda window: (report(), self._predict(window))[1],
+                card.overlap,
             )
         progress(0.9, "leading the labels back")
         item["pred"] = MetaTensor(decided(answer[0], card).cpu())
         back = Invertd("pred", before, "image", nearest_interp=True)(item)["pred"]
-        found = array_of(back)
-        require_shape(found.shape, self._volume, self._card.title or "The network")
+        output = array_of(back)
+        require_shape(output.shape, self._volume, self._card.title or "The network")
         if card.answer == "exclusive":
-            return masks_of_values(found[0], {k: n for k, n in card.labels.items() if k})
-        return {name: Mask.of(found[k] > 0.5) for k, name in card.labels.items()}
+            return masks_of_values(output[0], {k: n for k, n in card.labels.items() if k})
+        return {name: Mask.of(output[k] > 0.5) for k, name in card.labels.items()}
 
 
 def scaled(image: Any, how: Intensity) -> Any:
     """Intensities as a card wants them; a tensor of any shape."""
     import torch
 
-    kept = how.clip
+    limits = how.clip
     if how.percentile is not None:
         low, high = np.percentile(image.numpy(), how.percentile)
-        kept = float(low), float(high)
-    if kept is not None:
-        image = torch.clip(image, *kept)
+        limits = float(low), float(high)
+    if limits is not None:
+        image = torch.clip(image, *limits)
     if how.mean is not None and how.sd is not None:
         return (image - how.mean) / how.sd
-    return image if kept is None else (image - kept[0]) / max(kept[1] - kept[0], 1e-6)
+    return image if limits is None else (image - limits[0]) / max(limits[1] - limits[0], 1e-6)
 
 
 def decided(answer: Any, card: NetworkCard) -> Any:

@@ -40,8 +40,8 @@ class Intensity(BaseModel):
             raise ValueError("mean and sd belong together")
         if self.percentile and self.clip:
             raise ValueError("give percentile or clip, not both")
-        for kept in (self.percentile, self.clip):
-            if kept and kept[0] >= kept[1]:
+        for limits in (self.percentile, self.clip):
+            if limits and limits[0] >= limits[1]:
                 raise ValueError("the lower end of a range comes first")
         return self
 
@@ -107,8 +107,8 @@ def card_of(network: Path) -> NetworkCard:
     BackendUnavailable
         If there is none, or it cannot be read; the place in it is named.
     """
-    places = [network.with_suffix(".yaml"), network.with_name("card.yaml")]
-    path = next((place for place in places if place.is_file()), None)
+    candidates = [network.with_suffix(".yaml"), network.with_name("card.yaml")]
+    path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if path is None:
         raise BackendUnavailable(
             f"The network {network} has no card.yaml beside it.",

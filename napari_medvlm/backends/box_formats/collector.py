@@ -25,7 +25,7 @@ MAX_CUTTING = 200
 """Findings quote at most so many characters."""
 
 T = TypeVar("T")
-Place = PixelBox | PixelPoint | VoxelBox | MaskTokens
+Shape = PixelBox | PixelPoint | VoxelBox | MaskTokens
 Numbers = Sequence[float]
 
 _NUMBER = re.compile(r"-?\d++(?:\.\d++)?")
@@ -57,8 +57,8 @@ class BoxCollector:
         self._voxel_boxes: list[VoxelBox] = []
         self._count: int | None = None
         self._findings: list[ParseIssue] = []
-        self._seen: dict[Place, int] = {}
-        self._repeated: dict[Place, str] = {}
+        self._seen: dict[Shape, int] = {}
+        self._repeated: dict[Shape, str] = {}
         self._pieces = 0
 
     def note(self, flaw: Flaw, text: str, message: str) -> None:
@@ -154,8 +154,8 @@ class BoxCollector:
 
     def parsed(self, raw: str) -> Parsed:
         """Everything that was kept."""
-        for place, piece in self._repeated.items():
-            message = f"The same place stands there {self._seen[place]} times; it was kept once."
+        for shape, piece in self._repeated.items():
+            message = f"The same place stands there {self._seen[shape]} times; it was kept once."
             self.note(Flaw.REPEATED, piece, message)
         if not self.recognised:
             message = f"The text names no place as in {self.grammar.example!r}."
@@ -229,11 +229,11 @@ class BoxCollector:
         self.note(Flaw.UNASKED, piece, f"The question did not name {label[:60]!r}.")
         return False
 
-    def _is_new(self, place: Place, piece: str) -> bool:
-        times = self._seen.get(place, 0)
-        self._seen[place] = times + 1
+    def _is_new(self, shape: Shape, piece: str) -> bool:
+        times = self._seen.get(shape, 0)
+        self._seen[shape] = times + 1
         if times:
-            self._repeated[place] = piece
+            self._repeated[shape] = piece
         return times == 0
 
 

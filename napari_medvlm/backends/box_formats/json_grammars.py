@@ -64,10 +64,10 @@ def _read_object(piece: str, reading: BoxCollector, keys: tuple[str, str]) -> No
     elif item.keys().isdisjoint({*keys, "counts"}):
         reading.note(Flaw.BROKEN, piece, f"There is neither {keys[0]!r} nor {keys[1]!r}.")
     else:
-        _add_places(item, label.strip(), piece, reading, keys)
+        _add_shapes(item, label.strip(), piece, reading, keys)
 
 
-def _add_places(
+def _add_shapes(
     item: dict[str, object], label: str, piece: str, reading: BoxCollector, keys: tuple[str, str]
 ) -> None:
     box_key, point_key = keys
@@ -98,7 +98,7 @@ def _check_outside(text: str, any_object: bool, reading: BoxCollector, key: str)
         reading.note(Flaw.BROKEN, bare.group(), f"Numbers stand there without the key {key!r}.")
 
 
-def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _without_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     item = dict(pairs)
     if len(item) < len(pairs):
         raise ValueError("A key stands there twice.")
@@ -106,5 +106,5 @@ def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 _DECODER = json.JSONDecoder(
-    parse_int=float, parse_constant=no_number, object_pairs_hook=_each_key_once
+    parse_int=float, parse_constant=no_number, object_pairs_hook=_without_repeated_keys
 )

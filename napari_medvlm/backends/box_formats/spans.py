@@ -61,15 +61,15 @@ def pieces(text: str, grammar: str) -> tuple[TextSpan, ...]:
     )
 
 
-def without(text: str, found: Sequence[TextSpan], start: int = 0, stop: int | None = None) -> str:
+def without(text: str, spans: Sequence[TextSpan], start: int = 0, stop: int | None = None) -> str:
     """What a person sees of a text, or of the stretch of it from `start` to `stop`."""
     stop = len(text) if stop is None else stop
-    own = [piece for piece in found if start <= piece.start and piece.stop <= stop]
+    own = [piece for piece in spans if start <= piece.start and piece.stop <= stop]
     if not own:
         return text[start:stop]
-    kept, at = [], start
+    parts, at = [], start
     for piece in own:
-        kept += [text[at : piece.start], piece.shown]
+        parts += [text[at : piece.start], piece.shown]
         at = piece.stop
-    plain = _EMPTY.sub("", "".join([*kept, text[at:stop]]))
+    plain = _EMPTY.sub("", "".join([*parts, text[at:stop]]))
     return _BEFORE_STOP.sub("", _SPACES.sub(" ", plain)).strip()

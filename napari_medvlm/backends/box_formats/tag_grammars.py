@@ -134,13 +134,13 @@ def read_paligemma(text: str, reading: BoxCollector) -> None:
 
 def read_molmo(text: str, reading: BoxCollector) -> None:
     """``<point x= y= alt=>`` and ``<points x1= y1= x2= y2= alt=>``."""
-    found = 0
+    count = 0
     for match in reading.limited(_POINT.finditer(text)):
-        found += 1
+        count += 1
         values = dict(_ATTRIBUTE.findall(match.group(1)))
         label = values.pop("alt", match.group(2)).strip()
         _add_molmo_points(label, values, match.group(), reading)
-    if len(_POINT_OPENING.findall(text)) > found and not reading.stopped:
+    if len(_POINT_OPENING.findall(text)) > count and not reading.stopped:
         message = "A point is not closed or not well-formed."
         reading.note(Flaw.BROKEN, text[text.rfind("<point") :], message)
 

@@ -29,13 +29,13 @@ EXAMPLE = "google/medsiglip-448"
 NEUTRAL = "an image"
 """What a phrase is compared with."""
 
-FOUND = 0.5
+MIN_VALUE = 0.5
 """A phrase is seen where some place is at least as near to it as to `NEUTRAL`."""
 
 MARGIN = 0.1
 """What is left around a region, as a part of its longer side."""
 
-WHOLE = (1.0, 1.0)
+FULL_COVER = (1.0, 1.0)
 
 
 class SimilarityBackend(SlicewiseBackend):
@@ -99,9 +99,9 @@ class SimilarityBackend(SlicewiseBackend):
         slices = self._slices(query)
         images: list[Vectors] = []
         for start in range(0, len(slices), self.batch):
-            now = slices[start : start + self.batch]
+            batch = slices[start : start + self.batch]
             progress(start / len(slices), f"slice {start + 1} of {len(slices)}")
-            parts = [_part(picture_of(self._volume, ref, window), query.region) for ref in now]
+            parts = [_part(picture_of(self._volume, ref, window), query.region) for ref in batch]
             images.append(self._model.encode_images([squared(part) for part in parts]))
 
         def vector(text: str) -> Vectors:
@@ -139,7 +139,9 @@ class SimilarityBackend(SlicewiseBackend):
         return touched
 
 
-def squared(pixels: NDArray[np.uint8], covered: tuple[float, float] = WHOLE) -> NDArray[np.uint8]:
+def squared(
+    pixels: NDArray[np.uint8], covered: tuple[float, float] = FULL_COVER
+) -> NDArray[np.uint8]:
     """A picture in the middle of the part of a black square that is ``covered`` by patches."""
     height, width = pixels.shape[:2]
     side, top, left = _placed((height, width), covered)
@@ -149,7 +151,7 @@ def squared(pixels: NDArray[np.uint8], covered: tuple[float, float] = WHOLE) -> 
 
 
 def unsquared(
-    values: NDArray[Any], size: tuple[int, int], covered: tuple[float, float] = WHOLE
+    values: NDArray[Any], size: tuple[int, int], covered: tuple[float, float] = FULL_COVER
 ) -> NDArray[np.float32]:
     """Values ``(h, w)`` of the patches of a `squared` picture, on the pixels that it had.
 
@@ -181,9 +183,9 @@ def _look(values: dict[str, NDArray[np.float32]]) -> Look:
     seen = [
         Seen(phrase, scores[phrase], _around(on_picture), heatmap=on_picture)
         for phrase, on_picture in values.items()
-        if scores[phrase] >= FOUND
+        if scores[phrase] >= MIN_VALUE
     ]
-    note = f"A value of {FOUND} in a heatmap is as near to the phrase as to “{NEUTRAL}”."
+    note = f"A value of {MIN_VALUE} in a heatmap is as near to the phrase as to “{NEUTRAL}”."
     return Look(tuple(seen), best=scores, notes=(note,))
 
 

@@ -55,14 +55,14 @@ def prompts_of(kind: type[Any], volume: Volume) -> Prompt:
     outline = [(z, y - 7, x - 8), (z, y - 7, x + 8), (z, y + 7, x + 8), (z, y + 7, x - 8)]
     mask = np.zeros(SHAPE, bool)
     mask[z - 2 : z + 3, y - 3 : y + 4, x - 3 : x + 4] = True
-    made: dict[type[Any], Callable[[], Prompt]] = {
+    factories: dict[type[Any], Callable[[], Prompt]] = {
         Point: lambda: Point.at_index(volume, CENTER),
         Box: lambda: Box.at_index(volume, (z, y - 8, x - 9), (z + 1, y + 9, x + 10)),
         Scribble: lambda: Scribble.at_index(volume, [(z, y, x + i) for i in range(-4, 5)]),
         Lasso: lambda: Lasso.at_index(volume, outline),
         InitialMask: lambda: InitialMask.of(volume, mask),
     }
-    return made[kind]()
+    return factories[kind]()
 
 
 def _segments(check: Check) -> Check:

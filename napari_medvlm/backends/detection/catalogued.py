@@ -36,7 +36,7 @@ class CataloguedBackend(SlicewiseBackend, ABC):
     _loaded: transformers_loader.Loaded
     _row: Row
     _progress: Progress | None = None
-    _told: tuple[float, str] = (0.0, "")
+    _last_progress: tuple[float, str] = (0.0, "")
 
     def load(self, model: str | None, device: str) -> None:
         """Take the model of a folder, or of a hub id that was downloaded before."""
@@ -54,14 +54,14 @@ class CataloguedBackend(SlicewiseBackend, ABC):
         """Look at the slices of the scope, and join what lies on neighbouring ones."""
         self._progress = progress
         try:
-            found = super().ground(query, self._tell)
+            grounding = super().ground(query, self._report_progress)
         finally:
             self._progress = None
         note = (f"{self._row.title}: {self._row.notes}",) if self._row.notes else ()
         sent = {phrase: self.text_for(query.prompt_of(phrase)) for phrase in query.phrases}
         precision = str(self._loaded.model.dtype).removeprefix("torch.")
         ran_on = f"{self._loaded.device}, {precision}"
-        return replace(found, prompts=sent, notes=(*found.notes, *note), ran_on=ran_on)
+        return replace(grounding, prompts=sent, notes=(*grounding.notes, *note), ran_on=ran_on)
 
     def text_for(self, prompt: str) -> str:
         """The very text that is sent for a phrase, or for what stands in its place."""
@@ -73,10 +73,10 @@ class CataloguedBackend(SlicewiseBackend, ABC):
         The library takes it as a stopping criterion, which it asks at each token.
         """
         if self._progress is not None:
-            self._progress(*self._told)
+            self._progress(*self._last_progress)
         return False
 
-    def _tell(self, fraction: float, message: str = "") -> None:
-        self._told = fraction, message
+    def _report_progress(self, fraction: float, message: str = "") -> None:
+        self._last_progress = fraction, message
         if self._progress is not None:
             self._progress(fraction, message)

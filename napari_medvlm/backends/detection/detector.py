@@ -91,10 +91,12 @@ class DetectorBackend(CataloguedBackend):
             self.tick()
             outputs = self._outputs(pictures, asked.text)
             for phrase, columns in asked.columns.items():
-                found = self._boxes(outputs, columns, [picture.size for picture in pictures])
+                boxes_of_slices = self._boxes(
+                    outputs, columns, [picture.size for picture in pictures]
+                )
                 looks = [
                     self._with(look, phrase, boxes)
-                    for look, boxes in zip(looks, found, strict=True)
+                    for look, boxes in zip(looks, boxes_of_slices, strict=True)
                 ]
         return looks
 
@@ -156,13 +158,13 @@ class DetectorBackend(CataloguedBackend):
         import torch
 
         processor = self._loaded.processor
-        made = processor(
+        inputs = processor(
             images=[np.array(picture.pixels) for picture in pictures],
             text=[text] * len(pictures),
             return_tensors="pt",
         )
         with torch.inference_mode():
-            return self._loaded.model(**self._loaded.inputs(made))
+            return self._loaded.model(**self._loaded.inputs(inputs))
 
     def _boxes(
         self, outputs: Any, columns: Sequence[int], sizes: list[tuple[int, int]]
@@ -173,26 +175,26 @@ class DetectorBackend(CataloguedBackend):
         """
         own = copy.copy(outputs)
         own["logits"] = outputs.logits[..., list(columns)]
-        found = self._loaded.processor.post_process_grounded_object_detection(
+        detections = self._loaded.processor.post_process_grounded_object_detection(
             own, threshold=-1.0, target_sizes=sizes
         )
         return [
-            _Boxes.within(one["boxes"].cpu().numpy(), one["scores"].cpu().numpy(), size)
-            for one, size in zip(found, sizes, strict=True)
+            _Boxes.within(detection["boxes"].cpu().numpy(), detection["scores"].cpu().numpy(), size)
+            for detection, size in zip(detections, sizes, strict=True)
         ]
 
-    def _with(self, look: Look, phrase: str, found: _Boxes) -> Look:
+    def _with(self, look: Look, phrase: str, boxes: _Boxes) -> Look:
         """What was seen, and the boxes of one more phrase."""
-        good = int(np.sum(found.scores > self.threshold))
-        kept = min(good, self.most)
+        good = int(np.sum(boxes.scores > self.threshold))
+        count = min(good, self.most)
         seen = [
             Seen(phrase, float(score), (float(x0), float(y0), float(x1), float(y1)))
-            for score, (x0, y0, x1, y1) in zip(found.scores[:kept], found.boxes, strict=False)
+            for score, (x0, y0, x1, y1) in zip(boxes.scores[:count], boxes.boxes, strict=False)
         ]
         note = f"Of {phrase!r} only the best {self.most} boxes of a slice are kept."
         return replace(
             look,
             seen=(*look.seen, *seen),
-            best={**(look.best or {}), phrase: float(found.scores.max(initial=0.0))},
-            notes=(*look.notes, note) if good > kept else look.notes,
+            best={**(look.best or {}), phrase: float(boxes.scores.max(initial=0.0))},
+            notes=(*look.notes, note) if good > count else look.notes,
         )

@@ -54,10 +54,10 @@ class FlorenceBackend(CataloguedBackend):
         import torch
 
         model = self._loaded.model
-        made = self._loaded.processor(text=[prompt], images=[shown.pixels], return_tensors="pt")
+        inputs = self._loaded.processor(text=[prompt], images=[shown.pixels], return_tensors="pt")
         with torch.inference_mode():
             out = model.generate(
-                **self._loaded.inputs(made),
+                **self._loaded.inputs(inputs),
                 **self.settings,
                 stopping_criteria=[self.tick],
                 output_scores=True,

@@ -115,9 +115,9 @@ class MemoryFallbacks:
         """What was done, for the person who sees the result."""
         if not (self.taken or freed):
             return ()
-        now = [rung.words for rung in self._rungs[: self.taken]] or [FREED.words]
+        applied = [rung.words for rung in self._rungs[: self.taken]] or [FREED.words]
         until = " until another image is opened" if self.taken else ""
         return (
             f"The memory of {self._device} did not suffice: {self._title} worked "
-            f"{', '.join(now)}{until}.",
+            f"{', '.join(applied)}{until}.",
         )

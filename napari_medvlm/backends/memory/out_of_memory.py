@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from napari_medvlm.data.errors import OutOfMemory
 
-_TOLD = (
+_MESSAGES = (
     *("out of memory", "can't allocate memory", "not enough memory", "failed to allocate"),
     *("bad_alloc", "cudaerrormemoryallocation"),
 )
@@ -18,7 +18,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error, whatever its library calls it, says that the memory did not suffice."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    return any(words in str(error).lower() for words in _TOLD)
+    return any(words in str(error).lower() for words in _MESSAGES)
 
 
 @contextmanager

@@ -79,7 +79,7 @@ def offer(model: str) -> Offer:
     BackendUnavailable
         If the hub's library is not installed.
     """
-    with _told(model):
+    with _download_errors(model):
         info, missing = _listed(model)
     return Offer(
         model, _licence(info), len(missing), sum(missing.values()), bool(info.gated), _url(model)
@@ -105,7 +105,7 @@ def fetch(model: str, progress: Progress) -> Path:
     BackendUnavailable
         If the hub's library is not installed.
     """
-    with _told(model):
+    with _download_errors(model):
         _, missing = _listed(model)
         from huggingface_hub import constants, snapshot_download
 
@@ -208,7 +208,7 @@ def _check_space(model: str, needed: int, cache: Path) -> None:
 
 
 @contextmanager
-def _told(model: str) -> Iterator[None]:
+def _download_errors(model: str) -> Iterator[None]:
     """The library's errors in a person's words; refuses when nothing may be asked."""
     refuse(model)
     try:

@@ -51,7 +51,11 @@ def damaged(model: str, progress: Progress) -> tuple[str, ...]:
         If the library kept no hashes, as where the disk knows no links.
     """
     listed = {name: (file, file.resolve()) for name, file in _files(model).items()}
-    hashed = {name: both for name, both in listed.items() if HASH.fullmatch(both[1].name)}
+    hashed = {
+        name: file_and_blob
+        for name, file_and_blob in listed.items()
+        if HASH.fullmatch(file_and_blob[1].name)
+    }
     if listed and not hashed:
         raise BackendUnavailable(
             f"No hashes were kept of {model}, so it cannot be checked.",

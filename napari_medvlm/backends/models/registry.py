@@ -264,15 +264,15 @@ def _changes(entry: Added, progress: Progress) -> tuple[str, ...]:
     """How the files of an added model differ from what they were."""
     if not entry.path.exists():
         return (f"{entry.path} is no longer there.",)
-    now = files.hashes(entry.path, progress)
-    then = entry.sha256
-    gone = [f"{file} is no longer there." for file in then if file not in now]
+    current = files.hashes(entry.path, progress)
+    recorded = entry.sha256
+    gone = [f"{file} is no longer there." for file in recorded if file not in current]
     changed = [
         f"{file} is not what it was when it was added."
-        for file, sha in then.items()
-        if file in now and now[file] != sha
+        for file, sha in recorded.items()
+        if file in current and current[file] != sha
     ]
-    new = [f"{file} was not there when it was added." for file in now if file not in then]
+    new = [f"{file} was not there when it was added." for file in current if file not in recorded]
     return (*gone, *changed, *new)
 
 

@@ -48,8 +48,8 @@ class Loaded:
         Other special tokens stay: some families write places by them.
         """
         frame = self.frame
-        kept = [token for token in tokens if token not in frame]
-        return str(self.processor.tokenizer.decode(kept, skip_special_tokens=False)).strip()
+        content = [token for token in tokens if token not in frame]
+        return str(self.processor.tokenizer.decode(content, skip_special_tokens=False)).strip()
 
     @property
     def frame(self) -> frozenset[int]:
@@ -205,23 +205,23 @@ def loaded(
     import torch
     import transformers
 
-    kind, place = kind_of(folder), torch_device(device)
+    kind, torch_device_ = kind_of(folder), torch_device(device)
     settings = {"local_files_only": True, "trust_remote_code": False}
     try:
-        model, found = getattr(transformers, auto).from_pretrained(
+        model, loading_info = getattr(transformers, auto).from_pretrained(
             folder,
-            dtype=dtype_for(place) if half else torch.float32,
+            dtype=dtype_for(torch_device_) if half else torch.float32,
             output_loading_info=True,
-            **(_placing(place) if shared else {}),
+            **(_placing(torch_device_) if shared else {}),
             **settings,
         )
-        made = getattr(transformers, processor).from_pretrained(folder, **settings)
+        loaded_processor = getattr(transformers, processor).from_pretrained(folder, **settings)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise BackendUnavailable(
             f"{title} cannot load the {kind} model in {folder}: {_first_line(error)}",
             "Choose a model that transformers loads without code of its own, or download it again.",
         ) from error
-    missing = sorted(found["missing_keys"])
+    missing = sorted(loading_info["missing_keys"])
     if missing:
         raise BackendUnavailable(
             f"The model in {folder} lacks {len(missing)} of the weights of {kind}, the first "
@@ -229,11 +229,11 @@ def loaded(
             "Choose the version of it that was converted for transformers.",
         )
     if not hasattr(model, "hf_device_map"):
-        model = model.to(place)
-    return Loaded(model.eval(), made, model.device, kind)
+        model = model.to(torch_device_)
+    return Loaded(model.eval(), loaded_processor, model.device, kind)
 
 
-def _placing(place: torch.device) -> dict[str, Any]:
+def _placing(device: torch.device) -> dict[str, Any]:
     """How weights are kept and where; nothing: whole, on the one device.
 
     Raises
@@ -247,8 +247,8 @@ def _placing(place: torch.device) -> dict[str, Any]:
     import transformers
 
     bits = os.environ.get(BITS, "")
-    several = place.type == "cuda" and place.index is None and torch.cuda.device_count() > 1
-    spread = "auto" if several and importlib.util.find_spec("accelerate") else {"": place}
+    several = device.type == "cuda" and device.index is None and torch.cuda.device_count() > 1
+    spread = "auto" if several and importlib.util.find_spec("accelerate") else {"": device}
     if not bits:
         return {"device_map": spread} if spread == "auto" else {}
     if bits not in ("4", "8"):

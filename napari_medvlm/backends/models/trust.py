@@ -115,7 +115,10 @@ def _numbers() -> list[Any]:
     from numpy._core.multiarray import _reconstruct, scalar
 
     kinds = {type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd"}
-    older = [(made, f"numpy.core.multiarray.{made.__name__}") for made in (scalar, _reconstruct)]
+    older = [
+        (function, f"numpy.core.multiarray.{function.__name__}")
+        for function in (scalar, _reconstruct)
+    ]
     return [np.dtype, np.ndarray, *kinds, scalar, _reconstruct, *older]
 
 

@@ -60,7 +60,7 @@ class NNInteractiveBackend(Backend):
 
     _session: Any = None
     _feed: SessionSync | None = None
-    _told: RepeatableProgress | None = None
+    _progress: RepeatableProgress | None = None
     _volume: Volume
 
     def load(self, model: str | None, device: str) -> None:
@@ -98,18 +98,18 @@ class NNInteractiveBackend(Backend):
 
         Where memory does not suffice it is tried again with less, which the progress tells.
         """
-        steps, told = steps_of(prompts), RepeatableProgress(progress)
-        mask, notes = self._ladder.tried(lambda: self._masked(steps, told), told)
+        steps, repeatable = steps_of(prompts), RepeatableProgress(progress)
+        mask, notes = self._ladder.tried(lambda: self._masked(steps, repeatable), repeatable)
         return replace(mask, notes=notes)
 
-    def _masked(self, steps: tuple[Step, ...], told: RepeatableProgress) -> Mask:
-        told(0.0, "Reading the prompts")
+    def _masked(self, steps: tuple[Step, ...], progress: RepeatableProgress) -> Mask:
+        progress(0.0, "Reading the prompts")
         with _quiet():
-            self._told = told
+            self._progress = progress
             try:
-                return self._fed().mask(steps, told)
+                return self._fed().mask(steps, progress)
             finally:
-                self._told = None
+                self._progress = None
 
     def _fed(self) -> SessionSync:
         """The session's feed for the volume: the image is given when it is first needed."""
@@ -125,12 +125,12 @@ class NNInteractiveBackend(Backend):
         self._session = self._feed = None
         self._session = opened(self._folder, footing)
         for part in self._session.network.modules():
-            part.register_forward_pre_hook(self._tell_again)
+            part.register_forward_pre_hook(self._repeat_progress)
 
-    def _tell_again(self, *_: object) -> None:
+    def _repeat_progress(self, *_: object) -> None:
         """Let a cancel through, before each part of the network."""
-        if self._told is not None:
-            self._told.again()
+        if self._progress is not None:
+            self._progress.again()
 
 
 class RepeatableProgress:
@@ -205,13 +205,13 @@ def checkpoint_of(folder: Path) -> Path:
     BackendUnavailable
         If there is none, or more than one.
     """
-    found = sorted(folder.glob(f"fold_*/{CHECKPOINT}"))
-    if len(found) != 1:
+    checkpoints = sorted(folder.glob(f"fold_*/{CHECKPOINT}"))
+    if len(checkpoints) != 1:
         raise BackendUnavailable(
-            f"{folder} holds {len(found)} files fold_*/{CHECKPOINT}; one is needed.",
+            f"{folder} holds {len(checkpoints)} files fold_*/{CHECKPOINT}; one is needed.",
             "Keep one fold in the folder, or download the model again.",
         )
-    return found[0]
+    return checkpoints[0]
 
 
 def opened(folder: Path, footing: MemorySettings) -> Any:

@@ -82,13 +82,13 @@ class NNInteractiveServerBackend(Backend):
 
     def segment(self, prompts: ObjectPrompts, progress: Progress) -> Mask:
         """The object's mask; only new prompts are sent while the session lasts."""
-        told = Told()
+        status = JobStatus()
         progress(0.0, "Waiting for the server")
-        job = self._thread.submit(self._server.mask, steps_of(prompts), told)
-        return waited(job, told, progress)
+        job = self._thread.submit(self._server.mask, steps_of(prompts), status)
+        return waited(job, status, progress)
 
 
-class Told:
+class JobStatus:
     """What a thread tells of its progress, for another to pass on."""
 
     def __init__(self) -> None:
@@ -102,15 +102,15 @@ class Told:
         self.last = fraction, message
 
 
-def waited(job: Future[Mask], told: Told, progress: Progress) -> Mask:
+def waited(job: Future[Mask], status: JobStatus, progress: Progress) -> Mask:
     """What comes of a job; meanwhile its progress is passed on, and a cancel comes back at once."""
     try:
         while True:
             with suppress(TimeoutError):
                 return job.result(timeout=POLL_S)
-            progress(*told.last)
+            progress(*status.last)
     finally:
-        told.unwanted.set()
+        status.unwanted.set()
 
 
 class Server:
@@ -140,7 +140,7 @@ class Server:
         """Have the next masks made on a volume."""
         self._volume, self._feed = volume, None
 
-    def mask(self, steps: tuple[Step, ...], told: Told) -> Mask:
+    def mask(self, steps: tuple[Step, ...], status: JobStatus) -> Mask:
         """The mask after some steps; once more from the start if the session was lost.
 
         Raises
@@ -155,14 +155,14 @@ class Server:
         expired = client().SessionExpiredError
         with error_context(self._url):
             try:
-                return self._fed(told).mask(steps, told)
+                return self._fed(status).mask(steps, status)
             except (httpx.TimeoutException, httpx.HTTPStatusError):
                 self.close()  # nobody knows what the session took
                 raise
             except (expired, httpx.TransportError):
                 self.close()
-                told(0.0, "The session was lost: sending the image and all prompts again")
-                return self._fed(told).mask(steps, told)
+                status(0.0, "The session was lost: sending the image and all prompts again")
+                return self._fed(status).mask(steps, status)
 
     def close(self) -> None:
         """Give the session back."""
@@ -170,12 +170,12 @@ class Server:
         if session is not None:
             session.close()
 
-    def _fed(self, told: Told) -> SessionSync:
+    def _fed(self, status: JobStatus) -> SessionSync:
         if self._session is None:
             self.connect()
         if self._feed is None:
             assert self._volume is not None, "prompts before an image"
-            told(0.0, "Sending the image to the server")
+            status(0.0, "Sending the image to the server")
             self._session.set_image(image_of(self._volume))
             self._feed = SessionSync(self._session, self._volume.grid)
         return self._feed

@@ -72,8 +72,8 @@ def split_model(model: str | None) -> tuple[str, bool]:
 
 def licence_of(session: Any) -> str:
     """The licence of the weights as the model's folder states it, for people."""
-    found = session.license
-    return "weights of unknown licence" if found in (None, "", "!!MISSING!!") else f"{found}"
+    licence = session.license
+    return "weights of unknown licence" if licence in (None, "", "!!MISSING!!") else f"{licence}"
 
 
 def image_of(volume: Volume) -> NDArray[Any]:
@@ -131,8 +131,8 @@ class SessionSync:
         licence = licence_of(self._session)
         start = len(self._done)
         for number, step in enumerate(steps[start:], start):
-            told = f"Prompt {number + 1} of {len(steps)} ({licence})"
-            progress((number - start) / (len(steps) - start), told)
+            message = f"Prompt {number + 1} of {len(steps)} ({licence})"
+            progress((number - start) / (len(steps) - start), message)
             self._take(step)
         return self._cut()
 
@@ -161,7 +161,7 @@ class SessionSync:
 
     def _add(self, prompt: Prompt, predict: bool) -> Bounds | None:
         """Add a prompt; the box that was written to, if any."""
-        session, said = self._session, (prompt.positive, predict)
+        session, arguments = self._session, (prompt.positive, predict)
         changed: Bounds | None
         match prompt:
             case InitialMask():
@@ -170,16 +170,16 @@ class SessionSync:
                 changed = _bounds(mask.start, mask.stop)
             case Point():
                 (voxel,) = prompt.voxels(self._grid).tolist()
-                changed = session.add_point_interaction(voxel, *said)
+                changed = session.add_point_interaction(voxel, *arguments)
             case Box():
                 box = _bounds(*prompt.bounds(self._grid))
-                changed = session.add_bbox_interaction(box, *said)
+                changed = session.add_bbox_interaction(box, *arguments)
             case Scribble():
                 crop, box = _crop(prompt.voxels(self._grid))
-                changed = session.add_scribble_interaction(crop, *said, interaction_bbox=box)
+                changed = session.add_scribble_interaction(crop, *arguments, interaction_bbox=box)
             case Lasso():
                 crop, box = _crop(prompt.voxels(self._grid))
-                changed = session.add_lasso_interaction(crop, *said, interaction_bbox=box)
+                changed = session.add_lasso_interaction(crop, *arguments, interaction_bbox=box)
         return changed
 
     def _cut(self) -> Mask:

@@ -96,7 +96,7 @@ class ServerBackend(Backend):
             request = request_of(question, self._row, self._name, self._without)
             reply = Reply(question, self._row)
             try:
-                yield from self._told(request, reply, progress)
+                yield from self._reported(request, reply, progress)
                 break
             except (
                 openai.OpenAIError,
@@ -113,11 +113,11 @@ class ServerBackend(Backend):
             answer=answer_of(reply.written(notes), question, self._row, self._shown(question))
         )
 
-    def _told(
+    def _reported(
         self, request: dict[str, Any], reply: Reply, progress: Progress
     ) -> Iterator[AnswerDelta]:
         """The text of an answer as it comes."""
-        heard_at, told_at, waiting = time.monotonic(), 0.0, ""
+        heard_at, reported_at, waiting = time.monotonic(), 0.0, ""
         with StreamReader(self._url, request) as reading:
             while not reply.is_over:
                 piece = reading.next(BATCH_S if waiting else TICK_S)
@@ -128,9 +128,9 @@ class ServerBackend(Backend):
                     heard_at, waiting = now, waiting + reply.feed(piece)
                 progress(0.0, reply.doing(now - heard_at))
                 self._require_sign(now - heard_at, reply.begun)
-                if waiting and now - told_at >= BATCH_S:
+                if waiting and now - reported_at >= BATCH_S:
                     yield AnswerDelta(waiting)
-                    told_at, waiting = now, ""
+                    reported_at, waiting = now, ""
         if rest := waiting + reply.end():
             yield AnswerDelta(rest)
 

@@ -18,7 +18,7 @@ LONGEST = 200_000
 """Characters after which no model has anything more to say."""
 LOOKED_AT, LOOPED, LOOK_EVERY = 6000, 600, 200
 """Characters: how much of the end is searched for a loop, how long one is endless, how often."""
-NOT_SAID = "The server did not say that the answer is complete. If it looks cut off, ask again."
+UNKNOWN_END = "The server did not say that the answer is complete. If it looks cut off, ask again."
 _AROUND = re.compile(r"^[\s*_(\"'▁Ġ]+|[\s*_).:,\"']+$")
 
 
@@ -40,7 +40,7 @@ class Reply:
         self._options = _keys(question)
         self._stream = stream_for(question, row)
         self._thinking: list[str] = []
-        self._places: list[Mapping[str, float]] = []
+        self._token_probabilities: list[Mapping[str, float]] = []
         self._finish = ""
         self._tokens = 0
         self._length = self._looked = 0
@@ -56,7 +56,7 @@ class Reply:
         self._calls.feed(piece.calls)
         shown = self._stream.feed(piece.text) if piece.text else ""
         if self._options and not self._stream.is_thinking:
-            self._places += piece.likely
+            self._token_probabilities += piece.likely
         self._length += len(piece.text) + len(piece.thinking)
         if self._length - self._looked >= LOOK_EVERY:
             self._looked = self._length
@@ -85,7 +85,7 @@ class Reply:
         if self._finish == "content_filter":
             own.append("The server withheld a part of the answer.")
         if not self._finish and not self._stopped and self.begun:
-            own.append(NOT_SAID)
+            own.append(UNKNOWN_END)
         if not self.begun:
             own.append("Some servers send nothing when the question is longer than the context.")
         return ModelOutput(
@@ -109,7 +109,7 @@ class Reply:
 
     def _probabilities(self) -> tuple[float, ...]:
         """Of each option, at the first place where the options are likelier than anything else."""
-        for place in self._places:
+        for place in self._token_probabilities:
             mass = [0.0] * len(self._options)
             for token, logprob in place.items():
                 key = _AROUND.sub("", token).casefold()

@@ -149,8 +149,8 @@ def _piece(chunk: Any) -> Piece:
     )
 
 
-def _likely(places: Sequence[Any]) -> tuple[Mapping[str, float], ...]:
+def _likely(tokens: Sequence[Any]) -> tuple[Mapping[str, float], ...]:
     return tuple(
-        {place.token: place.logprob, **{top.token: top.logprob for top in place.top_logprobs or ()}}
-        for place in places
+        {token.token: token.logprob, **{top.token: top.logprob for top in token.top_logprobs or ()}}
+        for token in tokens
     )

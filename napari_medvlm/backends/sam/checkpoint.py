@@ -138,10 +138,10 @@ def checkpoint_file(model: str | None, title: str) -> Path:
     path = Path(model).expanduser()
     if path.is_file():
         return path
-    found = sorted(p for p in path.glob("*") if p.suffix in SUFFIXES) if path.is_dir() else []
-    if len(found) == 1:
-        return found[0]
-    what = f"The folder {path} holds {len(found)} checkpoints; one is needed."
+    files = sorted(p for p in path.glob("*") if p.suffix in SUFFIXES) if path.is_dir() else []
+    if len(files) == 1:
+        return files[0]
+    what = f"The folder {path} holds {len(files)} checkpoints; one is needed."
     raise BackendUnavailable(
         what if path.is_dir() else f"There is no file {path}.",
         "Name one file that ends in .pth, .pt or .safetensors.",

@@ -25,7 +25,7 @@ from napari_medvlm.data.volume import Volume
 
 LOW = SIDE // 4
 """Side of the mask that is fed back."""
-KEPT = 4
+MAX_CACHED = 4
 """Of how many cubes the embeddings are kept."""
 
 
@@ -107,8 +107,8 @@ class SAMMed3DBackend(Backend):
     def _new_ladder(self, usual: Any) -> MemoryFallbacks:
         """What to do where the memory does not suffice."""
 
-        def work(where: Any, half: bool) -> None:
-            self._device, self._half = self._network.to(where).device, half
+        def work(device: Any, half: bool) -> None:
+            self._device, self._half = self._network.to(device).device, half
 
         rungs = []
         if usual.type != "cpu":
@@ -141,14 +141,14 @@ class SAMMed3DBackend(Backend):
 
     def _step(self, state: _State, points: Sequence[Point], progress: Progress) -> None:
         """One prediction from new points and the mask so far."""
-        where = {True: np.zeros((0, 3)), False: np.zeros((0, 3))}
-        for positive in where:
-            said = [p.position_mm for p in points if p.positive == positive]
-            where[positive] = self._lattice.index(np.reshape(said, (-1, 3)))
-        state.seen = np.concatenate([state.seen, where[True]])
+        positions = {True: np.zeros((0, 3)), False: np.zeros((0, 3))}
+        for positive in positions:
+            sign_points = [p.position_mm for p in points if p.positive == positive]
+            positions[positive] = self._lattice.index(np.reshape(sign_points, (-1, 3)))
+        state.seen = np.concatenate([state.seen, positions[True]])
         if not points or not len(state.seen):
             return
-        newest = where[True] if len(where[True]) else where[False]
+        newest = positions[True] if len(positions[True]) else positions[False]
         start = self._lattice.placed(state.seen, newest, state.start)
         cube = self._lattice.cube(start)
         prompt = self._prompt(points, cube)
@@ -198,7 +198,7 @@ class SAMMed3DBackend(Backend):
             with torch.no_grad(), half:
                 embedding = self._network.image_encoder(seen.to(self._device))
             self._embeddings[start] = embedding.float()
-            while len(self._embeddings) > KEPT:
+            while len(self._embeddings) > MAX_CACHED:
                 self._embeddings.popitem(last=False)
         self._embeddings.move_to_end(start)
         return self._embeddings[start]

@@ -105,13 +105,13 @@ class VLMBackend(CataloguedBackend):
     def _of(self, picture: SliceImage, phrase: str, prompt: str) -> Look:
         self._loaded.refuse_control(prompt)
         shown = framed(picture.pixels, self._row.square)
-        made = self._inputs(shown, self.text_for(prompt))
-        tokens = self._write(made)
+        inputs = self._inputs(shown, self.text_for(prompt))
+        tokens = self._write(inputs)
         look = look_of(
             self._loaded.text(tokens),
             phrase,
             picture,
-            shown=replace(shown, seen=seen_size(self._loaded, made, 0)),
+            shown=replace(shown, seen=seen_size(self._loaded, inputs, 0)),
             grammar=self._row.grammar,
             asked=(phrase, prompt),
         )
@@ -127,21 +127,21 @@ class VLMBackend(CataloguedBackend):
         processor, image = self._loaded.processor, Image.fromarray(shown.pixels)
         if not getattr(processor, "chat_template", None):
             prompt = f"{getattr(processor, 'image_token', '')}{prompt}"
-            made = processor(images=[image], text=[prompt], return_tensors="pt")
+            inputs = processor(images=[image], text=[prompt], return_tensors="pt")
         else:
             parts = [{"type": "image", "image": image}, {"type": "text", "text": prompt}]
-            made = processor.apply_chat_template(
+            inputs = processor.apply_chat_template(
                 [{"role": "user", "content": parts}],
                 add_generation_prompt=True,
                 tokenize=True,
                 return_dict=True,
                 return_tensors="pt",
             )
-        return self._loaded.inputs(made)
+        return self._loaded.inputs(inputs)
 
-    def _write(self, made: Any) -> list[int]:
+    def _write(self, inputs: Any) -> list[int]:
         """The tokens that the model writes."""
         with closing(
-            self._writer.tokens(self._loaded.model, made, self.settings, self.tick)
+            self._writer.tokens(self._loaded.model, inputs, self.settings, self.tick)
         ) as tokens:
             return list(tokens)

@@ -69,15 +69,15 @@ def messages(question: Question, row: Row, *, functions: bool) -> tuple[Message,
     functions
         Whether tools are offered, called and answered as functions; else in text.
     """
-    made = [Message("system", (system_text(question, row, functions=functions),))]
+    chat = [Message("system", (system_text(question, row, functions=functions),))]
     for turn in question.earlier:
-        made += [Message("user", (turn.question,)), Message("assistant", (turn.answer,))]
-    made.append(Message("user", tuple(_asked(question))))
+        chat += [Message("user", (turn.question,)), Message("assistant", (turn.answer,))]
+    chat.append(Message("user", tuple(_asked(question))))
     number = len(question.pictures)
     for step in question.steps:
-        made += _called(step, functions) + _results(step, number, functions)
+        chat += _called(step, functions) + _results(step, number, functions)
         number += sum(len(result.pictures) for result in step.results)
-    return tuple(made)
+    return tuple(chat)
 
 
 def pictures_of(question: Question) -> tuple[tuple[SliceImage, str], ...]:
@@ -110,13 +110,13 @@ def fewer_pictures(question: Question, dropped: int) -> tuple[Question, str]:
         steps.append(ToolRound(step.text, tuple(results)))
     names = [caption or f"image {k + 1}" for k, (_, caption) in enumerate(everything[:dropped])]
     note = f"{len(names)} of {len(everything)} pictures were left out: {', '.join(names)}."
-    kept = replace(
+    shortened = replace(
         question,
         pictures=question.pictures[own:],
         captions=question.captions[own:],
         steps=tuple(steps),
     )
-    return kept, note
+    return shortened, note
 
 
 def system_text(question: Question, row: Row, *, functions: bool) -> str:
@@ -183,13 +183,13 @@ def _results(step: ToolRound, number: int, functions: bool) -> list[Message]:
     """What came of the calls; pictures come in a message of the user's, as servers want it."""
     shown = _shown(step.results, number)
     if not functions:
-        told = "\n".join(text_tools.tool_result_text(result) for result in step.results)
-        return [Message("user", (told, *shown))]
-    made = [
+        text = "\n".join(text_tools.tool_result_text(result) for result in step.results)
+        return [Message("user", (text, *shown))]
+    images = [
         Message("tool", (text_tools.words(result),), call_id=result.call.id)
         for result in step.results
     ]
-    return [*made, Message("user", shown)] if shown else made
+    return [*images, Message("user", shown)] if shown else images
 
 
 def _shown(results: Sequence[ToolResult], number: int) -> tuple[Part, ...]:

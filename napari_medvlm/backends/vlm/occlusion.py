@@ -69,12 +69,12 @@ def falls_of(
         return torch.tensor([watched(pixels[0].numpy().astype(np.uint8))], dtype=torch.float64)
 
     pixels = torch.from_numpy(picture.pixels.astype(np.float64))[None]
-    made = FeatureAblation(forward).attribute(
+    attributions = FeatureAblation(forward).attribute(
         pixels,
         baselines=torch.from_numpy(np.broadcast_to(mean, (*picture.size, 3)).copy())[None],
         feature_mask=torch.from_numpy(squares)[None, :, :, None].expand(-1, -1, -1, 3),
     )
-    falls: NDArray[np.float64] = made[0, :, :, 0].numpy()
+    falls: NDArray[np.float64] = attributions[0, :, :, 0].numpy()
     return falls
 
 
@@ -89,11 +89,11 @@ class _Watched:
         self._start = time.perf_counter()
 
     def __call__(self, pixels: NDArray[np.uint8]) -> float:
-        said = f"pass {self._done + 1} of {self._passes}"
+        message = f"pass {self._done + 1} of {self._passes}"
         if self._done:
-            each = (time.perf_counter() - self._start) / self._done
-            said += f", about {each * (self._passes - self._done):.0f} s left"
-        self._progress(min(self._done / self._passes, 1.0), said)
+            seconds_per_pass = (time.perf_counter() - self._start) / self._done
+            message += f", about {seconds_per_pass * (self._passes - self._done):.0f} s left"
+        self._progress(min(self._done / self._passes, 1.0), message)
         self._done += 1
         return self._likelihood(pixels)
 

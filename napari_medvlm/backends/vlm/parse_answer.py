@@ -75,8 +75,8 @@ def answer_of(
     if times > 1:
         notes.append(f"The model wrote the same {times} times at the end; it is shown once.")
     if written.cut_off:
-        told = f" after {written.tokens} tokens" if written.tokens else ""
-        notes.append(f"The model was stopped{told}, before it had ended.")
+        length = f" after {written.tokens} tokens" if written.tokens else ""
+        notes.append(f"The model was stopped{length}, before it had ended.")
     answer = Answer(
         text=without(text, pieces(text, row.grammar)),
         images=tuple(shown.picture.slice for shown in pictures),

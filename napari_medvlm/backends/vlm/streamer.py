@@ -27,7 +27,7 @@ class Streamer:
         self._thread = ThreadPoolExecutor(1, "medvlm-model")
 
     def tokens(
-        self, model: Any, made: Any, settings: Mapping[str, Any], tick: Callable[[], object]
+        self, model: Any, inputs: Any, settings: Mapping[str, Any], tick: Callable[[], object]
     ) -> Generator[int]:
         """The tokens that the model writes, as they come; to close the iterator stops the model.
 
@@ -44,7 +44,7 @@ class Streamer:
         """
         written: SimpleQueue[int | None] = SimpleQueue()
         unwanted = Event()
-        future = self._thread.submit(_write, model, made, settings, written, unwanted)
+        future = self._thread.submit(_write, model, inputs, settings, written, unwanted)
         try:
             while (token := _next(written, tick)) is not None:
                 yield token
@@ -65,19 +65,19 @@ class Spelling:
         self._tokenizer = loaded.processor.tokenizer
         self._frame = loaded.frame
         self._tokens: list[int] = []
-        self._told = self._ready = 0
+        self._sent = self._ready = 0
 
     def add(self, token: int) -> str:
         """Take a token; the text that it adds."""
         if token in self._frame:
             return ""
         self._tokens.append(token)
-        before = self._decoded(self._tokens[self._told : self._ready])
-        now = self._decoded(self._tokens[self._told :])
-        if len(now) <= len(before) or now.endswith("\N{REPLACEMENT CHARACTER}"):
+        before = self._decoded(self._tokens[self._sent : self._ready])
+        text = self._decoded(self._tokens[self._sent :])
+        if len(text) <= len(before) or text.endswith("\N{REPLACEMENT CHARACTER}"):
             return ""
-        self._told, self._ready = self._ready, len(self._tokens)
-        return now[len(before) :]
+        self._sent, self._ready = self._ready, len(self._tokens)
+        return text[len(before) :]
 
     def _decoded(self, tokens: list[int]) -> str:
         return str(self._tokenizer.decode(tokens, skip_special_tokens=False))
@@ -102,7 +102,7 @@ class _Streamer:
 
 def _write(
     model: Any,
-    made: Any,
+    inputs: Any,
     settings: Mapping[str, Any],
     written: SimpleQueue[int | None],
     unwanted: Event,
@@ -116,7 +116,7 @@ def _write(
     try:
         with torch.inference_mode():
             model.generate(
-                **made, **settings, streamer=_Streamer(written), stopping_criteria=[stop]
+                **inputs, **settings, streamer=_Streamer(written), stopping_criteria=[stop]
             )
     finally:
         written.put(None)

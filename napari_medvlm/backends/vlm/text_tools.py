@@ -75,12 +75,12 @@ def calls_in(text: str, tools: Sequence[ToolSpec]) -> tuple[tuple[ToolCall, ...]
 
 def _read(content: str, tools: Sequence[ToolSpec]) -> ToolCall:
     try:
-        made = json.loads(content)
+        parsed = json.loads(content)
     except (ValueError, RecursionError):
         return ToolCall("", {}, problem=f"This is not JSON: {content[:200]!r}.")
-    if not isinstance(made, dict) or not isinstance(made.get("name"), str):
+    if not isinstance(parsed, dict) or not isinstance(parsed.get("name"), str):
         return ToolCall("", {}, problem=f"There is no name of a tool in {content[:200]!r}.")
-    return called(made["name"], made.get("arguments", {}), tools)
+    return called(parsed["name"], parsed.get("arguments", {}), tools)
 
 
 def called(name: str, arguments: Any, tools: Sequence[ToolSpec], id: str = "") -> ToolCall:  # noqa: A002  # as ToolCall has it

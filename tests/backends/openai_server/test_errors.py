@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from napari_medvlm.backends.openai_server.reply import NOT_SAID
+from napari_medvlm.backends.openai_server.reply import UNKNOWN_END
 from napari_medvlm.data.errors import (
     BackendFailed,
     BackendUnavailable,
@@ -97,7 +97,7 @@ def test_half_an_answer_is_kept(name, kind, message):
 def test_an_end_without_a_word_that_it_is_one_is_noted():
     with playing(recorded("no_finish")) as server:
         answer = asked(server.url)
-    assert (answer.text, answer.notes) == (TEXT, (NOT_SAID,))
+    assert (answer.text, answer.notes) == (TEXT, (UNKNOWN_END,))
     with playing(recorded("no_done")) as server:
         answer = asked(server.url)
     assert (answer.text, answer.notes) == (TEXT, ())

@@ -39,11 +39,11 @@ def intensity(value: float) -> str:
 def place(spl_mm: Iterable[float], digits: int) -> str:
     """A place by the sides that it lies on: ``S 17, A 4, R 23 mm``."""
     names = (("S", "I"), ("P", "A"), ("L", "R"))
-    told = (
+    parts = (
         f"{negative if mm < 0 else positive} {abs(mm):.{digits}f}"
         for mm, (positive, negative) in zip(spl_mm, names, strict=True)
     )
-    return f"{', '.join(told)} mm"
+    return f"{', '.join(parts)} mm"
 
 
 def compared(first: str, most_ml: float, second: str, less_ml: float) -> str:

@@ -112,9 +112,9 @@ def read(question: str) -> ParsedQuestion | None:
         match = pattern.fullmatch(plain)
         if match is None:
             continue
-        found = match.groupdict()
-        things = tuple(found[key].strip() for key in ("a", "b") if found.get(key))
-        if found.get("z") is None:
+        groups = match.groupdict()
+        things = tuple(groups[key].strip() for key in ("a", "b") if groups.get(key))
+        if groups.get("z") is None:
             return ParsedQuestion(form, things)
-        return ParsedQuestion(form, things, (int(found["z"]), int(found["y"]), int(found["x"])))
+        return ParsedQuestion(form, things, (int(groups["z"]), int(groups["y"]), int(groups["x"])))
     return None
