@@ -161,7 +161,7 @@ class Backend(ABC):
         """
         if model is not None:
             raise BackendUnavailable(
-                f"The backend {self.info.name} has no models to choose from, but got {model!r}.",
+                f"{self.info.name} has no models to choose from, but was given {model!r}.",
                 "Leave the model out.",
             )
 
@@ -224,7 +224,7 @@ class Backend(ABC):
         BackendUnavailable
             If it does not do so, see `BackendInfo.prepared_mib`.
         """
-        raise self._not_able("look at slices beforehand")
+        raise self._not_able("precompute slices")
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
         """Where the phrases are; each is in a region, or is not found.
@@ -236,7 +236,7 @@ class Backend(ABC):
         BackendUnavailable
             If it does not ground.
         """
-        raise self._not_able("look for phrases")
+        raise self._not_able("locate phrases")
 
     def label(self, query: LabelQuery, progress: Progress) -> ClassificationResult:
         """How likely labels are.
@@ -248,7 +248,7 @@ class Backend(ABC):
         BackendUnavailable
             If it does not label.
         """
-        raise self._not_able("judge labels")
+        raise self._not_able("classify labels")
 
     def answer(self, question: Question, progress: Progress) -> Iterator[AnswerDelta]:
         """The answer to a question: text as it comes, at the end the answer as a whole.
@@ -285,7 +285,7 @@ class Backend(ABC):
         BackendUnavailable
             If it cannot tell.
         """
-        raise self._not_able("tell what its answers come from")
+        raise self._not_able("explain its answers")
 
     def _not_able(self, what: str) -> BackendUnavailable:
         return BackendUnavailable(

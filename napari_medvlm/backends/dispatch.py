@@ -30,7 +30,7 @@ def segment(backend: Backend, volume: Volume, prompts: ObjectPrompts, progress: 
     for prompt in prompts:
         if type(prompt) not in backend.info.prompts:
             raise PromptNotSupported(
-                f"{backend.info.title} takes no {prompt.label}.",
+                f"{backend.info.title} does not support {prompt.label} prompts.",
                 "Use another kind of prompt, or choose another backend.",
             )
     mask = backend.segment(prompts, progress)
@@ -59,7 +59,7 @@ def prepare(
         raise InvalidPrompt(
             f"The image of shape {volume.shape} has no slices {min(slices, default=0)} to "
             f"{max(slices, default=0)} across axis {axis}.",
-            "Name slices that it has.",
+            "Choose slices of the image.",
         )
     return backend.prepare(axis, progress, slices)
 
@@ -78,7 +78,7 @@ def ground(backend: Backend, volume: Volume, query: GroundQuery, progress: Progr
         If a mask or heatmap lies on another grid.
     """
     if not any(phrase.strip() for phrase in query.phrases):
-        raise InvalidPrompt("There is no phrase to look for.", "Write one phrase a line.")
+        raise InvalidPrompt("No phrase was given.", "Write one phrase a line.")
     query.scope.bounds(volume.grid)
     grounding = backend.ground(query, progress)
     for region in grounding.regions:
@@ -91,7 +91,9 @@ def ground(backend: Backend, volume: Volume, query: GroundQuery, progress: Progr
                 )
     reported = {r.phrase for r in grounding.regions} | {n.phrase for n in grounding.not_found}
     silent = [phrase for phrase in query.phrases if phrase not in reported]
-    missing = tuple(NotFound(p, f"{backend.info.title} says nothing of it.") for p in silent)
+    missing = tuple(
+        NotFound(p, f"{backend.info.title} returned no result for this phrase.") for p in silent
+    )
     return replace(grounding, not_found=(*grounding.not_found, *missing))
 
 
@@ -106,7 +108,7 @@ def label(
         If there is no label.
     """
     if not any(name.strip() for name in query.labels):
-        raise InvalidPrompt("There is no label to judge.", "Write one label a line.")
+        raise InvalidPrompt("No label was given.", "Write one label a line.")
     query.scope.bounds(volume.grid)
     return backend.label(query, progress)
 
@@ -133,7 +135,7 @@ def answer(
         If there is no answer at the end.
     """
     if not question.text.strip():
-        raise InvalidPrompt("Nothing is asked.", "Write a question.")
+        raise InvalidPrompt("The question is empty.", "Write a question.")
     complete: Answer | None = None
     for delta in backend.answer(question, progress):
         if delta.text:
@@ -165,9 +167,8 @@ def explain(
     """
     if not written.strip() or not 0 <= picture < len(question.pictures):
         raise InvalidPrompt(
-            f"There is no answer of the model to picture {picture + 1} of "
-            f"{len(question.pictures)}.",
-            "Choose a picture that was sent, and an answer with text.",
+            f"There is no answer to explain for image {picture + 1} of {len(question.pictures)}.",
+            "Choose an image that was sent, and an answer with text.",
         )
     heatmap = backend.explain(question, written, picture, progress)
     if heatmap.shape != question.pictures[picture].grid.shape:

@@ -105,7 +105,7 @@ def _load(name: str) -> type[Backend] | str:
     if not (isinstance(backend_class, type) and issubclass(backend_class, Backend)):
         return f"{name} is not a Backend: its entry point leads to {backend_class!r}."
     if backend_class.info.name != name:
-        return f"{name} calls itself {backend_class.info.name}; entry point and info must agree."
+        return f"{name} is named {backend_class.info.name}; entry point and info must agree."
     return backend_class
 
 
@@ -117,9 +117,9 @@ def _reason(name: str) -> str | None:
 def _class(name: str) -> type[Backend]:
     if name not in _entry_points():
         raise BackendUnavailable(
-            f"There is no backend called {name}.", f"Choose one of: {', '.join(names())}."
+            f"There is no backend named {name}.", f"Choose one of: {', '.join(names())}."
         )
     loaded = _load(name)
     if isinstance(loaded, str):
-        raise BackendUnavailable(loaded, "Update or remove the package that brings it.")
+        raise BackendUnavailable(loaded, "Update or remove the package that provides it.")
     return loaded

@@ -116,7 +116,7 @@ class Environments:
             raise SettingsError(
                 error.message,
                 f"Correct {path}: each line is a backend's name, a colon, and the folder of an "
-                "environment or its Python. Or move the file away.",
+                "environment or its Python. Or remove the file.",
             ) from error
         lines = _lines(path)
         return cls(path, {name: _Entry(lines.get(name, 1), text) for name, text in pythons.items()})
@@ -133,7 +133,7 @@ class Environments:
         Raises
         ------
         SettingsError
-            If there is no such interpreter, or it cannot be executed.
+            If there is no such interpreter, or it is not executable.
         """
         if backend not in self.entries:
             return sys.executable
@@ -144,9 +144,9 @@ class Environments:
         python = next((path for path in candidates if os.path.isfile(path)), None)
         if python is None:
             lacks = f"{named} has neither {PYTHON_PATHS[0]} nor {PYTHON_PATHS[1]}"
-            raise self._error(backend, lacks if folder else f"there is no {named}")
+            raise self._error(backend, lacks if folder else f"{named} does not exist")
         if not os.access(python, os.X_OK):
-            raise self._error(backend, f"{python} cannot be executed")
+            raise self._error(backend, f"{python} is not executable")
         return str(python)
 
     def check(self, backend: str, unwanted: Callable[[], bool] = lambda: False) -> None:
@@ -178,7 +178,7 @@ class Environments:
         install = f"Install it with: {install_command(python, backend)}"
         match answers:
             case []:
-                raise self._error(backend, f"{python} is not a Python that works. {complaint}")
+                raise self._error(backend, f"{python} is not a working Python. {complaint}")
             case [_]:
                 what = f"napari-medvlm cannot be imported by {python}: {complaint}"
                 raise self._error(backend, what, install)
@@ -191,7 +191,7 @@ class Environments:
 
     def _error(self, backend: str, what: str, hint: str = "") -> SettingsError:
         line = f"Line {self.entries[backend].line} of {self.path.name}, {backend}"
-        remedy = f"Correct {self.path}, or take the line out: it then runs in the viewer's Python."
+        remedy = f"Correct {self.path}, or remove the line to run it in the viewer's Python."
         return SettingsError(f"{line}: {what.strip(' .')}.", hint or remedy)
 
 
@@ -275,7 +275,7 @@ def _await(process: subprocess.Popen[bytes], unwanted: Callable[[], bool]) -> No
         if unwanted():
             raise Cancelled
         if time.monotonic() > deadline:
-            raise TimeoutError(f"it did not answer within {ANSWER_S:g} s")
+            raise TimeoutError(f"no answer within {ANSWER_S:g} s")
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(POLL_S)
 

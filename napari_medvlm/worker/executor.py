@@ -71,20 +71,20 @@ class Executor:
         except Exception as error:
             if is_out_of_memory(error):
                 raise OutOfMemory(
-                    f"The memory did not suffice for {request.backend} on {request.device}.",
+                    f"Out of memory: {request.backend} on {request.device}.",
                     "Close other programs, crop the image, or choose a smaller model or the CPU.",
                 ) from error
             logger.exception("The backend %s failed", request.backend)
             raise BackendFailed(
                 f"{request.backend} failed: {type(error).__name__}: {error}",
-                "Prompts are kept. Change them or choose another backend; the log has the details.",
+                "Prompts are kept. Change them or choose another backend; see the log for details.",
             ) from error
 
     def _do(self, request: Request, progress: Progress, deliver: Deliver) -> Reply | None:
         loaded = self._load(request)
         if loaded.volume is not request.volume:
             loaded.volume = None
-            progress(0.0, "Looking at the image")
+            progress(0.0, "Preparing the image")
             loaded.backend.set_volume(request.volume)
             loaded.volume = request.volume
         start = time.perf_counter()

@@ -37,8 +37,8 @@ def folder_for(backend: str) -> Path:
     """
     if backend not in EXTRAS:
         raise BackendUnavailable(
-            f"It is not known how {backend} is installed.",
-            "Make an environment as its package says, and name it in environments.yaml.",
+            f"The requirements of {backend} are unknown.",
+            "Create an environment as its package describes, and list it in environments.yaml.",
         )
     return home() / "environments" / EXTRAS[backend]
 
@@ -106,7 +106,7 @@ def name(backends: Iterable[str], folder: Path) -> None:
         temporary.replace(path)
     except OSError as error:
         raise SettingsError(
-            f"{path} cannot be written: {error}.", f"Write into it yourself: {'; '.join(entries)}"
+            f"{path} cannot be written: {error}.", f"Add these lines yourself: {'; '.join(entries)}"
         ) from error
 
 
@@ -151,7 +151,7 @@ def _step(command: Sequence[str], say: Say, unwanted: Unwanted) -> None:
     if process.returncode != 0:
         raise BackendUnavailable(
             f"The installation failed: {last[0] or process.returncode}",
-            "See the lines above, and the network or the proxy. Nothing was left of it.",
+            "See the output above; check the network and the proxy. All files were removed.",
         )
 
 

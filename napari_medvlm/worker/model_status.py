@@ -14,8 +14,8 @@ from napari_medvlm.worker.environments import EXTRAS, obstacle
 
 DOES = {
     Task.SEGMENT: "segments",
-    Task.GROUND: "finds words",
-    Task.LABEL: "judges labels",
+    Task.GROUND: "locates phrases",
+    Task.LABEL: "classifies",
     Task.ANSWER: "answers",
     Task.EXPLAIN: "explains answers",
 }

@@ -92,8 +92,8 @@ class WorkerProcess:
         how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         last = " / ".join(line for line in list(self._lines)[-REPORTED_LINES:] if line)
         return WorkerCrashed(
-            f"The worker process ended in the middle of a request ({how})."
-            + (f" It said last: {last}" if last else ""),
+            f"The worker process ended during a request ({how})."
+            + (f" Last output: {last}" if last else ""),
             "Prompts are kept and the next request starts a new worker.",
             code,
         )
@@ -151,5 +151,5 @@ def _start(python: str, address: str) -> subprocess.Popen[str]:
         )
     except OSError as error:
         raise WorkerCrashed(
-            f"The worker process cannot be started: {error}.", f"See that {python} works."
+            f"The worker process cannot be started: {error}.", f"Check that {python} works."
         ) from error

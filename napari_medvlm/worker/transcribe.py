@@ -40,7 +40,7 @@ def transcribe(recording: Path, model: str = MODEL) -> str:
         )
     except subprocess.TimeoutExpired as error:
         raise BackendFailed(
-            f"Nothing was understood within {TIMEOUT_S} s.", "Say less at once, or type it."
+            f"Transcription timed out after {TIMEOUT_S} s.", "Speak in shorter parts, or type."
         ) from error
     if done.returncode == 3:
         raise BackendUnavailable(
@@ -48,8 +48,8 @@ def transcribe(recording: Path, model: str = MODEL) -> str:
             f"Download it once: hf download Systran/faster-whisper-{model}",
         )
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
-        raise BackendFailed(f"The recording could not be understood: {last}", "Type the question.")
+        last = (done.stderr.strip().splitlines() or ["unknown reason"])[-1]
+        raise BackendFailed(f"Transcription failed: {last}", "Type the question.")
     return done.stdout.strip()
 
 

@@ -77,7 +77,7 @@ class LabelledBackend(Backend, ABC):
         return replace(grounding, notes=(*grounding.notes, *notes))
 
     def _grounded(self, query: GroundQuery, progress: Progress) -> Grounding:
-        progress(0.0, "looking up the names")
+        progress(0.0, "looking up the structures")
         names = Names(self.names, Synonyms.load())
         meant = {p: self._meant(query.prompt_of(p), names) for p in query.phrases}
         wanted = dict.fromkeys(
@@ -131,13 +131,13 @@ class LabelledBackend(Backend, ABC):
             return NotFound(phrase, self._unknown(phrase, names), 0.0)
         seen = [match for match in matches if masks[match.name].voxels]
         if not seen:
-            return NotFound(phrase, f"No voxel of the image was taken for {matches[0].name!r}.")
+            return NotFound(phrase, f"No voxel was labelled as {matches[0].name!r}.")
         regions = [
             Region.of_mask(phrase, masks[m.name], self._volume.grid, m.score, m.name)
             for m in seen
             if reaches(masks[m.name], scope, self._volume)
         ]
-        reason = f"{seen[0].name!r} lies outside the slices that were asked about."
+        reason = f"{seen[0].name!r} lies outside the selected slices."
         return regions or NotFound(phrase, reason, seen[0].score)
 
     def _unknown(self, phrase: str, names: Names) -> str:
@@ -145,7 +145,7 @@ class LabelledBackend(Backend, ABC):
         hint = f"; the nearest is {near.name!r}" if near is not None and near.score > 0 else ""
         listed = ", ".join(self.names[:NAMED])
         more = f" and {len(self.names) - NAMED} more" if len(self.names) > NAMED else ""
-        return f"The model knows no such name{hint}. It knows: {listed}{more}."
+        return f"The model has no such structure{hint}. Structures: {listed}{more}."
 
 
 def masks_of_values(values: NDArray[Any], names: Mapping[int, str]) -> dict[str, Mask]:
@@ -187,8 +187,8 @@ def require_trusted(path: Path, what: str) -> None:
     """
     if not trust.trusted(path):
         raise BackendUnavailable(
-            f"{what} {path} is code that would run on this computer, and it is not trusted here.",
-            f'If you know who made it, run: napari-medvlm models trust "{path}"',
+            f"{what} {path} contains code that would run on this computer, and it is not trusted.",
+            f'If you trust its authors, run: napari-medvlm models trust "{path}"',
         )
 
 

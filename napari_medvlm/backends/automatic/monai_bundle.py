@@ -88,7 +88,7 @@ class BundleBackend(LabelledBackend):
         self._device = torch_device(device)
         self._read(folder, metadata)
         self._ladder = self._new_ladder(self._device)
-        self._kept.clear()
+        self._cached.clear()
 
     def masks(self, names: Sequence[str], progress: Progress) -> Mapping[str, Mask]:
         """The masks of all labels: the network gives them together."""
@@ -105,7 +105,7 @@ class BundleBackend(LabelledBackend):
                 self._half(),
             ):
                 answer = self._inferer(image, network=self._network)[0]
-            progress(0.9, "leading the labels back")
+            progress(0.9, "resampling the labels")
             item[self._key] = reset_ops_id(item[self._key]).cpu()
             item["pred"] = MetaTensor(answer.float().cpu())
             answer = array_of(self._after(item)["pred"])
@@ -186,8 +186,8 @@ def _folder(model: str | None) -> Path:
     folder = Path(model or "").expanduser()
     if not model or not folder.is_dir():
         raise BackendUnavailable(
-            f"There is no folder {model}." if model else "No MONAI bundle was named.",
-            "Name the folder of a bundle: the one that holds configs and models.",
+            f"There is no folder {model}." if model else "No MONAI bundle was given.",
+            "Choose the folder of a MONAI bundle: the one with configs and models.",
         )
     return folder.resolve()
 
@@ -198,7 +198,7 @@ def _config(folder: Path) -> Path:
             return folder / "configs" / name
     raise BackendUnavailable(
         f"The folder {folder} has no configs/inference.json or .yaml.",
-        "Choose the folder of a MONAI bundle: the one that holds configs and models.",
+        "Choose the folder of a MONAI bundle: the one with configs and models.",
     )
 
 
@@ -222,7 +222,7 @@ def _labels(metadata: Mapping[str, Any]) -> dict[int, str]:
     }
     if output.get("type") == "object" or not named:
         raise BackendUnavailable(
-            "The bundle does not segment: its metadata tells of no label image.",
+            "The bundle does not segment: its metadata lists no label image.",
             "Choose a bundle for segmentation.",
         )
     return {int(k): str(name) for k, name in named.items() if str(name).lower() != "background"}
@@ -233,7 +233,7 @@ def _require_one_channel(folder: Path, metadata: Mapping[str, Any]) -> None:
     channels = [int(part.get("num_channels", 1)) for part in inputs.values()]
     if sum(channels) > 1:
         raise BackendUnavailable(
-            f"The bundle in {folder} needs {sum(channels)} images of a patient at once.",
+            f"The bundle in {folder} needs {sum(channels)} images per patient.",
             "Choose a bundle that segments a single image.",
         )
 
@@ -265,7 +265,7 @@ def _part(parser: Any, name: str, folder: Path) -> Any:
     except _WRONG as error:
         cause = error.__cause__ or error
         raise BackendUnavailable(
-            f"The {name} of the bundle in {folder} cannot be made: {str(cause).strip()[:300]}",
+            f"The {name} of the bundle in {folder} cannot be created: {str(cause).strip()[:300]}",
             "Install what its configs/metadata.json lists, or use a version for this MONAI.",
         ) from error
 
@@ -295,6 +295,6 @@ def _named(answer: NDArray[Any], labels: Mapping[int, str]) -> dict[str, Mask]:
     if len(answer) <= max(labels, default=0):
         raise BackendFailed(
             f"The bundle gives {len(answer)} channels and names {len(labels)}.",
-            "Its configs/metadata.json does not fit its network; tell its authors.",
+            "Its configs/metadata.json does not match its network; report it to its authors.",
         )
     return {name: Mask.of(answer[k] > 0.5) for k, name in labels.items()}

@@ -96,7 +96,7 @@ def state_of(path: Path, title: str) -> Mapping[str, Any]:
 
     if not path.is_file():
         raise BackendUnavailable(
-            f"{title} finds no weights at {path}.", "Name the file, or the folder it belongs in."
+            f"{title} : no weights at {path}.", "Choose the weights file or its folder."
         )
     try:
         with only_weights(path), safe_globals([Namespace]):  # the settings of a training
@@ -105,7 +105,7 @@ def state_of(path: Path, title: str) -> Mapping[str, Any]:
         if is_out_of_memory(error):
             raise
         raise BackendUnavailable(
-            f"{path} is damaged, or cannot be read.", "Download it again."
+            f"{path} is damaged or unreadable.", "Download it again."
         ) from error
     for key in ("model", "model_state_dict", "state_dict"):
         if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
@@ -128,5 +128,5 @@ def fill(network: torch.nn.Module, state: Mapping[str, Any], path: Path) -> None
         detail = str(error).strip().splitlines()[1:2]
         raise BackendUnavailable(
             f"The weights in {path} are for another network: {''.join(detail).strip()[:200]}",
-            "Choose the weights that belong to this configuration.",
+            "Choose the weights for this configuration.",
         ) from error

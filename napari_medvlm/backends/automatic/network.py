@@ -76,7 +76,7 @@ class NetworkBackend(LabelledBackend):
         else:
             require_trusted(path, "The network in")
             self._predict = _torchscript(path, self._device)
-        self._kept.clear()
+        self._cached.clear()
 
     def masks(self, names: Sequence[str], progress: Progress) -> Mapping[str, Mask]:
         """The masks of all labels: the network gives them together."""
@@ -102,7 +102,7 @@ class NetworkBackend(LabelledBackend):
                 lambda window: (report(), self._predict(window))[1],
                 card.overlap,
             )
-        progress(0.9, "leading the labels back")
+        progress(0.9, "resampling the labels")
         item["pred"] = MetaTensor(decided(answer[0], card).cpu())
         back = Invertd("pred", before, "image", nearest_interp=True)(item)["pred"]
         output = array_of(back)
@@ -141,7 +141,7 @@ def decided(answer: Any, card: NetworkCard) -> Any:
     values = channels if card.answer == "overlapping" else max(channels, 2)
     if max(card.labels) >= values:
         raise BackendUnavailable(
-            f"The card names the label {max(card.labels)}, and the network gives {channels} "
+            f"The card names the label {max(card.labels)}, but the network returns {channels} "
             "channels.",
             "Correct labels or answer in the card.",
         )
@@ -159,7 +159,7 @@ def _torchscript(path: Path, device: Any) -> Predictor:
             network: Predictor = torch.jit.load(str(path), map_location=device).eval()
     except RuntimeError as error:
         raise BackendUnavailable(
-            f"{path} is no TorchScript network.",
+            f"{path} is not a TorchScript network.",
             "Export it with torch.jit.trace and save, or as ONNX; weights alone are not enough.",
         ) from error
     return network

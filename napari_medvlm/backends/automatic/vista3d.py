@@ -131,7 +131,7 @@ class VISTA3DBackend(LabelledBackend):
         self._network = network.to(self._device).eval()
         self._at_once = LOGITS
         self._ladder = self._new_ladder(self._device)
-        self._kept.clear()
+        self._cached.clear()
 
     def set_volume(self, volume: Volume) -> None:
         """Take the volume."""
@@ -194,7 +194,7 @@ class VISTA3DBackend(LabelledBackend):
         if not points or (mask is None and not any(p.positive for p in points)):
             return mask or Mask.empty(self._volume.shape)
         logits = self._refined(points, mask, progress)
-        progress(0.9, "leading the mask back")
+        progress(0.9, "resampling the mask")
         mask = Mask.of(self._back(logits > 0)[0] > 0.5)
         progress(1.0, "done")
         return mask

@@ -106,7 +106,7 @@ class VoxTellBackend(Backend):
         rungs = []
         if usual.type != "cpu":
             cpu = transformers_loader.torch_device("cpu")
-            together = "putting the windows together on the CPU"
+            together = "merging windows on the CPU"
             rungs.append(Fallback(together, lambda: work(usual, sums_there=False)))
             rungs.append(Fallback("on the CPU", lambda: work(cpu, sums_there=False)))
         return MemoryFallbacks(
@@ -114,16 +114,16 @@ class VoxTellBackend(Backend):
         )
 
     def _grounded(self, query: GroundQuery, progress: Progress) -> Grounding:
-        progress(0.0, "reading the phrases")
+        progress(0.0, "encoding the phrases")
         sent = {phrase: query.prompt_of(phrase).strip().lower() for phrase in query.phrases}
         read = [p for p in sent if self._reader is not None or self._known(sent[p])]
         missing = [NotFound(p, self._unread(sent[p])) for p in sent if p not in read]
         regions: list[Region] = []
         for phrase, mask in zip(read, self._masks([sent[p] for p in read], progress), strict=True):
             if not mask.voxels:
-                missing.append(NotFound(phrase, "The model sees nothing of it in the image."))
+                missing.append(NotFound(phrase, "The model did not find it in the image."))
             elif not reaches(mask, query.scope, self._volume):
-                reason = "It lies outside the slices that were asked about."
+                reason = "It lies outside the selected slices."
                 missing.append(NotFound(phrase, reason))
             else:
                 grid = self._volume.grid
@@ -144,7 +144,7 @@ class VoxTellBackend(Backend):
         turn = Reorientation.to_ras(self._volume.affine)
         seen = np.ascontiguousarray(turn.there(self._volume.intensity()), np.float32)[None]
         vectors = self._predictor.embed_text_prompts(texts)
-        progress(0.1, "looking at the image")
+        progress(0.1, "encoding the image")
         answer: NDArray[np.uint8] = self._predictor.predict_single_image(
             seen, text_embeddings=vectors, progress_callback=report
         )

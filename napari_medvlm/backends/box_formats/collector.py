@@ -83,7 +83,7 @@ class BoxCollector:
         """Say, once, that the text was not read from this piece on."""
         if not self.stopped:
             self.stopped = True
-            message = f"There are more than {MAX_PIECES} places; the rest was not read."
+            message = f"There are more than {MAX_PIECES} boxes; the rest was ignored."
             self.note(Flaw.RUNAWAY, piece, message)
 
     def add_box(self, label: str, numbers: Numbers, piece: str) -> None:
@@ -115,7 +115,7 @@ class BoxCollector:
         self.recognised = True
         start, stop = tuple(numbers[:3]), tuple(numbers[3:])
         if min(numbers) < 0:
-            self.note(Flaw.OUT_OF_SCALE, piece, f"{min(numbers):g} lies before the first voxel.")
+            self.note(Flaw.OUT_OF_SCALE, piece, f"{min(numbers):g} is below the first voxel index.")
         elif self._is_ordered(start, stop, piece):
             box = VoxelBox(label, (start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
             if self._is_new(box, piece):
@@ -155,10 +155,10 @@ class BoxCollector:
     def parsed(self, raw: str) -> Parsed:
         """Everything that was kept."""
         for shape, piece in self._repeated.items():
-            message = f"The same place stands there {self._seen[shape]} times; it was kept once."
+            message = f"The same box occurs {self._seen[shape]} times; it is used once."
             self.note(Flaw.REPEATED, piece, message)
         if not self.recognised:
-            message = f"The text names no place as in {self.grammar.example!r}."
+            message = f"The text has no box in the form {self.grammar.example!r}."
             self.note(Flaw.PROSE, raw, message)
         return Parsed(
             raw=raw,
@@ -197,7 +197,7 @@ class BoxCollector:
         if len(numbers) == wanted:
             return True
         flaw = Flaw.RUNAWAY if len(numbers) > MAX_NUMBERS else Flaw.ODD_COUNT
-        self.note(flaw, piece, f"{len(numbers)} numbers where {wanted} belong.")
+        self.note(flaw, piece, f"{len(numbers)} numbers instead of {wanted}.")
         return False
 
     def _in_scale(self, numbers: Numbers, piece: str) -> bool:

@@ -60,9 +60,9 @@ def _read_object(piece: str, reading: BoxCollector, keys: tuple[str, str]) -> No
         return
     label = item.get("label", "")
     if not isinstance(label, str):
-        reading.note(Flaw.BROKEN, piece, "The label is not a text.")
+        reading.note(Flaw.BROKEN, piece, "The label is not a string.")
     elif item.keys().isdisjoint({*keys, "counts"}):
-        reading.note(Flaw.BROKEN, piece, f"There is neither {keys[0]!r} nor {keys[1]!r}.")
+        reading.note(Flaw.BROKEN, piece, f"It has neither {keys[0]!r} nor {keys[1]!r}.")
     else:
         _add_shapes(item, label.strip(), piece, reading, keys)
 
@@ -95,13 +95,13 @@ def _check_outside(text: str, any_object: bool, reading: BoxCollector, key: str)
     elif _NOTHING.search(text):
         reading.recognised = True
     elif bare := _BARE_NUMBERS.search(text):
-        reading.note(Flaw.BROKEN, bare.group(), f"Numbers stand there without the key {key!r}.")
+        reading.note(Flaw.BROKEN, bare.group(), f"Numbers without the key {key!r}.")
 
 
 def _without_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     item = dict(pairs)
     if len(item) < len(pairs):
-        raise ValueError("A key stands there twice.")
+        raise ValueError("A key occurs twice.")
     return item
 
 

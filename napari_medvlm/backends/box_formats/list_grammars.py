@@ -83,7 +83,7 @@ def number_lists(value: object, piece: str, reading: BoxCollector) -> list[list[
     """The flat lists of numbers in a value: itself, or its items; else a finding and none."""
     reading.recognised = True
     if not isinstance(value, list):
-        reading.note(Flaw.BROKEN, piece, "There is no list of numbers where one belongs.")
+        reading.note(Flaw.BROKEN, piece, "A list of numbers is missing.")
         return []
     kinds = set(map(type, value))
     if kinds <= {float}:
@@ -91,9 +91,9 @@ def number_lists(value: object, piece: str, reading: BoxCollector) -> list[list[
     if kinds == {list} and all(set(map(type, item)) <= {float} for item in value):
         return list(reading.limited(value, 1))
     if list in kinds:
-        reading.note(Flaw.MIXED_DEPTH, piece, "Lists are nested to mixed or too great depth.")
+        reading.note(Flaw.MIXED_DEPTH, piece, "Lists are nested too deeply or unevenly.")
     else:
-        reading.note(Flaw.BROKEN, piece, "Something in the list is not a number.")
+        reading.note(Flaw.BROKEN, piece, "The list has an item that is not a number.")
     return []
 
 
@@ -120,7 +120,7 @@ def bracket_groups(text: str, reading: BoxCollector) -> Iterator[str]:
 
 def _refuse_single(match: re.Match[str] | None, reading: BoxCollector) -> None:
     if match:
-        message = "One corner stands alone where two make a box."
+        message = "A box needs two corners; one is missing."
         reading.note(Flaw.ODD_COUNT, match.group(), message)
 
 

@@ -133,8 +133,8 @@ class SimilarityBackend(SlicewiseBackend):
         touched = tuple(s for s in slices if inside and start[axis] <= s.index < stop[axis])
         if not touched:
             raise InvalidPrompt(
-                f"The region is on none of the {len(slices)} slices to look at.",
-                "Choose slices that it lies on, or another region.",
+                f"The region is on none of the {len(slices)} selected slices.",
+                "Choose slices that contain it, or another region.",
             )
         return touched
 

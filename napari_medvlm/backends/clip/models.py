@@ -188,7 +188,7 @@ class OpenClipModel:
         patches = _timm_patches if hasattr(visual, "trunk") else _built_in_patches
         if self._grid is None:
             raise BackendUnavailable(
-                f"The model's vision tower ({type(visual).__name__}) is no vision transformer "
+                f"The model's vision tower ({type(visual).__name__}) is not a vision transformer "
                 "whose patches can be compared with texts.",
                 "Use it for labels, or choose another model.",
             )
@@ -308,7 +308,11 @@ def _check_device(device: str) -> None:
     try:
         wanted = torch.device(device)
     except RuntimeError as error:
-        raise BackendUnavailable(f"There is no device called {device}.", "Choose cpu.") from error
+        raise BackendUnavailable(
+            f"There is no device called {device}.", "Choose the device cpu."
+        ) from error
     counts = {"cuda": torch.cuda.device_count, "mps": torch.mps.device_count}
     if wanted.type in counts and (wanted.index or 0) >= counts[wanted.type]():
-        raise BackendUnavailable(f"There is no {device} on this computer.", "Choose cpu.")
+        raise BackendUnavailable(
+            f"There is no {device} on this computer.", "Choose the device cpu."
+        )

@@ -1,4 +1,4 @@
-"""The conformance kit for backends that find phrases or judge labels."""
+"""The conformance kit for backends that find phrases or classify labels."""
 
 from __future__ import annotations
 

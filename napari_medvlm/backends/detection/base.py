@@ -94,7 +94,7 @@ class SlicewiseBackend(Backend, ABC):
             looks += self._look_at(closer, query, window, progress)
             looks.sort(key=lambda pair: _slice_index(pair[0].slice))
             slices = tuple(picture.slice for picture, _ in looks)
-        progress(1.0, "joining what was found")
+        progress(1.0, "merging regions")
         found_regions = [region for picture, look in looks for region in regions_of(picture, look)]
         regions = tuple(
             region
@@ -294,6 +294,6 @@ def _not_found(
             continue
         best = [look.best[phrase] for look in looks if look.best and phrase in look.best]
         searched = "the slice" if slices == 1 else f"any of {slices} slices"
-        reason = f"The model does not see it on {searched}."
+        reason = f"The model did not find it on {searched}."
         missing.append(NotFound(phrase, reason, max(best) if best else None))
     return tuple(missing)

@@ -118,7 +118,7 @@ class DetectorBackend(CataloguedBackend):
             if count > self._longest:
                 raise InvalidPrompt(
                     f"The text for {phrase!r} has {count} tokens; the model reads {self._longest}.",
-                    "Say it in fewer words.",
+                    "Use fewer words.",
                 )
         if not self._by_token:
             return [_Asked(list(texts.values()), {phrase: [k] for k, phrase in enumerate(texts)})]
@@ -150,7 +150,7 @@ class DetectorBackend(CataloguedBackend):
                 k for k, (a, b) in enumerate(read["offset_mapping"]) if start <= a < b <= stop
             ]
             if not columns[phrase]:
-                raise InvalidPrompt(f"There is no word in {phrase!r}.", "Write it in words.")
+                raise InvalidPrompt(f"{phrase!r} has no words.", "Write a phrase with words.")
             start += len(text) + 1
         return _Asked(joined, columns)
 
@@ -191,7 +191,7 @@ class DetectorBackend(CataloguedBackend):
             Seen(phrase, float(score), (float(x0), float(y0), float(x1), float(y1)))
             for score, (x0, y0, x1, y1) in zip(boxes.scores[:count], boxes.boxes, strict=False)
         ]
-        note = f"Of {phrase!r} only the best {self.most} boxes of a slice are kept."
+        note = f"Of {phrase!r} only the best {self.most} boxes per slice are used."
         return replace(
             look,
             seen=(*look.seen, *seen),

@@ -37,7 +37,7 @@ def memory_told(title: str, device: str) -> Iterator[None]:
             raise
         give_back(device)
         raise OutOfMemory(
-            f"The memory of {device} did not suffice for {title}.",
+            f"Out of memory: {title} on {device}.",
             "Close other programs, crop the image, or choose a smaller model or the CPU.",
         ) from error
 

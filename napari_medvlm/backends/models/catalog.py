@@ -112,7 +112,7 @@ class Row(BaseModel):
     @property
     def without_tools(self) -> str:
         """Why these models call no tools, in a sentence; empty: they do."""
-        return "" if self.tools else f"{self.title}: these models were not made to call tools."
+        return "" if self.tools else f"{self.title}: these models do not support tool calls."
 
     @property
     def markers(self) -> tuple[tuple[str, str], ...]:

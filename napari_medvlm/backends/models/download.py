@@ -215,8 +215,8 @@ def _download_errors(model: str) -> Iterator[None]:
         from huggingface_hub import errors as hub
     except ImportError:
         raise BackendUnavailable(
-            "Models are downloaded by huggingface_hub, which is not installed.",
-            'Install it: pip install "napari-medvlm[vlm]"',
+            "Downloading models needs huggingface_hub, which is not installed.",
+            'Install it with: pip install "napari-medvlm[vlm]"',
         ) from None
     try:
         yield
@@ -242,8 +242,8 @@ def _words(model: str, error: Exception) -> tuple[str, str]:
         )
     if isinstance(error, hub.HfHubHTTPError):
         status = error.response.status_code
-        message = f"The hub answered {status} when asked for {model}."
-        return message, "Try again later; what is whole is not fetched again."
+        message = f"The hub returned status {status} for {model}."
+        return message, "Try again later; complete files are not downloaded again."
     if isinstance(error, (hub.HTTPError, hub.LocalEntryNotFoundError, ConnectionError)):
         message = f"The hub cannot be reached at {_url('').rstrip('/')}."
         return message, "Check the network, the proxy, and that HF_HUB_OFFLINE is not set."

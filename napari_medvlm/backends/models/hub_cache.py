@@ -20,7 +20,7 @@ SHA256_LETTERS = 64
 
 
 def folder_of(model: str) -> Path | None:
-    """The folder of a model that was downloaded whole; `None`: it is not here.
+    """The folder of a model that was downloaded whole; `None`: it is not on this computer.
 
     Raises
     ------
@@ -58,8 +58,8 @@ def damaged(model: str, progress: Progress) -> tuple[str, ...]:
     }
     if listed and not hashed:
         raise BackendUnavailable(
-            f"No hashes were kept of {model}, so it cannot be checked.",
-            "Remove it and download it again if you are in doubt.",
+            f"No hashes are stored for {model}, so it cannot be verified.",
+            "If in doubt, remove it and download it again.",
         )
     tally = Tally(sum(blob.stat().st_size for _, blob in hashed.values()), progress)
     return tuple(name for name, (_, blob) in hashed.items() if _hash(blob, tally) != blob.name)

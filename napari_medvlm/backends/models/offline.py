@@ -40,7 +40,7 @@ def set_offline(offline: bool) -> None:
     except OSError as error:
         raise SettingsError(
             f"{_mark()} cannot be written: {error}.",
-            "See that there is space and that you may write there, or set NAPARI_MEDVLM_HOME.",
+            "Check free space and permissions, or set NAPARI_MEDVLM_HOME to another folder.",
         ) from error
 
 
@@ -59,8 +59,8 @@ def refuse(model: str) -> None:
     """
     if is_offline():
         raise CannotDownload(
-            f"{model} is not asked for, because this program is offline.",
-            f"Untick Offline in the Models dock, and see that {VARIABLE} is not set.",
+            f"{model} cannot be downloaded: the program is offline.",
+            f"Uncheck Offline in the Models dock, and check that {VARIABLE} is not set.",
         )
 
 

@@ -75,7 +75,7 @@ class Loaded:
         for token in self._control():
             if token in words:
                 raise InvalidPrompt(
-                    f"{words!r} holds {token}, which has a meaning of its own for the model.",
+                    f"{words!r} holds {token}, which is a control token of the model.",
                     "Leave it out.",
                 )
 
@@ -105,7 +105,7 @@ def model_folder(model: str | None, title: str, example_id: str) -> Path:
 
     if not model:
         raise BackendUnavailable(
-            f"{title} needs a model, and none was named.",
+            f"{title} needs a model, but none was given.",
             f"Name the folder of one, or the id of one that was downloaded: {example_id}.",
         )
     if Path(model).expanduser().is_dir():
@@ -119,7 +119,7 @@ def model_folder(model: str | None, title: str, example_id: str) -> Path:
         ) from None
     except LocalEntryNotFoundError:
         raise BackendUnavailable(
-            f"The model {model} is not on this computer, and nothing is downloaded unasked.",
+            f"Model {model} is not installed. Models are downloaded only on request.",
             f"Read its licence at https://huggingface.co/{model}, then press Download, or run: "
             f"napari-medvlm models download {model}",
         ) from None
@@ -139,7 +139,7 @@ def kind_of(folder: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         raise BackendUnavailable(
             f"The folder {folder} has no config.json that names a model type.",
-            "Choose the folder that holds config.json and the weights beside it.",
+            "Choose the folder with config.json and the weights.",
         ) from None
 
 
@@ -253,13 +253,13 @@ def _placing(device: torch.device) -> dict[str, Any]:
         return {"device_map": spread} if spread == "auto" else {}
     if bits not in ("4", "8"):
         raise BackendUnavailable(
-            f"{BITS} is {bits!r}, and weights are kept in 4 or 8 bits.",
-            f"Set {BITS} to 4 or 8, or do not set it.",
+            f"{BITS} is {bits!r}, but weights can be loaded in 4 or 8 bits.",
+            f"Set {BITS} to 4 or 8, or unset it.",
         )
     if importlib.util.find_spec("bitsandbytes") is None:
         raise BackendUnavailable(
-            f"{BITS} asks for weights in {bits} bits, and bitsandbytes is not installed.",
-            f"Install bitsandbytes, or do not set {BITS}.",
+            f"{BITS} asks for weights in {bits} bits, but bitsandbytes is not installed.",
+            f"Install bitsandbytes, or unset {BITS}.",
         )
     config = transformers.BitsAndBytesConfig(**{f"load_in_{bits}bit": True})
     return {"quantization_config": config, "device_map": spread}

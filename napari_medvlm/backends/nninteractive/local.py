@@ -185,7 +185,7 @@ def model_folder(name: str) -> Path:
         raise BackendUnavailable(
             f"There is no folder {name} with a model of nnInteractive."
             if name
-            else f"{PUBLISHED} is not on this computer, and nothing is downloaded unasked.",
+            else f"Model {PUBLISHED} is not installed. Models are downloaded only on request.",
             f"Name a model's folder, or run: nninteractive-download-model {PUBLISHED} "
             "(CC BY-NC-SA 4.0: not for commercial use).",
         )

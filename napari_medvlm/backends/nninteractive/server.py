@@ -64,8 +64,8 @@ class NNInteractiveServerBackend(Backend):
         url, autozoom = split_model(model)
         if not url:
             raise BackendUnavailable(
-                "nnInteractive on a server needs the server's address, and none was named.",
-                f"Name it as the model, for instance {EXAMPLE}",
+                "nnInteractive on a server needs a server address, but none was given.",
+                f"Give it as the model, for example {EXAMPLE}",
             )
         require_allowed(url)
         self._server = Server(url, autozoom)
@@ -232,15 +232,16 @@ def error_context(url: str) -> Iterator[None]:
         yield
     except client().ServerAtCapacityError as error:
         raise BackendUnavailable(
-            f"The server {at} has no place: {error}.",
-            "Wait until somebody ends, or have it started with a larger --max-sessions.",
+            f"The server {at} has no free session: {error}.",
+            "All sessions are in use. Wait, or restart the server with a larger --max-sessions.",
         ) from error
     except httpx.HTTPStatusError as error:
         raise _refused(at, error.response) from error
     except httpx.ConnectError as error:
         raise BackendUnavailable(
             f"No server answers at {at}: {error}.",
-            "Start it with: nninteractive-server --model nnInteractive_v1.0, or mend the address.",
+            "Start it with: nninteractive-server --model nnInteractive_v1.0, or correct the "
+            "address.",
         ) from error
     except httpx.TimeoutException as error:
         raise BackendFailed(
@@ -264,23 +265,23 @@ def not_another(url: str) -> Iterator[None]:
 
 def _another(at: str) -> BackendUnavailable:
     return BackendUnavailable(
-        f"What answers at {at} is no server of nnInteractive.",
-        f"Mend the address; as it is written: {EXAMPLE}",
+        f"The service at {at} is not an nnInteractive server.",
+        f"Correct the address; for example {EXAMPLE}",
     )
 
 
 def _refused(at: str, response: Any) -> BackendUnavailable | BackendFailed:
     if response.status_code in (401, 403):
         return BackendUnavailable(
-            f"The server {at} asks for a key, and refused the one it got."
+            f"The server {at} rejected the API key."
             if "Authorization" in response.request.headers
-            else f"The server {at} asks for a key.",
-            f"Set the variable {KEY}, or keep it with: keyring set {SERVICE} {at}",
+            else f"The server {at} requires an API key.",
+            f"Set the variable {KEY}, or store it with: keyring set {SERVICE} {at}",
         )
     if response.status_code in (404, 405):
         return _another(at)
     detail = response.text.strip()[:200]
     return BackendFailed(
-        f"The server {at} refused what it was asked ({response.status_code}): {detail}",
+        f"The server {at} refused the request ({response.status_code}): {detail}",
         "Prompts are kept. Change them, or choose another server.",
     )

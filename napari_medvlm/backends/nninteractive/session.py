@@ -86,7 +86,7 @@ def image_of(volume: Volume) -> NDArray[Any]:
     """
     if volume.is_color:
         raise InvalidImage(
-            "nnInteractive takes images of one channel, and this one is in colour.",
+            "nnInteractive needs single-channel images; this one is in colour.",
             "Choose one of its channels, or another backend.",
         )
     require_contrast(volume)

@@ -137,7 +137,7 @@ class ServerBackend(Backend):
     def _require_sign(self, silent_s: float, begun: bool) -> None:
         if silent_s > (self.silent_s if begun else self.first_s):
             raise BackendFailed(
-                f"The server at {self._url} has said nothing for {silent_s:.0f} s.",
+                f"No response from {self._url} for {silent_s:.0f} s.",
                 "What had come is kept. It may still be loading the model, or have more to do than "
                 "it can: look at its log, send fewer pictures, or choose a smaller model.",
             )
@@ -158,7 +158,7 @@ class ServerBackend(Backend):
             return question, f"The server takes {most[1]} at most. {note}"
         if TOO_LONG.search(words) and pictures:
             question, note = fewer_pictures(question, _too_many(words, pictures))
-            return question, f"The question was longer than the model can read. {note}"
+            return question, f"The question exceeded the context length. {note}"
         if part := refused(words, request):
             self._without |= {part}
             return question, ""
@@ -197,7 +197,7 @@ def _only(offered: list[str], base_url: str) -> str:
         return offered[0]
     names = ", ".join(offered[:12]) or "none"
     raise BackendUnavailable(
-        f"The server at {base_url} offers {len(offered)} models, and none was named.",
+        f"The server at {base_url} offers {len(offered)} models, but none was chosen.",
         f"Write the model's name behind a # at the end of the address. There are: {names}.",
     )
 

@@ -39,7 +39,7 @@ def address_of(model: str | None) -> tuple[str, str]:
     """
     if not model:
         raise BackendUnavailable(
-            "No server was named.", "Write its address as http://127.0.0.1:8000/v1#model-name."
+            "No server was given.", "Write its address as http://127.0.0.1:8000/v1#model-name."
         )
     base, _, name = model.strip().partition("#")
     origin(base)

@@ -18,7 +18,7 @@ LONGEST = 200_000
 """Characters after which no model has anything more to say."""
 LOOKED_AT, LOOPED, LOOK_EVERY = 6000, 600, 200
 """Characters: how much of the end is searched for a loop, how long one is endless, how often."""
-UNKNOWN_END = "The server did not say that the answer is complete. If it looks cut off, ask again."
+UNKNOWN_END = "The server did not mark the answer as complete. If it looks cut off, ask again."
 _AROUND = re.compile(r"^[\s*_(\"'▁Ġ]+|[\s*_).:,\"']+$")
 
 
@@ -83,7 +83,7 @@ class Reply:
         """What came, as a whole."""
         own = [self._stopped] if self._stopped else []
         if self._finish == "content_filter":
-            own.append("The server withheld a part of the answer.")
+            own.append("The server filtered part of the answer.")
         if not self._finish and not self._stopped and self.begun:
             own.append(UNKNOWN_END)
         if not self.begun:
@@ -102,7 +102,7 @@ class Reply:
         text = self._stream.text or "".join(self._thinking)
         end = text[-LOOKED_AT:]
         if len(end) - len(without_loop(end)[0]) >= LOOPED:
-            self._stopped = "The model went on repeating itself and was stopped."
+            self._stopped = "The model repeated itself and was stopped."
         elif self._length > LONGEST:
             self._stopped = f"The model was stopped after {LONGEST} characters."
         self.is_over = bool(self._stopped)

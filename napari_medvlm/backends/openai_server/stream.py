@@ -127,7 +127,7 @@ class StreamReader:
         if "event-stream" not in kind:
             raise BackendFailed(
                 f"The server at {self._base_url} sent {kind or 'something'} and no stream.",
-                "See that the address ends as the server says, mostly in /v1.",
+                "Check the end of the address, usually /v1.",
             )
 
 

@@ -132,8 +132,8 @@ def checkpoint_file(model: str | None, title: str) -> Path:
     """
     if not model:
         raise BackendUnavailable(
-            f"{title} needs a checkpoint, and none was named.",
-            "Name the file of one, such as sam_vit_b_01ec64.pth or medsam_vit_b.pth.",
+            f"{title} needs a checkpoint, but none was given.",
+            "Choose a checkpoint file, such as sam_vit_b_01ec64.pth or medsam_vit_b.pth.",
         )
     path = Path(model).expanduser()
     if path.is_file():
@@ -170,7 +170,7 @@ def read_state(path: Path) -> State:
             held = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise BackendUnavailable(
-            f"{path.name} holds more than weights, and nothing in it is run.",
+            f"{path.name} holds more than weights; its code is not run.",
             "Save its state_dict() alone with torch.save, or choose another checkpoint.",
         ) from None
     except (OSError, RuntimeError, ValueError, EOFError) as error:
@@ -211,7 +211,7 @@ def digest_of(path: Path) -> str:
 
 def _foreign(path: Path, why: str) -> BackendUnavailable:
     return BackendUnavailable(
-        f"{path.name} is not laid out as the checkpoints of Segment Anything: {why}.",
+        f"{path.name} is not a Segment Anything checkpoint: {why}.",
         "Choose a checkpoint of the segment-anything package. Models of transformers, SAM 2 and "
         "its relatives among them, are for the backend sam2.",
     )

@@ -104,7 +104,7 @@ class EmbeddingStore:
             self._make_room(_bytes_in(unfinished))
             unfinished.rename(path)
         except OSError as error:
-            logger.info("An embedding is not kept: %s", error)
+            logger.info("An embedding is not stored: %s", error)
             shutil.rmtree(unfinished, ignore_errors=True)
 
     def _make_room(self, wanted: int) -> None:

@@ -69,7 +69,7 @@ class SAM2Backend(SliceBySliceBackend):
         kind = transformers_loader.kind_of(folder)
         if kind not in TRACKERS:
             raise BackendUnavailable(
-                f"The model in {folder} is of the type {kind}, which does not track objects.",
+                f"The model in {folder} is of the type {kind}, which cannot track objects.",
                 f"Choose one of the type {', '.join(TRACKERS)}.",
             )
         auto, processor = TRACKERS[kind]
@@ -90,7 +90,7 @@ class SAM2Backend(SliceBySliceBackend):
         self, plane: Plane, prompts: ObjectOnSlices, progress: Progress
     ) -> Mapping[int, SliceMask]:
         """The object on the slices from where it begins to where it ends."""
-        return _Tracking(self._loaded, self._film(plane), plane, prompts, progress).found()
+        return _Tracking(self._loaded, self._film(plane), plane, prompts, progress).masks()
 
     def _new_ladder(self, usual: transformers_loader.Loaded) -> MemoryFallbacks:
         """What to do where the memory does not suffice."""

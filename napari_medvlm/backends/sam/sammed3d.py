@@ -190,7 +190,7 @@ class SAMMed3DBackend(Backend):
         import torch
 
         if start not in self._embeddings:
-            progress(0.1, "looking at the image")
+            progress(0.1, "encoding the image")
             data = self._volume.intensity().astype(np.float32)
             image = normalised(np.asarray(Reslice(data, self._volume.grid, cube, 1, outside=0)))
             seen = torch.from_numpy(np.ascontiguousarray(image.T))[None, None]

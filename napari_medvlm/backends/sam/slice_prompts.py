@@ -148,7 +148,7 @@ def on_slices(
         reader.read_start(start)
     elif not reader.found.anchors:
         raise InvalidPrompt(
-            "All prompts say what the object is not.", "Add a point, box, scribble or lasso on it."
+            "All prompts are negative.", "Add a point, box, scribble or lasso on it."
         )
     return reader.found
 

@@ -118,7 +118,7 @@ class VLMBackend(CataloguedBackend):
         longest = self.settings["max_new_tokens"]
         if len(tokens) < longest or tokens[-1] in self._loaded.ends:
             return look
-        note = f"{phrase!r}: the model was stopped after {longest} tokens, before it had ended."
+        note = f"{phrase!r}: the model was stopped after {longest} tokens, before it finished."
         return replace(look, notes=(*look.notes, note))
 
     def _inputs(self, shown: Framed, prompt: str) -> Any:

@@ -109,7 +109,7 @@ def fewer_pictures(question: Question, dropped: int) -> tuple[Question, str]:
             left -= cut
         steps.append(ToolRound(step.text, tuple(results)))
     names = [caption or f"image {k + 1}" for k, (_, caption) in enumerate(everything[:dropped])]
-    note = f"{len(names)} of {len(everything)} pictures were left out: {', '.join(names)}."
+    note = f"{len(names)} of {len(everything)} images were left out: {', '.join(names)}."
     shortened = replace(
         question,
         pictures=question.pictures[own:],

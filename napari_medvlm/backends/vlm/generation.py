@@ -52,7 +52,7 @@ class AnswerGenerator:
         asked = build_inputs(self._loaded, self._row, question, self._longest)
         stream = stream_for(asked.question, self._row, inside=asked.inside)
         spelling, tokens = Spelling(self._loaded), []
-        status = (0.0, "reading the pictures")
+        status = (0.0, "reading the images")
         settings = {**self._settings, "max_new_tokens": asked.room}
         writing = self._writer.tokens(
             self._loaded.model, asked.made, settings, lambda: progress(*status)
@@ -85,9 +85,9 @@ class AnswerGenerator:
         pictures = asked.question.pictures
         if not tokens or not 0 <= position < len(pictures):
             raise InvalidPrompt(
-                f"There is no answer of the model to picture {picture + 1} of "
+                f"There is no answer to explain for image {picture + 1} of "
                 f"{len(question.pictures)}.",
-                "Choose a picture that was sent, and an answer with text.",
+                "Choose an image that was sent, and an answer with text.",
             )
 
         def likelihood(pixels: NDArray[np.uint8]) -> float:

@@ -35,7 +35,7 @@ class ModelOutput:
     probabilities
         Of each option of a closed question.
     cut_off
-        Whether it was stopped before it had ended.
+        Whether it was stopped before it finished.
     notes
         What else a person must know.
     """
@@ -73,10 +73,10 @@ def answer_of(
     text, times = without_loop(text)
     notes = list(written.notes)
     if times > 1:
-        notes.append(f"The model wrote the same {times} times at the end; it is shown once.")
+        notes.append(f"The model repeated its last text {times} times; it is shown once.")
     if written.cut_off:
         length = f" after {written.tokens} tokens" if written.tokens else ""
-        notes.append(f"The model was stopped{length}, before it had ended.")
+        notes.append(f"The model was stopped{length}, before it finished.")
     answer = Answer(
         text=without(text, pieces(text, row.grammar)),
         images=tuple(shown.picture.slice for shown in pictures),
@@ -108,7 +108,7 @@ def _called(
 
 def _silence(answer: Answer, written: ModelOutput) -> str:
     if written.cut_off:
-        return "The model was stopped before it came to an answer. Allow it more tokens."
+        return "The model was stopped before it answered. Allow more tokens."
     what = "its thoughts, and no answer" if answer.thinking else "nothing"
     return f"The model wrote {what}. Ask again in other words, or choose another model."
 

@@ -22,7 +22,7 @@ from napari_medvlm.data.slice_image import SliceImage
 from napari_medvlm.language.closed_answers import counted
 from napari_medvlm.language.sentences import Sentence, split
 
-UNNAMED = "A place without a name."
+UNNAMED = "A box without a name."
 _NUMBERS = r"\s*(?:no\.\s*|#\s*)?(\d{1,5}(?:\s*(?:,|-|and|und|et|y|to|&)\s*\d{1,5}\b)*)\b"
 _PICTURE = re.compile(rf"\b(?:images?|pictures?|figures?|bild|imagen)\b{_NUMBERS}", re.IGNORECASE)
 _SLICE = re.compile(rf"\b(?:slices?|slides?|schicht|coupe|corte)\b{_NUMBERS}", re.IGNORECASE)
@@ -139,7 +139,7 @@ class _Reader:
         seen, outside = seen_in(parsed, self._words, shown.picture, shown.framed)
         named = [replace(s, phrase=s.name or self._words or UNNAMED) for s in seen]
         if parsed.masks or parsed.voxel_boxes:
-            outside.append("A mask or a box in a volume is meant, which cannot be drawn here.")
+            outside.append("A mask or a box in a volume is meant, which cannot be drawn.")
         regions = regions_of(shown.picture, Look(tuple(named)))
         if len(regions) < len(named):
             outside.append(
@@ -161,9 +161,10 @@ class _Reader:
 
     def _unplaced(self, parsed: Parsed) -> tuple[str, ...]:
         if not self._pictures:
-            return ("There is a box, and no picture was sent that it could be in.",)
+            return ("There is a box, but no image was sent.",)
         if parsed.boxes or parsed.points or _refused(parsed):
-            return (f"It is not said in which of the {len(self._pictures)} pictures the box is.",)
+            count = len(self._pictures)
+            return (f"The answer does not state in which of the {count} images the box is.",)
         return ()
 
 

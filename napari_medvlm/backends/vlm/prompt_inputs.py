@@ -85,7 +85,7 @@ def build_inputs(loaded: Loaded, row: Row, question: Question, room: int) -> Mod
             raise InvalidPrompt(
                 f"The question and the conversation before it are {excess} tokens too long: the "
                 f"model reads {context}, its answer included.",
-                "Begin a new conversation, or shorten the context.",
+                "Start a new conversation, or shorten the clinical context.",
             )
         tokens_per_image = inputs.length / (count - dropped)  # or less: the text counts too
         dropped = min(dropped + max(int(excess / tokens_per_image), 1), count)

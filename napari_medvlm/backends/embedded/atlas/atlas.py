@@ -44,8 +44,8 @@ class Atlas:
         similarity = self._registration(progress).similarity
         if similarity < HEAD:
             return (
-                "The image does not look like an MR image of a head: its likeness to the template "
-                f"is {similarity:.2f}, and {HEAD} is needed."
+                "The image does not look like an MR image of a head: its similarity to the "
+                f"template is {similarity:.2f}; {HEAD} is needed."
             )
         return None
 

@@ -65,7 +65,7 @@ class Grounder:
             inside = [region for region in result if self._in_scope(region, query.scope)]
             regions += inside
             if not inside:
-                reason = "It lies outside the slices that were asked about."
+                reason = "It lies outside the selected slices."
                 missing.append(NotFound(phrase, reason, result[0].score))
         return Grounding(tuple(regions), tuple(missing))
 
@@ -138,7 +138,9 @@ class Grounder:
         inside = [region for region in carried if region is not None]
         if inside:
             return inside
-        return NotFound(phrase, "By the brain atlas it lies outside the image.", matches[0].score)
+        return NotFound(
+            phrase, "According to the brain atlas it lies outside the image.", matches[0].score
+        )
 
     def _unknown(self, phrase: str, named: list[NamedRegions]) -> NotFound:
         empty = next((text for labels in named if (text := labels.empty(phrase))), None)

@@ -81,16 +81,16 @@ def register(volume: Volume, progress: Progress) -> Registration:
     size_mm = ends[1] - ends[0]
     if size_mm.min() < SMALLEST_MM or size_mm.max() > LARGEST_MM:
         return Registration(np.eye(4), 1.0)
-    progress(0.0, "looking for the head")
+    progress(0.0, "locating the head")
     starts = _best_starts(_template(SCOUT_MM), _at(volume, SCOUT_MM))
     fixed, moving = _template(FINE_MM), _at(volume, FINE_MM)
     candidates = []
     for k, start in enumerate(starts):
-        progress(0.2 + 0.5 * k / len(starts), "laying the template into the head")
+        progress(0.2 + 0.5 * k / len(starts), "aligning the template")
         rough = _optimized(_template(SCOUT_MM), _at(volume, SCOUT_MM), start, 60)
         candidates.append((_similarity(fixed, moving, rough), rough))
     best = max(candidates, key=lambda pair: pair[0])[1]
-    progress(0.7, "fitting its size")
+    progress(0.7, "scaling the template")
     matrix = _optimized(fixed, moving, best, 120)
     return Registration(matrix, _similarity(fixed, moving, matrix))
 

@@ -123,7 +123,7 @@ class Answerer:
         masked = [s for thing in asked.things for s in self._masked(thing, subjects, progress)]
         if len(masked) < 2:
             raise Unanswerable(
-                f"Two things are needed to compare, and only {masked[0].name} is known. "
+                f"A comparison needs two structures; only {masked[0].name} is known. "
                 "Segment the other one."
             )
         sizes = sorted(((self._ml(s), s) for s in masked), key=lambda pair: -pair[0])
@@ -166,7 +166,7 @@ class Answerer:
         self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
     ) -> list[Claim]:
         if len(asked.things) < 2:
-            raise Unanswerable("A distance needs two things.")
+            raise Unanswerable("A distance needs two structures.")
         first, second = (self._any(thing, subjects, progress)[0] for thing in asked.things[:2])
         apart = float(np.linalg.norm(first.region.center_mm - second.region.center_mm))
         text = f"The centres of the {first.name} and the {second.name} are {apart:.1f} mm apart."
@@ -220,7 +220,7 @@ class Answerer:
         """What the atlas knows to be there: by outline; only where none is, by box perhaps."""
         regions = self._grounder.structures_at(index, progress)
         if not regions:
-            return [Claim("No object and no structure of the atlas is there.", source="atlas")]
+            return [Claim("No object and no atlas structure is there.", source="atlas")]
         outlined = [region for region in regions if region.mask is not None]
         return [
             Claim(
@@ -252,7 +252,7 @@ class Answerer:
         if not segmented:
             raise Unanswerable(
                 f"Whether {asked.things[0]!r} is there cannot be measured: nothing of that name "
-                "was segmented. A model that looks at images may tell."
+                "was segmented. A vision-language model may answer this."
             )
         return [
             Claim(f"Yes: the {s.name} was segmented.", (s.region,), _source(s)) for s in segmented
