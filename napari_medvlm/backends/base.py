@@ -19,7 +19,7 @@ from napari_medvlm.data.volume import Volume
 
 
 class Task(StrEnum):
-    """What a backend can be asked to do."""
+    """Tasks of a backend."""
 
     SEGMENT = "segment"
     GROUND = "ground"
@@ -29,10 +29,10 @@ class Task(StrEnum):
 
 
 class Progress(Protocol):
-    """Tells how far a request is; raises `Cancelled` when it is no longer wanted."""
+    """Callback that reports the progress of a request; raises `Cancelled` once it was cancelled."""
 
     def __call__(self, fraction: float, message: str = "") -> None:
-        """Tell that ``fraction`` (0 to 1) is done, and in a few words what is being done."""
+        """Report the fraction done, 0 to 1, and a short message."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class ObjectPrompts(Sequence[Prompt]):
 
 @dataclass(frozen=True)
 class BackendInfo:
-    """What is known of a backend without loading it; menus and checks read only this.
+    """Description of a backend that is available without loading it.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class BackendInfo:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What came of looking at slices beforehand.
+    """Result of precomputing slices.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ class Backend(ABC):
 
     @classmethod
     def without_tools(cls, model: str | None) -> str:
-        """Why a model calls no tools, read without loading it; empty: it may.
+        """Reason why a model cannot call tools, without loading it; empty if it can.
 
         Raises
         ------
@@ -208,7 +208,7 @@ class Backend(ABC):
     def prepare(
         self, axis: int, progress: Progress, slices: Sequence[int] | None = None
     ) -> Prepared:
-        """Look at slices before they are needed, and keep what was seen on disk.
+        """Precompute slices and store the result on disk.
 
         Slices that were looked at before cost nothing. `Cancelled` leaves those that are done.
 
@@ -227,7 +227,7 @@ class Backend(ABC):
         raise self._not_able("precompute slices")
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
-        """Where the phrases are; each is in a region, or is not found.
+        """Locate phrases; each has regions or is reported as not found.
 
         Raises
         ------
@@ -239,7 +239,7 @@ class Backend(ABC):
         raise self._not_able("locate phrases")
 
     def label(self, query: LabelQuery, progress: Progress) -> ClassificationResult:
-        """How likely labels are.
+        """Classify labels.
 
         Raises
         ------
@@ -267,7 +267,7 @@ class Backend(ABC):
     def explain(
         self, question: Question, written: str, picture: int, progress: Progress
     ) -> Heatmap:
-        """Which parts of a picture made the model write what it did.
+        """Compute the evidence map of an image for a text that the model wrote.
 
         Parameters
         ----------

@@ -46,7 +46,7 @@ def segment(backend: Backend, volume: Volume, prompts: ObjectPrompts, progress: 
 def prepare(
     backend: Backend, volume: Volume, axis: int, slices: Sequence[int], progress: Progress
 ) -> Prepared:
-    """Have slices of the volume that the backend was given last looked at beforehand.
+    """Precompute slices of the backend's current volume.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def prepare(
 
 
 def ground(backend: Backend, volume: Volume, query: GroundQuery, progress: Progress) -> Grounding:
-    """Where phrases are, on the volume that the backend was given last.
+    """Locate phrases in the backend's current volume.
 
     Every phrase has a region or is not found for sure, and masks and heatmaps lie on the volume's
     grid.
@@ -100,7 +100,7 @@ def ground(backend: Backend, volume: Volume, query: GroundQuery, progress: Progr
 def label(
     backend: Backend, volume: Volume, query: LabelQuery, progress: Progress
 ) -> ClassificationResult:
-    """How likely labels are, on the volume that the backend was given last.
+    """Classify labels in the backend's current volume.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def explain(
     picture: int,
     progress: Progress,
 ) -> Heatmap:
-    """Which parts of a picture made a model write what it did, on the grid of its image.
+    """Compute the evidence map of an image on the image's grid.
 
     Raises
     ------

@@ -30,7 +30,7 @@ def problems() -> Mapping[str, str]:
 
 
 def info(name: str) -> BackendInfo:
-    """What is known of a backend without loading it.
+    """The info of a backend, without loading a model.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def info(name: str) -> BackendInfo:
 
 
 def without_tools(name: str, model: str | None) -> str:
-    """Why a model of a backend calls no tools, without loading it; empty: it may.
+    """Reason why a model cannot call tools, without loading it; empty if it can.
 
     Reads files: not for the window's thread.
 
@@ -77,7 +77,7 @@ def vocabulary(name: str, model: str | None) -> tuple[str, ...]:
 
 
 def takes_everything(name: str) -> bool:
-    """Whether *everything* can be asked of a backend; errors as of `info`."""
+    """Return whether a backend can segment all structures at once; raises as `info` does."""
     return _class(name).takes_everything
 
 

@@ -1,4 +1,4 @@
-"""Which Python a backend runs in: `environments.yaml` in the settings folder.
+"""The Python of each backend, from `environments.yaml` in the settings folder.
 
     vlm: /home/me/envs/vlm
     similarity: /home/me/envs/clip/bin/python
@@ -81,7 +81,8 @@ class _Entry:
 
 @dataclass(frozen=True)
 class Environments:
-    """What the file says. An interpreter is looked at when it is asked for, so one hides no other.
+    """The content of the file. Interpreters are checked only when used, so one error hides no
+    other.
 
     Parameters
     ----------
@@ -123,7 +124,7 @@ class Environments:
 
     @classmethod
     def of(cls, backends: Iterable[str], folder: Path) -> Environments:
-        """What the file would say if it named a folder for some backends and nothing else."""
+        """The content of a file with one folder for some backends."""
         entries = {name: _Entry(line, str(folder)) for line, name in enumerate(backends, 1)}
         return cls(home() / "environments.yaml", entries)
 
@@ -202,7 +203,7 @@ def _unchanged(path: Path, stamp: Stamp) -> Environments:
 
 
 def obstacle(backend: str) -> str | None:
-    """Why a backend cannot be used and what to do, as far as it can be told at once.
+    """Reason why a backend cannot be used, as far as known without starting a process.
 
     A module that is missing here is no obstacle to a backend that runs elsewhere.
 
@@ -234,19 +235,19 @@ def _lines(path: Path) -> dict[str, int]:
 
 
 def install_command(python: str, backend: str) -> str:
-    """What to type so that this package, and what one of its backends needs, is in a Python."""
+    """The pip command that installs this package with a backend's requirements into a Python."""
     program = f'"{python}"' if " " in python else python
     return f'{program} -m pip install "{requirement(backend)}"'
 
 
 def requirement(backend: str) -> str:
-    """What pip is asked for: this package with what one of its backends needs."""
+    """The pip requirement of this package with a backend's extra."""
     extra = f"[{EXTRAS[backend]}]" if backend in EXTRAS else ""
     return f"napari-medvlm{extra}=={VERSION}"
 
 
 def _ask(python: str, unwanted: Callable[[], bool]) -> tuple[list[str], str]:
-    """How far the interpreter came with the question, and the last line of its complaint.
+    """The lines that the check script printed, and the last line of its error output.
 
     Files take the output: pipes could be held open by what the interpreter has started.
     """

@@ -45,13 +45,13 @@ class _Loaded:
 
 
 class Executor:
-    """The backends that are loaded, the latest used kept; all calls come from one thread."""
+    """Executes requests with the backends used last; all calls come from one thread."""
 
     def __init__(self) -> None:
         self._loaded: OrderedDict[tuple[str, str | None, str], _Loaded] = OrderedDict()
 
     def do(self, request: Request, progress: Progress, deliver: Deliver) -> Reply | None:
-        """Do what is asked.
+        """Execute a request.
 
         Parameters
         ----------

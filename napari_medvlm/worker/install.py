@@ -1,4 +1,4 @@
-"""An environment of its own for a backend, made with venv and pip and named in the file."""
+"""Create an environment for a backend with venv and pip, and list it in the file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Unwanted = Callable[[], bool]
 
 
 def folder_for(backend: str) -> Path:
-    """Where the environment of a backend is made; backends of one extra share it.
+    """Folder of a backend's environment; backends with the same extra share it.
 
     Raises
     ------

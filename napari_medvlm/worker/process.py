@@ -86,7 +86,7 @@ class WorkerProcess:
             raise EOFError from error
 
     def crash(self) -> WorkerCrashed:
-        """What to tell of its end."""
+        """The error that describes how the process ended."""
         code = self._process.wait()
         self._reader.join(timeout=1.0)
         how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -1,4 +1,4 @@
-"""What a person said, as text: a program of its own, so that the viewer loads no model.
+"""Transcribe speech in a separate program, so that the viewer loads no model.
 
 ``python -m napari_medvlm.worker.transcribe RECORDING.wav MODEL`` prints the text. The model is a
 folder of faster-whisper, or the name of one that was downloaded before; none is downloaded here.

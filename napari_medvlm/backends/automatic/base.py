@@ -100,7 +100,7 @@ class LabelledBackend(Backend, ABC):
         )
 
     def _meant(self, phrase: str, names: Names) -> tuple[Match, ...]:
-        """The names that a phrase means: the very name, or all that come near it."""
+        """The names that match a phrase: the exact name, or else all similar ones."""
         if _is_everything(phrase):
             return tuple(Match(name, 1.0) for name in self.everything)
         matches = names.find(phrase)
@@ -163,7 +163,7 @@ def masks_of_values(values: NDArray[Any], names: Mapping[int, str]) -> dict[str,
 
 
 def reaches(mask: Mask, scope: Scope, volume: Volume) -> bool:
-    """Whether a mask reaches into the slices that are asked about."""
+    """Return whether a mask has voxels in the scope's slices."""
     start, stop = scope.bounds(volume.grid)
     return bool(mask.start[scope.axis] < stop and mask.stop[scope.axis] > start)
 

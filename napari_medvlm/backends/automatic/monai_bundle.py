@@ -1,4 +1,4 @@
-"""MONAI bundles: any folder that segments one volume, run as its own configuration says."""
+"""MONAI bundles that segment one volume, run by their own inference configuration."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class BundleBackend(LabelledBackend):
         self._after = _part(parser, "postprocessing", folder)
 
     def _new_ladder(self, usual: Any) -> MemoryFallbacks:
-        """What to do where the memory does not suffice."""
+        """The fallbacks for too little memory, mildest first."""
         sliding, amp = hasattr(self._inferer, "sw_batch_size"), self._amp
         settings = {k: getattr(self._inferer, k) for k in SLIDING} if sliding else {}
 
@@ -214,7 +214,7 @@ def _metadata(folder: Path) -> dict[str, Any]:
 
 
 def _labels(metadata: Mapping[str, Any]) -> dict[int, str]:
-    """What the values or channels of the output are called, the background left out."""
+    """Names of the output's values or channels, without the background."""
     outputs = metadata.get("network_data_format", {}).get("outputs", {})
     output: dict[str, Any] = outputs.get("pred") or next(iter(outputs.values()), {})
     named = output.get("channel_def") or {
@@ -259,7 +259,7 @@ def _steps(config: Any) -> Iterator[dict[str, Any]]:
 
 
 def _part(parser: Any, name: str, folder: Path) -> Any:
-    """A part of the configuration, made; whatever is wrong with it is told in one sentence."""
+    """Instantiate a part of the configuration; errors become a one-sentence message."""
     try:
         return parser.get_parsed_content(name)
     except _WRONG as error:

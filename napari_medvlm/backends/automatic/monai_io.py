@@ -51,7 +51,7 @@ def array_of(answer: Any) -> NDArray[Any]:
 
 
 def windows(size: Sequence[int], patch: Sequence[int], overlap: float) -> int:
-    """How many windows MONAI slides over an image of a size."""
+    """Number of sliding windows that MONAI uses for an image size."""
     count = 1
     for length, side in zip(size, patch, strict=True):
         side = side if 0 < side < length else length
@@ -61,7 +61,9 @@ def windows(size: Sequence[int], patch: Sequence[int], overlap: float) -> int:
 
 
 def teller(total: int, progress: Progress) -> Callable[..., None]:
-    """What is to be called before each window: tells how far it is, which lets a cancel through."""
+    """Create a callback to be called before each window; it reports the progress, which may
+    raise `Cancelled`.
+    """
     done = itertools.count()
 
     def report(*_: Any) -> None:
@@ -73,7 +75,7 @@ def teller(total: int, progress: Progress) -> Callable[..., None]:
 
 @contextmanager
 def monai_progress(network: torch.nn.Module, total: int, progress: Progress) -> Iterator[None]:
-    """Tell the progress before each window that a network looks at."""
+    """Report the progress before each window."""
     handle = network.register_forward_pre_hook(teller(total, progress))
     try:
         yield

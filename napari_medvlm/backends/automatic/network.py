@@ -1,4 +1,4 @@
-"""Any network of a file, TorchScript or ONNX, with a card that says how to use it."""
+"""Networks in TorchScript or ONNX files with a card that describes their input and output."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def scaled(image: Any, how: Intensity) -> Any:
 
 
 def decided(answer: Any, card: NetworkCard) -> Any:
-    """What a network says ``(channel, x, y, z)`` as values of labels ``(1, x, y, z)``, float32.
+    """Convert network output ``(channel, x, y, z)`` to label values ``(1, x, y, z)``, float32.
 
     Of overlapping labels it is 0 or 1 in each channel.
 

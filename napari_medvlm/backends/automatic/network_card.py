@@ -17,7 +17,7 @@ Range = tuple[float, float]
 
 
 class Intensity(BaseModel):
-    """How intensities are changed before the network sees them, in this order.
+    """Intensity preprocessing of the network, in this order.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Intensity(BaseModel):
 
 
 class NetworkCard(YamlTable):
-    """What a network must be shown, and what its answer means.
+    """The input that a network expects, and the meaning of its output.
 
     Parameters
     ----------

@@ -106,7 +106,7 @@ class VISTA3DBackend(LabelledBackend):
         return tuple(name for name, known in classes().items() if known.use == "all")
 
     def load(self, model: str | None, device: str) -> None:
-        """Take the weights of a file, or of a bundle's folder with what its configuration says.
+        """Load the weights of a file, or of a bundle's folder with its configuration.
 
         Raises
         ------
@@ -167,12 +167,12 @@ class VISTA3DBackend(LabelledBackend):
         return self._all
 
     def segment(self, prompts: ObjectPrompts, progress: Progress) -> Mask:
-        """What the points show, starting from the mask before them if there is one."""
+        """The mask of the points, starting from the previous mask if there is one."""
         mask, notes = self._ladder.tried(lambda: self._masked(prompts, progress), progress)
         return replace(mask, notes=notes)
 
     def _new_ladder(self, usual: Any) -> MemoryFallbacks:
-        """What to do where the memory does not suffice."""
+        """The fallbacks for too little memory, mildest first."""
 
         def work(device: Any, at_once: int) -> None:
             self._device, self._at_once = torch_device(str(device)), at_once
@@ -200,7 +200,7 @@ class VISTA3DBackend(LabelledBackend):
         return mask
 
     def _refined(self, points: Sequence[Point], mask: Mask | None, progress: Progress) -> Any:
-        """The logits ``(1, x, y, z)`` of points; not a number where no window came."""
+        """The logits ``(1, x, y, z)`` of points; NaN where no window was evaluated."""
         import torch
         from monai.apps.vista3d.inferer import point_based_window_inferer
 
@@ -274,7 +274,7 @@ class VISTA3DBackend(LabelledBackend):
                 yield group, answer[0].as_tensor().float().cpu()
 
     def _prepared(self, progress: Progress) -> _Seen:
-        """The volume as the network sees it, made once."""
+        """The preprocessed volume, computed once."""
         if self._seen is None:
             from monai import transforms as t
 

@@ -50,7 +50,7 @@ class VoxTellBackend(Backend):
 
     @classmethod
     def vocabulary(cls, model: str | None) -> tuple[str, ...]:
-        """The phrases whose vectors are kept; the text model reads any others."""
+        """The phrases with precomputed vectors; others need the text model."""
         vectors = _vectors(_folder(model))
         if vectors is None:
             return ()
@@ -97,7 +97,7 @@ class VoxTellBackend(Backend):
         return replace(grounding, notes=(*grounding.notes, *notes))
 
     def _new_ladder(self, usual: Any) -> MemoryFallbacks:
-        """What to do where the memory does not suffice."""
+        """The fallbacks for too little memory, mildest first."""
 
         def work(device: Any, sums_there: bool) -> None:
             self._predictor.device = device

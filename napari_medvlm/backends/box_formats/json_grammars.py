@@ -38,7 +38,7 @@ def _read(text: str, reading: BoxCollector, keys: tuple[str, str]) -> None:
 
 
 def _objects(text: str) -> Iterator[tuple[str, str]]:
-    """What stands before each object, and the object; those that no brace closes too."""
+    """The text before each object, and the object, including unclosed ones."""
     position, start = 0, text.find("{")
     while start >= 0:
         stop = _INNARDS.match(text, start + 1).end()  # type: ignore[union-attr]  # matches nothing
@@ -86,7 +86,7 @@ def _add_shapes(
 
 
 def _check_outside(text: str, any_object: bool, reading: BoxCollector, key: str) -> None:
-    """Look at what stands around the objects: an empty list says that there is nothing."""
+    """Parse the text around the objects: an empty list means that nothing was detected."""
     if reading.stopped:
         return
     if any_object:

@@ -28,7 +28,7 @@ def read_bracketed(text: str, reading: BoxCollector) -> None:
 
 
 def read_cogvlm(text: str, reading: BoxCollector) -> None:
-    """As `read_bracketed`; numbers have leading zeros, and a semicolon parts two boxes."""
+    """Like `read_bracketed`; numbers have leading zeros, and a semicolon separates boxes."""
     for group in reading.limited(bracket_groups(_LEADING_ZEROS.sub("", text), reading)):
         if _MEANT_AS_NUMBERS.search(group):
             add_listed("", group.replace(";", "],["), reading)
@@ -69,7 +69,7 @@ def read_corners(text: str, reading: BoxCollector) -> None:
 
 
 def add_listed(label: str, group: str, reading: BoxCollector) -> None:
-    """Keep the boxes of one bracketed group: a list of four numbers, or a list of such lists."""
+    """Add the boxes of one bracketed group: a list of four numbers, or a list of such lists."""
     try:
         value = _DECODER.decode(group)
     except (ValueError, RecursionError):
@@ -125,7 +125,7 @@ def _refuse_single(match: re.Match[str] | None, reading: BoxCollector) -> None:
 
 
 def no_number(name: str) -> float:
-    """What JSON makes of ``NaN`` and ``Infinity``: ValueError."""
+    """Raise `ValueError` for ``NaN`` and ``Infinity``."""
     raise ValueError(name)
 
 

@@ -74,7 +74,7 @@ class SimilarityBackend(SlicewiseBackend):
         self.batch = 1 if device == "cpu" else 4  # more is no faster there, and a cancel would wait
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
-        """Look at the slices of the scope, and join what lies on neighbouring ones."""
+        """Search the slices of the scope, and merge regions of neighbouring slices."""
         return replace(super().ground(query, progress), ran_on=f"{self._device}, float32")
 
     def look(self, pictures: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
@@ -94,7 +94,7 @@ class SimilarityBackend(SlicewiseBackend):
         ]
 
     def label(self, query: LabelQuery, progress: Progress) -> ClassificationResult:
-        """How likely labels are by the scope's slices, or by a region in them."""
+        """Classify labels from the scope's slices, or from a region in them."""
         window = query.window or (None if self._volume.is_color else default_window(self._volume))
         slices = self._slices(query)
         images: list[Vectors] = []
@@ -118,7 +118,7 @@ class SimilarityBackend(SlicewiseBackend):
         )
 
     def _vector(self, text: str) -> Vectors:
-        """The unit vector ``(D,)`` of a text, kept."""
+        """The cached unit vector ``(D,)`` of a text."""
         if text not in self._texts:
             self._texts[text] = self._model.encode_text([text])[0]
         return self._texts[text]
@@ -178,7 +178,7 @@ def _placed(size: tuple[int, int], covered: tuple[float, float]) -> tuple[int, i
 
 
 def _look(values: dict[str, NDArray[np.float32]]) -> Look:
-    """What is seen by the values ``(height, width)`` of each phrase on a picture."""
+    """Detections from the values ``(height, width)`` of each phrase on an image."""
     scores = {phrase: float(on_picture.max()) for phrase, on_picture in values.items()}
     seen = [
         Seen(phrase, scores[phrase], _around(on_picture), heatmap=on_picture)

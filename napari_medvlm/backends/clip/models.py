@@ -124,7 +124,7 @@ class TransformersModel:
         return _normalized_vectors(texts, vector)
 
     def encode_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> Vectors:
-        """Unit vectors ``(B, h, w, D)``; how is said at the top of this file."""
+        """Unit vectors ``(B, h, w, D)`` of patches, as the module's docstring describes."""
         vision = self._model.vision_model
 
         def patches(pixels: Any) -> Any:
@@ -143,7 +143,7 @@ class TransformersModel:
         return _unit(lambda: self._model.get_image_features(self._pixels(pictures)).pooler_output)
 
     def _pixels(self, pictures: Sequence[NDArray[np.uint8]]) -> Any:
-        """As the processor makes them, but straight to the input's size: nothing is cropped."""
+        """Preprocess images, resized directly to the input size without cropping."""
         batch = self._processor.image_processor(
             images=list(pictures),
             size={"height": self._size, "width": self._size},
@@ -183,7 +183,7 @@ class OpenClipModel:
         )
 
     def encode_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> Vectors:
-        """Unit vectors ``(B, h, w, D)``; how is said at the top of this file."""
+        """Unit vectors ``(B, h, w, D)`` of patches, as the module's docstring describes."""
         visual = self._model.visual
         patches = _timm_patches if hasattr(visual, "trunk") else _built_in_patches
         if self._grid is None:
@@ -208,7 +208,7 @@ class OpenClipModel:
 
 
 def _local_text(folder: Path) -> dict[str, Any]:
-    """What makes open_clip read a text tower's configuration in a folder, not from the hub."""
+    """Patch that makes open_clip read a text tower's configuration from a folder."""
     from huggingface_hub import try_to_load_from_cache
 
     model = json.loads((folder / "open_clip_config.json").read_text(encoding="utf-8"))["model_cfg"]

@@ -1,4 +1,4 @@
-"""How likely labels are by vectors of pictures and of texts; it knows no model and no volume."""
+"""Zero-shot classification from image and text vectors, independent of model and volume."""
 
 from __future__ import annotations
 

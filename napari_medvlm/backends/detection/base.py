@@ -24,7 +24,7 @@ NEIGHBOURS = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What a model sees of a phrase in one picture, in the picture's own pixels.
+    """A detection of a phrase in one image, in pixels of the image.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """All that a model has to say of one picture.
+    """All detections of a model in one image.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Look:
 
 
 class SlicewiseBackend(Backend, ABC):
-    """A backend whose model looks at pictures; says what it sees in each by `look`."""
+    """A backend whose model processes 2D images; subclasses implement `look`."""
 
     batch = 4
     """How many pictures are shown at once."""
@@ -79,10 +79,10 @@ class SlicewiseBackend(Backend, ABC):
 
     @abstractmethod
     def look(self, pictures: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
-        """What the model sees in each picture, in their order."""
+        """Detections in each image, in their order."""
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
-        """Look at the slices of the scope in batches, and join what lies on neighbouring ones."""
+        """Search the slices of the scope in batches, and merge regions of neighbouring slices."""
         window = query.window or (None if self._volume.is_color else default_window(self._volume))
         slices = query.scope.slices(self._volume.grid)
         looks = self._look_at(slices, query, window, progress)
@@ -120,7 +120,7 @@ class SlicewiseBackend(Backend, ABC):
         window: Window | None,
         progress: Progress,
     ) -> list[tuple[SliceImage, Look]]:
-        """What is seen on slices, in batches."""
+        """Detections on slices, in batches."""
         looks: list[tuple[SliceImage, Look]] = []
         for start in range(0, len(slices), self.batch):
             batch = slices[start : start + self.batch]
@@ -155,7 +155,7 @@ def joined(regions: Sequence[Region], slices: Sequence[SliceRef], volume: Volume
 
 
 def regions_of(picture: SliceImage, look: Look) -> list[Region]:
-    """What a model sees in a picture, as regions on its slice."""
+    """Convert the detections in an image to regions on its slice."""
     regions = []
     for seen in look.seen:
         heatmap = None if seen.heatmap is None else picture.heatmap(seen.heatmap)

@@ -1,4 +1,4 @@
-"""Backends whose models have a row in the catalog: loaded, asked and told of as it says."""
+"""Backends whose models have a row in the catalogue."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ class CataloguedBackend(SlicewiseBackend, ABC):
         )
 
     def row_of(self, model: str, kind: str) -> Row:
-        """How a model is asked; errors as of `catalog.row_for`."""
+        """The catalogue row of a model; raises as `catalog.row_for` does."""
         return row_for(self.info.name, model, kind)
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
-        """Look at the slices of the scope, and join what lies on neighbouring ones."""
+        """Search the slices of the scope, and merge regions of neighbouring slices."""
         self._progress = progress
         try:
             grounding = super().ground(query, self._report_progress)
@@ -68,7 +68,7 @@ class CataloguedBackend(SlicewiseBackend, ABC):
         return self._row.filled(prompt)
 
     def tick(self, *_: Any) -> bool:
-        """Tell again how far it is, which lets a cancel through. Always False.
+        """Repeat the last progress, which may raise `Cancelled`. Always returns False.
 
         The library takes it as a stopping criterion, which it asks at each token.
         """

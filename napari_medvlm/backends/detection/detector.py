@@ -102,11 +102,11 @@ class DetectorBackend(CataloguedBackend):
 
     @property
     def _by_token(self) -> bool:
-        """Whether all phrases are one text, each of whose tokens has a column of its own."""
+        """Whether all phrases form one text whose tokens have a column each."""
         return self._row.grammar == "sentence"
 
     def text_for(self, prompt: str) -> str:
-        """What is sent for a phrase; a sentence must not have stops within a phrase."""
+        """The text sent for a phrase, without full stops inside it."""
         if self._by_token:
             prompt = _STOPS.sub(" ", prompt.lower()).strip()
         return super().text_for(prompt)
@@ -131,7 +131,7 @@ class DetectorBackend(CataloguedBackend):
 
     @property
     def _longest(self) -> int:
-        """How many tokens the model reads of a text."""
+        """Maximum number of text tokens of the model."""
         config = self._loaded.model.config
         of_text = config if self._by_token else config.text_config
         return int(of_text.max_text_len if self._by_token else of_text.max_position_embeddings)
@@ -184,7 +184,7 @@ class DetectorBackend(CataloguedBackend):
         ]
 
     def _with(self, look: Look, phrase: str, boxes: _Boxes) -> Look:
-        """What was seen, and the boxes of one more phrase."""
+        """The detections extended by the boxes of another phrase."""
         good = int(np.sum(boxes.scores > self.threshold))
         count = min(good, self.most)
         seen = [

@@ -1,4 +1,4 @@
-"""What a model wrote of a phrase, as what it sees in a picture."""
+"""Detections from generated text."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def seen_in(
 
 
 def joined(looks: Sequence[Look]) -> Look:
-    """What was seen of several phrases in one picture."""
+    """Combine the detections of several phrases in one image."""
     return Look(
         seen=tuple(seen for look in looks for seen in look.seen),
         texts=tuple(text for look in looks for text in look.texts),

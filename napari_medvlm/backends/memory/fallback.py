@@ -1,4 +1,4 @@
-"""Trying again with less where the memory does not suffice: rung by rung, and told."""
+"""Retry with less memory, fallback by fallback, with notes for the user."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class MemoryFallbacks:
             self._usual()
 
     def tried(self, call: Callable[[], T], progress: Progress) -> tuple[T, tuple[str, ...]]:
-        """What a call gives, tried again with less; and what was done, in words.
+        """The result of a call, retried with less memory, and notes on the fallbacks used.
 
         Raises
         ------

@@ -15,7 +15,7 @@ _MESSAGES = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error, whatever its library calls it, says that the memory did not suffice."""
+    """Return whether an error of any library means that memory is exhausted."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return any(words in str(error).lower() for words in _MESSAGES)

@@ -66,7 +66,7 @@ def damaged(model: str, progress: Progress) -> tuple[str, ...]:
 
 
 def discard(model: str, names: tuple[str, ...]) -> None:
-    """Delete single files of a model, so that they are fetched anew."""
+    """Delete single files of a model so that they are downloaded again."""
     listed = _files(model)
     for name in names:
         listed[name].resolve().unlink()
@@ -92,7 +92,7 @@ def _files(model: str) -> dict[str, Path]:
 
 
 def _whole(folder: Path) -> bool:
-    """Whether weights are there, and all parts that an index names."""
+    """Return whether the weights and all shards of an index exist."""
     if not any(file.is_file() for file in folder.rglob("*.safetensors")):
         return False
     return all((index.parent / part).is_file() for index, part in _parts(folder))

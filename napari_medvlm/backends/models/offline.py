@@ -1,4 +1,4 @@
-"""Whether this program may ask the Hugging Face hub for anything: a choice that is remembered."""
+"""The persistent setting whether the program may access the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TRUE = {"1", "on", "yes", "true"}
 
 
 def is_offline() -> bool:
-    """Whether nothing may be fetched: it was chosen, or the variable is set."""
+    """Return whether the program is offline by its setting or by the variable."""
     return _mark().exists() or os.environ.get(VARIABLE, "").lower() in TRUE
 
 
@@ -45,7 +45,7 @@ def set_offline(offline: bool) -> None:
 
 
 def variables() -> dict[str, str]:
-    """What a worker must have in its environment."""
+    """Environment variables for worker processes."""
     return {VARIABLE: "1"} if is_offline() else {}
 
 

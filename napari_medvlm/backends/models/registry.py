@@ -1,4 +1,4 @@
-"""The models that are known, and those that are on this computer, by the names people give them."""
+"""Published and local models by name."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def find(name: str) -> Model:
 
 
 def resolve(model: str | None) -> str | None:
-    """What a backend is given for what a person named: the path of a model that was added.
+    """Resolve the name of an added model to its path.
 
     All else, a path, a hub id or an address, is given as it is; so are options behind a ``#``. A
     name goes before a file of that name in the current folder: write ``./name`` for the file.
@@ -120,7 +120,7 @@ def resolve(model: str | None) -> str | None:
 
 
 def add(path: str | Path, backend: str, progress: Progress, name: str = "") -> Model:
-    """Keep where a model lies, and the hashes of its files. It stays where it is.
+    """Register the path of a model and the hashes of its files; nothing is copied.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def download(model: str, progress: Progress) -> Path:
 
 
 def verify(name: str, progress: Progress) -> tuple[str, ...]:
-    """What is wrong with the files of a model that is here, a sentence each; none: all is well.
+    """Verify the files of a local model; one sentence per problem, empty if all match.
 
     Raises
     ------
@@ -264,7 +264,7 @@ def _check_name(name: str, path: Path) -> None:
 
 
 def _changes(entry: Added, progress: Progress) -> tuple[str, ...]:
-    """How the files of an added model differ from what they were."""
+    """Differences between the files of an added model and their stored hashes."""
     if not entry.path.exists():
         return (f"{entry.path} no longer exists.",)
     current = files.hashes(entry.path, progress)
@@ -308,7 +308,7 @@ def _of_added(entry: Added) -> Model:
 
 
 def _stated(backend: str, field: str) -> str:
-    """What a backend states of its models; nothing if it cannot be used any more."""
+    """A field of a backend's info; empty if the backend cannot be imported."""
     try:
         return str(getattr(registry.info(backend), field))
     except BackendUnavailable:

@@ -39,11 +39,11 @@ class Loaded:
     kind: str
 
     def inputs(self, made: Any) -> Any:
-        """What a processor made, on the model's device, its pixels in the model's precision."""
+        """Move processor output to the model's device, with pixels in the model's precision."""
         return made.to(self.device, self.model.dtype)
 
     def text(self, tokens: Sequence[int]) -> str:
-        """What a model wrote, without the tokens that begin, end and fill up a text.
+        """Decode generated tokens without begin, end and padding tokens.
 
         Other special tokens stay: some families write places by them.
         """
@@ -59,7 +59,7 @@ class Loaded:
 
     @property
     def ends(self) -> frozenset[int]:
-        """The tokens by which the model says that it has ended."""
+        """The end-of-sequence tokens of the model."""
         ends = self.model.generation_config.eos_token_id
         ends = ends if isinstance(ends, list) else [ends]
         return frozenset([self.processor.tokenizer.eos_token_id, *ends])
@@ -234,7 +234,7 @@ def loaded(
 
 
 def _placing(device: torch.device) -> dict[str, Any]:
-    """How weights are kept and where; nothing: whole, on the one device.
+    """Loading options for quantized weights and their device; empty for full precision.
 
     Raises
     ------

@@ -28,7 +28,7 @@ CODE = (".py", ".so", ".pyd", ".json", ".yaml", ".yml")
 
 
 def trusted(path: Path | str) -> bool:
-    """Whether the user said to trust a file: this content, wherever it lies.
+    """Return whether the user trusts a file, by its content at any path.
 
     A folder stands for all code and configurations in it.
     """
@@ -37,7 +37,7 @@ def trusted(path: Path | str) -> bool:
 
 
 def trust(path: Path | str) -> None:
-    """Keep that a file, or a folder's code, is trusted as it is now; not once it has changed.
+    """Mark the current content of a file, or of a folder's code, as trusted.
 
     Raises
     ------

@@ -38,7 +38,7 @@ CHECKPOINT = "checkpoint_final.pth"
 
 @dataclass(frozen=True)
 class MemorySettings:
-    """How much memory a session may use."""
+    """Memory settings of a session."""
 
     device: str
     storage: str = "auto"
@@ -134,24 +134,24 @@ class NNInteractiveBackend(Backend):
 
 
 class RepeatableProgress:
-    """Progress that can be told again by whoever has nothing new to say."""
+    """Progress that can be reported again without new information."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._last = (0.0, "")
 
     def __call__(self, fraction: float, message: str = "") -> None:
-        """Tell how far it is."""
+        """Report the progress."""
         self._last = fraction, message
         self._progress(fraction, message)
 
     def again(self) -> None:
-        """Tell it once more, which lets a cancel through."""
+        """Report the last progress again, which may raise `Cancelled`."""
         self._progress(*self._last)
 
 
 def fallbacks(footing: MemorySettings) -> Iterator[tuple[str, MemorySettings]]:
-    """What to try when memory did not suffice, in words and as a footing, one after the other."""
+    """The fallbacks for too little memory: description and memory settings, in order."""
     if footing.storage != "blosc2":
         footing = replace(footing, storage="blosc2")
         yield "with compressed prompts", footing
@@ -251,5 +251,5 @@ def opened(folder: Path, footing: MemorySettings) -> Any:
 
 
 def _quiet() -> contextlib.redirect_stdout[Any]:
-    """What the library prints goes where logs go: standard output may be somebody's data."""
+    """Redirect the library's prints to the log, since standard output may carry data."""
     return contextlib.redirect_stdout(sys.stderr)

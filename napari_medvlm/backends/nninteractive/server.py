@@ -89,21 +89,21 @@ class NNInteractiveServerBackend(Backend):
 
 
 class JobStatus:
-    """What a thread tells of its progress, for another to pass on."""
+    """Progress shared between two threads."""
 
     def __init__(self) -> None:
         self.last = (0.0, "")
         self.unwanted = threading.Event()
 
     def __call__(self, fraction: float, message: str = "") -> None:
-        """Keep how far it is; `Cancelled` if nobody wants it any more."""
+        """Store the progress; raise `Cancelled` if the job was cancelled."""
         if self.unwanted.is_set():
             raise Cancelled
         self.last = fraction, message
 
 
 def waited(job: Future[Mask], status: JobStatus, progress: Progress) -> Mask:
-    """What comes of a job; meanwhile its progress is passed on, and a cancel comes back at once."""
+    """Wait for a job while forwarding its progress; returns at once when cancelled."""
     try:
         while True:
             with suppress(TimeoutError):
@@ -137,7 +137,7 @@ class Server:
                 self._session.set_do_autozoom(False)
 
     def take(self, volume: Volume) -> None:
-        """Have the next masks made on a volume."""
+        """Set the volume of the next masks."""
         self._volume, self._feed = volume, None
 
     def mask(self, steps: tuple[Step, ...], status: JobStatus) -> Mask:
@@ -195,7 +195,7 @@ def claimed(url: str) -> Any:
 
 
 def client() -> Any:
-    """The library's client. It needs no torch, and is kept from importing it."""
+    """The library's client module, imported without torch."""
     loaded = "torch" in sys.modules
     if not loaded:
         sys.modules["torch"] = None  # type: ignore[assignment]  # what Python takes for "missing"
@@ -256,7 +256,7 @@ def error_context(url: str) -> Iterator[None]:
 
 @contextmanager
 def not_another(url: str) -> Iterator[None]:
-    """What answers in another manner is another kind of server."""
+    """Check that the server is an nnInteractive server."""
     try:
         yield
     except (KeyError, TypeError, ValueError) as error:

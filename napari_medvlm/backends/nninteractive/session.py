@@ -50,7 +50,7 @@ class Step:
 
 
 def steps_of(prompts: ObjectPrompts) -> tuple[Step, ...]:
-    """What is done one after the other, from the last initial mask on.
+    """Prompt steps in order, from the last initial mask on.
 
     It predicts where it did when the mask was first made, and at the end. An initial mask is the
     mask: there is nothing to predict.
@@ -71,7 +71,7 @@ def split_model(model: str | None) -> tuple[str, bool]:
 
 
 def licence_of(session: Any) -> str:
-    """The licence of the weights as the model's folder states it, for people."""
+    """The licence of the weights as stated in the model's folder."""
     licence = session.license
     return "weights of unknown licence" if licence in (None, "", "!!MISSING!!") else f"{licence}"
 
@@ -137,12 +137,12 @@ class SessionSync:
         return self._cut()
 
     def _common(self, steps: tuple[Step, ...]) -> int:
-        """How many steps, from the first on, were taken already."""
+        """Number of leading steps that are already applied."""
         pairs = enumerate(zip(self._done, steps, strict=False))
         return next((n for n, (a, b) in pairs if a != b), min(len(self._done), len(steps)))
 
     def _go_back(self, count: int) -> None:
-        """Have no more than a number of steps taken: the library's undo goes back by one."""
+        """Undo steps until only a number of them is applied."""
         if len(self._done) == count:
             return
         if self._undoable and len(self._done) == count + 1 and self._session.undo():

@@ -61,7 +61,9 @@ class ServerBackend(Backend):
 
     @classmethod
     def without_tools(cls, model: str | None) -> str:
-        """Why a model calls no tools, by the catalog; empty: it may, or none is named."""
+        """Reason in the catalogue why a model cannot call tools; empty if it can or none is
+        chosen.
+        """
         name = address_of(model)[1]
         return served_row(name).without_tools if name else ""
 
@@ -84,7 +86,7 @@ class ServerBackend(Backend):
         """Nothing: the question brings the pictures."""
 
     def answer(self, question: Question, progress: Progress) -> Iterator[AnswerDelta]:
-        """Ask the server, and tell what it writes as it comes.
+        """Send the question and yield the answer as it is streamed.
 
         Pictures that the model cannot take are left out, the first ones first, and that is noted.
         """
@@ -145,7 +147,7 @@ class ServerBackend(Backend):
     def _easier(
         self, question: Question, request: dict[str, Any], error: Exception
     ) -> tuple[Question, str]:
-        """What to ask in place of what the server did not take, and what a person must know of it.
+        """The shortened question after a rejection, and a note for the user.
 
         Raises
         ------
@@ -203,7 +205,7 @@ def _only(offered: list[str], base_url: str) -> str:
 
 
 def _too_many(words: str, pictures: int) -> int:
-    """How many pictures to leave out: by the numbers that the server tells, or else half."""
+    """Number of images to leave out, from the token counts in the server's message, or half."""
     numbers = sorted({int(number) for number in re.findall(r"\d{3,9}", words)})
     share = 1 - numbers[-2] / numbers[-1] if len(numbers) > 1 else 0.5
     return min(max(math.ceil(pictures * share), 1), pictures)

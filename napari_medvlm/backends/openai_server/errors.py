@@ -1,4 +1,4 @@
-"""What goes wrong with a server, in a sentence and with a remedy."""
+"""Translate errors of a server into messages with a remedy."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemory|\bOOM\b|cudaMalloc", re.I
 
 
 def server_message(error: Exception) -> str:
-    """What the server said of an error, in its own words."""
+    """The server's own error message."""
     body = getattr(error, "body", None)
     for name in ("error", "message", "detail", "msg"):
         while isinstance(body, dict) and name in body:
@@ -96,7 +96,7 @@ def user_error(error: Exception, base_url: str, begun: bool = False) -> MedVLMEr
 
 
 def may_be_the_name(error: Exception) -> bool:
-    """Whether an error may come of a model's name that the server does not know."""
+    """Return whether an error may be caused by an unknown model name."""
     import openai
 
     if not isinstance(error, openai.APIStatusError) or _by_words(server_message(error)) is not None:
@@ -109,7 +109,7 @@ def may_be_the_name(error: Exception) -> bool:
 def wrong_name(
     error: Exception, base_url: str, name: str, offered: Sequence[str]
 ) -> BackendUnavailable:
-    """What to say of a name that is not in a server's list."""
+    """The error for a model name that the server does not list."""
     listed = ", ".join(offered[:LISTED]) or "none"
     more = f" and {len(offered) - LISTED} more" if len(offered) > LISTED else ""
     return BackendUnavailable(
@@ -162,7 +162,7 @@ def _by_status(error: APIStatusError, base_url: str) -> MedVLMError:
 
 
 def _by_words(words: str) -> MedVLMError | None:
-    """What a server may say with any status."""
+    """Errors recognized by the server's message, at any status."""
     if OUT_OF_MEMORY.search(words):
         return OutOfMemory(
             f"The server ran out of memory: {words}",

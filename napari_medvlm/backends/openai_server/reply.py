@@ -1,4 +1,4 @@
-"""What comes of an answer of a server: text, thoughts, calls, and how likely each option is."""
+"""Accumulate a streamed answer: text, reasoning, tool calls and option probabilities."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _AROUND = re.compile(r"^[\s*_(\"'▁Ġ]+|[\s*_).:,\"']+$")
 
 
 class Reply:
-    """All that has come of an answer.
+    """The answer received so far.
 
     Parameters
     ----------
@@ -69,18 +69,18 @@ class Reply:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the model has ended; counts of tokens may still come."""
+        """Whether generation has finished; token counts may still follow."""
         return bool(self._finish)
 
     def doing(self, silent_s: float) -> str:
-        """What the server does, for people."""
+        """Status of the server as a message."""
         if not self.begun:
             return f"Waiting for the server, {silent_s:.0f} s"
         thinks = self._stream.is_thinking or (self._thinking and not self._stream.text)
         return "Thinking" if thinks else "Writing"
 
     def written(self, notes: Sequence[str]) -> ModelOutput:
-        """What came, as a whole."""
+        """The complete output."""
         own = [self._stopped] if self._stopped else []
         if self._finish == "content_filter":
             own.append("The server filtered part of the answer.")
@@ -108,7 +108,7 @@ class Reply:
         self.is_over = bool(self._stopped)
 
     def _probabilities(self) -> tuple[float, ...]:
-        """Of each option, at the first place where the options are likelier than anything else."""
+        """Probability of each option at the first token where options dominate."""
         for place in self._token_probabilities:
             mass = [0.0] * len(self._options)
             for token, logprob in place.items():
@@ -121,7 +121,7 @@ class Reply:
 
 
 def _keys(question: Question) -> tuple[str, ...]:
-    """What a model writes first for each option."""
+    """Answer tokens of each option."""
     if question.kind is AnswerKind.YES_NO:
         return ("yes", "no")
     if question.kind is AnswerKind.CHOICE:

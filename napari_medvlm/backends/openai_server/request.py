@@ -34,7 +34,7 @@ OPTIONAL = {
 def request_of(
     question: Question, row: Row, name: str, without: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
-    """What a server is asked.
+    """The body of a chat completion request.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def request_of(
 
 
 def refused(words: str, request: Mapping[str, Any]) -> str:
-    """What of a request a server does not take, by what it says; empty: that is not known."""
+    """The parameter that a server rejects, by its error message; empty if unknown."""
     return next(
         (n for n, pattern in OPTIONAL.items() if n in request and pattern.search(words)), ""
     )
@@ -105,7 +105,7 @@ class _Parts:
 
 
 class ToolCallIds:
-    """Calls of tools that come in parts, joined by their index.
+    """Join streamed parts of tool calls by their index.
 
     Parameters
     ----------

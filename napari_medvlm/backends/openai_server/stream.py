@@ -17,7 +17,7 @@ from napari_medvlm.data.errors import BackendFailed
 
 @dataclass(frozen=True)
 class Piece:
-    """What came at once.
+    """One chunk of the stream.
 
     Parameters
     ----------

@@ -93,7 +93,7 @@ class Layout:
         )
 
     def build(self) -> Any:
-        """A `segment_anything.modeling.Sam` of this layout, its weights still to come."""
+        """Create a `segment_anything.modeling.Sam` of this layout without weights."""
         import torch
         from segment_anything import modeling
 
@@ -235,7 +235,7 @@ def _unwrapped(held: Any) -> State:
 
 
 def _count(shapes: Mapping[str, tuple[int, ...]], prefix: str) -> int:
-    """How many numbered layers have names that begin so."""
+    """Number of numbered layers with a name prefix."""
     numbers = {n[len(prefix) :].split(".")[0] for n in shapes if n.startswith(prefix)}
     if not numbers:
         raise KeyError(prefix)

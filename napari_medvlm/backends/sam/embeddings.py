@@ -1,4 +1,4 @@
-"""Embeddings of slices: computed once, in batches, and kept in memory and on disk."""
+"""Embeddings of slices, computed once in batches and cached in memory and on disk."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class Embeddings:
         self.batch = GPU_BATCH if model.device.type == "cuda" else 1
 
     def forget(self) -> None:
-        """Keep none in memory."""
+        """Clear the memory cache."""
         self._held.clear()
         self._size = 0
 
     def identity(self, plane: Plane) -> Identity:
-        """What an embedding depends on besides the number of the slice."""
+        """Cache key of a plane's embeddings."""
         window = "" if plane.window is None else repr(plane.window.limits)
         return {
             "image": plane.volume.digest,
@@ -80,7 +80,7 @@ class Embeddings:
     def prepare(
         self, plane: Plane, wanted: Sequence[int], report: Callable[[float, str], None]
     ) -> int:
-        """Compute those that are not kept yet, and how many were not.
+        """Compute missing embeddings and return their number.
 
         Pictures are made while others are computed. After the last slice of the plane all are on
         disk; before, the last few may still be on their way.

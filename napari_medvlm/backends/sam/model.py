@@ -157,7 +157,7 @@ class MedSamModel(SamModel):
     def masks(
         self, embedding: torch.Tensor, size: tuple[int, int], prompts: SlicePrompts, several: bool
     ) -> list[SliceMask]:
-        """The one mask of prompts on a picture."""
+        """The mask of the prompts on an image."""
         import torch
 
         with torch.no_grad():

@@ -17,7 +17,7 @@ from napari_medvlm.backends.sam.slice_prompts import ObjectOnSlices, SlicePrompt
 
 @dataclass(eq=False)
 class OneObject:
-    """What a network makes of what was said of an object.
+    """Segment one object from its prompts on slices.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class OneObject:
         return {i: masks[best if len(masks) > 1 else 0] for i, masks in offers.items()}
 
     def _next(self, index: int, before: SliceMask, prefetch: Sequence[int]) -> SliceMask:
-        """The object on a slice, by its mask and box on the slice before and what is said here."""
+        """Segment a slice from the previous slice's mask and box and the prompts on it."""
         here = self.said.slices.get(index, SlicePrompts())
         prompts = SlicePrompts(
             here.points, here.labels, bounds_of(before.inside), before.inside, here.erased

@@ -1,4 +1,4 @@
-"""From the slices that a person prompted to those between and beyond them."""
+"""Propagate masks from prompted slices to other slices."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class StopRule:
     overlap: float = 0.5
 
     def ends(self, before: SliceMask, here: SliceMask) -> bool:
-        """Whether the object is not on a slice any more."""
+        """Return whether the object has ended before a slice."""
         overlap = np.count_nonzero(before.inside & here.inside)
         either = np.count_nonzero(before.inside | here.inside)
         return not overlap or here.score < self.score or bool(overlap / either < self.overlap)

@@ -78,7 +78,7 @@ class SAMBackend(SliceBySliceBackend):
         return OneObject(self._model, self.embeddings, plane, prompts, stop, progress).found()
 
     def _new_ladder(self, device: str) -> MemoryFallbacks:
-        """What to do where the memory does not suffice."""
+        """The fallbacks for too little memory, mildest first."""
         usual, batch = self._model.device, self.embeddings.batch
 
         def work(batch: int, half: bool = False, device: str | torch.device = usual) -> None:

@@ -93,7 +93,7 @@ class SAM2Backend(SliceBySliceBackend):
         return _Tracking(self._loaded, self._film(plane), plane, prompts, progress).masks()
 
     def _new_ladder(self, usual: transformers_loader.Loaded) -> MemoryFallbacks:
-        """What to do where the memory does not suffice."""
+        """The fallbacks for too little memory, mildest first."""
         dtype = usual.model.dtype
 
         def back() -> None:
@@ -130,7 +130,7 @@ class SAM2Backend(SliceBySliceBackend):
 
 
 class _Slices(Mapping[int, "torch.Tensor"]):
-    """The slices of a plane as the library prepares the pictures of a film, made when looked at.
+    """The slices of a plane as preprocessed video frames, computed on access.
 
     A film of all slices in the size that the networks take would not fit into memory.
     """
@@ -188,7 +188,7 @@ class _Tracking:
         return {i: here for i, here in masks.items() if here.inside.any() or i in self._known}
 
     def _begin(self) -> None:
-        """Forget what was tracked, and tell where the object is."""
+        """Reset the tracker and add the prompts."""
         self._session.reset_tracking_data()
         for index in self._known:
             area = self._prompts.given.get(index)
@@ -200,7 +200,7 @@ class _Tracking:
             self._loaded.model(self._session, frame_idx=index)
 
     def _here(self, index: int, reverse: bool = False) -> SliceMask:
-        """The object on a slice, corrected by what says that it is not there."""
+        """The mask on a slice, corrected by its negative prompts."""
         self._report(index)
         output = self._loaded.model(self._session, frame_idx=index, reverse=reverse)
         slice_prompts = self._prompts.slices.get(index)

@@ -31,7 +31,7 @@ MAX_CACHED = 4
 
 @dataclass(eq=False)
 class _State:
-    """What the steps so far have come to.
+    """State after the previous steps.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class _State:
 
 
 class SAMMed3DBackend(Backend):
-    """Points, and the mask of the step before, in a cube that goes where the points are.
+    """Segment from points and the previous mask in a cube around the points.
 
     Each prediction sees the points that are new since the one before and the mask that it gave, as
     the model was trained; the steps of `ObjectPrompts` are taken again in a replay. Beyond the cube
@@ -105,7 +105,7 @@ class SAMMed3DBackend(Backend):
         return replace(mask, notes=notes)
 
     def _new_ladder(self, usual: Any) -> MemoryFallbacks:
-        """What to do where the memory does not suffice."""
+        """The fallbacks for too little memory, mildest first."""
 
         def work(device: Any, half: bool) -> None:
             self._device, self._half = self._network.to(device).device, half
@@ -186,7 +186,7 @@ class SAMMed3DBackend(Backend):
         return np.asarray(coarse).astype(np.float32)
 
     def _embedding(self, start: Index, cube: Grid, progress: Progress) -> Any:
-        """What the encoder makes of a cube; computed once."""
+        """The encoder's embedding of a cube, computed once."""
         import torch
 
         if start not in self._embeddings:
@@ -244,7 +244,7 @@ def _coarse(cube: Grid) -> Grid:
 
 
 def _sizes(state: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """How wide and deep the network of some weights is."""
+    """Width and depth of the network of a checkpoint."""
     try:
         width, _, patch, _, _ = state["image_encoder.patch_embed.proj.weight"].shape
         side = state["image_encoder.pos_embed"].shape[1]

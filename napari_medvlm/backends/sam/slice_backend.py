@@ -48,7 +48,7 @@ class Plane:
 
     @property
     def count(self) -> int:
-        """How many slices there are."""
+        """Number of slices."""
         return self.volume.shape[self.axis]
 
     @cached_property
@@ -66,7 +66,7 @@ class Plane:
 
 
 class SliceBySliceBackend(Backend, ABC):
-    """A backend that finds an object on the slices of a plane; says how by `find`."""
+    """A backend that segments an object slice by slice; subclasses implement `find`."""
 
     def __init__(self) -> None:
         self._volume: Volume
@@ -114,7 +114,7 @@ class SliceBySliceBackend(Backend, ABC):
 
 
 def _as_mask(plane: Plane, slice_masks: Mapping[int, SliceMask]) -> Mask:
-    """What was found on slices, as one mask on the volume."""
+    """Join the masks of slices to one mask on the volume."""
     masks = [plane.place(index).mask(here.inside) for index, here in slice_masks.items()]
     scores = [here.score for here in slice_masks.values() if here.inside.any()]
     return stacked(masks, float(np.clip(np.mean(scores), 0, 1)) if scores else None)

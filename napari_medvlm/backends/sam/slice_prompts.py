@@ -1,4 +1,4 @@
-"""What was said of an object in the patient, as prompts on the slices of one plane.
+"""Convert the prompts of an object to prompts on the slices of one plane.
 
 For models of pictures. Every place is read on the plane's own pictures (`slicing.picture_of`), in
 the numbers that such models use: the centre of the upper left pixel is ``x, y = 0, 0``.
@@ -30,7 +30,7 @@ CLEARLY_THICKER = 1.5
 
 @dataclass(eq=False)
 class SlicePrompts:
-    """What was said on one slice.
+    """The prompts on one slice.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ class SlicePrompts:
 
     @property
     def locates_object(self) -> bool:
-        """Whether it says of some place that it is in the object."""
+        """Whether a prompt locates the object: a positive point, a box or an area."""
         return self.box is not None or self.area is not None or 1 in self.labels
 
     @property
     def is_one_click(self) -> bool:
-        """Whether it is a single point, which leaves open how much around it is meant."""
+        """Whether it is a single point, whose extent is ambiguous."""
         return self.box is None and self.area is None and self.labels == [1]
 
     def consistent(self, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -67,7 +67,7 @@ class SlicePrompts:
 
 @dataclass(eq=False)
 class ObjectOnSlices:
-    """What was said of an object on the slices of a plane.
+    """The prompts of an object on the slices of a plane.
 
     Parameters
     ----------
@@ -89,12 +89,12 @@ class ObjectOnSlices:
 
     @property
     def anchors(self) -> list[int]:
-        """The slices on which it is said where the object is, rising."""
+        """Indices of the slices whose prompts locate the object, ascending."""
         return sorted(index for index, prompts in self.slices.items() if prompts.locates_object)
 
 
 def since_last_mask(prompts: Sequence[Prompt]) -> tuple[InitialMask | None, tuple[Prompt, ...]]:
-    """The last mask to start from, and what was said after it."""
+    """The last initial mask, and the prompts after it."""
     masks = [k for k, prompt in enumerate(prompts) if isinstance(prompt, InitialMask)]
     if not masks:
         return None, tuple(prompts)
@@ -161,7 +161,7 @@ class _Reader:
         self.found = ObjectOnSlices({}, 0, self._grid.shape[self._axis] - 1)
 
     def read(self, prompt: Prompt) -> None:
-        """Add what a prompt says."""
+        """Add a prompt."""
         match prompt:
             case Point():
                 self._points(self._grid.to_index([prompt.position_mm]), prompt.positive)

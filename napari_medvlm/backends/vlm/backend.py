@@ -66,7 +66,7 @@ class VLMBackend(CataloguedBackend):
         self._writer.call(partial(super().load, model, device))
 
     def row_of(self, model: str, kind: str) -> Row:
-        """How it is asked for places; a model of an unknown kind can be asked questions still."""
+        """The catalogue row for grounding; models without one can still answer questions."""
         self._answered_as = answering_row(model, kind)
         try:
             return row_for(self.info.name, model, kind)
@@ -75,7 +75,7 @@ class VLMBackend(CataloguedBackend):
             return self._answered_as
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
-        """Look at the slices of the scope, and join what lies on neighbouring ones."""
+        """Search the slices of the scope, and merge regions of neighbouring slices."""
         if self._unknown is not None:
             raise self._unknown
         return super().ground(query, progress)
@@ -87,7 +87,7 @@ class VLMBackend(CataloguedBackend):
     def explain(
         self, question: Question, written: str, picture: int, progress: Progress
     ) -> Heatmap:
-        """Which parts of a picture made the model write what it did."""
+        """Compute the evidence map of an image for a text that the model wrote."""
         return self._answering.explain(question, written, picture, progress)
 
     @property
@@ -96,7 +96,7 @@ class VLMBackend(CataloguedBackend):
         return AnswerGenerator(self._loaded, self._answered_as, self._writer, settings)
 
     def look(self, pictures: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
-        """What the model writes of each phrase in each picture, as boxes and points."""
+        """Boxes and points from the text that the model writes for each phrase and image."""
         return [
             joined([self._of(p, phrase, query.prompt_of(phrase)) for phrase in query.phrases])
             for p in pictures

@@ -120,7 +120,7 @@ def fewer_pictures(question: Question, dropped: int) -> tuple[Question, str]:
 
 
 def system_text(question: Question, row: Row, *, functions: bool) -> str:
-    """What the pictures are, how to answer, how to write places, and which tools there are."""
+    """The system message: images, answer format, box format and tools."""
     pictures = pictures_of(question)
     lines = [row.system] if row.system else []
     if pictures:
@@ -169,7 +169,7 @@ def _numbered(pictures: Iterable[tuple[SliceImage, str]], start: int) -> Iterato
 
 
 def _called(step: ToolRound, functions: bool) -> list[Message]:
-    """What the assistant wrote in a round, without its thoughts, with its calls."""
+    """The assistant's message of a tool round, with its calls and without reasoning."""
     calls = tuple(result.call for result in step.results)
     text = split_reasoning(step.text).answer
     _, plain = text_tools.calls_in(text, ())
@@ -180,7 +180,7 @@ def _called(step: ToolRound, functions: bool) -> list[Message]:
 
 
 def _results(step: ToolRound, number: int, functions: bool) -> list[Message]:
-    """What came of the calls; pictures come in a message of the user's, as servers want it."""
+    """The results of tool calls; images follow in a user message, as servers expect."""
     shown = _shown(step.results, number)
     if not functions:
         text = "\n".join(text_tools.tool_result_text(result) for result in step.results)

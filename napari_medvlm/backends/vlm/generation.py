@@ -72,7 +72,7 @@ class AnswerGenerator:
     def explain(
         self, question: Question, written: str, picture: int, progress: Progress
     ) -> Heatmap:
-        """Which parts of a picture made it more likely that the model wrote what it did.
+        """Compute the evidence map of an image for the model's text.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class AnswerGenerator:
         return answer_of(written, asked.question, self._row, asked.shown)
 
     def _probabilities(self, text: str, asked: ModelInputs) -> tuple[float, ...]:
-        """Of each option: how likely its letter is the first token of the answer.
+        """Probability of each option's letter as the first token of the answer.
 
         Behind the thoughts, if the model had any. The letters share all that there is: what else
         the model might have written there is left out of account.
@@ -156,7 +156,7 @@ class AnswerGenerator:
         return tokens
 
     def _log_probability(self, inputs: Any, tokens: list[int]) -> float:
-        """Of all the tokens, each behind those before it."""
+        """Log probability of a token sequence."""
         import torch
 
         logits = self._logits(with_tokens(self._loaded, inputs, tokens), len(tokens) + 1)[:-1]
@@ -164,7 +164,7 @@ class AnswerGenerator:
         return float(torch.log_softmax(logits, 1).gather(1, chosen).sum())
 
     def _logits(self, inputs: Any, last: int) -> Any:
-        """What the model says of the tokens that follow the last ones: ``(last, vocabulary)``."""
+        """Logits after the last positions, ``(last, vocabulary)``."""
         import torch
 
         model = self._loaded.model

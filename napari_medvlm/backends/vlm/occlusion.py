@@ -1,4 +1,4 @@
-"""Which parts of a picture made a model write what it did.
+"""Evidence maps by occlusion.
 
 The picture is parted into squares. Each is hidden in turn, and how much less likely the text is
 then is what the square has to do with it.
@@ -31,7 +31,7 @@ def patch_of(size: tuple[int, int]) -> int:
 
 
 def cost(size: tuple[int, int], patch: int | None = None) -> int:
-    """How often the model must read the question for a map of a picture of a height and width.
+    """Number of forward passes for the map of an image of a height and width.
 
     Each time takes what a first token takes.
     """
@@ -42,7 +42,7 @@ def cost(size: tuple[int, int], patch: int | None = None) -> int:
 def evidence_map(
     picture: SliceImage, likelihood: Likelihood, progress: Progress, patch: int | None = None
 ) -> Heatmap:
-    """How much less likely a text is with each square hidden, as a share of the most.
+    """Drop in likelihood of a text with each square hidden, relative to the largest.
 
     Squares are hidden by the picture's mean colour. Where the text becomes more likely, it is 0.
     """
@@ -79,7 +79,7 @@ def falls_of(
 
 
 class _Watched:
-    """Tells before each pass how far it is and how long the rest will take."""
+    """Report the progress and the remaining time before each pass."""
 
     def __init__(self, likelihood: Likelihood, progress: Progress, passes: int) -> None:
         self._likelihood = likelihood

@@ -1,4 +1,4 @@
-"""What a model wrote, as an answer: the same for a model on this computer and on a server."""
+"""Parse generated text as an answer, for local models and servers alike."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["CitedImages", "ModelOutput", "Stream", "answer_of", "stream_for"]
 
 @dataclass(frozen=True, eq=False)
 class ModelOutput:
-    """What came from a model.
+    """Output of a model.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class ModelOutput:
 
 
 def stream_for(question: Question, row: Row, *, inside: bool = False) -> Stream:
-    """What takes a text as it comes; ``inside``: the model is in a thought from the beginning."""
+    """Create a stream parser; ``inside``: the text begins within the reasoning."""
     hidden = text_tools.HIDDEN if question.tools else ()
     return Stream(row.markers, inside=inside, hidden=hidden)
 

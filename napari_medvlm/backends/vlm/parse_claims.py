@@ -93,7 +93,7 @@ def _joined(
 
 
 def _behind_boxes(text: str, spans: Sequence[TextSpan], sentence: Sentence) -> int:
-    """Where the words of a sentence begin, behind boxes; where it ends if there are none."""
+    """Start of a sentence's words after leading boxes; its end if there are none."""
     begin = sentence.start
     for piece in spans:
         between = text[begin : piece.start]
@@ -148,7 +148,7 @@ class _Reader:
         return regions, [f"{note[:1].upper()}{note[1:]}" for note in outside]
 
     def _shown(self) -> CitedImages | None:
-        """The picture that the sentence is about; `None` if that is not said."""
+        """The image that the sentence refers to; `None` if it does not state one."""
         if len(self._pictures) == 1:
             return self._pictures[0]
         numbers = _numbers(_PICTURE, self._text)
@@ -194,7 +194,7 @@ def _miscounted(claims: Sequence[Claim]) -> Iterator[str]:
 
 
 def _listed(claims: Sequence[Claim]) -> int:
-    """How many claims at the beginning are bare boxes."""
+    """Number of leading claims without words."""
     count = 0
     for claim in claims:
         bare = len(claim.regions) == 1 and claim.text in (claim.regions[0].name, UNNAMED)

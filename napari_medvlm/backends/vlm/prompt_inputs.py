@@ -52,7 +52,7 @@ class ModelInputs:
 
     @property
     def length(self) -> int:
-        """How many tokens the question has."""
+        """Number of tokens of the question."""
         return int(self.made["input_ids"].shape[1])
 
 
@@ -92,7 +92,7 @@ def build_inputs(loaded: Loaded, row: Row, question: Question, room: int) -> Mod
 
 
 def context_of(loaded: Loaded) -> int:
-    """How many tokens a model reads and writes at most."""
+    """Context length of a model in tokens."""
     text = loaded.model.config.get_text_config()
     return int(getattr(text, "max_position_embeddings", 0) or 10**9)
 
@@ -185,7 +185,7 @@ def _rendered(processor: Any, messages: list[dict[str, Any]]) -> tuple[list[dict
 
 
 def seen_size(loaded: Loaded, inputs: Any, number: int) -> tuple[int, int] | None:
-    """Height and width that the processor resized an image to, where it says so.
+    """Height and width that the processor resized an image to, if known.
 
     Qwen's says it as a grid of patches: frames, rows and columns.
     """
@@ -197,7 +197,7 @@ def seen_size(loaded: Loaded, inputs: Any, number: int) -> tuple[int, int] | Non
 
 
 def _refuse_control(loaded: Loaded, question: Question) -> None:
-    """Refuse a person's words that the model would take for a sign; others' are left out later."""
+    """Reject user text with control tokens of the model."""
     texts = (question.text, question.context, *question.options, *question.captions)
     for words in (*texts, *(turn.question for turn in question.earlier)):
         loaded.refuse_control(words)

@@ -1,4 +1,4 @@
-"""What a model thought before its answer, told from the answer; at once, or as the text comes."""
+"""Split the reasoning from the answer, of a complete or a streamed text."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ReasonedText(NamedTuple):
 
 
 def split_reasoning(text: str, markers: Markers = THINKING) -> ReasonedText:
-    """What a model thought, and its answer.
+    """Split a text into reasoning and answer.
 
     A thought that is never closed reaches to the end; one that was opened by the question has only
     its end. Where an answer is marked (``<answer>``, or ``Final Answer:``), what stands before it
@@ -109,11 +109,11 @@ class Stream:
 
     @property
     def is_thinking(self) -> bool:
-        """Whether the model is in a thought."""
+        """Whether the text so far ends within the reasoning."""
         return self._open is not None
 
     def _moved(self) -> Iterator[str]:
-        """Of what waits, all that cannot be the beginning of a marker."""
+        """The buffered text that cannot be the start of a marker."""
         while marker_position := self._next():
             at, marker = marker_position
             before, self._waiting = self._waiting[:at], self._waiting[at + len(marker) :]
@@ -126,7 +126,7 @@ class Stream:
         yield from self._status_deltas(before)
 
     def _markers(self) -> tuple[str, ...]:
-        """What may come next that is not text."""
+        """Markers that may follow."""
         if self._open is not None:
             return (self._open[1],)
         closing = tuple(pair[1] for pair in self._thoughts)
@@ -137,7 +137,7 @@ class Stream:
         return min((position for position in positions if position[0] >= 0), default=None)
 
     def _held(self, marker: str) -> int:
-        """How many of the last characters may be the beginning of a marker."""
+        """Number of final characters that may start a marker."""
         longest = min(len(marker) - 1, len(self._waiting))
         return next((n for n in range(longest, 0, -1) if self._waiting.endswith(marker[:n])), 0)
 

@@ -29,7 +29,7 @@ class Streamer:
     def tokens(
         self, model: Any, inputs: Any, settings: Mapping[str, Any], tick: Callable[[], object]
     ) -> Generator[int]:
-        """The tokens that the model writes, as they come; to close the iterator stops the model.
+        """Yield generated tokens; closing the iterator stops the model.
 
         Parameters
         ----------
@@ -54,12 +54,12 @@ class Streamer:
             _end(future)
 
     def call(self, function: Callable[[], T]) -> T:
-        """What a function gives that has the model compute."""
+        """Return the result of a function that runs the model."""
         return self._thread.submit(function).result()
 
 
 class Spelling:
-    """Tokens as text, as they come; what is not a whole character yet is held back."""
+    """Decode streamed tokens; incomplete characters are held back."""
 
     def __init__(self, loaded: Loaded) -> None:
         self._tokenizer = loaded.processor.tokenizer
@@ -97,7 +97,7 @@ class _Streamer:
         self._begun = True
 
     def end(self) -> None:
-        """The library calls it at the end; who waits is told by `Streamer`, also of errors."""
+        """Do nothing at the end of generation; `Streamer` reports the end and errors."""
 
 
 def _write(
@@ -107,7 +107,7 @@ def _write(
     written: SimpleQueue[int | None],
     unwanted: Event,
 ) -> None:
-    """Have a model write into a queue, `None` at the end, until it is unwanted."""
+    """Generate into a queue, ended by `None`, until cancelled."""
     import torch
 
     def stop(tokens: Any, *_: Any) -> Any:

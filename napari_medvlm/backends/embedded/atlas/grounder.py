@@ -1,4 +1,4 @@
-"""Where phrases are, by the labels that a patient has and by the brain atlas."""
+"""Locate phrases by the patient's label images and by the brain atlas."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ AT_MOST = 3
 
 
 class Grounder:
-    """Looks first among the names of the patient's label images, then in the brain atlas.
+    """Locate phrases in the patient's label images first, then in the brain atlas.
 
     A finding that neither knows is given the place that its phrase names, and is called so: the
     region is then that of the place, not of the finding.
@@ -99,7 +99,7 @@ class Grounder:
     def _of(
         self, phrase: str, named: list[NamedRegions], progress: Progress
     ) -> list[Region] | NotFound:
-        """Its regions, else those of the place that it is said to be in, or why there is none."""
+        """Regions of the phrase, else of the location that it names, or the reason for none."""
         result = self._known(phrase, phrase, named, progress)
         if result is not None:
             return result

@@ -40,7 +40,7 @@ BINS = 32
 
 @dataclass(frozen=True, eq=False)
 class Registration:
-    """Where the template lies in the patient.
+    """Position of the template in the patient.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def _entropy(shares: FloatArray) -> float:
 
 
 def _center_of_mass(moving: _Gray) -> FloatArray:
-    """Of all that is brighter than the background, ``(S, P, L)`` mm."""
+    """Extent of the foreground, ``(S, P, L)`` mm."""
     bright = moving.data > 0.25
     zyx = np.argwhere(bright if bright.any() else np.ones_like(bright))
     center: FloatArray = moving.grid.to_world(zyx.mean(axis=0))

@@ -217,7 +217,7 @@ class Answerer:
         return claims
 
     def _structures_at(self, index: tuple[int, int, int], progress: Progress) -> list[Claim]:
-        """What the atlas knows to be there: by outline; only where none is, by box perhaps."""
+        """Atlas structures at a voxel: by outline, or else by box."""
         regions = self._grounder.structures_at(index, progress)
         if not regions:
             return [Claim("No object and no atlas structure is there.", source="atlas")]

@@ -1,4 +1,4 @@
-"""What a question can be about: objects, labels, and structures of the atlas."""
+"""Subjects of questions: objects, labels, and structures of the atlas."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Subject:
 
 
 class Subjects:
-    """All that can be named in a question about a volume."""
+    """All named subjects of questions about a volume."""
 
     def __init__(self, volume: Volume, question: Question, grounder: Grounder) -> None:
         self._volume = volume
@@ -47,7 +47,7 @@ class Subjects:
         self._names = Names(tuple(s.name for s in self.known), Synonyms.load())
 
     def find(self, words: str, progress: Progress) -> list[Subject]:
-        """What the words mean: objects and labels, or else structures of the atlas."""
+        """Subjects that match the words: objects and labels, or else atlas structures."""
         named = {match.name for match in self._names.find(words)}
         matches = [subject for subject in self.known if subject.name in named]
         return matches or self._from_atlas(words, progress)
