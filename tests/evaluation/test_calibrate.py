@@ -19,7 +19,7 @@ from napari_medvlm.data.region import Region
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.plan import Plan
-from napari_medvlm.evaluation.ask.scoring import scored
+from napari_medvlm.evaluation.ask.scoring import score_answer
 from napari_medvlm.evaluation.ask.summary import summary
 from napari_medvlm.evaluation.ground.cases import Case
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
@@ -110,11 +110,11 @@ def test_too_few_answers_to_check_the_curve_on_others_are_told(tmp_path):
 def test_a_stated_percentage_is_a_confidence_where_there_are_no_probabilities():
     item = Item(name="q", images=(), question="Q?", answer="yes", kind=AnswerKind.YES_NO)
     volume = spotted()
-    said = scored(item, Answer("Yes, I am 90 % sure."), volume, 1.0)
+    said = score_answer(item, Answer("Yes, I am 90 % sure."), volume, 1.0)
     assert (said.choice, said.confidence) == ("yes", 0.9)
-    told = scored(item, Answer("Yes, 90 % sure.", probabilities=(0.7, 0.3)), volume, 1.0)
+    told = score_answer(item, Answer("Yes, 90 % sure.", probabilities=(0.7, 0.3)), volume, 1.0)
     assert told.confidence == 0.7
-    assert scored(item, Answer("Yes."), volume, 1.0).confidence is None
+    assert score_answer(item, Answer("Yes."), volume, 1.0).confidence is None
 
 
 def test_what_cannot_be_calibrated_is_told(tmp_path):
