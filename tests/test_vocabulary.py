@@ -12,11 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "napari_medvlm"
 AVOIDED = frozenset(
-    ["told", "said", "made", "found", "kept", "place", "hand", "one", "each", "who"]
+    ("told", "said", "made", "found", "kept", "place", "hand", "one", "each", "who"),
 )
 ALLOWED = frozenset(
-    {
-        "not_found",  # the result of a phrase without a region, and its key in JSON
         "NotFound",
         "NOT_FOUND",
         "one_hot",

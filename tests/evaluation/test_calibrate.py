@@ -27,7 +27,7 @@ from napari_medvlm.evaluation.ground.outcomes import PhraseResult, ScoredBox
 from napari_medvlm.evaluation.ground.plan import Plan as GroundPlan
 from napari_medvlm.evaluation.ground.summary import summary as ground_summary
 from napari_medvlm.evaluation.runs.run_folder import RunFolder, alone_in, write_json
-from napari_medvlm.evaluation.runs.runner import keep
+from napari_medvlm.evaluation.runs.runner import write_outcome
 from napari_medvlm.worker.messages import AskRequest, GroundRequest
 from tests.checks.conftest import spotted
 from tests.evaluation.text_runs import picture
@@ -55,9 +55,11 @@ def written(out, count):
         item = Item(name=f"q{number}", images=images, question="Q?", answer="yes",
                     kind=AnswerKind.YES_NO)  # fmt: skip
         outcome = Outcome(case=item.name, correct=right, confidence=sure)
-        keep(folder, item.model_dump(mode="json"), outcome)
+        write_outcome(folder, item.model_dump(mode="json"), outcome)
         asked.append((item, outcome))
-    keep(folder, {**asked[0][0].model_dump(mode="json"), "name": "open"}, Outcome(case="open"))
+    write_outcome(
+        folder, {**asked[0][0].model_dump(mode="json"), "name": "open"}, Outcome(case="open")
+    )
     write_json(out / "summary.json", summary(asked, (), plan))
     return out
 
@@ -142,7 +144,7 @@ def test_scores_of_regions_have_a_curve_of_their_own(tmp_path):
                         found=(place, bare), overlaps=((iou,), (0.0,)))  # fmt: skip
         case = Case(name=f"c{number}", images=(picture(tmp_path / "cxr_1.png"),))
         outcomes.append(Grounded(case=case.name, sought=(sought,)))
-        keep(folder, case.model_dump(mode="json"), outcomes[-1])
+        write_outcome(folder, case.model_dump(mode="json"), outcomes[-1])
     write_json(tmp_path / "run" / "summary.json", ground_summary(outcomes, (), plan))
     done = command(tmp_path / "run", "--method", "platt")
     assert done.exit_code == 0, done.output

@@ -12,7 +12,7 @@ from napari_medvlm.evaluation.runs.run_folder import (
     RunFolder,
     alone_in,
     read_json,
-    safe,
+    session_path,
     write_json,
     write_text,
 )
@@ -31,7 +31,7 @@ from napari_medvlm.evaluation.segment.outcomes import Outcome
 from napari_medvlm.evaluation.segment.plan import Plan, provenance, require_able
 from napari_medvlm.io.label_images import read_names
 
-__all__ = ("crashed", "keep", "run", "session_path")
+__all__ = ("crashed", "keep", "run")
 
 
 def run(
@@ -67,11 +67,6 @@ def run(
     record = {"data": dict(data), "provenance": provenance(plan)}
     done, skipped = run_cases(KIND, dataset.cases, plan, record, out, workers, progress)
     return done, sorted((*dataset.skipped, *skipped), key=lambda skip: skip.case)
-
-
-def session_path(out: Path, case: str, structure: str) -> Path:
-    """Where the session of a structure of a case is kept."""
-    return out / "sessions" / safe(case) / f"{safe(structure)}.json"
 
 
 def keep(folder: RunFolder, case: Case, outcome: Outcome) -> Outcome:
