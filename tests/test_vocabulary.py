@@ -15,12 +15,13 @@ AVOIDED = frozenset(
     ("told", "said", "made", "found", "kept", "place", "hand", "one", "each", "who"),
 )
 ALLOWED = frozenset(
+    {
+        "not_found",  # the result of a phrase without a region, and its key in JSON
         "NotFound",
         "NOT_FOUND",
         "one_hot",
-        "one_object",  # SAM: one mask for one object
+        "one_object",  # SAM: the mask of one object
         "OneObject",
-        "each_slice",
     }
 )
 """Names with an avoided word that is the field's own."""
