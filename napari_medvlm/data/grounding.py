@@ -55,13 +55,13 @@ class Scope:
         first = start + (stop - start - 1) % step // 2
         return tuple(SliceRef(self.axis, index) for index in range(first, stop, step))
 
-    def around(self, found: Iterable[SliceRef], grid: Grid) -> tuple[SliceRef, ...]:
+    def around(self, hits: Iterable[SliceRef], grid: Grid) -> tuple[SliceRef, ...]:
         """Every slice of the range that is nearer to some slices than the next one looked at."""
         start, stop = self.bounds(grid)
         reach = self._step(grid)
         near = {
             index
-            for ref in found
+            for ref in hits
             for index in range(max(ref.index - reach + 1, start), min(ref.index + reach, stop))
         }
         return tuple(SliceRef(self.axis, index) for index in sorted(near))

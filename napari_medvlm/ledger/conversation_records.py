@@ -295,9 +295,9 @@ class StoredCheckResult(Value):
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, finding: CheckResult) -> StoredCheckResult:
+    def of(cls, result: CheckResult) -> StoredCheckResult:
         """What is kept of a finding: all of it."""
-        return cls(**{**vars(finding), "details": dict(finding.details)})
+        return cls(**{**vars(result), "details": dict(result.details)})
 
     def result(self) -> CheckResult:
         """The finding."""

@@ -189,22 +189,22 @@ class Grounded(Value):
 
     @classmethod
     def of(
-        cls, phrase: str, found: Grounding, backend: str, model: str | None, seconds: float
+        cls, phrase: str, grounding: Grounding, backend: str, model: str | None, seconds: float
     ) -> Grounded:
         """The record of what was found for a phrase."""
-        missing = next((n for n in found.not_found if n.phrase == phrase), None)
-        window = found.window
+        missing = next((n for n in grounding.not_found if n.phrase == phrase), None)
+        window = grounding.window
         return cls(
             phrase=phrase,
-            sent=found.prompts.get(phrase, phrase),
+            sent=grounding.prompts.get(phrase, phrase),
             backend=backend,
             model=model,
-            slices=tuple((ref.axis, ref.index) for ref in found.slices),
+            slices=tuple((ref.axis, ref.index) for ref in grounding.slices),
             window=None if window is None else (window.center, window.width),
-            regions=tuple(RegionRecord.of(region) for region in found.of(phrase)),
+            regions=tuple(RegionRecord.of(region) for region in grounding.of(phrase)),
             not_found=None if missing is None else missing.reason,
             best_score=None if missing is None else missing.best_score,
-            texts=found.texts,
+            texts=grounding.texts,
             seconds=seconds,
         )
 

@@ -83,7 +83,7 @@ def _words(at: str, error: RequestException) -> tuple[str, str]:
         (
             (e.ConnectTimeout, e.ReadTimeout),
             "{at} did not answer in time.",
-            "Try again later, or ask who runs it whether it is busy.",
+            "Try again later, or contact the server's administrator.",
         ),
         (
             (e.ChunkedEncodingError, e.ContentDecodingError),
@@ -119,14 +119,20 @@ def _words(at: str, error: RequestException) -> tuple[str, str]:
 
 def _status(at: str, status: int) -> tuple[str, str]:
     if status == 401:
-        return f"{at} wants to know who asks (401).", "Sign in with a user and password or a token."
+        return f"{at} requires sign-in (401).", "Sign in with a user and password or a token."
     if status == 403:
-        return f"{at} does not allow this (403).", "Ask who runs it for the right to do so."
+        return f"{at} does not allow this (403).", "Ask the server's administrator for access."
     if status == 404:
         return (
             f"{at} does not have that (404).",
             "Check the path in the address, such as /dicom-web, or search again.",
         )
     if status == 409:
-        return f"{at} did not take the object (409).", "Ask who runs it which objects it takes."
-    return f"{at} answered with the error {status}.", "Try again later, or ask who runs it."
+        return (
+            f"{at} rejected the object (409).",
+            "Ask the server's administrator which objects it accepts.",
+        )
+    return (
+        f"{at} returned error {status}.",
+        "Try again later, or contact the server's administrator.",
+    )

@@ -202,9 +202,9 @@ def _matching(infos: list[SeriesInfo], series: str) -> list[SeriesInfo]:
 
 def _distinct(headers: list[tuple[Path, Dataset]]) -> list[tuple[Path, Dataset]]:
     """Without second copies of a file."""
-    kept: dict[tuple[str, ...], tuple[Path, Dataset]] = {}
+    unique: dict[tuple[str, ...], tuple[Path, Dataset]] = {}
     for file, header in headers:
         keys = ("SOPInstanceUID", "InstanceNumber", "ImagePositionPatient")
         key = tuple(text(header, keyword) for keyword in keys)
-        kept.setdefault(key if key[0] else (str(file),), (file, header))
-    return list(kept.values())
+        unique.setdefault(key if key[0] else (str(file),), (file, header))
+    return list(unique.values())

@@ -94,14 +94,14 @@ def _is_fractional(seg: Dataset) -> bool:
 
 def _alone(seg: Any) -> tuple[NDArray[np.uint16], Grid]:
     """Labels on the grid that the frames themselves make."""
-    found = seg.get_volume(combine_segments=False, allow_missing_positions=True)
-    array: NDArray[Any] = np.asarray(found.array)
+    volume = seg.get_volume(combine_segments=False, allow_missing_positions=True)
+    array: NDArray[Any] = np.asarray(volume.array)
     z, y, x = array.shape[:3]
     labels = np.zeros((z, y, x), np.uint16)
     for channel, number in enumerate(map(int, seg.segment_numbers)):
         if number:  # of a label map, 0 is the background
             labels[array[..., channel] >= 0.5] = number
-    return labels, Grid((z, y, x), lps_rows(found.affine))
+    return labels, Grid((z, y, x), lps_rows(volume.affine))
 
 
 def _on_image(seg: Any, path: Path, grid: Grid) -> tuple[NDArray[np.uint16], Grid] | None:
