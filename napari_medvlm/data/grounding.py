@@ -76,7 +76,7 @@ class Scope:
             np.isfinite(self.slice_step_mm) and self.slice_step_mm >= 0
         ):
             raise InvalidPrompt(
-                f"Slices cut across axis {self.axis}, {self.slice_step_mm} mm apart, are none.",
+                f"Axis {self.axis} with slices {self.slice_step_mm} mm apart is no valid scope.",
                 "The axis is 0, 1 or 2 (z, y, x), and the distance 0 or more.",
             )
         length = grid.shape[self.axis]

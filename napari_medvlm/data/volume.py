@@ -143,7 +143,7 @@ class Volume:
         if wanted.shape != (3,) or not (np.isfinite(wanted) & (wanted > 0)).all():
             raise InvalidImage(
                 f"A voxel cannot have the size {tuple(spacing_mm)} mm.",
-                "Give three positive numbers, along z, y and x.",
+                "Enter three positive numbers, for z, y and x.",
             )
         affine = self.affine @ np.diag([*(wanted / self.spacing), 1.0])
         size = " x ".join(f"{mm:g}" for mm in wanted)

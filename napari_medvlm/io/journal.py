@@ -103,7 +103,7 @@ def _not_saved(error: OSError | Timeout) -> CannotSave:
     reason = getattr(error, "strerror", None) or "the file is in use"
     return CannotSave(
         f"The session is not being saved: {reason}.",
-        "Free space on the disk, or save the session elsewhere. The window keeps all prompts.",
+        "Free space on the disk, or save the session elsewhere. The window still has all prompts.",
     )
 
 

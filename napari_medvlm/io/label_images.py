@@ -139,7 +139,7 @@ def _require_objects(path: Path) -> None:
     elif is_dicom(path) and not is_seg(path) and not is_rtstruct(path):
         header = read_header(path)
         if header.get("Rows") is None:
-            holds = f"holds no objects ({sop_class(header) or 'no kind is told'})"
+            holds = f"holds no objects ({sop_class(header) or 'unknown kind'})"
     if holds:
         raise InvalidImage(
             f"{path.name} {holds}.",
@@ -159,10 +159,11 @@ def read_names(path: Path) -> Mapping[int, str]:
         names = _from_json(text) if path.suffix == ".json" else _from_lines(text)
     except ValueError as error:
         raise InvalidImage(
-            f"{path.name} is no table of label names: {error}.", "Write a value and a name a line."
+            f"{path.name} is no table of label names: {error}.",
+            "Write one value and name per line.",
         ) from error
     if not names:
-        raise InvalidImage(f"{path.name} names no label.", "Write a value and a name a line.")
+        raise InvalidImage(f"{path.name} contains no label.", "Write one value and name per line.")
     return names
 
 
@@ -192,7 +193,7 @@ def _required(path: Path) -> Path:
         stem = _stem(path)
         raise InvalidImage(
             f"There is no table of names beside {path.name}.",
-            f"Put one there, called {stem}.json, {stem}.tsv or {stem}.txt.",
+            f"Add one named {stem}.json, {stem}.tsv or {stem}.txt.",
         )
     return table
 

@@ -200,7 +200,8 @@ class Ledger:
             ) from error
         except (OSError, UnicodeDecodeError) as error:
             raise SessionFileError(
-                f"{path.name} cannot be read as a session.", "Choose a file that was saved here."
+                f"{path.name} cannot be read as a session.",
+                "Choose a session file saved by this program.",
             ) from error
         if path.suffix == JOURNAL_SUFFIX:
             return cls._parse(path.name, _joined_lines(text))

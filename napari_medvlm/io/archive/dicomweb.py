@@ -149,9 +149,9 @@ class DicomWeb:
             if failed:
                 reason = failed.value[0].get("FailureReason", "unknown")
                 raise ArchiveError(
-                    f"{origin(self.url)} did not take object {at + 1} of {len(files)} (reason "
+                    f"{origin(self.url)} rejected object {at + 1} of {len(files)} (reason "
                     f"{reason}).",
-                    "Ask who runs it which objects it takes.",
+                    "Ask the server's administrator which objects it accepts.",
                 )
         progress(1, f"Sent {len(files)} objects")
 
@@ -170,7 +170,7 @@ class DicomWeb:
         if wanted - got:
             raise ArchiveError(
                 f"{origin(self.url)} sent {len(got & wanted)} of the {len(wanted)} images of the "
-                "series and broke off; nothing of it is kept.",
+                "series and then closed the connection; partial results are discarded.",
                 "Load the series again.",
             )
 

@@ -110,7 +110,7 @@ class DicomTree:
                 shutil.copyfile(file, self.root / RESULTS / file_of(uid))
         except OSError as error:
             raise ArchiveError(
-                f"Nothing can be written to {self.root}: {error.strerror}.",
+                f"Cannot write to {self.root}: {error.strerror}.",
                 "Choose a folder that you may write to, with space left.",
             ) from error
 

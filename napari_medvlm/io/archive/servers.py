@@ -59,7 +59,7 @@ def remember(server: Server) -> None:
         raise ArchiveError(
             "The address of the server has a user, a password or a key in it, which would be "
             "written to a file.",
-            "Write it without, and sign in: that is kept in the system's keyring.",
+            "Remove them and sign in instead; the login is stored in the system keyring.",
         )
     _write([*(s for s in servers() if s.name != server.name), server])
 

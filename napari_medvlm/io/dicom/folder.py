@@ -98,7 +98,7 @@ def headers_of(path: Path, series: str | None) -> list[tuple[Path, Dataset]]:
         kind = sop_class(read_header(path))
         hints = {
             "Directory": "Load its folder instead.",
-            "SR Storage": "Open its folder in the PACS dock, which tells what a report says.",
+            "SR Storage": "Open its folder in the PACS dock, which shows reports.",
         }
         hint = next((hints[k] for k in hints if k in kind), "Load a file with an image.")
         raise InvalidImage(f"{path.name} holds no image ({kind}).", hint)

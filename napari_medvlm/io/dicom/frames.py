@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 UPRIGHT = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
-UNPLACED = (
-    "The file does not tell where the picture lies in the patient; it is shown as an axial slice."
-)
+UNPLACED = "The file has no image position; it is shown as an axial slice."
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +144,7 @@ def _frame_step(path: Path, header: Dataset) -> tuple[float, tuple[str, ...]]:
         step = number(path, header, keyword)
         if step:
             return step, ()
-    return 1.0, (f"The distance of the frames is not known; {ASSUMED}",)
+    return 1.0, (f"The spacing of the frames is unknown; {ASSUMED}",)
 
 
 def _plane(path: Path, header: Dataset, frame: int, groups: list[Dataset]) -> Plane:

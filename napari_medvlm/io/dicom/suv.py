@@ -68,7 +68,7 @@ def suv_of(files: Sequence[Path]) -> Suv:
         told = str(reason)
     except InvalidImage as error:
         told = error.message
-    return Suv(None, f"There is no SUV, and intensities are as they were stored: {told}")
+    return Suv(None, f"No SUV; intensities are stored values: {told}")
 
 
 def _factor(headers: Sequence[Dataset]) -> float:
@@ -81,7 +81,7 @@ def _factor(headers: Sequence[Dataset]) -> float:
         case "BQML":
             return _weight_g(first) / _dose_bq(headers)
         case units:
-            raise _Unknown(f"the header's units are {units or 'not told'}, not BQML.")
+            raise _Unknown(f"the header's units are {units or 'missing'}, not BQML.")
 
 
 def _of_counts(header: Dataset) -> float:
@@ -98,7 +98,7 @@ def _of_counts(header: Dataset) -> float:
 def _weight_g(header: Dataset) -> float:
     weight_kg = first_number(header, "PatientWeight")
     if weight_kg is None or weight_kg <= 0:
-        raise _Unknown("the header does not tell the patient's weight.")
+        raise _Unknown("the header has no patient weight.")
     return 1000 * weight_kg
 
 
@@ -107,7 +107,7 @@ def _dose_bq(headers: Sequence[Dataset]) -> float:
     first = headers[0]
     administration = item(first, "RadiopharmaceuticalInformationSequence")
     if administration is None:
-        raise _Unknown("the header does not tell what was given to the patient.")
+        raise _Unknown("the header has no radiopharmaceutical information.")
     dose = _positive(administration, "RadionuclideTotalDose", "the dose")
     if dose < LEAST_DOSE_BQ:
         raise _Unknown(f"the header's dose, {dose:g}, cannot be in becquerel.")
@@ -124,7 +124,7 @@ def _dose_bq(headers: Sequence[Dataset]) -> float:
             elapsed = (scan - _given_at(administration, scan)).total_seconds()
             return dose * math.pow(2, -elapsed / half_life_s)
         case other:
-            raise _Unknown(f"decay is corrected to {other or 'a time that is not told'}.")
+            raise _Unknown(f"decay is corrected to {other or 'an unknown time'}.")
 
 
 def _scan_start(headers: Sequence[Dataset], half_life_s: float) -> datetime:
@@ -139,7 +139,7 @@ def _scan_start(headers: Sequence[Dataset], half_life_s: float) -> datetime:
     if ge_time is not None:
         return ge_time
     if earliest is None:
-        raise _Unknown("the header does not tell when the scan began.")
+        raise _Unknown("the header has no scan start time.")
     return earliest - _into_scan(header, half_life_s)
 
 
@@ -162,7 +162,7 @@ def _given_at(administration: Dataset, scan: datetime) -> datetime:
         return exact
     clock = _clock(text(administration, "RadiopharmaceuticalStartTime"))
     if clock is None:
-        raise _Unknown("the header does not tell when the activity was given.")
+        raise _Unknown("the header has no injection time.")
     at = datetime.combine(scan.date(), clock)
     return at if at <= scan else at - DAY
 

@@ -89,9 +89,7 @@ def deidentify(
     """
     source, out = Path(source), Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise CannotSave(
-            f"{out} is there already; nothing in it is overwritten.", "Choose a new folder."
-        )
+        raise CannotSave(f"{out} already exists and is not overwritten.", "Choose a new folder.")
     files = _files(source, series)
     partial = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:

@@ -152,7 +152,7 @@ def read_structure_set(path: Path, grid: Grid) -> StructureSet:
     dataset = _read(path)
     if "Structure Set" not in sop_class(dataset):
         raise InvalidImage(
-            f"{path.name} holds no structure set ({sop_class(dataset) or 'no kind is told'}).",
+            f"{path.name} holds no structure set ({sop_class(dataset) or 'unknown kind'}).",
             "Choose a file whose modality is RTSTRUCT.",
         )
     if not dataset.get("ROIContourSequence"):
@@ -250,7 +250,7 @@ def _reason(contour: Dataset, zyx: FloatArray, grid: Grid) -> str:
     if kind == "POINT":
         return "a single point, left out"
     if kind not in CLOSED:
-        return f"not closed ({kind or 'no kind is told'}), left out"
+        return f"not closed ({kind or 'unknown kind'}), left out"
     z = zyx[:, 0].mean()
     if np.abs(zyx[:, 0] - z).max() > TILT:
         return "not in a plane of the image, left out"

@@ -24,7 +24,7 @@ LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
 """Label Map Segmentation Storage, which pydicom's list of kinds does not have yet."""
 NEAR = 0.01
 """Voxels; a frame so near to a slice of the image lies on it."""
-HALF = "{} holds fractions; a voxel belongs to an object from one half on."
+HALF = "{} holds fractions; voxels of 0.5 and above belong to the object."
 
 
 def is_seg(path: Path) -> bool:
@@ -143,7 +143,7 @@ def _segment_of(seg: Dataset, frame: int) -> int:
     ):
         if "SegmentIdentificationSequence" in groups:
             return int(groups.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
-    raise ValueError(f"frame {frame + 1} does not tell of which segment it is")
+    raise ValueError(f"frame {frame + 1} has no segment number")
 
 
 def _tracking_uid(described: Dataset) -> str:

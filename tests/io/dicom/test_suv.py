@@ -130,10 +130,10 @@ def test_a_frame_refers_to_the_time_of_its_average_counts(read):
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"PatientWeight": None}, "does not tell the patient's weight"),
-        ({"PatientWeight": 0}, "does not tell the patient's weight"),
+        ({"PatientWeight": None}, "has no patient weight"),
+        ({"PatientWeight": 0}, "has no patient weight"),
         ({"Units": "PROPCPS"}, "units are PROPCPS, not BQML"),
-        ({"Units": None}, "units are not told, not BQML"),
+        ({"Units": None}, "units are missing, not BQML"),
         ({"Units": "CNTS"}, r"counts without a factor for SUV \(7053,1000\)"),
         ({"CorrectedImage": ["ATTN"]}, "not corrected for attenuation and decay"),
         ({"CorrectedImage": "DECY"}, "not corrected for attenuation and decay"),

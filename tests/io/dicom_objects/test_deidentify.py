@@ -141,7 +141,7 @@ def test_nothing_is_overwritten(series, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "mine.txt").write_text("mine")
-    with pytest.raises(CannotSave, match="is there already; nothing in it is overwritten"):
+    with pytest.raises(CannotSave, match="already exists and is not overwritten"):
         deidentify(series, out)
     assert [p.name for p in out.iterdir()] == ["mine.txt"]
 
@@ -238,4 +238,4 @@ def test_the_command_tells_what_it_wrote(series, tmp_path):
     assert told == {"out": str(tmp_path / "out"), "files": 8, "left_out": [], "warnings": []}
     again = subprocess.run([*command, *arguments], capture_output=True, text=True)
     assert again.returncode == 1
-    assert "is there already" in again.stderr
+    assert "already exists" in again.stderr
