@@ -214,7 +214,7 @@ def test_the_volumes_of_an_enhanced_file_are_told_apart(tmp_path):
 
 @pytest.mark.parametrize(
     ("values", "spacing", "note"),
-    [({"SpacingBetweenSlices": 3}, 3, None), ({}, 1, "distance of the frames is not known")],
+    [({"SpacingBetweenSlices": 3}, 3, None), ({}, 1, "spacing of the frames is unknown")],
 )
 def test_plain_frames_follow_each_other(tmp_path, values, spacing, note):
     path = one(tmp_path / "nm.dcm", DATA, NumberOfFrames=9, Modality="NM", **values)

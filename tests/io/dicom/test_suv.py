@@ -139,15 +139,15 @@ def test_a_frame_refers_to_the_time_of_its_average_counts(read):
         ({"CorrectedImage": "DECY"}, "not corrected for attenuation and decay"),
         ({"CorrectedImage": None}, "not corrected for attenuation and decay"),
         ({"DecayCorrection": "NONE"}, "decay is corrected to NONE"),
-        ({"RadiopharmaceuticalInformationSequence": None}, "what was given to the patient"),
+        ({"RadiopharmaceuticalInformationSequence": None}, "no radiopharmaceutical information"),
         ({"RadiopharmaceuticalInformationSequence": given(RadionuclideTotalDose=None)}, "the dose"),
         ({"RadiopharmaceuticalInformationSequence": given(RadionuclideTotalDose=370)},
          "370, cannot be in becquerel"),
         ({"RadiopharmaceuticalInformationSequence": given(RadionuclideHalfLife=None)},
          "the half-life"),
         ({"RadiopharmaceuticalInformationSequence": given(RadiopharmaceuticalStartTime=None)},
-         "when the activity was given"),
-        ({"SeriesTime": None, "AcquisitionTime": None}, "when the scan began"),
+         "no injection time"),
+        ({"SeriesTime": None, "AcquisitionTime": None}, "no scan start time"),
     ],
 )  # fmt: skip
 def test_it_is_told_why_there_is_no_suv(read, values, told):
