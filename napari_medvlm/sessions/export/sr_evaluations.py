@@ -46,11 +46,11 @@ def groundings_of(evaluations: Iterable[Evaluation]) -> dict[str, Grounding]:
     for e in evaluations:
         if e.present is None:
             continue
-        known = found.get(e.who, Grounding())
-        missing = () if e.present else (NotFound(e.asked, e.said, e.score),)
-        found[e.who] = replace(
+        known = found.get(e.algorithm, Grounding())
+        missing = () if e.present else (NotFound(e.question, e.sentence, e.score),)
+        found[e.algorithm] = replace(
             known,
-            regions=(*known.regions, *(Region(e.asked, box, e.score) for box in e.boxes)),
+            regions=(*known.regions, *(Region(e.question, box, e.score) for box in e.boxes)),
             not_found=(*known.not_found, *missing),
         )
     return found
@@ -110,10 +110,14 @@ def _answered(exchange: Turn) -> list[Evaluation]:
         return []
     who = _who(exchange.backend, exchange.model)
     if not answer.claims:
-        return [Evaluation(exchange.question, answer.text, who=who)] if answer.text.strip() else []
+        return (
+            [Evaluation(exchange.question, answer.text, algorithm=who)]
+            if answer.text.strip()
+            else []
+        )
     wrong = {n for n, mark in exchange.marks.items() if mark.verdict is Verdict.WRONG}
     return [
-        Evaluation(exchange.question, c.text, tuple(r.box for r in c.regions), who=who)
+        Evaluation(exchange.question, c.text, tuple(r.box for r in c.regions), algorithm=who)
         for number, c in enumerate(answer.claims)
         if number not in wrong and c.text.strip()
     ]
@@ -121,7 +125,11 @@ def _answered(exchange: Turn) -> list[Evaluation]:
 
 def _words(evaluation: Evaluation) -> tuple[str, str, str]:
     """What was asked, who was asked, and what was said; DICOM keeps no blanks around texts."""
-    return evaluation.asked.strip(), evaluation.who.strip() or REPORT, evaluation.said.strip()
+    return (
+        evaluation.question.strip(),
+        evaluation.algorithm.strip() or REPORT,
+        evaluation.sentence.strip(),
+    )
 
 
 def _who(backend: str, model: str | None) -> str:

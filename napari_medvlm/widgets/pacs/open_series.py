@@ -53,7 +53,7 @@ class Opened:
     @property
     def lines(self) -> tuple[str, ...]:
         """What a report says, an object, a finding or an answer a line; and the notes."""
-        said = (f"{e.asked}: {e.said}" for e in self.evaluations)
+        said = (f"{e.question}: {e.sentence}" for e in self.evaluations)
         return (*map(_line, self.values), *said, *self.notes)
 
 
