@@ -88,7 +88,7 @@ class SAMBackend(SliceBySliceBackend):
         rungs = [Fallback("one slice at a time", lambda: work(1))] if batch > 1 else []
         if usual.type != "cpu":
             rungs.append(Fallback("in half precision", lambda: work(1, half=True)))
-            rungs.append(Fallback("on the CPU", lambda: work(1, where="cpu")))
+            rungs.append(Fallback("on the CPU", lambda: work(1, device="cpu")))
         return MemoryFallbacks(
             self.info.title, device, rungs, free=self.embeddings.forget, usual=lambda: work(batch)
         )

@@ -84,7 +84,7 @@ class Sting:
 def test_code_in_a_checkpoint_is_not_run(tmp_path, capsys):
     path = tmp_path / "checkpoint.pth"
     torch.save({"model": tiny_sam.network().state_dict(), "sting": Sting()}, path)
-    with pytest.raises(BackendUnavailable, match="nothing in it is run") as told:
+    with pytest.raises(BackendUnavailable, match="its code is not run") as told:
         load_sam(path)
     assert "state_dict" in told.value.hint
     path.write_bytes(pickle.dumps(Sting(), protocol=2))
