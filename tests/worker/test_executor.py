@@ -43,8 +43,8 @@ def test_a_backend_is_given_the_path_of_a_named_model(weights, volume, monkeypat
     work = Executor()
     for model in ("ours", str(weights), "ours#fast", "lab/other", None):
         work.do(Request("vlm", volume, model, "cpu"), ignored, lambda text: None)
-    given = [model for model, _ in Recording.loaded]
-    assert given == [str(weights), f"{weights}#fast", "lab/other", None], "once by name or path"
+    models = [model for model, _ in Recording.loaded]
+    assert models == [str(weights), f"{weights}#fast", "lab/other", None], "once by name or path"
     weights.unlink()
     with pytest.raises(BackendUnavailable, match="ours no longer exists at"):
         work.do(Request("vlm", volume, "ours", "cpu"), ignored, lambda text: None)

@@ -24,9 +24,9 @@ def wheel(folder, version=__version__, host=""):
     }
     texts[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in texts)
     folder.mkdir(exist_ok=True)
-    with zipfile.ZipFile(folder / f"napari_medvlm-{version}-py3-none-any.whl", "w") as made:
+    with zipfile.ZipFile(folder / f"napari_medvlm-{version}-py3-none-any.whl", "w") as archive:
         for path, text in texts.items():
-            made.writestr(path, text)
+            archive.writestr(path, text)
 
 
 @pytest.fixture

@@ -41,11 +41,13 @@ def test_excluded_voxels_are_never_in_the_mask(any_runner, ask, volume):
 
 
 def test_progress_is_told(any_runner, ask):
-    told = []
-    job = any_runner.submit(ask("slow"), lambda fraction, message: told.append((fraction, message)))
+    messages = []
+    job = any_runner.submit(
+        ask("slow"), lambda fraction, message: messages.append((fraction, message))
+    )
     job.result(20)
-    assert (0.0, "Preparing the image") in told
-    assert any(message == "slowly" for _, message in told)
+    assert (0.0, "Preparing the image") in messages
+    assert any(message == "slowly" for _, message in messages)
 
 
 def test_a_plain_request_makes_the_backend_ready(any_runner, volume):
@@ -65,9 +67,9 @@ def test_a_plain_request_makes_the_backend_ready(any_runner, volume):
     ],
 )
 def test_errors_are_told_apart_and_the_next_request_works(any_runner, ask, backend, error, message):
-    with pytest.raises(error, match=message) as told:
+    with pytest.raises(error, match=message) as messages:
         any_runner.submit(ask(backend)).result(20)
-    assert told.value.hint
+    assert messages.value.hint
     assert any_runner.submit(ask()).result(20).mask.voxels == 60
 
 
@@ -86,9 +88,9 @@ def test_cancelling_from_the_progress_stops_the_job(any_runner, ask):
     if isinstance(any_runner, InlineRunner):
         job = any_runner.submit(ask("slow"), stop)
     else:
-        told = threading.Event()
-        job = any_runner.submit(ask("slow"), lambda *_: told.set())
-        assert told.wait(20)
+        messages = threading.Event()
+        job = any_runner.submit(ask("slow"), lambda *_: messages.set())
+        assert messages.wait(20)
         job.cancel()
     with pytest.raises(Cancelled):
         job.result(20)

@@ -214,14 +214,16 @@ def test_kosmos_takes_whole_patches_in_one_row_and_many_boxes():
 
 def test_paligemma_masks_hold_their_box():
     codes = "".join(f"<seg{i:03d}>" for i in range(16))
-    place = "<loc0256><loc0128><loc0768><loc0512>"
-    parsed = parse(f"{place}{codes} nodule ; {place} mass", "paligemma", SIZE)
+    tokens = "<loc0256><loc0128><loc0768><loc0512>"
+    parsed = parse(f"{tokens}{codes} nodule ; {tokens} mass", "paligemma", SIZE)
     assert parsed.masks == (
         MaskTokens("nodule", tuple(range(16)), PixelBox("nodule", 50, 75, 200, 225)),
     )
     assert parsed.boxes == (PixelBox("mass", 50, 75, 200, 225),)
-    assert flaws(f"{place}{codes[8:]} nodule", "paligemma") == {Flaw.ODD_COUNT}
-    assert flaws(f"{place}{codes.replace('015', '128')} nodule", "paligemma") == {Flaw.OUT_OF_SCALE}
+    assert flaws(f"{tokens}{codes[8:]} nodule", "paligemma") == {Flaw.ODD_COUNT}
+    assert flaws(f"{tokens}{codes.replace('015', '128')} nodule", "paligemma") == {
+        Flaw.OUT_OF_SCALE
+    }
     assert flaws(f"{codes} nodule", "paligemma") == {Flaw.ODD_COUNT}
 
 

@@ -106,9 +106,9 @@ def test_one_box_under_two_labels_is_no_repetition():
 
 
 def test_of_a_list_cut_off_the_complete_objects_are_kept():
-    whole = '```json\n[{"bbox_2d": [100, 250, 500, 750], "label": "a"}, {"bbox_2d": [1, 2'
-    assert kept(whole, "qwen3") == [GOOD]
-    assert flaws(whole, "qwen3") == {Flaw.BROKEN}
+    complete = '```json\n[{"bbox_2d": [100, 250, 500, 750], "label": "a"}, {"bbox_2d": [1, 2'
+    assert kept(complete, "qwen3") == [GOOD]
+    assert flaws(complete, "qwen3") == {Flaw.BROKEN}
     assert flaws('[{"bbox_2d": [100, 250, 500, 750]}', "qwen3") == {Flaw.BROKEN}
     assert kept("[[0.1, 0.25, 0.5, 0.75], [0.1, 0.2", "llava") == [GOOD]
 
@@ -135,8 +135,8 @@ def test_braces_and_brackets_in_labels_are_labels():
     ],
 )
 def test_thoughts_are_not_read_and_text_around_does_no_harm(text):
-    thought, said = '[{"bbox_2d": [1, 2, 3, 4]}]', '[{"bbox_2d": [100, 250, 500, 750]}]'
-    assert kept(text.format(thought, said), "qwen3") == [GOOD]
+    thought, answer = '[{"bbox_2d": [1, 2, 3, 4]}]', '[{"bbox_2d": [100, 250, 500, 750]}]'
+    assert kept(text.format(thought, answer), "qwen3") == [GOOD]
 
 
 def test_a_text_that_ends_in_its_thoughts_says_so():

@@ -31,12 +31,12 @@ ELSEWHERE = ("sam", "sam2", "server")
 def models(tmp_path_factory):
     """A small model for each backend that needs one, made when it is asked for."""
     folder = tmp_path_factory.mktemp("models")
-    made = {}
+    models_by_name = {}
 
     def model_of(name):
-        if name in MAKERS and name not in made:
-            made[name] = str(MAKERS[name](folder / name))
-        return made.get(name)
+        if name in MAKERS and name not in models_by_name:
+            models_by_name[name] = str(MAKERS[name](folder / name))
+        return models_by_name.get(name)
 
     return model_of
 

@@ -124,8 +124,8 @@ def test_overlap_and_containment(scene):
 
 def test_a_diameter_is_the_longest(scene):
     volume, masks = scene
-    places = volume.grid.to_world(np.argwhere(masks["lesion"]))
-    longest = max(np.linalg.norm(a - b) for a in places for b in places)
+    positions = volume.grid.to_world(np.argwhere(masks["lesion"]))
+    longest = max(np.linalg.norm(a - b) for a in positions for b in positions)
     assert f"{longest:.1f} mm" in ask(scene, "What is the longest diameter of the lesion?").text
 
 

@@ -31,11 +31,11 @@ def names(folder):
 
 
 def test_an_offer_counts_what_would_be_fetched_and_tells_the_licence(hub):
-    told = offer("lab/tiny")
-    assert (told.model, told.licence, told.gated) == ("lab/tiny", "apache-2.0", False)
-    assert (told.files, told.bytes) == (len(GOOD), sum(map(len, GOOD.values())))
-    assert told.size == "6.3 MB"
-    assert told.url.endswith("/lab/tiny")
+    output = offer("lab/tiny")
+    assert (output.model, output.licence, output.gated) == ("lab/tiny", "apache-2.0", False)
+    assert (output.files, output.bytes) == (len(GOOD), sum(map(len, GOOD.values())))
+    assert output.size == "6.3 MB"
+    assert output.url.endswith("/lab/tiny")
     assert len(hub.asked) == 1, "one question is enough"
 
 
@@ -187,15 +187,15 @@ def shell(tmp_path):
 def test_the_command_asks_first(shell, tmp_path):
     hub, start = shell
     with start("lab/tiny") as refused:
-        told, _ = refused.communicate("n\n")
+        output, _ = refused.communicate("n\n")
     assert refused.returncode == 1
-    assert "licence: apache-2.0" in told
+    assert "licence: apache-2.0" in output
     assert len(hub.asked) == 1
     assert not list(tmp_path.rglob("*.safetensors"))
     with start("lab/tiny", "--yes") as done:
-        told, _ = done.communicate()
+        output, _ = done.communicate()
     assert done.returncode == 0
-    folder = Path(told.splitlines()[-1])
+    folder = Path(output.splitlines()[-1])
     assert folder.is_relative_to(tmp_path)
     assert names(folder) == set(GOOD)
 

@@ -29,17 +29,17 @@ def ignored(fraction, message=""):
 
 
 def weights(cache):
-    (found,) = cache.rglob("model.safetensors")
-    return found
+    (model,) = cache.rglob("model.safetensors")
+    return model
 
 
 def test_a_downloaded_model_is_found_whole_without_asking(hub, monkeypatch):
     assert hub_cache.folder_of("lab/tiny") is None
     folder = download("lab/tiny", ignored)
     monkeypatch.setattr(socket.socket, "connect", None)
-    found = find("lab/tiny")
-    assert (found.state, found.path) == (State.DOWNLOADED, folder)
-    assert found.bytes == sum(map(len, GOOD.values()))
+    model = find("lab/tiny")
+    assert (model.state, model.path) == (State.DOWNLOADED, folder)
+    assert model.bytes == sum(map(len, GOOD.values()))
     assert verify("lab/tiny", ignored) == ()
 
 
@@ -97,8 +97,8 @@ def test_damage_is_told_by_the_hash_that_the_hub_named(hub, cache):
     blob = weights(cache).resolve()
     blob.chmod(0o644)
     blob.write_bytes(b"x" + WEIGHTS[1:])
-    (told,) = verify("lab/tiny", ignored)
-    assert told.startswith("model.safetensors is damaged: remove the model")
+    (problem,) = verify("lab/tiny", ignored)
+    assert problem.startswith("model.safetensors is damaged: remove the model")
     text = next(cache.rglob("config.json")).resolve()
     text.chmod(0o644)
     text.write_bytes(b'{"model_type": "tinY"}')

@@ -26,14 +26,14 @@ def ignored(fraction, message=""):
 @pytest.fixture
 def folder(tmp_path):
     """A model's folder with weights, a text and things that do not count."""
-    made = tmp_path / "mine"
-    (made / "fold_0").mkdir(parents=True)
-    (made / "fold_0" / "weights.pth").write_bytes(b"w" * 5000)
-    (made / "plans.json").write_text("{}")
-    (made / ".DS_Store").write_text("x")
-    (made / "__pycache__").mkdir()
-    (made / "__pycache__" / "net.pyc").write_text("x")
-    return made
+    model_folder = tmp_path / "mine"
+    (model_folder / "fold_0").mkdir(parents=True)
+    (model_folder / "fold_0" / "weights.pth").write_bytes(b"w" * 5000)
+    (model_folder / "plans.json").write_text("{}")
+    (model_folder / ".DS_Store").write_text("x")
+    (model_folder / "__pycache__").mkdir()
+    (model_folder / "__pycache__" / "net.pyc").write_text("x")
+    return model_folder
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_home_that_cannot_be_written_is_told(folder, tmp_path, monkeypatch):
 
 
 def test_files_that_cannot_be_read_are_told(folder, monkeypatch):
-    def unreadable(file, made, tell):
+    def unreadable(file, model_folder, progress):
         raise PermissionError(13, "Permission denied", str(file))
 
     monkeypatch.setattr("napari_medvlm.backends.models.files.digest", unreadable)
@@ -283,11 +283,11 @@ def nvml(cards):
 @pytest.mark.parametrize("cards", [None, [], [(b"Old", 2 << 30), ("H200", 130 << 30)]])
 def test_free_memory_is_told_of_the_computer_and_its_cards(monkeypatch, cards):
     monkeypatch.setitem(sys.modules, "pynvml", nvml(cards))
-    told = free.free()
-    assert told.ram_mib > 100
-    assert [card.name for card in told.cards] == (["Old", "H200"] if cards else [])
-    assert told.most_mib == max(told.ram_mib, 130 << 10 if cards else 0)
-    assert str(told).endswith("Old: 2.1 GB; H200: 139.6 GB" if cards else " GB of RAM")
+    memory = free.free()
+    assert memory.ram_mib > 100
+    assert [card.name for card in memory.cards] == (["Old", "H200"] if cards else [])
+    assert memory.most_mib == max(memory.ram_mib, 130 << 10 if cards else 0)
+    assert str(memory).endswith("Old: 2.1 GB; H200: 139.6 GB" if cards else " GB of RAM")
 
 
 def test_without_nvidias_library_only_the_computer_is_told(monkeypatch):
