@@ -23,7 +23,7 @@ from napari_medvlm.evaluation.ask.scoring import scored
 from napari_medvlm.evaluation.ask.summary import summary
 from napari_medvlm.evaluation.ground.cases import Case
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
-from napari_medvlm.evaluation.ground.outcomes import PhraseResult, Place
+from napari_medvlm.evaluation.ground.outcomes import PhraseResult, ScoredBox
 from napari_medvlm.evaluation.ground.plan import Plan as GroundPlan
 from napari_medvlm.evaluation.ground.summary import summary as ground_summary
 from napari_medvlm.evaluation.runs.run_folder import RunFolder, alone_in, write_json
@@ -94,7 +94,7 @@ def test_the_check_beside_answers_reads_it(run):
     request = AskRequest("server", spotted(), "a/model", question=question)
     subject = AnswerSubject(request, Answer("Yes, 98 % sure.", choice="yes"))
     assert "no evaluation run" in Confidence().judge(subject, None).sentence
-    assert "answers tell how sure they are" in command(run).output
+    assert "answers with a stated confidence" in command(run).output
     found = Confidence().judge(subject, None)
     assert found.verdict is Verdict.FLAGGED
     assert f"of {COUNT} evaluated answers" in found.sentence
@@ -135,7 +135,7 @@ def test_scores_of_regions_have_a_curve_of_their_own(tmp_path):
     random, outcomes = np.random.default_rng(1), []
     for number in range(60):
         score = float(random.uniform(0.5, 1))
-        place = Place(low=(0, 1, 1), high=(1, 9, 9), score=score)
+        place = ScoredBox(low=(0, 1, 1), high=(1, 9, 9), score=score)
         bare = place.model_copy(update={"score": None})
         iou = 0.8 if random.uniform() < score - 0.3 else 0.2
         sought = PhraseResult(phrase="mass", label="mass", iou=iou, pointed=True, wanted=(bare,),

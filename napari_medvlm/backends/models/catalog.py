@@ -110,7 +110,7 @@ class Row(BaseModel):
         return named and (kind in self.kinds or self.kinds == (ANY,))
 
     @property
-    def without_tools(self) -> str:
+    def tools_unsupported_reason(self) -> str:
         """Reason why these models cannot call tools; empty if they can."""
         return "" if self.tools else f"{self.title}: these models do not support tool calls."
 

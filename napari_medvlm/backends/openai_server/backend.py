@@ -60,12 +60,12 @@ class ServerBackend(Backend):
     silent_s = 120.0
 
     @classmethod
-    def without_tools(cls, model: str | None) -> str:
+    def tools_unsupported_reason(cls, model: str | None) -> str:
         """Reason in the catalogue why a model cannot call tools; empty if it can or none is
         chosen.
         """
         name = address_of(model)[1]
-        return served_row(name).without_tools if name else ""
+        return served_row(name).tools_unsupported_reason if name else ""
 
     def load(self, model: str | None, device: str) -> None:
         """Take the server and the model of ``http://127.0.0.1:8000/v1#name``.

@@ -35,13 +35,13 @@ def weights_digest(model: str | None) -> str | None:
     `None` where no model is named, or the weights are not a file or folder on this computer and
     not in the cache of the Hugging Face hub either.
     """
-    place = None if model is None else _place(model)
-    if place is None:
+    path = None if model is None else _weights_path(model)
+    if path is None:
         return None
-    return files.weights_digest(place)
+    return files.weights_digest(path)
 
 
-def _place(model: str) -> Path | None:
+def _weights_path(model: str) -> Path | None:
     path = Path(model).expanduser()
     if path.exists():
         return path
@@ -58,5 +58,5 @@ def _version(name: str) -> str | None:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
-        found = metadata.packages_distributions().get(name)
-        return metadata.version(found[0]) if found else None
+        distributions = metadata.packages_distributions().get(name)
+        return metadata.version(distributions[0]) if distributions else None

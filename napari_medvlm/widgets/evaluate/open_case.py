@@ -17,9 +17,8 @@ from qtpy.QtCore import QTimer
 
 from napari_medvlm.data.errors import SessionFileError
 from napari_medvlm.data.geometry.display import display_grid, displayed
-from napari_medvlm.evaluation.runs.run_folder import case_of, read_json
+from napari_medvlm.evaluation.runs.run_folder import case_of, read_json, session_path
 from napari_medvlm.evaluation.segment.cases import Case, Loaded, load
-from napari_medvlm.evaluation.segment.evaluate import session_path
 from napari_medvlm.layers import layer_data
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.widgets.runtime.notify import guarded
@@ -73,7 +72,7 @@ def show_case(viewer: napari.Viewer, out: Path, case: str, structure: str) -> Se
     if not path.is_file():
         raise SessionFileError(
             f"The run in {out} has no case {case!r} with {structure!r}.",
-            "See its report.html for what it has.",
+            "See the run's report.html for its cases.",
         )
     loaded, ledger = load(Case.model_validate(there["source"])), Ledger.load(path)
     image = Layer.create(*layer_data(loaded.volume))
@@ -102,7 +101,7 @@ def _add_truth(viewer: napari.Viewer, loaded: Loaded, structure: str) -> None:
     truth = loaded.truth(found).astype(np.uint8)
     shown = np.asarray(displayed(truth, loaded.volume.grid, order=0))
     affine = display_grid(loaded.volume.grid).affine
-    layer = viewer.add_labels(shown, name=f"{structure} (truth)", affine=affine)
+    layer = viewer.add_labels(shown, name=f"{structure} (reference)", affine=affine)
     layer.contour = 1
 
 
