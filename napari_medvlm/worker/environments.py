@@ -159,7 +159,7 @@ class Environments:
         Parameters
         ----------
         unwanted
-            Whether to give up.
+            Returns whether to stop.
 
         Raises
         ------
@@ -167,7 +167,7 @@ class Environments:
             If it is no Python, or this package or what it requires is not there or is of another
             version.
         Cancelled
-            If it was given up.
+            If it was cancelled.
         """
         python = self.python_of(backend)
         if python == sys.executable:

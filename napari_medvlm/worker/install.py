@@ -51,7 +51,7 @@ def install(backend: str, say: Say, unwanted: Unwanted) -> Path:
     say
         Called with each line that venv and pip write, from another thread.
     unwanted
-        Whether to give up; asked many times a second.
+        Returns whether to stop; called many times per second.
 
     Returns
     -------
@@ -61,11 +61,11 @@ def install(backend: str, say: Say, unwanted: Unwanted) -> Path:
     Raises
     ------
     BackendUnavailable
-        If a step fails; nothing is left then.
+        If a step fails; all files are removed.
     SettingsError
         If environments.yaml cannot be read, or what was installed does not work.
     Cancelled
-        If it was given up; nothing is left then.
+        If it was cancelled; all files are removed.
     """
     folder, served = folder_for(backend), _served(backend)
     Environments.load()

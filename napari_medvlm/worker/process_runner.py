@@ -50,7 +50,7 @@ class WorkerRunner(Runner):
     python
         The interpreter of the worker; by default the one that runs this program.
     cancel_grace_s
-        How long a cancelled job may take to stop, in seconds.
+        Time that a cancelled job has to stop, in seconds.
     before_start
         Called on the runner's thread with the job for which a process is about to be started; the
         `MedVLMError` that it raises fails the job.

@@ -42,13 +42,13 @@ class Job:
         Raises
         ------
         Cancelled
-            If somebody did.
+            If the job was cancelled.
         WorkerHung
-            If somebody cancelled, and the worker had to be ended because it did not react.
+            If the job was cancelled and the worker had to be killed because it did not react.
         WorkerCrashed
-            If the worker ended by itself.
+            If the worker process ended.
         MedVLMError
-            What the backend has to say.
+            If the backend fails.
         """
         reply = self._future.result(timeout_s)
         assert reply is not None, "a plain request has no reply"

@@ -1,4 +1,4 @@
-"""When the memory does not suffice: one error, whatever the library calls it."""
+"""When the memory is too small: one error, whatever the library calls it."""
 
 from __future__ import annotations
 

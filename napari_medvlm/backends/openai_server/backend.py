@@ -83,12 +83,12 @@ class ServerBackend(Backend):
         self._without = frozenset({"tools"} if in_text else ())
 
     def set_volume(self, volume: Volume) -> None:
-        """Nothing: the question brings the pictures."""
+        """Nothing: the question brings the images."""
 
     def answer(self, question: Question, progress: Progress) -> Iterator[AnswerDelta]:
         """Send the question and yield the answer as it is streamed.
 
-        Pictures that the model cannot take are left out, the first ones first, and that is noted.
+        Images that the model cannot take are left out, the first ones first, and that is noted.
         """
         import openai
 

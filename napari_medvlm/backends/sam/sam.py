@@ -1,4 +1,4 @@
-"""The backend: prompts in the patient to a mask on the volume, by a network of pictures."""
+"""The backend: prompts in the patient to a mask on the volume, by a network of images."""
 
 from __future__ import annotations
 

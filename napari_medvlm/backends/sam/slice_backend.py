@@ -1,4 +1,4 @@
-"""Models of pictures that segment objects in volumes: what they have in common."""
+"""Models of images that segment objects in volumes: what they have in common."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Plane:
 
     @cached_property
     def frame(self) -> SliceImage:
-        """The picture of the first slice: all of a plane have its size and its way back."""
+        """The image of the first slice: all of a plane have its size and its way back."""
         return self.picture(0)
 
     def picture(self, index: int) -> SliceImage:

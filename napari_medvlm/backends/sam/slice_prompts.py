@@ -1,6 +1,6 @@
 """Convert the prompts of an object to prompts on the slices of one plane.
 
-For models of pictures. Every place is read on the plane's own pictures (`slicing.picture_of`), in
+For models of images. Every place is read on the plane's own images (`slicing.picture_of`), in
 the numbers that such models use: the centre of the upper left pixel is ``x, y = 0, 0``.
 """
 
@@ -125,12 +125,12 @@ def plane_of(prompts: Sequence[Prompt], grid: Grid) -> int:
 def on_slices(
     prompts: Sequence[Prompt], frame: SliceImage, start: Mask | None = None
 ) -> ObjectOnSlices:
-    """Prompts as they are seen on the pictures of a plane.
+    """Prompts as they are seen on the images of a plane.
 
     Parameters
     ----------
     frame
-        The picture of any slice of the plane.
+        The image of any slice of the plane.
     start
         The mask that the prompts correct. On a slice with prompts it is an area that was outlined,
         unless a new one was. If it has one slice only, the object is known there and open

@@ -77,7 +77,7 @@ class AnswerGenerator:
         Raises
         ------
         InvalidPrompt
-            If nothing was written, or the picture was not sent.
+            If nothing was written, or the image was not sent.
         """
         progress(0.0, "reading the question")
         asked = build_inputs(self._loaded, self._row, question, self._longest)

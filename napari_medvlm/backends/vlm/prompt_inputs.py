@@ -27,19 +27,19 @@ class ModelInputs:
     Parameters
     ----------
     question
-        With the pictures that are left.
+        With the images that are left.
     made
         The model's inputs.
     shown
-        The pictures that are sent, in the order of their numbers.
+        The images that are sent, in the order of their numbers.
     dropped
-        How many of the first pictures were left out.
+        How many of the first images were left out.
     inside
         Whether the template opens a thought.
     room
         How many tokens there are for the answer.
     notes
-        What a person must know of it.
+        What the user must know of it.
     """
 
     question: Question
@@ -57,7 +57,7 @@ class ModelInputs:
 
 
 def build_inputs(loaded: Loaded, row: Row, question: Question, room: int) -> ModelInputs:
-    """A question as inputs of a model; too many pictures are left out, oldest first.
+    """A question as inputs of a model; too many images are left out, oldest first.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def _images(shown: Sequence[CitedImages]) -> list[Any]:
 
 
 def _message(loaded: Loaded, message: Message, images: list[Any]) -> dict[str, Any]:
-    """A message as templates take it; its pictures are taken from the front of the images."""
+    """A message as templates take it; its images are taken from the front of the images."""
     content: list[dict[str, Any]] = []
     for part in message.parts:
         if isinstance(part, str):
