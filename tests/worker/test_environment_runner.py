@@ -114,7 +114,7 @@ def test_an_environment_that_is_deleted_fails_its_backends_only(routed, ask, wri
     assert interpreter(routed, ask) == sys.executable
 
 
-def test_stopping_ends_all_and_the_next_request_begins_anew(routed, ask, write, other_python):
+def test_stopping_ends_all_and_the_next_request_starts_again(routed, ask, write, other_python):
     write(where=other_python)
     interpreter(routed, ask)
     routed.submit(ask()).result(120)

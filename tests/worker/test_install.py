@@ -64,7 +64,7 @@ def test_what_does_not_work_is_not_named_and_nothing_stays(packages, home):
     assert not (home / "environments.yaml").exists()
 
 
-def test_a_package_that_is_not_found_is_told_with_pips_last_line(packages, home):
+def test_a_package_that_is_not_found_is_reported_with_pips_last_line(packages, home):
     lines = []
     with pytest.raises(BackendUnavailable, match="failed: ERROR: No matching distribution"):
         install("vlm", lines.append, lambda: False)

@@ -40,7 +40,7 @@ def test_excluded_voxels_are_never_in_the_mask(any_runner, ask, volume):
     assert_array_equal(reply.mask.full(), (volume.data >= 60) & (volume.data <= 100))
 
 
-def test_progress_is_told(any_runner, ask):
+def test_progress_is_reported(any_runner, ask):
     messages = []
     job = any_runner.submit(
         ask("slow"), lambda fraction, message: messages.append((fraction, message))
@@ -66,7 +66,9 @@ def test_a_plain_request_makes_the_backend_ready(any_runner, volume):
         ("needy", BackendUnavailable, "a_module_that_nobody_has"),
     ],
 )
-def test_errors_are_told_apart_and_the_next_request_works(any_runner, ask, backend, error, message):
+def test_errors_are_distinguished_and_the_next_request_works(
+    any_runner, ask, backend, error, message
+):
     with pytest.raises(error, match=message) as messages:
         any_runner.submit(ask(backend)).result(20)
     assert messages.value.hint

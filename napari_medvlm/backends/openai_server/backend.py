@@ -140,8 +140,8 @@ class ServerBackend(Backend):
         if silent_s > (self.silent_s if begun else self.first_s):
             raise BackendFailed(
                 f"No response from {self._url} for {silent_s:.0f} s.",
-                "What had come is kept. It may still be loading the model, or have more to do than "
-                "it can: look at its log, send fewer pictures, or choose a smaller model.",
+                "The partial answer is kept. The server may be loading the model or be overloaded: "
+                "see its log, send fewer images, or choose a smaller model.",
             )
 
     def _easier(

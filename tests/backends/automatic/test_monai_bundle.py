@@ -60,7 +60,7 @@ def test_the_masks_are_those_that_monai_makes_of_the_same_file(volume, tmp_path)
         assert np.array_equal(region.mask.full(), reference == NAMES.index(region.name))
 
 
-def test_phrases_are_matched_to_the_labels_and_unknown_ones_are_told_what_there_is(tmp_path):
+def test_phrases_are_matched_to_the_labels_and_unknown_ones_are_reported_what_there_is(tmp_path):
     result = ground(bundle(tmp_path / "b"), phantom(), "Niere links", "kidney", "spleen")
     assert {r.name for r in result.of("Niere links")} == {"left kidney"}
     assert {r.name for r in result.of("kidney")} <= {"left kidney", "right kidney"}
@@ -93,7 +93,7 @@ def test_the_names_are_read_without_the_network(tmp_path):
     assert BundleBackend.vocabulary(str(folder)) == NAMES[1:]
 
 
-def test_a_cancel_between_windows_gets_through(tmp_path):
+def test_a_cancel_between_windows_is_passed_on(tmp_path):
     def stop(fraction, message=""):
         if message.startswith("window 2"):
             raise Cancelled
@@ -183,7 +183,7 @@ def unknown_class(folder):
         (unknown_class, "The inferer of the bundle"),
     ],
 )
-def test_what_cannot_be_run_is_told_with_a_remedy(make, messages, tmp_path):
+def test_what_cannot_be_run_is_reported_with_a_remedy(make, messages, tmp_path):
     with pytest.raises(BackendUnavailable, match=messages) as caught:
         BundleBackend().load(str(make(tmp_path / "b")), "cpu")
     assert caught.value.hint

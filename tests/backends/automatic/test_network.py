@@ -96,7 +96,7 @@ def test_onnx_conforms(tmp_path):
 
 
 @MAKERS
-def test_a_cancel_between_windows_gets_through(make, tmp_path):
+def test_a_cancel_between_windows_is_passed_on(make, tmp_path):
     def stop(fraction, message=""):
         if message.startswith("window 2"):
             raise Cancelled
@@ -173,13 +173,13 @@ def two(folder):
         (spoiled(onnx_network, "net.onnx"), "no ONNX network"),
     ],
 )
-def test_what_cannot_be_loaded_is_told_with_a_remedy(make, messages, tmp_path):
+def test_what_cannot_be_loaded_is_reported_with_a_remedy(make, messages, tmp_path):
     with pytest.raises(BackendUnavailable, match=messages) as caught:
         NetworkBackend().load(str(make(tmp_path / "net")), "cpu")
     assert caught.value.hint
 
 
-def test_a_label_that_the_network_does_not_have_is_told(tmp_path):
+def test_a_label_that_the_network_does_not_have_is_reported(tmp_path):
     folder = with_card(CARD.replace("3:", "9:"))(tmp_path / "net")
     with pytest.raises(BackendUnavailable, match="names the label 9, but the network returns 4"):
         ground(folder, phantom(), "kidney")

@@ -196,7 +196,7 @@ def test_only_points_outside_give_nothing(folder):
     assert not segment(backend, volume, [Point.at_index(volume, CENTER, False)]).any()
 
 
-def test_a_cancel_between_windows_gets_through(folder):
+def test_a_cancel_between_windows_is_passed_on(folder):
     def stop(fraction, message=""):
         if message.startswith("window 1"):
             raise Cancelled
@@ -218,7 +218,7 @@ def test_the_classes_are_those_that_the_documentation_supports():
     assert len(known["bone"].parts) == 24 + 35 + 3
 
 
-def test_an_unknown_name_is_told_some_that_are_known(folder):
+def test_an_unknown_name_is_reported_some_that_are_known(folder):
     volume = phantom()
     (missing,) = ground(loaded(folder, volume), volume, "a spaceship").not_found
     assert "It knows: liver, kidney, spleen" in missing.reason
@@ -240,7 +240,7 @@ def test_an_image_without_positive_intensities_is_refused(folder):
         ("{folder}/configs/inference.json", "has no weights"),
     ],
 )
-def test_what_cannot_be_loaded_is_told_with_a_remedy(model, inputs, folder):
+def test_what_cannot_be_loaded_is_reported_with_a_remedy(model, inputs, folder):
     with pytest.raises(BackendUnavailable, match=inputs) as caught:
         VISTA3DBackend().load(model and model.format(folder=folder), "cpu")
     assert caught.value.hint

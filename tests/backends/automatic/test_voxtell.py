@@ -74,7 +74,7 @@ def test_the_masks_are_those_of_the_predictor(volume, folder, tmp_path):
         assert np.array_equal(ours, mask)
 
 
-def test_a_volume_larger_than_the_window_is_told_window_by_window(folder, tmp_path):
+def test_a_volume_larger_than_the_window_is_reported_window_by_window(folder, tmp_path):
     rng = np.random.default_rng(1)
     volume = Volume(rng.normal(size=(20, 50, 40)).astype(np.float32))
     volume = nifti(volume, tmp_path / "scan.nii.gz")
@@ -98,7 +98,7 @@ def test_a_cancel_stops_after_a_window(folder):
         ground(folder, phantom(), "spleen", progress=stop)
 
 
-def test_phrases_without_a_vector_are_told_what_is_missing(folder):
+def test_phrases_without_a_vector_are_reported_what_is_missing(folder):
     result = ground(folder, phantom(), "Spleen", "something else")
     (missing,) = [n for n in result.not_found if n.phrase == "something else"]
     assert "None of the 4 kept phrases" in missing.reason
@@ -149,7 +149,7 @@ def test_a_file_that_holds_more_than_weights_is_not_read(folder, tmp_path, capsy
     assert "ran" not in capsys.readouterr().out
 
 
-def test_a_model_that_is_not_there_or_damaged_is_told_with_a_remedy(tmp_path):
+def test_a_model_that_is_not_there_or_damaged_is_reported_with_a_remedy(tmp_path):
     for model, messages in [(None, "needs a model"), (tmp_path, "There is no plans.json")]:
         with pytest.raises(BackendUnavailable, match=messages) as caught:
             VoxTellBackend().load(model and str(model), "cpu")

@@ -98,7 +98,7 @@ def test_a_heatmap_does_not_depend_on_what_else_is_asked(folders, kind):
             assert_allclose(alone.seen[0].heatmap, seen.heatmap, atol=1e-5)
 
 
-def test_what_is_sent_is_told(folders):
+def test_what_is_sent_is_reported(folders):
     volume = axial(SHAPES["square"])
     query = GroundQuery(("mass",), prompts={"mass": "a round opacity"})
     result = dispatch.ground(loaded(folders["clip"], volume), volume, query, go_on)
@@ -176,7 +176,7 @@ def test_values_return_to_the_pixels_that_they_came_from(size, covered):
     assert_allclose(back[in_range], (wanted @ (100, 1))[in_range], rtol=1e-4)
 
 
-def test_cancel_gets_through(folders):
+def test_cancel_is_passed_on(folders):
     volume = axial(SHAPES["square"])
     backend = loaded(folders["clip"], volume)
 
@@ -189,7 +189,7 @@ def test_cancel_gets_through(folders):
         dispatch.label(backend, volume, LabelQuery(("mass",)), stop)
 
 
-def test_what_cannot_be_loaded_is_told_with_the_remedy(folders, tmp_path):
+def test_what_cannot_be_loaded_is_reported_with_the_remedy(folders, tmp_path):
     backend = SimilarityBackend()
     with pytest.raises(BackendUnavailable, match="none was named") as failed:
         backend.load(None, "cpu")

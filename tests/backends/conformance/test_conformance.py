@@ -71,7 +71,7 @@ def test_a_backend_of_another_package_is_found_and_conforms():
     ("name", "complaint"),
     [("misshapen", "mask of shape"), ("raising", "ZeroDivisionError")],
 )
-def test_a_backend_that_breaks_the_contract_is_told_in_what(name, complaint):
+def test_a_backend_that_breaks_the_contract_is_reported_in_what(name, complaint):
     done = run_check(name)
     assert done.returncode != 0
     assert complaint in done.stderr

@@ -80,7 +80,7 @@ def test_a_scout_pass_looks_closer_where_something_was_found():
     assert [s.index for s in closer.slices] == sorted({s.index for s in closer.slices})
 
 
-def test_what_was_looked_at_is_told():
+def test_what_was_looked_at_is_reported():
     result, _ = ask(volume_with(TOP), Scope(0, 2, 6))
     assert [s.index for s in result.slices] == [2, 3, 4, 5]
     assert result.window == Window(127.5, 255)
@@ -94,7 +94,7 @@ def test_nothing_found_tells_the_best_score():
     assert "20 slices" in missing.reason
 
 
-def test_a_cancel_gets_through_between_batches():
+def test_a_cancel_is_passed_on_between_batches():
     def progress(fraction, message=""):
         if fraction > 0.5:
             raise Cancelled

@@ -157,7 +157,7 @@ def test_what_is_below_the_threshold_is_not_found_and_its_best_score_told(
     assert missing.best_score == pytest.approx(score)
 
 
-def test_only_the_best_boxes_are_kept_and_that_is_told(backends, family, monkeypatch):
+def test_only_the_best_boxes_are_kept_and_that_is_reported(backends, family, monkeypatch):
     volume, slice_ref = volume_of("square")
     many = asked(backends[family], volume, slice_ref, "spleen")
     monkeypatch.setattr(backends[family], "most", 2)
@@ -179,7 +179,7 @@ def test_the_same_again_is_the_same_and_the_image_is_left_alone(backends, family
     assert np.array_equal(volume.data, before)
 
 
-def test_what_a_person_must_know_of_the_model_is_told(backends, family):
+def test_what_a_person_must_know_of_the_model_is_reported(backends, family):
     result = asked(backends[family], *volume_of("square"), "spleen")
     assert "Trained on photographs" in result.notes[-1]
     assert result.ran_on == "cpu, float32"
@@ -231,7 +231,7 @@ def test_weights_that_are_missing_are_not_made_up(folders, tmp_path):
 
 
 @pytest.mark.parametrize("device", ["cuda", "abacus"])
-def test_a_device_that_is_not_there_is_told(folders, family, device, monkeypatch):
+def test_a_device_that_is_not_there_is_reported(folders, family, device, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(BackendUnavailable, match=f"{device}.*cannot be used"):
         DetectorBackend().load(str(folders[family]), device)

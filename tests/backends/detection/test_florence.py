@@ -119,7 +119,7 @@ def test_agkd_is_shown_a_black_square_and_its_boxes_come_back_from_it(
     assert_allclose(in_picture(result.regions[0], shown), wanted, atol=0.02)
 
 
-def test_a_box_in_the_margin_is_told_and_not_given(folder, tmp_path, monkeypatch):
+def test_a_box_in_the_margin_is_reported_and_not_given(folder, tmp_path, monkeypatch):
     model_folder = tmp_path / "AG-KD"
     shutil.copytree(folder, model_folder)
     backend = new_backend(model_folder, monkeypatch)
@@ -130,7 +130,7 @@ def test_a_box_in_the_margin_is_told_and_not_given(folder, tmp_path, monkeypatch
     assert "'nodule': a box lies outside the image, in its margin." in result.notes
 
 
-def test_what_cannot_be_read_is_told_and_is_not_found(backend):
+def test_what_cannot_be_read_is_reported_and_is_not_found(backend):
     result = asked(backend, *volume_of("square"), "left kidney", "spleen")
     assert not result.regions
     assert [missing.phrase for missing in result.not_found] == ["left kidney", "spleen"]

@@ -91,14 +91,14 @@ def test_what_is_not_in_the_head_is_not_found():
 
 
 @pytest.mark.parametrize("make", [ellipsoids, lesion, lambda: make_phantom()[:2]])
-def test_an_image_that_shows_no_head_is_told_instead_of_guessed_at(make):
+def test_an_image_that_shows_no_head_is_reported_instead_of_guessed_at(make):
     volume = Volume(make()[0].data, make()[0].affine)
     result = nmv.ground(volume, ["left hippocampus"])
     assert not result.regions
     assert "does not look like an MR image of a head" in result.not_found[0].reason
 
 
-def test_a_ct_is_told_from_its_header():
+def test_a_ct_is_reported_from_its_header():
     data = brain()[0].data
     result = nmv.ground(Volume(data, brain()[0].affine, Modality.CT), ["left hippocampus"])
     assert "this is CT" in result.not_found[0].reason
@@ -187,7 +187,7 @@ def test_labels_of_one_name_are_all_found():
     assert sorted(round(dice(r.mask.full(), left)) for r in result.regions) == [0, 1]
 
 
-def test_a_name_without_voxels_is_told_as_such():
+def test_a_name_without_voxels_is_reported():
     volume, left, _ = make_phantom()
     labels = nmv.NamedLabels(left.astype(np.uint8), volume.grid, {1: "a", 9: "liver"}, "seg")
     (missing,) = nmv.ground(volume, ["liver"], labels=[labels]).not_found

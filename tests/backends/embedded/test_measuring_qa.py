@@ -205,7 +205,7 @@ def test_a_mask_on_another_grid_is_refused(scene):
         (1.0, 0.0, "is larger than the right one, by 1.00 mL."),
     ],
 )
-def test_two_volumes_are_told_apart_where_an_outline_can_be_trusted(most, less, text):
+def test_two_volumes_are_distinguished_where_an_outline_can_be_trusted(most, less, text):
     assert number_format.compared("left one", most, "right one", less).endswith(text)
 
 

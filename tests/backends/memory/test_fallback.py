@@ -45,7 +45,7 @@ def ladder(done, **how):
     return MemoryFallbacks("Model", "cuda", rungs, **how)
 
 
-def test_rungs_are_taken_one_after_the_other_and_told():
+def test_rungs_are_taken_one_after_the_other_and_reported():
     done, messages = [], []
     fallbacks = ladder(done, free=lambda: done.append("free"))
     assert fallbacks.tried(failing(3), lambda _, message="": messages.append(message)) == (
@@ -139,7 +139,7 @@ def no_text_model(monkeypatch):
 @pytest.mark.filterwarnings("ignore:enable_nested_tensor")
 @pytest.mark.usefixtures("no_text_model")
 @pytest.mark.parametrize("make", [sammed3d, vista3d, vista3d_by_name, bundle, voxtell])
-def test_the_result_is_that_of_enough_memory_and_it_is_told(make, tmp_path):
+def test_the_result_is_that_of_enough_memory_and_it_is_reported(make, tmp_path):
     kind, model, ask, rungs = make(tmp_path)
     backend, volume = kind(), phantom()
     backend.load(str(model), "cpu")

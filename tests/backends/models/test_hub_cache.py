@@ -43,7 +43,7 @@ def test_a_downloaded_model_is_found_whole_without_asking(hub, monkeypatch):
     assert verify("lab/tiny", ignored) == ()
 
 
-def test_progress_of_a_check_is_told_by_bytes_and_can_be_cancelled(hub):
+def test_progress_of_a_check_is_reported_by_bytes_and_can_be_cancelled(hub):
     seen = []
     fetch("lab/tiny", ignored)
     verify("lab/tiny", lambda fraction, message="": seen.append(fraction))
@@ -92,7 +92,7 @@ def test_a_model_without_one_of_its_parts_is_none(hub, cache):
     assert hub_cache.folder_of("lab/parts") is None
 
 
-def test_damage_is_told_by_the_hash_that_the_hub_named(hub, cache):
+def test_damage_is_reported_by_the_hash_that_the_hub_named(hub, cache):
     fetch("lab/tiny", ignored)
     blob = weights(cache).resolve()
     blob.chmod(0o644)
@@ -121,7 +121,7 @@ def test_what_arrives_damaged_is_not_kept(hub, cache, monkeypatch):
     assert verify("lab/tiny", ignored) == ()
 
 
-def test_a_cache_without_links_is_told_that_it_cannot_be_checked(hub, cache):
+def test_a_cache_without_links_is_reported_that_it_cannot_be_checked(hub, cache):
     folder = fetch("lab/tiny", ignored)
     for file in [p for p in folder.rglob("*") if p.is_file()]:
         data = file.read_bytes()
@@ -148,7 +148,7 @@ def taken(folder: Path) -> int:
     return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
 
 
-def test_a_known_model_is_told_as_downloaded_once_it_is(hub):
+def test_a_known_model_is_reported_as_downloaded_once_it_is(hub):
     assert find("SAM 2.1, tiny").state is State.NOT_DOWNLOADED
     hub.add("facebook/sam2.1-hiera-tiny", GOOD)
     download("facebook/sam2.1-hiera-tiny", ignored)

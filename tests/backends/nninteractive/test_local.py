@@ -177,7 +177,7 @@ def test_a_cancel_in_the_middle_of_a_prompt_leaves_it_as_it_was(folder, expected
     assert heard.prompts == ["Prompt 2 of 2"]
 
 
-def test_the_licence_of_the_folder_is_told(folder):
+def test_the_licence_of_the_folder_is_reported(folder):
     heard = Heard()
     loaded(folder, volume()).segment(asked(volume(), 1), heard)
     assert f"Prompt 1 of 1 ({LICENCE})" in heard.messages
@@ -236,7 +236,7 @@ def test_a_box_drawn_on_a_plane_at_an_angle_is_taken_as_its_outline(folder, degr
     assert mask.digest == backend.segment(ObjectPrompts((lasso,), (1,)), silent).digest
 
 
-def test_images_that_it_cannot_take_are_told(folder):
+def test_images_that_it_cannot_take_are_reported(folder):
     backend = loaded(folder, volume())
     with pytest.raises(InvalidImage, match="colour"):
         backend.set_volume(Volume(np.zeros((2, 4, 4, 3), np.uint8), np.eye(4)))
@@ -244,7 +244,7 @@ def test_images_that_it_cannot_take_are_told(folder):
         backend.set_volume(Volume(np.zeros((4, 4, 4)), np.eye(4)))
 
 
-def test_folders_that_are_no_model_are_told(tmp_path, monkeypatch, copy):
+def test_folders_that_are_no_model_are_reported(tmp_path, monkeypatch, copy):
     monkeypatch.setenv("NNINTERACTIVE_MODEL_DIR", str(tmp_path / "none"))
     backend = NNInteractiveBackend()
     with pytest.raises(BackendUnavailable, match="nothing is downloaded unasked"):
@@ -321,7 +321,7 @@ def full_until(monkeypatch, enough):
     monkeypatch.setattr(Session, "_build_network_input", build)
 
 
-def test_out_of_memory_is_tried_with_less_and_told(folder, expected, monkeypatch):
+def test_out_of_memory_is_tried_with_less_and_reported(folder, expected, monkeypatch):
     image = volume()
     backend = loaded(folder, image)
     backend.segment(asked(image, 2), silent)
@@ -340,7 +340,9 @@ def test_out_of_memory_is_tried_with_less_and_told(folder, expected, monkeypatch
     assert backend._session.interactions_storage == "auto"
 
 
-def test_out_of_memory_to_the_end_is_told_and_the_next_request_works(folder, expected, monkeypatch):
+def test_out_of_memory_to_the_end_is_reported_and_the_next_request_works(
+    folder, expected, monkeypatch
+):
     image = volume()
     backend = loaded(folder, image)
     with monkeypatch.context() as full:

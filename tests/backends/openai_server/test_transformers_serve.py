@@ -116,7 +116,7 @@ def test_closed_questions_and_fields_that_it_does_not_take_are_asked_all_the_sam
     assert answer.probabilities == ()
 
 
-def test_in_the_worker_the_text_comes_in_pieces_and_a_cancel_gets_through(url):
+def test_in_the_worker_the_text_comes_in_pieces_and_a_cancel_is_passed_on(url):
     come, running = [], []
     what = AskRequest("server", VOLUME, joined(url, LONG), question=question())
     with WorkerRunner() as runner:
@@ -156,14 +156,14 @@ def test_a_tool_is_called_by_the_protocol_and_its_result_is_taken(url):
     assert asked(url, replace(after, steps=(other,)), CALLER).written != second.written
 
 
-def test_a_wrong_name_is_told_with_the_names_there_are(url):
+def test_a_wrong_name_is_reported_with_the_names_there_are(url):
     with pytest.raises(BackendUnavailable) as error:
         asked(url, name="tiny/none")
     assert "does not list a model 'tiny/none'" in error.value.message
     assert NAME in error.value.hint
 
 
-def test_a_wrong_path_is_told(url):
+def test_a_wrong_path_is_reported(url):
     with pytest.raises(BackendUnavailable, match="404") as error:
         asked(url.removesuffix("/v1"), name=NAME)
     assert "/v1" in error.value.hint

@@ -120,7 +120,7 @@ def test_a_network_of_another_shape_is_refused_with_what_is_wrong(tmp_path, chan
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 cut short"])
-def test_a_file_that_is_no_checkpoint_is_told(tmp_path, content):
+def test_a_file_that_is_no_checkpoint_is_reported(tmp_path, content):
     path = tmp_path / "checkpoint.pth"
     path.write_bytes(content)
     with pytest.raises(BackendUnavailable) as error:
@@ -136,7 +136,7 @@ def test_a_list_of_weights_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("model", [None, "", "no/such/file.pth"])
-def test_a_missing_checkpoint_is_told(model):
+def test_a_missing_checkpoint_is_reported(model):
     with pytest.raises(BackendUnavailable) as error:
         SAMBackend().load(model, "cpu")
     assert error.value.hint

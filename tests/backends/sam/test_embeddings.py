@@ -118,7 +118,7 @@ def test_what_was_kept_for_something_else_is_not_taken(path, tmp_path, other):
     assert calls == [1]
 
 
-def test_the_same_prompts_give_the_same_mask_from_memory_from_disk_and_anew(path):
+def test_the_same_prompts_give_the_same_mask_from_memory_from_disk_and_again(path):
     volume, masks = volume_of("axial"), []
     prompts = ObjectPrompts((Point.at_index(volume, (4, 12, 9)),), (1,))
     for stored in (True, True, False):
@@ -206,12 +206,12 @@ def test_backends_that_cannot_prepare_say_so():
         runner.submit(request).result()
 
 
-def test_the_size_on_disk_that_is_told_is_that_of_the_full_size_networks():
+def test_the_size_on_disk_that_is_reported_is_that_of_the_full_size_networks():
     assert kept_mib("embedded", volume_of("axial"), 0) == 0
     assert kept_mib("sam", volume_of("axial"), 0) == 10 * 256 * 64 * 64 * 4 / 2**20
 
 
-def test_progress_is_told_for_each_slice(path):
+def test_progress_is_reported_for_each_slice(path):
     backend, messages = SAMBackend(), []
     backend.load(str(path), "cpu")
     backend.set_volume(volume_of("axial"))
@@ -241,7 +241,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_a_damaged_entry_is_computed_again_and_kept_anew(path, damage):
+def test_a_damaged_entry_is_computed_again_and_kept_again(path, damage):
     plane = Plane.of(volume_of("axial"), 0)
     embeddings, _ = counted(path)
     right = embeddings.get(plane, 3)

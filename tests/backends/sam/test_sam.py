@@ -216,6 +216,6 @@ def test_another_error_of_the_library_is_let_through(backend, monkeypatch):
         asked(backend, volume, Point.at_index(volume, (4, 12, 9)))
 
 
-def test_a_device_that_is_not_there_is_told(path):
+def test_a_device_that_is_not_there_is_reported(path):
     with pytest.raises(BackendUnavailable, match="cuda:7"):
         SAMBackend().load(str(path), "cuda:7")

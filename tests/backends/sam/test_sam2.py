@@ -99,7 +99,7 @@ def test_a_click_is_tracked_as_the_library_does_both_ways(backend, folder, name)
     assert mask.slice_scores == {(axis, i): scores[i] for i in sorted(scores)}
 
 
-def test_boxes_and_clicks_on_several_slices_are_told_before_tracking(backend, folder):
+def test_boxes_and_clicks_on_several_slices_are_reported_before_tracking(backend, folder):
     volume = volume_of("axial")
     prompts = (
         Box.at_index(volume, (2, 3, 5), (3, 15, 19)),

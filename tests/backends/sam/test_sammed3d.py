@@ -190,7 +190,7 @@ def test_points_outside_alone_give_nothing(model):
     assert not segment(model, volume, [Point.at_index(volume, CENTER, False)]).any()
 
 
-def test_a_cancel_gets_through_between_steps(model):
+def test_a_cancel_is_passed_on_between_steps(model):
     def stop(fraction, message=""):
         if message == "step 2 of 2":
             raise Cancelled
@@ -201,7 +201,7 @@ def test_a_cancel_gets_through_between_steps(model):
         segment(model, volume, points, (1, 2), stop)
 
 
-def test_what_cannot_be_loaded_is_told_with_a_remedy(model, tmp_path):
+def test_what_cannot_be_loaded_is_reported_with_a_remedy(model, tmp_path):
     torch.save(unet().state_dict(), tmp_path / "other.pth")
     for path, message in [
         (None, "needs its weights"),

@@ -80,13 +80,13 @@ class Full:
         self.hook.remove()
 
 
-def test_only_what_the_object_is_not_is_told_so(backend):
+def test_only_what_the_object_is_not_is_reported_so(backend):
     volume = volume_of("axial")
     with pytest.raises(InvalidPrompt, match="what the object is not"):
         asked(backend, volume, Point.at_index(volume, (4, 12, 9), positive=False))
 
 
-def test_a_cancel_gets_through_between_slices(backend):
+def test_a_cancel_is_passed_on_between_slices(backend):
     volume, messages = volume_of("axial"), []
 
     def sixth(fraction, message=""):
@@ -100,7 +100,7 @@ def test_a_cancel_gets_through_between_slices(backend):
 
 
 @pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
-def test_too_little_memory_is_told_as_such(backend, error):
+def test_too_little_memory_is_reported(backend, error):
     volume = volume_of("oblique")
     with Full(network(backend), 99, error), pytest.raises(OutOfMemory, match="suffice") as messages:
         asked(backend, volume, Point.at_index(volume, (4, 12, 9)))

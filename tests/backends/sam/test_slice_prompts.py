@@ -80,7 +80,7 @@ def test_most_drawings_decide_and_the_earliest_of_equals():
     assert plane_of([boxes[1], boxes[0], boxes[0]], volume.grid) == 0
 
 
-def test_points_are_told_by_the_centres_of_pixels():
+def test_points_are_reported_by_the_centres_of_pixels():
     volume = volume_of("axial")
     prompts_on_slices = read(
         volume, 0, Point.at_index(volume, (4, 6, 7)), Point.at_index(volume, (4, 0, 0))
@@ -90,14 +90,14 @@ def test_points_are_told_by_the_centres_of_pixels():
     assert prompts_on_slices.slices[4].labels == [1, 1]
 
 
-def test_a_box_is_told_by_its_first_and_last_pixel():
+def test_a_box_is_reported_by_its_first_and_last_pixel():
     volume = volume_of("axial")
     prompts_on_slices = read(volume, 0, Box.at_index(volume, (4, 2, 3), (5, 9, 12)))
     np.testing.assert_allclose(prompts_on_slices.slices[4].box, (3, 2, 11, 8), atol=1e-6)
     assert (prompts_on_slices.first, prompts_on_slices.last) == (0, 9)
 
 
-def test_a_box_with_depth_is_told_on_its_middle_slice_and_bounds_the_rest():
+def test_a_box_with_depth_is_reported_on_its_middle_slice_and_bounds_the_rest():
     volume = volume_of("axial")
     prompts_on_slices = read(volume, 0, Box.at_index(volume, (2, 2, 3), (7, 9, 12)))
     assert prompts_on_slices.anchors == [4]

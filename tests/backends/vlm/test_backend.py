@@ -182,7 +182,7 @@ def test_one_thing_on_neighbouring_slices_is_one_box(load):
     assert (start[0], stop[0]) == (0, 4)
 
 
-def test_what_cannot_be_read_is_told_and_is_not_found(load, family):
+def test_what_cannot_be_read_is_reported_and_is_not_found(load, family):
     result = asked(load(family), *volume_of("square"), "left kidney", "spleen")
     assert not result.regions
     assert [missing.phrase for missing in result.not_found] == ["left kidney", "spleen"]
@@ -193,7 +193,7 @@ def test_what_cannot_be_read_is_told_and_is_not_found(load, family):
     assert any("names no place" in note for note in result.notes)
 
 
-def test_a_box_of_something_else_is_told_and_not_given(load):
+def test_a_box_of_something_else_is_reported_and_not_given(load):
     backend = load("internvl", 120)
     force(backend, PARTS["internvl"])
     result = asked(backend, *volume_of("square"), "spleen")
@@ -218,7 +218,7 @@ def test_the_same_again_is_the_same_and_the_image_is_left_alone(load, family):
     assert np.array_equal(volume.data, before)
 
 
-def test_a_cancel_gets_through_while_the_model_writes(load, family):
+def test_a_cancel_is_passed_on_while_the_model_writes(load, family):
     volume, slice_ref = volume_of("square")
     backend, messages = load(family), []
 

@@ -259,7 +259,7 @@ def test_an_answer_is_called_as_the_worker_does(folders):
     assert answer.text == "".join(pieces) == "It is dark."
 
 
-def test_a_model_out_of_memory_leaves_what_was_written_and_says_what_to_do(folders, monkeypatch):
+def test_a_model_out_of_memory_leaves_what_was_written_and_has_a_remedy(folders, monkeypatch):
     volume, slice_ref = volume_of("square")
     question = Question("Is it dark?", pictures=(picture(volume, slice_ref),))
     request = AskRequest("vlm", volume, model=str(folders["qwen3"]), question=question)

@@ -116,7 +116,7 @@ def log_probability(reference, question, tokens):
     return sum(float(step[token]) for step, token in zip(steps, tokens, strict=True))
 
 
-def test_the_cost_is_known_before_and_told_while_it_runs():
+def test_the_cost_is_known_before_and_reported_while_it_runs():
     shown = picture(*volume_of("portrait"))
     passes, messages = [], []
     evidence_map(
@@ -130,7 +130,7 @@ def test_the_cost_is_known_before_and_told_while_it_runs():
     assert [fraction for fraction, _ in messages] == sorted(fraction for fraction, _ in messages)
 
 
-def test_a_cancel_gets_through_and_the_model_still_answers(folders):
+def test_a_cancel_is_passed_on_and_the_model_still_answers(folders):
     backend = loaded(folders["qwen3"], 40)
     question, messages = question_of("portrait"), []
 

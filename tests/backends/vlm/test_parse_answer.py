@@ -195,7 +195,7 @@ def test_boxes_in_a_framed_picture_come_back():
         ("A 2 cm mass [0, 0, 0.5, 0.5].", None),
     ],
 )
-def test_a_number_that_is_not_that_of_the_boxes_is_told(text, note):
+def test_a_number_that_is_not_that_of_the_boxes_is_reported(text, note):
     notes = read(text, LLAVA).notes
     assert [f"The text says {note} drawn."] == list(notes) if note else not notes
 
@@ -217,7 +217,7 @@ def test_a_number_that_is_not_that_of_the_boxes_is_told(text, note):
         ("Yes.", "", "Yes."),
     ],
 )
-def test_thoughts_are_told_from_the_answer(text, thinking, answer):
+def test_thoughts_are_reported_from_the_answer(text, thinking, answer):
     assert split_reasoning(text) == (thinking, answer)
 
 
@@ -265,13 +265,13 @@ def test_each_kind_has_its_short_answer(kind, text, short, choice):
 
 
 @pytest.mark.parametrize("kind", [AnswerKind.CHOICE, AnswerKind.YES_NO, AnswerKind.COUNT])
-def test_what_is_unclear_is_told_and_the_text_kept(kind):
+def test_what_is_unclear_is_reported_and_the_text_kept(kind):
     answer = read("It is dark.", kind=kind, options=("nodule", "cyst"))
     assert (answer.text, answer.choice) == ("It is dark.", "")
     assert len(answer.notes) == 1
 
 
-def test_a_count_that_is_not_that_of_the_boxes_is_told():
+def test_a_count_that_is_not_that_of_the_boxes_is_reported():
     answer = read("3. One [0, 0, 0.5, 0.5], one [0.5, 0, 1, 1].", LLAVA, kind=AnswerKind.COUNT)
     assert "The answer is 3, and the number of boxes drawn is 2." in answer.notes
 
@@ -301,7 +301,7 @@ def test_an_empty_answer_says_so(text):
     assert not answer.claims
 
 
-def test_an_answer_cut_off_in_its_thoughts_says_what_to_do():
+def test_an_answer_cut_off_in_its_thoughts_has_a_remedy():
     written = ModelOutput("<think>hm", tokens=9, cut_off=True)
     answer = answer_of(written, Question("?"), QWEN, ())
     assert not answer.answered
@@ -309,7 +309,7 @@ def test_an_answer_cut_off_in_its_thoughts_says_what_to_do():
     assert answer.notes == ("The model was stopped after 9 tokens, before it finished.",)
 
 
-def test_endless_repetition_is_cut_and_told():
+def test_endless_repetition_is_cut_and_reported():
     answer = read("It is dark. " + "The heart is fine. " * 30)
     assert [claim.text for claim in answer.claims] == ["It is dark.", "The heart is fine."]
     assert answer.notes == ("The model repeated its last text 30 times; it is shown once.",)

@@ -29,7 +29,7 @@ def test_a_model_of_a_server_is_known_by_its_name(name, calls):
     assert (registry.tools_unsupported_reason("server", f"{SERVER}#{name}") == "") is calls
 
 
-def test_what_measures_calls_none_and_what_is_not_there_is_told():
+def test_what_measures_calls_none_and_what_is_not_there_is_reported():
     assert registry.info("embedded").uses_no_images
     assert registry.tools_unsupported_reason("embedded", None)
     with pytest.raises(BackendUnavailable):
