@@ -139,7 +139,7 @@ class InlineRunner(Runner):
     """
 
     def __init__(self) -> None:
-        self._work = Executor()
+        self._executor = Executor()
 
     def submit(
         self,
@@ -150,11 +150,11 @@ class InlineRunner(Runner):
         """Execute a request now."""
         job = Job(request, on_progress, on_text)
         try:
-            job.finish(self._work.do(request, job.progress, job.deliver))
+            job.finish(self._executor.do(request, job.progress, job.deliver))
         except MedVLMError as error:
             job.finish(error)
         return job
 
     def stop(self) -> None:
         """Unload all backends."""
-        self._work = Executor()
+        self._executor = Executor()

@@ -28,18 +28,18 @@ def blocks(pid=None):
 
 def started(runner, ask, backend):
     """A job that is being worked on, seen from its first progress or from the worker's number."""
-    told = threading.Event()
-    job = runner.submit(ask(backend), lambda *_: told.set())
-    assert told.wait(120)
+    running = threading.Event()
+    job = runner.submit(ask(backend), lambda *_: running.set())
+    assert running.wait(120)
     return job
 
 
 @posix
 def test_a_segfault_is_reported_with_the_last_output_and_the_next_request_works(runner, ask):
-    with pytest.raises(WorkerCrashed, match="SIGSEGV") as told:
+    with pytest.raises(WorkerCrashed, match="SIGSEGV") as error:
         runner.submit(ask("segfault")).result(120)
-    assert told.value.exit_code == -signal.SIGSEGV
-    assert not isinstance(told.value, WorkerHung)
+    assert error.value.exit_code == -signal.SIGSEGV
+    assert not isinstance(error.value, WorkerHung)
     assert runner.submit(ask()).result(120).mask.voxels == 60
 
 
@@ -160,8 +160,8 @@ VIEWER = """
 """
 
 
-def viewer(then):
-    code = textwrap.dedent(VIEWER).replace("{then}", textwrap.dedent(then))
+def viewer(code):
+    code = textwrap.dedent(VIEWER).replace("{then}", textwrap.dedent(code))
     return subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONPATH": str(FOREIGN)},

@@ -69,9 +69,9 @@ def test_a_plain_request_makes_the_backend_ready(any_runner, volume):
 def test_errors_are_distinguished_and_the_next_request_works(
     any_runner, ask, backend, error, message
 ):
-    with pytest.raises(error, match=message) as messages:
+    with pytest.raises(error, match=message) as error:
         any_runner.submit(ask(backend)).result(20)
-    assert messages.value.hint
+    assert error.value.hint
     assert any_runner.submit(ask()).result(20).mask.voxels == 60
 
 
@@ -90,9 +90,9 @@ def test_cancelling_from_the_progress_stops_the_job(any_runner, ask):
     if isinstance(any_runner, InlineRunner):
         job = any_runner.submit(ask("slow"), stop)
     else:
-        messages = threading.Event()
-        job = any_runner.submit(ask("slow"), lambda *_: messages.set())
-        assert messages.wait(20)
+        running = threading.Event()
+        job = any_runner.submit(ask("slow"), lambda *_: running.set())
+        assert running.wait(20)
         job.cancel()
     with pytest.raises(Cancelled):
         job.result(120)

@@ -90,7 +90,7 @@ class Row(BaseModel):
 
     @field_validator("prompt")
     @classmethod
-    def _has_one_place(cls, prompt: str) -> str:
+    def _has_one_placeholder(cls, prompt: str) -> str:
         if prompt and prompt.count("{phrase}") != 1:
             raise ValueError("the prompt must have {phrase} in it, once")
         return prompt

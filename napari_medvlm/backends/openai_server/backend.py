@@ -119,17 +119,17 @@ class ServerBackend(Backend):
         self, request: dict[str, Any], reply: Reply, progress: Progress
     ) -> Iterator[AnswerDelta]:
         """The text of an answer as it comes."""
-        heard_at, reported_at, waiting = time.monotonic(), 0.0, ""
+        received_at, reported_at, waiting = time.monotonic(), 0.0, ""
         with StreamReader(self._url, request) as reading:
             while not reply.is_over:
                 piece = reading.next(BATCH_S if waiting else TICK_S)
                 now = time.monotonic()
-                if piece is None or (reply.has_ended and now - heard_at > GRACE_S):
+                if piece is None or (reply.has_ended and now - received_at > GRACE_S):
                     break
                 if piece is not NOTHING:
-                    heard_at, waiting = now, waiting + reply.feed(piece)
-                progress(0.0, reply.doing(now - heard_at))
-                self._require_sign(now - heard_at, reply.begun)
+                    received_at, waiting = now, waiting + reply.feed(piece)
+                progress(0.0, reply.doing(now - received_at))
+                self._require_sign(now - received_at, reply.begun)
                 if waiting and now - reported_at >= BATCH_S:
                     yield AnswerDelta(waiting)
                     reported_at, waiting = now, ""

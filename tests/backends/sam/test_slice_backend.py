@@ -102,7 +102,10 @@ def test_a_cancel_is_passed_on_between_slices(backend):
 @pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
 def test_too_little_memory_is_reported(backend, error):
     volume = volume_of("oblique")
-    with Full(network(backend), 99, error), pytest.raises(OutOfMemory, match="suffice") as messages:
+    with (
+        Full(network(backend), 99, error),
+        pytest.raises(OutOfMemory, match="Out of memory") as raised,
+    ):
         asked(backend, volume, Point.at_index(volume, (4, 12, 9)))
     assert messages.value.hint
 
