@@ -132,7 +132,7 @@ def described(viewer: napari.Viewer, dock: Any) -> None:
     picture(viewer, "ask-sentence")
     bar.setValue(bar.minimum())
     explained(viewer, dock)
-    dock.along.view_fold.open()
+    dock.along.view_fold.expand()
     picture(viewer, "ask-view")
 
 
@@ -140,7 +140,7 @@ def explained(viewer: napari.Viewer, dock: Any) -> None:
     """Ask which parts of the second picture the answer comes from."""
     last = dock.session.active.turns[-1].id
     dock.reading.transcript.cards[last].evidence.pictures.actions()[1].trigger()
-    wait_until(lambda: dock.session.exchange(last).evidence is not None)
+    wait_until(lambda: dock.session.turn(last).evidence is not None)
     picture(viewer, "ask-evidence")
 
 

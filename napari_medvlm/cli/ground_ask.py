@@ -138,7 +138,8 @@ def ask(  # noqa: PLR0913  # one for each option
         selection = _selection(volume, backend, slices, slice_step_mm)
         start = time.perf_counter()
         answer = nmv.ask(
-            volume, question, backend, masks=masks, labels=named, view=selection, context=context,
+            volume, question, backend, masks=masks, labels=named, selection=selection,
+            context=context,
             kind=kind or (AnswerKind.CHOICE if option else AnswerKind.OPEN), options=option,
             model=model, device=device,
         )  # fmt: skip

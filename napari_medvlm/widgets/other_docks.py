@@ -87,10 +87,10 @@ def bring_in(viewer: Viewer, series: Collection[str], evaluations: Sequence[Eval
         if session.volume.series not in series:
             continue
         if isinstance(session, AskSession):
-            session.bring_in(TITLE, exchanges_of(evaluations, session.conversations))
+            session.import_report(TITLE, exchanges_of(evaluations, session.conversations))
         else:
             for who, found in groundings_of(evaluations).items():
-                session.bring_in(who, found)
+                session.import_report(who, found)
 
 
 def _sessions(viewer: Viewer) -> Iterator[GroundingSession | AskSession]:

@@ -40,7 +40,7 @@ def asks(asker, backend):
     session = asker.dock.session
     session.use(backend)
     session.ask(
-        "Is there a bright spot in the image?", kind=AnswerKind.YES_NO, view=ImageSelection()
+        "Is there a bright spot in the image?", kind=AnswerKind.YES_NO, selection=ImageSelection()
     )
     asker.waits(lambda: not session.pending)
     asker.sees_all()
@@ -53,7 +53,7 @@ def presses(made):
 
 
 def opens(asker, fold):
-    fold.open()
+    fold.expand()
     asker.waits(lambda: fold.panel.run.isEnabled())
     return fold.panel
 

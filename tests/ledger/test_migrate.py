@@ -124,7 +124,7 @@ def test_classifications_of_0_1_are_read(name):
 @pytest.mark.parametrize("name", ["ask.json", "ask.jsonl", "ask_cut_off.jsonl"])
 def test_conversations_of_0_1_are_read(name, small_volume):
     ledger = Ledger.load(FOLDER / name)
-    with AskSession.resumed(small_volume, ledger, "scripted", "inline") as session:
+    with AskSession(small_volume, "scripted", "inline", ledger=ledger) as session:
         conversations = [
             [c.id, c.title, [turn_of(turn) for turn in c.turns]] for c in session.conversations
         ]
@@ -180,7 +180,7 @@ def test_a_journal_of_0_1_can_be_continued(small_volume, tmp_path):
     path = tmp_path / "ask.jsonl"
     shutil.copy(FOLDER / "ask_cut_off.jsonl", path)
     before = Ledger.load(path)
-    with AskSession.resumed(small_volume, before, "scripted", "inline", journal=path) as session:
+    with AskSession(small_volume, "scripted", "inline", journal=path, ledger=before) as session:
         session.ask("more?", context=json.dumps([{"say": "more"}]))
         session.wait()
         records = session.ledger.records

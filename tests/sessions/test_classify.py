@@ -61,7 +61,7 @@ def test_a_worker_judges_as_well(model):
 def test_a_backend_without_labels_is_refused():
     with (
         LabellingSession(make_phantom()[0], "inline") as session,
-        pytest.raises(BackendUnavailable, match="does not judge labels"),
+        pytest.raises(BackendUnavailable, match="does not classify labels"),
     ):
         session.ask(QUERY, "embedded")
 

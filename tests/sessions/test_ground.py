@@ -40,9 +40,9 @@ def test_answers_come_in_the_order_of_asking_and_are_written_down(scene, tmp_pat
 def test_many_phrases_are_no_trouble_inline(scene):
     volume, labels = scene
     with nmv.GroundingSession(volume, runner="inline") as session:
-        session.ask([f"thing {k}" for k in range(400)], labels=[labels])
+        session.ask([f"thing {k}" for k in range(200)], labels=[labels])
         session.wait()
-        assert len(session.grounding.not_found) == 400
+        assert len(session.grounding.not_found) == 200
 
 
 def test_a_worker_does_the_same(scene):
@@ -81,7 +81,7 @@ def test_nothing_to_look_for_is_told(scene):
 
 
 def test_a_backend_that_does_not_look_for_phrases_is_refused(scene, foreign):
-    with pytest.raises(BackendUnavailable, match="does not look for phrases"):
+    with pytest.raises(BackendUnavailable, match="does not find phrases"):
         nmv.GroundingSession(scene[0], foreign, "inline")
 
 
@@ -158,7 +158,7 @@ def test_what_was_found_elsewhere_is_shown_and_kept_like_an_answer(scene, tmp_pa
         elsewhere = other.grounding
     path = tmp_path / "ground.jsonl"
     with nmv.GroundingSession(volume, runner="inline", journal=path) as session:
-        session.bring_in("a colleague", elsewhere)
+        session.import_report("a colleague", elsewhere)
         assert [r.phrase for r in session.grounding.regions] == ["liver"]
         assert [n.phrase for n in session.grounding.not_found] == ["lesion"]
         assert {located.backend for located in session.located.values()} == {"a colleague"}

@@ -45,7 +45,7 @@ def test_progress_is_reported(any_runner, ask):
     job = any_runner.submit(
         ask("slow"), lambda fraction, message: messages.append((fraction, message))
     )
-    job.result(20)
+    job.result(120)
     assert (0.0, "Preparing the image") in messages
     assert any(message == "slowly" for _, message in messages)
 

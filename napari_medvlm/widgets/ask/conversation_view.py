@@ -159,7 +159,7 @@ class ConversationView(QWidget):
     def _stream(self) -> None:
         running = None if self._session is None else self._session.running
         if self._session is not None and running is not None:
-            self.transcript.stream(running, self._session.exchange(running).partial)
+            self.transcript.stream(running, self._session.turn(running).partial)
 
     # What the cards tell.
 
@@ -179,7 +179,7 @@ class ConversationView(QWidget):
     def _explain(self, exchange: int, picture: int) -> None:
         if self._session is not None:
             self._session.explain(exchange, picture)
-            self._go_to(self._session.exchange(exchange).sent[picture])
+            self._go_to(self._session.turn(exchange).sent[picture])
 
     def _hand_on(self) -> None:
         if self._session is not None:

@@ -180,7 +180,7 @@ class AskDock(SessionDock[AskSession]):
             kind=asked.kind,
             options=asked.options,
             context=asked.context,
-            view=view,
+            selection=view,
             masks={one.name: one.mask for one in objects},
             labels=labels_among(asked.chosen),
             tools=asked.tools,
@@ -207,7 +207,7 @@ class AskDock(SessionDock[AskSession]):
     # What the parts tell.
 
     def _edit(self, exchange: int) -> None:
-        self.box.change(exchange, self._session().exchange(exchange).question)
+        self.box.change(exchange, self._session().turn(exchange).question)
 
     def _again(self, exchange: int) -> None:
         session = self._session()

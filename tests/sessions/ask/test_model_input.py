@@ -242,8 +242,8 @@ def test_pictures_that_were_drawn_on_are_kept_themselves(phantom, region):
 def test_one_question_sees_its_scope(phantom):
     volume, left, _ = phantom
     answer = nmv.ask(
-        volume, "How large is it?", masks={"it": left}, view=ImageSelection(Scope(0, 2, 4))
+        volume, "How large is it?", masks={"it": left}, selection=ImageSelection(Scope(0, 2, 4))
     )
     assert answer.answered
     with pytest.raises(InvalidPrompt, match="no slice"):
-        nmv.ask(volume, "How large is it?", view=ImageSelection(Scope(0, 99, 100)))
+        nmv.ask(volume, "How large is it?", selection=ImageSelection(Scope(0, 99, 100)))

@@ -92,7 +92,7 @@ def downloaded(dock, qtbot):
     dock.table.choose(HUB_ID)
     dock.actions.download.click()
     press(modal(qtbot, QMessageBox), "Download")
-    qtbot.waitUntil(lambda: dock.table.row.here, timeout=120_000)
+    qtbot.waitUntil(lambda: dock.table.row.here, timeout=300_000)
 
 
 def test_opening_the_dock_asks_no_network_and_loads_no_torch(hub, told, qtbot, monkeypatch):
@@ -263,10 +263,10 @@ def test_unload_ends_the_workers_and_is_offered_when_there_are_some(
     added(dock, qtbot, folder)
     runner = Runner()
     monkeypatch.setattr("napari_medvlm.widgets.models.dock.living", lambda: (runner,))
-    qtbot.waitUntil(lambda: dock.table.row.state == "loaded", timeout=120_000)
+    qtbot.waitUntil(lambda: dock.table.row.state == "loaded", timeout=300_000)
     assert dock.actions.unload.isEnabled()
     dock.actions.unload.click()
-    qtbot.waitUntil(lambda: dock.table.row.state == "added", timeout=120_000)
+    qtbot.waitUntil(lambda: dock.table.row.state == "added", timeout=300_000)
     assert runner.models == ()
     assert not dock.actions.unload.isEnabled()
 
