@@ -49,8 +49,8 @@ class SamModel:
         self.half = False
         self.digest = digest_of(path)
 
-    def place(self, device: str | torch.device, half: bool = False) -> None:
-        """Work elsewhere; or embed in half precision, on graphics cards."""
+    def move_to(self, device: str | torch.device, half: bool = False) -> None:
+        """Move the network to a device, and set half precision for the encoder on GPUs."""
         import torch
 
         self.sam.to(device)

@@ -28,7 +28,7 @@ class ModelInputs:
     ----------
     question
         With the images that are left.
-    made
+    tensors
         The model's inputs.
     shown
         The images that are sent, in the order of their numbers.
@@ -43,7 +43,7 @@ class ModelInputs:
     """
 
     question: Question
-    made: Any
+    tensors: Any
     shown: tuple[CitedImages, ...]
     dropped: int = 0
     inside: bool = False
@@ -53,7 +53,7 @@ class ModelInputs:
     @property
     def length(self) -> int:
         """Number of tokens of the question."""
-        return int(self.made["input_ids"].shape[1])
+        return int(self.tensors["input_ids"].shape[1])
 
 
 def build_inputs(loaded: Loaded, row: Row, question: Question, room: int) -> ModelInputs:

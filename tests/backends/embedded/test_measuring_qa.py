@@ -216,4 +216,4 @@ def test_numbers_read_as_a_reader_of_images_says_them():
     assert number_format.share(1.0) == "100 %"
     assert number_format.intensity(12345.6) == "12346"
     assert number_format.intensity(-998.04) == "-998"
-    assert number_format.place((17.2, -4.0, -23.4), 0) == "S 17, A 4, R 23 mm"
+    assert number_format.position((17.2, -4.0, -23.4), 0) == "S 17, A 4, R 23 mm"

@@ -147,7 +147,7 @@ def test_on_a_graphics_card_half_precision_and_the_cpu_come_last(backend, monkey
     click = Point.at_index(volume, (5, 12, 4))
     undisturbed = asked(backend, volume, click).digest
     if isinstance(backend, SAMBackend):
-        model, place = backend._model, backend._model.place
+        model, move_to = backend._model, backend._model.move_to
         with monkeypatch.context() as card:
             card.setattr(model, "device", torch.device("cuda"))
             backend.embeddings = Embeddings(model, EmbeddingStore(tmp_path))
@@ -155,9 +155,9 @@ def test_on_a_graphics_card_half_precision_and_the_cpu_come_last(backend, monkey
 
         def stay(device, half=False):
             devices.append((str(device), half))
-            place("cpu", half)
+            move_to("cpu", half)
 
-        monkeypatch.setattr(model, "place", stay)
+        monkeypatch.setattr(model, "move_to", stay)
         expected = "one slice at a time, in half precision, on the CPU"
     else:
         loaded = backend._loaded

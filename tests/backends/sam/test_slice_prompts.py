@@ -170,7 +170,7 @@ def test_a_mask_to_start_from_is_an_area_where_something_was_said():
     )
     assert bounds_of(prompts_on_slices.slices[4].area) == (5, 4, 11, 8)
     assert prompts_on_slices.stays
-    assert not prompts_on_slices.given
+    assert not prompts_on_slices.known_masks
 
 
 def test_a_mask_of_one_slice_is_known_there_and_open_elsewhere():
@@ -178,7 +178,7 @@ def test_a_mask_of_one_slice_is_known_there_and_open_elsewhere():
     inside[3, 4:9, 5:12] = True
     no = Point.at_index(volume, (5, 6, 7), positive=False)
     prompts_on_slices = read(volume, 0, no, start=Mask.of(inside))
-    assert bounds_of(prompts_on_slices.given[3]) == (5, 4, 11, 8)
+    assert bounds_of(prompts_on_slices.known_masks[3]) == (5, 4, 11, 8)
     assert not prompts_on_slices.stays
 
 
