@@ -89,7 +89,7 @@ class BackendInfo:
     memory_mib
         What it needs besides the image, at a common image size.
     uses_no_images
-        Whether it answers from the image itself: it looks at no pictures and calls no tools.
+        Whether it answers from the image itself: it looks at no images and calls no tools.
     prepared_mib
         The most that is kept on disk of each slice that it looked at beforehand, as `prepare` has
         it do; 0 if it cannot.
@@ -116,7 +116,7 @@ class Prepared:
     computed
         How many slices had not been looked at before.
     notes
-        What a person should know of how it was done, in sentences.
+        What the user should know of how it was done, in sentences.
     """
 
     computed: int
@@ -272,16 +272,16 @@ class Backend(ABC):
         Parameters
         ----------
         question
-            As it was asked.
+            As given in the query.
         written
             What the model wrote to it, unchanged.
-        picture
-            Which of the question's pictures, from 0.
+        image
+            Which of the question's images, from 0.
 
         Raises
         ------
         InvalidPrompt
-            If there is no such picture, or nothing was written.
+            If there is no such image, or nothing was written.
         BackendUnavailable
             If it cannot tell.
         """

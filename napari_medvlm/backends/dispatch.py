@@ -161,9 +161,9 @@ def explain(
     Raises
     ------
     InvalidPrompt
-        If there is no such picture, or nothing was written.
+        If there is no such image, or nothing was written.
     BackendFailed
-        If the map lies on another grid than the picture.
+        If the map lies on another grid than the image.
     """
     if not written.strip() or not 0 <= picture < len(question.pictures):
         raise InvalidPrompt(

@@ -34,7 +34,7 @@ class RoutedRunner(Runner):
     Parameters
     ----------
     cancel_grace_s
-        How long a cancelled job may take to stop, in seconds.
+        Time that a cancelled job has to stop, in seconds.
     """
 
     def __init__(self, cancel_grace_s: float = 3.0) -> None:

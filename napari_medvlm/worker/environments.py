@@ -159,7 +159,7 @@ class Environments:
         Parameters
         ----------
         unwanted
-            Whether to give up.
+            Returns whether to stop.
 
         Raises
         ------
@@ -167,7 +167,7 @@ class Environments:
             If it is no Python, or this package or what it requires is not there or is of another
             version.
         Cancelled
-            If it was given up.
+            If it was cancelled.
         """
         python = self.python_of(backend)
         if python == sys.executable:
@@ -181,19 +181,19 @@ class Environments:
             case []:
                 raise self._error(backend, f"{python} is not a working Python. {complaint}")
             case [_]:
-                what = f"napari-medvlm cannot be imported by {python}: {complaint}"
-                raise self._error(backend, what, install)
+                problem = f"napari-medvlm cannot be imported by {python}: {complaint}"
+                raise self._error(backend, problem, install)
             case [_, version, *_] if version != VERSION:
-                what = f"{python} has napari-medvlm {version}, but this is {VERSION}"
-                raise self._error(backend, what, install)
+                problem = f"{python} has napari-medvlm {version}, but this is {VERSION}"
+                raise self._error(backend, problem, install)
             case [_, _]:
-                what = f"napari-medvlm does not work in {python}: {complaint}"
-                raise self._error(backend, what, install)
+                problem = f"napari-medvlm does not work in {python}: {complaint}"
+                raise self._error(backend, problem, install)
 
-    def _error(self, backend: str, what: str, hint: str = "") -> SettingsError:
+    def _error(self, backend: str, problem: str, hint: str = "") -> SettingsError:
         line = f"Line {self.entries[backend].line} of {self.path.name}, {backend}"
         remedy = f"Correct {self.path}, or remove the line to run it in the viewer's Python."
-        return SettingsError(f"{line}: {what.strip(' .')}.", hint or remedy)
+        return SettingsError(f"{line}: {problem.strip(' .')}.", hint or remedy)
 
 
 @lru_cache(maxsize=4)
@@ -265,7 +265,7 @@ def _ask(python: str, unwanted: Callable[[], bool]) -> tuple[list[str], str]:
         finally:
             process.kill()
             process.wait()
-        output_lines, complaints = _written(output), _written(complaint)
+        output_lines, complaints = _lines_of_file(output), _lines_of_file(complaint)
     answers = [line.removeprefix(MARK) for line in output_lines if line.startswith(MARK)]
     return answers, complaints[-1] if complaints else ""
 
@@ -281,6 +281,6 @@ def _await(process: subprocess.Popen[bytes], unwanted: Callable[[], bool]) -> No
             process.wait(POLL_S)
 
 
-def _written(file: BinaryIO) -> list[str]:
+def _lines_of_file(file: BinaryIO) -> list[str]:
     file.seek(0)
     return file.read().decode(errors="replace").strip().splitlines()

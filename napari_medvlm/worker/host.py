@@ -45,8 +45,8 @@ class Host:
         self._connection = connection
         self._waiting: queue.SimpleQueue[RunJob] = queue.SimpleQueue()
         self._unwanted: set[int] = set()
-        self._work = Executor()
-        self._viewed = SharedVolumeReader()
+        self._executor = Executor()
+        self._shared_volumes = SharedVolumeReader()
 
     def serve(self) -> None:
         """Work until the caller is gone."""
@@ -67,8 +67,10 @@ class Host:
 
     def _answer(self, run: RunJob) -> JobDone | JobFailed:
         try:
-            request = self._viewed.request(run)
-            reply = self._work.do(request, self._progress_of(run.job), self._deliver_of(run.job))
+            request = self._shared_volumes.request(run)
+            reply = self._executor.do(
+                request, self._progress_of(run.job), self._deliver_of(run.job)
+            )
         except MedVLMError as error:
             return JobFailed(run.job, type(error).__name__, error.message, error.hint)
         return JobDone(run.job, reply)
@@ -76,11 +78,11 @@ class Host:
     def _deliver_of(self, job: int) -> Callable[[str], None]:
         return lambda text: self._connection.send(TextDelta(job, text))
 
-    def _progress_of(self, job: int) -> _Ticker:
-        return _Ticker(job, self._connection, self._unwanted)
+    def _progress_of(self, job: int) -> _ProgressSender:
+        return _ProgressSender(job, self._connection, self._unwanted)
 
 
-class _Ticker:
+class _ProgressSender:
     def __init__(self, job: int, connection: Connection, unwanted: set[int]) -> None:
         self._job = job
         self._connection = connection

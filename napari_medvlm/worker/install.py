@@ -23,8 +23,8 @@ from napari_medvlm.worker.process import WINDOWS, variables
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.05
-Say = Callable[[str], None]
-Unwanted = Callable[[], bool]
+OnLine = Callable[[str], None]
+IsCancelled = Callable[[], bool]
 
 
 def folder_for(backend: str) -> Path:
@@ -43,15 +43,15 @@ def folder_for(backend: str) -> Path:
     return home() / "environments" / EXTRAS[backend]
 
 
-def install(backend: str, say: Say, unwanted: Unwanted) -> Path:
+def install(backend: str, on_line: OnLine, is_cancelled: IsCancelled) -> Path:
     """Make an environment for a backend, and have it run there from the next request on.
 
     Parameters
     ----------
-    say
+    on_line
         Called with each line that venv and pip write, from another thread.
-    unwanted
-        Whether to give up; asked many times a second.
+    is_cancelled
+        Returns whether to stop; called many times per second.
 
     Returns
     -------
@@ -61,23 +61,23 @@ def install(backend: str, say: Say, unwanted: Unwanted) -> Path:
     Raises
     ------
     BackendUnavailable
-        If a step fails; nothing is left then.
+        If a step fails; all files are removed.
     SettingsError
         If environments.yaml cannot be read, or what was installed does not work.
     Cancelled
-        If it was given up; nothing is left then.
+        If it was cancelled; all files are removed.
     """
     folder, served = folder_for(backend), _served(backend)
     Environments.load()
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _step([sys.executable, "-m", "venv", str(folder)], say, unwanted)
+        _step([sys.executable, "-m", "venv", str(folder)], on_line, is_cancelled)
         python = next(str(folder / p) for p in PYTHON_PATHS if (folder / p).is_file())
         pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
-        _step([*pip, requirement(backend)], say, unwanted)
-        say("Checking")
-        Environments.of(served, folder).check(backend, unwanted)
+        _step([*pip, requirement(backend)], on_line, is_cancelled)
+        on_line("Checking")
+        Environments.of(served, folder).check(backend, is_cancelled)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -118,7 +118,7 @@ def _served(backend: str) -> tuple[str, ...]:
     return (backend, *(n for n in alike if n not in named and registry.missing(n)))
 
 
-def _step(command: Sequence[str], say: Say, unwanted: Unwanted) -> None:
+def _step(command: Sequence[str], on_line: OnLine, is_cancelled: IsCancelled) -> None:
     """Run a program to its end, telling its lines."""
     logger.info("Running %s", command)
     last = [""]
@@ -139,12 +139,12 @@ def _step(command: Sequence[str], say: Say, unwanted: Unwanted) -> None:
             for line in map(str.strip, output):
                 if line:
                     last[0] = line
-                    say(line)
+                    on_line(line)
 
     reader = threading.Thread(target=read, name="medvlm-install", daemon=True)
     reader.start()
     try:
-        _await(process, unwanted)
+        _await(process, is_cancelled)
     finally:
         _end(process)
         reader.join(timeout=1.0)
@@ -155,9 +155,9 @@ def _step(command: Sequence[str], say: Say, unwanted: Unwanted) -> None:
         )
 
 
-def _await(process: subprocess.Popen[str], unwanted: Unwanted) -> None:
+def _await(process: subprocess.Popen[str], is_cancelled: IsCancelled) -> None:
     while process.poll() is None:
-        if unwanted():
+        if is_cancelled():
             raise Cancelled
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(POLL_S)

@@ -50,7 +50,7 @@ class WorkerRunner(Runner):
     python
         The interpreter of the worker; by default the one that runs this program.
     cancel_grace_s
-        How long a cancelled job may take to stop, in seconds.
+        Time that a cancelled job has to stop, in seconds.
     before_start
         Called on the runner's thread with the job for which a process is about to be started; the
         `MedVLMError` that it raises fails the job.
@@ -69,22 +69,22 @@ class WorkerRunner(Runner):
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._running: Job | None = None
-        self._child: WorkerProcess | None = None
-        self._served: OrderedDict[tuple[str, str | None, str], None] = OrderedDict()
-        self._parking = SharedVolumes()
+        self._process: WorkerProcess | None = None
+        self._loaded_models: OrderedDict[tuple[str, str | None, str], None] = OrderedDict()
+        self._shared_volumes = SharedVolumes()
         self._numbers = itertools.count(1)
-        self._free_at_exit = weakref.finalize(self, self._parking.clear)
+        self._free_at_exit = weakref.finalize(self, self._shared_volumes.clear)
 
     @property
     def pid(self) -> int | None:
         """The worker's process number, if there is a worker."""
-        child = self._child
-        return child.pid if child is not None and child.alive else None
+        process = self._process
+        return process.pid if process is not None and process.alive else None
 
     @property
     def models(self) -> tuple[tuple[str, str | None], ...]:
         """The backends and models that the worker has loaded, as they were named."""
-        return () if self.pid is None else tuple(key[:2] for key in list(self._served))
+        return () if self.pid is None else tuple(key[:2] for key in list(self._loaded_models))
 
     def submit(
         self,
@@ -122,10 +122,10 @@ class WorkerRunner(Runner):
         while (job := self._next()) is not None:
             job.finish(Cancelled() if job.unwanted else self._outcome(job))
             self._running = None
-        if self._child is not None:
-            self._child.close()
-            self._child = None
-        self._parking.clear()
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+        self._shared_volumes.clear()
 
     def _next(self) -> Job | None:
         """The next job that is wanted; `None` when stopped."""
@@ -143,61 +143,61 @@ class WorkerRunner(Runner):
         except MedVLMError as error:
             return error
         except (OSError, EOFError):
-            child, self._child = self._child, None
-            return Cancelled() if job.done() or child is None else child.crash()
+            process, self._process = self._process, None
+            return Cancelled() if job.done() or process is None else process.crash()
 
     def _attempt(self, job: Job) -> Reply | MedVLMError | None:
         number = next(self._numbers)
-        message = self._parking.run(number, job.request)
-        child = self._living_child(job)
-        child.send(message)
-        asked_at: float | None = None
+        message = self._shared_volumes.run(number, job.request)
+        process = self._live_process(job)
+        process.send(message)
+        cancelled_at: float | None = None
         while True:
-            answer = child.receive(POLL_S)
+            answer = process.receive(POLL_S)
             if isinstance(answer, JobDone) and answer.job == number:
-                self._keep(job.request)
+                self._note_loaded(job.request)
                 return answer.reply
             if isinstance(answer, JobFailed) and answer.job == number:
                 return _error(answer)
-            _pass_on(answer, number, job)
+            _forward(answer, number, job)
             if job.done():
-                self._child = None
-                child.kill()
+                self._process = None
+                process.kill()
                 return None
-            if job.unwanted and asked_at is None:
-                child.send(CancelJob(number))
-                asked_at = time.monotonic()
-            if asked_at is not None and time.monotonic() - asked_at > self._grace_s:
-                return self._hung(child)
+            if job.unwanted and cancelled_at is None:
+                process.send(CancelJob(number))
+                cancelled_at = time.monotonic()
+            if cancelled_at is not None and time.monotonic() - cancelled_at > self._grace_s:
+                return self._hung(process)
 
-    def _living_child(self, job: Job) -> WorkerProcess:
+    def _live_process(self, job: Job) -> WorkerProcess:
         """The worker; a new one if it ended while it had nothing to do."""
-        if self._child is None or not self._child.alive:
-            self._child = None
+        if self._process is None or not self._process.alive:
+            self._process = None
             self._before_start(job)
-            self._served.clear()
-            self._child = WorkerProcess(self._python)
-        return self._child
+            self._loaded_models.clear()
+            self._process = WorkerProcess(self._python)
+        return self._process
 
-    def _keep(self, request: Request) -> None:
+    def _note_loaded(self, request: Request) -> None:
         """Remember what the worker has loaded, as `Work` keeps it."""
         key = (request.backend, request.model, request.device)
-        self._served[key] = None
-        self._served.move_to_end(key)
-        while len(self._served) > MAX_BACKENDS:
-            self._served.popitem(last=False)
+        self._loaded_models[key] = None
+        self._loaded_models.move_to_end(key)
+        while len(self._loaded_models) > MAX_BACKENDS:
+            self._loaded_models.popitem(last=False)
 
-    def _hung(self, child: WorkerProcess) -> WorkerCrashed:
+    def _hung(self, process: WorkerProcess) -> WorkerCrashed:
         logger.warning("The worker did not stop within %.1f s and is ended.", self._grace_s)
-        child.kill()
-        self._child = None
+        process.kill()
+        self._process = None
         return WorkerHung(
             f"The backend did not stop within {self._grace_s:g} s and was ended.",
             "Prompts are kept and the next request starts a new worker.",
         )
 
 
-def _pass_on(message: Any, number: int, job: Job) -> None:
+def _forward(message: Any, number: int, job: Job) -> None:
     """Forward progress and text to a job."""
     if isinstance(message, ProgressUpdate) and message.job == number:
         job.progress(message.fraction, message.message)

@@ -42,13 +42,13 @@ class Job:
         Raises
         ------
         Cancelled
-            If somebody did.
+            If the job was cancelled.
         WorkerHung
-            If somebody cancelled, and the worker had to be ended because it did not react.
+            If the job was cancelled and the worker had to be killed because it did not react.
         WorkerCrashed
-            If the worker ended by itself.
+            If the worker process ended.
         MedVLMError
-            What the backend has to say.
+            If the backend fails.
         """
         reply = self._future.result(timeout_s)
         assert reply is not None, "a plain request has no reply"
@@ -139,7 +139,7 @@ class InlineRunner(Runner):
     """
 
     def __init__(self) -> None:
-        self._work = Executor()
+        self._executor = Executor()
 
     def submit(
         self,
@@ -150,11 +150,11 @@ class InlineRunner(Runner):
         """Execute a request now."""
         job = Job(request, on_progress, on_text)
         try:
-            job.finish(self._work.do(request, job.progress, job.deliver))
+            job.finish(self._executor.do(request, job.progress, job.deliver))
         except MedVLMError as error:
             job.finish(error)
         return job
 
     def stop(self) -> None:
         """Unload all backends."""
-        self._work = Executor()
+        self._executor = Executor()

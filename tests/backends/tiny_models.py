@@ -43,11 +43,11 @@ def dino(folder: Path) -> Path:
     )  # fmt: skip
     model = hf.GroundingDinoForObjectDetection(config)
     _spread(model, 3.0)
-    places = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, ".": 1012, "?": 1029}
+    token_numbers = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, ".": 1012, "?": 1029}
     words = {word: 200 + k for k, word in enumerate(WORDS)}
     fillers = {f"[unused{k}]": k for k in range(1100)}
-    taken = set(places.values()) | set(words.values())
-    vocabulary = {name: k for name, k in fillers.items() if k not in taken} | places | words
+    taken = set(token_numbers.values()) | set(words.values())
+    vocabulary = {name: k for name, k in fillers.items() if k not in taken} | token_numbers | words
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -287,9 +287,10 @@ def paligemma(folder: Path) -> Path:
     """PaliGemma, which has no chat template and writes places as tokens."""
     torch.manual_seed(6)
     special = ("<unk>", "<eos>", "<pad>", "<bos>", "<image>")
-    places = [f"<loc{n:04d}>" for n in range(1024)] + [f"<seg{n:03d}>" for n in range(128)]
+    token_numbers = [f"<loc{n:04d}>" for n in range(1024)] + [f"<seg{n:03d}>" for n in range(128)]
     tokenizer = word_tokenizer(
-        special, more=[*places, "\n"], bos_token="<bos>", eos_token="<eos>", pad_token="<pad>",
+        special, more=[*token_numbers, "\n"], bos_token="<bos>", eos_token="<eos>",
+        pad_token="<pad>",
         extra_special_tokens={"image_token": "<image>"},
     )  # fmt: skip
     config = hf.PaliGemmaConfig(

@@ -34,10 +34,10 @@ class Threshold(Backend):
 
     def segment(self, prompts, progress):
         progress(0.5, "comparing")
-        places = [(p.voxels(self.volume.grid)[0], p.positive) for p in prompts]
-        level = min(self.volume.data[tuple(at)] for at, positive in places if positive)
+        voxels = [(p.voxels(self.volume.grid)[0], p.positive) for p in prompts]
+        level = min(self.volume.data[tuple(at)] for at, positive in voxels if positive)
         full = self.volume.data >= level
-        for at, positive in places:
+        for at, positive in voxels:
             full[tuple(at)] = positive
         return Mask.of(full)
 

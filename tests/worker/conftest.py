@@ -69,7 +69,7 @@ def new_environment(folder, line=""):
     return python_in(folder)
 
 
-def new_whole_environment(folder):
+def new_environment_like_this(folder):
     """A Python of its own with the libraries of this one."""
     ours = [path for path in sys.path if path.endswith("site-packages")]
     lines = [f"import site; site.addsitedir({path!r})\n" for path in ours]
@@ -77,8 +77,8 @@ def new_whole_environment(folder):
 
 
 @pytest.fixture(scope="session")
-def there(tmp_path_factory):
-    return new_whole_environment(tmp_path_factory.mktemp("environments") / "there")
+def other_python(tmp_path_factory):
+    return new_environment_like_this(tmp_path_factory.mktemp("environments") / "there")
 
 
 @pytest.fixture

@@ -19,17 +19,17 @@ from tests.worker.conftest import FOREIGN, new_whole_environment, posix
 
 def interpreter(runner, ask):
     """The Python in which the backend that tells it ran."""
-    with pytest.raises(MedVLMError) as told:
+    with pytest.raises(MedVLMError) as error:
         runner.submit(ask("where")).result(120)
-    return told.value.message
+    return error.value.message
 
 
 def started(runner, ask, backend):
     """A job that is being worked on."""
-    told = threading.Event()
-    job = runner.submit(ask(backend), lambda *_: told.set())
-    job.add_done_callback(lambda _: told.set())
-    assert told.wait(120)
+    running = threading.Event()
+    job = runner.submit(ask(backend), lambda *_: running.set())
+    job.add_done_callback(lambda _: running.set())
+    assert running.wait(120)
     assert not job.done()
     return job
 
@@ -40,55 +40,57 @@ def test_without_a_file_all_backends_run_in_this_python(routed, ask):
     assert list(routed.pids) == [sys.executable]
 
 
-def test_a_backend_that_the_file_names_runs_there_and_the_others_here(routed, ask, write, there):
-    write(where=there)
-    assert interpreter(routed, ask) == str(there)
+def test_a_backend_that_the_file_names_runs_there_and_the_others_here(
+    routed, ask, write, other_python
+):
+    write(where=other_python)
+    assert interpreter(routed, ask) == str(other_python)
     assert routed.submit(ask()).result(120).mask.voxels == 60
-    assert set(routed.pids) == {str(there), sys.executable}
-    assert psutil.Process(routed.pids[str(there)]).is_running()
+    assert set(routed.pids) == {str(other_python), sys.executable}
+    assert psutil.Process(routed.pids[str(other_python)]).is_running()
 
 
-def test_the_file_can_be_changed_at_any_time(routed, ask, write, there):
+def test_the_file_can_be_changed_at_any_time(routed, ask, write, other_python):
     assert interpreter(routed, ask) == sys.executable
-    write(where=there)
-    assert interpreter(routed, ask) == str(there)
+    write(where=other_python)
+    assert interpreter(routed, ask) == str(other_python)
 
 
 def test_the_folder_of_an_environment_will_do_also_from_the_files_folder(
-    routed, ask, write, there, home
+    routed, ask, write, other_python, home
 ):
-    write(where=there.parents[1])
-    assert interpreter(routed, ask) == str(there)
-    near = os.path.relpath(there.parents[1], home)
+    write(where=other_python.parents[1])
+    assert interpreter(routed, ask) == str(other_python)
+    near = os.path.relpath(other_python.parents[1], home)
     write(where=near)
-    assert os.path.samefile(Environments.load().python_of("where"), there)
+    assert os.path.samefile(Environments.load().python_of("where"), other_python)
 
 
-def test_backends_of_one_environment_share_a_process(routed, ask, write, there):
-    write(where=there, threshold=there.parents[1])
+def test_backends_of_one_environment_share_a_process(routed, ask, write, other_python):
+    write(where=other_python, threshold=other_python.parents[1])
     interpreter(routed, ask)
     assert routed.submit(ask()).result(120).mask.voxels == 60
-    assert list(routed.pids) == [str(there)]
+    assert list(routed.pids) == [str(other_python)]
 
 
-def test_environments_work_side_by_side(routed, ask, write, there):
-    write(hung=there)
+def test_environments_work_side_by_side(routed, ask, write, other_python):
+    write(hung=other_python)
     hung = started(routed, ask, "hung")
     assert routed.submit(ask()).result(120).mask.voxels == 60
     assert not hung.done()
 
 
 def test_variables_for_this_python_do_not_lead_the_other_astray(
-    routed, ask, write, there, monkeypatch, tmp_path
+    routed, ask, write, other_python, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("PYTHONHOME", str(tmp_path))
-    write(where=there)
-    assert interpreter(routed, ask) == str(there)
+    write(where=other_python)
+    assert interpreter(routed, ask) == str(other_python)
 
 
 @posix
-def test_a_crash_in_one_leaves_the_work_of_the_other(routed, ask, write, there):
-    write(segfault=there, threshold=there)
+def test_a_crash_in_one_leaves_the_work_of_the_other(routed, ask, write, other_python):
+    write(segfault=other_python, threshold=other_python)
     hung = started(routed, ask, "hung")
     pid = routed.pids[sys.executable]
     with pytest.raises(WorkerCrashed, match="SIGSEGV"):
@@ -112,15 +114,15 @@ def test_an_environment_that_is_deleted_fails_its_backends_only(routed, ask, wri
     assert interpreter(routed, ask) == sys.executable
 
 
-def test_stopping_ends_all_and_the_next_request_begins_anew(routed, ask, write, there):
-    write(where=there)
+def test_stopping_ends_all_and_the_next_request_starts_again(routed, ask, write, other_python):
+    write(where=other_python)
     interpreter(routed, ask)
     routed.submit(ask()).result(120)
     pids = routed.pids.values()
     routed.stop()
     assert not routed.pids
     assert not any(psutil.pid_exists(pid) for pid in pids)
-    assert interpreter(routed, ask) == str(there)
+    assert interpreter(routed, ask) == str(other_python)
 
 
 VIEWER = """
@@ -143,8 +145,8 @@ VIEWER = """
 
 
 @pytest.mark.parametrize("killed", [pytest.param(True, marks=posix), False])
-def test_all_processes_end_with_their_viewer(write, there, killed):
-    write(noisy=there)
+def test_all_processes_end_with_their_viewer(write, other_python, killed):
+    write(noisy=other_python)
     with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(VIEWER)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

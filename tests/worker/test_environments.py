@@ -19,9 +19,9 @@ from tests.worker.conftest import new_environment, posix
 
 
 def failure(runner, request):
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as error:
         runner.submit(request).result(120)
-    return told.value
+    return error.value
 
 
 def script(path, text):
@@ -31,7 +31,7 @@ def script(path, text):
 
 
 @posix
-def test_what_is_no_python_is_told(routed, ask, write, tmp_path):
+def test_what_is_no_python_is_reported(routed, ask, write, tmp_path):
     write(where=script(tmp_path / "echo", "echo hello; echo I am not a Python >&2"))
     error = failure(routed, ask("where"))
     assert "is not a working Python. I am not a Python." in error.message
@@ -39,7 +39,7 @@ def test_what_is_no_python_is_told(routed, ask, write, tmp_path):
 
 
 @posix
-def test_a_python_that_is_too_old_is_told(write, tmp_path):
+def test_a_python_that_is_too_old_is_reported(write, tmp_path):
     pretend = "import sys; sys.version_info = (3, 9); exec(sys.argv[1])"
     write(where=script(tmp_path / "old", f"exec {sys.executable} -c '{pretend}' \"$2\""))
     with pytest.raises(SettingsError, match=r"of version 3\.9; 3\.11 or newer is needed\."):
@@ -47,7 +47,7 @@ def test_a_python_that_is_too_old_is_told(write, tmp_path):
 
 
 @posix
-def test_what_cannot_be_started_is_told(routed, ask, write, tmp_path):
+def test_what_cannot_be_started_is_reported(routed, ask, write, tmp_path):
     (tmp_path / "text").write_text("hello")
     write(where=tmp_path / "text")
     assert "is not executable" in failure(routed, ask("where")).message
@@ -55,20 +55,20 @@ def test_what_cannot_be_started_is_told(routed, ask, write, tmp_path):
     assert "cannot be used: [Errno 8] Exec format" in failure(routed, ask("where")).message
 
 
-def test_a_home_that_nobody_has_is_told(routed, ask, home, write):
+def test_a_home_that_nobody_has_is_reported(routed, ask, home, write):
     write(where="~nobody-of-this-name/env")
     error = failure(routed, ask("where"))
     assert f"{home / '~nobody-of-this-name' / 'env'} does not exist." in error.message
     assert f"Correct {home / 'environments.yaml'}, or take the line out" in error.hint
 
 
-def test_an_entry_that_comes_by_reference_counts(home, there):
-    text = f"<<: {{where: {there}}}\nslow: {there}"
+def test_an_entry_that_comes_by_reference_counts(home, other_python):
+    text = f"<<: {{where: {other_python}}}\nslow: {other_python}"
     (home / "environments.yaml").write_text(text)
-    assert Environments.load().python_of("where") == str(there)
+    assert Environments.load().python_of("where") == str(other_python)
 
 
-def test_a_folder_without_python_is_told(routed, ask, write, tmp_path):
+def test_a_folder_without_python_is_reported(routed, ask, write, tmp_path):
     write(where=tmp_path)
     assert f"{tmp_path} has neither bin/python nor" in failure(routed, ask("where")).message
 
@@ -96,7 +96,7 @@ def test_an_interpreter_that_does_not_answer_holds_nobody_up(routed, ask, write,
         job.result(120)
 
 
-def test_a_python_without_this_package_is_told_what_to_install(
+def test_a_python_without_this_package_is_reported_what_to_install(
     routed, ask, write, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -110,17 +110,17 @@ def test_a_python_without_this_package_is_told_what_to_install(
     )
 
 
-def test_another_version_is_told_and_the_extra_is_named(write, tmp_path, monkeypatch):
+def test_another_version_is_reported_and_the_extra_is_named(write, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     python = new_environment(tmp_path / "old", str(tmp_path / "libraries"))
     (tmp_path / "libraries" / "napari_medvlm").mkdir(parents=True)
     package = tmp_path / "libraries" / "napari_medvlm" / "__init__.py"
     package.write_text("__version__ = '0.0.7'")
     write(vlm=python)
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as error:
         Environments.load().check("vlm")
-    assert f"has napari-medvlm 0.0.7, but this is {__version__}." in told.value.message
-    assert f'{python} -m pip install "napari-medvlm[vlm]=={__version__}"' in told.value.hint
+    assert f"has napari-medvlm 0.0.7, but this is {__version__}." in error.value.message
+    assert f'{python} -m pip install "napari-medvlm[vlm]=={__version__}"' in error.value.hint
     package.write_text(f"__version__ = {__version__!r}  # longer, so that it is compiled again")
     with pytest.raises(SettingsError, match=r"does not work in .*napari_medvlm.worker"):
         Environments.load().check("vlm")
@@ -145,7 +145,7 @@ def test_every_backend_that_needs_more_has_an_extra_to_install():
         ("3: x", "Line 1 of environments.yaml: 3"),
     ],
 )
-def test_a_broken_file_is_told_by_its_line_until_it_is_mended(
+def test_a_broken_file_is_reported_by_its_line_until_it_is_mended(
     routed, ask, write, home, text, message
 ):
     (home / "environments.yaml").write_text(text)
@@ -156,28 +156,30 @@ def test_a_broken_file_is_told_by_its_line_until_it_is_mended(
     assert routed.submit(ask()).result(120).mask.voxels == 60
 
 
-def test_what_is_missing_here_is_no_obstacle_to_a_backend_that_runs_elsewhere(write, there, home):
+def test_what_is_missing_here_is_no_obstacle_to_a_backend_that_runs_elsewhere(
+    write, other_python, home
+):
     assert obstacle("threshold") is None
     assert "needs a_module_that_nobody_has" in obstacle("needy")
-    write(needy=there)
+    write(needy=other_python)
     assert obstacle("needy") is None
-    write(needy=there / "nowhere")
+    write(needy=other_python / "nowhere")
     assert "Line 2 of environments.yaml, needy: " in obstacle("needy")
     (home / "environments.yaml").write_text("[")
     assert "is not YAML" in obstacle("needy")
     assert obstacle("threshold") is None
 
 
-def test_the_command_line_lists_them_and_what_is_wrong(write, there, home):
-    write(where=there, slow=there / "nowhere", nobody=there)
+def test_the_command_line_lists_them_and_what_is_wrong(write, other_python, home):
+    write(where=other_python, slow=other_python / "nowhere", nobody=other_python)
     done = CliRunner().invoke(app, ["backends", "--json"])
     listed = json.loads(done.stdout)
-    assert listed["backends"]["where"]["python"] == str(there)
+    assert listed["backends"]["where"]["python"] == str(other_python)
     assert listed["backends"]["threshold"]["python"] is None
     assert "does not exist" in listed["backends"]["slow"]["problem"]
     assert "no such backend" in listed["broken"]["nobody"]
     text = CliRunner().invoke(app, ["backends"]).stdout
-    assert f"weights none); runs in {there}\n" in text
+    assert f"weights none); runs in {other_python}\n" in text
     assert "weights none); cannot be used. Line 3 of environments.yaml, slow: " in text
     (home / "environments.yaml").write_text("[")
     done = CliRunner().invoke(app, ["backends"])
@@ -185,8 +187,12 @@ def test_the_command_line_lists_them_and_what_is_wrong(write, there, home):
     assert "Line 1 of environments.yaml is not YAML" in done.stderr
 
 
-def test_what_the_other_python_lacks_is_told_with_the_command_for_it(routed, ask, write, there):
-    write(needy=there)
-    with pytest.raises(MedVLMError) as told:
+def test_what_the_other_python_lacks_is_reported_with_the_command_for_it(
+    routed, ask, write, other_python
+):
+    write(needy=other_python)
+    with pytest.raises(MedVLMError) as error:
         routed.submit(ask("needy")).result(120)
-    assert told.value.hint == (f"Install it with: {there} -m pip install a_module_that_nobody_has")
+    assert error.value.hint == (
+        f"Install it with: {other_python} -m pip install a_module_that_nobody_has"
+    )

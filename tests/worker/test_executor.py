@@ -43,8 +43,8 @@ def test_a_backend_is_given_the_path_of_a_named_model(weights, volume, monkeypat
     work = Executor()
     for model in ("ours", str(weights), "ours#fast", "lab/other", None):
         work.do(Request("vlm", volume, model, "cpu"), ignored, lambda text: None)
-    given = [model for model, _ in Recording.loaded]
-    assert given == [str(weights), f"{weights}#fast", "lab/other", None], "once by name or path"
+    models = [model for model, _ in Recording.loaded]
+    assert models == [str(weights), f"{weights}#fast", "lab/other", None], "once by name or path"
     weights.unlink()
     with pytest.raises(BackendUnavailable, match="ours no longer exists at"):
         work.do(Request("vlm", volume, "ours", "cpu"), ignored, lambda text: None)
@@ -64,7 +64,7 @@ def test_what_a_worker_has_loaded_is_known_until_it_ends(ask):
         assert runner.models == (("threshold", None),)
 
 
-def test_a_model_in_memory_is_told_as_loaded(weights):
+def test_a_model_in_memory_is_reported_as_loaded(weights):
     models_registry.add(weights, "vlm", ignored, "ours")
     for named in ("ours", str(weights)):
         (row,) = [r for r in model_status.offered([("vlm", named)]) if r.model.name == "ours"]
@@ -75,7 +75,7 @@ def test_a_model_in_memory_is_told_as_loaded(weights):
     assert row.usable
 
 
-def test_workers_are_told_that_nothing_may_be_fetched(monkeypatch):
+def test_workers_are_reported_that_nothing_may_be_fetched(monkeypatch):
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     assert "HF_HUB_OFFLINE" not in variables("python")
     set_offline(True)
@@ -84,7 +84,7 @@ def test_workers_are_told_that_nothing_may_be_fetched(monkeypatch):
     assert "HF_HUB_OFFLINE" not in variables("python")
 
 
-def test_a_backend_that_lacks_a_module_is_told_with_its_models(monkeypatch):
+def test_a_backend_that_lacks_a_module_is_reported_with_its_models(monkeypatch):
     monkeypatch.setattr(registry, "missing", lambda name: ("transformers",))
     row = model_status.offer_of("OWLv2, OWL-ViT")
     assert row.state == "not installed"

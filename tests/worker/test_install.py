@@ -24,9 +24,9 @@ def wheel(folder, version=__version__, host=""):
     }
     texts[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in texts)
     folder.mkdir(exist_ok=True)
-    with zipfile.ZipFile(folder / f"napari_medvlm-{version}-py3-none-any.whl", "w") as made:
+    with zipfile.ZipFile(folder / f"napari_medvlm-{version}-py3-none-any.whl", "w") as archive:
         for path, text in texts.items():
-            made.writestr(path, text)
+            archive.writestr(path, text)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_what_does_not_work_is_not_named_and_nothing_stays(packages, home):
     assert not (home / "environments.yaml").exists()
 
 
-def test_a_package_that_is_not_found_is_told_with_pips_last_line(packages, home):
+def test_a_package_that_is_not_found_is_reported_with_pips_last_line(packages, home):
     lines = []
     with pytest.raises(BackendUnavailable, match="failed: ERROR: No matching distribution"):
         install("vlm", lines.append, lambda: False)

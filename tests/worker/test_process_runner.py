@@ -28,23 +28,23 @@ def blocks(pid=None):
 
 def started(runner, ask, backend):
     """A job that is being worked on, seen from its first progress or from the worker's number."""
-    told = threading.Event()
-    job = runner.submit(ask(backend), lambda *_: told.set())
-    assert told.wait(120)
+    running = threading.Event()
+    job = runner.submit(ask(backend), lambda *_: running.set())
+    assert running.wait(120)
     return job
 
 
 @posix
-def test_a_segfault_is_told_with_the_last_words_and_the_next_request_works(runner, ask):
-    with pytest.raises(WorkerCrashed, match="SIGSEGV") as told:
+def test_a_segfault_is_reported_with_the_last_output_and_the_next_request_works(runner, ask):
+    with pytest.raises(WorkerCrashed, match="SIGSEGV") as error:
         runner.submit(ask("segfault")).result(120)
-    assert told.value.exit_code == -signal.SIGSEGV
-    assert not isinstance(told.value, WorkerHung)
+    assert error.value.exit_code == -signal.SIGSEGV
+    assert not isinstance(error.value, WorkerHung)
     assert runner.submit(ask()).result(120).mask.voxels == 60
 
 
 @posix
-def test_a_killed_worker_is_told_and_the_job_behind_it_is_done(runner, ask):
+def test_a_killed_worker_is_reported_and_the_job_behind_it_is_done(runner, ask):
     job = started(runner, ask, "slow")
     behind = runner.submit(ask())
     os.kill(runner.pid, signal.SIGKILL)
@@ -54,7 +54,7 @@ def test_a_killed_worker_is_told_and_the_job_behind_it_is_done(runner, ask):
 
 
 @posix
-def test_a_worker_that_died_while_idle_is_replaced_without_a_word(runner, ask):
+def test_a_worker_that_died_while_idle_is_replaced_silently(runner, ask):
     runner.submit(ask()).result(120)
     worker = psutil.Process(runner.pid)
     worker.kill()
@@ -97,7 +97,7 @@ def test_prints_do_not_disturb(runner, ask):
         assert runner.submit(ask("noisy")).result(120).mask.voxels == 60
 
 
-def test_stopping_ends_the_worker_frees_the_memory_and_the_next_request_begins_anew(runner, ask):
+def test_stopping_ends_the_worker_frees_the_memory_and_the_next_request_starts_again(runner, ask):
     before = blocks()
     runner.submit(ask()).result(120)
     pid = runner.pid
@@ -133,7 +133,7 @@ def test_only_the_latest_volumes_stay_in_shared_memory(runner, ask):
         assert len(blocks() - before) == shared_memory.MAX_VOLUMES
 
 
-def test_too_little_shared_memory_is_told_before_anything_is_written(runner, ask, monkeypatch):
+def test_too_little_shared_memory_is_reported_before_anything_is_written(runner, ask, monkeypatch):
     def full(_):
         return os.statvfs_result((4096, 4096, 10, 0, 0, 0, 0, 0, 0, 255))
 
@@ -160,8 +160,8 @@ VIEWER = """
 """
 
 
-def viewer(then):
-    code = textwrap.dedent(VIEWER).replace("{then}", textwrap.dedent(then))
+def viewer(code):
+    code = textwrap.dedent(VIEWER).replace("{then}", textwrap.dedent(code))
     return subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONPATH": str(FOREIGN)},

@@ -92,7 +92,7 @@ class ParseIssue:
     text
         The piece, cut to 200 characters.
     message
-        One sentence for people, with the numbers.
+        One sentence for users, with the numbers.
     """
 
     flaw: Flaw

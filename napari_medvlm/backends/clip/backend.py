@@ -24,7 +24,7 @@ from napari_medvlm.data.slice_image import PixelBounds, SliceImage, picture_of
 from napari_medvlm.data.window_presets import default_window
 
 EXAMPLE = "google/medsiglip-448"
-"""The hub id of a model, for people."""
+"""The hub id of a model, for users."""
 
 NEUTRAL = "an image"
 """What a phrase is compared with."""
@@ -39,19 +39,19 @@ FULL_COVER = (1.0, 1.0)
 
 
 class SimilarityBackend(SlicewiseBackend):
-    """Compares pictures with texts in the space that a CLIP-like model has for both.
+    """Compares images with texts in the space that a CLIP-like model has for both.
 
     Notes
     -----
     *Heatmaps.* A patch's value is the softmax over the phrase and `NEUTRAL` of their cosines with
     the patch times the model's own scale (a bias, the same for both, falls out). It depends on no
-    other patch or phrase: values of different pictures can be compared, and a picture without the
+    other patch or phrase: values of different images can be compared, and an image without the
     thing gets no bright place made up. Between the patches' centres, values are interpolated. The
     score is the highest value; the box is around all values of at least half of it.
 
     *Labels* are judged by `napari_medvlm.backends.clip.zero_shot.ZeroShotClassifier`.
 
-    *Pictures* are put into the middle of a black square, so that models that crop see all of them.
+    *Images* are put into the middle of a black square, so that models that crop see all of them.
     """
 
     info = BackendInfo(
@@ -77,20 +77,20 @@ class SimilarityBackend(SlicewiseBackend):
         """Search the slices of the scope, and merge regions of neighbouring slices."""
         return replace(super().ground(query, progress), ran_on=f"{self._device}, float32")
 
-    def look(self, pictures: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
-        """Heatmaps of the phrases in each picture."""
+    def look(self, slice_images: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
+        """Heatmaps of the phrases in each image."""
         model = self._model
         phrases = np.stack([self._vector(query.prompt_of(phrase)) for phrase in query.phrases])
-        patches = model.encode_patches([squared(p.pixels, model.covered) for p in pictures])
+        patches = model.encode_patches([squared(p.pixels, model.covered) for p in slice_images])
         values = sigmoid(model.logit_scale * (patches @ (phrases - self._vector(NEUTRAL)).T))
         return [
             _look(
                 {
-                    phrase: unsquared(of_picture[..., k], picture.size, model.covered)
+                    phrase: unsquared(of_image[..., k], slice_image.size, model.covered)
                     for k, phrase in enumerate(query.phrases)
                 }
             )
-            for picture, of_picture in zip(pictures, values, strict=True)
+            for slice_image, of_image in zip(slice_images, values, strict=True)
         ]
 
     def label(self, query: LabelQuery, progress: Progress) -> ClassificationResult:
@@ -142,7 +142,7 @@ class SimilarityBackend(SlicewiseBackend):
 def squared(
     pixels: NDArray[np.uint8], covered: tuple[float, float] = FULL_COVER
 ) -> NDArray[np.uint8]:
-    """A picture in the middle of the part of a black square that is ``covered`` by patches."""
+    """An image in the middle of the part of a black square that is ``covered`` by patches."""
     height, width = pixels.shape[:2]
     side, top, left = _placed((height, width), covered)
     square = np.zeros((side, side, 3), np.uint8)
@@ -153,7 +153,7 @@ def squared(
 def unsquared(
     values: NDArray[Any], size: tuple[int, int], covered: tuple[float, float] = FULL_COVER
 ) -> NDArray[np.float32]:
-    """Values ``(h, w)`` of the patches of a `squared` picture, on the pixels that it had.
+    """Values ``(h, w)`` of the patches of a `squared` image, on the pixels that it had.
 
     Linear between the patches' centres, constant beyond the outermost.
     """
@@ -171,7 +171,7 @@ def unsquared(
 
 
 def _placed(size: tuple[int, int], covered: tuple[float, float]) -> tuple[int, int, int]:
-    """The side of the square, and the picture's first row and column in it."""
+    """The side of the square, and the image's first row and column in it."""
     side = max(math.ceil(n / part) for n, part in zip(size, covered, strict=True))
     top, left = (int(side * part - n) // 2 for n, part in zip(size, covered, strict=True))
     return side, top, left
@@ -179,10 +179,10 @@ def _placed(size: tuple[int, int], covered: tuple[float, float]) -> tuple[int, i
 
 def _look(values: dict[str, NDArray[np.float32]]) -> Look:
     """Detections from the values ``(height, width)`` of each phrase on an image."""
-    scores = {phrase: float(on_picture.max()) for phrase, on_picture in values.items()}
+    scores = {phrase: float(on_image.max()) for phrase, on_image in values.items()}
     seen = [
-        Seen(phrase, scores[phrase], _around(on_picture), heatmap=on_picture)
-        for phrase, on_picture in values.items()
+        Seen(phrase, scores[phrase], _around(on_image), heatmap=on_image)
+        for phrase, on_image in values.items()
         if scores[phrase] >= MIN_VALUE
     ]
     note = f"A value of {MIN_VALUE} in a heatmap is as near to the phrase as to “{NEUTRAL}”."
@@ -196,17 +196,17 @@ def _around(values: NDArray[np.float32]) -> PixelBounds:
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
-def _part(picture: SliceImage, region: Box | None) -> NDArray[np.uint8]:
-    """The pixels of a region with a margin around it, cut to the picture; all of them if `None`."""
+def _part(slice_image: SliceImage, region: Box | None) -> NDArray[np.uint8]:
+    """The pixels of a region with a margin around it, cut to the image; all of them if `None`."""
     if region is None:
-        return picture.pixels
-    xy = picture.pixel_of(region.corners())
+        return slice_image.pixels
+    xy = slice_image.pixel_of(region.corners())
     low, high = xy.min(axis=0), xy.max(axis=0)
     margin = MARGIN * (high - low).max()
-    height, width = picture.size
+    height, width = slice_image.size
     x0, y0 = np.clip(np.floor(low - margin), 0, (width - 1, height - 1)).astype(int)
     x1, y1 = np.clip(np.ceil(high + margin), (x0 + 1, y0 + 1), (width, height)).astype(int)
-    return np.ascontiguousarray(picture.pixels[y0:y1, x0:x1])
+    return np.ascontiguousarray(slice_image.pixels[y0:y1, x0:x1])
 
 
 def _notes(query: LabelQuery) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
-"""Models with one space for pictures and texts, of transformers and of open_clip, behind one face.
+"""One interface to models of transformers and of open_clip with one space for images and texts.
 
-How a patch gets a place in that space, which the models were trained for whole pictures only: the
+How a patch gets a place in that space, which the models were trained for whole images only: the
 last attention that mixes patches is given each patch alone. It then has nothing else to attend to,
-so what it gives is its value path; all that follows is done as for the whole picture. This is
+so what it gives is its value path; all that follows is done as for the whole image. This is
 MaskCLIP (Zhou et al. 2022, https://arxiv.org/abs/2112.01071). That attention is the last block of
 CLIP's vision tower and of others that read out a class token or a mean, and SigLIP's pooling head.
 
@@ -32,7 +32,7 @@ DOWNLOAD = (
 
 
 class ClipModel(Protocol):
-    """A space with pictures and texts in it.
+    """A space with images and texts in it.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class ClipModel(Protocol):
         What is then added, by models whose logit stands for a probability of its own (SigLIP);
         `None` if a logit means something only beside others (CLIP).
     covered
-        The part of a picture's height and width that patches cover, from the upper left; below 1
+        The part of an image's height and width that patches cover, from the upper left; below 1
         where the patch size does not divide the input's.
     """
 
@@ -53,8 +53,8 @@ class ClipModel(Protocol):
     def encode_text(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors ``(N, D)``; what is longer than the model reads is cut."""
 
-    def encode_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> Vectors:
-        """Unit vectors ``(B, h, w, D)`` of the patches of square pictures ``(side, side, 3)``.
+    def encode_patches(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
+        """Unit vectors ``(B, h, w, D)`` of the patches of square images ``(side, side, 3)``.
 
         Raises
         ------
@@ -62,8 +62,8 @@ class ClipModel(Protocol):
             If the vision tower has no patches that can be compared with texts.
         """
 
-    def encode_images(self, pictures: Sequence[NDArray[np.uint8]]) -> Vectors:
-        """Unit vectors ``(B, D)`` of square pictures ``(side, side, 3)``."""
+    def encode_images(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
+        """Unit vectors ``(B, D)`` of square images ``(side, side, 3)``."""
 
 
 def load_model(folder: Path, device: str) -> ClipModel:
@@ -123,7 +123,7 @@ class TransformersModel:
 
         return _normalized_vectors(texts, vector)
 
-    def encode_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> Vectors:
+    def encode_patches(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
         """Unit vectors ``(B, h, w, D)`` of patches, as the module's docstring describes."""
         vision = self._model.vision_model
 
@@ -135,17 +135,17 @@ class TransformersModel:
             out = block(_singles(_captured_inputs(block, run)[:, 1:]), attention_mask=None)[:, 0]
             return self._model.visual_projection(vision.post_layernorm(out))
 
-        flat = _unit(lambda: patches(self._pixels(pictures)))
-        return flat.reshape(len(pictures), self._grid, self._grid, -1)
+        flat = _unit(lambda: patches(self._pixels(images)))
+        return flat.reshape(len(images), self._grid, self._grid, -1)
 
-    def encode_images(self, pictures: Sequence[NDArray[np.uint8]]) -> Vectors:
+    def encode_images(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
         """Unit vectors ``(B, D)``."""
-        return _unit(lambda: self._model.get_image_features(self._pixels(pictures)).pooler_output)
+        return _unit(lambda: self._model.get_image_features(self._pixels(images)).pooler_output)
 
-    def _pixels(self, pictures: Sequence[NDArray[np.uint8]]) -> Any:
+    def _pixels(self, images: Sequence[NDArray[np.uint8]]) -> Any:
         """Preprocess images, resized directly to the input size without cropping."""
         batch = self._processor.image_processor(
-            images=list(pictures),
+            images=list(images),
             size={"height": self._size, "width": self._size},
             do_center_crop=False,
             input_data_format="channels_last",
@@ -182,7 +182,7 @@ class OpenClipModel:
             texts, lambda text: self._model.encode_text(self._tokenizer([text]).to(self._device))
         )
 
-    def encode_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> Vectors:
+    def encode_patches(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
         """Unit vectors ``(B, h, w, D)`` of patches, as the module's docstring describes."""
         visual = self._model.visual
         patches = _timm_patches if hasattr(visual, "trunk") else _built_in_patches
@@ -192,18 +192,18 @@ class OpenClipModel:
                 "whose patches can be compared with texts.",
                 "Use it for labels, or choose another model.",
             )
-        flat = _unit(lambda: patches(visual, self._pixels(pictures)))
-        return flat.reshape(len(pictures), *self._grid, -1)
+        flat = _unit(lambda: patches(visual, self._pixels(images)))
+        return flat.reshape(len(images), *self._grid, -1)
 
-    def encode_images(self, pictures: Sequence[NDArray[np.uint8]]) -> Vectors:
+    def encode_images(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
         """Unit vectors ``(B, D)``."""
-        return _unit(lambda: self._model.encode_image(self._pixels(pictures)))
+        return _unit(lambda: self._model.encode_image(self._pixels(images)))
 
-    def _pixels(self, pictures: Sequence[NDArray[np.uint8]]) -> Any:
+    def _pixels(self, images: Sequence[NDArray[np.uint8]]) -> Any:
         import torch
         from PIL import Image
 
-        batch = [self._preprocess(Image.fromarray(picture)) for picture in pictures]
+        batch = [self._preprocess(Image.fromarray(image)) for image in images]
         return torch.stack(batch).to(self._device)
 
 

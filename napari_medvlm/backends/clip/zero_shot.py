@@ -33,12 +33,12 @@ def sigmoid(values: NDArray[np.floating]) -> NDArray[np.floating]:
 
 @dataclass(frozen=True, eq=False)
 class ZeroShotClassifier:
-    """Judges labels by pictures.
+    """Judges labels by images.
 
     Labels that exclude each other: softmax over them. Else each against its absence (softmax over
     the two); by models whose logits are probabilities of their own (SigLIP), that. A label with
     descriptors is judged by them as in Xplainer (Pellegrini et al. 2023,
-    https://arxiv.org/abs/2303.13391): each against its absence, averaged over the pictures, then
+    https://arxiv.org/abs/2303.13391): each against its absence, averaged over the images, then
     combined by `napari_medvlm.data.classification.combined`. Xplainer divides cosines by 0.5;
     here they are multiplied by the model's own scale, as all else is. If some of the labels
     that exclude each other have descriptors, all are judged one by one, then divided by their sum.
@@ -46,13 +46,13 @@ class ZeroShotClassifier:
     Parameters
     ----------
     images
-        Unit vectors ``(pictures, D)``.
+        Unit vectors ``(images, D)``.
     vector
         Gives the unit vector ``(D,)`` of a text.
     scale, bias
         As `napari_medvlm.backends.clip.models.ClipModel` has them.
     prompts
-        The texts that were compared, one a line, for each label, and each ``label: descriptor``.
+        The texts that were compared, one per line, for each label, and each ``label: descriptor``.
     """
 
     images: Vectors
@@ -123,7 +123,7 @@ def load_descriptors(path: Path | None = None) -> Mapping[str, tuple[str, ...]]:
     Parameters
     ----------
     path
-        A file of one's own; `None`: the table that comes with the package.
+        A file of your own; `None`: the table that comes with the package.
 
     Raises
     ------

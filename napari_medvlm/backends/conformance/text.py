@@ -88,7 +88,7 @@ def check_label(cls: type[Backend], model: str | None = None) -> None:
 
 
 def check_explain(cls: type[Backend], model: str | None = None) -> None:
-    """A map of evidence lies on the slice of its picture, from 0 to 1; a cancel gets through."""
+    """A map of evidence lies on the slice of its image, from 0 to 1; a cancel gets through."""
     if Task.EXPLAIN not in cls.info.tasks:
         return
     backend, volume = cls(), phantom(30)

@@ -1,4 +1,4 @@
-"""Models of pictures at work in volumes: slice by slice, and what they find joined in depth."""
+"""Models of images at work in volumes: slice by slice, and what they find joined in depth."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Seen:
     Parameters
     ----------
     phrase
-        As it was asked.
+        As given in the query.
     bounds
         Left, upper, right and lower edge; `None` where only a heatmap or mask is known.
     heatmap, mask
-        ``(height, width)`` over the whole picture, at any resolution.
+        ``(height, width)`` over the whole image, at any resolution.
     points
         ``(x, y)`` of single places.
     """
@@ -71,14 +71,14 @@ class SlicewiseBackend(Backend, ABC):
     """A backend whose model processes 2D images; subclasses implement `look`."""
 
     batch = 4
-    """How many pictures are shown at once."""
+    """How many images are shown at once."""
 
     def set_volume(self, volume: Volume) -> None:
         """Take the volume."""
         self._volume = volume
 
     @abstractmethod
-    def look(self, pictures: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
+    def look(self, slice_images: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
         """Detections in each image, in their order."""
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
@@ -87,15 +87,17 @@ class SlicewiseBackend(Backend, ABC):
         slices = query.scope.slices(self._volume.grid)
         looks = self._look_at(slices, query, window, progress)
         if query.scope.coarse_to_fine:
-            seen = [picture.slice for picture, look in looks if look.seen]
+            seen = [slice_image.slice for slice_image, look in looks if look.seen]
             closer = sorted(
                 set(query.scope.around(seen, self._volume.grid)) - set(slices), key=_slice_index
             )
             looks += self._look_at(closer, query, window, progress)
             looks.sort(key=lambda pair: _slice_index(pair[0].slice))
-            slices = tuple(picture.slice for picture, _ in looks)
+            slices = tuple(slice_image.slice for slice_image, _ in looks)
         progress(1.0, "merging regions")
-        found_regions = [region for picture, look in looks for region in regions_of(picture, look)]
+        found_regions = [
+            region for slice_image, look in looks for region in regions_of(slice_image, look)
+        ]
         regions = tuple(
             region
             for phrase in query.phrases
@@ -125,8 +127,8 @@ class SlicewiseBackend(Backend, ABC):
         for start in range(0, len(slices), self.batch):
             batch = slices[start : start + self.batch]
             progress(start / len(slices), f"slice {start + 1} of {len(slices)}")
-            pictures = [picture_of(self._volume, ref, window) for ref in batch]
-            looks += zip(pictures, self.look(pictures, query), strict=True)
+            slice_images = [picture_of(self._volume, ref, window) for ref in batch]
+            looks += zip(slice_images, self.look(slice_images, query), strict=True)
         return looks
 
 
@@ -154,33 +156,33 @@ def joined(regions: Sequence[Region], slices: Sequence[SliceRef], volume: Volume
     return sorted(things, key=lambda r: -(r.score if r.score is not None else 0.0))
 
 
-def regions_of(picture: SliceImage, look: Look) -> list[Region]:
+def regions_of(slice_image: SliceImage, look: Look) -> list[Region]:
     """Convert the detections in an image to regions on its slice."""
     regions = []
     for seen in look.seen:
-        heatmap = None if seen.heatmap is None else picture.heatmap(seen.heatmap)
-        mask = None if seen.mask is None else picture.mask(seen.mask)
+        heatmap = None if seen.heatmap is None else slice_image.heatmap(seen.heatmap)
+        mask = None if seen.mask is None else slice_image.mask(seen.mask)
         mask = mask if mask is not None and mask.voxels else None
-        points = tuple(picture.point(x, y) for x, y in seen.points)
-        box = picture.box(seen.bounds or _bounds(picture, seen, mask))
+        points = tuple(slice_image.point(x, y) for x, y in seen.points)
+        box = slice_image.box(seen.bounds or _bounds(slice_image, seen, mask))
         if box is not None:
-            slice_ref = _slice_of(picture, box)
+            slice_ref = _slice_of(slice_image, box)
             regions.append(
                 Region(seen.phrase, box, seen.score, seen.name, mask, heatmap, points, slice_ref)
             )
     return regions
 
 
-def _slice_of(picture: SliceImage, box: Box) -> SliceRef:
-    """The slice that a box lies on: a picture may show several."""
-    axis = picture.slice.axis
-    middle = picture.grid.to_index(box.corners().mean(axis=0))
+def _slice_of(slice_image: SliceImage, box: Box) -> SliceRef:
+    """The slice that a box lies on: an image may show several."""
+    axis = slice_image.slice.axis
+    middle = slice_image.grid.to_index(box.corners().mean(axis=0))
     return SliceRef(axis, round(float(middle[axis])))
 
 
-def _bounds(picture: SliceImage, seen: Seen, mask: Mask | None) -> PixelBounds:
-    """Edges around a mask or points; the whole picture for a heatmap alone."""
-    height, width = picture.size
+def _bounds(slice_image: SliceImage, seen: Seen, mask: Mask | None) -> PixelBounds:
+    """Edges around a mask or points; the whole image for a heatmap alone."""
+    height, width = slice_image.size
     if mask is not None and seen.mask is not None:
         inside = np.asarray(seen.mask, bool)
         rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))

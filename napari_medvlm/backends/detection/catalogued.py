@@ -21,7 +21,7 @@ class CataloguedBackend(SlicewiseBackend, ABC):
     auto
         The library's class to load a model by.
     example
-        The hub id of one, for people.
+        The hub id of one, for users.
     half
         Whether half precision will do on graphics cards.
     shared

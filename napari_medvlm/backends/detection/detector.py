@@ -19,7 +19,7 @@ from napari_medvlm.data.slice_image import SliceImage
 
 _STOPS = re.compile(r"[.?\s]+")
 _SMALLEST = 1e-3
-"""Pixels; what is smaller, or lies less far inside the picture, is no box."""
+"""Pixels; what is smaller, or lies less far inside the image, is no box."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,14 +40,14 @@ class _Asked:
 
 @dataclass(frozen=True, eq=False)
 class _Boxes:
-    """Boxes in one picture, best first: ``(n, 4)`` pixels x0, y0, x1, y1, and ``(n,)`` scores."""
+    """Boxes in one image, best first: ``(n, 4)`` pixels x0, y0, x1, y1, and ``(n,)`` scores."""
 
     boxes: np.ndarray
     scores: np.ndarray
 
     @classmethod
     def within(cls, boxes: np.ndarray, scores: np.ndarray, size: tuple[int, int]) -> _Boxes:
-        """Those that lie in a picture at least in part; others lie in what a model pads it with."""
+        """Those that lie in an image at least in part; others lie in what a model pads it with."""
         height, width = size
         low, high = (
             np.clip(boxes[:, :2], 0, (width, height)),
@@ -79,20 +79,20 @@ class DetectorBackend(CataloguedBackend):
     half = False
     """The models are small, and half precision moves boxes by whole pixels."""
     threshold: ClassVar[float] = 0.05
-    """Boxes of lower scores are not given; low, so that a person can filter without a new run."""
+    """Boxes of lower scores are not given; low, so that the user can filter without a new run."""
     most: ClassVar[int] = 20
     """How many boxes of a phrase are kept on a slice, the best ones."""
 
-    def look(self, pictures: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
-        """The boxes of each phrase in each picture, and the best score of those without."""
-        looks = [Look(best={}) for _ in pictures]
+    def look(self, slice_images: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
+        """The boxes of each phrase in each image, and the best score of those without."""
+        looks = [Look(best={}) for _ in slice_images]
         texts = {phrase: self.text_for(query.prompt_of(phrase)) for phrase in query.phrases}
         for asked in self._together(texts):
             self.tick()
-            outputs = self._outputs(pictures, asked.text)
+            outputs = self._outputs(slice_images, asked.text)
             for phrase, columns in asked.columns.items():
                 boxes_of_slices = self._boxes(
-                    outputs, columns, [picture.size for picture in pictures]
+                    outputs, columns, [slice_image.size for slice_image in slice_images]
                 )
                 looks = [
                     self._with(look, phrase, boxes)
@@ -154,13 +154,13 @@ class DetectorBackend(CataloguedBackend):
             start += len(text) + 1
         return _Asked(joined, columns)
 
-    def _outputs(self, pictures: Sequence[SliceImage], text: str | list[str]) -> Any:
+    def _outputs(self, slice_images: Sequence[SliceImage], text: str | list[str]) -> Any:
         import torch
 
         processor = self._loaded.processor
         inputs = processor(
-            images=[np.array(picture.pixels) for picture in pictures],
-            text=[text] * len(pictures),
+            images=[np.array(slice_image.pixels) for slice_image in slice_images],
+            text=[text] * len(slice_images),
             return_tensors="pt",
         )
         with torch.inference_mode():
@@ -169,7 +169,7 @@ class DetectorBackend(CataloguedBackend):
     def _boxes(
         self, outputs: Any, columns: Sequence[int], sizes: list[tuple[int, int]]
     ) -> list[_Boxes]:
-        """The boxes of one phrase in each picture, best first.
+        """The boxes of one phrase in each image, best first.
 
         The library takes the highest of a box's scores, so it is given those of the phrase alone.
         """

@@ -38,16 +38,20 @@ class FlorenceBackend(CataloguedBackend):
     }  # fmt: skip
     """How the model writes; with three beams, as its authors and those of AG-KD use it."""
 
-    def look(self, pictures: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
+    def look(self, slice_images: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
         """Boxes from the text that the model writes for each phrase and image."""
-        return [joined([self._of(p, phrase, query) for phrase in query.phrases]) for p in pictures]
+        return [
+            joined([self._of(p, phrase, query) for phrase in query.phrases]) for p in slice_images
+        ]
 
-    def _of(self, picture: SliceImage, phrase: str, query: GroundQuery) -> Look:
+    def _of(self, slice_image: SliceImage, phrase: str, query: GroundQuery) -> Look:
         prompt = query.prompt_of(phrase)
         self._loaded.refuse_control(prompt)
-        shown = framed(picture.pixels, self._row.square)
+        shown = framed(slice_image.pixels, self._row.square)
         text, score = self._write(shown, self.text_for(prompt))
-        return look_of(text, phrase, picture, shown=shown, grammar=self._row.grammar, score=score)
+        return look_of(
+            text, phrase, slice_image, shown=shown, grammar=self._row.grammar, score=score
+        )
 
     def _write(self, shown: Framed, prompt: str) -> tuple[str, float]:
         """The generated text, and the geometric mean of its token probabilities."""

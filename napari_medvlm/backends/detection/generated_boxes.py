@@ -10,46 +10,46 @@ from napari_medvlm.backends.detection.letterbox import Framed
 from napari_medvlm.data.slice_image import SliceImage
 
 _SMALLEST = 1e-3
-"""Pixels; what reaches less far into the picture lies outside it."""
+"""Pixels; what reaches less far into the image lies outside it."""
 
 
 def look_of(
     text: str,
     phrase: str,
-    picture: SliceImage,
+    slice_image: SliceImage,
     *,
     shown: Framed,
     grammar: str,
     asked: Sequence[str] = (),
     score: float | None = None,
 ) -> Look:
-    """The boxes and points of a text, back in the picture, and what in the text is not.
+    """The boxes and points of a text, back in the image, and what in the text is not.
 
     Parameters
     ----------
     text
         What the model wrote.
     shown
-        The picture as the model saw it.
+        The image as the model saw it.
     asked
         The labels that the text may use; none: any.
     score
         Of the whole text.
     """
     parsed = parse(text, grammar, shown.size, asked)
-    seen, outside = seen_in(parsed, phrase, picture, shown, score)
+    seen, outside = seen_in(parsed, phrase, slice_image, shown, score)
     notes = [*(finding.message for finding in parsed.findings), *outside]
     return Look(tuple(seen), texts=(text,), notes=tuple(f"{phrase!r}: {note}" for note in notes))
 
 
 def seen_in(
-    parsed: Parsed, phrase: str, picture: SliceImage, shown: Framed, score: float | None = None
+    parsed: Parsed, phrase: str, slice_image: SliceImage, shown: Framed, score: float | None = None
 ) -> tuple[list[Seen], list[str]]:
-    """The boxes and points of a text back in the picture, and a sentence for each outside it."""
+    """The boxes and points of a text back in the image, and a sentence for each outside it."""
     seen, notes = [], []
     for box in parsed.boxes:
         x0, y0, x1, y1 = shown.box_back((box.x0, box.y0, box.x1, box.y1))
-        if _reach(x0, x1, picture.size[1]) and _reach(y0, y1, picture.size[0]):
+        if _reach(x0, x1, slice_image.size[1]) and _reach(y0, y1, slice_image.size[0]):
             seen.append(Seen(phrase, score, (x0, y0, x1, y1), box.label))
         else:
             notes.append("a box lies outside the image, in its margin.")

@@ -1,4 +1,4 @@
-"""Pictures fitted into a square before a model sees them, and the exact way back."""
+"""Images fitted into a square before a model sees them, and the exact way back."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from napari_medvlm.data.slice_image import PixelBounds
 
 @dataclass(frozen=True, eq=False)
 class Framed:
-    """A picture as it is shown to a model.
+    """An image as it is shown to a model.
 
     Parameters
     ----------
     pixels
         ``(rows, columns, 3)`` uint8: what the model's processor is given.
     scale
-        Pixels here for each pixel of the picture, along ``x`` and ``y``.
+        Pixels here for each pixel of the image, along ``x`` and ``y``.
     start
-        Where the picture begins, ``x, y``.
+        Where the image begins, ``x, y``.
     seen
         Height and width that the processor makes of it, if the model writes in pixels of that.
     """
@@ -37,23 +37,23 @@ class Framed:
         return self.seen or (self.pixels.shape[0], self.pixels.shape[1])
 
     def back(self, x: float, y: float) -> tuple[float, float]:
-        """A place in pixels of `size`, in the picture's own; it may lie outside the picture."""
+        """A place in pixels of `size`, in the image's own; it may lie outside the image."""
         height, width = self.size
         x, y = x * self.pixels.shape[1] / width, y * self.pixels.shape[0] / height
         return (x - self.start[0]) / self.scale[0], (y - self.start[1]) / self.scale[1]
 
     def box_back(self, bounds: PixelBounds) -> PixelBounds:
-        """A box in pixels of `size`, in the picture's own."""
+        """A box in pixels of `size`, in the image's own."""
         return *self.back(*bounds[:2]), *self.back(*bounds[2:])
 
 
 def framed(pixels: NDArray[np.uint8], square: int) -> Framed:
-    """A picture ``(rows, columns, 3)`` resized so that it just fits a black square, and centred.
+    """An image ``(rows, columns, 3)`` resized so that it just fits a black square, and centred.
 
     Parameters
     ----------
     square
-        The side in pixels; 0: the picture is left as it is.
+        The side in pixels; 0: the image is left as it is.
     """
     from PIL import Image
 

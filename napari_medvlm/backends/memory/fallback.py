@@ -40,7 +40,7 @@ FREED = Fallback("after freeing unused memory", nothing)
 
 
 class MemoryFallbacks:
-    """Tries a request again where the memory did not suffice, each time with less.
+    """Tries a request again where the memory was too small, each time with less.
 
     What was kept for later is freed first; then the rungs are taken one after the other. A rung
     that was taken holds for the requests that follow, until `renew`.

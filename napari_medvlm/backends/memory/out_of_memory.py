@@ -1,4 +1,4 @@
-"""When the memory does not suffice: one error, whatever the library calls it."""
+"""When the memory is too small: one error, whatever the library calls it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @contextmanager
-def memory_told(title: str, device: str) -> Iterator[None]:
+def out_of_memory_errors(title: str, device: str) -> Iterator[None]:
     """Raise `OutOfMemory` where the library runs out of memory, after its cache was given back.
 
     Parameters

@@ -45,10 +45,10 @@ class Row(BaseModel):
     code_licence, weights_licence
         As their authors state them.
     square
-        The side in pixels of a black square that the picture is fitted into, and centred in, before
+        The side in pixels of a black square that the image is fitted into, and centred in, before
         the model's own processor sees it; 0: it is shown as it is.
     notes
-        What a person must know.
+        What the user must know.
     answers
         Whether they answer questions.
     system
@@ -56,12 +56,12 @@ class Row(BaseModel):
     thinking
         What opens and what closes their thoughts, beyond what is usual.
     most_pictures
-        How many pictures they were made for at most; 0: as many as their context holds.
+        How many images they were made for at most; 0: as many as their context holds.
     windows
         The intensities, lowest and highest in HU, that CT is shown to them with as red, green and
-        blue; none: as to a person.
+        blue; none: as to the user.
     memory_mib
-        What the example needs in half precision, without the pictures; 0: not known.
+        What the example needs in half precision, without the images; 0: not known.
     tools
         How they call tools: as functions of a server's interface, in plain text, or not at all.
     """
@@ -90,7 +90,7 @@ class Row(BaseModel):
 
     @field_validator("prompt")
     @classmethod
-    def _has_one_place(cls, prompt: str) -> str:
+    def _has_one_placeholder(cls, prompt: str) -> str:
         if prompt and prompt.count("{phrase}") != 1:
             raise ValueError("the prompt must have {phrase} in it, once")
         return prompt

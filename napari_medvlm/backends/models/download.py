@@ -221,10 +221,10 @@ def _download_errors(model: str) -> Iterator[None]:
     try:
         yield
     except (hub.HTTPError, hub.HFValidationError, OSError) as error:
-        raise CannotDownload(*_words(model, error)) from error
+        raise CannotDownload(*_message_and_hint(model, error)) from error
 
 
-def _words(model: str, error: Exception) -> tuple[str, str]:
+def _message_and_hint(model: str, error: Exception) -> tuple[str, str]:
     """Message and hint for an error; specific classes are tested first."""
     from huggingface_hub import errors as hub
 

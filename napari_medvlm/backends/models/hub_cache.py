@@ -36,7 +36,7 @@ def folder_of(model: str) -> Path | None:
         folder = Path(snapshot_download(model, local_files_only=True, **WANTED))
     except (LocalEntryNotFoundError, HFValidationError):
         return None
-    return folder if _whole(folder) else None
+    return folder if _is_complete(folder) else None
 
 
 def damaged(model: str, progress: Progress) -> tuple[str, ...]:
@@ -91,7 +91,7 @@ def _files(model: str) -> dict[str, Path]:
     return {} if folder is None else files_of(folder)
 
 
-def _whole(folder: Path) -> bool:
+def _is_complete(folder: Path) -> bool:
     """Return whether the weights and all shards of an index exist."""
     if not any(file.is_file() for file in folder.rglob("*.safetensors")):
         return False

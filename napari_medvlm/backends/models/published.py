@@ -27,7 +27,7 @@ class Known(BaseModel):
     title
         For people.
     backend
-        Who runs it.
+        The backend that loads it.
     source
         Its id on the hub, or the page where its weights are.
     code_licence, weights_licence
@@ -35,7 +35,7 @@ class Known(BaseModel):
     memory_mib
         What it needs beside the image; 0: not known.
     notes
-        What a person must know.
+        What the user must know.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

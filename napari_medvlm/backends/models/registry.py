@@ -35,15 +35,15 @@ class Model:
     Parameters
     ----------
     name
-        What to name as the model: what it was added as, its hub id, or its title.
+        The name given when added, the hub id, or the title.
     about
-        Who runs it, its licences and what it needs.
+        The backend that loads it, its licences and what it needs.
     state
-        Whether it is here.
+        Whether it is local.
     path
-        Where it lies, if it does.
+        Path, if it is local.
     bytes
-        How large it is there.
+        Size on disk.
     """
 
     name: str
@@ -127,11 +127,11 @@ def add(path: str | Path, backend: str, progress: Progress, name: str = "") -> M
     path
         A file of weights or a folder.
     backend
-        Who runs it.
+        The backend that loads it.
     progress
         Told while its files are read; may raise `Cancelled`.
     name
-        To know it by; by default the file's or folder's. The same name and path once more: its
+        Name; by default that of the file or folder. The same name and path once more: its
         hashes are taken anew.
 
     Raises

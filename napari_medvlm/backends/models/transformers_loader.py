@@ -38,9 +38,9 @@ class Loaded:
     device: torch.device
     kind: str
 
-    def inputs(self, made: Any) -> Any:
+    def inputs(self, processed: Any) -> Any:
         """Move processor output to the model's device, with pixels in the model's precision."""
-        return made.to(self.device, self.model.dtype)
+        return processed.to(self.device, self.model.dtype)
 
     def text(self, tokens: Sequence[int]) -> str:
         """Decode generated tokens without begin, end and padding tokens.

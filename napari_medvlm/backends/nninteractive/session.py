@@ -154,7 +154,7 @@ class SessionSync:
 
     def _take(self, step: Step) -> None:
         with repeatable():
-            changed = self._add(as_taken(step.prompt, self._grid), step.predict)
+            changed = self._add(supported_prompt(step.prompt, self._grid), step.predict)
         self._undoable = True
         self._done.append(step)
         self._around.append(_union([*self._around[-1:], *([changed] if changed else [])]))
@@ -212,7 +212,7 @@ def repeatable() -> Iterator[None]:
 def require_kind(prompt: Prompt, grid: Grid, session: Any) -> None:
     """Raise `PromptNotSupported` unless the model was trained for a kind of prompt."""
     taken: dict[str, bool] = session.supported_interactions
-    match as_taken(prompt, grid):
+    match supported_prompt(prompt, grid):
         case InitialMask():
             kinds = ["initial_label"] if session.supports_initial_label else []
         case Box() as box:
@@ -234,7 +234,7 @@ def require_kind(prompt: Prompt, grid: Grid, session: Any) -> None:
         )
 
 
-def as_taken(prompt: Prompt, grid: Grid) -> Prompt:
+def supported_prompt(prompt: Prompt, grid: Grid) -> Prompt:
     """A prompt as the model takes it.
 
     A box that was drawn on a plane at an angle to the slices becomes its outline, since the model's

@@ -83,12 +83,12 @@ class ServerBackend(Backend):
         self._without = frozenset({"tools"} if in_text else ())
 
     def set_volume(self, volume: Volume) -> None:
-        """Nothing: the question brings the pictures."""
+        """Nothing: the question brings the images."""
 
     def answer(self, question: Question, progress: Progress) -> Iterator[AnswerDelta]:
         """Send the question and yield the answer as it is streamed.
 
-        Pictures that the model cannot take are left out, the first ones first, and that is noted.
+        Images that the model cannot take are left out, the first ones first, and that is noted.
         """
         import openai
 
@@ -119,17 +119,17 @@ class ServerBackend(Backend):
         self, request: dict[str, Any], reply: Reply, progress: Progress
     ) -> Iterator[AnswerDelta]:
         """The text of an answer as it comes."""
-        heard_at, reported_at, waiting = time.monotonic(), 0.0, ""
+        received_at, reported_at, waiting = time.monotonic(), 0.0, ""
         with StreamReader(self._url, request) as reading:
             while not reply.is_over:
                 piece = reading.next(BATCH_S if waiting else TICK_S)
                 now = time.monotonic()
-                if piece is None or (reply.has_ended and now - heard_at > GRACE_S):
+                if piece is None or (reply.has_ended and now - received_at > GRACE_S):
                     break
                 if piece is not NOTHING:
-                    heard_at, waiting = now, waiting + reply.feed(piece)
-                progress(0.0, reply.doing(now - heard_at))
-                self._require_sign(now - heard_at, reply.begun)
+                    received_at, waiting = now, waiting + reply.feed(piece)
+                progress(0.0, reply.doing(now - received_at))
+                self._require_sign(now - received_at, reply.begun)
                 if waiting and now - reported_at >= BATCH_S:
                     yield AnswerDelta(waiting)
                     reported_at, waiting = now, ""
@@ -140,8 +140,8 @@ class ServerBackend(Backend):
         if silent_s > (self.silent_s if begun else self.first_s):
             raise BackendFailed(
                 f"No response from {self._url} for {silent_s:.0f} s.",
-                "What had come is kept. It may still be loading the model, or have more to do than "
-                "it can: look at its log, send fewer pictures, or choose a smaller model.",
+                "The partial answer is kept. The server may be loading the model or be overloaded: "
+                "see its log, send fewer images, or choose a smaller model.",
             )
 
     def _easier(

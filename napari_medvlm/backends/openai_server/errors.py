@@ -90,8 +90,8 @@ def user_error(error: Exception, base_url: str, begun: bool = False) -> MedVLMEr
         case _:
             return BackendFailed(
                 f"The server at {base_url} sent an unreadable response: {_cause(error)}.",
-                "What had come is kept. See that it is an OpenAI-compatible server and that the "
-                "address ends as it says, mostly in /v1.",
+                "The partial answer is kept. Check that it is an OpenAI-compatible server and that "
+                "its address ends correctly, usually in /v1.",
             )
 
 

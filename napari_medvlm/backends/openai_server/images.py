@@ -1,4 +1,4 @@
-"""Pictures as they are sent to a server: pixels, so that places in the answer lead back to them."""
+"""Images as they are sent to a server: pixels, so that places in the answer lead back to them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IN_PIXELS = frozenset({"qwen2.5", "point-detect-count"})
 
 
 def framed_for(picture: SliceImage, row: Row) -> Framed:
-    """A picture as it is sent to a kind of model.
+    """An image as it is sent to a kind of model.
 
     What a server's processor does to it is not told. So where places are written in the pixels
     that it makes, it is sent at a size that the processor leaves alone.

@@ -33,7 +33,7 @@ class Layout:
     width, depth, heads
         Of the image encoder: channels, blocks, attention heads.
     side, patch
-        Pixels along the edge of the picture that it takes, and of a patch.
+        Pixels along the edge of the image that it takes, and of a patch.
     window, everywhere
         Patches along the edge of an attention window, and the blocks that attend everywhere.
     channels, mask_channels, masks

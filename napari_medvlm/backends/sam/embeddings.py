@@ -20,7 +20,7 @@ GPU_BATCH = 4
 """How many slices a graphics card is given at once. A processor is given one at a time: it gains
 nothing by more, and each slice is a chance to cancel.
 
-It is always the same number, the last picture repeated if need be: with another one the card adds
+It is always the same number, the last image repeated if need be: with another one the card adds
 up in another order, and the same prompts could give another mask."""
 
 
@@ -82,7 +82,7 @@ class Embeddings:
     ) -> int:
         """Compute missing embeddings and return their number.
 
-        Pictures are made while others are computed. After the last slice of the plane all are on
+        Images are made while others are computed. After the last slice of the plane all are on
         disk; before, the last few may still be on their way.
         """
         missing = [i for i in wanted if not self._is_cached(plane, i)]

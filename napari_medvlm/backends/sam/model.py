@@ -1,4 +1,4 @@
-"""The network at work: pictures to embeddings, embeddings and prompts to masks."""
+"""The network at work: images to embeddings, embeddings and prompts to masks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SURE = float(np.log(0.999 / 0.001))
 
 
 def sam_model(path: Path, device: str) -> SamModel:
-    """The network of a checkpoint, shown pictures as it was trained with.
+    """The network of a checkpoint, shown images as it was trained with.
 
     MedSAM's checkpoints cannot be told from others by what they hold, so their name tells.
 
@@ -37,7 +37,7 @@ class SamModel:
     """A network of Segment Anything's shape; it gives what the library's `SamPredictor` gives."""
 
     recipe = "sam"
-    """How pictures are prepared; part of the identity of an embedding."""
+    """How images are prepared; part of the identity of an embedding."""
     stop = StopRule()
 
     def __init__(self, path: Path, device: str) -> None:
@@ -49,8 +49,8 @@ class SamModel:
         self.half = False
         self.digest = digest_of(path)
 
-    def place(self, device: str | torch.device, half: bool = False) -> None:
-        """Work elsewhere; or embed in half precision, on graphics cards."""
+    def move_to(self, device: str | torch.device, half: bool = False) -> None:
+        """Move the network to a device, and set half precision for the encoder on GPUs."""
         import torch
 
         self.sam.to(device)
@@ -58,37 +58,37 @@ class SamModel:
 
     @property
     def side(self) -> int:
-        """Pixels along the edge of the picture that the network takes."""
+        """Pixels along the edge of the image that the network takes."""
         return int(self.sam.image_encoder.img_size)
 
     def prepared(self, pixels: NDArray[np.uint8]) -> torch.Tensor:
-        """A picture ``(h, w, 3)`` uint8 RGB in the size that the network takes, ``(3, h, w)``."""
+        """An image ``(h, w, 3)`` uint8 RGB in the size that the network takes, ``(3, h, w)``."""
         import torch
 
         resized = self._predictor.transform.apply_image(pixels)
         return torch.as_tensor(resized).permute(2, 0, 1).contiguous()
 
-    def embed(self, pictures: list[torch.Tensor]) -> torch.Tensor:
-        """The embeddings ``(n, c, h, w)`` float32 of prepared pictures of one size."""
+    def embed(self, images: list[torch.Tensor]) -> torch.Tensor:
+        """The embeddings ``(n, c, h, w)`` float32 of prepared images of one size."""
         import torch
 
         half = torch.autocast(self.device.type, torch.float16, enabled=self.half)
         with torch.no_grad(), half:
-            batch = torch.stack(pictures).to(self.device)
+            batch = torch.stack(images).to(self.device)
             embeddings: torch.Tensor = self.sam.image_encoder(self._normal(batch))
         return embeddings.float()
 
     def masks(
         self, embedding: torch.Tensor, size: tuple[int, int], prompts: SlicePrompts, several: bool
     ) -> list[SliceMask]:
-        """The masks that the network offers for prompts on a picture.
+        """The masks that the network offers for prompts on an image.
 
         Parameters
         ----------
         embedding
-            ``(c, h, w)`` of the picture.
+            ``(c, h, w)`` of the image.
         size
-            Height and width of the picture.
+            Height and width of the image.
         several
             Whether to offer all masks, from a part to the whole, or the one for clear prompts.
         """
@@ -110,12 +110,12 @@ class SamModel:
         return normal
 
     def _input_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Height and width that a picture of a size has in the network's square."""
+        """Height and width that an image of a size has in the network's square."""
         height, width = self._predictor.transform.get_preprocess_shape(*size, self.side)
         return int(height), int(width)
 
     def _logits(self, area: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """A mask over the picture as the network takes it, ``(1, h, w)``."""
+        """A mask over the image as the network takes it, ``(1, h, w)``."""
         import torch
 
         size = self.sam.prompt_encoder.mask_input_size[0]
@@ -133,7 +133,7 @@ class SamModel:
 
 
 class MedSamModel(SamModel):
-    """MedSAM, which was trained on pictures stretched to a square, their values from 0 to 1.
+    """MedSAM, which was trained on images stretched to a square, their values from 0 to 1.
 
     It predicts one mask, and no score that it was trained for, so only the overlap tells where an
     object ends.
@@ -143,7 +143,7 @@ class MedSamModel(SamModel):
     stop = StopRule(score=-np.inf)
 
     def prepared(self, pixels: NDArray[np.uint8]) -> torch.Tensor:
-        """A picture ``(h, w, 3)`` uint8 RGB stretched to the network's square."""
+        """An image ``(h, w, 3)`` uint8 RGB stretched to the network's square."""
         import torch
         from skimage.transform import resize
 

@@ -32,18 +32,20 @@ class OneObject:
     model: SamModel
     embeddings: Embeddings
     plane: Plane
-    said: ObjectOnSlices
+    prompts: ObjectOnSlices
     stop: StopRule
     progress: Progress
     _done: int = field(default=0, init=False)
 
-    def found(self) -> dict[int, SliceMask]:
+    def masks(self) -> dict[int, SliceMask]:
         """The object on each slice that it is found on, and on all that were prompted."""
-        known = {index: SliceMask(inside, 1.0) for index, inside in self.said.given.items()}
+        known = {
+            index: SliceMask(inside, 1.0) for index, inside in self.prompts.known_masks.items()
+        }
         known = {**known, **self._prompted()}
-        if self.said.stays:
+        if self.prompts.stays:
             return known
-        return propagated(known, self.said.first, self.said.last, self._next, self.stop)
+        return propagated(known, self.prompts.first, self.prompts.last, self._next, self.stop)
 
     def _prompted(self) -> dict[int, SliceMask]:
         """The object on the slices that say where it is.
@@ -53,8 +55,8 @@ class OneObject:
         of equals the first is taken.
         """
         offers = {}
-        for index in self.said.anchors:
-            here = self.said.slices[index]
+        for index in self.prompts.anchors:
+            here = self.prompts.slices[index]
             offers[index] = self._offers(index, here, (), several=here.is_one_click)
         open_ones = [masks for masks in offers.values() if len(masks) > 1]
         total = np.sum([[mask.score for mask in masks] for masks in open_ones], axis=0)
@@ -63,7 +65,7 @@ class OneObject:
 
     def _next(self, index: int, before: SliceMask, prefetch: Sequence[int]) -> SliceMask:
         """Segment a slice from the previous slice's mask and box and the prompts on it."""
-        here = self.said.slices.get(index, SlicePrompts())
+        here = self.prompts.slices.get(index, SlicePrompts())
         prompts = SlicePrompts(
             here.points, here.labels, bounds_of(before.inside), before.inside, here.erased
         )

@@ -15,7 +15,7 @@ from napari_medvlm.data.mask import Mask
 
 @dataclass(frozen=True, eq=False)
 class SliceMask:
-    """The object on one slice: ``(height, width)`` bool over its picture, and the model's score."""
+    """The object on one slice: ``(height, width)`` bool over its image, and the model's score."""
 
     inside: NDArray[np.bool_]
     score: float

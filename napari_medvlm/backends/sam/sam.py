@@ -1,4 +1,4 @@
-"""The backend: prompts in the patient to a mask on the volume, by a network of pictures."""
+"""The backend: prompts in the patient to a mask on the volume, by a network of images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_medvlm.backends.base import BackendInfo, Prepared, Progress
 from napari_medvlm.backends.memory.fallback import Fallback, MemoryFallbacks
-from napari_medvlm.backends.memory.out_of_memory import memory_told
+from napari_medvlm.backends.memory.out_of_memory import out_of_memory_errors
 from napari_medvlm.backends.sam.checkpoint import checkpoint_file
 from napari_medvlm.backends.sam.embedding_store import EmbeddingStore
 from napari_medvlm.backends.sam.embeddings import Embeddings
@@ -55,7 +55,7 @@ class SAMBackend(SliceBySliceBackend):
     def load(self, model: str | None, device: str) -> None:
         """Take the checkpoint of a file, or the only one in a folder."""
         path = checkpoint_file(model, self.info.title)
-        with memory_told(self.info.title, device):
+        with out_of_memory_errors(self.info.title, device):
             self._model = sam_model(path, device)
         self.embeddings = Embeddings(self._model, EmbeddingStore())
         self._ladder = self._new_ladder(device)
@@ -75,7 +75,7 @@ class SAMBackend(SliceBySliceBackend):
     ) -> Mapping[int, SliceMask]:
         """The object on each slice that it is found on, and on all that were prompted."""
         stop = self.stop or self._model.stop
-        return OneObject(self._model, self.embeddings, plane, prompts, stop, progress).found()
+        return OneObject(self._model, self.embeddings, plane, prompts, stop, progress).masks()
 
     def _new_ladder(self, device: str) -> MemoryFallbacks:
         """The fallbacks for too little memory, mildest first."""
@@ -83,7 +83,7 @@ class SAMBackend(SliceBySliceBackend):
 
         def work(batch: int, half: bool = False, device: str | torch.device = usual) -> None:
             self.embeddings.batch = batch
-            self._model.place(device, half)
+            self._model.move_to(device, half)
 
         rungs = [Fallback("one slice at a time", lambda: work(1))] if batch > 1 else []
         if usual.type != "cpu":

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_medvlm.backends.base import BackendInfo, Progress
 from napari_medvlm.backends.memory.fallback import Fallback, MemoryFallbacks
-from napari_medvlm.backends.memory.out_of_memory import memory_told
+from napari_medvlm.backends.memory.out_of_memory import out_of_memory_errors
 from napari_medvlm.backends.models import transformers_loader
 from napari_medvlm.backends.sam.propagation import SliceMask
 from napari_medvlm.backends.sam.slice_backend import Plane, SliceBySliceBackend
@@ -73,7 +73,7 @@ class SAM2Backend(SliceBySliceBackend):
                 f"Choose one of the type {', '.join(TRACKERS)}.",
             )
         auto, processor = TRACKERS[kind]
-        with memory_told(self.info.title, device):
+        with out_of_memory_errors(self.info.title, device):
             self._loaded = transformers_loader.loaded(
                 auto, folder, device, title=self.info.title, processor=processor
             )
@@ -166,7 +166,7 @@ class _Tracking:
     ) -> None:
         self._loaded, self._session, self._plane = loaded, session, plane
         self._prompts, self._progress = prompts, progress
-        self._known = sorted({*prompts.anchors, *prompts.given})
+        self._known = sorted({*prompts.anchors, *prompts.known_masks})
         self._done = 0
 
     def masks(self) -> dict[int, SliceMask]:
@@ -191,7 +191,7 @@ class _Tracking:
         """Reset the tracker and add the prompts."""
         self._session.reset_tracking_data()
         for index in self._known:
-            area = self._prompts.given.get(index)
+            area = self._prompts.known_masks.get(index)
             slice_prompts = (
                 SlicePrompts(area=area) if area is not None else self._prompts.slices[index]
             )

@@ -1,4 +1,4 @@
-"""Models of pictures that segment objects in volumes: what they have in common."""
+"""Models of images that segment objects in volumes: what they have in common."""
 
 from __future__ import annotations
 
@@ -53,15 +53,15 @@ class Plane:
 
     @cached_property
     def frame(self) -> SliceImage:
-        """The picture of the first slice: all of a plane have its size and its way back."""
+        """The image of the first slice: all of a plane have its size and its way back."""
         return self.picture(0)
 
     def picture(self, index: int) -> SliceImage:
-        """A slice as it is shown."""
+        """The image of a slice."""
         return picture_of(self.volume, SliceRef(self.axis, index), self.window)
 
-    def place(self, index: int) -> SliceImage:
-        """The way from a slice's pixels to the volume; the pixels themselves are not its own."""
+    def frame_of(self, index: int) -> SliceImage:
+        """The geometry of a slice; its pixels are those of the first slice."""
         return replace(self.frame, slice=SliceRef(self.axis, index))
 
 
@@ -103,7 +103,7 @@ class SliceBySliceBackend(Backend, ABC):
             return before or Mask.empty(self._volume.shape)
         plane = self.plane(plane_of(later_prompts, self._volume.grid))
         read = on_slices(later_prompts, plane.frame, before)
-        if before is not None and not (read.anchors or read.given):
+        if before is not None and not (read.anchors or read.known_masks):
             return before
         slice_masks, notes = self._ladder.tried(lambda: self.find(plane, read, progress), progress)
         mask = _as_mask(plane, slice_masks)
@@ -115,6 +115,6 @@ class SliceBySliceBackend(Backend, ABC):
 
 def _as_mask(plane: Plane, slice_masks: Mapping[int, SliceMask]) -> Mask:
     """Join the masks of slices to one mask on the volume."""
-    masks = [plane.place(index).mask(here.inside) for index, here in slice_masks.items()]
+    masks = [plane.frame_of(index).mask(here.inside) for index, here in slice_masks.items()]
     scores = [here.score for here in slice_masks.values() if here.inside.any()]
     return stacked(masks, float(np.clip(np.mean(scores), 0, 1)) if scores else None)

@@ -1,6 +1,6 @@
 """Convert the prompts of an object to prompts on the slices of one plane.
 
-For models of pictures. Every place is read on the plane's own pictures (`slicing.picture_of`), in
+For models of images. Every place is read on the plane's own images (`slicing.picture_of`), in
 the numbers that such models use: the centre of the upper left pixel is ``x, y = 0, 0``.
 """
 
@@ -72,19 +72,19 @@ class ObjectOnSlices:
     Parameters
     ----------
     slices
-        By index, where something was said.
+        The prompts on slices, by index.
     first, last
         The slices between which the object lies: all, or those of a box with depth.
-    given
+    known_masks
         ``(height, width)`` masks of slices on which the object is known, by index.
     stays
-        Whether slices of which nothing was said are to stay as they are.
+        Whether slices without prompts keep their mask.
     """
 
     slices: dict[int, SlicePrompts]
     first: int
     last: int
-    given: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
+    known_masks: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
     stays: bool = False
 
     @property
@@ -125,12 +125,12 @@ def plane_of(prompts: Sequence[Prompt], grid: Grid) -> int:
 def on_slices(
     prompts: Sequence[Prompt], frame: SliceImage, start: Mask | None = None
 ) -> ObjectOnSlices:
-    """Prompts as they are seen on the pictures of a plane.
+    """Prompts as they are seen on the images of a plane.
 
     Parameters
     ----------
     frame
-        The picture of any slice of the plane.
+        The image of any slice of the plane.
     start
         The mask that the prompts correct. On a slice with prompts it is an area that was outlined,
         unless a new one was. If it has one slice only, the object is known there and open
@@ -146,11 +146,11 @@ def on_slices(
         reader.read(prompt)
     if start is not None and start.crop.size:
         reader.read_start(start)
-    elif not reader.found.anchors:
+    elif not reader.result.anchors:
         raise InvalidPrompt(
             "All prompts are negative.", "Add a point, box, scribble or lasso on it."
         )
-    return reader.found
+    return reader.result
 
 
 class _Reader:
@@ -158,7 +158,7 @@ class _Reader:
 
     def __init__(self, frame: SliceImage) -> None:
         self._frame, self._grid, self._axis = frame, frame.grid, frame.slice.axis
-        self.found = ObjectOnSlices({}, 0, self._grid.shape[self._axis] - 1)
+        self.result = ObjectOnSlices({}, 0, self._grid.shape[self._axis] - 1)
 
     def read(self, prompt: Prompt) -> None:
         """Add a prompt."""
@@ -176,14 +176,14 @@ class _Reader:
         """Add the mask that was there before."""
         first, depth = start.start[self._axis], start.crop.shape[self._axis]
         for index in range(first, first + depth):
-            prompts = self.found.slices.get(index)
+            prompts = self.result.slices.get(index)
             if prompts is None:
                 if depth == 1:
-                    self.found.given[index] = self._picture(index).cut(start)
+                    self.result.known_masks[index] = self._picture(index).cut(start)
             elif prompts.area is None and prompts.box is None:
                 seen = self._picture(index).cut(start)
                 prompts.area = seen if seen.any() else None
-        self.found.stays = depth > 1
+        self.result.stays = depth > 1
 
     def _inside(self, points_mm: Any) -> NDArray[np.float64]:
         """Places ``(n, 3)`` as indices, in their order, without those outside the image."""
@@ -191,7 +191,7 @@ class _Reader:
         return zyx[self._grid.contains(zyx)]
 
     def _slice_prompts(self, index: int) -> SlicePrompts:
-        return self.found.slices.setdefault(index, SlicePrompts())
+        return self.result.slices.setdefault(index, SlicePrompts())
 
     def _picture(self, index: int) -> SliceImage:
         return replace(self._frame, slice=SliceRef(self._axis, index))
@@ -230,7 +230,7 @@ class _Reader:
             prompts = self._slice_prompts((first + last) // 2)
             prompts.box, prompts.area = (x0, y0, max(x1 - 1, x0), max(y1 - 1, y0)), None
             if last > first:
-                self.found.first, self.found.last = first, last
+                self.result.first, self.result.last = first, last
 
     def _lasso(self, lasso: Lasso) -> None:
         voxels = lasso.voxels(self._grid)

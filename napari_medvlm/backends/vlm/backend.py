@@ -97,22 +97,22 @@ class VLMBackend(CataloguedBackend):
         settings = {**self.settings, "max_new_tokens": self.longest_answer}
         return AnswerGenerator(self._loaded, self._answered_as, self._writer, settings)
 
-    def look(self, pictures: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
+    def look(self, slice_images: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
         """Boxes and points from the text that the model writes for each phrase and image."""
         return [
             joined([self._of(p, phrase, query.prompt_of(phrase)) for phrase in query.phrases])
-            for p in pictures
+            for p in slice_images
         ]
 
-    def _of(self, picture: SliceImage, phrase: str, prompt: str) -> Look:
+    def _of(self, slice_image: SliceImage, phrase: str, prompt: str) -> Look:
         self._loaded.refuse_control(prompt)
-        shown = framed(picture.pixels, self._row.square)
+        shown = framed(slice_image.pixels, self._row.square)
         inputs = self._inputs(shown, self.text_for(prompt))
         tokens = self._write(inputs)
         look = look_of(
             self._loaded.text(tokens),
             phrase,
-            picture,
+            slice_image,
             shown=replace(shown, seen=seen_size(self._loaded, inputs, 0)),
             grammar=self._row.grammar,
             asked=(phrase, prompt),

@@ -1,6 +1,6 @@
 """A question as the messages that a chat model is sent.
 
-The order: what it is about and how to answer; the conversation before; the pictures with their
+The order: what it is about and how to answer; the conversation before; the images with their
 captions, the context and the question; then the rounds with tools so far. A server that knows
 functions gets calls and results as such; others by the protocol of `tool_text`.
 """
@@ -41,7 +41,7 @@ class Message:
     Parameters
     ----------
     parts
-        Texts and pictures in their order.
+        Texts and images in their order.
     calls
         The tools that the assistant called in it.
     call_id
@@ -81,7 +81,7 @@ def messages(question: Question, row: Row, *, functions: bool) -> tuple[Message,
 
 
 def pictures_of(question: Question) -> tuple[tuple[SliceImage, str], ...]:
-    """All pictures of the messages with their captions, in the order of their numbers from 1."""
+    """All images of the messages with their captions, in the order of their numbers from 1."""
     captions = question.captions or ("",) * len(question.pictures)
     first = zip(question.pictures, captions, strict=True)
     later = (
@@ -94,7 +94,7 @@ def pictures_of(question: Question) -> tuple[tuple[SliceImage, str], ...]:
 
 
 def fewer_pictures(question: Question, dropped: int) -> tuple[Question, str]:
-    """A question without its first pictures, and a sentence that names them.
+    """A question without its first images, and a sentence that names them.
 
     The question's own go first, then those that tools have shown.
     """

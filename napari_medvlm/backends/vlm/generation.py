@@ -55,7 +55,7 @@ class AnswerGenerator:
         status = (0.0, "reading the images")
         settings = {**self._settings, "max_new_tokens": asked.room}
         writing = self._writer.tokens(
-            self._loaded.model, asked.made, settings, lambda: progress(*status)
+            self._loaded.model, asked.tensors, settings, lambda: progress(*status)
         )
         with closing(writing) as written:
             for token in written:
@@ -77,7 +77,7 @@ class AnswerGenerator:
         Raises
         ------
         InvalidPrompt
-            If nothing was written, or the picture was not sent.
+            If nothing was written, or the image was not sent.
         """
         progress(0.0, "reading the question")
         asked = build_inputs(self._loaded, self._row, question, self._longest)
@@ -96,7 +96,7 @@ class AnswerGenerator:
             inputs = build_inputs(
                 self._loaded, self._row, replace(asked.question, pictures=others), 0
             )
-            return self._writer.call(lambda: self._log_probability(inputs.made, tokens))
+            return self._writer.call(lambda: self._log_probability(inputs.tensors, tokens))
 
         return evidence_map(pictures[position], likelihood, progress)
 
@@ -133,7 +133,9 @@ class AnswerGenerator:
         letters = [self._spellings(letter) for letter in LETTERS[: len(options)]]
         if not all(letters):
             return ()
-        return self._writer.call(lambda: self._shares(asked.made, self._tokens_of(before), letters))
+        return self._writer.call(
+            lambda: self._shares(asked.tensors, self._tokens_of(before), letters)
+        )
 
     def _spellings(self, letter: str) -> list[int]:
         """The single tokens that write a letter, at the beginning of a text and behind a space."""

@@ -1,6 +1,6 @@
 """Evidence maps by occlusion.
 
-The picture is parted into squares. Each is hidden in turn, and how much less likely the text is
+The image is parted into squares. Each is hidden in turn, and how much less likely the text is
 then is what the square has to do with it.
 """
 
@@ -19,14 +19,14 @@ from napari_medvlm.data.region import Heatmap
 from napari_medvlm.data.slice_image import SliceImage
 
 SQUARES = 12
-"""Along the longer side of a picture."""
+"""Along the longer side of an image."""
 
 Likelihood = Callable[[NDArray[np.uint8]], float]
-"""The log-probability of the text, of pixels ``(rows, columns, 3)`` in the picture's place."""
+"""The log-probability of the text, of pixels ``(rows, columns, 3)`` in the image's place."""
 
 
 def patch_of(size: tuple[int, int]) -> int:
-    """The side of a square, in pixels of a picture of a height and width."""
+    """The side of a square, in pixels of an image of a height and width."""
     return max(ceil(max(size) / SQUARES), 1)
 
 
@@ -44,7 +44,7 @@ def evidence_map(
 ) -> Heatmap:
     """Drop in likelihood of a text with each square hidden, relative to the largest.
 
-    Squares are hidden by the picture's mean colour. Where the text becomes more likely, it is 0.
+    Squares are hidden by the image's mean colour. Where the text becomes more likely, it is 0.
     """
     falls = falls_of(picture, likelihood, progress, patch or patch_of(picture.size))
     most = float(falls.max(initial=0.0))
@@ -54,7 +54,7 @@ def evidence_map(
 def falls_of(
     picture: SliceImage, likelihood: Likelihood, progress: Progress, patch: int
 ) -> NDArray[np.float64]:
-    """``(rows, columns)`` of the picture: how far the log-probability falls with each square."""
+    """``(rows, columns)`` of the image: how far the log-probability falls with each square."""
     import torch
     from captum.attr import FeatureAblation
 

@@ -37,7 +37,7 @@ class ModelOutput:
     cut_off
         Whether it was stopped before it finished.
     notes
-        What else a person must know.
+        What else the user must know.
     """
 
     text: str
@@ -64,7 +64,7 @@ def answer_of(
     ----------
     row
         Of the model.
-    pictures
+    images
         All that were sent, in the order of their numbers.
     """
     thinking, text = split_reasoning(written.text, row.markers)

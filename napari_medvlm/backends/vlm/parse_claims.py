@@ -1,6 +1,6 @@
 """The sentences of an answer as claims: each with the regions whose boxes stand in it.
 
-A box belongs to the picture that its sentence names ("image 2", or "slice 45" as in a caption), or
+A box belongs to the image that its sentence names ("image 2", or "slice 45" as in a caption), or
 to the only one that was sent. A box that stands in a line by itself is a claim of its own, called
 by its label.
 """
@@ -32,12 +32,12 @@ _MARKUP = re.compile(r"\*\*|__|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|`")
 
 @dataclass(frozen=True, eq=False)
 class CitedImages:
-    """A picture that was sent.
+    """An image that was sent.
 
     Parameters
     ----------
-    picture
-        As a person sees it.
+    image
+        As the user sees it.
     framed
         As the model saw it.
     caption
@@ -60,7 +60,7 @@ def claims_of(
         Without thoughts and calls of tools.
     grammar
         A name in `box_formats.GRAMMARS`; another: no boxes are read.
-    pictures
+    images
         All that were sent, in the order of their numbers.
     """
     spans = pieces(text, grammar)

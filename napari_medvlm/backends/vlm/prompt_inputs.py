@@ -27,23 +27,23 @@ class ModelInputs:
     Parameters
     ----------
     question
-        With the pictures that are left.
-    made
+        With the images that are left.
+    tensors
         The model's inputs.
     shown
-        The pictures that are sent, in the order of their numbers.
+        The images that are sent, in the order of their numbers.
     dropped
-        How many of the first pictures were left out.
+        How many of the first images were left out.
     inside
         Whether the template opens a thought.
     room
         How many tokens there are for the answer.
     notes
-        What a person must know of it.
+        What the user must know of it.
     """
 
     question: Question
-    made: Any
+    tensors: Any
     shown: tuple[CitedImages, ...]
     dropped: int = 0
     inside: bool = False
@@ -53,11 +53,11 @@ class ModelInputs:
     @property
     def length(self) -> int:
         """Number of tokens of the question."""
-        return int(self.made["input_ids"].shape[1])
+        return int(self.tensors["input_ids"].shape[1])
 
 
 def build_inputs(loaded: Loaded, row: Row, question: Question, room: int) -> ModelInputs:
-    """A question as inputs of a model; too many pictures are left out, oldest first.
+    """A question as inputs of a model; too many images are left out, oldest first.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def _images(shown: Sequence[CitedImages]) -> list[Any]:
 
 
 def _message(loaded: Loaded, message: Message, images: list[Any]) -> dict[str, Any]:
-    """A message as templates take it; its pictures are taken from the front of the images."""
+    """A message as templates take it; its images are taken from the front of the images."""
     content: list[dict[str, Any]] = []
     for part in message.parts:
         if isinstance(part, str):

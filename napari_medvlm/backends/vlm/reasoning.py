@@ -100,12 +100,12 @@ class Stream:
         """Take more of the text; what of the answer may be shown now."""
         self.text += piece
         self._waiting += piece
-        return self._shown("".join(self._moved()))
+        return self._without_markers("".join(self._moved()))
 
     def end(self) -> str:
         """No more comes: what of the answer was still held back."""
         rest, self._waiting = self._waiting, ""
-        return self._shown("".join(self._status_deltas(rest)))
+        return self._without_markers("".join(self._status_deltas(rest)))
 
     @property
     def is_thinking(self) -> bool:
@@ -147,7 +147,7 @@ class Stream:
         elif self._open in self._thoughts:
             self.thinking += text
 
-    def _shown(self, text: str) -> str:
+    def _without_markers(self, text: str) -> str:
         """Without the white space that an answer begins with."""
         text = text if self._begun else text.lstrip()
         self._begun = self._begun or bool(text)

@@ -43,8 +43,8 @@ def by_hand(folder, path):
         item = before({"image": str(path)})
         answer = parser.get_parsed_content("inferer")(item["image"][None], network.eval())
         item["pred"] = answer[0]
-        found = after(item)["pred"]
-    return found.numpy()[0].transpose(2, 1, 0)
+        result = after(item)["pred"]
+    return result.numpy()[0].transpose(2, 1, 0)
 
 
 @pytest.mark.filterwarnings("ignore:NvImgCodec")
@@ -53,38 +53,38 @@ def test_the_masks_are_those_that_monai_makes_of_the_same_file(volume, tmp_path)
     folder = bundle(tmp_path / "bundle")
     volume = nifti(volume, tmp_path / "scan.nii")
     reference = by_hand(folder, tmp_path / "scan.nii")
-    found = ground(folder, volume, *NAMES[1:])
-    assert {r.name for r in found.regions} == {NAMES[int(v)] for v in np.unique(reference) if v}
-    assert len(found.regions) >= 2
-    for region in found.regions:
+    result = ground(folder, volume, *NAMES[1:])
+    assert {r.name for r in result.regions} == {NAMES[int(v)] for v in np.unique(reference) if v}
+    assert len(result.regions) >= 2
+    for region in result.regions:
         assert np.array_equal(region.mask.full(), reference == NAMES.index(region.name))
 
 
-def test_phrases_are_matched_to_the_labels_and_unknown_ones_are_told_what_there_is(tmp_path):
-    found = ground(bundle(tmp_path / "b"), phantom(), "Niere links", "kidney", "spleen")
-    assert {r.name for r in found.of("Niere links")} == {"left kidney"}
-    assert {r.name for r in found.of("kidney")} <= {"left kidney", "right kidney"}
-    reason = next(n.reason for n in found.not_found if n.phrase == "spleen")
+def test_phrases_are_matched_to_the_labels_and_unknown_ones_are_reported_what_there_is(tmp_path):
+    result = ground(bundle(tmp_path / "b"), phantom(), "Niere links", "kidney", "spleen")
+    assert {r.name for r in result.of("Niere links")} == {"left kidney"}
+    assert {r.name for r in result.of("kidney")} <= {"left kidney", "right kidney"}
+    reason = next(n.reason for n in result.not_found if n.phrase == "spleen")
     assert "It knows: left kidney, right kidney, bright lesion." in reason
 
 
 def test_everything_gives_all_labels(tmp_path):
-    found = ground(bundle(tmp_path / "b"), phantom(), "everything", *NAMES[1:])
-    assert {r.name for r in found.of("everything")} == {
-        r.name for r in found.regions if r.phrase != "everything"
+    result = ground(bundle(tmp_path / "b"), phantom(), "everything", *NAMES[1:])
+    assert {r.name for r in result.of("everything")} == {
+        r.name for r in result.regions if r.phrase != "everything"
     }
 
 
 def test_the_network_runs_once_for_a_volume(tmp_path):
-    backend, said = BundleBackend(), []
+    backend, messages = BundleBackend(), []
     backend.load(str(bundle(tmp_path / "b")), "cpu")
     for volume in (phantom(), phantom()):
         backend.set_volume(volume)
         for phrase in ("left kidney", "right kidney"):
             query = GroundQuery((phrase,))
-            dispatch.ground(backend, volume, query, lambda f, message="": said.append(message))
-    assert said.count("window 1 of 2") == 1
-    assert said.count("window 2 of 2") == 1
+            dispatch.ground(backend, volume, query, lambda f, message="": messages.append(message))
+    assert messages.count("window 1 of 2") == 1
+    assert messages.count("window 2 of 2") == 1
 
 
 def test_the_names_are_read_without_the_network(tmp_path):
@@ -93,7 +93,7 @@ def test_the_names_are_read_without_the_network(tmp_path):
     assert BundleBackend.vocabulary(str(folder)) == NAMES[1:]
 
 
-def test_a_cancel_between_windows_gets_through(tmp_path):
+def test_a_cancel_between_windows_is_passed_on(tmp_path):
     def stop(fraction, message=""):
         if message.startswith("window 2"):
             raise Cancelled
@@ -110,8 +110,8 @@ def test_a_channel_for_each_label_may_overlap(tmp_path):
     config["postprocessing"]["transforms"][2] = {
         "_target_": "AsDiscreted", "keys": "pred", "threshold": 0.5,
     }  # fmt: skip
-    found = ground(bundle(tmp_path / "b", config), phantom(), *NAMES[1:])
-    assert len(found.regions) + len(found.not_found) == 3
+    result = ground(bundle(tmp_path / "b", config), phantom(), *NAMES[1:])
+    assert len(result.regions) + len(result.not_found) == 3
 
 
 def test_a_bundle_brings_modules_of_its_own(tmp_path):
@@ -132,8 +132,8 @@ def test_a_bundle_brings_modules_of_its_own(tmp_path):
     assert sides == {16: 16, 24: 24}
 
 
-def with_metadata(**told):
-    return lambda folder: bundle(folder, **told)
+def with_metadata(**fields):
+    return lambda folder: bundle(folder, **fields)
 
 
 def without(part):
@@ -183,17 +183,17 @@ def unknown_class(folder):
         (unknown_class, "The inferer of the bundle"),
     ],
 )
-def test_what_cannot_be_run_is_told_with_a_remedy(make, said, tmp_path):
-    with pytest.raises(BackendUnavailable, match=said) as caught:
+def test_what_cannot_be_run_is_reported_with_a_remedy(make, messages, tmp_path):
+    with pytest.raises(BackendUnavailable, match=messages) as caught:
         BundleBackend().load(str(make(tmp_path / "b")), "cpu")
     assert caught.value.hint
 
 
 def test_no_code_of_a_bundle_runs_before_it_is_trusted_as_it_is_now(tmp_path):
     folder = bundle(tmp_path / "b")
-    said = json.loads((folder / "configs" / "inference.json").read_text())
-    said["imports"] = [f"$open({str(tmp_path / 'ran')!r}, 'w')"]
-    (folder / "configs" / "inference.json").write_text(json.dumps(said))
+    messages = json.loads((folder / "configs" / "inference.json").read_text())
+    messages["imports"] = [f"$open({str(tmp_path / 'ran')!r}, 'w')"]
+    (folder / "configs" / "inference.json").write_text(json.dumps(messages))
     with pytest.raises(BackendUnavailable, match="not trusted") as caught:
         BundleBackend().load(str(folder), "cpu")
     assert str(folder) in caught.value.hint

@@ -84,10 +84,10 @@ def test_the_masks_are_those_of_the_same_steps_by_hand(make, volume, tmp_path):
     file = make(tmp_path / "net")
     volume = nifti(volume, tmp_path / "scan.nii")
     reference = by_hand(file, tmp_path / "scan.nii")
-    found = ground(file, volume, *NAMES[1:])
-    assert {r.name for r in found.regions} == {NAMES[int(v)] for v in np.unique(reference) if v}
-    assert found.regions
-    for region in found.regions:
+    result = ground(file, volume, *NAMES[1:])
+    assert {r.name for r in result.regions} == {NAMES[int(v)] for v in np.unique(reference) if v}
+    assert result.regions
+    for region in result.regions:
         assert np.array_equal(region.mask.full(), reference == NAMES.index(region.name))
 
 
@@ -96,7 +96,7 @@ def test_onnx_conforms(tmp_path):
 
 
 @MAKERS
-def test_a_cancel_between_windows_gets_through(make, tmp_path):
+def test_a_cancel_between_windows_is_passed_on(make, tmp_path):
     def stop(fraction, message=""):
         if message.startswith("window 2"):
             raise Cancelled
@@ -106,20 +106,23 @@ def test_a_cancel_between_windows_gets_through(make, tmp_path):
 
 
 def test_the_progress_counts_the_windows(tmp_path):
-    said = []
+    messages = []
     ground(
-        torchscript(tmp_path / "n"), phantom(), "kidney", progress=lambda f, m="": said.append(m)
+        torchscript(tmp_path / "n"),
+        phantom(),
+        "kidney",
+        progress=lambda f, m="": messages.append(m),
     )
-    counted = [m for m in said if m.startswith("window")]
+    counted = [m for m in messages if m.startswith("window")]
     assert counted[-1] == f"window {len(counted)} of {len(counted)}"
 
 
 def test_channels_by_themselves_may_overlap(tmp_path):
     folder = torchscript(tmp_path / "net").parent
     (folder / "card.yaml").write_text(CARD + "answer: overlapping\n")
-    found = ground(folder, phantom(), "everything")
+    result = ground(folder, phantom(), "everything")
     assert NetworkBackend.vocabulary(str(folder)) == NAMES
-    assert sum(r.mask.voxels for r in found.regions) != phantom().data.size
+    assert sum(r.mask.voxels for r in result.regions) != phantom().data.size
 
 
 def test_the_folder_may_be_named_for_its_only_network(tmp_path):
@@ -128,28 +131,28 @@ def test_the_folder_may_be_named_for_its_only_network(tmp_path):
 
 
 def without(make, name):
-    def made(folder):
+    def new_folder(folder):
         (make(folder).parent / name).unlink()
         return folder
 
-    return made
+    return new_folder
 
 
 def with_card(text):
-    def made(folder):
+    def new_folder(folder):
         (torchscript(folder).parent / "card.yaml").write_text(text)
         return folder
 
-    return made
+    return new_folder
 
 
 def spoiled(make, name):
-    def made(folder):
+    def new_folder(folder):
         (make(folder).parent / name).write_bytes(b"nothing")
         trust(folder / name)
         return folder
 
-    return made
+    return new_folder
 
 
 def two(folder):
@@ -170,13 +173,13 @@ def two(folder):
         (spoiled(onnx_network, "net.onnx"), "no ONNX network"),
     ],
 )
-def test_what_cannot_be_loaded_is_told_with_a_remedy(make, said, tmp_path):
-    with pytest.raises(BackendUnavailable, match=said) as caught:
+def test_what_cannot_be_loaded_is_reported_with_a_remedy(make, messages, tmp_path):
+    with pytest.raises(BackendUnavailable, match=messages) as caught:
         NetworkBackend().load(str(make(tmp_path / "net")), "cpu")
     assert caught.value.hint
 
 
-def test_a_label_that_the_network_does_not_have_is_told(tmp_path):
+def test_a_label_that_the_network_does_not_have_is_reported(tmp_path):
     folder = with_card(CARD.replace("3:", "9:"))(tmp_path / "net")
     with pytest.raises(BackendUnavailable, match="names the label 9, but the network returns 4"):
         ground(folder, phantom(), "kidney")

@@ -50,8 +50,8 @@ def ground(backend, volume, *phrases, progress=quiet):
 
 
 def segment(backend, volume, prompts, progress=quiet):
-    made = ObjectPrompts(tuple(prompts), (len(prompts),))
-    return dispatch.segment(backend, volume, made, progress).full()
+    decoded = ObjectPrompts(tuple(prompts), (len(prompts),))
+    return dispatch.segment(backend, volume, decoded, progress).full()
 
 
 class ByHand:
@@ -80,9 +80,9 @@ class ByHand:
 
     def values(self, label_prompt, points=None, point_labels=None, prev=None):
         """The label image ``(z, y, x)``, 255 where nothing was predicted."""
-        said = {"image": str(self.path), "label_prompt": label_prompt}
-        said |= {} if points is None else {"points": points, "point_labels": point_labels}
-        item = self.before(said)
+        inputs = {"image": str(self.path), "label_prompt": label_prompt}
+        inputs |= {} if points is None else {"points": points, "point_labels": point_labels}
+        item = self.before(inputs)
         image, prompt = item["image"], torch.tensor(item["label_prompt"])[:, None]
         vector = None if prompt.max() > 132 or prev is not None else prompt
         with torch.no_grad():
@@ -100,9 +100,9 @@ class ByHand:
                     point_labels=torch.tensor([item["point_labels"]]), class_vector=vector,
                     prompt_class=prompt, prev_mask=None if prev is None else prev(image),
                 )  # fmt: skip
-        made = {"image": image, "pred": logits[0], "label_prompt": prompt[:, 0]}
-        made = VistaPostTransformd("pred")(made)
-        back = t.Invertd("pred", self.before, "image", nearest_interp=True)(made)["pred"]
+        decoded = {"image": image, "pred": logits[0], "label_prompt": prompt[:, 0]}
+        decoded = VistaPostTransformd("pred")(decoded)
+        back = t.Invertd("pred", self.before, "image", nearest_interp=True)(decoded)["pred"]
         return torch.nan_to_num(back, nan=255).numpy()[0].transpose(2, 1, 0)
 
 
@@ -111,19 +111,19 @@ def test_classes_by_name_are_those_of_the_bundles_inferer(turned, folder, tmp_pa
     volume = nifti(turned(), tmp_path / "scan.nii")
     by_hand = ByHand(folder, tmp_path / "scan.nii")
     backend = loaded(folder, volume)
-    found = ground(backend, volume, "liver", "Milz")
+    result = ground(backend, volume, "liver", "Milz")
     for name, phrase, numbers in [("liver", "liver", [1]), ("spleen", "Milz", [3])]:
         reference = by_hand.values(numbers) == numbers[0]
-        masks = [r.mask.full() for r in found.of(phrase) if r.name == name]
+        masks = [r.mask.full() for r in result.of(phrase) if r.name == name]
         assert np.array_equal(masks[0] if masks else np.zeros(volume.shape, bool), reference)
 
 
 def test_a_whole_is_its_parts_together(folder):
     volume = phantom()
-    found = ground(loaded(folder, volume), volume, "kidney", "left kidney", "right kidney")
-    (whole,) = (r.mask.full() for r in found.of("kidney"))
-    sides = [r.mask.full() for name in ("left", "right") for r in found.of(f"{name} kidney")]
-    assert np.array_equal(whole, np.any(sides, axis=0))
+    result = ground(loaded(folder, volume), volume, "kidney", "left kidney", "right kidney")
+    (kidneys,) = (r.mask.full() for r in result.of("kidney"))
+    sides = [r.mask.full() for name in ("left", "right") for r in result.of(f"{name} kidney")]
+    assert np.array_equal(kidneys, np.any(sides, axis=0))
 
 
 @pytest.mark.parametrize("at_once", [2**30, 1])
@@ -133,11 +133,11 @@ def test_everything_gives_each_voxel_to_the_best_class(at_once, folder, tmp_path
     monkeypatch.setattr(vista3d, "classes", lambda: few)
     volume = nifti(phantom(), tmp_path / "scan.nii")
     reference = ByHand(folder, tmp_path / "scan.nii").values([c.number for c in few.values()])
-    found = ground(loaded(folder, volume), volume, "everything")
-    assert len(found.regions) >= 2
-    for region in found.regions:
+    result = ground(loaded(folder, volume), volume, "everything")
+    assert len(result.regions) >= 2
+    for region in result.regions:
         assert np.array_equal(region.mask.full(), reference == few[region.name].number)
-    assert sum(r.mask.voxels for r in found.regions) == np.count_nonzero(reference)
+    assert sum(r.mask.voxels for r in result.regions) == np.count_nonzero(reference)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_only_points_outside_give_nothing(folder):
     assert not segment(backend, volume, [Point.at_index(volume, CENTER, False)]).any()
 
 
-def test_a_cancel_between_windows_gets_through(folder):
+def test_a_cancel_between_windows_is_passed_on(folder):
     def stop(fraction, message=""):
         if message.startswith("window 1"):
             raise Cancelled
@@ -218,7 +218,7 @@ def test_the_classes_are_those_that_the_documentation_supports():
     assert len(known["bone"].parts) == 24 + 35 + 3
 
 
-def test_an_unknown_name_is_told_some_that_are_known(folder):
+def test_an_unknown_name_is_reported_some_that_are_known(folder):
     volume = phantom()
     (missing,) = ground(loaded(folder, volume), volume, "a spaceship").not_found
     assert "It knows: liver, kidney, spleen" in missing.reason
@@ -240,7 +240,7 @@ def test_an_image_without_positive_intensities_is_refused(folder):
         ("{folder}/configs/inference.json", "has no weights"),
     ],
 )
-def test_what_cannot_be_loaded_is_told_with_a_remedy(model, said, folder):
-    with pytest.raises(BackendUnavailable, match=said) as caught:
+def test_what_cannot_be_loaded_is_reported_with_a_remedy(model, inputs, folder):
+    with pytest.raises(BackendUnavailable, match=inputs) as caught:
         VISTA3DBackend().load(model and model.format(folder=folder), "cpu")
     assert caught.value.hint

@@ -46,12 +46,12 @@ def ground(folder, volume, *phrases, progress=quiet, scope=None):
 
 def by_hand(folder, path, volume, phrases):
     """The masks of phrases on the volume's voxels, led back through the patient's millimetres."""
-    image, told = NibabelIOWithReorient().read_images([str(path)])
+    image, properties = NibabelIOWithReorient().read_images([str(path)])
     bank = str(folder / "text_embeddings.npz")
     reader = str(folder / "text_model")
     predictor = VoxTellPredictor(str(folder), torch.device("cpu"), reader, embedding_bank=bank)
     masks = predictor.predict_single_image(image, list(phrases))
-    affine = affine_from_ras(told["nibabel_stuff"]["reoriented_affine"])
+    affine = affine_from_ras(properties["nibabel_stuff"]["reoriented_affine"])
     there = np.linalg.inv(affine) @ volume.affine
     index = np.moveaxis(np.indices(volume.shape), 0, -1)
     z, y, x = np.moveaxis(np.rint(apply_affine(there, index)).astype(int), -1, 0)
@@ -65,28 +65,28 @@ def by_hand(folder, path, volume, phrases):
 )
 def test_the_masks_are_those_of_the_predictor(volume, folder, tmp_path):
     volume = nifti(volume, tmp_path / "scan.nii.gz")
-    found = ground(folder, volume, *PHRASES)
-    assert len(found.regions) >= 2
+    result = ground(folder, volume, *PHRASES)
+    assert len(result.regions) >= 2
     reference = by_hand(folder, tmp_path / "scan.nii.gz", volume, PHRASES)
     for phrase, mask in zip(PHRASES, reference, strict=True):
-        regions = found.of(phrase)
+        regions = result.of(phrase)
         ours = regions[0].mask.full() if regions else np.zeros(volume.shape, bool)
         assert np.array_equal(ours, mask)
 
 
-def test_a_volume_larger_than_the_window_is_told_window_by_window(folder, tmp_path):
+def test_a_volume_larger_than_the_window_is_reported_window_by_window(folder, tmp_path):
     rng = np.random.default_rng(1)
     volume = Volume(rng.normal(size=(20, 50, 40)).astype(np.float32))
     volume = nifti(volume, tmp_path / "scan.nii.gz")
-    said = []
-    found = ground(folder, volume, "spleen", progress=lambda f, m="": said.append((f, m)))
+    messages = []
+    result = ground(folder, volume, "spleen", progress=lambda f, m="": messages.append((f, m)))
     (reference,) = by_hand(folder, tmp_path / "scan.nii.gz", volume, ["spleen"])
-    ours = found.regions[0].mask.full() if found.regions else np.zeros(volume.shape, bool)
+    ours = result.regions[0].mask.full() if result.regions else np.zeros(volume.shape, bool)
     assert np.array_equal(ours, reference)
-    windows = [m for _, m in said if m.startswith("window")]
+    windows = [m for _, m in messages if m.startswith("window")]
     assert windows == [f"window {k} of {len(windows)}" for k in range(1, len(windows) + 1)]
     assert len(windows) > 1
-    assert [f for f, _ in said] == sorted(f for f, _ in said)
+    assert [f for f, _ in messages] == sorted(f for f, _ in messages)
 
 
 def test_a_cancel_stops_after_a_window(folder):
@@ -98,9 +98,9 @@ def test_a_cancel_stops_after_a_window(folder):
         ground(folder, phantom(), "spleen", progress=stop)
 
 
-def test_phrases_without_a_vector_are_told_what_is_missing(folder):
-    found = ground(folder, phantom(), "Spleen", "something else")
-    (missing,) = [n for n in found.not_found if n.phrase == "something else"]
+def test_phrases_without_a_vector_are_reported_what_is_missing(folder):
+    result = ground(folder, phantom(), "Spleen", "something else")
+    (missing,) = [n for n in result.not_found if n.phrase == "something else"]
     assert "None of the 4 kept phrases" in missing.reason
     assert "Qwen/Qwen3-Embedding-4B" in missing.reason
 
@@ -110,10 +110,10 @@ def test_any_phrase_is_read_by_the_text_model_beside_the_model(tmp_path):
     text_model(folder / "text_model")
     phrases = ["a dark thing", "left kidney"]  # the second is kept
     volume = nifti(phantom(), tmp_path / "scan.nii.gz")
-    found = ground(folder, volume, *phrases)
+    result = ground(folder, volume, *phrases)
     reference = by_hand(folder, tmp_path / "scan.nii.gz", volume, phrases)
     for phrase, mask in zip(phrases, reference, strict=True):
-        regions = found.of(phrase)
+        regions = result.of(phrase)
         ours = regions[0].mask.full() if regions else np.zeros(volume.shape, bool)
         assert np.array_equal(ours, mask)
 
@@ -123,8 +123,8 @@ def test_the_phrases_that_are_kept_are_read_without_the_model(folder):
 
 
 def test_slices_that_a_mask_does_not_reach_have_none_of_it(folder):
-    found = ground(folder, phantom(), *PHRASES)
-    part = [r for r in found.regions if r.mask.stop[0] < 16 or r.mask.start[0] > 0]
+    result = ground(folder, phantom(), *PHRASES)
+    part = [r for r in result.regions if r.mask.stop[0] < 16 or r.mask.start[0] > 0]
     for region in part:
         index = 0 if region.mask.start[0] > 0 else 15
         again = ground(folder, phantom(), *PHRASES, scope=Scope.of_slice(0, index))
@@ -149,9 +149,9 @@ def test_a_file_that_holds_more_than_weights_is_not_read(folder, tmp_path, capsy
     assert "ran" not in capsys.readouterr().out
 
 
-def test_a_model_that_is_not_there_or_damaged_is_told_with_a_remedy(tmp_path):
-    for model, said in [(None, "needs a model"), (tmp_path, "There is no plans.json")]:
-        with pytest.raises(BackendUnavailable, match=said) as caught:
+def test_a_model_that_is_not_there_or_damaged_is_reported_with_a_remedy(tmp_path):
+    for model, messages in [(None, "needs a model"), (tmp_path, "There is no plans.json")]:
+        with pytest.raises(BackendUnavailable, match=messages) as caught:
             VoxTellBackend().load(model and str(model), "cpu")
         assert caught.value.hint
     folder = voxtell(tmp_path / "damaged")

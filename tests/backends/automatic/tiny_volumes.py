@@ -37,13 +37,13 @@ def oblique(degrees: float = 35.0, axes: tuple[int, ...] = (1, 0, 2)) -> Volume:
 
     Anisotropic: 2.5 x 1 x 1.25 mm.
     """
-    made = phantom(degrees)
-    affine = made.affine.copy()
+    model = phantom(degrees)
+    affine = model.affine.copy()
     affine[:3, :3] = affine[:3, list(axes)]
-    data = made.data.transpose(axes)[::-1]
+    data = model.data.transpose(axes)[::-1]
     affine[:3, 3] = affine[:3, 3] + affine[:3, 0] * (data.shape[0] - 1)
     affine[:3, 0] = -affine[:3, 0]
-    return Volume(np.ascontiguousarray(data), affine, made.modality)
+    return Volume(np.ascontiguousarray(data), affine, model.modality)
 
 
 def nifti(volume: Volume, path: Path) -> Volume:
@@ -122,12 +122,12 @@ def metadata(names: tuple[str, ...] = NAMES, channels: int = 1) -> dict[str, obj
     return {"name": "Tiny", "network_data_format": {"inputs": inputs, "outputs": {"pred": output}}}
 
 
-def bundle(folder: Path, config: dict[str, object] | None = None, **told: object) -> Path:
+def bundle(folder: Path, config: dict[str, object] | None = None, **settings: object) -> Path:
     """A trusted bundle."""
     for part in ("configs", "models"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     (folder / "configs" / "inference.json").write_text(json.dumps(config or CONFIG))
-    (folder / "configs" / "metadata.json").write_text(json.dumps(metadata(**told)))
+    (folder / "configs" / "metadata.json").write_text(json.dumps(metadata(**settings)))
     torch.save({"model": unet().state_dict()}, folder / "models" / "model.pt")
     trust(folder)
     return folder
@@ -169,7 +169,7 @@ def onnx_network(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     first, _, last = layers()
     values = {"w0": first.weight, "b0": first.bias, "w1": last.weight, "b1": last.bias}
-    kept = [onnx.numpy_helper.from_array(v.detach().numpy(), k) for k, v in values.items()]
+    initializers = [onnx.numpy_helper.from_array(v.detach().numpy(), k) for k, v in values.items()]
     make, kind = onnx.helper.make_node, onnx.TensorProto.FLOAT
     nodes = [
         make("Conv", ["x", "w0", "b0"], ["a"], pads=[1] * 6),
@@ -180,10 +180,10 @@ def onnx_network(folder: Path) -> Path:
         onnx.helper.make_tensor_value_info(name, kind, [None, channels, None, None, None])
         for name, channels in (("x", 1), ("y", len(NAMES)))
     ]
-    graph = onnx.helper.make_graph(nodes, "tiny", ends[:1], ends[1:], kept)
-    made = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
-    made.ir_version = 8
-    onnx.save(made, folder / "net.onnx")
+    graph = onnx.helper.make_graph(nodes, "tiny", ends[:1], ends[1:], initializers)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    onnx.save(model, folder / "net.onnx")
     (folder / "net.yaml").write_text(CARD)
     return folder / "net.onnx"
 
@@ -192,8 +192,8 @@ def vista3d(folder: Path, seed: int = 2) -> Path:
     """A bundle of a narrow VISTA3D, whose windows are as small as its depth allows."""
     for part in ("configs", "models"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    said = {"patch_size": [32, 32, 32], "resample_spacing": [1.5, 1.0, 2.0]}
-    (folder / "configs" / "inference.json").write_text(json.dumps(said))
+    config = {"patch_size": [32, 32, 32], "resample_spacing": [1.5, 1.0, 2.0]}
+    (folder / "configs" / "inference.json").write_text(json.dumps(config))
     torch.manual_seed(seed)
     torch.save(vista3d132(encoder_embed_dim=8).state_dict(), folder / "models" / "model.pt")
     return folder
@@ -207,9 +207,9 @@ class NarrowVoxTell(VoxTellModel):
 
     DECODER_CONFIGS = {k: {"channels": 4, "shape": (32 >> k,) * 3} for k in range(6)}
 
-    def __init__(self, **told):
+    def __init__(self, **settings):
         small = {"query_dim": 16, "text_embedding_dim": 8, "project_to_decoder_hidden_dim": 16}
-        super().__init__(**told | small | {"num_heads": 4})
+        super().__init__(**settings | small | {"num_heads": 4})
 
 
 ARCHITECTURE = {
@@ -227,12 +227,14 @@ def voxtell(folder: Path, bank: bool = True) -> Path:
     predictor.VoxTellModel = NarrowVoxTell
     (folder / "fold_0").mkdir(parents=True, exist_ok=True)
     imports = ["conv_op", "norm_op", "dropout_op", "nonlin"]
-    told = {"arch_kwargs": ARCHITECTURE, "_kw_requires_import": imports}
-    plans = {"configurations": {"3d_fullres": {"architecture": told, "patch_size": [32, 32, 32]}}}
+    settings = {"arch_kwargs": ARCHITECTURE, "_kw_requires_import": imports}
+    plans = {
+        "configurations": {"3d_fullres": {"architecture": settings, "patch_size": [32, 32, 32]}}
+    }
     (folder / "plans.json").write_text(json.dumps(plans))
     torch.manual_seed(5)
-    made = {k: pydoc.locate(v) if k in imports and v else v for k, v in ARCHITECTURE.items()}
-    network = NarrowVoxTell(input_channels=1, **made, decoder_layer=4)
+    model = {k: pydoc.locate(v) if k in imports and v else v for k, v in ARCHITECTURE.items()}
+    network = NarrowVoxTell(input_channels=1, **model, decoder_layer=4)
     weights = {"network_weights": network.state_dict(), "score": np.float64(0.5)}
     torch.save(weights, folder / "fold_0" / "checkpoint_final.pth")
     if bank:
@@ -251,9 +253,9 @@ def sammed3d(path: Path, seed: int = 0) -> Path:
     """A checkpoint of a narrow SAM-Med3D, as its authors' training saves one."""
     torch.manual_seed(seed)
     network = build_sam3D_vit_b_ori(**SAM_SIZES)
-    told = {"epoch": 1, "best_dice": np.float64(0.5), "args": argparse.Namespace(lr=1e-3)}
+    settings = {"epoch": 1, "best_dice": np.float64(0.5), "args": argparse.Namespace(lr=1e-3)}
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({**told, "model_state_dict": network.state_dict()}, path)
+    torch.save({**settings, "model_state_dict": network.state_dict()}, path)
     return path
 
 

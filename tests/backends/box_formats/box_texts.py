@@ -16,6 +16,6 @@ def flaws(text, grammar, asked=()):
     return {finding.flaw for finding in parse(text, grammar, SIZE, asked).findings}
 
 
-def kept(text, grammar, asked=()):
+def parsed_boxes(text, grammar, asked=()):
     """The edges of the boxes that were kept."""
     return [edges(box) for box in parse(text, grammar, SIZE, asked).boxes]

@@ -16,7 +16,7 @@ from napari_medvlm.backends.box_formats import (
     parse,
     write,
 )
-from tests.backends.box_formats.box_texts import SIZE, WRITABLE, edges, flaws, kept
+from tests.backends.box_formats.box_texts import SIZE, WRITABLE, edges, flaws, parsed_boxes
 
 LABELLED = ["qwen2", "qwen2.5", "qwen3", "internvl", "medrega", "minicpm", "florence2", "paligemma"]
 LABELLED += ["maira2", "gemini", "kosmos2", "point-detect-count"]
@@ -92,7 +92,7 @@ def test_the_raw_text_is_kept_whole():
     ],
 )
 def test_axis_order_origin_and_centre(grammar, text):
-    assert kept(text, grammar) == [pytest.approx((40, 30, 200, 90), abs=0.2)]
+    assert parsed_boxes(text, grammar) == [pytest.approx((40, 30, 200, 90), abs=0.2)]
 
 
 def test_the_image_runs_from_nought_to_the_end_of_the_scale():
@@ -101,12 +101,12 @@ def test_the_image_runs_from_nought_to_the_end_of_the_scale():
         ("qwen2", "<|box_start|>(0,0),(1000,1000)<|box_end|>"),
         ("qwen2.5", '{"bbox_2d": [0, 0, 400, 300]}'),
     ]:
-        assert kept(text, grammar) == [(0, 0, 400, 300)]
-    assert kept("[[000,000,999,999]]", "cogvlm") == [pytest.approx((0, 0, 399.6, 299.7))]
+        assert parsed_boxes(text, grammar) == [(0, 0, 400, 300)]
+    assert parsed_boxes("[[000,000,999,999]]", "cogvlm") == [pytest.approx((0, 0, 399.6, 299.7))]
 
 
 def test_a_centred_box_is_cut_at_the_image():
-    assert kept("(0.1, 0.5, 0.4, 0.2)", "medrpg") == [pytest.approx((0, 120, 120, 180))]
+    assert parsed_boxes("(0.1, 0.5, 0.4, 0.2)", "medrpg") == [pytest.approx((0, 120, 120, 180))]
 
 
 def steps(name):
@@ -184,11 +184,11 @@ def test_boxes_that_follow_each_other_share_a_label():
 
 
 def test_a_flat_list_between_tags_is_one_box():
-    assert kept("<box>[100, 250, 500, 750]</box>", "internvl") == [GOOD]
+    assert parsed_boxes("<box>[100, 250, 500, 750]</box>", "internvl") == [GOOD]
 
 
 def test_cogvlm_parts_boxes_by_semicolons():
-    assert kept("A mass [[100,250,500,750;000,010,020,030]].", "cogvlm") == [
+    assert parsed_boxes("A mass [[100,250,500,750;000,010,020,030]].", "cogvlm") == [
         GOOD,
         pytest.approx((0, 3, 8, 9)),
     ]
@@ -206,7 +206,7 @@ def test_kosmos_takes_whole_patches_in_one_row_and_many_boxes():
         "<phrase>a</phrase><object><patch_index_0032><patch_index_0033>"
         "</delimiter_of_multi_objects/><patch_index_0000><patch_index_0033></object>"
     )
-    assert kept(text, "kosmos2") == [
+    assert parsed_boxes(text, "kosmos2") == [
         pytest.approx((0, 9.375, 25, 18.75)),
         pytest.approx((6.25, 4.6875, 18.75, 14.0625)),
     ]
@@ -214,14 +214,16 @@ def test_kosmos_takes_whole_patches_in_one_row_and_many_boxes():
 
 def test_paligemma_masks_hold_their_box():
     codes = "".join(f"<seg{i:03d}>" for i in range(16))
-    place = "<loc0256><loc0128><loc0768><loc0512>"
-    parsed = parse(f"{place}{codes} nodule ; {place} mass", "paligemma", SIZE)
+    tokens = "<loc0256><loc0128><loc0768><loc0512>"
+    parsed = parse(f"{tokens}{codes} nodule ; {tokens} mass", "paligemma", SIZE)
     assert parsed.masks == (
         MaskTokens("nodule", tuple(range(16)), PixelBox("nodule", 50, 75, 200, 225)),
     )
     assert parsed.boxes == (PixelBox("mass", 50, 75, 200, 225),)
-    assert flaws(f"{place}{codes[8:]} nodule", "paligemma") == {Flaw.ODD_COUNT}
-    assert flaws(f"{place}{codes.replace('015', '128')} nodule", "paligemma") == {Flaw.OUT_OF_SCALE}
+    assert flaws(f"{tokens}{codes[8:]} nodule", "paligemma") == {Flaw.ODD_COUNT}
+    assert flaws(f"{tokens}{codes.replace('015', '128')} nodule", "paligemma") == {
+        Flaw.OUT_OF_SCALE
+    }
     assert flaws(f"{codes} nodule", "paligemma") == {Flaw.ODD_COUNT}
 
 

@@ -1,9 +1,9 @@
-"""Text with boxes: what is malformed is refused with the reason, and the rest is kept."""
+"""Text with boxes: what is malformed is refused with the reason, and the rest is parsed_boxes."""
 
 import pytest
 
 from napari_medvlm.backends.box_formats import GRAMMARS, Flaw, parse
-from tests.backends.box_formats.box_texts import SIZE, edges, flaws, kept
+from tests.backends.box_formats.box_texts import SIZE, edges, flaws, parsed_boxes
 
 GOOD = (40, 75, 200, 225)
 
@@ -81,7 +81,7 @@ def test_a_label_that_was_not_asked_for_is_refused():
     text = (
         "<ref>Nodule </ref><box>[[100,250,500,750]]</box><ref>heart</ref><box>[[1,2,30,40]]</box>"
     )
-    assert kept(text, "internvl", ["nodule", "mass"]) == [GOOD]
+    assert parsed_boxes(text, "internvl", ["nodule", "mass"]) == [GOOD]
     assert flaws(text, "internvl", ["nodule", "mass"]) == {Flaw.UNASKED}
     assert flaws(text, "internvl", ["nodule", "Heart."]) == set()
     assert flaws("[0.1, 0.2, 0.3, 0.4]", "llava", ["nodule"]) == set()  # has no labels
@@ -101,21 +101,21 @@ def test_a_finding_quotes_the_piece_and_the_numbers():
 
 def test_one_box_under_two_labels_is_no_repetition():
     text = "".join(f"<ref>{a}</ref><box>[[100,250,500,750]]</box>" for a in ("mass", "nodule"))
-    assert kept(text, "internvl") == [GOOD, GOOD]
+    assert parsed_boxes(text, "internvl") == [GOOD, GOOD]
     assert flaws(text, "internvl") == set()
 
 
 def test_of_a_list_cut_off_the_complete_objects_are_kept():
-    whole = '```json\n[{"bbox_2d": [100, 250, 500, 750], "label": "a"}, {"bbox_2d": [1, 2'
-    assert kept(whole, "qwen3") == [GOOD]
-    assert flaws(whole, "qwen3") == {Flaw.BROKEN}
+    complete = '```json\n[{"bbox_2d": [100, 250, 500, 750], "label": "a"}, {"bbox_2d": [1, 2'
+    assert parsed_boxes(complete, "qwen3") == [GOOD]
+    assert flaws(complete, "qwen3") == {Flaw.BROKEN}
     assert flaws('[{"bbox_2d": [100, 250, 500, 750]}', "qwen3") == {Flaw.BROKEN}
-    assert kept("[[0.1, 0.25, 0.5, 0.75], [0.1, 0.2", "llava") == [GOOD]
+    assert parsed_boxes("[[0.1, 0.25, 0.5, 0.75], [0.1, 0.2", "llava") == [GOOD]
 
 
 def test_one_forgotten_quote_spoils_one_line():
     text = '[{"bbox_2d": [1, 2, 3, 4], "label: "a"},\n{"bbox_2d": [100, 250, 500, 750]}]'
-    assert kept(text, "qwen3") == [GOOD]
+    assert parsed_boxes(text, "qwen3") == [GOOD]
     assert flaws(text, "qwen3") == {Flaw.BROKEN}
 
 
@@ -135,8 +135,8 @@ def test_braces_and_brackets_in_labels_are_labels():
     ],
 )
 def test_thoughts_are_not_read_and_text_around_does_no_harm(text):
-    thought, said = '[{"bbox_2d": [1, 2, 3, 4]}]', '[{"bbox_2d": [100, 250, 500, 750]}]'
-    assert kept(text.format(thought, said), "qwen3") == [GOOD]
+    thought, answer = '[{"bbox_2d": [1, 2, 3, 4]}]', '[{"bbox_2d": [100, 250, 500, 750]}]'
+    assert parsed_boxes(text.format(thought, answer), "qwen3") == [GOOD]
 
 
 def test_a_text_that_ends_in_its_thoughts_says_so():

@@ -61,28 +61,28 @@ def by_hand_clip(folder, picture, texts):
     from transformers import CLIPModel, CLIPProcessor
 
     model, processor = CLIPModel.from_pretrained(folder), CLIPProcessor.from_pretrained(folder)
-    given = processor(images=picture, text=texts, padding=True, return_tensors="pt")
-    seen = model.vision_model(given["pixel_values"], output_hidden_states=True)
+    inputs = processor(images=picture, text=texts, padding=True, return_tensors="pt")
+    seen = model.vision_model(inputs["pixel_values"], output_hidden_states=True)
     block = model.vision_model.encoder.layers[-1]
     x = seen.hidden_states[-2][0, 1:]
     attention = block.self_attn
     x = x + attention.out_proj(attention.v_proj(block.layer_norm1(x)))
     x = x + block.mlp(block.layer_norm2(x))
-    places = model.visual_projection(model.vision_model.post_layernorm(x))
-    return model(**given).text_embeds, places.reshape(4, 4, -1), model.logit_scale.exp()
+    vectors = model.visual_projection(model.vision_model.post_layernorm(x))
+    return model(**inputs).text_embeds, vectors.reshape(4, 4, -1), model.logit_scale.exp()
 
 
 def by_hand_siglip(folder, picture, texts):
     from transformers import SiglipModel, SiglipProcessor
 
     model, processor = SiglipModel.from_pretrained(folder), SiglipProcessor.from_pretrained(folder)
-    given = processor(images=picture, text=texts, padding="max_length", return_tensors="pt")
-    head, x = model.vision_model.head, model.vision_model(given["pixel_values"])[0][0]
+    inputs = processor(images=picture, text=texts, padding="max_length", return_tensors="pt")
+    head, x = model.vision_model.head, model.vision_model(inputs["pixel_values"])[0][0]
     weight, bias = (part.chunk(3)[2] for part in (head.attention.in_proj_weight,
                                                   head.attention.in_proj_bias))  # fmt: skip
     x = head.attention.out_proj(x @ weight.T + bias)
     x = x + head.mlp(head.layernorm(x))
-    return model(**given).text_embeds, x.reshape(4, 4, -1), model.logit_scale.exp()
+    return model(**inputs).text_embeds, x.reshape(4, 4, -1), model.logit_scale.exp()
 
 
 def open_clip_by_hand(folder, picture, texts):
@@ -118,8 +118,8 @@ def by_hand_timm(folder, picture, texts):
     attention = block.attn
     x = x + block.ls1(attention.proj(attention.norm(attention.qkv(block.norm1(x)).chunk(3, -1)[2])))
     x = x + block.ls2(block.mlp(block.norm2(x)))
-    places = model.visual.head(trunk.fc_norm(trunk.norm(x)))
-    return vectors, places.reshape(10, 10, -1), model.logit_scale.exp()
+    patches = model.visual.head(trunk.fc_norm(trunk.norm(x)))
+    return vectors, patches.reshape(10, 10, -1), model.logit_scale.exp()
 
 
 def by_hand_timm_map(folder, picture, texts):
@@ -144,10 +144,10 @@ def by_hand(kind, folder, pixels, phrases=PHRASES):
     """Values ``(height, width)`` of each phrase on a picture."""
     square = by_hand_square(pixels)
     with torch.no_grad():
-        texts, places, scale = BY_HAND[kind](folder, square, [*phrases, NEUTRAL])
-        cosines = torch.cosine_similarity(places[:, :, None], texts, dim=-1)
-        both = torch.stack([cosines[..., :-1], cosines[..., -1:].expand_as(cosines[..., :-1])])
-        values = torch.softmax(scale * both, dim=0)[0].permute(2, 0, 1)[None]
+        texts, vectors, scale = BY_HAND[kind](folder, square, [*phrases, NEUTRAL])
+        cosines = torch.cosine_similarity(vectors[:, :, None], texts, dim=-1)
+        pairs = torch.stack([cosines[..., :-1], cosines[..., -1:].expand_as(cosines[..., :-1])])
+        values = torch.softmax(scale * pairs, dim=0)[0].permute(2, 0, 1)[None]
         on_square = torch.nn.functional.interpolate(values, size=square.size[::-1], mode="bilinear")
     side, (height, width) = square.size[0], pixels.shape[:2]
     top, left = (side - height) // 2, (side - width) // 2

@@ -37,8 +37,8 @@ def check_look(look, wanted):
     assert set(seen) == {phrase for phrase, values in wanted.items() if values.max() >= 0.5}
     for phrase, values in wanted.items():
         assert look.best[phrase] == pytest.approx(values.max(), abs=1e-4)
-    for phrase, found in seen.items():
-        assert_allclose(found.heatmap, wanted[phrase], atol=1e-4)
+    for phrase, result in seen.items():
+        assert_allclose(result.heatmap, wanted[phrase], atol=1e-4)
     return len(seen)
 
 
@@ -53,20 +53,20 @@ def test_heatmaps_are_those_of_the_library(folders, kind, shape):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_heatmaps_of_a_sagittal_slice_of_an_oblique_volume(folders, kind):
-    volume, where = sagittal()
-    picture = picture_of(volume, where, GREY)
+    volume, slice_ref = sagittal()
+    picture = picture_of(volume, slice_ref, GREY)
     wanted = by_hand(kind, folders[kind], picture.pixels)
-    query = GroundQuery(PHRASES, Scope.of_slice(where.axis, where.index), window=GREY)
+    query = GroundQuery(PHRASES, Scope.of_slice(slice_ref.axis, slice_ref.index), window=GREY)
     backend = loaded(folders[kind], volume)
     assert check_look(backend.look([picture], query)[0], wanted)
-    found = dispatch.ground(backend, volume, query, go_on)
-    assert found.regions
-    for region in found.regions:
+    result = dispatch.ground(backend, volume, query, go_on)
+    assert result.regions
+    for region in result.regions:
         on_slice = region.heatmap.full()
         assert_allclose(on_slice, picture.heatmap(wanted[region.phrase]).full(), atol=1e-4)
         assert not on_slice[:, :, [4, 6]].any()
         assert region.score == pytest.approx(wanted[region.phrase].max(), abs=1e-4)
-    assert {n.phrase: n.best_score for n in found.not_found} == pytest.approx(
+    assert {n.phrase: n.best_score for n in result.not_found} == pytest.approx(
         {p: v.max() for p, v in wanted.items() if v.max() < 0.5}, abs=1e-4
     )
 
@@ -98,16 +98,16 @@ def test_a_heatmap_does_not_depend_on_what_else_is_asked(folders, kind):
             assert_allclose(alone.seen[0].heatmap, seen.heatmap, atol=1e-5)
 
 
-def test_what_is_sent_is_told(folders):
+def test_what_is_sent_is_reported(folders):
     volume = axial(SHAPES["square"])
     query = GroundQuery(("mass",), prompts={"mass": "a round opacity"})
-    found = dispatch.ground(loaded(folders["clip"], volume), volume, query, go_on)
-    assert found.prompts == {"mass": "a round opacity"}
-    assert any(NEUTRAL in note for note in found.notes)
-    assert found.ran_on == "cpu, float32"
+    result = dispatch.ground(loaded(folders["clip"], volume), volume, query, go_on)
+    assert result.prompts == {"mass": "a round opacity"}
+    assert any(NEUTRAL in note for note in result.notes)
+    assert result.ran_on == "cpu, float32"
     wanted = by_hand("clip", folders["clip"], picture_of(volume, SliceRef(0, 0)).pixels,
                      ("a round opacity",))  # fmt: skip
-    scores = [r.score for r in found.regions] + [n.best_score for n in found.not_found]
+    scores = [r.score for r in result.regions] + [n.best_score for n in result.not_found]
     assert scores == pytest.approx([wanted["a round opacity"].max()], abs=1e-4)
 
 
@@ -172,11 +172,11 @@ def test_values_return_to_the_pixels_that_they_came_from(size, covered):
     back = unsquared(values, size, covered).reshape(-1)
     ends = [(line[0], line[-1]) for line in (rows, columns)]
     within = [(low <= at) & (at <= high) for (low, high), at in zip(ends, wanted.T, strict=True)]
-    kept = np.logical_and(*within)
-    assert_allclose(back[kept], (wanted @ (100, 1))[kept], rtol=1e-4)
+    in_range = np.logical_and(*within)
+    assert_allclose(back[in_range], (wanted @ (100, 1))[in_range], rtol=1e-4)
 
 
-def test_cancel_gets_through(folders):
+def test_cancel_is_passed_on(folders):
     volume = axial(SHAPES["square"])
     backend = loaded(folders["clip"], volume)
 
@@ -189,7 +189,7 @@ def test_cancel_gets_through(folders):
         dispatch.label(backend, volume, LabelQuery(("mass",)), stop)
 
 
-def test_what_cannot_be_loaded_is_told_with_the_remedy(folders, tmp_path):
+def test_what_cannot_be_loaded_is_reported_with_the_remedy(folders, tmp_path):
     backend = SimilarityBackend()
     with pytest.raises(BackendUnavailable, match="none was named") as failed:
         backend.load(None, "cpu")

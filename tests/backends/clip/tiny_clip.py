@@ -36,32 +36,32 @@ def letters_tokenizer():
     ends = [(text, vocabulary[text]) for text in ("<s>", "</s>")]
     tokenizer.post_processor = processors.TemplateProcessing("<s> $A </s>", special_tokens=ends)
     names = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
-    made = PreTrainedTokenizerFast(
+    fast_tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         model_max_length=TEXTS,
         cls_token="<s>",
         sep_token="</s>",
         **names,
     )
-    return made, len(vocabulary)
+    return fast_tokenizer, len(vocabulary)
 
 
 def _towers(words, pixels, patch):
-    both = {
+    towers = {
         "hidden_size": 32,
         "intermediate_size": 48,
         "num_hidden_layers": 2,
         "num_attention_heads": 4,
     }
     text = {
-        **both,
+        **towers,
         "vocab_size": words,
         "max_position_embeddings": TEXTS,
         "pad_token_id": words - 3,
         "bos_token_id": words - 2,
         "eos_token_id": words - 1,
     }
-    return text, {**both, "image_size": pixels, "patch_size": patch}
+    return text, {**towers, "image_size": pixels, "patch_size": patch}
 
 
 def save_clip(folder, pixels=32, patch=8):
@@ -155,5 +155,5 @@ def save_open_clip(folder, kind):
 
 def save_all(root):
     """The folder of a small model of each kind."""
-    made = {"clip": save_clip(root / "clip"), "siglip": save_siglip(root / "siglip")}
-    return made | {kind: save_open_clip(root / kind, kind) for kind in OPEN_CLIP}
+    tokenizer = {"clip": save_clip(root / "clip"), "siglip": save_siglip(root / "siglip")}
+    return tokenizer | {kind: save_open_clip(root / kind, kind) for kind in OPEN_CLIP}

@@ -31,12 +31,12 @@ ELSEWHERE = ("sam", "sam2", "server")
 def models(tmp_path_factory):
     """A small model for each backend that needs one, made when it is asked for."""
     folder = tmp_path_factory.mktemp("models")
-    made = {}
+    models_by_name = {}
 
     def model_of(name):
-        if name in MAKERS and name not in made:
-            made[name] = str(MAKERS[name](folder / name))
-        return made.get(name)
+        if name in MAKERS and name not in models_by_name:
+            models_by_name[name] = str(MAKERS[name](folder / name))
+        return models_by_name.get(name)
 
     return model_of
 
@@ -71,7 +71,7 @@ def test_a_backend_of_another_package_is_found_and_conforms():
     ("name", "complaint"),
     [("misshapen", "mask of shape"), ("raising", "ZeroDivisionError")],
 )
-def test_a_backend_that_breaks_the_contract_is_told_in_what(name, complaint):
+def test_a_backend_that_breaks_the_contract_is_reported_in_what(name, complaint):
     done = run_check(name)
     assert done.returncode != 0
     assert complaint in done.stderr

@@ -25,14 +25,16 @@ def volume_of(name):
     return make_phantom((20, 36, 24), (2.0, 1.0, 1.5), (12, -20, 25))[0], SliceRef(2, 8)
 
 
-def asked(backend, volume, where, *phrases, **more):
+def asked(backend, volume, slice_ref, *phrases, **more):
     backend.set_volume(volume)
-    query = GroundQuery(phrases, Scope.of_slice(where.axis, where.index), window=GRAY, **more)
+    query = GroundQuery(
+        phrases, Scope.of_slice(slice_ref.axis, slice_ref.index), window=GRAY, **more
+    )
     return ground(backend, volume, query, lambda *_: None)
 
 
-def picture(volume, where):
-    return picture_of(volume, where, GRAY)
+def picture(volume, slice_ref):
+    return picture_of(volume, slice_ref, GRAY)
 
 
 def in_picture(region, shown):

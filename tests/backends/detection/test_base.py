@@ -19,9 +19,9 @@ class Bright(SlicewiseBackend):
 
     def look(self, pictures, query):
         self.batches = [*getattr(self, "batches", []), len(pictures)]
-        return [self._one(picture.pixels[..., 0]) for picture in pictures]
+        return [self._detection(picture.pixels[..., 0]) for picture in pictures]
 
-    def _one(self, gray):
+    def _detection(self, gray):
         inside = gray > 100
         if not inside.any():
             return Look(best={"thing": float(gray.max()) / 255}, texts=("nothing",))
@@ -52,8 +52,8 @@ LOW = (slice(14, 16), slice(9, 14), slice(2, 6), 255)
 
 
 def test_neighbouring_slices_of_one_thing_are_one_box_in_3d():
-    found, backend = ask(volume_with(TOP, LOW))
-    low, top = found.regions
+    result, backend = ask(volume_with(TOP, LOW))
+    low, top = result.regions
     start, stop = top.box.bounds(volume_with().grid)
     assert (tuple(start), tuple(stop)) == ((4, 3, 5), (9, 8, 12))
     start, stop = low.box.bounds(volume_with().grid)
@@ -80,11 +80,11 @@ def test_a_scout_pass_looks_closer_where_something_was_found():
     assert [s.index for s in closer.slices] == sorted({s.index for s in closer.slices})
 
 
-def test_what_was_looked_at_is_told():
-    found, _ = ask(volume_with(TOP), Scope(0, 2, 6))
-    assert [s.index for s in found.slices] == [2, 3, 4, 5]
-    assert found.window == Window(127.5, 255)
-    assert found.texts == ("nothing", "nothing", "seen", "seen")
+def test_what_was_looked_at_is_reported():
+    result, _ = ask(volume_with(TOP), Scope(0, 2, 6))
+    assert [s.index for s in result.slices] == [2, 3, 4, 5]
+    assert result.window == Window(127.5, 255)
+    assert result.texts == ("nothing", "nothing", "seen", "seen")
 
 
 def test_nothing_found_tells_the_best_score():
@@ -94,7 +94,7 @@ def test_nothing_found_tells_the_best_score():
     assert "20 slices" in missing.reason
 
 
-def test_a_cancel_gets_through_between_batches():
+def test_a_cancel_is_passed_on_between_batches():
     def progress(fraction, message=""):
         if fraction > 0.5:
             raise Cancelled
@@ -106,7 +106,7 @@ def test_a_cancel_gets_through_between_batches():
 class Masks(Bright):
     """Gives masks in place of heatmaps."""
 
-    def _one(self, gray):
+    def _detection(self, gray):
         inside = gray > 100
         seen = Seen("thing", 1.0, mask=inside) if inside.any() else None
         return Look((seen,) if seen else ())

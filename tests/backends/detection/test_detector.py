@@ -29,11 +29,11 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def backends(folders):
-    made = {name: DetectorBackend() for name in FAMILIES}
-    for name, backend in made.items():
+    loaded_backends = {name: DetectorBackend() for name in FAMILIES}
+    for name, backend in loaded_backends.items():
         backend.load(str(folders[name]), "cpu")
         backend.most = 100
-    return made
+    return loaded_backends
 
 
 @pytest.fixture(params=list(FAMILIES))
@@ -53,17 +53,17 @@ def by_hand(folder, family, pixels, text):
     if family == "dino":  # the model gives scores to the tokens that part phrases too
         words = torch.isin(inputs["input_ids"][0], torch.arange(200, 300))
         outputs["logits"] = outputs.logits[..., : len(words)][..., words]
-    found = processor.post_process_grounded_object_detection(
+    result = processor.post_process_grounded_object_detection(
         outputs, threshold=0.05, target_sizes=[pixels.shape[:2]]
     )[0]
-    return found["boxes"].numpy(), found["scores"].numpy()
+    return result["boxes"].numpy(), result["scores"].numpy()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_boxes_and_scores_are_the_librarys(backends, folders, family, name):
-    volume, where = volume_of(name)
-    found = asked(backends[family], volume, where, "Left kidney")
-    shown = picture(volume, where)
+    volume, slice_ref = volume_of(name)
+    result = asked(backends[family], volume, slice_ref, "Left kidney")
+    shown = picture(volume, slice_ref)
     text = "left kidney." if family == "dino" else "Left kidney"
     boxes, scores = by_hand(folders[family], family, shown.pixels, text)
     height, width = shown.size
@@ -71,15 +71,15 @@ def test_boxes_and_scores_are_the_librarys(backends, folders, family, name):
     inside = ((cut[:, 2:] - cut[:, :2]) > 1e-3).all(axis=1)
     order = np.flatnonzero(inside)[np.argsort(-scores[inside], kind="stable")]
 
-    assert len(found.regions) == len(order) > 2
-    assert_allclose([region.score for region in found.regions], scores[order], atol=1e-4)
-    ours = [in_picture(region, shown) for region in found.regions]
+    assert len(result.regions) == len(order) > 2
+    assert_allclose([region.score for region in result.regions], scores[order], atol=1e-4)
+    ours = [in_picture(region, shown) for region in result.regions]
     assert_allclose(ours, cut[order], atol=1e-3)
-    for region in found.regions:
+    for region in result.regions:
         start, stop = region.box.bounds(volume.grid)
-        assert start[where.axis] == where.index
-        assert stop[where.axis] == where.index + 1
-    assert found.prompts == {"Left kidney": text}
+        assert start[slice_ref.axis] == slice_ref.index
+        assert stop[slice_ref.axis] == slice_ref.index + 1
+    assert result.prompts == {"Left kidney": text}
 
 
 @pytest.mark.parametrize("shape", [(40, 40), (48, 30), (30, 48)])
@@ -98,10 +98,10 @@ def test_what_the_model_boxes_is_where_it_was_in_the_picture(backends, family, s
     rows, columns = (np.flatnonzero(bright.any(axis=axis)) for axis in (1, 0))
     low = np.array([columns[0], rows[0]]) / bright.shape[::-1]
     high = np.array([columns[-1] + 1, rows[-1] + 1]) / bright.shape[::-1]
-    place = torch.tensor([*(low + high) / 2, *(high - low)], dtype=torch.float32)
-    outputs["pred_boxes"] = place.expand(outputs.pred_boxes.shape)
-    (found,) = backend._boxes(outputs, [0], [shown.size])
-    x0, y0, x1, y1 = found.boxes[0]
+    expected_box = torch.tensor([*(low + high) / 2, *(high - low)], dtype=torch.float32)
+    outputs["pred_boxes"] = expected_box.expand(outputs.pred_boxes.shape)
+    (result,) = backend._boxes(outputs, [0], [shown.size])
+    x0, y0, x1, y1 = result.boxes[0]
     box = shown.box((x0, y0, x1, y1))
     start, stop = box.bounds(volume.grid)
     assert_allclose(start[1:], (9, 6), atol=1.01)
@@ -109,40 +109,40 @@ def test_what_the_model_boxes_is_where_it_was_in_the_picture(backends, family, s
 
 
 def test_a_phrase_keeps_its_boxes_when_others_are_asked_too(backends, family):
-    volume, where = volume_of("landscape")
+    volume, slice_ref = volume_of("landscape")
     phrases = ("spleen", "left kidney", "lung nodule")
-    together = asked(backends[family], volume, where, *phrases)
+    together = asked(backends[family], volume, slice_ref, *phrases)
     assert {region.phrase for region in together.regions} == set(phrases)
     if family == "owl":  # Grounding DINO lets the words of a text act on each other
         for phrase in phrases:
-            alone = asked(backends[family], volume, where, phrase)
+            alone = asked(backends[family], volume, slice_ref, phrase)
             scores = [region.score for region in together.of(phrase)]
             assert_allclose(scores, [region.score for region in alone.regions], atol=1e-5)
 
 
 def test_more_phrases_than_the_model_reads_at_once_are_all_answered(backends, family):
-    volume, where = volume_of("square")
+    volume, slice_ref = volume_of("square")
     phrases = tuple(f"{a} {b}" for a in ("left", "right") for b in ("kidney", "lung", "tumour"))
-    found = asked(backends[family], volume, where, *phrases)
-    assert {r.phrase for r in found.regions} | {n.phrase for n in found.not_found} == set(phrases)
+    result = asked(backends[family], volume, slice_ref, *phrases)
+    assert {r.phrase for r in result.regions} | {n.phrase for n in result.not_found} == set(phrases)
 
 
 def test_a_phrase_longer_than_the_model_reads_is_refused(backends, family):
-    volume, where = volume_of("square")
+    volume, slice_ref = volume_of("square")
     with pytest.raises(InvalidPrompt, match="tokens; the model reads 16"):
-        asked(backends[family], volume, where, "left " * 20)
+        asked(backends[family], volume, slice_ref, "left " * 20)
 
 
 def test_stops_within_a_phrase_do_not_part_it(backends):
-    volume, where = volume_of("square")
-    found = asked(backends["dino"], volume, where, "Nodule. Of the lung?")
-    assert found.prompts == {"Nodule. Of the lung?": "nodule of the lung."}
+    volume, slice_ref = volume_of("square")
+    result = asked(backends["dino"], volume, slice_ref, "Nodule. Of the lung?")
+    assert result.prompts == {"Nodule. Of the lung?": "nodule of the lung."}
 
 
 def test_another_prompt_can_be_sent_for_a_phrase(backends, family):
-    volume, where = volume_of("square")
-    other = asked(backends[family], volume, where, "mass", prompts={"mass": "bright nodule"})
-    same = asked(backends[family], volume, where, "bright nodule")
+    volume, slice_ref = volume_of("square")
+    other = asked(backends[family], volume, slice_ref, "mass", prompts={"mass": "bright nodule"})
+    same = asked(backends[family], volume, slice_ref, "bright nodule")
     assert {region.phrase for region in other.regions} == {"mass"}
     assert [r.score for r in other.regions] == [r.score for r in same.regions]
 
@@ -150,18 +150,18 @@ def test_another_prompt_can_be_sent_for_a_phrase(backends, family):
 def test_what_is_below_the_threshold_is_not_found_and_its_best_score_told(
     backends, family, monkeypatch
 ):
-    volume, where = volume_of("square")
-    score = asked(backends[family], volume, where, "spleen").regions[0].score
+    volume, slice_ref = volume_of("square")
+    score = asked(backends[family], volume, slice_ref, "spleen").regions[0].score
     monkeypatch.setattr(backends[family], "threshold", 0.99999)
-    (missing,) = asked(backends[family], volume, where, "spleen").not_found
+    (missing,) = asked(backends[family], volume, slice_ref, "spleen").not_found
     assert missing.best_score == pytest.approx(score)
 
 
-def test_only_the_best_boxes_are_kept_and_that_is_told(backends, family, monkeypatch):
-    volume, where = volume_of("square")
-    many = asked(backends[family], volume, where, "spleen")
+def test_only_the_best_boxes_are_kept_and_that_is_reported(backends, family, monkeypatch):
+    volume, slice_ref = volume_of("square")
+    many = asked(backends[family], volume, slice_ref, "spleen")
     monkeypatch.setattr(backends[family], "most", 2)
-    few = asked(backends[family], volume, where, "spleen")
+    few = asked(backends[family], volume, slice_ref, "spleen")
     assert [r.score for r in few.regions] == [r.score for r in many.regions[:2]]
     assert "Of 'spleen' only the best 2 boxes per slice are used." in few.notes
 
@@ -179,20 +179,20 @@ def test_the_same_again_is_the_same_and_the_image_is_left_alone(backends, family
     assert np.array_equal(volume.data, before)
 
 
-def test_what_a_person_must_know_of_the_model_is_told(backends, family):
-    found = asked(backends[family], *volume_of("square"), "spleen")
-    assert "Trained on photographs" in found.notes[-1]
-    assert found.ran_on == "cpu, float32"
+def test_what_a_person_must_know_of_the_model_is_reported(backends, family):
+    result = asked(backends[family], *volume_of("square"), "spleen")
+    assert "Trained on photographs" in result.notes[-1]
+    assert result.ran_on == "cpu, float32"
 
 
 def test_a_model_in_the_librarys_cache_is_found_by_its_id(folders, tmp_path, monkeypatch):
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    kept = tmp_path / "models--someone--tiny"
-    shutil.copytree(folders["owl"], kept / "snapshots" / "0123abc")
-    (kept / "refs").mkdir()
-    (kept / "refs" / "main").write_text("0123abc")
+    cache = tmp_path / "models--someone--tiny"
+    shutil.copytree(folders["owl"], cache / "snapshots" / "0123abc")
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text("0123abc")
     backend = DetectorBackend()
     backend.load("someone/tiny", "cpu")
     assert asked(backend, *volume_of("square"), "spleen").regions
@@ -231,7 +231,7 @@ def test_weights_that_are_missing_are_not_made_up(folders, tmp_path):
 
 
 @pytest.mark.parametrize("device", ["cuda", "abacus"])
-def test_a_device_that_is_not_there_is_told(folders, family, device, monkeypatch):
+def test_a_device_that_is_not_there_is_reported(folders, family, device, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(BackendUnavailable, match=f"{device}.*cannot be used"):
         DetectorBackend().load(str(folders[family]), device)

@@ -35,10 +35,10 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def backend(folder, monkeypatch):
-    return made(folder, monkeypatch)
+    return new_backend(folder, monkeypatch)
 
 
-def made(folder, monkeypatch):
+def new_backend(folder, monkeypatch):
     monkeypatch.setattr(
         FlorenceBackend, "settings", {**FlorenceBackend.settings, "max_new_tokens": 16}
     )
@@ -49,12 +49,12 @@ def made(folder, monkeypatch):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_text_and_its_score_are_the_librarys(backend, folder, name):
-    volume, where = volume_of(name)
-    found = asked(backend, volume, where, "left kidney")
+    volume, slice_ref = volume_of(name)
+    result = asked(backend, volume, slice_ref, "left kidney")
     model = hf.Florence2ForConditionalGeneration.from_pretrained(folder).eval()
     processor = hf.AutoProcessor.from_pretrained(folder)
     inputs = processor(
-        text=f"{TASK}left kidney", images=picture(volume, where).pixels, return_tensors="pt"
+        text=f"{TASK}left kidney", images=picture(volume, slice_ref).pixels, return_tensors="pt"
     )
     with torch.inference_mode():
         out = model.generate(
@@ -62,8 +62,8 @@ def test_the_text_and_its_score_are_the_librarys(backend, folder, name):
             return_dict_in_generate=True,
         )  # fmt: skip
     (text,) = processor.batch_decode(out.sequences, skip_special_tokens=False)
-    assert found.texts == (text.replace("</s>", "").replace("<pad>", ""),)
-    _, score = backend._write(framed(picture(volume, where).pixels, 0), f"{TASK}left kidney")
+    assert result.texts == (text.replace("</s>", "").replace("<pad>", ""),)
+    _, score = backend._write(framed(picture(volume, slice_ref).pixels, 0), f"{TASK}left kidney")
     steps = model.compute_transition_scores(out.sequences, out.scores, out.beam_indices)
     count = np.sum(steps.numpy() < 0)
     assert score == pytest.approx(float(np.exp(steps.numpy().sum() / count)), abs=1e-4)
@@ -73,10 +73,10 @@ def test_the_text_and_its_score_are_the_librarys(backend, folder, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_boxes_are_the_librarys_at_their_place_in_the_patient(backend, name):
-    volume, where = volume_of(name)
-    shown = picture(volume, where)
+    volume, slice_ref = volume_of(name)
+    shown = picture(volume, slice_ref)
     force(backend, WRITTEN)
-    (region,) = asked(backend, volume, where, "left kidney").regions
+    (region,) = asked(backend, volume, slice_ref, "left kidney").regions
     height, width = shown.size
     wanted = np.array([0.1005, 0.2505, 0.5005, 0.7495]) * (width, height, width, height)
     assert_allclose(in_picture(region, shown), wanted, atol=1e-3)
@@ -86,18 +86,18 @@ def test_boxes_are_the_librarys_at_their_place_in_the_patient(backend, name):
     assert library["labels"] == [region.name] == ["left kidney"]
     assert_allclose(in_picture(region, shown), library["bboxes"][0], atol=1)  # whole pixels
     assert 0 < region.score < 1
-    assert region.slice == where
+    assert region.slice == slice_ref
 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_agkd_is_shown_a_black_square_and_its_boxes_come_back_from_it(
     folder, tmp_path, monkeypatch, name
 ):
-    place = tmp_path / "RioJune" / "AG-KD-merged"
-    shutil.copytree(folder, place)
-    backend = made(place, monkeypatch)
-    volume, where = volume_of(name)
-    shown = picture(volume, where)
+    model_folder = tmp_path / "RioJune" / "AG-KD-merged"
+    shutil.copytree(folder, model_folder)
+    backend = new_backend(model_folder, monkeypatch)
+    volume, slice_ref = volume_of(name)
+    shown = picture(volume, slice_ref)
     height, width = shown.size
     scale, side = 512 / max(shown.size), max(shown.size)
     square = framed(shown.pixels, 512).pixels
@@ -108,43 +108,43 @@ def test_agkd_is_shown_a_black_square_and_its_boxes_come_back_from_it(
     assert square[top : 512 - top, left : 512 - left].any()
 
     force(backend, "nodule<loc_400><loc_450><loc_550><loc_600>")
-    found = asked(
-        backend, volume, where, "nodule", prompts={"nodule": "nodule means a small round spot"}
+    result = asked(
+        backend, volume, slice_ref, "nodule", prompts={"nodule": "nodule means a small round spot"}
     )
-    assert found.prompts == {
+    assert result.prompts == {
         "nodule": f"{TASK}Locate the phrases in the caption: nodule means a small round spot."
     }
     margin = np.array([side - width, side - height] * 2) / 2
     wanted = np.array([0.4005, 0.4505, 0.5505, 0.6005]) * side - margin
-    assert_allclose(in_picture(found.regions[0], shown), wanted, atol=0.02)
+    assert_allclose(in_picture(result.regions[0], shown), wanted, atol=0.02)
 
 
-def test_a_box_in_the_margin_is_told_and_not_given(folder, tmp_path, monkeypatch):
-    place = tmp_path / "AG-KD"
-    shutil.copytree(folder, place)
-    backend = made(place, monkeypatch)
+def test_a_box_in_the_margin_is_reported_and_not_given(folder, tmp_path, monkeypatch):
+    model_folder = tmp_path / "AG-KD"
+    shutil.copytree(folder, model_folder)
+    backend = new_backend(model_folder, monkeypatch)
     force(backend, "nodule<loc_400><loc_2><loc_550><loc_60>")
-    found = asked(backend, *volume_of("landscape"), "nodule")
-    assert not found.regions
-    assert found.not_found[0].phrase == "nodule"
-    assert "'nodule': a box lies outside the image, in its margin." in found.notes
+    result = asked(backend, *volume_of("landscape"), "nodule")
+    assert not result.regions
+    assert result.not_found[0].phrase == "nodule"
+    assert "'nodule': a box lies outside the image, in its margin." in result.notes
 
 
-def test_what_cannot_be_read_is_told_and_is_not_found(backend):
-    found = asked(backend, *volume_of("square"), "left kidney", "spleen")
-    assert not found.regions
-    assert [missing.phrase for missing in found.not_found] == ["left kidney", "spleen"]
-    assert len(found.texts) == 2
-    told = [note.partition(":")[0] for note in found.notes]
-    assert told == ["'left kidney'", "'spleen'", "Florence-2"]
+def test_what_cannot_be_read_is_reported_and_is_not_found(backend):
+    result = asked(backend, *volume_of("square"), "left kidney", "spleen")
+    assert not result.regions
+    assert [missing.phrase for missing in result.not_found] == ["left kidney", "spleen"]
+    assert len(result.texts) == 2
+    kinds = [note.partition(":")[0] for note in result.notes]
+    assert kinds == ["'left kidney'", "'spleen'", "Florence-2"]
 
 
 def test_the_same_again_is_the_same_and_the_image_is_left_alone(backend):
-    volume, where = volume_of("sagittal and oblique")
+    volume, slice_ref = volume_of("sagittal and oblique")
     before = volume.data.copy()
     volume.data.flags.writeable = False
     force(backend, WRITTEN)
-    first, second = (asked(backend, volume, where, "left kidney") for _ in range(2))
+    first, second = (asked(backend, volume, slice_ref, "left kidney") for _ in range(2))
     assert first.texts == second.texts == (WRITTEN,)
     assert [r.score for r in first.regions] == [r.score for r in second.regions]
     assert np.array_equal(volume.data, before)

@@ -47,10 +47,10 @@ def moved(degrees, shift_mm, spacing):
 def test_the_atlas_follows_a_head_that_is_turned_shifted_and_resampled(degrees):
     volume, matrix = moved(degrees, (20.0, -20.0, 20.0), (3.0, 1.2, 1.2))
     names = [n for n in structures() if n.startswith(("left", "right"))]
-    found = nmv.ground(volume, names)
-    assert not found.not_found
+    result = nmv.ground(volume, names)
+    assert not result.not_found
     overlaps = []
-    for region in found.regions:
+    for region in result.regions:
         if region.kind == "box":
             truth = carried(structures()[region.phrase].box_mm, matrix)
             overlaps.append(box_iou(region.box, truth, volume.grid))
@@ -77,9 +77,9 @@ def test_ventricles_come_as_masks_in_the_right_place():
 
 def test_a_pair_is_found_on_both_sides_and_other_words_are_understood():
     volume, _ = brain()
-    found = nmv.ground(volume, ["hippocampi", "Hippocampus links", "hippocampus, left"])
-    assert len(found.of("hippocampi")) == 2
-    (german,), (turned,) = found.of("Hippocampus links"), found.of("hippocampus, left")
+    result = nmv.ground(volume, ["hippocampi", "Hippocampus links", "hippocampus, left"])
+    assert len(result.of("hippocampi")) == 2
+    (german,), (turned,) = result.of("Hippocampus links"), result.of("hippocampus, left")
     assert_allclose(german.center_mm, turned.center_mm)
 
 
@@ -91,24 +91,24 @@ def test_what_is_not_in_the_head_is_not_found():
 
 
 @pytest.mark.parametrize("make", [ellipsoids, lesion, lambda: make_phantom()[:2]])
-def test_an_image_that_shows_no_head_is_told_instead_of_guessed_at(make):
+def test_an_image_that_shows_no_head_is_reported_instead_of_guessed_at(make):
     volume = Volume(make()[0].data, make()[0].affine)
-    found = nmv.ground(volume, ["left hippocampus"])
-    assert not found.regions
-    assert "does not look like an MR image of a head" in found.not_found[0].reason
+    result = nmv.ground(volume, ["left hippocampus"])
+    assert not result.regions
+    assert "does not look like an MR image of a head" in result.not_found[0].reason
 
 
-def test_a_ct_is_told_from_its_header():
+def test_a_ct_is_reported_from_its_header():
     data = brain()[0].data
-    found = nmv.ground(Volume(data, brain()[0].affine, Modality.CT), ["left hippocampus"])
-    assert "this is CT" in found.not_found[0].reason
+    result = nmv.ground(Volume(data, brain()[0].affine, Modality.CT), ["left hippocampus"])
+    assert "this is CT" in result.not_found[0].reason
 
 
 def test_only_the_slices_asked_about_count():
     volume, _ = brain()
     scope = nmv.Scope(axis=0, start=0, stop=5)
-    found = nmv.ground(volume, ["left thalamus"], scope=scope)
-    assert "outside the slices" in found.not_found[0].reason
+    result = nmv.ground(volume, ["left thalamus"], scope=scope)
+    assert "outside the slices" in result.not_found[0].reason
 
 
 def test_the_registration_can_be_cancelled():
@@ -141,18 +141,18 @@ def test_label_names_come_before_the_atlas_and_may_lie_on_another_grid():
     values[left], values[right] = 4, 7
     coarse = Grid(tuple(n // 2 for n in left.shape), volume.affine @ np.diag([2.0, 2, 2, 1]))
     labels = nmv.NamedLabels(values[::2, ::2, ::2], coarse, {4: "kidney_left", 7: "kidney_right"})
-    found = nmv.ground(volume, ["left kidney", "Nieren", "liver"], labels=[labels])
-    (kidney,) = found.of("left kidney")
+    result = nmv.ground(volume, ["left kidney", "Nieren", "liver"], labels=[labels])
+    (kidney,) = result.of("left kidney")
     assert dice(kidney.mask.full(), left) > 0.75
-    assert len(found.of("Nieren")) == 2
-    assert found.not_found[0].phrase == "liver"
+    assert len(result.of("Nieren")) == 2
+    assert result.not_found[0].phrase == "liver"
 
 
 def test_a_label_without_voxels_is_not_found():
     volume, left, _ = make_phantom()
     labels = nmv.NamedLabels(left.astype(np.uint8), volume.grid, {1: "liver", 2: "spleen"})
-    found = nmv.ground(volume, ["spleen"], labels=[labels])
-    assert not found.regions
+    result = nmv.ground(volume, ["spleen"], labels=[labels])
+    assert not result.regions
 
 
 def test_the_table_has_structures_on_both_sides_inside_the_brain():
@@ -183,11 +183,11 @@ def test_labels_of_one_name_are_all_found():
     volume, left, right = make_phantom()
     values = left.astype(np.uint8) * 3 + right.astype(np.uint8) * 4
     labels = nmv.NamedLabels(values, volume.grid, {3: "kidney", 4: "kidney"})
-    found = nmv.ground(volume, ["kidney"], labels=[labels])
-    assert sorted(round(dice(r.mask.full(), left)) for r in found.regions) == [0, 1]
+    result = nmv.ground(volume, ["kidney"], labels=[labels])
+    assert sorted(round(dice(r.mask.full(), left)) for r in result.regions) == [0, 1]
 
 
-def test_a_name_without_voxels_is_told_as_such():
+def test_a_name_without_voxels_is_reported():
     volume, left, _ = make_phantom()
     labels = nmv.NamedLabels(left.astype(np.uint8), volume.grid, {1: "a", 9: "liver"}, "seg")
     (missing,) = nmv.ground(volume, ["liver"], labels=[labels]).not_found

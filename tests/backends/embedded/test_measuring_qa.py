@@ -124,8 +124,8 @@ def test_overlap_and_containment(scene):
 
 def test_a_diameter_is_the_longest(scene):
     volume, masks = scene
-    places = volume.grid.to_world(np.argwhere(masks["lesion"]))
-    longest = max(np.linalg.norm(a - b) for a in places for b in places)
+    positions = volume.grid.to_world(np.argwhere(masks["lesion"]))
+    longest = max(np.linalg.norm(a - b) for a in positions for b in positions)
     assert f"{longest:.1f} mm" in ask(scene, "What is the longest diameter of the lesion?").text
 
 
@@ -205,7 +205,7 @@ def test_a_mask_on_another_grid_is_refused(scene):
         (1.0, 0.0, "is larger than the right one, by 1.00 mL."),
     ],
 )
-def test_two_volumes_are_told_apart_where_an_outline_can_be_trusted(most, less, text):
+def test_two_volumes_are_distinguished_where_an_outline_can_be_trusted(most, less, text):
     assert number_format.compared("left one", most, "right one", less).endswith(text)
 
 
@@ -216,4 +216,4 @@ def test_numbers_read_as_a_reader_of_images_says_them():
     assert number_format.share(1.0) == "100 %"
     assert number_format.intensity(12345.6) == "12346"
     assert number_format.intensity(-998.04) == "-998"
-    assert number_format.place((17.2, -4.0, -23.4), 0) == "S 17, A 4, R 23 mm"
+    assert number_format.position((17.2, -4.0, -23.4), 0) == "S 17, A 4, R 23 mm"

@@ -67,12 +67,12 @@ def test_three_clicks_find_structures_in_noise(make):
 def test_one_click_finds_a_nodule_that_is_a_speck_of_the_scan(radius_mm, contrast):
     spacing, center = np.array([2.5, 0.8, 0.8]), np.array([20, 90, 70])
     noise = np.random.default_rng(0).normal(40, 30, (40, 160, 160))
-    places = np.moveaxis(np.indices(noise.shape), 0, -1)
-    nodule = (((places - center) * spacing) ** 2).sum(axis=-1) <= radius_mm**2
+    positions = np.moveaxis(np.indices(noise.shape), 0, -1)
+    nodule = (((positions - center) * spacing) ** 2).sum(axis=-1) <= radius_mm**2
     data = (noise + contrast * nodule).astype(np.int16)
     volume = Volume(data, np.diag([*spacing, 1]))
-    found = ask(volume, Point.at_index(volume, tuple(center)))
-    assert dice(found, nodule) > 0.85
+    click_mask = ask(volume, Point.at_index(volume, tuple(center)))
+    assert dice(click_mask, nodule) > 0.85
 
 
 def test_more_clicks_do_not_undo_what_earlier_ones_reached():
@@ -139,11 +139,11 @@ def test_intensities_scaled_and_shifted_change_nothing():
 
 def test_negative_scribble_corrects_a_given_mask_around_it_only():
     volume, left, right = make_phantom()
-    both = InitialMask.of(volume, left | right)
+    mask_of_both = InitialMask.of(volume, left | right)
     at = np.argwhere(right).mean(0).astype(int)
     line = [(at[0], at[1], at[2] + k) for k in range(-3, 4)]
     scribble = Scribble.at_index(volume, line, positive=False)
-    mask = ask(volume, both, scribble)
+    mask = ask(volume, mask_of_both, scribble)
     assert (mask & left).sum() == left.sum()
     assert dice(mask, left) > 0.9
 

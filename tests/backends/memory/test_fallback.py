@@ -45,28 +45,28 @@ def ladder(done, **how):
     return MemoryFallbacks("Model", "cuda", rungs, **how)
 
 
-def test_rungs_are_taken_one_after_the_other_and_told():
-    done, told = [], []
-    made = ladder(done, free=lambda: done.append("free"))
-    assert made.tried(failing(3), lambda _, message="": told.append(message)) == (
+def test_rungs_are_taken_one_after_the_other_and_reported():
+    done, messages = [], []
+    fallbacks = ladder(done, free=lambda: done.append("free"))
+    assert fallbacks.tried(failing(3), lambda _, message="": messages.append(message)) == (
         4,
         ("Out of memory on cuda: Model ran small, slow until another image is opened.",),
     )
     assert done == ["free", "free", "small", "free", "slow"]
-    assert [message.partition("again ")[2] for message in told] == [
+    assert [message.partition("again ")[2] for message in messages] == [
         "after freeing unused memory", "small", "slow",
     ]  # fmt: skip
 
 
 def test_what_was_taken_holds_until_the_next_volume():
     done = []
-    made = ladder(done, usual=lambda: done.append("usual"))
-    made.tried(failing(2), quiet)
-    assert made.tried(failing(0), quiet)[1][0].startswith("Out of memory on cuda")
-    made.tried(failing(2), quiet)
-    made.renew()
-    assert made.tried(failing(0), quiet) == (1, ())
-    made.renew()
+    fallbacks = ladder(done, usual=lambda: done.append("usual"))
+    fallbacks.tried(failing(2), quiet)
+    assert fallbacks.tried(failing(0), quiet)[1][0].startswith("Out of memory on cuda")
+    fallbacks.tried(failing(2), quiet)
+    fallbacks.renew()
+    assert fallbacks.tried(failing(0), quiet) == (1, ())
+    fallbacks.renew()
     assert done == ["small", "slow", "usual"]
 
 
@@ -98,8 +98,8 @@ def named(*phrases):
     def ask(backend, volume):
         if hasattr(backend, "_kept"):
             backend._kept.clear()
-        found = dispatch.ground(backend, volume, GroundQuery(phrases), quiet)
-        return {r.phrase: r.mask.digest for r in found.regions}, found.notes
+        result = dispatch.ground(backend, volume, GroundQuery(phrases), quiet)
+        return {r.phrase: r.mask.digest for r in result.regions}, result.notes
 
     return ask
 
@@ -117,9 +117,9 @@ def vista3d_by_name(folder):
 
 
 def bundle(folder):
-    made = tiny.bundle(folder / "bundle")
-    trust(made)
-    return BundleBackend, made, named("everything"), 2
+    fallbacks = tiny.bundle(folder / "bundle")
+    trust(fallbacks)
+    return BundleBackend, fallbacks, named("everything"), 2
 
 
 def voxtell(folder):
@@ -139,7 +139,7 @@ def no_text_model(monkeypatch):
 @pytest.mark.filterwarnings("ignore:enable_nested_tensor")
 @pytest.mark.usefixtures("no_text_model")
 @pytest.mark.parametrize("make", [sammed3d, vista3d, vista3d_by_name, bundle, voxtell])
-def test_the_result_is_that_of_enough_memory_and_it_is_told(make, tmp_path):
+def test_the_result_is_that_of_enough_memory_and_it_is_reported(make, tmp_path):
     kind, model, ask, rungs = make(tmp_path)
     backend, volume = kind(), phantom()
     backend.load(str(model), "cpu")

@@ -31,11 +31,11 @@ def names(folder):
 
 
 def test_an_offer_counts_what_would_be_fetched_and_tells_the_licence(hub):
-    told = offer("lab/tiny")
-    assert (told.model, told.licence, told.gated) == ("lab/tiny", "apache-2.0", False)
-    assert (told.files, told.bytes) == (len(GOOD), sum(map(len, GOOD.values())))
-    assert told.size == "6.3 MB"
-    assert told.url.endswith("/lab/tiny")
+    output = offer("lab/tiny")
+    assert (output.model, output.licence, output.gated) == ("lab/tiny", "apache-2.0", False)
+    assert (output.files, output.bytes) == (len(GOOD), sum(map(len, GOOD.values())))
+    assert output.size == "6.3 MB"
+    assert output.url.endswith("/lab/tiny")
     assert len(hub.asked) == 1, "one question is enough"
 
 
@@ -117,7 +117,7 @@ def test_terms_are_accepted_first(hub):
 
 
 @pytest.mark.parametrize("ask", [offer, lambda model: fetch(model, ignored)])
-def test_what_cannot_be_downloaded_is_told_with_the_remedy(hub, ask, monkeypatch):
+def test_what_cannot_be_downloaded_is_reported_with_the_remedy(hub, ask, monkeypatch):
     hub.add("lab/pickles", {"config.json": b"{}", **BAD})
     with pytest.raises(CannotDownload, match=r"no weights in safetensors among its 4 files"):
         ask("lab/pickles")
@@ -133,13 +133,13 @@ def test_what_cannot_be_downloaded_is_told_with_the_remedy(hub, ask, monkeypatch
         ask("lab/tiny")
 
 
-def test_a_hub_that_is_ill_is_told_with_its_answer(hub, monkeypatch):
+def test_a_hub_that_is_ill_is_reported_with_its_answer(hub, monkeypatch):
     monkeypatch.setattr(hub, "answer", lambda path: (500, {}, b""))
     with pytest.raises(CannotDownload, match="answered 500"):
         offer("lab/tiny")
 
 
-def test_a_full_disk_is_told_before_anything_is_fetched(hub, monkeypatch, tmp_path):
+def test_a_full_disk_is_reported_before_anything_is_fetched(hub, monkeypatch, tmp_path):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(10**9, 10**9 - 10**6, 10**6))
     with pytest.raises(CannotDownload, match=r"needs 6\.3 MB, .* has 1\.0 MB.*HF_HOME"):
@@ -147,13 +147,13 @@ def test_a_full_disk_is_told_before_anything_is_fetched(hub, monkeypatch, tmp_pa
     assert not list(tmp_path.rglob("*"))
 
 
-def test_a_folder_that_cannot_be_written_is_told(hub, tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported(hub, tmp_path):
     (tmp_path / "cache").write_text("in the way")
     with pytest.raises(CannotDownload, match="could not be written"):
         fetch("lab/tiny", ignored)
 
 
-def test_an_id_is_told_from_a_folder(tmp_path, monkeypatch):
+def test_an_id_is_reported_from_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert is_hub_id("google/owlv2-base")
     assert not any(map(is_hub_id, ["", "owlv2", "/tmp/model", "~/x", "a/b/c", "a/", "../x"]))
@@ -161,7 +161,7 @@ def test_an_id_is_told_from_a_folder(tmp_path, monkeypatch):
     assert not is_hub_id("google/owlv2-base")
 
 
-def test_sizes_are_told_in_words():
+def test_sizes_are_reported_in_words():
     assert megabytes(6_291_500) == "6.3 MB"
     assert megabytes(1_444_000_000) == "1.44 GB"
 
@@ -187,15 +187,15 @@ def shell(tmp_path):
 def test_the_command_asks_first(shell, tmp_path):
     hub, start = shell
     with start("lab/tiny") as refused:
-        told, _ = refused.communicate("n\n")
+        output, _ = refused.communicate("n\n")
     assert refused.returncode == 1
-    assert "licence: apache-2.0" in told
+    assert "licence: apache-2.0" in output
     assert len(hub.asked) == 1
     assert not list(tmp_path.rglob("*.safetensors"))
     with start("lab/tiny", "--yes") as done:
-        told, _ = done.communicate()
+        output, _ = done.communicate()
     assert done.returncode == 0
-    folder = Path(told.splitlines()[-1])
+    folder = Path(output.splitlines()[-1])
     assert folder.is_relative_to(tmp_path)
     assert names(folder) == set(GOOD)
 

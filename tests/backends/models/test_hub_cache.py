@@ -29,21 +29,21 @@ def ignored(fraction, message=""):
 
 
 def weights(cache):
-    (found,) = cache.rglob("model.safetensors")
-    return found
+    (model,) = cache.rglob("model.safetensors")
+    return model
 
 
 def test_a_downloaded_model_is_found_whole_without_asking(hub, monkeypatch):
     assert hub_cache.folder_of("lab/tiny") is None
     folder = download("lab/tiny", ignored)
     monkeypatch.setattr(socket.socket, "connect", None)
-    found = find("lab/tiny")
-    assert (found.state, found.path) == (State.DOWNLOADED, folder)
-    assert found.bytes == sum(map(len, GOOD.values()))
+    model = find("lab/tiny")
+    assert (model.state, model.path) == (State.DOWNLOADED, folder)
+    assert model.bytes == sum(map(len, GOOD.values()))
     assert verify("lab/tiny", ignored) == ()
 
 
-def test_progress_of_a_check_is_told_by_bytes_and_can_be_cancelled(hub):
+def test_progress_of_a_check_is_reported_by_bytes_and_can_be_cancelled(hub):
     seen = []
     fetch("lab/tiny", ignored)
     verify("lab/tiny", lambda fraction, message="": seen.append(fraction))
@@ -92,13 +92,13 @@ def test_a_model_without_one_of_its_parts_is_none(hub, cache):
     assert hub_cache.folder_of("lab/parts") is None
 
 
-def test_damage_is_told_by_the_hash_that_the_hub_named(hub, cache):
+def test_damage_is_reported_by_the_hash_that_the_hub_named(hub, cache):
     fetch("lab/tiny", ignored)
     blob = weights(cache).resolve()
     blob.chmod(0o644)
     blob.write_bytes(b"x" + WEIGHTS[1:])
-    (told,) = verify("lab/tiny", ignored)
-    assert told.startswith("model.safetensors is damaged: remove the model")
+    (problem,) = verify("lab/tiny", ignored)
+    assert problem.startswith("model.safetensors is damaged: remove the model")
     text = next(cache.rglob("config.json")).resolve()
     text.chmod(0o644)
     text.write_bytes(b'{"model_type": "tinY"}')
@@ -121,7 +121,7 @@ def test_what_arrives_damaged_is_not_kept(hub, cache, monkeypatch):
     assert verify("lab/tiny", ignored) == ()
 
 
-def test_a_cache_without_links_is_told_that_it_cannot_be_checked(hub, cache):
+def test_a_cache_without_links_is_reported_that_it_cannot_be_checked(hub, cache):
     folder = fetch("lab/tiny", ignored)
     for file in [p for p in folder.rglob("*") if p.is_file()]:
         data = file.read_bytes()
@@ -148,7 +148,7 @@ def taken(folder: Path) -> int:
     return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
 
 
-def test_a_known_model_is_told_as_downloaded_once_it_is(hub):
+def test_a_known_model_is_reported_as_downloaded_once_it_is(hub):
     assert find("SAM 2.1, tiny").state is State.NOT_DOWNLOADED
     hub.add("facebook/sam2.1-hiera-tiny", GOOD)
     download("facebook/sam2.1-hiera-tiny", ignored)

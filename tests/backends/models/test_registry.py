@@ -26,14 +26,14 @@ def ignored(fraction, message=""):
 @pytest.fixture
 def folder(tmp_path):
     """A model's folder with weights, a text and things that do not count."""
-    made = tmp_path / "mine"
-    (made / "fold_0").mkdir(parents=True)
-    (made / "fold_0" / "weights.pth").write_bytes(b"w" * 5000)
-    (made / "plans.json").write_text("{}")
-    (made / ".DS_Store").write_text("x")
-    (made / "__pycache__").mkdir()
-    (made / "__pycache__" / "net.pyc").write_text("x")
-    return made
+    model_folder = tmp_path / "mine"
+    (model_folder / "fold_0").mkdir(parents=True)
+    (model_folder / "fold_0" / "weights.pth").write_bytes(b"w" * 5000)
+    (model_folder / "plans.json").write_text("{}")
+    (model_folder / ".DS_Store").write_text("x")
+    (model_folder / "__pycache__").mkdir()
+    (model_folder / "__pycache__" / "net.pyc").write_text("x")
+    return model_folder
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def folder(tmp_path):
         ("", "see its page"),
     ],
 )
-def test_licences_are_told_in_plain_words(licence, words):
+def test_licences_are_reported_in_plain_words(licence, words):
     assert in_words(licence) == words
 
 
@@ -65,7 +65,7 @@ def test_what_is_known_is_named_once_and_leads_to_a_page():
         assert about.weights_licence
 
 
-def test_an_added_model_is_told_with_its_size_and_its_name_leads_to_it(folder):
+def test_an_added_model_is_reported_with_its_size_and_its_name_leads_to_it(folder):
     added = add(folder, "detector", ignored)
     assert (added.name, added.state, added.path) == ("mine", State.ADDED, folder)
     assert added.bytes == 5002
@@ -92,7 +92,7 @@ def test_a_link_stays_the_path_that_was_named(folder, tmp_path):
     assert add(tmp_path / "latest", "vlm", ignored).path == tmp_path / "latest"
 
 
-def test_progress_is_told_and_a_cancel_adds_nothing(folder):
+def test_progress_is_reported_and_a_cancel_adds_nothing(folder):
     seen = []
     add(folder, "vlm", lambda fraction, message="": seen.append((fraction, message)))
     assert seen[-1] == (1.0, "Reading the files")
@@ -107,7 +107,7 @@ def test_progress_is_told_and_a_cancel_adds_nothing(folder):
         find("mine")
 
 
-def test_mistakes_in_adding_are_told(folder, tmp_path):
+def test_mistakes_in_adding_are_reported(folder, tmp_path):
     (tmp_path / "empty").mkdir()
     for path, backend, name, message in (
         (tmp_path / "nothing", "vlm", "", "There is no .*nothing"),
@@ -124,7 +124,7 @@ def test_mistakes_in_adding_are_told(folder, tmp_path):
     assert local.added() == {}
 
 
-def test_a_name_is_taken_once_but_can_be_taken_anew(folder, tmp_path):
+def test_a_name_is_taken_once_but_can_be_taken_again(folder, tmp_path):
     add(folder, "vlm", ignored)
     (folder / "plans.json").write_text("{ }")
     with pytest.raises(BackendUnavailable, match="already listed as"):
@@ -134,7 +134,7 @@ def test_a_name_is_taken_once_but_can_be_taken_anew(folder, tmp_path):
     assert verify("mine", ignored) == ()
 
 
-def test_what_changed_is_told_by_verify(folder):
+def test_what_changed_is_reported_by_verify(folder):
     add(folder, "vlm", ignored)
     (folder / "fold_0" / "weights.pth").write_bytes(b"v" * 5000)
     (folder / "plans.json").unlink()
@@ -146,7 +146,7 @@ def test_what_changed_is_told_by_verify(folder):
     )
 
 
-def test_a_model_that_is_gone_is_told_and_can_be_forgotten(folder, tmp_path):
+def test_a_model_that_is_gone_is_reported_and_can_be_forgotten(folder, tmp_path):
     add(folder, "vlm", ignored)
     folder.rename(tmp_path / "moved")
     assert find("mine").state is State.GONE
@@ -219,7 +219,7 @@ def test_models_that_are_added_at_once_are_all_kept(folder):
     assert len(local.added()) == 16
 
 
-def test_a_home_that_cannot_be_written_is_told(folder, tmp_path, monkeypatch):
+def test_a_home_that_cannot_be_written_is_reported(folder, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("NAPARI_MEDVLM_HOME", str(tmp_path / "file" / "home"))
     monkeypatch.setenv(offline.VARIABLE, "")
@@ -230,8 +230,8 @@ def test_a_home_that_cannot_be_written_is_told(folder, tmp_path, monkeypatch):
     assert offline.is_offline()
 
 
-def test_files_that_cannot_be_read_are_told(folder, monkeypatch):
-    def unreadable(file, made, tell):
+def test_files_that_cannot_be_read_are_reported(folder, monkeypatch):
+    def unreadable(file, model_folder, progress):
         raise PermissionError(13, "Permission denied", str(file))
 
     monkeypatch.setattr("napari_medvlm.backends.models.files.digest", unreadable)
@@ -281,16 +281,16 @@ def nvml(cards):
 
 
 @pytest.mark.parametrize("cards", [None, [], [(b"Old", 2 << 30), ("H200", 130 << 30)]])
-def test_free_memory_is_told_of_the_computer_and_its_cards(monkeypatch, cards):
+def test_free_memory_is_reported_of_the_computer_and_its_cards(monkeypatch, cards):
     monkeypatch.setitem(sys.modules, "pynvml", nvml(cards))
-    told = free.free()
-    assert told.ram_mib > 100
-    assert [card.name for card in told.cards] == (["Old", "H200"] if cards else [])
-    assert told.most_mib == max(told.ram_mib, 130 << 10 if cards else 0)
-    assert str(told).endswith("Old: 2.1 GB; H200: 139.6 GB" if cards else " GB of RAM")
+    memory = free.free()
+    assert memory.ram_mib > 100
+    assert [card.name for card in memory.cards] == (["Old", "H200"] if cards else [])
+    assert memory.most_mib == max(memory.ram_mib, 130 << 10 if cards else 0)
+    assert str(memory).endswith("Old: 2.1 GB; H200: 139.6 GB" if cards else " GB of RAM")
 
 
-def test_without_nvidias_library_only_the_computer_is_told(monkeypatch):
+def test_without_nvidias_library_only_the_computer_is_reported(monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", None)
     assert free.free().cards == ()
 

@@ -41,7 +41,7 @@ def test_numbers_are_read(tmp_path):
     assert read(tmp_path / "weights.pth")["mean"].sum() == 3
 
 
-def test_a_program_is_not_run_and_the_remedy_is_told(program):
+def test_a_program_is_not_run_and_the_remedy_is_reported(program):
     path, made = program
     with pytest.raises(BackendUnavailable, match=r"may run a program .* models trust "):
         read(path)
@@ -59,10 +59,10 @@ def test_a_program_is_not_run_and_the_remedy_is_told(program):
     ],
     ids=["page", "pointer", "text", "empty"],
 )
-def test_what_was_saved_in_place_of_weights_is_told(tmp_path, content, told):
+def test_what_was_saved_in_place_of_weights_is_reported(tmp_path, content, reason):
     path = tmp_path / "weights.pth"
     path.write_bytes(content)
-    with pytest.raises(BackendUnavailable, match=f"has no weights: it {told}") as error:
+    with pytest.raises(BackendUnavailable, match=f"has no weights: it {reason}") as error:
         read(path)
     assert "Download it again" in error.value.hint
 

@@ -59,7 +59,7 @@ class Hub:
         if "/cdn/" in path:
             return 200, {}, files[path.partition(f"/cdn/{model}/")[2]]
         if "/tree/" in path:
-            told = [
+            content = [
                 {"type": "file", "path": name, "size": len(data), "oid": _oid(data)} | _large(data)
                 for name, data in files.items()
             ]
@@ -69,8 +69,14 @@ class Hub:
                 for name, data in files.items()
             ]
             gated = "manual" if model in self.gated else False
-            told = {"id": model, "sha": SHA, "siblings": siblings, "gated": gated, "cardData": card}
-        return 200, {"Content-Type": "application/json"}, json.dumps(told).encode()
+            content = {
+                "id": model,
+                "sha": SHA,
+                "siblings": siblings,
+                "gated": gated,
+                "cardData": card,
+            }
+        return 200, {"Content-Type": "application/json"}, json.dumps(content).encode()
 
     def resolved(self, model, name):
         """A small file itself, and where a large one is: on another host, and in Xet storage."""

@@ -52,9 +52,9 @@ def prompts(image):
         POINT: Point.at_index,
         SCRIBBLE: Scribble.at_index,
         LASSO: Lasso.at_index,
-        BOX: lambda image, place, positive: Box.at_index(image, *place, positive),
+        BOX: lambda image, voxels, positive: Box.at_index(image, *voxels, positive),
     }
-    return tuple(made[kind](image, place, positive) for kind, positive, place in CASES)
+    return tuple(made[kind](image, voxels, positive) for kind, positive, voxels in CASES)
 
 
 def asked(image, count, steps=None):
@@ -75,22 +75,22 @@ class ByHand:
 
     def take(self, number, run=True):
         """Call the session with a case; the buffer as it then is."""
-        kind, positive, place = CASES[number]
+        kind, positive, voxels = CASES[number]
         with redirect_stdout(StringIO()), repeatable():
             if kind == POINT:
-                self.session.add_point_interaction(place, positive, run)
+                self.session.add_point_interaction(voxels, positive, run)
             elif kind == BOX:
-                self.session.add_bbox_interaction(list(zip(*place, strict=True)), positive, run)
+                self.session.add_bbox_interaction(list(zip(*voxels, strict=True)), positive, run)
             else:
-                self._draw(kind, positive, place, run)
+                self._draw(kind, positive, voxels, run)
         return self.buffer.astype(bool)
 
-    def _draw(self, kind, positive, place, run):
+    def _draw(self, kind, positive, voxels, run):
         """Strokes in an array as large as the image, without its smallest box."""
         if kind == LASSO:
-            place = Lasso.at_index(self._image, place).voxels(self._image.grid)
+            voxels = Lasso.at_index(self._image, voxels).voxels(self._image.grid)
         drawn = np.zeros(self._image.shape, np.uint8)
-        drawn[tuple(np.transpose(place))] = 1
+        drawn[tuple(np.transpose(voxels))] = 1
         add = {
             SCRIBBLE: self.session.add_scribble_interaction,
             LASSO: self.session.add_lasso_interaction,
@@ -114,5 +114,5 @@ class Heard:
     @property
     def prompts(self):
         """Which prompts were given to the model, in order."""
-        said = [m.split(" (")[0] for m in self.messages if m.startswith("Prompt ")]
-        return list(dict.fromkeys(said))
+        messages = [m.split(" (")[0] for m in self.messages if m.startswith("Prompt ")]
+        return list(dict.fromkeys(messages))

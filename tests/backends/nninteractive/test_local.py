@@ -47,8 +47,8 @@ def by_hand(folder, image):
 @pytest.fixture(scope="module")
 def expected(folder):
     """The library's mask after each prompt."""
-    hand = by_hand(folder, volume())
-    return [hand.take(number) for number in range(len(CASES))]
+    reference = by_hand(folder, volume())
+    return [reference.take(number) for number in range(len(CASES))]
 
 
 def test_each_prompt_of_a_long_list_gives_the_librarys_mask(folder, expected):
@@ -66,23 +66,23 @@ def test_each_prompt_of_a_long_list_gives_the_librarys_mask(folder, expected):
 
 def test_an_oblique_image_gives_the_librarys_mask(folder):
     image = volume((20, 10, 35))
-    hand = by_hand(folder, image)
-    masks = [hand.take(number) for number in range(6)]
+    reference = by_hand(folder, image)
+    masks = [reference.take(number) for number in range(6)]
     assert np.array_equal(loaded(folder, image).segment(asked(image, 6), silent).full(), masks[5])
 
 
 def test_one_prompt_less_is_undone_and_costs_nothing(folder, expected):
     image = volume()
-    backend, hand = loaded(folder, image), by_hand(folder, image)
+    backend, reference = loaded(folder, image), by_hand(folder, image)
     for number in range(3):
-        hand.take(number)
+        reference.take(number)
     backend.segment(asked(image, 3), silent)
     heard = Heard()
     mask = backend.segment(asked(image, 2), heard)
     assert heard.prompts == []
     assert np.array_equal(mask.full(), expected[1])
-    hand.session.undo()
-    assert np.array_equal(mask.full(), hand.buffer.astype(bool))
+    reference.session.undo()
+    assert np.array_equal(mask.full(), reference.buffer.astype(bool))
     assert np.array_equal(backend.segment(asked(image, 3), silent).full(), expected[2])
 
 
@@ -96,11 +96,11 @@ def test_prefixes_in_any_order_are_replayed(folder, expected):
 
 def test_a_replay_predicts_where_it_was_predicted(folder, expected):
     image = volume()
-    hand = by_hand(folder, image)
+    reference = by_hand(folder, image)
     for number in range(8):
-        hand.take(number, run=number + 1 in (2, 3, 7, 8))
+        reference.take(number, run=number + 1 in (2, 3, 7, 8))
     mask = loaded(folder, image).segment(asked(image, 8, (2, 3, 7, 8)), silent)
-    assert np.array_equal(mask.full(), hand.buffer.astype(bool))
+    assert np.array_equal(mask.full(), reference.buffer.astype(bool))
     assert not np.array_equal(mask.full(), expected[7])
 
 
@@ -131,13 +131,13 @@ def test_objects_in_turn_do_not_disturb_each_other(folder, expected):
 def test_a_changed_last_prompt_costs_one_prediction(folder):
     image = volume()
     backend = loaded(folder, image)
-    given = asked(image, 3).items
+    arguments = asked(image, 3).items
     wider = Box.at_index(image, (15, 6, 4), (16, 42, 48))
-    backend.segment(ObjectPrompts(given[:2], (1, 2)), silent)
+    backend.segment(ObjectPrompts(arguments[:2], (1, 2)), silent)
     heard = Heard()
-    mask = backend.segment(ObjectPrompts((given[0], wider), (1, 2)), heard)
+    mask = backend.segment(ObjectPrompts((arguments[0], wider), (1, 2)), heard)
     assert heard.prompts == ["Prompt 2 of 2"]
-    fresh = loaded(folder, image).segment(ObjectPrompts((given[0], wider), (1, 2)), silent)
+    fresh = loaded(folder, image).segment(ObjectPrompts((arguments[0], wider), (1, 2)), silent)
     assert mask.digest == fresh.digest
 
 
@@ -145,10 +145,10 @@ def test_an_initial_mask_takes_the_place_of_what_was_before(folder):
     image = volume()
     start = np.zeros(image.shape, bool)
     start[10:20, 12:30, 8:24] = True
-    hand = by_hand(folder, image)
-    hand.take(0)
-    hand.session.add_initial_seg_interaction(start.astype(np.uint8))
-    expected = hand.take(4)
+    reference = by_hand(folder, image)
+    reference.take(0)
+    reference.session.add_initial_seg_interaction(start.astype(np.uint8))
+    expected = reference.take(4)
     point, _, _, _, negative = asked(image, 5).items
     initial = InitialMask.of(image, start)
     backend = loaded(folder, image)
@@ -163,11 +163,11 @@ def test_a_cancel_in_the_middle_of_a_prompt_leaves_it_as_it_was(folder, expected
     image = volume()
     backend = loaded(folder, image)
     backend.segment(asked(image, 1), silent)
-    told = []
+    messages = []
 
     def stop_at_the_second_pass(fraction, message=""):
-        told.append(message)
-        if [m.startswith("Prompt 2") for m in told].count(True) == 3:
+        messages.append(message)
+        if [m.startswith("Prompt 2") for m in messages].count(True) == 3:
             raise Cancelled
 
     with pytest.raises(Cancelled):
@@ -177,7 +177,7 @@ def test_a_cancel_in_the_middle_of_a_prompt_leaves_it_as_it_was(folder, expected
     assert heard.prompts == ["Prompt 2 of 2"]
 
 
-def test_the_licence_of_the_folder_is_told(folder):
+def test_the_licence_of_the_folder_is_reported(folder):
     heard = Heard()
     loaded(folder, volume()).segment(asked(volume(), 1), heard)
     assert f"Prompt 1 of 1 ({LICENCE})" in heard.messages
@@ -185,17 +185,17 @@ def test_the_licence_of_the_folder_is_told(folder):
 
 def test_autozoom_can_be_switched_off(folder, expected):
     image = volume()
-    hand = ByHand(opened(folder, Memory("cpu", autozoom=False)), image)
+    reference = ByHand(opened(folder, Memory("cpu", autozoom=False)), image)
     mask = loaded(f"{folder}#no-autozoom", image).segment(asked(image, 1), silent)
-    assert np.array_equal(mask.full(), hand.take(0))
+    assert np.array_equal(mask.full(), reference.take(0))
     assert not np.array_equal(mask.full(), expected[0])
 
 
 @pytest.fixture
 def copy(tmp_path, folder):
     """A folder of its own, and its checkpoint."""
-    made = save_nninteractive(tmp_path / "model")
-    return made, made / "fold_0" / "checkpoint_final.pth"
+    sessions = save_nninteractive(tmp_path / "model")
+    return sessions, sessions / "fold_0" / "checkpoint_final.pth"
 
 
 def capable(copy, **supported):
@@ -236,7 +236,7 @@ def test_a_box_drawn_on_a_plane_at_an_angle_is_taken_as_its_outline(folder, degr
     assert mask.digest == backend.segment(ObjectPrompts((lasso,), (1,)), silent).digest
 
 
-def test_images_that_it_cannot_take_are_told(folder):
+def test_images_that_it_cannot_take_are_reported(folder):
     backend = loaded(folder, volume())
     with pytest.raises(InvalidImage, match="colour"):
         backend.set_volume(Volume(np.zeros((2, 4, 4, 3), np.uint8), np.eye(4)))
@@ -244,7 +244,7 @@ def test_images_that_it_cannot_take_are_told(folder):
         backend.set_volume(Volume(np.zeros((4, 4, 4)), np.eye(4)))
 
 
-def test_folders_that_are_no_model_are_told(tmp_path, monkeypatch, copy):
+def test_folders_that_are_no_model_are_reported(tmp_path, monkeypatch, copy):
     monkeypatch.setenv("NNINTERACTIVE_MODEL_DIR", str(tmp_path / "none"))
     backend = NNInteractiveBackend()
     with pytest.raises(BackendUnavailable, match="nothing is downloaded unasked"):
@@ -282,16 +282,16 @@ class Program:
 
 
 def test_a_checkpoint_that_would_run_a_program_is_refused_unless_trusted(tmp_path):
-    made = tmp_path / "made by the file"
-    folder = save_nninteractive(tmp_path / "model", extra={"logging": Program(str(made))})
+    sessions = tmp_path / "made by the file"
+    folder = save_nninteractive(tmp_path / "model", extra={"logging": Program(str(sessions))})
     with pytest.raises(BackendUnavailable, match="may run a program"):
         loaded(folder, volume())
-    assert not made.exists()
-    made.mkdir()
-    made.rmdir()
+    assert not sessions.exists()
+    sessions.mkdir()
+    sessions.rmdir()
     trust(folder / "fold_0" / "checkpoint_final.pth")
     assert loaded(folder, volume()).segment(asked(volume(), 1), silent).voxels
-    assert made.exists()
+    assert sessions.exists()
 
 
 def test_what_training_leaves_in_a_checkpoint_is_no_program(tmp_path):
@@ -321,7 +321,7 @@ def full_until(monkeypatch, enough):
     monkeypatch.setattr(Session, "_build_network_input", build)
 
 
-def test_out_of_memory_is_tried_with_less_and_told(folder, expected, monkeypatch):
+def test_out_of_memory_is_tried_with_less_and_reported(folder, expected, monkeypatch):
     image = volume()
     backend = loaded(folder, image)
     backend.segment(asked(image, 2), silent)
@@ -340,7 +340,9 @@ def test_out_of_memory_is_tried_with_less_and_told(folder, expected, monkeypatch
     assert backend._session.interactions_storage == "auto"
 
 
-def test_out_of_memory_to_the_end_is_told_and_the_next_request_works(folder, expected, monkeypatch):
+def test_out_of_memory_to_the_end_is_reported_and_the_next_request_works(
+    folder, expected, monkeypatch
+):
     image = volume()
     backend = loaded(folder, image)
     with monkeypatch.context() as full:

@@ -148,7 +148,7 @@ def wait_until_expired(session):
         pause.wait(0.05)
 
 
-def test_a_full_server_is_told_and_a_place_that_is_given_back_can_be_had(server, connect):
+def test_a_full_server_is_reported_and_a_place_that_is_given_back_can_be_had(server, connect):
     first, _ = connect(server.url), connect(server.url)
     with pytest.raises(
         BackendUnavailable, match=r"has no free session: .*2 sessions.*--max-sessions"
@@ -165,7 +165,7 @@ def test_a_backend_that_is_dropped_gives_its_place_back(server, connect):
         del backend
 
 
-def test_a_wrong_key_is_told(server, connect, monkeypatch):
+def test_a_wrong_key_is_reported(server, connect, monkeypatch):
     monkeypatch.setenv("NAPARI_MEDVLM_API_KEY", "another")
     with pytest.raises(BackendUnavailable, match="refused the one it got"):
         connect(server.url)
@@ -174,7 +174,7 @@ def test_a_wrong_key_is_told(server, connect, monkeypatch):
         connect(server.url)
 
 
-def test_addresses_that_lead_nowhere_are_told(connect):
+def test_addresses_that_lead_nowhere_are_reported(connect):
     with pytest.raises(BackendUnavailable, match="none was named"):
         connect(None)
     with pytest.raises(BackendUnavailable, match="is not the address of a server"):
@@ -206,12 +206,12 @@ def another_server(request):
         thread.join()
 
 
-def test_a_server_of_something_else_is_told(another_server, connect):
+def test_a_server_of_something_else_is_reported(another_server, connect):
     with pytest.raises(BackendUnavailable, match="is not an nnInteractive server"):
         connect(another_server)
 
 
-def test_images_that_it_cannot_take_are_told_before_they_are_sent(server, connect):
+def test_images_that_it_cannot_take_are_reported_before_they_are_sent(server, connect):
     backend = connect(server.url)
     with pytest.raises(InvalidImage, match="colour"):
         backend.set_volume(Volume(np.zeros((2, 4, 4, 3), np.uint8), np.eye(4)))

@@ -135,7 +135,7 @@ def test_a_model_that_a_server_here_passes_on_to_the_cloud_needs_the_users_word(
         assert asked(server.url, name="qwen3-vl:235b-cloud").text == TEXT
 
 
-def test_a_redirection_is_told_and_not_followed():
+def test_a_redirection_is_reported_and_not_followed():
     with playing(recorded("plain")) as other:
         away = Played(status=307, headers={"Location": f"{other.url}/chat/completions"})
         with playing(away) as server, pytest.raises(BackendUnavailable, match="sends on to"):

@@ -57,7 +57,7 @@ def test_the_kind_of_answer_can_be_said(scan):
         (["--base-url", "http://8.8.8.8/v1", "--slices", "0:1:2"], "--allow-remote"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(scan, arguments, message):
+def test_mistakes_are_reported_in_a_sentence(scan, arguments, message):
     done = ask(scan, "--backend", "server", "--model", "seer", *arguments)
     assert done.exit_code in (1, 2)
     assert message in " ".join(done.output.replace("│", " ").split())

@@ -56,14 +56,14 @@ def test_errors_of_servers(name, kind, message, remedy):
 
 
 @pytest.mark.parametrize("name", ["no model (vLLM)", "no model (Ollama)", "server failed"])
-def test_a_wrong_name_is_told_with_the_names_there_are(name):
+def test_a_wrong_name_is_reported_with_the_names_there_are(name):
     with playing(failed(name)) as server, pytest.raises(BackendUnavailable) as told:
         asked(server.url, name="seeer")
     assert "does not list a model 'seeer'" in told.value.message
     assert "seer" in told.value.hint
 
 
-def test_no_server_is_told():
+def test_no_server_is_reported():
     with playing() as server:
         pass
     for name in ("seer", ""):
@@ -73,7 +73,7 @@ def test_no_server_is_told():
 
 
 @pytest.mark.parametrize("kind", ["text/html", "application/json"])
-def test_what_is_no_stream_is_told(kind):
+def test_what_is_no_stream_is_reported(kind):
     page = Played(b"<html>Welcome</html>", kind=kind)
     with playing(page, models=page) as server:
         with pytest.raises(BackendFailed, match="no stream") as told:
@@ -103,7 +103,7 @@ def test_half_an_answer_is_kept(name, kind, message):
     assert len(server.asked) == 1
 
 
-def test_an_end_without_a_word_that_it_is_one_is_noted():
+def test_an_end_silently_that_it_is_one_is_noted():
     with playing(recorded("no_finish")) as server:
         answer = asked(server.url)
     assert (answer.text, answer.notes) == (TEXT, (UNKNOWN_END,))
@@ -149,7 +149,7 @@ def test_endless_repetition_is_stopped_and_the_connection_closed():
     assert len("".join(come)) < 3000
 
 
-def test_a_cancel_in_the_middle_of_a_stream_gets_through_and_closes_it():
+def test_a_cancel_in_the_middle_of_a_stream_is_passed_on_and_closes_it():
     come = []
 
     def cancel(*_):
@@ -162,7 +162,7 @@ def test_a_cancel_in_the_middle_of_a_stream_gets_through_and_closes_it():
         assert server.gone.wait(120)
 
 
-def test_a_cancel_before_the_first_word_gets_through_and_closes_the_connection():
+def test_a_cancel_before_the_first_word_is_passed_on_and_closes_the_connection():
     told = []
 
     def cancel(fraction, message):
@@ -201,7 +201,7 @@ def test_pictures_are_left_out_oldest_first_until_it_fits_and_that_is_noted(name
     assert answer.text == TEXT
 
 
-def test_a_question_that_is_too_long_without_pictures_is_told():
+def test_a_question_that_is_too_long_without_pictures_is_reported():
     with playing(failed("too long (vLLM)")) as server:
         with pytest.raises(BackendFailed, match="longer than the model can read") as told:
             asked(server.url, question(shown=4))

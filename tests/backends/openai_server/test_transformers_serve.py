@@ -77,7 +77,7 @@ def test_text_is_what_the_library_writes_when_called_by_hand(url, cache):
     processor = hf.AutoProcessor.from_pretrained(folder)
     model = hf.AutoModelForImageTextToText.from_pretrained(folder).eval()
     messages = request_of(what, served_row(NAME), NAME)["messages"]
-    said = [
+    reply = [
         {"type": "text", "text": part["text"]}
         if part["type"] == "text"
         else {"type": "image", "image": Image.fromarray(what.pictures[0].pixels)}
@@ -85,7 +85,7 @@ def test_text_is_what_the_library_writes_when_called_by_hand(url, cache):
     ]
     system = [{"type": "text", "text": messages[0]["content"]}]
     inputs = processor.apply_chat_template(
-        [{"role": "system", "content": system}, {"role": "user", "content": said}],
+        [{"role": "system", "content": system}, {"role": "user", "content": reply}],
         add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt",
     )  # fmt: skip
     (tokens,) = model.generate(**inputs, max_new_tokens=1024)
@@ -116,7 +116,7 @@ def test_closed_questions_and_fields_that_it_does_not_take_are_asked_all_the_sam
     assert answer.probabilities == ()
 
 
-def test_in_the_worker_the_text_comes_in_pieces_and_a_cancel_gets_through(url):
+def test_in_the_worker_the_text_comes_in_pieces_and_a_cancel_is_passed_on(url):
     come, running = [], []
     what = AskRequest("server", VOLUME, joined(url, LONG), question=question())
     with WorkerRunner() as runner:
@@ -156,17 +156,17 @@ def test_a_tool_is_called_by_the_protocol_and_its_result_is_taken(url):
     assert asked(url, replace(after, steps=(other,)), CALLER).written != second.written
 
 
-def test_a_wrong_name_is_told_with_the_names_there_are(url):
-    with pytest.raises(BackendUnavailable) as told:
+def test_a_wrong_name_is_reported_with_the_names_there_are(url):
+    with pytest.raises(BackendUnavailable) as error:
         asked(url, name="tiny/none")
-    assert "does not list a model 'tiny/none'" in told.value.message
-    assert NAME in told.value.hint
+    assert "does not list a model 'tiny/none'" in error.value.message
+    assert NAME in error.value.hint
 
 
-def test_a_wrong_path_is_told(url):
-    with pytest.raises(BackendUnavailable, match="404") as told:
+def test_a_wrong_path_is_reported(url):
+    with pytest.raises(BackendUnavailable, match="404") as error:
         asked(url.removesuffix("/v1"), name=NAME)
-    assert "/v1" in told.value.hint
+    assert "/v1" in error.value.hint
 
 
 def test_the_command_line_asks_it(url, tmp_path):
@@ -180,9 +180,9 @@ def test_the_command_line_asks_it(url, tmp_path):
             *("--allow-remote", "--json"),
         ],
     )
-    told = json.loads(done.stdout)
-    assert done.exit_code == (0 if told["answered"] else 3)
-    assert told["backend"] == "server"
-    assert told["images"] == [{"axis": 0, "index": 1}, {"axis": 0, "index": 3}]
+    error = json.loads(done.stdout)
+    assert done.exit_code == (0 if error["answered"] else 3)
+    assert error["backend"] == "server"
+    assert error["images"] == [{"axis": 0, "index": 1}, {"axis": 0, "index": 3}]
     required = {"backend", "answered", "answer", "claims", "images", "seconds"}
-    assert required <= set(told) <= required | {"reason", "choice", "probabilities", "notes"}
+    assert required <= set(error) <= required | {"reason", "choice", "probabilities", "notes"}

@@ -80,14 +80,14 @@ class ByHand:
     def logits(self, area: np.ndarray) -> np.ndarray:
         """A mask over the picture as ``mask_input``, as micro-sam makes it."""
         side = self.predictor.model.image_encoder.img_size
-        whole = self.predictor.model.prompt_encoder.mask_input_size[0]
+        mask_side = self.predictor.model.prompt_encoder.mask_input_size[0]
         height, width = self.predictor.transform.get_preprocess_shape(*area.shape, side)
-        height, width = round(height * whole / side), round(width * whole / side)
+        height, width = round(height * mask_side / side), round(width * mask_side / side)
         small = torch.nn.functional.interpolate(
             torch.from_numpy(area.astype(np.float32))[None, None], (height, width),
             mode="bilinear", antialias=True,
         )[0, 0]  # fmt: skip
-        logits = np.full((1, whole, whole), -np.log(999), np.float32)
+        logits = np.full((1, mask_side, mask_side), -np.log(999), np.float32)
         logits[0, :height, :width] = np.where(small.numpy() > 0.5, np.log(999), -np.log(999))
         return logits
 

@@ -84,9 +84,9 @@ class Sting:
 def test_code_in_a_checkpoint_is_not_run(tmp_path, capsys):
     path = tmp_path / "checkpoint.pth"
     torch.save({"model": tiny_sam.network().state_dict(), "sting": Sting()}, path)
-    with pytest.raises(BackendUnavailable, match="nothing in it is run") as told:
+    with pytest.raises(BackendUnavailable, match="its code is not run") as error:
         load_sam(path)
-    assert "state_dict" in told.value.hint
+    assert "state_dict" in error.value.hint
     path.write_bytes(pickle.dumps(Sting(), protocol=2))
     with pytest.raises(BackendUnavailable):
         load_sam(path)
@@ -110,22 +110,22 @@ def of_transformers(state):
 def test_a_network_of_another_shape_is_refused_with_what_is_wrong(tmp_path, change):
     path = tmp_path / "checkpoint.pth"
     torch.save(change(tiny_sam.network().state_dict()), path)
-    with pytest.raises(BackendUnavailable, match="not laid out") as told:
+    with pytest.raises(BackendUnavailable, match="not laid out") as error:
         load_sam(path)
     assert (
-        "iou_token" in str(told.value)
-        or "adapter" in str(told.value)
-        or "pos_embed" in str(told.value)
+        "iou_token" in str(error.value)
+        or "adapter" in str(error.value)
+        or "pos_embed" in str(error.value)
     )
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 cut short"])
-def test_a_file_that_is_no_checkpoint_is_told(tmp_path, content):
+def test_a_file_that_is_no_checkpoint_is_reported(tmp_path, content):
     path = tmp_path / "checkpoint.pth"
     path.write_bytes(content)
-    with pytest.raises(BackendUnavailable) as told:
+    with pytest.raises(BackendUnavailable) as error:
         load_sam(path)
-    assert told.value.hint
+    assert error.value.hint
 
 
 def test_a_list_of_weights_is_refused(tmp_path):
@@ -136,10 +136,10 @@ def test_a_list_of_weights_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("model", [None, "", "no/such/file.pth"])
-def test_a_missing_checkpoint_is_told(model):
-    with pytest.raises(BackendUnavailable) as told:
+def test_a_missing_checkpoint_is_reported(model):
+    with pytest.raises(BackendUnavailable) as error:
         SAMBackend().load(model, "cpu")
-    assert told.value.hint
+    assert error.value.hint
 
 
 def test_medsam_is_shown_pictures_as_its_authors_do(tmp_path):

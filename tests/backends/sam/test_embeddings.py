@@ -56,8 +56,8 @@ def stored(folder):
 def test_embeddings_are_those_of_the_predictor(path, name):
     volume, axis = volume_of(name), AXES[name]
     embeddings, _ = counted(path)
-    hand = ByHand(path, volume, axis, 3).predictor.get_image_embedding()[0]
-    assert torch.equal(embeddings.get(Plane.of(volume, axis), 3), hand)
+    reference = ByHand(path, volume, axis, 3).predictor.get_image_embedding()[0]
+    assert torch.equal(embeddings.get(Plane.of(volume, axis), 3), reference)
 
 
 def test_embeddings_of_a_batch_are_those_of_single_slices(path):
@@ -73,15 +73,15 @@ def test_embeddings_of_a_batch_are_those_of_single_slices(path):
 
 def test_in_batches_it_does_not_matter_what_was_asked_for_together(path):
     plane = Plane.of(volume_of("axial"), 0)
-    made = [counted(path, EmbeddingStore(limit_mib=0)) for _ in range(3)]
-    for embeddings, _ in made:
+    backends = [counted(path, EmbeddingStore(limit_mib=0)) for _ in range(3)]
+    for embeddings, _ in backends:
         embeddings.batch = 4
-    made[0][0].prepare(plane, range(plane.count), quiet)
-    whole, single, ahead = (embeddings for embeddings, _ in made)
+    backends[0][0].prepare(plane, range(plane.count), quiet)
+    full, single, ahead = (embeddings for embeddings, _ in backends)
     for index in (7, 3):
-        assert torch.equal(single.get(plane, index), whole.get(plane, index))
-    assert torch.equal(ahead.get(plane, 3, (4, 5, 6, 7)), whole.get(plane, 3))
-    assert [calls for _, calls in made] == [[4, 4, 4], [4, 4], [4]]
+        assert torch.equal(single.get(plane, index), full.get(plane, index))
+    assert torch.equal(ahead.get(plane, 3, (4, 5, 6, 7)), full.get(plane, 3))
+    assert [calls for _, calls in backends] == [[4, 4, 4], [4, 4], [4]]
 
 
 def test_a_second_process_does_not_compute_again(path):
@@ -118,12 +118,12 @@ def test_what_was_kept_for_something_else_is_not_taken(path, tmp_path, other):
     assert calls == [1]
 
 
-def test_the_same_prompts_give_the_same_mask_from_memory_from_disk_and_anew(path):
+def test_the_same_prompts_give_the_same_mask_from_memory_from_disk_and_again(path):
     volume, masks = volume_of("axial"), []
     prompts = ObjectPrompts((Point.at_index(volume, (4, 12, 9)),), (1,))
-    for kept in (True, True, False):
+    for stored in (True, True, False):
         backend = SAMBackend()
-        if not kept:
+        if not stored:
             shutil.rmtree(EmbeddingStore().folder)
         backend.load(str(path), "cpu")
         backend.stop = StopRule(-np.inf, 0)
@@ -155,13 +155,13 @@ def prepared(volume, path, runner, axis=0, progress=quiet):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_after_preparing_a_click_calls_no_encoder(path, name):
-    volume, calls, told = volume_of(name), [], []
+    volume, calls, messages = volume_of(name), [], []
     with InlineRunner() as runner:
-        done = prepared(volume, path, runner, AXES[name], lambda f, m="": told.append((f, m)))
+        done = prepared(volume, path, runner, AXES[name], lambda f, m="": messages.append((f, m)))
         count = volume.shape[AXES[name]]
         assert done.computed == count
-        assert told[0] == (0.0, f"slice 1 of {count}")
-        assert all("s left" in message for _, message in told[1:-1])
+        assert messages[0] == (0.0, f"slice 1 of {count}")
+        assert all("s left" in message for _, message in messages[1:-1])
         (loaded,) = runner._work._loaded.values()
         model, embed = loaded.backend._model, loaded.backend._model.embed
         model.embed = lambda pictures: (calls.append(len(pictures)), embed(pictures))[1]
@@ -206,18 +206,18 @@ def test_backends_that_cannot_prepare_say_so():
         runner.submit(request).result()
 
 
-def test_the_size_on_disk_that_is_told_is_that_of_the_full_size_networks():
+def test_the_size_on_disk_that_is_reported_is_that_of_the_full_size_networks():
     assert kept_mib("embedded", volume_of("axial"), 0) == 0
     assert kept_mib("sam", volume_of("axial"), 0) == 10 * 256 * 64 * 64 * 4 / 2**20
 
 
-def test_progress_is_told_for_each_slice(path):
-    backend, told = SAMBackend(), []
+def test_progress_is_reported_for_each_slice(path):
+    backend, messages = SAMBackend(), []
     backend.load(str(path), "cpu")
     backend.set_volume(volume_of("axial"))
-    backend.prepare(0, lambda fraction, message="": told.append((fraction, message)))
-    assert told[0] == (0.0, "slice 1 of 10")
-    assert [fraction for fraction, _ in told] == pytest.approx(np.arange(11) / 10)
+    backend.prepare(0, lambda fraction, message="": messages.append((fraction, message)))
+    assert messages[0] == (0.0, "slice 1 of 10")
+    assert [fraction for fraction, _ in messages] == pytest.approx(np.arange(11) / 10)
 
 
 def _truncate(file):
@@ -241,7 +241,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_a_damaged_entry_is_computed_again_and_kept_anew(path, damage):
+def test_a_damaged_entry_is_computed_again_and_kept_again(path, damage):
     plane = Plane.of(volume_of("axial"), 0)
     embeddings, _ = counted(path)
     right = embeddings.get(plane, 3)
@@ -267,11 +267,11 @@ def test_what_was_not_used_for_longest_is_removed_when_there_is_too_much(tmp_pat
     small = EmbeddingStore(tmp_path, limit_mib=5 * 1500 / 2**20)
     small.put(PLANE, 10, ENTRY)
     small.wait()
-    kept = {int(path.name) for path in stored(tmp_path)}
-    assert {0, 10} <= kept
-    assert 1 not in kept
-    bytes_kept = sum(p.stat().st_size for p in tmp_path.rglob("*") if p.is_file())
-    assert bytes_kept <= 5 * 1500
+    slices = {int(path.name) for path in stored(tmp_path)}
+    assert {0, 10} <= slices
+    assert 1 not in slices
+    stored_bytes = sum(p.stat().st_size for p in tmp_path.rglob("*") if p.is_file())
+    assert stored_bytes <= 5 * 1500
 
 
 def test_the_limit_holds_while_entries_come_in(tmp_path):
@@ -289,8 +289,8 @@ def test_a_full_disk_is_no_error_and_leaves_nothing_half_done(path, tmp_path, mo
 
     make = zarr.create_array
 
-    def full(place, **how):
-        make(place, **how)
+    def full(folder, **how):
+        make(folder, **how)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(zarr, "create_array", full)

@@ -28,8 +28,8 @@ class Follow:
     def __init__(self, truth):
         self.truth, self.calls = truth, []
 
-    def __call__(self, index, before, then):
-        self.calls.append((index, tuple(then)))
+    def __call__(self, index, before, prefetch):
+        self.calls.append((index, tuple(prefetch)))
         return self.truth.get(index, row(0, 0))
 
 
@@ -39,8 +39,8 @@ def followed(truth, known, first=0, last=9):
 
 
 def test_it_is_followed_both_ways_to_the_ends():
-    found, calls = followed({k: row(2, 10) for k in range(10)}, [4])
-    assert set(found) == set(range(10))
+    masks, calls = followed({k: row(2, 10) for k in range(10)}, [4])
+    assert set(masks) == set(range(10))
     assert [index for index, _ in calls] == [3, 2, 1, 0, 5, 6, 7, 8, 9]
     assert calls[0][1] == (2, 1, 0)
 
@@ -48,7 +48,7 @@ def test_it_is_followed_both_ways_to_the_ends():
 def test_it_is_followed_from_the_slice_before():
     seen = {}
 
-    def step(index, before, then):
+    def step(index, before, prefetch):
         seen[index] = before.inside.sum()
         return row(2, 10 + index - 4)
 
@@ -62,37 +62,37 @@ def test_it_is_followed_from_the_slice_before():
     ids=["empty", "elsewhere", "much smaller", "much larger", "unsure"],
 )
 def test_it_ends_where_the_next_slice_does_not_fit(last):
-    found, calls = followed({3: row(2, 10), 4: row(2, 10), 5: row(2, 10), 6: last}, [4])
-    assert set(found) == {3, 4, 5}
+    masks, calls = followed({3: row(2, 10), 4: row(2, 10), 5: row(2, 10), 6: last}, [4])
+    assert set(masks) == {3, 4, 5}
     assert [index for index, _ in calls] == [3, 2, 5, 6]
 
 
 def test_a_slow_change_does_not_end_it():
-    found, _ = followed({k: row(2, 18 - k) for k in range(10)}, [0])
-    assert set(found) == set(range(10))
+    masks, _ = followed({k: row(2, 18 - k) for k in range(10)}, [0])
+    assert set(masks) == set(range(10))
 
 
 def test_between_two_prompted_slices_it_is_followed_to_the_middle_from_both():
     truth = {k: row(2, 10) for k in range(3, 9)} | {5: row(2, 4, score=0.1)}
-    found, calls = followed(truth, [3, 8], first=3, last=8)
+    masks, calls = followed(truth, [3, 8], first=3, last=8)
     assert [index for index, _ in calls] == [4, 5, 7, 6]
-    assert set(found) == set(range(3, 9))
+    assert set(masks) == set(range(3, 9))
 
 
 def test_between_prompted_slices_an_empty_mask_ends_it():
-    found, calls = followed({2: row(2, 10), 8: row(2, 10), 7: row(2, 10)}, [2, 8], 2, 8)
-    assert set(found) == {2, 7, 8}
+    masks, calls = followed({2: row(2, 10), 8: row(2, 10), 7: row(2, 10)}, [2, 8], 2, 8)
+    assert set(masks) == {2, 7, 8}
     assert [index for index, _ in calls] == [3, 7, 6]
 
 
 def test_it_stays_within_its_bounds():
-    found, _ = followed({k: row(2, 10) for k in range(10)}, [4], first=3, last=6)
-    assert set(found) == {3, 4, 5, 6}
+    masks, _ = followed({k: row(2, 10) for k in range(10)}, [4], first=3, last=6)
+    assert set(masks) == {3, 4, 5, 6}
 
 
 def test_prompts_outside_the_bounds_count_too():
-    found, _ = followed({k: row(2, 10) for k in range(10)}, [1, 4], first=3, last=6)
-    assert set(found) == set(range(1, 7))
+    masks, _ = followed({k: row(2, 10) for k in range(10)}, [1, 4], first=3, last=6)
+    assert set(masks) == set(range(1, 7))
 
 
 def block(start, stop, shape=(10, 20, 24)):

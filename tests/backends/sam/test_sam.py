@@ -33,10 +33,10 @@ def lifted(tmp_path_factory):
 
 @pytest.fixture
 def backend(path):
-    made = SAMBackend()
-    made.load(str(path), "cpu")
-    made.stop = NEVER_ON
-    return made
+    new_backend = SAMBackend()
+    new_backend.load(str(path), "cpu")
+    new_backend.stop = NEVER_ON
+    return new_backend
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -48,11 +48,11 @@ def test_conformance(check, lifted):
 def test_one_click_gives_the_predictors_best_mask_and_its_score(backend, path, name):
     volume, at = volume_of(name), of_slice(name, 4, (5, 12, 9))
     mask = asked(backend, volume, Point.at_index(volume, at))
-    hand = ByHand(path, volume, AXES[name], 4)
-    masks, scores, _ = hand.predictor.predict(np.array([hand.pixel(at)]), np.array([1]))
+    reference = ByHand(path, volume, AXES[name], 4)
+    masks, scores, _ = reference.predictor.predict(np.array([reference.pixel(at)]), np.array([1]))
     best = int(np.argmax(scores))
     assert mask.voxels
-    assert np.array_equal(mask.full(), hand.voxels(masks[best]))
+    assert np.array_equal(mask.full(), reference.voxels(masks[best]))
     assert mask.slice_scores == {(AXES[name], 4): float(scores[best])}
     assert mask.score == min(float(scores[best]), 1)
 
@@ -66,13 +66,14 @@ def test_a_box_with_clicks_gives_the_predictors_one_mask(backend, path, name):
         backend, volume, Box.at_index(volume, start, stop), Point.at_index(volume, yes),
         Point.at_index(volume, no, positive=False),
     )  # fmt: skip
-    hand = ByHand(path, volume, axis, 4)
-    masks, scores, _ = hand.predictor.predict(
-        np.array([hand.pixel(yes), hand.pixel(no)]), np.array([1, 0]), hand.box(start, stop),
+    reference = ByHand(path, volume, axis, 4)
+    masks, scores, _ = reference.predictor.predict(
+        np.array([reference.pixel(yes), reference.pixel(no)]), np.array([1, 0]),
+        reference.box(start, stop),
         multimask_output=False,
     )  # fmt: skip
     assert mask.voxels
-    assert np.array_equal(mask.full(), hand.voxels(masks[0]))
+    assert np.array_equal(mask.full(), reference.voxels(masks[0]))
     assert mask.slice_scores == {(axis, 4): float(scores[0])}
 
 
@@ -83,14 +84,15 @@ def test_a_mask_to_start_from_is_the_predictors_mask_input(backend, path, name):
     before[2:8, 4:14, 4:17] = True
     at = of_slice(name, 5, (4, 17, 3))
     mask = asked(backend, volume, InitialMask.of(volume, before), Point.at_index(volume, at))
-    hand = ByHand(path, volume, axis, 5)
-    masks, _, _ = hand.predictor.predict(
-        np.array([hand.pixel(at)]), np.array([1]), mask_input=hand.logits(hand.area(before)),
+    reference = ByHand(path, volume, axis, 5)
+    masks, _, _ = reference.predictor.predict(
+        np.array([reference.pixel(at)]), np.array([1]),
+        mask_input=reference.logits(reference.area(before)),
         multimask_output=False,
     )  # fmt: skip
     expected = before.copy()
     np.moveaxis(expected, axis, 0)[5] = False
-    assert np.array_equal(mask.full(), expected | hand.voxels(masks[0]))
+    assert np.array_equal(mask.full(), expected | reference.voxels(masks[0]))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -104,36 +106,36 @@ def test_a_lasso_is_a_mask_input_and_its_box(backend, path, name):
             corner[a] = (low, high)[end][a]
     lasso = Lasso.at_index(volume, corners)
     mask = asked(backend, volume, lasso)
-    hand = ByHand(path, volume, axis, 4)
+    reference = ByHand(path, volume, axis, 4)
     inside = np.zeros(SHAPE, bool)
     inside[tuple(lasso.voxels(volume.grid).T)] = True
-    area = hand.area(inside)
+    area = reference.area(inside)
     rows, columns = np.nonzero(area)
     box = np.array([columns.min(), rows.min(), columns.max(), rows.max()])
-    masks, _, _ = hand.predictor.predict(
-        box=box, mask_input=hand.logits(area), multimask_output=False
+    masks, _, _ = reference.predictor.predict(
+        box=box, mask_input=reference.logits(area), multimask_output=False
     )
-    assert np.array_equal(mask.full(), hand.voxels(masks[0]))
+    assert np.array_equal(mask.full(), reference.voxels(masks[0]))
 
 
 def test_a_stroke_is_eight_points_along_it(backend, path):
     volume = volume_of("axial")
     line = [(4, 10, x) for x in range(2, 22)]
     mask = asked(backend, volume, Scribble.at_index(volume, line))
-    hand = ByHand(path, volume, 0, 4)
+    reference = ByHand(path, volume, 0, 4)
     along = np.round(np.linspace(0, 19, 8)).astype(int)
-    points = np.array([hand.pixel(line[k]) for k in along])
-    masks, _, _ = hand.predictor.predict(points, np.ones(8), multimask_output=False)
-    assert np.array_equal(mask.full(), hand.voxels(masks[0]))
+    points = np.array([reference.pixel(line[k]) for k in along])
+    masks, _, _ = reference.predictor.predict(points, np.ones(8), multimask_output=False)
+    assert np.array_equal(mask.full(), reference.voxels(masks[0]))
 
 
 def test_what_is_outlined_as_not_the_object_is_cut_out(backend):
     volume = volume_of("axial")
     box = Box.at_index(volume, (4, 2, 2), (5, 18, 22))
-    whole = asked(backend, volume, box).full()
+    full = asked(backend, volume, box).full()
     not_it = Box.at_index(volume, (4, 2, 2), (5, 10, 22), positive=False)
     cut = asked(backend, volume, box, not_it).full()
-    assert whole[4, 2:10, 2:22].any()
+    assert full[4, 2:10, 2:22].any()
     assert not cut[4, 2:10, 2:22].any()
 
 
@@ -143,31 +145,31 @@ def test_single_clicks_on_two_slices_mean_the_same_of_the_three_masks(backend, p
     mask = asked(backend, volume, *(Point.at_index(volume, at) for at in clicks))
     hands = [ByHand(path, volume, 0, at[0]) for at in clicks]
     offers = [
-        hand.predictor.predict(np.array([hand.pixel(at)]), np.array([1]))
-        for hand, at in zip(hands, clicks, strict=True)
+        reference.predictor.predict(np.array([reference.pixel(at)]), np.array([1]))
+        for reference, at in zip(hands, clicks, strict=True)
     ]
     best = int(np.argmax(sum(scores for _, scores, _ in offers)))
-    for hand, at, (masks, _, _) in zip(hands, clicks, offers, strict=True):
-        assert np.array_equal(mask.full()[at[0]], hand.voxels(masks[best])[at[0]])
+    for reference, at, (masks, _, _) in zip(hands, clicks, offers, strict=True):
+        assert np.array_equal(mask.full()[at[0]], reference.voxels(masks[best])[at[0]])
 
 
 def test_a_mask_is_carried_on_as_mask_input_and_box(backend, path):
     volume, at = volume_of("axial"), (4, 12, 9)
     backend.stop = ALWAYS_ON
-    found = asked(backend, volume, Point.at_index(volume, at))
-    mask, hand = found.full(), ByHand(path, volume, 0, 4)
-    masks, scores, _ = hand.predictor.predict(np.array([hand.pixel(at)]), np.array([1]))
+    result = asked(backend, volume, Point.at_index(volume, at))
+    mask, reference = result.full(), ByHand(path, volume, 0, 4)
+    masks, scores, _ = reference.predictor.predict(np.array([reference.pixel(at)]), np.array([1]))
     before = masks[int(np.argmax(scores))]
     for index in (5, 6):
-        hand = ByHand(path, volume, 0, index)
+        reference = ByHand(path, volume, 0, index)
         rows, columns = np.nonzero(before)
         box = np.array([columns.min(), rows.min(), columns.max(), rows.max()])
-        masks, scores, _ = hand.predictor.predict(
-            box=box, mask_input=hand.logits(before), multimask_output=False
+        masks, scores, _ = reference.predictor.predict(
+            box=box, mask_input=reference.logits(before), multimask_output=False
         )
         before = masks[0]
-        assert np.array_equal(mask[index], hand.voxels(before)[index])
-        assert found.slice_scores[0, index] == float(scores[0])
+        assert np.array_equal(mask[index], reference.voxels(before)[index])
+        assert result.slice_scores[0, index] == float(scores[0])
 
 
 def test_a_click_that_says_no_corrects_the_slice_that_it_is_on(backend):
@@ -191,9 +193,9 @@ def test_a_box_with_depth_ends_at_its_ends(backend):
 def test_a_picture_in_colour_is_shown_as_it_is(backend, path):
     volume = Volume(tiny_sam.picture()[None])
     mask = asked(backend, volume, Point.at_index(volume, (0, 20, 30)))
-    hand = ByHand(path, volume, 0, 0)
-    assert np.array_equal(hand.shown.pixels, volume.data[0])
-    masks, scores, _ = hand.predictor.predict(np.array([[30, 20]]), np.array([1]))
+    reference = ByHand(path, volume, 0, 0)
+    assert np.array_equal(reference.shown.pixels, volume.data[0])
+    masks, scores, _ = reference.predictor.predict(np.array([[30, 20]]), np.array([1]))
     assert np.array_equal(mask.full()[0], masks[int(np.argmax(scores))])
 
 
@@ -214,6 +216,6 @@ def test_another_error_of_the_library_is_let_through(backend, monkeypatch):
         asked(backend, volume, Point.at_index(volume, (4, 12, 9)))
 
 
-def test_a_device_that_is_not_there_is_told(path):
+def test_a_device_that_is_not_there_is_reported(path):
     with pytest.raises(BackendUnavailable, match="cuda:7"):
         SAMBackend().load(str(path), "cuda:7")

@@ -31,9 +31,9 @@ def lifted(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def backend(folder):
-    made = SAM2Backend()
-    made.load(str(folder), "cpu")
-    return made
+    new_backend = SAM2Backend()
+    new_backend.load(str(folder), "cpu")
+    return new_backend
 
 
 class Film:
@@ -71,11 +71,11 @@ class Film:
         forward = self.run(start, tell, reverse=False)
         backward = self.run(start, tell, reverse=True)
         outputs = {**backward, **forward}
-        whole = np.zeros(volume.shape, bool)
+        full = np.zeros(volume.shape, bool)
         for output in outputs.values():
-            whole |= self.mask(output)
+            full |= self.mask(output)
         scores = {i: float(o.object_score_logits.sigmoid()) for i, o in outputs.items()}
-        return whole, scores
+        return full, scores
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -93,13 +93,13 @@ def test_a_click_is_tracked_as_the_library_does_both_ways(backend, folder, name)
     def tell(film):
         film.tell(4, input_points=[[[point]]], input_labels=[[[1]]])
 
-    whole, scores = film.both_ways(4, tell, volume)
-    assert 0 < whole.mean() < 1
-    assert np.array_equal(mask.full(), whole)
+    full, scores = film.both_ways(4, tell, volume)
+    assert 0 < full.mean() < 1
+    assert np.array_equal(mask.full(), full)
     assert mask.slice_scores == {(axis, i): scores[i] for i in sorted(scores)}
 
 
-def test_boxes_and_clicks_on_several_slices_are_told_before_tracking(backend, folder):
+def test_boxes_and_clicks_on_several_slices_are_reported_before_tracking(backend, folder):
     volume = volume_of("axial")
     prompts = (
         Box.at_index(volume, (2, 3, 5), (3, 15, 19)),
@@ -121,8 +121,8 @@ def test_boxes_and_clicks_on_several_slices_are_told_before_tracking(backend, fo
         (x0, x1), (y0, y1) = np.sort(np.array(ends).T).tolist()
         return [x0, y0, x1, y1]
 
-    whole, _ = film.both_ways(2, tell, volume)
-    assert np.array_equal(mask.full(), whole)
+    full, _ = film.both_ways(2, tell, volume)
+    assert np.array_equal(mask.full(), full)
 
 
 def test_a_lasso_is_a_mask_for_the_library(backend, folder):
@@ -139,8 +139,8 @@ def test_a_lasso_is_a_mask_for_the_library(backend, folder):
     def tell(film):
         film.tell(4, input_masks=area.pixels[..., 0] > 0)
 
-    whole, _ = film.both_ways(4, tell, volume)
-    assert np.array_equal(mask.full(), whole)
+    full, _ = film.both_ways(4, tell, volume)
+    assert np.array_equal(mask.full(), full)
 
 
 def test_a_click_that_says_no_corrects_a_later_slice_as_the_library_does(backend, folder):
@@ -194,11 +194,11 @@ def test_an_object_that_is_not_there_ends(tmp_path):
     backend, volume = SAM2Backend(), volume_of("axial")
     backend.load(str(tiny_sam2.tracker(tmp_path, there=-50)), "cpu")
     area = [(4, 4, 4), (4, 4, 18), (4, 14, 18), (4, 14, 4)]
-    found = asked(backend, volume, Lasso.at_index(volume, area))
-    mask = found.full()
+    result = asked(backend, volume, Lasso.at_index(volume, area))
+    mask = result.full()
     assert mask[4].any()
     assert not mask[[0, 1, 2, 3, 5, 6, 7, 8, 9]].any()
-    assert set(found.slice_scores) == {(0, 4)}
+    assert set(result.slice_scores) == {(0, 4)}
 
 
 def test_one_picture_is_a_film_of_one(backend):
@@ -223,9 +223,9 @@ def test_slices_are_prepared_when_they_are_looked_at(backend, monkeypatch):
 def test_the_authors_checkpoints_are_refused_with_the_remedy(tmp_path):
     path = tmp_path / "MedSAM2_latest.pt"
     path.write_bytes(b"weights")
-    with pytest.raises(BackendUnavailable, match=r"MedSAM2_latest.pt is one file") as told:
+    with pytest.raises(BackendUnavailable, match=r"MedSAM2_latest.pt is one file") as error:
         SAM2Backend().load(str(path), "cpu")
-    assert "convert_sam2_to_hf" in told.value.hint
+    assert "convert_sam2_to_hf" in error.value.hint
 
 
 def test_a_model_that_does_not_track_is_refused(tmp_path):
@@ -247,9 +247,9 @@ def test_other_trackers_give_the_librarys_masks_too(tmp_path, make, side):
     def tell(film):
         film.tell(2, input_points=[[[film.pixel(volume, at)]]], input_labels=[[[1]]])
 
-    whole, scores = film.both_ways(2, tell, volume)
-    assert 0 < whole.mean() < 1
-    assert np.array_equal(mask.full(), whole)
+    full, scores = film.both_ways(2, tell, volume)
+    assert 0 < full.mean() < 1
+    assert np.array_equal(mask.full(), full)
     assert mask.slice_scores == {(0, i): scores[i] for i in sorted(scores)}
 
 

@@ -33,8 +33,8 @@ def segment(model, volume, prompts, steps=(), progress=quiet):
     backend = SAMMed3DBackend()
     backend.load(str(model), "cpu")
     backend.set_volume(volume)
-    made = ObjectPrompts(tuple(prompts), tuple(steps) or (len(prompts),))
-    return dispatch.segment(backend, volume, made, progress).full()
+    object_prompts = ObjectPrompts(tuple(prompts), tuple(steps) or (len(prompts),))
+    return dispatch.segment(backend, volume, object_prompts, progress).full()
 
 
 class ByHand:
@@ -54,8 +54,8 @@ class ByHand:
         start = np.floor(self.lattice(first_click) + 0.5) - 64
         self.start = start
         at = [(np.arange(128) + s + 0.5) * r - 0.5 for s, r in zip(start, self.step, strict=True)]
-        places = np.stack(np.meshgrid(*at, indexing="ij"))
-        cube = torch.from_numpy(map_coordinates(image, places, order=1, cval=0.0))
+        positions = np.stack(np.meshgrid(*at, indexing="ij"))
+        cube = torch.from_numpy(map_coordinates(image, positions, order=1, cval=0.0))
         above = cube[cube > 0]
         self.cube = ((cube - above.mean()) / above.std())[None, None]
         self.low = torch.zeros(1, 1, 32, 32, 32)
@@ -67,9 +67,9 @@ class ByHand:
         turned = (self.to_turned @ [*zyx[::-1], 1])[:3]
         return (turned + 0.5) / self.step - 0.5
 
-    def click(self, places, labels):
+    def click(self, positions, labels):
         """The mask ``(z, y, x)`` after more clicks."""
-        xyz = [np.floor(self.lattice(zyx) - self.start + 0.5) for zyx in places]
+        xyz = [np.floor(self.lattice(zyx) - self.start + 0.5) for zyx in positions]
         with torch.no_grad():
             sparse, dense = self.network.prompt_encoder(
                 points=[torch.tensor(np.array(xyz)).float()[None], torch.tensor([labels])],
@@ -103,13 +103,13 @@ def smaller():
 )
 def test_clicks_give_the_masks_of_the_authors_loop(volume, model):
     middle = np.array(volume.shape) // 2
-    places = [middle, middle + (0, 3, -4), middle + (-2, 5, 3)]
+    positions = [middle, middle + (0, 3, -4), middle + (-2, 5, 3)]
     labels = [1, 0, 1]
-    prompts = [Point.at_index(volume, p, bool(w)) for p, w in zip(places, labels, strict=True)]
-    by_hand = ByHand(model, volume, places[0])
-    first = by_hand.click(places[:1], labels[:1])
+    prompts = [Point.at_index(volume, p, bool(w)) for p, w in zip(positions, labels, strict=True)]
+    by_hand = ByHand(model, volume, positions[0])
+    first = by_hand.click(positions[:1], labels[:1])
     assert np.array_equal(segment(model, volume, prompts[:1]), first)
-    last = by_hand.click(places[1:], labels[1:])
+    last = by_hand.click(positions[1:], labels[1:])
     assert np.array_equal(segment(model, volume, prompts, (1, 3)), last)
     assert first.any()
     assert not np.array_equal(first, last)
@@ -142,9 +142,9 @@ def test_the_cube_goes_where_the_points_are_and_the_mask_stays_elsewhere(model):
     first = segment(model, volume, [Point.at_index(volume, near)])
     assert first[:, :, :80].any()
     assert not first[:, :, 130:].any()
-    both = segment(model, volume, [Point.at_index(volume, p) for p in (near, far)], (1, 2))
-    assert np.array_equal(both[:, :, :100], first[:, :, :100])
-    assert both[:, :, 180:].any()
+    mask_of_both = segment(model, volume, [Point.at_index(volume, p) for p in (near, far)], (1, 2))
+    assert np.array_equal(mask_of_both[:, :, :100], first[:, :, :100])
+    assert mask_of_both[:, :, 180:].any()
 
 
 def test_the_cube_stays_while_points_lie_well_inside():
@@ -168,8 +168,8 @@ def test_the_encoder_runs_once_for_a_cube(model):
     backend._network.image_encoder.register_forward_hook(lambda *_: ran.append(1))
     points = [Point.at_index(volume, CENTER), Point.at_index(volume, (4, 5, 6), False)]
     for count in (1, 2, 1):
-        made = ObjectPrompts(tuple(points[:count]), tuple(range(1, count + 1)))
-        dispatch.segment(backend, volume, made, quiet)
+        object_prompts = ObjectPrompts(tuple(points[:count]), tuple(range(1, count + 1)))
+        dispatch.segment(backend, volume, object_prompts, quiet)
     assert len(ran) == 1
 
 
@@ -190,7 +190,7 @@ def test_points_outside_alone_give_nothing(model):
     assert not segment(model, volume, [Point.at_index(volume, CENTER, False)]).any()
 
 
-def test_a_cancel_gets_through_between_steps(model):
+def test_a_cancel_is_passed_on_between_steps(model):
     def stop(fraction, message=""):
         if message == "step 2 of 2":
             raise Cancelled
@@ -201,13 +201,13 @@ def test_a_cancel_gets_through_between_steps(model):
         segment(model, volume, points, (1, 2), stop)
 
 
-def test_what_cannot_be_loaded_is_told_with_a_remedy(model, tmp_path):
+def test_what_cannot_be_loaded_is_reported_with_a_remedy(model, tmp_path):
     torch.save(unet().state_dict(), tmp_path / "other.pth")
-    for path, said in [
+    for path, message in [
         (None, "needs its weights"),
         (tmp_path / "none.pth", "finds no weights"),
         (tmp_path / "other.pth", "are not those of SAM-Med3D"),
     ]:
-        with pytest.raises(BackendUnavailable, match=said) as caught:
+        with pytest.raises(BackendUnavailable, match=message) as caught:
             SAMMed3DBackend().load(path and str(path), "cpu")
         assert caught.value.hint

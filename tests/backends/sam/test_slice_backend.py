@@ -80,39 +80,44 @@ class Full:
         self.hook.remove()
 
 
-def test_only_what_the_object_is_not_is_told_so(backend):
+def test_only_what_the_object_is_not_is_reported_so(backend):
     volume = volume_of("axial")
     with pytest.raises(InvalidPrompt, match="what the object is not"):
         asked(backend, volume, Point.at_index(volume, (4, 12, 9), positive=False))
 
 
-def test_a_cancel_gets_through_between_slices(backend):
-    volume, told = volume_of("axial"), []
+def test_a_cancel_is_passed_on_between_slices(backend):
+    volume, messages = volume_of("axial"), []
 
     def sixth(fraction, message=""):
-        told.append(message)
+        messages.append(message)
         if "slice 6" in message:
             raise Cancelled
 
     with pytest.raises(Cancelled):
         asked(backend, volume, Point.at_index(volume, (4, 12, 9)), progress=sixth)
-    assert any("slice 5" in message for message in told)
+    assert any("slice 5" in message for message in messages)
 
 
 @pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
-def test_too_little_memory_is_told_as_such(backend, error):
+def test_too_little_memory_is_reported(backend, error):
     volume = volume_of("oblique")
-    with Full(network(backend), 99, error), pytest.raises(OutOfMemory, match="suffice") as told:
+    with (
+        Full(network(backend), 99, error),
+        pytest.raises(OutOfMemory, match="memory") as raised,
+    ):
         asked(backend, volume, Point.at_index(volume, (4, 12, 9)))
-    assert told.value.hint
+    assert raised.value.hint
 
 
 def test_it_is_tried_again_after_freeing_and_the_mask_is_the_same(backend):
-    volume, said = volume_of("coronal"), []
+    volume, messages = volume_of("coronal"), []
     click = Point.at_index(volume, (5, 4, 9))
     with Full(network(backend), 1):
-        mask = asked(backend, volume, click, progress=lambda _, message="": said.append(message))
-    assert "Out of memory: trying again after freeing unused memory" in said
+        mask = asked(
+            backend, volume, click, progress=lambda _, message="": messages.append(message)
+        )
+    assert "Out of memory: trying again after freeing unused memory" in messages
     (note,) = mask.notes
     assert note.endswith("ran after freeing unused memory.")
     again = asked(backend, volume, click)
@@ -138,21 +143,21 @@ def test_a_rung_is_taken_told_and_left_with_the_next_image(backend):
 
 
 def test_on_a_graphics_card_half_precision_and_the_cpu_come_last(backend, monkeypatch, tmp_path):
-    volume, usual, places = volume_of("oblique"), backend._ladder, []
+    volume, usual, devices = volume_of("oblique"), backend._ladder, []
     click = Point.at_index(volume, (5, 12, 4))
     undisturbed = asked(backend, volume, click).digest
     if isinstance(backend, SAMBackend):
-        model, place = backend._model, backend._model.place
+        model, move_to = backend._model, backend._model.move_to
         with monkeypatch.context() as card:
             card.setattr(model, "device", torch.device("cuda"))
             backend.embeddings = Embeddings(model, EmbeddingStore(tmp_path))
             backend._ladder = backend._new_ladder("cuda")
 
-        def stay(where, half=False):
-            places.append((str(where), half))
-            place("cpu", half)
+        def stay(device, half=False):
+            devices.append((str(device), half))
+            move_to("cpu", half)
 
-        monkeypatch.setattr(model, "place", stay)
+        monkeypatch.setattr(model, "move_to", stay)
         expected = "one slice at a time, in half precision, on the CPU"
     else:
         loaded = backend._loaded
@@ -166,6 +171,6 @@ def test_on_a_graphics_card_half_precision_and_the_cpu_come_last(backend, monkey
     assert mask.digest == undisturbed
     backend._ladder.taken, backend._ladder = 0, usual
     if isinstance(backend, SAMBackend):
-        assert places == [("cuda", False), ("cuda", True), ("cpu", False)]
+        assert devices == [("cuda", False), ("cuda", True), ("cpu", False)]
     else:
         backend._loaded = loaded

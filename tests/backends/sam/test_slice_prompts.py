@@ -46,9 +46,9 @@ def test_a_lasso_on_a_tilted_plane_belongs_to_the_slices_that_it_is_nearest_to()
     volume = volume_of("axial")
     tilted = [(4 + 0.1 * y, y, x) for y, x in SQUARE]
     assert plane_of([Lasso.at_index(volume, tilted)], volume.grid) == 0
-    said = read(volume, 0, Lasso.at_index(volume, tilted))
-    assert said.anchors == [5]
-    assert said.slices[5].area.sum() == 49
+    prompts_on_slices = read(volume, 0, Lasso.at_index(volume, tilted))
+    assert prompts_on_slices.anchors == [5]
+    assert prompts_on_slices.slices[5].area.sum() == 49
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -80,26 +80,28 @@ def test_most_drawings_decide_and_the_earliest_of_equals():
     assert plane_of([boxes[1], boxes[0], boxes[0]], volume.grid) == 0
 
 
-def test_points_are_told_by_the_centres_of_pixels():
+def test_points_are_reported_by_the_centres_of_pixels():
     volume = volume_of("axial")
-    said = read(volume, 0, Point.at_index(volume, (4, 6, 7)), Point.at_index(volume, (4, 0, 0)))
-    assert said.anchors == [4]
-    np.testing.assert_allclose(said.slices[4].points, [(7, 6), (0, 0)], atol=1e-6)
-    assert said.slices[4].labels == [1, 1]
+    prompts_on_slices = read(
+        volume, 0, Point.at_index(volume, (4, 6, 7)), Point.at_index(volume, (4, 0, 0))
+    )
+    assert prompts_on_slices.anchors == [4]
+    np.testing.assert_allclose(prompts_on_slices.slices[4].points, [(7, 6), (0, 0)], atol=1e-6)
+    assert prompts_on_slices.slices[4].labels == [1, 1]
 
 
-def test_a_box_is_told_by_its_first_and_last_pixel():
+def test_a_box_is_reported_by_its_first_and_last_pixel():
     volume = volume_of("axial")
-    said = read(volume, 0, Box.at_index(volume, (4, 2, 3), (5, 9, 12)))
-    np.testing.assert_allclose(said.slices[4].box, (3, 2, 11, 8), atol=1e-6)
-    assert (said.first, said.last) == (0, 9)
+    prompts_on_slices = read(volume, 0, Box.at_index(volume, (4, 2, 3), (5, 9, 12)))
+    np.testing.assert_allclose(prompts_on_slices.slices[4].box, (3, 2, 11, 8), atol=1e-6)
+    assert (prompts_on_slices.first, prompts_on_slices.last) == (0, 9)
 
 
-def test_a_box_with_depth_is_told_on_its_middle_slice_and_bounds_the_rest():
+def test_a_box_with_depth_is_reported_on_its_middle_slice_and_bounds_the_rest():
     volume = volume_of("axial")
-    said = read(volume, 0, Box.at_index(volume, (2, 2, 3), (7, 9, 12)))
-    assert said.anchors == [4]
-    assert (said.first, said.last) == (2, 6)
+    prompts_on_slices = read(volume, 0, Box.at_index(volume, (2, 2, 3), (7, 9, 12)))
+    assert prompts_on_slices.anchors == [4]
+    assert (prompts_on_slices.first, prompts_on_slices.last) == (2, 6)
 
 
 def test_the_newest_box_of_a_slice_counts():
@@ -112,19 +114,21 @@ def test_what_was_drawn_on_another_plane_counts_as_points():
     volume = volume_of("axial")
     box = Box.at_index(volume, (2, 5, 3), (7, 6, 12))
     lasso = Lasso.at_index(volume, on_axis(1, 5, SQUARE))
-    said = read(volume, 0, box)
-    assert said.anchors == [4]
-    np.testing.assert_allclose(said.slices[4].points, [(7, 5)], atol=1e-6)
-    said = read(volume, 0, lasso)
-    assert said.anchors == list(range(3, 10))
-    assert all(1 <= len(here.points) <= 8 for here in said.slices.values())
-    assert all(y == pytest.approx(5) for here in said.slices.values() for _, y in here.points)
+    prompts_on_slices = read(volume, 0, box)
+    assert prompts_on_slices.anchors == [4]
+    np.testing.assert_allclose(prompts_on_slices.slices[4].points, [(7, 5)], atol=1e-6)
+    prompts_on_slices = read(volume, 0, lasso)
+    assert prompts_on_slices.anchors == list(range(3, 10))
+    assert all(1 <= len(here.points) <= 8 for here in prompts_on_slices.slices.values())
+    assert all(
+        y == pytest.approx(5) for here in prompts_on_slices.slices.values() for _, y in here.points
+    )
 
 
 def test_a_stroke_through_slices_has_points_on_each():
     volume = volume_of("axial")
-    said = read(volume, 0, Scribble.at_index(volume, [(z, 5, 6) for z in range(3, 7)]))
-    assert said.anchors == [3, 4, 5, 6]
+    prompts_on_slices = read(volume, 0, Scribble.at_index(volume, [(z, 5, 6) for z in range(3, 7)]))
+    assert prompts_on_slices.anchors == [3, 4, 5, 6]
 
 
 def test_an_area_that_is_not_the_object_is_points_and_is_cut_out():
@@ -161,19 +165,21 @@ def test_only_negative_prompts_are_refused():
 def test_a_mask_to_start_from_is_an_area_where_something_was_said():
     volume, inside = volume_of("axial"), np.zeros(SHAPE, bool)
     inside[3:6, 4:9, 5:12] = True
-    said = read(volume, 0, Point.at_index(volume, (4, 6, 7), positive=False), start=Mask.of(inside))
-    assert bounds_of(said.slices[4].area) == (5, 4, 11, 8)
-    assert said.stays
-    assert not said.given
+    prompts_on_slices = read(
+        volume, 0, Point.at_index(volume, (4, 6, 7), positive=False), start=Mask.of(inside)
+    )
+    assert bounds_of(prompts_on_slices.slices[4].area) == (5, 4, 11, 8)
+    assert prompts_on_slices.stays
+    assert not prompts_on_slices.known_masks
 
 
 def test_a_mask_of_one_slice_is_known_there_and_open_elsewhere():
     volume, inside = volume_of("axial"), np.zeros(SHAPE, bool)
     inside[3, 4:9, 5:12] = True
     no = Point.at_index(volume, (5, 6, 7), positive=False)
-    said = read(volume, 0, no, start=Mask.of(inside))
-    assert bounds_of(said.given[3]) == (5, 4, 11, 8)
-    assert not said.stays
+    prompts_on_slices = read(volume, 0, no, start=Mask.of(inside))
+    assert bounds_of(prompts_on_slices.known_masks[3]) == (5, 4, 11, 8)
+    assert not prompts_on_slices.stays
 
 
 def test_only_the_last_mask_to_start_from_counts():

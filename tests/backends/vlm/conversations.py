@@ -58,7 +58,7 @@ class ByHand:
         if not self.processor.chat_template:
             text = "<image>" * len(images) + "\n".join(m.text for m in chat)
             return self.processor(images=images, text=[text], return_tensors="pt")
-        said = [
+        messages = [
             {
                 "role": m.role,
                 "content": [
@@ -69,15 +69,17 @@ class ByHand:
             for m in chat
         ]
         if not self.system:
-            system, first = said
-            said = [{**first, "content": system["content"] + first["content"]}]
-        text = self.processor.apply_chat_template(said, add_generation_prompt=True, tokenize=False)
+            system, first = messages
+            messages = [{**first, "content": system["content"] + first["content"]}]
+        text = self.processor.apply_chat_template(
+            messages, add_generation_prompt=True, tokenize=False
+        )
         return self.processor(images=images or None, text=[text], return_tensors="pt")
 
     def tokens(self, question, longest=24, **settings):
-        made = self.inputs(question)
+        model_inputs = self.inputs(question)
         with torch.inference_mode():
             out = self.model.generate(
-                **made, do_sample=False, num_beams=1, max_new_tokens=longest, **settings
+                **model_inputs, do_sample=False, num_beams=1, max_new_tokens=longest, **settings
             )
-        return out[0, made["input_ids"].shape[1] :].tolist()
+        return out[0, model_inputs["input_ids"].shape[1] :].tolist()

@@ -65,14 +65,14 @@ def load(folders, monkeypatch):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_text_is_the_librarys(load, folders, family, name):
-    volume, where = volume_of(name)
-    found = asked(load(family), volume, where, "left kidney")
+    volume, slice_ref = volume_of(name)
+    result = asked(load(family), volume, slice_ref, "left kidney")
     model = hf.AutoModelForImageTextToText.from_pretrained(folders[family]).eval()
     processor = hf.AutoProcessor.from_pretrained(folders[family])
-    image = Image.fromarray(picture(volume, where).pixels)
-    text = f"<image>{found.prompts['left kidney']}"
+    image = Image.fromarray(picture(volume, slice_ref).pixels)
+    text = f"<image>{result.prompts['left kidney']}"
     if processor.chat_template:
-        words = {"type": "text", "text": found.prompts["left kidney"]}
+        words = {"type": "text", "text": result.prompts["left kidney"]}
         text = processor.apply_chat_template(
             [{"role": "user", "content": [{"type": "image", "image": image}, words]}],
             add_generation_prompt=True, tokenize=False,
@@ -83,40 +83,40 @@ def test_the_text_is_the_librarys(load, folders, family, name):
     written = processor.decode(tokens[0, inputs["input_ids"].shape[1] :])
     for end in ("<|im_end|>", "<|endoftext|>", "<eos>", "<pad>"):
         written = written.replace(end, "")
-    assert found.texts == (written.strip(),)
+    assert result.texts == (written.strip(),)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_pixels_of_the_image_that_the_processor_made_come_back(load, name):
     backend = load("qwen2.5", 120)
-    volume, where = volume_of(name)
-    shown = picture(volume, where)
+    volume, slice_ref = volume_of(name)
+    shown = picture(volume, slice_ref)
     height, width = smart_resize(*shown.size, 28, 28 * 28, 84 * 84)
     assert (height, width) != shown.size
     force(backend, '```json\n[{"bbox_2d": [7, 3, 21, 17], "label": "left kidney"}]\n```')
-    (region,) = asked(backend, volume, where, "left kidney").regions
+    (region,) = asked(backend, volume, slice_ref, "left kidney").regions
     across, down = shown.size[1] / width, shown.size[0] / height
     wanted = [7 * across, 3 * down, 21 * across, 17 * down]
     assert_allclose(in_picture(region, shown), wanted, atol=1e-3)
     assert region.name == "left kidney"
     assert region.score is None
     start, stop = region.box.bounds(volume.grid)
-    assert (start[where.axis], stop[where.axis]) == (where.index, where.index + 1)
+    assert (start[slice_ref.axis], stop[slice_ref.axis]) == (slice_ref.index, slice_ref.index + 1)
 
 
 @pytest.mark.parametrize("family", PARTS)
 @pytest.mark.parametrize("name", NAMES)
 def test_parts_of_the_picture_come_back(load, family, name):
     backend = load(family, 120)
-    volume, where = volume_of(name)
-    shown = picture(volume, where)
+    volume, slice_ref = volume_of(name)
+    shown = picture(volume, slice_ref)
     force(backend, PARTS[family])
-    found = asked(backend, volume, where, "left kidney")
+    result = asked(backend, volume, slice_ref, "left kidney")
     height, width = shown.size
     wanted = np.array([0.1, 0.25, 0.5, 0.75]) * (width, height, width, height)
-    assert_allclose(in_picture(found.regions[0], shown), wanted, atol=0.0005 * max(shown.size))
-    assert found.texts == (PARTS[family],)
-    assert not [note for note in found.notes if note.startswith("'left kidney'")]
+    assert_allclose(in_picture(result.regions[0], shown), wanted, atol=0.0005 * max(shown.size))
+    assert result.texts == (PARTS[family],)
+    assert not [note for note in result.notes if note.startswith("'left kidney'")]
 
 
 @pytest.mark.parametrize(
@@ -162,13 +162,13 @@ def test_an_origin_at_the_lower_left_is_the_lower_left():
 
 
 def test_points_are_places_in_the_picture():
-    volume, where = volume_of("landscape")
-    shown = picture(volume, where)
+    volume, slice_ref = volume_of("landscape")
+    shown = picture(volume, slice_ref)
     text = '<points x1="25" y1="50" x2="75" y2="10" alt="nodule">nodule</points>'
     look = look_of(text, "nodule", shown, shown=framed(shown.pixels, 0), grammar="molmo")
     height, width = shown.size
-    places = [seen.points[0] for seen in look.seen]
-    assert_allclose(places, [(0.25 * width, 0.5 * height), (0.75 * width, 0.1 * height)])
+    positions = [seen.points[0] for seen in look.seen]
+    assert_allclose(positions, [(0.25 * width, 0.5 * height), (0.75 * width, 0.1 * height)])
 
 
 def test_one_thing_on_neighbouring_slices_is_one_box(load):
@@ -182,57 +182,57 @@ def test_one_thing_on_neighbouring_slices_is_one_box(load):
     assert (start[0], stop[0]) == (0, 4)
 
 
-def test_what_cannot_be_read_is_told_and_is_not_found(load, family):
-    found = asked(load(family), *volume_of("square"), "left kidney", "spleen")
-    assert not found.regions
-    assert [missing.phrase for missing in found.not_found] == ["left kidney", "spleen"]
-    assert len(found.texts) == 2
+def test_what_cannot_be_read_is_reported_and_is_not_found(load, family):
+    result = asked(load(family), *volume_of("square"), "left kidney", "spleen")
+    assert not result.regions
+    assert [missing.phrase for missing in result.not_found] == ["left kidney", "spleen"]
+    assert len(result.texts) == 2
     assert (
-        "'left kidney': the model was stopped after 24 tokens, before it finished." in found.notes
+        "'left kidney': the model was stopped after 24 tokens, before it finished." in result.notes
     )
-    assert any("names no place" in note for note in found.notes)
+    assert any("names no place" in note for note in result.notes)
 
 
-def test_a_box_of_something_else_is_told_and_not_given(load):
+def test_a_box_of_something_else_is_reported_and_not_given(load):
     backend = load("internvl", 120)
     force(backend, PARTS["internvl"])
-    found = asked(backend, *volume_of("square"), "spleen")
-    assert not found.regions
-    assert any("left kidney" in note for note in found.notes)
+    result = asked(backend, *volume_of("square"), "spleen")
+    assert not result.regions
+    assert any("left kidney" in note for note in result.notes)
 
 
 def test_a_prompt_in_place_of_a_phrase_is_sent_in_the_template(load):
-    found = asked(
+    result = asked(
         load("internvl", 4), *volume_of("square"), "mass", prompts={"mass": "bright nodule"}
     )
-    assert found.prompts["mass"].endswith("describes: <ref>bright nodule</ref>")
+    assert result.prompts["mass"].endswith("describes: <ref>bright nodule</ref>")
 
 
 def test_the_same_again_is_the_same_and_the_image_is_left_alone(load, family):
-    volume, where = volume_of("sagittal and oblique")
+    volume, slice_ref = volume_of("sagittal and oblique")
     before = volume.data.copy()
     volume.data.flags.writeable = False
     backend = load(family)
-    first, second = (asked(backend, volume, where, "spleen") for _ in range(2))
+    first, second = (asked(backend, volume, slice_ref, "spleen") for _ in range(2))
     assert first.texts == second.texts
     assert np.array_equal(volume.data, before)
 
 
-def test_a_cancel_gets_through_while_the_model_writes(load, family):
-    volume, where = volume_of("square")
-    backend, told = load(family), []
+def test_a_cancel_is_passed_on_while_the_model_writes(load, family):
+    volume, slice_ref = volume_of("square")
+    backend, messages = load(family), []
 
     def stop_at_the_fifth(fraction, message=""):
-        told.append((fraction, message))
-        if len(told) == 5:
+        messages.append((fraction, message))
+        if len(messages) == 5:
             raise Cancelled
 
     backend.set_volume(volume)
-    query = GroundQuery(("spleen",), Scope.of_slice(where.axis, where.index))
+    query = GroundQuery(("spleen",), Scope.of_slice(slice_ref.axis, slice_ref.index))
     with pytest.raises(Cancelled):
         ground(backend, volume, query, stop_at_the_fifth)
-    assert set(told) == {(0.0, "slice 1 of 1")}
-    assert asked(backend, volume, where, "spleen").texts
+    assert set(messages) == {(0.0, "slice 1 of 1")}
+    assert asked(backend, volume, slice_ref, "spleen").texts
 
 
 def test_words_with_a_meaning_of_their_own_for_the_model_are_refused(load):
@@ -277,8 +277,8 @@ def test_a_row_of_the_catalog_can_be_asked_and_read(row):
 
 
 def test_a_model_in_the_librarys_cache_is_known_by_its_name():
-    place = "/home/me/.cache/huggingface/hub/models--RioJune--AG-KD-merged/snapshots/0123abc/"
-    assert row_for("florence", place, "florence2").square == 512
+    model_path = "/home/me/.cache/huggingface/hub/models--RioJune--AG-KD-merged/snapshots/0123abc/"
+    assert row_for("florence", model_path, "florence2").square == 512
     assert row_for("florence", "/data/some-model", "florence2").square == 0
 
 

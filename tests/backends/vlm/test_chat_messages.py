@@ -29,7 +29,7 @@ def shown(count):
     return tuple(picture(*volume_of("portrait")) for _ in range(count))
 
 
-def said(question, functions=False, row=QWEN):
+def chat_texts(question, functions=False, row=QWEN):
     return messages(question, row, functions=functions)
 
 
@@ -38,7 +38,7 @@ def test_pictures_stand_behind_their_captions_and_before_the_question():
         "Is it dark?", pictures=shown(2), captions=("slice 1 of 9", "slice 4 of 9"),
         context="Cough.",
     )  # fmt: skip
-    system, user = said(question)
+    system, user = chat_texts(question)
     texts = ["PICTURE" if isinstance(part, SliceImage) else part for part in user.parts]
     assert texts == [
         "Image 1: slice 1 of 9", "PICTURE", "Image 2: slice 4 of 9", "PICTURE",
@@ -60,34 +60,34 @@ def test_pictures_stand_behind_their_captions_and_before_the_question():
     ],
 )
 def test_each_kind_of_answer_is_asked_for(kind, words):
-    system, *_ = said(Question("?", kind=kind, options=("a", "b")))
+    system, *_ = chat_texts(Question("?", kind=kind, options=("a", "b")))
     assert words in system.text
     assert "shown" not in system.text
 
 
 def test_options_have_letters():
-    *_, user = said(Question("Which?", kind=AnswerKind.CHOICE, options=("nodule", "cyst")))
+    *_, user = chat_texts(Question("Which?", kind=AnswerKind.CHOICE, options=("nodule", "cyst")))
     assert user.text == "Which?\nA) nodule\nB) cyst"
 
 
 def test_the_conversation_before_comes_first_and_without_pictures():
     earlier = (ChatTurn("What is it?", "A brain."), ChatTurn("Whose?", "I cannot say."))
-    made = said(Question("Is it dark?", earlier=earlier, pictures=shown(1)))
-    assert [m.role for m in made] == ["system", "user", "assistant", "user", "assistant", "user"]
-    assert [m.text for m in made[1:5]] == ["What is it?", "A brain.", "Whose?", "I cannot say."]
+    chat = chat_texts(Question("Is it dark?", earlier=earlier, pictures=shown(1)))
+    assert [m.role for m in chat] == ["system", "user", "assistant", "user", "assistant", "user"]
+    assert [m.text for m in chat[1:5]] == ["What is it?", "A brain.", "Whose?", "I cannot say."]
 
 
 def test_boxes_are_asked_for_in_the_models_own_grammar_and_of_others_not_at_all():
     question = Question("Where?", pictures=shown(1))
-    assert '"bbox_2d"' in said(question)[0].text
+    assert '"bbox_2d"' in chat_texts(question)[0].text
     other = answering_row("some/model", "blip-2")
     assert other.kinds == (ANY,)
-    assert "box" not in said(question, row=other)[0].text
+    assert "box" not in chat_texts(question, row=other)[0].text
 
 
 def test_what_the_authors_begin_with_comes_first():
     row = answering_row("google/medgemma-1.5-4b-it", "gemma3")
-    assert said(Question("?"), row=row)[0].text.startswith("You are an expert radiologist.")
+    assert chat_texts(Question("?"), row=row)[0].text.startswith("You are an expert radiologist.")
     assert row.windows == ((-1024, 1024), (-135, 215), (0, 80))
 
 
@@ -99,7 +99,7 @@ def rounds():
 
 def test_rounds_go_as_functions_to_those_who_know_them():
     question = Question("?", pictures=shown(1), tools=(TOOL,), steps=rounds())
-    system, _, assistant, first, second, user = said(question, functions=True)
+    system, _, assistant, first, second, user = chat_texts(question, functions=True)
     assert "tool" not in system.text
     assert assistant.parts == ("I look.",)
     assert [call.id for call in assistant.calls] == ["c1", "c2"]
@@ -112,7 +112,7 @@ def test_rounds_go_as_functions_to_those_who_know_them():
 
 def test_rounds_go_as_text_to_the_others():
     question = Question("?", pictures=shown(1), tools=(TOOL,), steps=rounds())
-    system, _, assistant, user = said(question)
+    system, _, assistant, user = chat_texts(question)
     assert "- zoom: Looks again." in system.text
     assert assistant.text == (
         'I look.\n<tool>{"name": "zoom", "arguments": {"region": "left"}}</tool>\n'
@@ -130,8 +130,8 @@ def test_pictures_are_left_out_oldest_first_and_named(dropped):
     question = Question(
         "?", pictures=shown(2), captions=("slice 1", ""), tools=(TOOL,), steps=rounds()
     )
-    kept, note = fewer_pictures(question, dropped)
-    assert pictures_of(kept) == pictures_of(question)[dropped:]
+    shortened, note = fewer_pictures(question, dropped)
+    assert pictures_of(shortened) == pictures_of(question)[dropped:]
     names = ["slice 1", "image 2", "from zoom"][:dropped]
     assert note == f"{dropped} of 3 images were left out: {', '.join(names)}."
 

@@ -52,8 +52,8 @@ def test_the_tokens_are_the_librarys(folders, family, names):
     backend = loaded(folders[family])
     question = question_of(*names)
     pieces, answer = ask(backend, question)
-    hand = by_hand(folders, family, backend)
-    tokens = hand.tokens(question)
+    reference = by_hand(folders, family, backend)
+    tokens = reference.tokens(question)
     assert answer.tokens == len(tokens)
     assert answer.written == backend._loaded.text(tokens)
     assert "".join(pieces).strip() == answer.written.strip()
@@ -89,18 +89,18 @@ def test_a_box_in_a_sentence_lies_where_the_model_saw_it(folders, name):
     force(
         backend, 'Dark: [{"bbox_2d": [100, 250, 500, 750], "label": "spleen"}]. The rest is fine.'
     )
-    volume, where = volume_of(name)
-    shown = picture(volume, where)
+    volume, slice_ref = volume_of(name)
+    shown = picture(volume, slice_ref)
     _, answer = ask(backend, Question("What is dark?", pictures=(shown,)))
     first, second = answer.claims
     (region,) = first.regions
     wanted = np.array([0.1, 0.25, 0.5, 0.75]) * (shown.size[::-1] * 2)
     assert_allclose(in_picture(region, shown), wanted, atol=0.0005 * max(shown.size))
     start, stop = region.box.bounds(volume.grid)
-    assert (start[where.axis], stop[where.axis]) == (where.index, where.index + 1)
+    assert (start[slice_ref.axis], stop[slice_ref.axis]) == (slice_ref.index, slice_ref.index + 1)
     assert (first.text, second.text) == ("Dark:.", "The rest is fine.")
     assert not second.regions
-    assert answer.images == (where,)
+    assert answer.images == (slice_ref,)
 
 
 def test_pixels_of_the_second_picture_as_the_processor_made_it_come_back(folders):
@@ -109,8 +109,8 @@ def test_pixels_of_the_second_picture_as_the_processor_made_it_come_back(folders
     question = question_of("portrait", "landscape")
     _, answer = ask(backend, question)
     shown = question.pictures[1]
-    made = by_hand(folders, "qwen2.5", backend).inputs(question)
-    _, rows, columns = made["image_grid_thw"][1].tolist()
+    inputs = by_hand(folders, "qwen2.5", backend).inputs(question)
+    _, rows, columns = inputs["image_grid_thw"][1].tolist()
     across, down = shown.size[1] / (14 * columns), shown.size[0] / (14 * rows)
     (region,) = answer.claims[0].regions
     assert region.slice == shown.slice
@@ -130,11 +130,11 @@ def test_a_model_of_an_unknown_way_of_writing_boxes_answers_without_regions(fold
 def test_a_cancel_stops_the_model_and_the_next_question_is_answered(folders, family, at):
     backend = loaded(folders[family], 2000)
     force(backend, "dark " * 800)
-    question, told = question_of("portrait"), []
+    question, messages = question_of("portrait"), []
 
     def stop(fraction, message=""):
-        told.append(message)
-        if len(told) == at:
+        messages.append(message)
+        if len(messages) == at:
             raise Cancelled
 
     steps = []
@@ -160,12 +160,12 @@ def test_each_option_has_the_share_of_its_letter_in_the_first_token(folders, fam
     backend = loaded(folders[family])
     question = question_of("portrait", kind=AnswerKind.CHOICE, options=("dark", "bright", "gone"))
     _, answer = ask(backend, question)
-    hand = by_hand(folders, family, backend)
-    made = hand.inputs(question)
-    made.pop("labels", None)
+    reference = by_hand(folders, family, backend)
+    inputs = reference.inputs(question)
+    inputs.pop("labels", None)
     with torch.inference_mode():
-        logits = hand.model(**made).logits[0, -1]
-    ids = [hand.processor.tokenizer.convert_tokens_to_ids(letter) for letter in "ABC"]
+        logits = reference.model(**inputs).logits[0, -1]
+    ids = [reference.processor.tokenizer.convert_tokens_to_ids(letter) for letter in "ABC"]
     assert_allclose(answer.probabilities, torch.softmax(logits[ids], 0), atol=1e-5)
     assert sum(answer.probabilities) == pytest.approx(1)
 
@@ -259,9 +259,9 @@ def test_an_answer_is_called_as_the_worker_does(folders):
     assert answer.text == "".join(pieces) == "It is dark."
 
 
-def test_a_model_out_of_memory_leaves_what_was_written_and_says_what_to_do(folders, monkeypatch):
-    volume, where = volume_of("square")
-    question = Question("Is it dark?", pictures=(picture(volume, where),))
+def test_a_model_out_of_memory_leaves_what_was_written_and_has_a_remedy(folders, monkeypatch):
+    volume, slice_ref = volume_of("square")
+    question = Question("Is it dark?", pictures=(picture(volume, slice_ref),))
     request = AskRequest("vlm", volume, model=str(folders["qwen3"]), question=question)
     pieces = []
 
@@ -292,6 +292,6 @@ def test_weights_in_few_bits_need_what_keeps_them(folders, monkeypatch, bits, ma
 def test_a_folder_of_weights_in_few_bits_is_asked_for_as_the_library_wants_it(monkeypatch):
     monkeypatch.setenv(transformers_loader.BITS, "8")
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *_: object())
-    made = transformers_loader._placing(torch.device("cpu"))
-    assert made["quantization_config"].load_in_8bit
-    assert made["device_map"] == {"": torch.device("cpu")}
+    inputs = transformers_loader._placing(torch.device("cpu"))
+    assert inputs["quantization_config"].load_in_8bit
+    assert inputs["device_map"] == {"": torch.device("cpu")}

@@ -41,8 +41,8 @@ def brightness(pixels):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_patches_that_matter_light_up_on_the_slice(name):
-    volume, where = volume_of(name)
-    shown = picture(volume, where)
+    volume, slice_ref = volume_of(name)
+    shown = picture(volume, slice_ref)
     patch = 10
     falls = falls_of(shown, brightness, quiet, patch)
     mean = shown.pixels.reshape(-1, 3).mean(axis=0).round().astype(np.uint8)
@@ -54,8 +54,8 @@ def test_the_patches_that_matter_light_up_on_the_slice(name):
             assert_allclose(falls[top : top + patch, left : left + patch], by_hand, atol=1e-9)
     heatmap = evidence_map(shown, brightness, quiet, patch)
     assert heatmap.shape == volume.shape
-    assert heatmap.crop.shape[where.axis] == 1
-    assert heatmap.start[where.axis] == where.index
+    assert heatmap.crop.shape[slice_ref.axis] == 1
+    assert heatmap.start[slice_ref.axis] == slice_ref.index
     assert (heatmap.crop.min(), heatmap.crop.max()) == (0, 1)
     wanted = shown.heatmap(np.clip(falls / falls.max(), 0, 1))
     assert_allclose(heatmap.crop, wanted.crop)
@@ -66,30 +66,30 @@ def test_the_map_of_a_model_is_the_librarys(folders, family):
     backend = loaded(folders[family])
     question, written = question_of("square", "portrait"), "the left lung"
     shown = question.pictures[1]
-    hand = ByHand(folders[family], backend._answered_as, system=family not in WITHOUT_SYSTEM)
-    for model in (backend._loaded.model, hand.model):
+    reference = ByHand(folders[family], backend._answered_as, system=family not in WITHOUT_SYSTEM)
+    for model in (backend._loaded.model, reference.model):
         _spread(model, 4.0)  # so that pictures matter to it
     heatmap = explain(backend, question, written, 1, quiet)
-    tokens = hand.processor.tokenizer(written, add_special_tokens=False)["input_ids"]
+    tokens = reference.processor.tokenizer(written, add_special_tokens=False)["input_ids"]
     patch = patch_of(shown.size)
     mean = shown.pixels.reshape(-1, 3).mean(axis=0).round().astype(np.uint8)
-    whole = log_probability(hand, question, tokens)
+    full = log_probability(reference, question, tokens)
     falls = np.zeros(shown.size)
-    places = [(0, 0), (16, 12), (20, 8), (44, 28)]
-    for top, left in places:
+    squares = [(0, 0), (16, 12), (20, 8), (44, 28)]
+    for top, left in squares:
         hidden = shown.pixels.copy()
         hidden[top : top + patch, left : left + patch] = mean
-        fall = whole - log_probability(hand, with_pixels(question, hidden), tokens)
+        fall = full - log_probability(reference, with_pixels(question, hidden), tokens)
         falls[top : top + patch, left : left + patch] = fall
-    found = heatmap.crop[0]
-    brightest = np.unravel_index(found.argmax(), found.shape)
+    crop = heatmap.crop[0]
+    brightest = np.unravel_index(crop.argmax(), crop.shape)
     top, left = (int(at) // patch * patch for at in brightest)
     hidden = shown.pixels.copy()
     hidden[top : top + patch, left : left + patch] = mean
-    most = whole - log_probability(hand, with_pixels(question, hidden), tokens)
+    most = full - log_probability(reference, with_pixels(question, hidden), tokens)
     assert most > 0
-    for top, left in places:
-        assert found[top, left] == pytest.approx(max(falls[top, left], 0) / most, abs=2e-3)
+    for top, left in squares:
+        assert crop[top, left] == pytest.approx(max(falls[top, left], 0) / most, abs=2e-3)
 
 
 def with_pixels(question, pixels):
@@ -97,46 +97,46 @@ def with_pixels(question, pixels):
     return replace(question, pictures=(question.pictures[0], second))
 
 
-def log_probability(hand, question, tokens):
+def log_probability(reference, question, tokens):
     """The sum as the library's generate tells it when it must write these tokens."""
-    made = hand.inputs(question)
+    inputs = reference.inputs(question)
 
     def force_next(input_ids, scores):
-        place = input_ids.shape[1] - made["input_ids"].shape[1]
+        start = input_ids.shape[1] - inputs["input_ids"].shape[1]
         allowed = torch.full_like(scores, -torch.inf)
-        allowed[:, tokens[place]] = 0
+        allowed[:, tokens[start]] = 0
         return allowed
 
     with torch.inference_mode():
-        out = hand.model.generate(
-            **made, do_sample=False, max_new_tokens=len(tokens), output_logits=True,
+        out = reference.model.generate(
+            **inputs, do_sample=False, max_new_tokens=len(tokens), output_logits=True,
             return_dict_in_generate=True, logits_processor=[force_next],
         )  # fmt: skip
     steps = [torch.log_softmax(step[0].double(), 0) for step in out.logits]
     return sum(float(step[token]) for step, token in zip(steps, tokens, strict=True))
 
 
-def test_the_cost_is_known_before_and_told_while_it_runs():
+def test_the_cost_is_known_before_and_reported_while_it_runs():
     shown = picture(*volume_of("portrait"))
-    passes, told = [], []
+    passes, messages = [], []
     evidence_map(
-        shown, lambda pixels: float(len(passes.append(1) or [])), lambda *a: told.append(a)
+        shown, lambda pixels: float(len(passes.append(1) or [])), lambda *a: messages.append(a)
     )
     assert patch_of(shown.size) == 4
     assert len(passes) == cost(shown.size) == 12 * 8 + 1
     assert cost(shown.size, 16) == 3 * 2 + 1
-    assert told[0][1] == "pass 1 of 97"
-    assert told[50][1].startswith("pass 51 of 97, about ")
-    assert [fraction for fraction, _ in told] == sorted(fraction for fraction, _ in told)
+    assert messages[0][1] == "pass 1 of 97"
+    assert messages[50][1].startswith("pass 51 of 97, about ")
+    assert [fraction for fraction, _ in messages] == sorted(fraction for fraction, _ in messages)
 
 
-def test_a_cancel_gets_through_and_the_model_still_answers(folders):
+def test_a_cancel_is_passed_on_and_the_model_still_answers(folders):
     backend = loaded(folders["qwen3"], 40)
-    question, told = question_of("portrait"), []
+    question, messages = question_of("portrait"), []
 
     def stop(fraction, message=""):
-        told.append(message)
-        if len(told) == 5:
+        messages.append(message)
+        if len(messages) == 5:
             raise Cancelled
 
     with pytest.raises(Cancelled):
@@ -152,8 +152,8 @@ def test_what_was_not_shown_or_written_is_refused(folders, written, number):
 
 
 def test_a_runner_carries_the_request_and_the_map(folders):
-    volume, where = volume_of("square")
-    question = Question("Is it dark?", pictures=(picture(volume, where),))
+    volume, slice_ref = volume_of("square")
+    question = Question("Is it dark?", pictures=(picture(volume, slice_ref),))
     request = ExplainRequest(
         "vlm", volume, model=str(folders["qwen3"]), question=question, written="dark", picture=0
     )

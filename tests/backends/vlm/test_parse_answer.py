@@ -13,7 +13,8 @@ from numpy.testing import assert_allclose
 from napari_medvlm.backends.box_formats import GRAMMARS, PixelBox, write
 from napari_medvlm.backends.detection.letterbox import framed
 from napari_medvlm.backends.models.catalog import answering_row
-from napari_medvlm.backends.vlm.parse_answer import ModelOutput, Shown, answer_of
+from napari_medvlm.backends.vlm.parse_answer import ModelOutput, answer_of
+from napari_medvlm.backends.vlm.parse_claims import CitedImages
 from napari_medvlm.backends.vlm.reasoning import Stream, split_reasoning
 from napari_medvlm.data.answer import AnswerKind, Question
 from napari_medvlm.data.prompts import Box
@@ -28,20 +29,20 @@ TOOL = ToolSpec("zoom", "Looks again.", {"type": "object", "properties": {}})
 
 
 def shown(name="portrait", caption="", square=0):
-    made = picture(*volume_of(name))
-    return Shown(made, framed(made.pixels, square), caption)
+    slice_image = picture(*volume_of(name))
+    return CitedImages(slice_image, framed(slice_image.pixels, square), caption)
 
 
-ONE = (shown(),)
+ONE_IMAGE = (shown(),)
 TWO = (shown("portrait", "slice 12 of 181"), shown("landscape", "slice 45 of 181"))
 
 
-def read(text, row=QWEN, pictures=ONE, **more):
+def read(text, row=QWEN, pictures=ONE_IMAGE, **more):
     question = Question("What is it?", pictures=tuple(s.picture for s in pictures), **more)
     return answer_of(ModelOutput(text), question, row, pictures)
 
 
-def told(answer):
+def problems_of(answer):
     return [(claim.text, len(claim.regions), len(claim.problems)) for claim in answer.claims]
 
 
@@ -51,7 +52,7 @@ def test_each_box_belongs_to_its_sentence():
         "The heart is fine. "
         'A cyst: {"bbox_2d": [100, 100, 200, 200], "label": "cyst"}'
     )
-    assert told(answer) == [("The left lung is dark.", 1, 0), ("The heart is fine.", 0, 0),
+    assert problems_of(answer) == [("The left lung is dark.", 1, 0), ("The heart is fine.", 0, 0),
                             ("A cyst:", 1, 0)]  # fmt: skip
     assert answer.text == "The left lung is dark. The heart is fine. A cyst:"
     assert [claim.regions[0].name for claim in answer.claims if claim.regions] == ["lung", "cyst"]
@@ -63,7 +64,7 @@ def test_a_malformed_box_is_a_problem_beside_its_sentence_and_never_drawn():
         'Dark [{"bbox_2d": [0, 0, 500], "label": "lung"}]. Wide [{"bbox_2d": [0, 0, 1500, 9]}]. '
         'Cut [{"bbox_2d": [0, 0, 5'
     )
-    assert told(answer) == [("Dark.", 0, 1), ("Wide.", 0, 1), ("Cut", 0, 2)]
+    assert problems_of(answer) == [("Dark.", 0, 1), ("Wide.", 0, 1), ("Cut", 0, 2)]
     assert answer.claims[0].problems == ("3 numbers instead of 4.",)
 
 
@@ -74,12 +75,16 @@ def test_a_list_of_boxes_is_a_claim_for_each():
         '{"bbox_2d": [500, 0, 900, 500], "label": "right lung"},\n'
         '{"bbox_2d": [500, 0], "label": "heart"}\n]\n```'
     )
-    assert told(answer) == [("Here they are:", 0, 0), ("left lung", 1, 1), ("right lung", 1, 0)]
+    assert problems_of(answer) == [
+        ("Here they are:", 0, 0),
+        ("left lung", 1, 1),
+        ("right lung", 1, 0),
+    ]
 
 
 def test_a_box_behind_the_stop_of_a_sentence_belongs_to_it():
     answer = read("It is dark. [0.1, 0.2, 0.3, 0.4] It is wide.", LLAVA)
-    assert told(answer) == [("It is dark.", 1, 0), ("It is wide.", 0, 0)]
+    assert problems_of(answer) == [("It is dark.", 1, 0), ("It is wide.", 0, 0)]
 
 
 @pytest.mark.parametrize(
@@ -94,16 +99,16 @@ def test_a_box_behind_the_stop_of_a_sentence_belongs_to_it():
         ("In image 7 it is dark [0, 0, 0.5, 0.5].", None),
     ],
 )
-def test_a_box_lies_in_the_picture_that_its_sentence_names(sentence, place):
+def test_a_box_lies_in_the_picture_that_its_sentence_names(sentence, index):
     claim = read(sentence, LLAVA, TWO).claims[0]
-    if place is None:
+    if index is None:
         assert not claim.regions
         assert claim.problems == ("The answer does not state in which of the 2 images the box is.",)
     else:
-        assert [region.slice for region in claim.regions] == [TWO[place].picture.slice]
-        height, width = TWO[place].picture.size
-        found = in_picture(claim.regions[0], TWO[place].picture)
-        assert_allclose(found, [0, 0, width / 2, height / 2], atol=1e-6)
+        assert [region.slice for region in claim.regions] == [TWO[index].picture.slice]
+        height, width = TWO[index].picture.size
+        in_box = in_picture(claim.regions[0], TWO[index].picture)
+        assert_allclose(in_box, [0, 0, width / 2, height / 2], atol=1e-6)
         assert not claim.problems
 
 
@@ -121,17 +126,17 @@ BOXES = [g for g in GRAMMARS.values() if g.holds == "boxes" and g.name not in ("
 def test_boxes_in_any_grammar_land_where_they_were_seen_on_any_slice(grammar, edges, name):
     x0, x1 = sorted(edges[:2])
     y0, y1 = sorted(edges[2:])
-    one = shown(name)
+    single = shown(name)
     row = QWEN.model_copy(update={"grammar": grammar.name})
     box = PixelBox("cyst", x0, y0, x1 + 2, y1 + 2)
-    text = f"A cyst is here {write([box], grammar.name, one.picture.size)}. All else is fine."
-    answer = read(text, row, (one,))
+    text = f"A cyst is here {write([box], grammar.name, single.picture.size)}. All else is fine."
+    answer = read(text, row, (single,))
     (region,) = answer.claims[0].regions
-    step = max(one.picture.size) / (grammar.scale or max(one.picture.size)) + 1e-3
-    assert_allclose(in_picture(region, one.picture), [x0, y0, x1 + 2, y1 + 2], atol=step)
-    volume, where = volume_of(name)
+    step = max(single.picture.size) / (grammar.scale or max(single.picture.size)) + 1e-3
+    assert_allclose(in_picture(region, single.picture), [x0, y0, x1 + 2, y1 + 2], atol=step)
+    volume, slice_ref = volume_of(name)
     start, stop = region.box.bounds(volume.grid)
-    assert (start[where.axis], stop[where.axis]) == (where.index, where.index + 1)
+    assert (start[slice_ref.axis], stop[slice_ref.axis]) == (slice_ref.index, slice_ref.index + 1)
     assert answer.claims[-1].text == "All else is fine."
     assert not answer.claims[-1].regions
     for sign in ("bbox", "<", "[", "|"):
@@ -153,28 +158,30 @@ class Halves(SliceImage):
 
 
 def test_boxes_in_a_picture_of_several_slices_lie_on_theirs():
-    one = picture(*volume_of("sagittal and oblique"))
-    two = Halves(one.pixels, one.grid, one.slice, one.rows, one.columns, one.flipped)
+    single = picture(*volume_of("sagittal and oblique"))
+    two = Halves(
+        single.pixels, single.grid, single.slice, single.rows, single.columns, single.flipped
+    )
     text = "Dark [0, 0, 0.4, 1]. Wide [0.6, 0, 1, 1]. Both [0.2, 0, 0.8, 1]."
-    dark, wide, both = read(text, LLAVA, (Shown(two, framed(two.pixels, 0)),)).claims
-    assert dark.regions[0].slice == one.slice
-    assert wide.regions[0].slice == SliceRef(one.slice.axis, one.slice.index + 1)
-    assert not both.regions
-    assert both.problems == ("1 of 1 boxes lie on no one slice.",)
+    dark, wide, claim_of_both = read(text, LLAVA, (CitedImages(two, framed(two.pixels, 0)),)).claims
+    assert dark.regions[0].slice == single.slice
+    assert wide.regions[0].slice == SliceRef(single.slice.axis, single.slice.index + 1)
+    assert not claim_of_both.regions
+    assert claim_of_both.problems == ("1 of 1 boxes lie on no one slice.",)
 
 
 def test_boxes_in_a_framed_picture_come_back():
-    one = shown("landscape", square=96)
-    answer = read("It is dark [0.25, 0.375, 0.75, 0.625].", LLAVA, (one,))
+    single = shown("landscape", square=96)
+    answer = read("It is dark [0.25, 0.375, 0.75, 0.625].", LLAVA, (single,))
     (region,) = answer.claims[0].regions
-    height, width = one.picture.size
+    height, width = single.picture.size
     wanted = [
         0.25 * width,
         0.5 * height - 0.125 * width,
         0.75 * width,
         0.5 * height + 0.125 * width,
     ]
-    assert_allclose(in_picture(region, one.picture), wanted, atol=0.01)
+    assert_allclose(in_picture(region, single.picture), wanted, atol=0.01)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +195,7 @@ def test_boxes_in_a_framed_picture_come_back():
         ("A 2 cm mass [0, 0, 0.5, 0.5].", None),
     ],
 )
-def test_a_number_that_is_not_that_of_the_boxes_is_told(text, note):
+def test_a_number_that_is_not_that_of_the_boxes_is_reported(text, note):
     notes = read(text, LLAVA).notes
     assert [f"The text says {note} drawn."] == list(notes) if note else not notes
 
@@ -210,7 +217,7 @@ def test_a_number_that_is_not_that_of_the_boxes_is_told(text, note):
         ("Yes.", "", "Yes."),
     ],
 )
-def test_thoughts_are_told_from_the_answer(text, thinking, answer):
+def test_thoughts_are_reported_from_the_answer(text, thinking, answer):
     assert split_reasoning(text) == (thinking, answer)
 
 
@@ -258,13 +265,13 @@ def test_each_kind_has_its_short_answer(kind, text, short, choice):
 
 
 @pytest.mark.parametrize("kind", [AnswerKind.CHOICE, AnswerKind.YES_NO, AnswerKind.COUNT])
-def test_what_is_unclear_is_told_and_the_text_kept(kind):
+def test_what_is_unclear_is_reported_and_the_text_kept(kind):
     answer = read("It is dark.", kind=kind, options=("nodule", "cyst"))
     assert (answer.text, answer.choice) == ("It is dark.", "")
     assert len(answer.notes) == 1
 
 
-def test_a_count_that_is_not_that_of_the_boxes_is_told():
+def test_a_count_that_is_not_that_of_the_boxes_is_reported():
     answer = read("3. One [0, 0, 0.5, 0.5], one [0.5, 0, 1, 1].", LLAVA, kind=AnswerKind.COUNT)
     assert "The answer is 3, and the number of boxes drawn is 2." in answer.notes
 
@@ -294,7 +301,7 @@ def test_an_empty_answer_says_so(text):
     assert not answer.claims
 
 
-def test_an_answer_cut_off_in_its_thoughts_says_what_to_do():
+def test_an_answer_cut_off_in_its_thoughts_has_a_remedy():
     written = ModelOutput("<think>hm", tokens=9, cut_off=True)
     answer = answer_of(written, Question("?"), QWEN, ())
     assert not answer.answered
@@ -302,7 +309,7 @@ def test_an_answer_cut_off_in_its_thoughts_says_what_to_do():
     assert answer.notes == ("The model was stopped after 9 tokens, before it finished.",)
 
 
-def test_endless_repetition_is_cut_and_told():
+def test_endless_repetition_is_cut_and_reported():
     answer = read("It is dark. " + "The heart is fine. " * 30)
     assert [claim.text for claim in answer.claims] == ["It is dark.", "The heart is fine."]
     assert answer.notes == ("The model repeated its last text 30 times; it is shown once.",)

@@ -15,10 +15,10 @@ SERVER = "http://127.0.0.1:8000/v1"
     [("qwen2_5_vl", "qwen", True), ("llava", "llava-med", False), ("new_kind", "new", True)],
 )
 def test_a_model_in_a_folder_is_known_by_its_kind(tmp_path, kind, folder, calls):
-    place = tmp_path / folder
-    place.mkdir()
-    (place / "config.json").write_text(json.dumps({"model_type": kind}))
-    assert (registry.tools_unsupported_reason("vlm", str(place)) == "") is calls
+    model_path = tmp_path / folder
+    model_path.mkdir()
+    (model_path / "config.json").write_text(json.dumps({"model_type": kind}))
+    assert (registry.tools_unsupported_reason("vlm", str(model_path)) == "") is calls
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_a_model_of_a_server_is_known_by_its_name(name, calls):
     assert (registry.tools_unsupported_reason("server", f"{SERVER}#{name}") == "") is calls
 
 
-def test_what_measures_calls_none_and_what_is_not_there_is_told():
+def test_what_measures_calls_none_and_what_is_not_there_is_reported():
     assert registry.info("embedded").uses_no_images
     assert registry.tools_unsupported_reason("embedded", None)
     with pytest.raises(BackendUnavailable):

@@ -206,7 +206,7 @@ class Answerer:
         unit = f" {self._volume.unit}" if self._volume.unit else ""
         here = Region("voxel", Box.at_index(grid, index, np.array(index) + 1))
         text = (
-            f"At voxel {index}, that is {number_format.place(grid.to_world(index), 1)}, "
+            f"At voxel {index}, that is {number_format.position(grid.to_world(index), 1)}, "
             f"the intensity is {number_format.intensity(value)}{unit}."
         )
         inside = [o for o in subjects.known if o.mask is not None and o.mask.full()[index]]
@@ -239,7 +239,7 @@ class Answerer:
         claims = []
         for subject in self._any(asked.things[0], subjects, progress):
             side = _side(subject.region, self._volume.grid)
-            center = number_format.place(subject.region.center_mm, 0)
+            center = number_format.position(subject.region.center_mm, 0)
             text = f"The {subject.name} is {side}, centred at {center}."
             claims.append(Claim(text, (subject.region,), _source(subject)))
         return claims

@@ -36,7 +36,7 @@ def intensity(value: float) -> str:
     return f"{value:.4g}" if abs(value) >= 1e-4 or not value else f"{value:.6f}"
 
 
-def place(spl_mm: Iterable[float], digits: int) -> str:
+def position(spl_mm: Iterable[float], digits: int) -> str:
     """A place by the sides that it lies on: ``S 17, A 4, R 23 mm``."""
     names = (("S", "I"), ("P", "A"), ("L", "R"))
     parts = (
