@@ -132,7 +132,7 @@ def described(viewer: napari.Viewer, dock: Any) -> None:
     picture(viewer, "ask-sentence")
     bar.setValue(bar.minimum())
     explained(viewer, dock)
-    dock.along.view_fold.open()
+    dock.along.view_fold.expand()
     picture(viewer, "ask-view")
 
 

@@ -108,7 +108,7 @@ def checked(viewer: napari.Viewer, dock: Any, backend: str) -> None:
     settle()
     card = dock.reading.transcript.cards[exchange]
     fold = card.findChild(TrustFold)
-    fold.open()
+    fold.expand()
     wait_until(fold.panel.run.isEnabled)
     fold.panel.start()
     wait_until(lambda: not fold.panel.pending)

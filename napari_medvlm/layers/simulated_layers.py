@@ -16,7 +16,7 @@ from napari_medvlm.layers.colormaps import label_colormap
 from napari_medvlm.layers.convert import KEY
 from napari_medvlm.layers.orientation import go_to
 from napari_medvlm.layers.prompts.base import NEGATIVE, PENDING, POSITIVE
-from napari_medvlm.layers.prompts.points import SIZE_MM
+from napari_medvlm.layers.prompts.points import POINT_DIAMETER_MM
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -98,7 +98,7 @@ class SimulatedLayers:
 
     @property
     def _size(self) -> float:
-        return SIZE_MM / min(self.volume.spacing)
+        return POINT_DIAMETER_MM / min(self.volume.spacing)
 
     def _make_mask(self) -> Labels:
         from napari.layers import Labels

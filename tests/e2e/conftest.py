@@ -38,7 +38,7 @@ class Person:
     def session(self):
         return self.dock.session
 
-    def waits(self, condition, timeout_ms=120_000):
+    def waits(self, condition, timeout_ms=300_000):
         self.qtbot.waitUntil(condition, timeout=timeout_ms)
 
     def waits_for_mask(self):

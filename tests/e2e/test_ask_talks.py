@@ -29,8 +29,8 @@ def test_text_comes_as_it_is_written_and_thinking_is_folded_away(scripted):
     assert "think>" not in "".join(seen)
     assert "left one is bright" in scripted.card.text.toPlainText()
     assert "**" not in scripted.card.text.toPlainText()
-    assert not scripted.card.thinking.is_open
-    scripted.card.thinking.open()
+    assert not scripted.card.thinking.isExpanded()
+    scripted.card.thinking.expand()
     assert scripted.card.thinking_text.toPlainText() == THINKING
 
 
@@ -161,7 +161,7 @@ def test_what_a_tool_did_is_a_step_and_a_layer(scripted):
     scripted.dock.along.tools.boxes["measure"].setChecked(True)
     scripted.asks("Use a tool")
     assert "1 tool step" in scripted.card.steps.head.text()
-    scripted.card.steps.open()
+    scripted.card.steps.expand()
     assert "measure(object=cyst)" in scripted.card.steps_text.toPlainText()
     assert "mL" in scripted.card.steps_text.toPlainText()
     assert list(scripted.layer("found step boxes").features["phrase"]) == ["measure: cyst"]

@@ -28,7 +28,7 @@ class Doctor:
         self.viewer, self.dock, self.qtbot = viewer, dock, qtbot
 
     def waits(self, condition):
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=120_000)
+        self.qtbot.waitUntil(lambda: bool(condition()), timeout=300_000)
 
     def waits_for_work(self):
         self.waits(lambda: not self.dock.work.busy)
@@ -67,7 +67,7 @@ def doctor(make_napari_viewer, qtbot, told):
     _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "PACS")
     yield Doctor(viewer, dock, qtbot)
     dock.work.cancel()
-    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=120_000)
+    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=300_000)
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def test_a_name_becomes_an_object_and_what_is_not_there_is_told(person, monkeypa
     named = NamedLabels(left.astype(np.uint8), volume.grid, {1: "liver"}, "organs")
     person.viewer.add_layer(Layer.create(*labels_data(named)))
     names = person.dock.folds.by_name
-    person.dock.folds.folds[NAMES].open()
+    person.dock.folds.folds[NAMES].expand()
     names.edit.setText("liver; spleen")
     names.edit.returnPressed.emit()
     person.waits(lambda: bool(told) and not names.run.cancel.isEnabled(), 60_000)
@@ -98,7 +98,7 @@ def test_another_model_gets_the_same_prompts_and_its_mask_can_be_kept(foreign, o
 
 def test_the_table_follows_the_masks_and_is_copied_and_written(oblique, monkeypatch, tmp_path):
     panel = oblique.dock.folds.measure
-    oblique.dock.folds.folds[MEASURE].open()
+    oblique.dock.folds.folds[MEASURE].expand()
     oblique.waits(lambda: len(panel.rows) == 1)
     assert panel.rows[1].voxels == oblique.left.sum()
     oblique.session.add_object("right one")
@@ -132,7 +132,7 @@ def test_the_table_follows_the_masks_and_is_copied_and_written(oblique, monkeypa
 
 def test_recist_lines_are_seen_on_the_object_and_keep_their_length(oblique):
     panel = oblique.dock.folds.measure
-    oblique.dock.folds.folds[MEASURE].open()
+    oblique.dock.folds.folds[MEASURE].expand()
     panel.draw_diameters()
     oblique.waits(lambda: panel.rulers.rowCount() == 2)
     layer = oblique.layer("rulers")
@@ -149,7 +149,7 @@ def test_recist_lines_are_seen_on_the_object_and_keep_their_length(oblique):
 
 def test_a_line_tells_its_millimetres_while_it_is_drawn(oblique):
     panel = oblique.dock.folds.measure
-    oblique.dock.folds.folds[MEASURE].open()
+    oblique.dock.folds.folds[MEASURE].expand()
     panel.draw("add_line")
     told = []
     oblique.layer("rulers").events.features.connect(

@@ -53,7 +53,7 @@ def presses(made):
 
 
 def opens(asker, fold):
-    fold.open()
+    fold.expand()
     asker.waits(lambda: fold.panel.run.isEnabled())
     return fold.panel
 

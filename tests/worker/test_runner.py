@@ -44,7 +44,7 @@ def test_progress_is_told(any_runner, ask):
     told = []
     job = any_runner.submit(ask("slow"), lambda fraction, message: told.append((fraction, message)))
     job.result(120)
-    assert (0.0, "Looking at the image") in told
+    assert (0.0, "Preparing the image") in told
     assert any(message == "slowly" for _, message in told)
 
 
@@ -55,8 +55,8 @@ def test_a_plain_request_makes_the_backend_ready(any_runner, volume):
 @pytest.mark.parametrize(
     ("backend", "error", "message"),
     [
-        ("memory", OutOfMemory, "memory did not suffice for memory on cpu"),
-        ("memory_of_processor", OutOfMemory, "did not suffice for memory_of_processor on cpu"),
+        ("memory", OutOfMemory, "Out of memory: memory on cpu"),
+        ("memory_of_processor", OutOfMemory, "Out of memory: memory_of_processor on cpu"),
         ("raising", BackendFailed, "ZeroDivisionError: division by zero in the model"),
         ("misshapen", BackendFailed, r"mask of shape \(1, 2, 3\)"),
         ("nobody", BackendUnavailable, "no backend called nobody"),
@@ -106,7 +106,7 @@ def test_broken_backends_hide_no_other_and_say_why():
     problems = registry.problems()
     assert "No module named" in problems["broken"]
     assert "not a Backend" in problems["no_backend"]
-    assert "calls itself threshold" in problems["misnamed"]
+    assert "is named threshold" in problems["misnamed"]
 
 
 def test_the_latest_backends_are_kept_and_any_can_be_asked_again(ask):

@@ -1,4 +1,4 @@
-"""Models that were added by their path, as kept in ``models.json`` of the home folder.
+"""Models added by path, stored in ``models.json`` of the home folder.
 
 The models themselves stay where they are and are never changed.
 """

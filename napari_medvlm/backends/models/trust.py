@@ -28,7 +28,7 @@ CODE = (".py", ".so", ".pyd", ".json", ".yaml", ".yml")
 
 
 def trusted(path: Path | str) -> bool:
-    """Whether the user said to trust a file: this content, wherever it lies.
+    """Return whether the user trusts a file, by its content at any path.
 
     A folder stands for all code and configurations in it.
     """
@@ -37,7 +37,7 @@ def trusted(path: Path | str) -> bool:
 
 
 def trust(path: Path | str) -> None:
-    """Keep that a file, or a folder's code, is trusted as it is now; not once it has changed.
+    """Mark the current content of a file, or of a folder's code, as trusted.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def trust(path: Path | str) -> None:
     """
     path = Path(path).expanduser()
     if not path.exists():
-        raise BackendUnavailable(f"There is no file {path}.", "Name the file with the weights.")
+        raise BackendUnavailable(f"There is no file {path}.", "Choose the file with the weights.")
     known = {**_known(), _sha256(path): str(path.resolve())}
     _file().parent.mkdir(parents=True, exist_ok=True)
     _file().write_text(json.dumps(known, indent=1, sort_keys=True), "utf-8")
@@ -65,8 +65,8 @@ def check_weights_file(path: Path) -> None:
     if not start.startswith(PICKLED):
         how = f"it begins with {start.decode('ascii', 'replace')!r}" if start else "it is empty"
         raise BackendUnavailable(
-            f"{path} holds no weights: {how}.",
-            "A web page or a link may have been saved in its place. Download it again.",
+            f"{path} has no weights: {how}.",
+            "A web page or a link may have been saved instead. Download it again.",
         )
 
 
@@ -98,7 +98,7 @@ def only_weights(path: Path | str) -> Iterator[None]:
             yield
     except pickle.UnpicklingError as error:
         raise BackendUnavailable(
-            f"{path} may run a program when it is read: it holds more than weights.",
+            f"{path} can run code when it is loaded: it holds more than weights.",
             "Use a file from its authors. If you trust this one, run: "
             f'napari-medvlm models trust "{path}"',
         ) from error
@@ -115,7 +115,10 @@ def _numbers() -> list[Any]:
     from numpy._core.multiarray import _reconstruct, scalar
 
     kinds = {type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd"}
-    older = [(made, f"numpy.core.multiarray.{made.__name__}") for made in (scalar, _reconstruct)]
+    older = [
+        (function, f"numpy.core.multiarray.{function.__name__}")
+        for function in (scalar, _reconstruct)
+    ]
     return [np.dtype, np.ndarray, *kinds, scalar, _reconstruct, *older]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,18 +18,20 @@ from napari_medvlm.layers.prompts.base import NEGATIVE, PENDING, POSITIVE, Promp
 if TYPE_CHECKING:
     from napari.layers import Points
 
-SIZE_MM = 5.0
+POINT_DIAMETER_MM = 5.0
+CLICK_PX = 5
+"""A press that moves farther on the screen before its release is a drag and adds no point."""
 
 
 class PointsLayer(PromptLayer[Point]):
-    """Points: green ones say *this*, red ones *not this*; orange rings are not yet answered."""
+    """Points: green ones are positive, red ones negative; an orange ring marks a pending one."""
 
     role: ClassVar[str] = "points"
     name: ClassVar[str] = "Points (green: positive, red: negative)"
     kinds: ClassVar[tuple[type[Any], ...]] = (Point,)
 
     _drawn: frozenset[int] = frozenset()
-    """The prompts that a person sees in the layer, and so can take away."""
+    """Ids of the prompts that the layer shows, which the user can delete there."""
 
     def _make(self) -> Points:
         from napari.layers import Points
@@ -38,17 +40,39 @@ class PointsLayer(PromptLayer[Point]):
             ndim=3,
             name=self.name,
             affine=self.grid.affine,
-            size=SIZE_MM / min(self.grid.spacing),
+            size=POINT_DIAMETER_MM / min(self.grid.spacing),
             features={"prompt": np.zeros(0, int), "positive": np.zeros(0, bool)},
             border_width=0.2,
         )
-        layer.add = self._say  # what a click calls in napari's own mode
+        layer.events.mode.connect(lambda _: self._on_mode(layer))
         layer.events.data.connect(self._on_data)
         layer.events.set_data.connect(lambda _: self._on_drawn(layer))
         return layer
 
-    def _say(self, coords: ArrayLike) -> None:
-        """Tell the session of points of the layer; `pull` draws them, when the model has begun."""
+    def _on_mode(self, layer: Points) -> None:
+        """Handle clicks in place of napari's last callback while the layer is in mode "add"."""
+        callbacks: list[Any] = layer.mouse_drag_callbacks
+        if str(layer.mode) == "add":
+            callbacks[-1] = self._on_press
+        elif self._on_press in callbacks:
+            callbacks.remove(self._on_press)
+
+    def _on_press(self, layer: Points, event: Any) -> Iterator[None]:
+        """Add a point where the mouse is pressed, unless it is dragged before the release."""
+        start = event.pos
+        yield
+        while event.type == "mouse_move":
+            if np.linalg.norm(start - event.pos) < CLICK_PX:
+                event.handled = True  # the camera must not move
+            yield
+        if np.linalg.norm(start - event.pos) < CLICK_PX:
+            self._add_points(layer.world_to_data(event.position))
+
+    def _add_points(self, coords: ArrayLike) -> None:
+        """Add points in layer coordinates to the session; `pull` draws them.
+
+        Drawing waits until the model has started, so that it does not delay the mask.
+        """
         if self.viewer.dims.ndisplay == 3:
             self._on_error(_no_depth())
             return
@@ -61,7 +85,7 @@ class PointsLayer(PromptLayer[Point]):
             self._edited()
 
     def _on_drawn(self, layer: Points) -> None:
-        """Take points that were pasted, of which napari tells in no other way."""
+        """Add pasted points as prompts; napari emits no data event for a paste."""
         if len(layer.data) > len(self._drawn):
             self._edited()
 
@@ -69,7 +93,7 @@ class PointsLayer(PromptLayer[Point]):
         layer: Points = self._layer
         known = self.mine()
         ids = layer.features["prompt"].to_numpy(int)
-        said = layer.features["positive"].to_numpy(bool)
+        positive_rows = layer.features["positive"].to_numpy(bool)
         world = self.grid.to_world(layer.data)
         gone = (self._drawn & known.keys()) - set(ids.tolist())
         if gone:
@@ -77,7 +101,9 @@ class PointsLayer(PromptLayer[Point]):
         new = new_rows(ids.tolist(), known, self._drawn)
         moved = {
             int(i): Point(position_mm=tuple(spl.round(6)), positive=positive)
-            for row, (i, spl, positive) in enumerate(zip(ids, world, said.tolist(), strict=True))
+            for row, (i, spl, positive) in enumerate(
+                zip(ids, world, positive_rows.tolist(), strict=True)
+            )
             if i in known
             and row not in new
             and not np.allclose(spl, known[i].position_mm, atol=1e-4)
@@ -85,28 +111,28 @@ class PointsLayer(PromptLayer[Point]):
         if moved:
             self.session.change(moved)
         for row in new:
-            positive = bool(said[row]) if ids[row] else self.positive
+            positive = bool(positive_rows[row]) if ids[row] else self.positive
             point = Point(position_mm=tuple(world[row].round(6)), positive=positive)
             layer.features.at[row, "positive"] = positive
-            layer.features.at[row, "prompt"] = said_id = self.session.ledger.next_prompt_id()
-            self._drawn |= {said_id}
+            layer.features.at[row, "prompt"] = prompt_id = self.session.ledger.next_prompt_id()
+            self._drawn |= {prompt_id}
             self.session.add(point)
 
     def _show(self, prompts: Mapping[int, Point], pending: frozenset[int]) -> None:
         layer: Points = self._layer
         self._drawn = frozenset(prompts)
         ids = np.array(list(prompts), int)
-        said = np.array([p.positive for p in prompts.values()], bool)
+        positive = np.array([p.positive for p in prompts.values()], bool)
         world = np.array([p.position_mm for p in prompts.values()]).reshape(-1, 3)
         data = self.grid.to_index(world)
-        faces = [POSITIVE if s else NEGATIVE for s in said]
+        faces = [POSITIVE if is_positive else NEGATIVE for is_positive in positive]
         borders = [PENDING if i in pending else "white" for i in ids]
         if not np.array_equal(layer.features["prompt"].to_numpy(int), ids):
             waiting = len(ids) > len(layer.data) and bool(pending)
-            # The list of layers is not drawn with each click: it is when the click is answered.
+            # Do not redraw the layer list with each click, only when its mask arrives.
             with layer.events.blocker() if waiting else nullcontext():
                 self._resize(layer, data, faces[-1:], borders[-1:])
-                layer.features["prompt"], layer.features["positive"] = ids, said
+                layer.features["prompt"], layer.features["positive"] = ids, positive
                 layer.events.features()
         elif not np.allclose(layer.data, data, atol=1e-4):
             layer.data = data
@@ -114,10 +140,10 @@ class PointsLayer(PromptLayer[Point]):
         _paint(layer, "border_color", borders)
 
     def _resize(self, layer: Points, data: FloatArray, face: list[str], border: list[str]) -> None:
-        """Have as many points as there are, new ones right away as the last of them looks."""
+        """Set the points' positions; new points get the colours of the last one at once."""
         selected = layer.selected_data
         layer.selected_data = set()  # else the next lines would change the selected points
-        layer.current_size = SIZE_MM / min(self.grid.spacing)
+        layer.current_size = POINT_DIAMETER_MM / min(self.grid.spacing)
         if face:
             layer.current_face_color, layer.current_border_color = face[0], border[0]
         with layer.events.data.blocker():  # napari would measure all layers, twice
@@ -133,11 +159,11 @@ def _no_depth() -> InvalidPrompt:
 
 
 def _paint(layer: Points, what: str, colors: list[str]) -> None:
-    """Set the points' colours where they differ: each setting draws the whole layer anew."""
+    """Set the points' colours if they differ: each assignment redraws the whole layer."""
     from napari.utils.colormaps.standardize_color import transform_color
 
     if not colors:
         return
-    wanted, now = transform_color(colors), getattr(layer, what)
-    if wanted.shape != now.shape or not np.allclose(wanted, now, atol=1e-3):
+    wanted, current = transform_color(colors), getattr(layer, what)
+    if wanted.shape != current.shape or not np.allclose(wanted, current, atol=1e-3):
         setattr(layer, what, wanted)

@@ -16,7 +16,7 @@ from napari_medvlm.layers.question_objects import ObjectOption
 from napari_medvlm.widgets.ask.image_input import ViewChoice
 from napari_medvlm.widgets.ask.object_picker import ObjectChoice
 from napari_medvlm.widgets.ask.question_box import QuestionBox
-from napari_medvlm.widgets.parts.collapsible import Fold
+from napari_medvlm.widgets.parts.collapsible import Collapsible
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -104,10 +104,12 @@ class Attachments(QWidget):
         self.context.setFixedHeight(CONTEXT_HEIGHT)
         self.context.setPlaceholderText("Indication, history, prior report")
         self.context.setToolTip("Clinical context: sent with the question and included in exports.")
-        self.view_fold = Fold("", "Slices, crop, window and second image.", self.view)
-        self.objects_fold = Fold("", "Objects you can refer to in the question.", self.objects)
-        self.context_fold = Fold("", "Clinical context.", self.context)
-        self.tools_fold = Fold("", "Tools the model may call before it answers.", self.tools)
+        self.view_fold = Collapsible("", "Slices, crop, window and second image.", self.view)
+        self.objects_fold = Collapsible(
+            "", "Objects you can refer to in the question.", self.objects
+        )
+        self.context_fold = Collapsible("", "Clinical context.", self.context)
+        self.tools_fold = Collapsible("", "Tools the model may call before it answers.", self.tools)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -115,7 +117,7 @@ class Attachments(QWidget):
             layout.addWidget(fold)
         self.view.changed.connect(self._title)
         self.objects.changed.connect(self._title)
-        self.objects_fold.opened.connect(self.objects.refresh)
+        self.objects_fold.toggled.connect(lambda _: self.objects.refresh())
         self.context.textChanged.connect(self._title)
         for box in self.tools.boxes.values():
             box.toggled.connect(self._title)
@@ -167,12 +169,12 @@ class Attachments(QWidget):
         return {title: [_filled(text, known) for text in texts] for title, texts in offered.items()}
 
     def _title(self) -> None:
-        self.view_fold.set_title(self.view.title)
-        self.objects_fold.set_title(self.objects.title)
-        self.tools_fold.set_title(self.tools.title)
+        self.view_fold.setText(self.view.title)
+        self.objects_fold.setText(self.objects.title)
+        self.tools_fold.setText(self.tools.title)
         words = len(str(self.context.toPlainText()).split())
         counted = {0: "none", 1: "1 word"}.get(words, f"{words} words")
-        self.context_fold.set_title(f"Context: {counted}")
+        self.context_fold.setText(f"Context: {counted}")
 
 
 def _filled(text: str, known: dict[str, str]) -> str:

@@ -16,7 +16,7 @@ from napari_medvlm.widgets.ask.evidence_button import EvidenceButton
 from napari_medvlm.widgets.ask.sent_images import PictureStrip, covered
 from napari_medvlm.widgets.ask.sentence_rows import ClaimRows
 from napari_medvlm.widgets.parts.buttons import button
-from napari_medvlm.widgets.parts.collapsible import Fold
+from napari_medvlm.widgets.parts.collapsible import Collapsible
 from napari_medvlm.widgets.parts.markdown_view import MarkdownView
 from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
 
@@ -59,8 +59,8 @@ class ExchangeCard(QFrame):
         self.strip = PictureStrip()
         self.choice, self.problem, self.notes = WrappedLabel(), WrappedLabel(), WrappedLabel()
         self.steps_text, self.thinking_text = MarkdownView(), MarkdownView()
-        self.steps = Fold("Steps", "Tool calls made before the answer.", self.steps_text)
-        self.thinking = Fold(
+        self.steps = Collapsible("Steps", "Tool calls made before the answer.", self.steps_text)
+        self.thinking = Collapsible(
             "Thinking", "The model's reasoning before the answer.", self.thinking_text
         )
         self.text = MarkdownView()
@@ -116,7 +116,7 @@ class ExchangeCard(QFrame):
         notes = answer.notes if answer is not None and in_full else ()
         self.notes.tell("\n".join(f"⚠ {note}" for note in notes))
         self.steps_text.show_markdown(_steps(exchange.steps))
-        self.steps.set_title(_counted(len(exchange.steps)))
+        self.steps.setText(_counted(len(exchange.steps)))
         self.steps.setVisible(in_full and bool(exchange.steps))
         thought = bool(self.thinking_text.toPlainText())
         self.thinking.setVisible(thought and (in_full or answer is None))

@@ -33,7 +33,7 @@ from napari_medvlm.widgets.checks.calibration_button import CalibrationButton
 from napari_medvlm.widgets.checks.rows import CheckRows, OtherImage, asked_times
 from napari_medvlm.widgets.models.backend_combo import BackendChoice
 from napari_medvlm.widgets.parts.buttons import button, on_click
-from napari_medvlm.widgets.parts.collapsible import Fold
+from napari_medvlm.widgets.parts.collapsible import Collapsible
 from napari_medvlm.widgets.runtime.notify import guarded
 from napari_medvlm.widgets.runtime.resources import Closes, close_all
 from napari_medvlm.widgets.runtime.threads import MainThreadQueue, in_background
@@ -240,7 +240,7 @@ class TrustPanel(QWidget):
         self.destroyed.connect(lambda: close_all(opened))
 
 
-class TrustFold(Fold):
+class TrustFold(Collapsible):
     """The panel folded away under a title that says what was found.
 
     Parameters
@@ -255,7 +255,7 @@ class TrustFold(Fold):
         self._known: dict[int, tuple[Region, tuple[CheckResult, ...]]] = {}
         self._region: Region | None = None
         super().__init__(TITLE, TOOLTIP, self.panel)
-        self.opened.connect(guarded(self.panel.prepare))
+        self.toggled.connect(guarded(self._on_expanded))
 
     def show_answer(self, session: AskSession, exchange: int) -> None:
         """Be about an answer; what is recorded of it is shown."""
@@ -290,14 +290,17 @@ class TrustFold(Fold):
 
     def _show(self) -> None:
         self.show()
-        if self.is_open:
+        self._on_expanded(self.isExpanded())
+
+    def _on_expanded(self, expanded: bool) -> None:
+        if expanded:
             self.panel.prepare()
 
     def _on_findings(self, findings: Sequence[CheckResult]) -> None:
         if self._region is not None:
             self._known[id(self._region)] = self._region, tuple(findings)
         if self._about:
-            self.set_title(title_of(findings))
+            self.setText(title_of(findings))
 
 
 def _scrolling(content: QWidget) -> QScrollArea:

@@ -28,7 +28,7 @@ from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.summary import sure_words
 from napari_medvlm.widgets.evaluate.open_case import show_case
 from napari_medvlm.widgets.parts.buttons import button, on_click
-from napari_medvlm.widgets.parts.collapsible import Fold
+from napari_medvlm.widgets.parts.collapsible import Collapsible
 from napari_medvlm.widgets.parts.job_bar import JobBar, TimeLeft
 from napari_medvlm.widgets.parts.path_edit import PathEdit
 from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
@@ -181,7 +181,7 @@ class FolderPanel(QWidget):
             buttons.addWidget(widget)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
-        layout.addWidget(Fold("More", "Structures, file names, number of processes.", more))
+        layout.addWidget(Collapsible("More", "Structures, file names, number of processes.", more))
         layout.addLayout(buttons)
         layout.addWidget(self.job)
         layout.addWidget(self.text)

@@ -1,60 +1,50 @@
-"""Something that can be folded away under its title."""
+"""A section that is collapsed under its title."""
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QWidget
+from superqt import QCollapsible
+
+UNLIMITED_PX = 16777215
+"""Qt's default maximum height of a widget."""
 
 
-class Fold(QWidget):
-    """A title with an arrow, and what it hides until it is clicked.
+class Collapsible(QCollapsible):
+    """superqt's collapsible section with a content that is hidden while collapsed.
 
-    Attributes
+    The content may change its height while it is expanded. There is no animation.
+
+    Parameters
     ----------
-    opened
-        The person opened it.
+    title, tooltip
+        Of the button that expands and collapses the section.
+    content
+        The widget in the section.
     """
 
-    opened = Signal()
-
     def __init__(self, title: str, tooltip: str, content: QWidget) -> None:
-        super().__init__()
-        self.content = content
-        self.head = QToolButton()
-        self.head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
-        self.head.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        self.head.setMinimumWidth(10)
-        self.head.setAutoRaise(True)
-        self.head.setCheckable(True)
-        self.head.setToolTip(tooltip)
-        self.head.toggled.connect(self._on_toggled)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self.head, 0, Qt.AlignmentFlag.AlignLeft)
-        layout.addWidget(content)
+        super().__init__(title, expandedIcon="▾", collapsedIcon="▸")
+        empty = self.content()
+        self.layout().removeWidget(empty)
+        self.setContent(content)
+        empty.deleteLater()
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        self.layout().setContentsMargins(0, 0, 0, 0)
+        self.layout().setSpacing(2)
+        head = self.toggleButton()
+        head.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        head.setToolTip(tooltip)
+        self.toggled.connect(self._on_toggled)
         content.hide()
-        self.set_title(title)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether what it holds is to be seen."""
-        return bool(self.head.isChecked())
+    def expand(self, animate: bool = False) -> None:
+        """Show the content."""
+        super().expand(animate=False)
 
-    def set_title(self, title: str) -> None:
-        """What stands beside the arrow."""
-        self._title = title
-        self._write()
+    def collapse(self, animate: bool = False) -> None:
+        """Hide the content."""
+        super().collapse(animate=False)
 
-    def open(self, is_open: bool = True) -> None:
-        """Open or close it."""
-        self.head.setChecked(is_open)
-
-    def _on_toggled(self, is_open: bool) -> None:
-        self.content.setVisible(is_open)
-        self._write()
-        if is_open:
-            self.opened.emit()
-
-    def _write(self) -> None:
-        self.head.setText(f"{'▾' if self.is_open else '▸'} {self._title}")
+    def _on_toggled(self, expanded: bool) -> None:
+        self.content().setMaximumHeight(UNLIMITED_PX)
+        self.content().setVisible(expanded)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import (
+    QApplication,
     QDialog,
     QDialogButtonBox,
     QDoubleSpinBox,
@@ -73,7 +74,7 @@ def set_spacing(viewer: napari.Viewer) -> None:
     layer = viewer.layers.selection.active
     if not isinstance(layer, Image) or not is_image(layer):
         raise InvalidImage("No image is selected.", "Select an image in the layer list.")
-    spaced = ask_spacing(volume_of(layer), viewer.window._qt_window)
+    spaced = ask_spacing(volume_of(layer), QApplication.activeWindow())
     if spaced is not None:
         place = viewer.layers.index(layer)
         viewer.layers.remove(layer)

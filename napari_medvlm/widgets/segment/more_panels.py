@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_medvlm.sessions.segment.session import SegmentationSession
-from napari_medvlm.widgets.parts.collapsible import Fold
+from napari_medvlm.widgets.parts.collapsible import Collapsible
 from napari_medvlm.widgets.runtime.notify import guarded
 from napari_medvlm.widgets.segment.by_name import ByName
 from napari_medvlm.widgets.segment.compare_model import OtherModel
@@ -27,20 +27,22 @@ class SegmentFolds(QWidget):
         self.other = OtherModel(viewer, runner)
         self.measure = MeasurePanel(viewer)
         self.folds = (
-            Fold("By name", "Segment structures by name; each becomes an object.", self.by_name),
-            Fold(
+            Collapsible(
+                "By name", "Segment structures by name; each becomes an object.", self.by_name
+            ),
+            Collapsible(
                 "Second model",
                 "Segment the active object with another model and the same prompts.",
                 self.other,
             ),
-            Fold("Measurements", "Sizes, intensities, distances and angles.", self.measure),
+            Collapsible("Measurements", "Sizes, intensities, distances and angles.", self.measure),
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         for fold in self.folds:
             layout.addWidget(fold)
-        self.folds[2].opened.connect(guarded(self.measure.refresh))
+        self.folds[2].toggled.connect(guarded(lambda _: self.measure.refresh()))
 
     def bind(self, session: SegmentationSession | None) -> None:
         """Work on a session from now on."""

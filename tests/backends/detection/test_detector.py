@@ -163,7 +163,7 @@ def test_only_the_best_boxes_are_kept_and_that_is_told(backends, family, monkeyp
     monkeypatch.setattr(backends[family], "most", 2)
     few = asked(backends[family], volume, where, "spleen")
     assert [r.score for r in few.regions] == [r.score for r in many.regions[:2]]
-    assert "Of 'spleen' only the best 2 boxes of a slice are kept." in few.notes
+    assert "Of 'spleen' only the best 2 boxes per slice are used." in few.notes
 
 
 def test_the_same_again_is_the_same_and_the_image_is_left_alone(backends, family):

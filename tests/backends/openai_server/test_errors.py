@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from napari_medvlm.backends.openai_server.reply import NOT_SAID
+from napari_medvlm.backends.openai_server.reply import UNKNOWN_END
 from napari_medvlm.data.errors import (
     BackendFailed,
     BackendUnavailable,
@@ -24,18 +24,28 @@ MORE = b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"and the kidne
 @pytest.mark.parametrize(
     ("name", "kind", "message", "remedy"),
     [
-        ("key refused", BackendUnavailable, r"refused the key \(401\)", "NAPARI_MEDVLM_API_KEY"),
-        ("key forbidden", BackendUnavailable, r"refused the key \(403\)", "NAPARI_MEDVLM_API_KEY"),
+        (
+            "key refused",
+            BackendUnavailable,
+            r"rejected the API key \(401\)",
+            "NAPARI_MEDVLM_API_KEY",
+        ),
+        (
+            "key forbidden",
+            BackendUnavailable,
+            r"rejected the API key \(403\)",
+            "NAPARI_MEDVLM_API_KEY",
+        ),
         ("no path", BackendUnavailable, r"nothing at .* \(404\)", "/v1"),
         ("too large", BackendFailed, r"more than the server .* takes \(413\)", "fewer slices"),
         ("too wide", BackendFailed, r"more than the server .* takes \(400\)", "smaller region"),
         ("busy", BackendFailed, r"too much to do \(429\)", "Wait"),
         ("server failed", BackendFailed, r"failed \(500\): Internal failure", "log"),
-        ("out of memory", OutOfMemory, "memory of the server did not suffice", "smaller"),
+        ("out of memory", OutOfMemory, "server ran out of memory", "smaller"),
         ("blind (vLLM)", BackendUnavailable, "takes no pictures", "a model that sees"),
         ("blind (llama.cpp)", BackendUnavailable, "takes no pictures", "--mmproj"),
         ("blind (LM Studio)", BackendUnavailable, "takes no pictures", "a model that sees"),
-        ("not taken", BackendFailed, r"does not take the question \(400\)", "another model"),
+        ("not taken", BackendFailed, r"rejected the question \(400\)", "another model"),
     ],
 )
 def test_errors_of_servers(name, kind, message, remedy):
@@ -80,7 +90,7 @@ def test_what_is_no_stream_is_told(kind):
         ("half", BackendFailed, "broke in the middle"),
         ("not_json", BackendFailed, "cannot be read"),
         ("error_event", BackendFailed, "worker died unexpectedly"),
-        ("error_text", OutOfMemory, "memory of the server did not suffice"),
+        ("error_text", OutOfMemory, "server ran out of memory"),
     ],
 )
 def test_half_an_answer_is_kept(name, kind, message):
@@ -96,13 +106,13 @@ def test_half_an_answer_is_kept(name, kind, message):
 def test_an_end_without_a_word_that_it_is_one_is_noted():
     with playing(recorded("no_finish")) as server:
         answer = asked(server.url)
-    assert (answer.text, answer.notes) == (TEXT, (NOT_SAID,))
+    assert (answer.text, answer.notes) == (TEXT, (UNKNOWN_END,))
     with playing(recorded("no_done")) as server:
         answer = asked(server.url)
     assert (answer.text, answer.notes) == (TEXT, ())
     with playing(recorded("length")) as server:
         answer = asked(server.url)
-    assert any("before it had ended" in note for note in answer.notes)
+    assert any("before it finished" in note for note in answer.notes)
 
 
 def test_a_server_that_does_not_close_the_stream_is_left():
@@ -170,7 +180,7 @@ def test_a_cancel_before_the_first_word_gets_through_and_closes_the_connection()
 
 def test_a_server_that_says_nothing_is_given_up_with_a_hint():
     with playing(recorded("plain", held=threading.Event())) as server:
-        with pytest.raises(BackendFailed, match="has said nothing for") as told:
+        with pytest.raises(BackendFailed, match="No response from") as told:
             asked(server.url, backend=Patient())
         assert "loading the model" in told.value.hint
 
@@ -203,7 +213,7 @@ def test_a_server_that_takes_one_picture_is_sent_one():
     with playing(failed("too many pictures (vLLM)"), recorded("plain")) as server:
         answer = asked(server.url, question(shown=3))
     assert [ref.index for ref in answer.images] == [2]
-    assert "1 at most. 2 of 3 pictures were left out: slice 0, slice 1." in answer.notes[0]
+    assert "1 at most. 2 of 3 images were left out: slice 0, slice 1." in answer.notes[0]
 
 
 def test_a_model_made_for_one_picture_is_sent_one():

@@ -26,9 +26,9 @@ from tests.evaluation.segment.conftest import (
     INTERACTIONS,
     ROOT,
     command,
-    evaluate,
     segment_options,
 )
+from tests.evaluation.words import evaluate
 
 run = CliRunner().invoke
 

@@ -195,7 +195,7 @@ def test_steps_show_calls_and_what_came_of_them(shown):
     steps = (ToolRound("I outline the liver.", (good, bad)),)
     card.show_exchange(replace(EXCHANGE, steps=steps), in_full=True)
     assert "1 tool step" in card.steps.head.text()
-    card.steps.open()
+    card.steps.expand()
     text = card.steps_text.toPlainText()
     assert "segment(phrase=liver) → 1 object, 80 mL" in text
     assert "⚠ There is no such region." in text
