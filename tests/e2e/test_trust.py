@@ -79,8 +79,8 @@ def test_an_answer_is_checked_beside_its_card(open_with):
     told = texts(panel)
     assert told["resampling"] == ""
     assert told["negation twin"].startswith("✓ passed")
-    assert told["blanked evidence"].startswith("⚠ flagged: Not looking")
-    assert told["blank image"].startswith("⚠ flagged: Not looking")
+    assert told["blanked evidence"].startswith("⚠ flagged: Does not depend on the image")
+    assert told["blank image"].startswith("⚠ flagged: Does not depend on the image")
     assert fold.head.text() == "▾ Checks: ⚠ blanked evidence, blank image"
     asker.sees_all()
     assert texts(asker.card.findChild(TrustFold).panel) == told  # the refreshed card keeps them
@@ -108,7 +108,7 @@ def test_another_image_takes_the_place_of_the_one_that_was_asked_about(open_with
     presses(panel.run)
     asker.waits(lambda: not panel.pending)
     told = texts(panel)["image swap"]
-    assert told.startswith("⚠ flagged: Asked of the other image, without a spot, it says the same")
+    assert told.startswith("⚠ flagged: For the other image, without a spot, the answer is the same")
 
 
 def test_checks_are_cancelled_and_what_was_found_stays(open_with):

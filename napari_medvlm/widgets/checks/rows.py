@@ -44,7 +44,7 @@ class CheckRow(QWidget):
     def __init__(self, check: Check) -> None:
         super().__init__()
         self.switch = QCheckBox(check.name.capitalize())
-        self.switch.setToolTip(check.about)
+        self.switch.setToolTip(check.description)
         self.switch.setChecked(True)
         self.cost = QLabel()
         self.result = WrappedLabel()

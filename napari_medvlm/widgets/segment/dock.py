@@ -83,6 +83,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.row = SessionRow()
         self._lay_out()
         self._changed = MainThreadQueue(self._on_changed, self)
+        self._measured = MainThreadQueue(lambda _: self._show_panel(), self)
         self._progressed = MainThreadQueue(lambda given: self._on_progress(given[-1]), self)
         self._restarted = MainThreadQueue(_tell_restart, self)
         self._noted = MainThreadQueue(lambda notes: show_message(str(notes[-1])), self)
@@ -159,6 +160,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._end()
         self.session = session
         session.changed.connect(self._changed)
+        session.measured.connect(self._measured)
         session.progressed.connect(self._progressed)
         session.failed.connect(self._failed)
         session.restarted.connect(self._restarted)

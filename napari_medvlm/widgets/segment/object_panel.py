@@ -67,7 +67,7 @@ class ObjectPanel(QWidget):
             self._say("No objects yet. Choose a tool and click in the image.")
         else:
             name = session.now.objects[session.active].info.name
-            found = session.measured(session.active)
+            found = session.last_measurement(session.active)
             lowest = session.own_mask(session.active).lowest_slice_score
             least = (
                 "" if lowest is None else f"; lowest score {lowest[1]:.2f} on slice {lowest[0][1]}"
