@@ -88,7 +88,7 @@ class BackendInfo:
         What must be importable in the worker, beyond this package's own requirements.
     memory_mib
         What it needs besides the image, at a common image size.
-    measures
+    uses_no_images
         Whether it answers from the image itself: it looks at no pictures and calls no tools.
     prepared_mib
         The most that is kept on disk of each slice that it looked at beforehand, as `prepare` has
@@ -103,7 +103,7 @@ class BackendInfo:
     weights_licence: str = "none"
     modules: tuple[str, ...] = ()
     memory_mib: int = 0
-    measures: bool = False
+    uses_no_images: bool = False
     prepared_mib: float = 0.0
 
 
@@ -141,7 +141,7 @@ class Backend(ABC):
 
     info: ClassVar[BackendInfo]
 
-    takes_everything: ClassVar[bool] = False
+    supports_all_structures: ClassVar[bool] = False
     """Whether the phrase *everything* asks for all structures that it knows."""
 
     def load(self, model: str | None, device: str) -> None:
@@ -177,7 +177,7 @@ class Backend(ABC):
         return ()
 
     @classmethod
-    def without_tools(cls, model: str | None) -> str:
+    def tools_unsupported_reason(cls, model: str | None) -> str:
         """Why a model calls no tools, read without loading it; empty: it may.
 
         Raises
@@ -185,7 +185,7 @@ class Backend(ABC):
         BackendUnavailable
             If there is no such model.
         """
-        return "It measures by itself." if cls.info.measures else ""
+        return "It measures by itself." if cls.info.uses_no_images else ""
 
     @abstractmethod
     def set_volume(self, volume: Volume) -> None:

@@ -40,7 +40,7 @@ def info(name: str) -> BackendInfo:
     return _class(name).info
 
 
-def without_tools(name: str, model: str | None) -> str:
+def tools_unsupported_reason(name: str, model: str | None) -> str:
     """Why a model of a backend calls no tools, without loading it; empty: it may.
 
     Reads files: not for the window's thread.
@@ -50,7 +50,7 @@ def without_tools(name: str, model: str | None) -> str:
     BackendUnavailable
         As of `info`, or if there is no such model.
     """
-    return _class(name).without_tools(model)
+    return _class(name).tools_unsupported_reason(model)
 
 
 def create(name: str) -> Backend:
@@ -76,9 +76,9 @@ def vocabulary(name: str, model: str | None) -> tuple[str, ...]:
     return _class(name).vocabulary(model)
 
 
-def takes_everything(name: str) -> bool:
+def supports_all_structures(name: str) -> bool:
     """Whether *everything* can be asked of a backend; errors as of `info`."""
-    return _class(name).takes_everything
+    return _class(name).supports_all_structures
 
 
 def missing(name: str) -> tuple[str, ...]:

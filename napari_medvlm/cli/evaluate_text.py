@@ -33,7 +33,7 @@ def ground(  # noqa: PLR0913  # one for each option
         bool, typer.Option(help="Search every class in each image; false positives count in AP.")
     ] = False,
     names: Annotated[Path | None, typer.Option(help="Table of label names, for masks.")] = None,
-    every_mm: Annotated[
+    slice_step_mm: Annotated[
         float, typer.Option(min=0, help="Slice step in mm, for models of 2D images.")
     ] = 0.0,
     backend: Backend = "embedded",
@@ -55,7 +55,11 @@ def ground(  # noqa: PLR0913  # one for each option
         from napari_medvlm.io.label_images import read_names
 
         plan = Plan(
-            backend=backend, model=model, device=device, every_mm=every_mm, every_class=every_class
+            backend=backend,
+            model=model,
+            device=device,
+            slice_step_mm=slice_step_mm,
+            every_class=every_class,
         )
         table = None if names is None else read_names(names)
         paths = images.absolute(), references.absolute()  # cases are opened from other folders too

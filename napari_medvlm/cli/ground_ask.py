@@ -34,10 +34,10 @@ def ground(  # noqa: PLR0913  # one for each option
         str | None,
         typer.Option(help="Slices to search: AXIS:START:STOP in array order, such as 0:40:60."),
     ] = None,
-    every_mm: Annotated[
+    slice_step_mm: Annotated[
         float, typer.Option(help="Slice step in mm, for models of 2D images.")
     ] = 0.0,
-    scout: Annotated[
+    coarse_to_fine: Annotated[
         bool, typer.Option(help="Refine: then search every slice around the hits.")
     ] = False,
     backend: Backend = "embedded",
@@ -59,8 +59,8 @@ def ground(  # noqa: PLR0913  # one for each option
         named = _labels(labels, volume)
         start = time.perf_counter()
         grounding = nmv.ground(
-            volume, phrase, backend, scope=_scope(slices, every_mm, scout), labels=named,
-            model=model, device=device,
+            volume, phrase, backend, scope=_scope(slices, slice_step_mm, coarse_to_fine),
+            labels=named, model=model, device=device,
         )  # fmt: skip
         seconds = time.perf_counter() - start
     summary = {
@@ -110,7 +110,7 @@ def ask(  # noqa: PLR0913  # one for each option
     mask: Masks = [],  # noqa: B006
     labels: Labels = [],  # noqa: B006
     slices: Sliced = None,
-    every_mm: EveryMm = None,
+    slice_step_mm: EveryMm = None,
     context: Annotated[str, typer.Option(help="Clinical context.")] = "",
     kind: Kind = None,
     option: Annotated[list[str], typer.Option(help="Answer option of a choice question.")] = [],  # noqa: B006
@@ -135,7 +135,7 @@ def ask(  # noqa: PLR0913  # one for each option
         masks = dict(_named_mask(text, volume) for text in mask)
         named = _labels(labels, volume)
         model = _model(backend, model, base_url, allow_remote)
-        selection = _selection(volume, backend, slices, every_mm)
+        selection = _selection(volume, backend, slices, slice_step_mm)
         start = time.perf_counter()
         answer = nmv.ask(
             volume, question, backend, masks=masks, labels=named, view=selection, context=context,
@@ -162,17 +162,17 @@ def _model(backend: str, model: str | None, base_url: str | None, allowed: bool)
     return joined(base_url, model or "")
 
 
-def _selection(volume: Any, backend: str, slices: str | None, every_mm: float | None) -> Any:
+def _selection(volume: Any, backend: str, slices: str | None, slice_step_mm: float | None) -> Any:
     """Return the slices to send; `None`: no images."""
     from napari_medvlm.backends import registry
     from napari_medvlm.sessions.ask.model_input import ImageSelection
 
-    if slices is None and every_mm is None:
-        if registry.info(backend).measures:
+    if slices is None and slice_step_mm is None:
+        if registry.info(backend).uses_no_images:
             return None
         if volume.shape[0] > 1:
             raise typer.BadParameter("Choose the slices to send with --slices or --every-mm.")
-    return ImageSelection(_scope(slices, every_mm or 0.0, scout=False))
+    return ImageSelection(_scope(slices, slice_step_mm or 0.0, coarse_to_fine=False))
 
 
 def _summary(backend: str, answer: Answer, seconds: float) -> dict[str, Any]:
@@ -229,16 +229,16 @@ def _claim(claim: Any) -> dict[str, Any]:
     return {"text": claim.text, "source": claim.source, "regions": regions}
 
 
-def _scope(slices: str | None, every_mm: float, scout: bool) -> Any:
+def _scope(slices: str | None, slice_step_mm: float, coarse_to_fine: bool) -> Any:
     from napari_medvlm.data.grounding import Scope
 
     if slices is None:
-        return Scope(every_mm=every_mm, scout=scout)
+        return Scope(slice_step_mm=slice_step_mm, coarse_to_fine=coarse_to_fine)
     try:
         axis, start, stop = (int(part) for part in slices.split(":"))
     except ValueError:
         raise typer.BadParameter(f"{slices!r} is not AXIS:START:STOP such as 0:40:60.") from None
-    return Scope(axis, start, stop, every_mm, scout)
+    return Scope(axis, start, stop, slice_step_mm, coarse_to_fine)
 
 
 def _region(region: Any) -> dict[str, Any]:

@@ -24,7 +24,8 @@ from napari_medvlm.layers.orientation import (
     place_in_view,
     show_plane,
 )
-from napari_medvlm.layers.region_layers import DisplayedRegion, RegionLayers
+from napari_medvlm.layers.region_boxes import DisplayedRegion
+from napari_medvlm.layers.region_layers import RegionLayers
 from napari_medvlm.sessions.segment.edits import COLORS
 
 if TYPE_CHECKING:

@@ -110,8 +110,8 @@ def volume_of(layer: Image) -> Volume:
         return volume
     if layer.ndim not in (2, 3):
         raise InvalidImage(
-            f"The layer {layer.name} has {layer.ndim} axes; a volume has three.",
-            "Right-click the layer, choose 'Split Stack', and take one of the volumes.",
+            f"The layer {layer.name} has {layer.ndim} axes; a volume must have three.",
+            "Right-click the layer, choose 'Split Stack' and use one of the volumes.",
         )
     lazy = layer.data[0] if layer.multiscale else layer.data
     if not isinstance(lazy, np.ndarray):

@@ -79,14 +79,14 @@ def paired(a: tuple[Labels, int], b: tuple[Labels, int]) -> Paired:
     for layer, value, there in ((a[0], a[1], first.any()), (b[0], b[1], wanted)):
         if not there:
             raise InvalidReference(
-                f"The layer {layer.name} has no voxel with the label {value}.",
+                f"Layer {layer.name} has no voxels with label {value}.",
                 "Choose another label, or draw it first.",
             )
     moved, exact = _on(others, own, grid)
     second = moved == b[1]
     if not second.any():
         raise GeometryMismatch(
-            f"The label {b[1]} of {b[0].name} does not reach into the grid of {a[0].name}.",
+            f"Label {b[1]} of {b[0].name} lies outside the grid of {a[0].name}.",
             "Choose layers of the same patient and image.",
         )
     return Paired(Mask.of(first), Mask.of(second), grid, _note(exact, wanted, second, b[0].name))
@@ -160,8 +160,8 @@ def _on(labels: NDArray[np.integer], own: Grid, grid: Grid) -> tuple[NDArray[np.
 
 def _note(exact: bool, wanted: int, second: NDArray[np.bool_], name: str) -> str:
     if not exact:
-        return f"{name} lies on another grid: it was resampled to the first one's nearest voxels."
+        return f"{name} has a different grid; it was resampled to the first mask's grid."
     lost = wanted - int(np.count_nonzero(second))
     if lost > 0.01 * wanted:
-        return f"{lost} of {wanted} voxels of {name} lie outside the first one's grid."
+        return f"{lost} of {wanted} voxels of {name} lie outside the first mask's grid."
     return ""

@@ -115,7 +115,9 @@ def visible_box(viewer: Viewer, volume: Volume) -> Box:
         low[across] = max(low[across], center - half[place])
         high[across] = min(high[across], center + half[place])
     if not (high > low).all():
-        raise InvalidPrompt("The viewer shows nothing of the image.", "Move it into view.")
+        raise InvalidPrompt(
+            "The current view does not show the image.", "Move the image into view."
+        )
     corners = volume.grid.to_index(index_corners(low + 0.5, high + 0.5)) + 0.5
     return Box.at_index(volume.grid, corners.min(axis=0), corners.max(axis=0))
 

@@ -3,73 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_medvlm.data.geometry.display import display_grid, displayed
-from napari_medvlm.data.geometry.grid import Grid
-from napari_medvlm.data.region import Region
+from napari_medvlm.data.region import Heatmap
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.layers.box_shapes import Vertices, draw_box
 from napari_medvlm.layers.colormaps import label_colormap
 from napari_medvlm.layers.convert import KEY
-from napari_medvlm.layers.orientation import axis_across, place_in_view
+from napari_medvlm.layers.layer_set import LayerSet
+from napari_medvlm.layers.region_boxes import DisplayedRegion, RegionBoxes
 
 if TYPE_CHECKING:
     from napari import Viewer
-    from napari.layers import Layer, Points, Shapes
+    from napari.layers import Layer
+    from napari.utils.colormaps import Colormap
 
-LINE_MM, CHOSEN_MM = 0.8, 2.0
-"""Width of a box's lines, and of those of the box that is chosen."""
-LONGEST = 26
-"""A longer phrase is cut where it stands at its box."""
-FEW = 4
-"""Up to so many boxes in view have their phrases beside them."""
-CALLOUT_PX = 24
-"""Width of a callout's disc on the screen."""
-
-
-@dataclass(frozen=True, eq=False)
-class DisplayedRegion:
-    """A region as it is to be shown: its number in the table, its colour, and who found it."""
-
-    key: int
-    region: Region
-    color: str
-    backend: str
-
-    @property
-    def label(self) -> str:
-        """What stands at the box."""
-        phrase, score = self.region.phrase, self.region.score
-        phrase = phrase if len(phrase) <= LONGEST else phrase[: LONGEST - 1].rstrip() + "…"
-        return phrase if score is None else f"{phrase} {score:.2f}"
-
-    @property
-    def callout(self) -> str:
-        """What stands in a disc at its upper left corner, at any zoom; empty: there is none."""
-        return ""
+POINT_DIAMETER_MM = 4.0
+HEATMAP = "heatmap: "
+"""Prefix of the roles of heatmap layers; the phrase follows."""
 
 
 class RegionLayers:
-    """The regions that were found in a volume, in one viewer.
+    """The regions of a volume in one viewer.
 
     Boxes are one Shapes layer, masks one Labels layer, points one Points layer; each phrase has a
-    heatmap of its own. Boxes with depth are seen on every plane that they span. Callouts are one
-    Points layer.
+    heatmap of its own. Boxes with depth are visible on every plane that they span. Callouts are one
+    Points layer. Layers are updated in place, and only if their regions changed: what the user sets
+    in napari's layer controls stays.
 
     Parameters
     ----------
     viewer, volume
-        Where they are shown, and what they lie in.
+        The viewer that shows the regions, and the volume that they lie in.
     title
-        What the layers are called after.
+        Prefix of the layers' names.
     on_chosen
-        Told the number of the region whose box or callout a person selects.
+        Called with the key of the region whose box or callout the user selects.
     kind
-        What the layers' roles begin with, ``found`` or ``found`` and more words.
+        Prefix of the layers' roles, ``found`` or ``found`` and more words.
     """
 
     def __init__(
@@ -83,280 +57,172 @@ class RegionLayers:
         self.viewer = viewer
         self.volume = volume
         self.title = title
-        self.kind = kind
         self.grid = display_grid(volume.grid)
-        self._boxes_grid = _forward(self.grid)
-        self._on_chosen = on_chosen
-        self._shown: list[DisplayedRegion] = []
-        self._chosen: frozenset[int | None] = frozenset()
-        self._layers: dict[str, Layer] = {}
-        self._drawing = False
-        self._seen: tuple[object, ...] = ()
-        self._masked: tuple[int, ...] = ()
-        for event in self._events():
-            event.connect(self._on_view)
+        self._layers = LayerSet(viewer, volume, kind)
+        self._boxes = RegionBoxes(self._layers, title, on_chosen)
+        self._drawn: dict[str, tuple[object, ...]] = {}
+        self._arrays: dict[str, NDArray[Any]] = {}
+        self._colors: dict[str, str] = {}
 
     def show(self, shown: Sequence[DisplayedRegion]) -> None:
         """Show these regions and no others."""
-        self._shown = list(shown)
         active = self.viewer.layers.selection.active
-        self._show_heatmaps()
-        self._show_masks()
-        self._show_points()
-        self._show_boxes()
+        self._show_heatmaps(shown)
+        self._show_masks([one for one in shown if one.region.mask is not None])
+        self._show_points([one for one in shown if one.region.points])
+        self._boxes.show(shown)
         if active in self.viewer.layers:
             self.viewer.layers.selection.active = active
 
     def choose(self, *keys: int | None) -> None:
         """Draw the boxes of some regions thicker than the others."""
-        self._chosen = frozenset(keys)
-        self._show_boxes()
+        self._boxes.choose(*keys)
 
     def __iter__(self) -> Iterator[Layer]:
-        """All layers that there are."""
-        return (layer for layer in map(self.layer, list(self._layers)) if layer is not None)
+        """All layers that are in the viewer."""
+        return iter(self._layers)
 
     def layer(self, role: str) -> Layer | None:
         """The layer of a role: boxes, masks, points, callouts or ``heatmap: PHRASE``."""
-        layer = self._layers.get(role)
-        return layer if layer is not None and layer in self.viewer.layers else None
+        return self._layers.get(role)
 
     def close(self) -> None:
-        """Take all layers away."""
-        for event in self._events():
-            event.disconnect(self._on_view)
-        for role in list(self._layers):
-            self._remove(role)
-
-    def _events(self) -> tuple[Any, ...]:
-        """What tells of another view."""
-        dims = self.viewer.dims.events
-        return dims.point, dims.order, dims.ndisplay, self.viewer.scene.camera.events.orientation
-
-    def _put(self, role: str, layer: Layer) -> Layer:
-        layer.metadata[KEY] = {"role": f"{self.kind} {role}", "volume": self.volume}
-        self.viewer.add_layer(layer)
-        self._layers[role] = layer
-        return layer
+        """Remove all layers from the viewer."""
+        self._boxes.close()
+        self._layers.clear()
 
     def _remove(self, role: str) -> None:
-        layer = self.layer(role)
-        self._layers.pop(role, None)
-        if layer is not None:
-            self.viewer.layers.remove(layer)
+        self._layers.remove(role)
+        self._drawn.pop(role, None)
+        self._arrays.pop(role, None)
 
-    # Boxes.
+    def _is_drawn(self, role: str, shown: Sequence[DisplayedRegion]) -> bool:
+        """Whether the layer of a role shows these regions already; if not, note that it will."""
+        drawn = tuple((one.key, one.color, one.region) for one in shown)
+        if self._layers.get(role) is not None and self._drawn.get(role) == drawn:
+            return True
+        self._drawn[role] = drawn
+        return False
 
-    def _show_boxes(self) -> None:
-        if not self._shown:
-            self._remove("boxes")
-            self._remove("callouts")
+    def _array(self, role: str, dtype: Any) -> NDArray[Any]:
+        """The array ``(z, y, x)`` behind a layer, zeroed; a new one if there is no layer."""
+        array = self._arrays.get(role)
+        if array is None or array.dtype != dtype or self._layers.get(role) is None:
+            array = self._arrays[role] = np.zeros(self.volume.shape, dtype)
+        else:
+            array[...] = 0
+        return array
+
+    def _show_masks(self, shown: Sequence[DisplayedRegion]) -> None:
+        if not shown:
+            self._remove("masks")
             return
-        layer: Any = self.layer("boxes") or self._put("boxes", self._new_boxes())
-        self._seen = self._view()
-        drawn = [draw_box(s.region.box, self._boxes_grid, self.viewer) for s in self._shown]
-        self._drawing = True
-        try:
-            layer.selected_data = set()
-            layer.data = []
-            voxel_mm = min(self.grid.spacing)
-            lines_mm = [CHOSEN_MM if s.key in self._chosen else LINE_MM for s in self._shown]
-            layer.add(
-                [vertices for vertices, _ in drawn],
-                shape_type=[kind for _, kind in drawn],
-                edge_width=[width / voxel_mm for width in lines_mm],
-                edge_color=[s.color for s in self._shown],
-                face_color="transparent",
-            )
-            layer.features = self._features()
-            layer.text = {
-                "string": "{label}",
-                "color": {"array": [s.color for s in self._shown], "default": "white"},
-                "anchor": self._anchor(),
-                "size": 10,
-            }
-            self._show_callouts([vertices for vertices, _ in drawn])
-        finally:
-            self._drawing = False
-
-    def _anchor(self) -> str:
-        """The corner that is up and left on the screen; where superior is up, rows run upwards."""
-        return (
-            "lower_left" if str(self.viewer.scene.camera.orientation2d[0]) == "up" else "upper_left"
-        )
-
-    def _labels(self) -> list[str]:
-        """What stands at each box: where many are seen at once, at the one that is chosen only."""
-        inside = [self._is_in_view(s.region) for s in self._shown]
-        few = sum(inside) <= FEW and self.viewer.dims.ndisplay == 2
-        return [s.label if few or s.key in self._chosen else "" for s in self._shown]
-
-    def _is_in_view(self, region: Region) -> bool:
-        axis = axis_across(self.viewer)
-        start, stop = region.box.bounds(self._boxes_grid)
-        at = self._boxes_grid.to_index(place_in_view(self.viewer))[axis]
-        return bool(start[axis] - 0.5 <= at < stop[axis] - 0.5)
-
-    def _features(self) -> dict[str, list[Any]]:
-        regions = [s.region for s in self._shown]
-        return {
-            "key": [s.key for s in self._shown],
-            "callout": [s.callout for s in self._shown],
-            "label": self._labels(),
-            "phrase": [r.phrase for r in regions],
-            "score": [np.nan if r.score is None else r.score for r in regions],
-            "model": [s.backend for s in self._shown],
-            "uncertainty": [np.nan if r.uncertainty is None else r.uncertainty for r in regions],
-        }
-
-    def _new_boxes(self) -> Shapes:
-        from napari.layers import Shapes
-
-        layer = Shapes(ndim=3, name=f"{self.title}: boxes", affine=self._boxes_grid.affine)
-        self._tell_chosen("boxes", layer)
-        return layer
-
-    def _tell_chosen(self, role: str, layer: Shapes | Points) -> None:
-        layer.selected_data.events.items_changed.connect(lambda _: self._on_selected(role))
-
-    def _on_selected(self, role: str) -> None:
-        layer: Any = self.layer(role)
-        if self._drawing or layer is None or len(layer.selected_data) != 1:
+        if self._is_drawn("masks", shown):
             return
-        (row,) = layer.selected_data
-        self._on_chosen(int(layer.features["key"].iloc[row]))
-
-    def _show_callouts(self, drawn: Sequence[Vertices]) -> None:
-        """Discs with numbers at the corners of boxes, drawn so that they keep their size."""
-        told = [(s, vertices) for s, vertices in zip(self._shown, drawn, strict=True) if s.callout]
-        if not told:
-            self._remove("callouts")
-            return
-        layer: Any = self.layer("callouts") or self._put("callouts", self._new_callouts())
-        corner = 3 if self._anchor() == "lower_left" else 0
-        layer.selected_data = set()
-        layer.data = np.array([vertices[corner] for _, vertices in told])
+        before = self._arrays.get("masks")
+        values = self._array("masks", np.uint8 if max(s.key for s in shown) < 255 else np.uint16)
+        for one in shown:
+            assert one.region.mask is not None
+            values[one.region.mask.slices][one.region.mask.crop] = one.key + 1
+        layer: Any = self._layers.get("masks")
+        if layer is None:
+            layer = self._new_masks(values)
+        elif values is before:
+            layer.refresh()
+        else:
+            layer.data = displayed(values, self.volume.grid, order=0)
+        layer.colormap = label_colormap({one.key + 1: one.color for one in shown})
         layer.features = {
-            "key": [s.key for s, _ in told],
-            "callout": [s.callout for s, _ in told],
+            "index": [0, *(one.key + 1 for one in shown)],
+            "name": ["none", *(one.region.name or one.region.phrase for one in shown)],
         }
-        layer.face_color = layer.border_color = [s.color for s, _ in told]
-        layer.text = {"string": "{callout}", "color": "black", "anchor": "center", "size": 10}
+        layer.metadata[KEY]["labels"] = values
 
-    def _new_callouts(self) -> Points:
-        from napari.layers import Points
-
-        layer = Points(
-            ndim=3,
-            name=f"{self.title}: numbers",
-            affine=self._boxes_grid.affine,
-            size=CALLOUT_PX,
-            border_width=0,
-            canvas_size_limits=(CALLOUT_PX, CALLOUT_PX),
-            blending="translucent_no_depth",
-        )
-        self._tell_chosen("callouts", layer)
-        return layer
-
-    def _on_view(self, _: Any) -> None:
-        if self._drawing or not self._shown or self.layer("boxes") is None:
-            return  # napari tells of a change of range while it draws
-        if self._seen != self._view():
-            self._show_boxes()
-
-    def _view(self) -> tuple[object, ...]:
-        """What of the view decides how boxes are drawn."""
-        dims = self.viewer.dims
-        index = np.round(self._boxes_grid.to_index(place_in_view(self.viewer))).astype(int)
-        return (dims.ndisplay, tuple(dims.order), tuple(index.tolist()), self._anchor())
-
-    # Masks, points, heatmaps.
-
-    def _show_masks(self) -> None:
+    def _new_masks(self, values: NDArray[Any]) -> Layer:
         from napari.layers import Labels
 
-        masks = [(s, s.region.mask) for s in self._shown if s.region.mask is not None]
-        keys = tuple(s.key for s, _ in masks)
-        if keys == self._masked and (self.layer("masks") is not None or not keys):
-            return
-        self._masked = keys
-        self._remove("masks")
-        if not masks:
-            return
-        kind = np.uint8 if max(s.key for s, _ in masks) < 255 else np.uint16
-        values = np.zeros(self.volume.shape, kind)
-        for one, mask in masks:
-            values[mask.slices][mask.crop] = one.key + 1
         layer = Labels(
             displayed(values, self.volume.grid, order=0),
             name=f"{self.title}: masks",
             affine=self.grid.affine,
             opacity=0.45,
             blending="translucent_no_depth",
-            colormap=label_colormap({s.key + 1: s.color for s, _ in masks}),
-            features={
-                "index": [0, *(s.key + 1 for s, _ in masks)],
-                "name": ["none", *(s.region.name or s.region.phrase for s, _ in masks)],
-            },
         )
         layer.editable = False
-        self._put("masks", layer)
-        layer.metadata[KEY]["labels"] = values
+        return self._layers.add("masks", layer)
 
-    def _show_points(self) -> None:
+    def _show_points(self, shown: Sequence[DisplayedRegion]) -> None:
+        if not shown:
+            self._remove("points")
+            return
+        if self._is_drawn("points", shown):
+            return
+        dots = [(one, point) for one in shown for point in one.region.points]
+        layer: Any = self._layers.get("points") or self._new_points()
+        layer.selected_data = set()
+        layer.data = self.grid.to_index([point.position_mm for _, point in dots])
+        layer.size = POINT_DIAMETER_MM / min(self.grid.spacing)
+        layer.face_color = [one.color for one, _ in dots]
+        layer.features = {"phrase": [one.region.phrase for one, _ in dots]}
+
+    def _new_points(self) -> Layer:
         from napari.layers import Points
 
-        dots = [(s, p) for s in self._shown for p in s.region.points]
-        self._remove("points")
-        if not dots:
-            return
-        self._put(
-            "points",
-            Points(
-                self.grid.to_index([p.position_mm for _, p in dots]),
-                name=f"{self.title}: points",
-                affine=self.grid.affine,
-                size=4 / min(self.grid.spacing),
-                face_color=[s.color for s, _ in dots],
-                features={"phrase": [s.region.phrase for s, _ in dots]},
-            ),
-        )
+        layer = Points(ndim=3, name=f"{self.title}: points", affine=self.grid.affine)
+        return self._layers.add("points", layer)
 
-    def _show_heatmaps(self) -> None:
-        from napari.layers import Image
-        from napari.utils.colormaps import Colormap
-
-        wanted: dict[str, list[DisplayedRegion]] = {}
-        for one in self._shown:
+    def _show_heatmaps(self, shown: Sequence[DisplayedRegion]) -> None:
+        by_role: dict[str, list[DisplayedRegion]] = {}
+        for one in shown:
             if one.region.heatmap is not None:
-                wanted.setdefault(f"heatmap: {one.region.phrase}", []).append(one)
-        for role in [r for r in self._layers if r.startswith("heatmap")]:
-            self._remove(role)
-        for role, shown in wanted.items():
-            heat = np.maximum.reduce([_full(s) for s in shown])
-            layer = Image(
-                displayed(heat, self.volume.grid, order=1),
-                name=f"{self.title}: {role}",
-                affine=self.grid.affine,
-                blending="additive",
-                colormap=Colormap(["black", shown[0].color], name=f"black to {shown[0].color}"),
-                contrast_limits=(0, 1),
-                opacity=0.7,
-            )
-            self._put(role, layer)
+                by_role.setdefault(HEATMAP + one.region.phrase, []).append(one)
+        for role in self._layers.roles:
+            if role.startswith(HEATMAP) and role not in by_role:
+                self._remove(role)
+        for role, regions in by_role.items():
+            self._show_heatmap(role, regions)
+
+    def _show_heatmap(self, role: str, shown: Sequence[DisplayedRegion]) -> None:
+        if self._is_drawn(role, shown):
+            return
+        values = self._array(role, np.float32)
+        for one in shown:
+            assert one.region.heatmap is not None
+            part = values[_slices(one.region.heatmap)]
+            np.maximum(part, one.region.heatmap.crop, out=part)
+        color = shown[0].color
+        layer: Any = self._layers.get(role)
+        if layer is None:
+            self._new_heatmap(role, values, color)
+        else:
+            layer.refresh()
+            if self._colors.get(role) != color:
+                layer.colormap = _colormap(color)
+        self._colors[role] = color
+
+    def _new_heatmap(self, role: str, values: NDArray[Any], color: str) -> None:
+        from napari.layers import Image
+
+        layer = Image(
+            displayed(values, self.volume.grid, order=1),
+            name=f"{self.title}: {role}",
+            affine=self.grid.affine,
+            blending="additive",
+            colormap=_colormap(color),
+            contrast_limits=(0, 1),
+            opacity=0.7,
+        )
+        self._layers.add(role, layer)
 
 
-def _forward(grid: Grid) -> Grid:
-    """The same voxels counted towards superior, posterior and left: text then runs from a box's
-    left edge whichever way the image was stored.
-    """
-    steps = np.diag(grid.affine)[:3]
-    last = np.array(grid.shape) - 1
-    affine = np.diag([*np.abs(steps), 1.0])
-    affine[:3, 3] = grid.affine[:3, 3] + np.where(steps < 0, steps * last, 0)
-    return Grid(grid.shape, affine)
+def _colormap(color: str) -> Colormap:
+    from napari.utils.colormaps import Colormap
+
+    return Colormap(["black", color], name=f"black to {color}")
 
 
-def _full(shown: DisplayedRegion) -> Any:
-    assert shown.region.heatmap is not None
-    return shown.region.heatmap.full()
+def _slices(heatmap: Heatmap) -> tuple[slice, ...]:
+    return tuple(
+        slice(start, start + size)
+        for start, size in zip(heatmap.start, heatmap.crop.shape, strict=True)
+    )

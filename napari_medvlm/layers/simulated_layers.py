@@ -121,7 +121,7 @@ class SimulatedLayers:
 
         layer = Points(
             ndim=3,
-            name=f"{self._name}: simulated prompts (green: this, red: not this)",
+            name=f"{self._name}: simulated prompts (green: positive, red: negative)",
             affine=display_grid(self.volume.grid).affine,
             size=self._size,
             border_width=0.2,

@@ -245,7 +245,7 @@ class GroundingSession:
                 backend=request.backend,
                 model=request.model,
                 region=RegionRecord.of(region),
-                finding=StoredCheckResult.of(finding),
+                result=StoredCheckResult.of(finding),
             )
             self.ledger.note(record)
             if self._journal is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from napari_medvlm.data.conversation import Turn
 from napari_medvlm.data.errors import InvalidPrompt
@@ -19,13 +19,14 @@ from napari_medvlm.sessions.export.sr_evaluations import (
     groundings_of,
 )
 from napari_medvlm.sessions.ground import GroundingSession
+from napari_medvlm.widgets.commands import find_dock
 from napari_medvlm.widgets.segment.commands import dock_of
 
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image
-if TYPE_CHECKING:
-    from napari import Viewer
+
+    from napari_medvlm.widgets.ground.dock import GroundDock
 
 
 def send_to_segment(
@@ -42,7 +43,7 @@ def send_to_segment(
     regions = () if claim is None or claim >= len(claims) else claims[claim].regions
     if exchange is None or not regions:
         raise InvalidPrompt(
-            "No sentence with a region is chosen.", "Click a sentence that is linked first."
+            "No sentence with a region is selected.", "Select a linked sentence first."
         )
     dock = dock_of(viewer)
     for region in regions:
@@ -53,12 +54,8 @@ def send_to_segment(
 
 def ground_backend(viewer: Viewer) -> tuple[str, str | None]:
     """The backend and model of the Ground dock; the embedded one if that dock is not open."""
-    from napari_medvlm.widgets.ground.dock import GroundDock
-
-    for widget in viewer.window.dock_widgets.values():
-        if isinstance(widget, GroundDock):
-            return widget.backend.name, widget.model.model
-    return "embedded", None
+    dock = cast("GroundDock | None", find_dock(viewer, "Ground"))
+    return ("embedded", None) if dock is None else (dock.backend.name, dock.model.model)
 
 
 TITLE = "From a report"

@@ -25,7 +25,7 @@ def living() -> tuple[RoutedRunner, ...]:
 class RoutedRunner(Runner):
     """One worker process for each Python that backends run in, started on first use.
 
-    The file of environments is read with each request, so what is corrected there holds at once.
+    The file of environments is read again whenever it has changed, so corrections apply at once.
     Jobs of one Python are done one after the other; those of different ones side by side.
 
     Memory is not shared between them: each process loads the libraries and keeps the models that

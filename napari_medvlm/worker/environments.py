@@ -17,12 +17,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 from pydantic import ConfigDict, Field
 
 from napari_medvlm.backends import registry
+from napari_medvlm.backends.models.files import Stamp, stamp
 from napari_medvlm.data.errors import Cancelled, SettingsError
 from napari_medvlm.language.yaml_tables import YamlTable, read
 from napari_medvlm.settings.paths import home
@@ -94,7 +96,7 @@ class Environments:
 
     @classmethod
     def load(cls, path: Path | None = None) -> Environments:
-        """Read the file; by default the one in the settings folder.
+        """Read the file; by default the one in the settings folder. An unchanged file is read once.
 
         Raises
         ------
@@ -102,6 +104,10 @@ class Environments:
             If it is there and cannot be read, or does not give a text for each name.
         """
         path = home() / "environments.yaml" if path is None else path
+        return _unchanged(path, stamp(path))
+
+    @classmethod
+    def _read(cls, path: Path) -> Environments:
         if not os.path.exists(path):
             return cls(path)
         try:
@@ -187,6 +193,12 @@ class Environments:
         where = f"Line {self.entries[backend].line} of {self.path.name}, {backend}"
         remedy = f"Correct {self.path}, or take the line out: it then runs in the viewer's Python."
         return SettingsError(f"{where}: {what.strip(' .')}.", hint or remedy)
+
+
+@lru_cache(maxsize=4)
+def _unchanged(path: Path, stamp: Stamp) -> Environments:
+    """The content of a file in one state of it."""
+    return Environments._read(path)
 
 
 def obstacle(backend: str) -> str | None:

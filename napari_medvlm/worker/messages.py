@@ -6,7 +6,9 @@ set-up that could get out of step, so after a crash the next request just works.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from napari_medvlm.backends.base import ObjectPrompts, Prepared
 from napari_medvlm.data.answer import Answer, Question
@@ -139,15 +141,57 @@ Reply = SegmentReply | PrepareReply | GroundReply | LabelReply | AnswerReply | E
 # Messages to the worker.
 
 
-@dataclass(frozen=True, eq=False)
-class RunJob:
-    """Do this; the request's volume holds no voxels, they are in the shared block named."""
+@dataclass(frozen=True)
+class SharedArray:
+    """An array in a block of shared memory: the block's name, numpy's type code and the shape."""
 
-    job: int
-    request: Request
     block: str
     dtype: str
     shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SharedLabels:
+    """A `NamedLabels` whose values are in shared memory.
+
+    Parameters
+    ----------
+    values
+        The values.
+    digest
+        Their `NamedLabels.digest`.
+    other_fields
+        All other fields of the `NamedLabels`.
+    """
+
+    values: SharedArray
+    digest: str
+    other_fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class RunJob:
+    """Run a request.
+
+    Parameters
+    ----------
+    job
+        Number of the job.
+    request
+        The request; its volume has no voxels, and the label images in `labels` are left out.
+    volume
+        The voxels of the request's volume.
+    labels
+        The label images of the request's query or question.
+    blocks
+        Names of all blocks that the caller keeps; the worker detaches from all others.
+    """
+
+    job: int
+    request: Request
+    volume: SharedArray
+    labels: tuple[SharedLabels, ...] = ()
+    blocks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def test_a_model_that_runs_elsewhere_is_told(served, url, monkeypatch):
     served.dock.server.name.setCurrentIndex(2)
     banner = served.dock.banner
     served.waits(banner.isVisible)
-    assert f"passes questions for {NAMES[2]} on to servers outside" in banner.text.text()
+    assert f"forwards questions for {NAMES[2]} to servers outside" in banner.text.text()
     assert banner.allow.isVisible()
     allowed_hosts.allow(url)
     served.dock._look_up()

@@ -160,7 +160,7 @@ def test_what_a_tool_did_is_a_step_and_a_layer(scripted):
     mine = scripted.viewer.add_labels(values, name="cyst", affine=affine)
     scripted.dock.along.tools.boxes["measure"].setChecked(True)
     scripted.asks("Use a tool")
-    assert "1 step with tools" in scripted.card.steps.head.text()
+    assert "1 tool step" in scripted.card.steps.head.text()
     scripted.card.steps.open()
     assert "measure(object=cyst)" in scripted.card.steps_text.toPlainText()
     assert "mL" in scripted.card.steps_text.toPlainText()
@@ -174,7 +174,7 @@ def test_nothing_is_asked_without_words(asker, monkeypatch):
         "napari_medvlm.widgets.runtime.notify.show", lambda error: told.append(str(error))
     )
     asker.dock.run.run.click()
-    assert told == ["There is no question. Write one, or take one from Templates."]
+    assert told == ["The question is empty. Type a question or choose one from Templates."]
 
 
 def test_what_cannot_be_asked_stays_in_the_box(scripted):

@@ -21,7 +21,7 @@ from napari_medvlm.widgets.commands import named_dock
 from napari_medvlm.widgets.evaluate.label_combo import read_reference
 from tests.evaluation.segment import data_sets
 
-WAIT_MS = 40_000
+WAIT_MS = 120_000
 PLAN = Plan(interactions=3, jitter_mm=1.5, seed=7)
 
 
@@ -195,7 +195,7 @@ def test_a_folder_is_stopped_gone_on_with_and_its_worst_case_opened(
     panel.run_button.click()
     qtbot.waitUntil(lambda: len(list(out.glob("cases/[!.]*.json"))) == 1, timeout=WAIT_MS)
     panel.job.cancel_button.click()
-    qtbot.waitUntil(lambda: panel.run_button.text() == "Go on", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: panel.run_button.text() == "Resume", timeout=WAIT_MS)
     first = next(out.glob("cases/[!.]*.json"))
     made = first.stat().st_mtime_ns
     panel.run_button.click()

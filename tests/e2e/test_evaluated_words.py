@@ -82,7 +82,7 @@ def test_words_that_differ_are_not_called_wrong(make_napari_viewer, tmp_path):
     folder = RunFolder(tmp_path / "out", {"task": "ask"})
     write_outcome(folder, item.model_dump(mode="json"), outcome)
     panel = show(make_napari_viewer(), folder.path, "q")
-    assert "other words, F1 0.500" in panel.text()
+    assert "different text, F1 0.500" in panel.text()
 
 
 def test_what_is_not_there_is_told(make_napari_viewer, grounded):

@@ -28,7 +28,7 @@ class Asker:
     def __init__(self, viewer, dock, qtbot):
         self.viewer, self.dock, self.qtbot = viewer, dock, qtbot
 
-    def waits(self, condition, timeout_ms=60_000):
+    def waits(self, condition, timeout_ms=120_000):
         self.qtbot.waitUntil(condition, timeout=timeout_ms)
 
     def sees_from(self, score):

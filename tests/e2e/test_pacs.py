@@ -28,7 +28,7 @@ class Doctor:
         self.viewer, self.dock, self.qtbot = viewer, dock, qtbot
 
     def waits(self, condition):
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=20_000)
+        self.qtbot.waitUntil(lambda: bool(condition()), timeout=120_000)
 
     def waits_for_work(self):
         self.waits(lambda: not self.dock.work.busy)
@@ -67,7 +67,7 @@ def doctor(make_napari_viewer, qtbot, told):
     _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "PACS")
     yield Doctor(viewer, dock, qtbot)
     dock.work.cancel()
-    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=20_000)
+    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=120_000)
 
 
 @pytest.fixture
@@ -197,4 +197,4 @@ def test_nothing_to_push_is_told(at_pacs, told):
 def test_a_date_that_is_none_is_told(at_pacs, told):
     at_pacs.dock.filters.first.setText("yesterday")
     at_pacs.dock.filters.search.click()
-    assert "'yesterday' is no date. Write it as 2026-01-31." in told
+    assert "'yesterday' is not a date. Use the format 2026-01-31." in told

@@ -35,9 +35,9 @@ def test_the_plane_in_view_is_prepared_and_a_click_meanwhile_is_answered(person,
     assert part.isHidden()
     take_backend(person, "sam", model)
     assert not part.isHidden()
-    assert part.button.text() == "Prepare this plane (up to 101 MB on disk)"
+    assert part.button.text() == "Precompute this plane (up to 101 MB on disk)"
     show_plane(person.viewer, Plane.CORONAL)
-    assert part.button.text() == "Prepare this plane (up to 168 MB on disk)"
+    assert part.button.text() == "Precompute this plane (up to 168 MB on disk)"
     assert "40 coronal slices" in part.button.toolTip()
     part.button.click()
     person.waits(lambda: "left" in part.bar.bar.format(), WAIT_MS)

@@ -68,12 +68,12 @@ def test_an_answer_is_checked_beside_its_card(open_with):
     assert fold.isVisible()
     assert fold.head.text() == "▸ Checks"
     panel = opens(asker, fold)
-    assert panel.rows.rows["negation twin"].cost.text() == "2 requests"
-    assert panel.rows.rows["form"].cost.text() == "asks nothing"
-    assert panel.total.text().startswith("All together: 10 requests")
+    assert panel.rows.rows["negation twin"].cost.text() == "2 model calls"
+    assert panel.rows.rows["form"].cost.text() == "no model calls"
+    assert panel.total.text().startswith("Total: 10 model calls")
     panel.rows.rows["resampling"].switch.click()
     panel.rows.rows["independent witness"].switch.click()
-    assert panel.total.text().startswith("All together: 5 requests")
+    assert panel.total.text().startswith("Total: 5 model calls")
     presses(panel.run)
     asker.waits(lambda: not panel.pending)
     told = texts(panel)
@@ -85,7 +85,7 @@ def test_an_answer_is_checked_beside_its_card(open_with):
     asker.sees_all()
     assert texts(asker.card.findChild(TrustFold).panel) == told  # the refreshed card keeps them
     records = [r for r in asker.dock.session.ledger.records if isinstance(r, Checked)]
-    assert [r.finding.check for r in records][-3:] == [
+    assert [r.result.check for r in records][-3:] == [
         "blanked evidence",
         "blank image",
         "image swap",
@@ -95,14 +95,14 @@ def test_an_answer_is_checked_beside_its_card(open_with):
 def test_another_image_takes_the_place_of_the_one_that_was_asked_about(open_with):
     asker = open_with("Ask", spotted(250))
     panel = opens(asker, asks(asker, "yea_sayer"))
-    assert panel.rows.rows["image swap"].cost.text() == "asks nothing"
+    assert panel.rows.rows["image swap"].cost.text() == "no model calls"
     other = replace(spotted(side=30), name="without a spot")
     asker.viewer.add_layer(Layer.create(*layer_data(other)))
     panel.other.look()
     assert [panel.other.itemText(n) for n in range(panel.other.count())][-1] == "without a spot"
     panel.other.setCurrentIndex(panel.other.count() - 1)
     panel.other.activated.emit(panel.other.currentIndex())
-    assert panel.rows.rows["image swap"].cost.text() == "1 request"
+    assert panel.rows.rows["image swap"].cost.text() == "1 model call"
     for name, row in panel.rows.rows.items():
         row.switch.setChecked(name == "image swap")
     presses(panel.run)

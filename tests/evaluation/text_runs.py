@@ -75,5 +75,5 @@ def interrupted(arguments, begun):
         family = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, signal.SIGINT)
         result, words = process.communicate()
-    _, alive = psutil.wait_procs(family, timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=120)
     return process.returncode, result, words, alive

@@ -20,7 +20,7 @@ from tests.worker.conftest import new_environment, posix
 
 def failure(runner, request):
     with pytest.raises(SettingsError) as told:
-        runner.submit(request).result(60)
+        runner.submit(request).result(120)
     return told.value
 
 
@@ -35,7 +35,7 @@ def test_what_is_no_python_is_told(routed, ask, write, tmp_path):
     write(where=script(tmp_path / "echo", "echo hello; echo I am not a Python >&2"))
     error = failure(routed, ask("where"))
     assert "is not a Python that works. I am not a Python." in error.message
-    assert routed.submit(ask()).result(60).mask.voxels == 60
+    assert routed.submit(ask()).result(120).mask.voxels == 60
 
 
 @posix
@@ -93,7 +93,7 @@ def test_an_interpreter_that_does_not_answer_holds_nobody_up(routed, ask, write,
     (tmp_path / "started").read_text()
     job.cancel() if how == "cancel" else routed.stop()
     with pytest.raises(Cancelled):
-        job.result(20)
+        job.result(120)
 
 
 def test_a_python_without_this_package_is_told_what_to_install(
@@ -153,7 +153,7 @@ def test_a_broken_file_is_told_by_its_line_until_it_is_mended(
     assert message in error.message
     assert str(home / "environments.yaml") in error.hint
     write()
-    assert routed.submit(ask()).result(60).mask.voxels == 60
+    assert routed.submit(ask()).result(120).mask.voxels == 60
 
 
 def test_what_is_missing_here_is_no_obstacle_to_a_backend_that_runs_elsewhere(write, there, home):
@@ -188,5 +188,5 @@ def test_the_command_line_lists_them_and_what_is_wrong(write, there, home):
 def test_what_the_other_python_lacks_is_told_with_the_command_for_it(routed, ask, write, there):
     write(needy=there)
     with pytest.raises(MedVLMError) as told:
-        routed.submit(ask("needy")).result(60)
+        routed.submit(ask("needy")).result(120)
     assert told.value.hint == (f"Install it with: {there} -m pip install a_module_that_nobody_has")

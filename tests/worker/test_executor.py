@@ -54,13 +54,13 @@ def test_what_a_worker_has_loaded_is_known_until_it_ends(ask):
     with RoutedRunner() as runner:
         assert runner in living()
         assert runner.models == ()
-        runner.submit(ask()).result(60)
+        runner.submit(ask()).result(120)
         assert runner.models == (("threshold", None),)
-        runner.submit(ask("embedded")).result(60)
+        runner.submit(ask("embedded")).result(120)
         assert runner.models == (("threshold", None), ("embedded", None))
         runner.stop()
         assert runner.models == ()
-        assert runner.submit(ask()).result(60).mask.voxels == 60, "it goes on"
+        assert runner.submit(ask()).result(120).mask.voxels == 60, "it goes on"
         assert runner.models == (("threshold", None),)
 
 

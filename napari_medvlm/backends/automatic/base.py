@@ -39,7 +39,7 @@ class LabelledBackend(Backend, ABC):
     phrase costs nothing.
     """
 
-    takes_everything = True
+    supports_all_structures = True
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, dict[str, Mask]] = OrderedDict()

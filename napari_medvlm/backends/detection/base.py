@@ -86,7 +86,7 @@ class SlicewiseBackend(Backend, ABC):
         window = query.window or (None if self._volume.is_color else default_window(self._volume))
         slices = query.scope.slices(self._volume.grid)
         looks = self._look_at(slices, query, window, progress)
-        if query.scope.scout:
+        if query.scope.coarse_to_fine:
             seen = [picture.slice for picture, look in looks if look.seen]
             closer = sorted(
                 set(query.scope.around(seen, self._volume.grid)) - set(slices), key=_place

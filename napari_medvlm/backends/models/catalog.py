@@ -110,7 +110,7 @@ class Row(BaseModel):
         return named and (kind in self.kinds or self.kinds == (ANY,))
 
     @property
-    def without_tools(self) -> str:
+    def tools_unsupported_reason(self) -> str:
         """Why these models call no tools, in a sentence; empty: they do."""
         return "" if self.tools else f"{self.title}: these models were not made to call tools."
 

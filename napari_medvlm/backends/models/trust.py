@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from napari_medvlm.backends.models.files import digest_of_list
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.settings.paths import home
 
@@ -129,8 +130,7 @@ def _known() -> dict[str, str]:
 def _sha256(path: Path) -> str:
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.suffix in CODE and p.is_file())
-        told = [f"{file.relative_to(path).as_posix()} {_sha256(file)}" for file in files]
-        return hashlib.sha256("\n".join(told).encode()).hexdigest()
+        return digest_of_list({f.relative_to(path).as_posix(): _sha256(f) for f in files})
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -60,10 +60,10 @@ class ServerBackend(Backend):
     silent_s = 120.0
 
     @classmethod
-    def without_tools(cls, model: str | None) -> str:
+    def tools_unsupported_reason(cls, model: str | None) -> str:
         """Why a model calls no tools, by the catalog; empty: it may, or none is named."""
         name = address_of(model)[1]
-        return served_row(name).without_tools if name else ""
+        return served_row(name).tools_unsupported_reason if name else ""
 
     def load(self, model: str | None, device: str) -> None:
         """Take the server and the model of ``http://127.0.0.1:8000/v1#name``.

@@ -55,10 +55,12 @@ class VLMBackend(CataloguedBackend):
     _answered_as: Row
 
     @classmethod
-    def without_tools(cls, model: str | None) -> str:
+    def tools_unsupported_reason(cls, model: str | None) -> str:
         """Why a model calls no tools, by the catalog; empty: it may."""
         folder = transformers_loader.model_folder(model, cls.info.title, cls.example)
-        return answering_row(str(model), transformers_loader.kind_of(folder)).without_tools
+        return answering_row(
+            str(model), transformers_loader.kind_of(folder)
+        ).tools_unsupported_reason
 
     def load(self, model: str | None, device: str) -> None:
         """Take the model of a folder, or of a hub id that was downloaded before."""

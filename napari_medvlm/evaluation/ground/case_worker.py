@@ -55,7 +55,7 @@ class CaseWorker:
         plan = self._plan
         on_slices = any(reference.slice is not None for reference in case.references)
         axis = 0 if on_slices or len(case.images) > 1 else patient_axes(volume.affine)[0]
-        query = GroundQuery(wanted, Scope(axis, every_mm=plan.every_mm))
+        query = GroundQuery(wanted, Scope(axis, slice_step_mm=plan.slice_step_mm))
         request = GroundRequest(plan.backend, volume, plan.model, plan.device, query)
         reply = self._runner.submit(request).result()
         assert isinstance(reply, GroundReply)

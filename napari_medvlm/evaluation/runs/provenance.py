@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from napari_medvlm.backends import registry
+from napari_medvlm.backends.models import files
 from napari_medvlm.data.errors import BackendUnavailable
 
 
@@ -30,7 +30,7 @@ def provenance(
 
 
 def weights_digest(model: str | None) -> str | None:
-    """SHA-256 of a model's file, or of all files of its folder with their names.
+    """The digest of a model's file or folder; see `napari_medvlm.backends.models.files`.
 
     `None` where no model is named, or the weights are not a file or folder on this computer and
     not in the cache of the Hugging Face hub either.
@@ -38,12 +38,7 @@ def weights_digest(model: str | None) -> str | None:
     path = None if model is None else _weights_path(model)
     if path is None:
         return None
-    if path.is_file():
-        return _digest(path)
-    folder_hash = hashlib.sha256()
-    for file in sorted(p for p in path.rglob("*") if p.is_file()):
-        folder_hash.update(f"{file.relative_to(path).as_posix()} {_digest(file)}\n".encode())
-    return folder_hash.hexdigest()
+    return files.weights_digest(path)
 
 
 def _weights_path(model: str) -> Path | None:
@@ -56,11 +51,6 @@ def _weights_path(model: str) -> Path | None:
         return model_folder(model, "The backend", model)
     except (BackendUnavailable, ImportError):
         return None
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _version(name: str) -> str | None:

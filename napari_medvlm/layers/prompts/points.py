@@ -25,7 +25,7 @@ class PointsLayer(PromptLayer[Point]):
     """Points: green ones say *this*, red ones *not this*; orange rings are not yet answered."""
 
     role: ClassVar[str] = "points"
-    name: ClassVar[str] = "Points (green: this, red: not this)"
+    name: ClassVar[str] = "Points (green: positive, red: negative)"
     kinds: ClassVar[tuple[type[Any], ...]] = (Point,)
 
     _drawn: frozenset[int] = frozenset()
@@ -127,8 +127,8 @@ class PointsLayer(PromptLayer[Point]):
 
 def _no_depth() -> InvalidPrompt:
     return InvalidPrompt(
-        "A click in the 3D view does not say how deep it is meant.",
-        "Show the axial, coronal or sagittal plane, and click there.",
+        "A click in the 3D view has no depth.",
+        "Switch to the axial, coronal or sagittal view and click there.",
     )
 
 

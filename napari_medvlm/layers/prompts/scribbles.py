@@ -26,7 +26,7 @@ class ScribblesLayer(PromptLayer[Scribble]):
     """Strokes of napari's brush. Erasing part of a stroke changes its prompt."""
 
     role: ClassVar[str] = "scribbles"
-    name: ClassVar[str] = "Scribbles (1: this, 2: not this)"
+    name: ClassVar[str] = "Scribbles (1: positive, 2: negative)"
     kinds: ClassVar[tuple[type[Any], ...]] = (Scribble,)
 
     _found = False
@@ -88,7 +88,7 @@ class ScribblesLayer(PromptLayer[Scribble]):
             voxels = np.argwhere(painted) + first
             if len(voxels) > LARGEST:
                 raise InvalidPrompt(
-                    f"The scribble covers {len(voxels)} voxels, at most {LARGEST} are taken.",
+                    f"The scribble covers {len(voxels)} voxels; the maximum is {LARGEST}.",
                     "Use a smaller brush, or draw a lasso.",
                 )
             if len(voxels):

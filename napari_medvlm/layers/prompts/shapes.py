@@ -120,7 +120,8 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
         """The prompt of a shape; ``old`` is the one that it was before it was edited."""
         if kind in ("line", "path"):
             raise InvalidPrompt(
-                "A line is not a prompt.", "Draw a rectangle, a polygon or a lasso, or scribble."
+                "A line cannot be used as a prompt.",
+                "Draw a rectangle, polygon or lasso, or use a scribble.",
             )
         if kind == "rectangle":
             return self._box(vertices, positive, old)
@@ -139,7 +140,7 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
                 start[axis], stop[axis] = before[0][axis], before[1][axis]
         if np.min(stop - start) < 0.5:
             raise InvalidPrompt(
-                "The box has no size.", "Press, draw to the opposite corner, release."
+                "The box is empty.", "Press, drag to the opposite corner and release."
             )
         return Box.at_index(self.grid, start, stop, positive)
 

@@ -176,7 +176,7 @@ class ConversationHistory:
 
     def drop(self, exchanges: tuple[int, ...]) -> None:
         """Take exchanges out of their conversation."""
-        self._note(TurnsRemoved(exchanges=exchanges))
+        self._note(TurnsRemoved(turns=exchanges))
 
     def start(self, exchange: int) -> bool:
         """That an exchange runs now; whether it was still wanted."""
@@ -192,7 +192,7 @@ class ConversationHistory:
         each = zip(looked.pictures, looked.captions, looked.of, strict=True)
         kept = tuple(StoredSliceImage.made(p, self.volume, caption, of) for p, caption, of in each)
         with self._guard:
-            self._note(ImagesSent(exchange=exchange, pictures=kept, covered=looked.covered))
+            self._note(ImagesSent(turn=exchange, images=kept, covered=looked.covered))
             self._set(exchange, sent=looked.sent)
 
     def write(self, exchange: int, text: str) -> None:
@@ -225,7 +225,7 @@ class ConversationHistory:
             kept = None if answer is None else StoredAnswer.of(answer)
             partial = now.partial if answer is None else ""
             self._note(
-                AnswerRecord(exchange=exchange, state=state, partial=partial, answer=kept, **fields)
+                AnswerRecord(turn=exchange, state=state, partial=partial, answer=kept, **fields)
             )
             self._set(exchange, answer=answer)
             return True
@@ -233,7 +233,7 @@ class ConversationHistory:
     def mark(self, exchange: int, claim: int, verdict: Verdict | None, note: str) -> None:
         """What a reader thinks of a claim."""
         self.claim(exchange, claim)
-        self._note(Marked(exchange=exchange, claim=claim, verdict=verdict, note=note))
+        self._note(Marked(turn=exchange, claim=claim, verdict=verdict, note=note))
 
     def claim(self, exchange: int, number: int) -> Claim:
         """A claim by its number from 0; `InvalidPrompt` if there is none."""
@@ -250,7 +250,7 @@ class ConversationHistory:
         """A claim with regions that it did not come with."""
         with self._guard:
             kept = StoredClaim.of(claim)
-            self._note(ClaimGrounded(exchange=exchange, claim=number, grounded=kept))
+            self._note(ClaimGrounded(turn=exchange, claim=number, grounded=kept))
             self._replace_claim(exchange, number, claim)
 
     def explain(self, exchange: int, evidence: Evidence) -> None:
@@ -259,8 +259,8 @@ class ConversationHistory:
             kept = StoredHeatmap.of(evidence.heatmap)
             self._note(
                 Explained(
-                    exchange=exchange,
-                    picture=evidence.picture,
+                    turn=exchange,
+                    image=evidence.image,
                     heatmap=kept,
                     seconds=evidence.seconds,
                 )
@@ -269,7 +269,7 @@ class ConversationHistory:
 
     def check(self, exchange: int, finding: CheckResult) -> None:
         """What a check of an answer came to."""
-        self._note(Checked(exchange=exchange, finding=StoredCheckResult.of(finding)))
+        self._note(Checked(turn=exchange, result=StoredCheckResult.of(finding)))
 
     def close(self) -> None:
         """Finish the journal."""
@@ -288,7 +288,7 @@ class ConversationHistory:
     def _flush(self, exchange: int) -> None:
         text, self._unwritten = self._unwritten, ""
         self._written_at = time.monotonic()
-        record = TextStreamed(exchange=exchange, text=text)
+        record = TextStreamed(turn=exchange, text=text)
         self.ledger.note(record)
         if self._journal is not None:
             self._journal.write(record)
@@ -309,21 +309,21 @@ class ConversationHistory:
             case ConversationStarted() | ConversationRemoved() | TurnsRemoved():
                 self._apply_to_conversations(record)
             case QuestionRecord():
-                self._members[record.conversation].append(record.exchange)
-                self._exchanges[record.exchange] = _new(record)
-                self._last_exchange = max(self._last_exchange, record.exchange)
+                self._members[record.conversation].append(record.turn)
+                self._exchanges[record.turn] = _new(record)
+                self._last_exchange = max(self._last_exchange, record.turn)
             case ImagesSent():
-                self._set(record.exchange, covered=record.covered)
+                self._set(record.turn, covered=record.covered)
             case AnswerRecord():
                 of = {"state", "partial", "problem", "seconds", "first_token_s"}
-                self._set(record.exchange, **record.model_dump(include=of))
+                self._set(record.turn, **record.model_dump(include=of))
             case Marked():
                 self._apply_mark(record)
             case Checked():
-                found = record.finding.finding()
-                before = self._exchanges[record.exchange].findings
+                found = record.result.result()
+                before = self._exchanges[record.turn].check_results
                 rest = (other for other in before if other.check != found.check)
-                self._set(record.exchange, findings=(*rest, found))
+                self._set(record.turn, check_results=(*rest, found))
 
     def _apply_to_conversations(
         self, record: ConversationStarted | ConversationRemoved | TurnsRemoved
@@ -337,14 +337,14 @@ class ConversationHistory:
                 del self._titles[record.conversation], self._members[record.conversation]
             case TurnsRemoved():
                 for members in self._members.values():
-                    members[:] = [m for m in members if m not in record.exchanges]
+                    members[:] = [m for m in members if m not in record.turns]
 
     def _apply_mark(self, record: Marked) -> None:
-        marks = dict(self._exchanges[record.exchange].marks)
+        marks = dict(self._exchanges[record.turn].marks)
         marks.pop(record.claim, None)
         if record.verdict is not None:
             marks[record.claim] = Mark(record.verdict, record.note)
-        self._set(record.exchange, marks=marks)
+        self._set(record.turn, marks=marks)
 
     def _recall(self, records: Iterable[Record]) -> None:
         """Bring back what records tell."""
@@ -358,29 +358,29 @@ class ConversationHistory:
         volume = self.volume
         match record:
             case ImagesSent():
-                self._set(record.exchange, sent=_sent(record.pictures, volume))
+                self._set(record.turn, sent=_sent(record.images, volume))
             case TextStreamed():
-                before = self._exchanges[record.exchange].partial
-                self._set(record.exchange, partial=before + record.text)
+                before = self._exchanges[record.turn].partial
+                self._set(record.turn, partial=before + record.text)
             case ToolRoundRecord():
-                steps = (*self._exchanges[record.exchange].steps, record.step(volume))
-                self._set(record.exchange, steps=steps, partial="")
+                steps = (*self._exchanges[record.turn].steps, record.tool_round(volume))
+                self._set(record.turn, steps=steps, partial="")
             case AnswerRecord():
                 kept = record.answer
                 answer = None if kept is None else kept.answer(volume.grid)
-                self._set(record.exchange, answer=answer)
+                self._set(record.turn, answer=answer)
             case ClaimGrounded():
                 claim = record.grounded.claim(volume.grid)
-                self._replace_claim(record.exchange, record.claim, claim)
+                self._replace_claim(record.turn, record.claim, claim)
             case Explained():
                 found = record.heatmap.heatmap(volume.grid)
-                evidence = Evidence(found, record.picture, record.seconds)
-                self._set(record.exchange, evidence=evidence)
+                evidence = Evidence(found, record.image, record.seconds)
+                self._set(record.turn, evidence=evidence)
 
 
 def _new(record: QuestionRecord) -> Turn:
     return Turn(
-        id=record.exchange,
+        id=record.turn,
         question=record.question,
         backend=record.backend,
         model=record.model,
@@ -394,8 +394,8 @@ def _sent(kept: Sequence[StoredSliceImage], volume: Volume) -> tuple[SentImage, 
     """The pictures again; one that comes out otherwise says so."""
     sent = []
     for each in kept:
-        picture = each.picture(volume)
+        picture = each.slice_image(volume)
         same = digest_of(picture.pixels) == each.digest
         caption = each.caption if same else each.caption + OTHERWISE
-        sent.append(SentImage(picture.pixels, picture.slice, caption, each.of))
+        sent.append(SentImage(picture.pixels, picture.slice, caption, each.other_image))
     return tuple(sent)

@@ -86,7 +86,7 @@ class QuestionQueue:
 
     def remove(self, conversation: int) -> None:
         """Take a conversation away; the ledger keeps it."""
-        for exchange in reversed(self._minutes.conversation(conversation).exchanges):
+        for exchange in reversed(self._minutes.conversation(conversation).turns):
             self._answering.stop(exchange.id)
         self._minutes.forget(conversation)
         if conversation == self._active:

@@ -26,7 +26,7 @@ def asked_record(
         Its question, kind, options and context.
     """
     return QuestionRecord(
-        exchange=id_,
+        turn=id_,
         conversation=conversation,
         question=exchange.question,
         kind=exchange.kind,
@@ -34,7 +34,7 @@ def asked_record(
         context=exchange.context,
         backend=answerer.backend,
         model=answerer.model,
-        view=None if given.view is None else _kept(given.view),
+        selection=None if given.view is None else _kept(given.view),
         objects={name: mask.digest for name, mask in given.masks.items()},
         labels=tuple(labels.title for labels in given.labels),
         tools=given.tools,
@@ -50,8 +50,8 @@ def given_of(ledger: Ledger, exchange: int, volume: Volume) -> QuestionInputs:
         If there is no such question.
     """
     for record in ledger.records:
-        if isinstance(record, QuestionRecord) and record.exchange == exchange:
-            view = None if record.view is None else _view(record.view, volume)
+        if isinstance(record, QuestionRecord) and record.turn == exchange:
+            view = None if record.selection is None else _view(record.selection, volume)
             return QuestionInputs(view, tools=record.tools)
     raise InvalidPrompt(f"There is no question {exchange}.", "Ask it anew.")
 
@@ -62,24 +62,24 @@ def _kept(view: ImageSelection) -> StoredImageSelection:
         axis=scope.axis,
         start=scope.start,
         stop=scope.stop,
-        every_mm=scope.every_mm,
+        slice_step_mm=scope.slice_step_mm,
         region=view.region,
         montage=view.montage,
         windows=tuple((w.center, w.width) for w in view.windows),
-        others=tuple(other.name for other in view.others),
-        draw=tuple(StoredRegion.whole(region) for region in view.draw),
-        pointing=view.pointing,
-        grammar=view.grammar,
+        other_images=tuple(other.name for other in view.others),
+        regions=tuple(StoredRegion.whole(region) for region in view.draw),
+        visual_prompting=view.pointing,
+        box_format=view.grammar,
     )
 
 
 def _view(kept: StoredImageSelection, volume: Volume) -> ImageSelection:
     return ImageSelection(
-        Scope(kept.axis, kept.start, kept.stop, kept.every_mm),
+        Scope(kept.axis, kept.start, kept.stop, kept.slice_step_mm),
         kept.region,
         kept.montage,
         tuple(Window(*pair) for pair in kept.windows),
-        draw=tuple(region.region(volume.grid) for region in kept.draw),
-        pointing=VisualPrompting(kept.pointing),
-        grammar=kept.grammar,
+        draw=tuple(region.region(volume.grid) for region in kept.regions),
+        pointing=VisualPrompting(kept.visual_prompting),
+        grammar=kept.box_format,
     )

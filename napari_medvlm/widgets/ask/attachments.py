@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 TOOLS = {
-    "segment": "Outline an object by a phrase, a box or a point.",
-    "ground": "Find where a phrase is.",
-    "measure": "Volume, diameters and intensity of an object.",
-    "zoom": "Look again at a part, at full resolution.",
-    "compare": "Look at the same place in the other image.",
+    "segment": "Segment an object from a phrase, box or point.",
+    "ground": "Locate a phrase in the image.",
+    "measure": "Measure an object's volume, diameters and intensity.",
+    "zoom": "View a region again at full resolution.",
+    "compare": "View the same region in the second image.",
 }
 
 
@@ -103,11 +103,11 @@ class Attachments(QWidget):
         self.context = QPlainTextEdit()
         self.context.setFixedHeight(CONTEXT_HEIGHT)
         self.context.setPlaceholderText("Indication, history, prior report")
-        self.context.setToolTip("What is known of the patient. It goes along and is exported.")
-        self.view_fold = Fold("", "Slices, their part and window, another image.", self.view)
-        self.objects_fold = Fold("", "What may be named in the question.", self.objects)
-        self.context_fold = Fold("", "What is known of the patient.", self.context)
-        self.tools_fold = Fold("", "What the model may call before it answers.", self.tools)
+        self.context.setToolTip("Clinical context: sent with the question and included in exports.")
+        self.view_fold = Fold("", "Slices, crop, window and second image.", self.view)
+        self.objects_fold = Fold("", "Objects you can refer to in the question.", self.objects)
+        self.context_fold = Fold("", "Clinical context.", self.context)
+        self.tools_fold = Fold("", "Tools the model may call before it answers.", self.tools)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -128,7 +128,7 @@ class Attachments(QWidget):
 
     def use(self, backend: str) -> None:
         """Offer what a backend takes: one that measures takes no pictures and calls no tools."""
-        self.measures = registry.info(backend).measures
+        self.measures = registry.info(backend).uses_no_images
         self.tools.refuse("")
         for fold in (self.view_fold, self.tools_fold):
             fold.setVisible(not self.measures)

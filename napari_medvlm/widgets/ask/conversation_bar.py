@@ -41,13 +41,13 @@ class ConversationRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.choice = QComboBox()
-        self.choice.setToolTip("Conversations about this image; all are kept.")
-        self.new = button("New", "Begin a new conversation: the model knows nothing of the others.")
-        self.rename = button("Rename…", "Give this conversation another title.")
-        self.remove = button("Delete…", "Delete this conversation, after a question.")
+        self.choice.setToolTip("Conversations about this image; all are saved.")
+        self.new = button("New", "Start a new conversation. The model does not see the others.")
+        self.rename = button("Rename…", "Rename this conversation.")
+        self.remove = button("Delete…", "Delete this conversation (asks for confirmation).")
         self.export = button(
             "Export…",
-            "Write this conversation as a web page with its pictures, as Markdown or as JSON.",
+            "Export this conversation as a web page with images, Markdown or JSON.",
         )
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -96,5 +96,5 @@ class ConversationRow(QWidget):
 
 def _title(conversation: Conversation) -> str:
     """Its title; else what was asked first."""
-    asked = next((exchange.question for exchange in conversation.exchanges), "New conversation")
+    asked = next((exchange.question for exchange in conversation.turns), "New conversation")
     return conversation.title or textwrap.shorten(asked, LONGEST, placeholder="…")

@@ -55,8 +55,11 @@ class ConversationView(QWidget):
         self._layers: AnswerLayers | None = None
         self._drawn: tuple[object, ...] = ()
         self.transcript = Transcript()
-        self.in_picture = QCheckBox("Show in the picture")
-        self.hand_over = button("To Segment", "Make objects of the regions of this sentence.")
+        self.in_picture = QCheckBox("Show in viewer")
+        self.hand_over = button(
+            "Send to Segment",
+            "Create objects from the regions of this sentence, to refine by clicks.",
+        )
         self._came = MainThreadQueue(lambda _: self._on_text(), self)
         self._stream_due = QTimer(self)
         self._lay_out()
@@ -99,7 +102,7 @@ class ConversationView(QWidget):
         """The exchange that is shown in full."""
         if self._session is None:
             return None
-        return next((e for e in self._session.active.exchanges if e.id == self.shown), None)
+        return next((e for e in self._session.active.turns if e.id == self.shown), None)
 
     # How it follows a session.
 
@@ -119,7 +122,7 @@ class ConversationView(QWidget):
 
     def refresh(self) -> None:
         """Show the active conversation, and one of its answers in the picture."""
-        exchanges = () if self._session is None else self._session.active.exchanges
+        exchanges = () if self._session is None else self._session.active.turns
         if self.shown not in [exchange.id for exchange in exchanges]:
             self.shown = exchanges[-1].id if exchanges else None
         self.transcript.show_exchanges(exchanges, self.shown)
@@ -191,7 +194,9 @@ class ConversationView(QWidget):
 
     def _lay_out(self) -> None:
         self.in_picture.setChecked(True)
-        self.in_picture.setToolTip("The answer's regions, numbers and words in the view. (Shift+A)")
+        self.in_picture.setToolTip(
+            "Show the answer's regions, numbers and labels in the viewer. (Shift+A)"
+        )
         row = QHBoxLayout()
         row.addWidget(self.in_picture, 1)
         row.addWidget(self.hand_over)

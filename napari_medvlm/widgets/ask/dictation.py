@@ -52,8 +52,10 @@ class DictationButton(QPushButton):
         self.setToolTip(
             f"To dictate, install {', and '.join(lacking)}."
             if lacking
-            else "Hold and speak; release, and your words are put into the question. "
-            "They are understood on this computer."
+            else (
+                "Hold and speak; release to insert the text into the question. Speech is "
+                "transcribed on this computer."
+            )
         )
         self.pressed.connect(guarded(self._begin))
         self.released.connect(guarded(self._end))
@@ -67,7 +69,7 @@ class DictationButton(QPushButton):
     def hear(self, samples: bytes) -> None:
         """Have a recording understood off the window's thread: 16 bit, one channel, 16 kHz."""
         if len(samples) < 2 * RATE_HZ * SHORTEST_S:
-            show_message("Hold the button as long as you speak.")
+            show_message("Hold the button while you speak.")
             return
         in_background(lambda: _words(samples), guarded(self.heard.emit))
 
@@ -77,7 +79,7 @@ class DictationButton(QPushButton):
 
         device = QMediaDevices.defaultAudioInput()
         if device.isNull():
-            show_message("There is no microphone.")
+            show_message("No microphone found.")
             return
         form = QAudioFormat()
         form.setSampleRate(RATE_HZ)

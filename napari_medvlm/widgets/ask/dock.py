@@ -43,7 +43,7 @@ LOOK_UP_MS = 600
 """How long the name of a model must rest before its server is looked up."""
 WIDTH = 400
 SERVER = "server"
-NO_KINDS = "This backend measures; it answers what is asked in its own way."
+NO_KINDS = "This backend answers from measurements; answer types do not apply."
 
 
 class AskDock(SessionDock[AskSession]):
@@ -53,7 +53,7 @@ class AskDock(SessionDock[AskSession]):
         super().__init__(napari_viewer, Task.ANSWER)
         self.server = ServerRow()
         self.banner = ServerBanner()
-        self.resume = ResumeBar("Bring back the conversations.")
+        self.resume = ResumeBar("Restore the conversations.")
         self.quality = QualityNote()
         self.along = Attachments(napari_viewer)
         self.conversations = ConversationRow()
@@ -76,7 +76,9 @@ class AskDock(SessionDock[AskSession]):
         session = self._session()
         asked = self.along.asked(self.box)
         if not asked.text:
-            raise InvalidPrompt("There is no question.", "Write one, or take one from Templates.")
+            raise InvalidPrompt(
+                "The question is empty.", "Type a question or choose one from Templates."
+            )
         session.use(*self._answerer)
         self.box.clear()
         in_background(
@@ -99,7 +101,7 @@ class AskDock(SessionDock[AskSession]):
         talk = session.active
         in_background(
             lambda: export(path, session.volume, talk),
-            guarded(lambda _: show_message(f"The conversation was written to {path}.")),
+            guarded(lambda _: show_message(f"Conversation exported to {path}.")),
         )
 
     def close_dock(self) -> None:
@@ -253,7 +255,7 @@ class AskDock(SessionDock[AskSession]):
         form.addRow("Model", self.model)
         form.addRow("Server", self.server)
         self.run.cancel.setText("Stop")
-        self.run.cancel.setToolTip("Stop; what has been written stays. (Shift+Escape)")
+        self.run.cancel.setToolTip("Stop; the partial answer is kept. (Shift+Escape)")
         self.setMinimumWidth(WIDTH)
         layout = QVBoxLayout(self)
         layout.setSpacing(4)
@@ -297,6 +299,6 @@ def _prepared(layer: Image) -> tuple[Image, Prepared, EarlierConversation | None
 def _without_tools(backend: str, model: str | None) -> str:
     """Why a model calls no tools; empty: it may, or that is not known yet."""
     try:
-        return registry.without_tools(backend, model)
+        return registry.tools_unsupported_reason(backend, model)
     except BackendUnavailable:  # told when it is asked
         return ""

@@ -10,8 +10,8 @@ from napari_medvlm.data.conversation import SentImage, Turn
 from napari_medvlm.sessions.ask.explain import obstacle
 
 TOOLTIP = (
-    "Which parts of a picture made the model write this: each part is hidden in turn. The menu "
-    "says what it costs; Stop ends it."
+    "Show which parts of an image the answer depends on, by hiding one part at a time. "
+    "The menu shows the cost; Stop cancels."
 )
 
 
@@ -47,14 +47,14 @@ class EvidenceButton(QPushButton):
 def answer_text(exchange: Turn, number: int, sent: SentImage) -> str:
     """A picture, and what its map costs: passes of the model, and about how long they take."""
     passes = cost(_size(sent))
-    return f"{sent.caption or f'Picture {number + 1}'}: {passes} passes{_time(exchange, passes)}"
+    return f"{sent.caption or f'Image {number + 1}'}: {passes} passes{_time(exchange, passes)}"
 
 
 def _time(exchange: Turn, passes: int) -> str:
     """As the last map took; before there is one, as the answer's first word did."""
     made = exchange.evidence
     if made is not None:
-        each = made.seconds / cost(_size(exchange.sent[made.picture]))
+        each = made.seconds / cost(_size(exchange.sent[made.image]))
         return f", about {_rounded(each * passes)}"
     first = exchange.first_token_s
     return "" if first is None else f", about {_rounded(first * passes)}"

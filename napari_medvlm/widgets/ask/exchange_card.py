@@ -59,17 +59,15 @@ class ExchangeCard(QFrame):
         self.strip = PictureStrip()
         self.choice, self.problem, self.notes = WrappedLabel(), WrappedLabel(), WrappedLabel()
         self.steps_text, self.thinking_text = MarkdownView(), MarkdownView()
-        self.steps = Fold(
-            "Steps", "What the model had tools do before it answered.", self.steps_text
-        )
+        self.steps = Fold("Steps", "Tool calls made before the answer.", self.steps_text)
         self.thinking = Fold(
-            "Thinking", "What the model wrote before it answered.", self.thinking_text
+            "Thinking", "The model's reasoning before the answer.", self.thinking_text
         )
         self.text = MarkdownView()
         self.claims = ClaimRows()
-        self.copy = button("Copy", "Copy the question and the answer as text.")
-        self.again = button("Ask again", "Ask the same once more; this answer goes.")
-        self.edit = button("Edit", "Change the question; what came after it goes.")
+        self.copy = button("Copy", "Copy question and answer as text.")
+        self.again = button("Ask again", "Ask again; this answer is replaced.")
+        self.edit = button("Edit", "Edit the question; later turns are removed.")
         self.evidence = EvidenceButton()
         self._lay_out()
         self._connect()
@@ -191,7 +189,7 @@ def as_text(exchange: Turn) -> str:
         for number, claim in enumerate(answer.claims, 1):
             mark = exchange.marks.get(number - 1)
             judged = "" if mark is None else f" [{mark.verdict.value}{_noted(mark.note)}]"
-            linked = "" if claim.regions else " (not linked to any place)"
+            linked = "" if claim.regions else " (not linked to a region)"
             lines.append(f"{number}. {claim.text}{linked}{judged}")
     return "\n".join(lines).strip()
 
@@ -226,7 +224,7 @@ def _choice(exchange: Turn, answer: Answer) -> str:
     """The option that was chosen, and how likely each one is."""
     if not answer.choice and not answer.probabilities:
         return ""
-    lines = [f"→ {answer.choice or 'No option could be read.'}"]
+    lines = [f"→ {answer.choice or 'No option recognised.'}"]
     options = exchange.options or ("yes", "no")
     if len(options) == len(answer.probabilities):
         pairs = zip(options, answer.probabilities, strict=True)
@@ -250,4 +248,4 @@ def _called(result: ToolResult) -> str:
 
 
 def _counted(count: int) -> str:
-    return "1 step with tools" if count == 1 else f"{count} steps with tools"
+    return "1 tool step" if count == 1 else f"{count} tool steps"

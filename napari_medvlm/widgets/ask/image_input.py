@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
 SLICE, AROUND, WHOLE, OBJECTS = range(4)
-WHERE = ("This slice", "Slices around it", "Slices of the image", "Slices of the objects")
+WHERE = ("Current slice", "Nearby slices", "Whole volume", "Object slices")
 NO_CROP, CROP_VIEW, CROP_OBJECTS = range(3)
-CROPS = ("Whole slices", "What the viewer shows", "Around the objects")
-OWN, AS_SHOWN, COLORS = "As loaded", "As in the viewer", "Three CT windows (MedGemma)"
-HIDDEN = "not shown"
+CROPS = ("Whole slices", "Visible area", "Around objects")
+OWN, AS_SHOWN, COLORS = "As loaded", "As in viewer", "Three CT windows (MedGemma)"
+HIDDEN = "not sent"
 
 
 class ViewChoice(QWidget):
@@ -53,20 +53,20 @@ class ViewChoice(QWidget):
         self._viewer = viewer
         self._image: Layer | None = None
         self._windows: dict[str, tuple[Window, ...]] = {}
-        self.where = _combo(WHERE, "Which slices of the plane in view the model is to see.")
-        self.reach = millimetres(20, "How far from the slice in view, to either side, in mm.")
-        self.every = millimetres(10, "From one slice that is sent to the next, in mm.")
+        self.where = _combo(WHERE, "Slices of the current plane to send.")
+        self.reach = millimetres(20, "Distance to either side of the current slice, in mm.")
+        self.every = millimetres(10, "Step between the slices sent, in mm.")
         self.montage = QSpinBox()
         self.montage.setRange(1, 36)
-        self.montage.setSuffix(" in one")
-        self.montage.setToolTip("How many slices stand side by side in one picture.")
-        self.crop = _combo(CROPS, "Which part of each slice is sent.")
-        self.window = _combo((), "The intensities that the model sees as black and white.")
+        self.montage.setSuffix(" per image")
+        self.montage.setToolTip("Number of slices per image, side by side.")
+        self.crop = _combo(CROPS, "Part of each slice to send.")
+        self.window = _combo((), "Intensities shown to the model as black and white.")
         self.other = LayerChoice(viewer, lambda layer: is_image(layer) and layer is not self._image)
-        self.other.setToolTip("Another sequence, or a prior study, shown at the same places.")
-        self.with_other = _combo(("none", "shown too"), "Whether another image is sent as well.")
+        self.other.setToolTip("Another sequence or a prior study, sent at the same positions.")
+        self.with_other = _combo(("none", "also sent"), "Whether a second image is sent.")
         self.pointing = _combo(
-            (HIDDEN, *VisualPrompting), "How the model is shown the objects that are chosen below."
+            (HIDDEN, *VisualPrompting), "How the selected objects are marked in the images sent."
         )
         self._lay_out()
         for box in (self.where, self.crop, self.window, self.with_other, self.pointing):
@@ -91,14 +91,14 @@ class ViewChoice(QWidget):
         """What is chosen, in a few words."""
         parts = [str(self.where.currentText()).lower()]
         if self.where.currentIndex() != SLICE:
-            parts[0] += f", every {self.every.value():.0f} mm"
+            parts[0] += f", step {self.every.value():.0f} mm"
         if self.montage.value() > 1:
-            parts.append(f"{self.montage.value()} in a picture")
+            parts.append(f"{self.montage.value()} per image")
         if self.crop.currentIndex() != NO_CROP:
             parts.append("cropped")
         if self.window.currentIndex() > 0:
             parts.append(str(self.window.currentText()))
-        return "The model sees " + " · ".join(parts)
+        return "Images: " + " · ".join(parts)
 
     def view(
         self, volume: Volume, objects: Sequence[NamedMask], drawn: Sequence[Region] = ()
@@ -135,7 +135,7 @@ class ViewChoice(QWidget):
             start, stop = _around(volume, regions)
             return Scope(axis, int(start[axis]), int(stop[axis]), every)
         if where == WHOLE:
-            return Scope(axis, every_mm=every)
+            return Scope(axis, slice_step_mm=every)
         at = volume.grid.to_index(place_in_view(self._viewer))[axis]
         index = int(np.clip(round(float(at)), 0, volume.shape[axis] - 1))
         if where == SLICE:
@@ -175,10 +175,10 @@ class ViewChoice(QWidget):
         form = QFormLayout(self)
         form.setContentsMargins(12, 0, 0, 4)
         form.addRow("Slices", _row(self.where))
-        form.addRow("", _row(QLabel("±"), self.reach, QLabel("every"), self.every, QLabel("mm")))
-        form.addRow("Pictures", _row(self.crop, self.montage))
+        form.addRow("", _row(QLabel("±"), self.reach, QLabel("step"), self.every, QLabel("mm")))
+        form.addRow("Crop", _row(self.crop, self.montage))
         form.addRow("Window", self.window)
-        form.addRow("Other", _row(self.with_other, self.other))
+        form.addRow("Second image", _row(self.with_other, self.other))
         form.addRow("Objects", self.pointing)
 
 
@@ -186,8 +186,8 @@ def _around(volume: Volume, regions: Sequence[Region]) -> tuple[IndexArray, Inde
     """First index ``(z, y, x)`` and the one after the last of all regions together."""
     if not regions:
         raise InvalidPrompt(
-            "No object is chosen, so there are no slices of objects.",
-            "Segment one, or choose other slices under what the model sees.",
+            "No object is selected, so there are no object slices.",
+            "Select an object, or choose other slices.",
         )
     bounds = [region.box.bounds(volume.grid) for region in regions]
     lowest = np.min([low for low, _ in bounds], axis=0)

@@ -37,7 +37,7 @@ class ObjectChoice(QTreeWidget):
         self.setRootIsDecorated(False)
         self.setFixedHeight(HEIGHT)
         self.setColumnWidth(0, 190)
-        self.setToolTip("Objects that go along with the question, by their names.")
+        self.setToolTip("Objects sent with the question, by name.")
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
             event.connect(self.refresh)
         self.itemChanged.connect(lambda item, _: self._on_item(item))

@@ -23,11 +23,11 @@ from napari_medvlm.widgets.ask.dictation import DictationButton
 from napari_medvlm.widgets.parts.buttons import button
 
 KINDS = {
-    AnswerKind.OPEN: ("Open answer", "Any answer, in words."),
-    AnswerKind.CHOICE: ("One of options", "One of the options below, one a line."),
-    AnswerKind.YES_NO: ("Yes or no", "Yes or no, and why."),
-    AnswerKind.COUNT: ("A number", "How many, with a place for each."),
-    AnswerKind.REPORT: ("Report", "Findings and an impression; each finding is a sentence."),
+    AnswerKind.OPEN: ("Open answer", "Free text."),
+    AnswerKind.CHOICE: ("Multiple choice", "One of the options below, one per line."),
+    AnswerKind.YES_NO: ("Yes or no", "Yes or no, with a reason."),
+    AnswerKind.COUNT: ("Count", "How many, with a region for each."),
+    AnswerKind.REPORT: ("Report", "Findings and impression, one sentence per finding."),
 }
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 HEIGHT, OPTIONS_HEIGHT = 52, 62
@@ -76,8 +76,8 @@ class QuestionBox(QWidget):
         self.changing = QLabel()
         self.changing.hide()
         self.edit = QuestionEdit()
-        self.edit.setPlaceholderText("Ask about the image. Enter asks, Shift+Enter: new line.")
-        self.edit.setToolTip("Your question. Enter asks; Shift+Enter begins a new line. (Shift+Q)")
+        self.edit.setPlaceholderText("Ask about the image. Enter sends; Shift+Enter adds a line.")
+        self.edit.setToolTip("Question. Enter sends; Shift+Enter adds a line. (Shift+Q)")
         self.edit.setFixedHeight(HEIGHT)
         self.edit.setTabChangesFocus(True)
         self.kind_box = QComboBox()
@@ -86,13 +86,13 @@ class QuestionBox(QWidget):
             self.kind_box.setItemData(
                 self.kind_box.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole
             )
-        self.kind_box.setToolTip("What kind of answer is wanted.")
+        self.kind_box.setToolTip("Type of answer.")
         self.options_edit = QPlainTextEdit()
-        self.options_edit.setPlaceholderText("One option a line")
-        self.options_edit.setToolTip("The options that the model is to choose from, one a line.")
+        self.options_edit.setPlaceholderText("One option per line")
+        self.options_edit.setToolTip("Options to choose from, one per line.")
         self.options_edit.setFixedHeight(OPTIONS_HEIGHT)
         self.options_edit.hide()
-        self.templates = button("Templates", "Questions to begin with, for this kind of image.")
+        self.templates = button("Templates", "Example questions for this kind of image.")
         self.menu = QMenu(self)
         self.templates.setMenu(self.menu)
         self.dictate = DictationButton()
@@ -128,7 +128,7 @@ class QuestionBox(QWidget):
     def allow_kinds(self, allowed: bool, reason: str) -> None:
         """Let another kind of answer than an open one be chosen, or say why not."""
         self.kind_box.setEnabled(allowed)
-        self.kind_box.setToolTip("What kind of answer is wanted." if allowed else reason)
+        self.kind_box.setToolTip("Type of answer." if allowed else reason)
         if not allowed:
             self.kind_box.setCurrentIndex(0)
 
@@ -147,7 +147,7 @@ class QuestionBox(QWidget):
         """Have an earlier question changed."""
         self.editing = exchange
         self.changing.setText(
-            "Changing an earlier question. What came after it goes. Escape: leave it."
+            "Editing an earlier question; later turns will be removed. Esc cancels."
         )
         self.changing.setWordWrap(True)
         self.changing.show()

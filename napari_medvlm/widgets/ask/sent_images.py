@@ -39,7 +39,7 @@ class PictureStrip(QListWidget):
         self.setFixedHeight(ROWS)
         self.setHorizontalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setToolTip("What was sent to the model. Click a picture: the view goes to its slice.")
+        self.setToolTip("Images sent to the model. Click an image to jump to its slice.")
         self.itemClicked.connect(lambda item: self.chosen.emit(self._sent[self.row(item)]))
         self.hide()
 
@@ -55,17 +55,17 @@ class PictureStrip(QListWidget):
             item.setSizeHint(QSize(SIDE + 26, ROWS - 16))
             rows, columns = one.pixels.shape[:2]
             of = f" of {one.of}" if one.of else ""
-            item.setToolTip(f"{caption}{of}: {columns} x {rows} pixels. Click to go there.")
+            item.setToolTip(f"{caption}{of}: {columns} x {rows} pixels. Click to jump to it.")
         self.setVisible(bool(sent))
 
 
 def covered(share: float | None, count: int) -> str:
-    """How much of an image was sent, in words; empty without pictures."""
+    """How much of an image was sent, in words; empty if no image was sent."""
     if not count or share is None:
         return ""
-    pictures = "1 picture was" if count == 1 else f"{count} pictures were"
+    images = "1 image" if count == 1 else f"{count} images"
     percent = f"{100 * share:.0f} %" if share >= 0.01 or not share else "less than 1 %"
-    return f"{pictures} sent: {percent} of the image's slices."
+    return f"{images} sent, covering {percent} of the slices."
 
 
 def _icon(sent: SentImage) -> QIcon:

@@ -52,11 +52,11 @@ class ClaimRow(QFrame):
         self._lit = False
         self.number = QLabel(f"<b>{number}</b>")
         self.text, self.state, self.problems = WrappedLabel(), WrappedLabel(), WrappedLabel()
-        self.find = button("Find it", "Look for what the sentence says with the Ground backend.")
+        self.find = button("Locate", "Search for this sentence with the Ground backend.")
         self.find.setFixedHeight(MARK_PX[1])
         self.note = QLineEdit()
         self.note.setPlaceholderText("Note")
-        self.note.setToolTip("A note to this mark; kept in the session and exported.")
+        self.note.setToolTip("Note on this mark; saved in the session and exported.")
         self.marks = {verdict: _mark_button(verdict) for verdict in Verdict}
         self._rested = QTimer(self)
         self._rested.setSingleShot(True)
@@ -77,7 +77,7 @@ class ClaimRow(QFrame):
         self.note.setVisible(mark is not None)
         if not self.note.hasFocus():
             self.note.setText("" if mark is None else mark.note)
-        self.setToolTip("Click: the view goes to its place." if claim.regions else "")
+        self.setToolTip("Click to jump to its region." if claim.regions else "")
         self.update()
 
     def light(self, lit: bool) -> None:
@@ -215,8 +215,6 @@ class ClaimRows(QWidget):
 
 
 def _mark_button(verdict: Verdict) -> QWidget:
-    made = button(
-        SIGNS[verdict], f"Mark this sentence as {verdict.value}; again: no mark.", checkable=True
-    )
+    made = button(SIGNS[verdict], f"Mark as {verdict.value}; click again to clear.", checkable=True)
     made.setFixedSize(*MARK_PX)
     return made

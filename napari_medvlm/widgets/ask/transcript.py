@@ -13,8 +13,8 @@ from napari_medvlm.widgets.ask.exchange_card import ExchangeCard
 LAYOUT_MS = 20
 """After so long new cards have their places."""
 EMPTY = (
-    "Ask a question below, or take one from Templates. Each sentence of an answer shows where it "
-    "comes from: point at it, and the view goes there."
+    "Type a question below or choose one from Templates. Each sentence of an answer is "
+    "linked to its region: hover over it to jump there."
 )
 
 

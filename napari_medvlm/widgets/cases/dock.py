@@ -65,17 +65,17 @@ class CasesDock(Dock):
         self._missing: frozenset[str] = frozenset()
         self._writing: set[str] = set()
         self.recent = QComboBox()
-        self.recent.setPlaceholderText("Go on with a list…")
-        self.folder = button("Folder…", "All series and images of a folder and below it.")
-        self.table_file = button("Table…", "A CSV file with a column 'path', or a list of cases.")
-        self.pacs = button("From PACS", "All series of the studies that the PACS dock found.")
+        self.recent.setPlaceholderText("Resume a list…")
+        self.folder = button("Folder…", "All series and images in a folder and its subfolders.")
+        self.table_file = button("Table…", "A CSV file with a 'path' column, or a saved case list.")
+        self.pacs = button("From PACS", "All series of the studies listed in the PACS dock.")
         self.cases = CaseTable()
-        self.previous = button("Previous", "Open the case before. (Shift+PageUp)")
-        self.next = button("Next", "Open the next case that is shown. (Shift+PageDown)")
-        self.done = button("Done", "Write the results of the open case. (Shift+D)")
-        self.reject = button("Reject…", "Reject the open case, for a reason. (Shift+R)")
+        self.previous = button("Previous", "Open the previous case. (Shift+PageUp)")
+        self.next = button("Next", "Open the next listed case. (Shift+PageDown)")
+        self.done = button("Done", "Save the results of the open case. (Shift+D)")
+        self.reject = button("Reject…", "Reject the open case with a reason. (Shift+R)")
         self.results = ResultsRow()
-        self.work = JobBar("Stop; nothing that is half done is kept.")
+        self.work = JobBar("Stop; partial results are discarded.")
         self._timer = QTimer(self)
         self._timer.setInterval(TICK_MS)
         self._lay_out()
@@ -89,18 +89,16 @@ class CasesDock(Dock):
     def open_list(self, source: Path) -> None:
         """Open the list of a folder, a table or a file of a list, and the case that was in work."""
         self.close_list()
-        self.work.start(partial(book_of, source), self._on_book, "Looking for images")
+        self.work.start(partial(book_of, source), self._on_book, "Searching for images")
 
     def open_found(self) -> None:
         """Make a list of the studies that the PACS dock shows."""
         dock: Any = named_dock(self.viewer, "PACS")
         archive, studies = dock.servers.archive, dock.tree.studies()
         if archive is None or not studies:
-            raise ArchiveError("The PACS dock shows no study.", "Search there first.")
+            raise ArchiveError("The PACS dock lists no studies.", "Search in the PACS dock first.")
         self.close_list()
-        self.work.start(
-            partial(book_of_studies, archive, studies), self._on_book, "Asking for series"
-        )
+        self.work.start(partial(book_of_studies, archive, studies), self._on_book, "Listing series")
 
     def open_case(self, name: str, gaps: Gaps = Gaps.REFUSE) -> None:
         """Open a case in the place of the one that is open."""
@@ -121,7 +119,7 @@ class CasesDock(Dock):
         found = self._book().list.neighbour(step, self.cases.wanted)
         if found is None:
             which = "last" if step > 0 else "first"
-            show_message(f"That was the {which} of the cases that are shown.")
+            show_message(f"This is the {which} case of the list.")
             return
         self.open_case(found.name)
 
@@ -131,7 +129,7 @@ class CasesDock(Dock):
         session = dock.session
         if session is None or session.volume is not self._volume:
             raise CannotSave(
-                f"The Segment dock does not show {case.name}.", "Choose its image there."
+                f"The Segment dock does not show {case.name}.", "Select the case's image there."
             )
         if not book.list.folder:
             self.results.ask()
@@ -303,12 +301,14 @@ class CasesDock(Dock):
     def _open_case(self) -> Case:
         book = self._book()
         if not self._is_open():
-            raise CaseListError("No case is open.", "Open one with a double click.")
+            raise CaseListError("No case is open.", "Double-click a case to open it.")
         return book.list[book.list.current]
 
     def _book(self) -> CaseBook:
         if self.book is None:
-            raise CaseListError("No list is open.", "Open a folder or a table in the dock Cases.")
+            raise CaseListError(
+                "No case list is open.", "Open a folder or a table in the Cases dock."
+            )
         return self.book
 
     def close_dock(self) -> None:

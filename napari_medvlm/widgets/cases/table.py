@@ -38,11 +38,11 @@ class ResultsRow(QWidget):
         super().__init__()
         self.folder = ""
         self.format = QComboBox()
-        self.format.setToolTip("How masks are written; SEG needs images from DICOM.")
+        self.format.setToolTip("File format of masks; SEG requires DICOM images.")
         for each in MaskFormat:
             self.format.addItem(each.value, each)
         self.told = QLabel()
-        self.choose = button("Results…", "The folder for masks, sessions and measurements.")
+        self.choose = button("Results…", "Folder for masks, sessions and measurements.")
         on_click(self.choose, self.ask)
         self.format.currentIndexChanged.connect(lambda _: self._tell())
         layout = QHBoxLayout(self)
@@ -91,7 +91,7 @@ class CaseTable(QWidget):
         self._list: CaseList | None = None
         self._missing: AbstractSet[str] = frozenset()
         self.filter = QComboBox()
-        self.filter.setToolTip("Which cases are shown; Next and Previous go through these.")
+        self.filter.setToolTip("Filter the list; Next and Previous follow it.")
         self.filter.addItem("all", tuple(Status))
         for status in Status:
             self.filter.addItem(status.value, (status,))
@@ -105,7 +105,7 @@ class CaseTable(QWidget):
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setToolTip("Double click opens a case.")
+        self.table.setToolTip("Double-click to open a case.")
         self.filter.currentIndexChanged.connect(lambda _: self._fill())
         self.table.itemDoubleClicked.connect(self._on_double_click)
         row = QHBoxLayout()

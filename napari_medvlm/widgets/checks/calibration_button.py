@@ -13,9 +13,9 @@ from napari_medvlm.widgets.runtime.notify import guarded, show_message
 from napari_medvlm.widgets.runtime.threads import in_background
 
 METHODS: dict[Kind, str] = {
-    "isotonic": "A rising line of any form",
-    "platt": "A logistic curve, for few answers",
-    "temperature": "One number, for very few answers",
+    "isotonic": "isotonic regression, for many answers",
+    "platt": "logistic curve, for few answers",
+    "temperature": "a single parameter, for very few answers",
 }
 
 
@@ -23,10 +23,11 @@ class CalibrationButton(QPushButton):
     """Asks for the curve and for the run, fits it in the background, and tells what came of it."""
 
     def __init__(self) -> None:
-        super().__init__("Learn from a run…")
+        super().__init__("Calibrate from a run…")
         self.setToolTip(
-            "Fit a curve to a run of 'napari-medvlm evaluate ask' or 'ground', by which the check "
-            "of confidence tells how often such answers were right."
+            "Fit a calibration curve to a run of 'napari-medvlm evaluate ask' or "
+            "'ground'. The confidence check uses it to report how often such answers "
+            "were correct."
         )
         self.curves = QMenu(self)
         for kind, about in METHODS.items():
@@ -42,15 +43,15 @@ class CalibrationButton(QPushButton):
         in_background(lambda: calibrate(run, kind), _tell_result)
 
     def _ask(self, kind: Kind, _: bool = False) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "The folder of a run")
+        chosen = QFileDialog.getExistingDirectory(self, "Run folder")
         if chosen:
             self.learn(Path(chosen), kind)
 
 
 def _tell_result(found: dict[str, Any]) -> None:
     who = " with ".join(filter(None, (found["backend"], found["model"])))
-    doubt = "" if found["checked"] else " (of those that it was fitted on: too few for others)"
+    doubt = "" if found["checked"] else " (measured on the fitted answers: too few to hold any out)"
     show_message(
-        f"{who}: {found['answers']} tell how sure they are; expected calibration error "
+        f"{who}: {found['answers']} state a confidence; expected calibration error "
         f"{found['ece']:.3f} before, {found['ece_after']:.3f} after{doubt}. Run the check again."
     )

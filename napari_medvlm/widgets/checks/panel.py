@@ -45,7 +45,7 @@ Checked = tuple[CheckContext, Subject]
 TITLE = "Checks"
 LEAST_PX = 130
 """How high checks that scroll are at least."""
-TOOLTIP = "Whether this deserves belief: checks that you choose, with what each costs."
+TOOLTIP = "Check how reliable this is. Choose checks; each shows its cost."
 
 
 class TrustPanel(QWidget):
@@ -83,8 +83,8 @@ class TrustPanel(QWidget):
         self.other = OtherImage(viewer)
         self.calibration = CalibrationButton()
         self.total = QLabel()
-        self.run = button("Run", "Run the checks that are switched on, in the background.")
-        self.cancel = button("Cancel", "Stop checking; what was found stays.")
+        self.run = button("Run", "Run the selected checks in the background.")
+        self.cancel = button("Cancel", "Stop; finished checks are kept.")
         self._told = MainThreadQueue(self._on_told, self)
         self._lay_out()
         self._connect()
@@ -206,13 +206,13 @@ class TrustPanel(QWidget):
         subject = self._ready[1]
         cost = sum(c.cost(subject) for c in self._checks() if c.name in self.rows.chosen)
         about = f", about {cost * self._seconds:.0f} s" if cost * self._seconds >= 1 else ""
-        self.total.setText(f"All together: {asked_times(cost)}{about}")
+        self.total.setText(f"Total: {asked_times(cost)}{about}")
 
     def _lay_out(self) -> None:
-        self.witness.setToolTip("Who is asked where the answer's place is, to compare.")
+        self.witness.setToolTip("Backend that locates the same finding for comparison.")
         choices = QFormLayout()
         choices.addRow("Swap with", self.other)
-        choices.addRow("SecondModel", self.witness)
+        choices.addRow("Second model", self.witness)
         choices.addRow("Confidence", self.calibration)
         foot = QHBoxLayout()
         foot.addWidget(self.total, 1)
@@ -263,10 +263,12 @@ class TrustFold(Fold):
         about = (session, exchange, asked.answer)
         if about != self._about:
             self._about = about
-            self.panel.follow(partial(_answer, session, exchange), asked.findings, asked.seconds)
+            self.panel.follow(
+                partial(_answer, session, exchange), asked.check_results, asked.seconds
+            )
             self._show()
-        elif asked.findings != self.panel.findings and not self.panel.pending:
-            self.panel.show_findings(asked.findings)
+        elif asked.check_results != self.panel.findings and not self.panel.pending:
+            self.panel.show_findings(asked.check_results)
 
     def show_region(self, session: GroundingSession, region: Region) -> None:
         """Be about a region that was found."""
@@ -315,7 +317,7 @@ def title_of(findings: Sequence[CheckResult]) -> str:
     if flagged:
         return f"{TITLE}: ⚠ {', '.join(flagged)}"
     passed = any(f.verdict is Outcome.PASSED for f in findings)
-    return f"{TITLE}: {'nothing against it' if passed else 'none applies'}"
+    return f"{TITLE}: {'passed' if passed else 'not applicable'}"
 
 
 def checks_beside(

@@ -22,7 +22,9 @@ class QualityNote(WrappedLabel):
         super().__init__()
         self._volume: Volume | None = None
         self.setStyleSheet(STYLES[Outcome.FLAGGED])
-        self.setToolTip("A note only. Its thresholds can be set in quality.yaml, see the manual.")
+        self.setToolTip(
+            "For information only. Thresholds are set in quality.yaml (see the manual)."
+        )
         self.tell("")
 
     def look_at(self, volume: Volume | None) -> None:

@@ -27,7 +27,7 @@ INDENT_PX = 22
 
 def asked_times(count: int) -> str:
     """How many requests something costs, in words."""
-    return {0: "asks nothing", 1: "1 request"}.get(count, f"{count} requests")
+    return {0: "no model calls", 1: "1 model call"}.get(count, f"{count} model calls")
 
 
 class CheckRow(QWidget):
@@ -71,7 +71,7 @@ class CheckRow(QWidget):
     def show_running(self) -> None:
         """Say that it runs."""
         self.result.setStyleSheet("")
-        self.result.tell("… checking")
+        self.result.tell("checking…")
 
 
 class CheckRows(QWidget):
@@ -112,7 +112,7 @@ class CheckRows(QWidget):
             row.show_finding(found.get(name))
 
 
-FAR_AWAY = "Slices far away"
+FAR_AWAY = "Distant slices"
 
 
 class OtherImage(QComboBox):
@@ -130,9 +130,7 @@ class OtherImage(QComboBox):
         super().__init__()
         self._viewer = viewer
         self._read: tuple[Layer, Volume] | None = None
-        self.setToolTip(
-            "What is asked about instead: choose an image of which something else is right."
-        )
+        self.setToolTip("Image to swap in: choose one with a different correct answer.")
         self.look()
 
     @property

@@ -85,13 +85,15 @@ class CasePanel(QWidget):
         self.steps: list[Step] = []
         self.measured: Measured | None = None
         self.image = LayerChoice(viewer, is_image)
-        self.truth = LabelChoice(viewer, "The truth: a labels layer on the image, and the label.")
-        self.file_button = button("File…", "Open a label image from disk as the truth.")
-        self.run_button = button("Run", "Let the simulated user segment this structure.")
-        self.export_button = button(
-            "Export…", "Write report, table, summary and session, as the command line does."
+        self.truth = LabelChoice(
+            viewer, "Reference mask: a labels layer on the image, and a label."
         )
-        self.job = JobBar("Stop the simulated user; what it found stays to be looked at.")
+        self.file_button = button("File…", "Open a reference label image from disk.")
+        self.run_button = button("Run", "Run the simulated user on this structure.")
+        self.export_button = button(
+            "Export…", "Save report, table, summary and session, as the command line does."
+        )
+        self.job = JobBar("Stop the simulated user; finished interactions are kept.")
         self.view = StepsView()
         self._stepped = MainThreadQueue(self._on_steps, self)
         self._lay_out()
@@ -117,15 +119,15 @@ class CasePanel(QWidget):
             truth = labels_of(layer, volume) == value
             if not truth.any():
                 raise InvalidReference(
-                    f"The layer {layer.name} has no voxel of {name}.", "Choose another label."
+                    f"Layer {layer.name} has no voxels of {name}.", "Choose another label."
                 )
-            progress(0.0, "The backend is being loaded")
+            progress(0.0, "Loading the backend")
             structure = Structure(name=name, values=(value,))
             tell_step = self._teller(trial, volume, name, plan.interactions, progress)
             attempt = trial.run(volume.name, volume, structure, truth, tell_step)
             return Measured(plan, volume, structure, truth, attempt)
 
-        self.job.start(work, self._on_measured, "The image is being read")
+        self.job.start(work, self._on_measured, "Reading the image")
 
     def cancel(self) -> None:
         """Stop the simulated user; what it found stays to be looked at."""
@@ -155,15 +157,13 @@ class CasePanel(QWidget):
         """Write what was measured into a folder, in the background."""
         found = self.measured
         if found is None:
-            raise InvalidReference("Nothing was measured yet.", "Press Run first.")
+            raise InvalidReference("There are no results yet.", "Press Run first.")
 
         def work(_: Progress) -> Path:
             write_single(out, found.plan, found.volume, found.structure, found.truth, found.attempt)
             return out / "report.html"
 
-        self.job.start(
-            work, lambda path: show_message(f"Written: {path}"), "Files are being written"
-        )
+        self.job.start(work, lambda path: show_message(f"Saved: {path}"), "Writing files")
 
     # What the simulated user tells.
 
@@ -217,7 +217,7 @@ class CasePanel(QWidget):
         row.addWidget(self.file_button)
         form = QFormLayout()
         form.addRow("Image", self.image)
-        form.addRow("Truth", reference)
+        form.addRow("Reference", reference)
         buttons = QHBoxLayout()
         buttons.addWidget(self.run_button)
         buttons.addWidget(self.export_button)
@@ -241,12 +241,12 @@ class CasePanel(QWidget):
         self.export_button.setEnabled(self.measured is not None and not self.job.busy)
 
     def _ask_where(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Write the files of this evaluation into")
+        path = QFileDialog.getExistingDirectory(self, "Folder for the evaluation files")
         if path:
             self.export(Path(path))
 
     def _ask_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open the truth", "", FILES)
+        path, _ = QFileDialog.getOpenFileName(self, "Open reference labels", "", FILES)
         if path:
             self.open_truth(Path(path))
 
@@ -264,4 +264,4 @@ class CasePanel(QWidget):
             self._viewer.add_layer(layer)  # what napari gives back may stand for the layer only
             self.truth.choose(layer)
 
-        self.job.start(work, show_labels, "The labels are being read")
+        self.job.start(work, show_labels, "Reading the labels")

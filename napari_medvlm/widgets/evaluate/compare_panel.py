@@ -81,19 +81,19 @@ class ComparePanel(QWidget):
         self._busy = self._again = False
         self._followed: list[Labels] = []
         self._layer = DifferenceLayer(viewer)
-        self.a = LabelChoice(viewer, "The first mask.")
-        self.b = LabelChoice(viewer, "The second mask; it may lie in the same layer.")
+        self.a = LabelChoice(viewer, "First mask.")
+        self.b = LabelChoice(viewer, "Second mask (may be in the same layer).")
         self.tolerance = QDoubleSpinBox()
         self.tolerance.setRange(0.0, 50.0)
         self.tolerance.setSingleStep(0.5)
         self.tolerance.setSuffix(" mm")
         self.tolerance.setValue(Plan().tolerance_mm)
-        self.tolerance.setToolTip("How far surfaces may be apart for the NSD.")
+        self.tolerance.setToolTip("Tolerance of the surface Dice (NSD), in mm.")
         self.values = {name: QLabel(NONE) for name in ROWS}
-        self.difference = QCheckBox("Show where they differ")
-        self.difference.setToolTip("Show a layer with what is in A only, in B only, and in both.")
+        self.difference = QCheckBox("Show differences")
+        self.difference.setToolTip("Show a layer with A only, B only and both.")
         self.legend = {which: QLabel(text) for which, text in WHICH.items()}
-        self.copy_button = button("Copy", "Put the figures on the clipboard as a table.")
+        self.copy_button = button("Copy", "Copy the results to the clipboard as a table.")
         self.note = WrappedLabel()
         self._lay_out()
         self._rest = QTimer(self)
@@ -203,7 +203,7 @@ class ComparePanel(QWidget):
         form = QFormLayout()
         form.addRow("A", self.a)
         form.addRow("B", self.b)
-        form.addRow("NSD within", self.tolerance)
+        form.addRow("NSD tolerance", self.tolerance)
         for name, label in self.values.items():
             form.addRow(name, label)
         layout = QVBoxLayout(self)

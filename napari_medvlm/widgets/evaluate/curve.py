@@ -79,7 +79,7 @@ class Curve(QWidget):
         self._place = figure.add_subplot()
         self._canvas = FigureCanvasQTAgg(figure)
         self._canvas.setFixedHeight(HEIGHT)
-        self._canvas.setToolTip("Click: show the mask after that interaction.")
+        self._canvas.setToolTip("Click to show the mask after that interaction.")
         self._canvas.mpl_connect("button_press_event", self._on_click)
         self.layout().addWidget(self._canvas)
 

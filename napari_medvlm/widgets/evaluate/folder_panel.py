@@ -56,27 +56,29 @@ class FolderPanel(QWidget):
         self._plan = plan
         self._turn = Lock()  # one that was cancelled ends before the next begins
         self._told: tuple[Path | None, str] = (None, "")  # a folder, and what came of its run
-        self.images = PathEdit("The data set, or the folder of its images.")
-        self.labels = PathEdit("The folder of the labels, where they are not in their usual place.")
-        self.out = PathEdit("Folder of the run. One that was begun goes on.")
-        self.names = PathEdit("A table of label names: JSON, TSV, CSV or text.", TABLES)
+        self.images = PathEdit("Data set, or its image folder.")
+        self.labels = PathEdit("Label folder, if not in the standard location.")
+        self.out = PathEdit("Output folder; an unfinished run there is resumed.")
+        self.names = PathEdit("Table of label names: JSON, TSV, CSV or text.", TABLES)
         self.layout_box = QComboBox()
         for layout in Layout:
             self.layout_box.addItem(str(layout), layout)
-        self.layout_box.setToolTip("How the data set lies on disk.")
+        self.layout_box.setToolTip("Layout of the data set on disk.")
         self.structures = QLineEdit()
         self.structures.setPlaceholderText("All")
-        self.structures.setToolTip("Names or values of the structures, with commas between.")
+        self.structures.setToolTip("Structure names or label values, separated by commas.")
         self.patterns = QLineEdit("{case}"), QLineEdit("{case}")
         for edit, what in zip(self.patterns, ("images", "labels"), strict=True):
             edit.setToolTip(f"Pairs: names of the {what}, as {{case}}_t1.nii.gz.")
         self.workers = QSpinBox()
         self.workers.setRange(1, MANY_WORKERS)
-        self.workers.setToolTip("Processes that work side by side.")
-        self.run_button = button("Run", "Segment all cases by the simulated user.")
-        self.report_button = button("Open report", "Show the report in the browser.")
-        self.worst_button = button("Open worst case", "Show it here, with truth and prompts.")
-        self.job = JobBar("Stop; cases that are done stay, and Run goes on with the next.")
+        self.workers.setToolTip("Number of worker processes.")
+        self.run_button = button("Run", "Segment all cases with the simulated user.")
+        self.report_button = button("Open report", "Open the report in the browser.")
+        self.worst_button = button(
+            "Open worst case", "Open it here, with reference mask and prompts."
+        )
+        self.job = JobBar("Stop; finished cases are kept, and Resume continues with the next.")
         self.text = WrappedLabel()
         self._lay_out()
         self._connect()
@@ -103,7 +105,7 @@ class FolderPanel(QWidget):
                 self._told = out, str(error)  # stays when the notification is gone
                 raise
 
-        self.job.start(work, self._on_done, "The cases are being found")
+        self.job.start(work, self._on_done, "Searching for cases")
 
     def cancel(self) -> None:
         """Stop; cases that are done stay."""
@@ -119,7 +121,7 @@ class FolderPanel(QWidget):
         out = self.out.required()
         worst = worst_in(out)
         if worst is None:
-            raise InvalidReference(f"There is no case in {out} yet.", "Press Run first.")
+            raise InvalidReference(f"{out} has no finished cases.", "Press Run first.")
         show_case(self._viewer, out, *worst)
 
     def _data(self) -> DataSet:
@@ -139,7 +141,7 @@ class FolderPanel(QWidget):
             for name, of in (*summary["structures"].items(), ("Mean", summary["mean"]))
             if of
         ]
-        lines += [f"Left out {one['case']}: {one['reason']}" for one in summary["skipped"]]
+        lines += [f"Skipped {one['case']}: {one['reason']}" for one in summary["skipped"]]
         self._told = self.out.path, "\n".join(lines)
         self._look()
 
@@ -148,12 +150,12 @@ class FolderPanel(QWidget):
         out = self.out.path
         done = 0 if out is None else len(list((out / "cases").glob("[!.]*.json")))
         busy = self.job.busy
-        self.run_button.setText("Go on" if done and not self._has_report() else "Run")
+        self.run_button.setText("Resume" if done and not self._has_report() else "Run")
         self.run_button.setEnabled(not busy)
         self.report_button.setEnabled(self._has_report() and not busy)
         self.worst_button.setEnabled(bool(done) and not busy)
         if not busy:
-            cases = "1 case is" if done == 1 else f"{done} cases are"
+            cases = "1 case" if done == 1 else f"{done} cases"
             counted = f"{cases} done in this folder." if done else ""
             self.text.tell(self._told[1] if self._told[0] == out else counted)
 
@@ -179,7 +181,7 @@ class FolderPanel(QWidget):
             buttons.addWidget(widget)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
-        layout.addWidget(Fold("More", "Which structures, names of files, processes.", more))
+        layout.addWidget(Fold("More", "Structures, file names, number of processes.", more))
         layout.addLayout(buttons)
         layout.addWidget(self.job)
         layout.addWidget(self.text)

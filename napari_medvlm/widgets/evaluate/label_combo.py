@@ -91,7 +91,7 @@ class LabelChoice(QWidget):
         """The layer and the label; `InvalidReference` if there is none."""
         if self.layer is None or self.value is None:
             raise InvalidReference(
-                "No label is chosen.", "Open or draw a labels layer and choose one of its labels."
+                "No label is selected.", "Open or draw a labels layer and select one of its labels."
             )
         return self.layer, self.value
 
@@ -166,5 +166,7 @@ def read_reference(path: Path) -> tuple[Any, dict[str, Any], str]:
         return labels_data(read_seg(path))
     drawn = read_volume(path)
     if drawn.is_color:
-        raise InvalidImage(f"{path.name} is a colour picture.", "Save labels as numbers.")
+        raise InvalidImage(
+            f"{path.name} is a colour image.", "Save the labels as integers instead."
+        )
     return labels_data(NamedLabels(integer_labels(drawn.data, path), drawn.grid, {}, drawn.name))

@@ -72,7 +72,7 @@ def show_case(viewer: napari.Viewer, out: Path, case: str, structure: str) -> Se
     if not path.is_file():
         raise SessionFileError(
             f"The run in {out} has no case {case!r} with {structure!r}.",
-            "See its report.html for what it has.",
+            "See the run's report.html for its cases.",
         )
     loaded, ledger = load(Case.model_validate(there["source"])), Ledger.load(path)
     image = Layer.create(*layer_data(loaded.volume))
@@ -101,7 +101,7 @@ def _add_truth(viewer: napari.Viewer, loaded: Loaded, structure: str) -> None:
     truth = loaded.truth(found).astype(np.uint8)
     shown = np.asarray(displayed(truth, loaded.volume.grid, order=0))
     affine = display_grid(loaded.volume.grid).affine
-    layer = viewer.add_labels(shown, name=f"{structure} (truth)", affine=affine)
+    layer = viewer.add_labels(shown, name=f"{structure} (reference)", affine=affine)
     layer.contour = 1
 
 

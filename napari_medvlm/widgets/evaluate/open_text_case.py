@@ -24,7 +24,8 @@ from napari_medvlm.evaluation.runs.report_images import DETECTED, TRUTH
 from napari_medvlm.io import read_volume
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.answer_layers import look_at
-from napari_medvlm.layers.region_layers import DisplayedRegion, RegionLayers
+from napari_medvlm.layers.region_boxes import DisplayedRegion
+from napari_medvlm.layers.region_layers import RegionLayers
 from napari_medvlm.widgets.runtime.notify import guarded
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class EvaluatedPlaces(QWidget):
         self.phrases.setWordWrap(True)
         self.phrases.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         for sought in outcome.sought:
-            counts = f"{len(sought.found)} found, {len(sought.wanted)} there"
+            counts = f"{len(sought.found)} found, {len(sought.wanted)} expected"
             iou = f"IoU {sought.iou:.3f}, " if sought.wanted else ""
             self.phrases.addItem(f"{sought.phrase}: {iou}{counts}")
         layout = QVBoxLayout(self)
@@ -97,7 +98,7 @@ class EvaluatedAnswer(QLabel):
 
 
 Corners = tuple[Sequence[float], Sequence[float], float | None]
-LEGEND = f'<b style="color:{TRUTH}">truth</b>, <b style="color:{DETECTED}">found</b>'
+LEGEND = f'<b style="color:{TRUTH}">reference</b>, <b style="color:{DETECTED}">found</b>'
 
 
 class _Places:
@@ -106,7 +107,7 @@ class _Places:
     def __init__(self, viewer: Viewer, volume: Volume) -> None:
         self._viewer = viewer
         self._volume = volume
-        self._truth = RegionLayers(viewer, volume, "Truth", lambda _: None, "found truth")
+        self._truth = RegionLayers(viewer, volume, "Reference", lambda _: None, "found truth")
         self._found = RegionLayers(viewer, volume, "Found", lambda _: None)
 
     def show(self, wanted: Sequence[Corners], found: Sequence[Corners]) -> None:
@@ -150,8 +151,8 @@ def show_words(viewer: Viewer, task: str, content: Json, phrase: str = "") -> QW
     source = content.get("source")
     if source is None:
         raise SessionFileError(
-            f"The run does not keep what the case {content['case']!r} was.",
-            "It was made by an earlier version: run it again into another folder.",
+            f"The run does not store the input of case {content['case']!r}.",
+            "It was written by an earlier version; run it again into another folder.",
         )
     return (
         _grounding(viewer, Case.model_validate(source), Grounded.model_validate(content), phrase)
@@ -189,7 +190,7 @@ def _answer(viewer: Viewer, item: Item, outcome: Answered) -> QWidget:
 def _told(item: Item, outcome: Answered) -> str:
     verdict = {True: "right", False: "wrong", None: ""}[outcome.correct]
     if outcome.exact is not None:
-        verdict = "the same words" if outcome.exact else "other words"
+        verdict = "same text" if outcome.exact else "different text"
     if outcome.refused:
         verdict = "refused"
     figures = {
@@ -204,7 +205,7 @@ def _told(item: Item, outcome: Answered) -> str:
         f"<b>{escape(item.prompt_text)}</b>",
         f"<ol type=A>{options}</ol>" if options and item.prompt_text == item.question else "",
         f'<b style="color:{TRUTH}">{escape(right_of(item))}</b>',
-        f'<b style="color:{DETECTED}">{escape(outcome.said) or "(nothing)"}</b>',
+        f'<b style="color:{DETECTED}">{escape(outcome.said) or "(no answer)"}</b>',
         ", ".join(filter(None, (verdict, *known))),
         escape(" ".join(outcome.notes)),
     ]

@@ -31,23 +31,24 @@ class PlanForm(QWidget):
         usual = Plan()
         self.backend = BackendChoice(Task.SEGMENT)
         self.model = ModelRow()
-        self.interactions = _whole(1, 100, usual.interactions, "Prompts for each structure.")
-        self.first = _gestures(tuple(PromptKind), "How the simulated user begins.")
+        self.interactions = _whole(1, 100, usual.interactions, "Number of prompts per structure.")
+        self.first = _gestures(tuple(PromptKind), "First prompt type.")
         self.then = _gestures(
-            tuple(g for g in PromptKind if g is not PromptKind.BOX), "How it goes on."
+            tuple(g for g in PromptKind if g is not PromptKind.BOX),
+            "Type of the following prompts.",
         )
-        self.jitter = _number(20.0, usual.jitter_mm, "How unsteady its hand is: 0 is steady.")
-        self.seed = _whole(0, LARGEST_SEED, usual.seed, "For all that is drawn at random.")
+        self.jitter = _number(20.0, usual.jitter_mm, "Click jitter, standard deviation in mm.")
+        self.seed = _whole(0, LARGEST_SEED, usual.seed, "Random seed.")
         self.tolerance = _number(
-            50.0, usual.tolerance_mm, "How far surfaces may be apart for the NSD."
+            50.0, usual.tolerance_mm, "Tolerance of the surface Dice (NSD), in mm."
         )
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Backend", self.backend)
         form.addRow("Model", self.model)
-        form.addRow("Begins with", _row(self.first, "then", self.then))
+        form.addRow("First prompt", _row(self.first, "then", self.then))
         form.addRow("Interactions", _row(self.interactions, "seed", self.seed))
-        form.addRow("Unsteady by", _row(self.jitter, "NSD within", self.tolerance))
+        form.addRow("Click jitter", _row(self.jitter, "NSD tolerance", self.tolerance))
         self.backend.chosen.connect(self._use_backend)
         self._use_backend()
 
@@ -76,7 +77,7 @@ class PlanForm(QWidget):
                 kind = PROMPTS[box.itemData(row)]
                 able = kind in info.prompts
                 box.model().item(row).setEnabled(able)
-                reason = "" if able else f"{info.title} takes no {box.itemText(row)}."
+                reason = "" if able else f"{info.title} does not support {box.itemText(row)}."
                 box.setItemData(row, reason, Qt.ItemDataRole.ToolTipRole)
             if not box.model().item(box.currentIndex()).isEnabled():
                 able_rows = (r for r in range(box.count()) if box.model().item(r).isEnabled())

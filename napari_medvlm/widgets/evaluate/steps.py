@@ -43,7 +43,7 @@ class StepTable(QTreeWidget):
         self.setRootIsDecorated(False)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setFixedHeight(HEIGHT)
-        self.setToolTip("Click a row: the mask after that interaction is shown.")
+        self.setToolTip("Click a row to show the mask after that interaction.")
         self.header().setMinimumSectionSize(24)
         self.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.currentItemChanged.connect(self._on_current)

@@ -56,16 +56,16 @@ class LabelsTab(QWidget):
         self.backend = BackendChoice(Task.LABEL)
         self.edit = QPlainTextEdit()
         self.edit.setPlaceholderText("pleural effusion\npneumothorax\nno finding")
-        self.edit.setToolTip("The labels, one a line.")
-        self.exclusive = QCheckBox("Exactly one is true")
-        self.exclusive.setToolTip("Else each is judged against its absence.")
+        self.edit.setToolTip("Labels, one per line.")
+        self.exclusive = QCheckBox("Mutually exclusive")
+        self.exclusive.setToolTip("Otherwise each label is scored against its negation.")
         self.describe = QCheckBox("By descriptors")
         self.describe.setToolTip(
-            "Judge a finding by what would be seen if it were there (Xplainer). "
-            "Switch a descriptor off, and the finding is judged by the others."
+            "Score each finding by its visual descriptors (Xplainer). Uncheck a "
+            "descriptor to leave it out."
         )
-        self.only_region = QCheckBox("Only the region chosen in the table")
-        self.run = RunRow("Judge", "Tell how likely each label is.")
+        self.only_region = QCheckBox("Selected region only")
+        self.run = RunRow("Classify", "Estimate the probability of each label.")
         self.tree = QTreeWidget()
         self.tree.setHeaderLabels(["Label", "Probability"])
         self.tree.header().setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)

@@ -18,7 +18,8 @@ from napari_medvlm.io.journal import new_journal
 from napari_medvlm.language.finding_descriptions import Knowledge
 from napari_medvlm.layers.label_names import named_labels
 from napari_medvlm.layers.orientation import go_to, name_axes, orient
-from napari_medvlm.layers.region_layers import DisplayedRegion, RegionLayers
+from napari_medvlm.layers.region_boxes import DisplayedRegion
+from napari_medvlm.layers.region_layers import RegionLayers
 from napari_medvlm.ledger.records import ImageReference
 from napari_medvlm.sessions.ground import GroundingSession
 from napari_medvlm.sessions.segment.edits import COLORS
@@ -61,7 +62,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self.labels = LabelsTab(self._runner, self._where)
         self.tabs = QTabWidget()
         self.scope = ScopeRow()
-        self.run = RunRow("Ground", "Look for the phrases in the image.")
+        self.run = RunRow("Ground", "Search for the phrases in the image.")
         self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.table = FoundTable()
         self.details = QLabel()
@@ -108,7 +109,7 @@ class GroundDock(SessionDock[GroundingSession]):
 
         chosen = [self._shown[key] for key in self.table.selected if key in self._shown]
         if not chosen:
-            raise InvalidPrompt("No region is selected.", "Click a row of the table first.")
+            raise InvalidPrompt("No region is selected.", "Select a row of the table first.")
         volume = self._session().volume
         dock = dock_of(self.viewer)
         for one in chosen:
@@ -193,7 +194,7 @@ class GroundDock(SessionDock[GroundingSession]):
             missing += located.grounding.not_found
             if regions and not above:
                 best = max(_score(r) for r in regions)
-                missing.append(NotFound(phrase, "Its score is below the threshold.", best))
+                missing.append(NotFound(phrase, "Score below the minimum.", best))
         return shown, missing
 
     def _on_progress(self, told: Any) -> None:
@@ -222,12 +223,12 @@ class GroundDock(SessionDock[GroundingSession]):
         size = " x ".join(f"{v:.0f}" for v in shown.region.bounds_mm[1] - shown.region.bounds_mm[0])
         ran_on = f" on {found.ran_on}" if found.ran_on else ""
         lines = [f"{shown.label}: {size} mm, {located.seconds:.1f} s{ran_on}"]
-        lines += [f"Sent: {found.prompts[p]}" for p in found.prompts]
+        lines += [f"Prompt: {found.prompts[p]}" for p in found.prompts]
         if found.window is not None:
             low, high = found.window.limits
             count = "1 slice" if len(found.slices) == 1 else f"{len(found.slices)} slices"
-            lines.append(f"The model saw {count}, intensities {low:.4g} to {high:.4g}.")
-        lines += [f"Wrote: {text}" for text in found.texts[:3]]
+            lines.append(f"Images sent: {count}, intensities {low:.4g} to {high:.4g}.")
+        lines += [f"Model output: {text}" for text in found.texts[:3]]
         lines += found.notes[:3]
         self.details.setText("\n".join(lines))
         self.trust.show_region(self._session(), shown.region)
@@ -252,14 +253,14 @@ class GroundDock(SessionDock[GroundingSession]):
         form.addRow(self.quality)
         form.addRow("Backend", self.backend)
         form.addRow("Model", self.model)
-        form.addRow("Where", self.scope)
+        form.addRow("Search in", self.scope)
         self.tabs.addTab(self.phrases, "Phrases")
         self.tabs.addTab(self.report, "Report")
-        self.tabs.addTab(self.labels, "Labels")
+        self.tabs.addTab(self.labels, "Classify")
         self.threshold.setRange(0, 1)
         self.threshold.setToolTip("Show only regions with at least this score.")
         least = QFormLayout()
-        least.addRow("Score from", self.threshold)
+        least.addRow("Minimum score", self.threshold)
         self.details.setWordWrap(True)
         self.details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         layout = QVBoxLayout(self)
@@ -276,8 +277,16 @@ class GroundDock(SessionDock[GroundingSession]):
     def _action_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         for text, tooltip, action in (
-            ("To Segment", "Make objects of the selected rows, to refine by clicks.", self.hand_on),
-            ("Forget", "Take all regions away; the record keeps them.", self.forget),
+            (
+                "Send to Segment",
+                "Create objects from the selected rows, to refine by clicks.",
+                self.hand_on,
+            ),
+            (
+                "Clear",
+                "Remove all regions from the viewer; they stay in the session file.",
+                self.forget,
+            ),
         ):
             made = button(text, tooltip)
             on_click(made, action)

@@ -17,11 +17,11 @@ class PhraseList(QWidget):
         super().__init__()
         self.edit = QPlainTextEdit()
         self.edit.setPlaceholderText("left hippocampus\nright lateral ventricle")
-        self.edit.setToolTip("What to look for, one phrase a line.")
+        self.edit.setToolTip("Phrases to search for, one per line.")
         self.describe = QCheckBox("Describe findings to the model")
         self.describe.setToolTip(
-            "Send a finding's shape, density and place with its name, as knowledge.yaml has them. "
-            "What was sent is shown below the table."
+            "Add each finding's shape, density and location from knowledge.yaml to the "
+            "prompt. The prompt is shown below the table."
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

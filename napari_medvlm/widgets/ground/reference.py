@@ -14,7 +14,8 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.metrics.region_agreement import agreement
 from napari_medvlm.evaluation.references.read import read_references, references_of_labels
 from napari_medvlm.layers.label_names import named_labels
-from napari_medvlm.layers.region_layers import DisplayedRegion, RegionLayers
+from napari_medvlm.layers.region_boxes import DisplayedRegion
+from napari_medvlm.layers.region_layers import RegionLayers
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.runtime.notify import show_message
 
@@ -44,11 +45,11 @@ class ReferenceRow(QWidget):
         self.regions: tuple[Region, ...] = ()
         self.summary = QLabel()
         self.summary.setToolTip(
-            "Mean intersection over union of all phrases; share of phrases with 0.5 or more; "
-            "average precision of all boxes at 0.5."
+            "Mean IoU over all phrases; fraction of phrases with IoU of at least 0.5; "
+            "average precision of all boxes at IoU 0.5."
         )
-        from_file = button("Reference file…", "COCO JSON or CSV boxes to compare with.")
-        from_labels = button("Reference labels", "Compare with the named label layers.")
+        from_file = button("Reference file…", "Compare with boxes from a COCO JSON or CSV file.")
+        from_labels = button("Reference labels", "Compare with the named labels layers.")
         on_click(from_file, self._ask_file)
         on_click(from_labels, self._take_labels)
         layout = QHBoxLayout(self)
@@ -96,9 +97,7 @@ class ReferenceRow(QWidget):
             return
         labels = named_labels(self._viewer, self._volume)
         if not labels:
-            show_message(
-                "There is no label layer with names: its features need columns index and name."
-            )
+            show_message("No labels layer has names: its features need the columns index and name.")
             return
         volume = self._volume
         self._take(tuple(r for one in labels for r in references_of_labels(one, volume)))

@@ -9,7 +9,7 @@ from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
 
 from napari_medvlm.data.grounding import NotFound
-from napari_medvlm.layers.region_layers import DisplayedRegion
+from napari_medvlm.layers.region_boxes import DisplayedRegion
 
 PHRASE, SCORE, PLACE, SLICE, SOURCE, AGREES = range(6)
 HEAD = ["Phrase", "Score", "S, P, L (mm)", "Slice", "Source", "IoU"]
@@ -33,7 +33,7 @@ class FoundTable(QTreeWidget):
         self.setRootIsDecorated(False)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setToolTip(
-            "Click a row: the view goes there. What was not found says how near it was."
+            "Click a row to jump to it. Phrases that were not found show their best score."
         )
         header = self.header()
         header.setStretchLastSection(False)

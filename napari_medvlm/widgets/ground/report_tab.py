@@ -31,7 +31,7 @@ class ReportTab(QWidget):
         self.edit.setPlaceholderText("Paste a report.")
         self.denied = QLabel()
         self.denied.setWordWrap(True)
-        read = button("Find its findings", "Take the findings out as phrases and look for them.")
+        read = button("Locate findings", "Extract the findings and search for each.")
         read.clicked.connect(self.read)
         self.edit.textChanged.connect(self._on_edited)
         layout = QVBoxLayout(self)
@@ -44,9 +44,9 @@ class ReportTab(QWidget):
         self.findings = findings_of(self.edit.toPlainText())
         denied = [f.phrase for f in self.findings if f.negated]
         there = list(dict.fromkeys(f.phrase for f in self.findings if not f.negated))
-        self.denied.setText("Denied, not looked for: " + "; ".join(denied) if denied else "")
+        self.denied.setText("Negated (not searched): " + "; ".join(denied) if denied else "")
         if not self.findings:
-            self.denied.setText("No finding is recognised in this text.")
+            self.denied.setText("No findings recognised in this text.")
         self.color({})
         self.found.emit(there)
 

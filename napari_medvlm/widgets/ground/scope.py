@@ -24,17 +24,15 @@ class ScopeRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.where = QComboBox()
-        self.where.addItems(["Whole volume", "This slice", "Around it"])
-        self.where.setToolTip("Where to look. Slices are those of the plane in view.")
-        self.reach = millimetres(20, "How far from the slice in view, to either side, in mm.")
-        self.every = millimetres(
-            5, "From one slice that is looked at to the next, in mm; for models of pictures."
-        )
-        self.scout = QCheckBox("closer")
-        self.scout.setToolTip("Then look at every slice around those where something was found.")
+        self.where.addItems(["Whole volume", "Current slice", "Nearby slices"])
+        self.where.setToolTip("Part of the image to search, in slices of the current plane.")
+        self.reach = millimetres(20, "Distance to either side of the current slice, in mm.")
+        self.every = millimetres(5, "Step between the slices searched, in mm; for 2D models.")
+        self.scout = QCheckBox("Refine")
+        self.scout.setToolTip("Then search every slice around the hits.")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        widgets = (self.where, self.reach, QLabel("every"), self.every, self.scout)
+        widgets = (self.where, self.reach, QLabel("step"), self.every, self.scout)
         for widget in widgets:
             layout.addWidget(widget)
         self.where.currentIndexChanged.connect(self._on_where)
@@ -45,7 +43,7 @@ class ScopeRow(QWidget):
         axis = patient_axes(volume.grid.affine)[axis_across(viewer)]
         every, scout = self.every.value(), self.scout.isChecked()
         if self.where.currentIndex() == WHOLE:
-            return Scope(axis, every_mm=every, scout=scout)
+            return Scope(axis, slice_step_mm=every, coarse_to_fine=scout)
         at = volume.grid.to_index(place_in_view(viewer))[axis]
         index = int(np.clip(round(float(at)), 0, volume.shape[axis] - 1))
         if self.where.currentIndex() == SLICE:

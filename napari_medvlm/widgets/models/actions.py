@@ -15,7 +15,7 @@ from napari_medvlm.worker.model_status import ModelStatus
 COLUMNS = 3
 DOCKS = {Task.SEGMENT: "Segment", Task.GROUND: "Ground", Task.ANSWER: "Ask"}
 """Where backends of a task are chosen."""
-CHOOSE = "Choose a model in the table first."
+CHOOSE = "Select a model in the table first."
 
 
 class ModelActions(QWidget):
@@ -52,35 +52,39 @@ class ModelActions(QWidget):
         super().__init__()
         self._tooltips: dict[QPushButton, str] = {}
         self._docks = {task: title for task, title in DOCKS.items() if title in docks}
-        self.use = self._button("Use in…", "Open a dock and choose this model there.")
+        self.use = self._button("Use in…", "Open a dock with this model selected.")
         self.menu = QMenu(self)
         self.use.setMenu(self.menu)
         self.download = self._button(
-            "Download…", "Show its licence and size, then download it.", self.download_requested
+            "Download…", "Show the licence and size, then download.", self.download_requested
         )
         self.verify = self._button(
-            "Verify", "Read all its files and compare their hashes.", self.verify_requested
+            "Verify", "Check all files against their hashes.", self.verify_requested
         )
         self.install = self._button(
-            "Install…", "How to install what its backend needs.", self.install_requested
+            "Install…", "Show how to install the backend's requirements.", self.install_requested
         )
         self.unload = self._button(
             "Unload all",
-            "End the processes that have models in memory. Nothing that you did is lost; the next "
-            "request loads what it needs.",
+            (
+                "Free the memory used by models. No work is lost; models are loaded again "
+                "when needed."
+            ),
             self.unload_requested,
         )
         self.remove = self._button(
             "Remove…",
-            "Delete it if it was downloaded; forget it if it was added.",
+            "Delete a downloaded model; take an added model off the list.",
             self.remove_requested,
         )
-        self.add = self._button("Add…", "Know a model on this computer by a name.")
+        self.add = self._button("Add…", "Register a model file or folder of this computer.")
         adding = QMenu(self)
         adding.addAction("Folder…", self.folder_requested.emit)
         adding.addAction("File…", self.file_requested.emit)
         self.add.setMenu(adding)
-        self.page = self._button("Page", "Open its page in the browser.", self.page_requested)
+        self.page = self._button(
+            "Page", "Open the model's page in the browser.", self.page_requested
+        )
         self._lay_out()
 
     def allow(self, row: ModelStatus | None, *, offline: bool, busy: bool, loaded: bool) -> None:
@@ -93,7 +97,7 @@ class ModelActions(QWidget):
         loaded
             Whether there is a model in memory.
         """
-        waits = "Wait for what is being done, or cancel it." if busy else None
+        waits = "Wait for the running task, or cancel it." if busy else None
         self._set(self.use, _not_used(row))
         self._fill(row)
         self._set(self.download, waits or _not_downloaded(row, offline))
@@ -101,10 +105,12 @@ class ModelActions(QWidget):
         gone = row is not None and row.model.state is State.GONE
         self._set(self.remove, waits or (None if gone else _not_here(row)))
         self._set(self.install, waits or _not_installed(row))
-        self._set(self.unload, None if loaded else "No model is in memory.")
+        self._set(self.unload, None if loaded else "No model is loaded.")
         self._set(self.add, waits)
         no_page = row is None or row.model.page is None
-        self._set(self.page, (CHOOSE if row is None else "It has none.") if no_page else None)
+        self._set(
+            self.page, (CHOOSE if row is None else "The model has no page.") if no_page else None
+        )
 
     def _fill(self, row: ModelStatus | None) -> None:
         self.menu.clear()
@@ -136,7 +142,7 @@ class ModelActions(QWidget):
 def _not_here(row: ModelStatus | None) -> str | None:
     if row is None:
         return CHOOSE
-    return None if row.here else "It is not on this computer."
+    return None if row.here else "The model is not on this computer."
 
 
 def _not_used(row: ModelStatus | None) -> str | None:
@@ -152,14 +158,14 @@ def _not_downloaded(row: ModelStatus | None, offline: bool) -> str | None:
         return CHOOSE
     if not row.model.about.on_hub:
         if row.model.page is None:
-            return "It was added from this computer."
-        return "Its authors publish it on their page: fetch it there, then add its file or folder."
-    return "Offline is ticked: nothing is fetched." if offline else None
+            return "The model was added from this computer."
+        return "Download it from its authors' page, then add its file or folder."
+    return "Offline is checked: nothing is downloaded." if offline else None
 
 
 def _not_installed(row: ModelStatus | None) -> str | None:
     if row is None:
         return CHOOSE
     if row.obstacle is None:
-        return "What it needs is installed."
+        return "Its requirements are installed."
     return None if row.installable else row.obstacle

@@ -42,14 +42,14 @@ class AddModel(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Add a model")
         self.backend = QComboBox()
-        self.backend.setToolTip("Who runs the model.")
+        self.backend.setToolTip("Backend that loads the model.")
         for name in registry.names():
             info = registry.info(name)
             if info.weights_licence != "none":
                 self.backend.addItem(info.title, name)
         self.backend.setCurrentIndex(max(self.backend.findData(backend), 0))
         self.name = QLineEdit(path.name)
-        self.name.setToolTip("What it is called here and on the command line.")
+        self.name.setToolTip("Name used here and on the command line.")
         self.buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
         )

@@ -61,8 +61,8 @@ class BackendChoice(QComboBox):
         if not self.offers(name):
             reason = self.itemData(place, Qt.ItemDataRole.ToolTipRole) if place >= 0 else ""
             raise BackendUnavailable(
-                f"{name} cannot be used here. {reason or ''}".strip(),
-                "Install what it needs in the Models dock, then open this dock again.",
+                f"{name} is not available. {reason or ''}".strip(),
+                "Install its requirements in the Models dock, then reopen this dock.",
             )
         self.setCurrentIndex(place)
 

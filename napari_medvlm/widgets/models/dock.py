@@ -52,17 +52,16 @@ class ModelsDock(Dock):
         self._wanted = ""
         self.offline = QCheckBox("Offline")
         self.offline.setToolTip(
-            "Ask the network for nothing: no model is downloaded and nothing is installed. "
-            "Remembered until it is unticked."
+            "Offline: nothing is downloaded or installed. Remembered until unchecked."
         )
         self.free = QLabel()
-        self.free.setToolTip("Memory of the computer and of NVIDIA graphics cards that is free.")
+        self.free.setToolTip("Free memory of the computer and of NVIDIA GPUs.")
         self.free.setWordWrap(True)
         self.table = ModelsTable()
-        self.details = QLabel("Choose a model.")
+        self.details = QLabel("Select a model.")
         self.actions = ModelActions(docks())
         self.download_bar = DownloadBar()
-        self.job = JobBar("Stop reading.")
+        self.job = JobBar("Stop reading the files.")
         self.installing = InstallPanel()
         self._due = QTimer(self)
         self._due.setInterval(LOOK_MS)
@@ -92,12 +91,12 @@ class ModelsDock(Dock):
         def done(wrong: tuple[str, ...]) -> None:
             if wrong:
                 raise BackendUnavailable(
-                    f"{name} is not as it should be. {' '.join(wrong[:3])}",
-                    "Fetch it again, or add it again if you changed it yourself.",
+                    f"Verification of {name} failed. {' '.join(wrong[:3])}",
+                    "Download it again, or add it again if you changed its files.",
                 )
-            show_message(f"{name} is whole.")
+            show_message(f"{name} is complete and unchanged.")
 
-        self.job.start(lambda p: registry.verify(name, p), done, f"Reading {name}")
+        self.job.start(lambda p: registry.verify(name, p), done, f"Verifying {name}")
 
     def remove(self) -> None:
         """Ask, and delete or forget it."""
@@ -105,7 +104,7 @@ class ModelsDock(Dock):
         if model.state is State.DOWNLOADED:
             text, accept = f"Delete {model.path}?", "Delete"
         else:
-            text, accept = f"Forget {model.name}? Its files stay.", "Forget"
+            text, accept = f"Remove {model.name} from the list? Its files are kept.", "Remove"
         ask(self, "Remove a model", text, accept, lambda: self._remove(model.name))
 
     def add(self, path: Path) -> None:
@@ -134,14 +133,14 @@ class ModelsDock(Dock):
 
     def _add(self, path: Path, backend: str, name: str) -> None:
         def done(added: registry.Model) -> None:
-            show_message(f"{added.name} is known from now on; it stays at {added.path}.")
+            show_message(f"{added.name} was added; its files stay at {added.path}.")
             self._look_for(added.name)
 
         self.job.start(lambda p: registry.add(path, backend, p, name), done, f"Reading {path.name}")
 
     def _row(self) -> ModelStatus:
         if self.table.row is None:
-            raise BackendUnavailable("No model is chosen.", "Click a row of the table first.")
+            raise BackendUnavailable("No model is selected.", "Select a row of the table first.")
         return self.table.row
 
     # What there is.
@@ -195,7 +194,7 @@ class ModelsDock(Dock):
 
     def _on_chosen(self) -> None:
         row = self.table.row
-        self.details.setText("Choose a model." if row is None else described(row, self._memory))
+        self.details.setText("Select a model." if row is None else described(row, self._memory))
         self._allow()
 
     def _allow(self) -> None:
@@ -217,7 +216,7 @@ class ModelsDock(Dock):
         self.details.setWordWrap(True)
         self.details.setTextFormat(Qt.TextFormat.RichText)
         self.details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.details.setToolTip("What is known of the model that is chosen.")
+        self.details.setToolTip("Details of the selected model.")
         self.offline.setChecked(is_offline())
         top = QHBoxLayout()
         top.addWidget(self.free, 1)
@@ -259,12 +258,12 @@ class ModelsDock(Dock):
         QDesktopServices.openUrl(QUrl(self._row().model.page or ""))
 
     def _add_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "A model's folder")
+        path = QFileDialog.getExistingDirectory(self, "Model folder")
         if path:
             self.add(Path(path))
 
     def _add_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "A model's file")
+        path, _ = QFileDialog.getOpenFileName(self, "Model file")
         if path:
             self.add(Path(path))
 

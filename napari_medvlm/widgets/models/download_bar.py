@@ -25,11 +25,11 @@ class DownloadBar(JobBar):
     downloaded = Signal(str)
 
     def __init__(self) -> None:
-        super().__init__("Stop; files that are whole stay.")
+        super().__init__("Stop; complete files are kept.")
 
     def ask(self, model: str) -> None:
         """Ask the hub about a model, and then the person whether to download it."""
-        self.start(lambda _: offer(model), self._on_offer, f"Asking about {model}")
+        self.start(lambda _: offer(model), self._on_offer, f"Looking up {model}")
 
     def _on_offer(self, offered: Offer) -> None:
         if not offered.files:
@@ -60,8 +60,8 @@ def described(offered: Offer) -> str:
     """An offer as the box shows it, in HTML."""
     model, licence, url = (escape(t) for t in (offered.model, offered.licence, offered.url))
     files = "1 file" if offered.files == 1 else f"{offered.files} files"
-    terms = "<p>Its terms must be accepted on its page first.</p>" if offered.gated else ""
+    terms = "<p>Accept its terms on its page first.</p>" if offered.gated else ""
     return (
         f"<p><b>{model}</b></p><p>Licence: {licence}<br>Size: {offered.size} in {files}<br>"
-        f'<a href="{url}">{url}</a></p>{terms}<p>Nothing about your images is sent.</p>'
+        f'<a href="{url}">{url}</a></p>{terms}<p>No image data is sent.</p>'
     )

@@ -27,7 +27,7 @@ from napari_medvlm.worker.environments import install_command
 from napari_medvlm.worker.install import folder_for, install
 
 MOST_LINES = 500
-ALONE = "Install into an environment of its own"
+ALONE = "Install in a separate environment"
 
 
 class InstallPanel(QFrame):
@@ -48,16 +48,16 @@ class InstallPanel(QFrame):
         self.text.setWordWrap(True)
         self.command = QLineEdit()
         self.command.setReadOnly(True)
-        self.command.setToolTip("Type this in a terminal; then start the viewer again.")
+        self.command.setToolTip("Run this in a terminal, then restart the viewer.")
         self.copy = button("Copy", "Copy the command.")
         self.alone = button(ALONE, "")
-        self.close_button = button("Close", "Hide this.")
+        self.close_button = button("Close", "Hide this panel.")
         self.lines = QPlainTextEdit()
         self.lines.setReadOnly(True)
         self.lines.setMaximumBlockCount(MOST_LINES)
-        self.lines.setToolTip("What venv and pip write.")
+        self.lines.setToolTip("Output of venv and pip.")
         self.lines.setMinimumHeight(60)
-        self.job = JobBar("Stop installing, and leave nothing of it.")
+        self.job = JobBar("Stop and remove the partial installation.")
         self._said = MainThreadQueue(self._on_lines, self)
         self._lay_out()
         self.copy.clicked.connect(lambda: QApplication.clipboard().setText(self.command.text()))
@@ -69,7 +69,7 @@ class InstallPanel(QFrame):
     def offer(self, backend: str) -> None:
         """Show how a backend is installed."""
         self._backend = backend
-        self.text.setText("In the viewer's own Python, if its other packages allow it:")
+        self.text.setText("In the viewer's own Python, if its other packages allow:")
         self.command.setText(install_command(sys.executable, backend))
         self.command.setCursorPosition(0)
         self.lines.hide()
@@ -93,9 +93,7 @@ class InstallPanel(QFrame):
             return install(backend, self._said, unwanted)
 
         def done(folder: object) -> None:
-            show_message(
-                f"{backend} runs in {folder} from now on. Open its dock again to choose it."
-            )
+            show_message(f"{backend} runs in {folder} from now on. Reopen its dock to select it.")
             self.hide()
             self.installed.emit(backend)
 
@@ -109,10 +107,10 @@ class InstallPanel(QFrame):
         self.close_button.setEnabled(not self.job.busy)
         where = folder_for(self._backend)
         self.alone.setToolTip(
-            "Offline is ticked: nothing is fetched."
+            "Offline is checked: nothing is downloaded."
             if offline
-            else f"Make {where} with pip: packages are fetched from the index that pip is set to, "
-            "some GB with torch. The viewer's own Python stays as it is."
+            else f"Create {where} with pip: packages are downloaded from pip's configured index, "
+            "several GB with torch. The viewer's own Python is not changed."
         )
 
     def _on_lines(self, lines: list[Any]) -> None:

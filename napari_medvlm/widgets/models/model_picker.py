@@ -38,18 +38,15 @@ class ModelRow(QWidget):
         self.edit = QLineEdit()
         self.edit.setPlaceholderText("A name, file or folder")
         self.edit.setToolTip(
-            "A name of the Models dock, a file or folder on this computer, or the id of a model on "
-            "the Hugging Face hub. "
-            "Nothing is downloaded unasked."
+            "A name from the Models dock, a file or folder on this computer, or a model"
+            " id on the Hugging Face Hub. Models are downloaded only on request."
         )
         self.device_box = QComboBox()
         self.device_box.addItems(["cpu", "cuda", "mps"])
-        self.device_box.setToolTip("Where it runs: processor, NVIDIA or Apple graphics card.")
-        self.download = button(
-            "Download…", "Show the licence and the size of the named model, then download it."
-        )
+        self.device_box.setToolTip("Device: CPU, NVIDIA GPU or Apple GPU.")
+        self.download = button("Download…", "Show the model's licence and size, then download it.")
         self.download_bar = DownloadBar()
-        choose = button("…", "Choose a model's folder or file.")
+        choose = button("…", "Choose a model folder or file.")
         choose.setFixedWidth(44)  # with the arrow of its menu
         menu = QMenu(self)
         menu.addAction("Folder…", self._choose_folder)
@@ -108,10 +105,10 @@ class ModelRow(QWidget):
             self.chosen.emit()
 
     def _choose_folder(self) -> None:
-        self._take(QFileDialog.getExistingDirectory(self, "Choose a model's folder"))
+        self._take(QFileDialog.getExistingDirectory(self, "Choose a model folder"))
 
     def _choose_file(self) -> None:
-        self._take(QFileDialog.getOpenFileName(self, "Choose a model's file")[0])
+        self._take(QFileDialog.getOpenFileName(self, "Choose a model file")[0])
 
     def _take(self, path: str) -> None:
         if path:

@@ -15,8 +15,8 @@ from napari_medvlm.widgets.runtime.notify import guarded
 from napari_medvlm.widgets.runtime.threads import in_background
 
 ASKED = (
-    "Pictures of this patient would be sent there. "
-    "Header fields are not, but what is burned into the pixels is.\n\nAllow it from now on?"
+    "Images of this patient would be sent there. Header fields are not sent, but text "
+    "burned into the pixels is.\n\nAllow from now on?"
 )
 
 
@@ -73,14 +73,14 @@ class ServerBanner(QFrame):
 
     allowed_changed = Signal()
 
-    def __init__(self, sent: str = "Pictures", asked: str = ASKED) -> None:
+    def __init__(self, sent: str = "Images", asked: str = ASKED) -> None:
         super().__init__()
         self._sent, self._asked = sent, asked
         self._model: str | None = None
         self.reach = ServerReach()
         self.text = QLabel()
         self.text.setWordWrap(True)
-        self.allow = button("Allow…", "Let it go to this server, after a question.")
+        self.allow = button("Allow…", "Allow sending to this server (asks for confirmation).")
         on_click(self.allow, self._confirm)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
@@ -128,13 +128,16 @@ def _words(there: ServerReach, sent: str) -> str:
     if there.problem:
         return f"⚠ {there.problem}"
     if there.private:
-        return f"⚠ {sent} are sent to {there.origin}, another machine of your network."
+        return f"⚠ {sent} are sent to {there.origin}, another computer on your network."
     if there.allowed:
-        return f"⚠ {sent} are sent on. {_outside(there)} You allowed it."
+        return f"⚠ {sent} are forwarded. {_outside(there)} You allowed it."
     return f"⚠ {_outside(there)} Nothing is sent there until you allow it."
 
 
 def _outside(there: ServerReach) -> str:
     if there.passed_on:
-        return f"{there.origin} passes questions for {there.passed_on} on to servers outside."
+        return (
+            f"{there.origin} forwards questions for {there.passed_on} "
+            "to servers outside your network."
+        )
     return f"{there.origin} is outside your network."

@@ -31,8 +31,9 @@ class ServerRow(QWidget):
         self.address = QLineEdit()
         self.address.setPlaceholderText(EXAMPLE)
         self.address.setToolTip(
-            "Where the server is: vLLM, Ollama, llama.cpp, LM Studio, transformers. Pictures are "
-            "sent to this machine and its private network; to others only after you allow it."
+            "Address of the server: vLLM, Ollama, llama.cpp, LM Studio, transformers. "
+            "Images are sent to this computer and its private network; to other servers"
+            " only after you allow it."
         )
         self.name = QComboBox()
         self.name.setEditable(True)
@@ -41,11 +42,11 @@ class ServerRow(QWidget):
         self.name.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
-        self.name.setToolTip("The model's name, as the server lists it. Models fetches the list.")
+        self.name.setToolTip("Model name as listed by the server; Models fetches the list.")
         edit = self.name.lineEdit()
         if edit is not None:
             edit.setPlaceholderText("The server's only model")
-        self.fetch = button("Models", "Ask the server which models it offers.")
+        self.fetch = button("Models", "List the models that the server offers.")
         row = QHBoxLayout()
         row.addWidget(self.name, 1)
         row.addWidget(self.fetch)
@@ -67,7 +68,7 @@ class ServerRow(QWidget):
         """Ask the server for its models, off the window's thread, and offer them."""
         address = self.address.text().strip()
         if not address:
-            raise InvalidPrompt("No server was named.", f"Write its address, such as {EXAMPLE}")
+            raise InvalidPrompt("No server address is set.", f"Enter an address, such as {EXAMPLE}")
         self.fetch.setEnabled(False)
         in_background(
             lambda: _found(address),

@@ -25,7 +25,7 @@ STATES = {
     "loaded": "Loaded",
     "added": "Added",
     "downloaded": "Downloaded",
-    "no longer there": "No longer there",
+    "no longer there": "Missing",
     "not downloaded": "Not downloaded",
     "not installed": "Backend not installed",
 }
@@ -52,7 +52,7 @@ class ModelsTable(QTreeWidget):
         self.setRootIsDecorated(False)
         self.setIndentation(10)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setToolTip("Click a model: what it does and what it needs is told below.")
+        self.setToolTip("Click a model to show its task and requirements below.")
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         header = self.header()
         header.setStretchLastSection(False)
@@ -120,7 +120,7 @@ def _item(row: ModelStatus, memory: Memory) -> QTreeWidgetItem:
     item.setToolTip(MODEL, f"{about.title}: {row.state}\n{row.does}")
     item.setToolTip(USE, f"Weights: {use} ({about.weights_licence})\nCode: {about.code_licence}")
     item.setToolTip(NEEDS, f"Needs {needs or 'not known'}. Free: {memory}")
-    item.setToolTip(SIZE, "On the disk" if size else "Told before it is downloaded")
+    item.setToolTip(SIZE, "Size on disk" if size else "Shown before the download")
     for column in (NEEDS, SIZE):
         item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     if use in COLORS:

@@ -23,9 +23,9 @@ from napari_medvlm.io.dicom_objects.deidentify import Exported, deidentify
 from napari_medvlm.widgets.parts.dialogs import ask_where_to_save
 
 ABOUT = (
-    "The patient's name, ID and all else that the standard's basic profile lists are removed or "
-    "replaced, dates are shifted. Pixels are not changed: what is written in the picture, and a "
-    "face in a scan of the head, stay."
+    "The patient's name, ID and all other attributes of the DICOM basic profile are "
+    "removed or replaced; dates are shifted. Pixels are not changed: burned-in text, "
+    "and the face in a head scan, remain."
 )
 
 
@@ -54,14 +54,15 @@ class DeidentifyDialog(QDialog):
         self._write = write
         about = QLabel(ABOUT)
         about.setWordWrap(True)
-        self.characteristics = QCheckBox("Keep sex, age, size and weight (SUV needs the weight)")
-        self.descriptions = QCheckBox("Keep descriptions and names of objects")
-        self.descriptions.setToolTip("They are free text: look at them before you give them away.")
+        self.characteristics = QCheckBox("Keep sex, age, size and weight (SUV needs weight)")
+        self.descriptions = QCheckBox("Keep descriptions and object names")
+        self.descriptions.setToolTip("Free text: review before sharing.")
         self.seed = QLineEdit()
         self.seed.setEchoMode(QLineEdit.EchoMode.Password)
-        self.seed.setPlaceholderText("None: what is written cannot be traced back")
+        self.seed.setPlaceholderText("Optional; without it, pseudonyms are random")
         self.seed.setToolTip(
-            "The same secret gives the same IDs and shift of dates again, for more of a study."
+            "The same secret gives the same IDs and date shift again, for example for "
+            "more series of a study."
         )
         self.buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
@@ -75,7 +76,7 @@ class DeidentifyDialog(QDialog):
         layout.addRow(self.buttons)
 
     def _choose_folder(self) -> None:
-        folder = ask_where_to_save(self, "Name a new folder", "deidentified", "Folder (*)")
+        folder = ask_where_to_save(self, "New folder", "deidentified", "Folder (*)")
         if folder is None:
             return
         keep = Keep(self.characteristics.isChecked(), self.descriptions.isChecked())

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from napari import Viewer
 
 ASKED = (
-    "What you search for, names of patients among it, "
-    "and what you push would be sent there.\n\nAllow it from now on?"
+    "Search terms, including patient names, and pushed objects would be sent "
+    "there.\n\nAllow from now on?"
 )
 
 
@@ -54,12 +54,12 @@ class PacsDock(Dock):
         self.said = QLabel()
         self.said.setWordWrap(True)
         self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.load = button("Load", "Open the chosen series in the viewer. (Double click)")
+        self.load = button("Load", "Open the selected series in the viewer. (Double-click)")
         self.give = button(
-            "De-identify…", "Write the chosen series without the patient's identity, to give away."
+            "De-identify…", "Save a de-identified copy of the selected series, for sharing."
         )
-        self.push = button("Push…", "Send the objects of the Segment dock: SEG, SR, RTSTRUCT.")
-        self.work = JobBar("Stop; nothing that is half done is kept.")
+        self.push = button("Push…", "Send the Segment dock's objects as SEG, SR and RTSTRUCT.")
+        self.work = JobBar("Stop; partial results are discarded.")
         self._drawn = MainThreadQueue(self._on_drawn, self)
         self._lay_out()
         self._connect()
@@ -81,7 +81,7 @@ class PacsDock(Dock):
         self.work.start(
             lambda _: archive.series(study),
             lambda found: self._on_series(archive, study, found),
-            "Asking for the series",
+            "Listing series",
         )
 
     def load_series(self, series: StudySeries, gaps: Gaps = Gaps.REFUSE) -> None:
@@ -99,7 +99,9 @@ class PacsDock(Dock):
         """Ask whether to send the objects of the image in the Segment dock, and send them."""
         archive, dock = self._archive(), open_dock_of(self.viewer)
         if dock is None or dock.session is None:
-            raise CannotSave("Nothing is segmented.", "Segment an image in the Segment dock first.")
+            raise CannotSave(
+                "There are no objects to push.", "Segment an image in the Segment dock first."
+            )
         said = said_of(self.viewer, dock.session.ledger.image)
         self._ask_to_push(archive, results_of(dock.session, said))
 
@@ -121,7 +123,7 @@ class PacsDock(Dock):
         self._drawing.set()
         self.tree.show_studies(found)
         some = "1 study" if len(found) == 1 else f"{len(found)} studies"
-        self.said.setText(some if found else "Nothing was found. Ask for less, or of another day.")
+        self.said.setText(some if found else "No studies found. Use fewer filters or another date.")
 
     def _on_series(self, archive: Archive, study: Study, found: tuple[StudySeries, ...]) -> None:
         self.tree.show_series(study, found)
@@ -168,9 +170,9 @@ class PacsDock(Dock):
         box.setWindowTitle("Push results")
         box.setText(f"Send to {archive.title}: {', '.join(results.names)}?")
         box.setInformativeText(
-            "A segmentation (SEG), its outlines (RTSTRUCT) and a report of measurements (SR) are "
-            f"added to the patient's study, for all who use it.{_also(len(results.evaluations))} "
-            "What is there is not changed."
+            "A segmentation (SEG), its contours (RTSTRUCT) and a measurement report (SR) are "
+            f"added to the patient's study.{_also(len(results.evaluations))} "
+            "Existing objects are not changed."
         )
         accept = box.addButton("Push", QMessageBox.ButtonRole.AcceptRole)
         box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
@@ -192,7 +194,7 @@ class PacsDock(Dock):
 
     def _archive(self) -> Archive:
         if self.servers.archive is None:
-            raise ArchiveError("No server is chosen.", "Add a server or a folder first.")
+            raise ArchiveError("No server is selected.", "Add a server or a folder first.")
         return self.servers.archive
 
     # Wiring.
@@ -258,4 +260,4 @@ def _also(count: int) -> str:
     if not count:
         return ""
     what = "1 finding or answer" if count == 1 else f"{count} findings and answers"
-    return f" The report also tells {what} of the Ground and Ask docks."
+    return f" The report also includes {what} from the Ground and Ask docks."

@@ -28,7 +28,7 @@ class Filters(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.name = _field("a part of it, or a pattern with *")
+        self.name = _field("part of the name, or a pattern with *")
         self.id = _field("patient ID")
         self.first = _field("from 2026-01-31")
         self.last = _field("to 2026-02-28")
@@ -36,7 +36,7 @@ class Filters(QWidget):
         self.modality.addItems(MODALITIES)
         self.modality.setEditable(True)
         self.description = _field("of the study")
-        self.search = button("Search", "Look for studies. (Enter)")
+        self.search = button("Search", "Search for studies. (Enter)")
         on_click(self.search, self._ask)
         for edit in (self.name, self.id, self.first, self.last, self.description):
             edit.returnPressed.connect(guarded(self._ask))
@@ -86,5 +86,5 @@ def _beside(*widgets: QWidget) -> QWidget:
 def _day(text: str) -> date | None:
     found = day_of(text)
     if found is None and text.strip():
-        raise ArchiveError(f"{text.strip()!r} is no date.", "Write it as 2026-01-31.")
+        raise ArchiveError(f"{text.strip()!r} is not a date.", "Use the format 2026-01-31.")
     return found

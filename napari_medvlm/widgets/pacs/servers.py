@@ -80,10 +80,10 @@ class ServerRow(QWidget):
         self.archive: Archive | None = None
         self.list = QComboBox()
         self.list.setPlaceholderText("Add a server or a folder")
-        self.add = button("Add…", "A PACS by its DICOMweb address.")
-        self.folder = button("Folder…", "Search a folder and all below it as a PACS is searched.")
-        self.sign_in = button("Sign in…", "A user and password or a token for this server.")
-        self.forget = button("Forget", "Take this server off the list.")
+        self.add = button("Add…", "Add a PACS by its DICOMweb address.")
+        self.folder = button("Folder…", "Search a folder and its subfolders like a PACS.")
+        self.sign_in = button("Sign in…", "Sign in with a user and password, or a token.")
+        self.forget = button("Remove", "Remove this server from the list.")
         for pressed, action in (
             (self.add, self._ask_server),
             (self.folder, self._ask_folder),
@@ -125,7 +125,7 @@ class ServerRow(QWidget):
         """Keep how to sign in to the server that is chosen, off this thread."""
         url = self.url
         if url is None:
-            raise ArchiveError("No server is chosen.", "Choose one in the list first.")
+            raise ArchiveError("No server is selected.", "Select a server in the list first.")
         in_background(lambda: keep_login(url, Login(user, secret)), guarded(self._on_kept))
 
     def _on_kept(self, in_keyring: bool) -> None:
@@ -154,7 +154,7 @@ class ServerRow(QWidget):
         self.chosen.emit()
 
     def _ask_server(self) -> None:
-        hint = "The address of its DICOMweb services, such as https://pacs.example/dicom-web"
+        hint = "DICOMweb address, such as https://pacs.example/dicom-web"
         form = ServerForm("Add a server", hint, {"Name": False, "Address": False}, self)
         form.filled.connect(guarded(lambda texts: self.add_server(*texts)))
         form.open()
@@ -165,7 +165,7 @@ class ServerRow(QWidget):
             self.add_folder(Path(found))
 
     def _ask_login(self) -> None:
-        hint = "A user and a password; or no user, and a token. The system's keyring keeps it."
+        hint = "User and password, or a token without a user. Stored in the system's keyring."
         fields = {"User": False, "Password or token": True}
         form = ServerForm(f"Sign in to {self.list.currentText()}", hint, fields, self)
         form.filled.connect(guarded(lambda texts: self.keep_login(*texts)))

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QTreeWidget, QTreeWidgetItem
 
 from napari_medvlm.io.archive.base import Study, StudySeries
 
-COLUMNS = ("Patient, series", "ID, no.", "Date", "Modality", "Description", "Count")
+COLUMNS = ("Patient / series", "ID, no.", "Date", "Modality", "Description", "Count")
 PICTURE = 48
 ROLE = Qt.ItemDataRole.UserRole
 

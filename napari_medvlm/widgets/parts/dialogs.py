@@ -14,8 +14,8 @@ MASKS = (
     "NIfTI (*.nii.gz *.nii);;NRRD (*.nrrd);;MetaImage (*.mha);;DICOM segmentation (*.dcm)"
     ";;DICOM label map (*.labelmap.dcm);;DICOM structure set (*.rtstruct.dcm);;Surface (*.stl)"
 )
-TALKS = "Web page with pictures (*.html);;Markdown (*.md);;JSON (*.json)"
-PAGES = "Web page with pictures (*.html)"
+TALKS = "Web page with images (*.html);;Markdown (*.md);;JSON (*.json)"
+PAGES = "Web page with images (*.html)"
 SESSIONS = "Session (*.json);;Journal (*.jsonl)"
 
 

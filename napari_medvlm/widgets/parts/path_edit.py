@@ -53,7 +53,7 @@ class PathEdit(QWidget):
     def required(self) -> Path:
         """What stands there; `InvalidReference` if nothing does."""
         if self.path is None:
-            raise InvalidReference("A path is missing.", f"Choose it: {self._what}")
+            raise InvalidReference("A path is not set.", f"Choose: {self._what}")
         return self.path
 
     def set_path(self, path: Path) -> None:

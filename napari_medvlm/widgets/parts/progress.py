@@ -31,8 +31,8 @@ class ProgressRow(QWidget):
         self._bar.setValue(0)
         self._busy = False
         self._since = 0.0
-        self._cancel = button("Cancel", "Stop what is being computed; prompts are kept. (Escape)")
-        self._again = button("Ask again", "Compute the active object anew with this backend.")
+        self._cancel = button("Cancel", "Stop the computation; prompts are kept. (Escape)")
+        self._again = button("Recompute", "Recompute the active object with this backend.")
         self._cancel.clicked.connect(self.cancel_requested.emit)
         self._again.clicked.connect(self.again_requested.emit)
         layout = QHBoxLayout(self)
@@ -50,7 +50,7 @@ class ProgressRow(QWidget):
         self._again.setEnabled(can_ask and not busy)
         if not busy:
             prompts = "1 prompt" if waiting == 1 else f"{waiting} prompts"
-            self._show(0, f"{prompts} without a mask" if waiting else "Ready")
+            self._show(0, f"{prompts} pending" if waiting else "Ready")
 
     def show_progress(self, fraction: float, message: str) -> None:
         """Show how far the request is, 0 to 1, and what it does; not more often than is read."""
@@ -87,7 +87,7 @@ class RunRow(QWidget):
     def __init__(self, title: str, tooltip: str) -> None:
         super().__init__()
         self.run = button(title, tooltip)
-        self.cancel = button("Cancel", "Stop; what was found stays.")
+        self.cancel = button("Cancel", "Stop; finished results are kept.")
         self.bar = QProgressBar()
         self.bar.setRange(0, 100)
         self.run.clicked.connect(self.run_requested.emit)

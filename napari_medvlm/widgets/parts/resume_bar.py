@@ -18,7 +18,7 @@ class ResumeBar(QFrame):
     accepted = Signal(object)
 
     def __init__(
-        self, tooltip: str = "Bring back the objects and prompts, and compute the masks again."
+        self, tooltip: str = "Restore the objects and prompts, and recompute the masks."
     ) -> None:
         super().__init__()
         self._offered: object = None
@@ -27,8 +27,8 @@ class ResumeBar(QFrame):
         self.resume = QPushButton("Resume")
         self.resume.setToolTip(tooltip)
         self.resume.clicked.connect(self._accept)
-        self.decline = QPushButton("Start anew")
-        self.decline.setToolTip("The earlier session stays on the disk.")
+        self.decline = QPushButton("Start new")
+        self.decline.setToolTip("The earlier session stays on disk.")
         self.decline.clicked.connect(self.hide)
         layout, row = QVBoxLayout(self), QHBoxLayout()
         layout.addWidget(self._text)
@@ -41,7 +41,7 @@ class ResumeBar(QFrame):
     def offer(self, earlier: object) -> None:
         """Offer an earlier session, which says as a text what is in it; `None`: there is none."""
         self._offered = earlier
-        self._text.setText(f"There is an earlier session of this image: {earlier}.")
+        self._text.setText(f"Earlier session of this image: {earlier}.")
         self.setVisible(earlier is not None)
 
     def _accept(self) -> None:

@@ -70,9 +70,9 @@ def ask_gaps(problem: IrregularSlices, name: str, parent: QWidget | None) -> Gap
     box.setIcon(QMessageBox.Icon.Question)
     box.setWindowTitle(name)
     box.setText(problem.message)
-    box.setInformativeText("Filled slices are computed, not measured.")
-    fill = box.addButton("Fill in between", QMessageBox.ButtonRole.AcceptRole)
-    largest = box.addButton("Largest even part only", QMessageBox.ButtonRole.AcceptRole)
+    box.setInformativeText("Interpolated slices are computed, not acquired.")
+    fill = box.addButton("Interpolate missing slices", QMessageBox.ButtonRole.AcceptRole)
+    largest = box.addButton("Largest evenly spaced part", QMessageBox.ButtonRole.AcceptRole)
     box.addButton("Do not open", QMessageBox.ButtonRole.RejectRole)
     box.exec()
     chosen = {id(fill): Gaps.FILL, id(largest): Gaps.LARGEST}

@@ -22,7 +22,7 @@ from napari_medvlm.widgets.runtime.notify import guarded
 if TYPE_CHECKING:
     import napari
 
-AXES = ("Between slices", "Down a slice", "Across a slice")
+AXES = ("Between slices", "Between rows", "Between columns")
 LEAST_MM, MOST_MM = 0.0001, 1000.0
 
 
@@ -31,12 +31,15 @@ class SpacingDialog(QDialog):
 
     def __init__(self, volume: Volume, parent: QWidget | None) -> None:
         super().__init__(parent)
-        self.setWindowTitle(f"Size of the voxels of {volume.name}")
+        self.setWindowTitle(f"Voxel size of {volume.name}")
         self.sizes = [_size(mm) for mm in volume.spacing]
         about = QLabel(
             UNTOLD_SIZE
             if volume.spacing_is_assumed
-            else "Lengths and volumes follow from it; prompts given before are left behind."
+            else (
+                "Lengths and volumes depend on it. A new session starts; earlier prompts "
+                "are not carried over."
+            )
         )
         about.setWordWrap(True)
         buttons = QDialogButtonBox(
@@ -69,7 +72,7 @@ def set_spacing(viewer: napari.Viewer) -> None:
 
     layer = viewer.layers.selection.active
     if not isinstance(layer, Image) or not is_image(layer):
-        raise InvalidImage("No image is selected.", "Select one in the list of layers.")
+        raise InvalidImage("No image is selected.", "Select an image in the layer list.")
     spaced = ask_spacing(volume_of(layer), viewer.window._qt_window)
     if spaced is not None:
         place = viewer.layers.index(layer)
@@ -84,5 +87,5 @@ def _size(mm: float) -> QDoubleSpinBox:
     box.setRange(LEAST_MM, MOST_MM)
     box.setValue(mm)
     box.setSuffix(" mm")
-    box.setToolTip("The distance from the middle of a voxel to that of the next.")
+    box.setToolTip("Distance between the centres of neighbouring voxels, in mm.")
     return box

@@ -25,10 +25,7 @@ def show(error: Exception) -> None:
         show_warning(str(error))
         return
     logger.error("Unexpected error: %s", for_log(error))
-    show_error(
-        f"{type(error).__name__}: {error} Nothing that you did is lost; "
-        "please report this with the log."
-    )
+    show_error(f"{type(error).__name__}: {error} No work is lost; please report this with the log.")
 
 
 def show_all(errors: list[Any]) -> None:

@@ -76,12 +76,14 @@ class ByName(QWidget):
         self.words: tuple[str, ...] = ()
         self.edit = QLineEdit()
         self.edit.setPlaceholderText("left hippocampus; right putamen")
-        self.edit.setToolTip("Names, with semicolons between them. Enter: find them.")
+        self.edit.setToolTip("Structure names, separated by semicolons. Press Enter to find them.")
         self.completer = PhraseCompleter(self.edit)
-        self.everything = button("Everything", "Make an object of each structure that is known.")
+        self.everything = button(
+            "All structures", "Create an object for each structure that the model knows."
+        )
         self.backend = BackendChoice(Task.GROUND)
         self.model = ModelRow()
-        self.run = RunRow("Find", "Find the names in the image; each becomes an object. (Enter)")
+        self.run = RunRow("Find", "Find the named structures; each becomes an object. (Enter)")
         self._changed = MainThreadQueue(lambda _: self._refresh(), self)
         self._progressed = MainThreadQueue(lambda given: self._on_progress(given[-1]), self)
         self._failed = MainThreadQueue(show_all, self)
@@ -148,7 +150,7 @@ class ByName(QWidget):
     def _use_backend(self) -> None:
         name = self.backend.name
         self.model.setEnabled(registry.info(name).weights_licence != "none")
-        self.everything.setEnabled(registry.takes_everything(name))
+        self.everything.setEnabled(registry.supports_all_structures(name))
         self._offer()
 
     def _offer(self) -> None:
@@ -173,7 +175,7 @@ class ByName(QWidget):
         row.addWidget(self.everything)
         form = QFormLayout()
         form.addRow("Names", row)
-        form.addRow("Found by", self.backend)
+        form.addRow("Backend", self.backend)
         form.addRow("Model", self.model)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

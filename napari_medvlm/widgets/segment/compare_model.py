@@ -46,16 +46,16 @@ class OtherModel(QWidget):
         self.backend = BackendChoice(Task.SEGMENT)
         self.model = ModelRow()
         self.compare_button = button(
-            "Compare", "Have this model segment the active object by the same prompts."
+            "Compare", "Segment the active object with this model and the same prompts."
         )
-        self.keep_button = button("Keep this one", "Make the second mask the object's.")
+        self.keep_button = button("Use this mask", "Replace the object's mask with it.")
         self.text = QLabel()
         self.text.setWordWrap(True)
         row = QHBoxLayout()
         row.addWidget(self.compare_button)
         row.addWidget(self.keep_button)
         form = QFormLayout()
-        form.addRow("Other backend", self.backend)
+        form.addRow("Backend", self.backend)
         form.addRow("Model", self.model)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -79,7 +79,7 @@ class OtherModel(QWidget):
         session = self._session
         object_id = None if session is None else session.active
         if session is None or object_id is None:
-            raise InvalidPrompt("No object is active.", "Choose an object in the list first.")
+            raise InvalidPrompt("No object is active.", "Select an object in the list first.")
         ledger, then = only(session.ledger, object_id), session.own_mask(object_id)
         live = session.now.objects[object_id]
         made = session.ledger.predicted(object_id, live.changed)
@@ -137,7 +137,7 @@ class OtherModel(QWidget):
     def _set_busy(self, busy: bool) -> None:
         self.compare_button.setEnabled(self._session is not None and not busy)
         if busy:
-            self.text.setText("The other model works…")
+            self.text.setText("Running the other model…")
 
     def _use_backend(self) -> None:
         self.model.setEnabled(registry.info(self.backend.name).weights_licence != "none")

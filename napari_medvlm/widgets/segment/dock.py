@@ -290,7 +290,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         for tool, kind in PROMPTS.items():
             reason = None if self.session is not None else "Open an image first."
             if reason is None and kind not in kinds:
-                reason = f"{self.backend.currentText()} takes no {kind.label}."
+                reason = f"{self.backend.currentText()} does not support {kind.label} prompts."
             self.tools.allow(tool, reason)
 
     def _use_backend(self) -> None:
@@ -347,4 +347,4 @@ class SegmentDock(SessionDock[SegmentationSession]):
 
 
 def _tell_restart(texts: list[Any]) -> None:
-    show_message(f"{texts[-1]} It was started again, and nothing is lost.")
+    show_message(f"{texts[-1]} It was restarted; nothing is lost.")

@@ -37,8 +37,10 @@ class LabelsRow(QWidget):
             viewer, lambda layer: isinstance(layer, Labels) and role(layer) is None
         )
         self.choice.setToolTip("A labels layer on the same image.")
-        self.start = button("Start from", "Take it as the initial mask of the active object.")
-        self.take = button("Keep as is", "Take each label as a locked object.")
+        self.start = button(
+            "Use as initial mask", "Use the layer as initial mask of the active object."
+        )
+        self.take = button("Import locked", "Import each label as a locked object.")
         self.start.clicked.connect(lambda: self.start_requested.emit(self.choice.layer))
         self.take.clicked.connect(lambda: self.import_requested.emit(self.choice.layer))
         self.choice.chosen.connect(self._on_chosen)

@@ -54,8 +54,10 @@ class MeasurePanel(QWidget):
         self._lines: RulerLayer | None = None
         self._busy = self._again = False
         self.rows: Mapping[int, Row] = {}
-        self.objects = _table(COLUMNS, "All measurements, in patient millimetres S, P, L.")
-        self.rulers = _table(RULERS, "Distances and angles that were drawn.")
+        self.objects = _table(
+            COLUMNS, "All measurements; sizes in mm along the patient's S, P, L axes."
+        )
+        self.rulers = _table(RULERS, "Drawn distances and angles.")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.objects)
@@ -129,7 +131,7 @@ class MeasurePanel(QWidget):
         measurements = self._required()
         object_id = measurements.session.active
         if object_id is None:
-            raise InvalidPrompt("No object is active.", "Choose an object in the list first.")
+            raise InvalidPrompt("No object is active.", "Select an object in the list first.")
         name = measurements.session.now.objects[object_id].info.name
 
         def work() -> tuple[Measurements, str, Diameters]:
@@ -185,22 +187,26 @@ class MeasurePanel(QWidget):
 
     def _file_row(self) -> QHBoxLayout:
         return _buttons(
-            ("Copy", "Put the table on the clipboard.", self.copy),
-            ("CSV…", "Write the table; distances and angles beside it.", self.export_csv),
-            ("DICOM SR…", "Write a report and its segmentation, for DICOM.", self.export_report),
+            ("Copy", "Copy the table to the clipboard.", self.copy),
+            (
+                "CSV…",
+                "Save the table; distances and angles go into a second file.",
+                self.export_csv,
+            ),
+            ("DICOM SR…", "Save a DICOM SR report and its segmentation.", self.export_report),
         )
 
     def _tool_row(self) -> QHBoxLayout:
         return _buttons(
-            ("Distance", "Drag a line; its length is told.", lambda: self.draw("add_line")),
+            ("Distance", "Drag a line to measure its length.", lambda: self.draw("add_line")),
             (
                 "Angle",
-                "Click three places, the corner second; double-click the third.",
+                "Click three points, the vertex second; double-click the third.",
                 lambda: self.draw("add_polyline"),
             ),
             (
                 "RECIST lines",
-                "Draw the active object's longest axial diameter, and the one across it.",
+                "Draw the active object's longest axial diameter and its perpendicular.",
                 self.draw_diameters,
             ),
         )

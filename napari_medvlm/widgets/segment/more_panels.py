@@ -27,13 +27,13 @@ class SegmentFolds(QWidget):
         self.other = OtherModel(viewer, runner)
         self.measure = MeasurePanel(viewer)
         self.folds = (
-            Fold("By name", "Find structures by their names; each is an object.", self.by_name),
+            Fold("By name", "Segment structures by name; each becomes an object.", self.by_name),
             Fold(
-                "Other model",
-                "Have another model segment the active object by the same prompts.",
+                "Second model",
+                "Segment the active object with another model and the same prompts.",
                 self.other,
             ),
-            Fold("Measurements", "All sizes and intensities; distances and angles.", self.measure),
+            Fold("Measurements", "Sizes, intensities, distances and angles.", self.measure),
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -45,8 +45,9 @@ class ObjectList(QTreeWidget):
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setToolTip(
-            "Click: go on with an object. Double-click: rename, or choose a colour. "
-            "Locked objects are never overwritten, and count as 'not this' for the others."
+            "Click to make an object active. Double-click to rename it or choose a "
+            "colour. Locked objects are never overwritten and are treated as background"
+            " for the others."
         )
         self.setItemDelegateForColumn(NAME, CodedNames(self))
         header = self.header()

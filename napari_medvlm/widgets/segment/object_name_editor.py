@@ -15,8 +15,8 @@ from napari_medvlm.io.dicom_objects.coded_terms import Term, search
 from napari_medvlm.widgets.runtime.notify import guarded
 
 ABOUT = (
-    "A term of the list is saved in DICOM with its code (SNOMED CT), also with left or right "
-    "before it and a number behind it; any other name is saved as tissue."
+    "Listed terms are saved in DICOM with their SNOMED CT code, also with left or right"
+    " before and a number after them; other names are saved as tissue."
 )
 
 

@@ -14,9 +14,15 @@ from napari_medvlm.widgets.runtime.notify import guarded
 from napari_medvlm.widgets.segment.object_list import ObjectList
 
 OVERLAPS = {
-    Overlap.NEWEST: ("Newest wins", "Where objects meet, the one changed last takes the voxel."),
-    Overlap.FIRST: ("First wins", "Where objects meet, the one made first keeps the voxel."),
-    Overlap.BOTH: ("May overlap", "Objects share voxels; each is saved as a file of its own."),
+    Overlap.NEWEST: (
+        "Newest on top",
+        "Where objects overlap, the one changed last owns the voxel.",
+    ),
+    Overlap.FIRST: (
+        "Oldest on top",
+        "Where objects overlap, the one created first owns the voxel.",
+    ),
+    Overlap.BOTH: ("Allow overlap", "Objects share voxels; each is saved to a separate file."),
 }
 
 
@@ -27,9 +33,9 @@ class ObjectPanel(QWidget):
         super().__init__()
         self._session: SegmentationSession | None = None
         self.list = ObjectList()
-        self.measure = QLabel("No object yet: choose a tool and click in the image.")
+        self.measure = QLabel("No objects yet. Choose a tool and click in the image.")
         self.measure.setWordWrap(True)
-        self.measure.setToolTip("Volume, size along the patient's S, P, L axes, and intensity.")
+        self.measure.setToolTip("Volume, size along the patient's S, P, L axes and intensity.")
         self.overlap = self._overlap_box()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -58,7 +64,7 @@ class ObjectPanel(QWidget):
         if rule != self.overlap.currentIndex():
             self.overlap.setCurrentIndex(rule)
         if session.active is None:
-            self._say("No object yet: choose a tool and click in the image.")
+            self._say("No objects yet. Choose a tool and click in the image.")
         else:
             name = session.now.objects[session.active].info.name
             found = session.measured(session.active)
@@ -75,10 +81,10 @@ class ObjectPanel(QWidget):
     def _button_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         for text, tooltip, action in (
-            ("New", "Begin another object. (Shift+N)", lambda s: s.add_object()),
-            ("Delete", "Take the selected objects away; undo brings them back.", self._delete),
-            ("Merge", "Make the selected objects one.", self._merge),
-            ("Split", "Make each piece of the object an object.", _split),
+            ("New", "Add a new object. (Shift+N)", lambda s: s.add_object()),
+            ("Delete", "Delete the selected objects (can be undone).", self._delete),
+            ("Merge", "Merge the selected objects.", self._merge),
+            ("Split", "Split the object into connected components.", _split),
         ):
             made = button(text, tooltip)
             made.clicked.connect(lambda _=False, action=action: self._do(action))
@@ -90,7 +96,7 @@ class ObjectPanel(QWidget):
         for name, tooltip in OVERLAPS.values():
             box.addItem(name)
             box.setItemData(box.count() - 1, tooltip, 3)  # Qt.ToolTipRole
-        box.setToolTip("Which object a voxel belongs to when two claim it.")
+        box.setToolTip("Which object owns a voxel where two overlap.")
         box.activated.connect(lambda i: self._do(lambda s: s.set_overlap(list(OVERLAPS)[i])))
         return box
 
@@ -111,7 +117,7 @@ class ObjectPanel(QWidget):
         chosen = self.list.selected()
         if len(chosen) < 2:
             raise InvalidPrompt(
-                "Merging takes two objects or more.", "Select them with Ctrl or Shift held."
+                "Select at least two objects to merge.", "Hold Ctrl or Shift to select several."
             )
         session.merge(*chosen)
 
@@ -133,4 +139,4 @@ def _split(session: SegmentationSession) -> None:
 
 
 def _none_chosen() -> InvalidPrompt:
-    return InvalidPrompt("No object is selected.", "Click one in the list.")
+    return InvalidPrompt("No object is selected.", "Select one in the list.")

@@ -39,8 +39,8 @@ class PreparePlane(QWidget):
         self._viewer, self._runner = viewer, runner
         self._session: SegmentationSession | None = None
         self._by = ModelChoice()
-        self.button = button("Prepare this plane", "")
-        self.bar = JobBar("Stop after the slice under way; what is done stays on disk.")
+        self.button = button("Precompute this plane", "")
+        self.bar = JobBar("Stop after the current slice; finished slices stay on disk.")
         row = QHBoxLayout()
         row.addWidget(self.button)
         row.addStretch()
@@ -69,7 +69,7 @@ class PreparePlane(QWidget):
         self._show()
 
     def start(self) -> None:
-        """Have the model look at all slices of the plane in view."""
+        """Precompute all slices of the plane in view."""
         if self._session is None:
             raise InvalidImage("No image is open.", "Open an image and choose it in the dock.")
         volume, by, axis, runner = self._session.volume, self._by, self._axis(), self._runner
@@ -89,20 +89,20 @@ class PreparePlane(QWidget):
         flat = self._session is not None and self._viewer.dims.ndisplay == 2
         self.button.setEnabled(flat and not self.bar.busy)
         if self._session is None or not flat:
-            self.button.setText("Prepare this plane")
+            self.button.setText("Precompute this plane")
             self.button.setToolTip("Open an image and show one of its planes first.")
             return
         axis = self._axis()
         megabytes = kept_mib(self._by.backend, self._session.volume, axis) * 2**20 / 1e6
         count = self._session.volume.shape[axis]
-        self.button.setText(f"Prepare this plane (up to {megabytes:.0f} MB on disk)")
+        self.button.setText(f"Precompute this plane (up to {megabytes:.0f} MB on disk)")
         self.button.setToolTip(
-            f"Have the model look at all {count} {PLANES[axis_across(self._viewer)].lower()} "
-            "slices now, so that each click on them is quick, today and later. Clicks meanwhile "
-            "go first."
+            f"Precompute all {count} {PLANES[axis_across(self._viewer)].lower()} "
+            "slices, so that clicks on them are fast now and later. Clicks made meanwhile "
+            "take priority."
         )
 
 
 def _tell_done(done: Prepared) -> None:
-    slices = "1 slice was" if done.computed == 1 else f"{done.computed} slices were"
-    show_message(" ".join([f"The plane is prepared; {slices} new.", *done.notes]))
+    slices = "1 slice" if done.computed == 1 else f"{done.computed} slices"
+    show_message(" ".join([f"Plane precomputed; {slices} new.", *done.notes]))

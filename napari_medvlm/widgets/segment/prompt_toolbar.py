@@ -21,11 +21,14 @@ from napari_medvlm.widgets.parts.buttons import button
 class Tool(Enum):
     """A way to prompt: its name and what it is for."""
 
-    POINT = "Point", "Click on what you mean. Drag a point to move it, Delete takes it away."
-    BOX = "Box", "Draw a rectangle around the object, from corner to corner."
-    LASSO = "Lasso", "Draw freely around the object with the button held."
-    SCRIBBLE = "Scribble", "Paint with napari's brush; erase to take parts of a stroke away."
-    LOOK = "Look", "Move and zoom; clicks do nothing."
+    POINT = (
+        "Point",
+        ("Click inside or outside the object. Drag to move a point; press Delete to remove it."),
+    )
+    BOX = "Box", "Drag a rectangle around the object."
+    LASSO = "Lasso", "Draw around the object with the mouse button held."
+    SCRIBBLE = "Scribble", "Paint with napari's brush; erase to remove parts of a stroke."
+    LOOK = "Pan/zoom", "Clicks add no prompts."
 
     @property
     def title(self) -> str:
@@ -102,10 +105,10 @@ class Tools(QWidget):
     def _polarity_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         self._this = button(
-            "+ This", "Prompts say: this belongs to the object. (Shift+T)", checkable=True
+            "+ Positive", "Add prompts inside the object. (Shift+T)", checkable=True
         )
         self._not_this = button(
-            "- Not this", "Prompts say: this does not belong. (Shift+T)", checkable=True
+            "- Negative", "Add prompts outside the object. (Shift+T)", checkable=True
         )
         group = QButtonGroup(self)
         for made in (self._this, self._not_this):
@@ -117,7 +120,7 @@ class Tools(QWidget):
         depth.setRange(0.0, 1000.0)
         depth.setSuffix(" mm")
         depth.setSpecialValueText("this slice")
-        depth.setToolTip("How deep new boxes are, centred on the slice they are drawn on.")
+        depth.setToolTip("Thickness of new boxes, centred on the current slice.")
         depth.valueChanged.connect(self.depth_changed.emit)
         row.addWidget(QLabel("Box depth"))
         row.addWidget(depth)

@@ -37,12 +37,16 @@ class SessionRow(QWidget):
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         actions: tuple[tuple[str, str, Callable[[], None]], ...] = (
-            ("Undo", "Take back the last gesture. (Ctrl+Z)", self.undo),
-            ("Redo", "Bring back what was taken back last. (Ctrl+Shift+Z)", self.redo),
-            ("Open session", "Go on with a saved session of this image.", self.open_session),
-            ("Save masks", "Write the objects as NIfTI, NRRD or MetaImage.", self.save_mask),
-            ("Save session", "Write all prompts, to go on or replay.", self.save_session),
-            ("Save report", "Write one web page: objects, figures, pictures.", self.save_report),
+            ("Undo", "Undo the last edit. (Ctrl+Z)", self.undo),
+            ("Redo", "Redo the last undone edit. (Ctrl+Shift+Z)", self.redo),
+            ("Open session", "Resume a saved session of this image.", self.open_session),
+            ("Save masks", "Save the objects' masks to a file.", self.save_mask),
+            ("Save session", "Save all prompts, to resume or replay later.", self.save_session),
+            (
+                "Save report",
+                "Save a web page with objects, measurements and images.",
+                self.save_report,
+            ),
         )
         for number, (text, tooltip, action) in enumerate(actions):
             made = button(text, tooltip)

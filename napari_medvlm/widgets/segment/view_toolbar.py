@@ -35,7 +35,7 @@ class PlaneRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._windows = QComboBox()
-        self._windows.setToolTip("Brightness and contrast; for CT in Hounsfield units.")
+        self._windows.setToolTip("Window presets; for CT in Hounsfield units.")
         self._windows.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self._windows.textActivated.connect(self._on_window)
         self._by_name: Mapping[str, Window] = {}

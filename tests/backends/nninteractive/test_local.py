@@ -355,5 +355,5 @@ def test_a_session_runs_it_in_the_worker(folder, expected):
     image = volume()
     with nmv.SegmentationSession(image, backend="nninteractive", model=str(folder)) as session:
         session.add(asked(image, 1).items[0])
-        session.wait(60)
+        session.wait(120)
         assert np.array_equal(session.mask, expected[0])

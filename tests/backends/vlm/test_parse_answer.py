@@ -323,9 +323,9 @@ def test_calls_come_without_an_answer_and_only_where_there_are_tools():
 )
 @pytest.mark.parametrize("row", [QWEN, LLAVA], ids=lambda row: row.title)
 def test_long_answers_are_read_in_time(piece, row):
-    start = time.perf_counter()
+    start = time.thread_time()
     read((piece * 9000)[:20_000] + "end", row, TWO, tools=(TOOL,))
-    assert time.perf_counter() - start < 10
+    assert time.thread_time() - start < 10
 
 
 PIECES = st.sampled_from(

@@ -144,7 +144,7 @@ def test_an_answer_of_a_report_is_an_exchange_that_is_over(volume, seg, files, t
         session.bring_in("From a report", exchanges_of(back, session.conversations))
         assert session.active.title == "From a report"
         assert session.active.id != own
-        (exchange,) = session.active.exchanges
+        (exchange,) = session.active.turns
         assert exchange.state is State.ANSWERED
         assert (exchange.question, exchange.backend) == ("How large is the liver?", "embedded")
         linked = [claim for claim in exchange.answer.claims if claim.regions]

@@ -26,7 +26,7 @@ def test_a_map_lies_on_the_slice_of_its_picture_and_is_kept(inline, scene, scrip
     inline.explain(number, 1)
     exchange = inline.exchange(number)
     found = exchange.evidence
-    assert (found.picture, exchange.state) == (1, State.ANSWERED)
+    assert (found.image, exchange.state) == (1, State.ANSWERED)
     assert "pass 3 of 5" in told
     full = found.heatmap.full()
     assert {int(z) for z in np.nonzero(full)[0]} == {4}
@@ -34,10 +34,10 @@ def test_a_map_lies_on_the_slice_of_its_picture_and_is_kept(inline, scene, scrip
     inline.ledger.save(file)
     with AskSession.resumed(scene[0], Ledger.load(file), scripted, "inline") as again:
         kept = again.exchange(number).evidence
-        assert (kept.picture, kept.seconds) == (1, found.seconds)
+        assert (kept.image, kept.seconds) == (1, found.seconds)
         np.testing.assert_allclose(kept.heatmap.full(), full, atol=1 / 255)
         again.explain(number, 0)
-        assert again.exchange(number).evidence.picture == 0
+        assert again.exchange(number).evidence.image == 0
 
 
 def test_a_map_of_an_answer_after_tools_is_asked_with_their_rounds(inline):
@@ -47,7 +47,7 @@ def test_a_map_of_an_answer_after_tools_is_asked_with_their_rounds(inline):
     )
     assert inline.exchange(number).steps
     inline.explain(number)
-    assert inline.exchange(number).evidence.picture == 0
+    assert inline.exchange(number).evidence.image == 0
 
 
 def test_there_is_none_of_what_was_not_seen_or_of_another_image(inline, scene):

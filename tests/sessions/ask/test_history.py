@@ -24,8 +24,7 @@ from tests.sessions.ask.conversations import Watch, heard, script
 def shape_of(session):
     """All of a session's conversations that its file must keep."""
     return [
-        (c.id, c.title, [picture_of_exchange(e) for e in c.exchanges])
-        for c in session.conversations
+        (c.id, c.title, [picture_of_exchange(e) for e in c.turns]) for c in session.conversations
     ]
 
 
@@ -87,7 +86,7 @@ def ask_something(session, how, masks):
             ["zoom", {"picture": 1, "box": [0, 0, 500, 500]}],
         ],
     }
-    view = ImageSelection(nmv.Scope(every_mm=6), montage=2)
+    view = ImageSelection(nmv.Scope(slice_step_mm=6), montage=2)
     match how:
         case "plain":
             session.ask("plain?")
@@ -116,7 +115,7 @@ def ask_something(session, how, masks):
 
 
 def act(session, action, value, masks):
-    ids = [e.id for e in session.active.exchanges]
+    ids = [e.id for e in session.active.turns]
     talks = [c.id for c in session.conversations]
     answered = bool(ids) and session.exchange(ids[-1]).answer is not None
     doing = {
@@ -175,7 +174,7 @@ def test_a_killed_program_leaves_the_partial_answer_as_stopped(scene, scripted, 
     session = AskSession(volume, scripted, runner, journal=journal)
     watch = Watch(session)
     session.ask("long?", context=script({"say": "half an answer", "wait": True}))
-    assert watch.began.wait(60)
+    assert watch.began.wait(120)
     assert session._minutes._journal.flush()
     left = journal.read_bytes()  # what is on the disk at this moment
     session.close()
@@ -184,7 +183,7 @@ def test_a_killed_program_leaves_the_partial_answer_as_stopped(scene, scripted, 
     with AskSession.resumed(
         volume, Ledger.load(journal), scripted, "inline", journal=journal
     ) as again:
-        (exchange,) = again.active.exchanges
+        (exchange,) = again.active.turns
         assert exchange.state is State.STOPPED
         assert exchange.partial.startswith("half")
         assert "Ask again" in exchange.problem
@@ -207,7 +206,12 @@ def test_a_session_of_another_image_or_mixed_up_is_refused(scene):
 
 def test_a_session_file_from_before_there_were_conversations_is_still_read(scripted):
     ledger = Ledger.load(Path(__file__).with_name("before_conversations.json"))
-    assert [r.record for r in ledger.records] == ["grounded", "overridden", "entry", "cursor"]
+    assert [r.record for r in ledger.records] == [
+        "grounded",
+        "descriptor_toggled",
+        "entry",
+        "cursor",
+    ]
     assert ledger.records[0].regions[0].name == "a"
     volume = nmv.Volume(np.arange(24, dtype=np.int16).reshape(2, 3, 4))
     with AskSession.resumed(volume, ledger, scripted, "inline") as session:

@@ -25,8 +25,8 @@ def test_measured_answers_come_one_after_the_other_with_places_and_times(scene):
         first = session.ask("Which kidney is larger?", masks=masks)
         second = session.ask("How large is the right kidney?", masks=masks)
         assert session.pending
-        session.wait(60)
-        assert [e.id for e in session.active.exchanges] == [first, second]
+        session.wait(120)
+        assert [e.id for e in session.active.turns] == [first, second]
         assert not session.pending
         larger = session.exchange(first)
         assert larger.state is State.ANSWERED
@@ -51,7 +51,7 @@ def test_conversations_are_named_chosen_and_taken_away(inline):
     inline.rename(first, "Admission")
     inline.select(first)
     inline.ask("in the first?")
-    assert [len(c.exchanges) for c in inline.conversations] == [1, 0]
+    assert [len(c.turns) for c in inline.conversations] == [1, 0]
     inline.remove(first)
     assert [c.id for c in inline.conversations] == [second]
     assert inline.active.id == second
@@ -67,10 +67,10 @@ def test_an_edited_question_takes_the_place_of_what_came_after(inline):
     old = inline.ask("second?")
     inline.ask("third?")
     new = inline.edit(old, "second, better?")
-    assert [e.id for e in inline.active.exchanges] == [first, new]
+    assert [e.id for e in inline.active.turns] == [first, new]
     assert heard(inline.exchange(new))["text"] == "second, better?"
     again = inline.regenerate(new)
-    assert [e.question for e in inline.active.exchanges] == ["first?", "second, better?"]
+    assert [e.question for e in inline.active.turns] == ["first?", "second, better?"]
     assert again not in (first, old, new)
     asked = [r.question for r in inline.ledger.records if r.record == "asked"]
     assert "third?" in asked
@@ -80,7 +80,7 @@ def test_an_edited_question_takes_the_place_of_what_came_after(inline):
 
 def test_what_cannot_be_asked_is_said_at_once(inline, scene):
     volume, _ = scene
-    before = inline.active.exchanges
+    before = inline.active.turns
     with pytest.raises(InvalidPrompt, match="Nothing is asked"):
         inline.ask("  ")
     with pytest.raises(InvalidPrompt, match="no slice"):
@@ -91,7 +91,7 @@ def test_what_cannot_be_asked_is_said_at_once(inline, scene):
         inline.ask("a?", tools=["dance"])
     with pytest.raises(GeometryMismatch, match="has the shape"):
         inline.ask("a?", masks={"a": np.ones((2, 2, 2))})
-    assert inline.active.exchanges == before
+    assert inline.active.turns == before
 
 
 def test_who_does_not_answer_is_refused(scene, foreign):
@@ -126,14 +126,14 @@ def test_stop_keeps_what_had_come_and_the_next_question_is_answered(scene, scrip
         watch = Watch(session)
         first = session.ask("long?", context=script({"say": "half an", "wait": True}))
         second = session.ask("queued?")
-        assert watch.began.wait(60)
+        assert watch.began.wait(120)
         session.cancel(first)
         stopped = session.exchange(first)
         assert stopped.state is State.STOPPED
         assert "half".startswith(stopped.partial.strip()[:4])
         assert stopped.partial
         assert "Ask again" in stopped.problem
-        session.wait(60)
+        session.wait(120)
         assert session.exchange(second).state is State.ANSWERED
         assert not watch.failures
 
@@ -142,9 +142,9 @@ def test_stop_of_everything_leaves_every_question_in_place(scene, scripted, runn
     with AskSession(scene[0], scripted, runner) as session:
         watch = Watch(session)
         ids = [session.ask("long?", context=script({"say": "a", "wait": True})) for _ in range(3)]
-        assert watch.began.wait(60)
+        assert watch.began.wait(120)
         session.cancel()
-        session.wait(60)
+        session.wait(120)
         assert [session.exchange(id_).state for id_ in ids] == [State.STOPPED] * 3
         again = session.edit(ids[0], "short?")
         assert session.exchange(again).question == "short?"
@@ -163,7 +163,7 @@ def test_a_worker_that_dies_costs_the_rest_of_one_answer(scene, scripted, runner
         watch = Watch(session)
         died = session.ask("deadly?", context=script({"say": "the liver is", "die": True}))
         with pytest.raises(WorkerCrashed):
-            session.wait(60)
+            session.wait(120)
         failed = session.exchange(died)
         assert failed.state is State.FAILED
         assert failed.question == "deadly?"
@@ -171,7 +171,7 @@ def test_a_worker_that_dies_costs_the_rest_of_one_answer(scene, scripted, runner
         assert "exit code 7" in failed.problem
         assert [type(f) for f in watch.failures] == [WorkerCrashed]
         alive = session.ask("and now?")
-        session.wait(60)
+        session.wait(120)
         assert session.exchange(alive).state is State.ANSWERED
         assert heard(session.exchange(alive))["earlier"] == []
 
@@ -181,7 +181,7 @@ def test_a_failure_says_what_to_do_and_the_queue_goes_on(scene, scripted, runner
         first = session.ask("much?", context=script({"say": "a bit", "memory": True}))
         second = session.ask("little?")
         with pytest.raises(OutOfMemory):
-            session.wait(60)
+            session.wait(120)
         assert session.exchange(first).problem.endswith("Choose a smaller model.")
         assert session.exchange(first).partial.strip() == "a bit"
         assert session.exchange(second).state is State.ANSWERED
@@ -269,15 +269,15 @@ def test_an_error_of_the_program_ends_the_exchange_and_is_raised(inline, monkeyp
     monkeypatch.setattr("napari_medvlm.sessions.ask.turn.render_images", broken)
     with pytest.raises(ZeroDivisionError):
         inline.ask("what?")
-    assert inline.active.exchanges[0].state is State.FAILED
+    assert inline.active.turns[0].state is State.FAILED
     monkeypatch.undo()
 
 
 def test_a_shared_runner_outlives_the_session(scene, scripted, runner):
     with AskSession(scene[0], scripted, runner) as session:
         session.ask("a?")
-        session.wait(60)
+        session.wait(120)
     with AskSession(scene[0], scripted, runner) as session:
         session.ask("b?")
-        session.wait(60)
-        assert session.active.exchanges[0].state is State.ANSWERED
+        session.wait(120)
+        assert session.active.turns[0].state is State.ANSWERED

@@ -262,7 +262,7 @@ def test_objects_of_a_conversation_come_back_with_it(session, phantom):
     made = generated_objects([before])
     assert made
     with AskSession.resumed(session.volume, session.ledger, "scripted", "inline") as again:
-        back = generated_objects(again.active.exchanges)
+        back = generated_objects(again.active.turns)
         assert {n: m.digest for n, m in back.items()} == {n: m.digest for n, m in made.items()}
 
 
@@ -297,7 +297,7 @@ def test_the_worker_runs_the_rounds_as_well(phantom, scripted):
     talk = script({"say": "", "calls": [["measure", {"object": "kidney"}]]}, {"say": "well"})
     with AskSession(phantom[0], scripted) as session:
         id_ = session.ask("a?", masks={"kidney": phantom[1]}, tools=TOOLS, context=talk)
-        session.wait(60)
+        session.wait(120)
         assert "kidney: volume" in session.exchange(id_).steps[0].results[0].text
 
 
@@ -315,9 +315,9 @@ def test_stop_in_the_middle_of_a_tool_keeps_what_was_written(phantom, scripted, 
         id_ = session.ask(
             "a?", view=ImageSelection(nmv.Scope(0, 8, 9)), tools=TOOLS, context=POINTING
         )
-        assert lingers.wait(60)
+        assert lingers.wait(120)
         session.cancel()
-        session.wait(60)
+        session.wait(120)
         exchange = session.exchange(id_)
         assert exchange.state is State.STOPPED
         assert exchange.partial.strip() == "Let me see."
@@ -330,7 +330,7 @@ def test_a_tool_whose_worker_dies_is_told_to_the_model(phantom, scripted, runner
         id_ = session.ask(
             "a?", view=ImageSelection(nmv.Scope(0, 8, 9)), tools=TOOLS, context=POINTING
         )
-        session.wait(60)
+        session.wait(120)
         exchange = session.exchange(id_)
         assert "exit code 9" in exchange.steps[0].results[0].text
         assert exchange.answer.text == "well"

@@ -60,11 +60,11 @@ def test_what_was_heard_becomes_words(qtbot, monkeypatch):
 
 def test_a_press_that_is_too_short_is_told(qtbot, monkeypatch):
     told = []
-    monkeypatch.setattr(dictation, "tell", told.append)
+    monkeypatch.setattr(dictation, "show_message", told.append)
     button = DictationButton()
     qtbot.addWidget(button)
     button.hear(b"")
-    assert told == ["Hold the button as long as you speak."]
+    assert told == ["Hold the button while you speak."]
 
 
 def test_a_recording_is_a_wav_of_one_channel(recording):

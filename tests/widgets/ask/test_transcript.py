@@ -194,7 +194,7 @@ def test_steps_show_calls_and_what_came_of_them(shown):
     bad = ToolResult(ToolCall("zoom", {}), "There is no such region.", failed=True)
     steps = (ToolRound("I outline the liver.", (good, bad)),)
     card.show_exchange(replace(EXCHANGE, steps=steps), in_full=True)
-    assert "1 step with tools" in card.steps.head.text()
+    assert "1 tool step" in card.steps.head.text()
     card.steps.open()
     text = card.steps_text.toPlainText()
     assert "segment(phrase=liver) → 1 object, 80 mL" in text
@@ -214,7 +214,7 @@ def test_what_is_copied_says_what_is_linked_and_what_the_reader_thinks(shown):
     assert QGuiApplication.clipboard().text().startswith("What is it?")
     text = as_text(replace(EXCHANGE, marks={0: Mark(Verdict.UNSURE)}))
     assert "1. It is round. [unsure]" in text
-    assert "2. It is old. (not linked to any place)" in text
+    assert "2. It is old. (not linked to a region)" in text
 
 
 def test_rows_tell_what_is_done_with_them(shown, qtbot):

@@ -92,7 +92,7 @@ def downloaded(dock, qtbot):
     dock.table.choose(HUB_ID)
     dock.actions.download.click()
     press(modal(qtbot, QMessageBox), "Download")
-    qtbot.waitUntil(lambda: dock.table.row.here, timeout=20_000)
+    qtbot.waitUntil(lambda: dock.table.row.here, timeout=120_000)
 
 
 def test_opening_the_dock_asks_no_network_and_loads_no_torch(hub, told, qtbot, monkeypatch):
@@ -134,12 +134,12 @@ def test_every_control_says_what_it_does_or_why_it_cannot(dock):
     for made in dock.findChildren(QPushButton):
         if made is not dock.installing.alone:
             assert made.toolTip(), made.text()
-    assert dock.actions.download.toolTip() == "Choose a model in the table first."
+    assert dock.actions.download.toolTip() == "Select a model in the table first."
     dock.table.choose("MedSAM")
     assert "on their page" in dock.actions.download.toolTip()
-    assert dock.actions.verify.toolTip() == "It is not on this computer."
+    assert dock.actions.verify.toolTip() == "The model is not on this computer."
     assert not dock.actions.verify.isEnabled()
-    assert dock.actions.unload.toolTip() == "No model is in memory."
+    assert dock.actions.unload.toolTip() == "No model is loaded."
 
 
 def test_the_dock_is_whole_at_400_pixels(dock, qtbot):
@@ -196,7 +196,7 @@ def test_offline_greys_the_download_and_is_remembered(dock, hub, qtbot):
     assert dock.actions.download.isEnabled()
     dock.offline.click()
     assert not dock.actions.download.isEnabled()
-    assert dock.actions.download.toolTip() == "Offline is ticked: nothing is fetched."
+    assert dock.actions.download.toolTip() == "Offline is checked: nothing is downloaded."
     assert os.environ[offline.VARIABLE] == "1"
     another = ModelsDock(None)
     qtbot.addWidget(another)
@@ -223,7 +223,7 @@ def test_a_folder_is_added_changed_and_forgotten(dock, qtbot, told, folder):
     dock.show()
     qtbot.waitUntil(lambda: dock.table.row.state == "no longer there")
     dock.actions.remove.click()
-    press(modal(qtbot, QMessageBox), "Forget")
+    press(modal(qtbot, QMessageBox), "Remove")
     qtbot.waitUntil(lambda: "mine" not in dock.table.models)
 
 
@@ -251,7 +251,7 @@ def test_the_page_is_opened_in_the_browser(dock, monkeypatch):
 class Runner:
     """A runner that has a model in memory until it is stopped."""
 
-    models_registry = (("vlm", "mine"), ("embedded", None))
+    models = (("vlm", "mine"), ("embedded", None))
 
     def stop(self):
         self.models = ()
@@ -263,10 +263,10 @@ def test_unload_ends_the_workers_and_is_offered_when_there_are_some(
     added(dock, qtbot, folder)
     runner = Runner()
     monkeypatch.setattr("napari_medvlm.widgets.models.dock.living", lambda: (runner,))
-    qtbot.waitUntil(lambda: dock.table.row.state == "loaded", timeout=30_000)
+    qtbot.waitUntil(lambda: dock.table.row.state == "loaded", timeout=120_000)
     assert dock.actions.unload.isEnabled()
     dock.actions.unload.click()
-    qtbot.waitUntil(lambda: dock.table.row.state == "added", timeout=30_000)
+    qtbot.waitUntil(lambda: dock.table.row.state == "added", timeout=120_000)
     assert runner.models == ()
     assert not dock.actions.unload.isEnabled()
 
@@ -340,4 +340,4 @@ def test_a_model_is_used_in_a_dock_that_opens(make_napari_viewer, qtbot, folder,
 def test_what_can_be_used_is_only_what_is_here_and_installed(dock):
     dock.table.choose("nnInteractive")
     assert not dock.actions.use.isEnabled()
-    assert dock.actions.use.toolTip() == "It is not on this computer."
+    assert dock.actions.use.toolTip() == "The model is not on this computer."

@@ -65,7 +65,7 @@ def test_closing_the_question_opens_nothing(viewer, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("button", "slices"), [("Fill in between", 6), ("Largest even part only", 3)]
+    ("button", "slices"), [("Interpolate missing slices", 6), ("Largest evenly spaced part", 3)]
 )
 def test_a_person_chooses_what_to_do_about_a_gap(viewer, tmp_path, button, slices):
     write_series(tmp_path, DATA)

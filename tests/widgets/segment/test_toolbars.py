@@ -104,9 +104,9 @@ def test_progress_tells_what_waits(qtbot):
     row = ProgressRow()
     qtbot.addWidget(row)
     row.show_state(busy=False, waiting=2, can_ask=True)
-    assert row.text == "2 prompts without a mask"
+    assert row.text == "2 prompts pending"
     row.show_state(busy=False, waiting=1, can_ask=True)
-    assert row.text == "1 prompt without a mask"
+    assert row.text == "1 prompt pending"
     row.show_state(busy=False, waiting=0, can_ask=True)
     assert row.text == "Ready"
 
@@ -120,7 +120,7 @@ def test_errors_are_shown_once_in_words_and_cancelling_is_silent(monkeypatch):
     notify.show(KeyError("oops"))
     assert told[0] == "It is empty. Load another."
     assert len(told) == 2
-    assert "Nothing that you did is lost" in told[1]
+    assert "No work is lost" in told[1]
 
 
 @pytest.mark.parametrize("overlap", [Overlap.NEWEST, Overlap.BOTH])

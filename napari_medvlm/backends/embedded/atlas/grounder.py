@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +15,7 @@ from napari_medvlm.backends.embedded.atlas.label_names import NamedRegions
 from napari_medvlm.backends.embedded.atlas.structures import structures
 from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound, Scope
+from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.language.structure_names import Match, Names, Synonyms
@@ -21,6 +24,9 @@ PLACE = re.compile(r"\b(?:in|of|within|at|near|along) (?:the )?", re.IGNORECASE)
 """What stands before the place of a finding: "an infarct in the right putamen"."""
 ONLY_PLACE = 0.5
 """How much less it says to know where a finding is said to be than to find what was asked for."""
+
+MAX_NAMED_REGIONS = 4
+"""How many label images are remembered with their regions."""
 
 AT_MOST = 3
 """How many structures are told of one place."""
@@ -43,10 +49,11 @@ class Grounder:
         self._synonyms = Synonyms.load()
         self._atlas = Atlas(volume)
         self._atlas_names = Names(tuple(structures()), self._synonyms)
+        self._named: OrderedDict[Hashable, NamedRegions] = OrderedDict()
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
         """The regions of all phrases, or why there is none."""
-        named = [NamedRegions(labels, self._volume, self._synonyms) for labels in query.labels]
+        named = [self._named_regions(labels) for labels in query.labels]
         regions: list[Region] = []
         missing: list[NotFound] = []
         for k, phrase in enumerate(query.phrases):
@@ -74,6 +81,20 @@ class Grounder:
         here = [self._atlas.region(s.name, s, fit, progress) for s in parts]
         held = [r for r in here if r is not None and _holds(r, index, self._volume)]
         return sorted(held, key=lambda r: (r.mask is None, _volume_mm3(r)))[:AT_MOST]
+
+    def _named_regions(self, labels: NamedLabels) -> NamedRegions:
+        """The regions of a label image; the same object for equal label images."""
+        grid = labels.grid
+        key = (
+            labels.digest, grid.shape, grid.affine.tobytes(), labels.title,
+            tuple(labels.names.items()),
+        )  # fmt: skip
+        if key not in self._named:
+            self._named[key] = NamedRegions(labels, self._volume, self._synonyms)
+        self._named.move_to_end(key)
+        while len(self._named) > MAX_NAMED_REGIONS:
+            self._named.popitem(last=False)
+        return self._named[key]
 
     def _of(
         self, phrase: str, named: list[NamedRegions], progress: Progress
