@@ -130,6 +130,15 @@ def session_path(out: Path, case: str, structure: str) -> Path:
     return out / "sessions" / safe(case) / f"{safe(structure)}.json"
 
 
+def safe(name: str) -> str:
+    """A name as one part of a path; a digest takes the place of what is too long for one."""
+    part = quote(name, safe=" ,()+=@").replace("..", "%2E%2E")
+    if len(part) <= MAX_NAME_LENGTH:
+        return part
+    digest = hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
+    return f"{part[: MAX_NAME_LENGTH - len(digest) - 1]}-{digest}"
+
+
 def read_json(path: Path) -> Json | None:
     """The mapping in a file; `None` if there is none, or it is damaged."""
     try:
