@@ -134,11 +134,6 @@ def safe(name: str) -> str:
     return f"{part[: MAX_NAME_LENGTH - len(digest) - 1]}-{digest}"
 
 
-def session_path(out: Path, case: str, structure: str) -> Path:
-    """Return the path of the session file of a structure of a case."""
-    return out / "sessions" / safe(case) / f"{safe(structure)}.json"
-
-
 def read_json(path: Path) -> Json | None:
     """The mapping in a file; `None` if there is none, or it is damaged."""
     try:
