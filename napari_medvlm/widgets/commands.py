@@ -22,9 +22,9 @@ PLUGIN = "napari-medvlm"
 def named_dock(viewer: napari.Viewer, title: str) -> QWidget:
     """The dock that the manifest has under a title, opened if it is not there."""
     module, _, kind = docks()[title].partition(":")
-    made = getattr(import_module(module), kind)
+    widget_item = getattr(import_module(module), kind)
     for widget in viewer.window.dock_widgets.values():
-        if isinstance(widget, made):
+        if isinstance(widget, widget_item):
             return widget
     return viewer.window.add_plugin_dock_widget(PLUGIN, title, tabify=True)[1]
 
@@ -35,7 +35,10 @@ def docks() -> dict[str, str]:
 
     contributions = PluginManager.instance().get_manifest(PLUGIN).contributions
     names = {command.id: str(command.python_name) for command in contributions.commands or ()}
-    return {made.display_name: names[made.command] for made in contributions.widgets or ()}
+    return {
+        widget_item.display_name: names[widget_item.command]
+        for widget_item in contributions.widgets or ()
+    }
 
 
 def manifest_keys() -> dict[str, str]:

@@ -216,7 +216,7 @@ def test_a_folder_is_stopped_gone_on_with_and_its_worst_case_opened(
     assert segment.image.layer.name != "open already"
     rows = parquet.read_table(out / "results.parquet").to_pylist()
     worst = min((r for r in rows if r["interaction"] == 2), key=lambda r: r["dice"])
-    assert f"{worst['structure']} (truth)" in viewer.layers
+    assert f"{worst['structure']} (reference)" in viewer.layers
     segment.close_dock()
 
 

@@ -45,7 +45,7 @@ def test_with_one_it_can_be_held(qtbot, monkeypatch):
     button = DictationButton()
     qtbot.addWidget(button)
     assert button.isEnabled()
-    assert "understood on this computer" in button.toolTip()
+    assert "transcribed on this computer" in button.toolTip()
 
 
 def test_what_was_heard_becomes_words(qtbot, monkeypatch):
@@ -60,7 +60,7 @@ def test_what_was_heard_becomes_words(qtbot, monkeypatch):
 
 def test_a_press_that_is_too_short_is_told(qtbot, monkeypatch):
     told = []
-    monkeypatch.setattr(dictation, "tell", told.append)
+    monkeypatch.setattr(dictation, "show_message", told.append)
     button = DictationButton()
     qtbot.addWidget(button)
     button.hear(b"")

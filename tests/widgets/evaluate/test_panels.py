@@ -66,7 +66,7 @@ def test_the_table_tells_what_was_said_and_what_failed(qtbot):
 def test_a_missing_path_is_asked_for(qtbot, tmp_path):
     edit = PathEdit("Folder of the run.")
     qtbot.addWidget(edit)
-    with pytest.raises(InvalidReference, match="missing"):
+    with pytest.raises(InvalidReference, match="not set"):
         edit.required()
     with qtbot.waitSignal(edit.changed):
         edit.set_path(tmp_path)
