@@ -8,7 +8,7 @@ from tests.evaluation.test_calibrate import written
 
 def test_a_run_is_learned_from(qtbot, tmp_path, monkeypatch):
     told = []
-    monkeypatch.setattr(calibration_button, "tell", told.append)
+    monkeypatch.setattr(calibration_button, "show_message", told.append)
     run = written(tmp_path / "run", 60)
     button = CalibrationButton()
     qtbot.addWidget(button)
