@@ -33,7 +33,7 @@ def oblique(open_dock):
 
 def test_a_name_becomes_an_object_and_what_is_not_there_is_told(person, monkeypatch):
     told = []
-    monkeypatch.setattr(by_name, "tell", told.append)
+    monkeypatch.setattr(by_name, "show_message", told.append)
     volume, left, _ = make_phantom()
     named = NamedLabels(left.astype(np.uint8), volume.grid, {1: "liver"}, "organs")
     person.viewer.add_layer(Layer.create(*labels_data(named)))
