@@ -35,7 +35,7 @@ class QualityNote(WrappedLabel):
             return
         in_background(
             lambda: (volume, quality_note(indicators(volume, Thresholds.load()))),
-            guarded(lambda found: self._on_found(*found)),
+            guarded(lambda result: self._on_found(*result)),
         )
 
     def _on_found(self, volume: Volume, note: str) -> None:
