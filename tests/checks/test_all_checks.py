@@ -73,7 +73,7 @@ def test_confidence_is_read_by_the_curve_of_an_evaluation():
     sure = subject_of(Answer("Yes.", choice="yes", probabilities=(0.95, 0.05)))
     found = Confidence(curve).run(sure, never)
     assert found.verdict is Outcome.FLAGGED
-    assert found.sentence.startswith("It states 95 %; of 400 evaluated answers, such were right in")
+    assert found.sentence.startswith("Stated confidence 95 %; of 400 evaluated answers")
     assert found.sentence.endswith("overconfident.")
     modest = subject_of(Answer("Yes, I am 60 % sure.", choice="yes"))
     assert Confidence(curve).run(modest, never).verdict is Outcome.PASSED
