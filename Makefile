@@ -17,7 +17,7 @@ SCREEN := $(if $(filter Linux,$(shell uname)),$(if $(DISPLAY)$(WAYLAND_DISPLAY),
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint format unit manifest wheel bench sizes pictures clean system programs
+.PHONY: help demo test lint format unit coverage manifest wheel bench sizes pictures clean system programs
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 - \2/p' $(firstword $(MAKEFILE_LIST))
@@ -37,8 +37,11 @@ format: $(VENV)/.ready-dev ## mend what ruff can mend
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-unit: $(VENV)/.ready-dev ## the tests, with coverage
-	$(SCREEN) $(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+unit: $(VENV)/.ready-dev ## the tests, on several processes
+	$(BIN)/python scripts/run_tests.py
+
+coverage: $(VENV)/.ready-dev ## the tests, with the lines and branches that they run
+	$(BIN)/python scripts/run_tests.py --cov --cov-report=term:skip-covered
 
 manifest: $(VENV)/.ready-dev ## the plugin's manifest and everything that it names
 	$(BIN)/npe2 validate --imports napari-medvlm

@@ -116,12 +116,12 @@ class Window:
         self._until(lambda: any(c.exchange.answer is not None for c in self._cards))
         end = time.perf_counter() - start
         self._until(lambda: not self.dock.session.pending)
-        return first, end, self.dock.session.active.exchanges[-1].answer.tokens
+        return first, end, self.dock.session.active.turns[-1].answer.tokens
 
     def question(self) -> Question:
         """What was sent for the last question."""
         session = self.dock.session
-        exchange = session.active.exchanges[-1]
+        exchange = session.active.turns[-1]
         given = session._given_of(exchange.id)
         return answered_question(exchange, given, (), render_images(session.volume, given))
 

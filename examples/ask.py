@@ -138,20 +138,20 @@ def described(viewer: napari.Viewer, dock: Any) -> None:
 
 def explained(viewer: napari.Viewer, dock: Any) -> None:
     """Ask which parts of the second picture the answer comes from."""
-    last = dock.session.active.exchanges[-1].id
+    last = dock.session.active.turns[-1].id
     dock.reading.transcript.cards[last].evidence.pictures.actions()[1].trigger()
-    wait_until(lambda: dock.session.exchange(last).evidence is not None)
+    wait_until(lambda: dock.session.turn(last).evidence is not None)
     picture(viewer, "ask-evidence")
 
 
 def ask(dock: Any, question: str) -> None:
     """Ask, wait for the answer, and print it."""
-    before = len(dock.session.active.exchanges)
+    before = len(dock.session.active.turns)
     dock.box.write(question)
     dock.ask()
-    wait_until(lambda: len(dock.session.active.exchanges) > before and not dock.session.pending)
+    wait_until(lambda: len(dock.session.active.turns) > before and not dock.session.pending)
     settle()
-    print(f"{question}\n  {dock.session.active.exchanges[-1].answer.text}")
+    print(f"{question}\n  {dock.session.active.turns[-1].answer.text}")
 
 
 def add_ventricles(viewer: napari.Viewer, volume: Any) -> None:

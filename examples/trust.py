@@ -103,7 +103,7 @@ def checked(viewer: napari.Viewer, dock: Any, backend: str) -> None:
     session.new()
     session.use(backend)
     view = ImageSelection(Scope.of_slice(0, LESION[0]))
-    exchange = session.ask(QUESTION, kind=AnswerKind.YES_NO, view=view)
+    exchange = session.ask(QUESTION, kind=AnswerKind.YES_NO, selection=view)
     wait_until(lambda: not session.pending)
     settle()
     card = dock.reading.transcript.cards[exchange]

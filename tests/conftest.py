@@ -2,15 +2,48 @@
 
 import os
 
+# Before anything that reads them is imported. Processes that a test starts inherit them: one thread
+# for each of them, because pytest-xdist has a process for each core already.
 os.environ.setdefault("NAPARI_STRICT_QT", "1")
+os.environ["NAPARI_CONFIG"] = ""  # napari's settings are neither read nor saved
+os.environ["MKL_NUM_THREADS"] = "1"
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
+os.environ["LP_NUM_THREADS"] = "1"  # Mesa's drawing by the processor
+
+import gc
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from scipy.spatial.transform import Rotation
 
 from napari_medvlm.data.volume import Modality, Volume
 from napari_medvlm.io.archive.servers import Login, keep_login
+from tests import display
 from tests.io.orthanc import PASSWORD, USER, started
+
+# How long an example takes says nothing on a machine that does other work.
+settings.register_profile(
+    "suite", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
+
+
+def pytest_configure(config):
+    """Give each process of pytest-xdist a display of its own, if it needs one."""
+    if hasattr(config, "workerinput") and display.is_available():
+        stack = ExitStack()
+        stack.enter_context(display.started())
+        config.add_cleanup(stack.close)
+
+
+def pytest_collection_finish():
+    """Leave what was imported out of the garbage collections that napari makes at each window."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

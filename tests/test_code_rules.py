@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from benchmarks.sizes import length, modules
+from scripts.run_tests import WINDOWS
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = [ROOT / name for name in ("napari_medvlm", "tests", "benchmarks", "examples", "scripts")]
@@ -78,3 +81,35 @@ def test_the_commands_import_nothing_heavy_and_take_half_of_naparis_time_at_most
     seen = in_fresh_interpreter(EVERY_COMMAND_AFTER_NAPARI)
     assert HEAVY.isdisjoint(seen["modules"])
     assert seen["plugin_s"] < seen["napari_s"] / 2  # a fifth where all files are compiled
+
+
+def imported_at_module_level(path: Path) -> set[str]:
+    """Names of the modules, and of what is imported from them, that a file imports on its own."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def test_no_process_of_the_tests_opens_windows_and_imports_torch() -> None:
+    files = sorted((ROOT / "tests").rglob("*.py"))
+    imports = {".".join(p.relative_to(ROOT).with_suffix("").parts): p for p in files}
+    heavy = {"torch", "monai", "transformers"}
+    with_torch: set[str] = set()
+    reached = {name: imported_at_module_level(path) for name, path in imports.items()}
+    while more := {
+        name
+        for name, names in reached.items()
+        if name not in with_torch
+        and any(n.split(".")[0] in heavy or n in with_torch for n in names)
+    }:
+        with_torch |= more
+    windows = {p for folder in WINDOWS for p in (ROOT / folder).rglob("*.py")}
+    assert not {name for name in with_torch if imports[name] in windows}
+    opens = re.compile(r"\b(make_napari_viewer|qtbot|qapp)\b")
+    others = [p for p in files if p not in windows and p.name.startswith("test_")]
+    opened = {str(p) for p in others if opens.search(p.read_text(encoding="utf-8"))}
+    assert opened <= {str(Path(__file__).resolve())}

@@ -19,7 +19,7 @@ from napari_medvlm.data.volume import Volume
 
 
 class Task(StrEnum):
-    """What a backend can be asked to do."""
+    """Tasks of a backend."""
 
     SEGMENT = "segment"
     GROUND = "ground"
@@ -29,10 +29,10 @@ class Task(StrEnum):
 
 
 class Progress(Protocol):
-    """Tells how far a request is; raises `Cancelled` when it is no longer wanted."""
+    """Callback that reports the progress of a request; raises `Cancelled` once it was cancelled."""
 
     def __call__(self, fraction: float, message: str = "") -> None:
-        """Tell that ``fraction`` (0 to 1) is done, and in a few words what is being done."""
+        """Report the fraction done, 0 to 1, and a short message."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class ObjectPrompts(Sequence[Prompt]):
 
 @dataclass(frozen=True)
 class BackendInfo:
-    """What is known of a backend without loading it; menus and checks read only this.
+    """Description of a backend that is available without loading it.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class BackendInfo:
         What must be importable in the worker, beyond this package's own requirements.
     memory_mib
         What it needs besides the image, at a common image size.
-    measures
+    uses_no_images
         Whether it answers from the image itself: it looks at no pictures and calls no tools.
     prepared_mib
         The most that is kept on disk of each slice that it looked at beforehand, as `prepare` has
@@ -103,13 +103,13 @@ class BackendInfo:
     weights_licence: str = "none"
     modules: tuple[str, ...] = ()
     memory_mib: int = 0
-    measures: bool = False
+    uses_no_images: bool = False
     prepared_mib: float = 0.0
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What came of looking at slices beforehand.
+    """Result of precomputing slices.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ class Backend(ABC):
 
     info: ClassVar[BackendInfo]
 
-    takes_everything: ClassVar[bool] = False
+    supports_all_structures: ClassVar[bool] = False
     """Whether the phrase *everything* asks for all structures that it knows."""
 
     def load(self, model: str | None, device: str) -> None:
@@ -161,7 +161,7 @@ class Backend(ABC):
         """
         if model is not None:
             raise BackendUnavailable(
-                f"The backend {self.info.name} has no models to choose from, but got {model!r}.",
+                f"{self.info.name} has no models to choose from, but was given {model!r}.",
                 "Leave the model out.",
             )
 
@@ -177,15 +177,15 @@ class Backend(ABC):
         return ()
 
     @classmethod
-    def without_tools(cls, model: str | None) -> str:
-        """Why a model calls no tools, read without loading it; empty: it may.
+    def tools_unsupported_reason(cls, model: str | None) -> str:
+        """Reason why a model cannot call tools, without loading it; empty if it can.
 
         Raises
         ------
         BackendUnavailable
             If there is no such model.
         """
-        return "It measures by itself." if cls.info.measures else ""
+        return "It measures by itself." if cls.info.uses_no_images else ""
 
     @abstractmethod
     def set_volume(self, volume: Volume) -> None:
@@ -208,7 +208,7 @@ class Backend(ABC):
     def prepare(
         self, axis: int, progress: Progress, slices: Sequence[int] | None = None
     ) -> Prepared:
-        """Look at slices before they are needed, and keep what was seen on disk.
+        """Precompute slices and store the result on disk.
 
         Slices that were looked at before cost nothing. `Cancelled` leaves those that are done.
 
@@ -224,10 +224,10 @@ class Backend(ABC):
         BackendUnavailable
             If it does not do so, see `BackendInfo.prepared_mib`.
         """
-        raise self._not_able("look at slices beforehand")
+        raise self._not_able("precompute slices")
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
-        """Where the phrases are; each is in a region, or is not found.
+        """Locate phrases; each has regions or is reported as not found.
 
         Raises
         ------
@@ -236,10 +236,10 @@ class Backend(ABC):
         BackendUnavailable
             If it does not ground.
         """
-        raise self._not_able("look for phrases")
+        raise self._not_able("locate phrases")
 
     def label(self, query: LabelQuery, progress: Progress) -> ClassificationResult:
-        """How likely labels are.
+        """Classify labels.
 
         Raises
         ------
@@ -248,7 +248,7 @@ class Backend(ABC):
         BackendUnavailable
             If it does not label.
         """
-        raise self._not_able("judge labels")
+        raise self._not_able("classify labels")
 
     def answer(self, question: Question, progress: Progress) -> Iterator[AnswerDelta]:
         """The answer to a question: text as it comes, at the end the answer as a whole.
@@ -267,7 +267,7 @@ class Backend(ABC):
     def explain(
         self, question: Question, written: str, picture: int, progress: Progress
     ) -> Heatmap:
-        """Which parts of a picture made the model write what it did.
+        """Compute the evidence map of an image for a text that the model wrote.
 
         Parameters
         ----------
@@ -285,7 +285,7 @@ class Backend(ABC):
         BackendUnavailable
             If it cannot tell.
         """
-        raise self._not_able("tell what its answers come from")
+        raise self._not_able("explain its answers")
 
     def _not_able(self, what: str) -> BackendUnavailable:
         return BackendUnavailable(

@@ -30,7 +30,7 @@ def segment(backend: Backend, volume: Volume, prompts: ObjectPrompts, progress: 
     for prompt in prompts:
         if type(prompt) not in backend.info.prompts:
             raise PromptNotSupported(
-                f"{backend.info.title} takes no {prompt.label}.",
+                f"{backend.info.title} does not support {prompt.label} prompts.",
                 "Use another kind of prompt, or choose another backend.",
             )
     mask = backend.segment(prompts, progress)
@@ -46,7 +46,7 @@ def segment(backend: Backend, volume: Volume, prompts: ObjectPrompts, progress: 
 def prepare(
     backend: Backend, volume: Volume, axis: int, slices: Sequence[int], progress: Progress
 ) -> Prepared:
-    """Have slices of the volume that the backend was given last looked at beforehand.
+    """Precompute slices of the backend's current volume.
 
     Raises
     ------
@@ -59,13 +59,13 @@ def prepare(
         raise InvalidPrompt(
             f"The image of shape {volume.shape} has no slices {min(slices, default=0)} to "
             f"{max(slices, default=0)} across axis {axis}.",
-            "Name slices that it has.",
+            "Choose slices of the image.",
         )
     return backend.prepare(axis, progress, slices)
 
 
 def ground(backend: Backend, volume: Volume, query: GroundQuery, progress: Progress) -> Grounding:
-    """Where phrases are, on the volume that the backend was given last.
+    """Locate phrases in the backend's current volume.
 
     Every phrase has a region or is not found for sure, and masks and heatmaps lie on the volume's
     grid.
@@ -78,10 +78,10 @@ def ground(backend: Backend, volume: Volume, query: GroundQuery, progress: Progr
         If a mask or heatmap lies on another grid.
     """
     if not any(phrase.strip() for phrase in query.phrases):
-        raise InvalidPrompt("There is no phrase to look for.", "Write one phrase a line.")
+        raise InvalidPrompt("No phrase was given.", "Write one phrase a line.")
     query.scope.bounds(volume.grid)
-    found = backend.ground(query, progress)
-    for region in found.regions:
+    grounding = backend.ground(query, progress)
+    for region in grounding.regions:
         for part in (region.mask, region.heatmap):
             if part is not None and part.shape != volume.shape:
                 raise BackendFailed(
@@ -89,16 +89,18 @@ def ground(backend: Backend, volume: Volume, query: GroundQuery, progress: Progr
                     f"of {volume.shape}.",
                     "This is an error of the backend; please report it to its authors.",
                 )
-    told = {r.phrase for r in found.regions} | {n.phrase for n in found.not_found}
-    silent = [phrase for phrase in query.phrases if phrase not in told]
-    missing = tuple(NotFound(p, f"{backend.info.title} says nothing of it.") for p in silent)
-    return replace(found, not_found=(*found.not_found, *missing))
+    reported = {r.phrase for r in grounding.regions} | {n.phrase for n in grounding.not_found}
+    silent = [phrase for phrase in query.phrases if phrase not in reported]
+    missing = tuple(
+        NotFound(p, f"{backend.info.title} returned no result for this phrase.") for p in silent
+    )
+    return replace(grounding, not_found=(*grounding.not_found, *missing))
 
 
 def label(
     backend: Backend, volume: Volume, query: LabelQuery, progress: Progress
 ) -> ClassificationResult:
-    """How likely labels are, on the volume that the backend was given last.
+    """Classify labels in the backend's current volume.
 
     Raises
     ------
@@ -106,7 +108,7 @@ def label(
         If there is no label.
     """
     if not any(name.strip() for name in query.labels):
-        raise InvalidPrompt("There is no label to judge.", "Write one label a line.")
+        raise InvalidPrompt("No label was given.", "Write one label a line.")
     query.scope.bounds(volume.grid)
     return backend.label(query, progress)
 
@@ -133,18 +135,18 @@ def answer(
         If there is no answer at the end.
     """
     if not question.text.strip():
-        raise InvalidPrompt("Nothing is asked.", "Write a question.")
-    whole: Answer | None = None
+        raise InvalidPrompt("The question is empty.", "Write a question.")
+    complete: Answer | None = None
     for delta in backend.answer(question, progress):
         if delta.text:
             deliver(delta.text)
-        whole = delta.answer or whole
-    if whole is None:
+        complete = delta.answer or complete
+    if complete is None:
         raise BackendFailed(
             f"{backend.info.name} ended without an answer.",
             "This is an error of the backend; please report it to its authors.",
         )
-    return whole
+    return complete
 
 
 def explain(
@@ -154,7 +156,7 @@ def explain(
     picture: int,
     progress: Progress,
 ) -> Heatmap:
-    """Which parts of a picture made a model write what it did, on the grid of its image.
+    """Compute the evidence map of an image on the image's grid.
 
     Raises
     ------
@@ -165,9 +167,8 @@ def explain(
     """
     if not written.strip() or not 0 <= picture < len(question.pictures):
         raise InvalidPrompt(
-            f"There is no answer of the model to picture {picture + 1} of "
-            f"{len(question.pictures)}.",
-            "Choose a picture that was sent, and an answer with text.",
+            f"There is no answer to explain for image {picture + 1} of {len(question.pictures)}.",
+            "Choose an image that was sent, and an answer with text.",
         )
     heatmap = backend.explain(question, written, picture, progress)
     if heatmap.shape != question.pictures[picture].grid.shape:

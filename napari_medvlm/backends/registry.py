@@ -19,8 +19,8 @@ GROUP = "napari_medvlm.backends"
 
 def names() -> tuple[str, ...]:
     """Names of the backends that can be offered, the embedded one first."""
-    found = [name for name in _entry_points() if _reason(name) is None]
-    return tuple(sorted(found, key=lambda name: (name != "embedded", name)))
+    available = [name for name in _entry_points() if _reason(name) is None]
+    return tuple(sorted(available, key=lambda name: (name != "embedded", name)))
 
 
 def problems() -> Mapping[str, str]:
@@ -30,7 +30,7 @@ def problems() -> Mapping[str, str]:
 
 
 def info(name: str) -> BackendInfo:
-    """What is known of a backend without loading it.
+    """The info of a backend, without loading a model.
 
     Raises
     ------
@@ -40,8 +40,8 @@ def info(name: str) -> BackendInfo:
     return _class(name).info
 
 
-def without_tools(name: str, model: str | None) -> str:
-    """Why a model of a backend calls no tools, without loading it; empty: it may.
+def tools_unsupported_reason(name: str, model: str | None) -> str:
+    """Reason why a model cannot call tools, without loading it; empty if it can.
 
     Reads files: not for the window's thread.
 
@@ -50,7 +50,7 @@ def without_tools(name: str, model: str | None) -> str:
     BackendUnavailable
         As of `info`, or if there is no such model.
     """
-    return _class(name).without_tools(model)
+    return _class(name).tools_unsupported_reason(model)
 
 
 def create(name: str) -> Backend:
@@ -61,14 +61,14 @@ def create(name: str) -> Backend:
     BackendUnavailable
         If there is none of that name, it cannot be imported, or it lacks something.
     """
-    found = _class(name)
+    backend_class = _class(name)
     lacking = missing(name)
     if lacking:
         raise BackendUnavailable(
-            f"{found.info.title} needs {', '.join(lacking)}, which is not installed.",
+            f"{backend_class.info.title} needs {', '.join(lacking)}, which is not installed.",
             f"Install it with: {sys.executable} -m pip install {' '.join(lacking)}",
         )
-    return found()
+    return backend_class()
 
 
 def vocabulary(name: str, model: str | None) -> tuple[str, ...]:
@@ -76,9 +76,9 @@ def vocabulary(name: str, model: str | None) -> tuple[str, ...]:
     return _class(name).vocabulary(model)
 
 
-def takes_everything(name: str) -> bool:
-    """Whether *everything* can be asked of a backend; errors as of `info`."""
-    return _class(name).takes_everything
+def supports_all_structures(name: str) -> bool:
+    """Return whether a backend can segment all structures at once; raises as `info` does."""
+    return _class(name).supports_all_structures
 
 
 def missing(name: str) -> tuple[str, ...]:
@@ -98,15 +98,15 @@ def _entry_points() -> Mapping[str, EntryPoint]:
 def _load(name: str) -> type[Backend] | str:
     """The class, or why there is none."""
     try:
-        found = _entry_points()[name].load()
+        backend_class = _entry_points()[name].load()
     except Exception as error:  # a foreign backend may raise anything
         logger.warning("The backend %s cannot be imported", name, exc_info=True)
         return f"{name} cannot be imported: {type(error).__name__}: {error}"
-    if not (isinstance(found, type) and issubclass(found, Backend)):
-        return f"{name} is not a Backend: its entry point leads to {found!r}."
-    if found.info.name != name:
-        return f"{name} calls itself {found.info.name}; entry point and info must agree."
-    return found
+    if not (isinstance(backend_class, type) and issubclass(backend_class, Backend)):
+        return f"{name} is not a Backend: its entry point leads to {backend_class!r}."
+    if backend_class.info.name != name:
+        return f"{name} is named {backend_class.info.name}; entry point and info must agree."
+    return backend_class
 
 
 def _reason(name: str) -> str | None:
@@ -117,9 +117,9 @@ def _reason(name: str) -> str | None:
 def _class(name: str) -> type[Backend]:
     if name not in _entry_points():
         raise BackendUnavailable(
-            f"There is no backend called {name}.", f"Choose one of: {', '.join(names())}."
+            f"There is no backend named {name}.", f"Choose one of: {', '.join(names())}."
         )
     loaded = _load(name)
     if isinstance(loaded, str):
-        raise BackendUnavailable(loaded, "Update or remove the package that brings it.")
+        raise BackendUnavailable(loaded, "Update or remove the package that provides it.")
     return loaded

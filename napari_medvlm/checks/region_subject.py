@@ -96,7 +96,7 @@ class RegionSubject(Subject):
     @property
     def slices(self) -> tuple[SliceRef, ...]:
         """Every slice of the scope."""
-        scope = replace(self.query.scope, every_mm=0.0)
+        scope = replace(self.query.scope, slice_step_mm=0.0)
         return scope.slices(self.volume.grid)
 
     def swapped(self, swap: Swap) -> GroundRequest:

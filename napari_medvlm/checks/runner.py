@@ -1,4 +1,4 @@
-"""Running checks one after the other, away from who asks for them, until somebody stops it."""
+"""Run checks one after the other in the background."""
 
 from __future__ import annotations
 
@@ -23,118 +23,118 @@ from napari_medvlm.worker.messages import AskRequest, GroundReply, GroundRequest
 from napari_medvlm.worker.runner import Runner
 
 
-def answer_subject(basis: AnswerCheckContext) -> AnswerSubject:
-    """The answer of a basis, to be checked."""
-    assert isinstance(basis.request, AskRequest)
-    return AnswerSubject(basis.request, basis.answer)
+def answer_subject(context: AnswerCheckContext) -> AnswerSubject:
+    """The subject for checks of an answer."""
+    assert isinstance(context.request, AskRequest)
+    return AnswerSubject(context.request, context.answer)
 
 
-def region_subject(basis: CheckContext, region: Region) -> RegionSubject:
-    """A region of a basis, to be checked."""
-    assert isinstance(basis.request, GroundRequest)
-    return RegionSubject(basis.request, region)
+def region_subject(context: CheckContext, region: Region) -> RegionSubject:
+    """The subject for checks of a region."""
+    assert isinstance(context.request, GroundRequest)
+    return RegionSubject(context.request, region)
 
 
-def run_check(check: Check, subject: Subject, calls: RequestSender) -> CheckResult:
-    """What a check comes to; a backend that fails makes it say nothing, and why.
+def run_check(check: Check, subject: Subject, sender: RequestSender) -> CheckResult:
+    """Run a check; if a backend fails, the result is *not applicable* with the reason.
 
     Raises
     ------
     Cancelled
-        If somebody stopped the calls.
+        If the sender was stopped.
     """
-    start, asked = time.perf_counter(), 0
+    start, requests = time.perf_counter(), 0
 
     def ask(request: Sent) -> CheckedAnswer:
-        nonlocal asked
-        asked += 1
-        reply = calls.send(request)
+        nonlocal requests
+        requests += 1
+        reply = sender.send(request)
         if isinstance(reply, GroundReply):
             return said_by_grounding(reply.grounding)
         return subject.read(reply)
 
     try:
-        finding = check.judge(subject, ask)
+        result = check.judge(subject, ask)
     except Cancelled:
         raise
     except MedVLMError as error:
-        told = f"It could not be carried out: {error.message}"
-        finding = CheckResult(check.name, Outcome.NOT_APPLICABLE, told, {"hint": error.hint})
-    return replace(finding, requests=asked, seconds=time.perf_counter() - start)
+        message = f"The check failed: {error.message}"
+        result = CheckResult(check.name, Outcome.NOT_APPLICABLE, message, {"hint": error.hint})
+    return replace(result, requests=requests, seconds=time.perf_counter() - start)
 
 
 def run_checks(
     checks: Sequence[Check], subject: Subject, runner: Runner
 ) -> tuple[CheckResult, ...]:
-    """What checks come to, worked out in this thread; for scripts."""
-    calls = RequestSender(runner, lambda *_: None)
-    return tuple(run_check(check, subject, calls) for check in checks)
+    """Run checks in the caller's thread; for scripts."""
+    sender = RequestSender(runner, lambda *_: None)
+    return tuple(run_check(check, subject, sender) for check in checks)
 
 
 class Checking:
-    """Runs checks in the background; inline, in the caller's thread.
+    """Runs checks in the background; with an inline runner, in the caller's thread.
 
-    Callbacks come on another thread.
+    Callbacks are called on another thread.
 
     Parameters
     ----------
-    basis
-        Who carries requests, and where findings are kept.
+    context
+        The runner for the requests, and where to record the results.
     subject
-        What is checked.
-    on_begin, on_found
-        Called with the check that begins, and with what it came to.
+        The answer or region to check.
+    on_begin, on_result
+        Called with the check that starts, and with its result.
     on_end
-        Called when nothing runs or waits any more, with how many checks were left out.
+        Called when all checks ended, with the number of checks that were not run.
     """
 
     def __init__(
         self,
-        basis: CheckContext,
+        context: CheckContext,
         subject: Subject,
         *,
         on_begin: Callable[[Check], None] = lambda _: None,
-        on_found: Callable[[CheckResult], None] = lambda _: None,
+        on_result: Callable[[CheckResult], None] = lambda _: None,
         on_end: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self._basis = basis
+        self._context = context
         self._subject = subject
         self._on_begin = on_begin
-        self._on_found = on_found
+        self._on_result = on_result
         self._on_end = on_end
-        self._line = JobQueue(basis.runner, lambda *_: None, lambda _: None)
+        self._queue: JobQueue[int] = JobQueue(context.runner, lambda *_: None, lambda _: None)
 
     @property
     def pending(self) -> bool:
-        """Whether anything runs or waits."""
-        return self._line.pending
+        """Whether a check runs or waits."""
+        return self._queue.pending
 
     def run(self, checks: Sequence[Check]) -> None:
-        """Run checks after those that are there."""
-        self._line.put(0, lambda calls: self._run(tuple(checks), calls))
+        """Run checks, after those that run or wait."""
+        self._queue.put(0, lambda sender: self._run(tuple(checks), sender))
 
     def cancel(self) -> None:
-        """Stop; what was found stays."""
-        self._line.stop(0)
+        """Stop; results so far are kept."""
+        self._queue.stop(0)
 
     def wait(self, timeout_s: float | None = None) -> None:
-        """Wait until nothing runs or waits."""
-        self._line.wait(timeout_s)
+        """Wait until no check runs or waits."""
+        self._queue.wait(timeout_s)
 
     def close(self) -> None:
-        """Stop, and take nothing more."""
-        self._line.close()
+        """Stop all checks and accept no more."""
+        self._queue.close()
 
-    def _run(self, checks: tuple[Check, ...], calls: RequestSender) -> None:
+    def _run(self, checks: tuple[Check, ...], sender: RequestSender) -> None:
         left = list(checks)
         try:
             for check in checks:
                 self._on_begin(check)
-                finding = run_check(check, self._subject, calls)
-                if calls.stopped:
+                result = run_check(check, self._subject, sender)
+                if sender.stopped:
                     return
                 left.remove(check)
-                self._basis.keep(finding)
-                self._on_found(finding)
+                self._context.record(result)
+                self._on_result(result)
         finally:
             self._on_end(len(left))

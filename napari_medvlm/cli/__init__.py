@@ -1,4 +1,4 @@
-"""The command line: the same sessions without a window."""
+"""The command line: the sessions of the docks without a window."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napari_medvlm.cli import (
 )
 
 app = typer.Typer(
-    help="Ask questions of medical images, by click and by word. Not a medical device.",
+    help="Ask questions of medical images, with clicks and text. Not a medical device.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_show_locals=False,

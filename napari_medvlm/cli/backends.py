@@ -1,4 +1,4 @@
-"""``backends``: who can do the work."""
+"""``backends``: list the installed backends."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from napari_medvlm.data.errors import MedVLMError
 
 
 def backends(as_json: AsJson = False) -> None:
-    """List the backends that are installed, with their licences and environments."""
+    """List the installed backends with their licences and environments."""
     from napari_medvlm.backends import registry
     from napari_medvlm.worker.environments import Environments
 
     with report_errors():
         environments = Environments.load()
-    found = {
+    summaries = {
         name: {
             "title": info.title,
             "tasks": sorted(info.tasks),
@@ -29,15 +29,15 @@ def backends(as_json: AsJson = False) -> None:
         for info in [registry.info(name)]
     }
     broken = dict(registry.problems())
-    for name in environments.entries.keys() - found.keys() - broken.keys():
-        broken[name] = f"{environments.path} names it, but there is no such backend."
-    lines = [_backend_line(name, i) for name, i in found.items()]
-    lines += [f"{name}: cannot be used. {reason}" for name, reason in broken.items()]
-    print_result({"backends": found, "broken": broken}, as_json, lambda: "\n".join(lines))
+    for name in environments.entries.keys() - summaries.keys() - broken.keys():
+        broken[name] = f"Listed in {environments.path}, but not installed."
+    lines = [_backend_line(name, i) for name, i in summaries.items()]
+    lines += [f"{name}: unavailable. {reason}" for name, reason in broken.items()]
+    print_result({"backends": summaries, "broken": broken}, as_json, lambda: "\n".join(lines))
 
 
 def _environment(environments: Any, name: str) -> dict[str, str | None]:
-    """The Python of a backend that has one of its own, and what is wrong with it."""
+    """Return the Python interpreter of a backend's own environment, and its problem if any."""
     try:
         environments.check(name)
     except MedVLMError as error:
@@ -50,5 +50,5 @@ def _backend_line(name: str, info: dict[str, Any]) -> str:
     licences = f"code {info['code_licence']}, weights {info['weights_licence']}"
     line = f"{name}: {info['title']} ({licences})"
     if info["problem"]:
-        return f"{line}; cannot be used. {info['problem']}"
+        return f"{line}; unavailable. {info['problem']}"
     return f"{line}; runs in {info['python']}" if info["python"] else line

@@ -1,4 +1,4 @@
-"""``cases``: how far the work on a list of cases is."""
+"""``cases``: progress of a case list."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from napari_medvlm.cli.output import print_result, report_errors
 
 def cases(
     source: Annotated[
-        Path, typer.Argument(help="A folder, a table (.csv) or a list (.cases.json).")
+        Path, typer.Argument(help="Folder, table (.csv) or case list (.cases.json).")
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Tell how far the work on a list of cases is, as the Cases dock keeps it.
+    """Show the progress of a case list of the Cases dock.
 
-    A folder or a table that was never opened is read, and all of its cases are new. Nothing is
-    written, and the list may be open in a window.
+    The cases of a folder or table that has not been opened yet are all new. Nothing is written,
+    and the list may be open in napari.
     """
     from napari_medvlm.sessions.cases.case_store import list_of
 
     with report_errors():
-        found = list_of(source, lambda fraction, message: None)
+        case_list = list_of(source, lambda fraction, message: None)
     summary: dict[str, Any] = {
-        "title": found.title,
-        "cases": len(found.cases),
-        "status": {status.value: count for status, count in found.counts.items()},
-        "missing": [case.name for case in found.cases if case.is_missing],
-        "current": found.current,
-        "seconds": round(sum(case.seconds for case in found.cases), 1),
-        "results": found.folder,
+        "title": case_list.title,
+        "cases": len(case_list.cases),
+        "status": {status.value: count for status, count in case_list.counts.items()},
+        "missing": [case.name for case in case_list.cases if case.is_missing],
+        "current": case_list.current,
+        "seconds": round(sum(case.seconds for case in case_list.cases), 1),
+        "results": case_list.folder,
     }
-    print_result(summary, as_json, lambda: _lines(found.progress, summary))
+    print_result(summary, as_json, lambda: _lines(case_list.progress, summary))
 
 
 def _lines(progress: str, summary: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""``deidentify``: a series without whose it is."""
+"""``deidentify``: write a de-identified copy of DICOM files."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from typing import Annotated
 import typer
 
 from napari_medvlm.cli.options import AsJson
-from napari_medvlm.cli.output import print_result, report_errors, shown
+from napari_medvlm.cli.output import interruptible_progress, print_result, report_errors
 
 
 def deidentify(
-    source: Annotated[Path, typer.Argument(help="A DICOM file, or a folder and all below it.")],
-    out: Annotated[Path, typer.Option(help="A new folder for the files.")],
+    source: Annotated[Path, typer.Argument(help="DICOM file, or folder (searched recursively).")],
+    out: Annotated[Path, typer.Option(help="New folder for the copies.")],
     seed: Annotated[
         str | None,
-        typer.Option(help="The same seed maps the same identities again. Long, and kept secret."),
+        typer.Option(help="Secret seed; the same seed gives the same pseudonyms. Use a long one."),
     ] = None,
     series: Annotated[str | None, typer.Option(help="Only the series with this UID.")] = None,
     keep_characteristics: Annotated[
-        bool, typer.Option(help="Leave sex, age, size and weight; SUV needs the weight.")
+        bool, typer.Option(help="Keep sex, age, size and weight (SUV needs the weight).")
     ] = False,
     keep_descriptions: Annotated[
-        bool, typer.Option(help="Leave descriptions and names of objects: free text, look at it.")
+        bool, typer.Option(help="Keep descriptions and object names (free text; review it).")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a DICOM series anew without the patient's identity, by the standard's basic profile.
+    """Write a copy de-identified by the Basic Profile of DICOM PS3.15.
 
-    Dates are shifted, UIDs mapped, private elements removed. Pixels are not changed: a name that
-    is written in the picture stays.
+    Dates are shifted, UIDs replaced and private elements removed. Pixel data is not changed: text
+    burned into the image stays.
     """
     from napari_medvlm.io.dicom_objects.deidentification_profile import Keep
     from napari_medvlm.io.dicom_objects.deidentify import deidentify as export
 
     keep = Keep(keep_characteristics, keep_descriptions)
-    with report_errors(), shown() as progress:
-        made = export(source, out, series=series, seed=seed, keep=keep, progress=progress)
+    with report_errors(), interruptible_progress() as progress:
+        copy = export(source, out, series=series, seed=seed, keep=keep, progress=progress)
     summary = {
-        "out": str(made.folder),
-        "files": len(made.files),
-        "left_out": [{"file": name, "reason": reason} for name, reason in made.left_out],
-        "warnings": list(made.warnings),
+        "out": str(copy.folder),
+        "files": len(copy.files),
+        "left_out": [{"file": name, "reason": reason} for name, reason in copy.left_out],
+        "warnings": list(copy.warnings),
     }
-    print_result(summary, as_json, lambda: "\n".join(made.lines))
+    print_result(summary, as_json, lambda: "\n".join(copy.lines))

@@ -1,4 +1,4 @@
-"""``evaluate``: how well a backend does on labelled cases."""
+"""``evaluate``: score a backend on labelled cases."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_medvlm.cli.evaluate_text import MOST, ask, calibrate, ground, skipped
+from napari_medvlm.cli.evaluate_text import MAX_LISTED, ask, calibrate, ground, skipped
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.output import print_result, progress_bar, report_errors
 from napari_medvlm.evaluation.segment.cases import Layout
@@ -25,16 +25,14 @@ app.command()(ground)
 app.command()(ask)
 app.command()(calibrate)
 
-Images = Annotated[Path, typer.Option(help="The data set, or the folder of its images.")]
-Out = Annotated[Path, typer.Option(help="Folder of the run; one that was begun goes on.")]
-Labels = Annotated[Path | None, typer.Option(help="The folder of the labels.")]
-Names = Annotated[Path | None, typer.Option(help="A table of label names: JSON, TSV, CSV or text.")]
-Channel = Annotated[
-    int | None, typer.Option(help="Which channel of an image with several, from 0.")
-]
-Workers = Annotated[int, typer.Option(min=1, help="Processes that work side by side.")]
+Images = Annotated[Path, typer.Option(help="Data set, or folder of images.")]
+Out = Annotated[Path, typer.Option(help="Output folder; an unfinished run there is resumed.")]
+Labels = Annotated[Path | None, typer.Option(help="Folder of labels.")]
+Names = Annotated[Path | None, typer.Option(help="Table of label names: JSON, TSV, CSV or text.")]
+Channel = Annotated[int | None, typer.Option(help="Channel of a multi-channel image, from 0.")]
+Workers = Annotated[int, typer.Option(min=1, help="Number of worker processes.")]
 RayAddress = Annotated[
-    str | None, typer.Option("--ray", help="Work on a Ray cluster: its address, or local.")
+    str | None, typer.Option("--ray", help="Address of a Ray cluster to run on, or 'local'.")
 ]
 
 
@@ -43,35 +41,41 @@ def segment(  # noqa: PLR0913  # one for each option
     images: Images,
     out: Out,
     labels: Labels = None,
-    dataset: Annotated[Layout, typer.Option(help="How the data set lies on disk.")] = Layout.PAIRS,
+    dataset: Annotated[Layout, typer.Option(help="Layout of the data set on disk.")] = Layout.PAIRS,
     image_pattern: Annotated[
-        str, typer.Option(help="Pairs: names of the images, as {case}_t1.nii.gz.")
+        str, typer.Option(help="Pairs: image names, such as {case}_t1.nii.gz.")
     ] = "{case}",
     label_pattern: Annotated[
-        str, typer.Option(help="Pairs: names of the labels, as {case}_seg.nii.gz.")
+        str, typer.Option(help="Pairs: label names, such as {case}_seg.nii.gz.")
     ] = "{case}",
     names: Names = None,
     structure: Annotated[
-        list[str], typer.Option(help="A structure by name or value; all if none is named.")
+        list[str], typer.Option(help="Structure by name or label value; default: all.")
     ] = [],  # noqa: B006
     channel: Channel = None,
     backend: Backend = "embedded",
     model: Model = None,
     device: Device = "cpu",
-    interactions: Annotated[int, typer.Option(min=1, help="Prompts for each structure.")] = 10,
-    first: Annotated[PromptKind, typer.Option(help="How the user begins.")] = PromptKind.POINT,
-    then: Annotated[PromptKind, typer.Option(help="How it goes on.")] = PromptKind.POINT,
-    jitter_mm: Annotated[float, typer.Option(min=0, help="How unsteady its hand is.")] = 0.0,
-    seed: Annotated[int, typer.Option(min=0, help="For what is drawn at random.")] = CHALLENGE_SEED,
-    tolerance_mm: Annotated[float, typer.Option(min=0, help="Of the surface Dice.")] = 2.0,
+    interactions: Annotated[int, typer.Option(min=1, help="Prompts per structure.")] = 10,
+    first: Annotated[PromptKind, typer.Option(help="First prompt type.")] = PromptKind.POINT,
+    following: Annotated[
+        PromptKind, typer.Option("--then", help="Type of the following prompts.")
+    ] = PromptKind.POINT,
+    jitter_mm: Annotated[
+        float, typer.Option(min=0, help="Click jitter, standard deviation in mm.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = CHALLENGE_SEED,
+    tolerance_mm: Annotated[
+        float, typer.Option(min=0, help="Tolerance of the surface Dice (NSD), mm.")
+    ] = 2.0,
     workers: Workers = 1,
     ray: RayAddress = None,
     as_json: AsJson = False,
 ) -> None:
-    """Segment all cases by a simulated user, and write tables and a report.
+    """Segment all cases with simulated prompts, and write tables and a report.
 
-    Leaves report.html, results.parquet and summary.json in --out. What was stopped goes on when the
-    same command is given again.
+    Writes report.html, results.parquet and summary.json to --out. Run the same command again to
+    resume an interrupted run.
     """
     with progress_bar(out) as progress:
         from napari_medvlm.evaluation.segment.evaluate import DataSet, evaluate
@@ -79,7 +83,7 @@ def segment(  # noqa: PLR0913  # one for each option
 
         plan = Plan(
             backend=backend, model=model, device=device, interactions=interactions, first=first,
-            then=then, jitter_mm=jitter_mm, seed=seed, tolerance_mm=tolerance_mm,
+then=following, jitter_mm=jitter_mm, seed=seed, tolerance_mm=tolerance_mm,
             structures=tuple(structure),
         )  # fmt: skip
         data = DataSet(dataset, images, labels, names, channel, (image_pattern, label_pattern))
@@ -89,34 +93,32 @@ def segment(  # noqa: PLR0913  # one for each option
 
 @app.command()
 def compare(
-    a: Annotated[Path, typer.Argument(help="The folder of a run.")],
-    b: Annotated[Path, typer.Argument(help="Another run on the same cases.")],
+    a: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    b: Annotated[Path, typer.Argument(help="Folder of another run on the same cases.")],
     as_json: AsJson = False,
 ) -> None:
-    """Tell by how much the second run's figures are larger, with 95 % intervals by case."""
+    """Compare two runs: mean differences with 95 % confidence intervals over cases."""
     from napari_medvlm.evaluation.compare import compare as compared
 
     with report_errors():
-        found = compared(a, b)
-    print_result(found, as_json, lambda: _table(found))
+        comparison = compared(a, b)
+    print_result(comparison, as_json, lambda: _table(comparison))
 
 
 @app.command(name="open")
 def open_case(
-    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     case: Annotated[str, typer.Argument(help="Name of the case.")],
-    what: Annotated[
-        str, typer.Argument(help="Name of the structure or the phrase; the first if none.")
-    ] = "",
+    what: Annotated[str, typer.Argument(help="Structure or phrase; default: the first.")] = "",
 ) -> None:
-    """Open a case in napari beside the truth.
+    """Open a case of a run in napari, next to the ground truth.
 
-    Of a segmentation the simulated user's prompts, of grounding the places of a phrase, of a
-    question the right answer and the one that was given.
+    Shows the simulated prompts of a segmentation, the regions of a phrase, or the correct answer
+    and the model's answer to a question.
     """
     from napari_medvlm.evaluation.runs.run_folder import case_of
 
-    with report_errors():  # in the terminal, where it was typed, and not in an empty window
+    with report_errors():  # report in the terminal before a window opens
         case_of(run, case)
     viewer = [sys.executable, "-m", "napari_medvlm.widgets.evaluate.open_case"]
     raise typer.Exit(subprocess.call([*viewer, str(run), case, what]))
@@ -131,7 +133,7 @@ def _workers(number: int, ray: str | None) -> Any:
 
 
 def _lines(summary: dict[str, Any], out: Path) -> str:
-    """What a person wants to know first."""
+    """Return the lines printed after a run."""
     from napari_medvlm.evaluation.segment.summary import sure_words
 
     lines = [
@@ -140,8 +142,8 @@ def _lines(summary: dict[str, Any], out: Path) -> str:
     ]
     absent = summary["absent"]
     if absent:
-        more = f"; and {len(absent) - MOST} more" if len(absent) > MOST else ""
-        lines.append(f"Not in the labels: {'; '.join(absent[:MOST])}{more}")
+        more = f"; and {len(absent) - MAX_LISTED} more" if len(absent) > MAX_LISTED else ""
+        lines.append(f"Not in the labels: {'; '.join(absent[:MAX_LISTED])}{more}")
     lines += skipped(summary)
     return "\n".join([*lines, str(out / "report.html")])
 
@@ -151,27 +153,27 @@ def _curve(dice: list[float]) -> str:
     return f"{dice[0]:.3f} after 1{last}"
 
 
-def _to_90(found: dict[str, Any]) -> str:
-    """Interactions to a Dice of 0.90; where it is missed they count as all, so that is told."""
-    missed = found["missed90"]
+def _to_90(metrics: dict[str, Any]) -> str:
+    """Return the mean number of interactions to a Dice of 0.90, with the share of misses."""
+    missed = metrics["missed90"]
     if missed == 1:
         return "0.90 not reached"
-    return f"{found['noc90']:.1f} to 0.90" + (
-        f" ({100 * missed:.0f} % missed it)" if missed else ""
+    return f"{metrics['noc90']:.1f} to 0.90" + (
+        f" ({100 * missed:.0f} % did not reach it)" if missed else ""
     )
 
 
-def _table(found: dict[str, Any]) -> str:
+def _table(comparison: dict[str, Any]) -> str:
     lines = [
-        f"{found['b']} against {found['a']}, {found['pairs']} pairs; "
-        "means, difference and its 95 % interval by case:"
+        f"{comparison['b']} against {comparison['a']}, {comparison['pairs']} pairs; "
+        "means, difference and 95 % interval over cases:"
     ]
-    for name, metric in found["metrics"].items():
+    for name, metric in comparison["metrics"].items():
         if metric["cases"]:
             interval = "(one case)"
             with contextlib.suppress(TypeError):
                 interval = f"[{metric['low']:+.4f}, {metric['high']:+.4f}]"
             means = f"{metric['a']:.4f} -> {metric['b']:.4f}"
             lines.append(f"  {name:8} {means}  {metric['difference']:+.4f} {interval}")
-    lines += [f"  only in one: {one}" for one in found["unpaired"]]
+    lines += [f"  only in one run: {name}" for name in comparison["unpaired"]]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""``evaluate ground`` and ``evaluate ask``: places and answers against what is known."""
+"""``evaluate ground``, ``evaluate ask`` and ``evaluate calibrate``."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import typer
 
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.output import print_result, progress_bar, report_errors
-from napari_medvlm.evaluation.ask.items import Layout as Questions
-from napari_medvlm.evaluation.ground.cases import Layout as Places
+from napari_medvlm.evaluation.ask.items import Layout as AskLayout
+from napari_medvlm.evaluation.ground.cases import Layout as GroundLayout
 
-Images = Annotated[Path, typer.Option(help="The folder of the images.")]
-References = Annotated[Path, typer.Option(help="The data set's file of what is true.")]
-Out = Annotated[Path, typer.Option(help="Folder of the run; one that was begun goes on.")]
-Workers = Annotated[int, typer.Option(min=1, help="Processes that work side by side.")]
+Images = Annotated[Path, typer.Option(help="Folder of images.")]
+References = Annotated[Path, typer.Option(help="Reference (ground-truth) file.")]
+Out = Annotated[Path, typer.Option(help="Output folder; an unfinished run there is resumed.")]
+Workers = Annotated[int, typer.Option(min=1, help="Number of worker processes.")]
 RayAddress = Annotated[
-    str | None, typer.Option("--ray", help="Work on a Ray cluster: its address, or local.")
+    str | None, typer.Option("--ray", help="Address of a Ray cluster to run on, or 'local'.")
 ]
 
 
@@ -26,13 +26,15 @@ def ground(  # noqa: PLR0913  # one for each option
     images: Images,
     references: References,
     out: Out,
-    dataset: Annotated[Places, typer.Option(help="How the references lie on disk.")] = Places.COCO,
+    dataset: Annotated[
+        GroundLayout, typer.Option(help="Layout of the references.")
+    ] = GroundLayout.COCO,
     every_class: Annotated[
-        bool, typer.Option(help="Look for every class on each image; false alarms count in AP.")
+        bool, typer.Option(help="Search every class in each image; false positives count in AP.")
     ] = False,
-    names: Annotated[Path | None, typer.Option(help="Of masks: a table of label names.")] = None,
-    every_mm: Annotated[
-        float, typer.Option(min=0, help="For models of pictures: from one slice to the next, mm.")
+    names: Annotated[Path | None, typer.Option(help="Table of label names, for masks.")] = None,
+    slice_step_mm: Annotated[
+        float, typer.Option(min=0, help="Slice step in mm, for models of 2D images.")
     ] = 0.0,
     backend: Backend = "embedded",
     model: Model = None,
@@ -41,10 +43,10 @@ def ground(  # noqa: PLR0913  # one for each option
     ray: RayAddress = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look for phrases whose places are known, and write tables and a report.
+    """Ground phrases with known regions, and write tables and a report.
 
-    Leaves report.html, results.parquet and summary.json in --out. What was stopped goes on when the
-    same command is given again.
+    Writes report.html, results.parquet and summary.json to --out. Run the same command again to
+    resume an interrupted run.
     """
     with progress_bar(out) as progress:
         from napari_medvlm.evaluation.ground.datasets import find_cases
@@ -53,13 +55,17 @@ def ground(  # noqa: PLR0913  # one for each option
         from napari_medvlm.io.label_images import read_names
 
         plan = Plan(
-            backend=backend, model=model, device=device, every_mm=every_mm, every_class=every_class
+            backend=backend,
+            model=model,
+            device=device,
+            slice_step_mm=slice_step_mm,
+            every_class=every_class,
         )
         table = None if names is None else read_names(names)
-        places = images.absolute(), references.absolute()  # for whoever opens a case elsewhere
-        found = find_cases(dataset, *places, every_class=every_class, names=table)
+        paths = images.absolute(), references.absolute()  # cases are opened from other folders too
+        cases = find_cases(dataset, *paths, every_class=every_class, names=table)
         data = _data(str(dataset), images, references)
-        summary = run(found, plan, data, out, _workers(workers, ray), progress)
+        summary = run(cases, plan, data, out, _workers(workers, ray), progress)
     print_result(summary, as_json, lambda: _ground_lines(summary, out))
 
 
@@ -67,13 +73,9 @@ def ask(  # noqa: PLR0913  # one for each option
     images: Images,
     references: References,
     out: Out,
-    dataset: Annotated[
-        Questions, typer.Option(help="How the questions lie on disk.")
-    ] = Questions.PLAIN,
-    slices: Annotated[int, typer.Option(min=1, help="How many of a volume are shown.")] = 16,
-    blind: Annotated[
-        bool, typer.Option(help="Ask without the images: what is guessed from the words.")
-    ] = False,
+    dataset: Annotated[AskLayout, typer.Option(help="Layout of the questions.")] = AskLayout.PLAIN,
+    slices: Annotated[int, typer.Option(min=1, help="Number of slices of a volume to send.")] = 16,
+    blind: Annotated[bool, typer.Option(help="Text-only baseline: ask without images.")] = False,
     backend: Backend = "embedded",
     model: Model = None,
     device: Device = "cpu",
@@ -81,10 +83,10 @@ def ask(  # noqa: PLR0913  # one for each option
     ray: RayAddress = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask questions whose answers are known, and write tables and a report.
+    """Ask questions with known answers, and write tables and a report.
 
-    Leaves report.html, results.parquet and summary.json in --out. What was stopped goes on when the
-    same command is given again.
+    Writes report.html, results.parquet and summary.json to --out. Run the same command again to
+    resume an interrupted run.
     """
     with progress_bar(out) as progress:
         from napari_medvlm.evaluation.ask.datasets import find_items
@@ -92,19 +94,19 @@ def ask(  # noqa: PLR0913  # one for each option
         from napari_medvlm.evaluation.ask.plan import Plan
 
         plan = Plan(backend=backend, model=model, device=device, slices=slices, images=not blind)
-        places = images.absolute(), references.absolute(), out.absolute() / "images"
-        found = find_items(dataset, *places)
+        paths = images.absolute(), references.absolute(), out.absolute() / "images"
+        items = find_items(dataset, *paths)
         data = _data(str(dataset), images, references)
-        summary = run(found, plan, data, out, _workers(workers, ray), progress)
+        summary = run(items, plan, data, out, _workers(workers, ray), progress)
     print_result(summary, as_json, lambda: _ask_lines(summary, out))
 
 
-MOST = 10
-"""So many of what was left out are told one by one."""
+MAX_LISTED = 10
+"""Number of skipped cases listed by name."""
 
 
 class Method(StrEnum):
-    """What the curve is."""
+    """Calibration method."""
 
     TEMPERATURE = "temperature"
     PLATT = "platt"
@@ -112,37 +114,44 @@ class Method(StrEnum):
 
 
 def calibrate(
-    run: Annotated[Path, typer.Argument(help="The folder of a run of 'ask' or 'ground'.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run of 'ask' or 'ground'.")],
     method: Annotated[
-        Method, typer.Option(help="The curve: one number, two, or a free rising line.")
+        Method, typer.Option(help="Calibration method: temperature, Platt or isotonic.")
     ] = Method.ISOTONIC,
-    out: Annotated[Path | None, typer.Option(help="A file to write the curve to as well.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write the calibration to this file.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Learn from a run what a backend's confidence is worth.
+    """Calibrate a backend's confidence on a run.
 
-    The curve is kept for the backend and its model in the folder of settings, where the check
-    "confidence" beside answers or regions reads it, and the run's report shows it.
+    The calibration is saved for the backend and its model in the settings folder. The check
+    "confidence" of answers and regions uses it, and the run's report plots it.
     """
     from napari_medvlm.evaluation.calibrate import calibrate as calibrated
 
     with report_errors():
-        found = calibrated(run, method.value, out)
-    print_result(found, as_json, lambda: _calibration_lines(found))
+        calibration = calibrated(run, method.value, out)
+    print_result(calibration, as_json, lambda: _calibration_lines(calibration))
 
 
-def _calibration_lines(found: dict[str, Any]) -> str:
-    checked = f"of those that the curve has not seen, in {found['checked']} parts"
-    if not found["checked"]:
-        checked = "of those that it was fitted on: there were too few to check it on others"
-    what = "regions have a score" if found["task"] == "ground" else "answers tell how sure they are"
+def _calibration_lines(calibration: dict[str, Any]) -> str:
+    checked = f"on held-out data, {calibration['checked']}-fold cross-validation"
+    if not calibration["checked"]:
+        checked = "on the data used for fitting; too few for cross-validation"
+    what = (
+        "regions with a score"
+        if calibration["task"] == "ground"
+        else "answers with a stated confidence"
+    )
     return "\n".join(
         (
-            f"{found['answers']} {what}, {found['right']} of them right",
-            f"expected calibration error: {found['ece']:.3f} -> {found['ece_after']:.3f}",
-            f"Brier score: {found['brier']:.3f} -> {found['brier_after']:.3f}",
+            f"{calibration['answers']} {what}, {calibration['right']} of them correct",
+            "expected calibration error: "
+            f"{calibration['ece']:.3f} -> {calibration['ece_after']:.3f}",
+            f"Brier score: {calibration['brier']:.3f} -> {calibration['brier_after']:.3f}",
             f"after: {checked}",
-            found["file"],
+            calibration["file"],
         )
     )
 
@@ -164,7 +173,7 @@ def _workers(number: int, ray: str | None) -> Any:
 
 
 def _ground_lines(summary: dict[str, Any], out: Path) -> str:
-    """What a person wants to know first."""
+    """Return the lines printed after a run."""
     lines = []
     for name, f in (*summary["classes"].items(), ("all", summary["mean"])):
         if f["pairs"]:
@@ -176,21 +185,21 @@ def _ground_lines(summary: dict[str, Any], out: Path) -> str:
 
 
 def _ask_lines(summary: dict[str, Any], out: Path) -> str:
-    """What a person wants to know first."""
-    told_of = {"accuracy": "accuracy", "set_accuracy": "both of a pair", "f1": "F1", "bleu": "BLEU",
-               "iou": "IoU", "mre": "relative error", "refused": "refused"}  # fmt: skip
+    """Return the lines printed after a run."""
+    labels = {"accuracy": "accuracy", "set_accuracy": "pair accuracy", "f1": "F1", "bleu": "BLEU",
+              "iou": "IoU", "mre": "relative error", "refused": "refused"}  # fmt: skip
     lines = []
     for name, f in (*summary["kinds"].items(), ("all", summary["mean"])):
-        figures = (f"{word} {f[key]:.3f}" for key, word in told_of.items() if f[key] is not None)
+        figures = (f"{word} {f[key]:.3f}" for key, word in labels.items() if f[key] is not None)
         lines.append(f"{name}: {', '.join(figures)}; {f['questions']} question(s)")
     return "\n".join([*lines, *skipped(summary), str(out / "report.html")])
 
 
 def skipped(summary: dict[str, Any]) -> list[str]:
-    """A line for each of the first cases that could not be used."""
+    """Return a line for each of the first skipped cases."""
     unused = summary["skipped"]
-    lines = [f"Skipped {one['case']}: {one['reason']}" for one in unused[:MOST]]
-    return lines if len(unused) <= MOST else [*lines, f"and {len(unused) - MOST} more"]
+    lines = [f"Skipped {case['case']}: {case['reason']}" for case in unused[:MAX_LISTED]]
+    return lines if len(unused) <= MAX_LISTED else [*lines, f"and {len(unused) - MAX_LISTED} more"]
 
 
 def _or_dash(value: float | None) -> str:

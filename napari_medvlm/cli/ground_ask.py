@@ -1,4 +1,4 @@
-"""``ground`` and ``ask``: places and answers from words."""
+"""``ground`` and ``ask``: regions of phrases and answers to questions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napari_medvlm.cli.options import (
     Model,
     Series,
     Spacing,
-    opened,
+    read_image,
 )
 from napari_medvlm.cli.output import print_result, report_errors
 from napari_medvlm.data.answer import Answer, AnswerKind
@@ -25,19 +25,20 @@ from napari_medvlm.data.answer import Answer, AnswerKind
 
 def ground(  # noqa: PLR0913  # one for each option
     image: Image,
-    phrase: Annotated[list[str], typer.Argument(help="What to look for, each in quotes.")],
+    phrase: Annotated[list[str], typer.Argument(help="Phrases to search for, each in quotes.")],
     labels: Annotated[
         list[Path],
-        typer.Option(help="A label image of the patient, with its table of names beside it."),
+        typer.Option(help="Label image of the patient, with a table of label names next to it."),
     ] = [],  # noqa: B006
     slices: Annotated[
-        str | None, typer.Option(help="Where to look: AXIS:START:STOP in array order, as 0:40:60.")
+        str | None,
+        typer.Option(help="Slices to search: AXIS:START:STOP in array order, such as 0:40:60."),
     ] = None,
-    every_mm: Annotated[
-        float, typer.Option(help="For models of pictures: from one slice to the next, in mm.")
+    slice_step_mm: Annotated[
+        float, typer.Option(help="Slice step in mm, for models of 2D images.")
     ] = 0.0,
-    scout: Annotated[
-        bool, typer.Option(help="Then look at all slices around those where something was found.")
+    coarse_to_fine: Annotated[
+        bool, typer.Option(help="Refine: then search every slice around the hits.")
     ] = False,
     backend: Backend = "embedded",
     model: Model = None,
@@ -47,74 +48,72 @@ def ground(  # noqa: PLR0913  # one for each option
     spacing: Spacing = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell where phrases are.
+    """Locate phrases in an image.
 
     Boxes are in patient millimetres (S, P, L): lowest and highest corner.
     """
     import napari_medvlm as nmv
 
     with report_errors():
-        volume = opened(image, spacing, series=series, frame=frame)
+        volume = read_image(image, spacing, series=series, frame=frame)
         named = _labels(labels, volume)
         start = time.perf_counter()
-        found = nmv.ground(
-            volume, phrase, backend, scope=_scope(slices, every_mm, scout), labels=named,
-            model=model, device=device,
+        grounding = nmv.ground(
+            volume, phrase, backend, scope=_scope(slices, slice_step_mm, coarse_to_fine),
+            labels=named, model=model, device=device,
         )  # fmt: skip
         seconds = time.perf_counter() - start
     summary = {
         "backend": backend,
         "seconds": round(seconds, 3),
-        "regions": [_region(region) for region in found.regions],
+        "regions": [_region(region) for region in grounding.regions],
         "not_found": [
             {"phrase": n.phrase, "best_score": n.best_score, "reason": n.reason}
-            for n in found.not_found
+            for n in grounding.not_found
         ],
     }
-    lines = [_region_line(region) for region in found.regions]
-    lines += [f"{n.phrase}: not found. {n.reason}" for n in found.not_found]
+    lines = [_region_line(region) for region in grounding.regions]
+    lines += [f"{n.phrase}: not found. {n.reason}" for n in grounding.not_found]
     print_result(summary, as_json, lambda: "\n".join(lines))
 
 
 Labels = Annotated[
     list[Path],
-    typer.Option(help="A label image of the patient, with its table of names beside it."),
+    typer.Option(help="Label image of the patient, with a table of label names next to it."),
 ]
 Sliced = Annotated[
     str | None,
-    typer.Option("--slices", help="What the model is to see: AXIS:START:STOP, as 0:40:60."),
+    typer.Option("--slices", help="Slices to send: AXIS:START:STOP, such as 0:40:60."),
 ]
-EveryMm = Annotated[
-    float | None, typer.Option(help="From one slice that the model sees to the next, in mm.")
-]
+EveryMm = Annotated[float | None, typer.Option(help="Step between the slices sent, in mm.")]
 Masks = Annotated[
-    list[str], typer.Option(help="An object: FILE or FILE:name, on the image's grid.")
+    list[str], typer.Option(help="Mask of an object, as FILE or FILE:name, on the image's grid.")
 ]
 BaseUrl = Annotated[
-    str | None, typer.Option(help="The server to ask, as http://127.0.0.1:8000/v1.")
+    str | None, typer.Option(help="Base URL of the server, such as http://127.0.0.1:8000/v1.")
 ]
 AllowRemote = Annotated[
     bool,
     typer.Option(
         "--allow-remote",
-        help="Images may be sent to this server though it is outside; that is kept.",
+        help="Allow sending images to this non-local server; remembered.",
     ),
 ]
 Kind = Annotated[
-    AnswerKind | None, typer.Option(help="What kind of answer is wanted; with --option: choice.")
+    AnswerKind | None, typer.Option(help="Answer type; default with --option: choice.")
 ]
 
 
 def ask(  # noqa: PLR0913  # one for each option
     image: Image,
-    question: Annotated[str, typer.Argument(help="In quotes.")],
+    question: Annotated[str, typer.Argument(help="The question, quoted.")],
     mask: Masks = [],  # noqa: B006
     labels: Labels = [],  # noqa: B006
     slices: Sliced = None,
-    every_mm: EveryMm = None,
-    context: Annotated[str, typer.Option(help="What is known of the patient.")] = "",
+    slice_step_mm: EveryMm = None,
+    context: Annotated[str, typer.Option(help="Clinical context.")] = "",
     kind: Kind = None,
-    option: Annotated[list[str], typer.Option(help="An answer to choose from.")] = [],  # noqa: B006
+    option: Annotated[list[str], typer.Option(help="Answer option of a choice question.")] = [],  # noqa: B006
     backend: Backend = "embedded",
     model: Model = None,
     base_url: BaseUrl = None,
@@ -125,21 +124,22 @@ def ask(  # noqa: PLR0913  # one for each option
     spacing: Spacing = None,
     as_json: AsJson = False,
 ) -> None:
-    """Answer a question about the image.
+    """Ask a question about an image.
 
-    Ends with status 3 if the question is beyond the backend.
+    The exit status is 3 if the backend cannot answer.
     """
     import napari_medvlm as nmv
 
     with report_errors():
-        volume = opened(image, spacing, series=series, frame=frame)
+        volume = read_image(image, spacing, series=series, frame=frame)
         masks = dict(_named_mask(text, volume) for text in mask)
         named = _labels(labels, volume)
         model = _model(backend, model, base_url, allow_remote)
-        view = _view(volume, backend, slices, every_mm)
+        selection = _selection(volume, backend, slices, slice_step_mm)
         start = time.perf_counter()
         answer = nmv.ask(
-            volume, question, backend, masks=masks, labels=named, view=view, context=context,
+            volume, question, backend, masks=masks, labels=named, selection=selection,
+            context=context,
             kind=kind or (AnswerKind.CHOICE if option else AnswerKind.OPEN), options=option,
             model=model, device=device,
         )  # fmt: skip
@@ -150,37 +150,35 @@ def ask(  # noqa: PLR0913  # one for each option
 
 
 def _model(backend: str, model: str | None, base_url: str | None, allowed: bool) -> str | None:
-    """The model, with the server that it is behind."""
+    """Return the model, prefixed by its server's base URL if there is one."""
     from napari_medvlm.backends.openai_server.connection import joined
     from napari_medvlm.settings import allowed_hosts
 
     if base_url is None:
         if backend == "server" and "://" not in (model or ""):
-            raise typer.BadParameter("Say with --base-url where the server is.")
+            raise typer.BadParameter("The server backend needs --base-url.")
         return model
     if allowed:
         allowed_hosts.allow(base_url)
     return joined(base_url, model or "")
 
 
-def _view(volume: Any, backend: str, slices: str | None, every_mm: float | None) -> Any:
-    """What a model is to see; `None`: no pictures."""
+def _selection(volume: Any, backend: str, slices: str | None, slice_step_mm: float | None) -> Any:
+    """Return the slices to send; `None`: no images."""
     from napari_medvlm.backends import registry
     from napari_medvlm.sessions.ask.model_input import ImageSelection
 
-    if slices is None and every_mm is None:
-        if registry.info(backend).measures:
+    if slices is None and slice_step_mm is None:
+        if registry.info(backend).uses_no_images:
             return None
         if volume.shape[0] > 1:
-            raise typer.BadParameter(
-                "Say with --slices or --every-mm which slices the model is to see."
-            )
-    return ImageSelection(_scope(slices, every_mm or 0.0, scout=False))
+            raise typer.BadParameter("Choose the slices to send with --slices or --every-mm.")
+    return ImageSelection(_scope(slices, slice_step_mm or 0.0, coarse_to_fine=False))
 
 
 def _summary(backend: str, answer: Answer, seconds: float) -> dict[str, Any]:
-    """What is printed as JSON."""
-    made: dict[str, Any] = {
+    """Return the JSON output of ``ask``."""
+    summary: dict[str, Any] = {
         "backend": backend,
         "answered": answer.answered,
         "answer": answer.text,
@@ -194,11 +192,11 @@ def _summary(backend: str, answer: Answer, seconds: float) -> dict[str, Any]:
         "probabilities": list(answer.probabilities),
         "notes": list(answer.notes),
     }
-    return made | {name: value for name, value in more.items() if value}
+    return summary | {name: value for name, value in more.items() if value}
 
 
 def _labels(paths: list[Path], volume: Any) -> list[Any]:
-    """Label images with names; what was left out of one is told beside the result."""
+    """Read label images with their names, and print their notes to stderr."""
     from napari_medvlm.io.label_images import read_labels
 
     named = [read_labels(path, grid=volume.grid) for path in paths]
@@ -208,7 +206,7 @@ def _labels(paths: list[Path], volume: Any) -> list[Any]:
 
 
 def _named_mask(text: str, volume: Any) -> tuple[str, Any]:
-    """The name and the mask of FILE or FILE:name."""
+    """Return the name and the mask of FILE or FILE:name."""
     import napari_medvlm as nmv
     from napari_medvlm.data.geometry.grid import require_same_grid
 
@@ -232,16 +230,16 @@ def _claim(claim: Any) -> dict[str, Any]:
     return {"text": claim.text, "source": claim.source, "regions": regions}
 
 
-def _scope(slices: str | None, every_mm: float, scout: bool) -> Any:
+def _scope(slices: str | None, slice_step_mm: float, coarse_to_fine: bool) -> Any:
     from napari_medvlm.data.grounding import Scope
 
     if slices is None:
-        return Scope(every_mm=every_mm, scout=scout)
+        return Scope(slice_step_mm=slice_step_mm, coarse_to_fine=coarse_to_fine)
     try:
         axis, start, stop = (int(part) for part in slices.split(":"))
     except ValueError:
         raise typer.BadParameter(f"{slices!r} is not AXIS:START:STOP such as 0:40:60.") from None
-    return Scope(axis, start, stop, every_mm, scout)
+    return Scope(axis, start, stop, slice_step_mm, coarse_to_fine)
 
 
 def _region(region: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``measure``: sizes and intensities of objects."""
+"""``measure``: measure the objects of a mask."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_medvlm.cli.options import AsJson, AtGaps, Frame, Image, Series, Spacing, opened
+from napari_medvlm.cli.options import AsJson, AtGaps, Frame, Image, Series, Spacing, read_image
 from napari_medvlm.cli.output import print_result, report_errors
 from napari_medvlm.io import Gaps
 
@@ -15,15 +15,15 @@ from napari_medvlm.io import Gaps
 def measure(  # noqa: PLR0913  # one for each option
     image: Image,
     mask: Annotated[
-        Path, typer.Option(help="Objects of the image: DICOM SEG or RTSTRUCT, NIfTI, NRRD, MHA.")
+        Path, typer.Option(help="Mask or labels: DICOM SEG or RTSTRUCT, NIfTI, NRRD or MHA.")
     ],
-    csv: Annotated[Path | None, typer.Option(help="Where to write a table.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write a table to this file.")] = None,
     sr: Annotated[
-        Path | None, typer.Option(help="Where to write a DICOM report; the mask must be a SEG.")
+        Path | None, typer.Option(help="Write a DICOM SR to this file; the mask must be a SEG.")
     ] = None,
     words: Annotated[
         list[Path],
-        typer.Option(help="Saved sessions of the Ground or Ask dock, to be told in the report."),
+        typer.Option(help="Saved session of the Ground or Ask dock to include in the SR."),
     ] = [],  # noqa: B006
     series: Series = None,
     frame: Frame = None,
@@ -31,9 +31,9 @@ def measure(  # noqa: PLR0913  # one for each option
     spacing: Spacing = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure objects: volume, surface, diameters, place and intensities.
+    """Measure objects: volume, surface, diameters, position and intensities.
 
-    Millimetres are patient coordinates (S, P, L); diameters are those of RECIST, in axial slices.
+    Millimetres are patient coordinates (S, P, L); diameters follow RECIST, in axial slices.
     """
     from napari_medvlm.data.mask import Mask
     from napari_medvlm.data.measurements.table import row, write_csv
@@ -42,20 +42,26 @@ def measure(  # noqa: PLR0913  # one for each option
     from napari_medvlm.sessions.export.sr_evaluations import evaluations_of_file
 
     with report_errors():
-        volume = opened(image, spacing, series=series, frame=frame, gaps=gaps)
+        volume = read_image(image, spacing, series=series, frame=frame, gaps=gaps)
         named = read_masks(mask, volume.grid)
         rows = {v: row(n, Mask.of(named.values == v), volume) for v, n in named.names.items()}
         if csv is not None:
             write_csv(csv, list(rows.values()))
         if sr is not None:
-            said = [s for path in words for s in evaluations_of_file(path, volume)]
-            write_sr(sr, mask, {v: dict(made.values) for v, made in rows.items()}, volume, said)
-    found = [dict(made.values) for made in rows.values()]
+            evaluations = [s for path in words for s in evaluations_of_file(path, volume)]
+            write_sr(
+                sr,
+                mask,
+                {v: dict(measures.values) for v, measures in rows.items()},
+                volume,
+                evaluations,
+            )
+    objects = [dict(measures.values) for measures in rows.values()]
     notes = [*named.notes, *volume.notes]
     for note in notes:
         typer.echo(note, err=True)
-    told_of = {"objects": found, "notes": notes}
-    print_result(told_of, as_json, lambda: "\n".join(map(_line, found)))
+    result = {"objects": objects, "notes": notes}
+    print_result(result, as_json, lambda: "\n".join(map(_line, objects)))
 
 
 def _line(values: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""``models``: those that are known, and those on this computer."""
+"""``models``: list, add, download, verify and remove models."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Annotated, Any
 import typer
 
 from napari_medvlm.cli.options import AsJson
-from napari_medvlm.cli.output import print_result, report_errors, shown
+from napari_medvlm.cli.output import interruptible_progress, print_result, report_errors
 
 app = typer.Typer(
-    help="List, add, download, check and remove models.",
+    help="List, add, download, verify and remove models.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-Name = Annotated[str, typer.Argument(help="As 'napari-medvlm models list' tells it.")]
+Name = Annotated[str, typer.Argument(help="Name, as in 'napari-medvlm models list'.")]
 
 
 @app.command("list")
 def list_models(as_json: AsJson = False) -> None:
-    """List all models: those that were added, those downloaded, and those that could be."""
+    """List added, downloaded and downloadable models."""
     from napari_medvlm.worker.model_status import offered
 
     with report_errors():
@@ -30,7 +30,7 @@ def list_models(as_json: AsJson = False) -> None:
 
 @app.command()
 def show(name: Name, as_json: AsJson = False) -> None:
-    """Tell all that is known of a model."""
+    """Show the details of a model."""
     from napari_medvlm.worker.model_status import offer_of
 
     with report_errors():
@@ -40,19 +40,21 @@ def show(name: Name, as_json: AsJson = False) -> None:
 
 @app.command()
 def add(
-    path: Annotated[Path, typer.Argument(help="A file of weights, or a model's folder.")],
-    backend: Annotated[str, typer.Option(help="Who runs it; see 'napari-medvlm backends'.")],
+    path: Annotated[Path, typer.Argument(help="Weights file, or folder of a model.")],
+    backend: Annotated[
+        str, typer.Option(help="Backend that loads it; see 'napari-medvlm backends'.")
+    ],
     name: Annotated[
-        str, typer.Option(help="What to call it; by default as the file or folder.")
+        str, typer.Option(help="Name of the model; default: name of the file or folder.")
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Know a model by a name, which --model then takes. It stays where it is."""
+    """Register a model on disk under a name for --model. Its files are not moved."""
     from napari_medvlm.backends.models import registry
     from napari_medvlm.worker.model_status import offer_of
 
     with report_errors():
-        with shown() as progress:
+        with interruptible_progress() as progress:
             added = registry.add(path, backend, progress, name)
         summary = _summary(offer_of(added.name))
     print_result(summary, as_json, lambda: f"{added.name}: {added.path}")
@@ -60,13 +62,13 @@ def add(
 
 @app.command()
 def download(
-    name: Annotated[str, typer.Argument(help="Its id on the Hugging Face hub: owner/name.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    name: Annotated[str, typer.Argument(help="Hugging Face hub id: owner/name.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip confirmation.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show a model's licence and size, ask, download it, and check what arrived.
+    """Show a model's licence and size, ask for confirmation, then download and verify it.
 
-    Only weights in safetensors and texts are fetched; nothing about your images is sent.
+    Only safetensors weights and text files are downloaded; nothing about your images is sent.
     """
     from napari_medvlm.backends.models import download as models_download
     from napari_medvlm.backends.models import registry
@@ -78,10 +80,10 @@ def download(
         size = f"  size: {offered.size} in {offered.files} file(s)\n  {offered.url}"
         typer.echo(size, err=as_json)
         if offered.gated:
-            typer.echo("  Its terms must be accepted on its page first.", err=as_json)
+            typer.echo("  Accept its terms on its page first.", err=as_json)
         if not (yes or not offered.files or typer.confirm("Download it?", err=as_json)):
             raise typer.Exit(1)
-        with shown() as progress:
+        with interruptible_progress() as progress:
             folder = registry.download(name, progress)
     summary = {"name": name, "licence": offered.licence, "path": str(folder)}
     print_result(summary, as_json, lambda: str(folder))
@@ -89,13 +91,13 @@ def download(
 
 @app.command()
 def verify(name: Name, as_json: AsJson = False) -> None:
-    """Check the files of a model against their hashes; the exit status is 1 if one is wrong."""
+    """Check a model's files against their hashes; the exit status is 1 if a file differs."""
     from napari_medvlm.backends.models import registry
 
-    with report_errors(), shown() as progress:
+    with report_errors(), interruptible_progress() as progress:
         wrong = registry.verify(name, progress)
     summary = {"name": name, "whole": not wrong, "wrong": list(wrong)}
-    print_result(summary, as_json, lambda: "\n".join(wrong) or f"{name} is whole.")
+    print_result(summary, as_json, lambda: "\n".join(wrong) or f"{name} is verified.")
     if wrong:
         raise typer.Exit(1)
 
@@ -103,10 +105,10 @@ def verify(name: Name, as_json: AsJson = False) -> None:
 @app.command()
 def remove(
     name: Name,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip confirmation.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete a model that was downloaded, or forget one that was added: its files stay."""
+    """Delete a downloaded model, or unregister an added one, whose files stay."""
     from napari_medvlm.backends.models import registry
 
     with report_errors():
@@ -119,18 +121,18 @@ def remove(
 
 @app.command()
 def trust(
-    path: Annotated[Path, typer.Argument(help="A file of weights, or a bundle's folder.")],
+    path: Annotated[Path, typer.Argument(help="Weights file, or folder of a bundle.")],
 ) -> None:
-    """Trust a file, or the code in a folder, that may run a program, as it is now."""
+    """Trust a file or folder that can run code, in its present version."""
     from napari_medvlm.backends.models.trust import trust as trust_file
 
     with report_errors():
         trust_file(path)
-    typer.echo(f"{path} is trusted as long as it does not change.")
+    typer.echo(f"{path} is trusted until it changes.")
 
 
 def _summary(row: Any) -> dict[str, Any]:
-    """A row for programs."""
+    """Return the JSON output for a model."""
     model, about = row.model, row.model.about
     return {
         "name": model.name,
@@ -156,12 +158,12 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def _lines(row: dict[str, Any]) -> list[str]:
-    report_errors = {
+    facts = {
         "does": ", ".join(row["tasks"]),
         "backend": row["backend"],
         "weights": f"{row['use']} ({row['weights_licence']})",
         "code": row["code_licence"],
-        "memory": _memory(row) or "not known",
+        "memory": _memory(row) or "unknown",
         "state": ", ".join(part for part in (row["state"], _size(row)) if part),
         "path": row["path"],
         "page": row["page"],
@@ -169,7 +171,7 @@ def _lines(row: dict[str, Any]) -> list[str]:
         "obstacle": row["obstacle"],
     }
     title = row["title"] if row["title"] == row["name"] else f"{row['name']} ({row['title']})"
-    return [title, *(f"  {key}: {value}" for key, value in report_errors.items() if value)]
+    return [title, *(f"  {key}: {value}" for key, value in facts.items() if value)]
 
 
 def _memory(row: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""How the commands open an image."""
+"""Options that several commands share, and reading the image they name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from napari_medvlm.data.volume import UNTOLD_SIZE, Volume
 from napari_medvlm.io import Gaps, read_volume
 
 
-def opened(
+def read_image(
     image: Path,
     spacing: str | None = None,
     *,
@@ -19,63 +19,61 @@ def opened(
     frame: int | None = None,
     gaps: Gaps = Gaps.REFUSE,
 ) -> Volume:
-    """Read an image, see `read_volume`; its voxels in the size that a person gives.
+    """Read an image with `read_volume`, with another voxel spacing if one is given.
 
     Parameters
     ----------
     spacing
-        ``z,y,x`` in millimetres; `None`: as the file tells it. If it does not, that is told.
+        ``z,y,x`` in millimetres; `None`: as in the file. A warning is printed if the file has none.
 
     Raises
     ------
     InvalidImage
-        If it cannot be read, or voxels cannot have that size.
+        If it cannot be read, or the spacing is not valid.
     """
-    volume = sized(read_volume(image, series=series, frame=frame, gaps=gaps), spacing)
+    volume = with_spacing(read_volume(image, series=series, frame=frame, gaps=gaps), spacing)
     if volume.spacing_is_assumed:
-        typer.echo(f"{UNTOLD_SIZE} Give it: --spacing z,y,x", err=True)
+        typer.echo(f"{UNTOLD_SIZE} Set it with --spacing z,y,x.", err=True)
     return volume
 
 
-def sized(volume: Volume, spacing: str | None) -> Volume:
-    """The volume with its voxels in a size ``z,y,x`` in millimetres; `None`: as they are.
+def with_spacing(volume: Volume, spacing: str | None) -> Volume:
+    """Return the volume with a voxel spacing ``z,y,x`` in millimetres; `None`: unchanged.
 
     Raises
     ------
     InvalidImage
-        If voxels cannot have that size.
+        If the spacing is not valid.
     """
-    return volume if spacing is None else volume.spaced(_sizes(spacing))
+    return volume if spacing is None else volume.spaced(_parse_spacing(spacing))
 
 
-def _sizes(text: str) -> tuple[float, float, float]:
+def _parse_spacing(text: str) -> tuple[float, float, float]:
     try:
         z, y, x = (float(part) for part in text.split(","))
     except ValueError:
         raise typer.BadParameter(
-            f"{text!r} is not the size of a voxel z,y,x in mm such as 5,0.7,0.7."
+            f"{text!r} is not a voxel spacing z,y,x in mm such as 5,0.7,0.7."
         ) from None
     return z, y, x
 
 
 Image = Annotated[
-    Path, typer.Argument(help="NIfTI, NRRD, MHA, a DICOM file or folder, or a picture.")
+    Path, typer.Argument(help="NIfTI, NRRD, MHA, a DICOM file or folder, PNG, JPEG or TIFF.")
 ]
-Backend = Annotated[str, typer.Option(help="Who does the work; see 'napari-medvlm backends'.")]
+Backend = Annotated[str, typer.Option(help="Backend to use; see 'napari-medvlm backends'.")]
 Model = Annotated[
-    str | None, typer.Option(help="A name of 'napari-medvlm models list', or a file or folder.")
+    str | None, typer.Option(help="Name from 'napari-medvlm models list', or a file or folder.")
 ]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")]
+Device = Annotated[str, typer.Option(help="Device: cpu, cuda, cuda:1 or mps.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Series = Annotated[str | None, typer.Option(help="Which DICOM series: its UID, number or name.")]
-Frame = Annotated[int | None, typer.Option(help="Which volume of a 4D file, from 0.")]
-AtGaps = Annotated[Gaps, typer.Option("--gaps", help="What to do where DICOM slices are missing.")]
+Series = Annotated[str | None, typer.Option(help="DICOM series: its UID, number or description.")]
+Frame = Annotated[int | None, typer.Option(help="Volume of a 4D file, from 0.")]
+AtGaps = Annotated[Gaps, typer.Option("--gaps", help="What to do if DICOM slices are missing.")]
 Spacing = Annotated[
     str | None,
-    typer.Option(
-        help="Size of a voxel z,y,x in mm, where the file does not tell it or tells it wrong."
-    ),
+    typer.Option(help="Voxel spacing z,y,x in mm, if the file has none or a wrong one."),
 ]
 Report = Annotated[
-    Path | None, typer.Option(help="Where to write a page with figures and pictures: .html.")
+    Path | None, typer.Option(help="Write a report with figures and images to this .html file.")
 ]

@@ -1,4 +1,4 @@
-"""What a run of an evaluation prints while it goes on, and when it is stopped."""
+"""Progress bars, errors and results in the terminal."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from napari_medvlm.data.errors import Cancelled, MedVLMError
 
 
 @contextmanager
-def shown() -> Iterator[Progress]:
-    """A progress bar, and Ctrl-C that stops the download in all its threads."""
+def interruptible_progress() -> Iterator[Progress]:
+    """Show a progress bar; Ctrl-C raises `Cancelled` at the next progress report."""
     from rich import progress as bars
     from rich.console import Console
 
     stopped = threading.Event()
-    words = bars.TextColumn("{task.description}")
-    columns = (bars.BarColumn(), words, bars.TimeRemainingColumn())
-    before = signal.signal(signal.SIGINT, lambda *_: stopped.set())
+    description = bars.TextColumn("{task.description}")
+    columns = (bars.BarColumn(), description, bars.TimeRemainingColumn())
+    previous_handler = signal.signal(signal.SIGINT, lambda *_: stopped.set())
     try:
         with bars.Progress(*columns, console=Console(stderr=True)) as bar:
             task = bar.add_task("", total=1.0)
@@ -39,12 +39,12 @@ def shown() -> Iterator[Progress]:
 
             yield progress
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous_handler)
 
 
 @contextmanager
 def report_errors() -> Iterator[None]:
-    """Errors that a person can mend are told in one line."""
+    """Print a `MedVLMError` with its hint and exit with status 1."""
     try:
         yield
     except MedVLMError as error:
@@ -55,46 +55,48 @@ def report_errors() -> Iterator[None]:
 
 
 def print_result(summary: dict[str, Any], as_json: bool, text: Callable[[], str]) -> None:
-    """Print a result for a person, or as one JSON object for a program."""
+    """Print a result as text, or as one JSON object."""
     sys.stdout.write((json.dumps(_plain(summary)) if as_json else text()) + "\n")
 
 
 def _plain(value: Any) -> Any:
-    """With null for what is no number, which JSON has no word for."""
+    """Replace NaN and infinity, which JSON lacks, by null."""
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [_plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 STOPPED = 130
-"""What shells know as the exit status of a program that Ctrl-C ended."""
+"""Exit status of a program ended by Ctrl-C, as shells report it."""
 
 
 @contextmanager
 def progress_bar(out: Path) -> Iterator[Progress]:
-    """A progress bar, errors in a line each, and Ctrl-C that tells how to go on.
+    """Show a progress bar of a run, print errors, and stop at once on Ctrl-C.
 
-    What is on disk is whole at any moment, so Ctrl-C stops at once, also where no progress is told.
+    Files of a run are written atomically, so it can be interrupted at any moment.
 
     Parameters
     ----------
     out
-        The run's folder.
+        Folder of the run.
     """
     with report_errors():
         try:
-            with shown() as progress:
+            with interruptible_progress() as progress:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
                 yield progress
         except Cancelled as stopped:
-            _leave(stopped.message)
-        except KeyboardInterrupt:  # no case was being worked on
+            _exit_stopped(stopped.message)
+        except KeyboardInterrupt:  # between two cases
             done = len(list((out / "cases").glob("[!.]*.json")))
-            _leave(f"Stopped with {done} case(s) done; the same command goes on with the rest.")
+            _exit_stopped(
+                f"Stopped with {done} case(s) done; run the same command again to resume."
+            )
 
 
-def _leave(sentence: str) -> None:
-    typer.echo(sentence, err=True)
+def _exit_stopped(message: str) -> None:
+    typer.echo(message, err=True)
     raise typer.Exit(STOPPED) from None

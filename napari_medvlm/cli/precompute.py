@@ -1,4 +1,4 @@
-"""``prepare``: what a model needs of all slices, computed before the first click."""
+"""``prepare``: precompute slice embeddings before the first click."""
 
 from __future__ import annotations
 
@@ -8,12 +8,21 @@ from typing import Annotated
 
 import typer
 
-from napari_medvlm.cli.options import AsJson, Device, Frame, Image, Model, Series, Spacing, opened
-from napari_medvlm.cli.output import print_result, report_errors, shown
+from napari_medvlm.cli.options import (
+    AsJson,
+    Device,
+    Frame,
+    Image,
+    Model,
+    Series,
+    Spacing,
+    read_image,
+)
+from napari_medvlm.cli.output import interruptible_progress, print_result, report_errors
 
 
 class PlaneName(StrEnum):
-    """The planes, in the order of the patient's axes S, P, L that their slices are across."""
+    """Anatomical planes, in the order of their normal axes S, P, L."""
 
     AXIAL = "axial"
     CORONAL = "coronal"
@@ -22,8 +31,8 @@ class PlaneName(StrEnum):
 
 def prepare(  # noqa: PLR0913  # one for each option
     image: Image,
-    plane: Annotated[PlaneName, typer.Option(help="Whose slices.")] = PlaneName.AXIAL,
-    backend: Annotated[str, typer.Option(help="Who segments slice by slice.")] = "sam",
+    plane: Annotated[PlaneName, typer.Option(help="Plane to precompute.")] = PlaneName.AXIAL,
+    backend: Annotated[str, typer.Option(help="Slice-based backend to use.")] = "sam",
     model: Model = None,
     device: Device = "cpu",
     series: Series = None,
@@ -31,9 +40,9 @@ def prepare(  # noqa: PLR0913  # one for each option
     spacing: Spacing = None,
     as_json: AsJson = False,
 ) -> None:
-    """Have a model look at all slices of a plane, so that each click is quick afterwards.
+    """Precompute the embeddings of all slices of a plane, so that clicks are fast.
 
-    What it has seen is kept on disk. Ctrl-C stops it, and what is done stays.
+    Embeddings are stored on disk. Ctrl-C stops; finished slices stay.
     """
     from napari_medvlm.data.geometry.display import patient_axes
     from napari_medvlm.sessions.request_sender import ModelChoice
@@ -41,13 +50,13 @@ def prepare(  # noqa: PLR0913  # one for each option
     from napari_medvlm.worker.runner import InlineRunner
 
     with report_errors():
-        volume = opened(image, spacing, series=series, frame=frame)
+        volume = read_image(image, spacing, series=series, frame=frame)
         axis = patient_axes(volume.grid.affine)[list(PlaneName).index(plane)]
         slices, megabytes = volume.shape[axis], kept_mib(backend, volume, axis) * 2**20 / 1e6
         if megabytes:
             typer.echo(f"{slices} slices, up to {megabytes:.0f} MB on disk", err=True)
         start = time.perf_counter()
-        with shown() as progress, InlineRunner() as runner:
+        with interruptible_progress() as progress, InlineRunner() as runner:
             done = prepare_plane(
                 volume, axis, ModelChoice(backend, model, device), runner, progress
             )
@@ -58,5 +67,5 @@ def prepare(  # noqa: PLR0913  # one for each option
             "seconds": seconds,
             "notes": list(done.notes),
         }
-        said = f"{slices} slices are prepared, {done.computed} of them new; {seconds} s"
-        print_result(summary, as_json, lambda: "\n".join([said, *done.notes]))
+        message = f"{slices} slices prepared, {done.computed} new; {seconds} s"
+        print_result(summary, as_json, lambda: "\n".join([message, *done.notes]))

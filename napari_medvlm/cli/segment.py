@@ -20,8 +20,8 @@ from napari_medvlm.cli.options import (
     Report,
     Series,
     Spacing,
-    opened,
-    sized,
+    read_image,
+    with_spacing,
 )
 from napari_medvlm.cli.output import print_result, report_errors
 from napari_medvlm.io import Gaps
@@ -29,8 +29,8 @@ from napari_medvlm.io import Gaps
 Name = Annotated[
     str | None,
     typer.Option(
-        help="What the object is, as 'left kidney': DICOM's terms are coded. Beside labels "
-        "that are not DICOM it stands in a table, .tsv."
+        help="Name of the object, such as 'left kidney'; coded in DICOM output. For other formats "
+        "the names are written to a .tsv table next to the labels."
     ),
 ]
 
@@ -45,12 +45,13 @@ def segment(  # noqa: PLR0913  # one for each option
     out: Annotated[
         Path | None,
         typer.Option(
-            help="As .nii.gz, .nii, .nrrd, .mha, .dcm (SEG), .labelmap.dcm, .rtstruct.dcm or .stl."
+            help="Output file: .nii.gz, .nii, .nrrd, .mha, .dcm (SEG), .labelmap.dcm, "
+            ".rtstruct.dcm or .stl."
         ),
     ] = None,
     name: Name = None,
     session: Annotated[
-        Path | None, typer.Option(help="Where to write the session, to resume or replay it.")
+        Path | None, typer.Option(help="Save the session to this file, to resume or replay it.")
     ] = None,
     report: Report = None,
     backend: Backend = "embedded",
@@ -65,19 +66,19 @@ def segment(  # noqa: PLR0913  # one for each option
     """Segment one object from points and boxes.
 
     Indices are in array order (z, y, x) from 0, as read_volume gives them; millimetres are
-    patient coordinates (S, P, L). Boxes are taken first, then points, then negatives.
+    patient coordinates (S, P, L). Boxes are applied first, then positive, then negative points.
     """
     import napari_medvlm as nmv
     from napari_medvlm.sessions.export.session_report import write_page
 
     with report_errors():
-        volume = opened(image, spacing, series=series, frame=frame, gaps=gaps)
+        volume = read_image(image, spacing, series=series, frame=frame, gaps=gaps)
         prompts = _prompts(volume, box, point, negative)
         with nmv.SegmentationSession(volume, backend, "inline", model=model, device=device) as work:
             if name is not None:
                 work.add_object(name)
             seconds = [_seconds(work, prompt) for prompt in prompts]
-            found = work.measurement(work.active or 0)
+            measurement = work.measurement(work.active or 0)
             if out is not None:
                 _write_mask(out, work, named=name is not None)
             if session is not None:
@@ -85,28 +86,28 @@ def segment(  # noqa: PLR0913  # one for each option
             if report is not None:
                 write_page(report, work)
         summary: dict[str, Any] = {
-            **_measured(found),
+            **_measured(measurement),
             "seconds_per_click": round(sum(seconds) / len(seconds), 4),
             "clicks": len(seconds),
             "backend": backend,
             "out": None if out is None else str(out),
             "notes": [*volume.notes, *work.own_mask(work.active or 0).notes],
         }
-        print_result(summary, as_json, lambda: _said(found, summary))
+        print_result(summary, as_json, lambda: _summary_text(measurement, summary))
 
 
-def _measured(found: Any) -> dict[str, Any]:
+def _measured(measurement: Any) -> dict[str, Any]:
     return {
-        "volume_ml": round(found.volume_ml, 4),
-        "box_mm": found.box_mm,
-        "mean": round(found.mean, 4),
-        "sd": round(found.sd, 4),
-        "unit": found.unit,
+        "volume_ml": round(measurement.volume_ml, 4),
+        "box_mm": measurement.box_mm,
+        "mean": round(measurement.mean, 4),
+        "sd": round(measurement.sd, 4),
+        "unit": measurement.unit,
     }
 
 
 def _write_mask(out: Path, work: Any, named: bool) -> None:
-    """Write the object of a session; beside labels that a person named, the table of names."""
+    """Write the active object, and a table of names if it is named and the format has none."""
     import napari_medvlm as nmv
     from napari_medvlm.io.label_images import write_names
     from napari_medvlm.sessions.export.masks import segments_of, with_weights
@@ -118,52 +119,58 @@ def _write_mask(out: Path, work: Any, named: bool) -> None:
 
 
 def replay(
-    session: Annotated[Path, typer.Argument(help="A session (.json) or journal (.jsonl).")],
-    image: Annotated[
-        Path | None, typer.Option(help="The image, if it is no longer where it was.")
-    ] = None,
+    session: Annotated[Path, typer.Argument(help="Session (.json) or journal (.jsonl).")],
+    image: Annotated[Path | None, typer.Option(help="The image, if it has moved.")] = None,
     backend: Annotated[
-        str | None, typer.Option(help="Another backend than the one of then.")
+        str | None, typer.Option(help="Use this backend instead of the recorded one.")
     ] = None,
     model: Model = None,
     device: Device = "cpu",
     spacing: Spacing = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compute the masks of a session again and tell whether they are identical.
+    """Recompute the masks of a session and compare them with the recorded ones.
 
-    With another backend, both masks of each object are made and compared: Dice and volumes, in mL.
+    With another backend, compare the masks of both backends for each object: Dice and volumes in
+    mL.
 
-    Ends with status 0 if all are identical, with 2 if one is not.
+    The exit status is 0 if all masks are identical, else 2.
     """
     import napari_medvlm as nmv
 
     with report_errors():
         ledger = nmv.Ledger.load(session)
-        volume = sized(nmv.read_volume(_source(ledger, image)), spacing)
-        done = nmv.replay(ledger, volume, backend, model=model, device=device, runner="inline")
-        objects = [_told_of(r) for r in done]
+        volume = with_spacing(nmv.read_volume(_source(ledger, image)), spacing)
+        replayed = nmv.replay(ledger, volume, backend, model=model, device=device, runner="inline")
+        objects = [_replay_summary(r) for r in replayed]
         if backend is not None:
-            for entry, made in zip(objects, _against_then(ledger, volume, done), strict=True):
-                entry |= made
-        identical = all(r.identical is not False for r in done)
+            for entry, comparison in zip(
+                objects, _compare_backends(ledger, volume, replayed), strict=True
+            ):
+                entry |= comparison
+        identical = all(r.identical is not False for r in replayed)
         print_result(
             {"identical": identical, "objects": objects},
             as_json,
             lambda: "\n".join(
-                [*(_line(r) for r in objects), "Identical." if identical else "Not identical."]
+                [
+                    *(_line(item) for item in objects),
+                    "Identical." if identical else "Not identical.",
+                ]
             ),
         )
         if not identical:
             raise typer.Exit(2)
 
 
-def _said(found: Any, summary: dict[str, Any]) -> str:
-    """A mask in words, and what is to be known of how it was made."""
-    return "\n".join([f"{found}; {summary['seconds_per_click']} s a click", *summary["notes"]])
+def _summary_text(measurement: Any, summary: dict[str, Any]) -> str:
+    """Return the printed lines: measurement, seconds per click, notes."""
+    return "\n".join(
+        [f"{measurement}; {summary['seconds_per_click']} s per click", *summary["notes"]]
+    )
 
 
-def _told_of(replayed: Any) -> dict[str, Any]:
+def _replay_summary(replayed: Any) -> dict[str, Any]:
     return {
         "object": replayed.name,
         "backend": replayed.backend,
@@ -173,28 +180,30 @@ def _told_of(replayed: Any) -> dict[str, Any]:
     }
 
 
-def _against_then(ledger: Any, volume: Any, done: Any) -> list[dict[str, Any]]:
-    """How the masks of another backend compare with those of then, which are made again."""
+def _compare_backends(ledger: Any, volume: Any, replayed: Any) -> list[dict[str, Any]]:
+    """Compare the masks of another backend with recomputed masks of the recorded backend."""
     import napari_medvlm as nmv
     from napari_medvlm.sessions.segment.replay import compared
 
-    found = []
-    for then, now in zip(nmv.replay(ledger, volume, runner="inline"), done, strict=True):
-        both = compared(then.mask, now, then.backend, volume)
-        found.append(
+    comparisons = []
+    for recorded, recomputed in zip(
+        nmv.replay(ledger, volume, runner="inline"), replayed, strict=True
+    ):
+        comparison = compared(recorded.mask, recomputed, recorded.backend, volume)
+        comparisons.append(
             {
-                "backend_then": both.backend_then,
-                "then_identical": then.identical,
-                "dice": round(both.dice, 4),
-                "volume_then_ml": round(both.volume_then_ml, 4),
-                "volume_now_ml": round(both.volume_now_ml, 4),
+                "backend_then": comparison.backend_then,
+                "then_identical": recorded.identical,
+                "dice": round(comparison.dice, 4),
+                "volume_then_ml": round(comparison.volume_then_ml, 4),
+                "volume_now_ml": round(comparison.volume_now_ml, 4),
             }
         )
-    return found
+    return comparisons
 
 
 def _seconds(session: Any, prompt: Any) -> float:
-    """How long a prompt takes until its mask is there."""
+    """Add a prompt and return the seconds until its mask is computed."""
     start = time.perf_counter()
     session.add(prompt)
     session.wait()
@@ -204,12 +213,12 @@ def _seconds(session: Any, prompt: Any) -> float:
 def _prompts(volume: Any, box: list[str], point: list[str], negative: list[str]) -> list[Any]:
     import napari_medvlm as nmv
 
-    found: list[Any] = [nmv.Box.at_index(volume, *_corners(text)) for text in box]
-    found += [nmv.Point.at_index(volume, _index(text)) for text in point]
-    found += [nmv.Point.at_index(volume, _index(text), positive=False) for text in negative]
-    if not any(prompt.positive for prompt in found):
+    prompts: list[Any] = [nmv.Box.at_index(volume, *_corners(text)) for text in box]
+    prompts += [nmv.Point.at_index(volume, _index(text)) for text in point]
+    prompts += [nmv.Point.at_index(volume, _index(text), positive=False) for text in negative]
+    if not any(prompt.positive for prompt in prompts):
         raise typer.BadParameter("Give at least one --point or --box inside the object.")
-    return found
+    return prompts
 
 
 def _index(text: str) -> tuple[float, float, float]:
@@ -236,17 +245,17 @@ def _source(ledger: Any, image: Path | None) -> Path:
         return image
     if ledger.image.source is None:
         raise SessionFileError(
-            f"The session does not say where its image, {ledger.image.name}, is.",
-            "Name it: --image scan.nii.gz",
+            f"The session has no path of its image, {ledger.image.name}.",
+            "Set it with --image scan.nii.gz.",
         )
     return Path(ledger.image.source)
 
 
 def _line(replayed: dict[str, Any]) -> str:
     states = {True: "identical", False: "NOT identical", None: "not recorded"}
-    change = f"{replayed['voxels_then']} voxels then, {replayed['voxels_now']} now"
+    change = f"{replayed['voxels_then']} voxels recorded, {replayed['voxels_now']} now"
     line = f"{replayed['object']}: {states[replayed['identical']]} ({change})"
     if "dice" not in replayed:
         return line
-    volumes = f"{replayed['volume_then_ml']} mL then, {replayed['volume_now_ml']} mL now"
+    volumes = f"{replayed['volume_then_ml']} mL recorded, {replayed['volume_now_ml']} mL now"
     return f"{line}; Dice {replayed['dice']}, {volumes}"

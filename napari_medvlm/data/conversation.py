@@ -61,14 +61,14 @@ class Evidence:
     ----------
     heatmap
         How much less likely the answer is without each part, as a share of the most.
-    picture
+    image
         Which of the pictures that were sent, from 0.
     seconds
         How long the model took.
     """
 
     heatmap: Heatmap
-    picture: int
+    image: int
     seconds: float
 
 
@@ -113,7 +113,7 @@ class Turn:
         What the reader thinks of the claims, by their number from 0.
     evidence
         What the answer comes from, if that was asked for.
-    findings
+    check_results
         What checks of the answer came to, the latest of each.
     """
 
@@ -135,7 +135,7 @@ class Turn:
     first_token_s: float | None = None
     marks: Mapping[int, Mark] = field(default_factory=dict)
     evidence: Evidence | None = None
-    findings: tuple[CheckResult, ...] = ()
+    check_results: tuple[CheckResult, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,4 +144,4 @@ class Conversation:
 
     id: int
     title: str
-    exchanges: tuple[Turn, ...] = ()
+    turns: tuple[Turn, ...] = ()

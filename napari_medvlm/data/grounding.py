@@ -24,18 +24,18 @@ class Scope:
         The axis of the array ``(z, y, x)`` that slices are cut across.
     start, stop
         The slices from ``start`` up to, not including, ``stop``; `None`: the image's end.
-    every_mm
+    slice_step_mm
         Millimetres from one slice that is looked at to the next; 0: every slice. Backends that look
         at volumes as a whole look at everything between ``start`` and ``stop``.
-    scout
+    coarse_to_fine
         Look at those slices first, and then at every slice around those where something was found.
     """
 
     axis: int = 0
     start: int = 0
     stop: int | None = None
-    every_mm: float = 0.0
-    scout: bool = False
+    slice_step_mm: float = 0.0
+    coarse_to_fine: bool = False
 
     @classmethod
     def of_slice(cls, axis: int, index: int) -> Scope:
@@ -67,14 +67,16 @@ class Scope:
         return tuple(SliceRef(self.axis, index) for index in sorted(near))
 
     def _step(self, grid: Grid) -> int:
-        steps = round(self.every_mm / grid.spacing[self.axis])
+        steps = round(self.slice_step_mm / grid.spacing[self.axis])
         return min(max(steps, 1), max(grid.shape[self.axis], 1))
 
     def bounds(self, grid: Grid) -> tuple[int, int]:
         """The first slice, and the one after the last; errors as of `slices`."""
-        if self.axis not in (0, 1, 2) or not (np.isfinite(self.every_mm) and self.every_mm >= 0):
+        if self.axis not in (0, 1, 2) or not (
+            np.isfinite(self.slice_step_mm) and self.slice_step_mm >= 0
+        ):
             raise InvalidPrompt(
-                f"Slices cut across axis {self.axis}, {self.every_mm} mm apart, are none.",
+                f"Slices cut across axis {self.axis}, {self.slice_step_mm} mm apart, are none.",
                 "The axis is 0, 1 or 2 (z, y, x), and the distance 0 or more.",
             )
         length = grid.shape[self.axis]

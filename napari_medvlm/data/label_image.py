@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,3 +51,11 @@ class NamedLabels:
                 f"{self.grid.shape}.",
                 "Give the values (z, y, x) with the grid that they lie on.",
             )
+
+    @cached_property
+    def digest(self) -> str:
+        """Hexadecimal BLAKE2 hash of the values, their type and their shape."""
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(f"{self.values.dtype.str} {self.values.shape}".encode())
+        digest.update(np.ascontiguousarray(self.values).data)
+        return digest.hexdigest()

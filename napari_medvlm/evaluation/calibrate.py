@@ -22,12 +22,12 @@ from napari_medvlm.evaluation.runs.report import CALIBRATION
 from napari_medvlm.evaluation.runs.run_folder import alone_in, read_json, write_json
 
 Json = dict[str, Any]
-Known = tuple[str, float, bool]
+ScoredConfidence = tuple[str, float, bool]
 """What must stay in one part, a confidence, and whether it was right."""
-PARTS = 5
+FOLDS = 5
 """Into how many parts answers are divided to check the curve."""
 SEED = 0
-SHARED = 0.5
+MIN_IOU = 0.5
 """The intersection over union with a wanted place from which a region is right."""
 
 
@@ -69,19 +69,19 @@ def calibrate(run: Path, method: Kind, copy: Path | None = None) -> Json:
 def _calibrated(run: Path, settings: Json, method: Kind, copy: Path | None) -> Json:
     task, plan = settings["task"], settings["plan"]
     contents = list(_contents(run))
-    known = [one for content in contents for one in _KNOWN[task](content)]
+    known = [answer for content in contents for answer in _KNOWN[task](content)]
     if not known:
         raise InvalidReference(
             f"Nothing in {run} tells how sure it is.",
             "Use a backend that gives probabilities or scores, or that states a percentage.",
         )
     groups = [group for group, _, _ in known]
-    stated, right = (np.array([one[k] for one in known], float) for k in (1, 2))
+    stated, right = (np.array([answer[k] for answer in known], float) for k in (1, 2))
     curve = calibration.fit(stated, right, method)
     backend, model = plan["backend"], plan["model"]
     if copy is not None:
         calibration.write(curve, copy)
-    told = {
+    result = {
         "task": task,
         "backend": backend,
         "model": model,
@@ -91,14 +91,14 @@ def _calibrated(run: Path, settings: Json, method: Kind, copy: Path | None) -> J
         **_figures(stated, right, groups, method),
         "file": str(calibration.save(curve, backend, model, regions=task == "ground")),
     }
-    write_json(run / CALIBRATION, told)
+    write_json(run / CALIBRATION, result)
     _report(run, settings, contents)
-    return told
+    return result
 
 
 def _figures(stated: Floats, right: Floats, groups: list[str], method: Kind) -> Json:
     fitted = calibration.fit(stated, right, method)(stated)
-    parts, unseen = _unseen(stated, right, groups, method)
+    parts, unseen = _cross_validated(stated, right, groups, method)
     after = fitted if unseen is None else unseen
     return {
         "ece": calibration.expected_calibration_error(stated, right),
@@ -108,27 +108,27 @@ def _figures(stated: Floats, right: Floats, groups: list[str], method: Kind) -> 
         "checked": parts,
         "ece_fitted": calibration.expected_calibration_error(fitted, right),
         "brier_fitted": calibration.brier(fitted, right),
-        "before": [asdict(one) for one in calibration.reliability(stated, right)],
-        "after": [asdict(one) for one in calibration.reliability(after, right)],
+        "before": [asdict(row) for row in calibration.reliability(stated, right)],
+        "after": [asdict(row) for row in calibration.reliability(after, right)],
     }
 
 
-def _unseen(
+def _cross_validated(
     stated: Floats, right: Floats, groups: list[str], method: Kind
 ) -> tuple[int, Floats | None]:
     """Each answer by a curve fitted without its part; questions on one image are in one part."""
     from sklearn.model_selection import StratifiedGroupKFold
 
-    parts = min(PARTS, len(set(groups)), int(min(right.sum(), (1 - right).sum())))
-    if parts < 2:
+    folds = min(FOLDS, len(set(groups)), int(min(right.sum(), (1 - right).sum())))
+    if folds < 2:
         return 0, None
     after = np.zeros_like(stated)
-    folds = StratifiedGroupKFold(parts, shuffle=True, random_state=SEED)
-    for seen, unseen in folds.split(stated, right, groups):
+    splits = StratifiedGroupKFold(folds, shuffle=True, random_state=SEED)
+    for seen, unseen in splits.split(stated, right, groups):
         if len(np.unique(right[seen])) < 2:
             return 0, None
         after[unseen] = calibration.fit(stated[seen], right[seen], method)(stated[unseen])
-    return parts, after
+    return folds, after
 
 
 def _settings(run: Path) -> Json:
@@ -142,11 +142,11 @@ def _settings(run: Path) -> Json:
 
 
 def _contents(run: Path) -> Iterator[Json]:
-    found = (read_json(path) for path in sorted((run / "cases").glob("[!.]*.json")))
-    return (content for content in found if content is not None)
+    contents = (read_json(path) for path in sorted((run / "cases").glob("[!.]*.json")))
+    return (content for content in contents if content is not None)
 
 
-def _of_answer(content: Json) -> list[Known]:
+def _of_answer(content: Json) -> list[ScoredConfidence]:
     """The answer to a question with something to choose; its part is its first image."""
     outcome = Answered.model_validate(content)
     if outcome.confidence is None or outcome.correct is None:
@@ -155,30 +155,35 @@ def _of_answer(content: Json) -> list[Known]:
     return [(str(images[0]), outcome.confidence, outcome.correct)]
 
 
-def _of_regions(content: Json) -> list[Known]:
+def _of_regions(content: Json) -> list[ScoredConfidence]:
     """All regions that have a score."""
     outcome = Grounded.model_validate(content)
     return [
-        (outcome.case, place.score, max(shared, default=0.0) >= SHARED)
-        for sought in outcome.sought
-        for place, shared in zip(sought.found, sought.overlaps, strict=True)
-        if place.score is not None
+        (outcome.case, region.score, max(ious, default=0.0) >= MIN_IOU)
+        for phrase in outcome.sought
+        for region, ious in zip(phrase.found, phrase.overlaps, strict=True)
+        if region.score is not None
     ]
 
 
-_KNOWN: Mapping[str, Callable[[Json], list[Known]]] = {"ask": _of_answer, "ground": _of_regions}
+_KNOWN: Mapping[str, Callable[[Json], list[ScoredConfidence]]] = {
+    "ask": _of_answer,
+    "ground": _of_regions,
+}
 
 
 def _report(run: Path, settings: Json, contents: Sequence[Json]) -> None:
     """Write the report anew, unless the run is older and does not keep its cases."""
     summary = read_json(run / "summary.json")
-    whole = [content for content in contents if "source" in content]
-    if summary is None or not whole:
+    complete = [content for content in contents if "source" in content]
+    if summary is None or not complete:
         return
     if settings["task"] == "ask":
-        asked = [(Item.model_validate(c["source"]), Answered.model_validate(c)) for c in whole]
-        ask_report.write_report(run, summary, settings, asked)
+        scored_items = [
+            (Item.model_validate(c["source"]), Answered.model_validate(c)) for c in complete
+        ]
+        ask_report.write_report(run, summary, settings, scored_items)
         return
-    cases = [Case.model_validate(content["source"]) for content in whole]
-    outcomes = [Grounded.model_validate(content) for content in whole]
+    cases = [Case.model_validate(content["source"]) for content in complete]
+    outcomes = [Grounded.model_validate(content) for content in complete]
     ground_report.write_report(run, summary, settings, cases, outcomes)

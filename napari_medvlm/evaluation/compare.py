@@ -90,8 +90,8 @@ class _Run:
         for file in sorted((path / "cases").glob("*.json")):
             content = read_json(file)
             if content is not None:
-                found = _READERS[self.task](content, self.plan)
-                self.figures |= {(case, part): own for case, part, own in found}
+                figures_of_case = _READERS[self.task](content, self.plan)
+                self.figures |= {(case, part): own for case, part, own in figures_of_case}
 
 
 def _segmented(content: Json, plan: Json) -> Figures:
@@ -103,9 +103,9 @@ def _segmented(content: Json, plan: Json) -> Figures:
 
 def _grounded(content: Json, plan: Json) -> Figures:
     outcome = Grounded.model_validate(content)
-    for sought in outcome.sought:
-        own = grounding_figures(sought) | {"seconds": outcome.seconds}
-        yield outcome.case, sought.phrase, own
+    for phrase in outcome.sought:
+        own = grounding_figures(phrase) | {"seconds": outcome.seconds}
+        yield outcome.case, phrase.phrase, own
 
 
 def _answered(content: Json, plan: Json) -> Figures:
@@ -123,7 +123,9 @@ _READERS: Mapping[str, Callable[[Json, Json], Figures]] = {
 
 def _require_comparable(a: _Run, b: _Run) -> None:
     kinds = [{"task": run.task, **run.plan} for run in (a, b)]
-    first, second = ({k: v for k, v in one.items() if k not in MAY_DIFFER} for one in kinds)
+    first, second = (
+        {k: v for k, v in settings.items() if k not in MAY_DIFFER} for settings in kinds
+    )
     names = dict.fromkeys((*first, *second))
     differing = [
         f"{n} {first.get(n)}, {second.get(n)}" for n in names if first.get(n) != second.get(n)

@@ -57,7 +57,7 @@ class StoredAnswer(Value):
     choice: str = ""
     probabilities: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
-    written: str = ""
+    raw_text: str = ""
     tokens: int = 0
 
     @classmethod
@@ -73,7 +73,7 @@ class StoredAnswer(Value):
             choice=answer.choice,
             probabilities=answer.probabilities,
             notes=answer.notes,
-            written=answer.written,
+            raw_text=answer.written,
             tokens=answer.tokens,
         )
 
@@ -89,7 +89,7 @@ class StoredAnswer(Value):
             choice=self.choice,
             probabilities=self.probabilities,
             notes=self.notes,
-            written=self.written,
+            written=self.raw_text,
             tokens=self.tokens,
         )
 
@@ -104,7 +104,7 @@ class StoredToolResult(Value):
     text: str
     failed: bool = False
     regions: tuple[StoredRegion, ...] = ()
-    pictures: tuple[StoredSliceImage, ...] = ()
+    images: tuple[StoredSliceImage, ...] = ()
 
     @classmethod
     def of(cls, result: ToolResult, volume: Volume) -> StoredToolResult:
@@ -118,7 +118,7 @@ class StoredToolResult(Value):
             text=result.text,
             failed=result.failed,
             regions=tuple(StoredRegion.whole(r, volume.grid) for r in result.regions),
-            pictures=tuple(StoredSliceImage.made(p, volume) for p in result.pictures),
+            images=tuple(StoredSliceImage.made(image, volume) for image in result.pictures),
         )
 
     def result(self, volume: Volume) -> ToolResult:
@@ -127,7 +127,7 @@ class StoredToolResult(Value):
             ToolCall(self.name, self.arguments, self.id, self.problem),
             self.text,
             tuple(region.region(volume.grid) for region in self.regions),
-            tuple(picture.picture(volume) for picture in self.pictures),
+            tuple(image.slice_image(volume) for image in self.images),
             self.failed,
         )
 
@@ -138,14 +138,14 @@ class StoredImageSelection(Value):
     axis: int = 0
     start: int = 0
     stop: int | None = None
-    every_mm: float = 0.0
+    slice_step_mm: float = 0.0
     region: Box | None = None
     montage: int = 0
     windows: tuple[tuple[float, float], ...] = ()
-    others: tuple[str, ...] = ()
-    draw: tuple[StoredRegion, ...] = ()
-    pointing: str = ""
-    grammar: str = ""
+    other_images: tuple[str, ...] = ()
+    regions: tuple[StoredRegion, ...] = ()
+    visual_prompting: str = ""
+    box_format: str = ""
 
 
 class _ConversationRecord(Value):
@@ -155,7 +155,7 @@ class _ConversationRecord(Value):
 class ConversationStarted(_ConversationRecord):
     """A conversation began, or has a new title."""
 
-    record: Literal["conversed"] = "conversed"
+    record: Literal["conversation_started"] = "conversation_started"
     conversation: int
     title: str
 
@@ -163,15 +163,15 @@ class ConversationStarted(_ConversationRecord):
 class ConversationRemoved(_ConversationRecord):
     """A conversation was taken away."""
 
-    record: Literal["forgotten"] = "forgotten"
+    record: Literal["conversation_removed"] = "conversation_removed"
     conversation: int
 
 
 class TurnsRemoved(_ConversationRecord):
     """Exchanges were taken out of their conversation: an earlier question was asked anew."""
 
-    record: Literal["dropped"] = "dropped"
-    exchanges: tuple[int, ...]
+    record: Literal["turns_removed"] = "turns_removed"
+    turns: tuple[int, ...]
 
 
 class QuestionRecord(_ConversationRecord):
@@ -186,7 +186,7 @@ class QuestionRecord(_ConversationRecord):
     """
 
     record: Literal["asked"] = "asked"
-    exchange: int
+    turn: int
     conversation: int
     question: str
     kind: AnswerKind
@@ -194,7 +194,7 @@ class QuestionRecord(_ConversationRecord):
     context: str
     backend: str
     model: str | None
-    view: StoredImageSelection | None
+    selection: StoredImageSelection | None
     objects: dict[str, str]
     labels: tuple[str, ...]
     tools: tuple[str, ...]
@@ -203,35 +203,35 @@ class QuestionRecord(_ConversationRecord):
 class ImagesSent(_ConversationRecord):
     """Pictures were sent, and how much of the image they cover."""
 
-    record: Literal["showed"] = "showed"
-    exchange: int
-    pictures: tuple[StoredSliceImage, ...]
+    record: Literal["images_sent"] = "images_sent"
+    turn: int
+    images: tuple[StoredSliceImage, ...]
     covered: float
 
 
 class TextStreamed(_ConversationRecord):
     """More of the text that a model writes."""
 
-    record: Literal["wrote"] = "wrote"
-    exchange: int
+    record: Literal["text_streamed"] = "text_streamed"
+    turn: int
     text: str
 
 
 class ToolRoundRecord(_ConversationRecord):
     """A round with tools is over."""
 
-    record: Literal["stepped"] = "stepped"
-    exchange: int
+    record: Literal["tool_round"] = "tool_round"
+    turn: int
     text: str
     results: tuple[StoredToolResult, ...]
 
     @classmethod
-    def of(cls, exchange: int, step: ToolRound, volume: Volume) -> ToolRoundRecord:
+    def of(cls, turn: int, tool_round: ToolRound, volume: Volume) -> ToolRoundRecord:
         """The record of a round."""
-        results = tuple(StoredToolResult.of(result, volume) for result in step.results)
-        return cls(exchange=exchange, text=step.text, results=results)
+        results = tuple(StoredToolResult.of(result, volume) for result in tool_round.results)
+        return cls(turn=turn, text=tool_round.text, results=results)
 
-    def step(self, volume: Volume) -> ToolRound:
+    def tool_round(self, volume: Volume) -> ToolRound:
         """The round."""
         return ToolRound(self.text, tuple(result.result(volume) for result in self.results))
 
@@ -240,7 +240,7 @@ class AnswerRecord(_ConversationRecord):
     """An exchange ended: with an answer, or stopped, or failed."""
 
     record: Literal["answered"] = "answered"
-    exchange: int
+    turn: int
     state: State
     partial: str = ""
     answer: StoredAnswer | None = None
@@ -253,7 +253,7 @@ class ClaimGrounded(_ConversationRecord):
     """A claim has regions that it did not come with."""
 
     record: Literal["claim_grounded"] = "claim_grounded"
-    exchange: int
+    turn: int
     claim: int
     grounded: StoredClaim
 
@@ -262,7 +262,7 @@ class Marked(_ConversationRecord):
     """A reader's judgement of a claim; `None` takes it back."""
 
     record: Literal["marked"] = "marked"
-    exchange: int
+    turn: int
     claim: int
     verdict: Verdict | None
     note: str = ""
@@ -273,13 +273,13 @@ class Explained(_ConversationRecord):
 
     Attributes
     ----------
-    picture
+    image
         Which of the pictures that were sent, from 0.
     """
 
     record: Literal["explained"] = "explained"
-    exchange: int
-    picture: int
+    turn: int
+    image: int
     heatmap: StoredHeatmap
     seconds: float
 
@@ -299,7 +299,7 @@ class StoredCheckResult(Value):
         """What is kept of a finding: all of it."""
         return cls(**{**vars(finding), "details": dict(finding.details)})
 
-    def finding(self) -> CheckResult:
+    def result(self) -> CheckResult:
         """The finding."""
         return CheckResult(**self.model_dump())
 
@@ -308,8 +308,8 @@ class Checked(_ConversationRecord):
     """A check of an answer is over."""
 
     record: Literal["checked"] = "checked"
-    exchange: int
-    finding: StoredCheckResult
+    turn: int
+    result: StoredCheckResult
 
 
 Said = (

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from napari_medvlm.data.errors import CannotSave, InvalidPrompt, SessionFileError
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.conversation_records import Said
+from napari_medvlm.ledger.migrate import upgrade
 from napari_medvlm.ledger.records import (
     VERSION,
     Classified,
@@ -208,14 +209,17 @@ class Ledger:
     @classmethod
     def _parse(cls, name: str, text: str) -> Ledger:
         try:
-            version = json.loads(text).get("version", 0)
+            values = json.loads(text)
+            version = values.get("version", 0)
             if isinstance(version, int) and version > VERSION:
                 raise SessionFileError(
                     f"{name} was written by a newer version (format {version}, known: {VERSION}).",
                     "Update with: pip install --upgrade napari-medvlm",
                 )
+            if version != VERSION:
+                text = json.dumps(upgrade(values))
             content = SessionFile.model_validate_json(text)
-        except (ValidationError, ValueError, AttributeError) as error:
+        except (ValidationError, ValueError, AttributeError, TypeError) as error:
             raise SessionFileError(
                 f"{name} is damaged, or not a session of this program.",
                 "Open an earlier copy, or the journal of the same image.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -16,8 +16,8 @@ from napari_medvlm.ledger.conversation_records import Said, StoredCheckResult
 from napari_medvlm.ledger.serialization import RegionRecord, Value, now
 from napari_medvlm.settings.privacy import names_somebody
 
-VERSION = 1
-"""Version of the session file; a newer one is refused."""
+VERSION: Final = 2
+"""Version of the session file; a newer one is refused, an older one is upgraded by `migrate`."""
 
 
 class Overlap(StrEnum):
@@ -217,7 +217,7 @@ class RegionChecked(Value):
     backend: str
     model: str | None
     region: RegionRecord
-    finding: StoredCheckResult
+    result: StoredCheckResult
     time: datetime = Field(default_factory=now)
 
 
@@ -230,7 +230,7 @@ class Classified(Value):
         The very texts that the model compared with the picture, by what they stand for.
     """
 
-    record: Literal["labelled"] = "labelled"
+    record: Literal["classified"] = "classified"
     backend: str
     model: str | None
     probabilities: dict[str, float]
@@ -244,7 +244,7 @@ class Classified(Value):
 class DescriptorToggled(Value):
     """A person switched a descriptor of a label off or on again."""
 
-    record: Literal["overridden"] = "overridden"
+    record: Literal["descriptor_toggled"] = "descriptor_toggled"
     label: str
     descriptor: str
     used: bool
@@ -291,6 +291,6 @@ class SessionFile(Value):
     """A session as it stands in a JSON file."""
 
     format: Literal["napari-medvlm session"] = "napari-medvlm session"
-    version: int = VERSION
+    version: Literal[2] = VERSION
     image: ImageReference
     records: tuple[Record, ...] = ()

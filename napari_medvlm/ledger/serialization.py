@@ -108,11 +108,11 @@ class StoredSliceImage(Value):
     ----------
     slices
         Axis and index of each slice that it shows.
-    part
+    crop
         The voxels along rows and columns that it shows.
     windows
         Centre and width of each.
-    of
+    other_image
         The other image that it shows; empty: the session's.
     digest
         Of its pixels.
@@ -121,10 +121,10 @@ class StoredSliceImage(Value):
     """
 
     slices: tuple[Pair, ...]
-    part: tuple[Pair, Pair] | None
+    crop: tuple[Pair, Pair] | None
     windows: tuple[tuple[float, float], ...]
     caption: str = ""
-    of: str = ""
+    other_image: str = ""
     digest: str
     png: str = ""
 
@@ -136,10 +136,10 @@ class StoredSliceImage(Value):
         shown = [tile.picture for tile in picture.tiles] if isinstance(picture, Montage) else None
         kept = cls(
             slices=tuple((p.slice.axis, p.slice.index) for p in shown or [picture]),
-            part=picture.part,
+            crop=picture.part,
             windows=tuple((w.center, w.width) for w in picture.windows),
             caption=caption,
-            of=of,
+            other_image=of,
             digest=digest_of(picture.pixels),
         )
         own = not of and picture.grid is volume.grid
@@ -147,7 +147,7 @@ class StoredSliceImage(Value):
             return kept
         return kept.model_copy(update={"png": _png(picture.pixels)})
 
-    def picture(self, volume: Volume) -> SliceImage:
+    def slice_image(self, volume: Volume) -> SliceImage:
         """The picture, made again if it is not kept itself."""
         if not self.png:
             return self._again(volume)
@@ -155,12 +155,12 @@ class StoredSliceImage(Value):
         where = SliceRef(*self.slices[0])
         rows, columns, flipped = upright(volume.grid, where.axis)
         return SliceImage(
-            pixels, volume.grid, where, rows, columns, flipped, self.part, self._windows()
+            pixels, volume.grid, where, rows, columns, flipped, self.crop, self._windows()
         )
 
     def _again(self, volume: Volume) -> SliceImage:
         refs = [SliceRef(*pair) for pair in self.slices]
-        made = [picture_of(volume, ref, self._windows() or None, self.part) for ref in refs]
+        made = [picture_of(volume, ref, self._windows() or None, self.crop) for ref in refs]
         return made[0] if len(made) == 1 else Montage.of(made)
 
     def _windows(self) -> tuple[Window, ...]:
@@ -172,14 +172,14 @@ class StoredHeatmap(Value):
 
     Attributes
     ----------
-    start, crop
+    start, shape
         Index ``(z, y, x)`` of the first voxel of the part that was looked at, and its shape.
     png
         The part as one picture in base64, its slices below each other.
     """
 
     start: tuple[int, int, int]
-    crop: tuple[int, int, int]
+    shape: tuple[int, int, int]
     png: str
 
     @classmethod
@@ -187,11 +187,11 @@ class StoredHeatmap(Value):
         """What is kept of a map."""
         z, y, x = heatmap.crop.shape
         steps = np.rint(255 * heatmap.crop).astype(np.uint8).reshape(z * y, x)
-        return cls(start=heatmap.start, crop=(z, y, x), png=_png(steps))
+        return cls(start=heatmap.start, shape=(z, y, x), png=_png(steps))
 
     def heatmap(self, grid: Grid) -> Heatmap:
         """The map on the grid of the image."""
-        steps = _pixels(self.png)[..., 0].reshape(self.crop)
+        steps = _pixels(self.png)[..., 0].reshape(self.shape)
         return Heatmap((steps / 255).astype(np.float32), self.start, grid.shape)
 
 

@@ -1,4 +1,4 @@
-"""What checks of an answer or a region rest on, and where they leave what they come to."""
+"""The request behind an answer or a region, as the reliability checks need it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from napari_medvlm.worker.runner import Runner
 
 @dataclass(frozen=True, eq=False)
 class CheckContext:
-    """What is checked, as it was asked.
+    """The request to check, and where to store the results.
 
     Parameters
     ----------
     runner
-        Who carries requests.
+        Carries out the requests of the checks.
     request
-        What led to it.
-    keep
-        Called with what a check came to; writes it into the ledger.
+        The request that led to the answer or region.
+    record
+        Called with the result of each check; writes it to the ledger.
     """
 
     runner: Runner
     request: AskRequest | GroundRequest
-    keep: Callable[[CheckResult], None]
+    record: Callable[[CheckResult], None]

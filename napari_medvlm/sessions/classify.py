@@ -1,12 +1,9 @@
-"""Asking how likely labels are in one volume, and correcting what they rest on."""
+"""Zero-shot classification of one volume, with descriptors that can be switched off."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
 
 from psygnal import Signal
 
@@ -18,14 +15,15 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import Journal
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Classified, DescriptorToggled
-from napari_medvlm.sessions.job_queue import emit_safely
-from napari_medvlm.worker.environment_runner import RoutedRunner
+from napari_medvlm.sessions.closeable import Closeable
+from napari_medvlm.sessions.job_queue import JobQueue, emit_safely
+from napari_medvlm.sessions.request_sender import RequestSender, RunnerKind, new_runner
 from napari_medvlm.worker.messages import LabelReply, LabelRequest
-from napari_medvlm.worker.runner import InlineRunner, Job, Runner
+from napari_medvlm.worker.runner import Runner
 
 
-class LabellingSession:
-    """Labels of one volume. Signals may come on another thread.
+class LabellingSession(Closeable):
+    """Label probabilities of one volume. Signals may be emitted on another thread.
 
     Parameters
     ----------
@@ -34,14 +32,14 @@ class LabellingSession:
     runner
         As of `GroundingSession`.
     journal
-        File in which answers and overrides are kept, see `io.journal`.
+        File to which results and switched descriptors are appended, see `io.journal`.
 
     Attributes
     ----------
     ledger
-        All answers and overrides.
+        All results and switched descriptors.
     labelling
-        The last answer.
+        The last result.
     changed, progressed, failed
         Signals as of `GroundingSession`.
     """
@@ -53,7 +51,7 @@ class LabellingSession:
     def __init__(
         self,
         volume: Volume,
-        runner: Literal["worker", "inline"] | Runner = "worker",
+        runner: RunnerKind | Runner = "worker",
         *,
         journal: Path | None = None,
     ) -> None:
@@ -62,22 +60,23 @@ class LabellingSession:
         self.labelling: ClassificationResult | None = None
         self._off: set[tuple[str, str]] = set()
         self._owns_runner = isinstance(runner, str)
-        if isinstance(runner, str):
-            runner = RoutedRunner() if runner == "worker" else InlineRunner()
-        self._runner: Runner = runner
-        self._job: Job | None = None
-        self._failure: MedVLMError | None = None
-        self._idle = threading.Condition(threading.RLock())
+        self._runner = new_runner(runner) if isinstance(runner, str) else runner
+        self._queue: JobQueue[str] = JobQueue(
+            self._runner,
+            lambda fraction, text: emit_safely(self.progressed, fraction, text),
+            lambda error: emit_safely(self.failed, error),
+            lambda: emit_safely(self.changed),
+        )
         self._journal = None if journal is None else Journal(journal, self.ledger, self.failed.emit)
 
     @property
     def pending(self) -> bool:
-        """Whether an answer is on its way."""
-        return self._job is not None
+        """Whether a request is running."""
+        return bool(self._queue.keys)
 
     @property
     def probabilities(self) -> Mapping[str, float | None]:
-        """Of each label, without the descriptors that a person switched off.
+        """Probability of each label without the descriptors that are switched off.
 
         `None` if all descriptors of a label are switched off.
         """
@@ -89,116 +88,77 @@ class LabellingSession:
         }
 
     def is_used(self, label: str, descriptor: str) -> bool:
-        """Whether a descriptor counts."""
+        """Whether a descriptor is switched on."""
         return (label, descriptor) not in self._off
 
     def ask(
         self, query: LabelQuery, backend: str, model: str | None = None, device: str = "cpu"
     ) -> None:
-        """Have labels judged; anything asked before is no longer wanted. See `wait`.
+        """Classify labels; replaces a request that is still running. See `wait`.
 
         Raises
         ------
         BackendUnavailable
-            If there is no such backend, or it does not judge labels.
+            If there is no such backend, or it does not classify.
         InvalidPrompt
-            If the scope lies outside the image.
+            If there is no label, or the scope lies outside the image.
         """
         info = registry.info(backend)
         if Task.LABEL not in info.tasks:
             raise BackendUnavailable(
-                f"{info.title} does not judge labels.", "Choose another backend for that."
+                f"{info.title} does not classify labels.", "Choose another backend."
             )
         if not query.labels:
-            raise InvalidPrompt("There is no label to judge.", "Write one label a line.")
+            raise InvalidPrompt("There are no labels to classify.", "Enter one label per line.")
         query.scope.bounds(self.volume.grid)
         self.cancel()
         request = LabelRequest(backend, self.volume, model, device, query)
-        self._job = Job(request)
-        job = self._runner.submit(request, lambda f, text: emit_safely(self.progressed, f, text))
-        with self._idle:
-            self._job = job
-        job.add_done_callback(self._on_done)
+        self._queue.put(backend, lambda sender: self._classify(sender, request))
 
     def override(self, label: str, descriptor: str, used: bool) -> None:
-        """Switch a descriptor off, or on again; the label's probability follows at once."""
+        """Switch a descriptor on or off; the label's probability follows at once."""
         (self._off.discard if used else self._off.add)((label, descriptor))
         self._note(DescriptorToggled(label=label, descriptor=descriptor, used=used))
         self.changed.emit()
 
     def cancel(self) -> None:
-        """Stop judging."""
-        job = self._job
-        if job is not None:
-            job.cancel()
+        """Cancel the running request."""
+        self._queue.stop_all()
 
     def wait(self, timeout_s: float | None = None) -> None:
-        """Wait until nothing is on its way; raise what has gone wrong since the last time."""
-        with self._idle:
-            if not self._idle.wait_for(lambda: self._job is None, timeout_s):
-                raise TimeoutError(f"No answer within {timeout_s} s.")
-            failure, self._failure = self._failure, None
-        if failure is not None:
-            raise failure
+        """Wait until no request is running; errors as of `JobQueue.wait`."""
+        self._queue.wait(timeout_s)
 
     def close(self) -> None:
-        """Stop judging and finish the journal."""
-        self.cancel()
+        """Cancel the running request and finish the journal."""
+        self._queue.close()
         if self._owns_runner:
             self._runner.stop()
         if self._journal is not None:
             self._journal.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def _without_overrides(self, label: str, value: float) -> float | None:
         assert self.labelling is not None
         descriptors = self.labelling.descriptors.get(label)
-        off = {d for named, d in self._off if named == label}
+        off = {descriptor for owner, descriptor in self._off if owner == label}
         if not descriptors or not off & set(descriptors):
             return value
         return combined(descriptors, off)
 
-    def _on_done(self, job: Job) -> None:
-        failure: MedVLMError | None = None
-        if job is not self._job:
-            return
-        try:
-            reply = job.result()
-            assert isinstance(reply, LabelReply)
-            self._keep(job, reply)
-        except Cancelled:
-            pass
-        except MedVLMError as error:
-            failure = error
-        with self._idle:
-            self._job = None
-            self._failure = failure or self._failure
-            self._idle.notify_all()
-        if failure is not None:
-            emit_safely(self.failed, failure)
-        emit_safely(self.changed)
-
-    def _keep(self, job: Job, reply: LabelReply) -> None:
-        found = reply.labelling
-        self.labelling = found
+    def _classify(self, sender: RequestSender, request: LabelRequest) -> None:
+        reply = sender.send(request)
+        assert isinstance(reply, LabelReply)
+        if sender.stopped:  # replaced by a newer request
+            raise Cancelled
+        result = self.labelling = reply.labelling
         self._note(
             Classified(
-                backend=job.request.backend,
-                model=job.request.model,
-                probabilities=dict(found.probabilities),
-                descriptors={label: dict(own) for label, own in found.descriptors.items()},
-                sent=dict(found.prompts),
-                slices=tuple((ref.axis, ref.index) for ref in found.slices),
+                backend=request.backend,
+                model=request.model,
+                probabilities=dict(result.probabilities),
+                descriptors={label: dict(own) for label, own in result.descriptors.items()},
+                sent=dict(result.prompts),
+                slices=tuple((ref.axis, ref.index) for ref in result.slices),
                 seconds=reply.seconds,
             )
         )

@@ -1,12 +1,12 @@
-"""The work of a session, one thing after the other, away from who asks for it."""
+"""Run the jobs of a session one after the other, in a thread of their own."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, TypeVar
 
 from psygnal import EmitLoopError, SignalInstance
 
@@ -14,22 +14,28 @@ from napari_medvlm.data.errors import Cancelled, MedVLMError
 from napari_medvlm.sessions.request_sender import RequestSender
 from napari_medvlm.worker.runner import InlineRunner, OnProgress, Runner
 
+logger = logging.getLogger(__name__)
+
+Key = TypeVar("Key", bound=Hashable)
 Work = Callable[[RequestSender], None]
 
 
-class JobQueue:
-    """Does what is put into it in that order: inline in the caller's thread, else in its own.
+class JobQueue(Generic[Key]):
+    """Jobs that run in the order in which they were put.
 
-    Each piece of work has a key, by which it can be stopped; several may have the same.
+    With an `InlineRunner` they run in the caller's thread, otherwise in a thread of the queue.
+    Each job has a key by which it can be stopped; several jobs may have the same key.
 
     Parameters
     ----------
     runner
-        Who does the requests.
+        Carries out the requests of the jobs.
     on_progress
-        Called with how far the present request is, 0 to 1, and what is being done.
+        Called with the progress of the running request, 0 to 1, and a message.
     on_failure
-        Called with what went wrong with a piece of work; the rest goes on.
+        Called with the error of a job; the next job runs all the same.
+    on_done
+        Called when a job has left the queue, after ``on_failure``.
     """
 
     def __init__(
@@ -37,12 +43,14 @@ class JobQueue:
         runner: Runner,
         on_progress: OnProgress,
         on_failure: Callable[[MedVLMError], None],
+        on_done: Callable[[], None] = lambda: None,
     ) -> None:
         self._runner = runner
         self._on_progress = on_progress
         self._on_failure = on_failure
-        self._waiting: deque[tuple[int, Work]] = deque()
-        self._running: tuple[int, RequestSender] | None = None
+        self._on_done = on_done
+        self._waiting: deque[tuple[Key, Work]] = deque()
+        self._running: tuple[Key, RequestSender] | None = None
         self._working = False
         self._closed = False
         self._failure: MedVLMError | None = None
@@ -50,25 +58,25 @@ class JobQueue:
 
     @property
     def pending(self) -> bool:
-        """Whether anything runs or waits."""
+        """Whether a job runs or waits."""
         with self._changed:
             return self._working or bool(self._waiting)
 
     @property
-    def keys(self) -> tuple[int, ...]:
-        """Keys of what runs and waits, in order."""
+    def keys(self) -> tuple[Key, ...]:
+        """Keys of the running and the waiting jobs, in order."""
         with self._changed:
             running = () if self._running is None else (self._running[0],)
             return (*running, *(key for key, _ in self._waiting))
 
     @property
-    def running(self) -> int | None:
-        """The key of what runs."""
+    def running(self) -> Key | None:
+        """Key of the running job."""
         running = self._running
         return None if running is None else running[0]
 
-    def put(self, key: int, work: Work) -> None:
-        """Have work done after what is there; inline, it is done on return."""
+    def put(self, key: Key, work: Work) -> None:
+        """Append a job; with an `InlineRunner` it is done on return."""
         with self._changed:
             if self._closed:
                 return
@@ -76,19 +84,39 @@ class JobQueue:
             if self._working:
                 return
             self._working = True
-        self._go()
+        self._start()
 
-    def stop(self, key: int) -> None:
-        """Stop what runs under a key, and drop what waits."""
+    def drop_waiting(self) -> None:
+        """Remove all waiting jobs; the running job goes on."""
         with self._changed:
-            kept = [item for item in self._waiting if item[0] != key]
-            self._waiting = deque(kept)
+            self._waiting.clear()
+
+    def stop(self, key: Key) -> None:
+        """Stop the running job with a key, and remove the waiting ones."""
+        with self._changed:
+            self._waiting = deque(item for item in self._waiting if item[0] != key)
             running = self._running
         if running is not None and running[0] == key:
             running[1].stop()
 
+    def stop_all(self) -> None:
+        """Remove all waiting jobs and stop the running one."""
+        with self._changed:
+            self._waiting.clear()
+            running = self._running
+        if running is not None:
+            running[1].stop()
+
     def wait(self, timeout_s: float | None = None) -> None:
-        """Wait until nothing runs or waits; raise what has gone wrong since the last time."""
+        """Wait until no job runs or waits.
+
+        Raises
+        ------
+        TimeoutError
+            If that takes longer.
+        MedVLMError
+            The last error since the previous call.
+        """
         with self._changed:
             if not self._changed.wait_for(lambda: not self.pending, timeout_s):
                 raise TimeoutError(f"No answer within {timeout_s} s.")
@@ -97,61 +125,58 @@ class JobQueue:
             raise failure
 
     def close(self) -> None:
-        """Stop everything and take nothing more."""
+        """Stop all jobs and accept no more."""
         self._closed = True
-        for key in reversed(self.keys):  # what waits must not begin now
-            self.stop(key)
+        self.stop_all()
 
-    def _go(self) -> None:
+    def _start(self) -> None:
         if isinstance(self._runner, InlineRunner):
             self._work()
         else:
-            threading.Thread(target=self._work, name="medvlm-ask", daemon=True).start()
+            threading.Thread(target=self._work, name="medvlm-jobs", daemon=True).start()
 
     def _work(self) -> None:
         try:
-            while self._next():
+            while self._run_next():
                 pass
-        except BaseException:  # an error of the program's own: the rest is done all the same
+        except BaseException:  # a programming error in a job: run the others, then raise it
             with self._changed:
                 self._running = None
                 self._working = bool(self._waiting)
                 self._changed.notify_all()
             if self._working:
-                self._go()
+                self._start()
             raise
 
-    def _next(self) -> bool:
-        """Do the next thing; whether there was any."""
+    def _run_next(self) -> bool:
+        """Run the next job; `False` if none waits."""
         with self._changed:
             if not self._waiting:
                 self._working = False
                 self._changed.notify_all()
                 return False
             key, work = self._waiting.popleft()
-            calls = RequestSender(self._runner, self._on_progress)
-            self._running = key, calls
+            sender = RequestSender(self._runner, self._on_progress)
+            self._running = key, sender
         failure: MedVLMError | None = None
         try:
-            work(calls)
+            work(sender)
         except Cancelled:
             pass
         except MedVLMError as error:
-            failure = None if calls.stopped else error
+            failure = None if sender.stopped else error
         with self._changed:
             self._running = None
             self._failure = failure or self._failure
         if failure is not None:
             self._on_failure(failure)
+        self._on_done()
         return True
 
 
-logger = logging.getLogger(__name__)
-
-
 def emit_safely(signal: SignalInstance, *values: Any) -> None:
-    """Emit a signal; an error of a listener goes to the log and stops nothing."""
+    """Emit a signal; errors of listeners are logged, not raised."""
     try:
         signal.emit(*values)
-    except (EmitLoopError, RuntimeError):  # a window that is gone raises RuntimeError
+    except (EmitLoopError, RuntimeError):  # Qt raises RuntimeError if the widget was deleted
         logger.exception("A listener of %s failed", signal.name)

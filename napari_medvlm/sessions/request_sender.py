@@ -1,19 +1,28 @@
-"""Sending the requests of one answer, one after the other, until somebody stops it."""
+"""Send the requests of a job one after the other, until it is stopped."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from napari_medvlm.data.errors import Cancelled
+from napari_medvlm.worker.environment_runner import RoutedRunner
 from napari_medvlm.worker.messages import Reply, Request
 from napari_medvlm.worker.runner import InlineRunner, Job, OnProgress, OnText, Runner
+
+RunnerKind = Literal["worker", "inline"]
+
+
+def new_runner(kind: RunnerKind) -> Runner:
+    """A runner with worker processes, or one that works in the caller's thread."""
+    return InlineRunner() if kind == "inline" else RoutedRunner()
 
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """Who does something: a backend, its model and its device."""
+    """A backend, its model (`None`: the backend's default) and the device to run on."""
 
     backend: str = "embedded"
     model: str | None = None
@@ -22,7 +31,7 @@ class ModelChoice:
 
 @dataclass(frozen=True)
 class ModelChoices:
-    """Who answers, and who does what the answerer calls tools for."""
+    """The model that answers, and the models behind the tools that it calls."""
 
     answerer: ModelChoice
     segmenter: ModelChoice
@@ -34,8 +43,10 @@ class RequestSender:
 
     Parameters
     ----------
+    runner
+        Carries out the requests.
     on_progress
-        Called with how far the present request is, 0 to 1, and what is being done.
+        Called with the progress of the running request, 0 to 1, and a message.
     """
 
     def __init__(self, runner: Runner, on_progress: OnProgress) -> None:
@@ -46,40 +57,42 @@ class RequestSender:
 
     @property
     def stopped(self) -> bool:
-        """Whether somebody stopped it."""
+        """Whether `stop` was called."""
         return self._stopped.is_set()
 
     def stop(self) -> None:
-        """Send nothing more, and cancel what is on its way."""
+        """Cancel the running request and send no more."""
         self._stopped.set()
         job = self._job
         if job is not None:
             job.cancel()
 
     def send(self, request: Request, on_text: OnText = lambda _: None) -> Reply:
-        """The reply to a request.
+        """Send a request and wait for its reply.
 
         Raises
         ------
         Cancelled
-            If somebody stopped it.
+            If the sender was stopped.
         MedVLMError
             As of `Job.result`.
         """
         if self._stopped.is_set():
             raise Cancelled
-        job = self._runner.submit(request, self._told(self._on_progress), self._told(on_text))
+        job = self._runner.submit(
+            request, self._until_stopped(self._on_progress), self._until_stopped(on_text)
+        )
         self._job = job
         if self._stopped.is_set():
             job.cancel()
         return job.result()
 
-    def _told(self, tell: Callable[..., None]) -> Callable[..., None]:
-        """A callback that, inline, stops the work when it is not wanted any more."""
+    def _until_stopped(self, callback: Callable[..., None]) -> Callable[..., None]:
+        """The callback while the sender is not stopped; then it cancels an inline request."""
 
         def call(*values: object) -> None:
             if not self._stopped.is_set():
-                tell(*values)
+                callback(*values)
             if self._stopped.is_set() and isinstance(self._runner, InlineRunner):
                 raise Cancelled
 

@@ -1,7 +1,7 @@
-"""The plugin's commands, for menus, the command palette and keys.
+"""Docks by their title in the manifest, and the manifest's keys.
 
-Keys are declared in the manifest, once. napari does not read them from there yet, so the dock binds
-them; `bind_keys` can go when it does.
+napari does not bind the keys of a manifest yet, so each dock binds its own with `bind_keys`, which
+can be removed once napari does.
 """
 
 from __future__ import annotations
@@ -19,13 +19,19 @@ if TYPE_CHECKING:
 PLUGIN = "napari-medvlm"
 
 
+def find_dock(viewer: napari.Viewer, title: str) -> QWidget | None:
+    """The open dock that the manifest lists under a title, or `None`."""
+    module, _, name = docks()[title].partition(":")
+    dock_class = getattr(import_module(module), name)
+    widgets = viewer.window.dock_widgets.values()
+    return next((widget for widget in widgets if isinstance(widget, dock_class)), None)
+
+
 def named_dock(viewer: napari.Viewer, title: str) -> QWidget:
-    """The dock that the manifest has under a title, opened if it is not there."""
-    module, _, kind = docks()[title].partition(":")
-    widget_item = getattr(import_module(module), kind)
-    for widget in viewer.window.dock_widgets.values():
-        if isinstance(widget, widget_item):
-            return widget
+    """The dock that the manifest lists under a title; opened if it is not open."""
+    widget = find_dock(viewer, title)
+    if widget is not None:
+        return widget
     return viewer.window.add_plugin_dock_widget(PLUGIN, title, tabify=True)[1]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from napari_medvlm.data.conversation import Turn
 from napari_medvlm.data.errors import InvalidPrompt
@@ -19,13 +19,14 @@ from napari_medvlm.sessions.export.sr_evaluations import (
     groundings_of,
 )
 from napari_medvlm.sessions.ground import GroundingSession
+from napari_medvlm.widgets.commands import find_dock
 from napari_medvlm.widgets.segment.commands import dock_of
 
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image
-if TYPE_CHECKING:
-    from napari import Viewer
+
+    from napari_medvlm.widgets.ground.dock import GroundDock
 
 
 def send_to_segment(
@@ -53,12 +54,8 @@ def send_to_segment(
 
 def ground_backend(viewer: Viewer) -> tuple[str, str | None]:
     """The backend and model of the Ground dock; the embedded one if that dock is not open."""
-    from napari_medvlm.widgets.ground.dock import GroundDock
-
-    for widget in viewer.window.dock_widgets.values():
-        if isinstance(widget, GroundDock):
-            return widget.backend.name, widget.model.model
-    return "embedded", None
+    dock = cast("GroundDock | None", find_dock(viewer, "Ground"))
+    return ("embedded", None) if dock is None else (dock.backend.name, dock.model.model)
 
 
 TITLE = "From a report"
@@ -90,10 +87,10 @@ def bring_in(viewer: Viewer, series: Collection[str], evaluations: Sequence[Eval
         if session.volume.series not in series:
             continue
         if isinstance(session, AskSession):
-            session.bring_in(TITLE, exchanges_of(evaluations, session.conversations))
+            session.import_report(TITLE, exchanges_of(evaluations, session.conversations))
         else:
             for model_name, evaluations_of_model in groundings_of(evaluations).items():
-                session.bring_in(model_name, evaluations_of_model)
+                session.import_report(model_name, evaluations_of_model)
 
 
 def _sessions(viewer: Viewer) -> Iterator[GroundingSession | AskSession]:

@@ -25,7 +25,7 @@ def living() -> tuple[RoutedRunner, ...]:
 class RoutedRunner(Runner):
     """One worker process for each Python that backends run in, started on first use.
 
-    The file of environments is read with each request, so what is corrected there holds at once.
+    The file of environments is read again whenever it has changed, so corrections apply at once.
     Jobs of one Python are done one after the other; those of different ones side by side.
 
     Memory is not shared between them: each process loads the libraries and keeps the models that
@@ -49,7 +49,7 @@ class RoutedRunner(Runner):
         """The backends and models that are loaded in workers now, as they were named."""
         with self._guard:
             workers = list(self._workers.values())
-        return tuple(both for worker in workers for both in worker.models)
+        return tuple(model for worker in workers for model in worker.models)
 
     @property
     def pids(self) -> Mapping[str, int]:
@@ -64,7 +64,7 @@ class RoutedRunner(Runner):
         on_progress: OnProgress | None = None,
         on_text: OnText | None = None,
     ) -> Job:
-        """Have a request done where its backend lives; returns at once."""
+        """Submit a request to the worker of its backend; returns at once."""
         try:
             python = Environments.load().python_of(request.backend)
         except SettingsError as error:
@@ -88,5 +88,5 @@ class RoutedRunner(Runner):
 
 
 def _check(job: Job) -> None:
-    """That the Python of a job's backend can do it."""
+    """Check that the Python of a job's backend works."""
     Environments.load().check(job.request.backend, lambda: job.unwanted or job.done())

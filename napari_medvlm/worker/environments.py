@@ -1,4 +1,4 @@
-"""Which Python a backend runs in: `environments.yaml` in the settings folder.
+"""The Python of each backend, from `environments.yaml` in the settings folder.
 
     vlm: /home/me/envs/vlm
     similarity: /home/me/envs/clip/bin/python
@@ -17,12 +17,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 from pydantic import ConfigDict, Field
 
 from napari_medvlm.backends import registry
+from napari_medvlm.backends.models.files import Stamp, stamp
 from napari_medvlm.data.errors import Cancelled, SettingsError
 from napari_medvlm.language.yaml_tables import YamlTable, read
 from napari_medvlm.settings.paths import home
@@ -33,7 +35,7 @@ VERSION: str = sys.modules["napari_medvlm"].__version__
 ANSWER_S = 60.0
 """How long an interpreter may take to tell its version; network drives are slow at first."""
 POLL_S = 0.02
-PLACES = ("bin/python", "Scripts/python.exe", "python.exe")
+PYTHON_PATHS = ("bin/python", "Scripts/python.exe", "python.exe")
 """Where the interpreter is in the folder of an environment."""
 EXTRAS = {
     "bundle": "monai",
@@ -79,7 +81,8 @@ class _Entry:
 
 @dataclass(frozen=True)
 class Environments:
-    """What the file says. An interpreter is looked at when it is asked for, so one hides no other.
+    """The content of the file. Interpreters are checked only when used, so one error hides no
+    other.
 
     Parameters
     ----------
@@ -94,7 +97,7 @@ class Environments:
 
     @classmethod
     def load(cls, path: Path | None = None) -> Environments:
-        """Read the file; by default the one in the settings folder.
+        """Read the file; by default the one in the settings folder. An unchanged file is read once.
 
         Raises
         ------
@@ -102,6 +105,10 @@ class Environments:
             If it is there and cannot be read, or does not give a text for each name.
         """
         path = home() / "environments.yaml" if path is None else path
+        return _unchanged(path, stamp(path))
+
+    @classmethod
+    def _read(cls, path: Path) -> Environments:
         if not os.path.exists(path):
             return cls(path)
         try:
@@ -110,14 +117,14 @@ class Environments:
             raise SettingsError(
                 error.message,
                 f"Correct {path}: each line is a backend's name, a colon, and the folder of an "
-                "environment or its Python. Or move the file away.",
+                "environment or its Python. Or remove the file.",
             ) from error
         lines = _lines(path)
         return cls(path, {name: _Entry(lines.get(name, 1), text) for name, text in pythons.items()})
 
     @classmethod
     def of(cls, backends: Iterable[str], folder: Path) -> Environments:
-        """What the file would say if it named a folder for some backends and nothing else."""
+        """The content of a file with one folder for some backends."""
         entries = {name: _Entry(line, str(folder)) for line, name in enumerate(backends, 1)}
         return cls(home() / "environments.yaml", entries)
 
@@ -127,20 +134,20 @@ class Environments:
         Raises
         ------
         SettingsError
-            If there is no such interpreter, or it cannot be executed.
+            If there is no such interpreter, or it is not executable.
         """
         if backend not in self.entries:
             return sys.executable
         # Links stay as they are: that of an environment is what makes it one.
         named = self.path.parent.absolute() / os.path.expanduser(self.entries[backend].text)
         folder = os.path.isdir(named)
-        places = [named / place for place in PLACES] if folder else [named]
-        python = next((place for place in places if os.path.isfile(place)), None)
+        candidates = [named / path for path in PYTHON_PATHS] if folder else [named]
+        python = next((path for path in candidates if os.path.isfile(path)), None)
         if python is None:
-            lacks = f"{named} has neither {PLACES[0]} nor {PLACES[1]}"
-            raise self._error(backend, lacks if folder else f"there is no {named}")
+            lacks = f"{named} has neither {PYTHON_PATHS[0]} nor {PYTHON_PATHS[1]}"
+            raise self._error(backend, lacks if folder else f"{named} does not exist")
         if not os.access(python, os.X_OK):
-            raise self._error(backend, f"{python} cannot be executed")
+            raise self._error(backend, f"{python} is not executable")
         return str(python)
 
     def check(self, backend: str, unwanted: Callable[[], bool] = lambda: False) -> None:
@@ -172,7 +179,7 @@ class Environments:
         install = f"Install it with: {install_command(python, backend)}"
         match answers:
             case []:
-                raise self._error(backend, f"{python} is not a Python that works. {complaint}")
+                raise self._error(backend, f"{python} is not a working Python. {complaint}")
             case [_]:
                 what = f"napari-medvlm cannot be imported by {python}: {complaint}"
                 raise self._error(backend, what, install)
@@ -184,13 +191,19 @@ class Environments:
                 raise self._error(backend, what, install)
 
     def _error(self, backend: str, what: str, hint: str = "") -> SettingsError:
-        where = f"Line {self.entries[backend].line} of {self.path.name}, {backend}"
-        remedy = f"Correct {self.path}, or take the line out: it then runs in the viewer's Python."
-        return SettingsError(f"{where}: {what.strip(' .')}.", hint or remedy)
+        line = f"Line {self.entries[backend].line} of {self.path.name}, {backend}"
+        remedy = f"Correct {self.path}, or remove the line to run it in the viewer's Python."
+        return SettingsError(f"{line}: {what.strip(' .')}.", hint or remedy)
+
+
+@lru_cache(maxsize=4)
+def _unchanged(path: Path, stamp: Stamp) -> Environments:
+    """The content of a file in one state of it."""
+    return Environments._read(path)
 
 
 def obstacle(backend: str) -> str | None:
-    """Why a backend cannot be used and what to do, as far as it can be told at once.
+    """Reason why a backend cannot be used, as far as known without starting a process.
 
     A module that is missing here is no obstacle to a backend that runs elsewhere.
 
@@ -222,19 +235,19 @@ def _lines(path: Path) -> dict[str, int]:
 
 
 def install_command(python: str, backend: str) -> str:
-    """What to type so that this package, and what one of its backends needs, is in a Python."""
+    """The pip command that installs this package with a backend's requirements into a Python."""
     program = f'"{python}"' if " " in python else python
     return f'{program} -m pip install "{requirement(backend)}"'
 
 
 def requirement(backend: str) -> str:
-    """What pip is asked for: this package with what one of its backends needs."""
+    """The pip requirement of this package with a backend's extra."""
     extra = f"[{EXTRAS[backend]}]" if backend in EXTRAS else ""
     return f"napari-medvlm{extra}=={VERSION}"
 
 
 def _ask(python: str, unwanted: Callable[[], bool]) -> tuple[list[str], str]:
-    """How far the interpreter came with the question, and the last line of its complaint.
+    """The lines that the check script printed, and the last line of its error output.
 
     Files take the output: pipes could be held open by what the interpreter has started.
     """
@@ -252,8 +265,8 @@ def _ask(python: str, unwanted: Callable[[], bool]) -> tuple[list[str], str]:
         finally:
             process.kill()
             process.wait()
-        told, complaints = _written(output), _written(complaint)
-    answers = [line.removeprefix(MARK) for line in told if line.startswith(MARK)]
+        output_lines, complaints = _written(output), _written(complaint)
+    answers = [line.removeprefix(MARK) for line in output_lines if line.startswith(MARK)]
     return answers, complaints[-1] if complaints else ""
 
 
@@ -263,7 +276,7 @@ def _await(process: subprocess.Popen[bytes], unwanted: Callable[[], bool]) -> No
         if unwanted():
             raise Cancelled
         if time.monotonic() > deadline:
-            raise TimeoutError(f"it did not answer within {ANSWER_S:g} s")
+            raise TimeoutError(f"no answer within {ANSWER_S:g} s")
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(POLL_S)
 

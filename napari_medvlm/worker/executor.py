@@ -33,7 +33,7 @@ from napari_medvlm.worker.messages import (
 
 logger = logging.getLogger(__name__)
 
-KEPT_BACKENDS = 3
+MAX_BACKENDS = 3
 """Who answers, and who segments and grounds for its tools."""
 Deliver = Callable[[str], None]
 
@@ -45,13 +45,13 @@ class _Loaded:
 
 
 class Executor:
-    """The backends that are loaded, the latest used kept; all calls come from one thread."""
+    """Executes requests with the backends used last; all calls come from one thread."""
 
     def __init__(self) -> None:
         self._loaded: OrderedDict[tuple[str, str | None, str], _Loaded] = OrderedDict()
 
     def do(self, request: Request, progress: Progress, deliver: Deliver) -> Reply | None:
-        """Do what is asked.
+        """Execute a request.
 
         Parameters
         ----------
@@ -71,20 +71,20 @@ class Executor:
         except Exception as error:
             if is_out_of_memory(error):
                 raise OutOfMemory(
-                    f"The memory did not suffice for {request.backend} on {request.device}.",
+                    f"Out of memory: {request.backend} on {request.device}.",
                     "Close other programs, crop the image, or choose a smaller model or the CPU.",
                 ) from error
             logger.exception("The backend %s failed", request.backend)
             raise BackendFailed(
                 f"{request.backend} failed: {type(error).__name__}: {error}",
-                "Prompts are kept. Change them or choose another backend; the log has the details.",
+                "Prompts are kept. Change them or choose another backend; see the log for details.",
             ) from error
 
     def _do(self, request: Request, progress: Progress, deliver: Deliver) -> Reply | None:
         loaded = self._load(request)
         if loaded.volume is not request.volume:
             loaded.volume = None
-            progress(0.0, "Looking at the image")
+            progress(0.0, "Preparing the image")
             loaded.backend.set_volume(request.volume)
             loaded.volume = request.volume
         start = time.perf_counter()
@@ -97,11 +97,13 @@ class Executor:
                 done = dispatch.prepare(loaded.backend, request.volume, axis, slices, progress)
                 return PrepareReply(done, time.perf_counter() - start)
             case GroundRequest():
-                found = dispatch.ground(loaded.backend, request.volume, request.query, progress)
-                return GroundReply(found, time.perf_counter() - start)
+                grounding = dispatch.ground(loaded.backend, request.volume, request.query, progress)
+                return GroundReply(grounding, time.perf_counter() - start)
             case LabelRequest():
-                judged = dispatch.label(loaded.backend, request.volume, request.query, progress)
-                return LabelReply(judged, time.perf_counter() - start)
+                classification = dispatch.label(
+                    loaded.backend, request.volume, request.query, progress
+                )
+                return LabelReply(classification, time.perf_counter() - start)
             case AskRequest():
                 answer = dispatch.answer(
                     loaded.backend, request.volume, request.question, progress, deliver
@@ -120,7 +122,7 @@ class Executor:
             backend = registry.create(request.backend)
             backend.load(model, request.device)
             self._loaded[key] = _Loaded(backend)
-            while len(self._loaded) > KEPT_BACKENDS:
+            while len(self._loaded) > MAX_BACKENDS:
                 self._loaded.popitem(last=False)
         self._loaded.move_to_end(key)
         return self._loaded[key]

@@ -90,9 +90,9 @@ class _Ticker:
     def __call__(self, fraction: float, message: str = "") -> None:
         if self._job in self._unwanted:
             raise Cancelled
-        now = time.monotonic()
-        if now - self._last >= TICK_S:
-            self._last = now
+        now_s = time.monotonic()
+        if now_s - self._last >= TICK_S:
+            self._last = now_s
             self._connection.send(ProgressUpdate(self._job, float(fraction), message))
 
 

@@ -1,4 +1,4 @@
-"""An environment of its own for a backend, made with venv and pip and named in the file."""
+"""Create an environment for a backend with venv and pip, and list it in the file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from napari_medvlm.backends import registry
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, SettingsError
 from napari_medvlm.settings.paths import home
-from napari_medvlm.worker.environments import EXTRAS, PLACES, Environments, requirement
+from napari_medvlm.worker.environments import EXTRAS, PYTHON_PATHS, Environments, requirement
 from napari_medvlm.worker.process import WINDOWS, variables
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ Unwanted = Callable[[], bool]
 
 
 def folder_for(backend: str) -> Path:
-    """Where the environment of a backend is made; backends of one extra share it.
+    """Folder of a backend's environment; backends with the same extra share it.
 
     Raises
     ------
@@ -37,8 +37,8 @@ def folder_for(backend: str) -> Path:
     """
     if backend not in EXTRAS:
         raise BackendUnavailable(
-            f"It is not known how {backend} is installed.",
-            "Make an environment as its package says, and name it in environments.yaml.",
+            f"The requirements of {backend} are unknown.",
+            "Create an environment as its package describes, and list it in environments.yaml.",
         )
     return home() / "environments" / EXTRAS[backend]
 
@@ -73,7 +73,7 @@ def install(backend: str, say: Say, unwanted: Unwanted) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         _step([sys.executable, "-m", "venv", str(folder)], say, unwanted)
-        python = next(str(folder / p) for p in PLACES if (folder / p).is_file())
+        python = next(str(folder / p) for p in PYTHON_PATHS if (folder / p).is_file())
         pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
         _step([*pip, requirement(backend)], say, unwanted)
         say("Checking")
@@ -98,15 +98,15 @@ def name(backends: Iterable[str], folder: Path) -> None:
     entries = [f"{backend}: {json.dumps(str(folder), ensure_ascii=False)}" for backend in backends]
     old = {f"{backend}:" for backend in backends}
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    kept = [line for line in lines if line.split(" ")[0] not in old]
+    others = [line for line in lines if line.split(" ")[0] not in old]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".new")
-        temporary.write_text("\n".join([*kept, *entries, ""]), "utf-8")
+        temporary.write_text("\n".join([*others, *entries, ""]), "utf-8")
         temporary.replace(path)
     except OSError as error:
         raise SettingsError(
-            f"{path} cannot be written: {error}.", f"Write into it yourself: {'; '.join(entries)}"
+            f"{path} cannot be written: {error}.", f"Add these lines yourself: {'; '.join(entries)}"
         ) from error
 
 
@@ -151,7 +151,7 @@ def _step(command: Sequence[str], say: Say, unwanted: Unwanted) -> None:
     if process.returncode != 0:
         raise BackendUnavailable(
             f"The installation failed: {last[0] or process.returncode}",
-            "See the lines above, and the network or the proxy. Nothing was left of it.",
+            "See the output above; check the network and the proxy. All files were removed.",
         )
 
 

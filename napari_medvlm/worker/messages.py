@@ -1,4 +1,4 @@
-"""What travels between a session and the one that does its work.
+"""Messages between a session and its worker.
 
 Every request is whole: it names all that is needed, and the worker loads what it lacks. There is no
 set-up that could get out of step, so after a crash the next request just works.
@@ -6,7 +6,9 @@ set-up that could get out of step, so after a crash the next request just works.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from napari_medvlm.backends.base import ObjectPrompts, Prepared
 from napari_medvlm.data.answer import Answer, Question
@@ -19,7 +21,7 @@ from napari_medvlm.data.volume import Volume
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """Have a backend ready for a volume: load it, and let it look at the image.
+    """Load a backend and set its volume.
 
     Parameters
     ----------
@@ -48,7 +50,7 @@ class SegmentRequest(Request):
 
 @dataclass(frozen=True, eq=False)
 class SegmentReply:
-    """A mask on the volume's grid, and how long the backend itself took, in seconds."""
+    """A mask on the volume's grid, and the backend's run time in seconds."""
 
     mask: Mask
     seconds: float
@@ -56,14 +58,14 @@ class SegmentReply:
 
 @dataclass(frozen=True, eq=False)
 class GroundRequest(Request):
-    """Find where phrases are."""
+    """Locate phrases."""
 
     query: GroundQuery = field(default_factory=lambda: GroundQuery(()))
 
 
 @dataclass(frozen=True, eq=False)
 class GroundReply:
-    """Where phrases are, and how long the backend itself took, in seconds."""
+    """The regions of phrases, and the backend's run time in seconds."""
 
     grounding: Grounding
     seconds: float
@@ -71,14 +73,14 @@ class GroundReply:
 
 @dataclass(frozen=True, eq=False)
 class LabelRequest(Request):
-    """Judge how likely labels are."""
+    """Classify labels."""
 
     query: LabelQuery = field(default_factory=lambda: LabelQuery(()))
 
 
 @dataclass(frozen=True, eq=False)
 class LabelReply:
-    """How likely labels are, and how long the backend itself took, in seconds."""
+    """The probabilities of labels, and the backend's run time in seconds."""
 
     labelling: ClassificationResult
     seconds: float
@@ -93,7 +95,7 @@ class AskRequest(Request):
 
 @dataclass(frozen=True, eq=False)
 class AnswerReply:
-    """The whole answer, and how long the backend itself took, in seconds."""
+    """The complete answer, and the backend's run time in seconds."""
 
     answer: Answer
     seconds: float
@@ -101,7 +103,7 @@ class AnswerReply:
 
 @dataclass(frozen=True, eq=False)
 class ExplainRequest(Request):
-    """Tell which parts of a picture of a question made the model write what it did."""
+    """Compute the evidence map of an image of a question."""
 
     question: Question = field(default_factory=lambda: Question(""))
     written: str = ""
@@ -110,7 +112,7 @@ class ExplainRequest(Request):
 
 @dataclass(frozen=True, eq=False)
 class ExplainReply:
-    """How much each part has to do with it, and how long the backend itself took, in seconds."""
+    """The evidence map, and the backend's run time in seconds."""
 
     heatmap: Heatmap
     seconds: float
@@ -118,7 +120,7 @@ class ExplainReply:
 
 @dataclass(frozen=True, eq=False)
 class PrepareRequest(Request):
-    """Look at slices ``start <= index < stop`` across an axis of the array, before any click."""
+    """Precompute slices ``start <= index < stop`` along an axis of the array."""
 
     axis: int = 0
     start: int = 0
@@ -127,7 +129,7 @@ class PrepareRequest(Request):
 
 @dataclass(frozen=True, eq=False)
 class PrepareReply:
-    """What came of it, and how long the backend itself took, in seconds."""
+    """The result of precomputing, and the backend's run time in seconds."""
 
     prepared: Prepared
     seconds: float
@@ -139,15 +141,57 @@ Reply = SegmentReply | PrepareReply | GroundReply | LabelReply | AnswerReply | E
 # Messages to the worker.
 
 
-@dataclass(frozen=True, eq=False)
-class RunJob:
-    """Do this; the request's volume holds no voxels, they are in the shared block named."""
+@dataclass(frozen=True)
+class SharedArray:
+    """An array in a block of shared memory: the block's name, numpy's type code and the shape."""
 
-    job: int
-    request: Request
     block: str
     dtype: str
     shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SharedLabels:
+    """A `NamedLabels` whose values are in shared memory.
+
+    Parameters
+    ----------
+    values
+        The values.
+    digest
+        Their `NamedLabels.digest`.
+    other_fields
+        All other fields of the `NamedLabels`.
+    """
+
+    values: SharedArray
+    digest: str
+    other_fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class RunJob:
+    """Run a request.
+
+    Parameters
+    ----------
+    job
+        Number of the job.
+    request
+        The request; its volume has no voxels, and the label images in `labels` are left out.
+    volume
+        The voxels of the request's volume.
+    labels
+        The label images of the request's query or question.
+    blocks
+        Names of all blocks that the caller keeps; the worker detaches from all others.
+    """
+
+    job: int
+    request: Request
+    volume: SharedArray
+    labels: tuple[SharedLabels, ...] = ()
+    blocks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -162,7 +206,7 @@ class CancelJob:
 
 @dataclass(frozen=True)
 class ProgressUpdate:
-    """How far a job is, 0 to 1, and what it does."""
+    """Progress of a job, 0 to 1, and a message."""
 
     job: int
     fraction: float
@@ -187,7 +231,7 @@ class JobDone:
 
 @dataclass(frozen=True)
 class JobFailed:
-    """Why there is no answer: the name of a class in `errors`, and its texts."""
+    """The error of a job: name of a class in `errors`, message and hint."""
 
     job: int
     error: str

@@ -1,4 +1,4 @@
-"""What there is to say of each model: whether it is here, and whether its backend can run it."""
+"""Status of models: whether they are local, and whether their backend can run them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from napari_medvlm.worker.environments import EXTRAS, obstacle
 
 DOES = {
     Task.SEGMENT: "segments",
-    Task.GROUND: "finds words",
-    Task.LABEL: "judges labels",
+    Task.GROUND: "locates phrases",
+    Task.LABEL: "classifies",
     Task.ANSWER: "answers",
     Task.EXPLAIN: "explains answers",
 }
@@ -84,7 +84,7 @@ def offered(loaded: Iterable[tuple[str, str | None]] = ()) -> tuple[ModelStatus,
 
 
 def offer_of(name: str) -> ModelStatus:
-    """What there is to say of one model; errors as of `models.find`."""
+    """Status of one model; raises as `models.find` does."""
     return _of(models_registry.find(name), set())
 
 

@@ -20,21 +20,21 @@ from napari_medvlm.data.errors import WorkerCrashed
 
 logger = logging.getLogger(__name__)
 
-KEPT_LINES = 50
-TOLD_LINES = 3
+MAX_LINES = 50
+REPORTED_LINES = 3
 WINDOWS = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(
     subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0
 )
 """No console, and the window goes first; nothing elsewhere."""
-OF_ONE_PYTHON = ("PYTHONHOME", "__PYVENV_LAUNCHER__")
+PYTHON_VARIABLES = ("PYTHONHOME", "__PYVENV_LAUNCHER__")
 """Variables that would lead another interpreter to the libraries of this one."""
 
 
 def variables(python: str) -> dict[str, str]:
     """The environment variables for a process of an interpreter."""
-    dropped = () if python == sys.executable else OF_ONE_PYTHON
-    kept = {name: value for name, value in os.environ.items() if name not in dropped}
-    return {**kept, **offline.variables()}
+    dropped = () if python == sys.executable else PYTHON_VARIABLES
+    environment = {name: value for name, value in os.environ.items() if name not in dropped}
+    return {**environment, **offline.variables()}
 
 
 class WorkerProcess:
@@ -53,7 +53,7 @@ class WorkerProcess:
 
     def __init__(self, python: str) -> None:
         key = secrets.token_bytes(32)
-        self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._lines: deque[str] = deque(maxlen=MAX_LINES)
         self._sending = threading.Lock()
         with Listener(authkey=key) as listener:
             self._process = _start(python, str(listener.address))
@@ -86,14 +86,14 @@ class WorkerProcess:
             raise EOFError from error
 
     def crash(self) -> WorkerCrashed:
-        """What to tell of its end."""
+        """The error that describes how the process ended."""
         code = self._process.wait()
         self._reader.join(timeout=1.0)
         how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        last = " / ".join(line for line in list(self._lines)[-TOLD_LINES:] if line)
+        last = " / ".join(line for line in list(self._lines)[-REPORTED_LINES:] if line)
         return WorkerCrashed(
-            f"The worker process ended in the middle of a request ({how})."
-            + (f" It said last: {last}" if last else ""),
+            f"The worker process ended during a request ({how})."
+            + (f" Last output: {last}" if last else ""),
             "Prompts are kept and the next request starts a new worker.",
             code,
         )
@@ -151,5 +151,5 @@ def _start(python: str, address: str) -> subprocess.Popen[str]:
         )
     except OSError as error:
         raise WorkerCrashed(
-            f"The worker process cannot be started: {error}.", f"See that {python} works."
+            f"The worker process cannot be started: {error}.", f"Check that {python} works."
         ) from error

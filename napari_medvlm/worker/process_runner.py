@@ -20,7 +20,7 @@ from napari_medvlm.data.errors import (
     WorkerCrashed,
     WorkerHung,
 )
-from napari_medvlm.worker.executor import KEPT_BACKENDS
+from napari_medvlm.worker.executor import MAX_BACKENDS
 from napari_medvlm.worker.messages import (
     CancelJob,
     JobDone,
@@ -92,7 +92,7 @@ class WorkerRunner(Runner):
         on_progress: OnProgress | None = None,
         on_text: OnText | None = None,
     ) -> Job:
-        """Have a request done after those before it; returns at once."""
+        """Queue a request; returns at once."""
         job = Job(request, on_progress, on_text)
         with self._changed:
             self._waiting.append(job)
@@ -184,7 +184,7 @@ class WorkerRunner(Runner):
         key = (request.backend, request.model, request.device)
         self._served[key] = None
         self._served.move_to_end(key)
-        while len(self._served) > KEPT_BACKENDS:
+        while len(self._served) > MAX_BACKENDS:
             self._served.popitem(last=False)
 
     def _hung(self, child: WorkerProcess) -> WorkerCrashed:
@@ -198,7 +198,7 @@ class WorkerRunner(Runner):
 
 
 def _pass_on(message: Any, number: int, job: Job) -> None:
-    """Tell a job of what is on its way."""
+    """Forward progress and text to a job."""
     if isinstance(message, ProgressUpdate) and message.job == number:
         job.progress(message.fraction, message.message)
     elif isinstance(message, TextDelta) and message.job == number:

@@ -1,4 +1,4 @@
-"""Who does the work of a request: this thread, or a process of its own.
+"""Runners of requests: in this thread or in a worker process.
 
 Sessions know only `Runner` and `Job`.
 """
@@ -21,7 +21,7 @@ OnText = Callable[[str], None]
 
 
 class Job:
-    """A request on its way. Safe to use from any thread."""
+    """A submitted request. Thread-safe."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Job:
         self._future.result(timeout_s)
 
     def cancel(self) -> None:
-        """Say that the answer is no longer wanted."""
+        """Cancel the job."""
         self._unwanted.set()
 
     @property
@@ -76,12 +76,12 @@ class Job:
         self._future.add_done_callback(lambda _: callback(self))
 
     def progress(self, fraction: float, message: str = "") -> None:
-        """Pass on how far it is."""
+        """Forward the progress."""
         if self._on_progress is not None:
             self._on_progress(fraction, message)
 
     def deliver(self, text: str) -> None:
-        """Pass on more of the text that it writes."""
+        """Forward generated text."""
         if self._on_text is not None:
             self._on_text(text)
 
@@ -97,7 +97,7 @@ class Job:
 
 
 class Runner(ABC):
-    """Does the work of requests, one after the other."""
+    """Executes requests one after the other."""
 
     @abstractmethod
     def submit(
@@ -106,7 +106,7 @@ class Runner(ABC):
         on_progress: OnProgress | None = None,
         on_text: OnText | None = None,
     ) -> Job:
-        """Have a request done; returns at once.
+        """Submit a request; returns at once.
 
         Parameters
         ----------
@@ -147,7 +147,7 @@ class InlineRunner(Runner):
         on_progress: OnProgress | None = None,
         on_text: OnText | None = None,
     ) -> Job:
-        """Do a request now."""
+        """Execute a request now."""
         job = Job(request, on_progress, on_text)
         try:
             job.finish(self._work.do(request, job.progress, job.deliver))
@@ -156,5 +156,5 @@ class InlineRunner(Runner):
         return job
 
     def stop(self) -> None:
-        """Forget the backends that were loaded."""
+        """Unload all backends."""
         self._work = Executor()

@@ -1,4 +1,4 @@
-"""Volumes in shared memory: the caller owns the blocks, the worker looks at them."""
+"""Volumes and label images in shared memory: the caller owns the blocks, the worker reads them."""
 
 from __future__ import annotations
 
@@ -6,98 +6,192 @@ import os
 import secrets
 import sys
 from collections import OrderedDict
-from dataclasses import replace
+from dataclasses import fields, replace
 from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_medvlm.data.errors import OutOfMemory
+from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.worker.messages import Request, RunJob
+from napari_medvlm.worker.messages import (
+    AskRequest,
+    GroundRequest,
+    Request,
+    RunJob,
+    SharedArray,
+    SharedLabels,
+)
 
-KEPT_VOLUMES = 2
+MAX_VOLUMES = 2
+MAX_LABELS = 4
+"""How many label images stay in shared memory; more if one request has more."""
+DECAY = 0.9
+"""What a use of a volume counts for after each further request."""
 PREFIX = "medvlm_"
-"""How the names of blocks begin; then comes the process that owns them."""
+"""Start of the names of blocks; the number of the process that owns them follows."""
 NO_VOXELS = np.zeros((1, 1, 1), np.uint8)
 
 
 class SharedVolumes:
-    """The caller's side: each volume is copied into a block once, the latest two are kept."""
+    """Blocks of shared memory with the volumes and label images of requests.
+
+    Each volume is copied once; the `MAX_VOLUMES` that were requested most, recent requests counting
+    more, stay. So the session's volume survives a series of changed copies of it that checks send.
+    Label images are recognized by their digest, since each request has a new `NamedLabels`.
+    """
 
     def __init__(self) -> None:
-        self._blocks: OrderedDict[int, tuple[Volume, SharedMemory]] = OrderedDict()
+        self._volumes: dict[int, tuple[Volume, SharedMemory]] = {}
+        self._uses: dict[int, float] = {}
+        self._labels: OrderedDict[str, SharedMemory] = OrderedDict()
 
     def run(self, job: int, request: Request) -> RunJob:
-        """The message that asks for a request, with its volume parked.
+        """The message that asks for a request; its volume and label images are shared.
+
+        Label images for which there is no shared memory stay in the request.
 
         Raises
         ------
         OutOfMemory
-            If the shared memory does not suffice.
+            If the volume does not fit into the shared memory.
         """
         volume = request.volume
-        block = self._park(volume)
+        block = self._share_volume(volume)
         stripped = Volume(
             NO_VOXELS, volume.affine, volume.modality, volume.name, volume.source, volume.window,
             suv=volume.suv,
         )  # fmt: skip
+        request, labels = self._share_labels(replace(request, volume=stripped))
+        blocks = [block for _, block in self._volumes.values()] + [*self._labels.values()]
         return RunJob(
             job=job,
-            request=replace(request, volume=stripped),
-            block=block.name,
-            dtype=volume.data.dtype.str,
-            shape=volume.data.shape,
+            request=request,
+            volume=SharedArray(block.name, volume.data.dtype.str, volume.data.shape),
+            labels=labels,
+            blocks=frozenset(block.name for block in blocks),
         )
 
     def clear(self) -> None:
         """Free all blocks."""
-        while self._blocks:
-            self._free()
+        while self._volumes:
+            _free(self._volumes.popitem()[1][1])
+        self._uses.clear()
+        while self._labels:
+            _free(self._labels.popitem()[1])
 
-    def _park(self, volume: Volume) -> SharedMemory:
-        if id(volume) not in self._blocks:
-            while len(self._blocks) >= KEPT_VOLUMES:
-                self._free()
+    def _share_volume(self, volume: Volume) -> SharedMemory:
+        key = id(volume)
+        if key not in self._volumes:
+            while len(self._volumes) >= MAX_VOLUMES:
+                least = min(self._uses, key=lambda other: self._uses[other])
+                del self._uses[least]
+                _free(self._volumes.pop(least)[1])
             _require_space(volume.data.nbytes)
-            name = f"{PREFIX}{os.getpid()}_{secrets.token_hex(4)}"
-            block = SharedMemory(name, create=True, size=max(volume.data.nbytes, 1))
-            view = np.ndarray(volume.data.shape, volume.data.dtype, buffer=block.buf)
-            np.copyto(view, volume.data)
-            self._blocks[id(volume)] = volume, block
-        self._blocks.move_to_end(id(volume))
-        return self._blocks[id(volume)][1]
+            self._volumes[key] = volume, _new_block(volume.data)
+        self._uses = {other: uses * DECAY for other, uses in self._uses.items()}
+        self._uses[key] = self._uses.get(key, 0.0) + 1.0
+        return self._volumes[key][1]
 
-    def _free(self) -> None:
-        _, (_, block) = self._blocks.popitem(last=False)
-        block.close()
-        block.unlink()
+    def _share_labels(self, request: Request) -> tuple[Request, tuple[SharedLabels, ...]]:
+        """The request without the label images that are shared, and those."""
+        match request:
+            case GroundRequest(query=query):
+                unshared, shared = self._split(query.labels)
+                return replace(request, query=replace(query, labels=unshared)), shared
+            case AskRequest(question=question):
+                unshared, shared = self._split(question.labels)
+                return replace(request, question=replace(question, labels=unshared)), shared
+            case _:
+                return request, ()
+
+    def _split(
+        self, labels: tuple[NamedLabels, ...]
+    ) -> tuple[tuple[NamedLabels, ...], tuple[SharedLabels, ...]]:
+        unshared, shared = [], []
+        needed = {label_image.digest for label_image in labels}
+        for label_image in labels:
+            block = self._label_block(label_image, needed)
+            if block is None:
+                unshared.append(label_image)
+                continue
+            values = label_image.values
+            array = SharedArray(block.name, values.dtype.str, values.shape)
+            names = [field.name for field in fields(label_image) if field.name != "values"]
+            other = {name: getattr(label_image, name) for name in names}
+            shared.append(SharedLabels(array, label_image.digest, other))
+        return tuple(unshared), tuple(shared)
+
+    def _label_block(self, labels: NamedLabels, needed: set[str]) -> SharedMemory | None:
+        """The block of a label image; `None` if there is no space for it."""
+        if labels.digest not in self._labels:
+            unneeded = [digest for digest in self._labels if digest not in needed]
+            while unneeded and len(self._labels) >= MAX_LABELS:
+                _free(self._labels.pop(unneeded.pop(0)))
+            if labels.values.nbytes > _free_bytes():
+                return None
+            self._labels[labels.digest] = _new_block(labels.values)
+        self._labels.move_to_end(labels.digest)
+        return self._labels[labels.digest]
 
 
 class SharedVolumeReader:
-    """The worker's side: the volumes in blocks that were named lately."""
+    """The worker's side: volumes and label images in the blocks of the caller, read-only."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[str, tuple[SharedMemory, Volume]] = OrderedDict()
+        self._volumes: dict[str, Volume] = {}
+        self._arrays: dict[str, NDArray[Any]] = {}
 
     def request(self, run: RunJob) -> Request:
-        """The request with its volume's voxels, read-only; the same volume for the same block."""
-        if run.block not in self._seen:
-            block = attach(run.block)
-            data = np.ndarray(run.shape, np.dtype(run.dtype), buffer=block.buf)
-            data.flags.writeable = False
-            self._seen[run.block] = block, replace(run.request.volume, data=data)
-            while len(self._seen) > KEPT_VOLUMES:
-                self._seen.popitem(last=False)
-        self._seen.move_to_end(run.block)
-        return replace(run.request, volume=self._seen[run.block][1])
+        """The request with voxels and label images; the same arrays for the same blocks."""
+        self._volumes = {name: v for name, v in self._volumes.items() if name in run.blocks}
+        self._arrays = {name: a for name, a in self._arrays.items() if name in run.blocks}
+        name = run.volume.block
+        if name not in self._volumes:
+            data = self._array(run.volume)
+            self._volumes[name] = replace(run.request.volume, data=data)
+        request = replace(run.request, volume=self._volumes[name])
+        labels = tuple(self._named_labels(shared) for shared in run.labels)
+        match request:
+            case GroundRequest(query=query):
+                return replace(request, query=replace(query, labels=(*labels, *query.labels)))
+            case AskRequest(question=question):
+                question = replace(question, labels=(*labels, *question.labels))
+                return replace(request, question=question)
+            case _:
+                return request
+
+    def _named_labels(self, shared: SharedLabels) -> NamedLabels:
+        labels = NamedLabels(values=self._array(shared.values), **shared.other_fields)
+        labels.__dict__["digest"] = shared.digest  # spares hashing the values once more
+        return labels
+
+    def _array(self, shared: SharedArray) -> NDArray[Any]:
+        if shared.block not in self._arrays:
+            self._arrays[shared.block] = np.asarray(_Attached(shared))
+        return self._arrays[shared.block]
+
+
+class _Attached:
+    """A block as numpy's array interface; the array keeps this object, and so the block, alive."""
+
+    def __init__(self, shared: SharedArray) -> None:
+        self._block = attach(shared.block)
+        array: NDArray[Any] = np.ndarray(
+            shared.shape, np.dtype(shared.dtype), buffer=self._block.buf
+        )
+        array.flags.writeable = False
+        self.__array_interface__ = array.__array_interface__
 
 
 def attach(name: str) -> SharedMemory:
-    """Look at another process's block without becoming its owner.
+    """Attach to another process's block without becoming its owner.
 
-    Before Python 3.13 a process that only looks is taken for an owner too, whose end would free the
-    block: https://github.com/python/cpython/issues/82300.
+    Before Python 3.13 every process that attaches to a block is registered as an owner, and its end
+    frees the block: https://github.com/python/cpython/issues/82300.
     """
     if sys.version_info >= (3, 13):
         return SharedMemory(name=name, track=False)
@@ -109,11 +203,29 @@ def attach(name: str) -> SharedMemory:
         resource_tracker.register = register
 
 
-def _require_space(nbytes: int) -> None:
-    """Linux kills who writes to a full shared memory, so look before."""
+def _new_block(array: NDArray[Any]) -> SharedMemory:
+    """A block with a copy of an array."""
+    name = f"{PREFIX}{os.getpid()}_{secrets.token_hex(4)}"
+    block = SharedMemory(name, create=True, size=max(array.nbytes, 1))
+    np.copyto(np.ndarray(array.shape, array.dtype, buffer=block.buf), array)
+    return block
+
+
+def _free(block: SharedMemory) -> None:
+    block.close()
+    block.unlink()
+
+
+def _free_bytes() -> float:
+    """How many bytes of shared memory are free; infinite where that is not known."""
     if not os.path.isdir("/dev/shm"):
-        return
-    free = os.statvfs("/dev/shm").f_bavail * os.statvfs("/dev/shm").f_frsize
+        return float("inf")
+    return os.statvfs("/dev/shm").f_bavail * os.statvfs("/dev/shm").f_frsize
+
+
+def _require_space(nbytes: int) -> None:
+    """Raise `OutOfMemory` if a block does not fit; Linux kills a process that overfills it."""
+    free = _free_bytes()
     if nbytes > free:
         raise OutOfMemory(
             f"The image needs {nbytes / 2**30:.2f} GiB of shared memory; "

@@ -1,4 +1,4 @@
-"""What a person said, as text: a program of its own, so that the viewer loads no model.
+"""Transcribe speech in a separate program, so that the viewer loads no model.
 
 ``python -m napari_medvlm.worker.transcribe RECORDING.wav MODEL`` prints the text. The model is a
 folder of faster-whisper, or the name of one that was downloaded before; none is downloaded here.
@@ -40,7 +40,7 @@ def transcribe(recording: Path, model: str = MODEL) -> str:
         )
     except subprocess.TimeoutExpired as error:
         raise BackendFailed(
-            f"Nothing was understood within {TIMEOUT_S} s.", "Say less at once, or type it."
+            f"Transcription timed out after {TIMEOUT_S} s.", "Speak in shorter parts, or type."
         ) from error
     if done.returncode == 3:
         raise BackendUnavailable(
@@ -48,8 +48,8 @@ def transcribe(recording: Path, model: str = MODEL) -> str:
             f"Download it once: hf download Systran/faster-whisper-{model}",
         )
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
-        raise BackendFailed(f"The recording could not be understood: {last}", "Type the question.")
+        last = (done.stderr.strip().splitlines() or ["unknown reason"])[-1]
+        raise BackendFailed(f"Transcription failed: {last}", "Type the question.")
     return done.stdout.strip()
 
 

@@ -35,11 +35,11 @@ def checked(backend):
     """For each question whether the answer is right, and what the checks came to."""
     for number, (volume, question, there) in enumerate(closed_set()):
         with AskSession(volume, backend, "inline") as session:
-            exchange = session.ask(question, kind=AnswerKind.YES_NO, view=ImageSelection())
+            exchange = session.ask(question, kind=AnswerKind.YES_NO, selection=ImageSelection())
             basis = session.basis(exchange)
             checks = all_checks(other=another(number, question, there))
             found = run_checks(checks, answer_subject(basis), basis.runner)
-            right = session.exchange(exchange).answer.choice == ("yes" if there else "no")
+            right = session.turn(exchange).answer.choice == ("yes" if there else "no")
             yield right, {f.check: f for f in found}
 
 
@@ -86,7 +86,7 @@ def test_who_ignores_the_picture_is_flagged_every_time(rows):
 def test_each_check_asks_as_often_as_it_said(rows, answerers):
     volume, question, _ = next(closed_set())
     with AskSession(volume, "truthful", "inline") as session:
-        exchange = session.ask(question, kind=AnswerKind.YES_NO, view=ImageSelection())
+        exchange = session.ask(question, kind=AnswerKind.YES_NO, selection=ImageSelection())
         basis = session.basis(exchange)
         subject = answer_subject(basis)
         checks = all_checks(other=another(0, question, True))

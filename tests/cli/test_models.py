@@ -61,22 +61,22 @@ def test_a_model_is_added_shown_checked_and_forgotten(weights):
     assert told("verify", "ours") == {"name": "ours", "whole": True, "wrong": []}
     weights.write_bytes(b"v" * 1000)
     wrong = told("verify", "ours", status=1)["wrong"]
-    assert wrong == ["sam vit.pth is not what it was when it was added."]
+    assert wrong == ["sam vit.pth has changed since it was added."]
     done = run(app, ["models", "verify", "ours"])
     assert (done.exit_code, wrong[0] in done.stdout) == (1, True)
     assert "is forgotten" in told("remove", "ours")["done"]
     assert weights.exists()
     done = run(app, ["models", "show", "ours"])
     assert done.exit_code == 1
-    assert "No model is known as 'ours'" in done.output
+    assert "There is no model called 'ours'" in done.output
 
 
 def test_mistakes_are_told_in_a_sentence(weights):
     for arguments, message in (
         (["add", weights, "--backend", "nobody"], "no backend called nobody"),
         (["add", weights / "not", "--backend", "vlm"], "There is no"),
-        (["verify", "MedSAM"], "MedSAM is not here"),
-        (["remove", "MedSAM"], "MedSAM is not here"),
+        (["verify", "MedSAM"], "MedSAM is not on this computer"),
+        (["remove", "MedSAM"], "MedSAM is not on this computer"),
         (["trust", weights / "not"], "There is no file"),
         (["download", "MedSAM"], "publish it on their page"),
         (["download", "nonsense"], "owner/name"),
@@ -94,7 +94,7 @@ def test_what_was_downloaded_is_checked_and_deleted_when_said_so(hub, tmp_path):
     refused = run(app, ["models", "remove", "lab/tiny"], input="n\n")
     assert refused.exit_code == 1
     assert told("verify", "lab/tiny")["whole"]
-    assert "6.3 MB are free again" in told("remove", "lab/tiny", "--yes")["done"]
+    assert "6.3 MB freed" in told("remove", "lab/tiny", "--yes")["done"]
     assert not list(tmp_path.rglob("*.safetensors"))
 
 

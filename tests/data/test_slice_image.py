@@ -121,10 +121,10 @@ def test_a_box_beside_the_picture_is_none():
     [
         (Scope(), list(range(10))),
         (Scope(start=2, stop=5), [2, 3, 4]),
-        (Scope(every_mm=9.0), [0, 3, 6, 9]),
-        (Scope(every_mm=12.0), [0, 4, 8]),
+        (Scope(slice_step_mm=9.0), [0, 3, 6, 9]),
+        (Scope(slice_step_mm=12.0), [0, 4, 8]),
         (Scope.of_slice(0, 7), [7]),
-        (Scope(every_mm=1000), [4]),
+        (Scope(slice_step_mm=1000), [4]),
     ],
 )
 def test_slices_are_chosen_evenly(scope, wanted):

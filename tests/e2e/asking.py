@@ -12,7 +12,7 @@ class Asker:
     def __init__(self, viewer, dock, qtbot):
         self.viewer, self.dock, self.qtbot = viewer, dock, qtbot
 
-    def waits(self, condition, timeout_ms=60_000):
+    def waits(self, condition, timeout_ms=300_000):
         self.qtbot.waitUntil(condition, timeout=timeout_ms)
 
     def writes(self, question):
@@ -33,7 +33,7 @@ class Asker:
 
     @property
     def exchanges(self):
-        return self.dock.session.active.exchanges
+        return self.dock.session.active.turns
 
     @property
     def last(self):

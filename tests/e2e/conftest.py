@@ -14,7 +14,14 @@ from napari_medvlm.backends import registry
 from napari_medvlm.layers import layer_data
 from tests.conftest import make_phantom
 from tests.e2e.asking import Asker, choose
+from tests.windows import (
+    collections_without_imports,
+    glyphs_computed_once,
+    manifests_read_once,
+)
 from tests.worker.conftest import use_foreign
+
+__all__ = ("collections_without_imports", "glyphs_computed_once", "manifests_read_once")
 
 HAND_MS = 25
 """Between two moves of the mouse: vispy drops those that come within 10 ms."""
@@ -31,7 +38,7 @@ class Person:
     def session(self):
         return self.dock.session
 
-    def waits(self, condition, timeout_ms=20_000):
+    def waits(self, condition, timeout_ms=300_000):
         self.qtbot.waitUntil(condition, timeout=timeout_ms)
 
     def waits_for_mask(self):

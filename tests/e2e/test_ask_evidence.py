@@ -51,4 +51,4 @@ def test_a_backend_that_measures_says_why_it_has_none(asker):
     asker.asks("How large is the image?")
     QApplication.processEvents()
     assert not asker.card.evidence.isEnabled()
-    assert "does not tell how likely" in asker.card.evidence.toolTip()
+    assert "reports no token probabilities" in asker.card.evidence.toolTip()

@@ -25,7 +25,7 @@ class Worker:
         self.viewer, self.dock, self.qtbot = viewer, dock, qtbot
 
     def waits(self, condition):
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=20_000)
+        self.qtbot.waitUntil(lambda: bool(condition()), timeout=300_000)
 
     @property
     def session(self):
@@ -74,7 +74,7 @@ def open_cases(make_napari_viewer, qtbot, told):
         segment = segment_commands.open_dock_of(viewer)
         if segment is not None:
             segment.close_dock()
-    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=20_000)
+    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=300_000)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from napari_medvlm.widgets.evaluate.compare_panel import NONE
 from tests.conftest import dice, make_phantom
 from tests.e2e.conftest import LEFT
 
-WAIT_MS = 20_000
+WAIT_MS = 300_000
 CUT = (slice(20, 60), slice(30, 80), slice(20, 75))
 
 

@@ -21,7 +21,7 @@ from napari_medvlm.widgets.commands import named_dock
 from napari_medvlm.widgets.evaluate.label_combo import read_reference
 from tests.evaluation.segment import data_sets
 
-WAIT_MS = 40_000
+WAIT_MS = 300_000
 PLAN = Plan(interactions=3, jitter_mm=1.5, seed=7)
 
 

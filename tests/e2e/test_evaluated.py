@@ -32,9 +32,9 @@ def test_the_window_shows_image_truth_and_the_masks_again(make_napari_viewer, qt
     dock = show_case(viewer, out, name, "Left blob")
     try:
         qtbot.waitUntil(
-            lambda: dock.session is not None and bool(dock.session.now.objects), timeout=20_000
+            lambda: dock.session is not None and bool(dock.session.now.objects), timeout=300_000
         )
-        qtbot.waitUntil(lambda: not dock.session.pending, timeout=20_000)
+        qtbot.waitUntil(lambda: not dock.session.pending, timeout=300_000)
         (live,) = dock.session.now.objects.values()
         assert live.info.name == "Left blob"
         assert 1 <= len(live.current()) <= 2

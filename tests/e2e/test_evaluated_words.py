@@ -9,9 +9,9 @@ from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
 from napari_medvlm.evaluation.ground.cases import Case
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
-from napari_medvlm.evaluation.ground.outcomes import PhraseResult, Place
+from napari_medvlm.evaluation.ground.outcomes import PhraseResult, ScoredBox
 from napari_medvlm.evaluation.runs.run_folder import RunFolder
-from napari_medvlm.evaluation.runs.runner import keep
+from napari_medvlm.evaluation.runs.runner import write_outcome
 from napari_medvlm.layers.convert import KEY
 from napari_medvlm.widgets.evaluate.open_case import show
 from tests.evaluation.text_runs import picture
@@ -19,7 +19,7 @@ from tests.evaluation.text_runs import picture
 
 def sought(phrase, wanted, found, iou):
     places = [
-        tuple(Place(low=(k, y, x), high=(k + 1, y + 8, x + 8)) for k, y, x in ends)
+        tuple(ScoredBox(low=(k, y, x), high=(k + 1, y + 8, x + 8)) for k, y, x in ends)
         for ends in (wanted, found)
     ]
     return PhraseResult(phrase=phrase, label=phrase, iou=iou, pointed=None, wanted=places[0],
@@ -34,7 +34,7 @@ def grounded(tmp_path):
     places = (sought("nodule", [(2, 5, 5)], [(1, 20, 20), (2, 5, 6)], 0.7),
               sought("mass", [], [(0, 1, 1)], 0.0))  # fmt: skip
     folder = RunFolder(tmp_path / "out", {"task": "ground"})
-    keep(folder, case.model_dump(mode="json"), Grounded(case="case a", sought=places))
+    write_outcome(folder, case.model_dump(mode="json"), Grounded(case="case a", sought=places))
     return folder.path
 
 
@@ -67,7 +67,7 @@ def test_a_question_is_shown_with_the_right_answer_and_its_own(make_napari_viewe
     outcome = Answered(case="q 1", said="No, 80 % sure.", choice="no", correct=False,
                        confidence=0.8, iou=0.0, wanted=(place,))  # fmt: skip
     folder = RunFolder(tmp_path / "out", {"task": "ask"})
-    keep(folder, item.model_dump(mode="json"), outcome)
+    write_outcome(folder, item.model_dump(mode="json"), outcome)
     viewer = make_napari_viewer()
     panel = show(viewer, folder.path, "q 1")
     for text in ("Is it &lt;b&gt;?", ">yes<", "No, 80 % sure.", "wrong, IoU 0.000, confidence"):
@@ -80,7 +80,7 @@ def test_words_that_differ_are_not_called_wrong(make_napari_viewer, tmp_path):
     item = Item(name="q", images=(picture(tmp_path / "a.png"),), question="Where?", answer="left")
     outcome = Answered(case="q", said="On the left.", correct=False, exact=False, f1=0.5)
     folder = RunFolder(tmp_path / "out", {"task": "ask"})
-    keep(folder, item.model_dump(mode="json"), outcome)
+    write_outcome(folder, item.model_dump(mode="json"), outcome)
     panel = show(make_napari_viewer(), folder.path, "q")
     assert "different text, F1 0.500" in panel.text()
 

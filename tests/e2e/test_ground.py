@@ -28,7 +28,7 @@ class Asker:
     def __init__(self, viewer, dock, qtbot):
         self.viewer, self.dock, self.qtbot = viewer, dock, qtbot
 
-    def waits(self, condition, timeout_ms=60_000):
+    def waits(self, condition, timeout_ms=300_000):
         self.qtbot.waitUntil(condition, timeout=timeout_ms)
 
     def sees_from(self, score):
@@ -201,7 +201,7 @@ def test_nothing_to_look_for_is_told_in_a_sentence(asker, monkeypatch):
     )
     asker.dock.phrases.set_phrases([])
     asker.dock.run.run.click()
-    assert told == ["There is no phrase to look for. Write one phrase a line."]
+    assert told == ["There is no phrase to find. Enter one phrase per line."]
 
 
 def test_what_was_found_is_on_the_disk(asker, home):

@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.backends import tiny_models as tiny
 tiny.owl(Path(sys.argv[1]))
 """
-WAIT_MS = 60_000
+WAIT_MS = 300_000
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ class Doctor:
         self.viewer, self.dock, self.qtbot = viewer, dock, qtbot
 
     def waits(self, condition):
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=20_000)
+        self.qtbot.waitUntil(lambda: bool(condition()), timeout=300_000)
 
     def waits_for_work(self):
         self.waits(lambda: not self.dock.work.busy)
@@ -67,7 +67,7 @@ def doctor(make_napari_viewer, qtbot, told):
     _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "PACS")
     yield Doctor(viewer, dock, qtbot)
     dock.work.cancel()
-    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=20_000)
+    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=300_000)
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_a_series_is_found_segmented_and_pushed_and_comes_back(
     _, ground = at_pacs.viewer.window.add_plugin_dock_widget("napari-medvlm", "Ground")
     at_pacs.waits(lambda: ground.session is not None)
     region = nmv.Region.of_mask("kidney", Mask.of(mask), session.volume.grid, 0.75, "left kidney")
-    ground.session.bring_in("somebody", Grounding((region,)))
+    ground.session.import_report("somebody", Grounding((region,)))
     report = tmp_path / "report.dcm"
     monkeypatch.setattr("napari_medvlm.widgets.parts.dialogs.ask_where_to_save", lambda *_: report)
     segment.findChild(MeasurePanel).export_report()

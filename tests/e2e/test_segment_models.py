@@ -18,7 +18,7 @@ from tests.conftest import make_phantom
 from tests.e2e.conftest import LEFT, RIGHT
 
 ROOT = Path(__file__).parents[2]
-WAIT_MS = 120_000
+WAIT_MS = 300_000
 MAKE = """
 import sys
 from pathlib import Path

@@ -40,7 +40,7 @@ def asks(asker, backend):
     session = asker.dock.session
     session.use(backend)
     session.ask(
-        "Is there a bright spot in the image?", kind=AnswerKind.YES_NO, view=ImageSelection()
+        "Is there a bright spot in the image?", kind=AnswerKind.YES_NO, selection=ImageSelection()
     )
     asker.waits(lambda: not session.pending)
     asker.sees_all()
@@ -85,7 +85,7 @@ def test_an_answer_is_checked_beside_its_card(open_with):
     asker.sees_all()
     assert texts(asker.card.findChild(TrustFold).panel) == told  # the refreshed card keeps them
     records = [r for r in asker.dock.session.ledger.records if isinstance(r, Checked)]
-    assert [r.finding.check for r in records][-3:] == [
+    assert [r.result.check for r in records][-3:] == [
         "blanked evidence",
         "blank image",
         "image swap",

@@ -19,15 +19,15 @@ from napari_medvlm.data.region import Region
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.plan import Plan
-from napari_medvlm.evaluation.ask.scoring import scored
+from napari_medvlm.evaluation.ask.scoring import score_answer
 from napari_medvlm.evaluation.ask.summary import summary
 from napari_medvlm.evaluation.ground.cases import Case
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
-from napari_medvlm.evaluation.ground.outcomes import PhraseResult, Place
+from napari_medvlm.evaluation.ground.outcomes import PhraseResult, ScoredBox
 from napari_medvlm.evaluation.ground.plan import Plan as GroundPlan
 from napari_medvlm.evaluation.ground.summary import summary as ground_summary
 from napari_medvlm.evaluation.runs.run_folder import RunFolder, alone_in, write_json
-from napari_medvlm.evaluation.runs.runner import keep
+from napari_medvlm.evaluation.runs.runner import write_outcome
 from napari_medvlm.worker.messages import AskRequest, GroundRequest
 from tests.checks.conftest import spotted
 from tests.evaluation.text_runs import picture
@@ -55,9 +55,11 @@ def written(out, count):
         item = Item(name=f"q{number}", images=images, question="Q?", answer="yes",
                     kind=AnswerKind.YES_NO)  # fmt: skip
         outcome = Outcome(case=item.name, correct=right, confidence=sure)
-        keep(folder, item.model_dump(mode="json"), outcome)
+        write_outcome(folder, item.model_dump(mode="json"), outcome)
         asked.append((item, outcome))
-    keep(folder, {**asked[0][0].model_dump(mode="json"), "name": "open"}, Outcome(case="open"))
+    write_outcome(
+        folder, {**asked[0][0].model_dump(mode="json"), "name": "open"}, Outcome(case="open")
+    )
     write_json(out / "summary.json", summary(asked, (), plan))
     return out
 
@@ -94,7 +96,7 @@ def test_the_check_beside_answers_reads_it(run):
     request = AskRequest("server", spotted(), "a/model", question=question)
     subject = AnswerSubject(request, Answer("Yes, 98 % sure.", choice="yes"))
     assert "no evaluation run" in Confidence().judge(subject, None).sentence
-    assert "answers tell how sure they are" in command(run).output
+    assert "answers with a stated confidence" in command(run).output
     found = Confidence().judge(subject, None)
     assert found.verdict is Verdict.FLAGGED
     assert f"of {COUNT} evaluated answers" in found.sentence
@@ -110,11 +112,11 @@ def test_too_few_answers_to_check_the_curve_on_others_are_told(tmp_path):
 def test_a_stated_percentage_is_a_confidence_where_there_are_no_probabilities():
     item = Item(name="q", images=(), question="Q?", answer="yes", kind=AnswerKind.YES_NO)
     volume = spotted()
-    said = scored(item, Answer("Yes, I am 90 % sure."), volume, 1.0)
+    said = score_answer(item, Answer("Yes, I am 90 % sure."), volume, 1.0)
     assert (said.choice, said.confidence) == ("yes", 0.9)
-    told = scored(item, Answer("Yes, 90 % sure.", probabilities=(0.7, 0.3)), volume, 1.0)
+    told = score_answer(item, Answer("Yes, 90 % sure.", probabilities=(0.7, 0.3)), volume, 1.0)
     assert told.confidence == 0.7
-    assert scored(item, Answer("Yes."), volume, 1.0).confidence is None
+    assert score_answer(item, Answer("Yes."), volume, 1.0).confidence is None
 
 
 def test_what_cannot_be_calibrated_is_told(tmp_path):
@@ -135,14 +137,14 @@ def test_scores_of_regions_have_a_curve_of_their_own(tmp_path):
     random, outcomes = np.random.default_rng(1), []
     for number in range(60):
         score = float(random.uniform(0.5, 1))
-        place = Place(low=(0, 1, 1), high=(1, 9, 9), score=score)
+        place = ScoredBox(low=(0, 1, 1), high=(1, 9, 9), score=score)
         bare = place.model_copy(update={"score": None})
         iou = 0.8 if random.uniform() < score - 0.3 else 0.2
         sought = PhraseResult(phrase="mass", label="mass", iou=iou, pointed=True, wanted=(bare,),
                         found=(place, bare), overlaps=((iou,), (0.0,)))  # fmt: skip
         case = Case(name=f"c{number}", images=(picture(tmp_path / "cxr_1.png"),))
         outcomes.append(Grounded(case=case.name, sought=(sought,)))
-        keep(folder, case.model_dump(mode="json"), outcomes[-1])
+        write_outcome(folder, case.model_dump(mode="json"), outcomes[-1])
     write_json(tmp_path / "run" / "summary.json", ground_summary(outcomes, (), plan))
     done = command(tmp_path / "run", "--method", "platt")
     assert done.exit_code == 0, done.output

@@ -11,7 +11,7 @@ from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
 from napari_medvlm.evaluation.ask.plan import Plan as Asking
 from napari_medvlm.evaluation.compare import compare
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
-from napari_medvlm.evaluation.ground.outcomes import PhraseResult, Place
+from napari_medvlm.evaluation.ground.outcomes import PhraseResult, ScoredBox
 from napari_medvlm.evaluation.ground.plan import Plan as Grounding
 from napari_medvlm.evaluation.metrics.confidence_intervals import interval
 from napari_medvlm.evaluation.runs.run_folder import RunFolder
@@ -78,7 +78,7 @@ def test_runs_of_answers_are_compared(tmp_path):
 
 
 def test_runs_of_grounding_are_compared(tmp_path, runs):
-    place = Place(low=(0, 0, 0), high=(1, 4, 4))
+    place = ScoredBox(low=(0, 0, 0), high=(1, 4, 4))
     for name, iou in (("g", 0.4), ("h", 0.6)):
         plan = Grounding(backend=name).model_dump(mode="json")
         folder = RunFolder(tmp_path / name, {"task": "ground", "plan": plan})

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from napari_medvlm.backends import registry
 from napari_medvlm.cli import app
 from napari_medvlm.evaluation.runs.run_folder import alone_in
 
@@ -41,13 +42,28 @@ def environment():
 
 
 def evaluate(*arguments):
-    """What the command printed as JSON."""
-    done = subprocess.run(
-        command(*arguments, "--json"),
-        capture_output=True, text=True, check=False, cwd=ROOT, env=environment(),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    """What the command printed as JSON; in this process, unless Ray takes part."""
+    if "--ray" in arguments:
+        done = subprocess.run(
+            command(*arguments, "--json"),
+            capture_output=True, text=True, check=False, cwd=ROOT, env=environment(),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(SCRIPTED))
+        patch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
+        forget_backends()
+        result = CliRunner().invoke(app, ["evaluate", *map(str, arguments), "--json"])
+    forget_backends()
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def forget_backends():
+    """Look for entry points anew, on the path as it is."""
+    registry._entry_points.cache_clear()
+    registry._load.cache_clear()
 
 
 def require_alone(arguments, out):
@@ -75,5 +91,5 @@ def interrupted(arguments, begun):
         family = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, signal.SIGINT)
         result, words = process.communicate()
-    _, alive = psutil.wait_procs(family, timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=120)
     return process.returncode, result, words, alive

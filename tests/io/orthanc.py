@@ -24,7 +24,7 @@ class Orthanc:
         self._session.auth = (USER, PASSWORD)
 
     def ask(self, path, method="GET", data=None):
-        answer = self._session.request(method, self.root + path, data=data, timeout=10)
+        answer = self._session.request(method, self.root + path, data=data, timeout=120)
         answer.raise_for_status()
         return answer.json()
 
@@ -69,13 +69,13 @@ def started(folder):
         ["Orthanc", folder / "orthanc.json"], stdout=log, stderr=subprocess.STDOUT
     )
     try:
-        server, end = Orthanc(port), time.monotonic() + 30
+        server, end = Orthanc(port), time.monotonic() + 120
         while not server.is_up():
             assert process.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < end, "Orthanc did not start in 30 s"
+            assert time.monotonic() < end, "Orthanc did not start in 120 s"
             time.sleep(0.05)
         yield server
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(120)
         log.close()

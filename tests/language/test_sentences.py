@@ -201,10 +201,10 @@ def test_numbers_of_things(sentence: str, number: int | None) -> None:
 @pytest.mark.parametrize("piece", ["a. ", "[1, ", "**", "1. ", "Answer: A ", "no ", "{[(", "yes\n"])
 def test_long_texts_are_read_in_time(piece: str) -> None:
     text = (piece * 20_000)[:40_000]
-    start = time.perf_counter()
+    start = time.thread_time()
     list(split(text))
     without_loop(text)
     option_in(text, OPTIONS)
     count_in(text)
     counted(text)
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < 5

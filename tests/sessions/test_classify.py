@@ -48,7 +48,7 @@ def test_a_descriptor_that_is_switched_off_no_longer_counts(model, tmp_path):
         session.override("effusion", "meniscus", used=True)
         assert session.probabilities["effusion"] == pytest.approx(parts["meniscus"])
     kinds = [record.record for record in Ledger.load(path).records]
-    assert kinds == ["labelled", "overridden", "labelled", *["overridden"] * 3]
+    assert kinds == ["classified", "descriptor_toggled", "classified", *["descriptor_toggled"] * 3]
 
 
 def test_a_worker_judges_as_well(model):
@@ -61,7 +61,7 @@ def test_a_worker_judges_as_well(model):
 def test_a_backend_without_labels_is_refused():
     with (
         LabellingSession(make_phantom()[0], "inline") as session,
-        pytest.raises(BackendUnavailable, match="does not judge labels"),
+        pytest.raises(BackendUnavailable, match="does not classify labels"),
     ):
         session.ask(QUERY, "embedded")
 

@@ -46,7 +46,7 @@ def test_a_backend_is_given_the_path_of_a_named_model(weights, volume, monkeypat
     given = [model for model, _ in Recording.loaded]
     assert given == [str(weights), f"{weights}#fast", "lab/other", None], "once by name or path"
     weights.unlink()
-    with pytest.raises(BackendUnavailable, match="ours is no longer at"):
+    with pytest.raises(BackendUnavailable, match="ours no longer exists at"):
         work.do(Request("vlm", volume, "ours", "cpu"), ignored, lambda text: None)
 
 
@@ -54,13 +54,13 @@ def test_what_a_worker_has_loaded_is_known_until_it_ends(ask):
     with RoutedRunner() as runner:
         assert runner in living()
         assert runner.models == ()
-        runner.submit(ask()).result(60)
+        runner.submit(ask()).result(120)
         assert runner.models == (("threshold", None),)
-        runner.submit(ask("embedded")).result(60)
+        runner.submit(ask("embedded")).result(120)
         assert runner.models == (("threshold", None), ("embedded", None))
         runner.stop()
         assert runner.models == ()
-        assert runner.submit(ask()).result(60).mask.voxels == 60, "it goes on"
+        assert runner.submit(ask()).result(120).mask.voxels == 60, "it goes on"
         assert runner.models == (("threshold", None),)
 
 
@@ -71,7 +71,7 @@ def test_a_model_in_memory_is_told_as_loaded(weights):
         assert row.state == "loaded"
     (row,) = [r for r in model_status.offered([("detector", "ours")]) if r.model.name == "ours"]
     assert row.state == "added"
-    assert row.does == "finds words, answers, explains answers"
+    assert row.does == "locates phrases, answers, explains answers"
     assert row.usable
 
 

@@ -25,7 +25,7 @@ from napari_medvlm.language.structure_names import Match, Names, Synonyms
 
 EVERYTHING = "everything"
 """The phrase that asks for all names at once."""
-KEPT_VOLUMES = 4
+MAX_CACHED_VOLUMES = 4
 """Of how many volumes the masks are kept; cut to their boxes, they are small."""
 NAMED = 30
 """How many names an answer lists before it only counts them."""
@@ -39,10 +39,10 @@ class LabelledBackend(Backend, ABC):
     phrase costs nothing.
     """
 
-    takes_everything = True
+    supports_all_structures = True
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, dict[str, Mask]] = OrderedDict()
+        self._cached: OrderedDict[str, dict[str, Mask]] = OrderedDict()
         self._ladder = MemoryFallbacks(self.info.title, "the device")
 
     @property
@@ -73,11 +73,11 @@ class LabelledBackend(Backend, ABC):
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
         """The masks of the names that the phrases mean, if they reach into the scope."""
-        found, notes = self._ladder.tried(lambda: self._grounded(query, progress), progress)
-        return replace(found, notes=(*found.notes, *notes))
+        grounding, notes = self._ladder.tried(lambda: self._grounded(query, progress), progress)
+        return replace(grounding, notes=(*grounding.notes, *notes))
 
     def _grounded(self, query: GroundQuery, progress: Progress) -> Grounding:
-        progress(0.0, "looking up the names")
+        progress(0.0, "looking up the structures")
         names = Names(self.names, Synonyms.load())
         meant = {p: self._meant(query.prompt_of(p), names) for p in query.phrases}
         wanted = dict.fromkeys(
@@ -87,20 +87,20 @@ class LabelledBackend(Backend, ABC):
             if not _is_everything(query.prompt_of(phrase))
         )
         masks = self._segmented(list(wanted), progress)
-        found: list[list[Region] | NotFound] = []
+        results: list[list[Region] | NotFound] = []
         for phrase, matches in meant.items():
-            whole = _is_everything(query.prompt_of(phrase))
-            here = self.all_masks(progress) if whole else masks
-            found.append(self._of(phrase, matches, here, query.scope, names))
+            everything = _is_everything(query.prompt_of(phrase))
+            here = self.all_masks(progress) if everything else masks
+            results.append(self._of(phrase, matches, here, query.scope, names))
         progress(1.0, "done")
         return Grounding(
-            regions=tuple(r for answer in found if isinstance(answer, list) for r in answer),
-            not_found=tuple(answer for answer in found if isinstance(answer, NotFound)),
+            regions=tuple(r for answer in results if isinstance(answer, list) for r in answer),
+            not_found=tuple(answer for answer in results if isinstance(answer, NotFound)),
             prompts={p: ", ".join(m.name for m in matches) for p, matches in meant.items()},
         )
 
     def _meant(self, phrase: str, names: Names) -> tuple[Match, ...]:
-        """The names that a phrase means: the very name, or all that come near it."""
+        """The names that match a phrase: the exact name, or else all similar ones."""
         if _is_everything(phrase):
             return tuple(Match(name, 1.0) for name in self.everything)
         matches = names.find(phrase)
@@ -108,15 +108,15 @@ class LabelledBackend(Backend, ABC):
         return exact or matches
 
     def _segmented(self, names: Sequence[str], progress: Progress) -> Mapping[str, Mask]:
-        kept = self._kept.setdefault(self._volume.digest, {})
-        self._kept.move_to_end(self._volume.digest)
-        while len(self._kept) > KEPT_VOLUMES:
-            self._kept.popitem(last=False)
-        lacking = [name for name in names if name not in kept]
+        cached = self._cached.setdefault(self._volume.digest, {})
+        self._cached.move_to_end(self._volume.digest)
+        while len(self._cached) > MAX_CACHED_VOLUMES:
+            self._cached.popitem(last=False)
+        lacking = [name for name in names if name not in cached]
         if lacking:
             empty = Mask.empty(self._volume.shape)
-            kept.update(dict.fromkeys(lacking, empty) | dict(self.masks(lacking, progress)))
-        return kept
+            cached.update(dict.fromkeys(lacking, empty) | dict(self.masks(lacking, progress)))
+        return cached
 
     def _of(
         self,
@@ -131,13 +131,13 @@ class LabelledBackend(Backend, ABC):
             return NotFound(phrase, self._unknown(phrase, names), 0.0)
         seen = [match for match in matches if masks[match.name].voxels]
         if not seen:
-            return NotFound(phrase, f"No voxel of the image was taken for {matches[0].name!r}.")
+            return NotFound(phrase, f"No voxel was labelled as {matches[0].name!r}.")
         regions = [
             Region.of_mask(phrase, masks[m.name], self._volume.grid, m.score, m.name)
             for m in seen
             if reaches(masks[m.name], scope, self._volume)
         ]
-        reason = f"{seen[0].name!r} lies outside the slices that were asked about."
+        reason = f"{seen[0].name!r} lies outside the selected slices."
         return regions or NotFound(phrase, reason, seen[0].score)
 
     def _unknown(self, phrase: str, names: Names) -> str:
@@ -145,25 +145,25 @@ class LabelledBackend(Backend, ABC):
         hint = f"; the nearest is {near.name!r}" if near is not None and near.score > 0 else ""
         listed = ", ".join(self.names[:NAMED])
         more = f" and {len(self.names) - NAMED} more" if len(self.names) > NAMED else ""
-        return f"The model knows no such name{hint}. It knows: {listed}{more}."
+        return f"The model has no such structure{hint}. Structures: {listed}{more}."
 
 
 def masks_of_values(values: NDArray[Any], names: Mapping[int, str]) -> dict[str, Mask]:
     """The masks of a label image ``(z, y, x)`` whose values have names; those with voxels."""
     from scipy import ndimage
 
-    whole = np.rint(values).astype(np.int32)
-    boxes = ndimage.find_objects(whole, max_label=max(names, default=0))
-    made = {}
+    integers = np.rint(values).astype(np.int32)
+    boxes = ndimage.find_objects(integers, max_label=max(names, default=0))
+    masks = {}
     for value, name in names.items():
         box = boxes[value - 1] if value > 0 else None
         if box is not None:
-            made[name] = Mask(whole[box] == value, _start(box), _shape(values))
-    return made
+            masks[name] = Mask(integers[box] == value, _start(box), _shape(values))
+    return masks
 
 
 def reaches(mask: Mask, scope: Scope, volume: Volume) -> bool:
-    """Whether a mask reaches into the slices that are asked about."""
+    """Return whether a mask has voxels in the scope's slices."""
     start, stop = scope.bounds(volume.grid)
     return bool(mask.start[scope.axis] < stop and mask.stop[scope.axis] > start)
 
@@ -187,8 +187,8 @@ def require_trusted(path: Path, what: str) -> None:
     """
     if not trust.trusted(path):
         raise BackendUnavailable(
-            f"{what} {path} is code that would run on this computer, and it is not trusted here.",
-            f'If you know who made it, run: napari-medvlm models trust "{path}"',
+            f"{what} {path} contains code that would run on this computer, and it is not trusted.",
+            f'If you trust its authors, run: napari-medvlm models trust "{path}"',
         )
 
 

@@ -1,4 +1,4 @@
-"""MONAI bundles: any folder that segments one volume, run as its own configuration says."""
+"""MONAI bundles that segment one volume, run by their own inference configuration."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class BundleBackend(LabelledBackend):
         self._device = torch_device(device)
         self._read(folder, metadata)
         self._ladder = self._new_ladder(self._device)
-        self._kept.clear()
+        self._cached.clear()
 
     def masks(self, names: Sequence[str], progress: Progress) -> Mapping[str, Mask]:
         """The masks of all labels: the network gives them together."""
@@ -105,7 +105,7 @@ class BundleBackend(LabelledBackend):
                 self._half(),
             ):
                 answer = self._inferer(image, network=self._network)[0]
-            progress(0.9, "leading the labels back")
+            progress(0.9, "resampling the labels")
             item[self._key] = reset_ops_id(item[self._key]).cpu()
             item["pred"] = MetaTensor(answer.float().cpu())
             answer = array_of(self._after(item)["pred"])
@@ -138,19 +138,21 @@ class BundleBackend(LabelledBackend):
         self._after = _part(parser, "postprocessing", folder)
 
     def _new_ladder(self, usual: Any) -> MemoryFallbacks:
-        """What to do where the memory does not suffice."""
+        """The fallbacks for too little memory, mildest first."""
         sliding, amp = hasattr(self._inferer, "sw_batch_size"), self._amp
         settings = {k: getattr(self._inferer, k) for k in SLIDING} if sliding else {}
 
-        def work(where: Any, amp: bool, **how: Any) -> None:
-            self._device, self._amp = torch_device(str(where)), amp
-            self._network.to(where)
+        def work(device: Any, amp: bool, **how: Any) -> None:
+            self._device, self._amp = torch_device(str(device)), amp
+            self._network.to(device)
             for name, value in how.items():
                 setattr(self._inferer, name, value)
 
-        one = {"sw_batch_size": 1, "sw_device": usual, "device": torch_device("cpu")}
+        smallest = {"sw_batch_size": 1, "sw_device": usual, "device": torch_device("cpu")}
         rungs = (
-            [Fallback("one window at a time", lambda: work(usual, amp, **one))] if sliding else []
+            [Fallback("one window at a time", lambda: work(usual, amp, **smallest))]
+            if sliding
+            else []
         )
         if usual.type != "cpu":
             rungs.append(Fallback("in half precision", lambda: work(usual, True)))
@@ -184,8 +186,8 @@ def _folder(model: str | None) -> Path:
     folder = Path(model or "").expanduser()
     if not model or not folder.is_dir():
         raise BackendUnavailable(
-            f"There is no folder {model}." if model else "No MONAI bundle was named.",
-            "Name the folder of a bundle: the one that holds configs and models.",
+            f"There is no folder {model}." if model else "No MONAI bundle was given.",
+            "Choose the folder of a MONAI bundle: the one with configs and models.",
         )
     return folder.resolve()
 
@@ -196,7 +198,7 @@ def _config(folder: Path) -> Path:
             return folder / "configs" / name
     raise BackendUnavailable(
         f"The folder {folder} has no configs/inference.json or .yaml.",
-        "Choose the folder of a MONAI bundle: the one that holds configs and models.",
+        "Choose the folder of a MONAI bundle: the one with configs and models.",
     )
 
 
@@ -212,7 +214,7 @@ def _metadata(folder: Path) -> dict[str, Any]:
 
 
 def _labels(metadata: Mapping[str, Any]) -> dict[int, str]:
-    """What the values or channels of the output are called, the background left out."""
+    """Names of the output's values or channels, without the background."""
     outputs = metadata.get("network_data_format", {}).get("outputs", {})
     output: dict[str, Any] = outputs.get("pred") or next(iter(outputs.values()), {})
     named = output.get("channel_def") or {
@@ -220,7 +222,7 @@ def _labels(metadata: Mapping[str, Any]) -> dict[int, str]:
     }
     if output.get("type") == "object" or not named:
         raise BackendUnavailable(
-            "The bundle does not segment: its metadata tells of no label image.",
+            "The bundle does not segment: its metadata lists no label image.",
             "Choose a bundle for segmentation.",
         )
     return {int(k): str(name) for k, name in named.items() if str(name).lower() != "background"}
@@ -231,7 +233,7 @@ def _require_one_channel(folder: Path, metadata: Mapping[str, Any]) -> None:
     channels = [int(part.get("num_channels", 1)) for part in inputs.values()]
     if sum(channels) > 1:
         raise BackendUnavailable(
-            f"The bundle in {folder} needs {sum(channels)} images of a patient at once.",
+            f"The bundle in {folder} needs {sum(channels)} images per patient.",
             "Choose a bundle that segments a single image.",
         )
 
@@ -257,13 +259,13 @@ def _steps(config: Any) -> Iterator[dict[str, Any]]:
 
 
 def _part(parser: Any, name: str, folder: Path) -> Any:
-    """A part of the configuration, made; whatever is wrong with it is told in one sentence."""
+    """Instantiate a part of the configuration; errors become a one-sentence message."""
     try:
         return parser.get_parsed_content(name)
     except _WRONG as error:
         cause = error.__cause__ or error
         raise BackendUnavailable(
-            f"The {name} of the bundle in {folder} cannot be made: {str(cause).strip()[:300]}",
+            f"The {name} of the bundle in {folder} cannot be created: {str(cause).strip()[:300]}",
             "Install what its configs/metadata.json lists, or use a version for this MONAI.",
         ) from error
 
@@ -293,6 +295,6 @@ def _named(answer: NDArray[Any], labels: Mapping[int, str]) -> dict[str, Mask]:
     if len(answer) <= max(labels, default=0):
         raise BackendFailed(
             f"The bundle gives {len(answer)} channels and names {len(labels)}.",
-            "Its configs/metadata.json does not fit its network; tell its authors.",
+            "Its configs/metadata.json does not match its network; report it to its authors.",
         )
     return {name: Mask.of(answer[k] > 0.5) for k, name in labels.items()}

@@ -46,12 +46,12 @@ def tensor_of(volume: Volume) -> Any:
 
 def array_of(answer: Any) -> NDArray[Any]:
     """A tensor ``(channel, x, y, z)`` as an array ``(channel, z, y, x)``."""
-    whole: NDArray[Any] = np.asarray(answer.detach().cpu()).transpose(0, 3, 2, 1)
-    return whole
+    array: NDArray[Any] = np.asarray(answer.detach().cpu()).transpose(0, 3, 2, 1)
+    return array
 
 
 def windows(size: Sequence[int], patch: Sequence[int], overlap: float) -> int:
-    """How many windows MONAI slides over an image of a size."""
+    """Number of sliding windows that MONAI uses for an image size."""
     count = 1
     for length, side in zip(size, patch, strict=True):
         side = side if 0 < side < length else length
@@ -61,19 +61,21 @@ def windows(size: Sequence[int], patch: Sequence[int], overlap: float) -> int:
 
 
 def teller(total: int, progress: Progress) -> Callable[..., None]:
-    """What is to be called before each window: tells how far it is, which lets a cancel through."""
+    """Create a callback to be called before each window; it reports the progress, which may
+    raise `Cancelled`.
+    """
     done = itertools.count()
 
-    def tell(*_: Any) -> None:
+    def report(*_: Any) -> None:
         now = next(done)
         progress(min(now / max(total, 1), 1.0) * 0.9, f"window {now + 1} of {max(total, now + 1)}")
 
-    return tell
+    return report
 
 
 @contextmanager
 def monai_progress(network: torch.nn.Module, total: int, progress: Progress) -> Iterator[None]:
-    """Tell the progress before each window that a network looks at."""
+    """Report the progress before each window."""
     handle = network.register_forward_pre_hook(teller(total, progress))
     try:
         yield
@@ -96,7 +98,7 @@ def state_of(path: Path, title: str) -> Mapping[str, Any]:
 
     if not path.is_file():
         raise BackendUnavailable(
-            f"{title} finds no weights at {path}.", "Name the file, or the folder it belongs in."
+            f"{title} : no weights at {path}.", "Choose the weights file or its folder."
         )
     try:
         with only_weights(path), safe_globals([Namespace]):  # the settings of a training
@@ -105,7 +107,7 @@ def state_of(path: Path, title: str) -> Mapping[str, Any]:
         if is_out_of_memory(error):
             raise
         raise BackendUnavailable(
-            f"{path} is damaged, or cannot be read.", "Download it again."
+            f"{path} is damaged or unreadable.", "Download it again."
         ) from error
     for key in ("model", "model_state_dict", "state_dict"):
         if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
@@ -128,5 +130,5 @@ def fill(network: torch.nn.Module, state: Mapping[str, Any], path: Path) -> None
         detail = str(error).strip().splitlines()[1:2]
         raise BackendUnavailable(
             f"The weights in {path} are for another network: {''.join(detail).strip()[:200]}",
-            "Choose the weights that belong to this configuration.",
+            "Choose the weights for this configuration.",
         ) from error

@@ -1,4 +1,4 @@
-"""Any network of a file, TorchScript or ONNX, with a card that says how to use it."""
+"""Networks in TorchScript or ONNX files with a card that describes their input and output."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class NetworkBackend(LabelledBackend):
         else:
             require_trusted(path, "The network in")
             self._predict = _torchscript(path, self._device)
-        self._kept.clear()
+        self._cached.clear()
 
     def masks(self, names: Sequence[str], progress: Progress) -> Mapping[str, Mask]:
         """The masks of all labels: the network gives them together."""
@@ -93,38 +93,42 @@ class NetworkBackend(LabelledBackend):
         before = Compose(steps)
         item = before({"image": tensor_of(self._volume)})
         seen = scaled(item["image"].as_tensor(), card.intensity)[None].to(self._device)
-        tell = teller(windows(seen.shape[2:], card.patch, card.overlap), progress)
+        report = teller(windows(seen.shape[2:], card.patch, card.overlap), progress)
         with torch.no_grad():
             answer = sliding_window_inference(
-                seen, card.patch, 1, lambda window: (tell(), self._predict(window))[1], card.overlap
+                seen,
+                card.patch,
+                1,
+                lambda window: (report(), self._predict(window))[1],
+                card.overlap,
             )
-        progress(0.9, "leading the labels back")
+        progress(0.9, "resampling the labels")
         item["pred"] = MetaTensor(decided(answer[0], card).cpu())
         back = Invertd("pred", before, "image", nearest_interp=True)(item)["pred"]
-        found = array_of(back)
-        require_shape(found.shape, self._volume, self._card.title or "The network")
+        output = array_of(back)
+        require_shape(output.shape, self._volume, self._card.title or "The network")
         if card.answer == "exclusive":
-            return masks_of_values(found[0], {k: n for k, n in card.labels.items() if k})
-        return {name: Mask.of(found[k] > 0.5) for k, name in card.labels.items()}
+            return masks_of_values(output[0], {k: n for k, n in card.labels.items() if k})
+        return {name: Mask.of(output[k] > 0.5) for k, name in card.labels.items()}
 
 
 def scaled(image: Any, how: Intensity) -> Any:
     """Intensities as a card wants them; a tensor of any shape."""
     import torch
 
-    kept = how.clip
+    limits = how.clip
     if how.percentile is not None:
         low, high = np.percentile(image.numpy(), how.percentile)
-        kept = float(low), float(high)
-    if kept is not None:
-        image = torch.clip(image, *kept)
+        limits = float(low), float(high)
+    if limits is not None:
+        image = torch.clip(image, *limits)
     if how.mean is not None and how.sd is not None:
         return (image - how.mean) / how.sd
-    return image if kept is None else (image - kept[0]) / max(kept[1] - kept[0], 1e-6)
+    return image if limits is None else (image - limits[0]) / max(limits[1] - limits[0], 1e-6)
 
 
 def decided(answer: Any, card: NetworkCard) -> Any:
-    """What a network says ``(channel, x, y, z)`` as values of labels ``(1, x, y, z)``, float32.
+    """Convert network output ``(channel, x, y, z)`` to label values ``(1, x, y, z)``, float32.
 
     Of overlapping labels it is 0 or 1 in each channel.
 
@@ -137,7 +141,7 @@ def decided(answer: Any, card: NetworkCard) -> Any:
     values = channels if card.answer == "overlapping" else max(channels, 2)
     if max(card.labels) >= values:
         raise BackendUnavailable(
-            f"The card names the label {max(card.labels)}, and the network gives {channels} "
+            f"The card names the label {max(card.labels)}, but the network returns {channels} "
             "channels.",
             "Correct labels or answer in the card.",
         )
@@ -155,7 +159,7 @@ def _torchscript(path: Path, device: Any) -> Predictor:
             network: Predictor = torch.jit.load(str(path), map_location=device).eval()
     except RuntimeError as error:
         raise BackendUnavailable(
-            f"{path} is no TorchScript network.",
+            f"{path} is not a TorchScript network.",
             "Export it with torch.jit.trace and save, or as ONNX; weights alone are not enough.",
         ) from error
     return network

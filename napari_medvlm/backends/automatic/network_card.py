@@ -17,7 +17,7 @@ Range = tuple[float, float]
 
 
 class Intensity(BaseModel):
-    """How intensities are changed before the network sees them, in this order.
+    """Intensity preprocessing of the network, in this order.
 
     Parameters
     ----------
@@ -37,17 +37,17 @@ class Intensity(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> Intensity:
         if (self.mean is None) != (self.sd is None):
-            raise ValueError("mean and sd belong together")
+            raise ValueError("give both mean and sd")
         if self.percentile and self.clip:
-            raise ValueError("give percentile or clip, not both")
-        for kept in (self.percentile, self.clip):
-            if kept and kept[0] >= kept[1]:
-                raise ValueError("the lower end of a range comes first")
+            raise ValueError("give either percentile or clip")
+        for limits in (self.percentile, self.clip):
+            if limits and limits[0] >= limits[1]:
+                raise ValueError("the lower limit of a range comes first")
         return self
 
 
 class NetworkCard(YamlTable):
-    """What a network must be shown, and what its answer means.
+    """The input that a network expects, and the meaning of its output.
 
     Parameters
     ----------
@@ -93,8 +93,10 @@ def network_of(model: str | None) -> Path:
     files = sorted(p for p in path.iterdir() if p.suffix in KINDS) if path.is_dir() else [path]
     if not model or len(files) != 1 or not files[0].is_file():
         raise BackendUnavailable(
-            f"There is no network at {model}, or more than one." if model else "No network named.",
-            f"Name the file of a network ({', '.join(KINDS)}) with a card.yaml beside it.",
+            f"There is no network at {model}, or more than one."
+            if model
+            else "No network was given.",
+            f"Choose a network file ({', '.join(KINDS)}) with a card.yaml in the same folder.",
         )
     return files[0].resolve()
 
@@ -107,11 +109,11 @@ def card_of(network: Path) -> NetworkCard:
     BackendUnavailable
         If there is none, or it cannot be read; the place in it is named.
     """
-    places = [network.with_suffix(".yaml"), network.with_name("card.yaml")]
-    path = next((place for place in places if place.is_file()), None)
+    candidates = [network.with_suffix(".yaml"), network.with_name("card.yaml")]
+    path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if path is None:
         raise BackendUnavailable(
-            f"The network {network} has no card.yaml beside it.",
+            f"The network {network} has no card.yaml in its folder.",
             "Write one with patch, spacing_mm, intensity and labels; docs/automatic-models.md "
             "shows one.",
         )

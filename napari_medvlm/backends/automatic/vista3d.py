@@ -106,7 +106,7 @@ class VISTA3DBackend(LabelledBackend):
         return tuple(name for name, known in classes().items() if known.use == "all")
 
     def load(self, model: str | None, device: str) -> None:
-        """Take the weights of a file, or of a bundle's folder with what its configuration says.
+        """Load the weights of a file, or of a bundle's folder with its configuration.
 
         Raises
         ------
@@ -131,7 +131,7 @@ class VISTA3DBackend(LabelledBackend):
         self._network = network.to(self._device).eval()
         self._at_once = LOGITS
         self._ladder = self._new_ladder(self._device)
-        self._kept.clear()
+        self._cached.clear()
 
     def set_volume(self, volume: Volume) -> None:
         """Take the volume."""
@@ -167,16 +167,16 @@ class VISTA3DBackend(LabelledBackend):
         return self._all
 
     def segment(self, prompts: ObjectPrompts, progress: Progress) -> Mask:
-        """What the points show, starting from the mask before them if there is one."""
+        """The mask of the points, starting from the previous mask if there is one."""
         mask, notes = self._ladder.tried(lambda: self._masked(prompts, progress), progress)
         return replace(mask, notes=notes)
 
     def _new_ladder(self, usual: Any) -> MemoryFallbacks:
-        """What to do where the memory does not suffice."""
+        """The fallbacks for too little memory, mildest first."""
 
-        def work(where: Any, at_once: int) -> None:
-            self._device, self._at_once = torch_device(str(where)), at_once
-            self._network.to(where)
+        def work(device: Any, at_once: int) -> None:
+            self._device, self._at_once = torch_device(str(device)), at_once
+            self._network.to(device)
 
         rungs = [Fallback("one class at a time", lambda: work(usual, 0))]
         if usual.type != "cpu":
@@ -194,13 +194,13 @@ class VISTA3DBackend(LabelledBackend):
         if not points or (mask is None and not any(p.positive for p in points)):
             return mask or Mask.empty(self._volume.shape)
         logits = self._refined(points, mask, progress)
-        progress(0.9, "leading the mask back")
-        found = Mask.of(self._back(logits > 0)[0] > 0.5)
+        progress(0.9, "resampling the mask")
+        mask = Mask.of(self._back(logits > 0)[0] > 0.5)
         progress(1.0, "done")
-        return found
+        return mask
 
     def _refined(self, points: Sequence[Point], mask: Mask | None, progress: Progress) -> Any:
-        """The logits ``(1, x, y, z)`` of points; not a number where no window came."""
+        """The logits ``(1, x, y, z)`` of points; NaN where no window was evaluated."""
         import torch
         from monai.apps.vista3d.inferer import point_based_window_inferer
 
@@ -243,15 +243,15 @@ class VISTA3DBackend(LabelledBackend):
         import torch
         from monai.apps.vista3d.transforms import VistaPreTransformd
 
-        said = {"label_prompt": [self._class], "point_labels": [int(p.positive) for p in points]}
-        return torch.as_tensor([VistaPreTransformd("image")(said)["point_labels"]])
+        inputs = {"label_prompt": [self._class], "point_labels": [int(p.positive) for p in points]}
+        return torch.as_tensor([VistaPreTransformd("image")(inputs)["point_labels"]])
 
     def _started(self, mask: Mask, seen: _Seen) -> Any:
         """A mask as the logits ``(1, 1, x, y, z)`` of an earlier answer."""
         import torch
 
-        whole = mask.full().view(np.uint8)
-        here = np.asarray(Reslice(whole, self._volume.grid, seen.grid, order=0)).T
+        full = mask.full().view(np.uint8)
+        here = np.asarray(Reslice(full, self._volume.grid, seen.grid, order=0)).T
         return torch.from_numpy(np.where(here > 0, SURE, -SURE).astype(np.float32))[None, None]
 
     def _logits(self, numbers: Sequence[int], progress: Progress) -> Any:
@@ -265,8 +265,8 @@ class VISTA3DBackend(LabelledBackend):
         slide = SlidingWindowInfererAdapt(
             roi_size=self._patch, sw_batch_size=1, with_coord=True, padding_mode="replicate"
         )
-        each = windows(image.shape[2:], self._patch, slide.overlap)
-        with monai_progress(self._network, each * len(groups), progress):
+        count = windows(image.shape[2:], self._patch, slide.overlap)
+        with monai_progress(self._network, count * len(groups), progress):
             for group in groups:
                 vector = torch.tensor(group, device=self._device)[:, None]
                 with torch.no_grad(), self._half():
@@ -274,7 +274,7 @@ class VISTA3DBackend(LabelledBackend):
                 yield group, answer[0].as_tensor().float().cpu()
 
     def _prepared(self, progress: Progress) -> _Seen:
-        """The volume as the network sees it, made once."""
+        """The preprocessed volume, computed once."""
         if self._seen is None:
             from monai import transforms as t
 
@@ -331,7 +331,7 @@ def _settings(path: Path) -> tuple[Path, tuple[int, ...], tuple[float, ...]]:
 
 
 def _union(masks: Sequence[Mask]) -> Mask:
-    whole = masks[0]
+    union = masks[0]
     for mask in masks[1:]:
-        whole = whole.union(mask)
-    return whole
+        union = union.union(mask)
+    return union

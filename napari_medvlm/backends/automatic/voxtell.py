@@ -50,12 +50,12 @@ class VoxTellBackend(Backend):
 
     @classmethod
     def vocabulary(cls, model: str | None) -> tuple[str, ...]:
-        """The phrases whose vectors are kept; the text model reads any others."""
+        """The phrases with precomputed vectors; others need the text model."""
         vectors = _vectors(_folder(model))
         if vectors is None:
             return ()
-        with np.load(vectors, allow_pickle=False) as kept:
-            return tuple(map(str, kept["labels"]))
+        with np.load(vectors, allow_pickle=False) as archive:
+            return tuple(map(str, archive["labels"]))
 
     def load(self, model: str | None, device: str) -> None:
         """Read the model; nothing is downloaded.
@@ -66,7 +66,7 @@ class VoxTellBackend(Backend):
             If it is not there, is damaged, or its file holds more than weights.
         """
         folder = _folder(model)
-        place = transformers_loader.torch_device(device)
+        torch_device = transformers_loader.torch_device(device)
         from voxtell.inference.predictor import VoxTellPredictor
 
         vectors, self._reader = _vectors(folder), _text_model(folder)
@@ -74,7 +74,7 @@ class VoxTellBackend(Backend):
             try:
                 self._predictor = VoxTellPredictor(
                     str(folder),
-                    place,
+                    torch_device,
                     text_encoding_model=str(self._reader or TEXT_MODEL),
                     embedding_bank={} if vectors is None else str(vectors),
                 )
@@ -84,7 +84,7 @@ class VoxTellBackend(Backend):
                     "Download it again, or update voxtell for newer models.",
                 ) from error
 
-        self._ladder = self._new_ladder(place)
+        self._ladder = self._new_ladder(torch_device)
 
     def set_volume(self, volume: Volume) -> None:
         """Take the volume."""
@@ -93,20 +93,20 @@ class VoxTellBackend(Backend):
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
         """A region for each phrase of which the model marks a voxel."""
-        found, notes = self._ladder.tried(lambda: self._grounded(query, progress), progress)
-        return replace(found, notes=(*found.notes, *notes))
+        grounding, notes = self._ladder.tried(lambda: self._grounded(query, progress), progress)
+        return replace(grounding, notes=(*grounding.notes, *notes))
 
     def _new_ladder(self, usual: Any) -> MemoryFallbacks:
-        """What to do where the memory does not suffice."""
+        """The fallbacks for too little memory, mildest first."""
 
-        def work(where: Any, sums_there: bool) -> None:
-            self._predictor.device = where
+        def work(device: Any, sums_there: bool) -> None:
+            self._predictor.device = device
             self._predictor.perform_everything_on_device = sums_there
 
         rungs = []
         if usual.type != "cpu":
             cpu = transformers_loader.torch_device("cpu")
-            together = "putting the windows together on the CPU"
+            together = "merging windows on the CPU"
             rungs.append(Fallback(together, lambda: work(usual, sums_there=False)))
             rungs.append(Fallback("on the CPU", lambda: work(cpu, sums_there=False)))
         return MemoryFallbacks(
@@ -114,22 +114,22 @@ class VoxTellBackend(Backend):
         )
 
     def _grounded(self, query: GroundQuery, progress: Progress) -> Grounding:
-        progress(0.0, "reading the phrases")
+        progress(0.0, "encoding the phrases")
         sent = {phrase: query.prompt_of(phrase).strip().lower() for phrase in query.phrases}
         read = [p for p in sent if self._reader is not None or self._known(sent[p])]
         missing = [NotFound(p, self._unread(sent[p])) for p in sent if p not in read]
-        found: list[Region] = []
+        regions: list[Region] = []
         for phrase, mask in zip(read, self._masks([sent[p] for p in read], progress), strict=True):
             if not mask.voxels:
-                missing.append(NotFound(phrase, "The model sees nothing of it in the image."))
+                missing.append(NotFound(phrase, "The model did not find it in the image."))
             elif not reaches(mask, query.scope, self._volume):
-                reason = "It lies outside the slices that were asked about."
+                reason = "It lies outside the selected slices."
                 missing.append(NotFound(phrase, reason))
             else:
                 grid = self._volume.grid
-                found.append(Region.of_mask(phrase, mask, grid, None, sent[phrase]))
+                regions.append(Region.of_mask(phrase, mask, grid, None, sent[phrase]))
         progress(1.0, "done")
-        return Grounding(tuple(found), tuple(missing), prompts=sent)
+        return Grounding(tuple(regions), tuple(missing), prompts=sent)
 
     def _masks(self, texts: list[str], progress: Progress) -> list[Mask]:
         """The mask of each text, all asked together."""
@@ -137,26 +137,26 @@ class VoxTellBackend(Backend):
             return []
         require_contrast(self._volume)
 
-        def tell(done: int, total: int) -> bool:
+        def report(done: int, total: int) -> bool:
             progress(0.1 + 0.85 * done / total, f"window {done} of {total}")
             return True
 
         turn = Reorientation.to_ras(self._volume.affine)
         seen = np.ascontiguousarray(turn.there(self._volume.intensity()), np.float32)[None]
         vectors = self._predictor.embed_text_prompts(texts)
-        progress(0.1, "looking at the image")
+        progress(0.1, "encoding the image")
         answer: NDArray[np.uint8] = self._predictor.predict_single_image(
-            seen, text_embeddings=vectors, progress_callback=tell
+            seen, text_embeddings=vectors, progress_callback=report
         )
-        return [Mask.of(turn.back(one)) for one in answer]
+        return [Mask.of(turn.back(array)) for array in answer]
 
     def _known(self, text: str) -> bool:
         return text in (self._predictor.embedding_bank or {})
 
     def _unread(self, text: str) -> str:
-        kept = len(self._predictor.embedding_bank or {})
+        count = len(self._predictor.embedding_bank or {})
         return (
-            f"None of the {kept} kept phrases is {text!r}, and the text model is not on this "
+            f"None of the {count} kept phrases is {text!r}, and the text model is not on this "
             f"computer; download {TEXT_MODEL} for any phrase."
         )
 
@@ -174,8 +174,8 @@ def _folder(model: str | None) -> Path:
 
 def _vectors(folder: Path) -> Path | None:
     """The file of vectors of known phrases."""
-    places = (folder / VECTORS, folder.parent / "embeddings" / folder.name / VECTORS)
-    return next((place for place in places if place.is_file()), None)
+    candidates = (folder / VECTORS, folder.parent / "embeddings" / folder.name / VECTORS)
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
 def _text_model(folder: Path) -> Path | None:

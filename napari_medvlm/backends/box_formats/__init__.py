@@ -111,7 +111,7 @@ def parse(text: str, grammar: str, size: tuple[int, int], asked: Sequence[str] =
 def _answer(text: str, reading: BoxCollector) -> str:
     """The text without thoughts and endless repetitions."""
     if len(text) > MAX_CHARACTERS:
-        message = f"Only {MAX_CHARACTERS:,} of the {len(text):,} characters were read."
+        message = f"Only {MAX_CHARACTERS:,} of {len(text):,} characters were parsed."
         reading.note(Flaw.RUNAWAY, text[MAX_CHARACTERS:][:400], message)
         text = text[:MAX_CHARACTERS]
     for opening, closing in _THOUGHTS:

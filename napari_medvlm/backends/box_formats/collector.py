@@ -1,4 +1,4 @@
-"""Collecting what one text says: numbers become places in pixels, or findings."""
+"""Collect the boxes, points and masks of one text in pixels, and its problems."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_CUTTING = 200
 """Findings quote at most so many characters."""
 
 T = TypeVar("T")
-Place = PixelBox | PixelPoint | VoxelBox | MaskTokens
+Shape = PixelBox | PixelPoint | VoxelBox | MaskTokens
 Numbers = Sequence[float]
 
 _NUMBER = re.compile(r"-?\d++(?:\.\d++)?")
@@ -57,8 +57,8 @@ class BoxCollector:
         self._voxel_boxes: list[VoxelBox] = []
         self._count: int | None = None
         self._findings: list[ParseIssue] = []
-        self._seen: dict[Place, int] = {}
-        self._repeated: dict[Place, str] = {}
+        self._seen: dict[Shape, int] = {}
+        self._repeated: dict[Shape, str] = {}
         self._pieces = 0
 
     def note(self, flaw: Flaw, text: str, message: str) -> None:
@@ -80,20 +80,20 @@ class BoxCollector:
             yield piece
 
     def stop(self, piece: str) -> None:
-        """Say, once, that the text was not read from this piece on."""
+        """Report once that the text was not parsed from this span on."""
         if not self.stopped:
             self.stopped = True
-            message = f"There are more than {MAX_PIECES} places; the rest was not read."
+            message = f"There are more than {MAX_PIECES} boxes; the rest was ignored."
             self.note(Flaw.RUNAWAY, piece, message)
 
     def add_box(self, label: str, numbers: Numbers, piece: str) -> None:
-        """Keep the box that four numbers of the grammar mean, unless something is wrong with it."""
+        """Add the box of four numbers in the grammar's order, if it is valid."""
         box = self.box(label, numbers, piece)
         if box and self._is_new(box, piece):
             self._boxes.append(box)
 
     def add_point(self, label: str, numbers: Numbers, piece: str) -> None:
-        """Keep the point that two numbers of the grammar mean, x and y as in its boxes."""
+        """Add the point of two numbers, x and y in the grammar's scale."""
         if not self._counts(numbers, 2, piece):
             return
         x, y = reversed(numbers) if self.grammar.order == "yxyx" else numbers
@@ -103,7 +103,7 @@ class BoxCollector:
                 self._points.append(point)
 
     def add_mask(self, label: str, codes: tuple[int, ...], box: PixelBox | None, text: str) -> None:
-        """Keep a mask that is still to be drawn."""
+        """Add a mask that is decoded later."""
         if not self._was_asked(label, text):
             return
         mask = MaskTokens(label, codes, box)
@@ -111,18 +111,18 @@ class BoxCollector:
             self._masks.append(mask)
 
     def add_voxel_box(self, label: str, numbers: Numbers, piece: str) -> None:
-        """Keep the box between two corners ``x, y, z``."""
+        """Add the box between two corners ``x, y, z``."""
         self.recognised = True
         start, stop = tuple(numbers[:3]), tuple(numbers[3:])
         if min(numbers) < 0:
-            self.note(Flaw.OUT_OF_SCALE, piece, f"{min(numbers):g} lies before the first voxel.")
+            self.note(Flaw.OUT_OF_SCALE, piece, f"{min(numbers):g} is below the first voxel index.")
         elif self._is_ordered(start, stop, piece):
             box = VoxelBox(label, (start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
             if self._is_new(box, piece):
                 self._voxel_boxes.append(box)
 
     def add_count(self, count: int) -> None:
-        """Keep how many the model says there are; several such statements add up."""
+        """Add a count that the model states; several counts are summed."""
         self.recognised = True
         self._count = count + (self._count or 0)
 
@@ -153,12 +153,12 @@ class BoxCollector:
             self.note(Flaw.BROKEN, piece, f"Not {wanted} numbers as in {self.grammar.example!r}.")
 
     def parsed(self, raw: str) -> Parsed:
-        """Everything that was kept."""
-        for place, piece in self._repeated.items():
-            message = f"The same place stands there {self._seen[place]} times; it was kept once."
+        """All boxes, points, masks and problems."""
+        for shape, piece in self._repeated.items():
+            message = f"The same box occurs {self._seen[shape]} times; it is used once."
             self.note(Flaw.REPEATED, piece, message)
         if not self.recognised:
-            message = f"The text names no place as in {self.grammar.example!r}."
+            message = f"The text has no box in the form {self.grammar.example!r}."
             self.note(Flaw.PROSE, raw, message)
         return Parsed(
             raw=raw,
@@ -197,11 +197,11 @@ class BoxCollector:
         if len(numbers) == wanted:
             return True
         flaw = Flaw.RUNAWAY if len(numbers) > MAX_NUMBERS else Flaw.ODD_COUNT
-        self.note(flaw, piece, f"{len(numbers)} numbers where {wanted} belong.")
+        self.note(flaw, piece, f"{len(numbers)} numbers instead of {wanted}.")
         return False
 
     def _in_scale(self, numbers: Numbers, piece: str) -> bool:
-        """Whether numbers in the order x, y, x, y lie on the scale, its ends included."""
+        """Return whether numbers in the order x, y, x, y lie on the scale, ends included."""
         highest = self.grammar.highest or self.grammar.scale
         for index, number in enumerate(numbers):
             most = highest or (self._height if index % 2 else self._width)
@@ -229,11 +229,11 @@ class BoxCollector:
         self.note(Flaw.UNASKED, piece, f"The question did not name {label[:60]!r}.")
         return False
 
-    def _is_new(self, place: Place, piece: str) -> bool:
-        times = self._seen.get(place, 0)
-        self._seen[place] = times + 1
+    def _is_new(self, shape: Shape, piece: str) -> bool:
+        times = self._seen.get(shape, 0)
+        self._seen[shape] = times + 1
         if times:
-            self._repeated[place] = piece
+            self._repeated[shape] = piece
         return times == 0
 
 

@@ -1,4 +1,4 @@
-"""How each family of models writes boxes, one row a grammar."""
+"""The box grammars of model families, one row each."""
 
 from __future__ import annotations
 

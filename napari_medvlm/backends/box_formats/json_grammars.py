@@ -38,7 +38,7 @@ def _read(text: str, reading: BoxCollector, keys: tuple[str, str]) -> None:
 
 
 def _objects(text: str) -> Iterator[tuple[str, str]]:
-    """What stands before each object, and the object; those that no brace closes too."""
+    """The text before each object, and the object, including unclosed ones."""
     position, start = 0, text.find("{")
     while start >= 0:
         stop = _INNARDS.match(text, start + 1).end()  # type: ignore[union-attr]  # matches nothing
@@ -60,14 +60,14 @@ def _read_object(piece: str, reading: BoxCollector, keys: tuple[str, str]) -> No
         return
     label = item.get("label", "")
     if not isinstance(label, str):
-        reading.note(Flaw.BROKEN, piece, "The label is not a text.")
+        reading.note(Flaw.BROKEN, piece, "The label is not a string.")
     elif item.keys().isdisjoint({*keys, "counts"}):
-        reading.note(Flaw.BROKEN, piece, f"There is neither {keys[0]!r} nor {keys[1]!r}.")
+        reading.note(Flaw.BROKEN, piece, f"It has neither {keys[0]!r} nor {keys[1]!r}.")
     else:
-        _add_places(item, label.strip(), piece, reading, keys)
+        _add_shapes(item, label.strip(), piece, reading, keys)
 
 
-def _add_places(
+def _add_shapes(
     item: dict[str, object], label: str, piece: str, reading: BoxCollector, keys: tuple[str, str]
 ) -> None:
     box_key, point_key = keys
@@ -86,7 +86,7 @@ def _add_places(
 
 
 def _check_outside(text: str, any_object: bool, reading: BoxCollector, key: str) -> None:
-    """Look at what stands around the objects: an empty list says that there is nothing."""
+    """Parse the text around the objects: an empty list means that nothing was detected."""
     if reading.stopped:
         return
     if any_object:
@@ -95,16 +95,16 @@ def _check_outside(text: str, any_object: bool, reading: BoxCollector, key: str)
     elif _NOTHING.search(text):
         reading.recognised = True
     elif bare := _BARE_NUMBERS.search(text):
-        reading.note(Flaw.BROKEN, bare.group(), f"Numbers stand there without the key {key!r}.")
+        reading.note(Flaw.BROKEN, bare.group(), f"Numbers without the key {key!r}.")
 
 
-def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _without_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     item = dict(pairs)
     if len(item) < len(pairs):
-        raise ValueError("A key stands there twice.")
+        raise ValueError("A key occurs twice.")
     return item
 
 
 _DECODER = json.JSONDecoder(
-    parse_int=float, parse_constant=no_number, object_pairs_hook=_each_key_once
+    parse_int=float, parse_constant=no_number, object_pairs_hook=_without_repeated_keys
 )

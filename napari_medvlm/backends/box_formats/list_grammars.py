@@ -28,7 +28,7 @@ def read_bracketed(text: str, reading: BoxCollector) -> None:
 
 
 def read_cogvlm(text: str, reading: BoxCollector) -> None:
-    """As `read_bracketed`; numbers have leading zeros, and a semicolon parts two boxes."""
+    """Like `read_bracketed`; numbers have leading zeros, and a semicolon separates boxes."""
     for group in reading.limited(bracket_groups(_LEADING_ZEROS.sub("", text), reading)):
         if _MEANT_AS_NUMBERS.search(group):
             add_listed("", group.replace(";", "],["), reading)
@@ -69,7 +69,7 @@ def read_corners(text: str, reading: BoxCollector) -> None:
 
 
 def add_listed(label: str, group: str, reading: BoxCollector) -> None:
-    """Keep the boxes of one bracketed group: a list of four numbers, or a list of such lists."""
+    """Add the boxes of one bracketed group: a list of four numbers, or a list of such lists."""
     try:
         value = _DECODER.decode(group)
     except (ValueError, RecursionError):
@@ -83,7 +83,7 @@ def number_lists(value: object, piece: str, reading: BoxCollector) -> list[list[
     """The flat lists of numbers in a value: itself, or its items; else a finding and none."""
     reading.recognised = True
     if not isinstance(value, list):
-        reading.note(Flaw.BROKEN, piece, "There is no list of numbers where one belongs.")
+        reading.note(Flaw.BROKEN, piece, "A list of numbers is missing.")
         return []
     kinds = set(map(type, value))
     if kinds <= {float}:
@@ -91,9 +91,9 @@ def number_lists(value: object, piece: str, reading: BoxCollector) -> list[list[
     if kinds == {list} and all(set(map(type, item)) <= {float} for item in value):
         return list(reading.limited(value, 1))
     if list in kinds:
-        reading.note(Flaw.MIXED_DEPTH, piece, "Lists are nested to mixed or too great depth.")
+        reading.note(Flaw.MIXED_DEPTH, piece, "Lists are nested too deeply or unevenly.")
     else:
-        reading.note(Flaw.BROKEN, piece, "Something in the list is not a number.")
+        reading.note(Flaw.BROKEN, piece, "The list has an item that is not a number.")
     return []
 
 
@@ -120,12 +120,12 @@ def bracket_groups(text: str, reading: BoxCollector) -> Iterator[str]:
 
 def _refuse_single(match: re.Match[str] | None, reading: BoxCollector) -> None:
     if match:
-        message = "One corner stands alone where two make a box."
+        message = "A box needs two corners; one is missing."
         reading.note(Flaw.ODD_COUNT, match.group(), message)
 
 
 def no_number(name: str) -> float:
-    """What JSON makes of ``NaN`` and ``Infinity``: ValueError."""
+    """Raise `ValueError` for ``NaN`` and ``Infinity``."""
     raise ValueError(name)
 
 

@@ -1,4 +1,4 @@
-"""What a text can say about places: boxes, points, masks, and what was refused."""
+"""Parsed boxes, points and masks of a text, and its problems."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Flaw(StrEnum):
-    """Why a piece of a text was refused."""
+    """Kinds of problems with a span of text."""
 
     ODD_COUNT = "not the right count of numbers"
     MIXED_DEPTH = "lists nested to mixed or too great depth"
@@ -102,7 +102,7 @@ class ParseIssue:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a text says, and what in it was refused.
+    """Everything parsed from a text, and its problems.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Where in a text boxes stand, by the grammar that they are written in: what a person is not shown.
+"""Spans of a text that hold boxes in some grammar and are hidden from the user.
 
 What the pieces mean is `box_formats`' to say.
 """
@@ -43,7 +43,7 @@ _EMPTY = re.compile(r"\(\s*\)|\[\s*\]|`\s*`")
 
 
 class TextSpan(NamedTuple):
-    """A piece of a text that says a place, and what a person sees of it."""
+    """A span of text that holds a box, and the text displayed instead."""
 
     start: int
     stop: int
@@ -61,15 +61,15 @@ def pieces(text: str, grammar: str) -> tuple[TextSpan, ...]:
     )
 
 
-def without(text: str, found: Sequence[TextSpan], start: int = 0, stop: int | None = None) -> str:
-    """What a person sees of a text, or of the stretch of it from `start` to `stop`."""
+def without(text: str, spans: Sequence[TextSpan], start: int = 0, stop: int | None = None) -> str:
+    """The displayed text between `start` and `stop`."""
     stop = len(text) if stop is None else stop
-    own = [piece for piece in found if start <= piece.start and piece.stop <= stop]
+    own = [piece for piece in spans if start <= piece.start and piece.stop <= stop]
     if not own:
         return text[start:stop]
-    kept, at = [], start
+    parts, at = [], start
     for piece in own:
-        kept += [text[at : piece.start], piece.shown]
+        parts += [text[at : piece.start], piece.shown]
         at = piece.stop
-    plain = _EMPTY.sub("", "".join([*kept, text[at:stop]]))
+    plain = _EMPTY.sub("", "".join([*parts, text[at:stop]]))
     return _BEFORE_STOP.sub("", _SPACES.sub(" ", plain)).strip()

@@ -94,9 +94,9 @@ def read_kosmos2(text: str, reading: BoxCollector) -> None:
         for box in reading.limited(tagged.content.split(_NEXT_OBJECT), 1):
             patches = [int(n[:9]) for n in _PATCH.findall(box)]
             if not _PATCHES.fullmatch(box):
-                reading.note(Flaw.BROKEN, tagged.piece, "Something else than patches stands here.")
+                reading.note(Flaw.BROKEN, tagged.piece, "Only patches are expected here.")
             elif len(patches) != 2:
-                message = f"{len(patches)} patches where 2 belong."
+                message = f"{len(patches)} patches instead of 2."
                 reading.note(Flaw.ODD_COUNT, tagged.piece, message)
             else:
                 reading.add_box(label, _patch_corners(*patches), tagged.piece)
@@ -134,13 +134,13 @@ def read_paligemma(text: str, reading: BoxCollector) -> None:
 
 def read_molmo(text: str, reading: BoxCollector) -> None:
     """``<point x= y= alt=>`` and ``<points x1= y1= x2= y2= alt=>``."""
-    found = 0
+    count = 0
     for match in reading.limited(_POINT.finditer(text)):
-        found += 1
+        count += 1
         values = dict(_ATTRIBUTE.findall(match.group(1)))
         label = values.pop("alt", match.group(2)).strip()
         _add_molmo_points(label, values, match.group(), reading)
-    if len(_POINT_OPENING.findall(text)) > found and not reading.stopped:
+    if len(_POINT_OPENING.findall(text)) > count and not reading.stopped:
         message = "A point is not closed or not well-formed."
         reading.note(Flaw.BROKEN, text[text.rfind("<point") :], message)
 
@@ -205,7 +205,7 @@ def _add_paligemma_mask(
     label: str, numbers: list[float], codes: list[int], piece: str, reading: BoxCollector
 ) -> None:
     if len(codes) != 16:
-        reading.note(Flaw.ODD_COUNT, piece, f"{len(codes)} codewords where 16 belong.")
+        reading.note(Flaw.ODD_COUNT, piece, f"{len(codes)} codewords instead of 16.")
     elif max(codes) > 127:
         reading.note(Flaw.OUT_OF_SCALE, piece, f"Codeword {max(codes)} is past 127.")
     elif box := reading.box(label, numbers, piece):
@@ -217,7 +217,7 @@ def _add_molmo_points(
 ) -> None:
     suffixes = [key[1:] for key in values if key[0] == "x"]
     if not suffixes or values.keys() != {axis + suffix for suffix in suffixes for axis in "xy"}:
-        reading.note(Flaw.ODD_COUNT, piece, "Not as many x as y.")
+        reading.note(Flaw.ODD_COUNT, piece, "The numbers of x and y differ.")
         return
     for suffix in reading.limited(suffixes, 1):
         pair = values["x" + suffix], values["y" + suffix]

@@ -29,13 +29,13 @@ EXAMPLE = "google/medsiglip-448"
 NEUTRAL = "an image"
 """What a phrase is compared with."""
 
-FOUND = 0.5
+MIN_VALUE = 0.5
 """A phrase is seen where some place is at least as near to it as to `NEUTRAL`."""
 
 MARGIN = 0.1
 """What is left around a region, as a part of its longer side."""
 
-WHOLE = (1.0, 1.0)
+FULL_COVER = (1.0, 1.0)
 
 
 class SimilarityBackend(SlicewiseBackend):
@@ -74,7 +74,7 @@ class SimilarityBackend(SlicewiseBackend):
         self.batch = 1 if device == "cpu" else 4  # more is no faster there, and a cancel would wait
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
-        """Look at the slices of the scope, and join what lies on neighbouring ones."""
+        """Search the slices of the scope, and merge regions of neighbouring slices."""
         return replace(super().ground(query, progress), ran_on=f"{self._device}, float32")
 
     def look(self, pictures: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
@@ -94,14 +94,14 @@ class SimilarityBackend(SlicewiseBackend):
         ]
 
     def label(self, query: LabelQuery, progress: Progress) -> ClassificationResult:
-        """How likely labels are by the scope's slices, or by a region in them."""
+        """Classify labels from the scope's slices, or from a region in them."""
         window = query.window or (None if self._volume.is_color else default_window(self._volume))
         slices = self._slices(query)
         images: list[Vectors] = []
         for start in range(0, len(slices), self.batch):
-            now = slices[start : start + self.batch]
+            batch = slices[start : start + self.batch]
             progress(start / len(slices), f"slice {start + 1} of {len(slices)}")
-            parts = [_part(picture_of(self._volume, ref, window), query.region) for ref in now]
+            parts = [_part(picture_of(self._volume, ref, window), query.region) for ref in batch]
             images.append(self._model.encode_images([squared(part) for part in parts]))
 
         def vector(text: str) -> Vectors:
@@ -118,7 +118,7 @@ class SimilarityBackend(SlicewiseBackend):
         )
 
     def _vector(self, text: str) -> Vectors:
-        """The unit vector ``(D,)`` of a text, kept."""
+        """The cached unit vector ``(D,)`` of a text."""
         if text not in self._texts:
             self._texts[text] = self._model.encode_text([text])[0]
         return self._texts[text]
@@ -133,13 +133,15 @@ class SimilarityBackend(SlicewiseBackend):
         touched = tuple(s for s in slices if inside and start[axis] <= s.index < stop[axis])
         if not touched:
             raise InvalidPrompt(
-                f"The region is on none of the {len(slices)} slices to look at.",
-                "Choose slices that it lies on, or another region.",
+                f"The region is on none of the {len(slices)} selected slices.",
+                "Choose slices that contain it, or another region.",
             )
         return touched
 
 
-def squared(pixels: NDArray[np.uint8], covered: tuple[float, float] = WHOLE) -> NDArray[np.uint8]:
+def squared(
+    pixels: NDArray[np.uint8], covered: tuple[float, float] = FULL_COVER
+) -> NDArray[np.uint8]:
     """A picture in the middle of the part of a black square that is ``covered`` by patches."""
     height, width = pixels.shape[:2]
     side, top, left = _placed((height, width), covered)
@@ -149,7 +151,7 @@ def squared(pixels: NDArray[np.uint8], covered: tuple[float, float] = WHOLE) -> 
 
 
 def unsquared(
-    values: NDArray[Any], size: tuple[int, int], covered: tuple[float, float] = WHOLE
+    values: NDArray[Any], size: tuple[int, int], covered: tuple[float, float] = FULL_COVER
 ) -> NDArray[np.float32]:
     """Values ``(h, w)`` of the patches of a `squared` picture, on the pixels that it had.
 
@@ -176,14 +178,14 @@ def _placed(size: tuple[int, int], covered: tuple[float, float]) -> tuple[int, i
 
 
 def _look(values: dict[str, NDArray[np.float32]]) -> Look:
-    """What is seen by the values ``(height, width)`` of each phrase on a picture."""
+    """Detections from the values ``(height, width)`` of each phrase on an image."""
     scores = {phrase: float(on_picture.max()) for phrase, on_picture in values.items()}
     seen = [
         Seen(phrase, scores[phrase], _around(on_picture), heatmap=on_picture)
         for phrase, on_picture in values.items()
-        if scores[phrase] >= FOUND
+        if scores[phrase] >= MIN_VALUE
     ]
-    note = f"A value of {FOUND} in a heatmap is as near to the phrase as to “{NEUTRAL}”."
+    note = f"A value of {MIN_VALUE} in a heatmap is as near to the phrase as to “{NEUTRAL}”."
     return Look(tuple(seen), best=scores, notes=(note,))
 
 

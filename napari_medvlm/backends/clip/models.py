@@ -121,18 +121,18 @@ class TransformersModel:
             )  # fmt: skip
             return self._model.get_text_features(**tokens.to(self._device)).pooler_output
 
-        return _each(texts, vector)
+        return _normalized_vectors(texts, vector)
 
     def encode_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> Vectors:
-        """Unit vectors ``(B, h, w, D)``; how is said at the top of this file."""
+        """Unit vectors ``(B, h, w, D)`` of patches, as the module's docstring describes."""
         vision = self._model.vision_model
 
         def patches(pixels: Any) -> Any:
             run = _run(vision, pixels)
             if self.logit_bias is not None:
-                return vision.head(_singles(_given(vision.head, run)))
+                return vision.head(_singles(_captured_inputs(vision.head, run)))
             block = vision.encoder.layers[-1]
-            out = block(_singles(_given(block, run)[:, 1:]), attention_mask=None)[:, 0]
+            out = block(_singles(_captured_inputs(block, run)[:, 1:]), attention_mask=None)[:, 0]
             return self._model.visual_projection(vision.post_layernorm(out))
 
         flat = _unit(lambda: patches(self._pixels(pictures)))
@@ -143,15 +143,15 @@ class TransformersModel:
         return _unit(lambda: self._model.get_image_features(self._pixels(pictures)).pooler_output)
 
     def _pixels(self, pictures: Sequence[NDArray[np.uint8]]) -> Any:
-        """As the processor makes them, but straight to the input's size: nothing is cropped."""
-        made = self._processor.image_processor(
+        """Preprocess images, resized directly to the input size without cropping."""
+        batch = self._processor.image_processor(
             images=list(pictures),
             size={"height": self._size, "width": self._size},
             do_center_crop=False,
             input_data_format="channels_last",
             return_tensors="pt",
         )
-        return made["pixel_values"].to(self._device)
+        return batch["pixel_values"].to(self._device)
 
 
 class OpenClipModel:
@@ -178,17 +178,17 @@ class OpenClipModel:
 
     def encode_text(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors ``(N, D)``."""
-        return _each(
+        return _normalized_vectors(
             texts, lambda text: self._model.encode_text(self._tokenizer([text]).to(self._device))
         )
 
     def encode_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> Vectors:
-        """Unit vectors ``(B, h, w, D)``; how is said at the top of this file."""
+        """Unit vectors ``(B, h, w, D)`` of patches, as the module's docstring describes."""
         visual = self._model.visual
         patches = _timm_patches if hasattr(visual, "trunk") else _built_in_patches
         if self._grid is None:
             raise BackendUnavailable(
-                f"The model's vision tower ({type(visual).__name__}) is no vision transformer "
+                f"The model's vision tower ({type(visual).__name__}) is not a vision transformer "
                 "whose patches can be compared with texts.",
                 "Use it for labels, or choose another model.",
             )
@@ -203,12 +203,12 @@ class OpenClipModel:
         import torch
         from PIL import Image
 
-        made = [self._preprocess(Image.fromarray(picture)) for picture in pictures]
-        return torch.stack(made).to(self._device)
+        batch = [self._preprocess(Image.fromarray(picture)) for picture in pictures]
+        return torch.stack(batch).to(self._device)
 
 
 def _local_text(folder: Path) -> dict[str, Any]:
-    """What makes open_clip read a text tower's configuration in a folder, not from the hub."""
+    """Patch that makes open_clip read a text tower's configuration from a folder."""
     from huggingface_hub import try_to_load_from_cache
 
     model = json.loads((folder / "open_clip_config.json").read_text(encoding="utf-8"))["model_cfg"]
@@ -222,13 +222,13 @@ def _local_text(folder: Path) -> dict[str, Any]:
     if not name:
         return {}
     own = folder / "config.json"
-    found = own if own.is_file() else try_to_load_from_cache(name, "config.json")
-    if not isinstance(found, str | Path):
+    config = own if own.is_file() else try_to_load_from_cache(name, "config.json")
+    if not isinstance(config, str | Path):
         raise BackendUnavailable(
             f"{folder.name} lacks the configuration of its text tower, {name}.",
             f"Put the file config.json of {name} into {folder}.",
         )
-    parent = str(Path(found).parent)
+    parent = str(Path(config).parent)
     return {
         "text_cfg": {**model["text_cfg"], "hf_model_name": parent, "hf_model_pretrained": False}
     }
@@ -252,19 +252,19 @@ def _grid(visual: Any) -> tuple[tuple[int, int] | None, tuple[float, float]]:
 
 def _built_in_patches(visual: Any, pixels: Any) -> Any:
     block = visual.transformer.resblocks[-1]
-    given = _given(block, _run(visual, pixels))
-    return visual.ln_post(block(_singles(given[:, 1:]))[:, 0]) @ visual.proj
+    inputs = _captured_inputs(block, _run(visual, pixels))
+    return visual.ln_post(block(_singles(inputs[:, 1:]))[:, 0]) @ visual.proj
 
 
 def _timm_patches(visual: Any, pixels: Any) -> Any:
     trunk = visual.trunk
     run = _run(visual, pixels)
     if trunk.attn_pool is not None:
-        out = trunk.attn_pool(_singles(_given(trunk.attn_pool, run)))
+        out = trunk.attn_pool(_singles(_captured_inputs(trunk.attn_pool, run)))
     else:
         block = trunk.blocks[-1]
-        given = _given(block, run)[:, trunk.num_prefix_tokens :]
-        out = trunk.norm(block(_singles(given)))[:, 0]
+        inputs = _captured_inputs(block, run)[:, trunk.num_prefix_tokens :]
+        out = trunk.norm(block(_singles(inputs)))[:, 0]
     return visual.head(trunk.head(trunk.fc_norm(out)))
 
 
@@ -272,15 +272,15 @@ def _run(module: Any, pixels: Any) -> Callable[[], Any]:
     return lambda: module(pixels)
 
 
-def _given(module: Any, run: Callable[[], Any]) -> Any:
+def _captured_inputs(module: Any, run: Callable[[], Any]) -> Any:
     """The tokens ``(B, N, C)`` that a part of a model is given while the model runs."""
-    kept: list[Any] = []
-    hook = module.register_forward_pre_hook(lambda _, given: kept.append(given[0]))
+    inputs: list[Any] = []
+    hook = module.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
     try:
         run()
     finally:
         hook.remove()
-    return kept[0]
+    return inputs[0]
 
 
 def _singles(tokens: Any) -> Any:
@@ -288,7 +288,7 @@ def _singles(tokens: Any) -> Any:
     return tokens.reshape(-1, 1, tokens.shape[-1])
 
 
-def _each(texts: Sequence[str], encode: Callable[[str], Any]) -> Vectors:
+def _normalized_vectors(texts: Sequence[str], encode: Callable[[str], Any]) -> Vectors:
     """Texts one at a time: a vector must not depend, however little, on what else is asked."""
     return np.concatenate([_unit(partial(encode, text)) for text in texts])
 
@@ -308,7 +308,11 @@ def _check_device(device: str) -> None:
     try:
         wanted = torch.device(device)
     except RuntimeError as error:
-        raise BackendUnavailable(f"There is no device called {device}.", "Choose cpu.") from error
+        raise BackendUnavailable(
+            f"There is no device called {device}.", "Choose the device cpu."
+        ) from error
     counts = {"cuda": torch.cuda.device_count, "mps": torch.mps.device_count}
     if wanted.type in counts and (wanted.index or 0) >= counts[wanted.type]():
-        raise BackendUnavailable(f"There is no {device} on this computer.", "Choose cpu.")
+        raise BackendUnavailable(
+            f"There is no {device} on this computer.", "Choose the device cpu."
+        )

@@ -1,4 +1,4 @@
-"""How likely labels are by vectors of pictures and of texts; it knows no model and no volume."""
+"""Zero-shot classification from image and text vectors, independent of model and volume."""
 
 from __future__ import annotations
 
@@ -72,18 +72,18 @@ class ZeroShotClassifier:
             if query.descriptors.get(name)
         }
         if query.exclusive and not described:
-            return self._one_of(labels), {}
-        found = {
+            return self._exclusive(labels), {}
+        all_probabilities = {
             name: combined(described[name]) if name in described else self._alone(name)
             for name in labels
         }
-        probabilities = {name: p for name, p in found.items() if p is not None}
+        probabilities = {name: p for name, p in all_probabilities.items() if p is not None}
         if query.exclusive:
             total = max(sum(probabilities.values()), 1e-12)
             probabilities = {name: p / total for name, p in probabilities.items()}
         return probabilities, described
 
-    def _one_of(self, labels: Sequence[str]) -> dict[str, float]:
+    def _exclusive(self, labels: Sequence[str]) -> dict[str, float]:
         vectors = np.stack([self._of_templates(name) for name in labels])
         logits = self.scale * (self.images @ vectors.T)
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))

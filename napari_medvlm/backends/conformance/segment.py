@@ -50,23 +50,23 @@ Check = Callable[[type[Backend], str | None], None]
 
 
 def prompts_of(kind: type[Any], volume: Volume) -> Prompt:
-    """A prompt of a kind that says where the phantom's ellipsoid is."""
+    """A prompt of some type on the phantom's ellipsoid."""
     z, y, x = CENTER
     outline = [(z, y - 7, x - 8), (z, y - 7, x + 8), (z, y + 7, x + 8), (z, y + 7, x - 8)]
     mask = np.zeros(SHAPE, bool)
     mask[z - 2 : z + 3, y - 3 : y + 4, x - 3 : x + 4] = True
-    made: dict[type[Any], Callable[[], Prompt]] = {
+    factories: dict[type[Any], Callable[[], Prompt]] = {
         Point: lambda: Point.at_index(volume, CENTER),
         Box: lambda: Box.at_index(volume, (z, y - 8, x - 9), (z + 1, y + 9, x + 10)),
         Scribble: lambda: Scribble.at_index(volume, [(z, y, x + i) for i in range(-4, 5)]),
         Lasso: lambda: Lasso.at_index(volume, outline),
         InitialMask: lambda: InitialMask.of(volume, mask),
     }
-    return made[kind]()
+    return factories[kind]()
 
 
 def _segments(check: Check) -> Check:
-    """A check that only those who segment have to pass."""
+    """Mark a check that applies only to segmentation backends."""
 
     @wraps(check)
     def run(cls: type[Backend], model: str | None = None) -> None:
@@ -104,7 +104,7 @@ def check_imports_without_torch(cls: type[Backend], model: str | None = None) ->
 
 
 def check_info(cls: type[Backend], model: str | None = None) -> None:
-    """The info is complete, says its entry point's name, and travels."""
+    """The info is complete, has the entry point's name, and can be pickled."""
     info = cls.info
     assert isinstance(info, BackendInfo), f"{cls.__name__}.info is not a BackendInfo"
     assert info.name in registry.names(), f"no entry point is called {info.name}"
@@ -119,7 +119,7 @@ def check_info(cls: type[Backend], model: str | None = None) -> None:
 
 
 def check_tasks(cls: type[Backend], model: str | None = None) -> None:
-    """A backend that does not segment says so when it is asked to."""
+    """A backend that does not segment raises an error when asked to."""
     if Task.SEGMENT in cls.info.tasks:
         return
     try:
@@ -218,7 +218,7 @@ def check_excluded(cls: type[Backend], model: str | None = None) -> None:
 
 @_segments
 def check_initial_mask(cls: type[Backend], model: str | None = None) -> None:
-    """A mask to start from, with nothing said after it, is the mask."""
+    """An initial mask without later prompts is returned unchanged."""
     if InitialMask not in cls.info.prompts:
         return
     volume = phantom()

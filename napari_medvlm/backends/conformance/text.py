@@ -1,4 +1,4 @@
-"""The conformance kit for backends that find phrases or judge labels."""
+"""The conformance kit for backends that find phrases or classify labels."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def check_ground(cls: type[Backend], model: str | None = None) -> None:
     for volume in (phantom(), phantom(30)):
         before = volume.data.copy()
         volume.data.flags.writeable = False
-        found = _ground(cls(), model, volume)
+        grounding = _ground(cls(), model, volume)
         assert np.array_equal(volume.data, before), "the backend writes to the image"
-        told = [r.phrase for r in found.regions] + [n.phrase for n in found.not_found]
-        assert set(told) == set(PHRASES), f"asked for {PHRASES}, told of {told}"
-        for region in found.regions:
+        reported = [r.phrase for r in grounding.regions] + [n.phrase for n in grounding.not_found]
+        assert set(reported) == set(PHRASES), f"asked for {PHRASES}, told of {reported}"
+        for region in grounding.regions:
             start, stop = region.box.bounds(volume.grid)
             assert (stop > start).all(), f"the box of {region.phrase} lies outside the image"
             score = region.score
             assert score is None or 0 <= score <= 1, f"a score of {score}"
-        again = pickle.loads(pickle.dumps(found))
-        assert len(again.regions) == len(found.regions)
+        again = pickle.loads(pickle.dumps(grounding))
+        assert len(again.regions) == len(grounding.regions)
 
 
 def check_ground_again(cls: type[Backend], model: str | None = None) -> None:
@@ -48,10 +48,10 @@ def check_ground_again(cls: type[Backend], model: str | None = None) -> None:
         return
     volume = phantom()
     backend = cls()
-    first = _places(_ground(backend, model, volume))
+    first = _boxes(_ground(backend, model, volume))
     _ground(backend, model, phantom(20))
-    assert _places(_ground(backend, model, volume)) == first, "it depends on what was asked before"
-    assert _places(_ground(cls(), model, volume)) == first, "a fresh instance answers otherwise"
+    assert _boxes(_ground(backend, model, volume)) == first, "it depends on what was asked before"
+    assert _boxes(_ground(cls(), model, volume)) == first, "a fresh instance answers otherwise"
 
 
 def check_ground_cancel(cls: type[Backend], model: str | None = None) -> None:
@@ -123,5 +123,5 @@ def _ground(backend: Backend, model: str | None, volume: Volume) -> Grounding:
     return dispatch.ground(backend, volume, query, lambda fraction, message="": None)
 
 
-def _places(found: Grounding) -> list[object]:
-    return [(r.phrase, r.box, r.score) for r in found.regions]
+def _boxes(grounding: Grounding) -> list[object]:
+    return [(r.phrase, r.box, r.score) for r in grounding.regions]

@@ -24,7 +24,7 @@ NEIGHBOURS = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What a model sees of a phrase in one picture, in the picture's own pixels.
+    """A detection of a phrase in one image, in pixels of the image.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """All that a model has to say of one picture.
+    """All detections of a model in one image.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Look:
 
 
 class SlicewiseBackend(Backend, ABC):
-    """A backend whose model looks at pictures; says what it sees in each by `look`."""
+    """A backend whose model processes 2D images; subclasses implement `look`."""
 
     batch = 4
     """How many pictures are shown at once."""
@@ -79,27 +79,29 @@ class SlicewiseBackend(Backend, ABC):
 
     @abstractmethod
     def look(self, pictures: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
-        """What the model sees in each picture, in their order."""
+        """Detections in each image, in their order."""
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
-        """Look at the slices of the scope in batches, and join what lies on neighbouring ones."""
+        """Search the slices of the scope in batches, and merge regions of neighbouring slices."""
         window = query.window or (None if self._volume.is_color else default_window(self._volume))
         slices = query.scope.slices(self._volume.grid)
         looks = self._look_at(slices, query, window, progress)
-        if query.scope.scout:
+        if query.scope.coarse_to_fine:
             seen = [picture.slice for picture, look in looks if look.seen]
             closer = sorted(
-                set(query.scope.around(seen, self._volume.grid)) - set(slices), key=_place
+                set(query.scope.around(seen, self._volume.grid)) - set(slices), key=_slice_index
             )
             looks += self._look_at(closer, query, window, progress)
-            looks.sort(key=lambda pair: _place(pair[0].slice))
+            looks.sort(key=lambda pair: _slice_index(pair[0].slice))
             slices = tuple(picture.slice for picture, _ in looks)
-        progress(1.0, "joining what was found")
-        found = [region for picture, look in looks for region in regions_of(picture, look)]
+        progress(1.0, "merging regions")
+        found_regions = [region for picture, look in looks for region in regions_of(picture, look)]
         regions = tuple(
             region
             for phrase in query.phrases
-            for region in joined([r for r in found if r.phrase == phrase], slices, self._volume)
+            for region in joined(
+                [r for r in found_regions if r.phrase == phrase], slices, self._volume
+            )
         )
         return Grounding(
             regions=regions,
@@ -118,17 +120,17 @@ class SlicewiseBackend(Backend, ABC):
         window: Window | None,
         progress: Progress,
     ) -> list[tuple[SliceImage, Look]]:
-        """What is seen on slices, in batches."""
+        """Detections on slices, in batches."""
         looks: list[tuple[SliceImage, Look]] = []
         for start in range(0, len(slices), self.batch):
-            now = slices[start : start + self.batch]
+            batch = slices[start : start + self.batch]
             progress(start / len(slices), f"slice {start + 1} of {len(slices)}")
-            pictures = [picture_of(self._volume, ref, window) for ref in now]
+            pictures = [picture_of(self._volume, ref, window) for ref in batch]
             looks += zip(pictures, self.look(pictures, query), strict=True)
         return looks
 
 
-def joined(found: Sequence[Region], slices: Sequence[SliceRef], volume: Volume) -> list[Region]:
+def joined(regions: Sequence[Region], slices: Sequence[SliceRef], volume: Volume) -> list[Region]:
     """Regions of one phrase, each on a slice, as one for each thing: its box spans its slices.
 
     Two on neighbouring ones of ``slices`` are the same thing if their boxes overlap by `NEIGHBOURS`
@@ -136,7 +138,7 @@ def joined(found: Sequence[Region], slices: Sequence[SliceRef], volume: Volume) 
     """
     order = {ref: k for k, ref in enumerate(slices)}
     chains: list[list[Region]] = []
-    ranked = sorted(found, key=lambda r: (order[_slice(r)], -(r.score or 0.0)))
+    ranked = sorted(regions, key=lambda r: (order[_slice(r)], -(r.score or 0.0)))
     for region in ranked:
         ends = [
             (_overlap(chain[-1], region, volume), chain)
@@ -148,13 +150,13 @@ def joined(found: Sequence[Region], slices: Sequence[SliceRef], volume: Volume) 
             chain.append(region)
         else:
             chains.append([region])
-    things = [_as_one(chain, volume) for chain in chains]
+    things = [_merged(chain, volume) for chain in chains]
     return sorted(things, key=lambda r: -(r.score if r.score is not None else 0.0))
 
 
 def regions_of(picture: SliceImage, look: Look) -> list[Region]:
-    """What a model sees in a picture, as regions on its slice."""
-    made = []
+    """Convert the detections in an image to regions on its slice."""
+    regions = []
     for seen in look.seen:
         heatmap = None if seen.heatmap is None else picture.heatmap(seen.heatmap)
         mask = None if seen.mask is None else picture.mask(seen.mask)
@@ -162,11 +164,11 @@ def regions_of(picture: SliceImage, look: Look) -> list[Region]:
         points = tuple(picture.point(x, y) for x, y in seen.points)
         box = picture.box(seen.bounds or _bounds(picture, seen, mask))
         if box is not None:
-            where = _slice_of(picture, box)
-            made.append(
-                Region(seen.phrase, box, seen.score, seen.name, mask, heatmap, points, where)
+            slice_ref = _slice_of(picture, box)
+            regions.append(
+                Region(seen.phrase, box, seen.score, seen.name, mask, heatmap, points, slice_ref)
             )
-    return made
+    return regions
 
 
 def _slice_of(picture: SliceImage, box: Box) -> SliceRef:
@@ -194,7 +196,7 @@ def _bounds(picture: SliceImage, seen: Seen, mask: Mask | None) -> PixelBounds:
     return (0.0, 0.0, float(width), float(height))
 
 
-def _place(ref: SliceRef) -> int:
+def _slice_index(ref: SliceRef) -> int:
     return ref.index
 
 
@@ -213,12 +215,14 @@ def _overlap(a: Region, b: Region, volume: Volume) -> float:
     """Intersection over union of two boxes in the plane of their slices."""
     (low_a, high_a), (low_b, high_b) = _edges(a, volume), _edges(b, volume)
     plane = [axis for axis in range(3) if axis != _slice(a).axis]
-    both = np.clip(np.minimum(high_a, high_b) - np.maximum(low_a, low_b), 0, None)[plane].prod()
+    intersection = np.clip(np.minimum(high_a, high_b) - np.maximum(low_a, low_b), 0, None)[
+        plane
+    ].prod()
     areas = [(high - low)[plane].prod() for low, high in ((low_a, high_a), (low_b, high_b))]
-    return float(both / (sum(areas) - both))
+    return float(intersection / (sum(areas) - intersection))
 
 
-def _as_one(chain: list[Region], volume: Volume) -> Region:
+def _merged(chain: list[Region], volume: Volume) -> Region:
     best = max(chain, key=lambda r: r.score or 0.0)
     if len(chain) == 1:
         return best
@@ -283,13 +287,13 @@ def _stacked(heatmaps: list[Heatmap]) -> Heatmap:
 def _not_found(
     phrases: Sequence[str], regions: Sequence[Region], looks: Sequence[Look], slices: int
 ) -> tuple[NotFound, ...]:
-    found = {region.phrase for region in regions}
+    found_phrases = {region.phrase for region in regions}
     missing = []
     for phrase in phrases:
-        if phrase in found:
+        if phrase in found_phrases:
             continue
         best = [look.best[phrase] for look in looks if look.best and phrase in look.best]
-        where = "the slice" if slices == 1 else f"any of {slices} slices"
-        reason = f"The model does not see it on {where}."
+        searched = "the slice" if slices == 1 else f"any of {slices} slices"
+        reason = f"The model did not find it on {searched}."
         missing.append(NotFound(phrase, reason, max(best) if best else None))
     return tuple(missing)

@@ -1,4 +1,4 @@
-"""Backends whose models have a row in the catalog: loaded, asked and told of as it says."""
+"""Backends whose models have a row in the catalogue."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class CataloguedBackend(SlicewiseBackend, ABC):
     _loaded: transformers_loader.Loaded
     _row: Row
     _progress: Progress | None = None
-    _told: tuple[float, str] = (0.0, "")
+    _last_progress: tuple[float, str] = (0.0, "")
 
     def load(self, model: str | None, device: str) -> None:
         """Take the model of a folder, or of a hub id that was downloaded before."""
@@ -47,36 +47,36 @@ class CataloguedBackend(SlicewiseBackend, ABC):
         )
 
     def row_of(self, model: str, kind: str) -> Row:
-        """How a model is asked; errors as of `catalog.row_for`."""
+        """The catalogue row of a model; raises as `catalog.row_for` does."""
         return row_for(self.info.name, model, kind)
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
-        """Look at the slices of the scope, and join what lies on neighbouring ones."""
+        """Search the slices of the scope, and merge regions of neighbouring slices."""
         self._progress = progress
         try:
-            found = super().ground(query, self._tell)
+            grounding = super().ground(query, self._report_progress)
         finally:
             self._progress = None
         note = (f"{self._row.title}: {self._row.notes}",) if self._row.notes else ()
         sent = {phrase: self.text_for(query.prompt_of(phrase)) for phrase in query.phrases}
         precision = str(self._loaded.model.dtype).removeprefix("torch.")
         ran_on = f"{self._loaded.device}, {precision}"
-        return replace(found, prompts=sent, notes=(*found.notes, *note), ran_on=ran_on)
+        return replace(grounding, prompts=sent, notes=(*grounding.notes, *note), ran_on=ran_on)
 
     def text_for(self, prompt: str) -> str:
         """The very text that is sent for a phrase, or for what stands in its place."""
         return self._row.filled(prompt)
 
     def tick(self, *_: Any) -> bool:
-        """Tell again how far it is, which lets a cancel through. Always False.
+        """Repeat the last progress, which may raise `Cancelled`. Always returns False.
 
         The library takes it as a stopping criterion, which it asks at each token.
         """
         if self._progress is not None:
-            self._progress(*self._told)
+            self._progress(*self._last_progress)
         return False
 
-    def _tell(self, fraction: float, message: str = "") -> None:
-        self._told = fraction, message
+    def _report_progress(self, fraction: float, message: str = "") -> None:
+        self._last_progress = fraction, message
         if self._progress is not None:
             self._progress(fraction, message)

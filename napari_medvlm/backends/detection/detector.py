@@ -91,20 +91,22 @@ class DetectorBackend(CataloguedBackend):
             self.tick()
             outputs = self._outputs(pictures, asked.text)
             for phrase, columns in asked.columns.items():
-                found = self._boxes(outputs, columns, [picture.size for picture in pictures])
+                boxes_of_slices = self._boxes(
+                    outputs, columns, [picture.size for picture in pictures]
+                )
                 looks = [
                     self._with(look, phrase, boxes)
-                    for look, boxes in zip(looks, found, strict=True)
+                    for look, boxes in zip(looks, boxes_of_slices, strict=True)
                 ]
         return looks
 
     @property
     def _by_token(self) -> bool:
-        """Whether all phrases are one text, each of whose tokens has a column of its own."""
+        """Whether all phrases form one text whose tokens have a column each."""
         return self._row.grammar == "sentence"
 
     def text_for(self, prompt: str) -> str:
-        """What is sent for a phrase; a sentence must not have stops within a phrase."""
+        """The text sent for a phrase, without full stops inside it."""
         if self._by_token:
             prompt = _STOPS.sub(" ", prompt.lower()).strip()
         return super().text_for(prompt)
@@ -116,7 +118,7 @@ class DetectorBackend(CataloguedBackend):
             if count > self._longest:
                 raise InvalidPrompt(
                     f"The text for {phrase!r} has {count} tokens; the model reads {self._longest}.",
-                    "Say it in fewer words.",
+                    "Use fewer words.",
                 )
         if not self._by_token:
             return [_Asked(list(texts.values()), {phrase: [k] for k, phrase in enumerate(texts)})]
@@ -129,7 +131,7 @@ class DetectorBackend(CataloguedBackend):
 
     @property
     def _longest(self) -> int:
-        """How many tokens the model reads of a text."""
+        """Maximum number of text tokens of the model."""
         config = self._loaded.model.config
         of_text = config if self._by_token else config.text_config
         return int(of_text.max_text_len if self._by_token else of_text.max_position_embeddings)
@@ -148,7 +150,7 @@ class DetectorBackend(CataloguedBackend):
                 k for k, (a, b) in enumerate(read["offset_mapping"]) if start <= a < b <= stop
             ]
             if not columns[phrase]:
-                raise InvalidPrompt(f"There is no word in {phrase!r}.", "Write it in words.")
+                raise InvalidPrompt(f"{phrase!r} has no words.", "Write a phrase with words.")
             start += len(text) + 1
         return _Asked(joined, columns)
 
@@ -156,13 +158,13 @@ class DetectorBackend(CataloguedBackend):
         import torch
 
         processor = self._loaded.processor
-        made = processor(
+        inputs = processor(
             images=[np.array(picture.pixels) for picture in pictures],
             text=[text] * len(pictures),
             return_tensors="pt",
         )
         with torch.inference_mode():
-            return self._loaded.model(**self._loaded.inputs(made))
+            return self._loaded.model(**self._loaded.inputs(inputs))
 
     def _boxes(
         self, outputs: Any, columns: Sequence[int], sizes: list[tuple[int, int]]
@@ -173,26 +175,26 @@ class DetectorBackend(CataloguedBackend):
         """
         own = copy.copy(outputs)
         own["logits"] = outputs.logits[..., list(columns)]
-        found = self._loaded.processor.post_process_grounded_object_detection(
+        detections = self._loaded.processor.post_process_grounded_object_detection(
             own, threshold=-1.0, target_sizes=sizes
         )
         return [
-            _Boxes.within(one["boxes"].cpu().numpy(), one["scores"].cpu().numpy(), size)
-            for one, size in zip(found, sizes, strict=True)
+            _Boxes.within(detection["boxes"].cpu().numpy(), detection["scores"].cpu().numpy(), size)
+            for detection, size in zip(detections, sizes, strict=True)
         ]
 
-    def _with(self, look: Look, phrase: str, found: _Boxes) -> Look:
-        """What was seen, and the boxes of one more phrase."""
-        good = int(np.sum(found.scores > self.threshold))
-        kept = min(good, self.most)
+    def _with(self, look: Look, phrase: str, boxes: _Boxes) -> Look:
+        """The detections extended by the boxes of another phrase."""
+        good = int(np.sum(boxes.scores > self.threshold))
+        count = min(good, self.most)
         seen = [
             Seen(phrase, float(score), (float(x0), float(y0), float(x1), float(y1)))
-            for score, (x0, y0, x1, y1) in zip(found.scores[:kept], found.boxes, strict=False)
+            for score, (x0, y0, x1, y1) in zip(boxes.scores[:count], boxes.boxes, strict=False)
         ]
-        note = f"Of {phrase!r} only the best {self.most} boxes of a slice are kept."
+        note = f"Of {phrase!r} only the best {self.most} boxes per slice are used."
         return replace(
             look,
             seen=(*look.seen, *seen),
-            best={**(look.best or {}), phrase: float(found.scores.max(initial=0.0))},
-            notes=(*look.notes, note) if good > kept else look.notes,
+            best={**(look.best or {}), phrase: float(boxes.scores.max(initial=0.0))},
+            notes=(*look.notes, note) if good > count else look.notes,
         )

@@ -39,7 +39,7 @@ class FlorenceBackend(CataloguedBackend):
     """How the model writes; with three beams, as its authors and those of AG-KD use it."""
 
     def look(self, pictures: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
-        """What the model writes of each phrase in each picture, as boxes."""
+        """Boxes from the text that the model writes for each phrase and image."""
         return [joined([self._of(p, phrase, query) for phrase in query.phrases]) for p in pictures]
 
     def _of(self, picture: SliceImage, phrase: str, query: GroundQuery) -> Look:
@@ -50,14 +50,14 @@ class FlorenceBackend(CataloguedBackend):
         return look_of(text, phrase, picture, shown=shown, grammar=self._row.grammar, score=score)
 
     def _write(self, shown: Framed, prompt: str) -> tuple[str, float]:
-        """What the model writes, and the geometric mean of the probabilities of its tokens."""
+        """The generated text, and the geometric mean of its token probabilities."""
         import torch
 
         model = self._loaded.model
-        made = self._loaded.processor(text=[prompt], images=[shown.pixels], return_tensors="pt")
+        inputs = self._loaded.processor(text=[prompt], images=[shown.pixels], return_tensors="pt")
         with torch.inference_mode():
             out = model.generate(
-                **self._loaded.inputs(made),
+                **self._loaded.inputs(inputs),
                 **self.settings,
                 stopping_criteria=[self.tick],
                 output_scores=True,

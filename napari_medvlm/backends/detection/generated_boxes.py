@@ -1,4 +1,4 @@
-"""What a model wrote of a phrase, as what it sees in a picture."""
+"""Detections from generated text."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def seen_in(
         if _reach(x0, x1, picture.size[1]) and _reach(y0, y1, picture.size[0]):
             seen.append(Seen(phrase, score, (x0, y0, x1, y1), box.label))
         else:
-            notes.append("a box lies outside the picture, in the margin around it.")
+            notes.append("a box lies outside the image, in its margin.")
     for point in parsed.points:
         at = shown.back(point.x, point.y)
         seen.append(Seen(phrase, score, name=point.label, points=(at,)))
@@ -60,7 +60,7 @@ def seen_in(
 
 
 def joined(looks: Sequence[Look]) -> Look:
-    """What was seen of several phrases in one picture."""
+    """Combine the detections of several phrases in one image."""
     return Look(
         seen=tuple(seen for look in looks for seen in look.seen),
         texts=tuple(text for look in looks for text in look.texts),

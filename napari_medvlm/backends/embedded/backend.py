@@ -28,7 +28,7 @@ class EmbeddedBackend(Backend):
         tasks=frozenset({Task.SEGMENT, Task.GROUND, Task.ANSWER}),
         code_licence="BSD-3-Clause",
         memory_mib=400,
-        measures=True,
+        uses_no_images=True,
     )
 
     @classmethod

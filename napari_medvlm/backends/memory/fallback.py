@@ -1,4 +1,4 @@
-"""Trying again with less where the memory does not suffice: rung by rung, and told."""
+"""Retry with less memory, fallback by fallback, with notes for the user."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Fallback:
     take: Callable[[], object]
 
 
-FREED = Fallback("after freeing what is not needed", nothing)
+FREED = Fallback("after freeing unused memory", nothing)
 
 
 class MemoryFallbacks:
@@ -77,7 +77,7 @@ class MemoryFallbacks:
             self._usual()
 
     def tried(self, call: Callable[[], T], progress: Progress) -> tuple[T, tuple[str, ...]]:
-        """What a call gives, tried again with less; and what was done, in words.
+        """The result of a call, retried with less memory, and notes on the fallbacks used.
 
         Raises
         ------
@@ -94,16 +94,16 @@ class MemoryFallbacks:
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
-                logger.warning("The memory did not suffice for %s", self._title, exc_info=True)
+                logger.warning("Out of memory: %s", self._title, exc_info=True)
         tried = "".join(f", {rung.words}" for rung in self._rungs)
         raise OutOfMemory(
-            f"The memory of {self._device} did not suffice for {self._title}"
-            + (f", nor{tried[1:]}." if tried else "."),
+            f"Out of memory: {self._title} on {self._device}"
+            + (f", also{tried[1:]}." if tried else "."),
             "Close other programs, crop the image, or choose a smaller model or the CPU.",
         )
 
     def _take(self, rung: Fallback, progress: Progress) -> None:
-        progress(0.0, f"The memory did not suffice: trying again {rung.words}")
+        progress(0.0, f"Out of memory: trying again {rung.words}")
         self._free()
         gc.collect()
         give_back(self._device)
@@ -112,12 +112,9 @@ class MemoryFallbacks:
             rung.take()
 
     def _notes(self, freed: bool) -> tuple[str, ...]:
-        """What was done, for the person who sees the result."""
+        """Notes for the user on what was done to save memory."""
         if not (self.taken or freed):
             return ()
-        now = [rung.words for rung in self._rungs[: self.taken]] or [FREED.words]
+        applied = [rung.words for rung in self._rungs[: self.taken]] or [FREED.words]
         until = " until another image is opened" if self.taken else ""
-        return (
-            f"The memory of {self._device} did not suffice: {self._title} worked "
-            f"{', '.join(now)}{until}.",
-        )
+        return (f"Out of memory on {self._device}: {self._title} ran {', '.join(applied)}{until}.",)

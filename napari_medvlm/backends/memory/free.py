@@ -1,4 +1,4 @@
-"""How much memory is free: of the computer, and of NVIDIA graphics cards. No torch is needed."""
+"""Free memory of the computer and of NVIDIA graphics cards, without torch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class GpuMemory:
 
 @dataclass(frozen=True)
 class Memory:
-    """What is free, in MiB.
+    """Free memory in MiB.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Memory:
 
 
 def free() -> Memory:
-    """What is free now; it takes some milliseconds, more if there are cards."""
+    """Measure the free memory; takes a few milliseconds, more with graphics cards."""
     import psutil
 
     return Memory(int(psutil.virtual_memory().available // MIB), tuple(_cards()))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from napari_medvlm.data.errors import OutOfMemory
 
-_TOLD = (
+_MESSAGES = (
     *("out of memory", "can't allocate memory", "not enough memory", "failed to allocate"),
     *("bad_alloc", "cudaerrormemoryallocation"),
 )
@@ -15,10 +15,10 @@ _TOLD = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error, whatever its library calls it, says that the memory did not suffice."""
+    """Return whether an error of any library means that memory is exhausted."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    return any(words in str(error).lower() for words in _TOLD)
+    return any(words in str(error).lower() for words in _MESSAGES)
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def memory_told(title: str, device: str) -> Iterator[None]:
             raise
         give_back(device)
         raise OutOfMemory(
-            f"The memory of {device} did not suffice for {title}.",
+            f"Out of memory: {title} on {device}.",
             "Close other programs, crop the image, or choose a smaller model or the CPU.",
         ) from error
 

@@ -1,4 +1,4 @@
-"""What is known of models by their kind: how to ask them, and how they answer; a row each."""
+"""The catalogue of model families: how to prompt them and parse their answers, one row each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ANY = "*"
 
 
 class Row(BaseModel):
-    """How a kind of model is asked, and how its answer is read.
+    """Prompting and parsing of a model family.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class Row(BaseModel):
         return self.prompt.replace("{phrase}", phrase)
 
     def fits(self, model: str, kind: str) -> bool:
-        """Whether it is for a model of a hub id or in a folder, and of a kind.
+        """Return whether the row applies to a hub id or folder and a model type.
 
         Three parts of a folder's path count, because the library keeps what it downloaded in
         ``models--owner--name/snapshots/version``.
@@ -110,13 +110,13 @@ class Row(BaseModel):
         return named and (kind in self.kinds or self.kinds == (ANY,))
 
     @property
-    def without_tools(self) -> str:
-        """Why these models call no tools, in a sentence; empty: they do."""
-        return "" if self.tools else f"{self.title}: these models were not made to call tools."
+    def tools_unsupported_reason(self) -> str:
+        """Reason why these models cannot call tools; empty if they can."""
+        return "" if self.tools else f"{self.title}: these models do not support tool calls."
 
     @property
     def markers(self) -> tuple[tuple[str, str], ...]:
-        """What opens and what closes thoughts."""
+        """The markers around the reasoning."""
         return (*THINKING, *self.thinking)
 
 
@@ -128,7 +128,7 @@ def rows() -> tuple[Row, ...]:
 
 
 def row_for(backend: str, model: str, kind: str) -> Row:
-    """What is known of a model, by its hub id or folder and the ``model_type`` in its config.json.
+    """The row of a model, by its hub id or folder and the ``model_type`` in its config.json.
 
     Raises
     ------
@@ -146,12 +146,12 @@ def row_for(backend: str, model: str, kind: str) -> Row:
 
 
 def answering_row(model: str, kind: str) -> Row:
-    """How a model is asked questions, by its hub id or folder and its kind; there is always one."""
+    """The row for questions to a model, by its hub id or folder and its type; always defined."""
     return next(row for row in rows() if row.answers and row.fits(model, kind))
 
 
 def served_row(model: str) -> Row:
-    """How a model is asked questions, by what a server calls it; there is always one."""
+    """The row for questions to a model, by its name on a server; always defined."""
     name = model.lower()
     return next(
         row

@@ -1,4 +1,4 @@
-"""Models of the Hugging Face hub, downloaded when a person has seen the licence and said so."""
+"""Download models of the Hugging Face hub after the user has confirmed the licence."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Offer:
-    """What a person is told of a model before it is downloaded.
+    """Description of a model before its download.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Offer:
 
 
 def is_hub_id(text: str) -> bool:
-    """Whether a text can be the id of a model on the hub, and is not a folder on this computer."""
+    """Return whether a text is a possible hub id and not a local folder."""
     return ID.fullmatch(text) is not None and not Path(text).is_dir()
 
 
@@ -69,7 +69,7 @@ def megabytes(count: int) -> str:
 
 
 def offer(model: str) -> Offer:
-    """What downloading a model would mean; only its description is asked for.
+    """Describe a download without fetching files of the model.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def offer(model: str) -> Offer:
     BackendUnavailable
         If the hub's library is not installed.
     """
-    with _told(model):
+    with _download_errors(model):
         info, missing = _listed(model)
     return Offer(
         model, _licence(info), len(missing), sum(missing.values()), bool(info.gated), _url(model)
@@ -87,7 +87,7 @@ def offer(model: str) -> Offer:
 
 
 def fetch(model: str, progress: Progress) -> Path:
-    """Download a model, and tell its folder.
+    """Download a model and return its folder.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def fetch(model: str, progress: Progress) -> Path:
     BackendUnavailable
         If the hub's library is not installed.
     """
-    with _told(model):
+    with _download_errors(model):
         _, missing = _listed(model)
         from huggingface_hub import constants, snapshot_download
 
@@ -123,7 +123,7 @@ def fetch(model: str, progress: Progress) -> Path:
 
 
 class _Meter:
-    """Tells how many bytes of all files are there; once stopped, it stops every thread."""
+    """Report the bytes downloaded over all files; raises in every thread once cancelled."""
 
     def __init__(self, total: int, progress: Progress) -> None:
         self._total = total
@@ -133,7 +133,7 @@ class _Meter:
         self.guard = threading.RLock()
 
     def count(self, done: int) -> None:
-        """Tell that ``done`` bytes are there; a file that is begun anew takes nothing back."""
+        """Report ``done`` bytes; a restarted file does not reduce the total."""
         with self.guard:
             if self._stopped:
                 raise Cancelled
@@ -167,7 +167,7 @@ def _bar(meter: _Meter) -> type:
 
 
 def _listed(model: str) -> tuple[Any, dict[str, int]]:
-    """What the hub says of a model, and the size of each wanted file that is not here yet."""
+    """The hub's description of a model, and the sizes of the files to download."""
     from huggingface_hub import HfApi, try_to_load_from_cache
     from huggingface_hub.utils import filter_repo_objects
 
@@ -208,15 +208,15 @@ def _check_space(model: str, needed: int, cache: Path) -> None:
 
 
 @contextmanager
-def _told(model: str) -> Iterator[None]:
-    """The library's errors in a person's words; refuses when nothing may be asked."""
+def _download_errors(model: str) -> Iterator[None]:
+    """Translate errors of huggingface_hub; raise if the program is offline."""
     refuse(model)
     try:
         from huggingface_hub import errors as hub
     except ImportError:
         raise BackendUnavailable(
-            "Models are downloaded by huggingface_hub, which is not installed.",
-            'Install it: pip install "napari-medvlm[vlm]"',
+            "Downloading models needs huggingface_hub, which is not installed.",
+            'Install it with: pip install "napari-medvlm[vlm]"',
         ) from None
     try:
         yield
@@ -225,7 +225,7 @@ def _told(model: str) -> Iterator[None]:
 
 
 def _words(model: str, error: Exception) -> tuple[str, str]:
-    """What happened, and what to do; the more special kinds of error come first."""
+    """Message and hint for an error; specific classes are tested first."""
     from huggingface_hub import errors as hub
 
     if isinstance(error, hub.HFValidationError):
@@ -242,8 +242,8 @@ def _words(model: str, error: Exception) -> tuple[str, str]:
         )
     if isinstance(error, hub.HfHubHTTPError):
         status = error.response.status_code
-        message = f"The hub answered {status} when asked for {model}."
-        return message, "Try again later; what is whole is not fetched again."
+        message = f"The hub returned status {status} for {model}."
+        return message, "Try again later; complete files are not downloaded again."
     if isinstance(error, (hub.HTTPError, hub.LocalEntryNotFoundError, ConnectionError)):
         message = f"The hub cannot be reached at {_url('').rstrip('/')}."
         return message, "Check the network, the proxy, and that HF_HUB_OFFLINE is not set."

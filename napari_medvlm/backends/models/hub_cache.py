@@ -20,7 +20,7 @@ SHA256_LETTERS = 64
 
 
 def folder_of(model: str) -> Path | None:
-    """The folder of a model that was downloaded whole; `None`: it is not here.
+    """The folder of a model that was downloaded whole; `None`: it is not on this computer.
 
     Raises
     ------
@@ -51,18 +51,22 @@ def damaged(model: str, progress: Progress) -> tuple[str, ...]:
         If the library kept no hashes, as where the disk knows no links.
     """
     listed = {name: (file, file.resolve()) for name, file in _files(model).items()}
-    hashed = {name: both for name, both in listed.items() if HASH.fullmatch(both[1].name)}
+    hashed = {
+        name: file_and_blob
+        for name, file_and_blob in listed.items()
+        if HASH.fullmatch(file_and_blob[1].name)
+    }
     if listed and not hashed:
         raise BackendUnavailable(
-            f"No hashes were kept of {model}, so it cannot be checked.",
-            "Remove it and download it again if you are in doubt.",
+            f"No hashes are stored for {model}, so it cannot be verified.",
+            "If in doubt, remove it and download it again.",
         )
     tally = Tally(sum(blob.stat().st_size for _, blob in hashed.values()), progress)
     return tuple(name for name, (_, blob) in hashed.items() if _hash(blob, tally) != blob.name)
 
 
 def discard(model: str, names: tuple[str, ...]) -> None:
-    """Delete single files of a model, so that they are fetched anew."""
+    """Delete single files of a model so that they are downloaded again."""
     listed = _files(model)
     for name in names:
         listed[name].resolve().unlink()
@@ -88,7 +92,7 @@ def _files(model: str) -> dict[str, Path]:
 
 
 def _whole(folder: Path) -> bool:
-    """Whether weights are there, and all parts that an index names."""
+    """Return whether the weights and all shards of an index exist."""
     if not any(file.is_file() for file in folder.rglob("*.safetensors")):
         return False
     return all((index.parent / part).is_file() for index, part in _parts(folder))

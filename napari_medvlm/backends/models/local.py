@@ -1,4 +1,4 @@
-"""Models that were added by their path, as kept in ``models.json`` of the home folder.
+"""Models added by path, stored in ``models.json`` of the home folder.
 
 The models themselves stay where they are and are never changed.
 """
@@ -9,11 +9,13 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from napari_medvlm.backends.models.files import Stamp, stamp
 from napari_medvlm.data.errors import SettingsError
 from napari_medvlm.settings.paths import home
 
@@ -21,14 +23,14 @@ logger = logging.getLogger(__name__)
 
 
 class Added(BaseModel):
-    """What is kept of a model.
+    """A model that was added by its path.
 
     Parameters
     ----------
     name
-        What it is known by.
+        Its name.
     backend
-        Who runs it.
+        The backend that loads it.
     path
         Its file or folder, absolute.
     sha256
@@ -44,15 +46,25 @@ class Added(BaseModel):
 
 
 def added() -> dict[str, Added]:
-    """All that can be read, by name; what cannot is left where it is and logged."""
+    """All models that can be read, by name; unreadable rows stay in the file and are logged.
+
+    The file is read again only if it has changed.
+    """
+    return dict(_unchanged(str(_path()), stamp(_path())))
+
+
+@lru_cache(maxsize=4)
+def _unchanged(path: str, stamp: Stamp) -> Mapping[str, Added]:
+    """The models of a file in one state of it."""
     return _read()[0]
 
 
 @contextmanager
 def changing() -> Iterator[dict[str, Added]]:
-    """The models by name, to be changed within; they are written at the end, no other meanwhile.
+    """The models by name, to be changed in the context; they are written at its end.
 
-    A file of which something cannot be read is kept beside, as ``models.json.damaged``.
+    Other processes wait meanwhile. If a part of the file cannot be read, the file is first renamed
+    to ``models.json.damaged``.
 
     Raises
     ------
@@ -65,15 +77,15 @@ def changing() -> Iterator[dict[str, Added]]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
-            entries, whole = _read()
+            entries, complete = _read()
             yield entries
-            if not whole:
+            if not complete:
                 path.replace(_free(path.with_suffix(".json.damaged")))
             _write(path, entries)
     except OSError as error:
         raise SettingsError(
             f"{path} cannot be written: {error}.",
-            "See that there is space and that you may write there, or set NAPARI_MEDVLM_HOME.",
+            "Check free space and permissions, or set NAPARI_MEDVLM_HOME to another folder.",
         ) from error
 
 
@@ -85,7 +97,7 @@ def _write(path: Path, entries: Mapping[str, Added]) -> None:
 
 
 def _read() -> tuple[dict[str, Added], bool]:
-    """What can be read, and whether that is all."""
+    """The rows that can be read, and whether those are all rows."""
     path = _path()
     try:
         rows: Any = json.loads(path.read_text("utf-8"))
@@ -94,19 +106,19 @@ def _read() -> tuple[dict[str, Added], bool]:
     except (OSError, ValueError):
         logger.warning("%s cannot be read", path.name, exc_info=True)
         return {}, False
-    entries, whole = {}, isinstance(rows, list)
+    entries, complete = {}, isinstance(rows, list)
     for row in rows if isinstance(rows, list) else []:
         try:
             entry = Added.model_validate(row)
             entries[entry.name] = entry
         except ValidationError:
             logger.warning("A row of %s cannot be read", path.name, exc_info=True)
-            whole = False
-    return entries, whole
+            complete = False
+    return entries, complete
 
 
 def _free(path: Path) -> Path:
-    """A path that is not taken yet."""
+    """A path that does not exist yet."""
     number, free = 1, path
     while free.exists():
         number += 1

@@ -1,4 +1,4 @@
-"""Whether this program may ask the Hugging Face hub for anything: a choice that is remembered."""
+"""The persistent setting whether the program may access the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TRUE = {"1", "on", "yes", "true"}
 
 
 def is_offline() -> bool:
-    """Whether nothing may be fetched: it was chosen, or the variable is set."""
+    """Return whether the program is offline by its setting or by the variable."""
     return _mark().exists() or os.environ.get(VARIABLE, "").lower() in TRUE
 
 
@@ -40,12 +40,12 @@ def set_offline(offline: bool) -> None:
     except OSError as error:
         raise SettingsError(
             f"{_mark()} cannot be written: {error}.",
-            "See that there is space and that you may write there, or set NAPARI_MEDVLM_HOME.",
+            "Check free space and permissions, or set NAPARI_MEDVLM_HOME to another folder.",
         ) from error
 
 
 def variables() -> dict[str, str]:
-    """What a worker must have in its environment."""
+    """Environment variables for worker processes."""
     return {VARIABLE: "1"} if is_offline() else {}
 
 
@@ -59,8 +59,8 @@ def refuse(model: str) -> None:
     """
     if is_offline():
         raise CannotDownload(
-            f"{model} is not asked for, because this program is offline.",
-            f"Untick Offline in the Models dock, and see that {VARIABLE} is not set.",
+            f"{model} cannot be downloaded: the program is offline.",
+            f"Uncheck Offline in the Models dock, and check that {VARIABLE} is not set.",
         )
 
 

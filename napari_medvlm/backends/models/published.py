@@ -55,7 +55,7 @@ class Known(BaseModel):
 
     @property
     def name(self) -> str:
-        """What to name as the model: its hub id, or the title where there is none."""
+        """Name of the model: its hub id, or else its title."""
         return self.source if self.on_hub else self.title
 
 
@@ -81,7 +81,7 @@ def known() -> tuple[Known, ...]:
 
 
 def in_words(licence: str) -> str:
-    """What a licence allows, in plain words."""
+    """Describe in plain words what a licence allows."""
     text = licence.lower()
     if any(part in text for part in NOT_COMMERCIAL):
         return NOT_COMMERCIAL_WORDS

@@ -1,4 +1,4 @@
-"""The models that are known, and those that are on this computer, by the names people give them."""
+"""Published and local models by name."""
 
 from __future__ import annotations
 
@@ -89,13 +89,13 @@ def find(name: str) -> Model:
     if is_hub_id(name) and hub_cache.folder_of(name) is not None:
         return _of_known(_unknown(name))
     raise BackendUnavailable(
-        f"No model is known as {name!r}.",
+        f"There is no model called {name!r}.",
         "See 'napari-medvlm models list', or add its file or folder: 'napari-medvlm models add'.",
     )
 
 
 def resolve(model: str | None) -> str | None:
-    """What a backend is given for what a person named: the path of a model that was added.
+    """Resolve the name of an added model to its path.
 
     All else, a path, a hub id or an address, is given as it is; so are options behind a ``#``. A
     name goes before a file of that name in the current folder: write ``./name`` for the file.
@@ -113,14 +113,14 @@ def resolve(model: str | None) -> str | None:
         return model
     if not entry.path.exists():
         raise BackendUnavailable(
-            f"The model {name} is no longer at {entry.path}.",
-            f"Bring it back, or add it again: napari-medvlm models add PATH --name {name!r}",
+            f"The model {name} no longer exists at {entry.path}.",
+            f"Restore it, or add it again: napari-medvlm models add PATH --name {name!r}",
         )
     return f"{entry.path}{mark}{options}"
 
 
 def add(path: str | Path, backend: str, progress: Progress, name: str = "") -> Model:
-    """Keep where a model lies, and the hashes of its files. It stays where it is.
+    """Register the path of a model and the hashes of its files; nothing is copied.
 
     Parameters
     ----------
@@ -142,13 +142,13 @@ def add(path: str | Path, backend: str, progress: Progress, name: str = "") -> M
     path = Path(path).expanduser().absolute()
     name = name.strip() or path.name
     if not path.exists():
-        raise BackendUnavailable(f"There is no {path}.", "Name the file or folder of a model.")
+        raise BackendUnavailable(f"There is no {path}.", "Choose the file or folder of a model.")
     _check_backend(backend)
     _check_name(name, path)
     hashes = files.hashes(path, progress)
     if not hashes:
         raise BackendUnavailable(
-            f"There is no file in {path}.", "Name the file or folder of a model."
+            f"There is no file in {path}.", "Choose the file or folder of a model."
         )
     with local.changing() as entries:
         _check_name(name, path)
@@ -168,7 +168,7 @@ def require_on_hub(name: str) -> None:
     if about is not None and not about.on_hub:
         raise CannotDownload(
             f"The authors of {name} publish it on their page: {about.source}",
-            f"Fetch it there, then: napari-medvlm models add PATH --backend {about.backend}",
+            f"Download it there, then run: napari-medvlm models add PATH --backend {about.backend}",
         )
     if about is None and ID.fullmatch(name) is None:
         raise CannotDownload(
@@ -190,14 +190,14 @@ def download(model: str, progress: Progress) -> Path:
     if broken:
         hub_cache.discard(model, broken)
         raise CannotDownload(
-            f"Of {model} {', '.join(broken)} did not arrive whole.",
-            "Download it again; what is whole is not fetched again.",
+            f"Of {model} {', '.join(broken)} arrived incomplete.",
+            "Download it again; complete files are not downloaded again.",
         )
     return folder
 
 
 def verify(name: str, progress: Progress) -> tuple[str, ...]:
-    """What is wrong with the files of a model that is here, a sentence each; none: all is well.
+    """Verify the files of a local model; one sentence per problem, empty if all match.
 
     Raises
     ------
@@ -209,7 +209,9 @@ def verify(name: str, progress: Progress) -> tuple[str, ...]:
         return _changes(entry, progress)
     model = find(name)
     if model.path is None:
-        raise BackendUnavailable(f"{model.about.title} is not here.", "Download or add it first.")
+        raise BackendUnavailable(
+            f"{model.about.title} is not on this computer.", "Download or add it first."
+        )
     broken = hub_cache.damaged(model.about.source, progress)
     return tuple(f"{file} is damaged: remove the model and download it again." for file in broken)
 
@@ -220,19 +222,20 @@ def remove(name: str) -> str:
     Raises
     ------
     BackendUnavailable
-        If it is not here.
+        If it is not on this computer.
     """
     with local.changing() as entries:
         entry = entries.pop(name, None)
     if entry is not None:
-        return f"{name} is forgotten. Its files stay: {entry.path}"
+        return f"{name} was removed from the list. Its files stay at {entry.path}"
     model = find(name)
     if model.path is None:
         raise BackendUnavailable(
-            f"{model.about.title} is not here.", "Only what was downloaded or added is removed."
+            f"{model.about.title} is not on this computer.",
+            "Only downloaded or added models can be removed.",
         )
     freed = hub_cache.delete(model.about.source)
-    return f"{model.about.title} is deleted; {freed} are free again."
+    return f"{model.about.title} was deleted; {freed} freed."
 
 
 def _check_backend(backend: str) -> None:
@@ -246,13 +249,13 @@ def _check_backend(backend: str) -> None:
 def _check_name(name: str, path: Path) -> None:
     if FORBIDDEN & set(name) or not name.isprintable():
         raise BackendUnavailable(
-            f"{name!r} cannot be the name of a model.",
-            f"Leave out {' '.join(sorted(FORBIDDEN))}.",
+            f"{name!r} is not a valid model name.",
+            f"Avoid {' '.join(sorted(FORBIDDEN))}.",
         )
     entry = local.added().get(name)
     if entry is not None and entry.path != path:
         raise BackendUnavailable(
-            f"{entry.path} is already known as {name}.", "Give this one another name."
+            f"{entry.path} is already listed as {name}.", "Give this one another name."
         )
     if name.casefold() in {about.title.casefold() for about in known()}:
         raise BackendUnavailable(
@@ -261,18 +264,18 @@ def _check_name(name: str, path: Path) -> None:
 
 
 def _changes(entry: Added, progress: Progress) -> tuple[str, ...]:
-    """How the files of an added model differ from what they were."""
+    """Differences between the files of an added model and their stored hashes."""
     if not entry.path.exists():
-        return (f"{entry.path} is no longer there.",)
-    now = files.hashes(entry.path, progress)
-    then = entry.sha256
-    gone = [f"{file} is no longer there." for file in then if file not in now]
+        return (f"{entry.path} no longer exists.",)
+    current = files.hashes(entry.path, progress)
+    recorded = entry.sha256
+    gone = [f"{file} no longer exists." for file in recorded if file not in current]
     changed = [
-        f"{file} is not what it was when it was added."
-        for file, sha in then.items()
-        if file in now and now[file] != sha
+        f"{file} has changed since it was added."
+        for file, sha in recorded.items()
+        if file in current and current[file] != sha
     ]
-    new = [f"{file} was not there when it was added." for file in now if file not in then]
+    new = [f"{file} is new since it was added." for file in current if file not in recorded]
     return (*gone, *changed, *new)
 
 
@@ -305,7 +308,7 @@ def _of_added(entry: Added) -> Model:
 
 
 def _stated(backend: str, field: str) -> str:
-    """What a backend states of its models; nothing if it cannot be used any more."""
+    """A field of a backend's info; empty if the backend cannot be imported."""
     try:
         return str(getattr(registry.info(backend), field))
     except BackendUnavailable:

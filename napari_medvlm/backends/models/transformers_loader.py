@@ -39,17 +39,17 @@ class Loaded:
     kind: str
 
     def inputs(self, made: Any) -> Any:
-        """What a processor made, on the model's device, its pixels in the model's precision."""
+        """Move processor output to the model's device, with pixels in the model's precision."""
         return made.to(self.device, self.model.dtype)
 
     def text(self, tokens: Sequence[int]) -> str:
-        """What a model wrote, without the tokens that begin, end and fill up a text.
+        """Decode generated tokens without begin, end and padding tokens.
 
         Other special tokens stay: some families write places by them.
         """
         frame = self.frame
-        kept = [token for token in tokens if token not in frame]
-        return str(self.processor.tokenizer.decode(kept, skip_special_tokens=False)).strip()
+        content = [token for token in tokens if token not in frame]
+        return str(self.processor.tokenizer.decode(content, skip_special_tokens=False)).strip()
 
     @property
     def frame(self) -> frozenset[int]:
@@ -59,7 +59,7 @@ class Loaded:
 
     @property
     def ends(self) -> frozenset[int]:
-        """The tokens by which the model says that it has ended."""
+        """The end-of-sequence tokens of the model."""
         ends = self.model.generation_config.eos_token_id
         ends = ends if isinstance(ends, list) else [ends]
         return frozenset([self.processor.tokenizer.eos_token_id, *ends])
@@ -75,7 +75,7 @@ class Loaded:
         for token in self._control():
             if token in words:
                 raise InvalidPrompt(
-                    f"{words!r} holds {token}, which has a meaning of its own for the model.",
+                    f"{words!r} holds {token}, which is a control token of the model.",
                     "Leave it out.",
                 )
 
@@ -105,7 +105,7 @@ def model_folder(model: str | None, title: str, example_id: str) -> Path:
 
     if not model:
         raise BackendUnavailable(
-            f"{title} needs a model, and none was named.",
+            f"{title} needs a model, but none was given.",
             f"Name the folder of one, or the id of one that was downloaded: {example_id}.",
         )
     if Path(model).expanduser().is_dir():
@@ -119,7 +119,7 @@ def model_folder(model: str | None, title: str, example_id: str) -> Path:
         ) from None
     except LocalEntryNotFoundError:
         raise BackendUnavailable(
-            f"The model {model} is not on this computer, and nothing is downloaded unasked.",
+            f"Model {model} is not installed. Models are downloaded only on request.",
             f"Read its licence at https://huggingface.co/{model}, then press Download, or run: "
             f"napari-medvlm models download {model}",
         ) from None
@@ -139,7 +139,7 @@ def kind_of(folder: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         raise BackendUnavailable(
             f"The folder {folder} has no config.json that names a model type.",
-            "Choose the folder that holds config.json and the weights beside it.",
+            "Choose the folder with config.json and the weights.",
         ) from None
 
 
@@ -205,23 +205,23 @@ def loaded(
     import torch
     import transformers
 
-    kind, place = kind_of(folder), torch_device(device)
+    kind, torch_device_ = kind_of(folder), torch_device(device)
     settings = {"local_files_only": True, "trust_remote_code": False}
     try:
-        model, found = getattr(transformers, auto).from_pretrained(
+        model, loading_info = getattr(transformers, auto).from_pretrained(
             folder,
-            dtype=dtype_for(place) if half else torch.float32,
+            dtype=dtype_for(torch_device_) if half else torch.float32,
             output_loading_info=True,
-            **(_placing(place) if shared else {}),
+            **(_placing(torch_device_) if shared else {}),
             **settings,
         )
-        made = getattr(transformers, processor).from_pretrained(folder, **settings)
+        loaded_processor = getattr(transformers, processor).from_pretrained(folder, **settings)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise BackendUnavailable(
             f"{title} cannot load the {kind} model in {folder}: {_first_line(error)}",
             "Choose a model that transformers loads without code of its own, or download it again.",
         ) from error
-    missing = sorted(found["missing_keys"])
+    missing = sorted(loading_info["missing_keys"])
     if missing:
         raise BackendUnavailable(
             f"The model in {folder} lacks {len(missing)} of the weights of {kind}, the first "
@@ -229,12 +229,12 @@ def loaded(
             "Choose the version of it that was converted for transformers.",
         )
     if not hasattr(model, "hf_device_map"):
-        model = model.to(place)
-    return Loaded(model.eval(), made, model.device, kind)
+        model = model.to(torch_device_)
+    return Loaded(model.eval(), loaded_processor, model.device, kind)
 
 
-def _placing(place: torch.device) -> dict[str, Any]:
-    """How weights are kept and where; nothing: whole, on the one device.
+def _placing(device: torch.device) -> dict[str, Any]:
+    """Loading options for quantized weights and their device; empty for full precision.
 
     Raises
     ------
@@ -247,19 +247,19 @@ def _placing(place: torch.device) -> dict[str, Any]:
     import transformers
 
     bits = os.environ.get(BITS, "")
-    several = place.type == "cuda" and place.index is None and torch.cuda.device_count() > 1
-    spread = "auto" if several and importlib.util.find_spec("accelerate") else {"": place}
+    several = device.type == "cuda" and device.index is None and torch.cuda.device_count() > 1
+    spread = "auto" if several and importlib.util.find_spec("accelerate") else {"": device}
     if not bits:
         return {"device_map": spread} if spread == "auto" else {}
     if bits not in ("4", "8"):
         raise BackendUnavailable(
-            f"{BITS} is {bits!r}, and weights are kept in 4 or 8 bits.",
-            f"Set {BITS} to 4 or 8, or do not set it.",
+            f"{BITS} is {bits!r}, but weights can be loaded in 4 or 8 bits.",
+            f"Set {BITS} to 4 or 8, or unset it.",
         )
     if importlib.util.find_spec("bitsandbytes") is None:
         raise BackendUnavailable(
-            f"{BITS} asks for weights in {bits} bits, and bitsandbytes is not installed.",
-            f"Install bitsandbytes, or do not set {BITS}.",
+            f"{BITS} asks for weights in {bits} bits, but bitsandbytes is not installed.",
+            f"Install bitsandbytes, or unset {BITS}.",
         )
     config = transformers.BitsAndBytesConfig(**{f"load_in_{bits}bit": True})
     return {"quantization_config": config, "device_map": spread}

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from napari_medvlm.backends.models.files import digest_of_list
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.settings.paths import home
 
@@ -27,7 +28,7 @@ CODE = (".py", ".so", ".pyd", ".json", ".yaml", ".yml")
 
 
 def trusted(path: Path | str) -> bool:
-    """Whether the user said to trust a file: this content, wherever it lies.
+    """Return whether the user trusts a file, by its content at any path.
 
     A folder stands for all code and configurations in it.
     """
@@ -36,7 +37,7 @@ def trusted(path: Path | str) -> bool:
 
 
 def trust(path: Path | str) -> None:
-    """Keep that a file, or a folder's code, is trusted as it is now; not once it has changed.
+    """Mark the current content of a file, or of a folder's code, as trusted.
 
     Raises
     ------
@@ -45,7 +46,7 @@ def trust(path: Path | str) -> None:
     """
     path = Path(path).expanduser()
     if not path.exists():
-        raise BackendUnavailable(f"There is no file {path}.", "Name the file with the weights.")
+        raise BackendUnavailable(f"There is no file {path}.", "Choose the file with the weights.")
     known = {**_known(), _sha256(path): str(path.resolve())}
     _file().parent.mkdir(parents=True, exist_ok=True)
     _file().write_text(json.dumps(known, indent=1, sort_keys=True), "utf-8")
@@ -64,8 +65,8 @@ def check_weights_file(path: Path) -> None:
     if not start.startswith(PICKLED):
         how = f"it begins with {start.decode('ascii', 'replace')!r}" if start else "it is empty"
         raise BackendUnavailable(
-            f"{path} holds no weights: {how}.",
-            "A web page or a link may have been saved in its place. Download it again.",
+            f"{path} has no weights: {how}.",
+            "A web page or a link may have been saved instead. Download it again.",
         )
 
 
@@ -97,7 +98,7 @@ def only_weights(path: Path | str) -> Iterator[None]:
             yield
     except pickle.UnpicklingError as error:
         raise BackendUnavailable(
-            f"{path} may run a program when it is read: it holds more than weights.",
+            f"{path} can run code when it is loaded: it holds more than weights.",
             "Use a file from its authors. If you trust this one, run: "
             f'napari-medvlm models trust "{path}"',
         ) from error
@@ -114,7 +115,10 @@ def _numbers() -> list[Any]:
     from numpy._core.multiarray import _reconstruct, scalar
 
     kinds = {type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd"}
-    older = [(made, f"numpy.core.multiarray.{made.__name__}") for made in (scalar, _reconstruct)]
+    older = [
+        (function, f"numpy.core.multiarray.{function.__name__}")
+        for function in (scalar, _reconstruct)
+    ]
     return [np.dtype, np.ndarray, *kinds, scalar, _reconstruct, *older]
 
 
@@ -129,8 +133,7 @@ def _known() -> dict[str, str]:
 def _sha256(path: Path) -> str:
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.suffix in CODE and p.is_file())
-        told = [f"{file.relative_to(path).as_posix()} {_sha256(file)}" for file in files]
-        return hashlib.sha256("\n".join(told).encode()).hexdigest()
+        return digest_of_list({f.relative_to(path).as_posix(): _sha256(f) for f in files})
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

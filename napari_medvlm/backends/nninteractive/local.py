@@ -38,7 +38,7 @@ CHECKPOINT = "checkpoint_final.pth"
 
 @dataclass(frozen=True)
 class MemorySettings:
-    """How much memory a session may use."""
+    """Memory settings of a session."""
 
     device: str
     storage: str = "auto"
@@ -60,7 +60,7 @@ class NNInteractiveBackend(Backend):
 
     _session: Any = None
     _feed: SessionSync | None = None
-    _told: RepeatableProgress | None = None
+    _progress: RepeatableProgress | None = None
     _volume: Volume
 
     def load(self, model: str | None, device: str) -> None:
@@ -98,18 +98,18 @@ class NNInteractiveBackend(Backend):
 
         Where memory does not suffice it is tried again with less, which the progress tells.
         """
-        steps, told = steps_of(prompts), RepeatableProgress(progress)
-        mask, notes = self._ladder.tried(lambda: self._masked(steps, told), told)
+        steps, repeatable = steps_of(prompts), RepeatableProgress(progress)
+        mask, notes = self._ladder.tried(lambda: self._masked(steps, repeatable), repeatable)
         return replace(mask, notes=notes)
 
-    def _masked(self, steps: tuple[Step, ...], told: RepeatableProgress) -> Mask:
-        told(0.0, "Reading the prompts")
+    def _masked(self, steps: tuple[Step, ...], progress: RepeatableProgress) -> Mask:
+        progress(0.0, "Reading the prompts")
         with _quiet():
-            self._told = told
+            self._progress = progress
             try:
-                return self._fed().mask(steps, told)
+                return self._fed().mask(steps, progress)
             finally:
-                self._told = None
+                self._progress = None
 
     def _fed(self) -> SessionSync:
         """The session's feed for the volume: the image is given when it is first needed."""
@@ -125,33 +125,33 @@ class NNInteractiveBackend(Backend):
         self._session = self._feed = None
         self._session = opened(self._folder, footing)
         for part in self._session.network.modules():
-            part.register_forward_pre_hook(self._tell_again)
+            part.register_forward_pre_hook(self._repeat_progress)
 
-    def _tell_again(self, *_: object) -> None:
+    def _repeat_progress(self, *_: object) -> None:
         """Let a cancel through, before each part of the network."""
-        if self._told is not None:
-            self._told.again()
+        if self._progress is not None:
+            self._progress.again()
 
 
 class RepeatableProgress:
-    """Progress that can be told again by whoever has nothing new to say."""
+    """Progress that can be reported again without new information."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._last = (0.0, "")
 
     def __call__(self, fraction: float, message: str = "") -> None:
-        """Tell how far it is."""
+        """Report the progress."""
         self._last = fraction, message
         self._progress(fraction, message)
 
     def again(self) -> None:
-        """Tell it once more, which lets a cancel through."""
+        """Report the last progress again, which may raise `Cancelled`."""
         self._progress(*self._last)
 
 
 def fallbacks(footing: MemorySettings) -> Iterator[tuple[str, MemorySettings]]:
-    """What to try when memory did not suffice, in words and as a footing, one after the other."""
+    """The fallbacks for too little memory: description and memory settings, in order."""
     if footing.storage != "blosc2":
         footing = replace(footing, storage="blosc2")
         yield "with compressed prompts", footing
@@ -185,7 +185,7 @@ def model_folder(name: str) -> Path:
         raise BackendUnavailable(
             f"There is no folder {name} with a model of nnInteractive."
             if name
-            else f"{PUBLISHED} is not on this computer, and nothing is downloaded unasked.",
+            else f"Model {PUBLISHED} is not installed. Models are downloaded only on request.",
             f"Name a model's folder, or run: nninteractive-download-model {PUBLISHED} "
             "(CC BY-NC-SA 4.0: not for commercial use).",
         )
@@ -205,13 +205,13 @@ def checkpoint_of(folder: Path) -> Path:
     BackendUnavailable
         If there is none, or more than one.
     """
-    found = sorted(folder.glob(f"fold_*/{CHECKPOINT}"))
-    if len(found) != 1:
+    checkpoints = sorted(folder.glob(f"fold_*/{CHECKPOINT}"))
+    if len(checkpoints) != 1:
         raise BackendUnavailable(
-            f"{folder} holds {len(found)} files fold_*/{CHECKPOINT}; one is needed.",
+            f"{folder} holds {len(checkpoints)} files fold_*/{CHECKPOINT}; one is needed.",
             "Keep one fold in the folder, or download the model again.",
         )
-    return found[0]
+    return checkpoints[0]
 
 
 def opened(folder: Path, footing: MemorySettings) -> Any:
@@ -251,5 +251,5 @@ def opened(folder: Path, footing: MemorySettings) -> Any:
 
 
 def _quiet() -> contextlib.redirect_stdout[Any]:
-    """What the library prints goes where logs go: standard output may be somebody's data."""
+    """Redirect the library's prints to the log, since standard output may carry data."""
     return contextlib.redirect_stdout(sys.stderr)

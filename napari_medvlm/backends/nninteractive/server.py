@@ -64,8 +64,8 @@ class NNInteractiveServerBackend(Backend):
         url, autozoom = split_model(model)
         if not url:
             raise BackendUnavailable(
-                "nnInteractive on a server needs the server's address, and none was named.",
-                f"Name it as the model, for instance {EXAMPLE}",
+                "nnInteractive on a server needs a server address, but none was given.",
+                f"Give it as the model, for example {EXAMPLE}",
             )
         require_allowed(url)
         self._server = Server(url, autozoom)
@@ -82,35 +82,35 @@ class NNInteractiveServerBackend(Backend):
 
     def segment(self, prompts: ObjectPrompts, progress: Progress) -> Mask:
         """The object's mask; only new prompts are sent while the session lasts."""
-        told = Told()
+        status = JobStatus()
         progress(0.0, "Waiting for the server")
-        job = self._thread.submit(self._server.mask, steps_of(prompts), told)
-        return waited(job, told, progress)
+        job = self._thread.submit(self._server.mask, steps_of(prompts), status)
+        return waited(job, status, progress)
 
 
-class Told:
-    """What a thread tells of its progress, for another to pass on."""
+class JobStatus:
+    """Progress shared between two threads."""
 
     def __init__(self) -> None:
         self.last = (0.0, "")
         self.unwanted = threading.Event()
 
     def __call__(self, fraction: float, message: str = "") -> None:
-        """Keep how far it is; `Cancelled` if nobody wants it any more."""
+        """Store the progress; raise `Cancelled` if the job was cancelled."""
         if self.unwanted.is_set():
             raise Cancelled
         self.last = fraction, message
 
 
-def waited(job: Future[Mask], told: Told, progress: Progress) -> Mask:
-    """What comes of a job; meanwhile its progress is passed on, and a cancel comes back at once."""
+def waited(job: Future[Mask], status: JobStatus, progress: Progress) -> Mask:
+    """Wait for a job while forwarding its progress; returns at once when cancelled."""
     try:
         while True:
             with suppress(TimeoutError):
                 return job.result(timeout=POLL_S)
-            progress(*told.last)
+            progress(*status.last)
     finally:
-        told.unwanted.set()
+        status.unwanted.set()
 
 
 class Server:
@@ -137,10 +137,10 @@ class Server:
                 self._session.set_do_autozoom(False)
 
     def take(self, volume: Volume) -> None:
-        """Have the next masks made on a volume."""
+        """Set the volume of the next masks."""
         self._volume, self._feed = volume, None
 
-    def mask(self, steps: tuple[Step, ...], told: Told) -> Mask:
+    def mask(self, steps: tuple[Step, ...], status: JobStatus) -> Mask:
         """The mask after some steps; once more from the start if the session was lost.
 
         Raises
@@ -155,14 +155,14 @@ class Server:
         expired = client().SessionExpiredError
         with error_context(self._url):
             try:
-                return self._fed(told).mask(steps, told)
+                return self._fed(status).mask(steps, status)
             except (httpx.TimeoutException, httpx.HTTPStatusError):
                 self.close()  # nobody knows what the session took
                 raise
             except (expired, httpx.TransportError):
                 self.close()
-                told(0.0, "The session was lost: sending the image and all prompts again")
-                return self._fed(told).mask(steps, told)
+                status(0.0, "The session was lost: sending the image and all prompts again")
+                return self._fed(status).mask(steps, status)
 
     def close(self) -> None:
         """Give the session back."""
@@ -170,12 +170,12 @@ class Server:
         if session is not None:
             session.close()
 
-    def _fed(self, told: Told) -> SessionSync:
+    def _fed(self, status: JobStatus) -> SessionSync:
         if self._session is None:
             self.connect()
         if self._feed is None:
             assert self._volume is not None, "prompts before an image"
-            told(0.0, "Sending the image to the server")
+            status(0.0, "Sending the image to the server")
             self._session.set_image(image_of(self._volume))
             self._feed = SessionSync(self._session, self._volume.grid)
         return self._feed
@@ -195,7 +195,7 @@ def claimed(url: str) -> Any:
 
 
 def client() -> Any:
-    """The library's client. It needs no torch, and is kept from importing it."""
+    """The library's client module, imported without torch."""
     loaded = "torch" in sys.modules
     if not loaded:
         sys.modules["torch"] = None  # type: ignore[assignment]  # what Python takes for "missing"
@@ -232,15 +232,16 @@ def error_context(url: str) -> Iterator[None]:
         yield
     except client().ServerAtCapacityError as error:
         raise BackendUnavailable(
-            f"The server {at} has no place: {error}.",
-            "Wait until somebody ends, or have it started with a larger --max-sessions.",
+            f"The server {at} has no free session: {error}.",
+            "All sessions are in use. Wait, or restart the server with a larger --max-sessions.",
         ) from error
     except httpx.HTTPStatusError as error:
         raise _refused(at, error.response) from error
     except httpx.ConnectError as error:
         raise BackendUnavailable(
             f"No server answers at {at}: {error}.",
-            "Start it with: nninteractive-server --model nnInteractive_v1.0, or mend the address.",
+            "Start it with: nninteractive-server --model nnInteractive_v1.0, or correct the "
+            "address.",
         ) from error
     except httpx.TimeoutException as error:
         raise BackendFailed(
@@ -255,7 +256,7 @@ def error_context(url: str) -> Iterator[None]:
 
 @contextmanager
 def not_another(url: str) -> Iterator[None]:
-    """What answers in another manner is another kind of server."""
+    """Check that the server is an nnInteractive server."""
     try:
         yield
     except (KeyError, TypeError, ValueError) as error:
@@ -264,23 +265,23 @@ def not_another(url: str) -> Iterator[None]:
 
 def _another(at: str) -> BackendUnavailable:
     return BackendUnavailable(
-        f"What answers at {at} is no server of nnInteractive.",
-        f"Mend the address; as it is written: {EXAMPLE}",
+        f"The service at {at} is not an nnInteractive server.",
+        f"Correct the address; for example {EXAMPLE}",
     )
 
 
 def _refused(at: str, response: Any) -> BackendUnavailable | BackendFailed:
     if response.status_code in (401, 403):
         return BackendUnavailable(
-            f"The server {at} asks for a key, and refused the one it got."
+            f"The server {at} rejected the API key."
             if "Authorization" in response.request.headers
-            else f"The server {at} asks for a key.",
-            f"Set the variable {KEY}, or keep it with: keyring set {SERVICE} {at}",
+            else f"The server {at} requires an API key.",
+            f"Set the variable {KEY}, or store it with: keyring set {SERVICE} {at}",
         )
     if response.status_code in (404, 405):
         return _another(at)
     detail = response.text.strip()[:200]
     return BackendFailed(
-        f"The server {at} refused what it was asked ({response.status_code}): {detail}",
+        f"The server {at} refused the request ({response.status_code}): {detail}",
         "Prompts are kept. Change them, or choose another server.",
     )

@@ -50,7 +50,7 @@ class Step:
 
 
 def steps_of(prompts: ObjectPrompts) -> tuple[Step, ...]:
-    """What is done one after the other, from the last initial mask on.
+    """Prompt steps in order, from the last initial mask on.
 
     It predicts where it did when the mask was first made, and at the end. An initial mask is the
     mask: there is nothing to predict.
@@ -71,9 +71,9 @@ def split_model(model: str | None) -> tuple[str, bool]:
 
 
 def licence_of(session: Any) -> str:
-    """The licence of the weights as the model's folder states it, for people."""
-    found = session.license
-    return "weights of unknown licence" if found in (None, "", "!!MISSING!!") else f"{found}"
+    """The licence of the weights as stated in the model's folder."""
+    licence = session.license
+    return "weights of unknown licence" if licence in (None, "", "!!MISSING!!") else f"{licence}"
 
 
 def image_of(volume: Volume) -> NDArray[Any]:
@@ -86,7 +86,7 @@ def image_of(volume: Volume) -> NDArray[Any]:
     """
     if volume.is_color:
         raise InvalidImage(
-            "nnInteractive takes images of one channel, and this one is in colour.",
+            "nnInteractive needs single-channel images; this one is in colour.",
             "Choose one of its channels, or another backend.",
         )
     require_contrast(volume)
@@ -131,18 +131,18 @@ class SessionSync:
         licence = licence_of(self._session)
         start = len(self._done)
         for number, step in enumerate(steps[start:], start):
-            told = f"Prompt {number + 1} of {len(steps)} ({licence})"
-            progress((number - start) / (len(steps) - start), told)
+            message = f"Prompt {number + 1} of {len(steps)} ({licence})"
+            progress((number - start) / (len(steps) - start), message)
             self._take(step)
         return self._cut()
 
     def _common(self, steps: tuple[Step, ...]) -> int:
-        """How many steps, from the first on, were taken already."""
+        """Number of leading steps that are already applied."""
         pairs = enumerate(zip(self._done, steps, strict=False))
         return next((n for n, (a, b) in pairs if a != b), min(len(self._done), len(steps)))
 
     def _go_back(self, count: int) -> None:
-        """Have no more than a number of steps taken: the library's undo goes back by one."""
+        """Undo steps until only a number of them is applied."""
         if len(self._done) == count:
             return
         if self._undoable and len(self._done) == count + 1 and self._session.undo():
@@ -161,7 +161,7 @@ class SessionSync:
 
     def _add(self, prompt: Prompt, predict: bool) -> Bounds | None:
         """Add a prompt; the box that was written to, if any."""
-        session, said = self._session, (prompt.positive, predict)
+        session, arguments = self._session, (prompt.positive, predict)
         changed: Bounds | None
         match prompt:
             case InitialMask():
@@ -170,16 +170,16 @@ class SessionSync:
                 changed = _bounds(mask.start, mask.stop)
             case Point():
                 (voxel,) = prompt.voxels(self._grid).tolist()
-                changed = session.add_point_interaction(voxel, *said)
+                changed = session.add_point_interaction(voxel, *arguments)
             case Box():
                 box = _bounds(*prompt.bounds(self._grid))
-                changed = session.add_bbox_interaction(box, *said)
+                changed = session.add_bbox_interaction(box, *arguments)
             case Scribble():
                 crop, box = _crop(prompt.voxels(self._grid))
-                changed = session.add_scribble_interaction(crop, *said, interaction_bbox=box)
+                changed = session.add_scribble_interaction(crop, *arguments, interaction_bbox=box)
             case Lasso():
                 crop, box = _crop(prompt.voxels(self._grid))
-                changed = session.add_lasso_interaction(crop, *said, interaction_bbox=box)
+                changed = session.add_lasso_interaction(crop, *arguments, interaction_bbox=box)
         return changed
 
     def _cut(self) -> Mask:

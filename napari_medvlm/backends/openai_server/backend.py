@@ -60,10 +60,12 @@ class ServerBackend(Backend):
     silent_s = 120.0
 
     @classmethod
-    def without_tools(cls, model: str | None) -> str:
-        """Why a model calls no tools, by the catalog; empty: it may, or none is named."""
+    def tools_unsupported_reason(cls, model: str | None) -> str:
+        """Reason in the catalogue why a model cannot call tools; empty if it can or none is
+        chosen.
+        """
         name = address_of(model)[1]
-        return served_row(name).without_tools if name else ""
+        return served_row(name).tools_unsupported_reason if name else ""
 
     def load(self, model: str | None, device: str) -> None:
         """Take the server and the model of ``http://127.0.0.1:8000/v1#name``.
@@ -84,7 +86,7 @@ class ServerBackend(Backend):
         """Nothing: the question brings the pictures."""
 
     def answer(self, question: Question, progress: Progress) -> Iterator[AnswerDelta]:
-        """Ask the server, and tell what it writes as it comes.
+        """Send the question and yield the answer as it is streamed.
 
         Pictures that the model cannot take are left out, the first ones first, and that is noted.
         """
@@ -96,7 +98,7 @@ class ServerBackend(Backend):
             request = request_of(question, self._row, self._name, self._without)
             reply = Reply(question, self._row)
             try:
-                yield from self._told(request, reply, progress)
+                yield from self._reported(request, reply, progress)
                 break
             except (
                 openai.OpenAIError,
@@ -113,11 +115,11 @@ class ServerBackend(Backend):
             answer=answer_of(reply.written(notes), question, self._row, self._shown(question))
         )
 
-    def _told(
+    def _reported(
         self, request: dict[str, Any], reply: Reply, progress: Progress
     ) -> Iterator[AnswerDelta]:
         """The text of an answer as it comes."""
-        heard_at, told_at, waiting = time.monotonic(), 0.0, ""
+        heard_at, reported_at, waiting = time.monotonic(), 0.0, ""
         with StreamReader(self._url, request) as reading:
             while not reply.is_over:
                 piece = reading.next(BATCH_S if waiting else TICK_S)
@@ -128,16 +130,16 @@ class ServerBackend(Backend):
                     heard_at, waiting = now, waiting + reply.feed(piece)
                 progress(0.0, reply.doing(now - heard_at))
                 self._require_sign(now - heard_at, reply.begun)
-                if waiting and now - told_at >= BATCH_S:
+                if waiting and now - reported_at >= BATCH_S:
                     yield AnswerDelta(waiting)
-                    told_at, waiting = now, ""
+                    reported_at, waiting = now, ""
         if rest := waiting + reply.end():
             yield AnswerDelta(rest)
 
     def _require_sign(self, silent_s: float, begun: bool) -> None:
         if silent_s > (self.silent_s if begun else self.first_s):
             raise BackendFailed(
-                f"The server at {self._url} has said nothing for {silent_s:.0f} s.",
+                f"No response from {self._url} for {silent_s:.0f} s.",
                 "What had come is kept. It may still be loading the model, or have more to do than "
                 "it can: look at its log, send fewer pictures, or choose a smaller model.",
             )
@@ -145,7 +147,7 @@ class ServerBackend(Backend):
     def _easier(
         self, question: Question, request: dict[str, Any], error: Exception
     ) -> tuple[Question, str]:
-        """What to ask in place of what the server did not take, and what a person must know of it.
+        """The shortened question after a rejection, and a note for the user.
 
         Raises
         ------
@@ -158,7 +160,7 @@ class ServerBackend(Backend):
             return question, f"The server takes {most[1]} at most. {note}"
         if TOO_LONG.search(words) and pictures:
             question, note = fewer_pictures(question, _too_many(words, pictures))
-            return question, f"The question was longer than the model can read. {note}"
+            return question, f"The question exceeded the context length. {note}"
         if part := refused(words, request):
             self._without |= {part}
             return question, ""
@@ -197,13 +199,13 @@ def _only(offered: list[str], base_url: str) -> str:
         return offered[0]
     names = ", ".join(offered[:12]) or "none"
     raise BackendUnavailable(
-        f"The server at {base_url} offers {len(offered)} models, and none was named.",
+        f"The server at {base_url} offers {len(offered)} models, but none was chosen.",
         f"Write the model's name behind a # at the end of the address. There are: {names}.",
     )
 
 
 def _too_many(words: str, pictures: int) -> int:
-    """How many pictures to leave out: by the numbers that the server tells, or else half."""
+    """Number of images to leave out, from the token counts in the server's message, or half."""
     numbers = sorted({int(number) for number in re.findall(r"\d{3,9}", words)})
     share = 1 - numbers[-2] / numbers[-1] if len(numbers) > 1 else 0.5
     return min(max(math.ceil(pictures * share), 1), pictures)

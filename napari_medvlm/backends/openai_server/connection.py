@@ -1,4 +1,4 @@
-"""The way to an OpenAI-compatible server: its address, its key, its models, and what it is told."""
+"""Connection to an OpenAI-compatible server: address, key, models and HTTP client."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def address_of(model: str | None) -> tuple[str, str]:
     """
     if not model:
         raise BackendUnavailable(
-            "No server was named.", "Write its address as http://127.0.0.1:8000/v1#model-name."
+            "No server was given.", "Write its address as http://127.0.0.1:8000/v1#model-name."
         )
     base, _, name = model.strip().partition("#")
     origin(base)
@@ -47,7 +47,7 @@ def address_of(model: str | None) -> tuple[str, str]:
 
 
 def leads_outside(name: str) -> bool:
-    """Whether a model of this name runs elsewhere, whatever the server's address is.
+    """Return whether a model of this name is forwarded to another server.
 
     Ollama passes questions for the models that it calls so on to its makers' servers.
     """
@@ -148,7 +148,7 @@ def client(base_url: str) -> AsyncOpenAI:
 
 
 def _certificates(base_url: str) -> ssl.SSLContext:
-    """Whom to trust; reading the list takes longer than a local server's first word."""
+    """The TLS context, cached since loading it is slow."""
     if base_url.lower().startswith("https"):
         return ssl.create_default_context()
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

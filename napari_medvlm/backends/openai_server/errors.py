@@ -1,4 +1,4 @@
-"""What goes wrong with a server, in a sentence and with a remedy."""
+"""Translate errors of a server into messages with a remedy."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemory|\bOOM\b|cudaMalloc", re.I
 
 
 def server_message(error: Exception) -> str:
-    """What the server said of an error, in its own words."""
+    """The server's own error message."""
     body = getattr(error, "body", None)
     for name in ("error", "message", "detail", "msg"):
         while isinstance(body, dict) and name in body:
@@ -70,33 +70,33 @@ def user_error(error: Exception, base_url: str, begun: bool = False) -> MedVLMEr
         case openai.APITimeoutError():
             return BackendUnavailable(
                 f"The server at {base_url} did not answer in time.",
-                "See that it runs and is not busy, then ask again.",
+                "Check that it runs and is not busy, then ask again.",
             )
         case openai.APIConnectionError() if begun:
             return BackendFailed(
-                f"The connection to {base_url} broke in the middle of the answer.",
-                "What had come is kept. See that the server still runs, then ask again.",
+                f"The connection to {base_url} was lost during the answer.",
+                "The partial answer is kept. Check that the server still runs, then ask again.",
             )
         case openai.APIConnectionError():
             return BackendUnavailable(
                 f"No server answers at {base_url}: {_cause(error)}.",
-                "Start the server, and see that the address and the port are right.",
+                "Start the server, and check the address and the port.",
             )
         case openai.APIError():
             return _by_words(server_message(error)) or BackendFailed(
                 f"The server at {base_url} stopped: {server_message(error)}",
-                "What had come is kept. The server's log has the details; then ask again.",
+                "The partial answer is kept. See the server's log, then ask again.",
             )
         case _:
             return BackendFailed(
-                f"The server at {base_url} sent what cannot be read: {_cause(error)}.",
+                f"The server at {base_url} sent an unreadable response: {_cause(error)}.",
                 "What had come is kept. See that it is an OpenAI-compatible server and that the "
                 "address ends as it says, mostly in /v1.",
             )
 
 
 def may_be_the_name(error: Exception) -> bool:
-    """Whether an error may come of a model's name that the server does not know."""
+    """Return whether an error may be caused by an unknown model name."""
     import openai
 
     if not isinstance(error, openai.APIStatusError) or _by_words(server_message(error)) is not None:
@@ -109,12 +109,12 @@ def may_be_the_name(error: Exception) -> bool:
 def wrong_name(
     error: Exception, base_url: str, name: str, offered: Sequence[str]
 ) -> BackendUnavailable:
-    """What to say of a name that is not in a server's list."""
+    """The error for a model name that the server does not list."""
     listed = ", ".join(offered[:LISTED]) or "none"
     more = f" and {len(offered) - LISTED} more" if len(offered) > LISTED else ""
     return BackendUnavailable(
         f"The server at {base_url} does not list a model {name!r}: {server_message(error)}",
-        f"Choose one of those that it lists: {listed}{more}.",
+        f"Choose one of: {listed}{more}.",
     )
 
 
@@ -131,52 +131,52 @@ def _by_status(error: APIStatusError, base_url: str) -> MedVLMError:
         )
     if status in (401, 403):
         return BackendUnavailable(
-            f"The server at {base_url} refused the key ({status}): {words}",
+            f"The server at {base_url} rejected the API key ({status}): {words}",
             "Set the environment variable NAPARI_MEDVLM_API_KEY to this server's key and start "
             "napari again, or keep the key in the system's keyring.",
         )
     if status == 404:
         return BackendUnavailable(
-            f"There is nothing at {base_url} that answers questions (404): {words}",
-            "See that the address ends as the server says, mostly in /v1.",
+            f"{base_url} has no chat endpoint (404): {words}",
+            "Check the end of the address, usually /v1.",
         )
     if status == 413 or TOO_LARGE.search(words):
         return BackendFailed(
-            f"The pictures are more than the server at {base_url} takes ({status}): {words}",
+            f"The images exceed the limit of the server at {base_url} ({status}): {words}",
             "Send fewer slices or a smaller region.",
         )
     if status == 429:
         return BackendFailed(
-            f"The server at {base_url} has too much to do (429): {words}",
+            f"The server at {base_url} is overloaded (429): {words}",
             "Wait a while, then ask again.",
         )
     if status >= 500:
         return BackendFailed(
             f"The server at {base_url} failed ({status}): {words}",
-            "Its log has the details. Ask again, or send fewer pictures.",
+            "See its log. Ask again, or send fewer images.",
         )
     return BackendFailed(
-        f"The server at {base_url} does not take the question ({status}): {words}",
-        "Change the question or the pictures, or choose another model.",
+        f"The server at {base_url} rejected the question ({status}): {words}",
+        "Change the question or the images, or choose another model.",
     )
 
 
 def _by_words(words: str) -> MedVLMError | None:
-    """What a server may say with any status."""
+    """Errors recognized by the server's message, at any status."""
     if OUT_OF_MEMORY.search(words):
         return OutOfMemory(
-            f"The memory of the server did not suffice: {words}",
-            "Send fewer or smaller pictures, or have the server load a smaller model.",
+            f"The server ran out of memory: {words}",
+            "Send fewer or smaller images, or load a smaller model on the server.",
         )
     if TOO_LONG.search(words):
         return BackendFailed(
-            f"The question is longer than the model can read: {words}",
+            f"The question exceeds the context length: {words}",
             "Ask in a new conversation, shorten what is known of the patient, or start the server "
             "with a longer context.",
         )
     if NO_PICTURES.search(words):
         return BackendUnavailable(
-            f"The model takes no pictures: {words}",
+            f"The model does not accept images: {words}",
             "Choose a model that sees, or start the server with the part of the model that does "
             "(llama.cpp: --mmproj).",
         )

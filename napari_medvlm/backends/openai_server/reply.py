@@ -1,4 +1,4 @@
-"""What comes of an answer of a server: text, thoughts, calls, and how likely each option is."""
+"""Accumulate a streamed answer: text, reasoning, tool calls and option probabilities."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ LONGEST = 200_000
 """Characters after which no model has anything more to say."""
 LOOKED_AT, LOOPED, LOOK_EVERY = 6000, 600, 200
 """Characters: how much of the end is searched for a loop, how long one is endless, how often."""
-NOT_SAID = "The server did not say that the answer is complete. If it looks cut off, ask again."
+UNKNOWN_END = "The server did not mark the answer as complete. If it looks cut off, ask again."
 _AROUND = re.compile(r"^[\s*_(\"'▁Ġ]+|[\s*_).:,\"']+$")
 
 
 class Reply:
-    """All that has come of an answer.
+    """The answer received so far.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Reply:
         self._options = _keys(question)
         self._stream = stream_for(question, row)
         self._thinking: list[str] = []
-        self._places: list[Mapping[str, float]] = []
+        self._token_probabilities: list[Mapping[str, float]] = []
         self._finish = ""
         self._tokens = 0
         self._length = self._looked = 0
@@ -56,7 +56,7 @@ class Reply:
         self._calls.feed(piece.calls)
         shown = self._stream.feed(piece.text) if piece.text else ""
         if self._options and not self._stream.is_thinking:
-            self._places += piece.likely
+            self._token_probabilities += piece.likely
         self._length += len(piece.text) + len(piece.thinking)
         if self._length - self._looked >= LOOK_EVERY:
             self._looked = self._length
@@ -69,23 +69,23 @@ class Reply:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the model has ended; counts of tokens may still come."""
+        """Whether generation has finished; token counts may still follow."""
         return bool(self._finish)
 
     def doing(self, silent_s: float) -> str:
-        """What the server does, for people."""
+        """Status of the server as a message."""
         if not self.begun:
             return f"Waiting for the server, {silent_s:.0f} s"
         thinks = self._stream.is_thinking or (self._thinking and not self._stream.text)
         return "Thinking" if thinks else "Writing"
 
     def written(self, notes: Sequence[str]) -> ModelOutput:
-        """What came, as a whole."""
+        """The complete output."""
         own = [self._stopped] if self._stopped else []
         if self._finish == "content_filter":
-            own.append("The server withheld a part of the answer.")
+            own.append("The server filtered part of the answer.")
         if not self._finish and not self._stopped and self.begun:
-            own.append(NOT_SAID)
+            own.append(UNKNOWN_END)
         if not self.begun:
             own.append("Some servers send nothing when the question is longer than the context.")
         return ModelOutput(
@@ -102,14 +102,14 @@ class Reply:
         text = self._stream.text or "".join(self._thinking)
         end = text[-LOOKED_AT:]
         if len(end) - len(without_loop(end)[0]) >= LOOPED:
-            self._stopped = "The model went on repeating itself and was stopped."
+            self._stopped = "The model repeated itself and was stopped."
         elif self._length > LONGEST:
             self._stopped = f"The model was stopped after {LONGEST} characters."
         self.is_over = bool(self._stopped)
 
     def _probabilities(self) -> tuple[float, ...]:
-        """Of each option, at the first place where the options are likelier than anything else."""
-        for place in self._places:
+        """Probability of each option at the first token where options dominate."""
+        for place in self._token_probabilities:
             mass = [0.0] * len(self._options)
             for token, logprob in place.items():
                 key = _AROUND.sub("", token).casefold()
@@ -121,7 +121,7 @@ class Reply:
 
 
 def _keys(question: Question) -> tuple[str, ...]:
-    """What a model writes first for each option."""
+    """Answer tokens of each option."""
     if question.kind is AnswerKind.YES_NO:
         return ("yes", "no")
     if question.kind is AnswerKind.CHOICE:

@@ -34,7 +34,7 @@ OPTIONAL = {
 def request_of(
     question: Question, row: Row, name: str, without: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
-    """What a server is asked.
+    """The body of a chat completion request.
 
     Parameters
     ----------
@@ -45,23 +45,25 @@ def request_of(
         in text.
     """
     functions = "tools" not in without
-    made: dict[str, Any] = {
+    request: dict[str, Any] = {
         "model": name,
         "messages": [_message(m, row) for m in messages(question, row, functions=functions)],
         "stream_options": {"include_usage": True},
         "temperature": 0,
     }
     if question.kind in (AnswerKind.CHOICE, AnswerKind.YES_NO):
-        made |= {"logprobs": True, "top_logprobs": TOP}
+        request |= {"logprobs": True, "top_logprobs": TOP}
     if question.tools:
-        made["tools"] = [_tool(tool) for tool in question.tools]
+        request["tools"] = [_tool(tool) for tool in question.tools]
     dropped = {*without, *(("top_logprobs",) if "logprobs" in without else ())}
-    return {key: value for key, value in made.items() if key not in dropped}
+    return {key: value for key, value in request.items() if key not in dropped}
 
 
 def refused(words: str, request: Mapping[str, Any]) -> str:
-    """What of a request a server does not take, by what it says; empty: that is not known."""
-    return next((n for n, told in OPTIONAL.items() if n in request and told.search(words)), "")
+    """The parameter that a server rejects, by its error message; empty if unknown."""
+    return next(
+        (n for n, pattern in OPTIONAL.items() if n in request and pattern.search(words)), ""
+    )
 
 
 def _message(message: Message, row: Row) -> dict[str, Any]:
@@ -103,7 +105,7 @@ class _Parts:
 
 
 class ToolCallIds:
-    """Calls of tools that come in parts, joined by their index.
+    """Join streamed parts of tool calls by their index.
 
     Parameters
     ----------
@@ -125,12 +127,12 @@ class ToolCallIds:
         Some servers give all calls the same index: another id is another call.
         """
         for part in parts:
-            function, given = getattr(part, "function", None), getattr(part, "id", None) or ""
+            function, call_id = getattr(part, "function", None), getattr(part, "id", None) or ""
             name = getattr(function, "name", None) or ""
             own = self._parts.setdefault(self._index(part, name), _Parts())
-            if given and own.id and given != own.id:
+            if call_id and own.id and call_id != own.id:
                 own = self._parts[len(self._parts)] = _Parts()
-            own.id, own.name = own.id or given, own.name or name
+            own.id, own.name = own.id or call_id, own.name or name
             own.arguments += getattr(function, "arguments", None) or ""
 
     def joined(self) -> tuple[ToolCall, ...]:

@@ -17,7 +17,7 @@ from napari_medvlm.data.errors import BackendFailed
 
 @dataclass(frozen=True)
 class Piece:
-    """What came at once.
+    """One chunk of the stream.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ class StreamReader:
         if "event-stream" not in kind:
             raise BackendFailed(
                 f"The server at {self._base_url} sent {kind or 'something'} and no stream.",
-                "See that the address ends as the server says, mostly in /v1.",
+                "Check the end of the address, usually /v1.",
             )
 
 
@@ -149,8 +149,8 @@ def _piece(chunk: Any) -> Piece:
     )
 
 
-def _likely(places: Sequence[Any]) -> tuple[Mapping[str, float], ...]:
+def _likely(tokens: Sequence[Any]) -> tuple[Mapping[str, float], ...]:
     return tuple(
-        {place.token: place.logprob, **{top.token: top.logprob for top in place.top_logprobs or ()}}
-        for place in places
+        {token.token: token.logprob, **{top.token: top.logprob for top in token.top_logprobs or ()}}
+        for token in tokens
     )

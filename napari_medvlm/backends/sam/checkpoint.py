@@ -93,7 +93,7 @@ class Layout:
         )
 
     def build(self) -> Any:
-        """A `segment_anything.modeling.Sam` of this layout, its weights still to come."""
+        """Create a `segment_anything.modeling.Sam` of this layout without weights."""
         import torch
         from segment_anything import modeling
 
@@ -132,16 +132,16 @@ def checkpoint_file(model: str | None, title: str) -> Path:
     """
     if not model:
         raise BackendUnavailable(
-            f"{title} needs a checkpoint, and none was named.",
-            "Name the file of one, such as sam_vit_b_01ec64.pth or medsam_vit_b.pth.",
+            f"{title} needs a checkpoint, but none was given.",
+            "Choose a checkpoint file, such as sam_vit_b_01ec64.pth or medsam_vit_b.pth.",
         )
     path = Path(model).expanduser()
     if path.is_file():
         return path
-    found = sorted(p for p in path.glob("*") if p.suffix in SUFFIXES) if path.is_dir() else []
-    if len(found) == 1:
-        return found[0]
-    what = f"The folder {path} holds {len(found)} checkpoints; one is needed."
+    files = sorted(p for p in path.glob("*") if p.suffix in SUFFIXES) if path.is_dir() else []
+    if len(files) == 1:
+        return files[0]
+    what = f"The folder {path} holds {len(files)} checkpoints; one is needed."
     raise BackendUnavailable(
         what if path.is_dir() else f"There is no file {path}.",
         "Name one file that ends in .pth, .pt or .safetensors.",
@@ -170,7 +170,7 @@ def read_state(path: Path) -> State:
             held = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise BackendUnavailable(
-            f"{path.name} holds more than weights, and nothing in it is run.",
+            f"{path.name} holds more than weights; its code is not run.",
             "Save its state_dict() alone with torch.save, or choose another checkpoint.",
         ) from None
     except (OSError, RuntimeError, ValueError, EOFError) as error:
@@ -211,7 +211,7 @@ def digest_of(path: Path) -> str:
 
 def _foreign(path: Path, why: str) -> BackendUnavailable:
     return BackendUnavailable(
-        f"{path.name} is not laid out as the checkpoints of Segment Anything: {why}.",
+        f"{path.name} is not a Segment Anything checkpoint: {why}.",
         "Choose a checkpoint of the segment-anything package. Models of transformers, SAM 2 and "
         "its relatives among them, are for the backend sam2.",
     )
@@ -235,7 +235,7 @@ def _unwrapped(held: Any) -> State:
 
 
 def _count(shapes: Mapping[str, tuple[int, ...]], prefix: str) -> int:
-    """How many numbered layers have names that begin so."""
+    """Number of numbered layers with a name prefix."""
     numbers = {n[len(prefix) :].split(".")[0] for n in shapes if n.startswith(prefix)}
     if not numbers:
         raise KeyError(prefix)

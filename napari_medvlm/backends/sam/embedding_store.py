@@ -55,7 +55,7 @@ class EmbeddingStore:
         self._pending: deque[Future[None]] = deque()
 
     def has(self, plane: Identity, index: int) -> bool:
-        """Whether there is an entry for a slice, be it damaged."""
+        """Return whether there is an entry for a slice, even a damaged one."""
         return self._path(plane, index).is_dir()
 
     def get(self, plane: Identity, index: int) -> NDArray[np.float32] | None:
@@ -73,7 +73,7 @@ class EmbeddingStore:
         return values
 
     def put(self, plane: Identity, index: int, embedding: NDArray[np.float32]) -> None:
-        """Keep the embedding ``(c, h, w)`` of a slice; it is written soon."""
+        """Store the embedding ``(c, h, w)`` of a slice; it is written by a thread."""
         while len(self._pending) >= _PENDING or (self._pending and self._pending[0].done()):
             self._pending.popleft().result()
         self._pending.append(self._writer.submit(self._write, plane, index, embedding))
@@ -104,7 +104,7 @@ class EmbeddingStore:
             self._make_room(_bytes_in(unfinished))
             unfinished.rename(path)
         except OSError as error:
-            logger.info("An embedding is not kept: %s", error)
+            logger.info("An embedding is not stored: %s", error)
             shutil.rmtree(unfinished, ignore_errors=True)
 
     def _make_room(self, wanted: int) -> None:

@@ -1,4 +1,4 @@
-"""Embeddings of slices: computed once, in batches, and kept in memory and on disk."""
+"""Embeddings of slices, computed once in batches and cached in memory and on disk."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class Embeddings:
         self.batch = GPU_BATCH if model.device.type == "cuda" else 1
 
     def forget(self) -> None:
-        """Keep none in memory."""
+        """Clear the memory cache."""
         self._held.clear()
         self._size = 0
 
     def identity(self, plane: Plane) -> Identity:
-        """What an embedding depends on besides the number of the slice."""
+        """Cache key of a plane's embeddings."""
         window = "" if plane.window is None else repr(plane.window.limits)
         return {
             "image": plane.volume.digest,
@@ -61,7 +61,7 @@ class Embeddings:
             "window": window,
         }
 
-    def get(self, plane: Plane, index: int, then: Sequence[int] = ()) -> torch.Tensor:
+    def get(self, plane: Plane, index: int, prefetch: Sequence[int] = ()) -> torch.Tensor:
         """The embedding ``(c, h, w)`` of a slice, on the processor.
 
         Parameters
@@ -69,29 +69,29 @@ class Embeddings:
         then
             Slices that are likely to follow; some may be computed together with it.
         """
-        found = self._kept(plane, index)
-        if found is not None:
-            return found
-        ahead = then[: self._batch(plane) - 1]
-        batch = [index, *(other for other in ahead if not self._is_kept(plane, other))]
+        embedding = self._cached(plane, index)
+        if embedding is not None:
+            return embedding
+        ahead = prefetch[: self._batch(plane) - 1]
+        batch = [index, *(other for other in ahead if not self._is_cached(plane, other))]
         self._compute(plane, batch, self._shown(plane, batch))
         return self._held[self._key(plane, index)]
 
     def prepare(
-        self, plane: Plane, wanted: Sequence[int], tell: Callable[[float, str], None]
+        self, plane: Plane, wanted: Sequence[int], report: Callable[[float, str], None]
     ) -> int:
-        """Compute those that are not kept yet, and how many were not.
+        """Compute missing embeddings and return their number.
 
         Pictures are made while others are computed. After the last slice of the plane all are on
         disk; before, the last few may still be on their way.
         """
-        missing = [i for i in wanted if not self._is_kept(plane, i)]
+        missing = [i for i in wanted if not self._is_cached(plane, i)]
         step = self._batch(plane)
         batches = [missing[k : k + step] for k in range(0, len(missing), step)]
         done = 0
         upcoming = None
         for number, batch in enumerate(batches):
-            tell(done / len(missing), f"slice {done + 1} of {len(missing)}")
+            report(done / len(missing), f"slice {done + 1} of {len(missing)}")
             shown = upcoming.result() if upcoming else self._shown(plane, batch)
             following = batches[number + 1 : number + 2]
             upcoming = self._shower.submit(self._shown, plane, following[0]) if following else None
@@ -99,7 +99,7 @@ class Embeddings:
             done += len(batch)
         if plane.count - 1 in wanted:
             self.store.wait()
-        tell(1.0, f"{len(missing)} slices")
+        report(1.0, f"{len(missing)} slices")
         return len(missing)
 
     def _batch(self, plane: Plane) -> int:
@@ -116,11 +116,11 @@ class Embeddings:
             self._hold(plane, index, own)
             self.store.put(self.identity(plane), index, own.numpy())
 
-    def _is_kept(self, plane: Plane, index: int) -> bool:
-        kept = self._key(plane, index) in self._held
-        return kept or self.store.has(self.identity(plane), index)
+    def _is_cached(self, plane: Plane, index: int) -> bool:
+        cached = self._key(plane, index) in self._held
+        return cached or self.store.has(self.identity(plane), index)
 
-    def _kept(self, plane: Plane, index: int) -> torch.Tensor | None:
+    def _cached(self, plane: Plane, index: int) -> torch.Tensor | None:
         import torch
 
         key = self._key(plane, index)

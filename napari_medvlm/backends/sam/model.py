@@ -79,7 +79,7 @@ class SamModel:
         return embeddings.float()
 
     def masks(
-        self, embedding: torch.Tensor, size: tuple[int, int], said: SlicePrompts, several: bool
+        self, embedding: torch.Tensor, size: tuple[int, int], prompts: SlicePrompts, several: bool
     ) -> list[SliceMask]:
         """The masks that the network offers for prompts on a picture.
 
@@ -97,10 +97,10 @@ class SamModel:
         predictor.original_size, predictor.input_size = size, self._input_size(size)
         predictor.is_image_set = True
         masks, scores, _ = predictor.predict(
-            point_coords=np.array(said.points) if said.points else None,
-            point_labels=np.array(said.labels) if said.points else None,
-            box=None if said.box is None else np.array(said.box),
-            mask_input=None if said.area is None else self._logits(said.area),
+            point_coords=np.array(prompts.points) if prompts.points else None,
+            point_labels=np.array(prompts.labels) if prompts.points else None,
+            box=None if prompts.box is None else np.array(prompts.box),
+            mask_input=None if prompts.area is None else self._logits(prompts.area),
             multimask_output=several,
         )
         return [SliceMask(m, float(s)) for m, s in zip(masks, scores, strict=True)]
@@ -118,8 +118,8 @@ class SamModel:
         """A mask over the picture as the network takes it, ``(1, h, w)``."""
         import torch
 
-        whole = self.sam.prompt_encoder.mask_input_size[0]
-        scale = whole / self.side
+        size = self.sam.prompt_encoder.mask_input_size[0]
+        scale = size / self.side
         height, width = (max(round(n * scale), 1) for n in self._input_size(area.shape[:2]))
         small = torch.nn.functional.interpolate(
             torch.as_tensor(area, dtype=torch.float32)[None, None],
@@ -127,7 +127,7 @@ class SamModel:
             mode="bilinear",
             antialias=True,
         )
-        logits = np.full((1, whole, whole), -SURE, np.float32)
+        logits = np.full((1, size, size), -SURE, np.float32)
         logits[0, :height, :width] = np.where(small[0, 0].numpy() > 0.5, SURE, -SURE)
         return logits
 
@@ -155,13 +155,13 @@ class MedSamModel(SamModel):
         return torch.tensor(unit).float().permute(2, 0, 1).contiguous()
 
     def masks(
-        self, embedding: torch.Tensor, size: tuple[int, int], said: SlicePrompts, several: bool
+        self, embedding: torch.Tensor, size: tuple[int, int], prompts: SlicePrompts, several: bool
     ) -> list[SliceMask]:
-        """The one mask of prompts on a picture."""
+        """The mask of the prompts on an image."""
         import torch
 
         with torch.no_grad():
-            sparse, dense = self._prompts(size, said)
+            sparse, dense = self._prompts(size, prompts)
             logits, scores = self.sam.mask_decoder(
                 image_embeddings=embedding[None].to(self.device),
                 image_pe=self.sam.prompt_encoder.get_dense_pe(),
@@ -172,19 +172,20 @@ class MedSamModel(SamModel):
             shown = torch.nn.functional.interpolate(torch.sigmoid(logits), size, mode="bilinear")
         return [SliceMask((shown[0, 0] > 0.5).cpu().numpy(), float(scores[0, 0]))]
 
-    def _prompts(self, size: tuple[int, int], said: SlicePrompts) -> tuple[Any, Any]:
+    def _prompts(self, size: tuple[int, int], prompts: SlicePrompts) -> tuple[Any, Any]:
         """Prompts embedded."""
         import torch
 
         stretch = torch.tensor([self.side / size[1], self.side / size[0]])
         points = box = mask = None
-        if said.points:
-            places = torch.tensor(said.points).float() * stretch
-            points = (places[None].to(self.device), torch.tensor([said.labels], device=self.device))
-        if said.box is not None:
-            box = (torch.tensor(said.box).float() * stretch.repeat(2))[None].to(self.device)
-        if said.area is not None:
-            mask = torch.as_tensor(self._logits(said.area), device=self.device)[None]
+        if prompts.points:
+            scaled = torch.tensor(prompts.points).float() * stretch
+            labels = torch.tensor([prompts.labels], device=self.device)
+            points = (scaled[None].to(self.device), labels)
+        if prompts.box is not None:
+            box = (torch.tensor(prompts.box).float() * stretch.repeat(2))[None].to(self.device)
+        if prompts.area is not None:
+            mask = torch.as_tensor(self._logits(prompts.area), device=self.device)[None]
         sparse, dense = self.sam.prompt_encoder(points=points, boxes=box, masks=mask)
         return sparse, dense
 

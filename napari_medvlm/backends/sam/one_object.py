@@ -17,7 +17,7 @@ from napari_medvlm.backends.sam.slice_prompts import ObjectOnSlices, SlicePrompt
 
 @dataclass(eq=False)
 class OneObject:
-    """What a network makes of what was said of an object.
+    """Segment one object from its prompts on slices.
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ class OneObject:
 
     def found(self) -> dict[int, SliceMask]:
         """The object on each slice that it is found on, and on all that were prompted."""
-        given = {index: SliceMask(inside, 1.0) for index, inside in self.said.given.items()}
-        known = {**given, **self._prompted()}
+        known = {index: SliceMask(inside, 1.0) for index, inside in self.said.given.items()}
+        known = {**known, **self._prompted()}
         if self.said.stays:
             return known
         return propagated(known, self.said.first, self.said.last, self._next, self.stop)
@@ -61,23 +61,23 @@ class OneObject:
         best = int(np.argmax(total)) if open_ones else 0
         return {i: masks[best if len(masks) > 1 else 0] for i, masks in offers.items()}
 
-    def _next(self, index: int, before: SliceMask, then: Sequence[int]) -> SliceMask:
-        """The object on a slice, by its mask and box on the slice before and what is said here."""
+    def _next(self, index: int, before: SliceMask, prefetch: Sequence[int]) -> SliceMask:
+        """Segment a slice from the previous slice's mask and box and the prompts on it."""
         here = self.said.slices.get(index, SlicePrompts())
         prompts = SlicePrompts(
             here.points, here.labels, bounds_of(before.inside), before.inside, here.erased
         )
-        return self._offers(index, prompts, then, several=False)[0]
+        return self._offers(index, prompts, prefetch, several=False)[0]
 
     def _offers(
-        self, index: int, said: SlicePrompts, then: Sequence[int], several: bool
+        self, index: int, prompts: SlicePrompts, prefetch: Sequence[int], several: bool
     ) -> list[SliceMask]:
-        self._tell(f"slice {index + 1}")
-        embedding = self.embeddings.get(self.plane, index, then)
-        masks = self.model.masks(embedding, self.plane.frame.size, said, several)
+        self._report(f"slice {index + 1}")
+        embedding = self.embeddings.get(self.plane, index, prefetch)
+        masks = self.model.masks(embedding, self.plane.frame.size, prompts, several)
         self._done += 1
-        self._tell(f"slice {index + 1}: {max(mask.score for mask in masks):.2f}")
-        return [SliceMask(said.kept(mask.inside), mask.score) for mask in masks]
+        self._report(f"slice {index + 1}: {max(mask.score for mask in masks):.2f}")
+        return [SliceMask(prompts.consistent(mask.inside), mask.score) for mask in masks]
 
-    def _tell(self, message: str) -> None:
+    def _report(self, message: str) -> None:
         self.progress(min(self._done / self.plane.count, 1.0), message)

@@ -1,4 +1,4 @@
-"""From the slices that a person prompted to those between and beyond them."""
+"""Propagate masks from prompted slices to other slices."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ class StopRule:
     overlap: float = 0.5
 
     def ends(self, before: SliceMask, here: SliceMask) -> bool:
-        """Whether the object is not on a slice any more."""
-        both = np.count_nonzero(before.inside & here.inside)
+        """Return whether the object has ended before a slice."""
+        overlap = np.count_nonzero(before.inside & here.inside)
         either = np.count_nonzero(before.inside | here.inside)
-        return not both or here.score < self.score or bool(both / either < self.overlap)
+        return not overlap or here.score < self.score or bool(overlap / either < self.overlap)
 
 
 class Step(Protocol):
     """Finds the object on a slice from what it is on the slice before."""
 
-    def __call__(self, index: int, before: SliceMask, then: Sequence[int]) -> SliceMask:
+    def __call__(self, index: int, before: SliceMask, prefetch: Sequence[int]) -> SliceMask:
         """The object on slice ``index``; ``then`` are the slices that are likely to follow."""
 
 
@@ -59,15 +59,15 @@ def propagated(
     Each known slice is carried both ways: to ``first`` and ``last`` until the stop rule holds, and
     half-way to the next known slice, where only an empty mask ends it.
     """
-    found = dict(known)
+    masks = dict(known)
     for way, beyond in _ways(sorted(known), first, last):
         before = known[way[0]]
         for at, index in enumerate(way[1:], 1):
             here = step(index, before, way[at + 1 :])
             if not here.inside.any() or (beyond and stop.ends(before, here)):
                 break
-            found[index] = before = here
-    return found
+            masks[index] = before = here
+    return masks
 
 
 def _ways(known: Sequence[int], first: int, last: int) -> Iterator[tuple[range, bool]]:
@@ -99,10 +99,10 @@ def stacked(masks: Sequence[Mask], score: float | None) -> Mask:
 
 def replaced(before: Mask, mask: Mask, axis: int, indices: Iterable[int]) -> Mask:
     """A mask whose slices ``indices`` across an axis are those of another."""
-    kept = before.crop.copy()
+    crop = before.crop.copy()
     for index in indices:
-        if 0 <= index - before.start[axis] < kept.shape[axis]:
-            np.moveaxis(kept, axis, 0)[index - before.start[axis]] = False
-    own = Mask.of(kept)
+        if 0 <= index - before.start[axis] < crop.shape[axis]:
+            np.moveaxis(crop, axis, 0)[index - before.start[axis]] = False
+    own = Mask.of(crop)
     z, y, x = (a + b for a, b in zip(before.start, own.start, strict=True))
     return stacked([Mask(own.crop, (z, y, x), before.shape), mask], mask.score)

@@ -56,7 +56,7 @@ class Lattice:
         return Grid((SIDE, SIDE, SIDE), affine)
 
     def placed(self, seen: FloatArray, newest: FloatArray, before: Index | None) -> Index:
-        """Where the cube begins.
+        """First voxel of the cube.
 
         It stays where it was while the newest points lie well inside. Else its centre is that of
         all that was shown, or, if that is too large for it, of the newest points.

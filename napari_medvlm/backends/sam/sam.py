@@ -71,24 +71,24 @@ class SAMBackend(SliceBySliceBackend):
         )
 
     def find(
-        self, plane: Plane, said: ObjectOnSlices, progress: Progress
+        self, plane: Plane, prompts: ObjectOnSlices, progress: Progress
     ) -> Mapping[int, SliceMask]:
         """The object on each slice that it is found on, and on all that were prompted."""
         stop = self.stop or self._model.stop
-        return OneObject(self._model, self.embeddings, plane, said, stop, progress).found()
+        return OneObject(self._model, self.embeddings, plane, prompts, stop, progress).found()
 
     def _new_ladder(self, device: str) -> MemoryFallbacks:
-        """What to do where the memory does not suffice."""
+        """The fallbacks for too little memory, mildest first."""
         usual, batch = self._model.device, self.embeddings.batch
 
-        def work(batch: int, half: bool = False, where: str | torch.device = usual) -> None:
+        def work(batch: int, half: bool = False, device: str | torch.device = usual) -> None:
             self.embeddings.batch = batch
-            self._model.place(where, half)
+            self._model.place(device, half)
 
         rungs = [Fallback("one slice at a time", lambda: work(1))] if batch > 1 else []
         if usual.type != "cpu":
             rungs.append(Fallback("in half precision", lambda: work(1, half=True)))
-            rungs.append(Fallback("on the CPU", lambda: work(1, where="cpu")))
+            rungs.append(Fallback("on the CPU", lambda: work(1, device="cpu")))
         return MemoryFallbacks(
             self.info.title, device, rungs, free=self.embeddings.forget, usual=lambda: work(batch)
         )

@@ -31,7 +31,7 @@ TRACKERS = {
     "sam3_video": ("Sam3TrackerVideoModel", "Sam3TrackerVideoProcessor"),
 }
 """The library's classes of model and processor, by the model type of a folder."""
-KEPT_SLICES = 8
+MAX_SLICES = 8
 """How many slices' features are kept between requests; up to 100 MiB each."""
 _OBJECT = 1
 
@@ -58,7 +58,7 @@ class SAM2Backend(SliceBySliceBackend):
         super().__init__()
         self._loaded: transformers_loader.Loaded
         self._films: dict[int, Any] = {}
-        self._kept = KEPT_SLICES
+        self._max_slices = MAX_SLICES
 
     def load(self, model: str | None, device: str) -> None:
         """Take the model of a folder, or of a hub id that was downloaded before."""
@@ -69,7 +69,7 @@ class SAM2Backend(SliceBySliceBackend):
         kind = transformers_loader.kind_of(folder)
         if kind not in TRACKERS:
             raise BackendUnavailable(
-                f"The model in {folder} is of the type {kind}, which does not track objects.",
+                f"The model in {folder} is of the type {kind}, which cannot track objects.",
                 f"Choose one of the type {', '.join(TRACKERS)}.",
             )
         auto, processor = TRACKERS[kind]
@@ -78,7 +78,7 @@ class SAM2Backend(SliceBySliceBackend):
                 auto, folder, device, title=self.info.title, processor=processor
             )
         self._films = {}
-        self._kept = KEPT_SLICES
+        self._max_slices = MAX_SLICES
         self._ladder = self._new_ladder(self._loaded)
 
     def set_volume(self, volume: Volume) -> None:
@@ -87,27 +87,27 @@ class SAM2Backend(SliceBySliceBackend):
         self._films = {}
 
     def find(
-        self, plane: Plane, said: ObjectOnSlices, progress: Progress
+        self, plane: Plane, prompts: ObjectOnSlices, progress: Progress
     ) -> Mapping[int, SliceMask]:
         """The object on the slices from where it begins to where it ends."""
-        return _Tracking(self._loaded, self._film(plane), plane, said, progress).found()
+        return _Tracking(self._loaded, self._film(plane), plane, prompts, progress).masks()
 
     def _new_ladder(self, usual: transformers_loader.Loaded) -> MemoryFallbacks:
-        """What to do where the memory does not suffice."""
+        """The fallbacks for too little memory, mildest first."""
         dtype = usual.model.dtype
 
         def back() -> None:
-            self._films, self._kept, self._loaded = {}, KEPT_SLICES, usual
+            self._films, self._max_slices, self._loaded = {}, MAX_SLICES, usual
             usual.model.to(usual.device, dtype)
 
-        def keep_one() -> None:
-            self._kept = 1
+        def keep_single_slice() -> None:
+            self._max_slices = 1
 
         def on_cpu() -> None:
             model = usual.model.to("cpu").float()
             self._loaded = replace(usual, model=model, device=model.device)
 
-        rungs = [Fallback("keeping the features of one slice only", keep_one)]
+        rungs = [Fallback("keeping the features of one slice only", keep_single_slice)]
         if usual.device.type != "cpu":
             rungs.append(Fallback("on the CPU", on_cpu))
         title, device = self.info.title, str(usual.device)
@@ -120,8 +120,8 @@ class SAM2Backend(SliceBySliceBackend):
                 video=None,
                 inference_device=self._loaded.device,
                 dtype=self._loaded.model.dtype,
-                inference_state_device=self._loaded.device if self._kept > 1 else "cpu",
-                max_vision_features_cache_size=self._kept,
+                inference_state_device=self._loaded.device if self._max_slices > 1 else "cpu",
+                max_vision_features_cache_size=self._max_slices,
             )
             session.video_height, session.video_width = plane.frame.size
             session.processed_frames = _Slices(plane, self._loaded)
@@ -130,7 +130,7 @@ class SAM2Backend(SliceBySliceBackend):
 
 
 class _Slices(Mapping[int, "torch.Tensor"]):
-    """The slices of a plane as the library prepares the pictures of a film, made when looked at.
+    """The slices of a plane as preprocessed video frames, computed on access.
 
     A film of all slices in the size that the networks take would not fit into memory.
     """
@@ -142,8 +142,8 @@ class _Slices(Mapping[int, "torch.Tensor"]):
         import torch
 
         pixels = torch.from_numpy(self._plane.picture(index).pixels).permute(2, 0, 1)
-        made = self._loaded.processor.video_processor(videos=[pixels[None]], return_tensors="pt")
-        frame: torch.Tensor = made["pixel_values_videos"][0][0].to(self._loaded.model.dtype)
+        video = self._loaded.processor.video_processor(videos=[pixels[None]], return_tensors="pt")
+        frame: torch.Tensor = video["pixel_values_videos"][0][0].to(self._loaded.model.dtype)
         return frame
 
     def __iter__(self) -> Iterator[int]:
@@ -161,87 +161,93 @@ class _Tracking:
         loaded: transformers_loader.Loaded,
         session: Any,
         plane: Plane,
-        said: ObjectOnSlices,
+        prompts: ObjectOnSlices,
         progress: Progress,
     ) -> None:
         self._loaded, self._session, self._plane = loaded, session, plane
-        self._said, self._progress = said, progress
-        self._known = sorted({*said.anchors, *said.given})
+        self._prompts, self._progress = prompts, progress
+        self._known = sorted({*prompts.anchors, *prompts.given})
         self._done = 0
 
-    def found(self) -> dict[int, SliceMask]:
+    def masks(self) -> dict[int, SliceMask]:
         """The object on the slices that it was tracked through."""
         self._begin()
-        found = {}
-        if self._said.stays:
+        masks = {}
+        if self._prompts.stays:
             return {index: self._here(index) for index in self._known}
-        for index in range(self._known[0], max(self._said.last, self._known[-1]) + 1):
-            found[index] = self._here(index)
-            if not found[index].inside.any() and index > self._known[-1]:
+        for index in range(self._known[0], max(self._prompts.last, self._known[-1]) + 1):
+            masks[index] = self._here(index)
+            if not masks[index].inside.any() and index > self._known[-1]:
                 break
-        if self._known[0] > self._said.first:
+        if self._known[0] > self._prompts.first:
             self._begin()
-        for index in range(self._known[0] - 1, self._said.first - 1, -1):
-            found[index] = self._here(index, reverse=True)
-            if not found[index].inside.any():
+        for index in range(self._known[0] - 1, self._prompts.first - 1, -1):
+            masks[index] = self._here(index, reverse=True)
+            if not masks[index].inside.any():
                 break
-        return {i: here for i, here in found.items() if here.inside.any() or i in self._known}
+        return {i: here for i, here in masks.items() if here.inside.any() or i in self._known}
 
     def _begin(self) -> None:
-        """Forget what was tracked, and tell where the object is."""
+        """Reset the tracker and add the prompts."""
         self._session.reset_tracking_data()
         for index in self._known:
-            area = self._said.given.get(index)
-            said = SlicePrompts(area=area) if area is not None else self._said.slices[index]
-            self._add(index, said)
-            self._tell(index)
+            area = self._prompts.given.get(index)
+            slice_prompts = (
+                SlicePrompts(area=area) if area is not None else self._prompts.slices[index]
+            )
+            self._add(index, slice_prompts)
+            self._report(index)
             self._loaded.model(self._session, frame_idx=index)
 
     def _here(self, index: int, reverse: bool = False) -> SliceMask:
-        """The object on a slice, corrected by what says that it is not there."""
-        self._tell(index)
+        """The mask on a slice, corrected by its negative prompts."""
+        self._report(index)
         output = self._loaded.model(self._session, frame_idx=index, reverse=reverse)
-        said = self._said.slices.get(index)
-        if said is not None and index not in self._known:
-            self._add(index, said)
+        slice_prompts = self._prompts.slices.get(index)
+        if slice_prompts is not None and index not in self._known:
+            self._add(index, slice_prompts)
             output = self._loaded.model(self._session, frame_idx=index, reverse=reverse)
         self._done += 1
         size = self._plane.frame.size
         (masks,) = self._loaded.processor.post_process_masks([output.pred_masks], [size])
         inside = masks[0, 0].cpu().numpy()
         score = float(output.object_score_logits.float().sigmoid().reshape(-1)[0])
-        return SliceMask(inside if said is None else said.kept(inside), score)
+        return SliceMask(
+            inside if slice_prompts is None else slice_prompts.consistent(inside), score
+        )
 
-    def _add(self, index: int, said: SlicePrompts) -> None:
+    def _add(self, index: int, slice_prompts: SlicePrompts) -> None:
         """Give the library the prompts of a slice: a mask, or a box and points."""
         add = self._loaded.processor.add_inputs_to_inference_session
-        if said.area is not None and not said.points:
-            add(self._session, frame_idx=index, obj_ids=_OBJECT, input_masks=said.area)
+        if slice_prompts.area is not None and not slice_prompts.points:
+            add(self._session, frame_idx=index, obj_ids=_OBJECT, input_masks=slice_prompts.area)
             return
-        box = _box_of(said)
+        box = _box_of(slice_prompts)
         add(
             self._session,
             frame_idx=index,
             obj_ids=_OBJECT,
-            input_points=[[[list(point) for point in said.points]]] if said.points else None,
-            input_labels=[[said.labels]] if said.points else None,
+            input_points=[[[list(point) for point in slice_prompts.points]]]
+            if slice_prompts.points
+            else None,
+            input_labels=[[slice_prompts.labels]] if slice_prompts.points else None,
             input_boxes=None if box is None else [[list(box)]],
         )
 
-    def _tell(self, index: int) -> None:
+    def _report(self, index: int) -> None:
         done = min(self._done / self._plane.count, 1.0)
         self._progress(done, f"slice {index + 1} of {self._plane.count}")
 
 
-def _box_of(said: SlicePrompts) -> PixelBounds | None:
+def _box_of(prompts: SlicePrompts) -> PixelBounds | None:
     """The box of a slice; around an area that comes with points, and those that are in the object.
 
     The library takes no mask together with points.
     """
-    if said.area is None or said.box is not None:
-        return said.box
-    bounds = bounds_of(said.area)
-    inside = [p for p, label in zip(said.points, said.labels, strict=True) if label]
+    if prompts.area is None or prompts.box is not None:
+        return prompts.box
+    bounds = bounds_of(prompts.area)
+    inside = [p for p, label in zip(prompts.points, prompts.labels, strict=True) if label]
     if bounds is None or not inside:
         return bounds
     x, y = np.array(inside).T

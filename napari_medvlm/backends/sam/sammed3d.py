@@ -25,13 +25,13 @@ from napari_medvlm.data.volume import Volume
 
 LOW = SIDE // 4
 """Side of the mask that is fed back."""
-KEPT = 4
+MAX_CACHED = 4
 """Of how many cubes the embeddings are kept."""
 
 
 @dataclass(eq=False)
 class _State:
-    """What the steps so far have come to.
+    """State after the previous steps.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class _State:
 
 
 class SAMMed3DBackend(Backend):
-    """Points, and the mask of the step before, in a cube that goes where the points are.
+    """Segment from points and the previous mask in a cube around the points.
 
     Each prediction sees the points that are new since the one before and the mask that it gave, as
     the model was trained; the steps of `ObjectPrompts` are taken again in a replay. Beyond the cube
@@ -105,10 +105,10 @@ class SAMMed3DBackend(Backend):
         return replace(mask, notes=notes)
 
     def _new_ladder(self, usual: Any) -> MemoryFallbacks:
-        """What to do where the memory does not suffice."""
+        """The fallbacks for too little memory, mildest first."""
 
-        def work(where: Any, half: bool) -> None:
-            self._device, self._half = self._network.to(where).device, half
+        def work(device: Any, half: bool) -> None:
+            self._device, self._half = self._network.to(device).device, half
 
         rungs = []
         if usual.type != "cpu":
@@ -141,14 +141,14 @@ class SAMMed3DBackend(Backend):
 
     def _step(self, state: _State, points: Sequence[Point], progress: Progress) -> None:
         """One prediction from new points and the mask so far."""
-        where = {True: np.zeros((0, 3)), False: np.zeros((0, 3))}
-        for positive in where:
-            said = [p.position_mm for p in points if p.positive == positive]
-            where[positive] = self._lattice.index(np.reshape(said, (-1, 3)))
-        state.seen = np.concatenate([state.seen, where[True]])
+        positions = {True: np.zeros((0, 3)), False: np.zeros((0, 3))}
+        for positive in positions:
+            sign_points = [p.position_mm for p in points if p.positive == positive]
+            positions[positive] = self._lattice.index(np.reshape(sign_points, (-1, 3)))
+        state.seen = np.concatenate([state.seen, positions[True]])
         if not points or not len(state.seen):
             return
-        newest = where[True] if len(where[True]) else where[False]
+        newest = positions[True] if len(positions[True]) else positions[False]
         start = self._lattice.placed(state.seen, newest, state.start)
         cube = self._lattice.cube(start)
         prompt = self._prompt(points, cube)
@@ -186,11 +186,11 @@ class SAMMed3DBackend(Backend):
         return np.asarray(coarse).astype(np.float32)
 
     def _embedding(self, start: Index, cube: Grid, progress: Progress) -> Any:
-        """What the encoder makes of a cube; computed once."""
+        """The encoder's embedding of a cube, computed once."""
         import torch
 
         if start not in self._embeddings:
-            progress(0.1, "looking at the image")
+            progress(0.1, "encoding the image")
             data = self._volume.intensity().astype(np.float32)
             image = normalised(np.asarray(Reslice(data, self._volume.grid, cube, 1, outside=0)))
             seen = torch.from_numpy(np.ascontiguousarray(image.T))[None, None]
@@ -198,7 +198,7 @@ class SAMMed3DBackend(Backend):
             with torch.no_grad(), half:
                 embedding = self._network.image_encoder(seen.to(self._device))
             self._embeddings[start] = embedding.float()
-            while len(self._embeddings) > KEPT:
+            while len(self._embeddings) > MAX_CACHED:
                 self._embeddings.popitem(last=False)
         self._embeddings.move_to_end(start)
         return self._embeddings[start]
@@ -244,7 +244,7 @@ def _coarse(cube: Grid) -> Grid:
 
 
 def _sizes(state: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """How wide and deep the network of some weights is."""
+    """Width and depth of the network of a checkpoint."""
     try:
         width, _, patch, _, _ = state["image_encoder.patch_embed.proj.weight"].shape
         side = state["image_encoder.pos_embed"].shape[1]

@@ -48,7 +48,7 @@ class Plane:
 
     @property
     def count(self) -> int:
-        """How many slices there are."""
+        """Number of slices."""
         return self.volume.shape[self.axis]
 
     @cached_property
@@ -66,7 +66,7 @@ class Plane:
 
 
 class SliceBySliceBackend(Backend, ABC):
-    """A backend that finds an object on the slices of a plane; says how by `find`."""
+    """A backend that segments an object slice by slice; subclasses implement `find`."""
 
     def __init__(self) -> None:
         self._volume: Volume
@@ -87,7 +87,7 @@ class SliceBySliceBackend(Backend, ABC):
 
     @abstractmethod
     def find(
-        self, plane: Plane, said: ObjectOnSlices, progress: Progress
+        self, plane: Plane, prompts: ObjectOnSlices, progress: Progress
     ) -> Mapping[int, SliceMask]:
         """The object on the slices that it is found on, by their index."""
 
@@ -96,25 +96,25 @@ class SliceBySliceBackend(Backend, ABC):
 
         Its score is the mean of those of its slices, which it has too.
         """
-        start, said = since_last_mask(prompts)
+        start, later_prompts = since_last_mask(prompts)
         before = None if start is None else start.mask(self._volume.grid)
         progress(0.0, "reading the prompts")
-        if not said:
+        if not later_prompts:
             return before or Mask.empty(self._volume.shape)
-        plane = self.plane(plane_of(said, self._volume.grid))
-        read = on_slices(said, plane.frame, before)
+        plane = self.plane(plane_of(later_prompts, self._volume.grid))
+        read = on_slices(later_prompts, plane.frame, before)
         if before is not None and not (read.anchors or read.given):
             return before
-        found, notes = self._ladder.tried(lambda: self.find(plane, read, progress), progress)
-        mask = _as_mask(plane, found)
+        slice_masks, notes = self._ladder.tried(lambda: self.find(plane, read, progress), progress)
+        mask = _as_mask(plane, slice_masks)
         if before is not None and read.stays:
-            mask = replaced(before, mask, plane.axis, found)
-        scores = {(plane.axis, index): found[index].score for index in sorted(found)}
+            mask = replaced(before, mask, plane.axis, slice_masks)
+        scores = {(plane.axis, index): slice_masks[index].score for index in sorted(slice_masks)}
         return replace(mask, slice_scores=scores, notes=notes)
 
 
-def _as_mask(plane: Plane, found: Mapping[int, SliceMask]) -> Mask:
-    """What was found on slices, as one mask on the volume."""
-    masks = [plane.place(index).mask(here.inside) for index, here in found.items()]
-    scores = [here.score for here in found.values() if here.inside.any()]
+def _as_mask(plane: Plane, slice_masks: Mapping[int, SliceMask]) -> Mask:
+    """Join the masks of slices to one mask on the volume."""
+    masks = [plane.place(index).mask(here.inside) for index, here in slice_masks.items()]
+    scores = [here.score for here in slice_masks.values() if here.inside.any()]
     return stacked(masks, float(np.clip(np.mean(scores), 0, 1)) if scores else None)

@@ -1,4 +1,4 @@
-"""What was said of an object in the patient, as prompts on the slices of one plane.
+"""Convert the prompts of an object to prompts on the slices of one plane.
 
 For models of pictures. Every place is read on the plane's own pictures (`slicing.picture_of`), in
 the numbers that such models use: the centre of the upper left pixel is ``x, y = 0, 0``.
@@ -30,7 +30,7 @@ CLEARLY_THICKER = 1.5
 
 @dataclass(eq=False)
 class SlicePrompts:
-    """What was said on one slice.
+    """The prompts on one slice.
 
     Parameters
     ----------
@@ -51,23 +51,23 @@ class SlicePrompts:
     erased: NDArray[np.bool_] | None = None
 
     @property
-    def says_where(self) -> bool:
-        """Whether it says of some place that it is in the object."""
+    def locates_object(self) -> bool:
+        """Whether a prompt locates the object: a positive point, a box or an area."""
         return self.box is not None or self.area is not None or 1 in self.labels
 
     @property
     def is_one_click(self) -> bool:
-        """Whether it is a single point, which leaves open how much around it is meant."""
+        """Whether it is a single point, whose extent is ambiguous."""
         return self.box is None and self.area is None and self.labels == [1]
 
-    def kept(self, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def consistent(self, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """A mask ``(height, width)`` without what was outlined as not the object."""
         return inside if self.erased is None else inside & ~self.erased
 
 
 @dataclass(eq=False)
 class ObjectOnSlices:
-    """What was said of an object on the slices of a plane.
+    """The prompts of an object on the slices of a plane.
 
     Parameters
     ----------
@@ -89,12 +89,12 @@ class ObjectOnSlices:
 
     @property
     def anchors(self) -> list[int]:
-        """The slices on which it is said where the object is, rising."""
-        return sorted(index for index, said in self.slices.items() if said.says_where)
+        """Indices of the slices whose prompts locate the object, ascending."""
+        return sorted(index for index, prompts in self.slices.items() if prompts.locates_object)
 
 
 def since_last_mask(prompts: Sequence[Prompt]) -> tuple[InitialMask | None, tuple[Prompt, ...]]:
-    """The last mask to start from, and what was said after it."""
+    """The last initial mask, and the prompts after it."""
     masks = [k for k, prompt in enumerate(prompts) if isinstance(prompt, InitialMask)]
     if not masks:
         return None, tuple(prompts)
@@ -148,7 +148,7 @@ def on_slices(
         reader.read_start(start)
     elif not reader.found.anchors:
         raise InvalidPrompt(
-            "All prompts say what the object is not.", "Add a point, box, scribble or lasso on it."
+            "All prompts are negative.", "Add a point, box, scribble or lasso on it."
         )
     return reader.found
 
@@ -161,7 +161,7 @@ class _Reader:
         self.found = ObjectOnSlices({}, 0, self._grid.shape[self._axis] - 1)
 
     def read(self, prompt: Prompt) -> None:
-        """Add what a prompt says."""
+        """Add a prompt."""
         match prompt:
             case Point():
                 self._points(self._grid.to_index([prompt.position_mm]), prompt.positive)
@@ -176,13 +176,13 @@ class _Reader:
         """Add the mask that was there before."""
         first, depth = start.start[self._axis], start.crop.shape[self._axis]
         for index in range(first, first + depth):
-            said = self.found.slices.get(index)
-            if said is None:
+            prompts = self.found.slices.get(index)
+            if prompts is None:
                 if depth == 1:
                     self.found.given[index] = self._picture(index).cut(start)
-            elif said.area is None and said.box is None:
+            elif prompts.area is None and prompts.box is None:
                 seen = self._picture(index).cut(start)
-                said.area = seen if seen.any() else None
+                prompts.area = seen if seen.any() else None
         self.found.stays = depth > 1
 
     def _inside(self, points_mm: Any) -> NDArray[np.float64]:
@@ -190,21 +190,21 @@ class _Reader:
         zyx = np.round(self._grid.to_index(np.reshape(points_mm, (-1, 3))), 3)
         return zyx[self._grid.contains(zyx)]
 
-    def _said(self, index: int) -> SlicePrompts:
+    def _slice_prompts(self, index: int) -> SlicePrompts:
         return self.found.slices.setdefault(index, SlicePrompts())
 
     def _picture(self, index: int) -> SliceImage:
         return replace(self._frame, slice=SliceRef(self._axis, index))
 
     def _points(self, zyx: NDArray[Any], positive: bool) -> None:
-        places = self._frame.pixel_of(self._grid.to_world(zyx)) - 0.5
+        pixels = self._frame.pixel_of(self._grid.to_world(zyx)) - 0.5
         depths = np.clip(
             np.floor(zyx[:, self._axis] + 0.5), 0, self._grid.shape[self._axis] - 1
         ).astype(int)
-        for depth, (x, y) in zip(depths.tolist(), places.tolist(), strict=True):
-            said = self._said(depth)
-            said.points.append((x, y))
-            said.labels.append(int(positive))
+        for depth, (x, y) in zip(depths.tolist(), pixels.tolist(), strict=True):
+            prompts = self._slice_prompts(depth)
+            prompts.points.append((x, y))
+            prompts.labels.append(int(positive))
 
     def _stroke(self, zyx: NDArray[Any], positive: bool) -> None:
         """Points spread evenly over what a stroke has on each slice."""
@@ -227,8 +227,8 @@ class _Reader:
         else:
             corners = np.array([start - 0.5, stop - 0.5])
             (x0, x1), (y0, y1) = np.sort(self._frame.pixel_of(self._grid.to_world(corners)).T)
-            said = self._said((first + last) // 2)
-            said.box, said.area = (x0, y0, max(x1 - 1, x0), max(y1 - 1, y0)), None
+            prompts = self._slice_prompts((first + last) // 2)
+            prompts.box, prompts.area = (x0, y0, max(x1 - 1, x0), max(y1 - 1, y0)), None
             if last > first:
                 self.found.first, self.found.last = first, last
 
@@ -246,9 +246,9 @@ class _Reader:
         voxels[:, self._axis] = depth
         mask = _of_voxels(voxels, self._grid.shape)
         if lasso.positive:
-            said = self._said(depth)
-            said.area = self._picture(depth).cut(mask)
-            said.box = bounds_of(said.area)
+            prompts = self._slice_prompts(depth)
+            prompts.area = self._picture(depth).cut(mask)
+            prompts.box = bounds_of(prompts.area)
         else:
             self._not_in(mask)
 
@@ -257,8 +257,8 @@ class _Reader:
         voxels = np.argwhere(mask.crop) + mask.start
         self._stroke(voxels.astype(float), positive=False)
         for index in np.unique(voxels[:, self._axis]).tolist():
-            said, area = self._said(index), self._picture(index).cut(mask)
-            said.erased = area if said.erased is None else said.erased | area
+            prompts, area = self._slice_prompts(index), self._picture(index).cut(mask)
+            prompts.erased = area if prompts.erased is None else prompts.erased | area
 
 
 def bounds_of(inside: NDArray[np.bool_]) -> PixelBounds | None:

@@ -55,10 +55,12 @@ class VLMBackend(CataloguedBackend):
     _answered_as: Row
 
     @classmethod
-    def without_tools(cls, model: str | None) -> str:
+    def tools_unsupported_reason(cls, model: str | None) -> str:
         """Why a model calls no tools, by the catalog; empty: it may."""
         folder = transformers_loader.model_folder(model, cls.info.title, cls.example)
-        return answering_row(str(model), transformers_loader.kind_of(folder)).without_tools
+        return answering_row(
+            str(model), transformers_loader.kind_of(folder)
+        ).tools_unsupported_reason
 
     def load(self, model: str | None, device: str) -> None:
         """Take the model of a folder, or of a hub id that was downloaded before."""
@@ -66,7 +68,7 @@ class VLMBackend(CataloguedBackend):
         self._writer.call(partial(super().load, model, device))
 
     def row_of(self, model: str, kind: str) -> Row:
-        """How it is asked for places; a model of an unknown kind can be asked questions still."""
+        """The catalogue row for grounding; models without one can still answer questions."""
         self._answered_as = answering_row(model, kind)
         try:
             return row_for(self.info.name, model, kind)
@@ -75,7 +77,7 @@ class VLMBackend(CataloguedBackend):
             return self._answered_as
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
-        """Look at the slices of the scope, and join what lies on neighbouring ones."""
+        """Search the slices of the scope, and merge regions of neighbouring slices."""
         if self._unknown is not None:
             raise self._unknown
         return super().ground(query, progress)
@@ -87,7 +89,7 @@ class VLMBackend(CataloguedBackend):
     def explain(
         self, question: Question, written: str, picture: int, progress: Progress
     ) -> Heatmap:
-        """Which parts of a picture made the model write what it did."""
+        """Compute the evidence map of an image for a text that the model wrote."""
         return self._answering.explain(question, written, picture, progress)
 
     @property
@@ -96,7 +98,7 @@ class VLMBackend(CataloguedBackend):
         return AnswerGenerator(self._loaded, self._answered_as, self._writer, settings)
 
     def look(self, pictures: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
-        """What the model writes of each phrase in each picture, as boxes and points."""
+        """Boxes and points from the text that the model writes for each phrase and image."""
         return [
             joined([self._of(p, phrase, query.prompt_of(phrase)) for phrase in query.phrases])
             for p in pictures
@@ -105,20 +107,20 @@ class VLMBackend(CataloguedBackend):
     def _of(self, picture: SliceImage, phrase: str, prompt: str) -> Look:
         self._loaded.refuse_control(prompt)
         shown = framed(picture.pixels, self._row.square)
-        made = self._inputs(shown, self.text_for(prompt))
-        tokens = self._write(made)
+        inputs = self._inputs(shown, self.text_for(prompt))
+        tokens = self._write(inputs)
         look = look_of(
             self._loaded.text(tokens),
             phrase,
             picture,
-            shown=replace(shown, seen=seen_size(self._loaded, made, 0)),
+            shown=replace(shown, seen=seen_size(self._loaded, inputs, 0)),
             grammar=self._row.grammar,
             asked=(phrase, prompt),
         )
         longest = self.settings["max_new_tokens"]
         if len(tokens) < longest or tokens[-1] in self._loaded.ends:
             return look
-        note = f"{phrase!r}: the model was stopped after {longest} tokens, before it had ended."
+        note = f"{phrase!r}: the model was stopped after {longest} tokens, before it finished."
         return replace(look, notes=(*look.notes, note))
 
     def _inputs(self, shown: Framed, prompt: str) -> Any:
@@ -127,21 +129,21 @@ class VLMBackend(CataloguedBackend):
         processor, image = self._loaded.processor, Image.fromarray(shown.pixels)
         if not getattr(processor, "chat_template", None):
             prompt = f"{getattr(processor, 'image_token', '')}{prompt}"
-            made = processor(images=[image], text=[prompt], return_tensors="pt")
+            inputs = processor(images=[image], text=[prompt], return_tensors="pt")
         else:
             parts = [{"type": "image", "image": image}, {"type": "text", "text": prompt}]
-            made = processor.apply_chat_template(
+            inputs = processor.apply_chat_template(
                 [{"role": "user", "content": parts}],
                 add_generation_prompt=True,
                 tokenize=True,
                 return_dict=True,
                 return_tensors="pt",
             )
-        return self._loaded.inputs(made)
+        return self._loaded.inputs(inputs)
 
-    def _write(self, made: Any) -> list[int]:
+    def _write(self, inputs: Any) -> list[int]:
         """The tokens that the model writes."""
         with closing(
-            self._writer.tokens(self._loaded.model, made, self.settings, self.tick)
+            self._writer.tokens(self._loaded.model, inputs, self.settings, self.tick)
         ) as tokens:
             return list(tokens)

@@ -69,15 +69,15 @@ def messages(question: Question, row: Row, *, functions: bool) -> tuple[Message,
     functions
         Whether tools are offered, called and answered as functions; else in text.
     """
-    made = [Message("system", (system_text(question, row, functions=functions),))]
+    chat = [Message("system", (system_text(question, row, functions=functions),))]
     for turn in question.earlier:
-        made += [Message("user", (turn.question,)), Message("assistant", (turn.answer,))]
-    made.append(Message("user", tuple(_asked(question))))
+        chat += [Message("user", (turn.question,)), Message("assistant", (turn.answer,))]
+    chat.append(Message("user", tuple(_asked(question))))
     number = len(question.pictures)
     for step in question.steps:
-        made += _called(step, functions) + _results(step, number, functions)
+        chat += _called(step, functions) + _results(step, number, functions)
         number += sum(len(result.pictures) for result in step.results)
-    return tuple(made)
+    return tuple(chat)
 
 
 def pictures_of(question: Question) -> tuple[tuple[SliceImage, str], ...]:
@@ -109,18 +109,18 @@ def fewer_pictures(question: Question, dropped: int) -> tuple[Question, str]:
             left -= cut
         steps.append(ToolRound(step.text, tuple(results)))
     names = [caption or f"image {k + 1}" for k, (_, caption) in enumerate(everything[:dropped])]
-    note = f"{len(names)} of {len(everything)} pictures were left out: {', '.join(names)}."
-    kept = replace(
+    note = f"{len(names)} of {len(everything)} images were left out: {', '.join(names)}."
+    shortened = replace(
         question,
         pictures=question.pictures[own:],
         captions=question.captions[own:],
         steps=tuple(steps),
     )
-    return kept, note
+    return shortened, note
 
 
 def system_text(question: Question, row: Row, *, functions: bool) -> str:
-    """What the pictures are, how to answer, how to write places, and which tools there are."""
+    """The system message: images, answer format, box format and tools."""
     pictures = pictures_of(question)
     lines = [row.system] if row.system else []
     if pictures:
@@ -169,7 +169,7 @@ def _numbered(pictures: Iterable[tuple[SliceImage, str]], start: int) -> Iterato
 
 
 def _called(step: ToolRound, functions: bool) -> list[Message]:
-    """What the assistant wrote in a round, without its thoughts, with its calls."""
+    """The assistant's message of a tool round, with its calls and without reasoning."""
     calls = tuple(result.call for result in step.results)
     text = split_reasoning(step.text).answer
     _, plain = text_tools.calls_in(text, ())
@@ -180,16 +180,16 @@ def _called(step: ToolRound, functions: bool) -> list[Message]:
 
 
 def _results(step: ToolRound, number: int, functions: bool) -> list[Message]:
-    """What came of the calls; pictures come in a message of the user's, as servers want it."""
+    """The results of tool calls; images follow in a user message, as servers expect."""
     shown = _shown(step.results, number)
     if not functions:
-        told = "\n".join(text_tools.tool_result_text(result) for result in step.results)
-        return [Message("user", (told, *shown))]
-    made = [
+        text = "\n".join(text_tools.tool_result_text(result) for result in step.results)
+        return [Message("user", (text, *shown))]
+    images = [
         Message("tool", (text_tools.words(result),), call_id=result.call.id)
         for result in step.results
     ]
-    return [*made, Message("user", shown)] if shown else made
+    return [*images, Message("user", shown)] if shown else images
 
 
 def _shown(results: Sequence[ToolResult], number: int) -> tuple[Part, ...]:

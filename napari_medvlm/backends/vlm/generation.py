@@ -52,15 +52,15 @@ class AnswerGenerator:
         asked = build_inputs(self._loaded, self._row, question, self._longest)
         stream = stream_for(asked.question, self._row, inside=asked.inside)
         spelling, tokens = Spelling(self._loaded), []
-        told = (0.0, "reading the pictures")
+        status = (0.0, "reading the images")
         settings = {**self._settings, "max_new_tokens": asked.room}
         writing = self._writer.tokens(
-            self._loaded.model, asked.made, settings, lambda: progress(*told)
+            self._loaded.model, asked.made, settings, lambda: progress(*status)
         )
         with closing(writing) as written:
             for token in written:
                 tokens.append(token)
-                told = _told(len(tokens) / asked.room, len(tokens), stream)
+                status = _status(len(tokens) / asked.room, len(tokens), stream)
                 if text := stream.feed(spelling.add(token)):
                     yield AnswerDelta(text)
                 if asked.question.tools and "<result" in stream.text:
@@ -72,7 +72,7 @@ class AnswerGenerator:
     def explain(
         self, question: Question, written: str, picture: int, progress: Progress
     ) -> Heatmap:
-        """Which parts of a picture made it more likely that the model wrote what it did.
+        """Compute the evidence map of an image for the model's text.
 
         Raises
         ------
@@ -81,22 +81,24 @@ class AnswerGenerator:
         """
         progress(0.0, "reading the question")
         asked = build_inputs(self._loaded, self._row, question, self._longest)
-        place, tokens = picture - asked.dropped, self._tokens_of(written)
+        position, tokens = picture - asked.dropped, self._tokens_of(written)
         pictures = asked.question.pictures
-        if not tokens or not 0 <= place < len(pictures):
+        if not tokens or not 0 <= position < len(pictures):
             raise InvalidPrompt(
-                f"There is no answer of the model to picture {picture + 1} of "
+                f"There is no answer to explain for image {picture + 1} of "
                 f"{len(question.pictures)}.",
-                "Choose a picture that was sent, and an answer with text.",
+                "Choose an image that was sent, and an answer with text.",
             )
 
         def likelihood(pixels: NDArray[np.uint8]) -> float:
-            shown = replace(pictures[place], pixels=pixels)
-            others = (*pictures[:place], shown, *pictures[place + 1 :])
-            now = build_inputs(self._loaded, self._row, replace(asked.question, pictures=others), 0)
-            return self._writer.call(lambda: self._log_probability(now.made, tokens))
+            shown = replace(pictures[position], pixels=pixels)
+            others = (*pictures[:position], shown, *pictures[position + 1 :])
+            inputs = build_inputs(
+                self._loaded, self._row, replace(asked.question, pictures=others), 0
+            )
+            return self._writer.call(lambda: self._log_probability(inputs.made, tokens))
 
-        return evidence_map(pictures[place], likelihood, progress)
+        return evidence_map(pictures[position], likelihood, progress)
 
     @property
     def _longest(self) -> int:
@@ -118,7 +120,7 @@ class AnswerGenerator:
         return answer_of(written, asked.question, self._row, asked.shown)
 
     def _probabilities(self, text: str, asked: ModelInputs) -> tuple[float, ...]:
-        """Of each option: how likely its letter is the first token of the answer.
+        """Probability of each option's letter as the first token of the answer.
 
         Behind the thoughts, if the model had any. The letters share all that there is: what else
         the model might have written there is left out of account.
@@ -135,43 +137,43 @@ class AnswerGenerator:
 
     def _spellings(self, letter: str) -> list[int]:
         """The single tokens that write a letter, at the beginning of a text and behind a space."""
-        made = (self._tokens_of(form) for form in (letter, f" {letter}"))
-        return sorted({tokens[0] for tokens in made if len(tokens) == 1})
+        encoded = (self._tokens_of(form) for form in (letter, f" {letter}"))
+        return sorted({tokens[0] for tokens in encoded if len(tokens) == 1})
 
     def _shares(
-        self, made: Any, before: list[int], letters: Sequence[list[int]]
+        self, inputs: Any, before: list[int], letters: Sequence[list[int]]
     ) -> tuple[float, ...]:
         import torch
 
-        logits = self._logits(with_tokens(self._loaded, made, before), 1)[0]
+        logits = self._logits(with_tokens(self._loaded, inputs, before), 1)[0]
         weights = torch.stack([torch.logsumexp(logits[own], 0) for own in letters])
         return tuple(torch.softmax(weights, 0).tolist())
 
     def _tokens_of(self, text: str) -> list[int]:
-        made: list[int] = self._loaded.processor.tokenizer(text, add_special_tokens=False)[
+        tokens: list[int] = self._loaded.processor.tokenizer(text, add_special_tokens=False)[
             "input_ids"
         ]
-        return made
+        return tokens
 
-    def _log_probability(self, made: Any, tokens: list[int]) -> float:
-        """Of all the tokens, each behind those before it."""
+    def _log_probability(self, inputs: Any, tokens: list[int]) -> float:
+        """Log probability of a token sequence."""
         import torch
 
-        logits = self._logits(with_tokens(self._loaded, made, tokens), len(tokens) + 1)[:-1]
+        logits = self._logits(with_tokens(self._loaded, inputs, tokens), len(tokens) + 1)[:-1]
         chosen = torch.tensor(tokens, device=logits.device)[:, None]
         return float(torch.log_softmax(logits, 1).gather(1, chosen).sum())
 
-    def _logits(self, made: Any, last: int) -> Any:
-        """What the model says of the tokens that follow the last ones: ``(last, vocabulary)``."""
+    def _logits(self, inputs: Any, last: int) -> Any:
+        """Logits after the last positions, ``(last, vocabulary)``."""
         import torch
 
         model = self._loaded.model
         few = "logits_to_keep" in signature(model.forward).parameters
         with torch.inference_mode():
-            out = model(**made, **({"logits_to_keep": last} if few else {}))
+            out = model(**inputs, **({"logits_to_keep": last} if few else {}))
         return out.logits[0, -last:].float()
 
 
-def _told(fraction: float, count: int, stream: Stream) -> tuple[float, str]:
+def _status(fraction: float, count: int, stream: Stream) -> tuple[float, str]:
     what = "thinking" if stream.is_thinking else "writing"
     return min(fraction, 1.0), f"{what}, {count} tokens"

@@ -1,4 +1,4 @@
-"""Which parts of a picture made a model write what it did.
+"""Evidence maps by occlusion.
 
 The picture is parted into squares. Each is hidden in turn, and how much less likely the text is
 then is what the square has to do with it.
@@ -31,7 +31,7 @@ def patch_of(size: tuple[int, int]) -> int:
 
 
 def cost(size: tuple[int, int], patch: int | None = None) -> int:
-    """How often the model must read the question for a map of a picture of a height and width.
+    """Number of forward passes for the map of an image of a height and width.
 
     Each time takes what a first token takes.
     """
@@ -42,7 +42,7 @@ def cost(size: tuple[int, int], patch: int | None = None) -> int:
 def evidence_map(
     picture: SliceImage, likelihood: Likelihood, progress: Progress, patch: int | None = None
 ) -> Heatmap:
-    """How much less likely a text is with each square hidden, as a share of the most.
+    """Drop in likelihood of a text with each square hidden, relative to the largest.
 
     Squares are hidden by the picture's mean colour. Where the text becomes more likely, it is 0.
     """
@@ -69,17 +69,17 @@ def falls_of(
         return torch.tensor([watched(pixels[0].numpy().astype(np.uint8))], dtype=torch.float64)
 
     pixels = torch.from_numpy(picture.pixels.astype(np.float64))[None]
-    made = FeatureAblation(forward).attribute(
+    attributions = FeatureAblation(forward).attribute(
         pixels,
         baselines=torch.from_numpy(np.broadcast_to(mean, (*picture.size, 3)).copy())[None],
         feature_mask=torch.from_numpy(squares)[None, :, :, None].expand(-1, -1, -1, 3),
     )
-    falls: NDArray[np.float64] = made[0, :, :, 0].numpy()
+    falls: NDArray[np.float64] = attributions[0, :, :, 0].numpy()
     return falls
 
 
 class _Watched:
-    """Tells before each pass how far it is and how long the rest will take."""
+    """Report the progress and the remaining time before each pass."""
 
     def __init__(self, likelihood: Likelihood, progress: Progress, passes: int) -> None:
         self._likelihood = likelihood
@@ -89,11 +89,11 @@ class _Watched:
         self._start = time.perf_counter()
 
     def __call__(self, pixels: NDArray[np.uint8]) -> float:
-        said = f"pass {self._done + 1} of {self._passes}"
+        message = f"pass {self._done + 1} of {self._passes}"
         if self._done:
-            each = (time.perf_counter() - self._start) / self._done
-            said += f", about {each * (self._passes - self._done):.0f} s left"
-        self._progress(min(self._done / self._passes, 1.0), said)
+            seconds_per_pass = (time.perf_counter() - self._start) / self._done
+            message += f", about {seconds_per_pass * (self._passes - self._done):.0f} s left"
+        self._progress(min(self._done / self._passes, 1.0), message)
         self._done += 1
         return self._likelihood(pixels)
 

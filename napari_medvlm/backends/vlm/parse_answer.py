@@ -1,4 +1,4 @@
-"""What a model wrote, as an answer: the same for a model on this computer and on a server."""
+"""Parse generated text as an answer, for local models and servers alike."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["CitedImages", "ModelOutput", "Stream", "answer_of", "stream_for"]
 
 @dataclass(frozen=True, eq=False)
 class ModelOutput:
-    """What came from a model.
+    """Output of a model.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class ModelOutput:
     probabilities
         Of each option of a closed question.
     cut_off
-        Whether it was stopped before it had ended.
+        Whether it was stopped before it finished.
     notes
         What else a person must know.
     """
@@ -50,7 +50,7 @@ class ModelOutput:
 
 
 def stream_for(question: Question, row: Row, *, inside: bool = False) -> Stream:
-    """What takes a text as it comes; ``inside``: the model is in a thought from the beginning."""
+    """Create a stream parser; ``inside``: the text begins within the reasoning."""
     hidden = text_tools.HIDDEN if question.tools else ()
     return Stream(row.markers, inside=inside, hidden=hidden)
 
@@ -73,10 +73,10 @@ def answer_of(
     text, times = without_loop(text)
     notes = list(written.notes)
     if times > 1:
-        notes.append(f"The model wrote the same {times} times at the end; it is shown once.")
+        notes.append(f"The model repeated its last text {times} times; it is shown once.")
     if written.cut_off:
-        told = f" after {written.tokens} tokens" if written.tokens else ""
-        notes.append(f"The model was stopped{told}, before it had ended.")
+        length = f" after {written.tokens} tokens" if written.tokens else ""
+        notes.append(f"The model was stopped{length}, before it finished.")
     answer = Answer(
         text=without(text, pieces(text, row.grammar)),
         images=tuple(shown.picture.slice for shown in pictures),
@@ -108,7 +108,7 @@ def _called(
 
 def _silence(answer: Answer, written: ModelOutput) -> str:
     if written.cut_off:
-        return "The model was stopped before it came to an answer. Allow it more tokens."
+        return "The model was stopped before it answered. Allow more tokens."
     what = "its thoughts, and no answer" if answer.thinking else "nothing"
     return f"The model wrote {what}. Ask again in other words, or choose another model."
 

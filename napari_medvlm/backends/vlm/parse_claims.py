@@ -22,7 +22,7 @@ from napari_medvlm.data.slice_image import SliceImage
 from napari_medvlm.language.closed_answers import counted
 from napari_medvlm.language.sentences import Sentence, split
 
-UNNAMED = "A place without a name."
+UNNAMED = "A box without a name."
 _NUMBERS = r"\s*(?:no\.\s*|#\s*)?(\d{1,5}(?:\s*(?:,|-|and|und|et|y|to|&)\s*\d{1,5}\b)*)\b"
 _PICTURE = re.compile(rf"\b(?:images?|pictures?|figures?|bild|imagen)\b{_NUMBERS}", re.IGNORECASE)
 _SLICE = re.compile(rf"\b(?:slices?|slides?|schicht|coupe|corte)\b{_NUMBERS}", re.IGNORECASE)
@@ -63,25 +63,25 @@ def claims_of(
     pictures
         All that were sent, in the order of their numbers.
     """
-    found = pieces(text, grammar)
-    made: list[Claim] = []
-    for sentence in _joined(text, found, split(text, [(p.start, p.stop) for p in found])):
-        words = _words(without(text, found, sentence.start, sentence.stop))
-        own = [p for p in found if sentence.start <= p.start < sentence.stop]
+    spans = pieces(text, grammar)
+    claims_so_far: list[Claim] = []
+    for sentence in _joined(text, spans, split(text, [(p.start, p.stop) for p in spans])):
+        words = _words(without(text, spans, sentence.start, sentence.stop))
+        own = [p for p in spans if sentence.start <= p.start < sentence.stop]
         reader = _Reader(text[sentence.start : sentence.stop], words, grammar, pictures, source)
         claims = reader.claims() if own else (Claim(words, source=source),)
-        made += [replace(claim, section=sentence.section) for claim in claims]
-    return tuple(made), tuple(_miscounted(made))
+        claims_so_far += [replace(claim, section=sentence.section) for claim in claims]
+    return tuple(claims_so_far), tuple(_miscounted(claims_so_far))
 
 
 def _joined(
-    text: str, found: Sequence[TextSpan], sentences: Iterable[Sentence]
+    text: str, spans: Sequence[TextSpan], sentences: Iterable[Sentence]
 ) -> Iterator[Sentence]:
     """Boxes behind the stop of a sentence, in its line, belong to it."""
     last: Sentence | None = None
     for sentence in sentences:
         if last is not None and last.line == sentence.line:
-            begin = _behind_boxes(text, found, sentence)
+            begin = _behind_boxes(text, spans, sentence)
             last = replace(last, stop=begin if begin > sentence.start else last.stop)
             sentence = replace(sentence, start=begin)
         if last is not None and sentence.start < sentence.stop:
@@ -92,14 +92,14 @@ def _joined(
         yield last
 
 
-def _behind_boxes(text: str, found: Sequence[TextSpan], sentence: Sentence) -> int:
-    """Where the words of a sentence begin, behind boxes; where it ends if there are none."""
+def _behind_boxes(text: str, spans: Sequence[TextSpan], sentence: Sentence) -> int:
+    """Start of a sentence's words after leading boxes; its end if there are none."""
     begin = sentence.start
-    for piece in found:
+    for piece in spans:
         between = text[begin : piece.start]
         if begin <= piece.start < sentence.stop and not piece.shown and not _words(between):
             begin = piece.stop
-    words = _words(without(text, found, begin, sentence.stop))
+    words = _words(without(text, spans, begin, sentence.stop))
     return begin if words else sentence.stop
 
 
@@ -139,7 +139,7 @@ class _Reader:
         seen, outside = seen_in(parsed, self._words, shown.picture, shown.framed)
         named = [replace(s, phrase=s.name or self._words or UNNAMED) for s in seen]
         if parsed.masks or parsed.voxel_boxes:
-            outside.append("A mask or a box in a volume is meant, which cannot be drawn here.")
+            outside.append("A mask or a box in a volume is meant, which cannot be drawn.")
         regions = regions_of(shown.picture, Look(tuple(named)))
         if len(regions) < len(named):
             outside.append(
@@ -148,22 +148,23 @@ class _Reader:
         return regions, [f"{note[:1].upper()}{note[1:]}" for note in outside]
 
     def _shown(self) -> CitedImages | None:
-        """The picture that the sentence is about; `None` if that is not said."""
+        """The image that the sentence refers to; `None` if it does not state one."""
         if len(self._pictures) == 1:
             return self._pictures[0]
         numbers = _numbers(_PICTURE, self._text)
-        places = {n - 1 for n in numbers if 0 < n <= len(self._pictures)}
+        indices = {n - 1 for n in numbers if 0 < n <= len(self._pictures)}
         slices = _numbers(_SLICE, self._text)
-        places |= {
+        indices |= {
             k for k, s in enumerate(self._pictures) if slices & _numbers(_SLICE, s.caption)
         }  # fmt: skip
-        return self._pictures[places.pop()] if len(places) == 1 else None
+        return self._pictures[indices.pop()] if len(indices) == 1 else None
 
     def _unplaced(self, parsed: Parsed) -> tuple[str, ...]:
         if not self._pictures:
-            return ("There is a box, and no picture was sent that it could be in.",)
+            return ("There is a box, but no image was sent.",)
         if parsed.boxes or parsed.points or _refused(parsed):
-            return (f"It is not said in which of the {len(self._pictures)} pictures the box is.",)
+            count = len(self._pictures)
+            return (f"The answer does not state in which of the {count} images the box is.",)
         return ()
 
 
@@ -181,17 +182,19 @@ def _miscounted(claims: Sequence[Claim]) -> Iterator[str]:
 
     The boxes of all sentences count where no other sentence has a number.
     """
-    said = [(place, number) for place, c in enumerate(claims) if (number := counted(c.text))]
-    everything = sum(len(claim.regions) for claim in claims) if len(said) == 1 else 0
-    for place, number in said:
-        drawn = len(claims[place].regions) or _listed(claims[place + 1 :]) or everything
+    counts = [
+        (position, number) for position, c in enumerate(claims) if (number := counted(c.text))
+    ]
+    everything = sum(len(claim.regions) for claim in claims) if len(counts) == 1 else 0
+    for position, number in counts:
+        drawn = len(claims[position].regions) or _listed(claims[position + 1 :]) or everything
         if drawn and drawn != number.number:
             boxes = "box was" if drawn == 1 else "boxes were"
             yield f"The text says {number.words!r}, and {drawn} {boxes} drawn."
 
 
 def _listed(claims: Sequence[Claim]) -> int:
-    """How many claims at the beginning are bare boxes."""
+    """Number of leading claims without words."""
     count = 0
     for claim in claims:
         bare = len(claim.regions) == 1 and claim.text in (claim.regions[0].name, UNNAMED)

@@ -52,7 +52,7 @@ class ModelInputs:
 
     @property
     def length(self) -> int:
-        """How many tokens the question has."""
+        """Number of tokens of the question."""
         return int(self.made["input_ids"].shape[1])
 
 
@@ -70,44 +70,44 @@ def build_inputs(loaded: Loaded, row: Row, question: Question, room: int) -> Mod
         If the text alone is too long, or has a word that is a sign for the model.
     """
     _refuse_control(loaded, question)
-    whole = question if row.tools else replace(question, tools=())
-    count = len(pictures_of(whole))
+    full_question = question if row.tools else replace(question, tools=())
+    count = len(pictures_of(full_question))
     dropped = max(count - row.most_pictures, 0) if row.most_pictures else 0
     context = context_of(loaded)
     while True:
-        kept, note = fewer_pictures(whole, dropped) if dropped else (whole, "")
-        now = _put(loaded, row, kept)
-        excess = now.length + min(room, context // 4) - context
+        shortened, note = fewer_pictures(full_question, dropped) if dropped else (full_question, "")
+        inputs = _put(loaded, row, shortened)
+        excess = inputs.length + min(room, context // 4) - context
         if excess <= 0:
-            left = min(room, context - now.length)
-            return replace(now, dropped=dropped, room=left, notes=(note,) if note else ())
+            left = min(room, context - inputs.length)
+            return replace(inputs, dropped=dropped, room=left, notes=(note,) if note else ())
         if dropped == count:
             raise InvalidPrompt(
                 f"The question and the conversation before it are {excess} tokens too long: the "
                 f"model reads {context}, its answer included.",
-                "Begin a new conversation, or shorten the context.",
+                "Start a new conversation, or shorten the clinical context.",
             )
-        each = now.length / (count - dropped)  # or less: the text counts too
-        dropped = min(dropped + max(int(excess / each), 1), count)
+        tokens_per_image = inputs.length / (count - dropped)  # or less: the text counts too
+        dropped = min(dropped + max(int(excess / tokens_per_image), 1), count)
 
 
 def context_of(loaded: Loaded) -> int:
-    """How many tokens a model reads and writes at most."""
+    """Context length of a model in tokens."""
     text = loaded.model.config.get_text_config()
     return int(getattr(text, "max_position_embeddings", 0) or 10**9)
 
 
-def with_tokens(loaded: Loaded, made: Any, tokens: Sequence[int]) -> Any:
+def with_tokens(loaded: Loaded, inputs: Any, tokens: Sequence[int]) -> Any:
     """Inputs of a question with what was written to it."""
     import torch
 
     kind = int(loaded.kind in ANSWER_IS_1)
-    more = {name: value for name, value in made.items() if name != "labels"}
+    more = {name: value for name, value in inputs.items() if name != "labels"}
     for name in ADDED:
-        if name in made:
+        if name in inputs:
             fill = {"input_ids": tokens, "attention_mask": [1] * len(tokens)}
-            values = torch.tensor([fill.get(name, [kind] * len(tokens))]).to(made[name])
-            more[name] = torch.cat([made[name], values], dim=1)
+            values = torch.tensor([fill.get(name, [kind] * len(tokens))]).to(inputs[name])
+            more[name] = torch.cat([inputs[name], values], dim=1)
     return more
 
 
@@ -117,13 +117,13 @@ def _put(loaded: Loaded, row: Row, question: Question) -> ModelInputs:
         CitedImages(picture, framed(picture.pixels, row.square), caption)
         for picture, caption in pictures_of(question)
     )
-    made, text = _inputs(loaded, chat, shown)
+    inputs, text = _inputs(loaded, chat, shown)
     inside = any(text.rstrip().endswith(opening) for opening, _ in row.markers)
     seen = tuple(
-        replace(s, framed=replace(s.framed, seen=seen_size(loaded, made, k)))
+        replace(s, framed=replace(s.framed, seen=seen_size(loaded, inputs, k)))
         for k, s in enumerate(shown)
     )
-    return ModelInputs(question, loaded.inputs(made), seen, inside=inside)
+    return ModelInputs(question, loaded.inputs(inputs), seen, inside=inside)
 
 
 def _inputs(
@@ -136,12 +136,12 @@ def _inputs(
         signs = str(getattr(processor, "image_token", "")) * len(images)
         text = signs + "\n".join(m.text for m in chat if m.text)
         return processor(images=images or None, text=[text], return_tensors="pt"), text
-    said = [_said(loaded, message, images) for message in chat]
-    said, text = _rendered(processor, said)
-    made = processor.apply_chat_template(
-        said, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
+    messages = [_message(loaded, message, images) for message in chat]
+    messages, text = _rendered(processor, messages)
+    inputs = processor.apply_chat_template(
+        messages, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
     )
-    return made, text
+    return inputs, text
 
 
 def _images(shown: Sequence[CitedImages]) -> list[Any]:
@@ -150,7 +150,7 @@ def _images(shown: Sequence[CitedImages]) -> list[Any]:
     return [Image.fromarray(s.framed.pixels) for s in shown]
 
 
-def _said(loaded: Loaded, message: Message, images: list[Any]) -> dict[str, Any]:
+def _message(loaded: Loaded, message: Message, images: list[Any]) -> dict[str, Any]:
     """A message as templates take it; its pictures are taken from the front of the images."""
     content: list[dict[str, Any]] = []
     for part in message.parts:
@@ -162,7 +162,7 @@ def _said(loaded: Loaded, message: Message, images: list[Any]) -> dict[str, Any]
     return {"role": message.role, "content": content}
 
 
-def _rendered(processor: Any, said: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
+def _rendered(processor: Any, messages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
     """Messages that the template renders in full, and what it makes of them.
 
     Some templates refuse a system message or pass over it: then it begins the first of the user's.
@@ -172,32 +172,32 @@ def _rendered(processor: Any, said: list[dict[str, Any]]) -> tuple[list[dict[str
     def text(chat: list[dict[str, Any]]) -> str:
         return str(processor.apply_chat_template(chat, add_generation_prompt=True, tokenize=False))
 
-    system, first, *others = said
-    told = system["content"][0]["text"]
+    system, first, *others = messages
+    system_text = system["content"][0]["text"]
     try:
-        whole = text(said)
-        if told.strip() in whole:
-            return said, whole
+        rendered = text(messages)
+        if system_text.strip() in rendered:
+            return messages, rendered
     except TemplateError:
         pass
     merged = [{**first, "content": [*system["content"], *first["content"]]}, *others]
     return merged, text(merged)
 
 
-def seen_size(loaded: Loaded, made: Any, number: int) -> tuple[int, int] | None:
-    """Height and width that the processor resized an image to, where it says so.
+def seen_size(loaded: Loaded, inputs: Any, number: int) -> tuple[int, int] | None:
+    """Height and width that the processor resized an image to, if known.
 
     Qwen's says it as a grid of patches: frames, rows and columns.
     """
-    if "image_grid_thw" not in made:
+    if "image_grid_thw" not in inputs:
         return None
-    _, rows, columns = made["image_grid_thw"][number].tolist()
+    _, rows, columns = inputs["image_grid_thw"][number].tolist()
     patch = loaded.processor.image_processor.patch_size
     return rows * patch, columns * patch
 
 
 def _refuse_control(loaded: Loaded, question: Question) -> None:
-    """Refuse a person's words that the model would take for a sign; others' are left out later."""
-    said = (question.text, question.context, *question.options, *question.captions)
-    for words in (*said, *(turn.question for turn in question.earlier)):
+    """Reject user text with control tokens of the model."""
+    texts = (question.text, question.context, *question.options, *question.captions)
+    for words in (*texts, *(turn.question for turn in question.earlier)):
         loaded.refuse_control(words)

@@ -1,4 +1,4 @@
-"""What a model thought before its answer, told from the answer; at once, or as the text comes."""
+"""Split the reasoning from the answer, of a complete or a streamed text."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ReasonedText(NamedTuple):
 
 
 def split_reasoning(text: str, markers: Markers = THINKING) -> ReasonedText:
-    """What a model thought, and its answer.
+    """Split a text into reasoning and answer.
 
     A thought that is never closed reaches to the end; one that was opened by the question has only
     its end. Where an answer is marked (``<answer>``, or ``Final Answer:``), what stands before it
@@ -47,26 +47,26 @@ def split_reasoning(text: str, markers: Markers = THINKING) -> ReasonedText:
     if finals and rest[finals[-1].end() :].strip():
         thoughts.append(rest[: finals[-1].start()])
         rest = rest[finals[-1].end() :]
-    kept = (_LEADING_THOUGHT.sub("", thought).strip() for thought in thoughts)
-    return ReasonedText("\n\n".join(thought for thought in kept if thought), rest.strip())
+    stripped = (_LEADING_THOUGHT.sub("", thought).strip() for thought in thoughts)
+    return ReasonedText("\n\n".join(thought for thought in stripped if thought), rest.strip())
 
 
 def _without_thoughts(text: str, markers: Markers) -> tuple[list[str], str]:
     """The thoughts, and the text without them."""
     thoughts: list[str] = []
     for opening, closing in markers:
-        kept = []
+        parts = []
         *closed, last = text.split(closing)
         for number, piece in enumerate(closed):
             before, opened, thought = piece.partition(opening)
             if opened or number == 0:
-                kept.append(before if opened else "")
+                parts.append(before if opened else "")
                 thoughts.append(thought if opened else piece)
             else:
-                kept.append(piece)
+                parts.append(piece)
         before, _, unclosed = last.partition(opening)
         thoughts.append(unclosed)
-        text = "".join([*kept, before])
+        text = "".join([*parts, before])
     return thoughts, text
 
 
@@ -105,43 +105,43 @@ class Stream:
     def end(self) -> str:
         """No more comes: what of the answer was still held back."""
         rest, self._waiting = self._waiting, ""
-        return self._shown("".join(self._told(rest)))
+        return self._shown("".join(self._status_deltas(rest)))
 
     @property
     def is_thinking(self) -> bool:
-        """Whether the model is in a thought."""
+        """Whether the text so far ends within the reasoning."""
         return self._open is not None
 
     def _moved(self) -> Iterator[str]:
-        """Of what waits, all that cannot be the beginning of a marker."""
-        while found := self._next():
-            at, marker = found
+        """The buffered text that cannot be the start of a marker."""
+        while marker_position := self._next():
+            at, marker = marker_position
             before, self._waiting = self._waiting[:at], self._waiting[at + len(marker) :]
-            yield from self._told(before)
+            yield from self._status_deltas(before)
             opened = [pair for pair in self._pairs if pair[0] == marker]
             self._open = opened[0] if opened else None
         held = max((self._held(marker) for marker in self._markers()), default=0)
         cut = len(self._waiting) - held
         before, self._waiting = self._waiting[:cut], self._waiting[cut:]
-        yield from self._told(before)
+        yield from self._status_deltas(before)
 
     def _markers(self) -> tuple[str, ...]:
-        """What may come next that is not text."""
+        """Markers that may follow."""
         if self._open is not None:
             return (self._open[1],)
         closing = tuple(pair[1] for pair in self._thoughts)
         return (*(pair[0] for pair in self._pairs), *closing, *_ANSWER)
 
     def _next(self) -> tuple[int, str] | None:
-        places = ((self._waiting.find(marker), marker) for marker in self._markers())
-        return min((place for place in places if place[0] >= 0), default=None)
+        positions = ((self._waiting.find(marker), marker) for marker in self._markers())
+        return min((position for position in positions if position[0] >= 0), default=None)
 
     def _held(self, marker: str) -> int:
-        """How many of the last characters may be the beginning of a marker."""
+        """Number of final characters that may start a marker."""
         longest = min(len(marker) - 1, len(self._waiting))
         return next((n for n in range(longest, 0, -1) if self._waiting.endswith(marker[:n])), 0)
 
-    def _told(self, text: str) -> Iterator[str]:
+    def _status_deltas(self, text: str) -> Iterator[str]:
         if self._open is None:
             yield text
         elif self._open in self._thoughts:

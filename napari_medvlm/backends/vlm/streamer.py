@@ -27,9 +27,9 @@ class Streamer:
         self._thread = ThreadPoolExecutor(1, "medvlm-model")
 
     def tokens(
-        self, model: Any, made: Any, settings: Mapping[str, Any], tick: Callable[[], object]
+        self, model: Any, inputs: Any, settings: Mapping[str, Any], tick: Callable[[], object]
     ) -> Generator[int]:
-        """The tokens that the model writes, as they come; to close the iterator stops the model.
+        """Yield generated tokens; closing the iterator stops the model.
 
         Parameters
         ----------
@@ -44,7 +44,7 @@ class Streamer:
         """
         written: SimpleQueue[int | None] = SimpleQueue()
         unwanted = Event()
-        future = self._thread.submit(_write, model, made, settings, written, unwanted)
+        future = self._thread.submit(_write, model, inputs, settings, written, unwanted)
         try:
             while (token := _next(written, tick)) is not None:
                 yield token
@@ -54,30 +54,30 @@ class Streamer:
             _end(future)
 
     def call(self, function: Callable[[], T]) -> T:
-        """What a function gives that has the model compute."""
+        """Return the result of a function that runs the model."""
         return self._thread.submit(function).result()
 
 
 class Spelling:
-    """Tokens as text, as they come; what is not a whole character yet is held back."""
+    """Decode streamed tokens; incomplete characters are held back."""
 
     def __init__(self, loaded: Loaded) -> None:
         self._tokenizer = loaded.processor.tokenizer
         self._frame = loaded.frame
         self._tokens: list[int] = []
-        self._told = self._ready = 0
+        self._sent = self._ready = 0
 
     def add(self, token: int) -> str:
         """Take a token; the text that it adds."""
         if token in self._frame:
             return ""
         self._tokens.append(token)
-        before = self._decoded(self._tokens[self._told : self._ready])
-        now = self._decoded(self._tokens[self._told :])
-        if len(now) <= len(before) or now.endswith("\N{REPLACEMENT CHARACTER}"):
+        before = self._decoded(self._tokens[self._sent : self._ready])
+        text = self._decoded(self._tokens[self._sent :])
+        if len(text) <= len(before) or text.endswith("\N{REPLACEMENT CHARACTER}"):
             return ""
-        self._told, self._ready = self._ready, len(self._tokens)
-        return now[len(before) :]
+        self._sent, self._ready = self._ready, len(self._tokens)
+        return text[len(before) :]
 
     def _decoded(self, tokens: list[int]) -> str:
         return str(self._tokenizer.decode(tokens, skip_special_tokens=False))
@@ -97,17 +97,17 @@ class _Streamer:
         self._begun = True
 
     def end(self) -> None:
-        """The library calls it at the end; who waits is told by `Streamer`, also of errors."""
+        """Do nothing at the end of generation; `Streamer` reports the end and errors."""
 
 
 def _write(
     model: Any,
-    made: Any,
+    inputs: Any,
     settings: Mapping[str, Any],
     written: SimpleQueue[int | None],
     unwanted: Event,
 ) -> None:
-    """Have a model write into a queue, `None` at the end, until it is unwanted."""
+    """Generate into a queue, ended by `None`, until cancelled."""
     import torch
 
     def stop(tokens: Any, *_: Any) -> Any:
@@ -116,7 +116,7 @@ def _write(
     try:
         with torch.inference_mode():
             model.generate(
-                **made, **settings, streamer=_Streamer(written), stopping_criteria=[stop]
+                **inputs, **settings, streamer=_Streamer(written), stopping_criteria=[stop]
             )
     finally:
         written.put(None)

@@ -37,7 +37,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 def offer(tools: Sequence[ToolSpec]) -> str:
-    """What a prompt says of the tools."""
+    """The description of the tools for the prompt."""
     lines = [
         "You may use these tools before you answer:",
         *(
@@ -63,7 +63,7 @@ def tool_result_text(result: ToolResult) -> str:
 
 
 def words(result: ToolResult) -> str:
-    """What a result says, and whether it failed."""
+    """The text of a tool result, marked if it failed."""
     return f"failed: {result.text}" if result.failed else result.text
 
 
@@ -75,12 +75,12 @@ def calls_in(text: str, tools: Sequence[ToolSpec]) -> tuple[tuple[ToolCall, ...]
 
 def _read(content: str, tools: Sequence[ToolSpec]) -> ToolCall:
     try:
-        made = json.loads(content)
+        parsed = json.loads(content)
     except (ValueError, RecursionError):
         return ToolCall("", {}, problem=f"This is not JSON: {content[:200]!r}.")
-    if not isinstance(made, dict) or not isinstance(made.get("name"), str):
+    if not isinstance(parsed, dict) or not isinstance(parsed.get("name"), str):
         return ToolCall("", {}, problem=f"There is no name of a tool in {content[:200]!r}.")
-    return called(made["name"], made.get("arguments", {}), tools)
+    return called(parsed["name"], parsed.get("arguments", {}), tools)
 
 
 def called(name: str, arguments: Any, tools: Sequence[ToolSpec], id: str = "") -> ToolCall:  # noqa: A002  # as ToolCall has it
@@ -110,7 +110,7 @@ def called(name: str, arguments: Any, tools: Sequence[ToolSpec], id: str = "") -
 
 
 def _problem(arguments: Mapping[str, Any], spec: ToolSpec) -> str:
-    """What in the arguments does not fit the tool's schema; empty: nothing."""
+    """Error of arguments against the tool's schema; empty if they are valid."""
     properties: Mapping[str, Any] = spec.parameters.get("properties", {})
     missing = [name for name in spec.parameters.get("required", ()) if name not in arguments]
     if missing:

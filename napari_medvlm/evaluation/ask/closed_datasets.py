@@ -8,9 +8,9 @@ from typing import Any
 
 from napari_medvlm.evaluation.ask.dataset_records import (
     Source,
-    chosen,
+    choice_fields,
+    image_in_cell,
     parquet_rows,
-    picture_in,
     text,
 )
 from napari_medvlm.evaluation.references import dataset_files
@@ -28,12 +28,12 @@ def gmai_mmbench(source: Source) -> None:
     """
     path = source.references
     for line, row in dataset_files.read_rows(path, "index", "question", "a", "b", "answer"):
-        where = f"{path.name}, line {line}"
+        location = f"{path.name}, line {line}"
         options = {c.upper(): row[c] for c in "abcde" if row.get(c) not in (None, "", "nan")}
-        image = row.get("image_path") or source.decoded(row.get("image", ""), where)
+        image = row.get("image_path") or source.decoded(row.get("image", ""), location)
         source.add(
             row["index"], [image], question=row["question"], type=text(row, "category"),
-            **chosen(options, row["answer"], where),
+            **choice_fields(options, row["answer"], location),
         )  # fmt: skip
 
 
@@ -46,12 +46,12 @@ def medframeqa(source: Source) -> None:
     path = source.references
     columns = ("question", "options", "correct_answer", "image_1")
     for number, row in enumerate(parquet_rows(path, *columns), 1):
-        cells = [row.get(f"image_{place}") for place in range(1, 6)]
-        images = [picture_in(source, cell) for cell in cells if cell is not None]
+        cells = [row.get(f"image_{index}") for index in range(1, 6)]
+        images = [image_in_cell(source, cell) for cell in cells if cell is not None]
         source.add(
             text(row, "question_id") or f"{number:06d}", images, question=str(row["question"]),
             type=f"{len(images)} images",
-            **chosen(row["options"], row["correct_answer"], f"{path.name}, row {number}"),
+            **choice_fields(row["options"], row["correct_answer"], f"{path.name}, row {number}"),
         )  # fmt: skip
 
 
@@ -65,13 +65,13 @@ def rexvqa(source: Source) -> None:
     content = dataset_files.read_json(path)
     named = content.items() if isinstance(content, dict) else enumerate(content or ())
     for name, record in named:
-        where = f"{path.name}, {name}"
-        dataset_files.need(record, where, "question", "options", "correct_answer", "ImagePath")
+        location = f"{path.name}, {name}"
+        dataset_files.need(record, location, "question", "options", "correct_answer", "ImagePath")
         source.add(
-            str(name), [str(one).replace("../", "") for one in record["ImagePath"]],
+            str(name), [str(path).replace("../", "") for path in record["ImagePath"]],
             question=str(record["question"]), type=text(record, "task_name"),
             context=text(record, "Indication"),
-            **chosen(record["options"], record["correct_answer"], where),
+            **choice_fields(record["options"], record["correct_answer"], location),
         )  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def mmxu(source: Source) -> None:
         source.add(
             str(record["id"]), images, captions=tuple(captions), question=str(record["question"]),
             type=text(record, "content_type"),
-            **chosen(record["options"], record["answer"], f"{path.name}, record {number}"),
+            **choice_fields(record["options"], record["answer"], f"{path.name}, record {number}"),
         )  # fmt: skip
 
 
@@ -113,23 +113,23 @@ def deeptumorvqa(source: Source) -> None:
     listed = content.get("questions") if isinstance(content, Mapping) else content
     fields = ("qid", "image_id", "mc_question", "correct_option")
     for record in dataset_files.records(listed, path, *fields):
-        where = f"{path.name}, {record['qid']}"
-        asked, options = _parted(str(record["mc_question"]))
+        location = f"{path.name}, {record['qid']}"
+        question, options = _split_options(str(record["mc_question"]))
         name = str(record["image_id"])
         volume = source.below(f"ct/{name}/ct.nii.gz")
         source.add(
-            str(record["qid"]), [volume or f"images_2d/whole/{name}.png"], question=asked,
+            str(record["qid"]), [volume or f"images_2d/whole/{name}.png"], question=question,
             type=text(record, "question_type"), context=_patient(record),
-            **chosen(options, record["correct_option"], where),
+            **choice_fields(options, record["correct_option"], location),
         )  # fmt: skip
 
 
 def _patient(record: Mapping[str, Any]) -> str:
-    known = (f"{what}: {record[what]}" for what in KNOWN_OF_PATIENTS if record.get(what))
-    return "; ".join(known)
+    details = (f"{what}: {record[what]}" for what in KNOWN_OF_PATIENTS if record.get(what))
+    return "; ".join(details)
 
 
-def _parted(question: str) -> tuple[str, dict[str, str]]:
+def _split_options(question: str) -> tuple[str, dict[str, str]]:
     """A question and the options that stand at its end, as ``A: one B: two``."""
     marks = list(_OPTION.finditer(question))
     first = next((n for n, mark in enumerate(marks) if mark[1] == "A"), len(marks))

@@ -19,7 +19,7 @@ from napari_medvlm.evaluation.runs.run_folder import write_bytes
 from napari_medvlm.evaluation.runs.runner import SkippedCase
 
 _LETTERED = re.compile(r"\(?([A-Z])\)?[.:)]\s*(.*)", re.DOTALL)
-_PICTURES = {b"\xff\xd8": ".jpg", b"\x89P": ".png"}
+_IMAGE_SUFFIXES = {b"\xff\xd8": ".jpg", b"\x89P": ".png"}
 
 
 @dataclass
@@ -44,29 +44,31 @@ class Source:
 
     def add(self, name: str, images: Sequence[str | Path | None], **item: Any) -> None:
         """Add a question; it is left out where not all of its images are there."""
-        paths = [self.below(one) if isinstance(one, str) else one for one in images]
-        missing = [str(one) for one, path in zip(images, paths, strict=True) if path is None]
+        paths = [self.below(image) if isinstance(image, str) else image for image in images]
+        missing = [str(image) for image, path in zip(images, paths, strict=True) if path is None]
         if missing or not paths:
             which = missing[0] if missing else "of its own"
             self.unused.append(SkippedCase(name, f"There is no image {which}."))
         else:
             self.items.append(Item(name=name, images=tuple(paths), **item))
 
-    def kept(self, content: bytes) -> Path:
+    def store_image(self, content: bytes) -> Path:
         """A picture that stands in a table, as a file."""
-        ending = next((e for start, e in _PICTURES.items() if content.startswith(start)), ".png")
+        ending = next(
+            (e for start, e in _IMAGE_SUFFIXES.items() if content.startswith(start)), ".png"
+        )
         path = self.store / f"{hashlib.sha256(content).hexdigest()[:24]}{ending}"
         if not path.exists():
             write_bytes(path, content)
         return path
 
-    def decoded(self, text: str, where: str) -> Path:
+    def decoded(self, text: str, location: str) -> Path:
         """A picture that stands in a table as base64, as a file."""
         try:
-            return self.kept(base64.b64decode(text, validate=True))
+            return self.store_image(base64.b64decode(text, validate=True))
         except binascii.Error as error:
             raise InvalidReference(
-                f"{where}: its image is not base64 ({error}).", "Download the file again."
+                f"{location}: its image is not base64 ({error}).", "Download the file again."
             ) from error
 
 
@@ -104,15 +106,15 @@ def parquet_rows(path: Path, *fields: str) -> Iterator[dict[str, Any]]:
             )
 
 
-def picture_in(source: Source, cell: Any) -> str | Path | None:
+def image_in_cell(source: Source, cell: Any) -> str | Path | None:
     """The image of a cell of a Hugging Face table: its bytes, or else its path."""
     if isinstance(cell, Mapping):
         content = cell.get("bytes")
-        return source.kept(content) if content else str(cell.get("path") or "")
+        return source.store_image(content) if content else str(cell.get("path") or "")
     return None if cell is None else str(cell)
 
 
-def chosen(options: Any, right: Any, where: str) -> dict[str, Any]:
+def choice_fields(options: Any, right: Any, location: str) -> dict[str, Any]:
     """The fields of an `Item` for a choice.
 
     Parameters
@@ -129,18 +131,18 @@ def chosen(options: Any, right: Any, where: str) -> dict[str, Any]:
     """
     texts = _texts(options)
     answers = right if isinstance(right, list) else [right]
-    places = sorted(_place(str(one), texts, options) for one in answers)
-    if len(texts) < 2 or not places or -1 in places:
+    indices = sorted(_option_index(str(answer), texts, options) for answer in answers)
+    if len(texts) < 2 or not indices or -1 in indices:
         raise InvalidReference(
-            f"{where}: the answer {right!r} is not among the {len(texts)} options.",
+            f"{location}: the answer {right!r} is not among the {len(texts)} options.",
             "Correct it, or leave the question out.",
         )
     several = isinstance(right, list)
     return {
         "kind": AnswerKind.OPEN if several else AnswerKind.CHOICE,
         "options": tuple(texts),
-        "right": tuple(places),
-        "answer": "; ".join(texts[place] for place in places),
+        "right": tuple(indices),
+        "answer": "; ".join(texts[index] for index in indices),
     }
 
 
@@ -152,16 +154,16 @@ def text(record: Record, *names: str) -> str:
 def _texts(options: Any) -> list[str]:
     if isinstance(options, Mapping):
         return [str(options[key]).strip() for key in sorted(options)]
-    listed = options if isinstance(options, list | tuple) else ()
-    given = [str(one).strip() for one in listed]
-    matches = [_LETTERED.fullmatch(one) for one in given]
+    option_list = options if isinstance(options, list | tuple) else ()
+    stripped = [str(option).strip() for option in option_list]
+    matches = [_LETTERED.fullmatch(option) for option in stripped]
     letters = "".join(match[1] for match in matches if match)
-    if given and letters == "".join(chr(65 + n) for n in range(len(given))):
+    if stripped and letters == "".join(chr(65 + n) for n in range(len(stripped))):
         return [match[2].strip() for match in matches if match]
-    return given
+    return stripped
 
 
-def _place(right: str, texts: Sequence[str], options: Any) -> int:
+def _option_index(right: str, texts: Sequence[str], options: Any) -> int:
     """Which option it is; -1: none."""
     plain = right.strip()
     keys = sorted(options) if isinstance(options, Mapping) else []
@@ -170,5 +172,5 @@ def _place(right: str, texts: Sequence[str], options: Any) -> int:
     if len(plain) == 1 and plain.upper() in map(chr, range(65, 65 + len(texts))):
         return ord(plain.upper()) - 65
     match = _LETTERED.fullmatch(plain)
-    wanted = {plain.casefold(), match[2].strip().casefold() if match else plain.casefold()}
-    return next((n for n, one in enumerate(texts) if one.casefold() in wanted), -1)
+    candidates = {plain.casefold(), match[2].strip().casefold() if match else plain.casefold()}
+    return next((n for n, option in enumerate(texts) if option.casefold() in candidates), -1)

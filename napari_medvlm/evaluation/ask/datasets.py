@@ -9,7 +9,7 @@ from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.evaluation.ask import closed_datasets, open_datasets, paired_datasets
 from napari_medvlm.evaluation.ask.dataset_records import Source
 from napari_medvlm.evaluation.ask.items import Items, Layout
-from napari_medvlm.evaluation.references.dataset_files import ImageIndex, damage_told
+from napari_medvlm.evaluation.references.dataset_files import ImageIndex, report_damage
 
 READERS: dict[Layout, Callable[[Source], None]] = {
     Layout.PLAIN: open_datasets.plain,
@@ -51,7 +51,7 @@ def find_items(layout: Layout, images: Path, references: Path, store: Path) -> I
     if not references.exists():
         raise InvalidReference(f"There is no {references}.", "Check the path.")
     source = Source(references, ImageIndex(images), store)
-    with damage_told(references, layout):
+    with report_damage(references, layout):
         READERS[layout](source)
     names = [item.name for item in source.items]
     if len(set(names)) < len(names):
@@ -60,7 +60,7 @@ def find_items(layout: Layout, images: Path, references: Path, store: Path) -> I
             for number, item in enumerate(source.items, 1)
         ]
     if not source.items:
-        reasons = " ".join(dict.fromkeys(one.reason for one in source.unused[:3]))
+        reasons = " ".join(dict.fromkeys(skipped.reason for skipped in source.unused[:3]))
         raise InvalidReference(
             f"There is no question in {references.name} ({layout}). {reasons}".strip(),
             "Say where the images are with --images, or choose the layout with --dataset.",

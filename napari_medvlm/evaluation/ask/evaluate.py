@@ -25,7 +25,7 @@ KIND = EvaluationTask("ask", "napari_medvlm.evaluation.ask.item_worker:ItemWorke
 
 
 def run(
-    found: Items,
+    dataset: Items,
     plan: Plan,
     data: Mapping[str, Any],
     out: Path,
@@ -56,12 +56,12 @@ def run(
     require_libraries("sacrebleu", "rouge_score")
     record = {"data": dict(data), "provenance": provenance(plan.backend, plan.model, LIBRARIES)}
     with alone_in(out):
-        outcomes, unused = run_cases(KIND, found.items, plan, record, out, workers, progress)
-        items = {item.name: item for item in found.items}
-        asked = [(items[outcome.case], outcome) for outcome in outcomes]
-        told = summary(asked, (*found.unused, *unused), plan)
-        write_table(out, rows(asked))
-        write_json(out / "summary.json", told)
-        write_report(out, told, read_json(out / "run.json") or {}, asked)
-    require_measured(len(asked), (*found.unused, *unused), out)
-    return told
+        outcomes, unused = run_cases(KIND, dataset.items, plan, record, out, workers, progress)
+        items = {item.name: item for item in dataset.items}
+        scored_items = [(items[outcome.case], outcome) for outcome in outcomes]
+        figures = summary(scored_items, (*dataset.unused, *unused), plan)
+        write_table(out, rows(scored_items))
+        write_json(out / "summary.json", figures)
+        write_report(out, figures, read_json(out / "run.json") or {}, scored_items)
+    require_measured(len(scored_items), (*dataset.unused, *unused), out)
+    return figures

@@ -18,7 +18,7 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.plan import Plan
-from napari_medvlm.evaluation.ask.scoring import scored
+from napari_medvlm.evaluation.ask.scoring import score_answer
 from napari_medvlm.sessions.ask.model_input import caption_of
 from napari_medvlm.worker.environment_runner import RoutedRunner
 from napari_medvlm.worker.messages import AnswerReply, AskRequest
@@ -50,7 +50,7 @@ class ItemWorker:
             request = AskRequest(plan.backend, volumes[0], plan.model, plan.device, question)
             reply = self._runner.submit(request).result()
             assert isinstance(reply, AnswerReply)
-            return scored(item, reply.answer, volumes[0], reply.seconds)
+            return score_answer(item, reply.answer, volumes[0], reply.seconds)
         except MedVLMError as error:
             fatal = isinstance(error, BackendUnavailable | SettingsError)
             return Outcome(case=item.name, problem=error.message, hint=error.hint, fatal=fatal)
@@ -62,21 +62,23 @@ class ItemWorker:
 
 def question_of(item: Item, volumes: Sequence[Volume], plan: Plan) -> Question:
     """The question with its pictures: all images, each with as many slices as its share is."""
-    shown: list[tuple[SliceImage, str]] = []
+    images_sent: list[tuple[SliceImage, str]] = []
     for number, volume in enumerate(volumes if plan.images else ()):
         name = item.captions[number] if item.captions else ""
         name = name or (f"image {number + 1}" if len(volumes) > 1 else "")
-        for where in _slices(volume, max(plan.slices // len(volumes), 1)):
-            picture = picture_of(volume, where)
-            said = "" if volume.shape[0] == 1 else caption_of(volume, where, picture.windows)
-            shown.append((picture, ", ".join(part for part in (name, said) if part) or "the image"))
+        for slice_ref in _slices(volume, max(plan.slices // len(volumes), 1)):
+            image = picture_of(volume, slice_ref)
+            caption = "" if volume.shape[0] == 1 else caption_of(volume, slice_ref, image.windows)
+            images_sent.append(
+                (image, ", ".join(part for part in (name, caption) if part) or "the image")
+            )
     return Question(
-        item.asked,
+        item.prompt_text,
         context=item.context,
         kind=item.kind,
-        options=item.options if item.asked == item.question else (),
-        pictures=tuple(picture for picture, _ in shown),
-        captions=tuple(caption for _, caption in shown),
+        options=item.options if item.prompt_text == item.question else (),
+        pictures=tuple(image for image, _ in images_sent),
+        captions=tuple(caption for _, caption in images_sent),
     )
 
 

@@ -83,7 +83,7 @@ class Item(_Value):
     context: str = ""
 
     @property
-    def asked(self) -> str:
+    def prompt_text(self) -> str:
         """The question in words; options that several may be right of stand in it."""
         if len(self.right) <= 1 and self.kind is AnswerKind.CHOICE:
             return self.question

@@ -7,9 +7,9 @@ from typing import Any
 from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.evaluation.ask.dataset_records import (
     Source,
-    chosen,
+    choice_fields,
+    image_in_cell,
     parquet_rows,
-    picture_in,
     text,
 )
 from napari_medvlm.evaluation.ask.items import kind_of
@@ -28,13 +28,13 @@ def plain(source: Source) -> None:
     for number, record in enumerate(
         dataset_files.records(dataset_files.read_json(path), path, "question"), 1
     ):
-        where = f"{path.name}, record {number}"
-        dataset_files.need(record, where, "image" if "images" not in record else "images")
-        images = _several(record.get("images") or record.get("image"))
-        captions = _several(record.get("captions"))
+        location = f"{path.name}, record {number}"
+        dataset_files.need(record, location, "image" if "images" not in record else "images")
+        images = _as_list(record.get("images") or record.get("image"))
+        captions = _as_list(record.get("captions"))
         if captions and len(captions) != len(images):
             raise InvalidReference(
-                f"{where} has {len(captions)} captions for {len(images)} images.",
+                f"{location} has {len(captions)} captions for {len(images)} images.",
                 "Write one for each image, or none.",
             )
         source.add(
@@ -45,31 +45,33 @@ def plain(source: Source) -> None:
             type=text(record, "type"),
             pair=text(record, "pair"),
             context=text(record, "context"),
-            boxes=tuple(dataset_files.numbers(box, 4, where) for box in record.get("boxes") or ()),
-            **_right(record, where),
+            boxes=tuple(
+                dataset_files.numbers(box, 4, location) for box in record.get("boxes") or ()
+            ),
+            **_answer_fields(record, location),
         )
 
 
-def _right(record: dataset_files.Record, where: str) -> dict[str, Any]:
+def _answer_fields(record: dataset_files.Record, location: str) -> dict[str, Any]:
     """What is right: an option, values, or words."""
     if record.get("options"):
-        return chosen(record["options"], record.get("answer"), where)
+        return choice_fields(record["options"], record.get("answer"), location)
     if "values" in record:
-        values = _several(record["values"])
-        numbers = dataset_files.numbers(values, len(values), where)
+        values = _as_list(record["values"])
+        numbers = dataset_files.numbers(values, len(values), location)
         if not numbers or 0 in numbers:
             raise InvalidReference(
-                f"{where}: of the values {values} no relative error can be told.",
+                f"{location}: of the values {values} no relative error can be told.",
                 "Give values that are not 0, or ask for them in words, with an answer.",
             )
         return {"answer": text(record, "answer"), "values": numbers}
-    dataset_files.need(record, where, "answer")
-    said = record["answer"]
-    answer = ("no", "yes")[said] if isinstance(said, bool) else str(said)
+    dataset_files.need(record, location, "answer")
+    answer_value = record["answer"]
+    answer = ("no", "yes")[answer_value] if isinstance(answer_value, bool) else str(answer_value)
     return {"answer": answer, "kind": kind_of(answer)}
 
 
-def _several(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     """What is one or several as a list; nothing as an empty one."""
     if value is None:
         return []
@@ -140,17 +142,17 @@ def kvasir(source: Source) -> None:
     else:
         records = dataset_files.records(dataset_files.read_json(path), path)
     for number, record in enumerate(records, 1):
-        where = f"{path.name}, record {number}"
+        location = f"{path.name}, record {number}"
         if "messages" in record:
-            dataset_files.need(record, where, "images")
-            asked, answer = (str(one["content"]) for one in record["messages"][:2])
+            dataset_files.need(record, location, "images")
+            question, answer = (str(message["content"]) for message in record["messages"][:2])
             image, kind = str(record["images"][0]), ""
         else:
-            dataset_files.need(record, where, "img_id", "question", "answer")
-            asked, answer = str(record["question"]), str(record["answer"])
+            dataset_files.need(record, location, "img_id", "question", "answer")
+            question, answer = str(record["question"]), str(record["answer"])
             image, kind = f"{record['img_id']}.jpg", f"complexity {record.get('complexity', '?')}"
         source.add(
-            f"{number:06d}", [image], question=asked.replace("<image>", "").strip(),
+            f"{number:06d}", [image], question=question.replace("<image>", "").strip(),
             answer=answer, kind=kind_of(answer), type=kind,
         )  # fmt: skip
 
@@ -162,6 +164,6 @@ def _parquet(source: Source) -> None:
         answer = str(row["answer"]).strip()
         kind = kind_of(answer)
         source.add(
-            f"{number:06d}", [picture_in(source, row["image"])], question=str(row["question"]),
+            f"{number:06d}", [image_in_cell(source, row["image"])], question=str(row["question"]),
             answer=answer, kind=kind, type="open" if kind == "open" else "closed",
         )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari_medvlm.data.answer import AnswerKind
-from napari_medvlm.evaluation.ask.dataset_records import Source, chosen, text
+from napari_medvlm.evaluation.ask.dataset_records import Source, choice_fields, text
 from napari_medvlm.evaluation.ask.items import kind_of
 from napari_medvlm.evaluation.references import dataset_files
 
@@ -48,9 +48,9 @@ def mediconfusion(source: Source) -> None:
     content = dataset_files.read_json(path)
     dataset_files.need(content, path.name)
     for name, pair in content.items():
-        where = f"{path.name}, {name}"
+        location = f"{path.name}, {name}"
         needed = ("im_1", "im_2", "question", "option_A", "option_B", "im_1_correct")
-        dataset_files.need(pair, where, *needed, "im_2_correct")
+        dataset_files.need(pair, location, *needed, "im_2_correct")
         options = {letter: pair[f"option_{letter}"] for letter in "AB"}
         for number in (1, 2):
             path_in_set = str(pair[f"im_{number}"])
@@ -58,7 +58,7 @@ def mediconfusion(source: Source) -> None:
             source.add(
                 f"{name} {number}", [local or path_in_set], question=str(pair["question"]),
                 pair=str(name), type=", ".join(pair.get(f"category_{number}", ())[:1]),
-                **chosen(options, pair[f"im_{number}_correct"], where),
+                **choice_fields(options, pair[f"im_{number}_correct"], location),
             )  # fmt: skip
 
 
@@ -75,12 +75,12 @@ def temmed(source: Source) -> None:
         dataset_files.records(dataset_files.read_json(path), path, *fields), 1
     ):
         images = [str(record["historical_image_path"]), str(record["image_path"])]
-        for place, one in enumerate(record["VQA_Final"], 1):
-            where = f"{path.name}, record {number}, question {place}"
-            dataset_files.need(one, where, "VQA_question", "VQA_answer")
-            answer = str(one["VQA_answer"])
+        for index, pair in enumerate(record["VQA_Final"], 1):
+            location = f"{path.name}, record {number}, question {index}"
+            dataset_files.need(pair, location, "VQA_question", "VQA_answer")
+            answer = str(pair["VQA_answer"])
             source.add(
-                f"{number:05d} {place}", images, question=str(one["VQA_question"]), answer=answer,
+                f"{number:05d} {index}", images, question=str(pair["VQA_question"]), answer=answer,
                 captions=("the last visit", "the current visit"), kind=kind_of(answer),
             )  # fmt: skip
 
@@ -98,12 +98,12 @@ def gemex(source: Source) -> None:
     for number, record in enumerate(
         dataset_files.records(dataset_files.read_json(path), path, *fields), 1
     ):
-        where = f"{path.name}, record {number}"
+        location = f"{path.name}, record {number}"
         answer = record["answer"]
         item: dict[str, Any] = {"answer": str(answer), "kind": kind_of(str(answer))}
         if record.get("choices"):
-            item = chosen(record["choices"], answer, where)
-        boxes = tuple(dataset_files.numbers(box, 4, where) for box in record["visual_locations"])
+            item = choice_fields(record["choices"], answer, location)
+        boxes = tuple(dataset_files.numbers(box, 4, location) for box in record["visual_locations"])
         source.add(
             text(record, "q_id") or f"{number:06d}", [str(record["image_path"])],
             question=str(record["question"]), type=text(record, "type"), boxes=boxes,

@@ -11,7 +11,7 @@ from napari_medvlm.checks.calibration import reliability_summary, risk_coverage
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome
-from napari_medvlm.evaluation.ask.summary import Asked, right_of, sure
+from napari_medvlm.evaluation.ask.summary import ScoredItem, right_of, stated_confidence
 from napari_medvlm.evaluation.runs.report import WORST, boxed, open_command, svg, write_page
 
 LENGTH = 400
@@ -25,24 +25,27 @@ class ReportRow:
     case: str
     question: str
     right: str
-    said: str
+    answer: str
     refused: bool
     iou: float | None
     command: str
-    picture: str = ""
+    image: str = ""
     note: str = ""
 
 
 def write_report(
-    out: Path, summary: Mapping[str, Any], settings: Mapping[str, Any], asked: Sequence[Asked]
+    out: Path,
+    summary: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    scored_items: Sequence[ScoredItem],
 ) -> Path:
     """Write ``report.html``; its path."""
-    worst = sorted(asked, key=lambda one: goodness(one[1]))[:WORST]
+    worst = sorted(scored_items, key=lambda pair: goodness(pair[1]))[:WORST]
     content = {
         "summary": summary,
         "settings": settings,
-        "worst": [_shown(out, *one) for one in worst],
-        "curves": _curves(asked),
+        "worst": [_report_row(out, *pair) for pair in worst],
+        "curves": _curves(scored_items),
     }
     return write_page(out, "ask/report.html.j2", content)
 
@@ -55,39 +58,46 @@ def goodness(outcome: Outcome) -> float:
     return answer + (1.0 if outcome.iou is None else outcome.iou)
 
 
-def _shown(out: Path, item: Item, outcome: Outcome) -> ReportRow:
+def _report_row(out: Path, item: Item, outcome: Outcome) -> ReportRow:
     from napari_medvlm.evaluation.ask.item_worker import read
 
-    picture = note = ""
+    image = note = ""
     try:
-        picture = boxed(read(item.images[0]), outcome.wanted, outcome.boxes)
+        image = boxed(read(item.images[0]), outcome.wanted, outcome.boxes)
     except MedVLMError as error:  # the image is gone meanwhile
         note = error.message
-    said = outcome.said if len(outcome.said) <= LENGTH else outcome.said[:LENGTH] + " ..."
+    answer = outcome.said if len(outcome.said) <= LENGTH else outcome.said[:LENGTH] + " ..."
     command = open_command(out, item.name, "")
-    given = item.name, item.asked, right_of(item), said, outcome.refused, outcome.iou
-    return ReportRow(*given, command, picture, note)
+    fields = (
+        item.name,
+        item.prompt_text,
+        right_of(item),
+        answer,
+        outcome.refused,
+        outcome.iou,
+    )
+    return ReportRow(*fields, command, image, note)
 
 
-def _curves(asked: Sequence[Asked]) -> str:
+def _curves(scored_items: Sequence[ScoredItem]) -> str:
     """The reliability diagram, and risk against coverage, as SVG; empty if nothing is known."""
-    confidence, correct = sure(asked)
+    confidence, correct = stated_confidence(scored_items)
     if not confidence:
         return ""
-    found = reliability_summary(confidence, correct)
-    kept, risk = risk_coverage(confidence, correct)
+    reliability = reliability_summary(confidence, correct)
+    coverage, risk = risk_coverage(confidence, correct)
 
     def draw(page: Any) -> None:
         left, right = page.subplots(1, 2)
         left.plot([0, 1], [0, 1], color="#999", linestyle="dotted")
-        left.plot(found.confidence, found.accuracy, marker="o", ms=5, color="#00a36c")
+        left.plot(reliability.confidence, reliability.accuracy, marker="o", ms=5, color="#00a36c")
         left.set(xlabel="confidence", ylabel="share that is right", title="Reliability",
                  xlim=(0, 1.02), ylim=(0, 1.02))  # fmt: skip
-        right.plot(kept, risk, marker="o", ms=3, color="#ff7f0e")
+        right.plot(coverage, risk, marker="o", ms=3, color="#ff7f0e")
         right.set(xlabel="coverage: share of answers kept, surest first",
                   ylabel="risk: share of them wrong", title="Risk and coverage",
                   xlim=(0, 1.02), ylim=(0, 1.02))  # fmt: skip
-        for place in (left, right):
-            place.grid(alpha=0.3)
+        for axes in (left, right):
+            axes.grid(alpha=0.3)
 
     return svg(draw)

@@ -25,26 +25,26 @@ _LETTERS = re.compile(r"(?<![\w'])([A-H])(?![\w'])")
 EVIDENCE = "evidence"
 
 
-def scored(item: Item, answer: Answer, volume: Volume, seconds: float) -> Outcome:
+def score_answer(item: Item, answer: Answer, volume: Volume, seconds: float) -> Outcome:
     """An answer with its figures."""
-    thinking, said = split_reasoning(answer.text)
-    choice = _choice(item, answer, said)
-    refused = not answer.answered or (not choice and text.is_refusal(said))
+    thinking, text_answer = split_reasoning(answer.text)
+    choice = _choice(item, answer, text_answer)
+    refused = not answer.answered or (not choice and text.is_refusal(text_answer))
     wanted = evidence(item, volume)
-    found = [region for claim in answer.claims for region in claim.regions]
+    regions = [region for claim in answer.claims for region in claim.regions]
     return Outcome(
         case=item.name,
-        said=said,
+        said=text_answer,
         thought=bool(thinking or answer.thinking),
         choice=choice,
         refused=refused,
-        iou=_overlap(found, wanted, volume.grid) if wanted else None,
-        confidence=_confidence(item, answer, choice, said),
-        boxes=tuple(_corners(region, volume.grid) for region in found),
+        iou=_overlap(regions, wanted, volume.grid) if wanted else None,
+        confidence=_confidence(item, answer, choice, text_answer),
+        boxes=tuple(_corners(region, volume.grid) for region in regions),
         wanted=tuple(_corners(region, volume.grid) for region in wanted),
         seconds=seconds,
         notes=answer.notes if answer.answered else (answer.reason, *answer.notes),
-        **_figures(item, said, choice, refused),
+        **_figures(item, text_answer, choice, refused),
     )
 
 
@@ -56,59 +56,62 @@ def evidence(item: Item, volume: Volume) -> tuple[Region, ...]:
     )
 
 
-def _figures(item: Item, said: str, choice: str, refused: bool) -> dict[str, Any]:
+def _figures(item: Item, text_answer: str, choice: str, refused: bool) -> dict[str, Any]:
     if item.values:
-        return _of_values(item.values, () if refused else text.numbers_in(said))
+        return _of_values(item.values, () if refused else text.numbers_in(text_answer))
     if item.options:
-        letters = "".join(chr(65 + place) for place in item.right)
+        letters = "".join(chr(65 + index) for index in item.right)
         several = len(item.right) > 1 or item.kind is AnswerKind.OPEN
         right = letters if several else item.options[item.right[0]]
         return {"correct": choice == right}
     if item.kind is AnswerKind.YES_NO:
         return {"correct": choice == item.answer.strip(" .").casefold()}
-    rouge1, rouge_l = text.rouge(said, item.answer)
-    same = text.exact(said, item.answer)
+    rouge1, rouge_l = text.rouge(text_answer, item.answer)
+    same = text.exact(text_answer, item.answer)
     return {
         "correct": same,
         "exact": same,
-        "f1": text.token_f1(said, item.answer),
+        "f1": text.token_f1(text_answer, item.answer),
         "rouge1": rouge1,
         "rouge_l": rouge_l,
     }
 
 
-def _of_values(right: Sequence[float], said: Sequence[float]) -> dict[str, Any]:
+def _of_values(right: Sequence[float], numbers: Sequence[float]) -> dict[str, Any]:
     """The last numbers that were said count, as many as are wanted."""
-    if len(said) < len(right):
+    if len(numbers) < len(right):
         return {"parsed": False}
-    wanted, found = np.array(right), np.array(said[-len(right) :])
-    return {"parsed": True, "error": float(np.mean(np.abs(found - wanted) / np.abs(wanted)))}
+    expected, predicted = np.array(right), np.array(numbers[-len(right) :])
+    return {
+        "parsed": True,
+        "error": float(np.mean(np.abs(predicted - expected) / np.abs(expected))),
+    }
 
 
-def _choice(item: Item, answer: Answer, said: str) -> str:
+def _choice(item: Item, answer: Answer, text_answer: str) -> str:
     if item.kind is AnswerKind.YES_NO:
-        return (answer.choice or yes_or_no(said).choice).casefold()
+        return (answer.choice or yes_or_no(text_answer).choice).casefold()
     if not item.options:
         return ""
     if item.kind is AnswerKind.CHOICE:
-        return answer.choice or option_in(said, item.options).choice
-    known = {chr(65 + place) for place in range(len(item.options))}
-    return "".join(sorted(set(_LETTERS.findall(said)) & known))
+        return answer.choice or option_in(text_answer, item.options).choice
+    known = {chr(65 + index) for index in range(len(item.options))}
+    return "".join(sorted(set(_LETTERS.findall(text_answer)) & known))
 
 
-def _confidence(item: Item, answer: Answer, choice: str, said: str) -> float | None:
+def _confidence(item: Item, answer: Answer, choice: str, text_answer: str) -> float | None:
     if not choice:
         return None
     if not answer.probabilities:
-        return percentage(said)
+        return percentage(text_answer)
     options = item.options or ("yes", "no")
-    places = [n for n, option in enumerate(options) if option.casefold() == choice.casefold()]
-    known = places and places[0] < len(answer.probabilities)
-    return answer.probabilities[places[0]] if known else None
+    indices = [n for n, option in enumerate(options) if option.casefold() == choice.casefold()]
+    known = indices and indices[0] < len(answer.probabilities)
+    return answer.probabilities[indices[0]] if known else None
 
 
-def _overlap(found: Sequence[Region], wanted: Sequence[Region], grid: Grid) -> float:
-    named = [Region(EVIDENCE, r.box, r.score, mask=r.mask, slice=r.slice) for r in found]
+def _overlap(regions: Sequence[Region], wanted: Sequence[Region], grid: Grid) -> float:
+    named = [Region(EVIDENCE, r.box, r.score, mask=r.mask, slice=r.slice) for r in regions]
     return agreement(named, wanted, grid).mean_iou
 
 

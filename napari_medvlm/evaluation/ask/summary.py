@@ -18,12 +18,12 @@ from napari_medvlm.evaluation.metrics.text import bleu
 from napari_medvlm.evaluation.runs.runner import SkippedCase
 
 Json = dict[str, Any]
-Asked = tuple[Item, Outcome]
+ScoredItem = tuple[Item, Outcome]
 MEANS = ("exact", "f1", "rouge1", "rouge_l", "iou")
 IN_ROWS = ("said", "choice", "refused", "correct", *MEANS, "error", "confidence", "seconds")
 
 
-def rows(asked: Iterable[Asked]) -> list[Json]:
+def rows(scored_items: Iterable[ScoredItem]) -> list[Json]:
     """A row for each question."""
     return [
         {
@@ -35,31 +35,32 @@ def rows(asked: Iterable[Asked]) -> list[Json]:
             "answer": right_of(item),
             **{name: getattr(outcome, name) for name in IN_ROWS},
         }
-        for item, outcome in asked
+        for item, outcome in scored_items
     ]
 
 
-def summary(asked: Sequence[Asked], unused: Sequence[SkippedCase], plan: Plan) -> Json:
+def summary(scored_items: Sequence[ScoredItem], unused: Sequence[SkippedCase], plan: Plan) -> Json:
     """The means of a run, see `means`, over all questions, of each kind and of each type.
 
     ``calibration``, where the backend tells how sure it is: see `calibration.Reliability`.
     """
-    kinds = _by(asked, lambda item: kind_name(item))
-    types = _by(asked, lambda item: item.type or "-")
+    kinds = _by(scored_items, lambda item: kind_name(item))
+    types = _by(scored_items, lambda item: item.type or "-")
     return {
         "task": "ask",
         "backend": plan.backend,
         "plan": plan.model_dump(mode="json"),
-        "cases": len(asked),
-        "skipped": [{"case": one.case, "reason": one.reason} for one in unused],
+        "cases": len(scored_items),
+        "skipped": [{"case": skipped.case, "reason": skipped.reason} for skipped in unused],
         "kinds": {name: means(own) for name, own in kinds.items()},
         "types": {name: means(own) for name, own in types.items()},
-        "mean": means(asked) | {"seconds": _mean(outcome.seconds for _, outcome in asked)},
-        "calibration": _calibration(asked),
+        "mean": means(scored_items)
+        | {"seconds": _mean(outcome.seconds for _, outcome in scored_items)},
+        "calibration": _calibration(scored_items),
     }
 
 
-def means(asked: Sequence[Asked]) -> Json:
+def means(scored_items: Sequence[ScoredItem]) -> Json:
     """The figures of some questions.
 
     ``accuracy``, of questions with something to choose from, refusals counted as wrong;
@@ -70,22 +71,25 @@ def means(asked: Sequence[Asked]) -> Json:
     the share of pairs with the same answer to all; ``intervals`` of some, by image (questions on
     one image are not independent), see `intervals.interval_by_case`.
     """
-    closed = [(i, o) for i, o in asked if o.correct is not None and o.exact is None]
-    spoken = [(i, o) for i, o in asked if o.exact is not None]
+    closed = [(i, o) for i, o in scored_items if o.correct is not None and o.exact is None]
+    free_text = [(i, o) for i, o in scored_items if o.exact is not None]
     return {
-        "questions": len(asked),
-        "refused": _mean(float(o.refused) for _, o in asked),
+        "questions": len(scored_items),
+        "refused": _mean(float(o.refused) for _, o in scored_items),
         "closed": len(closed),
         "accuracy": _mean(float(bool(o.correct)) for _, o in closed),
         "accuracy_answered": _mean(float(bool(o.correct)) for _, o in closed if not o.refused),
-        **{name: _mean(getattr(o, name) for _, o in asked) for name in MEANS},
-        "bleu": bleu([o.said for _, o in spoken], [i.answer for i, _ in spoken]),
-        "mre": _mean(o.error for _, o in asked),
-        "parsed": _mean(None if o.parsed is None else float(o.parsed) for _, o in asked),
-        **_pairs(asked),
+        **{name: _mean(getattr(o, name) for _, o in scored_items) for name in MEANS},
+        "bleu": bleu([o.said for _, o in free_text], [i.answer for i, _ in free_text]),
+        "mre": _mean(o.error for _, o in scored_items),
+        "parsed": _mean(None if o.parsed is None else float(o.parsed) for _, o in scored_items),
+        **_pairs(scored_items),
         "intervals": {
             "accuracy": _interval((i, float(bool(o.correct))) for i, o in closed),
-            **{name: _interval((i, getattr(o, name)) for i, o in asked) for name in ("f1", "iou")},
+            **{
+                name: _interval((i, getattr(o, name)) for i, o in scored_items)
+                for name in ("f1", "iou")
+            },
         },
     }
 
@@ -107,16 +111,16 @@ def kind_name(item: Item) -> str:
     return "several options" if several else str(item.kind)
 
 
-def _pairs(asked: Sequence[Asked]) -> Json:
-    together: dict[str, list[Outcome]] = {}
-    for item, outcome in asked:
+def _pairs(scored_items: Sequence[ScoredItem]) -> Json:
+    by_pair: dict[str, list[Outcome]] = {}
+    for item, outcome in scored_items:
         if item.pair:
-            together.setdefault(item.pair, []).append(outcome)
-    whole = [group for group in together.values() if len(group) > 1]
+            by_pair.setdefault(item.pair, []).append(outcome)
+    complete = [group for group in by_pair.values() if len(group) > 1]
     return {
-        "pairs": len(whole),
-        "set_accuracy": _mean(float(all(o.correct for o in group)) for group in whole),
-        "confusion": _mean(float(_same(group)) for group in whole),
+        "pairs": len(complete),
+        "set_accuracy": _mean(float(all(o.correct for o in group)) for group in complete),
+        "confusion": _mean(float(_same(group)) for group in complete),
     }
 
 
@@ -124,26 +128,26 @@ def _same(group: Sequence[Outcome]) -> bool:
     return len({o.choice for o in group}) == 1 and bool(group[0].choice)
 
 
-def _calibration(asked: Sequence[Asked]) -> Json | None:
-    known = sure(asked)
+def _calibration(scored_items: Sequence[ScoredItem]) -> Json | None:
+    known = stated_confidence(scored_items)
     return asdict(reliability_summary(*known)) if known[0] else None
 
 
-def sure(asked: Sequence[Asked]) -> tuple[list[float], list[bool]]:
+def stated_confidence(scored_items: Sequence[ScoredItem]) -> tuple[list[float], list[bool]]:
     """How sure the backend was of each choice, and whether it was right."""
     known = [
         (o.confidence, o.correct)
-        for _, o in asked
+        for _, o in scored_items
         if o.confidence is not None and o.correct is not None
     ]
     return [confidence for confidence, _ in known], [correct for _, correct in known]
 
 
-def _by(asked: Iterable[Asked], key: Any) -> Mapping[str, list[Asked]]:
-    found: dict[str, list[Asked]] = {}
-    for one in asked:
-        found.setdefault(key(one[0]), []).append(one)
-    return dict(sorted(found.items()))
+def _by(scored_items: Iterable[ScoredItem], key: Any) -> Mapping[str, list[ScoredItem]]:
+    groups: dict[str, list[ScoredItem]] = {}
+    for scored_item in scored_items:
+        groups.setdefault(key(scored_item[0]), []).append(scored_item)
+    return dict(sorted(groups.items()))
 
 
 def _mean(values: Iterable[float | bool | None]) -> float | None:

@@ -39,12 +39,12 @@ class CaseWorker:
         try:
             loaded = load(case)
             reply = self._ask(loaded.volume, case, phrases(case, loaded))
-            sought = score_case(case, loaded, reply.grounding)
+            results = score_case(case, loaded, reply.grounding)
         except MedVLMError as error:
             fatal = isinstance(error, BackendUnavailable | SettingsError)
             return Outcome(case=case.name, problem=error.message, hint=error.hint, fatal=fatal)
         return Outcome(
-            case=case.name, sought=sought, seconds=reply.seconds, notes=reply.grounding.notes
+            case=case.name, sought=results, seconds=reply.seconds, notes=reply.grounding.notes
         )
 
     def stop(self) -> None:
@@ -55,7 +55,7 @@ class CaseWorker:
         plan = self._plan
         on_slices = any(reference.slice is not None for reference in case.references)
         axis = 0 if on_slices or len(case.images) > 1 else patient_axes(volume.affine)[0]
-        query = GroundQuery(wanted, Scope(axis, every_mm=plan.every_mm))
+        query = GroundQuery(wanted, Scope(axis, slice_step_mm=plan.slice_step_mm))
         request = GroundRequest(plan.backend, volume, plan.model, plan.device, query)
         reply = self._runner.submit(request).result()
         assert isinstance(reply, GroundReply)

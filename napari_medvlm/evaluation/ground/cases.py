@@ -13,7 +13,7 @@ from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.references.boxes import patient_region, slice_region, voxel_region
-from napari_medvlm.evaluation.segment.cases import whole
+from napari_medvlm.evaluation.segment.cases import integer_labels
 
 
 class Layout(StrEnum):
@@ -68,7 +68,7 @@ class Reference(_Value):
     high: tuple[float, ...] = ()
     slice: int | None = 0
 
-    def region(self, volume: Volume, where: str, on: int = 0) -> Region:
+    def region(self, volume: Volume, location: str, on: int = 0) -> Region:
         """The region on a volume; `InvalidReference` if it lies outside.
 
         Parameters
@@ -77,12 +77,12 @@ class Reference(_Value):
             The slice of a box that may be on any.
         """
         if self.frame is Frame.VOXELS:
-            return voxel_region(self.phrase, volume, self.low, self.high, where)
+            return voxel_region(self.phrase, volume, self.low, self.high, location)
         if self.frame is Frame.PATIENT:
-            return patient_region(self.phrase, volume, self.low, self.high, where)
+            return patient_region(self.phrase, volume, self.low, self.high, location)
         bounds = (self.low[1], self.low[0], self.high[1], self.high[0])
         index = on if self.slice is None else self.slice
-        return slice_region(self.phrase, volume, index, bounds, where)
+        return slice_region(self.phrase, volume, index, bounds, location)
 
 
 class Case(_Value):
@@ -157,9 +157,9 @@ def load(case: Case) -> Loaded:
             "Use the images at their full size.",
         )
     if case.labels is not None:
-        drawn = read_volume(case.labels)
-        values = whole(drawn.data, case.labels)
-        named = NamedLabels(values, drawn.grid, case.names, case.labels.name)
+        label_image = read_volume(case.labels)
+        values = integer_labels(label_image.data, case.labels)
+        named = NamedLabels(values, label_image.grid, case.names, case.labels.name)
         regions = references_of_labels(named, volume)
         return Loaded(volume, regions, {r.phrase: r.phrase for r in regions})
     fixed = [r for r in case.references if r.slice is not None or r.frame is not Frame.PIXELS]

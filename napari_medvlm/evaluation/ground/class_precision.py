@@ -41,17 +41,17 @@ def precision_by_class(outcomes: Sequence[Outcome]) -> tuple[Mapping[str, Precis
     found for one cannot take what is wanted for another.
     """
     rows = [(f"{o.case}\n{s.phrase}", s) for o in outcomes for s in o.sought]
-    places = [place for _, sought in rows for place in sought.found]
-    silent = sum(place.score is None for place in places)
-    if silent:
-        return {}, f"No average precision: {silent} of {len(places)} regions have no score."
-    labels = sorted({sought.label for _, sought in rows if sought.wanted})
+    regions = [region for _, result in rows for region in result.found]
+    unscored = sum(region.score is None for region in regions)
+    if unscored:
+        return {}, f"No average precision: {unscored} of {len(regions)} regions have no score."
+    labels = sorted({result.label for _, result in rows if result.wanted})
     if not labels:
         return {}, "No average precision: nothing is wanted."
-    found = _precisions(rows, labels)
+    precisions = _precisions(rows, labels)
     return {
         label: Precision(float(column[:, 0].mean()), float(column.mean()))
-        for label, column in zip(labels, np.moveaxis(found, 2, 0), strict=True)
+        for label, column in zip(labels, np.moveaxis(precisions, 2, 0), strict=True)
     }, ""
 
 
@@ -60,37 +60,37 @@ def _precisions(rows: Sequence[tuple[str, PhraseResult]], labels: Sequence[str])
     from pycocotools.cocoeval import COCOeval
 
     overlaps = {
-        (number, labels.index(sought.label)): np.array(sought.overlaps).reshape(
-            len(sought.found), len(sought.wanted)
+        (number, labels.index(result.label)): np.array(result.overlaps).reshape(
+            len(result.found), len(result.wanted)
         )
-        for number, (_, sought) in enumerate(rows)
-        if sought.label in labels
+        for number, (_, result) in enumerate(rows)
+        if result.label in labels
     }
-    most = max((len(sought.found) for _, sought in rows), default=0)
+    max_count = max((len(result.found) for _, result in rows), default=0)
     with redirect_stdout(StringIO()):  # it reports its progress by print
-        judge = COCOeval(_wanted(rows, labels), _found(rows, labels), "bbox")
-        judge.computeIoU = lambda image, category: overlaps.get((image, category), [])
-        judge.params.iouThrs = THRESHOLDS
-        judge.params.areaRng = [[0, np.inf]]
-        judge.params.maxDets = [max(most, 1)]
-        judge.evaluate()
-        judge.accumulate()
-    precisions = judge.eval["precision"][:, :, :, 0, 0]
+        evaluator = COCOeval(_annotations(rows, labels), _detections(rows, labels), "bbox")
+        evaluator.computeIoU = lambda image, category: overlaps.get((image, category), [])
+        evaluator.params.iouThrs = THRESHOLDS
+        evaluator.params.areaRng = [[0, np.inf]]
+        evaluator.params.maxDets = [max(max_count, 1)]
+        evaluator.evaluate()
+        evaluator.accumulate()
+    precisions = evaluator.eval["precision"][:, :, :, 0, 0]
     return np.moveaxis(np.maximum(precisions, 0), 0, 1)
 
 
-def _wanted(rows: Sequence[tuple[str, PhraseResult]], labels: Sequence[str]) -> Any:
-    each = [(n, s.label, None) for n, (_, s) in enumerate(rows) for _ in s.wanted]
-    return _collection(len(rows), labels, each)
+def _annotations(rows: Sequence[tuple[str, PhraseResult]], labels: Sequence[str]) -> Any:
+    regions = [(n, s.label, None) for n, (_, s) in enumerate(rows) for _ in s.wanted]
+    return _collection(len(rows), labels, regions)
 
 
-def _found(rows: Sequence[tuple[str, PhraseResult]], labels: Sequence[str]) -> Any:
-    each = [(n, s.label, place.score) for n, (_, s) in enumerate(rows) for place in s.found]
-    return _collection(len(rows), labels, each)
+def _detections(rows: Sequence[tuple[str, PhraseResult]], labels: Sequence[str]) -> Any:
+    regions = [(n, s.label, region.score) for n, (_, s) in enumerate(rows) for region in s.found]
+    return _collection(len(rows), labels, regions)
 
 
 def _collection(
-    images: int, labels: Sequence[str], each: Sequence[tuple[int, str, float | None]]
+    images: int, labels: Sequence[str], regions: Sequence[tuple[int, str, float | None]]
 ) -> Any:
     """Regions as pycocotools holds them."""
     from pycocotools.coco import COCO
@@ -104,7 +104,7 @@ def _collection(
                 "id": number, "image_id": image, "category_id": labels.index(label), "area": AREA,
                 "iscrowd": 0, "score": score,
             }
-            for number, (image, label, score) in enumerate(each, start=1)
+            for number, (image, label, score) in enumerate(regions, start=1)
             if label in labels
         ],
     }  # fmt: skip

@@ -66,26 +66,26 @@ def find_cases(
         If the files are not of that layout, or there is no case at all.
     """
     if layout is Layout.MASKS:
-        found = _masks(images, references, names or {})
+        dataset = _masks(images, references, names or {})
     else:
         below = ImageIndex(images)
-        with dataset_files.damage_told(references, layout):
-            found = (
+        with dataset_files.report_damage(references, layout):
+            dataset = (
                 _medsg(references, below)
                 if layout is Layout.MEDSG
                 else _with_files(_READERS[layout](references), below)
             )
-    if not found.cases:
-        reasons = " ".join(dict.fromkeys(one.reason for one in found.unused[:3]))
+    if not dataset.cases:
+        reasons = " ".join(dict.fromkeys(skipped.reason for skipped in dataset.unused[:3]))
         raise InvalidReference(
             f"There is no case in {references.name} ({layout}). {reasons}".strip(),
             "Say where the images are with --images, or choose the layout with --dataset.",
         )
-    cases = sorted(found.cases, key=lambda case: case.name)
+    cases = sorted(dataset.cases, key=lambda case: case.name)
     if every_class:
         cases = _with_absent(cases)
-    asked = (case for case in cases if case.references or case.absent or case.labels)
-    return Cases(tuple(asked), found.unused)
+    used = (case for case in cases if case.references or case.absent or case.labels)
+    return Cases(tuple(used), dataset.unused)
 
 
 def _coco(path: Path) -> _Images:
@@ -97,32 +97,32 @@ def _coco(path: Path) -> _Images:
     """
     content = dataset_files.read_json(path)
     dataset_files.need(content, path.name, "images", "annotations", "categories")
-    found: _Images = {}
+    images: _Images = {}
     slices: dict[object, tuple[str, int]] = {}
     for image in dataset_files.records(content["images"], path, "id", "file_name"):
         name = str(image["file_name"])
         slices[image["id"]] = name, int(image.get("slice", 0))
         size = (int(image["height"]), int(image["width"])) if "height" in image else None
-        found.setdefault(name, _Image(size))
+        images.setdefault(name, _Image(size))
     classes = {
         c["id"]: str(c["name"])
         for c in dataset_files.records(content["categories"], path, "id", "name")
     }
-    for number, one in enumerate(content["annotations"], 1):
-        where = f"{path.name}, annotation {number}"
-        dataset_files.need(one, where, "image_id", "category_id", "bbox")
-        if one.get("iscrowd"):
+    for number, annotation in enumerate(content["annotations"], 1):
+        location = f"{path.name}, annotation {number}"
+        dataset_files.need(annotation, location, "image_id", "category_id", "bbox")
+        if annotation.get("iscrowd"):
             continue
-        if one["image_id"] not in slices or one["category_id"] not in classes:
+        if annotation["image_id"] not in slices or annotation["category_id"] not in classes:
             raise InvalidReference(
-                f"{where} speaks of an image or category that is not in the file.",
+                f"{location} speaks of an image or category that is not in the file.",
                 "Export the boxes again as COCO JSON.",
             )
-        (name, index), label = slices[one["image_id"]], classes[one["category_id"]]
-        x, y, width, height = dataset_files.numbers(one["bbox"], 4, where)
-        phrase = str(one.get("phrase") or one.get("caption") or label)
-        found[name].references.append(_pixels(phrase, label, (x, y, x + width, y + height), index))
-    return found
+        (name, index), label = slices[annotation["image_id"]], classes[annotation["category_id"]]
+        x, y, width, height = dataset_files.numbers(annotation["bbox"], 4, location)
+        phrase = str(annotation.get("phrase") or annotation.get("caption") or label)
+        images[name].references.append(_pixels(phrase, label, (x, y, x + width, y + height), index))
+    return images
 
 
 def _mscxr(path: Path) -> _Images:
@@ -132,18 +132,18 @@ def _mscxr(path: Path) -> _Images:
     ``path``, ``x``, ``y``, ``w``, ``h``, ``image_width``, ``image_height`` and, from 1.1.0,
     ``split``. Images are MIMIC-CXR-JPG's at their full size.
     """
-    found: _Images = {}
+    images: _Images = {}
     wanted = ("dicom_id", "category_name", "label_text", "x", "y", "w", "h")
     for line, row in dataset_files.read_rows(path, *wanted, "image_width", "image_height"):
-        where = f"{path.name}, line {line}"
-        x, y, w, h = (dataset_files.number(row[column], where) for column in "xywh")
+        location = f"{path.name}, line {line}"
+        x, y, w, h = (dataset_files.number(row[column], location) for column in "xywh")
         size = tuple(
-            int(dataset_files.number(row[f"image_{n}"], where)) for n in ("height", "width")
+            int(dataset_files.number(row[f"image_{n}"], location)) for n in ("height", "width")
         )
-        image = found.setdefault(row.get("path") or row["dicom_id"], _Image((size[0], size[1])))
+        image = images.setdefault(row.get("path") or row["dicom_id"], _Image((size[0], size[1])))
         bounds = (x, y, x + w, y + h)
         image.references.append(_pixels(row["label_text"], row["category_name"], bounds))
-    return found
+    return images
 
 
 def _vindr(path: Path) -> _Images:
@@ -153,19 +153,19 @@ def _vindr(path: Path) -> _Images:
     Columns ``image_id``, ``class_name``, ``x_min``, ``y_min``, ``x_max``, ``y_max`` and others,
     which are not needed. Rows without numbers (*No finding*) tell that nothing was seen.
     """
-    found: _Images = {}
+    images: _Images = {}
     for line, row in dataset_files.read_rows(path, "image_id", "class_name", *VINDR):
-        image = found.setdefault(row["image_id"], _Image())
+        image = images.setdefault(row["image_id"], _Image())
         if row["x_min"]:
-            where = f"{path.name}, line {line}"
-            bounds = tuple(dataset_files.number(row[column], where) for column in VINDR)
+            location = f"{path.name}, line {line}"
+            bounds = tuple(dataset_files.number(row[column], location) for column in VINDR)
             image.references.append(_pixels(row["class_name"], row["class_name"], bounds))
-    return found
+    return images
 
 
 def _boxes(path: Path) -> _Images:
     """A table with the columns of `references.read_references`, and the image of each row."""
-    found: _Images = {}
+    images: _Images = {}
     rows = list(dataset_files.read_rows(path))
     if not rows:
         raise InvalidReference(
@@ -184,21 +184,21 @@ def _boxes(path: Path) -> _Images:
     in_space = Frame.PATIENT if corners == PATIENT else Frame.VOXELS
     frame = in_space if len(corners) == 6 else Frame.PIXELS
     for line, row in rows:
-        where = f"{path.name}, line {line}"
-        entry = found.setdefault(row[image], _Image())
+        location = f"{path.name}, line {line}"
+        entry = images.setdefault(row[image], _Image())
         if not any(row[column] for column in corners):
             continue
-        values = tuple(dataset_files.number(row[column], where) for column in corners)
+        values = tuple(dataset_files.number(row[column], location) for column in corners)
         label = row.get("class_name") or row[phrase]
         if frame is Frame.PIXELS:
-            index = int(dataset_files.number(row.get("slice") or 0, where))
+            index = int(dataset_files.number(row.get("slice") or 0, location))
             entry.references.append(_pixels(row[phrase], label, values, index))
         else:
             low, high = values[:3], values[3:]
             entry.references.append(
                 Reference(phrase=row[phrase], label=label, frame=frame, low=low, high=high)
             )
-    return found
+    return images
 
 
 def _medsg(path: Path, below: ImageIndex) -> Cases:
@@ -223,7 +223,7 @@ def _medsg(path: Path, below: ImageIndex) -> Cases:
         named = _OBJECT.findall(record["question"])
         phrase = " ".join(_TAG.sub(" ", named[0] if named else record["question"]).split())
         reference = _pixels(phrase, str(record["task"]), bounds, None)
-        images = tuple(one for one in paths if one is not None)
+        images = tuple(path for path in paths if path is not None)
         cases.append(Case(name=name, images=images, references=(reference,)))
     return Cases(tuple(cases), tuple(unused))
 
@@ -233,12 +233,12 @@ def _masks(images: Path, labels: Path, names: Mapping[int, str]) -> Cases:
     from napari_medvlm.evaluation.segment.cases import Layout as Pairs
     from napari_medvlm.evaluation.segment.datasets import find_cases as find_pairs
 
-    found = find_pairs(Pairs.PAIRS, images, labels)
+    pairs = find_pairs(Pairs.PAIRS, images, labels)
     cases = tuple(
         Case(name=c.name, images=(c.image,), labels=c.labels, names=dict(names))
-        for c in found.cases
+        for c in pairs.cases
     )
-    return Cases(cases, tuple(SkippedCase(s.case, s.reason) for s in found.skipped))
+    return Cases(cases, tuple(SkippedCase(s.case, s.reason) for s in pairs.skipped))
 
 
 def _with_files(listed: _Images, below: ImageIndex) -> Cases:

@@ -24,7 +24,7 @@ KIND = EvaluationTask("ground", "napari_medvlm.evaluation.ground.case_worker:Cas
 
 
 def run(
-    found: Cases,
+    dataset: Cases,
     plan: Plan,
     data: Mapping[str, Any],
     out: Path,
@@ -55,10 +55,10 @@ def run(
     require_libraries()
     record = {"data": dict(data), "provenance": provenance(plan.backend, plan.model, LIBRARIES)}
     with alone_in(out):
-        outcomes, unused = run_cases(KIND, found.cases, plan, record, out, workers, progress)
-        told = summary(outcomes, (*found.unused, *unused), plan)
+        outcomes, unused = run_cases(KIND, dataset.cases, plan, record, out, workers, progress)
+        figures = summary(outcomes, (*dataset.unused, *unused), plan)
         write_table(out, rows(outcomes))
-        write_json(out / "summary.json", told)
-        write_report(out, told, read_json(out / "run.json") or {}, found.cases, outcomes)
-    require_measured(len(outcomes), (*found.unused, *unused), out)
-    return told
+        write_json(out / "summary.json", figures)
+        write_report(out, figures, read_json(out / "run.json") or {}, dataset.cases, outcomes)
+    require_measured(len(outcomes), (*dataset.unused, *unused), out)
+    return figures

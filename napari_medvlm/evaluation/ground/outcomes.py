@@ -11,7 +11,7 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Place(_Value):
+class ScoredBox(_Value):
     """A region: its half-open index box ``(z, y, x)``, not rounded.
 
     Attributes
@@ -47,8 +47,8 @@ class PhraseResult(_Value):
     label: str
     iou: float
     pointed: bool | None
-    wanted: tuple[Place, ...]
-    found: tuple[Place, ...]
+    wanted: tuple[ScoredBox, ...]
+    found: tuple[ScoredBox, ...]
     overlaps: tuple[tuple[float, ...], ...]
 
 

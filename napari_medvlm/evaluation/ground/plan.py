@@ -16,7 +16,7 @@ class Plan(BaseModel):
 
     Attributes
     ----------
-    every_mm
+    slice_step_mm
         For backends that look at slices: from one slice to the next; 0: every slice.
     every_class
         Whether each image is searched for every class of the data set.
@@ -27,7 +27,7 @@ class Plan(BaseModel):
     backend: str = "embedded"
     model: str | None = None
     device: str = "cpu"
-    every_mm: float = Field(0.0, ge=0)
+    slice_step_mm: float = Field(0.0, ge=0)
     every_class: bool = False
 
 

@@ -24,7 +24,7 @@ class ReportRow:
     wanted: int
     found: int
     command: str
-    picture: str = ""
+    image: str = ""
     note: str = ""
 
 
@@ -37,24 +37,23 @@ def write_report(
 ) -> Path:
     """Write ``report.html``; its path."""
     by_name = {case.name: case for case in cases}
-    there = [(o.case, sought) for o in outcomes for sought in o.sought if sought.wanted]
-    there.sort(key=lambda one: one[1].iou)
-    worst = [_shown(out, by_name[name], sought) for name, sought in there[:WORST]]
+    results = [(o.case, result) for o in outcomes for result in o.sought if result.wanted]
+    results.sort(key=lambda pair: pair[1].iou)
+    worst = [_report_row(out, by_name[name], result) for name, result in results[:WORST]]
     content = {"summary": summary, "settings": settings, "worst": worst}
     return write_page(out, "ground/report.html.j2", content)
 
 
-def _shown(out: Path, case: Case, sought: PhraseResult) -> ReportRow:
-    picture = note = ""
+def _report_row(out: Path, case: Case, result: PhraseResult) -> ReportRow:
+    image = note = ""
     try:
         volume = read_stack(case.images)
-        wanted, found = (
-            [(place.low, place.high) for place in places]
-            for places in (sought.wanted, sought.found)
+        wanted, detected = (
+            [(box.low, box.high) for box in boxes] for boxes in (result.wanted, result.found)
         )
-        picture = boxed(volume, wanted, found)
+        image = boxed(volume, wanted, detected)
     except MedVLMError as error:  # the image is gone meanwhile
         note = error.message
-    counts = len(sought.wanted), len(sought.found)
-    command = open_command(out, case.name, sought.phrase)
-    return ReportRow(case.name, sought.phrase, sought.iou, *counts, command, picture, note)
+    counts = len(result.wanted), len(result.found)
+    command = open_command(out, case.name, result.phrase)
+    return ReportRow(case.name, result.phrase, result.iou, *counts, command, image, note)

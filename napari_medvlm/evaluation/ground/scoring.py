@@ -11,26 +11,27 @@ from napari_medvlm.data.grounding import Grounding
 from napari_medvlm.data.iou import region_iou
 from napari_medvlm.data.region import Region
 from napari_medvlm.evaluation.ground.cases import Case, Loaded
-from napari_medvlm.evaluation.ground.outcomes import PhraseResult, Place
+from napari_medvlm.evaluation.ground.outcomes import PhraseResult, ScoredBox
 from napari_medvlm.evaluation.metrics.region_agreement import agreement
 
 SLACK = 1e-6
 
 
-def score_case(case: Case, loaded: Loaded, found: Grounding) -> tuple[PhraseResult, ...]:
+def score_case(case: Case, loaded: Loaded, grounding: Grounding) -> tuple[PhraseResult, ...]:
     """Every phrase of a case, those that are nowhere in the image last."""
     grid = loaded.volume.grid
     wanted = dict.fromkeys(region.phrase for region in loaded.wanted)
     floating = {reference.phrase: reference for reference in loaded.floating}
     rows = [
-        _sought(p, loaded.label_of[p], found.of(p), _own(p, loaded.wanted), grid) for p in wanted
+        _phrase_result(p, loaded.label_of[p], grounding.of(p), _own(p, loaded.wanted), grid)
+        for p in wanted
     ]
     for phrase, reference in floating.items():
-        best = found.of(phrase)[:1]
+        best = grounding.of(phrase)[:1]
         on = _slice_of(best[0], grid) if best else 0
-        there = (reference.region(loaded.volume, case.name, on),)
-        rows.append(_sought(phrase, reference.label, best, there, grid))
-    return (*rows, *(_sought(p, p, found.of(p), (), grid) for p in case.absent))
+        references = (reference.region(loaded.volume, case.name, on),)
+        rows.append(_phrase_result(phrase, reference.label, best, references, grid))
+    return (*rows, *(_phrase_result(p, p, grounding.of(p), (), grid) for p in case.absent))
 
 
 def phrases(case: Case, loaded: Loaded) -> tuple[str, ...]:
@@ -64,19 +65,20 @@ def lies_in(zyx: FloatArray, region: Region, grid: Grid) -> bool:
     return bool((zyx >= low - SLACK).all() and (zyx <= high + SLACK).all())
 
 
-def _sought(
-    phrase: str, label: str, found: Sequence[Region], wanted: Sequence[Region], grid: Grid
+def _phrase_result(
+    phrase: str, label: str, regions: Sequence[Region], wanted: Sequence[Region], grid: Grid
 ) -> PhraseResult:
     iou, pointed = 0.0, None
     if wanted:
-        iou = agreement(found, wanted, grid).mean_iou
-        pointed = bool(found) and any(
-            lies_in(points_to(found[0], grid), region, grid) for region in wanted
+        iou = agreement(regions, wanted, grid).mean_iou
+        pointed = bool(regions) and any(
+            lies_in(points_to(regions[0], grid), region, grid) for region in wanted
         )
-    overlaps = tuple(tuple(region_iou(f, w, grid) for w in wanted) for f in found)
+    overlaps = tuple(tuple(region_iou(f, w, grid) for w in wanted) for f in regions)
     return PhraseResult(
         phrase=phrase, label=label, iou=iou, pointed=pointed, overlaps=overlaps,
-        wanted=tuple(_place(r, grid) for r in wanted), found=tuple(_place(r, grid) for r in found),
+        wanted=tuple(_scored_box(r, grid) for r in wanted),
+        found=tuple(_scored_box(r, grid) for r in regions),
     )  # fmt: skip
 
 
@@ -84,9 +86,9 @@ def _own(phrase: str, regions: Sequence[Region]) -> tuple[Region, ...]:
     return tuple(region for region in regions if region.phrase == phrase)
 
 
-def _place(region: Region, grid: Grid) -> Place:
+def _scored_box(region: Region, grid: Grid) -> ScoredBox:
     low, high = _extent(region, grid) + 0.5
-    return Place(low=tuple(low.tolist()), high=tuple(high.tolist()), score=region.score)
+    return ScoredBox(low=tuple(low.tolist()), high=tuple(high.tolist()), score=region.score)
 
 
 def _extent(region: Region, grid: Grid) -> FloatArray:

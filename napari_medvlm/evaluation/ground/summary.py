@@ -25,28 +25,28 @@ def rows(outcomes: Iterable[Outcome]) -> list[Json]:
     return [
         {
             "case": outcome.case,
-            "phrase": sought.phrase,
-            "class": sought.label,
-            "wanted": len(sought.wanted),
-            "found": len(sought.found),
-            **figures(sought),
-            "score": sought.found[0].score if sought.found else None,
+            "phrase": result.phrase,
+            "class": result.label,
+            "wanted": len(result.wanted),
+            "found": len(result.found),
+            **figures(result),
+            "score": result.found[0].score if result.found else None,
             "seconds": outcome.seconds,
         }
         for outcome in outcomes
-        for sought in outcome.sought
+        for result in outcome.sought
     ]
 
 
-def figures(sought: PhraseResult) -> Json:
+def figures(result: PhraseResult) -> Json:
     """The figures of one phrase on one image; `None` where nothing is wanted."""
-    if not sought.wanted:
+    if not result.wanted:
         names = ("iou", *(f"acc{hit * 100:.0f}" for hit in HITS), "pointing")
         return dict.fromkeys(names)
     return {
-        "iou": sought.iou,
-        **{f"acc{hit * 100:.0f}": float(sought.iou >= hit) for hit in HITS},
-        "pointing": float(bool(sought.pointed)),
+        "iou": result.iou,
+        **{f"acc{hit * 100:.0f}": float(result.iou >= hit) for hit in HITS},
+        "pointing": float(bool(result.pointed)),
     }
 
 
@@ -60,21 +60,21 @@ def summary(outcomes: Sequence[Outcome], unused: Sequence[SkippedCase], plan: Pl
     and ``ap``, see `precision`; in ``mean`` their mean over classes. ``intervals`` of some, by
     image, see `intervals.interval_by_case`.
     """
-    sought = [one for outcome in outcomes for one in outcome.sought]
+    results = [result for outcome in outcomes for result in outcome.sought]
     precisions, note = precision_by_class(outcomes)
     classes = {
         label: means(own) | _precision(precisions.get(label)) | _intervals(outcomes, label)
-        for label, own in _by(sought, "label").items()
+        for label, own in _by(results, "label").items()
     }
     return {
         "task": "ground",
         "backend": plan.backend,
         "plan": plan.model_dump(mode="json"),
         "cases": len(outcomes),
-        "skipped": [{"case": one.case, "reason": one.reason} for one in unused],
-        "phrases": {phrase: means(own) for phrase, own in _by(sought, "phrase").items()},
+        "skipped": [{"case": skipped.case, "reason": skipped.reason} for skipped in unused],
+        "phrases": {phrase: means(own) for phrase, own in _by(results, "phrase").items()},
         "classes": classes,
-        "mean": means(sought)
+        "mean": means(results)
         | {name: _mean(f[name] for f in classes.values()) for name in ("ap50", "ap")}
         | {"seconds": _mean(outcome.seconds for outcome in outcomes)}
         | _intervals(outcomes),
@@ -82,24 +82,24 @@ def summary(outcomes: Sequence[Outcome], unused: Sequence[SkippedCase], plan: Pl
     }
 
 
-def means(sought: Sequence[PhraseResult]) -> Json:
+def means(results: Sequence[PhraseResult]) -> Json:
     """The means over phrases on images."""
-    each = [figures(one) for one in sought if one.wanted]
-    result: Json = {"miou": _mean(one["iou"] for one in each)}
+    pairs = [figures(result) for result in results if result.wanted]
+    summary_row: Json = {"miou": _mean(pair["iou"] for pair in pairs)}
     for name in (*(f"acc{hit * 100:.0f}" for hit in HITS), "pointing"):
-        result[name] = _mean(one[name] for one in each)
-    result["pairs"] = len(each)
-    result["false"] = sum(len(one.found) for one in sought if not one.wanted)
-    return result
+        summary_row[name] = _mean(pair[name] for pair in pairs)
+    summary_row["pairs"] = len(pairs)
+    summary_row["false"] = sum(len(result.found) for result in results if not result.wanted)
+    return summary_row
 
 
 def _intervals(outcomes: Sequence[Outcome], label: str | None = None) -> Json:
     """Of one class, or of all phrases."""
     known = [
-        (outcome.case, figures(one))
+        (outcome.case, figures(result))
         for outcome in outcomes
-        for one in outcome.sought
-        if label in (None, one.label)
+        for result in outcome.sought
+        if label in (None, result.label)
     ]
     return {
         "intervals": {
@@ -109,17 +109,17 @@ def _intervals(outcomes: Sequence[Outcome], label: str | None = None) -> Json:
     }
 
 
-def _precision(found: Precision | None) -> Json:
-    if found is None:
+def _precision(precision: Precision | None) -> Json:
+    if precision is None:
         return {"ap50": None, "ap": None}
-    return {"ap50": found.at_half, "ap": found.mean}
+    return {"ap50": precision.at_half, "ap": precision.mean}
 
 
-def _by(sought: Iterable[PhraseResult], key: str) -> Mapping[str, list[PhraseResult]]:
-    found: dict[str, list[PhraseResult]] = {}
-    for one in sought:
-        found.setdefault(getattr(one, key), []).append(one)
-    return dict(sorted(found.items()))
+def _by(results: Iterable[PhraseResult], key: str) -> Mapping[str, list[PhraseResult]]:
+    groups: dict[str, list[PhraseResult]] = {}
+    for result in results:
+        groups.setdefault(getattr(result, key), []).append(result)
+    return dict(sorted(groups.items()))
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -31,20 +31,20 @@ def average_precision(
     precision, note
         0 to 1 and nothing; or `None` and one sentence that says why there is none.
     """
-    silent = sum(score is None for score in scores)
-    if silent:
-        return None, f"No average precision: {silent} of {len(scores)} regions have no score."
+    unscored = sum(score is None for score in scores)
+    if unscored:
+        return None, f"No average precision: {unscored} of {len(scores)} regions have no score."
     from pycocotools.cocoeval import COCOeval
 
     with redirect_stdout(StringIO()):  # it reports its progress by print
-        judge = COCOeval(_collection([None] * overlaps.shape[1]), _collection(scores), "bbox")
-        judge.computeIoU = lambda image, category: overlaps
-        judge.params.iouThrs = np.array([hit])
-        judge.params.areaRng = [[0, np.inf]]
-        judge.params.maxDets = [max(len(scores), 1)]
-        judge.evaluate()
-        judge.accumulate()
-    return float(judge.eval["precision"].mean()), ""
+        evaluator = COCOeval(_collection([None] * overlaps.shape[1]), _collection(scores), "bbox")
+        evaluator.computeIoU = lambda image, category: overlaps
+        evaluator.params.iouThrs = np.array([hit])
+        evaluator.params.areaRng = [[0, np.inf]]
+        evaluator.params.maxDets = [max(len(scores), 1)]
+        evaluator.evaluate()
+        evaluator.accumulate()
+    return float(evaluator.eval["precision"].mean()), ""
 
 
 def _collection(scores: Sequence[float | None]) -> Any:

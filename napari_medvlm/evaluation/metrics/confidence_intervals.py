@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 LEVEL = 0.95
 SAMPLES = 9999
-MOST_AT_ONCE = 2_000_000
+MAX_BATCH = 2_000_000
 """So many numbers are drawn at once; more would need much memory."""
 NOISE = 1e-12
 
@@ -26,14 +26,14 @@ def interval(values: NDArray[Any], seed: int = 0) -> tuple[float | None, float |
     return _bootstrap(column, np.ones_like(column), seed) or (None, None)
 
 
-def interval_by_case(known: Iterable[tuple[str, str, float | None]]) -> list[float] | None:
+def interval_by_case(observations: Iterable[tuple[str, str, float | None]]) -> list[float] | None:
     """The confidence interval of a mean over groups, each of which is a mean of its own.
 
     Cases are drawn again, with all that they have: what is measured in one case is not independent.
 
     Parameters
     ----------
-    known
+    observations
         A case, a group, and a value; nothing counts where the value is `None`.
 
     Returns
@@ -41,40 +41,40 @@ def interval_by_case(known: Iterable[tuple[str, str, float | None]]) -> list[flo
     The lower and the upper end; `None` for fewer than two cases, or where all cases agree, which
     does not say that others would.
     """
-    there = [(case, group, value) for case, group, value in known if value is not None]
-    cases = {case: row for row, case in enumerate(dict.fromkeys(one[0] for one in there))}
-    groups = {group: column for column, group in enumerate(dict.fromkeys(o[1] for o in there))}
+    values = [(case, group, value) for case, group, value in observations if value is not None]
+    cases = {case: row for row, case in enumerate(dict.fromkeys(row[0] for row in values))}
+    groups = {group: column for column, group in enumerate(dict.fromkeys(o[1] for o in values))}
     sums, counts = np.zeros((2, len(cases), len(groups)))
-    for case, group, value in there:
+    for case, group, value in values:
         sums[cases[case], groups[group]] += value
         counts[cases[case], groups[group]] += 1
     if len(cases) < 2 or _agree(sums, counts):
         return None
-    found = _bootstrap(sums, counts, 0)
-    return None if found is None else list(found)
+    limits = _bootstrap(sums, counts, 0)
+    return None if limits is None else list(limits)
 
 
 def _agree(sums: Floats, counts: Floats) -> bool:
     """Whether each group has the same mean in all cases."""
-    own = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-    return bool(np.nanmax(np.nanmax(own, axis=0) - np.nanmin(own, axis=0)) < NOISE)
+    means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+    return bool(np.nanmax(np.nanmax(means, axis=0) - np.nanmin(means, axis=0)) < NOISE)
 
 
 def _bootstrap(sums: Floats, counts: Floats, seed: int) -> tuple[float, float] | None:
     """BCa; rows of sums and counts are cases, columns groups. `None` where it has no end."""
     from scipy import stats
 
-    def mean(drawn: NDArray[np.intp], axis: int) -> Floats:
-        count = counts[drawn].sum(axis=axis - 1)
-        own = np.divide(sums[drawn].sum(axis=axis - 1), count, out=np.zeros_like(count),
+    def mean(indices: NDArray[np.intp], axis: int) -> Floats:
+        count = counts[indices].sum(axis=axis - 1)
+        means = np.divide(sums[indices].sum(axis=axis - 1), count, out=np.zeros_like(count),
                         where=count > 0)  # fmt: skip
-        total: Floats = own.sum(axis=-1) / (count > 0).sum(axis=-1)
+        total: Floats = means.sum(axis=-1) / (count > 0).sum(axis=-1)
         return total
 
-    found = stats.bootstrap(
+    limits = stats.bootstrap(
         (np.arange(len(sums)),), mean, confidence_level=LEVEL, n_resamples=SAMPLES,
-        vectorized=True, batch=max(MOST_AT_ONCE // sums.size, 1), method="BCa",
+        vectorized=True, batch=max(MAX_BATCH // sums.size, 1), method="BCa",
         rng=np.random.default_rng(seed),
     ).confidence_interval  # fmt: skip
-    low, high = float(found.low), float(found.high)
+    low, high = float(limits.low), float(limits.high)
     return (low, high) if np.isfinite([low, high]).all() else None

@@ -99,13 +99,13 @@ def agreement(found: Sequence[Region], wanted: Sequence[Region], grid: Grid) -> 
             "Load reference boxes or labels of this image.",
         )
     known = {_key(region) for region in wanted}
-    judged = sorted((r for r in found if _key(r) in known), key=lambda r: -(r.score or 0))
-    overlaps = np.array([_ious_within_phrase(region, wanted, grid) for region in judged])
-    overlaps = overlaps.reshape(len(judged), len(wanted))
+    scored = sorted((r for r in found if _key(r) in known), key=lambda r: -(r.score or 0))
+    overlaps = np.array([_ious_within_phrase(region, wanted, grid) for region in scored])
+    overlaps = overlaps.reshape(len(scored), len(wanted))
     phrases = dict.fromkeys(_key(region) for region in (*wanted, *found))
-    rows = tuple(_of_phrase(key, found, wanted, _rows(judged, key, overlaps)) for key in phrases)
+    rows = tuple(_of_phrase(key, found, wanted, _rows(scored, key, overlaps)) for key in phrases)
     ious = np.array([row.iou for row in rows if row.wanted])
-    precision, note = average_precision([region.score for region in judged], overlaps, HIT)
+    precision, note = average_precision([region.score for region in scored], overlaps, HIT)
     return Agreement(rows, float(ious.mean()), float((ious >= HIT).mean()), precision, note)
 
 
@@ -118,20 +118,22 @@ def _ious_within_phrase(region: Region, wanted: Sequence[Region], grid: Grid) ->
     return [region_iou(region, w, grid) if _key(w) == _key(region) else 0.0 for w in wanted]
 
 
-def _rows(judged: Sequence[Region], key: str, overlaps: FloatArray) -> FloatArray:
-    return overlaps[[i for i, region in enumerate(judged) if _key(region) == key]]
+def _rows(scored: Sequence[Region], key: str, overlaps: FloatArray) -> FloatArray:
+    return overlaps[[i for i, region in enumerate(scored) if _key(region) == key]]
 
 
 def _of_phrase(
-    key: str, found: Sequence[Region], wanted: Sequence[Region], overlaps: FloatArray
+    key: str, regions: Sequence[Region], wanted: Sequence[Region], overlaps: FloatArray
 ) -> PhraseAgreement:
     """One phrase, from the overlaps ``(found, all wanted)`` of its found regions."""
     from scipy.optimize import linear_sum_assignment
 
-    own_found = [region for region in found if _key(region) == key]
-    own_wanted = [region for region in wanted if _key(region) == key]
+    regions_of_phrase = [region for region in regions if _key(region) == key]
+    references_of_phrase = [region for region in wanted if _key(region) == key]
     pairs = linear_sum_assignment(overlaps, maximize=True)
-    iou = float(overlaps[pairs].sum()) / len(own_wanted) if own_wanted else 0.0
-    scores = [region.score for region in own_found if region.score is not None]
-    phrase = (own_wanted or own_found)[0].phrase.strip()
-    return PhraseAgreement(phrase, iou, len(own_found), len(own_wanted), max(scores, default=None))
+    iou = float(overlaps[pairs].sum()) / len(references_of_phrase) if references_of_phrase else 0.0
+    scores = [region.score for region in regions_of_phrase if region.score is not None]
+    phrase = (references_of_phrase or regions_of_phrase)[0].phrase.strip()
+    return PhraseAgreement(
+        phrase, iou, len(regions_of_phrase), len(references_of_phrase), max(scores, default=None)
+    )

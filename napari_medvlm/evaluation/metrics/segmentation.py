@@ -67,8 +67,8 @@ def scores(
 
 def dice(a: BoolArray, b: BoolArray) -> float:
     """Dice coefficient of two masks, 0 to 1; 1 if both are empty."""
-    both = np.count_nonzero(a) + np.count_nonzero(b)
-    return 2 * np.count_nonzero(a & b) / both if both else 1.0
+    total = np.count_nonzero(a) + np.count_nonzero(b)
+    return 2 * np.count_nonzero(a & b) / total if total else 1.0
 
 
 def iou(a: BoolArray, b: BoolArray) -> float:

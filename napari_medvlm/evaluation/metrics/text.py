@@ -20,7 +20,7 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
-HEAD = 300
+REFUSAL_LENGTH = 300
 """A refusal stands in so many first characters."""
 
 
@@ -30,36 +30,36 @@ def normalized(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", plain).split())
 
 
-def exact(said: str, right: str) -> bool:
+def exact(answer: str, reference: str) -> bool:
     """Whether two texts are the same once normalized."""
-    return normalized(said) == normalized(right)
+    return normalized(answer) == normalized(reference)
 
 
-def token_f1(said: str, right: str) -> float:
+def token_f1(answer: str, reference: str) -> float:
     """Harmonic mean of precision and recall of the words, each as often as it stands there."""
-    a, b = normalized(said).split(), normalized(right).split()
+    a, b = normalized(answer).split(), normalized(reference).split()
     common = sum((Counter(a) & Counter(b)).values())
     if not a or not b:
         return float(a == b)
     return 2 * common / (len(a) + len(b))
 
 
-def bleu(said: Sequence[str], right: Sequence[str]) -> float | None:
+def bleu(answer: Sequence[str], reference: Sequence[str]) -> float | None:
     """Corpus BLEU-4 of sacrebleu with its defaults, 0 to 100; `None` for no text."""
     from sacrebleu import corpus_bleu
 
-    return float(corpus_bleu(list(said), [list(right)]).score) if said else None
+    return float(corpus_bleu(list(answer), [list(reference)]).score) if answer else None
 
 
-def rouge(said: str, right: str) -> tuple[float, float]:
+def rouge(answer: str, reference: str) -> tuple[float, float]:
     """ROUGE-1 and ROUGE-L of rouge-score, with stems: F-measures, 0 to 1."""
-    found = _scorer().score(right, said)
-    return float(found["rouge1"].fmeasure), float(found["rougeL"].fmeasure)
+    rouge_scores = _scorer().score(reference, answer)
+    return float(rouge_scores["rouge1"].fmeasure), float(rouge_scores["rougeL"].fmeasure)
 
 
 def is_refusal(text: str) -> bool:
     """Whether a text says that there will be no answer."""
-    return not text.strip() or _REFUSAL.search(text[:HEAD]) is not None
+    return not text.strip() or _REFUSAL.search(text[:REFUSAL_LENGTH]) is not None
 
 
 def numbers_in(text: str) -> tuple[float, ...]:

@@ -22,43 +22,43 @@ _EXTENSION = re.compile(r"(\.nii)?\.[a-z][a-z0-9]{1,4}$", re.IGNORECASE)
 
 
 def voxel_region(
-    phrase: str, volume: Volume, start: Sequence[float], stop: Sequence[float], where: str
+    phrase: str, volume: Volume, start: Sequence[float], stop: Sequence[float], location: str
 ) -> Region:
     """The region of the half-open index box ``start, stop``, each ``(z, y, x)``."""
     low, high = np.asarray(start, float), np.asarray(stop, float)
-    _require_size(high - low, where)
+    _require_size(high - low, location)
     inner, outer = np.maximum(low, 0), np.minimum(high, volume.shape)
     if (low < inner - SLACK).any() or (high > outer + SLACK).any() or (inner >= outer).any():
-        raise _outside(f"from {_text(low)} to {_text(high)} (z, y, x)", volume, where)
+        raise _outside(f"from {_text(low)} to {_text(high)} (z, y, x)", volume, location)
     return Region(phrase, Box.at_index(volume, inner, outer))
 
 
 def slice_region(
-    phrase: str, volume: Volume, index: int, x0y0x1y1: Sequence[float], where: str
+    phrase: str, volume: Volume, index: int, x0y0x1y1: Sequence[float], location: str
 ) -> Region:
     """The region of a box in the pixels of a slice along axis 0, from edge to edge."""
     x0, y0, x1, y1 = x0y0x1y1
     if not 0 <= index < volume.shape[0]:
-        raise _outside(f"on slice {index}", volume, where)
-    box = voxel_region(phrase, volume, (index, y0, x0), (index + 1, y1, x1), where).box
+        raise _outside(f"on slice {index}", volume, location)
+    box = voxel_region(phrase, volume, (index, y0, x0), (index + 1, y1, x1), location).box
     return Region(phrase, box, slice=SliceRef(0, index))
 
 
 def patient_region(
-    phrase: str, volume: Volume, a: Sequence[float], b: Sequence[float], where: str
+    phrase: str, volume: Volume, a: Sequence[float], b: Sequence[float], location: str
 ) -> Region:
     """The region between two corners ``(S, P, L)`` in patient millimetres, in any order."""
     low, high = np.minimum(a, b), np.maximum(a, b)
-    _require_size(high - low, where)
+    _require_size(high - low, location)
     edges = np.diag(high - low).tolist()
     box = Box(corner_mm=tuple(low.tolist()), edges_mm=tuple(map(tuple, edges)))
     corners = volume.grid.to_index(box.corners()) + 0.5
     if (corners.max(axis=0) <= 0).any() or (corners.min(axis=0) >= volume.shape).any():
-        raise _outside(f"from {_text(low)} to {_text(high)} mm (S, P, L)", volume, where)
+        raise _outside(f"from {_text(low)} to {_text(high)} mm (S, P, L)", volume, location)
     return Region(phrase, box)
 
 
-def own_names(names: Iterable[str], volume: Volume, where: str, sliced: bool) -> frozenset[str]:
+def own_names(names: Iterable[str], volume: Volume, location: str, sliced: bool) -> frozenset[str]:
     """Of the file names in a reference, those that stand for this image.
 
     Parameters
@@ -74,17 +74,17 @@ def own_names(names: Iterable[str], volume: Volume, where: str, sliced: bool) ->
     InvalidReference
         If they stand for several images, none of which is this one.
     """
-    given = frozenset(names)
-    own = {volume.name, _stem(volume.name)}
-    own |= {_stem(volume.source.name)} if volume.source is not None else set()
-    own.discard("")
-    series = {name: _series(name, volume) for name in given}
-    matching = frozenset(name for name in given if own & {_stem_of(name), *series[name]})
+    name_set = frozenset(names)
+    own_stems = {volume.name, _stem(volume.name)}
+    own_stems |= {_stem(volume.source.name)} if volume.source is not None else set()
+    own_stems.discard("")
+    series = {name: _series(name, volume) for name in name_set}
+    matching = frozenset(name for name in name_set if own_stems & {_stem_of(name), *series[name]})
     if matching or sliced or len(set(series.values())) <= 1:
-        return matching or given
+        return matching or name_set
     raise InvalidReference(
-        f"{where} speaks of {len(given)} pictures, such as {min(given)!r}, and none is called "
-        f"{' or '.join(sorted(own))}.",
+        f"{location} names {len(name_set)} images, such as {min(name_set)!r}, but none is called "
+        f"{' or '.join(sorted(own_stems))}.",
         "Rename the image, or give the reference of this image only.",
     )
 
@@ -111,17 +111,17 @@ def _stem(name: str) -> str:
     return _EXTENSION.sub("", name)
 
 
-def _require_size(size: FloatArray, where: str) -> None:
+def _require_size(size: FloatArray, location: str) -> None:
     if not (size > 0).all():
         raise InvalidReference(
-            f"{where}: the box has no size: {_text(size)} from its first corner to its last.",
+            f"{location}: the box has no size: {_text(size)} from its first corner to its last.",
             "Correct it, or leave it out; the last corner must lie beyond the first.",
         )
 
 
-def _outside(box: str, volume: Volume, where: str) -> InvalidReference:
+def _outside(box: str, volume: Volume, location: str) -> InvalidReference:
     return InvalidReference(
-        f"{where}: the box {box} lies outside the image, whose shape is {volume.shape}.",
+        f"{location}: the box {box} lies outside the image, whose shape is {volume.shape}.",
         "Choose the reference of this image, drawn on it at its full size.",
     )
 

@@ -48,12 +48,12 @@ class ImageIndex:
         if not parts:
             return None
         bare = stem(parts[-1])
-        telling = len(parts) == 1 or any(letter.isdigit() for letter in bare)
-        for skipped in range(len(parts) if telling else len(parts) - 1):
+        unique_name = len(parts) == 1 or any(letter.isdigit() for letter in bare)
+        for skipped in range(len(parts) if unique_name else len(parts) - 1):
             path = self._folder.joinpath(*parts[skipped:])
             if path.is_file():
                 return path
-        return self._all().get(bare) if telling else None
+        return self._all().get(bare) if unique_name else None
 
     def _all(self) -> Mapping[str, Path | None]:
         """Every image by its name without ending; `None` where several have it."""
@@ -159,22 +159,22 @@ def records(content: Any, path: Path, *fields: str) -> list[Record]:
     return content
 
 
-def need(record: Any, where: str, *fields: str) -> None:
+def need(record: Any, location: str, *fields: str) -> None:
     """Raise `InvalidReference` unless a record is an object with some fields."""
     if not isinstance(record, dict):
         raise InvalidReference(
-            f"{where} is no JSON object.", "Choose another layout with --dataset."
+            f"{location} is no JSON object.", "Choose another layout with --dataset."
         )
     missing = [field for field in fields if field not in record]
     if missing:
         raise InvalidReference(
-            f'{where} has no field "{missing[0]}", only {_listed(record)}.',
+            f'{location} has no field "{missing[0]}", only {_listed(record)}.',
             "Choose another layout with --dataset.",
         )
 
 
 @contextmanager
-def damage_told(path: Path, layout: str) -> Iterator[None]:
+def report_damage(path: Path, layout: str) -> Iterator[None]:
     """While a file is read: what is not as its layout has it, is told as an error of the file.
 
     Raises
@@ -204,21 +204,23 @@ def _listed(names: Iterable[str]) -> str:
     return known if len(known) <= LENGTH else f"{known[:LENGTH]}..."
 
 
-def number(text: Any, where: str) -> float:
+def number(text: Any, location: str) -> float:
     """A finite number; `InvalidReference` if it is none."""
     try:
         value = float(text)
     except (TypeError, ValueError):
         value = float("nan")
     if value != value or value in (float("inf"), float("-inf")):
-        raise InvalidReference(f"{where}: {text!r} is no number.", "Correct it, or leave it out.")
+        raise InvalidReference(
+            f"{location}: {text!r} is no number.", "Correct it, or leave it out."
+        )
     return value
 
 
-def numbers(values: Any, count: int, where: str) -> tuple[float, ...]:
+def numbers(values: Any, count: int, location: str) -> tuple[float, ...]:
     """So many finite numbers; `InvalidReference` if they are not."""
     if not isinstance(values, list | tuple) or len(values) != count:
         raise InvalidReference(
-            f"{where}: {values!r} is not {count} numbers.", "Correct it, or leave it out."
+            f"{location}: {values!r} is not {count} numbers.", "Correct it, or leave it out."
         )
-    return tuple(number(value, where) for value in values)
+    return tuple(number(value, location) for value in values)

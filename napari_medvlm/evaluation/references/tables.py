@@ -76,36 +76,38 @@ def _of_this_image(
     return {line: row for line, row in rows.items() if row[image] in own}
 
 
-def _region(row: Row, phrase: str, corners: tuple[str, ...], volume: Volume, where: str) -> Region:
+def _region(
+    row: Row, phrase: str, corners: tuple[str, ...], volume: Volume, location: str
+) -> Region:
     name = row[phrase]
     if not name:
         raise InvalidReference(
-            f"{where} has a box and nothing in column {phrase}.",
+            f"{location} has a box and nothing in column {phrase}.",
             "Say what the box is around, or leave the row out.",
         )
-    numbers = [_number(row, column, where) for column in corners]
+    numbers = [_number(row, column, location) for column in corners]
     if corners == PATIENT:
-        return patient_region(name, volume, numbers[:3], numbers[3:], where)
+        return patient_region(name, volume, numbers[:3], numbers[3:], location)
     if corners == VOXELS:
-        return voxel_region(name, volume, numbers[:3], numbers[3:], where)
-    index = _number(row, "slice", where) if row.get("slice") else 0.0
+        return voxel_region(name, volume, numbers[:3], numbers[3:], location)
+    index = _number(row, "slice", location) if row.get("slice") else 0.0
     if not index.is_integer():
-        raise _no_number("slice", row["slice"], "whole number", where)
-    return slice_region(name, volume, int(index), numbers, where)
+        raise _no_number("slice", row["slice"], "whole number", location)
+    return slice_region(name, volume, int(index), numbers, location)
 
 
-def _number(row: Row, column: str, where: str) -> float:
+def _number(row: Row, column: str, location: str) -> float:
     try:
         number = float(row[column])
     except ValueError as error:
-        raise _no_number(column, row[column], "number", where) from error
+        raise _no_number(column, row[column], "number", location) from error
     if not math.isfinite(number):
-        raise _no_number(column, row[column], "finite number", where)
+        raise _no_number(column, row[column], "finite number", location)
     return number
 
 
-def _no_number(column: str, value: str, wanted: str, where: str) -> InvalidReference:
+def _no_number(column: str, value: str, wanted: str, location: str) -> InvalidReference:
     return InvalidReference(
-        f"{where}: {value!r} in column {column} is not a {wanted}.",
+        f"{location}: {value!r} in column {column} is not a {wanted}.",
         "Correct it, with a point as the decimal sign, or leave the row out.",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from napari_medvlm.backends import registry
+from napari_medvlm.backends.models import files
 from napari_medvlm.data.errors import BackendUnavailable
 
 
@@ -30,23 +30,18 @@ def provenance(
 
 
 def weights_digest(model: str | None) -> str | None:
-    """SHA-256 of a model's file, or of all files of its folder with their names.
+    """The digest of a model's file or folder; see `napari_medvlm.backends.models.files`.
 
     `None` where no model is named, or the weights are not a file or folder on this computer and
     not in the cache of the Hugging Face hub either.
     """
-    place = None if model is None else _place(model)
-    if place is None:
+    path = None if model is None else _weights_path(model)
+    if path is None:
         return None
-    if place.is_file():
-        return _digest(place)
-    whole = hashlib.sha256()
-    for path in sorted(p for p in place.rglob("*") if p.is_file()):
-        whole.update(f"{path.relative_to(place).as_posix()} {_digest(path)}\n".encode())
-    return whole.hexdigest()
+    return files.weights_digest(path)
 
 
-def _place(model: str) -> Path | None:
+def _weights_path(model: str) -> Path | None:
     path = Path(model).expanduser()
     if path.exists():
         return path
@@ -58,15 +53,10 @@ def _place(model: str) -> Path | None:
         return None
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _version(name: str) -> str | None:
     """Of what is installed under that name, or brings a module of that name."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
-        found = metadata.packages_distributions().get(name)
-        return metadata.version(found[0]) if found else None
+        distributions = metadata.packages_distributions().get(name)
+        return metadata.version(distributions[0]) if distributions else None

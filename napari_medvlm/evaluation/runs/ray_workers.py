@@ -38,7 +38,7 @@ class Ray:
         self._address = address
         self._number = number
 
-    def __call__(self, making: WorkerSpec, cases: Sequence[Json]) -> Answers:
+    def __call__(self, spec: WorkerSpec, cases: Sequence[Json]) -> Answers:
         """See `Workers`."""
         ray = self._ray
         started = not ray.is_initialized()
@@ -46,10 +46,10 @@ class Ray:
             self._connect()
         try:
             number = min(self._number, len(cases))
-            actor = ray.remote(num_cpus=1)(_Made)
-            idle = [actor.remote(making.name, making.plan) for _ in range(number)]
-            yield from self._handed_out(idle, deque(cases))
-            ray.get([one.stop.remote() for one in idle])
+            actor = ray.remote(num_cpus=1)(_RayActor)
+            idle = [actor.remote(spec.name, spec.plan) for _ in range(number)]
+            yield from self._dispatch(idle, deque(cases))
+            ray.get([actor.stop.remote() for actor in idle])
         finally:
             if started:
                 ray.shutdown()
@@ -69,7 +69,7 @@ class Ray:
                 "Start one with 'ray start --head', or say --ray local.",
             ) from error
 
-    def _handed_out(self, idle: list[Any], waiting: deque[Json]) -> Iterator[Json | None]:
+    def _dispatch(self, idle: list[Any], waiting: deque[Json]) -> Iterator[Json | None]:
         busy: dict[Any, Any] = {}
         while waiting or busy:
             while waiting and idle:
@@ -91,7 +91,7 @@ def _require_answer(address: str) -> None:
         socket.create_connection((host, int(port)), ANSWER_S).close()
 
 
-class _Made:
+class _RayActor:
     """A worker on a cluster."""
 
     def __init__(self, name: str, plan: Json) -> None:

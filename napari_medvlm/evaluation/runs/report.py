@@ -19,7 +19,7 @@ from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.runs.report_images import FOUND, TRUTH
+from napari_medvlm.evaluation.runs.report_images import DETECTED, TRUTH
 from napari_medvlm.evaluation.runs.run_folder import read_json, write_text
 
 if TYPE_CHECKING:
@@ -55,12 +55,15 @@ def write_page(out: Path, template: str, content: Mapping[str, Any]) -> Path:
         autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader
     )
     environment.filters |= FILTERS
-    told = read_json(out / CALIBRATION)
-    calibrated = "" if told is None else _calibrated(told)
-    made = datetime.now().astimezone().strftime("%d %B %Y, %H:%M")
+    calibration = read_json(out / CALIBRATION)
+    calibrated = "" if calibration is None else _calibrated(calibration)
+    created = datetime.now().astimezone().strftime("%d %B %Y, %H:%M")
     path = out / "report.html"
     page = environment.get_template(template)
-    write_text(path, page.render(made=made, calibration=told, calibrated=calibrated, **content))
+    write_text(
+        path,
+        page.render(created=created, calibration=calibration, calibrated=calibrated, **content),
+    )
     return path
 
 
@@ -111,27 +114,31 @@ FILTERS: dict[str, Callable[..., str]] = {
 """What the pages of reports write numbers with."""
 
 
-def boxed(volume: Volume, wanted: Sequence[Corners], found: Sequence[Corners]) -> str:
+def boxed(volume: Volume, wanted: Sequence[Corners], detected: Sequence[Corners]) -> str:
     """Pictures of the slices through the middle of the first box wanted and the first one found.
 
     One picture where both are the same slice. Base64 of a PNG.
     """
     from matplotlib.figure import Figure
 
-    slices = dict.fromkeys(_through(corners, volume) for corners in (*wanted[:1], *found[:1]))
-    shown = list(slices) or [volume.shape[0] // 2]
-    large = len(shown)  # side by side they are shown smaller
-    page = Figure(figsize=(4.5 * len(shown), 4.2), dpi=100, facecolor="black", layout="compressed")
-    for place, index in zip(page.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
-        picture = picture_of(volume, SliceRef(0, index))
-        place.imshow(picture.pixels)
-        for boxes, color, style in ((wanted, TRUTH, "solid"), (found, FOUND, "dashed")):
+    slices = dict.fromkeys(_through(corners, volume) for corners in (*wanted[:1], *detected[:1]))
+    slice_indices = list(slices) or [volume.shape[0] // 2]
+    large = len(slice_indices)  # side by side they are shown smaller
+    page = Figure(
+        figsize=(4.5 * len(slice_indices), 4.2), dpi=100, facecolor="black", layout="compressed"
+    )
+    for axes, index in zip(
+        page.subplots(1, len(slice_indices), squeeze=False)[0], slice_indices, strict=True
+    ):
+        image = picture_of(volume, SliceRef(0, index))
+        axes.imshow(image.pixels)
+        for boxes, color, style in ((wanted, TRUTH, "solid"), (detected, DETECTED, "dashed")):
             for low, high in boxes:
                 if low[0] < index + 1 and high[0] > index:
-                    corners = picture.pixel_of(_corners(volume, low, high)) - 0.5
-                    place.add_patch(_outline(corners, color, style, 1.8 * large))
-        place.set_title(f"slice {index} of {volume.shape[0]}", color="white", fontsize=9 * large)
-        place.set_axis_off()
+                    corners = image.pixel_of(_corners(volume, low, high)) - 0.5
+                    axes.add_patch(_outline(corners, color, style, 1.8 * large))
+        axes.set_title(f"slice {index} of {volume.shape[0]}", color="white", fontsize=9 * large)
+        axes.set_axis_off()
     file = io.BytesIO()
     page.savefig(file, format="png", facecolor="black")
     return base64.b64encode(file.getvalue()).decode("ascii")
@@ -150,20 +157,20 @@ def svg(draw: Callable[[Any], None], size: tuple[float, float] = (10, 4.2)) -> s
     return text[text.index("<svg") :]
 
 
-def _calibrated(told: Mapping[str, Any]) -> str:
+def _calibrated(calibration: Mapping[str, Any]) -> str:
     """The reliability diagram before and after, as SVG."""
 
     def draw(page: Any) -> None:
-        place = page.subplots()
-        place.plot([0, 1], [0, 1], color="#999", linestyle="dotted")
+        axes = page.subplots()
+        axes.plot([0, 1], [0, 1], color="#999", linestyle="dotted")
         for key, color in (("before", "#ff7f0e"), ("after", "#00a36c")):
-            bins = told[key]
-            x, y = [one["stated"] for one in bins], [one["right"] for one in bins]
-            place.plot(x, y, marker="o", ms=5, color=color, label=key)
-        place.set(xlabel="confidence", ylabel="share that is right", title="Reliability",
+            bins = calibration[key]
+            x, y = [bin_row["stated"] for bin_row in bins], [bin_row["right"] for bin_row in bins]
+            axes.plot(x, y, marker="o", ms=5, color=color, label=key)
+        axes.set(xlabel="confidence", ylabel="share that is right", title="Reliability",
                   xlim=(0, 1.02), ylim=(0, 1.02))  # fmt: skip
         page.legend(loc="outside right upper")
-        place.grid(alpha=0.3)
+        axes.grid(alpha=0.3)
 
     return svg(draw, (6, 4.2))
 

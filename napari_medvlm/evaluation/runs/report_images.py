@@ -15,7 +15,7 @@ from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.evaluation.segment.simulated_user import largest_error
 
-TRUTH, FOUND = "#00a36c", "#ff7f0e"
+TRUTH, DETECTED = "#00a36c", "#ff7f0e"
 """Colours of the outlines, told apart by people who see no red or no green."""
 SHARE = Window(0.5, 1.0)
 """For pictures of masks: 0 is black, 1 is white."""
@@ -28,20 +28,20 @@ def planes(volume: Volume, truth: BoolArray, mask: BoolArray) -> str:
     """
     from matplotlib.figure import Figure
 
-    axes = patient_axes(volume.affine)
+    patient_axes_zyx = patient_axes(volume.affine)
     at = _crossing(truth, mask)
     figure = Figure(figsize=(9, 3.2), dpi=100, facecolor="black", layout="compressed")
-    for place, axis, name in zip(
-        figure.subplots(1, 3), axes, ("axial", "coronal", "sagittal"), strict=True
+    for axes, axis, name in zip(
+        figure.subplots(1, 3), patient_axes_zyx, ("axial", "coronal", "sagittal"), strict=True
     ):
-        where = SliceRef(axis, at[axis])
-        place.imshow(picture_of(volume, where).pixels)
-        for what, color, style in ((truth, TRUTH, "solid"), (mask, FOUND, "dashed")):
-            inside = _upright(volume, what, where)
+        slice_ref = SliceRef(axis, at[axis])
+        axes.imshow(picture_of(volume, slice_ref).pixels)
+        for what, color, style in ((truth, TRUTH, "solid"), (mask, DETECTED, "dashed")):
+            inside = _upright(volume, what, slice_ref)
             if inside.any() and not inside.all():
-                place.contour(inside, [0.5], colors=color, linestyles=style, linewidths=1.6)
-        place.set_title(f"{name}, slice {at[axis]}", color="white", fontsize=9)
-        place.set_axis_off()
+                axes.contour(inside, [0.5], colors=color, linestyles=style, linewidths=1.6)
+        axes.set_title(f"{name}, slice {at[axis]}", color="white", fontsize=9)
+        axes.set_axis_off()
     file = io.BytesIO()
     figure.savefig(file, format="png", facecolor="black")
     return base64.b64encode(file.getvalue()).decode("ascii")
@@ -52,7 +52,7 @@ def _crossing(truth: BoolArray, mask: BoolArray) -> tuple[int, int, int]:
     return (0, 0, 0) if error is None else error.click.zyx
 
 
-def _upright(volume: Volume, inside: BoolArray, where: SliceRef) -> NDArray[np.float32]:
+def _upright(volume: Volume, inside: BoolArray, slice_ref: SliceRef) -> NDArray[np.float32]:
     """A slice of a mask, 0 to 1, on the pixels of the picture of the volume."""
-    shown = picture_of(Volume(inside.astype(np.uint8), volume.affine), where, SHARE)
-    return shown.pixels[..., 0].astype(np.float32) / np.float32(255)
+    image = picture_of(Volume(inside.astype(np.uint8), volume.affine), slice_ref, SHARE)
+    return image.pixels[..., 0].astype(np.float32) / np.float32(255)

@@ -16,9 +16,9 @@ from filelock import FileLock, Timeout
 from napari_medvlm.data.errors import CannotSave, SessionFileError, SettingsError
 
 Json = dict[str, Any]
-LISTED = 10
+MAX_LISTED = 10
 """So many cases are named where another one was asked for."""
-LONGEST = 200
+MAX_NAME_LENGTH = 200
 """Characters of a file's name; most systems take 255, some of which are for the ending."""
 
 
@@ -46,22 +46,22 @@ class RunFolder:
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
         self.path = path
         wanted = json.loads(json.dumps(settings))
-        there = read_json(path / "run.json")
-        if there is not None and there != wanted and self.done():
+        recorded = read_json(path / "run.json")
+        if recorded is not None and recorded != wanted and self.done():
             raise SettingsError(
-                f"{path} holds a run with other settings: {_difference(there, wanted)}.",
+                f"{path} holds a run with other settings: {_difference(recorded, wanted)}.",
                 "Choose another folder with --out, or the settings of that run.",
             )
         write_json(path / "run.json", wanted)
 
     def done(self) -> dict[str, Json]:
         """What came of the cases that are done, by their names."""
-        found = {}
+        outcomes = {}
         for path in sorted((self.path / "cases").glob("*.json")):
             outcome = read_json(path)
             if outcome is not None:
-                found[str(outcome["case"])] = outcome
-        return found
+                outcomes[str(outcome["case"])] = outcome
+        return outcomes
 
     def keep(self, outcome: Json) -> None:
         """Write what came of a case."""
@@ -117,8 +117,8 @@ def case_of(out: Path, case: str) -> Json:
         raise SessionFileError(
             f"There is no run of 'napari-medvlm evaluate' in {out}.", "Check the path."
         )
-    files = [read_json(path) for path in sorted((out / "cases").glob("[!.]*.json"))[:LISTED]]
-    known = ", ".join(str(one["case"]) for one in files if one is not None)
+    files = [read_json(path) for path in sorted((out / "cases").glob("[!.]*.json"))[:MAX_LISTED]]
+    known = ", ".join(str(content["case"]) for content in files if content is not None)
     raise SessionFileError(
         f"The run in {out} has no case {case!r}.",
         f"It has, to begin with: {known}." if known else "None of its cases is done yet.",
@@ -128,10 +128,15 @@ def case_of(out: Path, case: str) -> Json:
 def safe(name: str) -> str:
     """A name as one part of a path; a digest takes the place of what is too long for one."""
     part = quote(name, safe=" ,()+=@").replace("..", "%2E%2E")
-    if len(part) <= LONGEST:
+    if len(part) <= MAX_NAME_LENGTH:
         return part
     digest = hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
-    return f"{part[: LONGEST - len(digest) - 1]}-{digest}"
+    return f"{part[: MAX_NAME_LENGTH - len(digest) - 1]}-{digest}"
+
+
+def session_path(out: Path, case: str, structure: str) -> Path:
+    """Return the path of the session file of a structure of a case."""
+    return out / "sessions" / safe(case) / f"{safe(structure)}.json"
 
 
 def read_json(path: Path) -> Json | None:
@@ -177,18 +182,20 @@ def _not_written(path: Path, error: OSError) -> CannotSave:
     )
 
 
-def _difference(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    told = [
-        f"{key} {old!r}, not {new!r}" for key, old, new in _differing(there, wanted) if old != new
+def _difference(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    differences = [
+        f"{key} {old!r}, not {new!r}"
+        for key, old, new in _differing(recorded, wanted)
+        if old != new
     ]
-    return "; ".join(told[:3])
+    return "; ".join(differences[:3])
 
 
 def _differing(
-    there: Mapping[str, Any], wanted: Mapping[str, Any]
+    recorded: Mapping[str, Any], wanted: Mapping[str, Any]
 ) -> Iterator[tuple[str, Any, Any]]:
-    for key in dict.fromkeys((*there, *wanted)):
-        old, new = there.get(key), wanted.get(key)
+    for key in dict.fromkeys((*recorded, *wanted)):
+        old, new = recorded.get(key), wanted.get(key)
         if isinstance(old, dict) and isinstance(new, dict):
             yield from _differing(old, new)
         elif old != new:

@@ -76,7 +76,7 @@ class EvaluationTask(Generic[_Outcome]):
     task: str
     worker: str
     outcome: type[_Outcome]
-    before: Callable[[Path, _Outcome], _Outcome] = lambda _, came: came
+    before: Callable[[Path, _Outcome], _Outcome] = lambda _, outcome: outcome
 
 
 def run_cases(
@@ -114,38 +114,39 @@ def run_cases(
     """
     planned = plan.model_dump(mode="json")
     folder = RunFolder(out, {"task": kind.task, "plan": planned, **record})
-    there = {name: kind.outcome.model_validate(came) for name, came in folder.done().items()}
-    done = {case.name: there[case.name] for case in cases if case.name in there}
-    waiting = {case.name: case.model_dump(mode="json") for case in cases if case.name not in done}
+    recorded = {
+        name: kind.outcome.model_validate(outcome) for name, outcome in folder.done().items()
+    }
+    done = {case.name: recorded[case.name] for case in cases if case.name in recorded}
+    pending = {case.name: case.model_dump(mode="json") for case in cases if case.name not in done}
     unused: list[SkippedCase] = []
     progress(len(done) / len(cases), f"{len(done)} of {len(cases)} were done")
     finished, name = len(done), ""
-    answering = closing(workers(WorkerSpec(kind.worker, planned), list(waiting.values())))
-    with _counted_if_stopped(done, len(cases)), answering as answers:
-        for given in answers:
-            if given is not None:
-                came = kind.outcome.model_validate(given)
-                _raise_if_fatal(came)
-                if came.problem:
-                    unused.append(SkippedCase(came.case, came.problem))
+    answering = closing(workers(WorkerSpec(kind.worker, planned), list(pending.values())))
+    with _count_when_stopped(done, len(cases)), answering as answers:
+        for content in answers:
+            if content is not None:
+                outcome = kind.outcome.model_validate(content)
+                _raise_if_fatal(outcome)
+                if outcome.problem:
+                    unused.append(SkippedCase(outcome.case, outcome.problem))
                 else:
-                    came = kind.before(out, came)
-                    keep(folder, waiting[came.case], came)
-                    done[came.case] = came
-                finished, name = finished + 1, f": {came.case}"
+                    outcome = kind.before(out, outcome)
+                    write_outcome(folder, pending[outcome.case], outcome)
+                    done[outcome.case] = outcome
+                finished, name = finished + 1, f": {outcome.case}"
             progress(finished / len(cases), f"{finished} of {len(cases)} cases{name}")
     order = [done[case.name] for case in cases if case.name in done]
-    return order, sorted(unused, key=lambda one: one.case)
+    return order, sorted(unused, key=lambda skipped: skipped.case)
 
 
 @contextmanager
-def _counted_if_stopped(done: Sized, total: int) -> Iterator[None]:
+def _count_when_stopped(done: Sized, total: int) -> Iterator[None]:
     try:
         yield
     except (Cancelled, KeyboardInterrupt):
         raise Cancelled(
-            f"Stopped with {len(done)} of {total} cases done; "
-            "the same command goes on with the rest."
+            f"Stopped with {len(done)} of {total} cases done; run the same command again to resume."
         ) from None
 
 
@@ -161,23 +162,23 @@ def require_measured(count: int, unused: Sequence[SkippedCase], out: Path) -> No
     """
     if count:
         return
-    told = f" None of {len(unused)} could be used. {unused[0].reason}" if unused else ""
+    detail = f" None of {len(unused)} could be used. {unused[0].reason}" if unused else ""
     raise InvalidReference(
-        f"Nothing was measured.{told}", f"See {out / 'report.html'} for each case."
+        f"Nothing was measured.{detail}", f"See {out / 'report.html'} for each case."
     )
 
 
-def keep(folder: RunFolder, case: Json, came: CaseResult) -> None:
+def write_outcome(folder: RunFolder, case: Json, outcome: CaseResult) -> None:
     """Write what came of a case, with the case itself: so it can be opened, and told of anew."""
-    folder.keep(came.model_dump(mode="json") | {"source": case})
+    folder.keep(outcome.model_dump(mode="json") | {"source": case})
 
 
 def crashed(case: Mapping[str, object], error: WorkerCrashed) -> Json:
     """The outcome of a case whose worker died."""
-    came = CaseResult(case=str(case["name"]), problem=error.message, hint=error.hint)
-    return came.model_dump(mode="json")
+    outcome = CaseResult(case=str(case["name"]), problem=error.message, hint=error.hint)
+    return outcome.model_dump(mode="json")
 
 
-def _raise_if_fatal(came: CaseResult) -> None:
-    if came.fatal:
-        raise BackendUnavailable(came.problem, came.hint)
+def _raise_if_fatal(outcome: CaseResult) -> None:
+    if outcome.fatal:
+        raise BackendUnavailable(outcome.problem, outcome.hint)

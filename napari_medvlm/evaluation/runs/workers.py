@@ -26,7 +26,8 @@ Answers = Generator[Json | None, None, None]
 POLL_S = 0.2
 GRACE_S = 10.0
 """How long a worker may take to free what it holds."""
-QUIETLY = "ignore::UserWarning:multiprocessing.resource_tracker"
+WORKER_MODULE = "napari_medvlm.evaluation.runs.worker_main"
+IGNORE_TRACKER_WARNING = "ignore::UserWarning:multiprocessing.resource_tracker"
 """Python frees the memory that a worker shared when it was ended, and need not tell a person."""
 THREADS = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"),
@@ -55,14 +56,14 @@ class WorkerSpec:
     def make(self) -> Worker:
         """A new worker, in this process."""
         module, _, attribute = self.name.partition(":")
-        made: Worker = getattr(import_module(module), attribute)(self.plan)
-        return made
+        worker: Worker = getattr(import_module(module), attribute)(self.plan)
+        return worker
 
 
 class Workers(Protocol):
     """Hands out cases to workers."""
 
-    def __call__(self, making: WorkerSpec, cases: Sequence[Json]) -> Answers:
+    def __call__(self, spec: WorkerSpec, cases: Sequence[Json]) -> Answers:
         """What comes of the cases, as it comes; `None` now and then while nothing has.
 
         Closing the iterator ends the work.
@@ -87,26 +88,26 @@ class Processes:
         self._number = number
         self._crashed = crashed
 
-    def __call__(self, making: WorkerSpec, cases: Sequence[Json]) -> Answers:
+    def __call__(self, spec: WorkerSpec, cases: Sequence[Json]) -> Answers:
         """See `Workers`."""
-        shift = _Shift(making, cases, self._number, self._crashed)
+        pool = _ProcessPool(spec, cases, self._number, self._crashed)
         try:
-            yield from shift.outcomes()
+            yield from pool.outcomes()
         finally:
-            shift.end()
+            pool.end()
 
 
-class _Shift:
+class _ProcessPool:
     """The processes that work on one list of cases, each looked after by a thread."""
 
     def __init__(
         self,
-        making: WorkerSpec,
+        spec: WorkerSpec,
         cases: Sequence[Json],
         number: int,
         crashed: Callable[[Json, WorkerCrashed], Json],
     ) -> None:
-        self._making = making
+        self._making = spec
         self._crashed = crashed
         self._number = min(number, len(cases))
         self._total = len(cases)
@@ -143,7 +144,7 @@ class _Shift:
         for thread in self._threads:
             thread.join()
         for child in self._children:
-            child.forget()
+            child.close_output()
 
     def _work(self) -> None:
         """Look after one process: cases to it, outcomes from it, another in its place."""
@@ -174,14 +175,14 @@ class _Shift:
 class _Child:
     """A worker in a process of its own: a line of JSON in, a line of JSON out."""
 
-    def __init__(self, making: WorkerSpec, siblings: int) -> None:
+    def __init__(self, spec: WorkerSpec, worker_count: int) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-W", QUIETLY, "-m", "napari_medvlm.evaluation.runs.worker_main"],
+            [sys.executable, "-W", IGNORE_TRACKER_WARNING, "-m", WORKER_MODULE],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
-            env=_with_a_share(siblings),
+            env=_thread_environment(worker_count),
             start_new_session=True,  # Ctrl-C is the caller's: this one would die loudly of it
         )  # fmt: skip
-        self._send({"name": making.name, "plan": making.plan})
+        self._send({"name": spec.name, "plan": spec.plan})
 
     def ask(self, case: Json) -> Json:
         """What comes of a case."""
@@ -209,7 +210,7 @@ class _Child:
             self._process.kill()
             self._process.wait()
 
-    def forget(self) -> None:
+    def close_output(self) -> None:
         """Close what its answers came through, when nobody waits for one any more."""
         assert self._process.stdout is not None
         self._process.stdout.close()
@@ -222,9 +223,9 @@ class _Child:
             self._process.stdin.flush()
 
 
-def _with_a_share(siblings: int) -> dict[str, str]:
+def _thread_environment(worker_count: int) -> dict[str, str]:
     """Environment variables that let numerical libraries take their share of the processors."""
-    threads = str(max(_processors() // siblings, 1))
+    threads = str(max(_processors() // worker_count, 1))
     return {**dict.fromkeys(THREADS, threads), **os.environ}
 
 

@@ -41,16 +41,20 @@ class CaseWorker:
             loaded = load(case)
             wanted = present(case, loaded, self._plan.structures)
             truths = {s.name: (s, loaded.truth(s)) for s in wanted}
-            there = {name: found for name, found in truths.items() if found[1].any()}
+            structures_present = {
+                name: structure_and_truth
+                for name, structure_and_truth in truths.items()
+                if structure_and_truth[1].any()
+            }
             attempts = [
-                Trial(self._plan, self._runner).run(case.name, loaded.volume, *found)
-                for found in there.values()
+                Trial(self._plan, self._runner).run(case.name, loaded.volume, *structure_and_truth)
+                for structure_and_truth in structures_present.values()
             ]
         except MedVLMError as error:
             fatal = isinstance(error, BackendUnavailable | SettingsError | PromptNotSupported)
             return Outcome(case=case.name, problem=error.message, hint=error.hint, fatal=fatal)
         lacking = unknown(loaded.structures, self._plan.structures)
-        absent = (*(name for name in truths if name not in there), *lacking)
+        absent = (*(name for name in truths if name not in structures_present), *lacking)
         return Outcome(case=case.name, attempts=tuple(attempts), absent=absent)
 
     def stop(self) -> None:

@@ -19,7 +19,7 @@ from napari_medvlm.evaluation.runs.runner import SkippedCase
 
 Skipped = SkippedCase
 """A case that cannot be used, and why, in a sentence."""
-MOST = 1000
+MAX_LABELS = 1000
 """More values than this are no labels; the largest atlases have some hundreds."""
 
 
@@ -113,11 +113,11 @@ def load(case: Case) -> Loaded:
     from napari_medvlm.io import read_volume
 
     volume = read_volume(case.image, frame=case.channel)
-    drawn = read_volume(case.labels)
-    if drawn.is_color:
+    label_volume = read_volume(case.labels)
+    if label_volume.is_color:
         raise InvalidImage(f"{case.labels.name} is a colour picture.", "Save labels as numbers.")
-    require_same_grid(volume.grid, drawn.grid, f"The label image {case.labels.name}")
-    labels = whole(drawn.data, case.labels)
+    require_same_grid(volume.grid, label_volume.grid, f"The label image {case.labels.name}")
+    labels = integer_labels(label_volume.data, case.labels)
     return Loaded(volume, labels, case.structures or _by_value(labels, case.labels))
 
 
@@ -134,11 +134,11 @@ def unknown(structures: Sequence[Structure], wanted: Sequence[str]) -> tuple[str
 
 def require_known(cases: Sequence[Case], wanted: Sequence[str]) -> None:
     """Raise `InvalidReference` if the data set tells its structures, and one is not among them."""
-    told = {s.name: s for case in cases for s in case.structures}
-    for text in unknown(tuple(told.values()), wanted) if told else ():
+    known = {s.name: s for case in cases for s in case.structures}
+    for text in unknown(tuple(known.values()), wanted) if known else ():
         raise InvalidReference(
             f"There is no structure {text!r} in the data set.",
-            f"It has: {', '.join(told)}.",
+            f"It has: {', '.join(known)}.",
         )
 
 
@@ -150,19 +150,19 @@ def present(case: Case, loaded: Loaded, wanted: Sequence[str]) -> tuple[Structur
     InvalidReference
         If it has none of them.
     """
-    found = chosen(loaded.structures, wanted)
-    if found:
-        return found
-    there = ", ".join(structure.name for structure in loaded.structures)
+    structures = chosen(loaded.structures, wanted)
+    if structures:
+        return structures
+    names = ", ".join(structure.name for structure in loaded.structures)
     raise InvalidReference(
-        f"{case.labels.name} has none of the structures {', '.join(wanted)}, only {there}."
-        if there
+        f"{case.labels.name} has none of the structures {', '.join(wanted)}, only {names}."
+        if names
         else f"{case.labels.name} has no label: all of it is background.",
         "Choose structures that the labels have with --structure, or other labels.",
     )
 
 
-def whole(data: NDArray[np.generic], path: Path) -> NDArray[np.integer]:
+def integer_labels(data: NDArray[np.generic], path: Path) -> NDArray[np.integer]:
     """Labels as whole numbers; `InvalidImage` if they are fractions."""
     if data.dtype.kind in "iu":
         return data  # type: ignore[return-value]
@@ -186,7 +186,7 @@ def _keys(structure: Structure) -> set[str]:
 
 def _by_value(labels: NDArray[np.integer], path: Path) -> tuple[Structure, ...]:
     values = [value for value in np.unique(labels).tolist() if value]
-    if len(values) > MOST:
+    if len(values) > MAX_LABELS:
         raise InvalidImage(
             f"{path.name} has {len(values)} different values: it is an image, not labels.",
             "Choose the folder of the labels.",

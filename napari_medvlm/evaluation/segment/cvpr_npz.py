@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from napari_medvlm.data.errors import GeometryMismatch, InvalidImage
 from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.segment.cases import Case, Loaded, Structure, whole
+from napari_medvlm.evaluation.segment.cases import Case, Loaded, Structure, integer_labels
 
 HARMLESS = {
     ("numpy.core.multiarray", "_reconstruct"),
@@ -43,26 +43,26 @@ SIDES = ("z_min", "z_mid_y_min", "z_mid_x_min", "z_max", "z_mid_y_max", "z_mid_x
 
 def read_case(case: Case) -> Loaded:
     """Read a case of the challenge; errors as of `cases.load`."""
-    found = _arrays(case.image)
-    if "gts" not in found:
-        found["gts"] = _need(_arrays(case.labels), "gts", case.labels)
-    data, labels = (_deep(_need(found, key, case.image)) for key in ("imgs", "gts"))
+    arrays = _arrays(case.image)
+    if "gts" not in arrays:
+        arrays["gts"] = _need(_arrays(case.labels), "gts", case.labels)
+    data, labels = (_deep(_need(arrays, key, case.image)) for key in ("imgs", "gts"))
     if data.shape[:3] != labels.shape:
         raise GeometryMismatch(
             f"In {case.image.name}, imgs has the shape {data.shape[:3]}, gts {labels.shape}.",
             "Take labels that were drawn on this image.",
         )
-    affine = np.diag([*_spacing(found, case.image), 1.0])
+    affine = np.diag([*_spacing(arrays, case.image), 1.0])
     volume = Volume(data, affine, name=case.name, source=case.image)
-    drawn = whole(labels, case.labels)
-    values = [value for value in np.unique(drawn).tolist() if value]
-    names = {v: s.name for s in case.structures for v in s.values} or _words(found)
-    boxes = _boxes(found, len(values))
+    label_array = integer_labels(labels, case.labels)
+    values = [value for value in np.unique(label_array).tolist() if value]
+    names = {v: s.name for s in case.structures for v in s.values} or _words(arrays)
+    boxes = _boxes(arrays, len(values))
     structures = tuple(
         Structure(name=names.get(value, f"label {value}"), values=(value,), box=box)
         for value, box in zip(values, boxes, strict=True)
     )
-    return Loaded(volume, drawn, structures)
+    return Loaded(volume, label_array, structures)
 
 
 def _arrays(path: Path) -> dict[str, Any]:
@@ -105,17 +105,17 @@ def _deep(data: NDArray[Any]) -> NDArray[Any]:
     return data[None] if data.ndim == 2 else data
 
 
-def _need(found: Mapping[str, Any], key: str, path: Path) -> Any:
-    if key not in found:
+def _need(arrays: Mapping[str, Any], key: str, path: Path) -> Any:
+    if key not in arrays:
         raise InvalidImage(
-            f"{path.name} has no array {key!r}, only {', '.join(sorted(found))}.",
+            f"{path.name} has no array {key!r}, only {', '.join(sorted(arrays))}.",
             "Choose files of the challenge, or the folder of their labels with --labels.",
         )
-    return found[key]
+    return arrays[key]
 
 
-def _spacing(found: Mapping[str, Any], path: Path) -> NDArray[np.float64]:
-    spacing = np.asarray(found.get("spacing", (1.0, 1.0, 1.0)), np.float64).ravel()
+def _spacing(arrays: Mapping[str, Any], path: Path) -> NDArray[np.float64]:
+    spacing = np.asarray(arrays.get("spacing", (1.0, 1.0, 1.0)), np.float64).ravel()
     if spacing.shape != (3,) or not (np.isfinite(spacing) & (spacing > 0)).all():
         raise InvalidImage(
             f"The spacing {spacing.tolist()} in {path.name} is not three sizes in mm.",
@@ -124,24 +124,24 @@ def _spacing(found: Mapping[str, Any], path: Path) -> NDArray[np.float64]:
     return spacing
 
 
-def _words(found: Mapping[str, Any]) -> dict[int, str]:
-    words = found.get("text_prompts")
+def _words(arrays: Mapping[str, Any]) -> dict[int, str]:
+    words = arrays.get("text_prompts")
     words = words.item() if isinstance(words, np.ndarray) and words.shape == () else words
     if not isinstance(words, Mapping):
         return {}
     return {int(key): str(text) for key, text in words.items() if str(key).isdigit()}
 
 
-def _boxes(found: Mapping[str, Any], count: int) -> Sequence[tuple[Index, Index] | None]:
+def _boxes(arrays: Mapping[str, Any], count: int) -> Sequence[tuple[Index, Index] | None]:
     """The half-open index box of each label, in their order; none where the file has not all."""
-    boxes = found.get("boxes")
+    boxes = arrays.get("boxes")
     entries = [] if boxes is None else np.atleast_1d(boxes).tolist()
     if len(entries) != count or not all(
         isinstance(entry, Mapping) and all(side in entry for side in SIDES) for entry in entries
     ):
         return [None] * count
-    found_boxes: list[tuple[Index, Index] | None] = []
+    index_boxes: list[tuple[Index, Index] | None] = []
     for entry in entries:
         z0, y0, x0, z1, y1, x1 = (int(entry[side]) for side in SIDES)
-        found_boxes.append(((z0, y0, x0), (z1 + 1, y1 + 1, x1 + 1)))
-    return found_boxes
+        index_boxes.append(((z0, y0, x0), (z1 + 1, y1 + 1, x1 + 1)))
+    return index_boxes

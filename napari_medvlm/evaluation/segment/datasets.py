@@ -46,22 +46,22 @@ def find_cases(
     if not images.is_dir():
         raise InvalidReference(f"There is no folder {images}.", "Check the path.")
     if layout is Layout.NNUNET:
-        found = nnunet(_root(images), labels, channel or 0)
+        dataset = nnunet(_root(images), labels, channel or 0)
     elif layout is Layout.MSD:
-        found = msd(_root(images), channel or 0)
+        dataset = msd(_root(images), channel or 0)
     elif layout is Layout.CVPR25:
-        found = _npz(images, labels, names or {})
+        dataset = _npz(images, labels, names or {})
     else:
-        found = _pairs(images, labels or images, patterns, channel, names or {})
-    if not found.cases:
-        reasons = " ".join(dict.fromkeys(skipped.reason for skipped in found.skipped[:3]))
+        dataset = _pairs(images, labels or images, patterns, channel, names or {})
+    if not dataset.cases:
+        reasons = " ".join(dict.fromkeys(skipped.reason for skipped in dataset.skipped[:3]))
         raise InvalidReference(
             f"There is no case in {images} ({layout}). {reasons}".strip(),
             "Choose the layout with --dataset, or the names of the files with --image-pattern "
             "and --label-pattern.",
         )
-    order = sorted(found.cases, key=lambda case: case.name)
-    return Cases(tuple(order), found.skipped)
+    order = sorted(dataset.cases, key=lambda case: case.name)
+    return Cases(tuple(order), dataset.skipped)
 
 
 def _pairs(
@@ -113,24 +113,24 @@ def _matching(folder: Path, pattern: str) -> dict[str, Path]:
     if not folder.is_dir():
         raise InvalidReference(f"There is no folder {folder}.", "Check the path.")
     matches = ((path, form.fullmatch(path.name)) for path in sorted(folder.iterdir()))
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for path, match in matches:
         if match is None or path.name.startswith(".") or not path.is_file():
             continue
         name = match["case"]
-        if name in found:
+        if name in files:
             raise InvalidReference(
-                f"{found[name].name} and {path.name} are both of the case {name}.",
+                f"{files[name].name} and {path.name} are both of the case {name}.",
                 "Say which to take with --image-pattern and --label-pattern.",
             )
-        found[name] = path
-    return found
+        files[name] = path
+    return files
 
 
 def _npz(images: Path, labels: Path | None, names: Mapping[int, str]) -> Cases:
     folder = labels or images
-    listed = {path.stem: (path, folder / path.name) for path in sorted(images.glob("[!.]*.npz"))}
-    return with_files(listed, Layout.CVPR25, None, named(names))
+    files = {path.stem: (path, folder / path.name) for path in sorted(images.glob("[!.]*.npz"))}
+    return with_files(files, Layout.CVPR25, None, named(names))
 
 
 def _root(folder: Path) -> Path:

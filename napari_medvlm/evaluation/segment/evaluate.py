@@ -12,7 +12,7 @@ from napari_medvlm.evaluation.runs.run_folder import (
     RunFolder,
     alone_in,
     read_json,
-    safe,
+    session_path,
     write_json,
     write_text,
 )
@@ -21,8 +21,8 @@ from napari_medvlm.evaluation.runs.runner import (
     crashed,
     require_measured,
     run_cases,
+    write_outcome,
 )
-from napari_medvlm.evaluation.runs.runner import keep as kept
 from napari_medvlm.evaluation.runs.workers import Workers
 from napari_medvlm.evaluation.segment import report, summary
 from napari_medvlm.evaluation.segment.cases import Case, Cases, Layout, Skipped, require_known
@@ -31,11 +31,11 @@ from napari_medvlm.evaluation.segment.outcomes import Outcome
 from napari_medvlm.evaluation.segment.plan import Plan, provenance, require_able
 from napari_medvlm.io.label_images import read_names
 
-__all__ = ("crashed", "keep", "run", "session_path")
+__all__ = ("crashed", "keep", "run")
 
 
 def run(
-    found: Cases,
+    dataset: Cases,
     plan: Plan,
     data: Mapping[str, Any],
     out: Path,
@@ -65,19 +65,14 @@ def run(
         If the folder cannot be written to.
     """
     record = {"data": dict(data), "provenance": provenance(plan)}
-    done, skipped = run_cases(KIND, found.cases, plan, record, out, workers, progress)
-    return done, sorted((*found.skipped, *skipped), key=lambda one: one.case)
-
-
-def session_path(out: Path, case: str, structure: str) -> Path:
-    """Where the session of a structure of a case is kept."""
-    return out / "sessions" / safe(case) / f"{safe(structure)}.json"
+    done, skipped = run_cases(KIND, dataset.cases, plan, record, out, workers, progress)
+    return done, sorted((*dataset.skipped, *skipped), key=lambda skip: skip.case)
 
 
 def keep(folder: RunFolder, case: Case, outcome: Outcome) -> Outcome:
     """Write sessions first: a case whose file is there is done."""
     bare = _with_sessions(folder.path, outcome)
-    kept(folder, case.model_dump(mode="json"), bare)
+    write_outcome(folder, case.model_dump(mode="json"), bare)
     return bare
 
 
@@ -143,15 +138,15 @@ def evaluate(data: DataSet, plan: Plan, out: Path, workers: Workers, progress: P
     MedVLMError
         As of `run.run`.
     """
-    found = data.find()
+    dataset = data.find()
     require_able(plan)
     report.require_libraries()
-    require_known(found.cases, plan.structures)
+    require_known(dataset.cases, plan.structures)
     with alone_in(out):
-        outcomes, skipped = run(found, plan, data.record(), out, workers, progress)
-        told = write_all(out, plan, found.cases, outcomes, skipped)
-    require_measured(len(told["structures"]), skipped, out)
-    return told
+        outcomes, skipped = run(dataset, plan, data.record(), out, workers, progress)
+        figures = write_all(out, plan, dataset.cases, outcomes, skipped)
+    require_measured(len(figures["structures"]), skipped, out)
+    return figures
 
 
 def write_all(
@@ -162,12 +157,12 @@ def write_all(
     skipped: Sequence[Skipped] = (),
 ) -> Json:
     """Write the table, the summary and the report of a run that is kept; the summary."""
-    told: Json = summary.summary(outcomes, skipped, plan)
+    figures: Json = summary.summary(outcomes, skipped, plan)
     summary.write_table(out, summary.rows(outcomes))
-    write_json(out / "summary.json", told)
+    write_json(out / "summary.json", figures)
     settings: Mapping[str, Any] = read_json(out / "run.json") or {}
-    report.write_report(out, told, settings, cases, outcomes)
-    return told
+    report.write_report(out, figures, settings, cases, outcomes)
+    return figures
 
 
 def worst_in(out: Path) -> tuple[str, str] | None:
@@ -179,12 +174,12 @@ def worst_in(out: Path) -> tuple[str, str] | None:
         The folder of a run, which need not be finished.
     """
     done = [read_json(path) or {} for path in sorted((out / "cases").glob("[!.]*.json"))]
-    found = [
-        (attempt["steps"][-1]["dice"], str(one["case"]), str(attempt["structure"]))
-        for one in done
-        for attempt in one.get("attempts", ())
+    scores = [
+        (attempt["steps"][-1]["dice"], str(content["case"]), str(attempt["structure"]))
+        for content in done
+        for attempt in content.get("attempts", ())
     ]
-    return min(found)[1:] if found else None
+    return min(scores)[1:] if scores else None
 
 
 def _full(path: Path | None) -> str | None:

@@ -53,7 +53,7 @@ class MaskComparison:
         return self.only_b_ml + self.both_ml
 
 
-def beside(a: Mask, b: Mask, grid: Grid, tolerance_mm: float) -> MaskComparison:
+def compare_masks(a: Mask, b: Mask, grid: Grid, tolerance_mm: float) -> MaskComparison:
     """Compare two masks of one grid; takes up to seconds.
 
     Parameters
@@ -68,15 +68,15 @@ def beside(a: Mask, b: Mask, grid: Grid, tolerance_mm: float) -> MaskComparison:
     except BackendUnavailable as error:
         note = str(error)
     voxel_ml = abs(float(np.linalg.det(grid.affine[:3, :3]))) / ML
-    both = int(np.count_nonzero(first & second))
+    shared = int(np.count_nonzero(first & second))
     return MaskComparison(
         segmentation.dice(first, second),
         segmentation.iou(first, second),
         nsd,
         segmentation.hausdorff95_mm(first, second, grid.spacing),
-        (a.voxels - both) * voxel_ml,
-        (b.voxels - both) * voxel_ml,
-        both * voxel_ml,
+        (a.voxels - shared) * voxel_ml,
+        (b.voxels - shared) * voxel_ml,
+        shared * voxel_ml,
         note,
     )
 
@@ -92,7 +92,7 @@ def _cut(a: Mask, b: Mask) -> tuple[BoolArray, BoolArray]:
     for mask in (a, b):
         full = np.zeros(high - low, bool)
         if mask.crop.size:
-            place = np.array(mask.start) - low
-            full[tuple(map(slice, place, place + mask.crop.shape))] = mask.crop
+            offset = np.array(mask.start) - low
+            full[tuple(map(slice, offset, offset + mask.crop.shape))] = mask.crop
         cut.append(full)
     return cut[0], cut[1]

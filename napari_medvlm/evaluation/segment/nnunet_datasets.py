@@ -28,12 +28,14 @@ def nnunet(root: Path, labels: Path | None, channel: int) -> Cases:
     if isinstance(content.get("dataset"), dict):
         listed = _named_files(content["dataset"], root, channel)
     else:
-        drawn = sorted(folder.glob(f"[!.]*{ending}"))  # a Mac leaves hidden files beside others
+        label_files = sorted(
+            folder.glob(f"[!.]*{ending}")
+        )  # a Mac leaves hidden files beside others
         listed = {
             (name := path.name.removesuffix(ending)): (
                 root / "imagesTr" / f"{name}_{channel:04d}{ending}", path
             )
-            for path in drawn
+            for path in label_files
         }  # fmt: skip
         listed |= _without_labels(root / "imagesTr", folder, ending, channel, set(listed))
     return with_files(listed, Layout.NNUNET, None, structures)
@@ -60,23 +62,25 @@ def _without_labels(
 ) -> dict[str, tuple[Path, Path]]:
     """Images of nnU-Net's whose labels are missing, so that they can be told."""
     tail = f"_{channel:04d}{ending}"
-    found = {path.name.removesuffix(tail): path for path in sorted(images.glob(f"[!.]*{tail}"))}
+    image_paths = {
+        path.name.removesuffix(tail): path for path in sorted(images.glob(f"[!.]*{tail}"))
+    }
     return {
         name: (path, labels / f"{name}{ending}")
-        for name, path in found.items()
+        for name, path in image_paths.items()
         if name not in known
     }
 
 
 def _structures(labels: Mapping[str, Any]) -> list[Structure]:
     """Names and values as of version 2, name to value or values, or of version 1, the reverse."""
-    found = []
+    structures = []
     for key, value in labels.items():
         name, values = (value, key) if isinstance(value, str) else (key, value)
         several = values if isinstance(values, list) else [values]
         if name.casefold() not in NOT_STRUCTURES:
-            found.append(Structure(name=name, values=_values(name, several)))
-    return [structure for structure in found if structure.values != (0,)]
+            structures.append(Structure(name=name, values=_values(name, several)))
+    return [structure for structure in structures if structure.values != (0,)]
 
 
 def _values(name: str, values: list[Any]) -> tuple[int, ...]:
@@ -154,12 +158,12 @@ def _dataset(root: Path) -> dict[str, Any]:
 
 
 def _mapping(content: Mapping[str, Any], key: str, root: Path) -> Mapping[str, Any]:
-    found = content.get(key)
-    if not isinstance(found, dict) or not found:
+    mapping = content.get(key)
+    if not isinstance(mapping, dict) or not mapping:
         raise InvalidReference(
             f'dataset.json in {root} has no "{key}".', "Add the names and values of the labels."
         )
-    return found
+    return mapping
 
 
 def _stem(name: str) -> str:

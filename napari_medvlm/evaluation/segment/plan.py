@@ -70,13 +70,14 @@ def require_able(plan: Plan) -> None:
         raise BackendUnavailable(f"{info.title} does not segment.", "Choose another backend.")
     if plan.then is PromptKind.BOX:
         raise PromptNotSupported(
-            "The user begins with a box only.", "Go on by point, scribble or lasso."
+            "A box can only be the first prompt.",
+            "Use point, scribble or lasso as the next prompt type.",
         )
-    for gesture in (plan.first, plan.then):
-        if PROMPTS[gesture] not in info.prompts:
-            able = [g for g, kind in PROMPTS.items() if kind in info.prompts]
+    for kind in (plan.first, plan.then):
+        if PROMPTS[kind] not in info.prompts:
+            able = [k for k, prompt_type in PROMPTS.items() if prompt_type in info.prompts]
             raise PromptNotSupported(
-                f"{info.title} takes no {gesture}.", f"Choose from: {', '.join(able)}."
+                f"{info.title} does not support {kind} prompts.", f"Choose from: {', '.join(able)}."
             )
 
 

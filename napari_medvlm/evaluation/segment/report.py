@@ -13,9 +13,8 @@ from typing import Any
 
 from napari_medvlm.data.errors import BackendUnavailable, MedVLMError
 from napari_medvlm.evaluation.runs.report import FILTERS, open_command
-from napari_medvlm.evaluation.runs.run_folder import write_text
+from napari_medvlm.evaluation.runs.run_folder import session_path, write_text
 from napari_medvlm.evaluation.segment.cases import Case, load
-from napari_medvlm.evaluation.segment.evaluate import session_path
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome
 
 WORST = 6
@@ -30,7 +29,7 @@ class ReportRow:
     attempt: Attempt
     command: str
     session: str
-    picture: str = ""
+    image: str = ""
     note: str = ""
 
 
@@ -59,30 +58,30 @@ def write_report(
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= FILTERS
     template = resources.files("napari_medvlm.evaluation.segment") / "report.html.j2"
-    shown = [_shown(out, outcome.case, a) for outcome in outcomes for a in outcome.attempts]
-    shown.sort(key=lambda one: one.attempt.steps[-1].dice)
+    rows = [_report_row(out, outcome.case, a) for outcome in outcomes for a in outcome.attempts]
+    rows.sort(key=lambda row: row.attempt.steps[-1].dice)
     by_name = {case.name: case for case in cases}
-    worst = [_with_picture(one, by_name[one.case]) for one in shown[:WORST]]
+    worst = [_with_image(row, by_name[row.case]) for row in rows[:WORST]]
     text = environment.from_string(template.read_text("utf-8")).render(
         summary=summary,
         settings=settings,
-        curves=_curves(summary["structures"]) if shown else "",
+        curves=_curves(summary["structures"]) if rows else "",
         worst=worst,
-        shown=shown,
-        made=datetime.now().astimezone().strftime("%d %B %Y, %H:%M"),
+        rows=rows,
+        created=datetime.now().astimezone().strftime("%d %B %Y, %H:%M"),
     )
     path = out / "report.html"
     write_text(path, text)
     return path
 
 
-def _shown(out: Path, case: str, attempt: Attempt) -> ReportRow:
+def _report_row(out: Path, case: str, attempt: Attempt) -> ReportRow:
     session = session_path(out, case, attempt.structure)
     command = open_command(out, case, attempt.structure)
     return ReportRow(case, attempt, command, session.relative_to(out).as_posix())
 
 
-def _with_picture(one: ReportRow, case: Case) -> ReportRow:
+def _with_image(row: ReportRow, case: Case) -> ReportRow:
     """With the last mask over the image; a case that is gone meanwhile is told."""
     import numpy as np
 
@@ -91,13 +90,13 @@ def _with_picture(one: ReportRow, case: Case) -> ReportRow:
     try:
         loaded = load(case)
     except MedVLMError as error:
-        return ReportRow(one.case, one.attempt, one.command, one.session, note=error.message)
-    structure = next(s for s in loaded.structures if s.name == one.attempt.structure)
-    last = one.attempt.mask
-    found = np.zeros(loaded.volume.shape, bool)
-    mask = found if last is None else last.mask(loaded.volume.grid).full()
-    picture = planes(loaded.volume, loaded.truth(structure), mask)
-    return ReportRow(one.case, one.attempt, one.command, one.session, picture)
+        return ReportRow(row.case, row.attempt, row.command, row.session, note=error.message)
+    structure = next(s for s in loaded.structures if s.name == row.attempt.structure)
+    last = row.attempt.mask
+    empty = np.zeros(loaded.volume.shape, bool)
+    mask = empty if last is None else last.mask(loaded.volume.grid).full()
+    image = planes(loaded.volume, loaded.truth(structure), mask)
+    return ReportRow(row.case, row.attempt, row.command, row.session, image)
 
 
 def _curves(structures: Mapping[str, Any]) -> str:
@@ -108,16 +107,16 @@ def _curves(structures: Mapping[str, Any]) -> str:
 
     with rc_context({"svg.hashsalt": "napari-medvlm", "svg.fonttype": "none"}):
         figure = Figure(figsize=(10, 4.2), layout="constrained")
-        for place, key, title in zip(
+        for axes, key, title in zip(
             figure.subplots(1, 2, sharey=True), ("dice", "nsd"), ("Dice", "NSD (surface Dice)"),
             strict=True,
         ):  # fmt: skip
-            for name, found in structures.items():
-                place.plot(range(1, len(found[key]) + 1), found[key], marker="o", ms=4, label=name)
-            place.set(xlabel="interactions", title=title, ylim=(0, 1.02))
-            place.xaxis.set_major_locator(MaxNLocator(integer=True))
-            place.grid(alpha=0.3)
-        figure.legend(*place.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+            for name, curves in structures.items():
+                axes.plot(range(1, len(curves[key]) + 1), curves[key], marker="o", ms=4, label=name)
+            axes.set(xlabel="interactions", title=title, ylim=(0, 1.02))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.grid(alpha=0.3)
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None})
     text = file.getvalue()

@@ -33,7 +33,7 @@ class PromptSimulator:
     volume: Volume
     truth: BoolArray
     box: tuple[Index, Index] | None
-    place: str
+    key: str
     _rule: ClickRule = field(init=False)
 
     def __post_init__(self) -> None:
@@ -41,16 +41,16 @@ class PromptSimulator:
 
     def next(self, mask: BoolArray, number: int) -> SimulatedPrompt | None:
         """What it says of a mask; `None` if that is perfect."""
-        gesture = self.plan.then if number else self.plan.first
-        rng = np.random.default_rng([self.plan.seed, number, _number(self.place)])
-        if gesture is PromptKind.BOX:
+        kind = self.plan.then if number else self.plan.first
+        rng = np.random.default_rng([self.plan.seed, number, _number(self.key)])
+        if kind is PromptKind.BOX:
             return self._boxed(mask, rng)
         error = simulated_user.largest_error(self.truth, mask, self._rule)
         if error is None:
             return None
-        if gesture is PromptKind.SCRIBBLE:
+        if kind is PromptKind.SCRIBBLE:
             return self._at(Scribble, simulated_user.stroke(error), error.click)
-        if gesture is PromptKind.LASSO:
+        if kind is PromptKind.LASSO:
             around = simulated_user.outline(error)
             if around is not None:
                 return self._at(Lasso, around, error.click)
@@ -73,6 +73,6 @@ class PromptSimulator:
         return SimulatedPrompt(Box.at_index(self.volume, start, stop), (z, y, x))
 
 
-def _number(place: str) -> int:
+def _number(key: str) -> int:
     """A number for the generator that depends on nothing but the words."""
-    return int.from_bytes(hashlib.blake2b(place.encode(), digest_size=8).digest(), "big")
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big")

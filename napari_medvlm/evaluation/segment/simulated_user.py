@@ -89,10 +89,12 @@ def largest_error(
 ) -> LargestError | None:
     """The largest connected error of a mask ``(z, y, x)``; `None` if there is none."""
     maps = (truth & ~mask, mask & ~truth) if rule.apart else (truth ^ mask,)
-    found = [cut for wrong in maps if (cut := _largest_component(wrong, rule.corners)) is not None]
-    if not found:
+    components = [
+        cut for wrong in maps if (cut := _largest_component(wrong, rule.corners)) is not None
+    ]
+    if not components:
         return None
-    inside, start = max(found, key=lambda cut: np.count_nonzero(cut[0]))
+    inside, start = max(components, key=lambda cut: np.count_nonzero(cut[0]))
     deepest = _deepest(inside, rule.spacing, rule.seed)
     z, y, x = (int(a + b) for a, b in zip(start, deepest, strict=True))
     positive = bool(truth[z, y, x])
@@ -177,7 +179,9 @@ def _largest_component(wrong: BoolArray, corners: bool) -> tuple[BoolArray, Inde
         return None
     largest = int(np.bincount(labels.ravel())[1:].argmax()) + 1
     inner = ndimage.find_objects(labels, largest)[largest - 1]
-    z, y, x = (int(outer.start + own.start) for outer, own in zip(box, inner, strict=True))
+    z, y, x = (
+        int(outer.start + inner_slice.start) for outer, inner_slice in zip(box, inner, strict=True)
+    )
     return labels[inner] == largest, (z, y, x)
 
 
@@ -188,8 +192,8 @@ def _deepest(inside: BoolArray, spacing: Sequence[float] | None, seed: int | Non
     depth = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=spacing)
     deepest = np.argwhere(depth[1:-1, 1:-1, 1:-1] == depth.max())
     # The challenge seeds numpy's old generator anew for each click.
-    old = None if seed is None else np.random.RandomState(seed)
-    z, y, x = deepest[0 if old is None else old.choice(len(deepest))].tolist()
+    generator = None if seed is None else np.random.RandomState(seed)
+    z, y, x = deepest[0 if generator is None else generator.choice(len(deepest))].tolist()
     return z, y, x
 
 

@@ -60,8 +60,8 @@ def write_single(  # what was measured, and where to
         if case.image != volume.source:
             _write_image(case.image, volume)
         write_mask(case.labels, truth * np.uint16(structure.values[0]), volume)
-        kept = evaluate.keep(folder, case, Outcome(case=case.name, attempts=(attempt,)))
-        return write_all(out, plan, [case], [kept])
+        stored = evaluate.keep(folder, case, Outcome(case=case.name, attempts=(attempt,)))
+        return write_all(out, plan, [case], [stored])
 
 
 def _is_in_its_file(volume: Volume) -> bool:

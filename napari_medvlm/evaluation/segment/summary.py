@@ -42,17 +42,17 @@ def figures(attempt: Attempt, plan: Plan) -> Json:
     steps = attempt.steps
     counted = steps[1:] if plan.first is PromptKind.BOX else steps
     dice = [step.dice for step in counted]
-    found: Json = {name: [getattr(step, name) for step in steps] for name in CURVES}
+    values: Json = {name: [getattr(step, name) for step in steps] for name in CURVES}
     for wanted in WANTED:
         reached = interactions_to(attempt.dice, wanted)
-        found[f"noc{wanted * 100:.0f}"] = float(reached or len(steps))
-        found[f"missed{wanted * 100:.0f}"] = float(reached is None)
-    found["dsc_auc"] = area_under(dice)
-    found["nsd_auc"] = area_under(challenge_nsd([step.nsd for step in counted], dice))
-    found["seconds"] = _mean(step.seconds for step in steps)
-    found["memory_mib"] = attempt.memory_mib
-    found["failed"] = sum(bool(step.problem) for step in steps)
-    return found
+        values[f"noc{wanted * 100:.0f}"] = float(reached or len(steps))
+        values[f"missed{wanted * 100:.0f}"] = float(reached is None)
+    values["dsc_auc"] = area_under(dice)
+    values["nsd_auc"] = area_under(challenge_nsd([step.nsd for step in counted], dice))
+    values["seconds"] = _mean(step.seconds for step in steps)
+    values["memory_mib"] = attempt.memory_mib
+    values["failed"] = sum(bool(step.problem) for step in steps)
+    return values
 
 
 def auc_max(plan: Plan) -> int:
@@ -71,11 +71,14 @@ def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], plan: Plan)
     ``memory_mib``; ``failed``, the number of interactions without a mask; ``intervals``, of some
     figures after the last interaction, see `intervals.interval_by_case`.
     """
-    of: dict[str, list[Json]] = {}
+    by_structure: dict[str, list[Json]] = {}
     for outcome in outcomes:
         for attempt in outcome.attempts:
-            of.setdefault(attempt.structure, []).append(figures(attempt, plan))
-    means = {name: _means(found) | {"cases": len(found)} for name, found in of.items()}
+            by_structure.setdefault(attempt.structure, []).append(figures(attempt, plan))
+    means = {
+        name: _means(figures_of) | {"cases": len(figures_of)}
+        for name, figures_of in by_structure.items()
+    }
     mean = _means(list(means.values())) | {"cases": len(outcomes)} if means else {}
     absent = [f"{o.case}: {name}" for o in outcomes for name in o.absent]
     return {
@@ -91,9 +94,9 @@ def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], plan: Plan)
     }
 
 
-def sure_words(found: Json) -> str:
+def sure_words(means: Json) -> str:
     """The interval of the last Dice of some `summary`, in brackets; nothing where there is none."""
-    ends = found["intervals"]["dice"]
+    ends = means["intervals"]["dice"]
     return "" if ends is None else f" (95 %: {ends[0]:.3f} to {ends[1]:.3f})"
 
 
@@ -152,19 +155,19 @@ def _row(case: str, attempt: Attempt, number: int, step: Step) -> Json:
     }
 
 
-def _means(found: Sequence[Json]) -> Json:
+def _means(rows: Sequence[Json]) -> Json:
     """The mean of each figure; sums of what is counted, and the most of what is memory."""
     result: Json = {}
-    for name, first in found[0].items():
-        values = [one[name] for one in found]
+    for name, first in rows[0].items():
+        column = [row[name] for row in rows]
         if name in ("failed", "cases"):
-            result[name] = sum(values)
+            result[name] = sum(column)
         elif name == "memory_mib":
-            result[name] = max((v for v in values if v is not None), default=None)
+            result[name] = max((v for v in column if v is not None), default=None)
         elif isinstance(first, list):
-            result[name] = [_mean(column) for column in zip(*values, strict=True)]
+            result[name] = [_mean(step_values) for step_values in zip(*column, strict=True)]
         else:
-            result[name] = _mean(values)
+            result[name] = _mean(column)
     return result
 
 

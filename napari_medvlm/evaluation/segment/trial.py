@@ -79,14 +79,14 @@ class Trial:
         self._session = session = SegmentationSession(
             volume, plan.backend, self._runner, model=plan.model, device=plan.device
         )
-        hand = PromptSimulator(plan, volume, truth, structure.box, f"{case}/{structure.name}")
+        simulator = PromptSimulator(plan, volume, truth, structure.box, f"{case}/{structure.name}")
         with session, _Memory(self._runner) as memory:
             session.add_object(structure.name)
             steps = []
-            for step, now in self._steps(session, hand, truth):
+            for step, mask_array in self._steps(session, simulator, truth):
                 steps.append(step)
                 if on_step is not None:
-                    on_step(step, Mask.of(now))
+                    on_step(step, Mask.of(mask_array))
             mask = session.mask
             text = _text(session)
         last = InitialMask.of(volume, mask) if mask.any() else None
@@ -111,7 +111,7 @@ class Trial:
         self._loading.wait()
 
     def _steps(
-        self, session: SegmentationSession, hand: PromptSimulator, truth: BoolArray
+        self, session: SegmentationSession, simulator: PromptSimulator, truth: BoolArray
     ) -> Iterator[tuple[Step, BoolArray]]:
         """As many as were planned, with the mask; those not needed repeat the perfect score."""
         spacing, tolerance_mm = session.volume.spacing, self._plan.tolerance_mm
@@ -119,24 +119,24 @@ class Trial:
         step: Step | None = None
         for number in range(self._plan.interactions):
             self._raise_if_over()
-            move = hand.next(mask, number)
-            if move is None:
+            simulated = simulator.next(mask, number)
+            if simulated is None:
                 assert step is not None, "nothing is perfect before the first prompt"
                 step = _step(SimulatedPrompt(), None, _scores_of(step))
             else:
                 start = time.perf_counter()
-                problem = self._say(session, move)
+                problem = self._add_prompt(session, simulated)
                 seconds = time.perf_counter() - start
                 mask = session.mask
-                found = scores(mask, truth, spacing, tolerance_mm)
-                step = _step(move, seconds, found, problem)
+                mask_scores = scores(mask, truth, spacing, tolerance_mm)
+                step = _step(simulated, seconds, mask_scores, problem)
             yield step, mask
 
-    def _say(self, session: SegmentationSession, move: SimulatedPrompt) -> str:
+    def _add_prompt(self, session: SegmentationSession, simulated: SimulatedPrompt) -> str:
         """Give the prompt and wait for the mask; why there is none, if so."""
-        assert move.prompt is not None
+        assert simulated.prompt is not None
         try:
-            session.add(move.prompt)
+            session.add(simulated.prompt)
             self._raise_if_over()  # a cancel that came before there was anything to stop
             session.wait()
         except (BackendUnavailable, Cancelled):
@@ -198,15 +198,17 @@ class _Memory:
         self._look()
 
 
-def _step(move: SimulatedPrompt, seconds: float | None, found: Scores, problem: str = "") -> Step:
-    prompt = move.prompt
+def _step(
+    simulated: SimulatedPrompt, seconds: float | None, mask_scores: Scores, problem: str = ""
+) -> Step:
+    prompt = simulated.prompt
     return Step(
         gesture="" if prompt is None else prompt.kind,
         positive=prompt is None or prompt.positive,
-        zyx=move.zyx,
+        zyx=simulated.zyx,
         seconds=seconds,
         problem=problem,
-        **asdict(found),
+        **asdict(mask_scores),
     )
 
 

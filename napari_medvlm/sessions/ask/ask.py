@@ -1,4 +1,4 @@
-"""Asking questions about one volume: what a person does, without a window."""
+"""Ask a single question about a volume, without a session."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from napari_medvlm.worker.messages import AnswerReply, AskRequest
 from napari_medvlm.worker.runner import InlineRunner
 
 
-def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
+def ask(  # noqa: PLR0913  # the inputs of a question
     volume: Volume,
     question: str,
     backend: str = "embedded",
     *,
     masks: Mapping[str, NDArray[Any] | Mask] | None = None,
     labels: Sequence[NamedLabels] = (),
-    view: ImageSelection | None = None,
+    selection: ImageSelection | None = None,
     earlier: Sequence[ChatTurn] = (),
     context: str = "",
     kind: AnswerKind = AnswerKind.OPEN,
@@ -35,35 +35,35 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
     model: str | None = None,
     device: str = "cpu",
 ) -> Answer:
-    """The answer to a question about a volume; worked out in this thread.
+    """Answer a question about a volume, in the caller's thread.
 
     Parameters
     ----------
     volume, question
-        The image, and what is asked of it in words.
+        The image and the question.
     masks, labels
-        Objects by name, each a mask or array ``(z, y, x)`` on the volume's grid; label images.
-    view
-        What a model is to see; `None`: no pictures, for backends that measure.
+        Objects by name, masks or arrays ``(z, y, x)`` on the volume's grid; label images.
+    selection
+        The slices to send; `None`: no images, for backends that measure.
     earlier, context
-        The conversation before the question, and what is known of the patient.
+        The earlier turns, and the clinical context.
     kind, options
-        What kind of answer is wanted, and of a closed question what there is to choose from.
+        The type of answer, and the options of a closed question.
     backend, model, device
-        Who answers; see ``napari-medvlm backends``.
+        The model to use; see ``napari-medvlm backends``.
 
     Returns
     -------
-    `Answer`. A question that is beyond the backend is no error: see ``answered``.
+    `Answer`. A question that the backend cannot answer is no error: see ``answered``.
 
     Raises
     ------
     MedVLMError
-        If the backend cannot be asked; `GeometryMismatch` if a mask lies on another grid.
+        If the backend fails; `GeometryMismatch` if a mask is on another grid.
     """
     require_answers(backend)
-    looked = ModelInput() if view is None else pictures(volume, view)
-    asked = Question(
+    model_input = ModelInput() if selection is None else pictures(volume, selection)
+    parsed = Question(
         question,
         tuple(earlier),
         tuple(NamedMask(name, as_mask(name, m, volume)) for name, m in (masks or {}).items()),
@@ -71,10 +71,10 @@ def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
         context,
         kind,
         tuple(options),
-        pictures=looked.pictures,
-        captions=looked.captions,
+        pictures=model_input.pictures,
+        captions=model_input.captions,
     )
-    reply = InlineRunner().submit(AskRequest(backend, volume, model, device, asked)).result()
+    reply = InlineRunner().submit(AskRequest(backend, volume, model, device, parsed)).result()
     assert isinstance(reply, AnswerReply)
     return reply.answer
 
@@ -84,16 +84,16 @@ def require_answers(backend: str) -> None:
     info = registry.info(backend)
     if Task.ANSWER not in info.tasks:
         raise BackendUnavailable(
-            f"{info.title} does not answer questions.", "Choose another backend for that."
+            f"{info.title} does not answer questions.", "Choose another backend."
         )
 
 
 def as_mask(name: str, mask: NDArray[Any] | Mask, volume: Volume) -> Mask:
-    """A mask or array as a mask; `GeometryMismatch` if it lies on another grid."""
-    made = mask if isinstance(mask, Mask) else Mask.of(np.asarray(mask))
-    if made.shape != volume.shape:
+    """Convert to a mask; `GeometryMismatch` if it is on another grid."""
+    converted = mask if isinstance(mask, Mask) else Mask.of(np.asarray(mask))
+    if converted.shape != volume.shape:
         raise GeometryMismatch(
-            f"The mask {name} has the shape {made.shape}, the image {volume.shape}.",
+            f"The mask {name} has the shape {converted.shape}, the image {volume.shape}.",
             "Resample it to the image first.",
         )
-    return made
+    return converted

@@ -1,4 +1,4 @@
-"""What checks of an answer or a region rest on, and where they leave what they come to."""
+"""The request behind an answer, as the reliability checks need it."""
 
 from __future__ import annotations
 
@@ -23,41 +23,41 @@ from napari_medvlm.worker.runner import Runner
 
 @dataclass(frozen=True, eq=False)
 class AnswerCheckContext(CheckContext):
-    """The same of an answer."""
+    """The request behind an answer, and the answer."""
 
     answer: Answer
 
 
 def answer_check_context(
-    minutes: ConversationHistory,
-    exchange: int,
-    given: QuestionInputs,
+    history: ConversationHistory,
+    turn_id: int,
+    inputs: QuestionInputs,
     runner: Runner,
     device: str,
     changed: Callable[[], None],
 ) -> AnswerCheckContext:
-    """What checks of an exchange's answer rest on.
+    """The context for checks of the answer of a turn.
 
-    It is asked again without tools; pictures are made anew from what the question rests on.
+    The question is asked again without tools, with images rendered again from its inputs.
 
     Raises
     ------
     InvalidPrompt
         If it has no answer.
     """
-    asked = minutes.exchange(exchange)
-    if asked.answer is None:
+    turn = history.turn(turn_id)
+    if turn.answer is None:
         raise InvalidPrompt("There is no answer to check.", "Wait for it, or ask again.")
-    before = minutes.before(exchange)
-    made = generated_objects((*before, asked))
-    question = question_of(asked, given, before, render_images(minutes.volume, given), made)
-    who = ModelChoice(asked.backend, asked.model, device)
+    before = history.before(turn_id)
+    generated = generated_objects((*before, turn))
+    question = question_of(turn, inputs, before, render_images(history.volume, inputs), generated)
+    model = ModelChoice(turn.backend, turn.model, device)
     request = AskRequest(
-        who.backend, minutes.volume, who.model, who.device, replace(question, tools=())
+        model.backend, history.volume, model.model, model.device, replace(question, tools=())
     )
 
-    def keep(finding: CheckResult) -> None:
-        minutes.check(exchange, finding)
+    def record(result: CheckResult) -> None:
+        history.check(turn_id, result)
         changed()
 
-    return AnswerCheckContext(runner, request, keep, asked.answer)
+    return AnswerCheckContext(runner, request, record, turn.answer)

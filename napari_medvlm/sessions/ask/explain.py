@@ -1,4 +1,4 @@
-"""Asking a model which parts of a picture made it write its answer."""
+"""Evidence maps: the parts of an image on which an answer depends."""
 
 from __future__ import annotations
 
@@ -15,67 +15,64 @@ from napari_medvlm.sessions.ask.tool_loop import QuestionInputs, answered_questi
 from napari_medvlm.worker.messages import ExplainRequest
 
 
-def obstacle(exchange: Turn) -> str:
-    """Why no map of evidence can be made of an answer, in a sentence; empty: one can."""
+def obstacle(turn: Turn) -> str:
+    """Why no evidence map of an answer can be computed, in a sentence; empty if it can."""
     try:
-        info = registry.info(exchange.backend)
+        info = registry.info(turn.backend)
     except BackendUnavailable as error:
         return str(error)
     if Task.EXPLAIN not in info.tasks:
-        return (
-            f"{info.title} does not tell how likely its words were; a model that runs on this "
-            "computer may."
-        )
-    if exchange.answer is None or not exchange.answer.written:
-        return "There is no whole answer of the model yet."
-    if not any(not sent.of for sent in exchange.sent):
-        return "No picture of this image was sent."
+        return f"{info.title} reports no token probabilities. A local model may."
+    if turn.answer is None or not turn.answer.written:
+        return "There is no complete answer yet."
+    if not any(not pixels_sent.of for pixels_sent in turn.sent):
+        return "No slice of this image was sent."
     return ""
 
 
-def require_explainable(exchange: Turn, picture: int) -> None:
-    """Nothing, if a map of evidence can be made of a picture of an answer.
+def require_explainable(turn: Turn, number: int) -> None:
+    """Check that an evidence map can be computed of an image that was sent.
 
     Raises
     ------
     InvalidPrompt
-        If not.
+        If it cannot.
     """
-    if reason := obstacle(exchange):
-        raise InvalidPrompt(reason, "Choose an answer that a local model gave to pictures.")
-    if not 0 <= picture < len(exchange.sent) or exchange.sent[picture].of:
+    if reason := obstacle(turn):
+        raise InvalidPrompt(reason, "Choose an answer of a local model to a question with images.")
+    if not 0 <= number < len(turn.sent) or turn.sent[number].of:
         raise InvalidPrompt(
-            f"Picture {picture + 1} of {len(exchange.sent)} is none of this image.",
-            "Choose a picture that was sent of the image that was asked about.",
+            f"Image {number + 1} of {len(turn.sent)} does not show this image.",
+            "Choose a slice of the image that the question is about.",
         )
 
 
 def explain_request(
     volume: Volume,
-    exchange: Turn,
-    given: QuestionInputs,
+    turn: Turn,
+    inputs: QuestionInputs,
     earlier: Sequence[Turn],
     device: str,
-    picture: int,
+    number: int,
 ) -> ExplainRequest:
-    """What is asked of the backend that answered.
+    """The request for an evidence map, to the backend that answered.
 
     Raises
     ------
     InvalidPrompt
-        If the pictures cannot be made again as they were sent.
+        If the images cannot be rendered again as they were sent.
     """
-    looked = render_images(volume, given)
-    sent = [one.pixels for one in exchange.sent]
-    again = [one.pixels for one in looked.pictures]
-    if len(sent) != len(again) or not all(map(np.array_equal, sent, again)):
+    model_input = render_images(volume, inputs)
+    pixels_sent = [image.pixels for image in turn.sent]
+    pixels_again = [image.pixels for image in model_input.pictures]
+    if len(pixels_sent) != len(pixels_again) or not all(
+        map(np.array_equal, pixels_sent, pixels_again)
+    ):
         raise InvalidPrompt(
-            "The pictures cannot be made again as they were sent: something that they showed is "
-            "not open any more.",
-            "Ask again, then make the map of the new answer.",
+            "The images that were sent cannot be rendered again: an object or image in them is no "
+            "longer open.",
+            "Ask again, and compute the map of the new answer.",
         )
-    question = answered_question(exchange, given, earlier, looked)
-    written = "" if exchange.answer is None else exchange.answer.written
-    return ExplainRequest(
-        exchange.backend, volume, exchange.model, device, question, written, picture
-    )
+    question = answered_question(turn, inputs, earlier, model_input)
+    written = "" if turn.answer is None else turn.answer.written
+    return ExplainRequest(turn.backend, volume, turn.model, device, question, written, number)

@@ -1,4 +1,4 @@
-"""Sentences of an answer that are given their places afterwards."""
+"""Find the regions of a sentence of an answer after it was given."""
 
 from __future__ import annotations
 
@@ -25,32 +25,34 @@ from napari_medvlm.worker.messages import GroundRequest
 
 
 def request_of(
-    sentence: str, volume: Volume, given: QuestionInputs, made: Mapping[str, Mask], who: ModelChoice
+    sentence: str,
+    volume: Volume,
+    inputs: QuestionInputs,
+    generated: Mapping[str, Mask],
+    model: ModelChoice,
 ) -> GroundRequest:
-    """The request for the places of a sentence, as of `query_of`.
+    """The request for the regions of a sentence, see `query_of`.
 
     Parameters
     ----------
-    given
-        What the question rests on: its slices, labels and objects are looked at.
-    made
-        Objects that tools have made.
+    inputs
+        Inputs of the question: its slices, labels and objects are searched.
+    generated
+        Objects that tools segmented.
 
     Raises
     ------
     BackendUnavailable
-        If there is no such backend, or it does not look for phrases.
+        If there is no such backend, or it does not find phrases.
     InvalidPrompt
-        If the sentence only says what is not there.
+        If the sentence only denies findings.
     """
-    info = registry.info(who.backend)
+    info = registry.info(model.backend)
     if Task.GROUND not in info.tasks:
-        raise BackendUnavailable(
-            f"{info.title} does not look for phrases.", "Choose another backend for that."
-        )
-    scope = Scope() if given.view is None else given.view.scope
-    query = query_of(sentence, scope, given.labels, {**made, **given.masks}, volume.grid)
-    return GroundRequest(who.backend, volume, who.model, who.device, query)
+        raise BackendUnavailable(f"{info.title} does not find phrases.", "Choose another backend.")
+    scope = Scope() if inputs.selection is None else inputs.selection.scope
+    query = query_of(sentence, scope, inputs.labels, {**generated, **inputs.masks}, volume.grid)
+    return GroundRequest(model.backend, volume, model.model, model.device, query)
 
 
 def query_of(
@@ -60,49 +62,49 @@ def query_of(
     objects: Mapping[str, Mask],
     grid: Grid,
 ) -> GroundQuery:
-    """What to ask a grounding backend about a sentence: what it names, or else all of it.
+    """The query for a sentence: the structures and findings it names, or the sentence itself.
 
     Parameters
     ----------
     objects
-        On the grid; those that are named go along as labels.
+        On the grid; those that the sentence names are sent as labels.
 
     Raises
     ------
     InvalidPrompt
-        If the sentence only says what is not there.
+        If the sentence only denies findings.
     """
     named = names_in(sentence, objects)
-    known = [name for each in labels for name in each.names.values()]
-    findings = findings_of(sentence)
-    there = [finding.phrase for finding in findings if not finding.negated]
+    known = [name for image in labels for name in image.names.values()]
+    results = findings_of(sentence)
+    there = [result.phrase for result in results if not result.negated]
     phrases = named or there or names_in(sentence, known) or names_in(sentence, structures())
-    if not phrases and findings:
+    if not phrases and results:
         raise InvalidPrompt(
-            "The sentence says that something is not there, so it has no place.",
-            "Choose a sentence that says where something is.",
+            "The sentence denies a finding, so it has no region.",
+            "Choose a sentence that states a finding.",
         )
     own = tuple(_labels(name, objects[name], grid) for name in named)
     return GroundQuery(tuple(phrases) or (sentence.strip(" ."),), scope, labels=(*own, *labels))
 
 
 def names_in(sentence: str, names: Iterable[str]) -> list[str]:
-    """The names that stand in a sentence, as whole words; not those within longer ones."""
-    rest, found = sentence.casefold(), []
+    """The names that occur in a sentence as whole words and not within longer names."""
+    rest, matches = sentence.casefold(), []
     for name in sorted(dict.fromkeys(names), key=lambda name: (-len(name), name)):
         words = r"[\s_-]+".join(map(re.escape, re.split(r"[\s_-]+", name.casefold())))
         rest, times = re.subn(rf"(?<!\w){words}(?!\w)", "\0", rest)
         if times:
-            found.append(name)
-    return found
+            matches.append(name)
+    return matches
 
 
-def grounded(claim: Claim, found: Grounding, title: str) -> Claim:
-    """A claim with the regions that a backend of that title found for it."""
-    reasons = tuple(f"{title}: {missing.reason}" for missing in found.not_found)
-    if not found.regions:
+def grounded(claim: Claim, matches: Grounding, title: str) -> Claim:
+    """A claim with the regions found by the backend of that title."""
+    reasons = tuple(f"{title}: {missing.reason}" for missing in matches.not_found)
+    if not matches.regions:
         return replace(claim, problems=tuple(dict.fromkeys((*claim.problems, *reasons))))
-    return replace(claim, regions=found.regions, source=f"grounded afterwards by {title}")
+    return replace(claim, regions=matches.regions, source=f"grounded afterwards by {title}")
 
 
 def _labels(name: str, mask: Mask, grid: Grid) -> NamedLabels:

@@ -110,11 +110,11 @@ class ModelInput:
         return tuple(SentImage(p.pixels, p.slice, caption, of) for p, caption, of in each)
 
 
-def slices_of(mask: Mask, axis: int, every_mm: float = 0.0) -> Scope:
+def slices_of(mask: Mask, axis: int, slice_step_mm: float = 0.0) -> Scope:
     """The slices of an object: those across an axis that it lies on."""
     if not mask.voxels:
         raise InvalidPrompt("The object is empty: it lies on no slice.", "Segment it first.")
-    return Scope(axis, mask.start[axis], mask.stop[axis], every_mm)
+    return Scope(axis, mask.start[axis], mask.stop[axis], slice_step_mm)
 
 
 def pictures(volume: Volume, view: ImageSelection) -> ModelInput:

@@ -1,4 +1,4 @@
-"""What a question rests on, as records keep it, and back."""
+"""Convert the inputs of a question to records and back."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from napari_medvlm.sessions.ask.visual_prompts import VisualPrompting
 from napari_medvlm.sessions.request_sender import ModelChoice
 
 
-def asked_record(
-    id_: int, conversation: int, exchange: Turn, answerer: ModelChoice, given: QuestionInputs
+def question_record(
+    id_: int, conversation: int, turn: Turn, answerer: ModelChoice, inputs: QuestionInputs
 ) -> QuestionRecord:
     """The record of a question.
 
     Parameters
     ----------
-    exchange
-        Its question, kind, options and context.
+    turn
+        Provides question, kind, options and context.
     """
     return QuestionRecord(
-        exchange=id_,
+        turn=id_,
         conversation=conversation,
-        question=exchange.question,
-        kind=exchange.kind,
-        options=exchange.options,
-        context=exchange.context,
+        question=turn.question,
+        kind=turn.kind,
+        options=turn.options,
+        context=turn.context,
         backend=answerer.backend,
         model=answerer.model,
-        view=None if given.view is None else _kept(given.view),
-        objects={name: mask.digest for name, mask in given.masks.items()},
-        labels=tuple(labels.title for labels in given.labels),
-        tools=given.tools,
+        selection=None if inputs.selection is None else _stored(inputs.selection),
+        objects={name: mask.digest for name, mask in inputs.masks.items()},
+        labels=tuple(labels.title for labels in inputs.labels),
+        tools=inputs.tools,
     )
 
 
-def given_of(ledger: Ledger, exchange: int, volume: Volume) -> QuestionInputs:
-    """What a recorded question rests on, as far as the ledger knows: no masks, labels and images.
+def recorded_inputs(ledger: Ledger, turn_id: int, volume: Volume) -> QuestionInputs:
+    """The inputs of a recorded question, without masks, labels and other images.
 
     Raises
     ------
@@ -50,36 +50,36 @@ def given_of(ledger: Ledger, exchange: int, volume: Volume) -> QuestionInputs:
         If there is no such question.
     """
     for record in ledger.records:
-        if isinstance(record, QuestionRecord) and record.exchange == exchange:
-            view = None if record.view is None else _view(record.view, volume)
-            return QuestionInputs(view, tools=record.tools)
-    raise InvalidPrompt(f"There is no question {exchange}.", "Ask it anew.")
+        if isinstance(record, QuestionRecord) and record.turn == turn_id:
+            selection = None if record.selection is None else _selection(record.selection, volume)
+            return QuestionInputs(selection, tools=record.tools)
+    raise InvalidPrompt(f"There is no question {turn_id}.", "Ask it again.")
 
 
-def _kept(view: ImageSelection) -> StoredImageSelection:
-    scope = view.scope
+def _stored(selection: ImageSelection) -> StoredImageSelection:
+    scope = selection.scope
     return StoredImageSelection(
         axis=scope.axis,
         start=scope.start,
         stop=scope.stop,
-        every_mm=scope.every_mm,
-        region=view.region,
-        montage=view.montage,
-        windows=tuple((w.center, w.width) for w in view.windows),
-        others=tuple(other.name for other in view.others),
-        draw=tuple(StoredRegion.whole(region) for region in view.draw),
-        pointing=view.pointing,
-        grammar=view.grammar,
+        slice_step_mm=scope.slice_step_mm,
+        region=selection.region,
+        montage=selection.montage,
+        windows=tuple((w.center, w.width) for w in selection.windows),
+        other_images=tuple(other.name for other in selection.others),
+        regions=tuple(StoredRegion.whole(region) for region in selection.draw),
+        visual_prompting=selection.pointing,
+        box_format=selection.grammar,
     )
 
 
-def _view(kept: StoredImageSelection, volume: Volume) -> ImageSelection:
+def _selection(stored: StoredImageSelection, volume: Volume) -> ImageSelection:
     return ImageSelection(
-        Scope(kept.axis, kept.start, kept.stop, kept.every_mm),
-        kept.region,
-        kept.montage,
-        tuple(Window(*pair) for pair in kept.windows),
-        draw=tuple(region.region(volume.grid) for region in kept.draw),
-        pointing=VisualPrompting(kept.pointing),
-        grammar=kept.grammar,
+        Scope(stored.axis, stored.start, stored.stop, stored.slice_step_mm),
+        stored.region,
+        stored.montage,
+        tuple(Window(*pair) for pair in stored.windows),
+        draw=tuple(region.region(volume.grid) for region in stored.regions),
+        pointing=VisualPrompting(stored.visual_prompting),
+        grammar=stored.box_format,
     )

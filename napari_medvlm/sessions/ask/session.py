@@ -1,17 +1,18 @@
-"""Conversations about one volume: what a person asks and thinks, without a window."""
+"""Conversations about one volume, without a window."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any
 
 from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_medvlm.data.answer import AnswerKind
-from napari_medvlm.data.conversation import Turn, Verdict
+from napari_medvlm.data.conversation import Conversation, Turn, Verdict
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
@@ -24,48 +25,49 @@ from napari_medvlm.sessions.ask.explain import require_explainable
 from napari_medvlm.sessions.ask.ground_claim import request_of
 from napari_medvlm.sessions.ask.history import ConversationHistory
 from napari_medvlm.sessions.ask.model_input import ImageSelection
-from napari_medvlm.sessions.ask.question_queue import QuestionQueue
-from napari_medvlm.sessions.ask.question_records import asked_record, given_of
+from napari_medvlm.sessions.ask.question_records import question_record, recorded_inputs
 from napari_medvlm.sessions.ask.tool_loop import QuestionInputs, generated_objects
 from napari_medvlm.sessions.ask.turn import TurnRunner
+from napari_medvlm.sessions.closeable import Closeable
 from napari_medvlm.sessions.job_queue import JobQueue, emit_safely
-from napari_medvlm.sessions.request_sender import ModelChoice, ModelChoices
-from napari_medvlm.worker.environment_runner import RoutedRunner
-from napari_medvlm.worker.runner import InlineRunner, Runner
+from napari_medvlm.sessions.request_sender import ModelChoice, ModelChoices, RunnerKind, new_runner
+from napari_medvlm.worker.runner import Runner
 
 
-class AskSession(QuestionQueue):
+class AskSession(Closeable):
     """Questions about one volume and their answers, in conversations.
 
-    Questions are answered one after the other; each is kept with what came of it, whatever goes
-    wrong. Signals may come on another thread.
+    Questions are answered one after the other, and every answer is recorded, whether it is
+    complete, stopped or failed. Signals may be emitted on another thread.
 
     Parameters
     ----------
     volume
         The image. It is never changed.
     backend, model, device
-        Who answers; the model is a file, folder or name, `None` for the backend's default.
+        The model that answers; a file, folder or name, `None` for the backend's default.
     runner
-        ``"worker"``: in a process of its own. ``"inline"``: in this thread. Or a runner to share,
-        which is then not stopped by `close`.
+        ``"worker"``: in worker processes. ``"inline"``: in the caller's thread. Or a shared runner,
+        which `close` does not stop.
     journal
-        File in which everything is kept as it comes, see `io.journal`.
+        File to which each record is appended, see `io.journal`.
     ledger
-        What was said before, see `resumed`.
+        An earlier session of the same image to resume.
 
     Attributes
     ----------
     segmenter, grounder
-        Who does what models call tools for.
+        The models behind the tools that the answering model calls.
+    changed
+        Signal: a conversation changed, or another one is active.
     delta
-        Signal: more text of the exchange that runs.
+        Signal: more text of the running turn.
     progressed
-        Signal: how far the present request is, 0 to 1, and what is being done.
+        Signal: progress of the running request, 0 to 1, and a message.
     stepped
-        Signal: a round with tools is over.
+        Signal: a round of tool calls is over.
     failed
-        Signal: the `MedVLMError` that stands for an answer.
+        Signal: the `MedVLMError` of a request.
 
     Raises
     ------
@@ -75,6 +77,7 @@ class AskSession(QuestionQueue):
         If the ledger is about another image.
     """
 
+    changed = Signal()
     delta = Signal(str)
     progressed = Signal(float, str)
     stepped = Signal(ToolRound)
@@ -84,7 +87,7 @@ class AskSession(QuestionQueue):
         self,
         volume: Volume,
         backend: str = "embedded",
-        runner: Literal["worker", "inline"] | Runner = "worker",
+        runner: RunnerKind | Runner = "worker",
         *,
         model: str | None = None,
         device: str = "cpu",
@@ -95,215 +98,263 @@ class AskSession(QuestionQueue):
         self.segmenter = self.grounder = ModelChoice()
         self.use(backend, model, device)
         self._owns_runner = isinstance(runner, str)
-        if isinstance(runner, str):
-            runner = RoutedRunner() if runner == "worker" else InlineRunner()
-        self._runner: Runner = runner
-        self._minutes = ConversationHistory(
-            volume, ledger, journal, lambda e: emit_safely(self.failed, e)
+        self._runner = new_runner(runner) if isinstance(runner, str) else runner
+        self._history = ConversationHistory(
+            volume, ledger, journal, lambda error: emit_safely(self.failed, error)
         )
-        self._given: dict[int, QuestionInputs] = {}
-        self._line = JobQueue(
+        self._inputs: dict[int, QuestionInputs] = {}
+        self._queue: JobQueue[int] = JobQueue(
             self._runner,
             lambda fraction, text: emit_safely(self.progressed, fraction, text),
             lambda error: emit_safely(self.failed, error),
         )
-        self._answering = TurnRunner(
-            self._minutes,
-            self._line,
+        self._turns = TurnRunner(
+            self._history,
+            self._queue,
             changed=lambda: emit_safely(self.changed),
             delta=lambda text: emit_safely(self.delta, text),
             stepped=lambda step: emit_safely(self.stepped, step),
         )
-        known = self.conversations
-        self._active = known[-1].id if known else self._minutes.begin("")
+        conversations = self.conversations
+        self._active = conversations[-1].id if conversations else self._history.begin("")
 
-    @classmethod
-    def resumed(
-        cls,
-        volume: Volume,
-        ledger: Ledger,
-        backend: str = "embedded",
-        runner: Literal["worker", "inline"] | Runner = "worker",
-        *,
-        model: str | None = None,
-        device: str = "cpu",
-        journal: Path | None = None,
-    ) -> AskSession:
-        """A session that goes on from a ledger; an answer that was on its way is stopped."""
-        return cls(
-            volume, backend, runner, model=model, device=device, journal=journal, ledger=ledger
-        )
-
-    # What is there.
+    # Conversations.
 
     @property
-    def pending(self) -> bool:
-        """Whether an answer is on its way."""
-        return self._line.pending
+    def ledger(self) -> Ledger:
+        """The records of all conversations."""
+        return self._history.ledger
 
     @property
-    def running(self) -> int | None:
-        """The exchange that is being worked on."""
-        return self._line.running
+    def conversations(self) -> tuple[Conversation, ...]:
+        """The conversations, oldest first."""
+        return self._history.conversations
+
+    @property
+    def active(self) -> Conversation:
+        """The conversation to which questions are added."""
+        return self._history.conversation(self._active)
+
+    def turn(self, turn_id: int) -> Turn:
+        """A turn by its id."""
+        return self._history.turn(turn_id)
+
+    def new(self, title: str = "") -> int:
+        """Start a conversation and make it active; returns its id."""
+        self._active = self._history.begin(title)
+        emit_safely(self.changed)
+        return self._active
+
+    def import_report(self, title: str, turns: Sequence[Turn]) -> None:
+        """Start a conversation with the turns of a report, and make it active."""
+        if not turns:
+            return
+        conversation = self._history.begin(title)
+        for turn in turns:
+            record = partial(
+                question_record,
+                conversation=conversation,
+                turn=turn,
+                answerer=ModelChoice(turn.backend, turn.model),
+                inputs=QuestionInputs(),
+            )
+            turn_id = self._history.ask(record)
+            self._history.end(turn_id, turn.state, turn.answer)
+        self.select(conversation)
+
+    def select(self, conversation: int) -> None:
+        """Make a conversation active."""
+        self._active = self._history.conversation(conversation).id
+        emit_safely(self.changed)
+
+    def rename(self, conversation: int, title: str) -> None:
+        """Rename a conversation."""
+        self._history.rename(conversation, title)
+        emit_safely(self.changed)
+
+    def remove(self, conversation: int) -> None:
+        """Remove a conversation; the ledger keeps its records."""
+        for turn in reversed(self._history.conversation(conversation).turns):
+            self._turns.stop(turn.id)
+        self._history.forget(conversation)
+        if conversation == self._active:
+            others = self.conversations
+            self._active = others[-1].id if others else self._history.begin("")
+        emit_safely(self.changed)
 
     # Questions.
 
+    @property
+    def pending(self) -> bool:
+        """Whether a turn runs or waits."""
+        return self._queue.pending
+
+    @property
+    def running(self) -> int | None:
+        """Id of the running turn."""
+        return self._queue.running
+
     def use(self, backend: str, model: str | None = None, device: str = "cpu") -> None:
-        """Have another backend answer from now on."""
+        """Use another model for the next questions."""
         require_answers(backend)
         self._answerer = ModelChoice(backend, model, device)
 
-    def ask(  # noqa: PLR0913  # one for each thing that a question may rest on
+    def ask(  # noqa: PLR0913  # the inputs of a question
         self,
         text: str,
         *,
         kind: AnswerKind = AnswerKind.OPEN,
         options: Sequence[str] = (),
         context: str = "",
-        view: ImageSelection | None = None,
+        selection: ImageSelection | None = None,
         masks: Mapping[str, Mask | NDArray[Any]] | None = None,
         labels: Sequence[NamedLabels] = (),
         tools: Collection[str] = (),
     ) -> int:
-        """Ask in the active conversation, after what is on its way; the id of the exchange.
+        """Ask a question in the active conversation; returns the id of the turn.
 
-        Returns at once unless the runner works inline, see `wait`.
+        Returns at once unless the runner is inline, see `wait`.
 
         Parameters
         ----------
-        view
-            What the model is to see; `None`: no pictures, for backends that measure.
+        selection
+            The slices to send; `None`: no images, for backends that measure.
         masks
             Objects by name, on the volume's grid.
         labels
             Label images of this patient.
         tools
-            Names of `toolspecs.TOOLS` that the model may call.
+            Names of `tool_schemas.TOOLS` that the model may call.
 
         Raises
         ------
         InvalidPrompt
-            If nothing is asked, or the view shows nothing of the image.
+            If the question is empty, or the selection contains no slice of the image.
         GeometryMismatch
-            If a mask lies on another grid.
+            If a mask is on another grid.
         """
-        made = {name: as_mask(name, mask, self.volume) for name, mask in (masks or {}).items()}
-        exchange = Turn(0, text.strip(), "", None, kind, tuple(options), context)
-        return self._ask(
-            self._active, exchange, QuestionInputs(view, made, tuple(labels), tuple(tools))
-        )
+        objects = {name: as_mask(name, mask, self.volume) for name, mask in (masks or {}).items()}
+        turn = Turn(0, text.strip(), "", None, kind, tuple(options), context)
+        inputs = QuestionInputs(selection, objects, tuple(labels), tuple(tools))
+        return self._ask(self._active, turn, inputs)
 
-    def regenerate(self, exchange: int) -> int:
-        """Ask a question again; the id of the new exchange, see `edit`."""
-        return self.edit(exchange, self.exchange(exchange).question)
+    def regenerate(self, turn_id: int) -> int:
+        """Ask a question again; returns the id of the new turn, see `edit`."""
+        return self.edit(turn_id, self.turn(turn_id).question)
 
-    def edit(self, exchange: int, text: str) -> int:
-        """Ask something else in place of a question, of the backend that is in use.
+    def edit(self, turn_id: int, text: str) -> int:
+        """Replace a question by another one, for the backend in use.
 
-        It and what came after it leave the conversation; the ledger keeps them.
+        The turn and the later ones leave the conversation; the ledger keeps them.
 
         Returns
         -------
-        The id of the new exchange.
+        The id of the new turn.
         """
-        old = self.exchange(exchange)
-        given = self._given_of(exchange)
-        given.check(text, self.volume)
-        conversation = self._minutes.of(exchange)
-        dropped = self._minutes.since(exchange)
-        for id_ in reversed(dropped):  # the last first, so that none begins now
-            self._answering.stop(id_)
-        self._minutes.drop(dropped)
-        return self._ask(conversation, replace(old, question=text.strip()), given)
+        turn, inputs = self.turn(turn_id), self._inputs_of(turn_id)
+        inputs.check(text, self.volume)
+        conversation = self._history.conversation_of(turn_id)
+        dropped = self._history.since(turn_id)
+        for id_ in reversed(dropped):  # the last first, so that none starts now
+            self._turns.stop(id_)
+        self._history.drop(dropped)
+        return self._ask(conversation, replace(turn, question=text.strip()), inputs)
 
-    def cancel(self, exchange: int | None = None) -> None:
-        """Stop an answer, or all that are on their way; what has come is kept."""
-        for id_ in reversed(self._line.keys) if exchange is None else (exchange,):
-            self._answering.stop(id_)
+    def cancel(self, turn_id: int | None = None) -> None:
+        """Stop a turn, or all of them; partial answers are kept."""
+        for id_ in reversed(self._queue.keys) if turn_id is None else (turn_id,):
+            self._turns.stop(id_)
         emit_safely(self.changed)
 
-    # Claims.
+    # Claims and answers.
 
-    def mark(self, exchange: int, claim: int, verdict: Verdict | None, note: str = "") -> None:
-        """Say that a claim is right, wrong or unsure; `None` takes that back."""
-        self._minutes.mark(exchange, claim, verdict, note)
+    def mark(self, turn_id: int, claim: int, verdict: Verdict | None, note: str = "") -> None:
+        """Mark a claim as right, wrong or unsure; `None` removes the mark."""
+        self._history.mark(turn_id, claim, verdict, note)
         emit_safely(self.changed)
 
     def ground_claim(
-        self, exchange: int, claim: int, backend: str = "embedded", model: str | None = None
+        self, turn_id: int, claim: int, backend: str = "embedded", model: str | None = None
     ) -> None:
-        """Have a grounding backend tell where a claim that has no regions is, see `wait`.
+        """Find the regions of a claim that came without, see `wait`.
 
         Raises
         ------
         BackendUnavailable
-            If there is no such backend, or it does not look for phrases.
+            If there is no such backend, or it does not find phrases.
         InvalidPrompt
-            If there is no such claim, or it only says what is not there.
+            If there is no such claim, or it only denies findings.
         """
-        text = self._minutes.claim(exchange, claim).text
-        given = self._given_of(exchange)
-        made = generated_objects((*self._minutes.before(exchange), self.exchange(exchange)))
-        who = ModelChoice(backend, model, self._answerer.device)
-        request = request_of(text, self.volume, given, made, who)
-        ground = self._answering.ground
-        self._line.put(exchange, lambda calls: ground(calls, request, exchange, claim))
+        text = self._history.claim(turn_id, claim).text
+        inputs = self._inputs_of(turn_id)
+        generated = generated_objects((*self._history.before(turn_id), self.turn(turn_id)))
+        choice = ModelChoice(backend, model, self._answerer.device)
+        request = request_of(text, self.volume, inputs, generated, choice)
+        ground = self._turns.ground
+        self._queue.put(turn_id, lambda sender: ground(sender, request, turn_id, claim))
         emit_safely(self.changed)
 
-    def explain(self, exchange: int, picture: int = 0) -> None:
-        """Have the model that answered tell which parts of a picture made it, see `wait`.
+    def explain(self, turn_id: int, image_number: int = 0) -> None:
+        """Compute an evidence map of an answer with the model that gave it, see `wait`.
 
-        That is in `Turn.evidence` then. `backends.evidence.cost` tells how often the model must
-        read the question for it.
+        The result is `Turn.evidence`. `backends.evidence.cost` returns how many model calls it
+        takes.
+
+        Parameters
+        ----------
+        image_number
+            Number of the image that was sent, from 0.
 
         Raises
         ------
         InvalidPrompt
-            If the backend cannot tell, or the picture was not sent or is of another image.
+            If the backend cannot do so, or that image does not show this volume.
         """
-        require_explainable(self.exchange(exchange), picture)
-        given, device = self._given_of(exchange), self._answerer.device
-        self._line.put(
-            exchange, lambda calls: self._answering.explain(calls, exchange, given, device, picture)
+        require_explainable(self.turn(turn_id), image_number)
+        inputs, device = self._inputs_of(turn_id), self._answerer.device
+        explain = self._turns.explain
+        self._queue.put(
+            turn_id, lambda sender: explain(sender, turn_id, inputs, device, image_number)
         )
         emit_safely(self.changed)
 
-    def basis(self, exchange: int) -> AnswerCheckContext:
-        """What checks of an answer rest on, see `trusting`; what they come to is kept."""
-        where = self._runner, self._answerer.device, lambda: emit_safely(self.changed)
-        return answer_check_context(self._minutes, exchange, self._given_of(exchange), *where)
+    def basis(self, turn_id: int) -> AnswerCheckContext:
+        """The context for checks of an answer; their results are recorded."""
+        return answer_check_context(
+            self._history,
+            turn_id,
+            self._inputs_of(turn_id),
+            self._runner,
+            self._answerer.device,
+            lambda: emit_safely(self.changed),
+        )
 
     # The end.
 
     def wait(self, timeout_s: float | None = None) -> None:
-        """Wait until nothing is on its way; raise what has gone wrong since the last time."""
-        self._line.wait(timeout_s)
+        """Wait until no turn runs or waits; errors as of `JobQueue.wait`."""
+        self._queue.wait(timeout_s)
 
     def close(self) -> None:
-        """Stop everything and finish the journal."""
+        """Stop all turns and finish the journal."""
         self.cancel()
-        self._line.close()
+        self._queue.close()
         if self._owns_runner:
             self._runner.stop()
-        self._minutes.close()
+        self._history.close()
 
-    def __enter__(self) -> Self:
-        return self
+    def _inputs_of(self, turn_id: int) -> QuestionInputs:
+        return self._inputs.get(turn_id) or recorded_inputs(self.ledger, turn_id, self.volume)
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    # How it goes on.
-
-    def _given_of(self, exchange: int) -> QuestionInputs:
-        return self._given.get(exchange) or given_of(self.ledger, exchange, self.volume)
-
-    def _ask(self, conversation: int, exchange: Turn, given: QuestionInputs) -> int:
-        given.check(exchange.question, self.volume)
-        who = self._answerer
-        id_ = self._minutes.ask(lambda id_: asked_record(id_, conversation, exchange, who, given))
-        self._given[id_] = given
+    def _ask(self, conversation: int, turn: Turn, inputs: QuestionInputs) -> int:
+        inputs.check(turn.question, self.volume)
+        answerer = self._answerer
+        record = partial(
+            question_record, conversation=conversation, turn=turn, answerer=answerer, inputs=inputs
+        )
+        turn_id = self._history.ask(record)
+        self._inputs[turn_id] = inputs
         emit_safely(self.changed)
-        helpers = ModelChoices(who, self.segmenter, self.grounder)
-        self._line.put(id_, lambda calls: self._answering.answer(calls, id_, given, helpers))
-        return id_
+        models = ModelChoices(answerer, self.segmenter, self.grounder)
+        self._queue.put(turn_id, lambda sender: self._turns.answer(sender, turn_id, inputs, models))
+        return turn_id

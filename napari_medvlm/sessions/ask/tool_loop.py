@@ -1,4 +1,4 @@
-"""One answer: pictures, rounds with tools, and the answer at the end."""
+"""Answer one question: images, rounds of tool calls, and the final answer."""
 
 from __future__ import annotations
 
@@ -22,23 +22,27 @@ from napari_medvlm.sessions.request_sender import ModelChoices, RequestSender
 from napari_medvlm.worker.messages import AnswerReply, AskRequest
 
 MAX_ROUNDS = 6
-"""Rounds with tools; then the model must answer."""
-ENOUGH = " No more tools can be called: answer now with what is known."
+"""Maximum number of rounds of tool calls; then the model must answer."""
+ENOUGH = " No more tools can be called; answer now."
 
 
 @dataclass(frozen=True, eq=False)
 class QuestionInputs:
-    """What a question rests on, besides its text.
+    """Inputs of a question besides its text.
 
     Parameters
     ----------
+    selection
+        The slices to send; `None`: no images.
     masks
-        Objects by name.
+        Objects by name, on the volume's grid.
+    labels
+        Label images of the patient.
     tools
         Names of the tools that the model may call.
     """
 
-    view: ImageSelection | None = None
+    selection: ImageSelection | None = None
     masks: Mapping[str, Mask] = field(default_factory=dict)
     labels: tuple[NamedLabels, ...] = ()
     tools: tuple[str, ...] = ()
@@ -46,9 +50,9 @@ class QuestionInputs:
     def check(self, text: str, volume: Volume) -> None:
         """Raise `InvalidPrompt` unless a question of that text can be asked about a volume."""
         if not text.strip():
-            raise InvalidPrompt("Nothing is asked.", "Write a question.")
-        if self.view is not None:
-            self.view.check(volume)
+            raise InvalidPrompt("The question is empty.", "Enter a question.")
+        if self.selection is not None:
+            self.selection.check(volume)
         unknown = [name for name in self.tools if name not in TOOLS]
         if unknown:
             raise InvalidPrompt(
@@ -58,38 +62,40 @@ class QuestionInputs:
 
 @dataclass(frozen=True, eq=False)
 class AnswerLoop:
-    """Who is asked, and how to tell of what comes.
+    """Sends a question, and the results of tool calls, until the model answers.
 
     Parameters
     ----------
     on_text
-        Called with each piece of text.
+        Called with streamed text.
     on_step
-        Called with each round that is over.
+        Called after a round of tool calls.
     """
 
     volume: Volume
-    calls: RequestSender
-    helpers: ModelChoices
+    sender: RequestSender
+    models: ModelChoices
     on_text: Callable[[str], None]
     on_step: Callable[[ToolRound], None]
     rounds: int = MAX_ROUNDS
 
     def answer(
-        self, exchange: Turn, given: QuestionInputs, earlier: Sequence[Turn], looked: ModelInput
+        self, turn: Turn, inputs: QuestionInputs, earlier: Sequence[Turn], model_input: ModelInput
     ) -> Answer:
-        """The answer to an exchange's question, after as many rounds as it takes."""
-        made = generated_objects((*earlier, exchange))
-        question = question_of(exchange, given, earlier, looked, made)
+        """Answer the question of a turn."""
+        generated = generated_objects((*earlier, turn))
+        question = question_of(turn, inputs, earlier, model_input, generated)
         objects = {named.name: named.mask for named in question.objects}
-        scene = Scene(self.volume, given.view or ImageSelection(), looked, objects, given.labels)
-        toolbox = Toolbox(scene, self.calls, self.helpers)
+        scene = Scene(
+            self.volume, inputs.selection or ImageSelection(), model_input, objects, inputs.labels
+        )
+        toolbox = Toolbox(scene, self.sender, self.models)
         for number in range(self.rounds + 1):
             last = number == self.rounds
             answer = self._send(replace(question, tools=() if last else question.tools))
             if not answer.calls or last:
                 break
-            results = [toolbox.call(call, given.tools) for call in answer.calls]
+            results = [toolbox.call(call, inputs.tools) for call in answer.calls]
             if number == self.rounds - 1:
                 results[-1] = replace(results[-1], text=results[-1].text + ENOUGH)
             step = ToolRound(answer.written or answer.text, tuple(results))
@@ -99,65 +105,71 @@ class AnswerLoop:
         return _placed(_ended(answer, self.rounds), self.volume.grid)
 
     def _send(self, question: Question) -> Answer:
-        who = self.helpers.answerer
-        request = AskRequest(who.backend, self.volume, who.model, who.device, question)
-        reply = self.calls.send(request, self.on_text)
+        model = self.models.answerer
+        request = AskRequest(model.backend, self.volume, model.model, model.device, question)
+        reply = self.sender.send(request, self.on_text)
         assert isinstance(reply, AnswerReply)
         return reply.answer
 
 
-def render_images(volume: Volume, given: QuestionInputs) -> ModelInput:
-    """What the model is to see; without a view, nothing."""
-    return ModelInput() if given.view is None else pictures(volume, given.view)
+def render_images(volume: Volume, inputs: QuestionInputs) -> ModelInput:
+    """The images of a question; none without a selection."""
+    return ModelInput() if inputs.selection is None else pictures(volume, inputs.selection)
 
 
 def question_of(
-    exchange: Turn,
-    given: QuestionInputs,
+    turn: Turn,
+    inputs: QuestionInputs,
     earlier: Sequence[Turn],
-    looked: ModelInput,
-    made: Mapping[str, Mask],
+    model_input: ModelInput,
+    generated: Mapping[str, Mask],
 ) -> Question:
-    """What is asked of a backend."""
-    view = given.view or ImageSelection()
-    objects = {**made, **given.masks}
+    """The question as a backend receives it."""
+    selection = inputs.selection or ImageSelection()
+    objects = {**generated, **inputs.masks}
     return Question(
-        pointed(exchange.question, looked.pictures, view.draw, view.pointing, view.grammar),
+        pointed(
+            turn.question,
+            model_input.pictures,
+            selection.draw,
+            selection.pointing,
+            selection.grammar,
+        ),
         tuple(ChatTurn(e.question, answer_text(e)) for e in earlier if answer_text(e)),
         tuple(NamedMask(name, mask) for name, mask in objects.items()),
-        given.labels,
-        exchange.context,
-        exchange.kind,
-        exchange.options,
-        looked.pictures,
-        looked.captions,
-        specs(given.tools, [other.name for other in view.others]),
+        inputs.labels,
+        turn.context,
+        turn.kind,
+        turn.options,
+        model_input.pictures,
+        model_input.captions,
+        specs(inputs.tools, [other.name for other in selection.others]),
     )
 
 
 def answered_question(
-    exchange: Turn, given: QuestionInputs, earlier: Sequence[Turn], looked: ModelInput
+    turn: Turn, inputs: QuestionInputs, earlier: Sequence[Turn], model_input: ModelInput
 ) -> Question:
-    """What the answer of an exchange was written to, the rounds with tools before it included."""
-    made = generated_objects((*earlier, exchange))
-    question = question_of(exchange, given, earlier, looked, made)
-    tools = () if len(exchange.steps) >= MAX_ROUNDS else question.tools
-    return replace(question, steps=exchange.steps, tools=tools)
+    """The question and tool rounds that led to the answer of a turn."""
+    generated = generated_objects((*earlier, turn))
+    question = question_of(turn, inputs, earlier, model_input, generated)
+    tools = () if len(turn.steps) >= MAX_ROUNDS else question.tools
+    return replace(question, steps=turn.steps, tools=tools)
 
 
-def answer_text(exchange: Turn) -> str:
-    """What was answered, as the conversation goes on from it; empty: nothing."""
-    if exchange.answer is not None:
-        return exchange.answer.text
-    return exchange.partial if exchange.state is State.STOPPED else ""
+def answer_text(turn: Turn) -> str:
+    """The answer as later turns see it; empty if there is none."""
+    if turn.answer is not None:
+        return turn.answer.text
+    return turn.partial if turn.state is State.STOPPED else ""
 
 
-def generated_objects(exchanges: Sequence[Turn]) -> dict[str, Mask]:
-    """What tools have segmented, by name; the latest of each name."""
+def generated_objects(turns: Sequence[Turn]) -> dict[str, Mask]:
+    """Objects segmented by tools, by name; the latest of each name."""
     regions: list[Region] = [
         region
-        for exchange in exchanges
-        for step in exchange.steps
+        for turn in turns
+        for step in turn.steps
         for result in step.results
         if result.call.name == "segment" and not result.failed
         for region in result.regions
@@ -166,14 +178,14 @@ def generated_objects(exchanges: Sequence[Turn]) -> dict[str, Mask]:
 
 
 def _placed(answer: Answer, grid: Grid) -> Answer:
-    """The answer without slices of other images: a region's slice is the session's image's."""
+    """The answer, with slices only for regions that lie on that slice of this image."""
 
     def own(region: Region) -> Region:
-        where = region.slice
-        if where is None:
+        ref = region.slice
+        if ref is None:
             return region
-        along = grid.to_index(region.center_mm)[where.axis]
-        return region if abs(along - where.index) <= 1 else replace(region, slice=None)
+        along = grid.to_index(region.center_mm)[ref.axis]
+        return region if abs(along - ref.index) <= 1 else replace(region, slice=None)
 
     claims = (replace(c, regions=tuple(map(own, c.regions))) for c in answer.claims)
     return replace(answer, claims=tuple(claims))
@@ -182,9 +194,9 @@ def _placed(answer: Answer, grid: Grid) -> Answer:
 def _ended(answer: Answer, rounds: int) -> Answer:
     if not answer.calls:
         return answer
-    note = f"The model wanted still more tools after {rounds} rounds."
+    note = f"The model requested more tool calls after {rounds} rounds."
     ended = replace(answer, calls=(), notes=(*answer.notes, note))
     if ended.text.strip():
         return ended
-    reason = f"{note} It gave no answer; ask more narrowly."
+    reason = f"{note} It gave no answer; ask a more specific question."
     return replace(ended, text=reason, answered=False, reason=reason)

@@ -42,7 +42,7 @@ class Scene:
 
     Parameters
     ----------
-    looked
+    model_input
         What the model has seen.
     objects
         By name; what is segmented is added.
@@ -51,33 +51,33 @@ class Scene:
     """
 
     volume: Volume
-    view: ImageSelection
-    looked: ModelInput
+    selection: ImageSelection
+    model_input: ModelInput
     objects: dict[str, Mask]
     labels: Sequence[NamedLabels] = ()
     shown: list[SliceImage] = field(default_factory=list)
 
-    def picture(self, number: int) -> SliceImage:
+    def image(self, number: int) -> SliceImage:
         """A picture by its number, from 1."""
-        pictures = (*self.looked.pictures, *self.shown)
-        if not 1 <= number <= len(pictures):
+        images = (*self.model_input.pictures, *self.shown)
+        if not 1 <= number <= len(images):
             raise InvalidPrompt(
-                f"There is no picture {number}.", f"There are {len(pictures)} pictures."
+                f"There is no picture {number}.", f"There are {len(images)} pictures."
             )
-        return pictures[number - 1]
+        return images[number - 1]
 
-    def volume_of(self, picture: SliceImage) -> Volume:
+    def volume_of(self, image: SliceImage) -> Volume:
         """The image that a picture shows."""
-        others = (other.volume for other in self.view.others)
-        return next((v for v in others if v.grid is picture.grid), self.volume)
+        others = (other.volume for other in self.selection.others)
+        return next((v for v in others if v.grid is image.grid), self.volume)
 
     def find(self, words: str) -> Region:
         """An object by its name, or by words that mean it."""
         known = {name.casefold(): name for name in self.objects}
         name = known.get(words.casefold())
         if name is None:
-            found = {m.name for m in Names(tuple(self.objects), Synonyms.load()).find(words)}
-            name = found.pop() if len(found) == 1 else None
+            matches = {m.name for m in Names(tuple(self.objects), Synonyms.load()).find(words)}
+            name = matches.pop() if len(matches) == 1 else None
         if name is None:
             names = ", ".join(self.objects) or "none"
             raise InvalidPrompt(
@@ -99,7 +99,7 @@ class Scene:
 
 
 @dataclass(frozen=True, eq=False)
-class _Place:
+class _Target:
     """A slice of an image, and a part of it; `None`: all of it."""
 
     volume: Volume
@@ -120,7 +120,7 @@ class Toolbox:
         self._scene = scene
         self._calls = calls
         self._helpers = helpers
-        offered = specs(TOOLS, [other.name for other in scene.view.others])
+        offered = specs(TOOLS, [other.name for other in scene.selection.others])
         self._specs = {spec.name: spec for spec in offered}
 
     def call(self, call: ToolCall, offered: Sequence[str] = TOOLS) -> ToolResult:
@@ -166,37 +166,40 @@ class Toolbox:
     # The tools.
 
     def _segment(self, call: ToolCall) -> ToolResult:
-        given, scene = call.arguments, self._scene
-        if sum(key in given for key in ("phrase", "box", "point")) != 1:
+        arguments, scene = call.arguments, self._scene
+        if sum(key in arguments for key in ("phrase", "box", "point")) != 1:
             raise InvalidPrompt("What to segment is not clear.", "Give a phrase, a box or a point.")
-        phrase = given.get("phrase", "")
+        phrase = arguments.get("phrase", "")
         if phrase:
-            found = self._found(phrase)
-            if not found.regions:
-                return ToolResult(call, _nowhere(found, phrase), failed=True)
-            region = found.of(phrase)[0]
+            matches = self._search(phrase)
+            if not matches.regions:
+                return ToolResult(call, _not_found_text(matches, phrase), failed=True)
+            region = matches.of(phrase)[0]
             mask = region.mask or self._mask(region.box)
         else:
-            mask = self._mask(self._prompt(given))
+            mask = self._mask(self._prompt(arguments))
         if not mask.voxels:
             raise InvalidPrompt("Nothing stands out there.", "Try another place or a box.")
-        name = scene.free_name(given.get("name") or phrase or "object 1")
+        name = scene.free_name(arguments.get("name") or phrase or "object 1")
         scene.objects[name] = mask
         region = Region.of_mask(phrase or name, mask, scene.volume.grid, mask.score, name)
-        text = f"Kept as the object {name!r}: {measure(scene.volume, mask)}; {self._where(region)}."
+        position = self._describe_position(region)
+        text = f"Stored as the object {name!r}: {measure(scene.volume, mask)}; {position}."
         return ToolResult(call, text, (region,))
 
     def _ground(self, call: ToolCall) -> ToolResult:
         phrase = call.arguments["phrase"]
-        found = self._found(phrase)
-        if not found.regions:
-            return ToolResult(call, _nowhere(found, phrase))
-        places = "; ".join(
+        matches = self._search(phrase)
+        if not matches.regions:
+            return ToolResult(call, _not_found_text(matches, phrase))
+        positions = "; ".join(
             f"{name_of(region)}{'' if region.score is None else f' ({region.score:.2f})'}: "
-            f"{self._where(region)}"
-            for region in found.of(phrase)
+            f"{self._describe_position(region)}"
+            for region in matches.of(phrase)
         )
-        return ToolResult(call, f"Found in {len(found.regions)} places. {places}.", found.regions)
+        return ToolResult(
+            call, f"Found in {len(matches.regions)} places. {positions}.", matches.regions
+        )
 
     def _measure(self, call: ToolCall) -> ToolResult:
         scene = self._scene
@@ -215,106 +218,108 @@ class Toolbox:
         return ToolResult(call, text, (region,))
 
     def _zoom(self, call: ToolCall) -> ToolResult:
-        place = self._place(call.arguments)
-        if place.box is None:
+        target = self._target(call.arguments)
+        if target.box is None:
             raise InvalidPrompt("Where to look is not clear.", "Give a box in a picture.")
-        box = _grown(place.box, place.volume, place.slice.axis)
-        part = part_around(box, place.volume.grid, place.slice.axis)
-        windows = self._scene.view.windows if place.volume is self._scene.volume else ()
+        box = _grown(target.box, target.volume, target.slice.axis)
+        part = part_around(box, target.volume.grid, target.slice.axis)
+        windows = self._scene.selection.windows if target.volume is self._scene.volume else ()
         return self._shown(
-            call, picture_of(place.volume, place.slice, windows or None, part), box, ""
+            call, picture_of(target.volume, target.slice, windows or None, part), box, ""
         )
 
     def _compare(self, call: ToolCall) -> ToolResult:
         wanted = call.arguments["other"]
-        other = next(o for o in self._scene.view.others if o.name == wanted)
-        place = self._place({"picture": 1, **call.arguments})
-        found = counterpart(place.volume, place.slice, other.volume, place.box)
-        if found is None:
+        other = next(o for o in self._scene.selection.others if o.name == wanted)
+        target = self._target({"picture": 1, **call.arguments})
+        matches = counterpart(target.volume, target.slice, other.volume, target.box)
+        if matches is None:
             raise InvalidPrompt(f"{wanted} does not reach this place.", "Choose another place.")
-        where, part = found
-        picture = picture_of(other.volume, where, part=part)
-        height, width = picture.size
-        box = picture.box((0, 0, width, height))
+        ref, part = matches
+        image = picture_of(other.volume, ref, part=part)
+        height, width = image.size
+        box = image.box((0, 0, width, height))
         assert box is not None
-        return self._shown(call, picture, box, f"{wanted}, ")
+        return self._shown(call, image, box, f"{wanted}, ")
 
     # Parts.
 
-    def _shown(self, call: ToolCall, picture: SliceImage, box: Box, prefix: str) -> ToolResult:
+    def _shown(self, call: ToolCall, image: SliceImage, box: Box, prefix: str) -> ToolResult:
         scene = self._scene
-        scene.shown.append(picture)
-        number = len(scene.looked.pictures) + len(scene.shown)
-        volume = scene.volume_of(picture)
-        text = (
-            f"Picture {number} shows {prefix}{caption_of(volume, picture.slice, picture.windows)}"
-        )
-        own = picture.slice if volume is scene.volume else None
+        scene.shown.append(image)
+        number = len(scene.model_input.pictures) + len(scene.shown)
+        volume = scene.volume_of(image)
+        text = f"Picture {number} shows {prefix}{caption_of(volume, image.slice, image.windows)}"
+        own = image.slice if volume is scene.volume else None
         region = Region(call.name, box, name=f"{prefix}{call.name}", slice=own)
         return ToolResult(
-            call, f"{text}, cropped." if picture.part else f"{text}.", (region,), (picture,)
+            call, f"{text}, cropped." if image.part else f"{text}.", (region,), (image,)
         )
 
-    def _found(self, phrase: str) -> Grounding:
-        scene, who = self._scene, self._helpers.grounder
+    def _search(self, phrase: str) -> Grounding:
+        scene, model = self._scene, self._helpers.grounder
         known = {name.casefold() for name in scene.objects}
         if phrase.casefold() in known:
             return Grounding((scene.find(phrase),))
-        window = scene.view.windows[0] if len(scene.view.windows) == 1 else None
-        query = GroundQuery((phrase,), scene.view.scope, labels=tuple(scene.labels), window=window)
-        request = GroundRequest(who.backend, scene.volume, who.model, who.device, query)
+        window = scene.selection.windows[0] if len(scene.selection.windows) == 1 else None
+        query = GroundQuery(
+            (phrase,), scene.selection.scope, labels=tuple(scene.labels), window=window
+        )
+        request = GroundRequest(model.backend, scene.volume, model.model, model.device, query)
         reply = self._calls.send(request)
         assert isinstance(reply, GroundReply)
         return reply.grounding
 
     def _mask(self, prompt: Box | Point) -> Mask:
-        who = self._helpers.segmenter
+        model = self._helpers.segmenter
         prompts = ObjectPrompts((prompt,), (1,))
-        request = SegmentRequest(who.backend, self._scene.volume, who.model, who.device, prompts)
+        request = SegmentRequest(
+            model.backend, self._scene.volume, model.model, model.device, prompts
+        )
         reply = self._calls.send(request)
         assert isinstance(reply, SegmentReply)
         return reply.mask
 
-    def _prompt(self, given: Arguments) -> Box | Point:
-        picture = self._scene.picture(given.get("picture", 1))
-        if "box" in given:
-            return _box(picture, given["box"])
-        height, width = picture.size
-        x, y = given["point"]
-        return picture.point(x * width / 1000, y * height / 1000)
+    def _prompt(self, arguments: Arguments) -> Box | Point:
+        image = self._scene.image(arguments.get("picture", 1))
+        if "box" in arguments:
+            return _box(image, arguments["box"])
+        height, width = image.size
+        x, y = arguments["point"]
+        return image.point(x * width / 1000, y * height / 1000)
 
-    def _place(self, given: Arguments) -> _Place:
+    def _target(self, arguments: Arguments) -> _Target:
         scene = self._scene
-        if "object" in given:
-            region = scene.find(given["object"])
-            axis = scene.view.scope.axis
+        if "object" in arguments:
+            region = scene.find(arguments["object"])
+            axis = scene.selection.scope.axis
             start, stop = region.box.bounds(scene.volume.grid)
             middle = int(start[axis] + stop[axis] - 1) // 2
-            return _Place(scene.volume, SliceRef(axis, middle), region.box)
-        picture = scene.picture(given.get("picture", 1))
-        volume = scene.volume_of(picture)
-        if "box" not in given:
-            return _Place(volume, picture.slice, None)
-        box = _box(picture, given["box"])
-        axis = picture.slice.axis
-        return _Place(volume, SliceRef(axis, int(box.bounds(volume.grid)[0][axis])), box)
+            return _Target(scene.volume, SliceRef(axis, middle), region.box)
+        image = scene.image(arguments.get("picture", 1))
+        volume = scene.volume_of(image)
+        if "box" not in arguments:
+            return _Target(volume, image.slice, None)
+        box = _box(image, arguments["box"])
+        axis = image.slice.axis
+        return _Target(volume, SliceRef(axis, int(box.bounds(volume.grid)[0][axis])), box)
 
-    def _where(self, region: Region) -> str:
+    def _describe_position(self, region: Region) -> str:
         """Where a region is: in the pictures that show it, or else in the patient."""
-        for number, picture in enumerate(self._scene.looked.pictures, start=1):
-            for bounds in places_in(picture, region):
-                return f"picture {number}, box {list(thousandths(bounds, picture.size))}"
+        for number, image in enumerate(self._scene.model_input.pictures, start=1):
+            for bounds in places_in(image, region):
+                return f"picture {number}, box {list(thousandths(bounds, image.size))}"
         s, p, left = region.center_mm
         return f"in no picture, centred at S {s:.0f}, P {p:.0f}, L {left:.0f} mm"
 
 
-def _box(picture: SliceImage, thousand: Sequence[int]) -> Box:
-    height, width = picture.size
+def _box(image: SliceImage, thousand: Sequence[int]) -> Box:
+    height, width = image.size
     x0, y0, x1, y1 = (
         edge * side / 1000 for edge, side in zip(thousand, (width, height) * 2, strict=True)
     )
     bounds: PixelBounds = (x0, y0, x1, y1)
-    box = picture.box(bounds) if x0 < x1 and y0 < y1 else None
+    box = image.box(bounds) if x0 < x1 and y0 < y1 else None
     if box is None:
         raise InvalidPrompt(
             f"The box {list(thousand)} has no size, or spans several slices.",
@@ -334,6 +339,6 @@ def _grown(box: Box, volume: Volume, axis: int) -> Box:
     )
 
 
-def _nowhere(found: Grounding, phrase: str) -> str:
-    reasons = [missing.reason for missing in found.not_found]
+def _not_found_text(matches: Grounding, phrase: str) -> str:
+    reasons = [missing.reason for missing in matches.not_found]
     return " ".join((f"{phrase!r} was not found.", *reasons))

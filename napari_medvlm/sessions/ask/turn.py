@@ -1,4 +1,4 @@
-"""Working on the exchanges of a session: each ends with an answer, stopped, or failed."""
+"""Run the turns of a session: each ends answered, stopped or failed."""
 
 from __future__ import annotations
 
@@ -20,136 +20,139 @@ from napari_medvlm.sessions.job_queue import JobQueue
 from napari_medvlm.sessions.request_sender import ModelChoices, RequestSender
 from napari_medvlm.worker.messages import ExplainReply, GroundReply, GroundRequest
 
-STOPPED = "Stopped; what had come is kept. Ask again for the whole answer."
+STOPPED = "Stopped; the partial answer is kept. Ask again for a complete one."
 
 
 class TurnRunner:
-    """Has questions answered, and writes down what comes.
+    """Runs turns, and records text, tool rounds and answers as they arrive.
 
     Parameters
     ----------
-    minutes
-        Where it is written.
-    line
-        What calls it, see `JobQueue.put`.
+    history
+        Records the turns.
+    queue
+        Runs the methods with a `RequestSender`; its keys are ids of turns.
     changed, delta, stepped
-        Called when an exchange has changed, with more text, and with a round that is over.
+        Called when a turn changed, with more text, and with a round of tool calls.
     """
 
     def __init__(
         self,
-        minutes: ConversationHistory,
-        line: JobQueue,
+        history: ConversationHistory,
+        queue: JobQueue[int],
         *,
         changed: Callable[[], None],
         delta: Callable[[str], None],
         stepped: Callable[[ToolRound], None],
     ) -> None:
-        self._minutes = minutes
-        self._line = line
+        self._history = history
+        self._queue = queue
         self._changed = changed
         self._delta = delta
         self._stepped = stepped
         self._clock = _Clock()
 
-    def stop(self, exchange: int) -> None:
-        """Stop what is done for an exchange; what has come is kept."""
-        self._line.stop(exchange)
-        running = self._line.running == exchange
-        self._minutes.end(exchange, State.STOPPED, problem=STOPPED, **self._clock.times(running))
+    def stop(self, turn_id: int) -> None:
+        """Stop all jobs of a turn; the partial answer is kept."""
+        self._queue.stop(turn_id)
+        running = self._queue.running == turn_id
+        self._history.end(turn_id, State.STOPPED, problem=STOPPED, **self._clock.times(running))
 
     def answer(
-        self, calls: RequestSender, id_: int, given: QuestionInputs, helpers: ModelChoices
+        self, sender: RequestSender, turn_id: int, inputs: QuestionInputs, models: ModelChoices
     ) -> None:
-        """Work on an exchange until it is over, in one way or another."""
-        if not self._minutes.start(id_):
+        """Answer the question of a turn, and record how it ended."""
+        if not self._history.start(turn_id):
             return
         self._clock = clock = _Clock()
         self._changed()
         try:
-            answer = self._answer_of(calls, id_, given, helpers)
+            answer = self._answer(sender, turn_id, inputs, models)
         except Cancelled:
-            self._minutes.end(id_, State.STOPPED, problem=STOPPED, **clock.times())
+            self._history.end(turn_id, State.STOPPED, problem=STOPPED, **clock.times())
         except MedVLMError as error:
-            self._minutes.end(id_, State.FAILED, problem=str(error), **clock.times())
+            self._history.end(turn_id, State.FAILED, problem=str(error), **clock.times())
             raise
-        except BaseException as error:  # told, and raised where it can be seen
-            problem = f"The program has an error of its own: {error!r}. The log has the details."
-            self._minutes.end(id_, State.FAILED, problem=problem, **clock.times())
+        except BaseException as error:  # a programming error: show it in the turn, then raise it
+            problem = f"Internal error: {error!r}. See the log for details."
+            self._history.end(turn_id, State.FAILED, problem=problem, **clock.times())
             raise
         else:
-            self._minutes.end(id_, State.ANSWERED, answer, **clock.times())
+            self._history.end(turn_id, State.ANSWERED, answer, **clock.times())
         finally:
             self._changed()
 
-    def _answer_of(
-        self, calls: RequestSender, id_: int, given: QuestionInputs, helpers: ModelChoices
+    def _answer(
+        self, sender: RequestSender, turn_id: int, inputs: QuestionInputs, models: ModelChoices
     ) -> Answer:
-        looked = render_images(self._minutes.volume, given)
-        if looked.pictures:
-            self._minutes.show(id_, looked)
+        history = self._history
+        model_input = render_images(history.volume, inputs)
+        if model_input.pictures:
+            history.show(turn_id, model_input)
             self._changed()
-        asking = AnswerLoop(
-            self._minutes.volume,
-            calls,
-            helpers,
-            on_text=lambda text: self._on_text(id_, text),
-            on_step=lambda step: self._on_step(id_, step),
+        loop = AnswerLoop(
+            history.volume,
+            sender,
+            models,
+            on_text=lambda text: self._on_text(turn_id, text),
+            on_step=lambda step: self._on_step(turn_id, step),
         )
-        answer = asking.answer(
-            self._minutes.exchange(id_), given, self._minutes.before(id_), looked
-        )
-        return replace(answer, notes=(*looked.notes, *answer.notes))
+        answer = loop.answer(history.turn(turn_id), inputs, history.before(turn_id), model_input)
+        return replace(answer, notes=(*model_input.notes, *answer.notes))
 
-    def _on_text(self, exchange: int, text: str) -> None:
+    def _on_text(self, turn_id: int, text: str) -> None:
         self._clock.text()
-        self._minutes.write(exchange, text)
+        self._history.write(turn_id, text)
         self._delta(text)
 
-    def _on_step(self, exchange: int, step: ToolRound) -> None:
-        self._minutes.step(exchange, step)
+    def _on_step(self, turn_id: int, step: ToolRound) -> None:
+        self._history.step(turn_id, step)
         self._stepped(step)
         self._changed()
 
     def ground(
-        self, calls: RequestSender, request: GroundRequest, exchange: int, number: int
+        self, sender: RequestSender, request: GroundRequest, turn_id: int, number: int
     ) -> None:
-        """Have a claim grounded."""
-        reply = calls.send(request)
+        """Find the regions of a claim, and record them."""
+        reply = sender.send(request)
         assert isinstance(reply, GroundReply)
-        claim = self._minutes.claim(exchange, number)
+        claim = self._history.claim(turn_id, number)
         title = registry.info(request.backend).title
-        self._minutes.ground(exchange, number, grounded(claim, reply.grounding, title))
+        self._history.ground(turn_id, number, grounded(claim, reply.grounding, title))
         self._changed()
 
     def explain(
-        self, calls: RequestSender, id_: int, given: QuestionInputs, device: str, picture: int
+        self,
+        sender: RequestSender,
+        turn_id: int,
+        inputs: QuestionInputs,
+        device: str,
+        image_number: int,
     ) -> None:
-        """Have the backend that answered tell which parts of a picture that comes from."""
-        minutes = self._minutes
-        exchange = minutes.exchange(id_)
-        reply = calls.send(
-            explain_request(minutes.volume, exchange, given, minutes.before(id_), device, picture)
-        )
+        """Compute an evidence map of an answer, and record it."""
+        history = self._history
+        turn, earlier = history.turn(turn_id), history.before(turn_id)
+        request = explain_request(history.volume, turn, inputs, earlier, device, image_number)
+        reply = sender.send(request)
         assert isinstance(reply, ExplainReply)
-        minutes.explain(id_, Evidence(reply.heatmap, picture, reply.seconds))
+        history.explain(turn_id, Evidence(reply.heatmap, image_number, reply.seconds))
         self._changed()
 
 
 class _Clock:
-    """How long an answer takes, and its first text."""
+    """Measures the time to the first text and to the end of an answer."""
 
     def __init__(self) -> None:
         self._start = time.perf_counter()
         self._first: float | None = None
 
     def text(self) -> None:
-        """That there is text."""
+        """Note the time of the first text."""
         if self._first is None:
             self._first = time.perf_counter() - self._start
 
     def times(self, running: bool = True) -> dict[str, Any]:
-        """Seconds, as fields of an exchange."""
+        """Seconds, as fields of a `Turn`; empty if it never ran."""
         if not running:
             return {}
         return {"seconds": time.perf_counter() - self._start, "first_token_s": self._first}

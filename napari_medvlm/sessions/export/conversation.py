@@ -74,7 +74,7 @@ def as_json(volume: Volume, conversation: Conversation) -> dict[str, Any]:
             "modality": str(volume.modality),
         },
         "title": conversation.title,
-        "exchanges": [_exchange(volume, exchange) for exchange in conversation.exchanges],
+        "turns": [_exchange(volume, exchange) for exchange in conversation.turns],
     }
 
 
@@ -86,7 +86,7 @@ def markdown(volume: Volume, conversation: Conversation) -> str:
 def html(volume: Volume, conversation: Conversation) -> str:
     """A conversation as one HTML page that needs no other file."""
     told = as_json(volume, conversation)
-    for exchange, values in zip(conversation.exchanges, told["exchanges"], strict=True):
+    for exchange, values in zip(conversation.turns, told["turns"], strict=True):
         for sent, seen in zip(exchange.sent, values["sent"], strict=True):
             seen["picture"] = data_url(sent.pixels)
         claims = exchange.answer.claims if exchange.answer else ()
@@ -127,7 +127,7 @@ def _exchange(volume: Volume, exchange: Turn) -> dict[str, Any]:
         ],
         "checks": [
             {**vars(found), "verdict": str(found.verdict), "details": dict(found.details)}
-            for found in exchange.findings
+            for found in exchange.check_results
         ],
         "covered": exchange.covered,
         "evidence": _evidence(exchange),
@@ -143,7 +143,7 @@ def _evidence(exchange: Turn) -> dict[str, Any] | None:
         return None
     brightest = np.unravel_index(made.heatmap.crop.argmax(), made.heatmap.crop.shape)
     zyx = [int(at) + first for at, first in zip(brightest, made.heatmap.start, strict=True)]
-    return {"picture": made.picture + 1, "brightest_zyx": zyx, "seconds": round(made.seconds, 3)}
+    return {"picture": made.image + 1, "brightest_zyx": zyx, "seconds": round(made.seconds, 3)}
 
 
 def _claims(exchange: Turn, claims: Sequence[Claim]) -> list[dict[str, Any]]:

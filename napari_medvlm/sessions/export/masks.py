@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from napari_medvlm.backends.models import registry
-from napari_medvlm.backends.models.files import hashes
+from napari_medvlm.backends.models.files import weights_digest
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.io import Segment, write_mask, write_segments
 from napari_medvlm.io.label_images import write_names
@@ -40,18 +39,14 @@ def with_weights(segments: Mapping[int, Segment]) -> dict[int, Segment]:
 
 
 def weights_of(model: str | None) -> str:
-    """SHA-256 of a model's file, or of the list of its files' own; empty if it is not here."""
+    """The `weights_digest` of a model; empty if it is not on this computer."""
     try:
         place = (registry.resolve(model) or "").partition(registry.OPTIONS)[0]
     except BackendUnavailable:
         return ""
     if not place or not Path(place).exists():
         return ""
-    found = hashes(Path(place), lambda fraction, message="": None)
-    if len(found) == 1:
-        return next(iter(found.values()))
-    lines = "\n".join(f"{name} {made}" for name, made in sorted(found.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()
+    return weights_digest(Path(place))
 
 
 def write_objects(session: SegmentationSession, path: Path) -> tuple[Path, ...]:

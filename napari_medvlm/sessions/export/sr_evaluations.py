@@ -88,7 +88,7 @@ def exchanges_of(
 
 def evaluations_of_talks(talks: Iterable[Conversation]) -> tuple[Evaluation, ...]:
     """The sentences of all answers, but for those that a reader marked as wrong."""
-    return tuple(found for talk in talks for e in talk.exchanges for found in _answered(e))
+    return tuple(found for talk in talks for e in talk.turns for found in _answered(e))
 
 
 def _grounded(record: Grounded) -> list[Evaluation]:

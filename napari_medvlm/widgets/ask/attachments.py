@@ -130,7 +130,7 @@ class Attachments(QWidget):
 
     def use(self, backend: str) -> None:
         """Offer what a backend takes: one that measures takes no pictures and calls no tools."""
-        self.measures = registry.info(backend).measures
+        self.measures = registry.info(backend).uses_no_images
         self.tools.refuse("")
         for fold in (self.view_fold, self.tools_fold):
             fold.setVisible(not self.measures)

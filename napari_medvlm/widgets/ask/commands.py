@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import napari
 
+from napari_medvlm.widgets.commands import named_dock
 from napari_medvlm.widgets.runtime.notify import guarded
 
 if TYPE_CHECKING:
@@ -13,15 +14,8 @@ if TYPE_CHECKING:
 
 
 def ask_dock_of(viewer: napari.Viewer) -> AskDock:
-    """The Ask dock of a viewer, opened if it is not there."""
-    from napari_medvlm.widgets.ask.dock import AskDock
-
-    for widget in viewer.window.dock_widgets.values():
-        if isinstance(widget, AskDock):
-            return widget
-    _, widget = viewer.window.add_plugin_dock_widget("napari-medvlm", "Ask", tabify=True)
-    assert isinstance(widget, AskDock)
-    return widget
+    """The Ask dock of a viewer, opened if it is not open."""
+    return cast("AskDock", named_dock(viewer, "Ask"))
 
 
 @guarded

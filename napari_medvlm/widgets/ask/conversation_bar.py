@@ -96,5 +96,5 @@ class ConversationRow(QWidget):
 
 def _title(conversation: Conversation) -> str:
     """Its title; else what was asked first."""
-    asked = next((turn.question for turn in conversation.exchanges), "New conversation")
+    asked = next((turn.question for turn in conversation.turns), "New conversation")
     return conversation.title or textwrap.shorten(asked, LONGEST, placeholder="…")

@@ -102,7 +102,7 @@ class ConversationView(QWidget):
         """The exchange that is shown in full."""
         if self._session is None:
             return None
-        return next((e for e in self._session.active.exchanges if e.id == self.shown), None)
+        return next((e for e in self._session.active.turns if e.id == self.shown), None)
 
     # How it follows a session.
 
@@ -122,7 +122,7 @@ class ConversationView(QWidget):
 
     def refresh(self) -> None:
         """Show the active conversation, and one of its answers in the picture."""
-        exchanges = () if self._session is None else self._session.active.exchanges
+        exchanges = () if self._session is None else self._session.active.turns
         if self.shown not in [exchange.id for exchange in exchanges]:
             self.shown = exchanges[-1].id if exchanges else None
         self.transcript.show_exchanges(exchanges, self.shown)
@@ -159,7 +159,7 @@ class ConversationView(QWidget):
     def _stream(self) -> None:
         running = None if self._session is None else self._session.running
         if self._session is not None and running is not None:
-            self.transcript.stream(running, self._session.exchange(running).partial)
+            self.transcript.stream(running, self._session.turn(running).partial)
 
     # What the cards tell.
 
@@ -179,7 +179,7 @@ class ConversationView(QWidget):
     def _explain(self, exchange: int, picture: int) -> None:
         if self._session is not None:
             self._session.explain(exchange, picture)
-            self._go_to(self._session.exchange(exchange).sent[picture])
+            self._go_to(self._session.turn(exchange).sent[picture])
 
     def _hand_on(self) -> None:
         if self._session is not None:

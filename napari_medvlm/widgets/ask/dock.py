@@ -182,7 +182,7 @@ class AskDock(SessionDock[AskSession]):
             kind=asked.kind,
             options=asked.options,
             context=asked.context,
-            view=view,
+            selection=view,
             masks={named_mask.name: named_mask.mask for named_mask in objects},
             labels=labels_among(asked.chosen),
             tools=asked.tools,
@@ -209,7 +209,7 @@ class AskDock(SessionDock[AskSession]):
     # What the parts tell.
 
     def _edit(self, exchange: int) -> None:
-        self.box.change(exchange, self._session().exchange(exchange).question)
+        self.box.change(exchange, self._session().turn(exchange).question)
 
     def _again(self, exchange: int) -> None:
         session = self._session()
@@ -301,6 +301,6 @@ def _prepared(layer: Image) -> tuple[Image, Prepared, EarlierConversation | None
 def _without_tools(backend: str, model: str | None) -> str:
     """Why a model calls no tools; empty: it may, or that is not known yet."""
     try:
-        return registry.without_tools(backend, model)
+        return registry.tools_unsupported_reason(backend, model)
     except BackendUnavailable:  # told when it is asked
         return ""

@@ -54,7 +54,7 @@ def _time(turn: Turn, passes: int) -> str:
     """As the last map took; before there is one, as the answer's first word did."""
     shown_evidence = turn.evidence
     if shown_evidence is not None:
-        seconds_per_pass = shown_evidence.seconds / cost(_size(turn.sent[shown_evidence.picture]))
+        seconds_per_pass = shown_evidence.seconds / cost(_size(turn.sent[shown_evidence.image]))
         return f", about {_rounded(seconds_per_pass * passes)}"
     first = turn.first_token_s
     return "" if first is None else f", about {_rounded(first * passes)}"

@@ -135,7 +135,7 @@ class ViewChoice(QWidget):
             start, stop = _around(volume, regions)
             return Scope(axis, int(start[axis]), int(stop[axis]), every)
         if where == WHOLE:
-            return Scope(axis, every_mm=every)
+            return Scope(axis, slice_step_mm=every)
         at = volume.grid.to_index(place_in_view(self._viewer))[axis]
         index = int(np.clip(round(float(at)), 0, volume.shape[axis] - 1))
         if where == SLICE:

@@ -147,7 +147,7 @@ class TrustPanel(QWidget):
         def tell(what: object) -> None:
             _tell(self._results_received, (checking, what))
 
-        checking = Checking(basis, subject, on_begin=tell, on_found=tell, on_end=tell)
+        checking = Checking(basis, subject, on_begin=tell, on_result=tell, on_end=tell)
         self._opened.append(checking)
         self._checking, self._busy = checking, True
         checking.run(chosen)
@@ -259,14 +259,16 @@ class TrustFold(Collapsible):
 
     def show_answer(self, session: AskSession, exchange: int) -> None:
         """Be about an answer; what is recorded of it is shown."""
-        asked = session.exchange(exchange)
+        asked = session.turn(exchange)
         about = (session, exchange, asked.answer)
         if about != self._about:
             self._about = about
-            self.panel.follow(partial(_answer, session, exchange), asked.findings, asked.seconds)
+            self.panel.follow(
+                partial(_answer, session, exchange), asked.check_results, asked.seconds
+            )
             self._show()
-        elif asked.findings != self.panel.findings and not self.panel.pending:
-            self.panel.show_findings(asked.findings)
+        elif asked.check_results != self.panel.findings and not self.panel.pending:
+            self.panel.show_findings(asked.check_results)
 
     def show_region(self, session: GroundingSession, region: Region) -> None:
         """Be about a region that was found."""
@@ -326,7 +328,7 @@ def checks_beside(
 ) -> None:
     """The checks of a card's answer, folded, at the end of the card that is shown in full."""
     fold = card.findChild(TrustFold)
-    if session is None or not in_full or session.exchange(exchange).state is not State.ANSWERED:
+    if session is None or not in_full or session.turn(exchange).state is not State.ANSWERED:
         if fold is not None:
             fold.hide()
         return

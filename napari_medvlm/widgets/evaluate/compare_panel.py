@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.data.errors import MedVLMError
-from napari_medvlm.evaluation.segment.mask_comparison import MaskComparison, beside
+from napari_medvlm.evaluation.segment.mask_comparison import MaskComparison, compare_masks
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.layers.difference_layer import (
     BOTH,
@@ -125,7 +125,7 @@ class ComparePanel(QWidget):
             if before is not None and before.same(pair, tolerance_mm):
                 return before
             return ComparisonResult(
-                pair, beside(pair.a, pair.b, pair.grid, tolerance_mm), tolerance_mm
+                pair, compare_masks(pair.a, pair.b, pair.grid, tolerance_mm), tolerance_mm
             )
 
         in_background(work, guarded(self._on_found))

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from napari_medvlm.data.errors import InvalidImage, InvalidReference
 from napari_medvlm.data.label_image import NamedLabels
-from napari_medvlm.evaluation.segment.cases import whole
+from napari_medvlm.evaluation.segment.cases import integer_labels
 from napari_medvlm.io import read_volume
 from napari_medvlm.layers import labels_data
 from napari_medvlm.layers.difference_layer import has_labels, values_in
@@ -174,4 +174,4 @@ def read_reference(path: Path) -> tuple[Any, dict[str, Any], str]:
         raise InvalidImage(
             f"{path.name} is a colour image.", "Save the labels as integers instead."
         )
-    return labels_data(NamedLabels(whole(drawn.data, path), drawn.grid, {}, drawn.name))
+    return labels_data(NamedLabels(integer_labels(drawn.data, path), drawn.grid, {}, drawn.name))

@@ -20,7 +20,7 @@ from napari_medvlm.evaluation.ask.summary import right_of
 from napari_medvlm.evaluation.ground.cases import Case
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.references.image_stack import read_stack
-from napari_medvlm.evaluation.runs.report_images import FOUND, TRUTH
+from napari_medvlm.evaluation.runs.report_images import DETECTED, TRUTH
 from napari_medvlm.io import read_volume
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.answer_layers import look_at
@@ -98,7 +98,7 @@ class EvaluatedAnswer(QLabel):
 
 
 Corners = tuple[Sequence[float], Sequence[float], float | None]
-LEGEND = f'<b style="color:{TRUTH}">reference</b>, <b style="color:{FOUND}">found</b>'
+LEGEND = f'<b style="color:{TRUTH}">reference</b>, <b style="color:{DETECTED}">found</b>'
 
 
 class _Places:
@@ -114,7 +114,7 @@ class _Places:
         """Show the boxes, and go to the first wanted one, else to the first found one."""
         pairs = [self._regions(corners) for corners in (wanted, found)]
         for layers, regions, color in zip(
-            (self._truth, self._results), pairs, (TRUTH, FOUND), strict=True
+            (self._truth, self._results), pairs, (TRUTH, DETECTED), strict=True
         ):
             layers.show([DisplayedRegion(k, region, color, "") for k, region in enumerate(regions)])
         first = (pairs[0] or pairs[1])[:1]
@@ -202,10 +202,10 @@ def _answer_html(item: Item, outcome: Answered) -> str:
     known = [f"{name} {value:.3f}" for name, value in figures.items() if value is not None]
     options = "".join(f"<li>{escape(option)}</li>" for option in item.options)
     lines = [
-        f"<b>{escape(item.asked)}</b>",
-        f"<ol type=A>{options}</ol>" if options and item.asked == item.question else "",
+        f"<b>{escape(item.prompt_text)}</b>",
+        f"<ol type=A>{options}</ol>" if options and item.prompt_text == item.question else "",
         f'<b style="color:{TRUTH}">{escape(right_of(item))}</b>',
-        f'<b style="color:{FOUND}">{escape(outcome.said) or "(no answer)"}</b>',
+        f'<b style="color:{DETECTED}">{escape(outcome.said) or "(no answer)"}</b>',
         ", ".join(filter(None, (verdict, *known))),
         escape(" ".join(outcome.notes)),
     ]

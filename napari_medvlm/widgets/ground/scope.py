@@ -43,7 +43,7 @@ class ScopeRow(QWidget):
         axis = patient_axes(volume.grid.affine)[axis_across(viewer)]
         every, scout = self.every.value(), self.scout.isChecked()
         if self.where.currentIndex() == WHOLE:
-            return Scope(axis, every_mm=every, scout=scout)
+            return Scope(axis, slice_step_mm=every, coarse_to_fine=scout)
         at = volume.grid.to_index(place_in_view(viewer))[axis]
         index = int(np.clip(round(float(at)), 0, volume.shape[axis] - 1))
         if self.where.currentIndex() == SLICE:

@@ -150,7 +150,7 @@ class ByName(QWidget):
     def _use_backend(self) -> None:
         name = self.backend.name
         self.model.setEnabled(registry.info(name).weights_licence != "none")
-        self.everything.setEnabled(registry.takes_everything(name))
+        self.everything.setEnabled(registry.supports_all_structures(name))
         self._offer()
 
     def _offer(self) -> None:

@@ -1,38 +1,27 @@
-"""The plugin's commands, for menus, the command palette and keys.
-
-Keys are declared in the manifest, once. napari does not read them from there yet, so the dock binds
-them; `bind_keys` can go when it does.
-"""
+"""Commands of the Segment dock, for menus, the command palette and keys."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import napari
 
+from napari_medvlm.widgets.commands import find_dock, named_dock
 from napari_medvlm.widgets.runtime.notify import guarded
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 
 if TYPE_CHECKING:
     from napari_medvlm.widgets.segment.dock import SegmentDock
-from napari_medvlm.widgets.commands import named_dock
 
 
 def open_dock_of(viewer: napari.Viewer) -> SegmentDock | None:
-    """The Segment dock of a viewer, if it is there."""
-    from napari_medvlm.widgets.segment.dock import SegmentDock
-
-    docks = viewer.window.dock_widgets.values()
-    return next((widget for widget in docks if isinstance(widget, SegmentDock)), None)
+    """The Segment dock of a viewer, if it is open."""
+    return cast("SegmentDock | None", find_dock(viewer, "Segment"))
 
 
 def dock_of(viewer: napari.Viewer) -> SegmentDock:
-    """The Segment dock of a viewer, opened if it is not there."""
-    from napari_medvlm.widgets.segment.dock import SegmentDock
-
-    widget = named_dock(viewer, "Segment")
-    assert isinstance(widget, SegmentDock)
-    return widget
+    """The Segment dock of a viewer, opened if it is not open."""
+    return cast("SegmentDock", named_dock(viewer, "Segment"))
 
 
 @guarded

@@ -178,7 +178,7 @@ def test_what_cannot_be_loaded_is_told_with_a_remedy(make, said, tmp_path):
 
 def test_a_label_that_the_network_does_not_have_is_told(tmp_path):
     folder = with_card(CARD.replace("3:", "9:"))(tmp_path / "net")
-    with pytest.raises(BackendUnavailable, match="names the label 9, and the network gives 4"):
+    with pytest.raises(BackendUnavailable, match="names the label 9, but the network returns 4"):
         ground(folder, phantom(), "kidney")
 
 

@@ -237,7 +237,7 @@ def test_an_image_without_positive_intensities_is_refused(folder):
         (None, "needs its weights"),
         ("/nowhere/model.pt", "finds no weights"),
         ("{folder}#flying saucer", "no class 'flying saucer'"),
-        ("{folder}/configs/inference.json", "holds no weights"),
+        ("{folder}/configs/inference.json", "has no weights"),
     ],
 )
 def test_what_cannot_be_loaded_is_told_with_a_remedy(model, said, folder):

@@ -70,8 +70,8 @@ def test_the_heatmap_of_a_thing_has_all_its_slices():
 
 
 def test_a_scout_pass_looks_closer_where_something_was_found():
-    coarse, _ = ask(volume_with(TOP), Scope(every_mm=8))
-    closer, backend = ask(volume_with(TOP), Scope(every_mm=8, scout=True))
+    coarse, _ = ask(volume_with(TOP), Scope(slice_step_mm=8))
+    closer, backend = ask(volume_with(TOP), Scope(slice_step_mm=8, coarse_to_fine=True))
     assert len(coarse.slices) == 5
     assert sum(backend.batches) < 20
     (region,) = closer.regions
@@ -115,7 +115,7 @@ class Masks(Bright):
 def test_masks_of_slices_far_apart_are_filled_between():
     backend = Masks()
     backend.set_volume(volume_with(TOP))
-    query = GroundQuery(("thing",), Scope(every_mm=4))
+    query = GroundQuery(("thing",), Scope(slice_step_mm=4))
     (region,) = dispatch.ground(backend, volume_with(TOP), query, lambda *_: None).regions
     slices = np.unique(np.argwhere(region.mask.full())[:, 0])
     assert list(slices) == list(range(slices[0], slices[-1] + 1))

@@ -163,7 +163,7 @@ def test_only_the_best_boxes_are_kept_and_that_is_told(backends, family, monkeyp
     monkeypatch.setattr(backends[family], "most", 2)
     few = asked(backends[family], volume, where, "spleen")
     assert [r.score for r in few.regions] == [r.score for r in many.regions[:2]]
-    assert "Of 'spleen' only the best 2 boxes of a slice are kept." in few.notes
+    assert "Of 'spleen' only the best 2 boxes per slice are used." in few.notes
 
 
 def test_the_same_again_is_the_same_and_the_image_is_left_alone(backends, family):
@@ -172,7 +172,7 @@ def test_the_same_again_is_the_same_and_the_image_is_left_alone(backends, family
     volume.data.flags.writeable = False
     backend = backends[family]
     backend.set_volume(volume)
-    query = GroundQuery(("left kidney", "spleen"), Scope(axis=2, every_mm=6))
+    query = GroundQuery(("left kidney", "spleen"), Scope(axis=2, slice_step_mm=6))
     first, second = (ground(backend, volume, query, lambda *_: None) for _ in range(2))
     assert len(first.slices) > 4
     assert [r.score for r in first.regions] == [r.score for r in second.regions]

@@ -127,7 +127,7 @@ def test_a_box_in_the_margin_is_told_and_not_given(folder, tmp_path, monkeypatch
     found = asked(backend, *volume_of("landscape"), "nodule")
     assert not found.regions
     assert found.not_found[0].phrase == "nodule"
-    assert "'nodule': a box lies outside the picture, in the margin around it." in found.notes
+    assert "'nodule': a box lies outside the image, in its margin." in found.notes
 
 
 def test_what_cannot_be_read_is_told_and_is_not_found(backend):

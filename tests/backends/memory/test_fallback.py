@@ -23,7 +23,7 @@ from tests.backends.automatic import tiny_volumes as tiny
 from tests.backends.sam.by_hand import quiet
 from tests.backends.sam.test_slice_backend import Full
 
-FREED = "worked after freeing what is not needed."
+FREED = "ran after freeing unused memory."
 FULL = torch.OutOfMemoryError("CUDA out of memory")
 
 
@@ -50,14 +50,11 @@ def test_rungs_are_taken_one_after_the_other_and_told():
     made = ladder(done, free=lambda: done.append("free"))
     assert made.tried(failing(3), lambda _, message="": told.append(message)) == (
         4,
-        (
-            "The memory of cuda did not suffice: Model worked small, slow until another image is "
-            "opened.",
-        ),
+        ("Out of memory on cuda: Model ran small, slow until another image is opened.",),
     )
     assert done == ["free", "free", "small", "free", "slow"]
     assert [message.partition("again ")[2] for message in told] == [
-        "after freeing what is not needed", "small", "slow",
+        "after freeing unused memory", "small", "slow",
     ]  # fmt: skip
 
 
@@ -65,7 +62,7 @@ def test_what_was_taken_holds_until_the_next_volume():
     done = []
     made = ladder(done, usual=lambda: done.append("usual"))
     made.tried(failing(2), quiet)
-    assert made.tried(failing(0), quiet)[1][0].startswith("The memory of cuda did not suffice")
+    assert made.tried(failing(0), quiet)[1][0].startswith("Out of memory on cuda")
     made.tried(failing(2), quiet)
     made.renew()
     assert made.tried(failing(0), quiet) == (1, ())
@@ -74,7 +71,7 @@ def test_what_was_taken_holds_until_the_next_volume():
 
 
 def test_at_the_end_it_is_an_error_that_names_what_was_tried():
-    with pytest.raises(OutOfMemory, match="did not suffice for Model, nor small, slow"):
+    with pytest.raises(OutOfMemory, match="Out of memory: Model on .*, also small, slow"):
         ladder([]).tried(failing(99), quiet)
 
 

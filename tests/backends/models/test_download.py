@@ -204,7 +204,7 @@ def test_the_command_is_stopped_by_ctrl_c(shell, tmp_path):
     hub, start = shell
     hub.release.clear()
     with start("lab/tiny", "--yes") as stopped:
-        assert hub.half_sent.wait(60)
+        assert hub.half_sent.wait(120)
         stopped.send_signal(signal.SIGINT)
         hub.release.set()
         _, errors = stopped.communicate()

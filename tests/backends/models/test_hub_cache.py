@@ -69,7 +69,7 @@ def test_an_interrupted_download_is_not_a_model(hub, cache):
         download("lab/tiny", impatient)
     hub.release.set()
     assert hub_cache.folder_of("lab/tiny") is None
-    with pytest.raises(BackendUnavailable, match="No model is known as 'lab/tiny'"):
+    with pytest.raises(BackendUnavailable, match="There is no model called 'lab/tiny'"):
         find("lab/tiny")
     assert download("lab/tiny", ignored) == hub_cache.folder_of("lab/tiny")
 
@@ -113,7 +113,7 @@ def test_what_arrives_damaged_is_not_kept(hub, cache, monkeypatch):
         return status, headers, b"x" + body[1:] if "/cdn/" in path else body
 
     monkeypatch.setattr(hub, "answer", damaged)
-    with pytest.raises(CannotDownload, match=r"Of lab/tiny model.safetensors did not arrive whole"):
+    with pytest.raises(CannotDownload, match=r"Of lab/tiny model.safetensors arrived incomplete"):
         download("lab/tiny", ignored)
     assert hub_cache.folder_of("lab/tiny") is None
     monkeypatch.setattr(hub, "answer", answer)
@@ -136,7 +136,7 @@ def test_removal_frees_the_disk_and_takes_nothing_else(hub, cache):
     for model in ("lab/tiny", "lab/tiny-2"):
         download(model, ignored)
     before = taken(cache)
-    assert remove("lab/tiny") == "lab/tiny is deleted; 6.3 MB are free again."
+    assert remove("lab/tiny") == "lab/tiny was deleted; 6.3 MB freed."
     assert before - taken(cache) >= sum(map(len, GOOD.values()))
     assert hub_cache.folder_of("lab/tiny") is None
     assert verify("lab/tiny-2", ignored) == ()

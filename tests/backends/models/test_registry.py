@@ -103,7 +103,7 @@ def test_progress_is_told_and_a_cancel_adds_nothing(folder):
 
     with pytest.raises(Cancelled):
         add(folder, "vlm", impatient)
-    with pytest.raises(BackendUnavailable, match="No model is known as 'mine'"):
+    with pytest.raises(BackendUnavailable, match="There is no model called 'mine'"):
         find("mine")
 
 
@@ -127,9 +127,9 @@ def test_mistakes_in_adding_are_told(folder, tmp_path):
 def test_a_name_is_taken_once_but_can_be_taken_anew(folder, tmp_path):
     add(folder, "vlm", ignored)
     (folder / "plans.json").write_text("{ }")
-    with pytest.raises(BackendUnavailable, match=r"mine is already known as|already known as mine"):
+    with pytest.raises(BackendUnavailable, match="already listed as"):
         add(folder / "plans.json", "vlm", ignored, "mine")
-    assert verify("mine", ignored) == ("plans.json is not what it was when it was added.",)
+    assert verify("mine", ignored) == ("plans.json has changed since it was added.",)
     add(folder, "vlm", ignored)
     assert verify("mine", ignored) == ()
 
@@ -140,9 +140,9 @@ def test_what_changed_is_told_by_verify(folder):
     (folder / "plans.json").unlink()
     (folder / "evil.py").write_text("boom()")
     assert verify("mine", ignored) == (
-        "plans.json is no longer there.",
-        "fold_0/weights.pth is not what it was when it was added.",
-        "evil.py was not there when it was added.",
+        "plans.json no longer exists.",
+        "fold_0/weights.pth has changed since it was added.",
+        "evil.py is new since it was added.",
     )
 
 
@@ -150,8 +150,8 @@ def test_a_model_that_is_gone_is_told_and_can_be_forgotten(folder, tmp_path):
     add(folder, "vlm", ignored)
     folder.rename(tmp_path / "moved")
     assert find("mine").state is State.GONE
-    assert verify("mine", ignored) == (f"{folder} is no longer there.",)
-    with pytest.raises(BackendUnavailable, match=r"mine is no longer at .*models add PATH"):
+    assert verify("mine", ignored) == (f"{folder} no longer exists.",)
+    with pytest.raises(BackendUnavailable, match=r"mine no longer exists at .*models add PATH"):
         resolve("mine")
     add_again = add(tmp_path / "moved", "vlm", ignored, "moved")
     assert add_again.state is State.ADDED
@@ -162,7 +162,7 @@ def test_a_model_that_is_gone_is_told_and_can_be_forgotten(folder, tmp_path):
 
 def test_a_model_that_is_not_here_cannot_be_checked_or_removed():
     for act in (lambda: verify("MedSAM", ignored), lambda: remove("MedSAM")):
-        with pytest.raises(BackendUnavailable, match="MedSAM is not here"):
+        with pytest.raises(BackendUnavailable, match="MedSAM is not on this computer"):
             act()
     with pytest.raises(BackendUnavailable, match="models list"):
         remove("nobody")

@@ -62,7 +62,7 @@ def test_a_program_is_not_run_and_the_remedy_is_told(program):
 def test_what_was_saved_in_place_of_weights_is_told(tmp_path, content, told):
     path = tmp_path / "weights.pth"
     path.write_bytes(content)
-    with pytest.raises(BackendUnavailable, match=f"holds no weights: it {told}") as error:
+    with pytest.raises(BackendUnavailable, match=f"has no weights: it {told}") as error:
         read(path)
     assert "Download it again" in error.value.hint
 

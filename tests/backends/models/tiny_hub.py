@@ -132,7 +132,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[:half])
             if body == WEIGHTS:
                 hub.half_sent.set()
-                hub.release.wait(60)
+                hub.release.wait(120)
             self.wfile.write(body[half:])
         except ConnectionError:
             pass  # the other side had enough

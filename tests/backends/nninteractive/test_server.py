@@ -150,7 +150,9 @@ def wait_until_expired(session):
 
 def test_a_full_server_is_told_and_a_place_that_is_given_back_can_be_had(server, connect):
     first, _ = connect(server.url), connect(server.url)
-    with pytest.raises(BackendUnavailable, match=r"has no place: .*2 sessions.*--max-sessions"):
+    with pytest.raises(
+        BackendUnavailable, match=r"has no free session: .*2 sessions.*--max-sessions"
+    ):
         connect(server.url)
     first._server.close()
     connect(server.url)
@@ -168,7 +170,7 @@ def test_a_wrong_key_is_told(server, connect, monkeypatch):
     with pytest.raises(BackendUnavailable, match="refused the one it got"):
         connect(server.url)
     monkeypatch.setenv("NAPARI_MEDVLM_API_KEY", "")
-    with pytest.raises(BackendUnavailable, match=r"asks for a key\. Set the variable NAPARI_"):
+    with pytest.raises(BackendUnavailable, match=r"requires an API key\. Set the variable NAPARI_"):
         connect(server.url)
 
 
@@ -205,7 +207,7 @@ def another_server(request):
 
 
 def test_a_server_of_something_else_is_told(another_server, connect):
-    with pytest.raises(BackendUnavailable, match="is no server of nnInteractive"):
+    with pytest.raises(BackendUnavailable, match="is not an nnInteractive server"):
         connect(another_server)
 
 

@@ -41,7 +41,7 @@ def test_a_closed_question_has_a_choice_and_how_likely_each_is(scan):
 
 def test_the_kind_of_answer_can_be_said(scan):
     with playing(recorded("plain")) as server:
-        asked = ("--backend", "server", "--model", f"{server.url}#seer", "--every-mm", "6")
+        asked = ("--backend", "server", "--model", f"{server.url}#seer", "--slice-step-mm", "6")
         assert ask(scan, *asked, "--kind", "report").exit_code == 0
     assert "FINDINGS" in server.asked[0]["messages"][0]["content"]
     assert str(server.asked[0]).count("image_url': {'url'") == 2
@@ -51,7 +51,7 @@ def test_the_kind_of_answer_can_be_said(scan):
     ("arguments", "message"),
     [
         (["--slices", "0:1:2"], "--base-url"),
-        (["--base-url", "http://127.0.0.1:1/v1"], "--slices or --every-mm"),
+        (["--base-url", "http://127.0.0.1:1/v1"], "--slices or --slice-step-mm"),
         (["--base-url", "http://127.0.0.1:1/v1", "--slices", "1"], "AXIS:START:STOP"),
         (["--base-url", "nowhere", "--slices", "0:1:2"], "is not the address of a server"),
         (["--base-url", "http://8.8.8.8/v1", "--slices", "0:1:2"], "--allow-remote"),

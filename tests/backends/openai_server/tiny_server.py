@@ -21,7 +21,7 @@ from tests.backends import tiny_models as tiny
 
 NAME, LONG, CALLER = "tiny/qwen", "tiny/endless", "tiny/caller"
 REVISION = "0" * 40
-READY_S = 60.0
+READY_S = 180.0
 LARGE = 8.0
 SPECIAL = [0, 2, 3, 4, 5, 6, 7]
 ENDS = {"min_new_tokens": 40, "exponential_decay_length_penalty": [40, 1.3]}

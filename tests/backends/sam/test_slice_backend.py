@@ -112,9 +112,9 @@ def test_it_is_tried_again_after_freeing_and_the_mask_is_the_same(backend):
     click = Point.at_index(volume, (5, 4, 9))
     with Full(network(backend), 1):
         mask = asked(backend, volume, click, progress=lambda _, message="": said.append(message))
-    assert "The memory did not suffice: trying again after freeing what is not needed" in said
+    assert "Out of memory: trying again after freeing unused memory" in said
     (note,) = mask.notes
-    assert note.endswith("worked after freeing what is not needed.")
+    assert note.endswith("ran after freeing unused memory.")
     again = asked(backend, volume, click)
     assert not again.notes
     assert again.digest == mask.digest

@@ -139,7 +139,7 @@ def test_an_area_that_is_not_the_object_is_points_and_is_cut_out():
         assert here.labels == [1] + [0] * 8
         assert bounds_of(here.erased) == (3, 2, 11, 8)
         assert here.erased.sum() == 63
-        assert not here.kept(np.ones_like(here.erased))[2:9, 3:12].any()
+        assert not here.consistent(np.ones_like(here.erased))[2:9, 3:12].any()
 
 
 def test_prompts_outside_the_image_say_nothing():

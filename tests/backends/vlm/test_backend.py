@@ -188,7 +188,7 @@ def test_what_cannot_be_read_is_told_and_is_not_found(load, family):
     assert [missing.phrase for missing in found.not_found] == ["left kidney", "spleen"]
     assert len(found.texts) == 2
     assert (
-        "'left kidney': the model was stopped after 24 tokens, before it had ended." in found.notes
+        "'left kidney': the model was stopped after 24 tokens, before it finished." in found.notes
     )
     assert any("names no place" in note for note in found.notes)
 

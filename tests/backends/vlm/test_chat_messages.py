@@ -133,7 +133,7 @@ def test_pictures_are_left_out_oldest_first_and_named(dropped):
     kept, note = fewer_pictures(question, dropped)
     assert pictures_of(kept) == pictures_of(question)[dropped:]
     names = ["slice 1", "image 2", "from zoom"][:dropped]
-    assert note == f"{dropped} of 3 pictures were left out: {', '.join(names)}."
+    assert note == f"{dropped} of 3 images were left out: {', '.join(names)}."
 
 
 def test_a_call_is_read_as_it_is_written():

@@ -191,14 +191,14 @@ def test_pictures_that_do_not_fit_are_left_out_oldest_first_and_named(folders, m
     monkeypatch.setattr(text, "max_position_embeddings", needed["input_ids"].shape[1] + 24)
     _, answer = ask(backend, question)
     assert answer.images == tuple(p.slice for p in question.pictures[2:])
-    assert "2 of 3 pictures were left out: slice 1 of 9, slice 2 of 9." in answer.notes
+    assert "2 of 3 images were left out: slice 1 of 9, slice 2 of 9." in answer.notes
 
 
 def test_more_pictures_than_the_model_was_made_for_are_left_out(folders, monkeypatch):
     backend = loaded(folders["qwen3"])
     backend._answered_as = backend._answered_as.model_copy(update={"most_pictures": 1})
     _, answer = ask(backend, question_of("portrait", "square"))
-    assert "1 of 2 pictures were left out: slice 1 of 9." in answer.notes
+    assert "1 of 2 images were left out: slice 1 of 9." in answer.notes
 
 
 def test_a_text_that_is_too_long_is_refused_with_the_way_out(folders, monkeypatch):
@@ -247,7 +247,7 @@ def test_an_answer_that_was_cut_off_says_so(folders):
     backend = loaded(folders["qwen3"], 5)
     force(backend, "The lung is dark and clear.")
     _, answer = ask(backend, question_of("portrait"))
-    assert "The model was stopped after 5 tokens, before it had ended." in answer.notes
+    assert "The model was stopped after 5 tokens, before it finished." in answer.notes
 
 
 def test_an_answer_is_called_as_the_worker_does(folders):
@@ -274,7 +274,7 @@ def test_a_model_out_of_memory_leaves_what_was_written_and_says_what_to_do(folde
         model = hf.Qwen3VLForConditionalGeneration
         monkeypatch.setattr(model, "generate", lambda self, **more: full(**more))
         job = runner.submit(request, on_text=pieces.append)
-        with pytest.raises(OutOfMemory, match="did not suffice for vlm on cpu"):
+        with pytest.raises(OutOfMemory, match="Out of memory: vlm on cpu"):
             job.result()
         assert len("".join(pieces)) == 2
         monkeypatch.undo()

@@ -162,7 +162,7 @@ def test_a_runner_carries_the_request_and_the_map(folders):
         refused = runner.submit(
             ExplainRequest("embedded", volume, question=question, written="dark", picture=0)
         )
-        with pytest.raises(BackendUnavailable, match="does not tell what its answers come from"):
+        with pytest.raises(BackendUnavailable, match="does not explain its answers"):
             refused.result()
     assert isinstance(reply, ExplainReply)
     assert reply.heatmap.shape == volume.shape

@@ -64,7 +64,7 @@ def test_a_malformed_box_is_a_problem_beside_its_sentence_and_never_drawn():
         'Cut [{"bbox_2d": [0, 0, 5'
     )
     assert told(answer) == [("Dark.", 0, 1), ("Wide.", 0, 1), ("Cut", 0, 2)]
-    assert answer.claims[0].problems == ("3 numbers where 4 belong.",)
+    assert answer.claims[0].problems == ("3 numbers instead of 4.",)
 
 
 def test_a_list_of_boxes_is_a_claim_for_each():
@@ -98,7 +98,7 @@ def test_a_box_lies_in_the_picture_that_its_sentence_names(sentence, place):
     claim = read(sentence, LLAVA, TWO).claims[0]
     if place is None:
         assert not claim.regions
-        assert claim.problems == ("It is not said in which of the 2 pictures the box is.",)
+        assert claim.problems == ("The answer does not state in which of the 2 images the box is.",)
     else:
         assert [region.slice for region in claim.regions] == [TWO[place].picture.slice]
         height, width = TWO[place].picture.size
@@ -109,7 +109,7 @@ def test_a_box_lies_in_the_picture_that_its_sentence_names(sentence, place):
 
 def test_a_box_without_a_picture_is_a_problem():
     claim = read("It is dark [0, 0, 0.5, 0.5].", LLAVA, ()).claims[0]
-    assert claim.problems == ("There is a box, and no picture was sent that it could be in.",)
+    assert claim.problems == ("There is a box, but no image was sent.",)
 
 
 BOXES = [g for g in GRAMMARS.values() if g.holds == "boxes" and g.name not in ("kosmos2", "gemex")]
@@ -299,13 +299,13 @@ def test_an_answer_cut_off_in_its_thoughts_says_what_to_do():
     answer = answer_of(written, Question("?"), QWEN, ())
     assert not answer.answered
     assert "Allow it more tokens" in answer.reason
-    assert answer.notes == ("The model was stopped after 9 tokens, before it had ended.",)
+    assert answer.notes == ("The model was stopped after 9 tokens, before it finished.",)
 
 
 def test_endless_repetition_is_cut_and_told():
     answer = read("It is dark. " + "The heart is fine. " * 30)
     assert [claim.text for claim in answer.claims] == ["It is dark.", "The heart is fine."]
-    assert answer.notes == ("The model wrote the same 30 times at the end; it is shown once.",)
+    assert answer.notes == ("The model repeated its last text 30 times; it is shown once.",)
 
 
 def test_calls_come_without_an_answer_and_only_where_there_are_tools():
@@ -323,9 +323,9 @@ def test_calls_come_without_an_answer_and_only_where_there_are_tools():
 )
 @pytest.mark.parametrize("row", [QWEN, LLAVA], ids=lambda row: row.title)
 def test_long_answers_are_read_in_time(piece, row):
-    start = time.perf_counter()
+    start = time.thread_time()
     read((piece * 9000)[:20_000] + "end", row, TWO, tools=(TOOL,))
-    assert time.perf_counter() - start < 10
+    assert time.thread_time() - start < 10
 
 
 PIECES = st.sampled_from(

@@ -172,7 +172,7 @@ def test_gemex(tmp_path, record, kind, right, answer):
     (item,) = find(Layout.GEMEX, tmp_path, "q.jsonl", content).items
     assert (item.kind, item.right, item.answer) == (kind, right, answer)
     assert (item.boxes, item.canvas) == (((43, 35, 212, 156),), 224)
-    assert ("Several may be right" in item.asked) == (len(right) > 1)
+    assert ("Several may be right" in item.prompt_text) == (len(right) > 1)
 
 
 def test_probmed(tmp_path):

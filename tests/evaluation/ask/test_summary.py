@@ -13,7 +13,7 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.plan import Plan
 from napari_medvlm.evaluation.ask.report import write_report
-from napari_medvlm.evaluation.ask.scoring import evidence, scored
+from napari_medvlm.evaluation.ask.scoring import evidence, score_answer
 from napari_medvlm.evaluation.ask.summary import summary
 from napari_medvlm.evaluation.metrics import text as metrics_text
 from napari_medvlm.evaluation.references.boxes import slice_region
@@ -34,7 +34,7 @@ def item(name="q", **more):
 
 
 def said(question, text, **more):
-    return scored(question, Answer(text, **more), VOLUME, 1.0)
+    return score_answer(question, Answer(text, **more), VOLUME, 1.0)
 
 
 def test_bleu_is_sacrebleus():
@@ -222,7 +222,7 @@ def test_the_report_shows_whether_confidence_can_be_believed(tmp_path):
     for number in range(10):
         sure = Answer("A", choice="one" if number < 6 else "two", probabilities=(0.9, 0.9))
         question = item(f"q{number}", answer="one", images=(path,), **options)
-        asked.append((question, scored(question, sure, VOLUME, 1.0)))
+        asked.append((question, score_answer(question, sure, VOLUME, 1.0)))
     told = summary(asked, [], Plan())
     assert told["calibration"]["ece"] == pytest.approx(0.3)
     settings = {"plan": {}, "data": {}, "provenance": {}}

@@ -31,7 +31,7 @@ def test_segmentation_is_stopped_and_goes_on(tmp_path, workers):
     done = len(kept(out))
     assert 1 <= done < 4
     require_stopped(
-        came, f"Stopped with {done} of 4 cases done; the same command goes on with the rest."
+        came, f"Stopped with {done} of 4 cases done; run the same command again to resume."
     )
     assert not (out / "report.html").exists()
     before = {path: path.stat().st_mtime_ns for path in kept(out)}
@@ -52,7 +52,7 @@ def test_questions_are_stopped_while_a_model_thinks(tmp_path):
                  "--backend", "scripted", "--out", out, "--json")  # fmt: skip
     require_stopped(
         interrupted(arguments, lambda: kept(out)),
-        "Stopped with 1 of 2 cases done; the same command goes on with the rest.",
+        "Stopped with 1 of 2 cases done; run the same command again to resume.",
     )
 
 
@@ -64,5 +64,5 @@ def test_grounding_is_stopped_while_its_worker_begins(tmp_path):
                  "--dataset", "boxes", "--backend", "shades", "--out", out)  # fmt: skip
     require_stopped(
         interrupted(arguments, (out / "run.json").exists),
-        "Stopped with 0 of 1 cases done; the same command goes on with the rest.",
+        "Stopped with 0 of 1 cases done; run the same command again to resume.",
     )

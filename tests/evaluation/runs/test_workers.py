@@ -33,6 +33,8 @@ def test_every_case_is_worked_on_once_whatever_models_print(number):
 
 def test_workers_share_the_processors(monkeypatch):
     monkeypatch.setattr(workers, "_processors", lambda: 6)
+    for name in workers.THREADS:
+        monkeypatch.delenv(name, raising=False)
     assert {one["threads"] for one in outcomes(3, cases(3))} == {"2"}
     assert {one["threads"] for one in outcomes(8, cases(8))} == {"1"}
 

@@ -1,13 +1,12 @@
 """Runs of the command line, each made once."""
 
-import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.evaluation.segment import data_sets
+from tests.evaluation.words import evaluate
 
 ROOT = Path(__file__).resolve().parents[3]
 INTERACTIONS = 3
@@ -16,15 +15,6 @@ INTERACTIONS = 3
 def command(*arguments):
     program = "from napari_medvlm.cli import app; app()"
     return [sys.executable, "-c", program, "evaluate", *map(str, arguments)]
-
-
-def evaluate(*arguments):
-    """What the command printed as JSON."""
-    done = subprocess.run(
-        command(*arguments, "--json"), capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def segment_options(root, out, *more):

@@ -26,9 +26,9 @@ from tests.evaluation.segment.conftest import (
     INTERACTIONS,
     ROOT,
     command,
-    evaluate,
     segment_options,
 )
+from tests.evaluation.words import evaluate
 
 run = CliRunner().invoke
 
@@ -135,7 +135,7 @@ def test_sessions_can_be_replayed(pairs, finished):
     ("options", "message"),
     [
         (["--backend", "nobody"], "no backend called nobody"),
-        (["--then", "box"], "begins with a box only"),
+        (["--then", "box"], "A box can only be the first prompt"),
         (["--dataset", "msd"], "dataset.json"),
         (["--image-pattern", "x"], "does not say once"),
         (["--ray", "127.0.0.1:1"], "no Ray cluster"),

@@ -12,7 +12,7 @@ from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.segment.cases import Structure
 from napari_medvlm.evaluation.segment.evaluate import worst_in
-from napari_medvlm.evaluation.segment.mask_comparison import beside
+from napari_medvlm.evaluation.segment.mask_comparison import compare_masks
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Step
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.single_case import write_single
@@ -29,7 +29,7 @@ def moved(mask, by):
 def test_the_figures_are_monais():
     volume, left, _ = make_phantom(degrees=(0, 0, 20))
     other = moved(left, (1, 2, -1))
-    found = beside(Mask.of(left), Mask.of(other), volume.grid, TOLERANCE_MM)
+    found = compare_masks(Mask.of(left), Mask.of(other), volume.grid, TOLERANCE_MM)
     a, b = (torch.tensor(m)[None, None] for m in (left, other))
     spacing = list(volume.spacing)
     assert found.dice == pytest.approx(monai.compute_dice(b, a).item(), abs=1e-6)
@@ -48,13 +48,13 @@ def test_the_figures_are_monais():
 
 def test_masks_that_do_not_touch_and_empty_ones():
     volume, left, right = make_phantom()
-    apart = beside(Mask.of(left), Mask.of(right), volume.grid, TOLERANCE_MM)
+    apart = compare_masks(Mask.of(left), Mask.of(right), volume.grid, TOLERANCE_MM)
     assert (apart.dice, apart.iou, apart.both_ml) == (0, 0, 0)
     nothing = Mask.empty(volume.shape)
-    one = beside(Mask.of(left), nothing, volume.grid, TOLERANCE_MM)
+    one = compare_masks(Mask.of(left), nothing, volume.grid, TOLERANCE_MM)
     assert (one.dice, one.nsd, one.hd95_mm) == (0, 0, None)
     assert one.a_ml > 0
-    both = beside(nothing, nothing, volume.grid, TOLERANCE_MM)
+    both = compare_masks(nothing, nothing, volume.grid, TOLERANCE_MM)
     assert (both.dice, both.nsd, both.hd95_mm, both.a_ml) == (1, 1, 0, 0)
 
 
@@ -64,7 +64,7 @@ def test_without_its_library_the_surface_dice_is_missing_and_the_rest_is_there(m
     from napari_medvlm.evaluation.metrics import segmentation
 
     segmentation._areas.cache_clear()
-    found = beside(Mask.of(left), Mask.of(left | right), volume.grid, TOLERANCE_MM)
+    found = compare_masks(Mask.of(left), Mask.of(left | right), volume.grid, TOLERANCE_MM)
     assert found.nsd is None
     assert "pip install" in found.note
     assert 0.5 < found.dice < 1

@@ -141,10 +141,10 @@ def test_an_answer_of_a_report_is_an_exchange_that_is_over(volume, seg, files, t
     journal = tmp_path / "talk.jsonl"
     with AskSession(volume, "embedded", "inline", journal=journal) as session:
         own = session.active.id
-        session.bring_in("From a report", exchanges_of(back, session.conversations))
+        session.import_report("From a report", exchanges_of(back, session.conversations))
         assert session.active.title == "From a report"
         assert session.active.id != own
-        (exchange,) = session.active.exchanges
+        (exchange,) = session.active.turns
         assert exchange.state is State.ANSWERED
         assert (exchange.question, exchange.backend) == ("How large is the liver?", "embedded")
         linked = [claim for claim in exchange.answer.claims if claim.regions]
@@ -154,19 +154,19 @@ def test_an_answer_of_a_report_is_an_exchange_that_is_over(volume, seg, files, t
         session.mark(exchange.id, 0, Verdict.UNSURE)
         again = session.regenerate(exchange.id)
         session.wait()
-        assert session.exchange(again).state is State.ANSWERED
-    with AskSession.resumed(volume, Ledger.load(journal), runner="inline") as session:
+        assert session.turn(again).state is State.ANSWERED
+    with AskSession(volume, runner="inline", ledger=Ledger.load(journal)) as session:
         assert [talk.title for talk in session.conversations][-1] == "From a report"
 
 
 def test_answers_that_are_there_are_not_brought_in_again(volume, seg, files):
     back = read_evaluations(reported(volume, seg, files))
     ledger = Ledger.load(files[1])
-    with AskSession.resumed(volume, ledger, runner="inline") as session:
+    with AskSession(volume, runner="inline", ledger=ledger) as session:
         assert exchanges_of(back, session.conversations) == ()
-        session.bring_in("From a report", ())
+        session.import_report("From a report", ())
         assert len(session.conversations) == 1
     with AskSession(volume, runner="inline") as session:
         for _ in range(2):
-            session.bring_in("From a report", exchanges_of(back, session.conversations))
+            session.import_report("From a report", exchanges_of(back, session.conversations))
         assert [talk.title for talk in session.conversations][1:] == ["From a report"]

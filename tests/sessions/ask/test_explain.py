@@ -16,7 +16,7 @@ SLICES = ImageSelection(nmv.Scope(0, 3, 5))
 
 
 def asked(session, view=SLICES):
-    return session.ask("bright?", view=view, context=script({"say": "It is bright."}))
+    return session.ask("bright?", selection=view, context=script({"say": "It is bright."}))
 
 
 def test_a_map_lies_on_the_slice_of_its_picture_and_is_kept(inline, scene, scripted, tmp_path):
@@ -24,40 +24,40 @@ def test_a_map_lies_on_the_slice_of_its_picture_and_is_kept(inline, scene, scrip
     inline.progressed.connect(lambda _, text: told.append(text))
     number = asked(inline)
     inline.explain(number, 1)
-    exchange = inline.exchange(number)
+    exchange = inline.turn(number)
     found = exchange.evidence
-    assert (found.picture, exchange.state) == (1, State.ANSWERED)
+    assert (found.image, exchange.state) == (1, State.ANSWERED)
     assert "pass 3 of 5" in told
     full = found.heatmap.full()
     assert {int(z) for z in np.nonzero(full)[0]} == {4}
     file = tmp_path / "session.json"
     inline.ledger.save(file)
-    with AskSession.resumed(scene[0], Ledger.load(file), scripted, "inline") as again:
-        kept = again.exchange(number).evidence
-        assert (kept.picture, kept.seconds) == (1, found.seconds)
+    with AskSession(scene[0], scripted, "inline", ledger=Ledger.load(file)) as again:
+        kept = again.turn(number).evidence
+        assert (kept.image, kept.seconds) == (1, found.seconds)
         np.testing.assert_allclose(kept.heatmap.full(), full, atol=1 / 255)
         again.explain(number, 0)
-        assert again.exchange(number).evidence.picture == 0
+        assert again.turn(number).evidence.image == 0
 
 
 def test_a_map_of_an_answer_after_tools_is_asked_with_their_rounds(inline):
     look = {"say": "look", "calls": [["zoom", {"picture": 1, "box": [0, 0, 500, 500]}]]}
     number = inline.ask(
-        "bright?", view=SLICES, tools=["zoom"], context=script(look, {"say": "It is bright."})
+        "bright?", selection=SLICES, tools=["zoom"], context=script(look, {"say": "It is bright."})
     )
-    assert inline.exchange(number).steps
+    assert inline.turn(number).steps
     inline.explain(number)
-    assert inline.exchange(number).evidence.picture == 0
+    assert inline.turn(number).evidence.image == 0
 
 
 def test_there_is_none_of_what_was_not_seen_or_of_another_image(inline, scene):
     blind = inline.ask("bright?", context=script({"say": "It is bright."}))
-    with pytest.raises(InvalidPrompt, match="No picture of this image was sent"):
+    with pytest.raises(InvalidPrompt, match="No slice of this image was sent"):
         inline.explain(blind)
     other = NamedVolume("prior", scene[0])
     both = asked(inline, ImageSelection(nmv.Scope(0, 3, 4), others=(other,)))
     inline.explain(both, 0)
-    with pytest.raises(InvalidPrompt, match="Picture 2 of 2 is none of this image"):
+    with pytest.raises(InvalidPrompt, match="Image 2 of 2 does not show this image"):
         inline.explain(both, 1)
 
 
@@ -65,15 +65,15 @@ def test_measuring_needs_no_evidence(scene):
     volume, masks = scene
     with AskSession(volume, runner="inline") as session:
         number = session.ask("Which kidney is larger?", masks=masks)
-        assert "does not tell how likely" in obstacle(session.exchange(number))
+        assert "reports no token probabilities" in obstacle(session.turn(number))
 
 
 def test_pictures_that_cannot_be_made_again_are_told(inline, scene, scripted):
     both = asked(
         inline, ImageSelection(nmv.Scope(0, 3, 4), others=(NamedVolume("prior", scene[0]),))
     )
-    with AskSession.resumed(scene[0], inline.ledger, scripted, "inline") as again:
+    with AskSession(scene[0], scripted, "inline", ledger=inline.ledger) as again:
         again.explain(both)
-        with pytest.raises(InvalidPrompt, match="cannot be made again as they were sent"):
+        with pytest.raises(InvalidPrompt, match="cannot be rendered again"):
             again.wait()
-        assert again.exchange(both).evidence is None
+        assert again.turn(both).evidence is None

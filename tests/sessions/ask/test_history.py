@@ -24,8 +24,7 @@ from tests.sessions.ask.conversations import Watch, heard, script
 def shape_of(session):
     """All of a session's conversations that its file must keep."""
     return [
-        (c.id, c.title, [picture_of_exchange(e) for e in c.exchanges])
-        for c in session.conversations
+        (c.id, c.title, [picture_of_exchange(e) for e in c.turns]) for c in session.conversations
     ]
 
 
@@ -87,7 +86,7 @@ def ask_something(session, how, masks):
             ["zoom", {"picture": 1, "box": [0, 0, 500, 500]}],
         ],
     }
-    view = ImageSelection(nmv.Scope(every_mm=6), montage=2)
+    view = ImageSelection(nmv.Scope(slice_step_mm=6), montage=2)
     match how:
         case "plain":
             session.ask("plain?")
@@ -100,11 +99,13 @@ def ask_something(session, how, masks):
                     ),
                 ),
             )
-            session.ask("seen?", view=seen, context=script({"say": "there", "box": [1, 2, 9, 9]}))
+            session.ask(
+                "seen?", selection=seen, context=script({"say": "there", "box": [1, 2, 9, 9]})
+            )
         case "tool":
             session.ask(
                 "tool?",
-                view=view,
+                selection=view,
                 masks=masks,
                 tools=["measure", "zoom"],
                 context=script(tool, {"say": "done"}),
@@ -116,9 +117,9 @@ def ask_something(session, how, masks):
 
 
 def act(session, action, value, masks):
-    ids = [e.id for e in session.active.exchanges]
+    ids = [e.id for e in session.active.turns]
     talks = [c.id for c in session.conversations]
-    answered = bool(ids) and session.exchange(ids[-1]).answer is not None
+    answered = bool(ids) and session.turn(ids[-1]).answer is not None
     doing = {
         "ask": lambda: ask_something(session, value, masks),
         "new": lambda: session.new(value),
@@ -150,7 +151,7 @@ def test_conversations_come_back_from_their_file(scene, scripted, tmp_path_facto
         if not (folder / name).exists():  # nothing was said
             continue
         ledger = Ledger.load(folder / name)
-        with AskSession.resumed(volume, ledger, scripted, "inline") as again:
+        with AskSession(volume, scripted, "inline", ledger=ledger) as again:
             assert shape_of(again) == wanted
 
 
@@ -158,14 +159,14 @@ def test_a_reopened_conversation_goes_on(scene, scripted):
     volume, masks = scene
     view = ImageSelection(nmv.Scope(0, 3, 5), windows=(Window(100, 300),))
     with AskSession(volume, scripted, "inline") as session:
-        first = session.ask("first?", view=view, context=script({"say": "one"}))
+        first = session.ask("first?", selection=view, context=script({"say": "one"}))
         ledger = session.ledger
-    with AskSession.resumed(volume, ledger, scripted, "inline") as session:
-        second = session.exchange(session.ask("second?"))
+    with AskSession(volume, scripted, "inline", ledger=ledger) as session:
+        second = session.turn(session.ask("second?"))
         assert second.id == first + 1
         assert heard(second)["earlier"] == [["first?", "one"]]
-        anew = session.exchange(session.regenerate(first))
-        assert [s.caption for s in anew.sent] == [s.caption for s in session.exchange(anew.id).sent]
+        anew = session.turn(session.regenerate(first))
+        assert [s.caption for s in anew.sent] == [s.caption for s in session.turn(anew.id).sent]
         assert len(anew.sent) == 2
 
 
@@ -175,16 +176,16 @@ def test_a_killed_program_leaves_the_partial_answer_as_stopped(scene, scripted, 
     session = AskSession(volume, scripted, runner, journal=journal)
     watch = Watch(session)
     session.ask("long?", context=script({"say": "half an answer", "wait": True}))
-    assert watch.began.wait(60)
-    assert session._minutes._journal.flush()
+    assert watch.began.wait(120)
+    assert session._history._journal.flush()
     left = journal.read_bytes()  # what is on the disk at this moment
     session.close()
     journal.write_bytes(left)
     assert list(resumable(Ledger.of(volume).image, "ask")) == [journal]
-    with AskSession.resumed(
-        volume, Ledger.load(journal), scripted, "inline", journal=journal
+    with AskSession(
+        volume, scripted, "inline", journal=journal, ledger=Ledger.load(journal)
     ) as again:
-        (exchange,) = again.active.exchanges
+        (exchange,) = again.active.turns
         assert exchange.state is State.STOPPED
         assert exchange.partial.startswith("half")
         assert "Ask again" in exchange.problem
@@ -196,21 +197,26 @@ def test_a_session_of_another_image_or_mixed_up_is_refused(scene):
     volume, _ = scene
     other = make_phantom((10, 12, 14))[0]
     with pytest.raises(SessionFileError, match="another image"):
-        AskSession.resumed(other, Ledger.of(volume), runner="inline")
+        AskSession(other, runner="inline", ledger=Ledger.of(volume))
     with AskSession(volume, runner="inline") as session:
         session.ask("How many objects are there?")
         records = session.ledger.records
     mixed = Ledger(session.ledger.image, records[1:])
-    with pytest.raises(SessionFileError, match="does not fit"):
-        AskSession.resumed(volume, mixed, runner="inline")
+    with pytest.raises(SessionFileError, match="contradicts an earlier"):
+        AskSession(volume, runner="inline", ledger=mixed)
 
 
 def test_a_session_file_from_before_there_were_conversations_is_still_read(scripted):
     ledger = Ledger.load(Path(__file__).with_name("before_conversations.json"))
-    assert [r.record for r in ledger.records] == ["grounded", "overridden", "entry", "cursor"]
+    assert [r.record for r in ledger.records] == [
+        "grounded",
+        "descriptor_toggled",
+        "entry",
+        "cursor",
+    ]
     assert ledger.records[0].regions[0].name == "a"
     volume = nmv.Volume(np.arange(24, dtype=np.int16).reshape(2, 3, 4))
-    with AskSession.resumed(volume, ledger, scripted, "inline") as session:
+    with AskSession(volume, scripted, "inline", ledger=ledger) as session:
         session.ask("what?")
         assert [c.title for c in session.conversations] == ["Conversation 1"]
     assert ledger.can_redo

@@ -45,7 +45,7 @@ def colored(picture, color):
 
 
 def test_slices_are_captioned_and_their_share_is_told(phantom):
-    looked = pictures(phantom[0], ImageSelection(Scope(every_mm=8), windows=GRAY))
+    looked = pictures(phantom[0], ImageSelection(Scope(slice_step_mm=8), windows=GRAY))
     assert [p.slice.index for p in looked.pictures] == [1, 5, 9, 13]
     assert looked.captions[0] == "axial slice 1 of 16, window 180/360"
     assert looked.covered == 0.25
@@ -53,7 +53,7 @@ def test_slices_are_captioned_and_their_share_is_told(phantom):
 
 
 def test_a_montage_says_which_slices_it_shows(phantom):
-    looked = pictures(phantom[0], ImageSelection(Scope(2, every_mm=4), montage=4))
+    looked = pictures(phantom[0], ImageSelection(Scope(2, slice_step_mm=4), montage=4))
     assert [type(p) for p in looked.pictures] == [Montage, Montage]
     assert looked.captions[0].startswith("sagittal slices 1, 5, 9, 13 of 32, from left to right")
     assert looked.covered == 8 / 32
@@ -226,7 +226,7 @@ def test_pictures_are_made_again_and_need_not_be_kept(phantom, view):
     for picture in pictures(volume, view).pictures:
         kept = StoredSliceImage.made(picture, volume)
         assert kept.png == ""
-        back = StoredSliceImage.model_validate_json(kept.model_dump_json()).picture(volume)
+        back = StoredSliceImage.model_validate_json(kept.model_dump_json()).slice_image(volume)
         np.testing.assert_array_equal(back.pixels, picture.pixels)
         assert back.slice == picture.slice
 
@@ -236,14 +236,14 @@ def test_pictures_that_were_drawn_on_are_kept_themselves(phantom, region):
     (picture,) = pictures(volume, ImageSelection(Scope(0, 8, 9), draw=(region,))).pictures
     kept = StoredSliceImage.made(picture, volume)
     assert kept.png
-    np.testing.assert_array_equal(kept.picture(volume).pixels, picture.pixels)
+    np.testing.assert_array_equal(kept.slice_image(volume).pixels, picture.pixels)
 
 
 def test_one_question_sees_its_scope(phantom):
     volume, left, _ = phantom
     answer = nmv.ask(
-        volume, "How large is it?", masks={"it": left}, view=ImageSelection(Scope(0, 2, 4))
+        volume, "How large is it?", masks={"it": left}, selection=ImageSelection(Scope(0, 2, 4))
     )
     assert answer.answered
     with pytest.raises(InvalidPrompt, match="no slice"):
-        nmv.ask(volume, "How large is it?", view=ImageSelection(Scope(0, 99, 100)))
+        nmv.ask(volume, "How large is it?", selection=ImageSelection(Scope(0, 99, 100)))

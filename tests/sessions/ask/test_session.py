@@ -25,23 +25,23 @@ def test_measured_answers_come_one_after_the_other_with_places_and_times(scene):
         first = session.ask("Which kidney is larger?", masks=masks)
         second = session.ask("How large is the right kidney?", masks=masks)
         assert session.pending
-        session.wait(60)
-        assert [e.id for e in session.active.exchanges] == [first, second]
+        session.wait(120)
+        assert [e.id for e in session.active.turns] == [first, second]
         assert not session.pending
-        larger = session.exchange(first)
+        larger = session.turn(first)
         assert larger.state is State.ANSWERED
         assert larger.answer.claims[0].regions
         assert 0 < larger.first_token_s <= larger.seconds
-        assert "mL" in session.exchange(second).answer.text
+        assert "mL" in session.turn(second).answer.text
 
 
 def test_the_conversation_goes_along(inline):
     inline.ask("first?", context=script({"say": "one"}))
     inline.ask("second?", context=script({"say": "two"}))
-    third = inline.exchange(inline.ask("third?"))
+    third = inline.turn(inline.ask("third?"))
     assert heard(third)["earlier"] == [["first?", "one"], ["second?", "two"]]
     inline.new("another")
-    assert heard(inline.exchange(inline.ask("alone?")))["earlier"] == []
+    assert heard(inline.turn(inline.ask("alone?")))["earlier"] == []
 
 
 def test_conversations_are_named_chosen_and_taken_away(inline):
@@ -51,7 +51,7 @@ def test_conversations_are_named_chosen_and_taken_away(inline):
     inline.rename(first, "Admission")
     inline.select(first)
     inline.ask("in the first?")
-    assert [len(c.exchanges) for c in inline.conversations] == [1, 0]
+    assert [len(c.turns) for c in inline.conversations] == [1, 0]
     inline.remove(first)
     assert [c.id for c in inline.conversations] == [second]
     assert inline.active.id == second
@@ -67,31 +67,31 @@ def test_an_edited_question_takes_the_place_of_what_came_after(inline):
     old = inline.ask("second?")
     inline.ask("third?")
     new = inline.edit(old, "second, better?")
-    assert [e.id for e in inline.active.exchanges] == [first, new]
-    assert heard(inline.exchange(new))["text"] == "second, better?"
+    assert [e.id for e in inline.active.turns] == [first, new]
+    assert heard(inline.turn(new))["text"] == "second, better?"
     again = inline.regenerate(new)
-    assert [e.question for e in inline.active.exchanges] == ["first?", "second, better?"]
+    assert [e.question for e in inline.active.turns] == ["first?", "second, better?"]
     assert again not in (first, old, new)
     asked = [r.question for r in inline.ledger.records if r.record == "asked"]
     assert "third?" in asked
     with pytest.raises(InvalidPrompt, match="no question"):
-        inline.exchange(old)
+        inline.turn(old)
 
 
 def test_what_cannot_be_asked_is_said_at_once(inline, scene):
     volume, _ = scene
-    before = inline.active.exchanges
-    with pytest.raises(InvalidPrompt, match="Nothing is asked"):
+    before = inline.active.turns
+    with pytest.raises(InvalidPrompt, match="The question is empty"):
         inline.ask("  ")
     with pytest.raises(InvalidPrompt, match="no slice"):
-        inline.ask("a?", view=ImageSelection(nmv.Scope(0, 500, 600)))
+        inline.ask("a?", selection=ImageSelection(nmv.Scope(0, 500, 600)))
     with pytest.raises(InvalidPrompt, match="2 windows"):
-        inline.ask("a?", view=ImageSelection(windows=(Window(1, 2), Window(3, 4))))
+        inline.ask("a?", selection=ImageSelection(windows=(Window(1, 2), Window(3, 4))))
     with pytest.raises(InvalidPrompt, match="no tool called dance"):
         inline.ask("a?", tools=["dance"])
     with pytest.raises(GeometryMismatch, match="has the shape"):
         inline.ask("a?", masks={"a": np.ones((2, 2, 2))})
-    assert inline.active.exchanges == before
+    assert inline.active.turns == before
 
 
 def test_who_does_not_answer_is_refused(scene, foreign):
@@ -101,7 +101,7 @@ def test_who_does_not_answer_is_refused(scene, foreign):
 
 def test_what_is_sent_is_kept_with_how_much_it_covers(inline):
     view = ImageSelection(nmv.Scope(0, 2, 6), windows=(Window(100, 400),))
-    exchange = inline.exchange(inline.ask("what?", view=view))
+    exchange = inline.turn(inline.ask("what?", selection=view))
     assert [sent.slice.index for sent in exchange.sent] == [2, 3, 4, 5]
     assert exchange.covered == pytest.approx(4 / 12)
     assert heard(exchange)["captions"][0] == "axial slice 2 of 12, window 100/400"
@@ -112,12 +112,12 @@ def test_a_box_in_a_prior_has_its_place_and_no_slice_of_this_image(inline, scene
     turned = nmv.Volume(volume.data.transpose(2, 1, 0).copy(), volume.affine[:, [2, 1, 0, 3]])
     view = ImageSelection(nmv.Scope(0, 3, 4), others=(NamedVolume("prior", turned),))
     says = script({"say": "there", "box": [2, 3, 9, 11], "picture": 2})
-    (region,) = inline.exchange(inline.ask("a?", view=view, context=says)).answer.claims[0].regions
+    (region,) = inline.turn(inline.ask("a?", selection=view, context=says)).answer.claims[0].regions
     assert region.slice is None
     start, stop = region.box.bounds(volume.grid)
     assert (list(start), list(stop)) == ([3, 3, 2], [4, 11, 9])
     says = script({"say": "there", "box": [2, 3, 9, 11]})
-    (region,) = inline.exchange(inline.ask("a?", view=view, context=says)).answer.claims[0].regions
+    (region,) = inline.turn(inline.ask("a?", selection=view, context=says)).answer.claims[0].regions
     assert region.slice.index == 3
 
 
@@ -126,15 +126,15 @@ def test_stop_keeps_what_had_come_and_the_next_question_is_answered(scene, scrip
         watch = Watch(session)
         first = session.ask("long?", context=script({"say": "half an", "wait": True}))
         second = session.ask("queued?")
-        assert watch.began.wait(60)
+        assert watch.began.wait(120)
         session.cancel(first)
-        stopped = session.exchange(first)
+        stopped = session.turn(first)
         assert stopped.state is State.STOPPED
         assert "half".startswith(stopped.partial.strip()[:4])
         assert stopped.partial
         assert "Ask again" in stopped.problem
-        session.wait(60)
-        assert session.exchange(second).state is State.ANSWERED
+        session.wait(120)
+        assert session.turn(second).state is State.ANSWERED
         assert not watch.failures
 
 
@@ -142,18 +142,18 @@ def test_stop_of_everything_leaves_every_question_in_place(scene, scripted, runn
     with AskSession(scene[0], scripted, runner) as session:
         watch = Watch(session)
         ids = [session.ask("long?", context=script({"say": "a", "wait": True})) for _ in range(3)]
-        assert watch.began.wait(60)
+        assert watch.began.wait(120)
         session.cancel()
-        session.wait(60)
-        assert [session.exchange(id_).state for id_ in ids] == [State.STOPPED] * 3
+        session.wait(120)
+        assert [session.turn(id_).state for id_ in ids] == [State.STOPPED] * 3
         again = session.edit(ids[0], "short?")
-        assert session.exchange(again).question == "short?"
+        assert session.turn(again).question == "short?"
         session.cancel()
 
 
 def test_a_listener_can_stop_an_answer_inline(inline):
     inline.delta.connect(lambda _: inline.cancel())
-    exchange = inline.exchange(inline.ask("long?", context=script({"say": "one two three"})))
+    exchange = inline.turn(inline.ask("long?", context=script({"say": "one two three"})))
     assert exchange.state is State.STOPPED
     assert exchange.partial == "one "
 
@@ -163,17 +163,17 @@ def test_a_worker_that_dies_costs_the_rest_of_one_answer(scene, scripted, runner
         watch = Watch(session)
         died = session.ask("deadly?", context=script({"say": "the liver is", "die": True}))
         with pytest.raises(WorkerCrashed):
-            session.wait(60)
-        failed = session.exchange(died)
+            session.wait(120)
+        failed = session.turn(died)
         assert failed.state is State.FAILED
         assert failed.question == "deadly?"
         assert failed.partial.split() == ["the", "liver", "is"]
         assert "exit code 7" in failed.problem
         assert [type(f) for f in watch.failures] == [WorkerCrashed]
         alive = session.ask("and now?")
-        session.wait(60)
-        assert session.exchange(alive).state is State.ANSWERED
-        assert heard(session.exchange(alive))["earlier"] == []
+        session.wait(120)
+        assert session.turn(alive).state is State.ANSWERED
+        assert heard(session.turn(alive))["earlier"] == []
 
 
 def test_a_failure_says_what_to_do_and_the_queue_goes_on(scene, scripted, runner):
@@ -181,10 +181,10 @@ def test_a_failure_says_what_to_do_and_the_queue_goes_on(scene, scripted, runner
         first = session.ask("much?", context=script({"say": "a bit", "memory": True}))
         second = session.ask("little?")
         with pytest.raises(OutOfMemory):
-            session.wait(60)
-        assert session.exchange(first).problem.endswith("Choose a smaller model.")
-        assert session.exchange(first).partial.strip() == "a bit"
-        assert session.exchange(second).state is State.ANSWERED
+            session.wait(120)
+        assert session.turn(first).problem.endswith("Choose a smaller model.")
+        assert session.turn(first).partial.strip() == "a bit"
+        assert session.turn(second).state is State.ANSWERED
 
 
 def test_a_listener_that_fails_stops_nothing(inline):
@@ -193,15 +193,15 @@ def test_a_listener_that_fails_stops_nothing(inline):
 
     for signal in (inline.changed, inline.delta, inline.progressed):
         signal.connect(fail)
-    assert inline.exchange(inline.ask("well?")).state is State.ANSWERED
+    assert inline.turn(inline.ask("well?")).state is State.ANSWERED
 
 
 def test_claims_are_marked_and_unmarked(inline):
     exchange = inline.ask("what?", context=script({"say": "A nodule."}))
     inline.mark(exchange, 0, Verdict.WRONG, "it is a vessel")
-    assert inline.exchange(exchange).marks == {0: Mark(Verdict.WRONG, "it is a vessel")}
+    assert inline.turn(exchange).marks == {0: Mark(Verdict.WRONG, "it is a vessel")}
     inline.mark(exchange, 0, None)
-    assert inline.exchange(exchange).marks == {}
+    assert inline.turn(exchange).marks == {}
     with pytest.raises(InvalidPrompt, match="no sentence 5"):
         inline.mark(exchange, 5, Verdict.RIGHT)
 
@@ -214,12 +214,12 @@ def test_a_sentence_without_a_place_is_grounded_afterwards(inline, scene):
     exchange = inline.ask("what?", context=script({"say": "left kidney"}), labels=[labels])
     inline.ground_claim(exchange, 0)
     inline.wait()
-    claim = inline.exchange(exchange).answer.claims[0]
+    claim = inline.turn(exchange).answer.claims[0]
     assert claim.source == "grounded afterwards by Embedded (no model needed)"
     assert claim.regions[0].mask.voxels == masks["left kidney"].sum()
     nowhere = inline.ask("what?", context=script({"say": "a unicorn"}))
     inline.ground_claim(nowhere, 0)
-    claim = inline.exchange(nowhere).answer.claims[0]
+    claim = inline.turn(nowhere).answer.claims[0]
     assert claim.regions == ()
     assert claim.source == "scripted"
     assert claim.problems
@@ -227,7 +227,7 @@ def test_a_sentence_without_a_place_is_grounded_afterwards(inline, scene):
 
 def test_who_does_not_look_for_phrases_cannot_ground_a_sentence(inline):
     exchange = inline.ask("what?", context=script({"say": "left kidney"}))
-    with pytest.raises(BackendUnavailable, match="does not look for phrases"):
+    with pytest.raises(BackendUnavailable, match="does not find phrases"):
         inline.ground_claim(exchange, 0, "scripted")
 
 
@@ -237,7 +237,7 @@ def test_an_object_of_the_question_is_found_in_a_sentence(inline, scene):
         "what?", context=script({"say": "The left kidney looks fine."}), masks=masks
     )
     inline.ground_claim(exchange, 0)
-    (region,) = inline.exchange(exchange).answer.claims[0].regions
+    (region,) = inline.turn(exchange).answer.claims[0].regions
     assert region.name == "left kidney"
 
 
@@ -258,7 +258,7 @@ def test_what_a_sentence_names_is_looked_for(scene, sentence, phrases):
 
 def test_what_is_not_there_has_no_place(inline):
     exchange = inline.ask("what?", context=script({"say": "There is no pleural effusion."}))
-    with pytest.raises(InvalidPrompt, match="is not there"):
+    with pytest.raises(InvalidPrompt, match="denies a finding"):
         inline.ground_claim(exchange, 0)
 
 
@@ -269,15 +269,15 @@ def test_an_error_of_the_program_ends_the_exchange_and_is_raised(inline, monkeyp
     monkeypatch.setattr("napari_medvlm.sessions.ask.turn.render_images", broken)
     with pytest.raises(ZeroDivisionError):
         inline.ask("what?")
-    assert inline.active.exchanges[0].state is State.FAILED
+    assert inline.active.turns[0].state is State.FAILED
     monkeypatch.undo()
 
 
 def test_a_shared_runner_outlives_the_session(scene, scripted, runner):
     with AskSession(scene[0], scripted, runner) as session:
         session.ask("a?")
-        session.wait(60)
+        session.wait(120)
     with AskSession(scene[0], scripted, runner) as session:
         session.ask("b?")
-        session.wait(60)
-        assert session.active.exchanges[0].state is State.ANSWERED
+        session.wait(120)
+        assert session.active.turns[0].state is State.ANSWERED

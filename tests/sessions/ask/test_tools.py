@@ -64,7 +64,7 @@ def thousandths(picture, mask):
 
 def test_a_box_is_segmented_and_kept_by_name(scene, call, phantom):
     volume, _, right = phantom
-    box = thousandths(scene.looked.pictures[1], nmv.Mask.of(right))
+    box = thousandths(scene.model_input.pictures[1], nmv.Mask.of(right))
     result = call("segment", picture=2, box=box, name="right kidney")
     assert not result.failed
     assert dice(scene.objects["right kidney"].full(), right) > 0.8
@@ -78,7 +78,7 @@ def test_a_box_is_segmented_and_kept_by_name(scene, call, phantom):
 
 def test_a_point_is_segmented(scene, call, phantom):
     _, _, right = phantom
-    x0, y0, x1, y1 = thousandths(scene.looked.pictures[1], nmv.Mask.of(right))
+    x0, y0, x1, y1 = thousandths(scene.model_input.pictures[1], nmv.Mask.of(right))
     result = call("segment", picture=2, point=[(x0 + x1) // 2, (y0 + y1) // 2])
     assert result.regions[0].name == "object 1"
     assert dice(scene.objects["object 1"].full(), right) > 0.7
@@ -114,7 +114,7 @@ def test_an_object_is_measured(call, phantom):
 
 
 def test_zoom_shows_the_place_at_full_resolution(scene, call):
-    picture = scene.looked.pictures[1]
+    picture = scene.model_input.pictures[1]
     result = call("zoom", picture=2, box=[250, 250, 750, 750])
     (shown,) = result.pictures
     assert shown.slice == picture.slice
@@ -125,9 +125,9 @@ def test_zoom_shows_the_place_at_full_resolution(scene, call):
     ]
     assert part.shape == shown.pixels.shape
     np.testing.assert_array_equal(part, shown.pixels)
-    assert f"Picture {len(scene.looked.pictures) + 1} shows" in result.text
+    assert f"Picture {len(scene.model_input.pictures) + 1} shows" in result.text
     assert result.regions[0].slice == picture.slice
-    deeper = call("zoom", picture=len(scene.looked.pictures) + 1, box=[0, 0, 500, 500])
+    deeper = call("zoom", picture=len(scene.model_input.pictures) + 1, box=[0, 0, 500, 500])
     assert deeper.pictures[0].size[0] < shown.size[0]
 
 
@@ -144,7 +144,7 @@ def test_a_tiny_box_is_shown_with_what_is_around_it(call):
 
 
 def test_the_same_place_in_the_prior_is_shown(scene, call):
-    now = scene.looked.pictures[0]
+    now = scene.model_input.pictures[0]
     result = call("compare", other="prior", picture=1)
     assert "prior, axial slice 8 of 16" in result.text
     (then,) = result.pictures
@@ -241,7 +241,7 @@ def test_calls_and_results_are_steps_and_go_back_to_the_model(session, phantom):
         },
         {"say": "It is large."},
     )
-    exchange = session.exchange(session.ask("how large?", view=view, tools=TOOLS, context=talk))
+    exchange = session.turn(session.ask("how large?", selection=view, tools=TOOLS, context=talk))
     assert exchange.state is State.ANSWERED
     assert exchange.answer.text == "It is large."
     assert [step.text for step in exchange.steps] == ["Let me look.", "Now measure."]
@@ -249,7 +249,7 @@ def test_calls_and_results_are_steps_and_go_back_to_the_model(session, phantom):
     assert exchange.steps[1].results[0].regions[0].mask.voxels > 0
     assert [step.text for step in steps] == ["Let me look.", "Now measure."]
     assert dice(generated_objects([exchange])["it"].full(), right) > 0.8
-    later = session.exchange(session.ask("and?"))
+    later = session.turn(session.ask("and?"))
     assert json.loads(later.answer.text)["objects"] == ["it"]
 
 
@@ -258,17 +258,17 @@ def test_objects_of_a_conversation_come_back_with_it(session, phantom):
     talk = script(
         {"say": "", "calls": [["segment", {"picture": 1, "point": [700, 500]}]]}, {"say": "a"}
     )
-    before = session.exchange(session.ask("a?", view=view, tools=TOOLS, context=talk))
+    before = session.turn(session.ask("a?", selection=view, tools=TOOLS, context=talk))
     made = generated_objects([before])
     assert made
-    with AskSession.resumed(session.volume, session.ledger, "scripted", "inline") as again:
-        back = generated_objects(again.active.exchanges)
+    with AskSession(session.volume, "scripted", "inline", ledger=session.ledger) as again:
+        back = generated_objects(again.active.turns)
         assert {n: m.digest for n, m in back.items()} == {n: m.digest for n, m in made.items()}
 
 
 def test_rounds_are_bounded_and_the_model_is_told_to_answer(session):
     greedy = {"say": "More.", "calls": [["measure", {"object": "x"}]]}
-    exchange = session.exchange(session.ask("a?", tools=["measure"], context=script(greedy)))
+    exchange = session.turn(session.ask("a?", tools=["measure"], context=script(greedy)))
     assert len(exchange.steps) == MAX_ROUNDS
     assert "answer now" in exchange.steps[-1].results[-1].text
     assert not exchange.answer.answered
@@ -281,14 +281,14 @@ def test_a_tool_whose_backend_is_missing_fails_and_the_answer_comes(session):
     talk = script(
         {"say": "", "calls": [["segment", {"picture": 1, "point": [500, 500]}]]}, {"say": "well"}
     )
-    exchange = session.exchange(session.ask("a?", view=view, tools=TOOLS, context=talk))
+    exchange = session.turn(session.ask("a?", selection=view, tools=TOOLS, context=talk))
     assert "no backend called no-such-backend" in exchange.steps[0].results[0].text
     assert exchange.answer.text == "well"
 
 
 def test_without_tools_a_call_is_answered_that_there_are_none(session):
     talk = script({"say": "", "calls": [["measure", {"object": "x"}]]}, {"say": "well"})
-    exchange = session.exchange(session.ask("a?", context=talk))
+    exchange = session.turn(session.ask("a?", context=talk))
     assert "The tools are: none" in exchange.steps[0].results[0].text
     assert exchange.answer.text == "well"
 
@@ -297,8 +297,8 @@ def test_the_worker_runs_the_rounds_as_well(phantom, scripted):
     talk = script({"say": "", "calls": [["measure", {"object": "kidney"}]]}, {"say": "well"})
     with AskSession(phantom[0], scripted) as session:
         id_ = session.ask("a?", masks={"kidney": phantom[1]}, tools=TOOLS, context=talk)
-        session.wait(60)
-        assert "kidney: volume" in session.exchange(id_).steps[0].results[0].text
+        session.wait(120)
+        assert "kidney: volume" in session.turn(id_).steps[0].results[0].text
 
 
 POINTING = script(
@@ -313,12 +313,12 @@ def test_stop_in_the_middle_of_a_tool_keeps_what_was_written(phantom, scripted, 
         session.segmenter = ModelChoice("lingering")
         session.progressed.connect(lambda _, text: text == "lingering" and lingers.set())
         id_ = session.ask(
-            "a?", view=ImageSelection(nmv.Scope(0, 8, 9)), tools=TOOLS, context=POINTING
+            "a?", selection=ImageSelection(nmv.Scope(0, 8, 9)), tools=TOOLS, context=POINTING
         )
-        assert lingers.wait(60)
+        assert lingers.wait(120)
         session.cancel()
-        session.wait(60)
-        exchange = session.exchange(id_)
+        session.wait(120)
+        exchange = session.turn(id_)
         assert exchange.state is State.STOPPED
         assert exchange.partial.strip() == "Let me see."
         assert exchange.steps == ()
@@ -328,9 +328,9 @@ def test_a_tool_whose_worker_dies_is_told_to_the_model(phantom, scripted, runner
     with AskSession(phantom[0], scripted, runner) as session:
         session.segmenter = ModelChoice("dying")
         id_ = session.ask(
-            "a?", view=ImageSelection(nmv.Scope(0, 8, 9)), tools=TOOLS, context=POINTING
+            "a?", selection=ImageSelection(nmv.Scope(0, 8, 9)), tools=TOOLS, context=POINTING
         )
-        session.wait(60)
-        exchange = session.exchange(id_)
+        session.wait(120)
+        exchange = session.turn(id_)
         assert "exit code 9" in exchange.steps[0].results[0].text
         assert exchange.answer.text == "well"

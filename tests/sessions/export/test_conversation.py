@@ -81,7 +81,7 @@ def test_values_are_whole(volume, conversation, tmp_path):
     export(tmp_path / "c.json", volume, conversation)
     told = json.loads((tmp_path / "c.json").read_text("utf-8"))
     assert told == json.loads(json.dumps(as_json(volume, conversation)))
-    first, second = told["exchanges"]
+    first, second = told["turns"]
     assert [c["section"] for c in first["claims"]] == ["findings", "findings", "impression"]
     low, high = np.array(first["claims"][0]["regions"][0]["box_mm"])
     assert np.allclose(high - low, np.abs(volume.affine[:3, :3] @ (4, 8, 10)))

@@ -6,6 +6,7 @@ import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
+from napari.components import ViewerModel
 from pydicom.uid import generate_uid
 
 import napari_medvlm as nmv
@@ -149,10 +150,8 @@ def test_an_object_of_others_keeps_its_uid_when_it_is_changed_and_written(sessio
     assert found == {"liver, right lobe": "2.25.77", "cyst": session.ledger.uid_of(cyst)}
 
 
-def test_a_layer_of_objects_that_napari_saves_has_the_sessions_uids(
-    session, tmp_path, make_napari_viewer
-):
-    shown = MaskLayer(make_napari_viewer(), session)
+def test_a_layer_of_objects_that_napari_saves_has_the_sessions_uids(session, tmp_path):
+    shown = MaskLayer(ViewerModel(), session)
     shown.pull(redrawn=True)
     data, meta, _ = shown.ready().as_layer_data_tuple()
     _writer.write_labels(str(tmp_path / "layer.dcm"), data, meta)

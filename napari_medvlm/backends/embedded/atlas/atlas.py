@@ -25,7 +25,7 @@ SURE = 1.25
 
 
 class Atlas:
-    """The atlas in one patient; the registration is done on first use and kept.
+    """The atlas registered to one patient on first use.
 
     Parameters
     ----------
@@ -38,26 +38,26 @@ class Atlas:
         self._registered: Registration | None = None
 
     def refusal(self, progress: Progress) -> str | None:
-        """Why the atlas does not apply to the image, in a sentence; `None` if it does."""
+        """Reason why the atlas does not apply to the image; `None` if it does."""
         if self._volume.modality not in (Modality.MR, Modality.UNKNOWN):
             return f"The brain atlas is for MR images of the head; this is {self._volume.modality}."
         similarity = self._registration(progress).similarity
         if similarity < HEAD:
             return (
-                "The image does not look like an MR image of a head: its likeness to the template "
-                f"is {similarity:.2f}, and {HEAD} is needed."
+                "The image does not look like an MR image of a head: its similarity to the "
+                f"template is {similarity:.2f}; {HEAD} is needed."
             )
         return None
 
     def fit(self, progress: Progress) -> float:
-        """How well the template fits, 0 to 1."""
+        """Similarity of the template and the image, 0 to 1."""
         similarity = self._registration(progress).similarity
         return float(np.clip((similarity - 1) / (SURE - 1), 0, 1))
 
     def region(
         self, phrase: str, structure: Structure, score: float, progress: Progress
     ) -> Region | None:
-        """Where a structure is; `None` if that is outside the image."""
+        """The region of a structure; `None` if it is outside the image."""
         matrix = self._registration(progress).matrix
         box = carried(structure.box_mm, matrix)
         mask = self._mask(structure, matrix, box) if structure.tissue else None

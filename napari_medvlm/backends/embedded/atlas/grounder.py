@@ -1,8 +1,10 @@
-"""Where phrases are, by the labels that a patient has and by the brain atlas."""
+"""Locate phrases by the patient's label images and by the brain atlas."""
 
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import replace
 
 import numpy as np
@@ -13,21 +15,25 @@ from napari_medvlm.backends.embedded.atlas.label_names import NamedRegions
 from napari_medvlm.backends.embedded.atlas.structures import structures
 from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound, Scope
+from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.language.structure_names import Match, Names, Synonyms
 
-PLACE = re.compile(r"\b(?:in|of|within|at|near|along) (?:the )?", re.IGNORECASE)
+LOCATION_PREPOSITION = re.compile(r"\b(?:in|of|within|at|near|along) (?:the )?", re.IGNORECASE)
 """What stands before the place of a finding: "an infarct in the right putamen"."""
-ONLY_PLACE = 0.5
+LOCATION_SCORE_FACTOR = 0.5
 """How much less it says to know where a finding is said to be than to find what was asked for."""
+
+MAX_NAMED_REGIONS = 4
+"""How many label images are remembered with their regions."""
 
 AT_MOST = 3
 """How many structures are told of one place."""
 
 
 class Grounder:
-    """Looks first among the names of the patient's label images, then in the brain atlas.
+    """Locate phrases in the patient's label images first, then in the brain atlas.
 
     A finding that neither knows is given the place that its phrase names, and is called so: the
     region is then that of the place, not of the finding.
@@ -43,23 +49,24 @@ class Grounder:
         self._synonyms = Synonyms.load()
         self._atlas = Atlas(volume)
         self._atlas_names = Names(tuple(structures()), self._synonyms)
+        self._named: OrderedDict[Hashable, NamedRegions] = OrderedDict()
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
         """The regions of all phrases, or why there is none."""
-        named = [NamedRegions(labels, self._volume, self._synonyms) for labels in query.labels]
+        named = [self._named_regions(labels) for labels in query.labels]
         regions: list[Region] = []
         missing: list[NotFound] = []
         for k, phrase in enumerate(query.phrases):
             progress(k / len(query.phrases), f"looking for {phrase}")
-            found = self._of(phrase, named, progress)
-            if isinstance(found, NotFound):
-                missing.append(found)
+            result = self._of(phrase, named, progress)
+            if isinstance(result, NotFound):
+                missing.append(result)
                 continue
-            inside = [region for region in found if self._in_scope(region, query.scope)]
+            inside = [region for region in result if self._in_scope(region, query.scope)]
             regions += inside
             if not inside:
-                reason = "It lies outside the slices that were asked about."
-                missing.append(NotFound(phrase, reason, found[0].score))
+                reason = "It lies outside the selected slices."
+                missing.append(NotFound(phrase, reason, result[0].score))
         return Grounding(tuple(regions), tuple(missing))
 
     def structures_at(self, index: Index, progress: Progress) -> list[Region]:
@@ -75,30 +82,48 @@ class Grounder:
         held = [r for r in here if r is not None and _holds(r, index, self._volume)]
         return sorted(held, key=lambda r: (r.mask is None, _volume_mm3(r)))[:AT_MOST]
 
+    def _named_regions(self, labels: NamedLabels) -> NamedRegions:
+        """The regions of a label image; the same object for equal label images."""
+        grid = labels.grid
+        key = (
+            labels.digest, grid.shape, grid.affine.tobytes(), labels.title,
+            tuple(labels.names.items()),
+        )  # fmt: skip
+        if key not in self._named:
+            self._named[key] = NamedRegions(labels, self._volume, self._synonyms)
+        self._named.move_to_end(key)
+        while len(self._named) > MAX_NAMED_REGIONS:
+            self._named.popitem(last=False)
+        return self._named[key]
+
     def _of(
         self, phrase: str, named: list[NamedRegions], progress: Progress
     ) -> list[Region] | NotFound:
-        """Its regions, else those of the place that it is said to be in, or why there is none."""
-        found = self._known(phrase, phrase, named, progress)
-        if found is not None:
-            return found
-        _, _, place = PLACE.sub("\0", phrase).rpartition("\0")
-        found = self._known(phrase, place, named, progress) if place != phrase else None
-        if isinstance(found, list):
+        """Regions of the phrase, else of the location that it names, or the reason for none."""
+        result = self._known(phrase, phrase, named, progress)
+        if result is not None:
+            return result
+        _, _, location = LOCATION_PREPOSITION.sub("\0", phrase).rpartition("\0")
+        result = self._known(phrase, location, named, progress) if location != phrase else None
+        if isinstance(result, list):
             return [
-                replace(r, name=f"place: {r.name}", score=round((r.score or 1) * ONLY_PLACE, 4))
-                for r in found
+                replace(
+                    r,
+                    name=f"place: {r.name}",
+                    score=round((r.score or 1) * LOCATION_SCORE_FACTOR, 4),
+                )
+                for r in result
             ]
-        return found or self._unknown(phrase, named)
+        return result or self._unknown(phrase, named)
 
     def _known(
         self, phrase: str, words: str, named: list[NamedRegions], progress: Progress
     ) -> list[Region] | NotFound | None:
         """The regions of all that the words name; `None` if nothing has such a name."""
         for labels in named:
-            found = labels.regions(phrase, words)
-            if found:
-                return found
+            regions = labels.regions(phrase, words)
+            if regions:
+                return regions
         matches = self._atlas_names.find(words)
         if not matches:
             return None
@@ -113,22 +138,24 @@ class Grounder:
         inside = [region for region in carried if region is not None]
         if inside:
             return inside
-        return NotFound(phrase, "By the brain atlas it lies outside the image.", matches[0].score)
+        return NotFound(
+            phrase, "According to the brain atlas it lies outside the image.", matches[0].score
+        )
 
     def _unknown(self, phrase: str, named: list[NamedRegions]) -> NotFound:
-        empty = next((text for one in named if (text := one.empty(phrase))), None)
+        empty = next((text for labels in named if (text := labels.empty(phrase))), None)
         if empty is not None:
             return NotFound(phrase, empty, 0.0)
         asked = [labels.nearest(phrase) for labels in named]
         near = [m for m in (*asked, self._atlas_names.nearest(phrase)) if m is not None]
         best: Match | None = max(near, key=lambda match: match.score, default=None)
-        where = (
+        sources = (
             "The brain atlas has no structure"
             if not named
             else "Neither the label images nor the brain atlas have a structure"
         )
         nearest = f"; the nearest is {best.name!r}" if best is not None and best.score > 0 else ""
-        return NotFound(phrase, f"{where} of that name{nearest}.", best.score if best else 0.0)
+        return NotFound(phrase, f"{sources} of that name{nearest}.", best.score if best else 0.0)
 
     def _in_scope(self, region: Region, scope: Scope) -> bool:
         start, stop = scope.bounds(self._volume.grid)

@@ -47,7 +47,7 @@ class NamedRegions:
         ]
 
     def empty(self, words: str) -> str | None:
-        """Why what the words mean has no region although it has a name; `None` if it has none."""
+        """Reason why a named structure has no region; `None` if nothing has that name."""
         matches = self._names.find(words)
         if not matches:
             return None

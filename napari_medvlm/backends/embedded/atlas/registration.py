@@ -33,14 +33,14 @@ LARGEST_MM = 2500.0
 """One that is larger shows no patient."""
 SHIFTS_MM = (0.0, 25.0, 50.0)
 """How far above the image's centre of mass the brain's is looked for: necks and shoulders."""
-KEPT = 3
+MAX_STARTS = 3
 """How many starts are followed."""
 BINS = 32
 
 
 @dataclass(frozen=True, eq=False)
 class Registration:
-    """Where the template lies in the patient.
+    """Position of the template in the patient.
 
     Parameters
     ----------
@@ -81,16 +81,16 @@ def register(volume: Volume, progress: Progress) -> Registration:
     size_mm = ends[1] - ends[0]
     if size_mm.min() < SMALLEST_MM or size_mm.max() > LARGEST_MM:
         return Registration(np.eye(4), 1.0)
-    progress(0.0, "looking for the head")
+    progress(0.0, "locating the head")
     starts = _best_starts(_template(SCOUT_MM), _at(volume, SCOUT_MM))
     fixed, moving = _template(FINE_MM), _at(volume, FINE_MM)
-    found = []
+    candidates = []
     for k, start in enumerate(starts):
-        progress(0.2 + 0.5 * k / len(starts), "laying the template into the head")
+        progress(0.2 + 0.5 * k / len(starts), "aligning the template")
         rough = _optimized(_template(SCOUT_MM), _at(volume, SCOUT_MM), start, 60)
-        found.append((_similarity(fixed, moving, rough), rough))
-    best = max(found, key=lambda pair: pair[0])[1]
-    progress(0.7, "fitting its size")
+        candidates.append((_similarity(fixed, moving, rough), rough))
+    best = max(candidates, key=lambda pair: pair[0])[1]
+    progress(0.7, "scaling the template")
     matrix = _optimized(fixed, moving, best, 120)
     return Registration(matrix, _similarity(fixed, moving, matrix))
 
@@ -103,7 +103,7 @@ def _best_starts(fixed: _Fixed, moving: _Gray) -> list[FloatArray]:
         matrix = _turned(nod, turn, fixed.center_mm, center + np.array([shift, 0.0, 0.0]))
         tried.append((_similarity(fixed, moving, matrix), matrix))
     tried.sort(key=lambda pair: -pair[0])
-    return [matrix for _, matrix in tried[:KEPT]]
+    return [matrix for _, matrix in tried[:MAX_STARTS]]
 
 
 def _turned(nod: float, turn: float, around: FloatArray, to: FloatArray) -> FloatArray:
@@ -162,8 +162,12 @@ def _similarity(fixed: _Fixed, moving: _Gray, matrix: FloatArray) -> float:
     seen = ndimage.map_coordinates(moving.data, zyx.T, order=1, mode="constant", cval=0.0)
     joint, _, _ = np.histogram2d(fixed.inside, seen, bins=BINS)
     shares = joint / joint.sum()
-    both = _entropy(shares.ravel())
-    return float((_entropy(shares.sum(0)) + _entropy(shares.sum(1))) / both) if both > 0 else 1.0
+    joint_entropy = _entropy(shares.ravel())
+    return (
+        float((_entropy(shares.sum(0)) + _entropy(shares.sum(1))) / joint_entropy)
+        if joint_entropy > 0
+        else 1.0
+    )
 
 
 def _entropy(shares: FloatArray) -> float:
@@ -172,7 +176,7 @@ def _entropy(shares: FloatArray) -> float:
 
 
 def _center_of_mass(moving: _Gray) -> FloatArray:
-    """Of all that is brighter than the background, ``(S, P, L)`` mm."""
+    """Extent of the foreground, ``(S, P, L)`` mm."""
     bright = moving.data > 0.25
     zyx = np.argwhere(bright if bright.any() else np.ones_like(bright))
     center: FloatArray = moving.grid.to_world(zyx.mean(axis=0))

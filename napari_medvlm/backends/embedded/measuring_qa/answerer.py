@@ -81,7 +81,7 @@ class Answerer:
             QuestionForm.DISTANCE: self._distance,
             QuestionForm.OVERLAP: self._overlaps,
             QuestionForm.AT: self._at,
-            QuestionForm.WHERE: self._where,
+            QuestionForm.WHERE: self._location,
             QuestionForm.PRESENT: self._present,
         }
 
@@ -90,7 +90,7 @@ class Answerer:
     def _modality(self, _: ParsedQuestion, __: Subjects, ___: Progress) -> list[Claim]:
         modality = self._volume.modality
         if modality is Modality.UNKNOWN:
-            raise Unanswerable("The file does not tell how the image was made.")
+            raise Unanswerable("The file does not state the modality of the image.")
         return [Claim(f"It is {KINDS.get(modality, modality.value)}.", source="header")]
 
     def _spacing(self, _: ParsedQuestion, __: Subjects, ___: Progress) -> list[Claim]:
@@ -100,31 +100,33 @@ class Answerer:
     def _extent(self, _: ParsedQuestion, __: Subjects, ___: Progress) -> list[Claim]:
         low, high = world_bounds(self._volume.grid, (0, 0, 0), self._volume.shape)
         s, p, left = high - low
-        whole = Region("image", Box.at_index(self._volume.grid, (0, 0, 0), self._volume.shape))
+        image_region = Region(
+            "image", Box.at_index(self._volume.grid, (0, 0, 0), self._volume.shape)
+        )
         text = (
             f"The image covers {s:.0f} mm from inferior to superior, {p:.0f} mm from anterior to "
             f"posterior and {left:.0f} mm from right to left."
         )
-        return [Claim(text, (whole,), "header")]
+        return [Claim(text, (image_region,), "header")]
 
     # What was segmented, or is in the atlas.
 
     def _count(self, _: ParsedQuestion, subjects: Subjects, __: Progress) -> list[Claim]:
-        found = subjects.known
-        if not found:
+        known = subjects.known
+        if not known:
             return [Claim("There are no objects.", source="measured")]
-        names = ", ".join(subject.name for subject in found)
-        count = "There is 1 object" if len(found) == 1 else f"There are {len(found)} objects"
-        return [Claim(f"{count}: {names}.", tuple(s.region for s in found), "measured")]
+        names = ", ".join(subject.name for subject in known)
+        count = "There is 1 object" if len(known) == 1 else f"There are {len(known)} objects"
+        return [Claim(f"{count}: {names}.", tuple(s.region for s in known), "measured")]
 
     def _larger(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
-        found = [s for thing in asked.things for s in self._masked(thing, subjects, progress)]
-        if len(found) < 2:
+        masked = [s for thing in asked.things for s in self._masked(thing, subjects, progress)]
+        if len(masked) < 2:
             raise Unanswerable(
-                f"Two things are needed to compare, and only {found[0].name} is known. "
+                f"A comparison needs two structures; only {masked[0].name} is known. "
                 "Segment the other one."
             )
-        sizes = sorted(((self._ml(s), s) for s in found), key=lambda pair: -pair[0])
+        sizes = sorted(((self._ml(s), s) for s in masked), key=lambda pair: -pair[0])
         (most, first), (less, second) = sizes[:2]
         text = number_format.compared(first.name, most, second.name, less)
         claim = Claim(text, (first.region, second.region), "measured")
@@ -150,9 +152,9 @@ class Answerer:
         claims = []
         for subject in self._masked(asked.things[0], subjects, progress):
             assert subject.mask is not None
-            found = measure(self._volume, subject.mask)
-            unit = f" {found.unit}" if found.unit else ""
-            mean, sd = number_format.intensity(found.mean), number_format.intensity(found.sd)
+            measured = measure(self._volume, subject.mask)
+            unit = f" {measured.unit}" if measured.unit else ""
+            mean, sd = number_format.intensity(measured.mean), number_format.intensity(measured.sd)
             text = (
                 f"The {subject.name} has a mean intensity of {mean}{unit}, with a standard "
                 f"deviation of {sd}{unit}."
@@ -164,11 +166,11 @@ class Answerer:
         self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
     ) -> list[Claim]:
         if len(asked.things) < 2:
-            raise Unanswerable("A distance needs two things.")
-        one, other = (self._any(thing, subjects, progress)[0] for thing in asked.things[:2])
-        apart = float(np.linalg.norm(one.region.center_mm - other.region.center_mm))
-        text = f"The centres of the {one.name} and the {other.name} are {apart:.1f} mm apart."
-        return [Claim(text, (one.region, other.region), _source(one, other))]
+            raise Unanswerable("A distance needs two structures.")
+        first, second = (self._any(thing, subjects, progress)[0] for thing in asked.things[:2])
+        apart = float(np.linalg.norm(first.region.center_mm - second.region.center_mm))
+        text = f"The centres of the {first.name} and the {second.name} are {apart:.1f} mm apart."
+        return [Claim(text, (first.region, second.region), _source(first, second))]
 
     def _overlaps(
         self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
@@ -215,11 +217,11 @@ class Answerer:
         return claims
 
     def _structures_at(self, index: tuple[int, int, int], progress: Progress) -> list[Claim]:
-        """What the atlas knows to be there: by outline; only where none is, by box perhaps."""
-        found = self._grounder.structures_at(index, progress)
-        if not found:
-            return [Claim("No object and no structure of the atlas is there.", source="atlas")]
-        outlined = [region for region in found if region.mask is not None]
+        """Atlas structures at a voxel: by outline, or else by box."""
+        regions = self._grounder.structures_at(index, progress)
+        if not regions:
+            return [Claim("No object and no atlas structure is there.", source="atlas")]
+        outlined = [region for region in regions if region.mask is not None]
         return [
             Claim(
                 f"By the atlas it lies in the {region.name}."
@@ -228,10 +230,12 @@ class Answerer:
                 (region,),
                 "atlas",
             )
-            for region in outlined or found
+            for region in outlined or regions
         ]
 
-    def _where(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
+    def _location(
+        self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+    ) -> list[Claim]:
         claims = []
         for subject in self._any(asked.things[0], subjects, progress):
             side = _side(subject.region, self._volume.grid)
@@ -248,7 +252,7 @@ class Answerer:
         if not segmented:
             raise Unanswerable(
                 f"Whether {asked.things[0]!r} is there cannot be measured: nothing of that name "
-                "was segmented. A model that looks at images may tell."
+                "was segmented. A vision-language model may answer this."
             )
         return [
             Claim(f"Yes: the {s.name} was segmented.", (s.region,), _source(s)) for s in segmented
@@ -257,20 +261,20 @@ class Answerer:
     # Parts.
 
     def _any(self, words: str, subjects: Subjects, progress: Progress) -> list[Subject]:
-        found = subjects.find(words, progress)
-        if not found:
+        matches = subjects.find(words, progress)
+        if not matches:
             raise Unanswerable(
                 f"There is no object, label or structure called {words!r}. Segment it, or load "
                 "labels that name it."
             )
-        return found
+        return matches
 
     def _masked(self, words: str, subjects: Subjects, progress: Progress) -> list[Subject]:
-        found = self._any(words, subjects, progress)
-        masked = [subject for subject in found if subject.mask is not None]
+        matches = self._any(words, subjects, progress)
+        masked = [subject for subject in matches if subject.mask is not None]
         if not masked:
             raise Unanswerable(
-                f"Only the place of the {found[0].name} is known, from the atlas, not its outline. "
+                f"The atlas knows only the position of the {matches[0].name}, not its outline. "
                 "Segment it to measure it."
             )
         return masked
@@ -288,8 +292,8 @@ def beyond() -> Answer:
     """The answer to a question that no form fits."""
     known = "; ".join(form.value for form in QuestionForm)
     reason = (
-        "This question is beyond what can be measured and read. Without a model I can tell: "
-        f"{known}. For other questions choose a model that looks at images."
+        "This backend cannot answer that. Without a model it can report: "
+        f"{known}. For other questions, choose a vision-language model."
     )
     return Answer(reason, answered=False, reason=reason)
 
@@ -300,7 +304,7 @@ def _source(*subjects: Subject) -> str:
 
 def _side(region: Region, grid: Grid) -> str:
     middle = world_bounds(grid, (0, 0, 0), grid.shape)[:, 2].mean()
-    beside = region.center_mm[2] - middle
-    if abs(beside) < MIDLINE_MM:
+    offset_mm = region.center_mm[2] - middle
+    if abs(offset_mm) < MIDLINE_MM:
         return "near the middle of the image"
-    return "on the patient's left" if beside > 0 else "on the patient's right"
+    return "on the patient's left" if offset_mm > 0 else "on the patient's right"

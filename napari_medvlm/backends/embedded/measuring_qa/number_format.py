@@ -1,4 +1,4 @@
-"""Numbers as a reader of images says them."""
+"""Format numbers as in radiology reports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def volume(ml: float) -> str:
 
 
 def share(part: float) -> str:
-    """A share from 0 to 1; what is not nothing and not all is not told as such."""
+    """Format a share from 0 to 1; only exact values are written as 0 % or 100 %."""
     if 0 < part < 0.01:
         return "less than 1 %"
     if 0.99 < part < 1:
@@ -39,15 +39,15 @@ def intensity(value: float) -> str:
 def place(spl_mm: Iterable[float], digits: int) -> str:
     """A place by the sides that it lies on: ``S 17, A 4, R 23 mm``."""
     names = (("S", "I"), ("P", "A"), ("L", "R"))
-    told = (
+    parts = (
         f"{negative if mm < 0 else positive} {abs(mm):.{digits}f}"
         for mm, (positive, negative) in zip(spl_mm, names, strict=True)
     )
-    return f"{', '.join(told)} mm"
+    return f"{', '.join(parts)} mm"
 
 
 def compared(first: str, most_ml: float, second: str, less_ml: float) -> str:
-    """Which of two things is larger, and by how much; the larger comes first."""
+    """Compare the volumes of two structures; the larger one is given first."""
     apart = most_ml - less_ml
     if apart == 0:
         return f"The {first} and the {second} are equally large, {volume(most_ml)} each."

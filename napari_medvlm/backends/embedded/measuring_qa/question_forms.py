@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class QuestionForm(StrEnum):
-    """What is asked; the texts say for what, in words for people."""
+    """Forms of questions; the values describe them to users."""
 
     MODALITY = "what kind of image it is"
     SPACING = "the size of a voxel"
@@ -105,16 +105,16 @@ _COMPILED = [_compiled(line) for line in _PATTERNS.strip().splitlines()]
 
 
 def read(question: str) -> ParsedQuestion | None:
-    """What a question asks; `None` if it is of no form that is known here."""
+    """Parse a question; `None` if it has no known form."""
     plain = " ".join(question.split()).strip(" ?.!").removeprefix("please ").strip()
     plain = _UNIT.sub("", plain)
     for form, pattern in _COMPILED:
         match = pattern.fullmatch(plain)
         if match is None:
             continue
-        found = match.groupdict()
-        things = tuple(found[key].strip() for key in ("a", "b") if found.get(key))
-        if found.get("z") is None:
+        groups = match.groupdict()
+        things = tuple(groups[key].strip() for key in ("a", "b") if groups.get(key))
+        if groups.get("z") is None:
             return ParsedQuestion(form, things)
-        return ParsedQuestion(form, things, (int(found["z"]), int(found["y"]), int(found["x"])))
+        return ParsedQuestion(form, things, (int(groups["z"]), int(groups["y"]), int(groups["x"])))
     return None

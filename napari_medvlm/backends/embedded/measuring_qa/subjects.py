@@ -1,4 +1,4 @@
-"""What a question can be about: objects, labels, and structures of the atlas."""
+"""Subjects of questions: objects, labels, and structures of the atlas."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Subject:
 
 
 class Subjects:
-    """All that can be named in a question about a volume."""
+    """All named subjects of questions about a volume."""
 
     def __init__(self, volume: Volume, question: Question, grounder: Grounder) -> None:
         self._volume = volume
@@ -47,15 +47,15 @@ class Subjects:
         self._names = Names(tuple(s.name for s in self.known), Synonyms.load())
 
     def find(self, words: str, progress: Progress) -> list[Subject]:
-        """What the words mean: objects and labels, or else structures of the atlas."""
+        """Subjects that match the words: objects and labels, or else atlas structures."""
         named = {match.name for match in self._names.find(words)}
-        found = [subject for subject in self.known if subject.name in named]
-        return found or self._from_atlas(words, progress)
+        matches = [subject for subject in self.known if subject.name in named]
+        return matches or self._from_atlas(words, progress)
 
     def _from_atlas(self, words: str, progress: Progress) -> list[Subject]:
         regions = self._grounder.ground(GroundQuery((words,)), progress).regions
-        whole = [region for region in regions if not region.name.startswith("place: ")]
-        return [Subject(region.name, region, "atlas") for region in whole]
+        structures = [region for region in regions if not region.name.startswith("place: ")]
+        return [Subject(region.name, region, "atlas") for region in structures]
 
 
 def _objects(volume: Volume, question: Question) -> list[Subject]:
@@ -67,12 +67,12 @@ def _objects(volume: Volume, question: Question) -> list[Subject]:
 
 
 def _labels(volume: Volume, question: Question) -> list[Subject]:
-    found = []
+    subjects = []
     for labels in question.labels:
         values = on_grid(labels, volume)
         present = set(np.unique(values).tolist())
         for value, name in labels.names.items():
             if value and value in present:
                 region = Region.of_mask(name, Mask.of(values == value), volume.grid, None, name)
-                found.append(Subject(name, region, labels.title))
-    return found
+                subjects.append(Subject(name, region, labels.title))
+    return subjects

@@ -18,7 +18,7 @@ def test_a_model_in_a_folder_is_known_by_its_kind(tmp_path, kind, folder, calls)
     place = tmp_path / folder
     place.mkdir()
     (place / "config.json").write_text(json.dumps({"model_type": kind}))
-    assert (registry.without_tools("vlm", str(place)) == "") is calls
+    assert (registry.tools_unsupported_reason("vlm", str(place)) == "") is calls
 
 
 @pytest.mark.parametrize(
@@ -26,11 +26,11 @@ def test_a_model_in_a_folder_is_known_by_its_kind(tmp_path, kind, folder, calls)
     [("qwen2.5-vl:3b", True), ("llava:7b", False), ("who-knows", True), ("", True)],
 )
 def test_a_model_of_a_server_is_known_by_its_name(name, calls):
-    assert (registry.without_tools("server", f"{SERVER}#{name}") == "") is calls
+    assert (registry.tools_unsupported_reason("server", f"{SERVER}#{name}") == "") is calls
 
 
 def test_what_measures_calls_none_and_what_is_not_there_is_told():
-    assert registry.info("embedded").measures
-    assert registry.without_tools("embedded", None)
+    assert registry.info("embedded").uses_no_images
+    assert registry.tools_unsupported_reason("embedded", None)
     with pytest.raises(BackendUnavailable):
-        registry.without_tools("vlm", None)
+        registry.tools_unsupported_reason("vlm", None)
