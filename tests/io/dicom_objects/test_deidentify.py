@@ -191,7 +191,10 @@ def test_a_full_disk_or_a_cancel_leaves_nothing(series, tmp_path):
     [
         ({"BurnedInAnnotation": "YES"}, "1 file has text burned into the image"),
         ({"Modality": "US"}, "1 file has no statement on burned-in text"),
-        ({"sop_class": SecondaryCaptureImageStorage, "Modality": "CT"}, "perhaps writing"),
+        (
+            {"sop_class": SecondaryCaptureImageStorage, "Modality": "CT"},
+            "no statement on burned-in text",
+        ),
         ({"Modality": "US", "BurnedInAnnotation": "NO"}, None),
     ],
     ids=["marked", "ultrasound", "secondary capture", "clean"],
