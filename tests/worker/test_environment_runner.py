@@ -14,7 +14,7 @@ import pytest
 
 from napari_medvlm.data.errors import MedVLMError, SettingsError, WorkerCrashed
 from napari_medvlm.worker.environments import Environments
-from tests.worker.conftest import FOREIGN, new_whole_environment, posix
+from tests.worker.conftest import FOREIGN, new_environment_like_this, posix
 
 
 def interpreter(runner, ask):
@@ -101,7 +101,7 @@ def test_a_crash_in_one_leaves_the_work_of_the_other(routed, ask, write, other_p
 
 
 def test_an_environment_that_is_deleted_fails_its_backends_only(routed, ask, write, tmp_path):
-    python = new_whole_environment(tmp_path / "gone")
+    python = new_environment_like_this(tmp_path / "gone")
     write(where=python, threshold=python)
     assert interpreter(routed, ask) == str(python)
     shutil.rmtree(tmp_path / "gone")

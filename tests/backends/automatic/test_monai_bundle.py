@@ -169,7 +169,7 @@ def unknown_class(folder):
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "messages"),
     [
         (lambda folder: folder / "nowhere", "There is no folder"),
         (without("configs/inference.json"), "no configs/inference.json"),

@@ -161,7 +161,7 @@ def two(folder):
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "messages"),
     [
         (lambda folder: folder, "There is no network"),
         (two, "more than one"),

@@ -232,7 +232,7 @@ def test_an_image_without_positive_intensities_is_refused(folder):
 
 
 @pytest.mark.parametrize(
-    ("model", "said"),
+    ("model", "inputs"),
     [
         (None, "needs its weights"),
         ("/nowhere/model.pt", "finds no weights"),

@@ -97,7 +97,7 @@ def named(*phrases):
 
     def ask(backend, volume):
         if hasattr(backend, "_kept"):
-            backend._kept.clear()
+            backend._cached.clear()
         result = dispatch.ground(backend, volume, GroundQuery(phrases), quiet)
         return {r.phrase: r.mask.digest for r in result.regions}, result.notes
 

@@ -50,7 +50,7 @@ def test_a_program_is_not_run_and_the_remedy_is_reported(program):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reason"),
     [
         (b"<!DOCTYPE html><title>Log in</title>", "begins with '<!DOCTYPE html>"),
         (b"version https://git-lfs.github.com/spec/v1", "begins with 'version https://"),

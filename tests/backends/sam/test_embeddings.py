@@ -162,7 +162,7 @@ def test_after_preparing_a_click_calls_no_encoder(path, name):
         assert done.computed == count
         assert messages[0] == (0.0, f"slice 1 of {count}")
         assert all("s left" in message for _, message in messages[1:-1])
-        (loaded,) = runner._work._loaded.values()
+        (loaded,) = runner._executor._loaded.values()
         model, embed = loaded.backend._model, loaded.backend._model.embed
         model.embed = lambda pictures: (calls.append(len(pictures)), embed(pictures))[1]
         click = ObjectPrompts((Point.at_index(volume, (4, 12, 9)),), (1,))

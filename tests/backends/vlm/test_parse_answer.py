@@ -88,7 +88,7 @@ def test_a_box_behind_the_stop_of_a_sentence_belongs_to_it():
 
 
 @pytest.mark.parametrize(
-    ("sentence", "place"),
+    ("sentence", "index"),
     [
         ("In image 2 it is dark [0, 0, 0.5, 0.5].", 1),
         ("Picture 1: dark [0, 0, 0.5, 0.5].", 0),
