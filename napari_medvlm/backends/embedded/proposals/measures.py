@@ -11,12 +11,18 @@ from napari_medvlm.results import bounding_box
 
 NAMES = (
     "contrast", "outside", "inside", "separation", "sharpness", "weakest", "calm",
-    "central", "compact", "thick", "open", "volume", "voxels", "typical",
+    "central", "compact", "thick", "open", "volume", "voxels", "typical", "grow", "shrink",
 )  # fmt: skip
 """The measures, in order."""
 
 
-def measured(level: Level, mask: BoolArray, at: IndexArray, typical: float) -> NDArray[np.float64]:
+def measured(
+    level: Level,
+    mask: BoolArray,
+    at: IndexArray,
+    typical: float,
+    change: tuple[float, float] = (0.0, 0.0),
+) -> NDArray[np.float64]:
     """The measures of a region, as `NAMES` orders them.
 
     Parameters
@@ -27,6 +33,8 @@ def measured(level: Level, mask: BoolArray, at: IndexArray, typical: float) -> N
         ``(N, 3)`` voxels of the seeds.
     typical
         The intensity of the seeds.
+    change
+        How much, as logarithms of factors, the region grows and shrinks when its threshold differs.
     """
     box = bounding_box(mask)
     crop = tuple(
@@ -49,6 +57,7 @@ def measured(level: Level, mask: BoolArray, at: IndexArray, typical: float) -> N
     sign = np.sign(middle - around) or 1.0
     half = (middle + around) / 2
     border = steep[inner | (first & ~mask)]
+    border = border if border.size else steep.ravel()
     edge = float(border.mean()) * min(level.spacing)
     depth = depth_mm(mask, level.spacing)
     deepest = float(depth.max())
@@ -70,7 +79,8 @@ def measured(level: Level, mask: BoolArray, at: IndexArray, typical: float) -> N
         opened,
         np.log(volume),
         np.log(voxels),
-        abs(typical - middle) / contrast,
+        min(abs(typical - middle) / contrast, 20.0),
+        *change,
     ])  # fmt: skip
 
 

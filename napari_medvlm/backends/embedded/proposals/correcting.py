@@ -1,0 +1,122 @@
+"""A seed that a mask contradicts changes what belongs with it, and nothing far away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.backends.embedded.levels import Level, Levels
+from napari_medvlm.backends.embedded.morph import (
+    BoolArray,
+    IndexArray,
+    components_of,
+    depth_mm,
+    distance_mm,
+    grown,
+)
+from napari_medvlm.backends.embedded.proposals.windows import to_image, to_level, window
+from napari_medvlm.backends.embedded.seeds import Seed
+
+FARTHEST_MM = 60.0
+REACH = 3.0
+THICKER = 1.3
+BALL = 0.9
+CERTAIN = 2.0
+VOXELS = 60_000
+
+Floats = NDArray[np.float64]
+
+
+def corrected(levels: Levels, mask: BoolArray, seed: Seed, before: list[Seed]) -> BoolArray:
+    """The mask ``(z, y, x)`` of the image after a seed, or itself if it agrees with the seed."""
+    wrong = mask[tuple(seed.voxels.T)] != seed.positive
+    if not wrong.any():
+        return mask
+    at = seed.voxels[wrong]
+    depth = _depth(levels, mask, at, seed.positive)
+    level = window(levels, at.min(0), at.max(0) + 1, (REACH + 2) * depth + 3, VOXELS)
+    others = [level.index_of(s.voxels) for s in before if s.positive != seed.positive]
+    change = _Change(level, to_level(mask, level), level.index_of(at), seed.positive, depth)
+    part = to_image(change.part(others), level)
+    result = mask.copy()
+    here = result[level.box]
+    here[part & (here != seed.positive)] = seed.positive
+    result[tuple(at.T)] = seed.positive
+    return result
+
+
+def _depth(levels: Levels, mask: BoolArray, at: IndexArray, positive: bool) -> float:
+    """How far the seed lies from where the mask agrees with it, in mm."""
+    reach = 8.0 * min(levels.spacing)
+    while True:
+        steps = np.ceil(reach / np.array(levels.spacing)).astype(int)
+        low = np.maximum(at.min(0) - steps, 0)
+        high = np.minimum(at.max(0) + 1 + steps, levels.shape)
+        box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        wrong = mask[box] != positive
+        depth = float(depth_mm(wrong, levels.spacing)[tuple((at - low).T)].max())
+        if depth < reach or reach > FARTHEST_MM:
+            return min(max(depth, min(levels.spacing)), FARTHEST_MM)
+        reach *= 2
+
+
+@dataclass
+class _Change:
+    """The part of a level that changes with one seed."""
+
+    level: Level
+    mask: BoolArray
+    at: IndexArray
+    positive: bool
+    depth: float
+
+    def part(self, others: list[IndexArray]) -> BoolArray:
+        """What changes: ``(z, y, x)`` bool on the level."""
+        spacing = self.level.spacing
+        wrong = self.mask != self.positive
+        wrong[tuple(self.at.T)] = True
+        near = distance_mm(wrong.shape, self.at, spacing)
+        ball = wrong & (near <= max(BALL * self.depth, 0.5 * min(spacing)))
+        part = self._alike(wrong, near)
+        part = ball if part is None else part | ball
+        if others:
+            far = distance_mm(wrong.shape, np.concatenate(others), spacing)
+            part &= near < far
+        part[tuple(self.at.T)] = True
+        return components_of(part, self.at)
+
+    def _alike(self, wrong: BoolArray, near: Floats) -> BoolArray | None:
+        """What looks like the seed, is connected with it and no thicker than there."""
+        values, spacing = self.level.values, self.level.spacing
+        step = max(spacing) if self.depth > max(spacing) else min(spacing)
+        close = wrong & (near <= max(0.5 * self.depth, min(spacing)))
+        value = float(np.median(values[close]))
+        noise = 1.5 * float(np.median(np.abs(values[close] - value))) + 1e-6
+        reference = self._reference(wrong, near, step)
+        if reference is None or abs(value - reference) < CERTAIN * noise:
+            return None
+        sign = np.sign(value - reference)
+        allowed = wrong & ((values - (value + reference) / 2) * sign > 0)
+        allowed[tuple(self.at.T)] = True
+        allowed = components_of(allowed & (near <= REACH * self.depth + min(spacing)), self.at)
+        depth = depth_mm(np.pad(allowed, 1), spacing)[1:-1, 1:-1, 1:-1]
+        here = float(depth[tuple(self.at.T)].max())
+        if here < 0.5 * self.depth:
+            return None
+        thick = depth > THICKER * max(here, min(spacing))
+        if thick.any():
+            allowed &= depth_mm(~thick, spacing) > THICKER * here
+        return allowed
+
+    def _reference(self, wrong: BoolArray, near: Floats, step: float) -> float | None:
+        """The intensity of the other side near the seed."""
+        if self.positive:
+            away = wrong & ~grown(self.mask) & (near > 1.5 * self.depth + step)
+        else:
+            away = wrong & (near > 1.5 * self.depth + step)
+        away &= near <= (REACH + 1) * self.depth + 2 * step
+        if np.count_nonzero(away) < 5:
+            return None
+        return float(np.median(self.level.values[away]))
