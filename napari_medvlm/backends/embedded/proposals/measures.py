@@ -41,6 +41,7 @@ def measured(
         slice(max(s.start - 3, 0), min(s.stop + 3, n)) for s, n in zip(box, mask.shape, strict=True)
     )
     opened = _open_share(level, mask)
+    at = at[mask[tuple(at.T)]]
     mask, values, steep = mask[crop], level.values[crop], level.gradient[crop]
     at = at - [s.start for s in crop]
     first = grown(mask)
@@ -73,7 +74,7 @@ def measured(
         edge / contrast,
         float(np.quantile(border, 0.2)) * min(level.spacing) / contrast,
         float(steep[core].mean()) * min(level.spacing) / max(edge, 1e-9),
-        float(depth[tuple(at.T)].max()) / deepest,
+        float(depth[tuple(at.T)].max(initial=0.0)) / deepest,
         (36 * np.pi * volume**2) ** (1 / 3) / max(area, 1e-9),
         deepest / (volume * 3 / (4 * np.pi)) ** (1 / 3),
         opened,
