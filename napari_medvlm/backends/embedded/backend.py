@@ -9,8 +9,8 @@ from napari_medvlm.backends.anatomy.grounder import Grounder
 from napari_medvlm.backends.anatomy.structures import structures
 from napari_medvlm.backends.answering.answerer import Answerer
 from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress, Task
-from napari_medvlm.backends.embedded import finish
 from napari_medvlm.backends.embedded.levels import Levels
+from napari_medvlm.backends.embedded.proposals.replay import Replay
 from napari_medvlm.backends.embedded.seeds import read
 from napari_medvlm.grounding import Grounding, GroundQuery
 from napari_medvlm.prompts import Box, InitialMask, Lasso, Point, Scribble
@@ -39,7 +39,7 @@ class EmbeddedBackend(Backend):
     def set_volume(self, volume: Volume) -> None:
         """Take the volume, and make the coarse image that every request starts from."""
         self._volume = volume
-        self._levels = Levels(volume)
+        self._replay = Replay(Levels(volume))
         self._grounder = Grounder(volume)
         self._answerer = Answerer(volume, self._grounder)
 
@@ -47,7 +47,7 @@ class EmbeddedBackend(Backend):
         """The object's mask on the volume's grid; empty if nothing says where the object is."""
         progress(0.0, "reading the prompts")
         said = read(prompts, self._volume.grid)
-        full = finish.segment(self._levels, said, prompts.excluded, progress)
+        full = self._replay.segment(said, prompts.excluded, progress)
         progress(1.0, "done")
         return Mask.of(full) if full.any() else Mask.empty(self._volume.shape)
 

@@ -1,91 +1,96 @@
-"""The object from its prompts in their order: a proposal first, then correction by correction."""
+"""The object from its prompts in their order: a start first, then correction by correction."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_medvlm.backends.embedded.levels import Level, Levels
-from napari_medvlm.backends.embedded.morph import BoolArray, components_of, grown
-from napari_medvlm.backends.embedded.proposals.bounds import best_within, starts_in
-from napari_medvlm.backends.embedded.proposals.click import Proposal, proposals
-from napari_medvlm.backends.embedded.proposals.sections import extended, section_in
-from napari_medvlm.backends.embedded.proposals.windows import to_image, to_level, window
-from napari_medvlm.backends.embedded.seeds import IndexArray, Seed
-from napari_medvlm.results import bounding_box
+from napari_medvlm.backends.base import Progress
+from napari_medvlm.backends.embedded import finish
+from napari_medvlm.backends.embedded.levels import Levels
+from napari_medvlm.backends.embedded.morph import BoolArray
+from napari_medvlm.backends.embedded.proposals.correcting import corrected
+from napari_medvlm.backends.embedded.proposals.sources import Start, start_of
+from napari_medvlm.backends.embedded.seeds import Said, Seed
+from napari_medvlm.results import Mask
 
-FINE_VOXELS = 200_000
+MANY = 2000
+"""A seed of more voxels is taken as it is: nothing grows from it."""
 
-
-def clicked(levels: Levels, seed: Seed) -> BoolArray:
-    """The mask ``(z, y, x)`` of the image that a first positive seed means."""
-    found = proposals(levels, seed.voxels)
-    full = np.zeros(levels.shape, bool)
-    if found:
-        write(levels, found[0], seed.voxels, full)
-    full[tuple(seed.voxels.T)] = True
-    return full
+Key = tuple[object, ...]
 
 
-def boxed(levels: Levels, start: IndexArray, stop: IndexArray, flat: int | None) -> BoolArray:
-    """The object in a half-open index box; the object that goes on beyond it if it is flat."""
-    bound = np.zeros(levels.shape, bool)
-    bound[tuple(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))] = True
-    if flat is not None:
-        return extended(levels, section_in(levels, bound, flat, None), flat)
-    margin = np.maximum((stop - start) // 4, 2)
-    level = window(levels, start - margin, stop + margin, 0.0)
-    inside = to_level(bound, level)
-    best = best_within(level, inside, starts_in(level, inside))
-    if best is None:
-        return bound
-    result = np.zeros_like(bound)
-    result[level.box] = to_image(best, level)
-    return result & bound
+@dataclass(eq=False)
+class _Step:
+    """The mask after some of the seeds; only to be read."""
+
+    start: Key
+    seeds: list[Key]
+    mask: BoolArray
 
 
-def lined(levels: Levels, voxels: IndexArray, axis: int) -> BoolArray:
-    """The object whose longest diameter on a slice is a line over voxels ``(N, 3)``."""
-    places = voxels * np.array(levels.spacing)
-    middle = (places.min(0) + places.max(0)) / 2
-    half = float(np.linalg.norm(places - middle, axis=1).max())
-    axes = np.ix_(*(np.arange(n) for n in levels.shape))
-    square = sum(
-        ((a * s - c) / 1.0) ** 2 for a, s, c in zip(axes, levels.spacing, middle, strict=True)
-    )
-    bound = square <= (1.08 * half + min(levels.spacing)) ** 2
-    keep = np.zeros_like(bound)
-    plane = tuple(slice(voxels[0, a], voxels[0, a] + 1) if a == axis else slice(None) for a in range(3))
-    keep[plane] = bound[plane]
-    inner = np.linalg.norm(places - middle, axis=1) <= 0.75 * half
-    return extended(levels, section_in(levels, keep, axis, voxels[inner]), axis)
+class Replay:
+    """Segments by replaying all prompts; remembers the last step, so that a further one is quick.
+
+    Parameters
+    ----------
+    levels
+        The image.
+    """
+
+    def __init__(self, levels: Levels) -> None:
+        self._levels = levels
+        self._started: tuple[Key, Start] | None = None
+        self._step: _Step | None = None
+
+    def segment(self, said: Said, excluded: Mask | None, progress: Progress) -> BoolArray:
+        """The object ``(z, y, x)`` on the image's own voxels."""
+        if said.base is not None or not (said.bounds or said.positives):
+            return finish.segment(self._levels, said, excluded, progress)
+        key, start = self._start(said, progress)
+        if start.mask is None:
+            return finish.segment(self._levels, said, excluded, progress)
+        full = self._replayed(key, start, said.seeds, progress).copy()
+        for seed in said.seeds:
+            full[tuple(seed.voxels.T)] = seed.positive
+        if excluded is not None:
+            full[excluded.slices] &= ~excluded.crop
+        return full
+
+    def _start(self, said: Said, progress: Progress) -> tuple[Key, Start]:
+        bounds = tuple(
+            (tuple(a.tolist()), tuple(b.tolist()), flat)
+            for (a, b), flat in zip(said.bounds, said.flat, strict=True)
+        )
+        first = () if bounds else _key(said.positives[0])
+        key: Key = (bounds, first)
+        if self._started is None or self._started[0] != key:
+            self._started = key, start_of(self._levels, said, progress)
+        return key, self._started[1]
+
+    def _replayed(self, key: Key, start: Start, seeds: list[Seed], progress: Progress) -> BoolArray:
+        keys = [_key(seed) for seed in seeds]
+        mask, done = start.mask, 0
+        assert mask is not None
+        step = self._step
+        if step is not None and step.start == key and step.seeds == keys[: len(step.seeds)]:
+            mask, done = step.mask, len(step.seeds)
+        for i, seed in enumerate(seeds[done:], done):
+            progress(0.5 + 0.5 * i / len(seeds), "correcting the mask")
+            before = [s for s in seeds if s is start.seed or s in seeds[:i]]
+            mask = self._corrected(mask, seed, before)
+        self._step = _Step(key, keys, mask)
+        return mask
+
+    def _corrected(self, mask: BoolArray, seed: Seed, before: list[Seed]) -> BoolArray:
+        if len(seed.voxels) <= MANY:
+            return corrected(self._levels, mask, seed, before)
+        mask = mask.copy()
+        mask[tuple(seed.voxels.T)] = seed.positive
+        return mask
 
 
-def write(levels: Levels, proposal: Proposal, seeds: IndexArray, full: BoolArray) -> None:
-    """Write a proposal into the image's voxels; its border is found anew among them."""
-    level = proposal.level
-    mask = np.zeros(levels.shape, bool)
-    mask[level.box] = to_image(proposal.mask, level)
-    box = bounding_box(mask)
-    low, high = (np.array([getattr(s, n) for s in box]) for n in ("start", "stop"))
-    fine = window(levels, low, high, 2.0 * _coarsest(level), FINE_VOXELS)
-    part = mask[fine.box]
-    if fine.factors == (1, 1, 1) and level.factors != (1, 1, 1):
-        steps = max(level.factors) // 2 + 1
-        sure = ~grown(~part, steps)
-        part = sure | (grown(part, steps) & proposal.holds(fine.values))
-        part = components_of(part, fine.index_of(seeds))
-    full[fine.box] |= filled(part)
-
-
-def _coarsest(level: Level) -> float:
-    return max((s for f, s in zip(level.factors, level.spacing, strict=True) if f > 1), default=0.0)
-
-
-def filled(mask: BoolArray) -> BoolArray:
-    """The mask with the holes on each of its slices."""
-    from scipy import ndimage
-
-    return np.stack([ndimage.binary_fill_holes(plane) for plane in mask]) | mask
-
-
-started = clicked
+def _key(seed: Seed) -> Key:
+    return seed.positive, seed.kind, seed.voxels.tobytes()

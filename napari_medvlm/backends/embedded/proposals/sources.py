@@ -1,0 +1,111 @@
+"""Where the first mask of an object comes from, and the choice between the sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.backends.base import Progress
+from napari_medvlm.backends.embedded import finish
+from napari_medvlm.backends.embedded.levels import Levels
+from napari_medvlm.backends.embedded.morph import BoolArray, IndexArray
+from napari_medvlm.backends.embedded.proposals.measures import NAMES, measured
+from napari_medvlm.backends.embedded.proposals.scoring import score
+from napari_medvlm.backends.embedded.proposals.starting import boxed, clicked, lined
+from napari_medvlm.backends.embedded.proposals.sections import extended
+from napari_medvlm.backends.embedded.proposals.windows import local_median, to_level, window
+from napari_medvlm.backends.embedded.seeds import Said, Seed
+from napari_medvlm.results import bounding_box
+
+VOXELS = 60_000
+"""Masks of different sources are compared on so many voxels, at most."""
+DRAW = 0.025
+"""Scores that differ by less count as equal."""
+CALM, CENTRAL, OPEN = 0.35, 0.5, 0.1
+"""A region of one tissue: flat inside, the click in its middle, ending inside the image."""
+DIAMETER = 0.1
+"""A straight stroke is a diameter unless another reading of it scores so much higher."""
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A first mask.
+
+    Parameters
+    ----------
+    mask
+        ``(z, y, x)`` bool of the image; `None` where the regions of one tissue are to be used
+        for this object.
+    seed
+        The seed that it follows from, if it is not a box.
+    """
+
+    mask: BoolArray | None
+    seed: Seed | None = None
+
+
+def start_of(levels: Levels, said: Said, progress: Progress) -> Start:
+    """The first mask that prompts mean: of their boxes, or else of the first positive seed."""
+    if said.bounds:
+        full = np.zeros(levels.shape, bool)
+        for (start, stop), flat in zip(said.bounds, said.flat, strict=True):
+            progress(0.1, "looking into the box")
+            full |= boxed(levels, start, stop, flat)
+        return Start(full)
+    seed = said.positives[0]
+    progress(0.1, "looking around the click")
+    return Start(_seeded(levels, seed, progress), seed)
+
+
+def _seeded(levels: Levels, seed: Seed, progress: Progress) -> BoolArray | None:
+    axis = _slice_axis(levels, seed.voxels)
+    if seed.kind == "lasso" and axis is not None:
+        section = np.zeros(levels.shape, bool)
+        section[tuple(seed.voxels.T)] = True
+        return extended(levels, section, axis)
+    near = clicked(levels, seed)
+    if axis is not None and _straight(levels, seed.voxels):
+        long = lined(levels, seed.voxels, axis)
+        if _rated(levels, long, seed)[0] >= _rated(levels, near, seed)[0] - DIAMETER:
+            return long
+    progress(0.3, "looking at the whole image")
+    wide = finish.segment(levels, Said(seeds=[seed]), None, progress)
+    return None if _one_tissue(levels, wide, near, seed) else near
+
+
+def _one_tissue(levels: Levels, wide: BoolArray, near: BoolArray, seed: Seed) -> bool:
+    """Whether the region of one tissue in the whole image is rather meant than the near one."""
+    value, measures = _rated(levels, wide, seed)
+    calm, central, opened = (measures[NAMES.index(n)] for n in ("calm", "central", "open"))
+    if calm < CALM and central >= CENTRAL and opened < OPEN:
+        return True
+    return value >= _rated(levels, near, seed)[0] - DRAW
+
+
+def _rated(levels: Levels, mask: BoolArray, seed: Seed) -> tuple[float, NDArray[np.float64]]:
+    """The score of a mask of the image, and its measures."""
+    box = bounding_box(mask)
+    low, high = (np.array([getattr(s, n) for s in box]) for n in ("start", "stop"))
+    level = window(levels, low, high, 4.0 * max(levels.spacing), VOXELS)
+    on_level = to_level(mask, level)
+    at = level.index_of(seed.voxels)
+    on_level[tuple(at.T)] = True
+    measures = measured(level, on_level, at, local_median(level.values, at))
+    return score(measures), measures
+
+
+def _slice_axis(levels: Levels, voxels: IndexArray) -> int | None:
+    """The axis across the slice that voxels lie on, if they lie on one and are more than a point."""
+    extent = np.ptp(voxels, axis=0)
+    flat = [a for a in range(3) if extent[a] == 0]
+    if len(voxels) < 3 or not flat or len(flat) == 3:
+        return None
+    return max(flat, key=lambda a: levels.spacing[a] if levels.shape[a] > 1 else np.inf)
+
+
+def _straight(levels: Levels, voxels: IndexArray) -> bool:
+    places = voxels * np.array(levels.spacing)
+    spread = np.linalg.svd(places - places.mean(axis=0), compute_uv=False) / np.sqrt(len(places))
+    return bool(spread[1] < max(0.08 * spread[0], 0.6 * min(levels.spacing)))
