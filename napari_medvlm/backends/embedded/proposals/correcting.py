@@ -1,9 +1,11 @@
 """A seed that a mask contradicts changes what belongs with it, and nothing far away."""
 
 from __future__ import annotations
+import os
 
 from dataclasses import dataclass
 
+from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,14 +18,19 @@ from napari_medvlm.backends.embedded.morph import (
     distance_mm,
     grown,
 )
+from napari_medvlm.backends.embedded.proposals.measures import measured
+from napari_medvlm.backends.embedded.proposals.scoring import score
 from napari_medvlm.backends.embedded.proposals.windows import to_image, to_level, window
 from napari_medvlm.backends.embedded.seeds import Seed
 
 FARTHEST_MM = 60.0
-REACH = 3.0
+REACH = 6.0
+FAR = 12.0
+MARGIN=float(os.environ.get("EMARGIN","0"))
 THICKER = 1.3
 BALL = 0.9
-CERTAIN = 2.0
+CERTAIN = float(os.environ.get("ECERT","1"))
+SHARES = (0.25, 0.35, 0.45, 0.55, 0.65)
 VOXELS = 60_000
 
 Floats = NDArray[np.float64]
@@ -36,15 +43,25 @@ def corrected(levels: Levels, mask: BoolArray, seed: Seed, before: list[Seed]) -
         return mask
     at = seed.voxels[wrong]
     depth = _depth(levels, mask, at, seed.positive)
-    level = window(levels, at.min(0), at.max(0) + 1, (REACH + 2) * depth + 3, VOXELS)
+    reaches = _reaches(levels, mask, depth)
+    level = window(levels, at.min(0), at.max(0) + 1, max(reaches) + 2 * depth + 3, VOXELS)
     others = [level.index_of(s.voxels) for s in before if s.positive != seed.positive]
-    change = _Change(level, to_level(mask, level), level.index_of(at), seed.positive, depth)
-    part = to_image(change.part(others), level)
+    same = [level.index_of(s.voxels) for s in before if s.positive == seed.positive]
+    change = _Change(level, to_level(mask, level), level.index_of(at), seed.positive, depth, reaches)
+    part = to_image(change.part(others, same), level)
     result = mask.copy()
     here = result[level.box]
     here[part & (here != seed.positive)] = seed.positive
     result[tuple(at.T)] = seed.positive
     return result
+
+
+def _reaches(levels: Levels, mask: BoolArray, depth: float) -> tuple[float, ...]:
+    """How far from the seed changes are looked for, in mm."""
+    volume = float(np.count_nonzero(mask)) * float(np.prod(levels.spacing))
+    size = 2 * (3 * volume / (4 * np.pi)) ** (1 / 3)
+    near, far = REACH * depth, min(FAR * depth, size)
+    return (near, far) if far > 1.2 * near else (near,)
 
 
 def _depth(levels: Levels, mask: BoolArray, at: IndexArray, positive: bool) -> float:
@@ -71,23 +88,44 @@ class _Change:
     at: IndexArray
     positive: bool
     depth: float
+    reaches: tuple[float, ...]
 
-    def part(self, others: list[IndexArray]) -> BoolArray:
+    def part(self, others: list[IndexArray], same: list[IndexArray]) -> BoolArray:
         """What changes: ``(z, y, x)`` bool on the level."""
         spacing = self.level.spacing
         wrong = self.mask != self.positive
         wrong[tuple(self.at.T)] = True
         near = distance_mm(wrong.shape, self.at, spacing)
         ball = wrong & (near <= max(BALL * self.depth, 0.5 * min(spacing)))
-        part = self._alike(wrong, near)
-        part = ball if part is None else part | ball
         if others:
             far = distance_mm(wrong.shape, np.concatenate(others), spacing)
-            part &= near < far
-        part[tuple(self.at.T)] = True
-        return components_of(part, self.at)
+            wrong &= near < far
+            wrong[tuple(self.at.T)] = True
+        inside = np.concatenate([self.at, *same] if self.positive else (others or [self.at]))
+        typical = float(np.median(self.level.values[tuple(inside.T)]))
+        best = components_of(ball & wrong, self.at)
+        best_value, known = self._value(best, inside, typical), {int(np.count_nonzero(best))}
+        best_value += MARGIN
+        for share, reach in product(SHARES, self.reaches):
+            part = self._alike(wrong, near, share, reach)
+            if part is None:
+                break
+            part = components_of(part | (ball & wrong), self.at)
+            count = int(np.count_nonzero(part))
+            if count in known:
+                continue
+            known.add(count)
+            value = self._value(part, inside, typical)
+            if value > best_value:
+                best, best_value = part, value
+        return best
 
-    def _alike(self, wrong: BoolArray, near: Floats) -> BoolArray | None:
+    def _value(self, part: BoolArray, inside: IndexArray, typical: float) -> float:
+        """The score of the mask with a part changed."""
+        mask = self.mask | part if self.positive else self.mask & ~part
+        return score(measured(self.level, mask, inside, typical)) if mask.any() else -np.inf
+
+    def _alike(self, wrong: BoolArray, near: Floats, share: float, reach: float) -> BoolArray | None:
         """What looks like the seed, is connected with it and no thicker than there."""
         values, spacing = self.level.values, self.level.spacing
         step = max(spacing) if self.depth > max(spacing) else min(spacing)
@@ -98,13 +136,11 @@ class _Change:
         if reference is None or abs(value - reference) < CERTAIN * noise:
             return None
         sign = np.sign(value - reference)
-        allowed = wrong & ((values - (value + reference) / 2) * sign > 0)
+        allowed = wrong & ((values - value - share * (reference - value)) * sign > 0)
         allowed[tuple(self.at.T)] = True
-        allowed = components_of(allowed & (near <= REACH * self.depth + min(spacing)), self.at)
+        allowed = components_of(allowed & (near <= reach + min(spacing)), self.at)
         depth = depth_mm(np.pad(allowed, 1), spacing)[1:-1, 1:-1, 1:-1]
         here = float(depth[tuple(self.at.T)].max())
-        if here < 0.5 * self.depth:
-            return None
         thick = depth > THICKER * max(here, min(spacing))
         if thick.any():
             allowed &= depth_mm(~thick, spacing) > THICKER * here
@@ -116,7 +152,7 @@ class _Change:
             away = wrong & ~grown(self.mask) & (near > 1.5 * self.depth + step)
         else:
             away = wrong & (near > 1.5 * self.depth + step)
-        away &= near <= (REACH + 1) * self.depth + 2 * step
+        away &= near <= max(self.reaches) + self.depth + 2 * step
         if np.count_nonzero(away) < 5:
             return None
         return float(np.median(self.level.values[away]))

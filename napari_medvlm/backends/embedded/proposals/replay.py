@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.embedded import finish
 from napari_medvlm.backends.embedded.levels import Levels
-from napari_medvlm.backends.embedded.morph import BoolArray
+from napari_medvlm.backends.embedded.morph import BoolArray, components_of
 from napari_medvlm.backends.embedded.proposals.correcting import corrected
 from napari_medvlm.backends.embedded.proposals.sources import Start, start_of
 from napari_medvlm.backends.embedded.seeds import Said, Seed
 from napari_medvlm.results import Mask
 
+import os
+MODE=int(os.environ.get('EMODE','1'))
+TISSUE = int(os.environ.get('ETISSUE','3'))
+"""So many first seeds may change the intensities of the object's tissue."""
 MANY = 2000
 """A seed of more voxels is taken as it is: nothing grows from it."""
 
@@ -50,8 +54,6 @@ class Replay:
         if said.base is not None or not (said.bounds or said.positives):
             return finish.segment(self._levels, said, excluded, progress)
         key, start = self._start(said, progress)
-        if start.mask is None:
-            return finish.segment(self._levels, said, excluded, progress)
         full = self._replayed(key, start, said.seeds, progress).copy()
         for seed in said.seeds:
             full[tuple(seed.voxels.T)] = seed.positive
@@ -73,15 +75,36 @@ class Replay:
     def _replayed(self, key: Key, start: Start, seeds: list[Seed], progress: Progress) -> BoolArray:
         keys = [_key(seed) for seed in seeds]
         mask, done = start.mask, 0
-        assert mask is not None
         step = self._step
         if step is not None and step.start == key and step.seeds == keys[: len(step.seeds)]:
             mask, done = step.mask, len(step.seeds)
         for i, seed in enumerate(seeds[done:], done):
             progress(0.5 + 0.5 * i / len(seeds), "correcting the mask")
             before = [s for s in seeds if s is start.seed or s in seeds[:i]]
+            if start.tissue and i < TISSUE and seed is not start.seed:
+                mask = self._same_tissue(mask, seeds[: i + 1], seed, progress)
             mask = self._corrected(mask, seed, before)
         self._step = _Step(key, keys, mask)
+        return mask
+
+    def _same_tissue(
+        self, mask: BoolArray, seeds: list[Seed], seed: Seed, progress: Progress
+    ) -> BoolArray:
+        """The mask after a seed that may change the intensities of the object's tissue.
+
+        Only what is connected with the seed changes, and only as the seed says.
+        """
+        if not (mask[tuple(seed.voxels.T)] != seed.positive).any():
+            return mask
+        if not any(s.positive for s in seeds):
+            return mask
+        wanted = finish.segment(self._levels, Said(seeds=seeds), None, progress)
+        if MODE==0: return wanted
+        change = (wanted != mask) & (wanted == seed.positive)
+        change[tuple(seed.voxels.T)] = True
+        changed = components_of(change, seed.voxels)
+        mask = mask.copy()
+        mask[changed] = seed.positive
         return mask
 
     def _corrected(self, mask: BoolArray, seed: Seed, before: list[Seed]) -> BoolArray:

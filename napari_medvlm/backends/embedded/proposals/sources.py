@@ -36,14 +36,17 @@ class Start:
     Parameters
     ----------
     mask
-        ``(z, y, x)`` bool of the image; `None` where the regions of one tissue are to be used
-        for this object.
+        ``(z, y, x)`` bool of the image.
     seed
         The seed that it follows from, if it is not a box.
+    tissue
+        Whether it is a region of one tissue in the whole image: the next seeds may change the
+        intensities of that tissue.
     """
 
-    mask: BoolArray | None
+    mask: BoolArray
     seed: Seed | None = None
+    tissue: bool = False
 
 
 def start_of(levels: Levels, said: Said, progress: Progress) -> Start:
@@ -56,23 +59,24 @@ def start_of(levels: Levels, said: Said, progress: Progress) -> Start:
         return Start(full)
     seed = said.positives[0]
     progress(0.1, "looking around the click")
-    return Start(_seeded(levels, seed, progress), seed)
+    return _seeded(levels, seed, progress)
 
 
-def _seeded(levels: Levels, seed: Seed, progress: Progress) -> BoolArray | None:
+def _seeded(levels: Levels, seed: Seed, progress: Progress) -> Start:
     axis = _slice_axis(levels, seed.voxels)
     if seed.kind == "lasso" and axis is not None:
         section = np.zeros(levels.shape, bool)
         section[tuple(seed.voxels.T)] = True
-        return extended(levels, section, axis)
+        return Start(extended(levels, section, axis), seed)
     near = clicked(levels, seed)
     if axis is not None and _straight(levels, seed.voxels):
         long = lined(levels, seed.voxels, axis)
         if _rated(levels, long, seed)[0] >= _rated(levels, near, seed)[0] - DIAMETER:
-            return long
+            return Start(long, seed)
     progress(0.3, "looking at the whole image")
     wide = finish.segment(levels, Said(seeds=[seed]), None, progress)
-    return None if _one_tissue(levels, wide, near, seed) else near
+    tissue = _one_tissue(levels, wide, near, seed)
+    return Start(wide if tissue else near, seed, tissue)
 
 
 def _one_tissue(levels: Levels, wide: BoolArray, near: BoolArray, seed: Seed) -> bool:
