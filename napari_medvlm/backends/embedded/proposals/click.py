@@ -22,6 +22,8 @@ OPEN = 0.25
 """A region that covers so much of the faces goes on beyond its region of interest."""
 SIZES = 1.3
 """Regions are measured whenever they have grown by this factor."""
+LARGEST_MM3 = 160_000.0
+"""A larger region is left to the method for tissues in the whole image."""
 NEAR = 0.15
 """A threshold is called near when it differs by this share."""
 
@@ -79,6 +81,7 @@ def proposals(levels: Levels, seeds: IndexArray) -> list[Proposal]:
 def _in_level(level: Level, at: IndexArray, smallest: int) -> Iterator[Proposal]:
     typical = local_median(level.values, at)
     whole = level.values.size
+    most = LARGEST_MM3 / float(np.prod(level.spacing))
     known = set()
     for family in families(level.values, level.gradient, at, typical, ("bright", "dark", "band")):
         costs = np.sort(family.cost.ravel())
@@ -88,6 +91,8 @@ def _in_level(level: Level, at: IndexArray, smallest: int) -> Iterator[Proposal]
             now = int(np.searchsorted(costs, threshold, "right"))
             if now < SIZES * size or now > 0.95 * whole:
                 continue
+            if now > most and size:
+                break
             size = now
             if (now, threshold) in known:
                 continue

@@ -22,10 +22,12 @@ from napari_medvlm.backends.embedded.proposals.measures import measured
 from napari_medvlm.backends.embedded.proposals.scoring import score
 from napari_medvlm.backends.embedded.proposals.windows import to_image, to_level, window
 from napari_medvlm.backends.embedded.seeds import Seed
+from napari_medvlm.results import bounding_box
 
 FARTHEST_MM = 60.0
 REACH = 6.0
 FAR = 12.0
+CAREFUL = 3.0
 MARGIN=float(os.environ.get("EMARGIN","0"))
 THICKER = 1.3
 BALL = 0.9
@@ -36,14 +38,16 @@ VOXELS = 60_000
 Floats = NDArray[np.float64]
 
 
-def corrected(levels: Levels, mask: BoolArray, seed: Seed, before: list[Seed]) -> BoolArray:
+def corrected(
+    levels: Levels, mask: BoolArray, seed: Seed, before: list[Seed], careful: bool = False
+) -> BoolArray:
     """The mask ``(z, y, x)`` of the image after a seed, or itself if it agrees with the seed."""
     wrong = mask[tuple(seed.voxels.T)] != seed.positive
     if not wrong.any():
         return mask
     at = seed.voxels[wrong]
-    depth = _depth(levels, mask, at, seed.positive)
-    reaches = _reaches(levels, mask, depth)
+    depth = depth_at(levels, mask, at, seed.positive)
+    reaches = (CAREFUL * depth,) if careful else _reaches(levels, mask, depth)
     level = window(levels, at.min(0), at.max(0) + 1, max(reaches) + 2 * depth + 3, VOXELS)
     others = [level.index_of(s.voxels) for s in before if s.positive != seed.positive]
     same = [level.index_of(s.voxels) for s in before if s.positive == seed.positive]
@@ -56,6 +60,28 @@ def corrected(levels: Levels, mask: BoolArray, seed: Seed, before: list[Seed]) -
     return result
 
 
+def connected(mask: BoolArray, at: IndexArray) -> BoolArray:
+    """The parts of a mask of the image that hold any of the voxels ``(N, 3)``."""
+    box = bounding_box(mask)
+    result = np.zeros_like(mask)
+    result[box] = components_of(mask[box], at - [s.start for s in box])
+    return result
+
+
+def near_only(
+    levels: Levels, mask: BoolArray, part: BoolArray, at: IndexArray, positive: bool
+) -> BoolArray:
+    """What of a change lies near the seed: within some depths of the seed in what is wrong."""
+    depth = depth_at(levels, mask, at, positive)
+    steps = np.ceil((CAREFUL * depth + max(levels.spacing)) / np.array(levels.spacing)).astype(int)
+    low = np.maximum(at.min(0) - steps, 0)
+    high = np.minimum(at.max(0) + steps + 1, mask.shape)
+    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    result = np.zeros_like(part)
+    result[box] = part[box]
+    return components_of(result, at)
+
+
 def _reaches(levels: Levels, mask: BoolArray, depth: float) -> tuple[float, ...]:
     """How far from the seed changes are looked for, in mm."""
     volume = float(np.count_nonzero(mask)) * float(np.prod(levels.spacing))
@@ -64,7 +90,7 @@ def _reaches(levels: Levels, mask: BoolArray, depth: float) -> tuple[float, ...]
     return (near, far) if far > 1.2 * near else (near,)
 
 
-def _depth(levels: Levels, mask: BoolArray, at: IndexArray, positive: bool) -> float:
+def depth_at(levels: Levels, mask: BoolArray, at: IndexArray, positive: bool) -> float:
     """How far the seed lies from where the mask agrees with it, in mm."""
     reach = 8.0 * min(levels.spacing)
     while True:

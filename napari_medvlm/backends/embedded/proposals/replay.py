@@ -10,16 +10,21 @@ from numpy.typing import NDArray
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.embedded import finish
 from napari_medvlm.backends.embedded.levels import Levels
-from napari_medvlm.backends.embedded.morph import BoolArray, components_of
-from napari_medvlm.backends.embedded.proposals.correcting import corrected
-from napari_medvlm.backends.embedded.proposals.sources import Start, start_of
+from napari_medvlm.backends.embedded.morph import BoolArray, depth_mm
+from napari_medvlm.backends.embedded.proposals.correcting import connected, corrected, near_only
+from napari_medvlm.backends.embedded.proposals.sources import DRAW, Start, rated, start_of
+from napari_medvlm.backends.embedded.proposals.starting import agreeing
 from napari_medvlm.backends.embedded.seeds import Said, Seed
-from napari_medvlm.results import Mask
+from napari_medvlm.results import Mask, bounding_box
 
-import os
-MODE=int(os.environ.get('EMODE','1'))
-TISSUE = int(os.environ.get('ETISSUE','3'))
+TISSUE = 3
 """So many first seeds may change the intensities of the object's tissue."""
+AGREED, CONNECTED = 0.97, 0.8
+"""Shares of a change that must be as the seed says, and connected with it."""
+AGAIN = 6
+"""So many first seeds may ask for another proposal."""
+CORE = 0.8
+"""A place so deep in the mask, in parts of the greatest depth, is its core."""
 MANY = 2000
 """A seed of more voxels is taken as it is: nothing grows from it."""
 
@@ -81,35 +86,80 @@ class Replay:
         for i, seed in enumerate(seeds[done:], done):
             progress(0.5 + 0.5 * i / len(seeds), "correcting the mask")
             before = [s for s in seeds if s is start.seed or s in seeds[:i]]
-            if start.tissue and i < TISSUE and seed is not start.seed:
-                mask = self._same_tissue(mask, seeds[: i + 1], seed, progress)
-            mask = self._corrected(mask, seed, before)
+            mask = self._after(mask, start, seeds[: i + 1], before, progress)
         self._step = _Step(key, keys, mask)
         return mask
 
+    def _after(
+        self,
+        mask: BoolArray,
+        start: Start,
+        seeds: list[Seed],
+        before: list[Seed],
+        progress: Progress,
+    ) -> BoolArray:
+        """The mask after the newest of the seeds."""
+        seed = seeds[-1]
+        if not (mask[tuple(seed.voxels.T)] != seed.positive).any():
+            return mask
+        if start.tissue:
+            mask = self._same_tissue(mask, seeds, progress)
+            return self._corrected(mask, seed, before, careful=True)
+        again = self._again(mask, seeds, before)
+        mask = self._corrected(mask, seed, before)
+        if again is None:
+            return mask
+        first = next(s for s in before if s.positive)
+        better = rated(self._levels, again, first)[0] > rated(self._levels, mask, first)[0] + DRAW
+        return again if better else mask
+
+    def _again(self, mask: BoolArray, seeds: list[Seed], before: list[Seed]) -> BoolArray | None:
+        """Another proposal, if the newest seed says that the core of the mask is wrong."""
+        seed = seeds[-1]
+        if seed.positive or not mask[tuple(seed.voxels.T)].any() or len(seeds) > AGAIN:
+            return None
+        if not any(s.positive for s in before):
+            return None
+        box = bounding_box(mask)
+        deep = depth_mm(mask[box], self._levels.spacing)
+        at = seed.voxels - [s.start for s in box]
+        at = at[(at >= 0).all(1) & (at < deep.shape).all(1)]
+        if float(deep[tuple(at.T)].max()) < CORE * float(deep.max()):
+            return None
+        return agreeing(self._levels, [*before, seed])
+
     def _same_tissue(
-        self, mask: BoolArray, seeds: list[Seed], seed: Seed, progress: Progress
+        self, mask: BoolArray, seeds: list[Seed], progress: Progress
     ) -> BoolArray:
         """The mask after a seed that may change the intensities of the object's tissue.
 
-        Only what is connected with the seed changes, and only as the seed says.
+        A change that contradicts the seed somewhere is not made. The first seeds change the object
+        everywhere if nearly all of the change is connected with the seed, later ones around it.
         """
-        if not (mask[tuple(seed.voxels.T)] != seed.positive).any():
-            return mask
-        if not any(s.positive for s in seeds):
-            return mask
+        seed = seeds[-1]
+        at = seed.voxels[mask[tuple(seed.voxels.T)] != seed.positive]
         wanted = finish.segment(self._levels, Said(seeds=seeds), None, progress)
-        if MODE==0: return wanted
-        change = (wanted != mask) & (wanted == seed.positive)
-        change[tuple(seed.voxels.T)] = True
-        changed = components_of(change, seed.voxels)
+        change = wanted != mask
+        meant = change & (wanted == seed.positive)
+        total, agreed = np.count_nonzero(change), np.count_nonzero(meant)
+        if agreed < AGREED * total and not seed.positive:
+            return mask
+        meant[tuple(at.T)] = True
+        part = connected(meant, at)
+        if len(seeds) <= TISSUE:
+            if agreed >= AGREED * total and np.count_nonzero(part) >= CONNECTED * total:
+                return wanted
+        else:
+            part = near_only(self._levels, mask, part, at, seed.positive)
         mask = mask.copy()
-        mask[changed] = seed.positive
+        mask[part] = seed.positive
         return mask
 
-    def _corrected(self, mask: BoolArray, seed: Seed, before: list[Seed]) -> BoolArray:
+    def _corrected(
+        self, mask: BoolArray, seed: Seed, before: list[Seed], careful: bool = False
+    ) -> BoolArray:
         if len(seed.voxels) <= MANY:
-            return corrected(self._levels, mask, seed, before)
+            return corrected(self._levels, mask, seed, before, careful)
         mask = mask.copy()
         mask[tuple(seed.voxels.T)] = seed.positive
         return mask

@@ -23,7 +23,7 @@ VOXELS = 60_000
 """Masks of different sources are compared on so many voxels, at most."""
 DRAW = 0.025
 """Scores that differ by less count as equal."""
-CALM, CENTRAL, OPEN = 0.35, 0.5, 0.1
+CALM, CENTRAL, OPEN = 0.45, 0.5, 0.1
 """A region of one tissue: flat inside, the click in its middle, ending inside the image."""
 DIAMETER = 0.1
 """A straight stroke is a diameter unless another reading of it scores so much higher."""
@@ -71,7 +71,7 @@ def _seeded(levels: Levels, seed: Seed, progress: Progress) -> Start:
     near = clicked(levels, seed)
     if axis is not None and _straight(levels, seed.voxels):
         long = lined(levels, seed.voxels, axis)
-        if _rated(levels, long, seed)[0] >= _rated(levels, near, seed)[0] - DIAMETER:
+        if rated(levels, long, seed)[0] >= rated(levels, near, seed)[0] - DIAMETER:
             return Start(long, seed)
     progress(0.3, "looking at the whole image")
     wide = finish.segment(levels, Said(seeds=[seed]), None, progress)
@@ -81,14 +81,14 @@ def _seeded(levels: Levels, seed: Seed, progress: Progress) -> Start:
 
 def _one_tissue(levels: Levels, wide: BoolArray, near: BoolArray, seed: Seed) -> bool:
     """Whether the region of one tissue in the whole image is rather meant than the near one."""
-    value, measures = _rated(levels, wide, seed)
+    value, measures = rated(levels, wide, seed)
     calm, central, opened = (measures[NAMES.index(n)] for n in ("calm", "central", "open"))
     if calm < CALM and central >= CENTRAL and opened < OPEN:
         return True
-    return value >= _rated(levels, near, seed)[0] - DRAW
+    return value >= rated(levels, near, seed)[0] - DRAW
 
 
-def _rated(levels: Levels, mask: BoolArray, seed: Seed) -> tuple[float, NDArray[np.float64]]:
+def rated(levels: Levels, mask: BoolArray, seed: Seed) -> tuple[float, NDArray[np.float64]]:
     """The score of a mask of the image, and its measures."""
     box = bounding_box(mask)
     low, high = (np.array([getattr(s, n) for s in box]) for n in ("start", "stop"))

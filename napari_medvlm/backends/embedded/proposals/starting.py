@@ -26,6 +26,30 @@ def clicked(levels: Levels, seed: Seed) -> BoolArray:
     return full
 
 
+def agreeing(levels: Levels, seeds: list[Seed]) -> BoolArray | None:
+    """The mask of the best proposal that agrees with all seeds; `None` if none does."""
+    positives = [s for s in seeds if s.positive]
+    negatives = [s for s in seeds if not s.positive]
+    for proposal in proposals(levels, positives[0].voxels):
+        if _agrees(proposal, positives, negatives):
+            full = np.zeros(levels.shape, bool)
+            write(levels, proposal, positives[0].voxels, full)
+            if all(full[tuple(s.voxels.T)].any() == s.positive for s in seeds):
+                return full
+    return None
+
+
+def _agrees(proposal: Proposal, positives: list[Seed], negatives: list[Seed]) -> bool:
+    mask, level = proposal.mask, proposal.level
+    for seed in [*positives, *negatives]:
+        start, stop = (np.array([getattr(s, n) for s in level.box]) for n in ("start", "stop"))
+        inside = ((seed.voxels >= start) & (seed.voxels < stop)).all(axis=1)
+        touched = inside.any() and bool(mask[tuple(level.index_of(seed.voxels[inside]).T)].any())
+        if touched != seed.positive:
+            return False
+    return True
+
+
 def boxed(levels: Levels, start: IndexArray, stop: IndexArray, flat: int | None) -> BoolArray:
     """The object in a half-open index box; the object that goes on beyond it if it is flat."""
     bound = np.zeros(levels.shape, bool)
