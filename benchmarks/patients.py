@@ -26,10 +26,12 @@ class _Scene:
 
     def __init__(self, rng: np.random.Generator, shape: Shape, spacing: Spacing) -> None:
         self.rng, self.spacing = rng, spacing
-        self.thick = max(int(round(spacing[0] / max(spacing[1], 0.8))), 1)
+        self.thick = max(round(spacing[0] / max(spacing[1], 0.8)), 1)
         self.fine = (spacing[0] / self.thick, spacing[1], spacing[2])
         self.shape = (shape[0] * self.thick, shape[1], shape[2])
-        axes = ((np.arange(n) - (n - 1) / 2) * s for n, s in zip(self.shape, self.fine, strict=True))
+        axes = (
+            (np.arange(n) - (n - 1) / 2) * s for n, s in zip(self.shape, self.fine, strict=True)
+        )
         self.axes = np.ix_(*axes)
         self.size = np.array(self.shape) * self.fine
         self.image = np.zeros(self.shape, np.float32)
@@ -161,7 +163,11 @@ def liver_lesion(seed: int) -> Phantom:
     thick, edge = float(rng.choice([2.0, 3.0, 5.0])), float(rng.uniform(0.7, 0.9))
     scene = _Scene(rng, (max(int(100 / thick), 14), 150, 150), (thick, edge, edge))
     scene.image[:] = -100
-    for at, size in (((0, 0, -6), (60, 50, 46)), ((10, 20, 50), (30, 30, 18)), ((0, -40, 40), (25, 20, 25))):
+    for at, size in (
+        ((0, 0, -6), (60, 50, 46)),
+        ((10, 20, 50), (30, 30, 18)),
+        ((0, -40, 40), (25, 20, 25)),
+    ):
         organ = scene.ellipsoid(np.array(at), np.array(size))
         scene.image[organ] = 105 + 4 * scene.texture(3.0)[organ]
     organ = scene.ellipsoid(np.array((0, 0, -6)), np.array((60, 50, 46)))

@@ -42,13 +42,13 @@ def best_within(level: Level, bound: BoolArray, starts: list[IndexArray]) -> Boo
     return best
 
 
-def _rated(
-    level: Level, bound: BoolArray, start: IndexArray
-) -> Iterator[tuple[BoolArray, float]]:
+def _rated(level: Level, bound: BoolArray, start: IndexArray) -> Iterator[tuple[BoolArray, float]]:
     typical = local_median(level.values, start)
     size = np.array([s.stop - s.start for s in bounding_box(bound)])
     most = np.count_nonzero(bound)
-    for family in families(level.values, level.gradient, start, typical, ("bright", "dark", "band")):
+    for family in families(
+        level.values, level.gradient, start, typical, ("bright", "dark", "band")
+    ):
         costs = np.sort(family.cost[bound])
         last = 0
         for wanted in np.geomspace(max(SMALLEST, 0.03 * most), most - 1, SIZES).astype(int):
@@ -76,7 +76,9 @@ def starts_in(level: Level, bound: BoolArray) -> list[IndexArray]:
     low, high = (np.array([getattr(s, n) for s in box]) for n in ("start", "stop"))
     middle = (low + high - 1) // 2
     quarter = (high - low) // 4
-    inner = tuple(slice(a + q, max(b - q, a + q + 1)) for a, b, q in zip(low, high, quarter, strict=True))
+    inner = tuple(
+        slice(a + q, max(b - q, a + q + 1)) for a, b, q in zip(low, high, quarter, strict=True)
+    )
     smooth = ndimage.uniform_filter(level.values, [3 if n > 2 else 1 for n in level.values.shape])
     part = smooth[inner]
     found = [middle[None]]

@@ -1,11 +1,10 @@
 """A seed that a mask contradicts changes what belongs with it, and nothing far away."""
 
 from __future__ import annotations
-import os
 
 from dataclasses import dataclass
-
 from itertools import product
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,15 +24,19 @@ from napari_medvlm.backends.embedded.seeds import Seed
 from napari_medvlm.results import bounding_box
 
 FARTHEST_MM = 60.0
-REACH = 6.0
-FAR = 12.0
-CAREFUL = 3.0
-MARGIN=float(os.environ.get("EMARGIN","0"))
+"""How far from a seed the mask is looked for."""
+REACH, FAR, CAREFUL = 6.0, 12.0, 3.0
+"""How far a change goes at most, in depths of the seed in what is wrong."""
 THICKER = 1.3
+"""What changes is no thicker than so many depths of the seed in it."""
 BALL = 0.9
-CERTAIN = float(os.environ.get("ECERT","1"))
+"""The least that changes: a ball around the seed of so many of its depths."""
+CERTAIN = 1.0
+"""The seed looks unlike the other side if its intensity differs by so much more than the noise."""
 SHARES = (0.25, 0.35, 0.45, 0.55, 0.65)
+"""Cuts that are tried, as shares of the way from the seed's intensity to the other side's."""
 VOXELS = 60_000
+"""A change is worked out on so many voxels, at most."""
 
 Floats = NDArray[np.float64]
 
@@ -51,7 +54,9 @@ def corrected(
     level = window(levels, at.min(0), at.max(0) + 1, max(reaches) + 2 * depth + 3, VOXELS)
     others = [level.index_of(s.voxels) for s in before if s.positive != seed.positive]
     same = [level.index_of(s.voxels) for s in before if s.positive == seed.positive]
-    change = _Change(level, to_level(mask, level), level.index_of(at), seed.positive, depth, reaches)
+    change = _Change(
+        level, to_level(mask, level), level.index_of(at), seed.positive, depth, reaches
+    )
     part = to_image(change.part(others, same), level)
     result = mask.copy()
     here = result[level.box]
@@ -131,7 +136,6 @@ class _Change:
         typical = float(np.median(self.level.values[tuple(inside.T)]))
         best = components_of(ball & wrong, self.at)
         best_value, known = self._value(best, inside, typical), {int(np.count_nonzero(best))}
-        best_value += MARGIN
         for share, reach in product(SHARES, self.reaches):
             part = self._alike(wrong, near, share, reach)
             if part is None:
@@ -151,7 +155,9 @@ class _Change:
         mask = self.mask | part if self.positive else self.mask & ~part
         return score(measured(self.level, mask, inside, typical)) if mask.any() else -np.inf
 
-    def _alike(self, wrong: BoolArray, near: Floats, share: float, reach: float) -> BoolArray | None:
+    def _alike(
+        self, wrong: BoolArray, near: Floats, share: float, reach: float
+    ) -> BoolArray | None:
         """What looks like the seed, is connected with it and no thicker than there."""
         values, spacing = self.level.values, self.level.spacing
         step = max(spacing) if self.depth > max(spacing) else min(spacing)

@@ -38,7 +38,11 @@ KINDS = ("bright", "dark", "band", "edge")
 
 
 def families(
-    values: Array, gradient: Array, seeds: IndexArray, typical: float, kinds: tuple[str, ...] = KINDS
+    values: Array,
+    gradient: Array,
+    seeds: IndexArray,
+    typical: float,
+    kinds: tuple[str, ...] = KINDS,
 ) -> Iterator[Family]:
     """The nested regions around seeds ``(N, 3)``.
 

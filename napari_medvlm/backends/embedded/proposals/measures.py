@@ -88,22 +88,22 @@ def measured(
 def _area(mask: BoolArray, spacing: tuple[float, float, float]) -> float:
     total = 0.0
     for axis in range(3):
-        face = np.prod(spacing) / spacing[axis]
+        face = float(np.prod(spacing)) / spacing[axis]
         pad = [(1, 1) if a == axis else (0, 0) for a in range(3)]
         wide = np.pad(mask, pad)
-        total += face * np.count_nonzero(np.diff(wide.view(np.int8), axis=axis))
+        total += face * int(np.count_nonzero(np.diff(wide.view(np.int8), axis=axis)))
     return float(total)
 
 
 def _open_share(level: Level, mask: BoolArray) -> float:
     """The share of the level's faces, where the image goes on beyond it, that the mask covers."""
-    touched = total = 0
+    touched = 0
     for axis in range(3):
         n = mask.shape[axis]
         if n < 3:
             continue
         for side in (0, n - 1):
             face = np.take(mask, side, axis)
-            touched += np.count_nonzero(face)
-    total = np.count_nonzero(mask & ~shrunk(mask)) + touched
+            touched += int(np.count_nonzero(face))
+    total = int(np.count_nonzero(mask & ~shrunk(mask))) + touched
     return touched / max(total, 1)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.embedded import finish
 from napari_medvlm.backends.embedded.levels import Levels
 from napari_medvlm.backends.embedded.morph import BoolArray, depth_mm
+from napari_medvlm.backends.embedded.proposals.click import LARGEST_MM3
 from napari_medvlm.backends.embedded.proposals.correcting import connected, corrected, near_only
 from napari_medvlm.backends.embedded.proposals.sources import DRAW, Start, rated, start_of
 from napari_medvlm.backends.embedded.proposals.starting import agreeing
@@ -83,7 +83,7 @@ class Replay:
         step = self._step
         if step is not None and step.start == key and step.seeds == keys[: len(step.seeds)]:
             mask, done = step.mask, len(step.seeds)
-        for i, seed in enumerate(seeds[done:], done):
+        for i in range(done, len(seeds)):
             progress(0.5 + 0.5 * i / len(seeds), "correcting the mask")
             before = [s for s in seeds if s is start.seed or s in seeds[:i]]
             mask = self._after(mask, start, seeds[: i + 1], before, progress)
@@ -128,13 +128,12 @@ class Replay:
             return None
         return agreeing(self._levels, [*before, seed])
 
-    def _same_tissue(
-        self, mask: BoolArray, seeds: list[Seed], progress: Progress
-    ) -> BoolArray:
+    def _same_tissue(self, mask: BoolArray, seeds: list[Seed], progress: Progress) -> BoolArray:
         """The mask after a seed that may change the intensities of the object's tissue.
 
         A change that contradicts the seed somewhere is not made. The first seeds change the object
-        everywhere if nearly all of the change is connected with the seed, later ones around it.
+        everywhere if it is larger than what is looked for around a click, or if nearly all of the
+        change is connected with the seed; later ones change it around the seed.
         """
         seed = seeds[-1]
         at = seed.voxels[mask[tuple(seed.voxels.T)] != seed.positive]
@@ -147,7 +146,8 @@ class Replay:
         meant[tuple(at.T)] = True
         part = connected(meant, at)
         if len(seeds) <= TISSUE:
-            if agreed >= AGREED * total and np.count_nonzero(part) >= CONNECTED * total:
+            large = np.count_nonzero(mask) * np.prod(self._levels.spacing) > LARGEST_MM3
+            if agreed >= AGREED * total and (large or np.count_nonzero(part) >= CONNECTED * total):
                 return wanted
         else:
             part = near_only(self._levels, mask, part, at, seed.positive)

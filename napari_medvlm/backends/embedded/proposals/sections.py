@@ -59,7 +59,7 @@ def extended(levels: Levels, section: BoolArray, axis: int) -> BoolArray:
         return section
     offsets = np.arange(level.values.shape[axis]) - int(np.argwhere(seed)[0][axis])
     allowed = _like(level, seed, axis)
-    flat = seed.any(axis=axis, keepdims=True)
+    flat: BoolArray = np.asarray(seed.any(axis=axis, keepdims=True))
     outside = depth_mm(~flat, level.spacing)
     inside = depth_mm(np.repeat(flat, 3, axis=axis), level.spacing)
     inside = np.take(inside, [1], axis=axis)

@@ -13,8 +13,8 @@ from napari_medvlm.backends.embedded.levels import Levels
 from napari_medvlm.backends.embedded.morph import BoolArray, IndexArray
 from napari_medvlm.backends.embedded.proposals.measures import NAMES, measured
 from napari_medvlm.backends.embedded.proposals.scoring import score
-from napari_medvlm.backends.embedded.proposals.starting import boxed, clicked, lined
 from napari_medvlm.backends.embedded.proposals.sections import extended
+from napari_medvlm.backends.embedded.proposals.starting import boxed, clicked, lined
 from napari_medvlm.backends.embedded.proposals.windows import local_median, to_level, window
 from napari_medvlm.backends.embedded.seeds import Said, Seed
 from napari_medvlm.results import bounding_box
@@ -101,7 +101,7 @@ def rated(levels: Levels, mask: BoolArray, seed: Seed) -> tuple[float, NDArray[n
 
 
 def _slice_axis(levels: Levels, voxels: IndexArray) -> int | None:
-    """The axis across the slice that voxels lie on, if they lie on one and are more than a point."""
+    """The axis across the slice that voxels lie on; `None` for a point, and for several slices."""
     extent = np.ptp(voxels, axis=0)
     flat = [a for a in range(3) if extent[a] == 0]
     if len(voxels) < 3 or not flat or len(flat) == 3:

@@ -14,6 +14,9 @@ from napari_medvlm.backends.embedded.seeds import IndexArray, Seed
 from napari_medvlm.results import bounding_box
 
 FINE_VOXELS = 200_000
+"""A proposal's border is found anew among so many voxels, at most."""
+LONGER, INNER = 1.08, 0.75
+"""A line is a diameter of the object, or nearly; so much of it is surely inside."""
 
 
 def clicked(levels: Levels, seed: Seed) -> BoolArray:
@@ -73,14 +76,14 @@ def lined(levels: Levels, voxels: IndexArray, axis: int) -> BoolArray:
     middle = (places.min(0) + places.max(0)) / 2
     half = float(np.linalg.norm(places - middle, axis=1).max())
     axes = np.ix_(*(np.arange(n) for n in levels.shape))
-    square = sum(
-        ((a * s - c) / 1.0) ** 2 for a, s, c in zip(axes, levels.spacing, middle, strict=True)
-    )
-    bound = square <= (1.08 * half + min(levels.spacing)) ** 2
+    square = sum((a * s - c) ** 2 for a, s, c in zip(axes, levels.spacing, middle, strict=True))
+    bound = square <= (LONGER * half + min(levels.spacing)) ** 2
     keep = np.zeros_like(bound)
-    plane = tuple(slice(voxels[0, a], voxels[0, a] + 1) if a == axis else slice(None) for a in range(3))
+    plane = tuple(
+        slice(voxels[0, a], voxels[0, a] + 1) if a == axis else slice(None) for a in range(3)
+    )
     keep[plane] = bound[plane]
-    inner = np.linalg.norm(places - middle, axis=1) <= 0.75 * half
+    inner = np.linalg.norm(places - middle, axis=1) <= INNER * half
     return extended(levels, section_in(levels, keep, axis, voxels[inner]), axis)
 
 
@@ -110,5 +113,3 @@ def filled(mask: BoolArray) -> BoolArray:
     from scipy import ndimage
 
     return np.stack([ndimage.binary_fill_holes(plane) for plane in mask]) | mask
-
-
