@@ -83,10 +83,13 @@ class Replay:
         step = self._step
         if step is not None and step.start == key and step.seeds == keys[: len(step.seeds)]:
             mask, done = step.mask, len(step.seeds)
+        first = next((i for i, s in enumerate(seeds) if s.positive), None)
+        first = first if start.seed is not None else None
         for i in range(done, len(seeds)):
             progress(0.5 + 0.5 * i / len(seeds), "correcting the mask")
-            before = [s for s in seeds if s is start.seed or s in seeds[:i]]
-            mask = self._after(mask, start, seeds[: i + 1], before, progress)
+            if i != first:
+                before = [s for k, s in enumerate(seeds) if k < i or k == first]
+                mask = self._after(mask, start, seeds[: i + 1], before, progress)
         self._step = _Step(key, keys, mask)
         return mask
 

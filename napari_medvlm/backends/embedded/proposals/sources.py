@@ -25,7 +25,7 @@ DRAW = 0.025
 """Scores that differ by less count as equal."""
 CALM, CENTRAL, OPEN = 0.45, 0.5, 0.1
 """A region of one tissue: flat inside, the click in its middle, ending inside the image."""
-DIAMETER = 0.1
+DIAMETER = 0.25
 """A straight stroke is a diameter unless another reading of it scores so much higher."""
 
 
@@ -89,7 +89,9 @@ def _one_tissue(levels: Levels, wide: BoolArray, near: BoolArray, seed: Seed) ->
 
 
 def rated(levels: Levels, mask: BoolArray, seed: Seed) -> tuple[float, NDArray[np.float64]]:
-    """The score of a mask of the image, and its measures."""
+    """The score of a mask of the image, and its measures; the lowest if it is empty."""
+    if not mask.any():
+        return -np.inf, np.zeros(len(NAMES))
     box = bounding_box(mask)
     low, high = (np.array([getattr(s, n) for s in box]) for n in ("start", "stop"))
     level = window(levels, low, high, 4.0 * max(levels.spacing), VOXELS)
