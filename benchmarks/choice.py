@@ -105,9 +105,8 @@ def main() -> None:
     model = Ridge(PENALTY).fit(features(fitted), fitted[:, -1])
     held = [t for s, many in tables.items() if s >= HELD_OUT for t in many]
     picked = [t[model.predict(features(t)).argmax(), -1] for t in held]
-    print(
-        f"held out: chosen {np.mean(picked):.3f}, best {np.mean([t[:, -1].max() for t in held]):.3f}"
-    )
+    best = np.mean([t[:, -1].max() for t in held])
+    print(f"held out: chosen {np.mean(picked):.3f}, best {best:.3f}")
     path = Path(scoring.__file__).parent / "choice.json"
     numbers = {"mean": mean, "scale": scale, "weights": model.coef_}
     written = {key: [round(float(v), 4) for v in values] for key, values in numbers.items()}
