@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.embedded import finish
+from napari_medvlm.backends.embedded.boxes import box_of, fill_of
 from napari_medvlm.backends.embedded.levels import Levels
-from napari_medvlm.backends.embedded.morph import BoolArray, IndexArray
+from napari_medvlm.backends.embedded.morph import BoolArray, IndexArray, depth_mm
 from napari_medvlm.backends.embedded.proposals.measures import NAMES, measured
 from napari_medvlm.backends.embedded.proposals.scoring import score
 from napari_medvlm.backends.embedded.proposals.sections import extended
@@ -25,6 +26,10 @@ DRAW = 0.025
 """Scores that differ by less count as equal."""
 CALM, CENTRAL, OPEN = 0.45, 0.5, 0.1
 """A region of one tissue: flat inside, the click in its middle, ending inside the image."""
+EVEN = 0.01
+"""Two readings of a box score alike within this."""
+FULL = 0.98
+"""A region that fills so much of a box is the box, not an object."""
 DIAMETER = 0.25
 """A straight stroke is a diameter unless another reading of it scores so much higher."""
 
@@ -55,11 +60,40 @@ def start_of(levels: Levels, said: Said, progress: Progress) -> Start:
         full = np.zeros(levels.shape, bool)
         for (start, stop), flat in zip(said.bounds, said.flat, strict=True):
             progress(0.1, "looking into the box")
-            full |= boxed(levels, start, stop, flat)
+            full |= _boxed(levels, start, stop, flat)
         return Start(full)
     seed = said.positives[0]
     progress(0.1, "looking around the click")
     return _seeded(levels, seed, progress)
+
+
+def _boxed(levels: Levels, start: IndexArray, stop: IndexArray, flat: int | None) -> BoolArray:
+    """What stands out in a box; on all slices if the box is flat.
+
+    The piece of one tissue that fits a 3D box is taken if it scores as well.
+    """
+    inside = box_of(start, stop)
+    piece = np.zeros(levels.shape, bool)
+    piece[inside] = fill_of(levels, start, stop, flat)
+    found = boxed(levels, start, stop, flat)
+    if (
+        _is_full(found[inside])
+        or _middle_rated(levels, piece) >= _middle_rated(levels, found) - EVEN
+    ):
+        found = piece
+    return found if flat is None else extended(levels, found, flat)
+
+
+def _is_full(part: BoolArray) -> bool:
+    return bool(np.count_nonzero(part) > FULL * part.size)
+
+
+def _middle_rated(levels: Levels, mask: BoolArray) -> float:
+    """The score of a mask whose most interior voxel is the seed."""
+    box = bounding_box(mask)
+    depth = depth_mm(np.pad(mask[box], 1), levels.spacing)[1:-1, 1:-1, 1:-1]
+    at = np.array(np.unravel_index(int(depth.argmax()), depth.shape)) + [s.start for s in box]
+    return rated(levels, mask, Seed(at[None], positive=True))[0]
 
 
 def _seeded(levels: Levels, seed: Seed, progress: Progress) -> Start:

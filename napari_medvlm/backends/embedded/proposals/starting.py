@@ -54,11 +54,11 @@ def _agrees(proposal: Proposal, positives: list[Seed], negatives: list[Seed]) ->
 
 
 def boxed(levels: Levels, start: IndexArray, stop: IndexArray, flat: int | None) -> BoolArray:
-    """The object in a half-open index box; the object that goes on beyond it if it is flat."""
+    """What stands out in a half-open index box: the object, or its section in a flat box."""
     bound = np.zeros(levels.shape, bool)
     bound[tuple(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))] = True
     if flat is not None:
-        return extended(levels, section_in(levels, bound, flat, None), flat)
+        return section_in(levels, bound, flat, None)
     margin = np.maximum((stop - start) // 4, 2)
     level = window(levels, start - margin, stop + margin, 0.0)
     inside = to_level(bound, level)
