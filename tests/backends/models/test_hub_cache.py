@@ -140,7 +140,7 @@ def test_removal_frees_the_disk_and_takes_nothing_else(hub, cache):
     assert before - taken(cache) >= sum(map(len, GOOD.values()))
     assert hub_cache.folder_of("lab/tiny") is None
     assert verify("lab/tiny-2", ignored) == ()
-    with pytest.raises(BackendUnavailable, match="No model is known"):
+    with pytest.raises(BackendUnavailable, match="There is no model called"):
         remove("lab/tiny")
 
 
