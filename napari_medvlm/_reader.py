@@ -61,19 +61,19 @@ def _read(path: Path) -> list[LayerData]:
         named = read_seg_on_series(path, _open_series())
         _tell_notes(named.notes)
         return [labels_data(named)]
-    data, refused = [], []
+    layers, refused = [], []
     for series in _series(path) if path.is_dir() else [None]:
         try:
-            data.append(_layer(path, series))
+            layers.append(_layer(path, series))
         except Cancelled:
             continue
         except InvalidImage as error:
             refused.append(error)
-    if refused and not data:
+    if refused and not layers:
         raise refused[0]
     for reason in refused:
         _tell(reason)
-    return data or [(None,)]  # type: ignore[list-item]  # napari's word for nothing
+    return layers or [(None,)]  # type: ignore[list-item]  # napari's word for nothing
 
 
 def _series(path: Path) -> Sequence[SeriesInfo]:

@@ -43,7 +43,7 @@ def totals(
     proposals: Sequence[Proposal],
     gestures: Sequence[Gesture],
     spacing: tuple[float, ...],
-    last: Proposal | None = None,
+    last: Sequence[NDArray[np.bool_]] | None = None,
 ) -> list[float]:
     """The value of each proposal, in the order of the crop sizes; the largest is chosen.
 
@@ -63,7 +63,7 @@ def totals(
             + STABILITY * float((p > 0.65).sum() / max((p > 0.35).sum(), 1))
             + CONTRAST * min(surface_contrast(proposal.image, p > 0.5), STRONGEST)
             + OBEDIENCE * satisfied(p > 0.5, gestures, proposal.crop, spacing)
-            + PERSISTENCE * (_overlap_with(last, proposal) if last else 0)
+            + PERSISTENCE * (_overlap(last[k], p > 0.5) if last else 0)
             - CONTACT * _contact(p > 0.5)
         )
     return values
@@ -84,15 +84,15 @@ def surface_contrast(image: Floats, mask: NDArray[np.bool_]) -> float:
     return float(abs(inside.mean() - outside.mean()) / spread)
 
 
-def _overlap_with(last: Proposal, proposal: Proposal) -> float:
-    return _agreement(*sorted((last, proposal), key=lambda p: p.crop.edge_mm))
-
-
 def _agreement(small: Proposal, large: Proposal) -> float:
     moved = transfer(small.probabilities, small.crop, large.crop) > 0.5
-    mask = large.probabilities > 0.5
-    total = moved.sum() + mask.sum()
-    return float(2 * (moved & mask).sum() / total) if total else 0.0
+    return _overlap(moved, large.probabilities > 0.5)
+
+
+def _overlap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """Dice, 0 where both are empty."""
+    total = one.sum() + other.sum()
+    return float(2 * (one & other).sum() / total) if total else 0.0
 
 
 def satisfied(

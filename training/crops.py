@@ -97,6 +97,15 @@ def take(image: Floats, spacing: tuple[float, ...], crop: Crop) -> Floats:
     return np.where(inside, resample(part, (by[0], by[1], by[2])), part.min())
 
 
+def take_mask(mask: NDArray[np.bool_], spacing: tuple[float, ...], crop: Crop) -> Floats:
+    """The part of each voxel of the crop that a mask covers, ``(N, N, N)``; 0 outside the image."""
+    reach = [slice(max(b.start - 1, 0), b.stop + 1) for b in bounding_box(mask)]
+    by = [
+        weights(crop.positions(a), _voxel_mm(reach[a], mask.shape[a], spacing[a])) for a in range(3)
+    ]
+    return resample(mask[tuple(reach)].astype(np.float32), (by[0], by[1], by[2]))
+
+
 def put(values: Floats, crop: Crop, box: tuple[slice, ...], spacing: tuple[float, ...]) -> Floats:
     """Values of a crop at the voxels of a box of the image."""
     by = [

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from training.choice import Proposal, totals
-from training.crops import Crop, Floats, bounding_box, put, take, transfer
+from training.crops import Crop, Floats, bounding_box, put, take, take_mask
 from training.gesture_channels import channels, extent_of, needed_mm
 from training.gestures import Box, Gesture, Line, Point
 
@@ -18,6 +18,8 @@ Predict = Callable[[Floats], tuple[Floats, Floats]]
 EDGES_MM = (24.0, 40.0, 64.0, 100.0, 160.0)
 EXTENTS = (1.5, 2.2, 3.2)
 """Edges of the crops, in extents of a line or box."""
+REACH, LEAST_MM = 4.0, 4.0
+"""A local correction reaches so many distances to the surface, and at least so far."""
 CORNERS = np.ones((3, 3, 3), bool)
 """Voxels that touch by a corner are connected."""
 MARGIN = 1.25
@@ -55,17 +57,16 @@ class Segmenter:
         self._image, self._spacing = np.asarray(image, np.float32), spacing
         self._predict, self._voxels, self._local = predict, voxels, local
         self._mask = np.zeros(image.shape, bool)
-        self._last: Proposal | None = None
         self.proposals: list[Proposal] = []
 
     def segment(self, gestures: Sequence[Gesture]) -> NDArray[np.bool_]:
         """The mask ``(Z, Y, X)`` after one more prompt; all prompts are passed every time."""
         self.proposals = self._propose(self._crops(gestures), gestures)
-        values = totals(self.proposals, gestures, self._spacing, self._last)
-        self._last = self.proposals[int(np.argmax(values))]
-        mask = self.mask_of(self._last, gestures)
+        last = [self._last_in(p.crop) > 0.5 for p in self.proposals] if self._mask.any() else None
+        values = totals(self.proposals, gestures, self._spacing, last)
+        mask = self.mask_of(self.proposals[int(np.argmax(values))], gestures)
         if self._local and len(gestures) > 1 and isinstance(gestures[-1], Point):
-            mask = _corrected(self._mask, mask, gestures[-1])
+            mask = _corrected(self._mask, mask, gestures[-1], self._spacing)
         self._mask = mask
         return mask.copy()
 
@@ -82,11 +83,10 @@ class Segmenter:
 
     def _crops(self, gestures: Sequence[Gesture]) -> list[Crop]:
         low, high, extent = extent_of(gestures, self._spacing)
-        if self._last is not None:
-            box = bounding_box(self._mask)
-            if box[0].stop:
-                low = np.minimum(low, np.array([b.start for b in box]) * self._spacing)
-                high = np.maximum(high, np.array([b.stop - 1 for b in box]) * self._spacing)
+        box = bounding_box(self._mask)
+        if box[0].stop:
+            low = np.minimum(low, np.array([b.start for b in box]) * self._spacing)
+            high = np.maximum(high, np.array([b.stop - 1 for b in box]) * self._spacing)
         a, b, c = ((low + high) / 2).tolist()
         if extent > 0:
             edges: Sequence[float] = [max(extent, 8.0) * e for e in EXTENTS]
@@ -107,10 +107,13 @@ class Segmenter:
         return [Proposal(c, i, p, float(s)) for c, i, p, s in parts]
 
     def _channels(self, image: Floats, crop: Crop, gestures: Sequence[Gesture]) -> Floats:
-        last = np.zeros_like(image)
-        if self._last is not None:
-            last = transfer(self._last.probabilities, self._last.crop, crop)
-        return channels(image, last, gestures, crop, self._spacing)
+        return channels(image, self._last_in(crop), gestures, crop, self._spacing)
+
+    def _last_in(self, crop: Crop) -> Floats:
+        """The last mask in a crop, 0 to 1."""
+        if not self._mask.any():
+            return np.zeros((crop.voxels,) * 3, np.float32)
+        return take_mask(self._mask, self._spacing, crop)
 
 
 def _within_boxes(mask: NDArray[np.bool_], gestures: Sequence[Gesture]) -> NDArray[np.bool_]:
@@ -154,13 +157,37 @@ def _connected(mask: NDArray[np.bool_], gestures: Sequence[Gesture]) -> NDArray[
 
 
 def _corrected(
-    before: NDArray[np.bool_], after: NDArray[np.bool_], point: Point
+    before: NDArray[np.bool_],
+    after: NDArray[np.bool_],
+    point: Point,
+    spacing: tuple[float, ...],
 ) -> NDArray[np.bool_]:
-    """Of a change, only the part that is connected to the correcting point."""
+    """Of a change, only the part that is near and connected to the correcting point.
+
+    Near is within `REACH` times the distance from the point to the surface of the mask: a point is
+    expected in the middle of an error.
+    """
     changed = (after & ~before) if point.positive else (before & ~after)
+    changed &= _ball(before, point, spacing)
     changed[point.zyx] = True
     box = bounding_box(changed)
     labels, part = np.zeros(changed.shape, np.int32), np.zeros(changed.shape, bool)
     labels[box] = ndimage.label(changed[box], CORNERS)[0]
     part[box] = labels[box] == labels[point.zyx]
     return np.asarray((before | part) if point.positive else (before & ~part))
+
+
+def _ball(before: NDArray[np.bool_], point: Point, spacing: tuple[float, ...]) -> NDArray[np.bool_]:
+    """The voxels within reach of a correcting point."""
+    z, y, x = (
+        ((i - c) * s) ** 2
+        for i, c, s in zip(
+            np.ogrid[tuple(map(slice, before.shape))], point.zyx, spacing, strict=True
+        )
+    )
+    squared = z + y + x
+    other = before if point.positive else ~before
+    if not other.any():
+        return np.ones(before.shape, bool)
+    reach = max(REACH * float(np.sqrt(squared[other].min())), LEAST_MM)
+    return np.asarray(squared <= reach**2)

@@ -1,4 +1,4 @@
-"""All checks in the order in which they are shown and run."""
+"""All checks, in the order in which they are shown and run."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from napari_medvlm.checks.perturbation_checks import (
     BlankedEvidence,
     BlankImage,
     ImageSwap,
-    NegationTwin,
+    NegationCheck,
     Resampling,
 )
-from napari_medvlm.checks.second_model_check import IndependentWitness, SecondModel
+from napari_medvlm.checks.second_model_check import SecondModel, SecondModelCheck
 from napari_medvlm.checks.static_checks import Confidence, OutputFormat, Quality
 from napari_medvlm.data.volume import Volume
 
 
 def all_checks(
-    witness: SecondModel | None = None, count: int = 4, other: Volume | None = None
+    second_model: SecondModel | None = None, count: int = 4, other: Volume | None = None
 ) -> tuple[Check, ...]:
-    """Every check, those that cost nothing first.
+    """All checks, those without model calls first.
 
     Parameters
     ----------
-    witness
-        See `witness.IndependentWitness`.
+    second_model
+        See `SecondModelCheck`.
     count
-        How often resampling asks.
+        Number of requests of `Resampling`.
     other
-        See `asking.ImageSwap`.
+        See `ImageSwap`.
     """
     return (
         Quality(),
         OutputFormat(),
         Confidence(),
-        NegationTwin(),
+        NegationCheck(),
         Resampling(count),
         BlankedEvidence(),
         BlankImage(),
         ImageSwap(other),
-        IndependentWitness(witness),
+        SecondModelCheck(second_model),
     )

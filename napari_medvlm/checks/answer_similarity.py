@@ -1,4 +1,4 @@
-"""When two answers say the same, and how many different things several of them say."""
+"""Agreement of answers: token F1, overlap of regions, clusters and their entropy."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from napari_medvlm.data.iou import region_iou
 from napari_medvlm.data.region import Region
 
 SAME_WORDS = 0.6
-"""The token F1 from which two free texts count as saying the same."""
+"""Token F1 from which two free texts count as the same answer."""
 SAME_PLACE = 0.5
-"""The intersection over union from which two places count as the same."""
+"""Intersection over union from which two regions count as the same."""
 _WORD = re.compile(r"\w+")
 _SMALL = frozenset(("a", "an", "the", "is", "are", "of", "in", "on", "there", "it", "and"))
 
 
 @dataclass(frozen=True, eq=False)
 class CheckedAnswer:
-    """What a backend said to one request, as checks see it.
+    """The answer of a backend to a request, as checks compare it.
 
     Parameters
     ----------
     text
-        For people.
+        The answer in words.
     group
-        What the answer comes to where there is something to choose: ``"yes"``, an option, a
+        The answer to a closed question: ``"yes"``, an option, a
         number, ``"found"``; empty for free text.
     regions
-        The places that it gives.
+        The regions of the answer.
     confidence
-        How sure it says it is, 0 to 1; `None` if it does not say.
+        Stated confidence, 0 to 1; `None` if there is none.
     """
 
     text: str
@@ -44,7 +44,7 @@ class CheckedAnswer:
 
     @property
     def short(self) -> str:
-        """The answer in a few words."""
+        """The answer in at most 80 characters."""
         words = self.group or " ".join(self.text.split()) or "nothing"
         return words if len(words) <= 80 else words[:79] + "…"
 
@@ -58,18 +58,18 @@ def token_f1(a: str, b: str) -> float:
         Counter(w for w in _WORD.findall(text.casefold()) if w not in _SMALL) for text in (a, b)
     )
     shared = (first & second).total()
-    whole = first.total() + second.total()
-    return 2 * shared / whole if whole else 1.0
+    total = first.total() + second.total()
+    return 2 * shared / total if total else 1.0
 
 
 def same_answer(a: CheckedAnswer, b: CheckedAnswer) -> bool:
-    """Whether two answers are of one group or, of free texts, share most of their words."""
+    """Whether two answers are equal or, if free text, have a token F1 of `SAME_WORDS`."""
     if a.group or b.group:
         return a.group == b.group
     return token_f1(a.text, b.text) >= SAME_WORDS
 
 
-def places_shared(a: Sequence[Region], b: Sequence[Region], grid: Grid) -> float:
+def region_overlap(a: Sequence[Region], b: Sequence[Region], grid: Grid) -> float:
     """The mean over the regions of ``a`` of the best intersection over union with one of ``b``."""
     if not a:
         return 0.0
@@ -77,33 +77,33 @@ def places_shared(a: Sequence[Region], b: Sequence[Region], grid: Grid) -> float
 
 
 def moved(before: CheckedAnswer, after: CheckedAnswer, grid: Grid) -> bool:
-    """Whether an answer is another one, or gives other places."""
+    """Whether the answer or its regions changed."""
     if not same_answer(before, after):
         return True
     if not before.regions:
         return False
-    return places_shared(before.regions, after.regions, grid) < SAME_PLACE
+    return region_overlap(before.regions, after.regions, grid) < SAME_PLACE
 
 
 def clusters(answers: Sequence[CheckedAnswer]) -> tuple[tuple[CheckedAnswer, ...], ...]:
-    """Answers that say the same, together; each joins the first cluster whose first it is like.
+    """Cluster answers; an answer joins the first cluster whose first member is the same.
 
-    Likeness is that of `same_answer`: groups, or words that are shared. It knows no meaning: two
-    free texts that say the same in other words are two clusters.
+    Answers are compared by `same_answer`, not by meaning: two free texts that say the same in
+    other words are two clusters.
     """
-    found: list[list[CheckedAnswer]] = []
+    groups: list[list[CheckedAnswer]] = []
     for answer in answers:
-        for cluster in found:
+        for cluster in groups:
             if same_answer(cluster[0], answer):
                 cluster.append(answer)
                 break
         else:
-            found.append([answer])
-    return tuple(map(tuple, found))
+            groups.append([answer])
+    return tuple(map(tuple, groups))
 
 
 def entropy(sizes: Sequence[int]) -> float:
-    """Entropy of how answers fall into clusters, in nats: 0 if all are in one.
+    """Entropy of the cluster sizes in nats; 0 for a single cluster.
 
     With clusters by meaning this is the semantic entropy of Farquhar, Kossen, Kuhn and Gal,
     Nature 630:625-630, 2024; with those of `clusters` it is an upper bound of it.

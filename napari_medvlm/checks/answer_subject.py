@@ -9,7 +9,7 @@ from dataclasses import replace
 from napari_medvlm.checks.answer_similarity import CheckedAnswer
 from napari_medvlm.checks.image_swap import Swap, repainted, shown_slices
 from napari_medvlm.checks.occlusion import blank, blank_volume, hidden_in, hidden_in_volume
-from napari_medvlm.checks.paraphrases import Existence, existence, paraphrases, twins_of
+from napari_medvlm.checks.paraphrases import Existence, existence, paired_questions, paraphrases
 from napari_medvlm.checks.subject import PairedRequest, Subject
 from napari_medvlm.data.answer import Answer, AnswerKind, Question
 from napari_medvlm.data.geometry.grid import same_grid
@@ -71,11 +71,11 @@ class AnswerSubject(Subject):
         What was answered.
     """
 
-    nothing = frozenset({"no", "0", "none", "normal", NO_ANSWER})
+    trivial_answers = frozenset({"no", "0", "none", "normal", NO_ANSWER})
     request: AskRequest
 
     def __init__(self, request: AskRequest, answer: Answer) -> None:
-        super().__init__(request, said_by(answer, request.question))
+        super().__init__(request, checked_answer(answer, request.question))
         self.answer = answer
 
     @property
@@ -91,44 +91,46 @@ class AnswerSubject(Subject):
     def read(self, reply: Reply) -> CheckedAnswer:
         """What a reply says, read by the kind of the question."""
         assert isinstance(reply, AnswerReply)
-        return said_by(reply.answer, self.question)
+        return checked_answer(reply.answer, self.question)
 
     def flaws(self) -> tuple[str, ...]:
         """What had to be left out or could not be read."""
         answer, question = self.answer, self.question
-        found = [problem for claim in answer.claims for problem in claim.problems]
-        found += [note for note in answer.notes if note not in found]
+        flaws = [problem for claim in answer.claims for problem in claim.problems]
+        flaws += [note for note in answer.notes if note not in flaws]
         if not answer.answered:
-            found.append(f"The question was not answered: {answer.reason or 'no reason given'}")
+            flaws.append(f"The question was not answered: {answer.reason or 'no reason given'}")
         elif question.kind is AnswerKind.CHOICE and answer.choice not in question.options:
-            found.append("It chose none of the options that were given.")
-        elif question.kind in (AnswerKind.YES_NO, AnswerKind.COUNT) and not self.said.group:
-            found.append(f"No {question.kind} could be read in it.")
-        found += _misplaced(self.said.regions, question.pictures, self.request)
-        return tuple(dict.fromkeys(found))
+            flaws.append("It chose none of the options that were given.")
+        elif question.kind in (AnswerKind.YES_NO, AnswerKind.COUNT) and not self.original.group:
+            flaws.append(f"No {question.kind} could be read in it.")
+        flaws += _misplaced(self.original.regions, question.pictures, self.request)
+        return tuple(dict.fromkeys(flaws))
 
-    def twins(self) -> tuple[PairedRequest, ...]:
+    def paired_requests(self) -> tuple[PairedRequest, ...]:
         """The negated and the absent twin, see `twins`."""
-        about = self._about()
-        if about is None:
+        statement = self._statement()
+        if statement is None:
             return ()
-        asked, said = about
-        made = []
-        for twin in twins_of(asked, self.volume.modality):
-            expected = OPPOSITE[said] if twin.how == "negated" else "no"
-            told = (
-                f"It says {said} to the question and must say {expected} to its opposite."
-                if twin.how == "negated"
+        asked, original_group = statement
+        requests = []
+        for pair in paired_questions(asked, self.volume.modality):
+            expected = OPPOSITE[original_group] if pair.how == "negated" else "no"
+            message = (
+                f"It says {original_group} to the question and must say {expected} to its opposite."
+                if pair.how == "negated"
                 else "It must say no to something that such an image cannot show."
             )
-            made.append(PairedRequest(self._ask(twin.text, yes_no=True), twin.text, expected, told))
-        return tuple(made)
+            requests.append(
+                PairedRequest(self._ask(pair.text, yes_no=True), pair.text, expected, message)
+            )
+        return tuple(requests)
 
-    def _about(self) -> tuple[Existence, str] | None:
+    def _statement(self) -> tuple[Existence, str] | None:
         """What is asked for or told first, and whether it is there."""
         asked = existence(self.asked)
         if asked is not None:
-            return (asked, self.said.group) if self.said.group in OPPOSITE else None
+            return (asked, self.original.group) if self.original.group in OPPOSITE else None
         for claim in self.answer.claims:
             for finding in findings_of(claim.text):
                 if not finding.uncertain:
@@ -139,7 +141,7 @@ class AnswerSubject(Subject):
         """The question again and in other words; options in reverse order every other time."""
         texts = (self.asked, *paraphrases(self.asked, count - 1))[:count]
         return tuple(
-            (text, self._ask(text, turned=bool(place % 2))) for place, text in enumerate(texts)
+            (text, self._ask(text, turned=bool(number % 2))) for number, text in enumerate(texts)
         )
 
     def hidden(self, boxes: Sequence[Box]) -> AskRequest:
@@ -157,14 +159,14 @@ class AnswerSubject(Subject):
     @property
     def slices(self) -> tuple[SliceRef, ...]:
         """The slices that were sent; none if another image was sent beside."""
-        pictures, grid = self.question.pictures, self.volume.grid
-        own = all(same_grid(picture.grid, grid) for picture in pictures)
-        return shown_slices(pictures) if own else ()
+        images, grid = self.question.pictures, self.volume.grid
+        own = all(same_grid(image.grid, grid) for image in images)
+        return shown_slices(images) if own else ()
 
     def swapped(self, swap: Swap) -> AskRequest:
         """Pictures with other content; what was drawn onto them stays."""
-        pictures = (repainted(p, self.volume, swap) for p in self.question.pictures)
-        return replace(self._seeing(tuple(pictures)), volume=swap.volume)
+        images = (repainted(p, self.volume, swap) for p in self.question.pictures)
+        return replace(self._seeing(tuple(images)), volume=swap.volume)
 
     def sentence(self) -> str:
         """The first sentence that has places."""
@@ -180,7 +182,7 @@ class AnswerSubject(Subject):
             if masks[name].voxels
         )
 
-    def witness(self, backend: str, model: str | None) -> GroundRequest:
+    def second_request(self, backend: str, model: str | None) -> GroundRequest:
         """Look for what the sentence names."""
         query = query_of(self.sentence(), Scope(), self.question.labels, {}, self.volume.grid)
         return GroundRequest(backend, self.volume, model, self.request.device, query)
@@ -194,11 +196,11 @@ class AnswerSubject(Subject):
             question = replace(question, options=question.options[::-1])
         return replace(self.request, question=question)
 
-    def _seeing(self, pictures: tuple[SliceImage, ...]) -> AskRequest:
-        return replace(self.request, question=replace(self.question, pictures=pictures))
+    def _seeing(self, images: tuple[SliceImage, ...]) -> AskRequest:
+        return replace(self.request, question=replace(self.question, pictures=images))
 
 
-def said_by(answer: Answer, question: Question) -> CheckedAnswer:
+def checked_answer(answer: Answer, question: Question) -> CheckedAnswer:
     """What an answer says to a question."""
     regions = tuple(region for claim in answer.claims for region in claim.regions)
     return CheckedAnswer(answer.text, _group(answer, question), regions, stated(answer, question))
@@ -219,13 +221,13 @@ def _group(answer: Answer, question: Question) -> str:
 
 
 def _misplaced(
-    regions: Sequence[Region], pictures: Sequence[SliceImage], request: AskRequest
+    regions: Sequence[Region], images: Sequence[SliceImage], request: AskRequest
 ) -> list[str]:
     grid = request.volume.grid
     flaws = []
     if any((stop <= start).any() for start, stop in (r.box.bounds(grid) for r in regions)):
         flaws.append(OUTSIDE)
-    sent = set(shown_slices(pictures))
+    sent = set(shown_slices(images))
     if sent and any(r.slice is not None and r.slice not in sent for r in regions):
         flaws.append(NOT_SENT)
     return flaws

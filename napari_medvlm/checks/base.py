@@ -1,4 +1,4 @@
-"""What a check is."""
+"""The base class of checks."""
 
 from __future__ import annotations
 
@@ -11,47 +11,47 @@ from napari_medvlm.checks.subject import Sent, Subject
 from napari_medvlm.data.check_result import CheckResult, Outcome
 
 Ask = Callable[[Sent], CheckedAnswer]
-"""Has something asked, and waits for what is said."""
+"""Sends a request and returns its answer."""
 
 
 class Check(ABC):
-    """One reason to believe an answer or not.
+    """A check of the reliability of an answer or region.
 
     Attributes
     ----------
     name
-        Short, for people and for records.
-    about
-        What it does, a sentence.
+        Short name, shown and recorded.
+    description
+        A sentence on what it does.
     """
 
     name: str
-    about: str
+    description: str
 
     @abstractmethod
     def cost(self, subject: Subject) -> int:
-        """How many requests it takes at most; 0 also where it does not apply."""
+        """Maximum number of requests; 0 if it does not apply."""
 
     @abstractmethod
-    def judge(self, subject: Subject, ask: Ask) -> CheckResult:
-        """What it comes to.
+    def run(self, subject: Subject, ask: Ask) -> CheckResult:
+        """Run the check.
 
         Raises
         ------
         Cancelled
-            If it is no longer wanted.
+            If it was stopped.
         MedVLMError
-            If a backend cannot answer.
+            If a backend fails.
         """
 
     def passed(self, sentence: str, **details: Any) -> CheckResult:
-        """Nothing against the answer."""
+        """The result of a check that found no problem."""
         return CheckResult(self.name, Outcome.PASSED, sentence, details)
 
     def flagged(self, sentence: str, **details: Any) -> CheckResult:
-        """Something against it."""
+        """The result of a check that found a problem."""
         return CheckResult(self.name, Outcome.FLAGGED, sentence, details)
 
-    def mute(self, sentence: str, **details: Any) -> CheckResult:
-        """The check says nothing here."""
+    def not_applicable(self, sentence: str, **details: Any) -> CheckResult:
+        """The result of a check that does not apply."""
         return CheckResult(self.name, Outcome.NOT_APPLICABLE, sentence, details)

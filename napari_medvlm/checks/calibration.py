@@ -62,7 +62,7 @@ def reliability(confidence: ArrayLike, right: ArrayLike, bins: int = BINS) -> tu
     """
     stated, truth = _checked(confidence, right)
     edges = np.linspace(0, 1, bins + 1)
-    place = np.searchsorted(edges[1:-1], stated)
+    bin_index = np.searchsorted(edges[1:-1], stated)
     return tuple(
         Bin(
             float(edges[k]),
@@ -72,7 +72,7 @@ def reliability(confidence: ArrayLike, right: ArrayLike, bins: int = BINS) -> tu
             float(truth[inside].mean()),
         )
         for k in range(bins)
-        if (inside := place == k).any()
+        if (inside := bin_index == k).any()
     )
 
 
@@ -81,9 +81,9 @@ def expected_calibration_error(confidence: ArrayLike, right: ArrayLike, bins: in
 
     After Naeini, Cooper and Hauskrecht, AAAI 2015. Arguments as of `reliability`.
     """
-    found = reliability(confidence, right, bins)
-    total = sum(b.count for b in found)
-    return sum(b.count * abs(b.stated - b.right) for b in found) / total
+    diagram = reliability(confidence, right, bins)
+    total = sum(b.count for b in diagram)
+    return sum(b.count * abs(b.stated - b.right) for b in diagram) / total
 
 
 def brier(confidence: ArrayLike, right: ArrayLike) -> float:
@@ -209,8 +209,12 @@ def load(backend: str, model: str | None = None, regions: bool = False) -> Curve
 
 def _checked(confidence: ArrayLike, right: ArrayLike) -> tuple[Floats, Floats]:
     stated, truth = np.asarray(confidence, np.float64), np.asarray(right, np.float64)
-    whole = stated.ndim == 1 and stated.shape == truth.shape and len(stated) > 0
-    if not whole or not ((stated >= 0) & (stated <= 1)).all() or not np.isin(truth, (0, 1)).all():
+    consistent = stated.ndim == 1 and stated.shape == truth.shape and len(stated) > 0
+    if (
+        not consistent
+        or not ((stated >= 0) & (stated <= 1)).all()
+        or not np.isin(truth, (0, 1)).all()
+    ):
         raise InvalidReference(
             f"{stated.size} confidences and {truth.size} truths cannot be compared.",
             "Give one confidence from 0 to 1 and one right or wrong for each answer.",
@@ -298,9 +302,9 @@ def risk_coverage(
 
     A value for each different confidence: nothing tells answers of the same apart.
     """
-    said = np.array(confidence, float)
-    order = np.argsort(-said, kind="stable")
+    values = np.array(confidence, float)
+    order = np.argsort(-values, kind="stable")
     wrong = 1 - np.array(correct, float)[order]
     kept = np.arange(1, len(wrong) + 1)
-    last = np.append(np.diff(said[order]) != 0, True)
+    last = np.append(np.diff(values[order]) != 0, True)
     return kept[last] / len(wrong), np.cumsum(wrong)[last] / kept[last]

@@ -1,7 +1,7 @@
-"""How good an image is for a model: a few indicators, each with a threshold and a sentence.
+"""Image quality indicators, with thresholds and messages.
 
-They are coarse and are meant to make a person look. Thresholds lie in ``quality.yaml``, of which a
-person may have a copy in the folder of settings.
+They are coarse hints to inspect the image. Thresholds are in ``quality.yaml``; a copy in the
+settings folder takes precedence.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ HERE = Path(__file__).parent
 
 Slices = NDArray[np.float32]
 MOST = 64
-"""At most so many slices are looked at, evenly spread."""
+"""Maximum number of slices, evenly spaced, that are measured."""
 ENOUGH = 2**22
-"""About so many voxels are enough to tell noise, blur and saturation."""
+"""Approximate number of voxels used for noise, blur and saturation."""
 BODY = 0.1
-"""What is brighter than this share of the range counts as body."""
+"""Share of the intensity range above which a voxel counts as body."""
 
 
 class Thresholds(YamlTable):
-    """From where on an indicator is worth a note, see ``quality.yaml``."""
+    """Thresholds of the indicators, see ``quality.yaml``."""
 
     noise: float = 0.08
     blur: float = 0.08
@@ -43,56 +43,59 @@ class Thresholds(YamlTable):
 
     @classmethod
     def load(cls) -> Thresholds:
-        """Those of the folder of settings, or the packaged ones; `SettingsError` if damaged."""
+        """Load them from the settings folder or the package; `SettingsError` if damaged."""
         own = home() / "quality.yaml"
         return read(own if own.exists() else HERE / "quality.yaml", cls)
 
 
 @dataclass(frozen=True)
 class Indicator:
-    """One thing that may be wrong with an image.
+    """An image quality measure.
 
     Parameters
     ----------
     name
         As in `Thresholds`.
     value, threshold
-        What was measured, and from where on it is worth a note.
-    told
-        What it means, a sentence; empty: it is as it should be.
+        The measured value, and its threshold.
+    message
+        The problem, in a sentence; empty if there is none.
     """
 
     name: str
     value: float
     threshold: float
-    told: str = ""
+    message: str = ""
 
 
 def indicators(volume: Volume, thresholds: Thresholds) -> tuple[Indicator, ...]:
-    """The indicators of a volume; those that need several slices are left out of a picture."""
+    """The indicators of a volume; a single slice has only noise, blur and saturation."""
     planes, gap = _planes(volume)
     some = planes[:: max(planes.size // ENOUGH, 1)]
     measured = {
-        "noise": (noise(some), "The image is noisy: small things may be noise."),
-        "blur": (sharpness(some), "The image is blurred: fine things cannot be seen."),
-        "saturation": (saturation(some), "The brightest parts are cut off: they show nothing."),
+        "noise": (noise(some), "The image is noisy: small structures may be noise."),
+        "blur": (sharpness(some), "The image is blurred: fine detail is lost."),
+        "saturation": (saturation(some), "The brightest intensities are saturated."),
     }
     if len(planes) > 2:
-        told = "The body reaches the border: something may be cut off."
-        measured["cropping"] = (cropping(planes), told)
-        measured["motion"] = (motion(planes), "Slices do not fit together: the patient has moved.")
-        measured["slice_gap"] = (gap, "Slices lie far apart: something between may be missed.")
-    found = []
-    for name, (value, told) in measured.items():
+        message = "The body reaches the border: parts may be cut off."
+        measured["cropping"] = (cropping(planes), message)
+        measured["motion"] = (
+            motion(planes),
+            "Adjacent slices are misaligned (possible patient motion).",
+        )
+        measured["slice_gap"] = (gap, "Slices are far apart: small findings may lie between them.")
+    results = []
+    for name, (value, message) in measured.items():
         threshold = getattr(thresholds, name)
         bad = value < threshold if name == "blur" else value > threshold
-        found.append(Indicator(name, round(value, 4), threshold, told if bad else ""))
-    return tuple(found)
+        results.append(Indicator(name, round(value, 4), threshold, message if bad else ""))
+    return tuple(results)
 
 
-def noted(found: Iterable[Indicator]) -> str:
-    """What is worth a note, in sentences; empty if nothing is."""
-    return " ".join(one.told for one in found if one.told)
+def quality_note(results: Iterable[Indicator]) -> str:
+    """The problems in sentences; empty if there are none."""
+    return " ".join(indicator.message for indicator in results if indicator.message)
 
 
 def noise(planes: Slices) -> float:
@@ -108,8 +111,8 @@ def noise(planes: Slices) -> float:
     if min(planes.shape[1:]) < 3:
         return 0.0
     rows = planes[:, :-2] - 2 * planes[:, 1:-1] + planes[:, 2:]
-    both = rows[:, :, :-2] - 2 * rows[:, :, 1:-1] + rows[:, :, 2:]
-    body = both[planes[:, 1:-1, 1:-1] > BODY]
+    second_differences = rows[:, :, :-2] - 2 * rows[:, :, 1:-1] + rows[:, :, 2:]
+    body = second_differences[planes[:, 1:-1, 1:-1] > BODY]
     return float(np.median(np.abs(body)) / 0.6745 / 6) if body.size else 0.0
 
 

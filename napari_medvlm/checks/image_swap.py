@@ -28,14 +28,14 @@ class Swap:
     ----------
     volume
         On the image's grid.
-    told
+    description
         What it is, after "of".
     chosen
         Whether a person chose it, as an image of which something else is right.
     """
 
     volume: Volume
-    told: str
+    description: str
     chosen: bool
 
 
@@ -50,15 +50,15 @@ def slices_far_away(shown: Iterable[SliceRef], volume: Volume) -> Swap | None:
     `None` if there is none: the slices lie along several axes, or are spread over the image.
     """
     indices: dict[int, set[int]] = {}
-    for where in shown:
-        indices.setdefault(where.axis, set()).add(where.index)
+    for ref in shown:
+        indices.setdefault(ref.axis, set()).add(ref.index)
     if len(indices) != 1:
         return None
-    ((axis, places),) = indices.items()
-    found = far_shift(sorted(places), volume.shape[axis])
-    if found is None:
+    ((axis, positions),) = indices.items()
+    shift_found = far_shift(sorted(positions), volume.shape[axis])
+    if shift_found is None:
         return None
-    shift, apart = found
+    shift, apart = shift_found
     data = np.roll(volume.data, -shift, axis=axis)
     distance = apart * volume.spacing[axis]
     return Swap(replace(volume, data=data), f"slices {distance:.0f} mm away", False)
@@ -70,11 +70,11 @@ def far_shift(indices: list[int], length: int) -> tuple[int, int] | None:
     The slices that it leads to lie as near to the middle as can be, where there is something to
     see. `None` if none is far enough away.
     """
-    places = np.arange(length)
-    apart = np.abs(places[:, None] - np.array(indices)[None]).min(axis=1)
+    positions = np.arange(length)
+    apart = np.abs(positions[:, None] - np.array(indices)[None]).min(axis=1)
     if apart.max() < max(FAR * length, 1):
         return None
-    led_to = (np.array(indices)[None] + places[:, None]) % length
+    led_to = (np.array(indices)[None] + positions[:, None]) % length
     nearest = apart[led_to].min(axis=1)
     off_middle = np.abs(led_to - (length - 1) / 2).mean(axis=1)
     off_middle[nearest < max(FAR * length, 1)] = np.inf
@@ -100,39 +100,39 @@ def _fitted(other: Volume, grid: Grid) -> NDArray[Any]:
     own, its = patient_axes(grid.affine), patient_axes(other.affine)
     turned = np.moveaxis(other.data, its, own)
     sign = [np.sign(grid.affine[k, own[k]] * other.affine[k, its[k]]) or 1.0 for k in range(3)]
-    places = []
+    positions = []
     for k in sorted(range(3), key=lambda k: own[k]):
         length, there = grid.shape[own[k]], turned.shape[own[k]]
         index = ((np.arange(length) + 0.5) * there / length).astype(int)
-        places.append(index if sign[k] > 0 else there - 1 - index)
-    result: NDArray[Any] = turned[np.ix_(*places)]
+        positions.append(index if sign[k] > 0 else there - 1 - index)
+    result: NDArray[Any] = turned[np.ix_(*positions)]
     return result
 
 
-def shown_slices(pictures: Iterable[SliceImage]) -> tuple[SliceRef, ...]:
+def shown_slices(images: Iterable[SliceImage]) -> tuple[SliceRef, ...]:
     """The slices that pictures and montages show."""
-    parts = (getattr(picture, "tiles", ()) or (picture,) for picture in pictures)
+    parts = (getattr(image, "tiles", ()) or (image,) for image in images)
     return tuple(getattr(p, "picture", p).slice for several in parts for p in several)
 
 
-def repainted(picture: SliceImage, volume: Volume, swap: Swap) -> SliceImage:
+def repainted(image: SliceImage, volume: Volume, swap: Swap) -> SliceImage:
     """A picture with other content; what was drawn onto it stays.
 
     A picture of another grid, of a second image that was shown beside, gets the same content.
     """
-    if isinstance(picture, Montage):
-        return Montage.of([repainted(tile.picture, volume, swap) for tile in picture.tiles])
-    own = same_grid(picture.grid, volume.grid)
-    content = swap.volume if own else _placed(swap.volume, picture.grid)
+    if isinstance(image, Montage):
+        return Montage.of([repainted(tile.picture, volume, swap) for tile in image.tiles])
+    own = same_grid(image.grid, volume.grid)
+    content = swap.volume if own else _placed(swap.volume, image.grid)
     both_ct = volume.modality is Modality.CT and content.modality is Modality.CT
-    windows = picture.windows if both_ct or not swap.chosen else None
-    made = picture_of(content, picture.slice, windows or None, picture.part)
-    pixels = made.pixels
+    windows = image.windows if both_ct or not swap.chosen else None
+    rendered = picture_of(content, image.slice, windows or None, image.part)
+    pixels = rendered.pixels
     if own:
-        bare = picture_of(volume, picture.slice, picture.windows or None, picture.part).pixels
-        drawn = (bare != picture.pixels).any(axis=2, keepdims=True)
-        pixels = np.where(drawn, picture.pixels, pixels)
-    return replace(picture, pixels=pixels)
+        bare = picture_of(volume, image.slice, image.windows or None, image.part).pixels
+        drawn = (bare != image.pixels).any(axis=2, keepdims=True)
+        pixels = np.where(drawn, image.pixels, pixels)
+    return replace(image, pixels=pixels)
 
 
 def _placed(volume: Volume, grid: Grid) -> Volume:

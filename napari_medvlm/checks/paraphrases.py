@@ -99,14 +99,14 @@ def existence(question: str) -> Existence | None:
     """What is asked for, if a question asks whether something is there; else `None`."""
     for pattern in _EXISTS:
         if match := pattern.match(question):
-            said = " ".join(match["finding"].split())
-            denied = said.casefold().startswith("no ")
-            finding = said[3:] if denied else said
+            phrase = " ".join(match["finding"].split())
+            denied = phrase.casefold().startswith("no ")
+            finding = phrase[3:] if denied else phrase
             return Existence(finding, match["place"].rstrip(" ?."), denied) if finding else None
     return None
 
 
-def twins_of(asked: Existence, modality: Modality) -> tuple[PairedQuestion, ...]:
+def paired_questions(asked: Existence, modality: Modality) -> tuple[PairedQuestion, ...]:
     """The twins of a question, which are always the same."""
     if asked.denied:
         turned = f"Is there {_with_article(asked.finding)}{asked.place}?"

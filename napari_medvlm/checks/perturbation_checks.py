@@ -1,4 +1,4 @@
-"""Checks that ask the same backend in another way."""
+"""Checks that repeat the request with a changed question or image."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari_medvlm.checks.answer_similarity import (
     clusters,
     entropy,
     moved,
-    places_shared,
+    region_overlap,
     same_answer,
 )
 from napari_medvlm.checks.base import Ask, Check
@@ -21,67 +21,69 @@ from napari_medvlm.data.errors import Cancelled, MedVLMError
 from napari_medvlm.data.volume import Volume
 
 AGREED = 0.75
-"""The share of askings that must say the same."""
+"""Share of the repeated answers that must agree."""
 
 
-class NegationTwin(Check):
-    """Whether it contradicts itself."""
+class NegationCheck(Check):
+    """Whether the model contradicts itself."""
 
     name = "negation twin"
-    about = "Asks for the opposite, and for something that such an image cannot show."
+    description = "Asks the opposite, and asks for something that this modality cannot show."
 
     def cost(self, subject: Subject) -> int:
-        """One for each twin."""
-        return len(subject.twins())
+        """One for each paired question."""
+        return len(subject.paired_requests())
 
-    def judge(self, subject: Subject, ask: Ask) -> CheckResult:
-        """Each twin has an answer that it must have."""
-        twins = subject.twins()
-        if not twins:
-            return self.mute("It does not say of anything whether it is there.")
+    def run(self, subject: Subject, ask: Ask) -> CheckResult:
+        """Compare with the expected answer of each paired question."""
+        pairs = subject.paired_requests()
+        if not pairs:
+            return self.not_applicable("The answer does not state whether a finding is present.")
         rows, against, unread = [], [], 0
-        for twin in twins:
-            said = ask(twin.request)
-            rows.append({"asked": twin.asked, "said": said.short, "expected": twin.expected})
-            unread += not said.group
-            if said.group and said.group != twin.expected:
-                against.append(f"“{twin.asked}” was answered {said.short}. {twin.told}")
+        for pair in pairs:
+            answer = ask(pair.request)
+            rows.append({"asked": pair.asked, "said": answer.short, "expected": pair.expected})
+            unread += not answer.group
+            if answer.group and answer.group != pair.expected:
+                against.append(f"“{pair.asked}” was answered {answer.short}. {pair.message}")
         if against:
             return self.flagged("It contradicts itself. " + " ".join(against), twins=rows)
-        if unread == len(twins):
-            return self.mute("Its answers to the twins could not be read.", twins=rows)
-        return self.passed("It does not contradict itself when asked the other way.", twins=rows)
+        if unread == len(pairs):
+            return self.not_applicable(
+                "The answers to the paired questions could not be parsed.", twins=rows
+            )
+        return self.passed("Answers to the paired questions are consistent.", twins=rows)
 
 
 class Resampling(Check):
-    """Whether it says the same again.
+    """Whether repeated answers agree.
 
     Parameters
     ----------
     count
-        How often it is asked: once as it was, then in other words.
+        Number of requests: the first unchanged, the others paraphrased.
     """
 
     name = "resampling"
-    about = "Asks the same again and in other words."
+    description = "Repeats the question, unchanged and paraphrased."
 
     def __init__(self, count: int = 4) -> None:
         self.count = count
 
     def cost(self, subject: Subject) -> int:
-        """As often as there are words for it."""
+        """The number of paraphrases available, at most `count`."""
         return len(subject.again(self.count))
 
-    def judge(self, subject: Subject, ask: Ask) -> CheckResult:
-        """By the share that says the same, and by how much its places have in common."""
-        first, grid = subject.said, subject.volume.grid
+    def run(self, subject: Subject, ask: Ask) -> CheckResult:
+        """Measure the share of equal answers and the overlap of their regions."""
+        first, grid = subject.original, subject.volume.grid
         asked = subject.again(self.count)
         answers = [ask(request) for _, request in asked]
         rows = [
-            {"asked": text, "said": said.short}
-            for (text, _), said in zip(asked, answers, strict=True)
+            {"asked": text, "said": answer.short}
+            for (text, _), answer in zip(asked, answers, strict=True)
         ]
-        alike = [said for said in answers if same_answer(first, said)]
+        alike = [answer for answer in answers if same_answer(first, answer)]
         sizes = [len(cluster) for cluster in clusters((first, *answers))]
         details: dict[str, Any] = {
             "askings": rows,
@@ -90,146 +92,145 @@ class Resampling(Check):
             "clusters": sizes,
             "clustered_by": "answer" if first.group else "shared words (not meaning)",
         }
-        told = f"Asked {_times(len(answers))} again, it said the same {_times(len(alike))}"
+        summary = f"{len(alike)} of {len(answers)} repeated answers agree"
         if len(sizes) > 1:
-            told += f"; {len(sizes)} different answers in all"
+            summary += f"; {len(sizes)} different answers in total"
         if len(alike) < AGREED * len(answers):
-            return self.flagged(f"{told}. It depends on the words or on chance.", **details)
+            return self.flagged(f"{summary}. The answer depends on wording or chance.", **details)
         if first.regions:
-            shared = [places_shared(first.regions, said.regions, grid) for said in alike]
+            shared = [region_overlap(first.regions, answer.regions, grid) for answer in alike]
             details["place_overlap"] = round(sum(shared) / len(shared), 4)
             if sum(shared) / len(shared) < SAME_PLACE:
-                return self.flagged(f"{told}, but the places moved about.", **details)
-        return self.passed(f"{told}.", **details)
+                return self.flagged(f"{summary}, but the regions differ.", **details)
+        return self.passed(f"{summary}.", **details)
 
 
 class BlankedEvidence(Check):
-    """Whether it looks at the place that it names."""
+    """Whether the answer depends on the region that it names."""
 
     name = "blanked evidence"
-    about = "Hides the place that it names, and then a random place of equal size."
+    description = "Hides the region of the answer, then a random region of equal size."
 
     def cost(self, subject: Subject) -> int:
-        """One for its own place, and one for another if there is room."""
-        return bool(subject.places) + bool(subject.other_places)
+        """One for its own region, and one for a random one if there is room."""
+        return bool(subject.boxes) + bool(subject.control_boxes)
 
-    def judge(self, subject: Subject, ask: Ask) -> CheckResult:
-        """It must move when its place is hidden, and only then."""
-        if not subject.places:
-            return self.mute("It names no place that could be hidden.")
-        grid, first = subject.volume.grid, subject.said
-        own = _said_or_refused(ask, subject.hidden(subject.places))
+    def run(self, subject: Subject, ask: Ask) -> CheckResult:
+        """The answer must change when its region is hidden, and only then."""
+        if not subject.boxes:
+            return self.not_applicable("The answer has no region to hide.")
+        grid, first = subject.volume.grid, subject.original
+        own = _answer_or_refusal(ask, subject.hidden(subject.boxes))
         rows = {"said": first.short, "with_its_place_hidden": own.short}
         if not moved(first, own, grid):
             return self.flagged(
-                f"Not looking: with its own place hidden it still says {own.short}.", **rows
-            )
-        others = subject.other_places
-        if not others:
-            return self.passed(
-                f"With its own place hidden it says {own.short}; there was no room to hide "
-                "another.",
+                "Does not depend on the image: with its region hidden it still answers "
+                f"{own.short}.",
                 **rows,
             )
-        other = _said_or_refused(ask, subject.hidden(others))
+        others = subject.control_boxes
+        if not others:
+            return self.passed(
+                f"With its region hidden it answers {own.short}; no room for a random region.",
+                **rows,
+            )
+        other = _answer_or_refusal(ask, subject.hidden(others))
         rows["with_a_random_place_hidden"] = other.short
         if moved(first, other, grid):
             return self.flagged(
-                f"It changes wherever something is hidden: {own.short} without its own place, "
+                f"Changes whatever is hidden: {own.short} without its region, "
                 f"{other.short} without a random one.",
                 **rows,
             )
         return self.passed(
-            f"With its own place hidden it says {own.short}; a random place makes no difference.",
+            f"With its region hidden it answers {own.short}; a random region makes no difference.",
             **rows,
         )
 
 
 class BlankImage(Check):
-    """Whether it needs the image at all."""
+    """Whether the answer depends on the image at all."""
 
     name = "blank image"
-    about = "Asks the same of a grey image."
+    description = "Asks the same question about a grey image."
 
     def cost(self, subject: Subject) -> int:
-        """One, unless the answer fits an empty image too."""
-        return int(subject.said.group not in subject.nothing)
+        """One, unless the answer is correct for an empty image too."""
+        return int(subject.original.group not in subject.trivial_answers)
 
-    def judge(self, subject: Subject, ask: Ask) -> CheckResult:
-        """The answer must not be the same."""
-        first = subject.said
+    def run(self, subject: Subject, ask: Ask) -> CheckResult:
+        """The answer must change."""
+        first = subject.original
         if not self.cost(subject):
-            return self.mute(f"“{first.short}” would be right for an empty image, too.")
-        said = _said_or_refused(ask, subject.blank())
-        if same_answer(first, said):
+            return self.not_applicable(f"“{first.short}” would be correct for an empty image too.")
+        answer = _answer_or_refusal(ask, subject.blank())
+        if same_answer(first, answer):
             return self.flagged(
-                f"Not looking: of a grey image it says the same, {said.short}.", said=said.short
+                f"Does not depend on the image: the same answer for a grey image, {answer.short}.",
+                said=answer.short,
             )
-        return self.passed(
-            f"Of a grey image it says something else: {said.short}.", said=said.short
-        )
+        return self.passed(f"Different answer for a grey image: {answer.short}.", said=answer.short)
 
 
 class ImageSwap(Check):
-    """Whether it needs this image.
+    """Whether the answer depends on this image.
 
     Parameters
     ----------
     other
-        An image of which something else is right; `None`: slices far away, if there are any.
+        An image with a different correct answer; `None`: distant slices, if there are any.
     """
 
     name = "image swap"
-    about = "Asks the same of another image that you choose, or of slices far away."
+    description = "Asks the same question about another image, or about distant slices."
 
     def __init__(self, other: Volume | None = None) -> None:
         self.other = other
 
     def cost(self, subject: Subject) -> int:
-        """One, unless there is nothing to swap with, or the answer fits other slices as well."""
+        """One, unless there is nothing to swap in, or the answer may fit other slices."""
         if self.other is not None:
             return int(self.other is not subject.volume)
-        return int(subject.said.group not in subject.nothing and subject.has_far_slices)
+        return int(subject.original.group not in subject.trivial_answers and subject.has_far_slices)
 
-    def judge(self, subject: Subject, ask: Ask) -> CheckResult:
-        """The answer, or its place, must not be the same."""
-        first, volume = subject.said, subject.volume
+    def run(self, subject: Subject, ask: Ask) -> CheckResult:
+        """The answer or its region must change."""
+        first, volume = subject.original, subject.volume
         if not self.cost(subject):
-            return self.mute(self._why_not(subject))
+            return self.not_applicable(self._why_not(subject))
         swap = (
             slices_far_away(subject.slices, volume)
             if self.other is None
             else other_image(self.other, volume)
         )
         assert swap is not None
-        said = _said_or_refused(ask, subject.swapped(swap))
-        rows = {"said": said.short, "of": swap.told.strip(",")}
-        if moved(first, said, volume.grid):
-            where = " at another place" if same_answer(first, said) else ""
-            return self.passed(f"Asked of {swap.told} it says {said.short}{where}.", **rows)
-        where = " at the same place" if first.regions else ""
+        answer = _answer_or_refusal(ask, subject.swapped(swap))
+        rows = {"said": answer.short, "of": swap.description.strip(",")}
+        if moved(first, answer, volume.grid):
+            position = " in another region" if same_answer(first, answer) else ""
+            return self.passed(
+                f"For {swap.description} it answers {answer.short}{position}.", **rows
+            )
+        position = " in the same region" if first.regions else ""
         doubt = "that image shows" if swap.chosen else "they show"
         return self.flagged(
-            f"Asked of {swap.told} it says the same{where}, {said.short}: unless {doubt} the same, "
-            "it is not looking.",
+            f"For {swap.description} the answer is the same{position}, {answer.short}: unless "
+            f"{doubt} the same, it does not depend on the image.",
             **rows,
         )
 
     def _why_not(self, subject: Subject) -> str:
         if self.other is not None:
-            return "The other image is the one that was asked about."
+            return "The other image is the image of the question."
         if not subject.has_far_slices:
-            return "It was shown the whole image: choose another image to swap it with."
-        return f"“{subject.said.short}” may be right for other slices, too: choose another image."
+            return "All slices were sent: choose another image to swap in."
+        return (
+            f"“{subject.original.short}” may be correct for other slices too: choose another image."
+        )
 
 
-def _times(count: int) -> str:
-    """How often, in words."""
-    return ("never", "once", "twice")[count] if count < 3 else f"{count} times"
-
-
-def _said_or_refused(ask: Ask, request: Sent) -> CheckedAnswer:
-    """What is said; a backend that will not work on such an image says that."""
+def _answer_or_refusal(ask: Ask, request: Sent) -> CheckedAnswer:
+    """The answer, or *refused* if the backend fails on such an image."""
     try:
         return ask(request)
     except Cancelled:

@@ -32,7 +32,7 @@ class RegionSubject(Subject):
         What was found, one of perhaps several.
     """
 
-    nothing = frozenset({NOT_FOUND})
+    trivial_answers = frozenset({NOT_FOUND})
     request: GroundRequest
 
     def __init__(self, request: GroundRequest, region: Region) -> None:
@@ -54,29 +54,29 @@ class RegionSubject(Subject):
     def read(self, reply: Reply) -> CheckedAnswer:
         """All regions of a reply."""
         assert isinstance(reply, GroundReply)
-        return said_by(reply.grounding)
+        return checked_answer(reply.grounding)
 
     def flaws(self) -> tuple[str, ...]:
         """A place outside the image or the scope, or a phrase that was not asked for."""
-        region, grid, found = self.region, self.volume.grid, []
+        region, grid, flaws = self.region, self.volume.grid, []
         corners = grid.to_index(region.box.corners())
         over = np.maximum(-0.5 - corners, corners - (np.array(grid.shape) - 0.5)).max()
         if over > 1:
-            found.append(f"The box reaches {over:.0f} voxels beyond the image.")
+            flaws.append(f"The box reaches {over:.0f} voxels beyond the image.")
         if region.phrase not in self.query.phrases:
-            found.append(f"It was found for {region.phrase}, which was not asked for.")
+            flaws.append(f"It was found for {region.phrase}, which was not asked for.")
         first, stop = self.query.scope.bounds(grid)
-        where = region.slice
-        along = where is not None and where.axis == self.query.scope.axis
-        if along and where is not None and not first <= where.index < stop:
-            found.append(f"Slice {where.index} was not to be looked at.")
-        return tuple(found)
+        ref = region.slice
+        along = ref is not None and ref.axis == self.query.scope.axis
+        if along and ref is not None and not first <= ref.index < stop:
+            flaws.append(f"Slice {ref.index} was not to be looked at.")
+        return tuple(flaws)
 
-    def twins(self) -> tuple[PairedRequest, ...]:
+    def paired_requests(self) -> tuple[PairedRequest, ...]:
         """The absent twin only: a phrase that such an image cannot show."""
         phrase = absent_of(self.volume.modality, self.asked)
-        told = f"It also finds {phrase}, which such an image cannot show."
-        return (PairedRequest(self._look_for(phrase), phrase, NOT_FOUND, told),)
+        message = f"It also finds {phrase}, which such an image cannot show."
+        return (PairedRequest(self._look_for(phrase), phrase, NOT_FOUND, message),)
 
     def again(self, count: int) -> tuple[tuple[str, GroundRequest], ...]:
         """The phrase again and in other words."""
@@ -111,7 +111,7 @@ class RegionSubject(Subject):
         """None: the Ground dock has no objects."""
         return ()
 
-    def witness(self, backend: str, model: str | None) -> GroundRequest:
+    def second_request(self, backend: str, model: str | None) -> GroundRequest:
         """Have another backend look for the phrase."""
         return GroundRequest(backend, self.volume, model, self.request.device, self.query)
 
@@ -129,11 +129,11 @@ def _through(box: Box, grid: Grid) -> Box:
     return Box.at_index(grid, start, stop)
 
 
-def said_by(found: Grounding) -> CheckedAnswer:
+def checked_answer(grounding: Grounding) -> CheckedAnswer:
     """What a grounding says; of nothing found, the reason."""
-    if not found.regions:
-        reason = found.not_found[0].reason if found.not_found else "Nothing was found."
+    if not grounding.regions:
+        reason = grounding.not_found[0].reason if grounding.not_found else "Nothing was found."
         return CheckedAnswer(reason, NOT_FOUND)
-    scores = [region.score for region in found.regions if region.score is not None]
-    names = ", ".join(dict.fromkeys(region.name or region.phrase for region in found.regions))
-    return CheckedAnswer(names, FOUND, found.regions, max(scores, default=None))
+    scores = [region.score for region in grounding.regions if region.score is not None]
+    names = ", ".join(dict.fromkeys(region.name or region.phrase for region in grounding.regions))
+    return CheckedAnswer(names, FOUND, grounding.regions, max(scores, default=None))

@@ -10,7 +10,7 @@ from napari_medvlm.checks.answer_similarity import CheckedAnswer
 from napari_medvlm.checks.answer_subject import AnswerSubject
 from napari_medvlm.checks.base import Check
 from napari_medvlm.checks.region_subject import RegionSubject
-from napari_medvlm.checks.region_subject import said_by as said_by_grounding
+from napari_medvlm.checks.region_subject import checked_answer as checked_grounding
 from napari_medvlm.checks.subject import Sent, Subject
 from napari_medvlm.data.check_result import CheckResult, Outcome
 from napari_medvlm.data.errors import Cancelled, MedVLMError
@@ -50,11 +50,11 @@ def run_check(check: Check, subject: Subject, sender: RequestSender) -> CheckRes
         requests += 1
         reply = sender.send(request)
         if isinstance(reply, GroundReply):
-            return said_by_grounding(reply.grounding)
+            return checked_grounding(reply.grounding)
         return subject.read(reply)
 
     try:
-        result = check.judge(subject, ask)
+        result = check.run(subject, ask)
     except Cancelled:
         raise
     except MedVLMError as error:

@@ -1,4 +1,4 @@
-"""The check that asks somebody else."""
+"""The check that compares with a second model or a segmentation."""
 
 from __future__ import annotations
 
@@ -11,70 +11,78 @@ from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.iou import region_iou
 
 OVERLAPS = 0.1
-"""The intersection over union from which a witness's place is the same one."""
+"""Intersection over union from which two regions count as the same."""
 NAMES_ONLY = frozenset({"embedded"})
-"""Backends that know names of structures and nothing else: what they do not find may be there."""
+"""Backends that find structures by name only: what they miss may be present."""
 
 
 @dataclass(frozen=True)
 class SecondModel:
-    """Another backend that looks for the same."""
+    """A backend that locates the same finding, and its model."""
 
     backend: str
     model: str | None = None
 
 
-class IndependentWitness(Check):
-    """Whether somebody else finds the same place.
+class SecondModelCheck(Check):
+    """Whether a second model finds the same region.
 
     Parameters
     ----------
-    witness
-        Who is asked where no object of that name was segmented.
+    second_request
+        Used if no object of that name was segmented.
     """
 
     name = "independent witness"
-    about = "Compares its place with a segmented object, or with what another backend finds."
+    description = "Compares the region with a segmented object or the result of a second model."
 
-    def __init__(self, witness: SecondModel | None = None) -> None:
-        self.witness = witness
+    def __init__(self, second_model: SecondModel | None = None) -> None:
+        self.second_model = second_model
 
     def cost(self, subject: Subject) -> int:
-        """One, unless there is an object."""
+        """One, unless an object of that name was segmented."""
         return int(self._asks(subject) and not subject.named_masks())
 
     def _asks(self, subject: Subject) -> bool:
-        who, request = self.witness, subject.request
-        other = who is not None and (who.backend, who.model) != (request.backend, request.model)
-        return bool(subject.places) and other
+        title, request = self.second_model, subject.request
+        other = title is not None and (title.backend, title.model) != (
+            request.backend,
+            request.model,
+        )
+        return bool(subject.boxes) and other
 
     def _why_not(self) -> str:
-        if self.witness is None:
-            return "No backend was chosen as a witness."
-        return f"The witness, {self.witness.backend}, is who found it: choose another backend."
+        if self.second_model is None:
+            return "No second model was chosen."
+        return (
+            "The second model must differ from the one that produced the answer "
+            f"({self.second_model.backend})."
+        )
 
-    def judge(self, subject: Subject, ask: Ask) -> CheckResult:
-        """By the best overlap of any two of their places."""
-        if not subject.places:
-            return self.mute("It names no place to compare.")
-        masks, who = subject.named_masks(), "The segmentation"
+    def run(self, subject: Subject, ask: Ask) -> CheckResult:
+        """Compare the two regions that overlap most."""
+        if not subject.boxes:
+            return self.not_applicable("The answer has no region to compare.")
+        masks, title = subject.named_masks(), "The segmentation"
         if not masks:
-            if self.witness is None or not self._asks(subject):
-                return self.mute(self._why_not())
-            who = f"The backend {self.witness.backend}"
+            if self.second_model is None or not self._asks(subject):
+                return self.not_applicable(self._why_not())
+            title = f"The backend {self.second_model.backend}"
             try:
-                request = subject.witness(self.witness.backend, self.witness.model)
+                request = subject.second_request(self.second_model.backend, self.second_model.model)
             except InvalidPrompt as error:
-                return self.mute(error.message)
-            said = ask(request)
-            masks = said.regions
-            if not masks and self.witness.backend in NAMES_ONLY:
-                return self.mute(f"{who} can say nothing of it: {said.text}", witness=who)
+                return self.not_applicable(error.message)
+            answer = ask(request)
+            masks = answer.regions
+            if not masks and self.second_model.backend in NAMES_ONLY:
+                return self.not_applicable(
+                    f"{title} cannot find it: {answer.text}", second_model=title
+                )
             if not masks:
-                return self.flagged(f"{who} does not find it: {said.text}", witness=who)
+                return self.flagged(f"{title} does not find it: {answer.text}", second_model=title)
         grid = subject.volume.grid
-        best = max(region_iou(a, b, grid) for a in subject.said.regions for b in masks)
-        details = {"witness": who, "overlap": round(best, 4)}
+        best = max(region_iou(a, b, grid) for a in subject.original.regions for b in masks)
+        details = {"witness": title, "overlap": round(best, 4)}
         if best < OVERLAPS:
-            return self.flagged(f"{who} has it at another place.", **details)
-        return self.passed(f"{who} has it at the same place.", **details)
+            return self.flagged(f"{title} finds it elsewhere.", **details)
+        return self.passed(f"{title} finds it at the same position.", **details)

@@ -1,4 +1,4 @@
-"""What is checked: an answer or a region, and how to have it asked for in another way."""
+"""The base class of what is checked, an answer or a region, with changed requests."""
 
 from __future__ import annotations
 
@@ -15,48 +15,48 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.worker.messages import AskRequest, GroundRequest, Reply
 
 Sent = AskRequest | GroundRequest
-"""What checks send."""
+"""The requests of checks."""
 
 
 @dataclass(frozen=True, eq=False)
 class PairedRequest:
-    """A twin of what was asked.
+    """A paired question with a known relation to the original.
 
     Parameters
     ----------
     request
-        What to send.
+        The request to send.
     asked
-        The same in words.
+        Its question in words.
     expected
-        What the answer must be to agree with the first one.
-    told
-        What it means if it is not, a sentence.
+        The answer that is consistent with the original.
+    message
+        The message if it is not.
     """
 
     request: Sent
     asked: str
     expected: str
-    told: str
+    message: str
 
 
 class Subject(ABC):
-    """An answer or a region, with requests that ask for it in another way.
+    """An answer or a region, and changed versions of the request behind it.
 
     Parameters
     ----------
     request
-        What led to it.
-    said
-        What came of that.
+        The request behind it.
+    original
+        Its answer.
     """
 
-    nothing: frozenset[str]
-    """Answers that an empty picture deserves as well."""
+    trivial_answers: frozenset[str]
+    """Answers that are correct for an empty image too."""
 
-    def __init__(self, request: Sent, said: CheckedAnswer) -> None:
+    def __init__(self, request: Sent, original: CheckedAnswer) -> None:
         self.request = request
-        self.said = said
+        self.original = original
 
     @property
     def volume(self) -> Volume:
@@ -64,69 +64,69 @@ class Subject(ABC):
         return self.request.volume
 
     @property
-    def places(self) -> tuple[Box, ...]:
-        """Where it says it comes from."""
-        return tuple(region.box for region in self.said.regions)
+    def boxes(self) -> tuple[Box, ...]:
+        """Boxes of the regions of the answer."""
+        return tuple(region.box for region in self.original.regions)
 
     @property
-    def other_places(self) -> tuple[Box, ...]:
-        """As many places of the same size at random; nothing if there is no room."""
-        return elsewhere(self.places, self.volume.grid, self.asked) if self.places else ()
+    def control_boxes(self) -> tuple[Box, ...]:
+        """Random boxes of the same sizes elsewhere; empty if there is no room."""
+        return elsewhere(self.boxes, self.volume.grid, self.asked) if self.boxes else ()
 
     @property
     @abstractmethod
     def asked(self) -> str:
-        """What was asked, in words."""
+        """The question or phrase."""
 
     @abstractmethod
     def read(self, reply: Reply) -> CheckedAnswer:
-        """What a reply says."""
+        """Parse a reply."""
 
     @abstractmethod
     def flaws(self) -> tuple[str, ...]:
-        """What is wrong with the form of the answer, a sentence each."""
+        """Problems with the form of the answer, in sentences."""
 
     @abstractmethod
-    def twins(self) -> tuple[PairedRequest, ...]:
-        """Requests whose answers must agree with this one; none: it has no twin."""
+    def paired_requests(self) -> tuple[PairedRequest, ...]:
+        """Requests whose answers must be consistent with the original; may be empty."""
 
     @abstractmethod
     def again(self, count: int) -> tuple[tuple[str, Sent], ...]:
-        """The same question, once as it was and then in other words, with those words."""
+        """The question unchanged and paraphrased, with the texts."""
 
     @abstractmethod
     def hidden(self, boxes: Sequence[Box]) -> Sent:
-        """The same question about an image in which places are hidden."""
+        """The request with boxes hidden in the image."""
 
     @abstractmethod
     def blank(self) -> Sent:
-        """The same question about an image in which nothing is to be seen."""
+        """The request with an empty image."""
 
     @property
     @abstractmethod
     def slices(self) -> tuple[SliceRef, ...]:
-        """The slices of the image that it was to look at."""
+        """The slices of the image that were sent or searched."""
 
     @property
     def has_far_slices(self) -> bool:
-        """Whether the image has slices far away from all that it was to look at."""
-        axes = {where.axis for where in self.slices}
-        indices = sorted({where.index for where in self.slices})
+        """Whether the image has slices far from all of `slices`."""
+        axes = {ref.axis for ref in self.slices}
+        indices = sorted({ref.index for ref in self.slices})
         lengths = [self.volume.shape[axis] for axis in axes]
         return len(axes) == 1 and far_shift(indices, lengths[0]) is not None
 
     @abstractmethod
     def swapped(self, swap: Swap) -> Sent:
-        """The same question about something else in the image's place."""
+        """The request with another image."""
 
     @abstractmethod
     def sentence(self) -> str:
-        """What a witness is to look for."""
+        """The sentence or phrase for a second model."""
 
     @abstractmethod
     def named_masks(self) -> tuple[Region, ...]:
-        """Objects that were segmented, and whose name it says."""
+        """Segmented objects that the sentence names."""
 
     @abstractmethod
-    def witness(self, backend: str, model: str | None) -> GroundRequest:
-        """Have another backend look for the same."""
+    def second_request(self, backend: str, model: str | None) -> GroundRequest:
+        """The request for a second model."""

@@ -55,13 +55,13 @@ class Scope:
         first = start + (stop - start - 1) % step // 2
         return tuple(SliceRef(self.axis, index) for index in range(first, stop, step))
 
-    def around(self, found: Iterable[SliceRef], grid: Grid) -> tuple[SliceRef, ...]:
+    def around(self, hits: Iterable[SliceRef], grid: Grid) -> tuple[SliceRef, ...]:
         """Every slice of the range that is nearer to some slices than the next one looked at."""
         start, stop = self.bounds(grid)
         reach = self._step(grid)
         near = {
             index
-            for ref in found
+            for ref in hits
             for index in range(max(ref.index - reach + 1, start), min(ref.index + reach, stop))
         }
         return tuple(SliceRef(self.axis, index) for index in sorted(near))
@@ -76,7 +76,7 @@ class Scope:
             np.isfinite(self.slice_step_mm) and self.slice_step_mm >= 0
         ):
             raise InvalidPrompt(
-                f"Slices cut across axis {self.axis}, {self.slice_step_mm} mm apart, are none.",
+                f"Axis {self.axis} with slices {self.slice_step_mm} mm apart is no valid scope.",
                 "The axis is 0, 1 or 2 (z, y, x), and the distance 0 or more.",
             )
         length = grid.shape[self.axis]

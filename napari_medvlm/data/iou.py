@@ -32,8 +32,8 @@ def region_iou(a: Region, b: Region, grid: Grid) -> float:
                 "Compare masks on the image that they were made on.",
             )
     if len(slices) == 1:
-        (where,) = slices
-        first, second = _on_slice(first, where), _on_slice(second, where)
+        (ref,) = slices
+        first, second = _on_slice(first, ref), _on_slice(second, ref)
     return _mask_iou(first, second)
 
 
@@ -46,9 +46,9 @@ def box_iou(a: Box, b: Box, grid: Grid) -> float:
     overlap; those across different axes are compared in space.
     """
     low, high = np.stack([_extent(box, grid) for box in (a, b)], axis=1)
-    flat = [where for where in (_slice_of(a, grid), _slice_of(b, grid)) if where is not None]
+    flat = [ref for ref in (_slice_of(a, grid), _slice_of(b, grid)) if ref is not None]
     axes = [0, 1, 2]
-    if len({where.axis for where in flat}) == 1:
+    if len({ref.axis for ref in flat}) == 1:
         if not (_crosses(a, flat[0], grid) and _crosses(b, flat[0], grid)):
             return 0.0
         axes.remove(flat[0].axis)
@@ -74,19 +74,19 @@ def _slice_of(box: Box, grid: Grid) -> SliceRef | None:
     return SliceRef(axis, int(start[axis]))
 
 
-def _crosses(box: Box, where: SliceRef, grid: Grid) -> bool:
+def _crosses(box: Box, ref: SliceRef, grid: Grid) -> bool:
     start, stop = box.bounds(grid)
-    return bool(start[where.axis] <= where.index < stop[where.axis])
+    return bool(start[ref.axis] <= ref.index < stop[ref.axis])
 
 
-def _on_slice(mask: Mask, where: SliceRef) -> Mask:
+def _on_slice(mask: Mask, ref: SliceRef) -> Mask:
     """What is inside a mask on one slice."""
-    at = where.index - mask.start[where.axis]
-    if not 0 <= at < mask.crop.shape[where.axis]:
+    at = ref.index - mask.start[ref.axis]
+    if not 0 <= at < mask.crop.shape[ref.axis]:
         return Mask.empty(mask.shape)
     start = list(mask.start)
-    start[where.axis] = where.index
-    crop = np.take(mask.crop, [at], axis=where.axis)
+    start[ref.axis] = ref.index
+    crop = np.take(mask.crop, [at], axis=ref.axis)
     return Mask(crop, (start[0], start[1], start[2]), mask.shape)
 
 

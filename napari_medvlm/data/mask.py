@@ -100,8 +100,8 @@ class Mask:
     @property
     def digest(self) -> str:
         """Hexadecimal BLAKE2 hash of what is inside: equal for equal masks."""
-        place = repr((self.start, self.crop.shape, self.shape)).encode()
-        digest = hashlib.blake2b(place, digest_size=16)
+        geometry = repr((self.start, self.crop.shape, self.shape)).encode()
+        digest = hashlib.blake2b(geometry, digest_size=16)
         digest.update(self.packed.tobytes())
         return digest.hexdigest()
 

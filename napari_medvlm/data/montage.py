@@ -136,12 +136,12 @@ class Montage(SliceImage):
         return Mask.of(heat.full() > 0.5)
 
     def _of_tile(self, values: NDArray[np.floating], tile: Tile) -> NDArray[np.float32]:
-        whole = resized(np.asarray(values, np.float32), self.size)
+        resampled = resized(np.asarray(values, np.float32), self.size)
         x0, y0, x1, y1 = (int(edge) for edge in tile.bounds)
-        return whole[y0:y1, x0:x1]
+        return resampled[y0:y1, x0:x1]
 
 
-def _shared(one: PixelBounds, other: PixelBounds) -> float:
+def _shared(first: PixelBounds, second: PixelBounds) -> float:
     """The smaller side of what two boxes share, in pixels; 0 if nothing."""
-    sides = (min(one[low + 2], other[low + 2]) - max(one[low], other[low]) for low in (0, 1))
+    sides = (min(first[low + 2], second[low + 2]) - max(first[low], second[low]) for low in (0, 1))
     return max(min(sides), 0.0)

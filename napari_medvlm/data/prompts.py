@@ -228,15 +228,15 @@ def check_prompt(prompt: Prompt, grid: Grid) -> None:
     """Raise `InvalidPrompt` unless the prompt says something about the grid."""
     match prompt:
         case InitialMask():
-            found = prompt.mask(grid).voxels
+            count = prompt.mask(grid).voxels
         case Box():
             start, stop = prompt.bounds(grid)
-            found = int(np.prod(np.maximum(stop - start, 0)))
+            count = int(np.prod(np.maximum(stop - start, 0)))
         case Lasso() if len(prompt.vertices_mm) < 3:
-            found = 0
+            count = 0
         case _:
-            found = len(prompt.voxels(grid))
-    if found:
+            count = len(prompt.voxels(grid))
+    if count:
         return
     if isinstance(prompt, Point):
         raise InvalidPrompt(

@@ -153,7 +153,7 @@ class SliceImage:
 
 def picture_of(
     volume: Volume,
-    where: SliceRef,
+    ref: SliceRef,
     window: Window | tuple[Window, ...] | None = None,
     part: Part | None = None,
 ) -> SliceImage:
@@ -166,8 +166,8 @@ def picture_of(
     part
         The voxels along the rows and columns of the picture to cut it to, see `part_around`.
     """
-    rows, columns, flipped = upright(volume.grid, where.axis)
-    plane = np.take(volume.data, where.index, axis=where.axis)
+    rows, columns, flipped = upright(volume.grid, ref.axis)
+    plane = np.take(volume.data, ref.index, axis=ref.axis)
     plane = plane if rows < columns else np.swapaxes(plane, 0, 1)
     plane = _oriented(plane, flipped, part)
     windows: tuple[Window, ...] = ()
@@ -179,7 +179,7 @@ def picture_of(
     size = np.maximum(np.round(plane.shape[:2] * spacing / spacing.min()), 1).astype(int)
     square = resized(plane.astype(np.float32), (int(size[0]), int(size[1])))
     pixels = np.ascontiguousarray(np.round(square).astype(np.uint8))
-    return SliceImage(pixels, volume.grid, where, rows, columns, flipped, part, windows)
+    return SliceImage(pixels, volume.grid, ref, rows, columns, flipped, part, windows)
 
 
 def part_around(box: Box, grid: Grid, axis: int) -> Part | None:

@@ -20,14 +20,14 @@ HU = "HU"
 SUV_UNIT = "g/ml{SUVbw}"
 """UCUM's form of grams per millilitre, SUV by body weight."""
 ASSUMED = "1 mm is assumed."
-"""How the note ends where a file does not tell the size of a voxel."""
+"""End of the note on a file without voxel spacing."""
 TAKEN = "it was taken as 1 mm."
-"""How that of a photograph ends, which nobody is asked about."""
-UNTOLD_SIZE = "The file does not tell the size of its voxels: lengths and volumes hang on it."
+"""End of that note for a photograph, whose spacing is not asked for."""
+UNTOLD_SIZE = "The file has no voxel spacing; lengths and volumes depend on it."
 
 
 class Modality(StrEnum):
-    """How an image was made, as DICOM names it; `UNKNOWN` where the file does not tell."""
+    """Modality in DICOM terms; `UNKNOWN` if the file does not state it."""
 
     CT = "CT"
     MR = "MR"
@@ -123,7 +123,7 @@ class Volume:
 
     @property
     def spacing_is_assumed(self) -> bool:
-        """Whether the file does not tell the size of a voxel along some axis."""
+        """Whether the file has no voxel spacing along some axis."""
         return any(note.endswith(ASSUMED) for note in self.notes)
 
     def spaced(self, spacing_mm: Sequence[float]) -> Volume:
@@ -143,12 +143,12 @@ class Volume:
         if wanted.shape != (3,) or not (np.isfinite(wanted) & (wanted > 0)).all():
             raise InvalidImage(
                 f"A voxel cannot have the size {tuple(spacing_mm)} mm.",
-                "Give three positive numbers, along z, y and x.",
+                "Enter three positive numbers, for z, y and x.",
             )
         affine = self.affine @ np.diag([*(wanted / self.spacing), 1.0])
         size = " x ".join(f"{mm:g}" for mm in wanted)
-        told = (n for n in self.notes if not n.endswith((ASSUMED, TAKEN)))
-        return replace(self, affine=affine, notes=(*told, f"Voxels of {size} mm, set by hand."))
+        notes = (n for n in self.notes if not n.endswith((ASSUMED, TAKEN)))
+        return replace(self, affine=affine, notes=(*notes, f"Voxels of {size} mm, set by hand."))
 
     @property
     def is_color(self) -> bool:

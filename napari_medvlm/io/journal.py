@@ -103,7 +103,7 @@ def _not_saved(error: OSError | Timeout) -> CannotSave:
     reason = getattr(error, "strerror", None) or "the file is in use"
     return CannotSave(
         f"The session is not being saved: {reason}.",
-        "Free space on the disk, or save the session elsewhere. The window keeps all prompts.",
+        "Free space on the disk, or save the session elsewhere. The window still has all prompts.",
     )
 
 
@@ -149,8 +149,8 @@ def new_journal(image: ImageReference, task: Task = "segment") -> Path:
 
 def resumable(image: ImageReference, task: Task = "segment") -> Iterator[Path]:
     """The journals of an image that no other window has open; the one that was used last first."""
-    found = _folder(task).glob(f"{image.digest}.*{JOURNAL_SUFFIX}")
-    for path in sorted(found, key=lambda path: (path.stat().st_mtime_ns, path), reverse=True):
+    paths = _folder(task).glob(f"{image.digest}.*{JOURNAL_SUFFIX}")
+    for path in sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path), reverse=True):
         if not _is_open(path):
             yield path
 

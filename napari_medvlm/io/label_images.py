@@ -61,8 +61,8 @@ def read_labels(
         return read_seg(path, grid)
     if is_rtstruct(path):
         return _structures(path, grid)
-    found = Path(table) if table is not None else _required(path)
-    return NamedLabels(*_labels(path), read_names(found), path.name)
+    table_path = Path(table) if table is not None else _required(path)
+    return NamedLabels(*_labels(path), read_names(table_path), path.name)
 
 
 def write_names(path: str | Path, names: Mapping[int, tuple[str, str]]) -> Path:
@@ -116,7 +116,7 @@ def read_masks(path: str | Path, grid: Grid) -> NamedLabels:
     path = Path(path)
     _require_objects(path)
     stem = _stem(path)
-    if is_seg(path) or is_rtstruct(path) or _beside(path) is not None:
+    if is_seg(path) or is_rtstruct(path) or _adjacent_table(path) is not None:
         named = read_labels(path, grid=grid)
     else:
         labels, own = _labels(path)
@@ -139,7 +139,7 @@ def _require_objects(path: Path) -> None:
     elif is_dicom(path) and not is_seg(path) and not is_rtstruct(path):
         header = read_header(path)
         if header.get("Rows") is None:
-            holds = f"holds no objects ({sop_class(header) or 'no kind is told'})"
+            holds = f"holds no objects ({sop_class(header) or 'unknown kind'})"
     if holds:
         raise InvalidImage(
             f"{path.name} {holds}.",
@@ -159,10 +159,11 @@ def read_names(path: Path) -> Mapping[int, str]:
         names = _from_json(text) if path.suffix == ".json" else _from_lines(text)
     except ValueError as error:
         raise InvalidImage(
-            f"{path.name} is no table of label names: {error}.", "Write a value and a name a line."
+            f"{path.name} is no table of label names: {error}.",
+            "Write one value and name per line.",
         ) from error
     if not names:
-        raise InvalidImage(f"{path.name} names no label.", "Write a value and a name a line.")
+        raise InvalidImage(f"{path.name} contains no label.", "Write one value and name per line.")
     return names
 
 
@@ -187,17 +188,17 @@ def _labels(path: Path) -> tuple[NDArray[np.integer], Grid]:
 
 def _required(path: Path) -> Path:
     """The table of names beside an image, which must be there."""
-    found = _beside(path)
-    if found is None:
+    table = _adjacent_table(path)
+    if table is None:
         stem = _stem(path)
         raise InvalidImage(
             f"There is no table of names beside {path.name}.",
-            f"Put one there, called {stem}.json, {stem}.tsv or {stem}.txt.",
+            f"Add one named {stem}.json, {stem}.tsv or {stem}.txt.",
         )
-    return found
+    return table
 
 
-def _beside(path: Path) -> Path | None:
+def _adjacent_table(path: Path) -> Path | None:
     candidates = (path.with_name(_stem(path) + ending) for ending in TABLES)
     return next((candidate for candidate in candidates if candidate.exists()), None)
 

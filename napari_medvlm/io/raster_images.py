@@ -81,5 +81,5 @@ def _stack(path: Path, data: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...
     if colored and data.dtype != np.uint8:
         high = max(float(data.max()), 1.0)
         scaled = (data.astype(np.float32) * (255 / high)).astype(np.uint8)
-        return scaled, ("Colours were brought to 8 bits a channel.",)
+        return scaled, ("Colours were converted to 8 bits per channel.",)
     return np.ascontiguousarray(data), ()

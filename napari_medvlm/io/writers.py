@@ -79,7 +79,7 @@ def write_mask(
         write_segments(path, {int(v): small == v for v in np.unique(small) if v}, volume, segments)
         return
     write = {**dict.fromkeys(NIFTI, _write_nifti), SURFACE: write_stl}.get(suffix, _write_itk)
-    _whole(path, lambda temporary: write(temporary, small, volume.affine))
+    _write_atomically(path, lambda temporary: write(temporary, small, volume.affine))
 
 
 def write_image(path: Path, volume: Volume) -> None:
@@ -91,7 +91,7 @@ def write_image(path: Path, volume: Volume) -> None:
         If the folder cannot be written to or is full.
     """
     data = volume.data.astype(_nifti_type(volume.data.dtype), copy=False)
-    _whole(path, lambda temporary: _write_nifti(temporary, data, volume.affine))
+    _write_atomically(path, lambda temporary: _write_nifti(temporary, data, volume.affine))
 
 
 def write_segments(
@@ -105,9 +105,9 @@ def write_segments(
     The ending decides, see `write_mask`.
     """
     path = Path(path)
-    told = {number: Segment(f"Object {number}") for number in masks} | dict(segments or {})
+    described = {number: Segment(f"Object {number}") for number in masks} | dict(segments or {})
     write = write_rtstruct if path.name.lower().endswith(STRUCTURES) else write_seg
-    _whole(path, lambda temporary: write(temporary, masks, volume, told))
+    _write_atomically(path, lambda temporary: write(temporary, masks, volume, described))
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -125,10 +125,10 @@ def write_text(path: str | Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
 
-    _whole(Path(path), write)
+    _write_atomically(Path(path), write)
 
 
-def _whole(path: Path, write: Callable[[Path], None]) -> None:
+def _write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Write a file so that it is complete or not there at all."""
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:

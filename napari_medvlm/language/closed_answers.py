@@ -55,24 +55,24 @@ def counted(sentence: str) -> Counted | None:
     """
     found = list(_WORD.finditer(sentence))
     words = [match.group().casefold() for match in found]
-    said = []
-    for place, word in enumerate(words):
+    counts = []
+    for index, word in enumerate(words):
         number = int(word) if word.isdecimal() else {**NUMBERS, "both": 2}.get(word, 0)
-        named = place and words[place - 1] in _NAMED_BY_NUMBER
-        last = _things(words, place + 1)
+        named = index and words[index - 1] in _NAMED_BY_NUMBER
+        last = _things(words, index + 1)
         if number > 1 and not named and last is not None:
-            said.append(Counted(number, sentence[found[place].start() : found[last].end()]))
-    return said[0] if len(said) == 1 else None
+            counts.append(Counted(number, sentence[found[index].start() : found[last].end()]))
+    return counts[0] if len(counts) == 1 else None
 
 
 def _things(words: list[str], start: int) -> int | None:
     """Where the noun in the plural stands that a number belongs to."""
-    for place in range(start, min(start + _REACH, len(words))):
-        word = words[place]
+    for index in range(start, min(start + _REACH, len(words))):
+        word = words[index]
         if word in _BREAKS or word in _NO_THINGS or word.isdecimal():
             return None
         if len(word) > 3 and word.endswith(("s", "ae", "foci")) and not word.endswith(("ss", "us")):
-            return place
+            return index
     return None
 
 
@@ -208,16 +208,16 @@ def _is_letter(letter: str, match: re.Match[str]) -> bool:
     return (letter.isupper() and not re.match(r"\s+[a-z]", after)) or after[:1] in {")", "."}
 
 
-def _agreed(place: int, rest: str, options: Sequence[str]) -> Chosen:
-    if place >= len(options):
-        return Chosen("", f"The answer names option {chr(ord('A') + place)}, which there is not.")
+def _agreed(index: int, rest: str, options: Sequence[str]) -> Chosen:
+    if index >= len(options):
+        return Chosen("", f"The answer names option {chr(ord('A') + index)}, which there is not.")
     begins = [
         k for k, option in enumerate(options)
         if re.match(rf"\W*{re.escape(option.strip())}(?!\w)", rest, re.IGNORECASE)
     ]  # fmt: skip
-    if begins and place not in begins:
+    if begins and index not in begins:
         return Chosen("", "The answer's letter and its words are of different options.")
-    return Chosen(options[place])
+    return Chosen(options[index])
 
 
 def _named(text: str, options: Sequence[str]) -> set[int]:

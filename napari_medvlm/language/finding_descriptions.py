@@ -95,8 +95,8 @@ class Knowledge:
         own = read(user_file, _Sheet).findings if user_file and user_file.exists() else {}
         own_forms = _forms(own)
         forms = {
-            said: own_forms.get(_said(known.finding), known)
-            for said, known in _forms(packaged).items()
+            words: own_forms.get(_word_set(known.finding), known)
+            for words, known in _forms(packaged).items()
         }
         return cls({**forms, **own_forms})
 
@@ -106,8 +106,8 @@ class Knowledge:
         Case, number, order, sides and other words of the phrase do not matter. None if no finding
         that is described has all its words in the phrase.
         """
-        said = _said(phrase)
-        return next((known for form, known in self._forms if form <= said), None)
+        words = _word_set(phrase)
+        return next((known for form, known in self._forms if form <= words), None)
 
     def expand(self, phrase: str, template: str) -> str:
         """The template with the phrase and its definition; the phrase alone if it has none.
@@ -138,7 +138,7 @@ class Knowledge:
 
 def _forms(findings: Mapping[str, _Entry]) -> dict[frozenset[str], Description]:
     forms = {
-        _said(text): _described(name, entry)
+        _word_set(text): _described(name, entry)
         for name, entry in findings.items()
         for text in (*entry.also, name)
     }
@@ -150,6 +150,6 @@ def _described(name: str, entry: _Entry) -> Description:
     return Description(name, entry.shape, entry.density, entry.place, entry.source)
 
 
-def _said(text: str) -> frozenset[str]:
+def _word_set(text: str) -> frozenset[str]:
     words = words_of(text)
     return words.words | words.numbers

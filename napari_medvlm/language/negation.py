@@ -149,8 +149,8 @@ def _reaches(
 @cache
 def _words(patterns: tuple[str, ...]) -> re.Pattern[str]:
     """One pattern for all, longest match at whole words; line breaks inside are spaces."""
-    whole = "|".join(f"(?<!\\w)(?:{p})(?!\\w)" for p in patterns)
-    return re.compile(whole, re.IGNORECASE | re.DOTALL)
+    pattern = "|".join(f"(?<!\\w)(?:{p})(?!\\w)" for p in patterns)
+    return re.compile(pattern, re.IGNORECASE | re.DOTALL)
 
 
 @cache
@@ -164,16 +164,16 @@ def _matches(text: str, patterns: tuple[str, ...]) -> list[re.Match[str]]:
 
 def _without(text: str, patterns: tuple[str, ...]) -> str:
     """The text with what matches painted over, so that places stay."""
-    return _words(patterns).sub(lambda found: "_" * len(found.group()), text)
+    return _words(patterns).sub(lambda match: "_" * len(match.group()), text)
 
 
-def _next(places: list[int], place: int, otherwise: int) -> int:
-    following = bisect_left(places, place)
+def _next(places: list[int], position: int, otherwise: int) -> int:
+    following = bisect_left(places, position)
     return places[following] if following < len(places) else otherwise
 
 
-def _last(places: list[int], place: int) -> int:
-    preceding = bisect_right(places, place) - 1
+def _last(places: list[int], position: int) -> int:
+    preceding = bisect_right(places, position) - 1
     return places[preceding] if preceding >= 0 else 0
 
 

@@ -136,8 +136,8 @@ def split(text: str) -> list[str]:
     apart = re.sub(r"(?<=[^\W\d_A-Z]{2})(?=[A-Z][a-z])", " ", text)
     plain = unicodedata.normalize("NFKD", apart.casefold())
     bare = "".join(c for c in plain if not unicodedata.combining(c))
-    whole = re.sub(r"\b[ld]['\u2019](?=\w)", "", bare)
-    listed = re.findall(r"[^\W_]+", re.sub(r"\b(\d+)(?:st|nd|rd|th)\b", r"\1", whole))
+    unelided = re.sub(r"\b[ld]['\u2019](?=\w)", "", bare)
+    listed = re.findall(r"[^\W_]+", re.sub(r"\b(\d+)(?:st|nd|rd|th)\b", r"\1", unelided))
     return [_NUMBERS.get(word, word) for word in listed]
 
 

@@ -92,13 +92,13 @@ def _grown(sentence: str, terms: list[tuple[int, int]], rules: _Rules) -> Iterat
     """The spans of the terms with the words for how and where; they stay apart."""
     starts, before = [], 0
     for start, stop in terms:
-        found = rules.before.search(sentence[before:start])
-        starts.append(before + found.start("words") if found else start)
+        match = rules.before.search(sentence[before:start])
+        starts.append(before + match.start("words") if match else start)
         before = stop
     for number, (_, stop) in enumerate(terms):
         end = starts[number + 1] if number + 1 < len(terms) else len(sentence)
-        while found := rules.after.match(sentence[:end], stop):
-            stop = found.end()
+        while match := rules.after.match(sentence[:end], stop):
+            stop = match.end()
         yield starts[number], stop
 
 

@@ -107,7 +107,7 @@ _NUMBERED = re.compile(r"\s*\d")
 _SMALL = re.compile(r"\s+[a-z\u00df-\u00f6\u00f8-\u00ff]")
 
 
-def split(text: str, kept: Sequence[tuple[int, int]] = ()) -> Iterator[Sentence]:
+def split(text: str, protected: Sequence[tuple[int, int]] = ()) -> Iterator[Sentence]:
     """The sentences of what a model wrote, in plain text or Markdown, in any language.
 
     A line ends a sentence, and so does a stop, an exclamation or a question mark that is not of a
@@ -119,7 +119,7 @@ def split(text: str, kept: Sequence[tuple[int, int]] = ()) -> Iterator[Sentence]
         Starts and stops of pieces within which no sentence and no line ends, such as boxes.
     """
     section = ""
-    for number, (start, stop) in enumerate(_lines(text, kept)):
+    for number, (start, stop) in enumerate(_lines(text, protected)):
         start = _ITEM.match(text, start, stop).end()  # type: ignore[union-attr]  # matches nothing
         heading = start < stop and text[start] == "#"
         if heading:
@@ -129,27 +129,27 @@ def split(text: str, kept: Sequence[tuple[int, int]] = ()) -> Iterator[Sentence]
             start += title.end()
         elif heading or (_LABEL.fullmatch(text[start:stop].strip()) and section):
             continue
-        for first, last in _ends(text, start, stop, kept):
+        for first, last in _ends(text, start, stop, protected):
             if any(map(str.isalnum, text[first:last])):
                 yield Sentence(first, last, section, number)
 
 
-def _lines(text: str, kept: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _lines(text: str, protected: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     begin = 0
-    for found in re.finditer("\n", text):
-        if not _is_within(found.start(), kept):
-            yield begin, found.start()
-            begin = found.end()
+    for match in re.finditer("\n", text):
+        if not _is_within(match.start(), protected):
+            yield begin, match.start()
+            begin = match.end()
     yield begin, len(text)
 
 
 def _ends(
-    text: str, start: int, stop: int, kept: Sequence[tuple[int, int]]
+    text: str, start: int, stop: int, protected: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[int, int]]:
     """Where the sentences of a line begin and end, without the white space around them."""
     begin = start
     for end in _STOP.finditer(text, start, stop):
-        if not _is_within(end.start(), kept) and _is_end(text, begin, end):
+        if not _is_within(end.start(), protected) and _is_end(text, begin, end):
             yield _trimmed(text, begin, end.end())
             begin = end.end()
     yield _trimmed(text, begin, stop)
@@ -170,8 +170,8 @@ def _trimmed(text: str, start: int, stop: int) -> tuple[int, int]:
     return start + left, max(start + left, start + len(piece.rstrip()))
 
 
-def _is_within(at: int, kept: Sequence[tuple[int, int]]) -> bool:
-    return any(start <= at < stop for start, stop in kept)
+def _is_within(at: int, protected: Sequence[tuple[int, int]]) -> bool:
+    return any(start <= at < stop for start, stop in protected)
 
 
 _LEAST_WORDS, _LEAST_CHARACTERS = 12, 60

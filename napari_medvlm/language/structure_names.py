@@ -105,8 +105,8 @@ class Names:
     def __init__(self, names: Sequence[str], synonyms: Synonyms) -> None:
         self._synonyms = synonyms
         self._names = [(name, words_of(name)) for name in dict.fromkeys(names)]
-        said = (_all(words) for _, words in self._names)
-        self._vocabulary = dict.fromkeys(sorted(synonyms.vocabulary.union(*said)))
+        vocabularies = (_all(words) for _, words in self._names)
+        self._vocabulary = dict.fromkeys(sorted(synonyms.vocabulary.union(*vocabularies)))
         self._readings = {name: self._meanings(words) for name, words in self._names}
 
     def find(self, phrase: str, at_least: float = 0.6) -> tuple[Match, ...]:
@@ -127,8 +127,10 @@ class Names:
             return []
         readings = self._meanings(asked)
         scores = ((name, self._score(asked, readings, name, words)) for name, words in self._names)
-        found = [Match(name, round(score * _TYPO**typos, 3)) for name, score in scores if score > 0]
-        return sorted(found, key=lambda match: -match.score)
+        matches = [
+            Match(name, round(score * _TYPO**typos, 3)) for name, score in scores if score > 0
+        ]
+        return sorted(matches, key=lambda match: -match.score)
 
     def _score(self, asked: Words, readings: list[Words], name: str, words: Words) -> float:
         sides = _agreement(asked.sides if len(asked.sides) == 1 else frozenset(), words.sides)

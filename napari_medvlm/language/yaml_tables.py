@@ -40,11 +40,11 @@ def read(path: Path, sheet: type[SheetT]) -> SheetT:
         return sheet.model_validate({} if content is None else content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = tuple(first["loc"])
-        what = f"{' / '.join(map(str, where)) or 'the file'}: {first['msg']}"
+        location = tuple(first["loc"])
+        what = f"{' / '.join(map(str, location)) or 'the file'}: {first['msg']}"
         allowed = ", ".join(sheet.model_fields)
         raise SettingsError(
-            f"Line {_line(text, where)} of {path.name}: {what}.",
+            f"Line {_line(text, location)} of {path.name}: {what}.",
             f"Correct {path}; at the top it may have {allowed}. Or move it away.",
         ) from error
 
@@ -75,17 +75,17 @@ def _content(path: Path, text: str) -> Any:
         ) from error
 
 
-def _line(text: str, where: tuple[int | str, ...]) -> int:
+def _line(text: str, location: tuple[int | str, ...]) -> int:
     """The line, from 1, of the entry that the path of keys `where` leads to."""
     import yaml
 
     node = yaml.compose(text, Loader=yaml.SafeLoader)
     line = 0
-    for step in where:
-        found = _child(node, step)
-        if found is None:
+    for step in location:
+        child = _child(node, step)
+        if child is None:
             break
-        line, node = found
+        line, node = child
     return int(line) + 1
 
 

@@ -58,24 +58,24 @@ class AnswerRegion(DisplayedRegion):
 
 def numbered(claims: Sequence[Claim], backend: str) -> list[AnswerRegion]:
     """The regions of claims, each place once, with the numbers of all sentences that name it."""
-    found: dict[Any, AnswerRegion] = {}
+    by_key: dict[Any, AnswerRegion] = {}
     for number, claim in enumerate(claims, 1):
         for region in claim.regions:
-            place = _place(region)
-            there = found.get(place)
+            place = _region_key(region)
+            there = by_key.get(place)
             if there is None:
-                color = COLORS[len(found) % len(COLORS)]
-                found[place] = AnswerRegion(len(found), region, color, backend, (number,))
+                color = COLORS[len(by_key) % len(COLORS)]
+                by_key[place] = AnswerRegion(len(by_key), region, color, backend, (number,))
             elif number not in there.numbers:
-                found[place] = replace(there, numbers=(*there.numbers, number))
-    return list(found.values())
+                by_key[place] = replace(there, numbers=(*there.numbers, number))
+    return list(by_key.values())
 
 
 def colors_of(claims: Sequence[Claim]) -> list[tuple[str, ...]]:
     """The colours of each claim's regions, as they are in the picture."""
     shown = numbered(claims, "")
     return [
-        tuple(one.color for one in shown if number in one.numbers)
+        tuple(shown_region.color for shown_region in shown if number in shown_region.numbers)
         for number in range(1, len(claims) + 1)
     ]
 
@@ -144,28 +144,30 @@ class AnswerLayers:
         self._visible = visible
         self._show_or_hide()
 
-    def show(self, exchange: Turn | None) -> None:
+    def show(self, turn: Turn | None) -> None:
         """Show the answer of an exchange and of no other."""
         self._chosen = None
-        claims = _claims(exchange)
-        backend = "" if exchange is None else exchange.backend
-        self._shown = {one.key: one for one in numbered(claims, backend)}
+        claims = _claims(turn)
+        backend = "" if turn is None else turn.backend
+        self._shown = {shown_region.key: shown_region for shown_region in numbered(claims, backend)}
         self._regions.choose()
         self._regions.show(list(self._shown.values()))
-        self._steps.show([] if exchange is None else step_regions(exchange.steps, backend))
-        self._explained = None if exchange is None else exchange.evidence
-        self._story = "" if exchange is None else caption(exchange)
+        self._steps.show([] if turn is None else step_regions(turn.steps, backend))
+        self._explained = None if turn is None else turn.evidence
+        self._story = "" if turn is None else caption(turn)
         self._show_or_hide()
 
     def choose(self, claim: int | None, *, go: bool = True) -> None:
         """Light up the regions of a claim, and go to them; `None`: of none."""
         self._chosen = claim
         lit = [
-            one for one in self._shown.values() if claim is not None and claim + 1 in one.numbers
+            shown_region
+            for shown_region in self._shown.values()
+            if claim is not None and claim + 1 in shown_region.numbers
         ]
         if lit and go:
-            look_at(self.viewer, self.volume, [one.region for one in lit])
-        self._regions.choose(*(one.key for one in lit))
+            look_at(self.viewer, self.volume, [shown_region.region for shown_region in lit])
+        self._regions.choose(*(shown_region.key for shown_region in lit))
         self._show_or_hide()
 
     def close(self) -> None:
@@ -183,7 +185,7 @@ class AnswerLayers:
         self._on_chosen(min(numbers, key=self._count) - 1)
 
     def _count(self, number: int) -> int:
-        return sum(number in one.numbers for one in self._shown.values())
+        return sum(number in shown_region.numbers for shown_region in self._shown.values())
 
     def _show_or_hide(self) -> None:
         for layers in (self._regions, self._steps):
@@ -239,12 +241,12 @@ def show_slice_plane(viewer: Viewer, volume: Volume, cut: SliceRef) -> None:
         show_plane(viewer, tuple(Plane)[across])
 
 
-def caption(exchange: Turn) -> str:
+def caption(turn: Turn) -> str:
     """The question and the short answer, in lines that fit into the picture."""
-    answer = exchange.answer
+    answer = turn.answer
     if answer is None:
         return ""
-    return "\n".join([_cut(f"Q: {exchange.question}"), _cut(f"A: {short(answer)}")])
+    return "\n".join([_cut(f"Q: {turn.question}"), _cut(f"A: {short(answer)}")])
 
 
 def short(answer: Answer) -> str:
@@ -263,11 +265,11 @@ def _cut(text: str) -> str:
     return "\n".join(lines)
 
 
-def _claims(exchange: Turn | None) -> tuple[Claim, ...]:
-    return () if exchange is None or exchange.answer is None else exchange.answer.claims
+def _claims(turn: Turn | None) -> tuple[Claim, ...]:
+    return () if turn is None or turn.answer is None else turn.answer.claims
 
 
-def _place(region: Region) -> Any:
+def _region_key(region: Region) -> Any:
     return (region.kind, region.name, region.slice, *np.round(region.bounds_mm, 3).ravel().tolist())
 
 

@@ -46,12 +46,12 @@ def is_image(layer: Layer) -> bool:
 
 def layers_of(viewer: Viewer, volume: Volume) -> tuple[Layer, ...]:
     """All layers of ours that are about a volume."""
-    found = []
+    volumes = []
     for layer in viewer.layers:
         mine = layer.metadata.get(KEY)
         if isinstance(mine, Mapping) and mine.get("volume") is volume:
-            found.append(layer)
-    return tuple(found)
+            volumes.append(layer)
+    return tuple(volumes)
 
 
 def layer_data(volume: Volume) -> tuple[Any, dict[str, Any], str]:
@@ -123,8 +123,8 @@ def volume_of(layer: Image) -> Volume:
 
 def series_in(layers: Iterable[Layer]) -> dict[str, Grid]:
     """The grids of the DICOM series among layers, by their UIDs."""
-    found = [layer.metadata[KEY].get("volume") for layer in layers if role(layer) == "image"]
-    return {v.series: v.grid for v in found if isinstance(v, Volume) and v.series}
+    volumes = [layer.metadata[KEY].get("volume") for layer in layers if role(layer) == "image"]
+    return {v.series: v.grid for v in volumes if isinstance(v, Volume) and v.series}
 
 
 def labels_of(layer: Labels, volume: Volume) -> NDArray[np.integer]:

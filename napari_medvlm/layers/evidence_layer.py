@@ -64,5 +64,9 @@ class EvidenceLayer:
             metadata={KEY: {"role": ROLE, "volume": self.volume}},
         )
         layers = self.viewer.layers  # boxes and numbers stay above it
-        above = (k for k, one in enumerate(layers) if (role(one) or "").startswith("found"))
+        above = (
+            k
+            for k, layer_below in enumerate(layers)
+            if (role(layer_below) or "").startswith("found")
+        )
         layers.insert(next(above, len(layers)), self._layer)

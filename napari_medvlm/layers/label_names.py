@@ -26,7 +26,7 @@ def named_labels(viewer: Viewer, volume: Volume) -> tuple[NamedLabels, ...]:
     """
     from napari.layers import Labels
 
-    found = []
+    named = []
     for layer in viewer.layers:
         if not isinstance(layer, Labels) or (role(layer) or "").startswith("found"):
             continue
@@ -37,8 +37,8 @@ def named_labels(viewer: Viewer, volume: Volume) -> tuple[NamedLabels, ...]:
             values, grid = labels_of(layer, volume), volume.grid
         except GeometryMismatch:
             values, grid = labels_and_grid(layer)
-        found.append(NamedLabels(np.asarray(values), grid, names, layer.name))
-    return tuple(found)
+        named.append(NamedLabels(np.asarray(values), grid, names, layer.name))
+    return tuple(named)
 
 
 def names_of(layer: Labels) -> dict[int, str]:

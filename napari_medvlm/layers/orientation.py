@@ -88,8 +88,8 @@ def describe(viewer: Viewer) -> str:
     vertical, horizontal = (str(o) for o in viewer.scene.camera.orientation2d)
     up = WAYS[down][vertical == "up"]
     to_right = WAYS[right][horizontal == "right"]
-    place = f"{'SPL'[across]} {viewer.dims.point[across + _superior(viewer)]:.1f} mm"
-    return f"{PLANES[across]}, {place}\nup: {up}\nright: {to_right}"
+    position = f"{'SPL'[across]} {viewer.dims.point[across + _superior(viewer)]:.1f} mm"
+    return f"{PLANES[across]}, {position}\nup: {up}\nright: {to_right}"
 
 
 def go_to(viewer: Viewer, spl_mm: Sequence[float]) -> None:
@@ -109,11 +109,11 @@ def visible_box(viewer: Viewer, volume: Volume) -> Box:
     dims, camera = viewer.dims, viewer.scene.camera
     low, high = world_bounds(volume.grid, (0, 0, 0), volume.shape)
     half = np.array(viewer.canvas.size) / 2 / camera.zoom
-    for place, axis in enumerate(dims.displayed[-2:]):
+    for position, axis in enumerate(dims.displayed[-2:]):
         across = int(axis) - (int(dims.ndim) - 3)
-        center = float(camera.center[-2 + place])
-        low[across] = max(low[across], center - half[place])
-        high[across] = min(high[across], center + half[place])
+        center = float(camera.center[-2 + position])
+        low[across] = max(low[across], center - half[position])
+        high[across] = min(high[across], center + half[position])
     if not (high > low).all():
         raise InvalidPrompt(
             "The current view does not show the image.", "Move the image into view."

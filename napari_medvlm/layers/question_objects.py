@@ -53,24 +53,24 @@ def offered(viewer: Viewer, volume: Volume) -> list[ObjectOption]:
     """
     from napari.layers import Labels
 
-    found: list[ObjectOption] = []
+    options: list[ObjectOption] = []
     for layer in viewer.layers:
         if not isinstance(layer, Labels) or (role(layer) or "").startswith("found"):
             continue
         names = names_of(layer)
         if len(names) > MANY or (names and not _lies_on(layer, volume)):
-            found.append(ObjectOption(f"{layer.name}, all {len(names)}", layer, None))
+            options.append(ObjectOption(f"{layer.name}, all {len(names)}", layer, None))
         elif _lies_on(layer, volume):
             named = names or _unnamed(layer)
-            found += [ObjectOption(name, layer, value) for value, name in named.items()]
-    return found
+            options += [ObjectOption(name, layer, value) for value, name in named.items()]
+    return options
 
 
 def drawn(viewer: Viewer, volume: Volume) -> list[ObjectOption]:
     """The rectangles and points in the user's own layers, as far as they lie in a volume."""
     from napari.layers import Points, Shapes
 
-    found: list[ObjectOption] = []
+    options: list[ObjectOption] = []
     for layer in viewer.layers:
         if role(layer) is not None or not isinstance(layer, Shapes | Points):
             continue
@@ -79,38 +79,40 @@ def drawn(viewer: Viewer, volume: Volume) -> list[ObjectOption]:
             name = f"{layer.name} {row + 1}"
             region = _region(name, _world(layer, np.atleast_2d(vertices)), volume)
             if kind in ("rectangle", "point") and region is not None:
-                found.append(ObjectOption(name, layer, row, region))
-    return found
+                options.append(ObjectOption(name, layer, row, region))
+    return options
 
 
 def regions_of(chosen: list[ObjectOption]) -> tuple[Region, ...]:
     """The boxes and points among what was chosen."""
-    return tuple(one.region for one in chosen if one.region is not None)
+    return tuple(option.region for option in chosen if option.region is not None)
 
 
 def masks_of(chosen: list[ObjectOption], volume: Volume) -> tuple[NamedMask, ...]:
     """The objects among what was chosen; those without voxels left out."""
-    found = []
-    for one in chosen:
-        if one.value is None or one.region is not None:
+    options = []
+    for option in chosen:
+        if option.value is None or option.region is not None:
             continue
         try:
-            mask = Mask.of(labels_of(one.layer, volume) == one.value)
+            mask = Mask.of(labels_of(option.layer, volume) == option.value)
         except GeometryMismatch:  # the layer was moved meanwhile
             continue
         if mask.voxels:
-            found.append(NamedMask(one.name, mask))
-    return tuple(found)
+            options.append(NamedMask(option.name, mask))
+    return tuple(options)
 
 
 def labels_among(chosen: list[ObjectOption]) -> tuple[NamedLabels, ...]:
     """The layers that were chosen as a whole."""
-    found = []
-    for one in chosen:
-        if one.value is None:
-            values, grid = labels_and_grid(one.layer)
-            found.append(NamedLabels(np.asarray(values), grid, names_of(one.layer), one.layer.name))
-    return tuple(found)
+    options = []
+    for option in chosen:
+        if option.value is None:
+            values, grid = labels_and_grid(option.layer)
+            options.append(
+                NamedLabels(np.asarray(values), grid, names_of(option.layer), option.layer.name)
+            )
+    return tuple(options)
 
 
 def _world(layer: Any, vertices: Any) -> FloatArray:

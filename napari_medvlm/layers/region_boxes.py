@@ -177,8 +177,10 @@ class RegionBoxes:
 
     def _show_callouts(self, drawn: Sequence[Vertices]) -> None:
         """Discs with numbers at the corners of boxes, drawn so that they keep their size."""
-        told = [(s, vertices) for s, vertices in zip(self._shown, drawn, strict=True) if s.callout]
-        if not told:
+        with_callout = [
+            (s, vertices) for s, vertices in zip(self._shown, drawn, strict=True) if s.callout
+        ]
+        if not with_callout:
             self._layers.remove("callouts")
             return
         layer: Any = self._layers.get("callouts") or self._layers.add(
@@ -186,12 +188,12 @@ class RegionBoxes:
         )
         corner = 3 if self._anchor() == "lower_left" else 0
         layer.selected_data = set()
-        layer.data = np.array([vertices[corner] for _, vertices in told])
+        layer.data = np.array([vertices[corner] for _, vertices in with_callout])
         layer.features = {
-            "key": [s.key for s, _ in told],
-            "callout": [s.callout for s, _ in told],
+            "key": [s.key for s, _ in with_callout],
+            "callout": [s.callout for s, _ in with_callout],
         }
-        layer.face_color = layer.border_color = [s.color for s, _ in told]
+        layer.face_color = layer.border_color = [s.color for s, _ in with_callout]
         layer.text = {"string": "{callout}", "color": "black", "anchor": "center", "size": 10}
 
     def _new_callouts(self) -> Points:

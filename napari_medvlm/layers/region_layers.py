@@ -68,8 +68,16 @@ class RegionLayers:
         """Show these regions and no others."""
         active = self.viewer.layers.selection.active
         self._show_heatmaps(shown)
-        self._show_masks([one for one in shown if one.region.mask is not None])
-        self._show_points([one for one in shown if one.region.points])
+        self._show_masks(
+            [
+                displayed_region
+                for displayed_region in shown
+                if displayed_region.region.mask is not None
+            ]
+        )
+        self._show_points(
+            [displayed_region for displayed_region in shown if displayed_region.region.points]
+        )
         self._boxes.show(shown)
         if active in self.viewer.layers:
             self.viewer.layers.selection.active = active
@@ -98,7 +106,10 @@ class RegionLayers:
 
     def _is_drawn(self, role: str, shown: Sequence[DisplayedRegion]) -> bool:
         """Whether the layer of a role shows these regions already; if not, note that it will."""
-        drawn = tuple((one.key, one.color, one.region) for one in shown)
+        drawn = tuple(
+            (displayed_region.key, displayed_region.color, displayed_region.region)
+            for displayed_region in shown
+        )
         if self._layers.get(role) is not None and self._drawn.get(role) == drawn:
             return True
         self._drawn[role] = drawn
@@ -121,9 +132,11 @@ class RegionLayers:
             return
         before = self._arrays.get("masks")
         values = self._array("masks", np.uint8 if max(s.key for s in shown) < 255 else np.uint16)
-        for one in shown:
-            assert one.region.mask is not None
-            values[one.region.mask.slices][one.region.mask.crop] = one.key + 1
+        for displayed_region in shown:
+            assert displayed_region.region.mask is not None
+            values[displayed_region.region.mask.slices][displayed_region.region.mask.crop] = (
+                displayed_region.key + 1
+            )
         layer: Any = self._layers.get("masks")
         if layer is None:
             layer = self._new_masks(values)
@@ -131,10 +144,18 @@ class RegionLayers:
             layer.refresh()
         else:
             layer.data = displayed(values, self.volume.grid, order=0)
-        layer.colormap = label_colormap({one.key + 1: one.color for one in shown})
+        layer.colormap = label_colormap(
+            {displayed_region.key + 1: displayed_region.color for displayed_region in shown}
+        )
         layer.features = {
-            "index": [0, *(one.key + 1 for one in shown)],
-            "name": ["none", *(one.region.name or one.region.phrase for one in shown)],
+            "index": [0, *(displayed_region.key + 1 for displayed_region in shown)],
+            "name": [
+                "none",
+                *(
+                    displayed_region.region.name or displayed_region.region.phrase
+                    for displayed_region in shown
+                ),
+            ],
         }
         layer.metadata[KEY]["labels"] = values
 
@@ -157,13 +178,19 @@ class RegionLayers:
             return
         if self._is_drawn("points", shown):
             return
-        dots = [(one, point) for one in shown for point in one.region.points]
+        dots = [
+            (displayed_region, point)
+            for displayed_region in shown
+            for point in displayed_region.region.points
+        ]
         layer: Any = self._layers.get("points") or self._new_points()
         layer.selected_data = set()
         layer.data = self.grid.to_index([point.position_mm for _, point in dots])
         layer.size = POINT_DIAMETER_MM / min(self.grid.spacing)
-        layer.face_color = [one.color for one, _ in dots]
-        layer.features = {"phrase": [one.region.phrase for one, _ in dots]}
+        layer.face_color = [displayed_region.color for displayed_region, _ in dots]
+        layer.features = {
+            "phrase": [displayed_region.region.phrase for displayed_region, _ in dots]
+        }
 
     def _new_points(self) -> Layer:
         from napari.layers import Points
@@ -173,9 +200,11 @@ class RegionLayers:
 
     def _show_heatmaps(self, shown: Sequence[DisplayedRegion]) -> None:
         by_role: dict[str, list[DisplayedRegion]] = {}
-        for one in shown:
-            if one.region.heatmap is not None:
-                by_role.setdefault(HEATMAP + one.region.phrase, []).append(one)
+        for displayed_region in shown:
+            if displayed_region.region.heatmap is not None:
+                by_role.setdefault(HEATMAP + displayed_region.region.phrase, []).append(
+                    displayed_region
+                )
         for role in self._layers.roles:
             if role.startswith(HEATMAP) and role not in by_role:
                 self._remove(role)
@@ -186,10 +215,10 @@ class RegionLayers:
         if self._is_drawn(role, shown):
             return
         values = self._array(role, np.float32)
-        for one in shown:
-            assert one.region.heatmap is not None
-            part = values[_slices(one.region.heatmap)]
-            np.maximum(part, one.region.heatmap.crop, out=part)
+        for displayed_region in shown:
+            assert displayed_region.region.heatmap is not None
+            part = values[_slices(displayed_region.region.heatmap)]
+            np.maximum(part, displayed_region.region.heatmap.crop, out=part)
         color = shown[0].color
         layer: Any = self._layers.get(role)
         if layer is None:

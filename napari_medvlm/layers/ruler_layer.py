@@ -112,7 +112,7 @@ class RulerLayer:
         vertices = [np.asarray(v) for v in layer.data]
         changed = False
         for row, name in enumerate(list(layer.features["name"])):
-            points = self._whole(str(name), vertices[row])
+            points = self._complete(str(name), vertices[row])
             seen = vertices[row] if points is None else self._seen(points)
             if points is not None and not np.allclose(seen, vertices[row]):
                 self._deep[str(name)] = points, seen
@@ -137,7 +137,7 @@ class RulerLayer:
         seen[:, axis] = np.clip(np.round(here), np.round(low), np.round(high))
         return seen
 
-    def _whole(self, name: str, vertices: Any) -> FloatArray | None:
+    def _complete(self, name: str, vertices: Any) -> FloatArray | None:
         """The places of a line that crosses planes, unless a person has moved it since."""
         points, seen = self._deep.get(name, (None, None))
         if points is None or seen is None or np.shape(vertices) != seen.shape:
@@ -146,7 +146,7 @@ class RulerLayer:
 
     def _places(self, name: str, layer: Shapes, vertices: Any) -> FloatArray:
         """``(N, 3)``: where a line is, in patient millimetres."""
-        points = self._whole(name, vertices)
+        points = self._complete(name, vertices)
         return self._world(layer, vertices if points is None else points)
 
     def _shown(self) -> Shapes | None:
@@ -218,17 +218,17 @@ class RulerLayer:
             [layer.data_to_world(vertex) for vertex in np.asarray(vertices)]
         )
         moved = np.any(np.diff(places, axis=0), axis=1)  # a path under the mouse ends twice
-        kept: FloatArray = places[np.concatenate([[True], moved])]
-        return kept
+        distinct: FloatArray = places[np.concatenate([[True], moved])]
+        return distinct
 
 
 def _named(names: list[Any], kinds: list[str]) -> list[str]:
     """The names, with the next free one for each that has none."""
-    found = [str(name) if isinstance(name, str) else "" for name in names]
+    texts = [str(name) if isinstance(name, str) else "" for name in names]
     for row, kind in enumerate(kinds):
-        if not found[row]:
+        if not texts[row]:
             what = "Distance" if str(kind) == "line" else "Angle"
-            taken = set(found)
-            free = (f"{what} {n}" for n in range(1, len(found) + 2))
-            found[row] = next(name for name in free if name not in taken)
-    return found
+            taken = set(texts)
+            free = (f"{what} {n}" for n in range(1, len(texts) + 2))
+            texts[row] = next(name for name in free if name not in taken)
+    return texts

@@ -56,29 +56,29 @@ class SimulatedLayers:
         self._mask: Labels = self._make_mask()
         self._dots: Points = self._make_dots()
 
-    def show(self, said: Sequence[SimulatedStep]) -> None:
+    def show(self, steps: Sequence[SimulatedStep]) -> None:
         """Show the last mask and all prompts, also if the layers were taken away meanwhile."""
         self._add()
-        mask = said[-1].mask
+        mask = steps[-1].mask
         self._values[self._drawn] = 0
         self._values[mask.slices] = mask.crop
         self._drawn = mask.slices
         self._mask.refresh(extent=False, thumbnail=False)
-        placed = [one for one in said if one.zyx is not None]
-        world = self.volume.grid.to_world(np.array([one.zyx for one in placed]).reshape(-1, 3))
+        placed = [step for step in steps if step.zyx is not None]
+        world = self.volume.grid.to_world(np.array([step.zyx for step in placed]).reshape(-1, 3))
         rings = [*["white"] * (len(placed) - 1), PENDING] if placed else []
-        if said[-1].zyx is None:
+        if steps[-1].zyx is None:
             rings = ["white"] * len(placed)
         self._dots.data = display_grid(self.volume.grid).to_index(world)
         self._dots.size = self._size
         if placed:
-            self._dots.face_color = [POSITIVE if one.positive else NEGATIVE for one in placed]
+            self._dots.face_color = [POSITIVE if step.positive else NEGATIVE for step in placed]
             self._dots.border_color = rings
 
-    def look_at(self, one: SimulatedStep) -> None:
+    def look_at(self, step: SimulatedStep) -> None:
         """Move all planes through a prompt."""
-        if one.zyx is not None:
-            go_to(self.viewer, self.volume.grid.to_world(one.zyx).tolist())
+        if step.zyx is not None:
+            go_to(self.viewer, self.volume.grid.to_world(step.zyx).tolist())
 
     def close(self) -> None:
         """Take the layers away."""

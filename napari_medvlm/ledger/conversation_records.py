@@ -1,4 +1,4 @@
-"""The records of conversations: what was asked, shown, written, answered and thought of it."""
+"""Records of conversations: questions, images sent, text, tool rounds, answers and marks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class StoredClaim(Value):
 
     @classmethod
     def of(cls, claim: Claim) -> StoredClaim:
-        """What is kept of a claim."""
+        """The stored form of a claim."""
         regions = tuple(StoredRegion.whole(region) for region in claim.regions)
         return cls(text=claim.text, regions=regions, source=claim.source, problems=claim.problems)
 
@@ -62,7 +62,7 @@ class StoredAnswer(Value):
 
     @classmethod
     def of(cls, answer: Answer) -> StoredAnswer:
-        """What is kept of an answer."""
+        """The stored form of an answer."""
         return cls(
             text=answer.text,
             claims=tuple(StoredClaim.of(claim) for claim in answer.claims),
@@ -95,7 +95,7 @@ class StoredAnswer(Value):
 
 
 class StoredToolResult(Value):
-    """A call of a tool and what came of it."""
+    """A tool call and its result."""
 
     name: str
     arguments: dict[str, Any]
@@ -108,7 +108,7 @@ class StoredToolResult(Value):
 
     @classmethod
     def of(cls, result: ToolResult, volume: Volume) -> StoredToolResult:
-        """What is kept of a result."""
+        """The stored form of a result."""
         call = result.call
         return cls(
             name=call.name,
@@ -122,7 +122,7 @@ class StoredToolResult(Value):
         )
 
     def result(self, volume: Volume) -> ToolResult:
-        """The result with its masks and pictures."""
+        """The result with its masks and images."""
         return ToolResult(
             ToolCall(self.name, self.arguments, self.id, self.problem),
             self.text,
@@ -133,7 +133,7 @@ class StoredToolResult(Value):
 
 
 class StoredImageSelection(Value):
-    """What a model was to see, but for other images; fields as of `sessions.viewing.View`."""
+    """The image selection of a question, other images by name; fields as of `ImageSelection`."""
 
     axis: int = 0
     start: int = 0
@@ -161,21 +161,21 @@ class ConversationStarted(_ConversationRecord):
 
 
 class ConversationRemoved(_ConversationRecord):
-    """A conversation was taken away."""
+    """A conversation was removed."""
 
     record: Literal["conversation_removed"] = "conversation_removed"
     conversation: int
 
 
 class TurnsRemoved(_ConversationRecord):
-    """Exchanges were taken out of their conversation: an earlier question was asked anew."""
+    """Turns were removed from their conversation: an earlier question was edited or repeated."""
 
     record: Literal["turns_removed"] = "turns_removed"
     turns: tuple[int, ...]
 
 
 class QuestionRecord(_ConversationRecord):
-    """A question, what it rests on, and who was asked.
+    """A question, its inputs, and the backend it was sent to.
 
     Attributes
     ----------
@@ -201,7 +201,7 @@ class QuestionRecord(_ConversationRecord):
 
 
 class ImagesSent(_ConversationRecord):
-    """Pictures were sent, and how much of the image they cover."""
+    """The images that were sent, and the share of the volume's slices that they cover."""
 
     record: Literal["images_sent"] = "images_sent"
     turn: int
@@ -210,7 +210,7 @@ class ImagesSent(_ConversationRecord):
 
 
 class TextStreamed(_ConversationRecord):
-    """More of the text that a model writes."""
+    """The next part of the text that a model generates."""
 
     record: Literal["text_streamed"] = "text_streamed"
     turn: int
@@ -218,7 +218,7 @@ class TextStreamed(_ConversationRecord):
 
 
 class ToolRoundRecord(_ConversationRecord):
-    """A round with tools is over."""
+    """A round of tool calls ended."""
 
     record: Literal["tool_round"] = "tool_round"
     turn: int
@@ -237,7 +237,7 @@ class ToolRoundRecord(_ConversationRecord):
 
 
 class AnswerRecord(_ConversationRecord):
-    """An exchange ended: with an answer, or stopped, or failed."""
+    """A turn ended: answered, stopped or failed."""
 
     record: Literal["answered"] = "answered"
     turn: int
@@ -250,7 +250,7 @@ class AnswerRecord(_ConversationRecord):
 
 
 class ClaimGrounded(_ConversationRecord):
-    """A claim has regions that it did not come with."""
+    """Regions were added to a claim."""
 
     record: Literal["claim_grounded"] = "claim_grounded"
     turn: int
@@ -259,7 +259,7 @@ class ClaimGrounded(_ConversationRecord):
 
 
 class Marked(_ConversationRecord):
-    """A reader's judgement of a claim; `None` takes it back."""
+    """A reader's verdict on a claim; `None` clears it."""
 
     record: Literal["marked"] = "marked"
     turn: int
@@ -269,12 +269,12 @@ class Marked(_ConversationRecord):
 
 
 class Explained(_ConversationRecord):
-    """Which parts of a picture made the model write its answer.
+    """An evidence map: how much each part of an image contributed to the answer.
 
     Attributes
     ----------
     image
-        Which of the pictures that were sent, from 0.
+        Index of the image among those sent, from 0.
     """
 
     record: Literal["explained"] = "explained"
@@ -285,7 +285,7 @@ class Explained(_ConversationRecord):
 
 
 class StoredCheckResult(Value):
-    """What a check came to; its fields as of `CheckResult`."""
+    """The result of a check; fields as of `CheckResult`."""
 
     check: str
     verdict: Outcome
@@ -295,17 +295,17 @@ class StoredCheckResult(Value):
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, finding: CheckResult) -> StoredCheckResult:
-        """What is kept of a finding: all of it."""
-        return cls(**{**vars(finding), "details": dict(finding.details)})
+    def of(cls, result: CheckResult) -> StoredCheckResult:
+        """The stored form of a result."""
+        return cls(**{**vars(result), "details": dict(result.details)})
 
     def result(self) -> CheckResult:
-        """The finding."""
+        """The result."""
         return CheckResult(**self.model_dump())
 
 
 class Checked(_ConversationRecord):
-    """A check of an answer is over."""
+    """A check of an answer ended."""
 
     record: Literal["checked"] = "checked"
     turn: int

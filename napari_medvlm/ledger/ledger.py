@@ -1,8 +1,8 @@
-"""The ledger: the append-only list of all that was said about an image, and the only state.
+"""The ledger: the append-only list of all records about an image, and the only state.
 
 What is live is the list up to a cursor. Undo and redo move the cursor; a new entry after an undo
-starts from there. Nothing is ever taken out of the list, so the file is also the audit record.
-Knows nothing of backends, files of images or windows.
+starts from there. Records are never removed, so the file is also the audit record.
+Does not depend on backends, image files or windows.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ JOURNAL_SUFFIX = ".jsonl"
 
 
 class Ledger:
-    """All that was said about one image.
+    """All records about one image.
 
     Parameters
     ----------
     image
-        The image that it is about.
+        The image.
     records
-        What is already there, as read from a file.
+        Existing records, as read from a file.
 
     Raises
     ------
@@ -82,12 +82,12 @@ class Ledger:
 
     @property
     def records(self) -> Sequence[Record]:
-        """Everything that ever happened, oldest first."""
+        """All records, oldest first."""
         return tuple(self._records)
 
     @property
     def entries(self) -> Sequence[Entry]:
-        """The live gestures, oldest first."""
+        """The live entries, oldest first."""
         return tuple(self._entries[: self._cursor])
 
     @property
@@ -97,12 +97,12 @@ class Ledger:
 
     @property
     def can_undo(self) -> bool:
-        """Whether anything is live."""
+        """Whether there is an entry to undo."""
         return self._cursor > 0
 
     @property
     def can_redo(self) -> bool:
-        """Whether anything was undone and not replaced since."""
+        """Whether an undone entry can be redone."""
         return self._cursor < len(self._entries)
 
     def moment(self, serial: int) -> LedgerState:
@@ -135,31 +135,31 @@ class Ledger:
         return tuple(sorted({*seen, len(live.current())}))
 
     def append(self, *events: Event) -> Entry:
-        """Add one gesture after the live ones; what had been undone can no longer be redone."""
+        """Add an entry after the live ones; undone entries can no longer be redone."""
         entry = Entry(serial=self._last_serial + 1, events=events)
         self._take(entry)
         return entry
 
     def undo(self) -> CursorMoved:
-        """Take back the last live gesture."""
+        """Undo the last live entry."""
         return self._move(self._cursor - 1)
 
     def redo(self) -> CursorMoved:
-        """Bring back the gesture that was taken back last."""
+        """Redo the entry that was undone last."""
         return self._move(self._cursor + 1)
 
     def note(
         self, answer: Predicted | Grounded | RegionChecked | Classified | DescriptorToggled | Said
     ) -> None:
-        """Record what a backend answered, or what a person thinks of it or says."""
+        """Add a record that changes no object: an answer of a backend, a question, a mark."""
         self._take(answer)
 
     def next_prompt_id(self) -> int:
-        """An id that no prompt ever had."""
+        """An id that no prompt has had."""
         return self._last_prompt_id + 1
 
     def save(self, path: str | Path) -> None:
-        """Write the ledger as JSON; a file that was there before is kept if this fails.
+        """Write the ledger as JSON; an existing file stays unchanged if this fails.
 
         Raises
         ------
@@ -200,7 +200,8 @@ class Ledger:
             ) from error
         except (OSError, UnicodeDecodeError) as error:
             raise SessionFileError(
-                f"{path.name} cannot be read as a session.", "Choose a file that was saved here."
+                f"{path.name} cannot be read as a session.",
+                "Choose a session file saved by this program.",
             ) from error
         if path.suffix == JOURNAL_SUFFIX:
             return cls._parse(path.name, _joined_lines(text))
@@ -253,7 +254,7 @@ class Ledger:
                 self._cursor = record.to
             case Predicted():
                 self._predicted[record.object_id, record.serial] = record
-            case _:  # what was answered or said changes no object
+            case _:  # other records change no object
                 pass
         self._records.append(record)
 

@@ -1,4 +1,4 @@
-"""What a ledger is made of: the records of a session file, and what is live at some moment."""
+"""The records of a session file: objects, prompts, predictions, regions and classifications."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Overlap(StrEnum):
 
 
 class ObjectInfo(Value):
-    """What a person sees of an object: its label value, name, colour (``#rrggbb``) and lock.
+    """An object: its label value, name, colour (``#rrggbb``) and lock.
 
     Attributes
     ----------
@@ -119,7 +119,7 @@ Event = Annotated[
 
 
 class Entry(Value):
-    """What one gesture did: its events are undone together. A serial is never used twice."""
+    """The events of one edit, undone together. A serial is never used twice."""
 
     record: Literal["entry"] = "entry"
     serial: int
@@ -128,7 +128,7 @@ class Entry(Value):
 
 
 class CursorMoved(Value):
-    """Undo or redo: that many entries are live now."""
+    """Undo or redo: the number of live entries."""
 
     record: Literal["cursor"] = "cursor"
     to: int
@@ -136,7 +136,7 @@ class CursorMoved(Value):
 
 
 class Predicted(Value):
-    """A mask came back for an object as it was at an entry.
+    """A backend returned a mask for an object in its state at an entry.
 
     Attributes
     ----------
@@ -159,7 +159,7 @@ class Predicted(Value):
 
 
 class Grounded(Value):
-    """A backend told where a phrase is, or that it is nowhere.
+    """A backend located a phrase, or did not find it.
 
     Attributes
     ----------
@@ -189,28 +189,28 @@ class Grounded(Value):
 
     @classmethod
     def of(
-        cls, phrase: str, found: Grounding, backend: str, model: str | None, seconds: float
+        cls, phrase: str, grounding: Grounding, backend: str, model: str | None, seconds: float
     ) -> Grounded:
-        """The record of what was found for a phrase."""
-        missing = next((n for n in found.not_found if n.phrase == phrase), None)
-        window = found.window
+        """The record of the result for a phrase."""
+        missing = next((n for n in grounding.not_found if n.phrase == phrase), None)
+        window = grounding.window
         return cls(
             phrase=phrase,
-            sent=found.prompts.get(phrase, phrase),
+            sent=grounding.prompts.get(phrase, phrase),
             backend=backend,
             model=model,
-            slices=tuple((ref.axis, ref.index) for ref in found.slices),
+            slices=tuple((ref.axis, ref.index) for ref in grounding.slices),
             window=None if window is None else (window.center, window.width),
-            regions=tuple(RegionRecord.of(region) for region in found.of(phrase)),
+            regions=tuple(RegionRecord.of(region) for region in grounding.of(phrase)),
             not_found=None if missing is None else missing.reason,
             best_score=None if missing is None else missing.best_score,
-            texts=found.texts,
+            texts=grounding.texts,
             seconds=seconds,
         )
 
 
 class RegionChecked(Value):
-    """A check of a region that was found for a phrase is over."""
+    """A check of a region of a phrase ended."""
 
     record: Literal["region_checked"] = "region_checked"
     phrase: str
@@ -222,7 +222,7 @@ class RegionChecked(Value):
 
 
 class Classified(Value):
-    """A backend told how likely labels are.
+    """A backend returned the probabilities of labels.
 
     Attributes
     ----------
@@ -242,7 +242,7 @@ class Classified(Value):
 
 
 class DescriptorToggled(Value):
-    """A person switched a descriptor of a label off or on again."""
+    """A descriptor of a label was switched off or on."""
 
     record: Literal["descriptor_toggled"] = "descriptor_toggled"
     label: str
@@ -288,7 +288,7 @@ class ImageReference(Value):
 
 
 class SessionFile(Value):
-    """A session as it stands in a JSON file."""
+    """A session as stored in a JSON file."""
 
     format: Literal["napari-medvlm session"] = "napari-medvlm session"
     version: Literal[2] = VERSION

@@ -1,4 +1,4 @@
-"""What records are made of: values that stand in a file for regions and pictures."""
+"""Stored forms of regions, images and heatmaps in records."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Pair = tuple[int, int]
 
 
 class Value(BaseModel):
-    """Something that is written to a file and never changed."""
+    """Base of all stored values; immutable."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,7 +34,7 @@ def now() -> datetime:
 
 
 class RegionRecord(Value):
-    """A region as a ledger keeps it: a mask by its hash only; `Region` has the rest."""
+    """The stored form of a region, with the hash of its mask only; fields as of `Region`."""
 
     score: float | None
     kind: RegionKind
@@ -45,7 +45,7 @@ class RegionRecord(Value):
 
     @classmethod
     def of(cls, region: Region) -> RegionRecord:
-        """What is kept of a region."""
+        """The stored form of a region."""
         return cls(**_found(region))
 
 
@@ -65,7 +65,7 @@ class StoredRegion(RegionRecord):
 
     @classmethod
     def whole(cls, region: Region, grid: Grid | None = None) -> StoredRegion:
-        """What is kept of a region; its mask too if the grid is given that it lies on."""
+        """The stored form of a region, with its mask if the mask's grid is passed."""
         mask = None if grid is None or region.mask is None else InitialMask.of(grid, region.mask)
         return cls(
             **_found(region),
@@ -76,7 +76,7 @@ class StoredRegion(RegionRecord):
         )
 
     def region(self, grid: Grid) -> Region:
-        """The region as far as it was kept."""
+        """The region as far as it was stored."""
         return Region(
             self.phrase,
             self.box,
@@ -102,7 +102,7 @@ def _found(region: Region) -> dict[str, Any]:
 
 
 class StoredSliceImage(Value):
-    """A picture that was sent: how to make it again or, where that is not enough, itself.
+    """An image that was sent: how to render it again or, if that does not suffice, its pixels.
 
     Attributes
     ----------
@@ -132,7 +132,7 @@ class StoredSliceImage(Value):
     def made(
         cls, picture: SliceImage, volume: Volume, caption: str = "", of: str = ""
     ) -> StoredSliceImage:
-        """What is kept of a picture."""
+        """The stored form of an image."""
         shown = [tile.picture for tile in picture.tiles] if isinstance(picture, Montage) else None
         kept = cls(
             slices=tuple((p.slice.axis, p.slice.index) for p in shown or [picture]),
@@ -148,7 +148,7 @@ class StoredSliceImage(Value):
         return kept.model_copy(update={"png": _png(picture.pixels)})
 
     def slice_image(self, volume: Volume) -> SliceImage:
-        """The picture, made again if it is not kept itself."""
+        """The image, rendered again unless its pixels are stored."""
         if not self.png:
             return self._again(volume)
         pixels = _pixels(self.png)
@@ -168,7 +168,7 @@ class StoredSliceImage(Value):
 
 
 class StoredHeatmap(Value):
-    """A map of evidence, in steps of 1/255.
+    """An evidence map, in steps of 1/255.
 
     Attributes
     ----------
@@ -184,13 +184,13 @@ class StoredHeatmap(Value):
 
     @classmethod
     def of(cls, heatmap: Heatmap) -> StoredHeatmap:
-        """What is kept of a map."""
+        """The stored form of a heatmap."""
         z, y, x = heatmap.crop.shape
         steps = np.rint(255 * heatmap.crop).astype(np.uint8).reshape(z * y, x)
         return cls(start=heatmap.start, shape=(z, y, x), png=_png(steps))
 
     def heatmap(self, grid: Grid) -> Heatmap:
-        """The map on the grid of the image."""
+        """The heatmap on the grid of the volume."""
         steps = _pixels(self.png)[..., 0].reshape(self.shape)
         return Heatmap((steps / 255).astype(np.float32), self.start, grid.shape)
 

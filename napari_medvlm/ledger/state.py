@@ -1,4 +1,4 @@
-"""What a ledger is made of: the records of a session file, and what is live at some moment."""
+"""The state of a ledger: the objects and prompts that are live after an entry."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from napari_medvlm.ledger.records import (
 
 @dataclass(frozen=True)
 class LiveObject:
-    """An object at some moment of the ledger.
+    """An object in a state of the ledger.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class LedgerState:
         raise InvalidPrompt(f"There is no prompt {prompt_id}.", "It may have been undone: redo it.")
 
     def after(self, entry: Entry) -> LedgerState:
-        """The moment after an entry."""
+        """The state after an entry."""
         moment = self
         for event in entry.events:
             moment = _apply(moment, event, entry)

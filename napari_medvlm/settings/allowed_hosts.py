@@ -75,20 +75,20 @@ def require_allowed(url: str) -> None:
         raise BackendUnavailable(
             f"{origin(url)} is neither this machine nor on its private network, so images are not "
             "sent there.",
-            "Confirm in the dock that they may be, or on the command line: --allow-remote.",
+            "Allow it in the dock, or with --allow-remote on the command line.",
         )
 
 
 def _addresses(url: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
     parts = urlsplit(origin(url))
     try:
-        found = socket.getaddrinfo(parts.hostname, parts.port, type=socket.SOCK_STREAM)
+        infos = socket.getaddrinfo(parts.hostname, parts.port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise BackendUnavailable(
             f"No machine of the name {parts.hostname} is known: {error}.",
-            "Look whether the address is right and the network is there.",
+            "Check the address and the network connection.",
         ) from error
-    return [ipaddress.ip_address(str(address[4][0]).partition("%")[0]) for address in found]
+    return [ipaddress.ip_address(str(address[4][0]).partition("%")[0]) for address in infos]
 
 
 def _file() -> Path:

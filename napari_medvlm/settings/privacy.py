@@ -20,8 +20,8 @@ def may_name_patients() -> bool:
 
 def words_of(*values: str) -> frozenset[str]:
     """The words of a patient's names and IDs, in small letters, and the values as a whole."""
-    found = {word for value in values for word in (value, *re.split(r"[\W_]+", value))}
-    return frozenset(word.casefold() for word in found if len(word) >= SHORTEST)
+    words = {word for value in values for word in (value, *re.split(r"[\W_]+", value))}
+    return frozenset(word.casefold() for word in words if len(word) >= SHORTEST)
 
 
 def names_somebody(text: str, words: frozenset[str]) -> bool:

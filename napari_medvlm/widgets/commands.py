@@ -41,7 +41,10 @@ def docks() -> dict[str, str]:
 
     contributions = PluginManager.instance().get_manifest(PLUGIN).contributions
     names = {command.id: str(command.python_name) for command in contributions.commands or ()}
-    return {made.display_name: names[made.command] for made in contributions.widgets or ()}
+    return {
+        widget_item.display_name: names[widget_item.command]
+        for widget_item in contributions.widgets or ()
+    }
 
 
 def manifest_keys() -> dict[str, str]:

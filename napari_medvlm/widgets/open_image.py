@@ -54,7 +54,7 @@ def prepare(layer: Image) -> Prepared:
     volume = volume_of(layer)
     require_contrast(volume)
     earlier = map(_earlier, resumable(ImageReference.of(volume)))
-    return Prepared(volume, next((found for found in earlier if found is not None), None))
+    return Prepared(volume, next((session for session in earlier if session is not None), None))
 
 
 def _earlier(path: Path) -> EarlierSession | None:
@@ -86,7 +86,7 @@ class EarlierConversation:
 def earlier_talk(volume: Volume) -> EarlierConversation | None:
     """The latest conversations about an image in which anything was asked; may take a moment."""
     talks = map(_talk, resumable(ImageReference.of(volume), "ask"))
-    return next((found for found in talks if found is not None), None)
+    return next((session for session in talks if session is not None), None)
 
 
 def _talk(path: Path) -> EarlierConversation | None:

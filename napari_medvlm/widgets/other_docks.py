@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def send_to_segment(
-    viewer: Viewer, layer: Image, volume: Volume, exchange: Turn | None, claim: int | None
+    viewer: Viewer, layer: Image, volume: Volume, turn: Turn | None, claim: int | None
 ) -> None:
     """Make objects of the Segment dock of the regions of a claim.
 
@@ -39,9 +39,9 @@ def send_to_segment(
     InvalidPrompt
         If there is no region.
     """
-    claims = () if exchange is None or exchange.answer is None else exchange.answer.claims
+    claims = () if turn is None or turn.answer is None else turn.answer.claims
     regions = () if claim is None or claim >= len(claims) else claims[claim].regions
-    if exchange is None or not regions:
+    if turn is None or not regions:
         raise InvalidPrompt(
             "No sentence with a region is selected.", "Select a linked sentence first."
         )
@@ -49,7 +49,7 @@ def send_to_segment(
     for region in regions:
         prompt = region.box if region.mask is None else InitialMask.of(volume, region.mask)
         name = region.name or region.phrase
-        dock.take(layer, name, prompt, f"{name}, answered by {exchange.backend}")
+        dock.take(layer, name, prompt, f"{name}, answered by {turn.backend}")
 
 
 def ground_backend(viewer: Viewer) -> tuple[str, str | None]:
@@ -64,18 +64,18 @@ TITLE = "From a report"
 
 def said_of(viewer: Viewer, image: ImageReference) -> tuple[Evaluation, ...]:
     """What was found and answered in the docks that have an image open."""
-    found: list[Evaluation] = []
+    evaluations_of_model: list[Evaluation] = []
     for session in _sessions(viewer):
         if session.ledger.image.digest != image.digest:
             continue
         if isinstance(session, AskSession):
-            found += evaluations_of_talks(session.conversations)
+            evaluations_of_model += evaluations_of_talks(session.conversations)
         else:
             live = [
                 r for r in session.ledger.records if getattr(r, "phrase", "") in session.located
             ]
-            found += evaluations_of_records(live)
-    return tuple(found)
+            evaluations_of_model += evaluations_of_records(live)
+    return tuple(evaluations_of_model)
 
 
 def bring_in(viewer: Viewer, series: Collection[str], evaluations: Sequence[Evaluation]) -> None:
@@ -89,8 +89,8 @@ def bring_in(viewer: Viewer, series: Collection[str], evaluations: Sequence[Eval
         if isinstance(session, AskSession):
             session.import_report(TITLE, exchanges_of(evaluations, session.conversations))
         else:
-            for who, found in groundings_of(evaluations).items():
-                session.import_report(who, found)
+            for model_name, evaluations_of_model in groundings_of(evaluations).items():
+                session.import_report(model_name, evaluations_of_model)
 
 
 def _sessions(viewer: Viewer) -> Iterator[GroundingSession | AskSession]:

@@ -16,7 +16,7 @@ from napari_medvlm.checks.image_swap import fitted, other_image, repainted
 from napari_medvlm.checks.occlusion import elsewhere, hidden_in, hidden_in_volume
 from napari_medvlm.checks.perturbation_checks import BlankImage, ImageSwap, Resampling
 from napari_medvlm.checks.runner import Checking, answer_subject, region_subject, run_checks
-from napari_medvlm.checks.second_model_check import IndependentWitness, SecondModel
+from napari_medvlm.checks.second_model_check import SecondModel, SecondModelCheck
 from napari_medvlm.checks.static_checks import Confidence, OutputFormat
 from napari_medvlm.data.answer import Answer, AnswerKind, Claim, NamedMask, Question
 from napari_medvlm.data.check_result import Outcome
@@ -55,14 +55,14 @@ def test_form_names_what_was_wrong():
     volume = spotted(250)
     outside = Box.at_index(Grid((9, 99, 99), volume.affine), (0, 50, 50), (1, 60, 60))
     claim = Claim("Yes.", (Region("it", outside),), problems=("A box could not be read.",))
-    found = OutputFormat().judge(subject_of(Answer("Yes.", (claim,))), never)
+    found = OutputFormat().run(subject_of(Answer("Yes.", (claim,))), never)
     assert found.verdict is Outcome.FLAGGED
     assert "A box could not be read. A place of the answer lies outside" in found.sentence
-    maybe = OutputFormat().judge(subject_of(Answer("Perhaps.")), never)
+    maybe = OutputFormat().run(subject_of(Answer("Perhaps.")), never)
     assert maybe.sentence == "No yes/no could be read in it."
     other = subject_of(Answer("Z", choice="Z"), kind=AnswerKind.CHOICE, options=("A", "B"))
-    assert "none of the options" in OutputFormat().judge(other, never).sentence
-    assert OutputFormat().judge(subject_of(Answer("Yes.")), never).verdict is Outcome.PASSED
+    assert "none of the options" in OutputFormat().run(other, never).sentence
+    assert OutputFormat().run(subject_of(Answer("Yes.")), never).verdict is Outcome.PASSED
 
 
 def test_confidence_is_read_by_the_curve_of_an_evaluation():
@@ -71,22 +71,24 @@ def test_confidence_is_read_by_the_curve_of_an_evaluation():
     right = random.uniform(size=400) < np.repeat([0.58, 0.6], 200)
     curve = fit(stated, right)
     sure = subject_of(Answer("Yes.", choice="yes", probabilities=(0.95, 0.05)))
-    found = Confidence(curve).judge(sure, never)
+    found = Confidence(curve).run(sure, never)
     assert found.verdict is Outcome.FLAGGED
-    assert found.sentence.startswith("It states 95 %; of 400 evaluated answers, such were right in")
-    assert found.sentence.endswith("it is too sure.")
+    assert found.sentence.startswith("Stated confidence 95 %; of 400 evaluated answers")
+    assert found.sentence.endswith("overconfident.")
     modest = subject_of(Answer("Yes, I am 60 % sure.", choice="yes"))
-    assert Confidence(curve).judge(modest, never).verdict is Outcome.PASSED
-    assert "no evaluation run" in Confidence().judge(modest, never).sentence
-    assert "does not say" in Confidence().judge(subject_of(Answer("Yes.")), never).sentence
+    assert Confidence(curve).run(modest, never).verdict is Outcome.PASSED
+    assert "no calibration data" in Confidence().run(modest, never).sentence
+    assert (
+        "No confidence was stated" in Confidence().run(subject_of(Answer("Yes.")), never).sentence
+    )
 
 
 def test_free_text_that_changes_is_flagged_with_its_clusters():
     subject = subject_of(Answer("A large mass."), "What is this?", kind=AnswerKind.OPEN)
     texts = iter(("a large mass", "Some fluid", "a fracture", "a large mass"))
-    found = Resampling(4).judge(subject, lambda request: CheckedAnswer(next(texts)))
+    found = Resampling(4).run(subject, lambda request: CheckedAnswer(next(texts)))
     assert found.verdict is Outcome.FLAGGED
-    assert "said the same twice; 3 different answers" in found.sentence
+    assert "2 of 4 repeated answers agree; 3 different answers" in found.sentence
     assert found.details["clusters"] == [3, 1, 1]
     assert found.details["clustered_by"] == "shared words (not meaning)"
 
@@ -107,9 +109,9 @@ def test_a_segmentation_is_a_witness_that_costs_nothing():
     for region, verdict in ((right, Outcome.PASSED), (wrong, Outcome.FLAGGED)):
         answer = Answer("Yes.", (Claim("There is a spot.", (region,)),), choice="yes")
         subject = subject_of(answer, volume=volume, objects=(mask,))
-        check = IndependentWitness(SecondModel("finder"))
+        check = SecondModelCheck(SecondModel("finder"))
         assert check.cost(subject) == 0
-        found = check.judge(subject, never)
+        found = check.run(subject, never)
         assert found.verdict is verdict
         assert "The segmentation" in found.sentence
 
@@ -120,7 +122,7 @@ def test_another_backend_is_a_witness(answerers):
         start, stop = (0, *place), (1, place[0] + 6, place[1] + 6)
         region = Region("it", Box.at_index(volume, start, stop))
         answer = Answer("Yes.", (Claim("A bright spot is seen.", (region,)),), choice="yes")
-        check = IndependentWitness(SecondModel("finder"))
+        check = SecondModelCheck(SecondModel("finder"))
         (found,) = run_checks([check], subject_of(answer, volume=volume), InlineRunner())
         assert (found.verdict, found.requests) == (verdict, 1)
 
@@ -130,10 +132,10 @@ def test_who_found_it_is_no_witness():
     region = Region("it", Box.at_index(volume, (0, 3, 4), (1, 9, 10)))
     answer = Answer("Yes.", (Claim("A bright spot is seen.", (region,)),), choice="yes")
     subject = subject_of(answer, volume=volume)
-    check = IndependentWitness(SecondModel(subject.request.backend))
+    check = SecondModelCheck(SecondModel(subject.request.backend))
     assert check.cost(subject) == 0
-    assert f"{subject.request.backend}, is who found it" in check.judge(subject, never).sentence
-    assert "No backend was chosen" in IndependentWitness().judge(subject, never).sentence
+    assert "must differ from the one" in check.run(subject, never).sentence
+    assert "No second model was chosen" in SecondModelCheck().run(subject, never).sentence
 
 
 def test_a_place_is_hidden_in_every_picture_and_nowhere_else():
@@ -166,7 +168,9 @@ def test_another_place_has_the_same_size_and_is_always_the_same():
 
 
 def told(volume):
-    return {one.name for one in indicators(volume, Thresholds.load()) if one.told}
+    return {
+        indicator.name for indicator in indicators(volume, Thresholds.load()) if indicator.message
+    }
 
 
 def test_quality_names_what_is_wrong(home):
@@ -213,11 +217,15 @@ def test_findings_are_in_the_ledger_the_next_session_and_the_export(answerers, t
     Checking(basis, answer_subject(basis)).run(all_checks())
     findings = session.turn(exchange).check_results
     assert [f.check for f in findings] == [check.name for check in all_checks()]
-    told = as_json(volume, session.active)["turns"][0]["checks"]
-    assert [t["sentence"] for t in told] == [f.sentence for f in findings]
-    json.dumps(told)
-    assert "Check *blank image*, **flagged**: Not looking" in markdown(volume, session.active)
-    assert "<b>blank image: flagged.</b> Not looking" in html(volume, session.active)
+    rows = as_json(volume, session.active)["turns"][0]["checks"]
+    assert [t["sentence"] for t in rows] == [f.sentence for f in findings]
+    json.dumps(rows)
+    assert "Check *blank image*, **flagged**: Does not depend on the image" in markdown(
+        volume, session.active
+    )
+    assert "<b>blank image: flagged.</b> Does not depend on the image" in html(
+        volume, session.active
+    )
     session.close()
     again = AskSession(volume, "blind", "inline", ledger=Ledger.load(tmp_path / "talk.jsonl"))
     assert again.turn(exchange).check_results == findings
@@ -290,7 +298,7 @@ def test_what_an_empty_image_deserves_as_well_costs_nothing(said):
     subject = subject_of(Answer(said, choice="no" if said == "No." else "normal"))
     blank = next(check for check in all_checks() if check.name == "blank image")
     assert blank.cost(subject) == 0
-    assert blank.judge(subject, never).verdict is Outcome.NOT_APPLICABLE
+    assert blank.run(subject, never).verdict is Outcome.NOT_APPLICABLE
 
 
 def test_slices_far_away_take_the_place_of_those_that_were_shown(answerers):
@@ -303,12 +311,12 @@ def test_slices_far_away_take_the_place_of_those_that_were_shown(answerers):
             basis = session.basis(exchange)
             (found,) = run_checks([ImageSwap()], answer_subject(basis), basis.runner)
         assert (found.verdict, found.requests) == (verdict, 1)
-        assert found.sentence.startswith("Asked of slices 30 mm away it says")
+        assert found.sentence.startswith("For slices 30 mm away ")
     with AskSession(volume, "truthful", "inline") as session:
         exchange = session.ask(QUESTION, kind=AnswerKind.YES_NO, selection=ImageSelection())
         subject = answer_subject(session.basis(exchange))
         assert ImageSwap().cost(subject) == 0
-        assert "shown the whole image" in ImageSwap().judge(subject, never).sentence
+        assert "All slices were sent" in ImageSwap().run(subject, never).sentence
 
 
 def test_another_image_is_turned_and_stretched_and_marks_stay():
@@ -336,4 +344,4 @@ def test_an_image_is_not_swapped_with_itself():
     check = ImageSwap(volume)
     subject = subject_of(Answer("Yes.", choice="yes"), volume=volume)
     assert check.cost(subject) == 0
-    assert "is the one that was asked about" in check.judge(subject, never).sentence
+    assert "is the image of the question" in check.run(subject, never).sentence

@@ -69,8 +69,8 @@ def test_who_always_says_yes_contradicts_itself_every_time_and_does_not_look(row
     for _, findings in rows["yea_sayer"]:
         assert flagged(findings) == {"negation twin", "blank image", "image swap"}
         assert "contradicts itself" in findings["negation twin"].sentence
-        assert findings["blank image"].sentence.startswith("Not looking")
-        assert "it says the same, yes" in findings["image swap"].sentence
+        assert findings["blank image"].sentence.startswith("Does not depend on the image")
+        assert "the answer is the same, yes" in findings["image swap"].sentence
 
 
 def test_who_ignores_the_picture_is_flagged_every_time(rows):
@@ -80,7 +80,7 @@ def test_who_ignores_the_picture_is_flagged_every_time(rows):
         wanted = {"blanked evidence", "blank image"} if says_yes else set()
         assert flagged(findings) == wanted | {"image swap"}
         if says_yes:
-            assert "hidden it still says yes" in findings["blanked evidence"].sentence
+            assert "hidden it still answers yes" in findings["blanked evidence"].sentence
 
 
 def test_each_check_asks_as_often_as_it_said(rows, answerers):

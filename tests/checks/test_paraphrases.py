@@ -6,7 +6,12 @@ import pytest
 
 from napari_medvlm.checks.answer_similarity import CheckedAnswer, clusters, entropy, token_f1
 from napari_medvlm.checks.answer_subject import percentage
-from napari_medvlm.checks.paraphrases import existence, paraphrases, phrase_variants, twins_of
+from napari_medvlm.checks.paraphrases import (
+    existence,
+    paired_questions,
+    paraphrases,
+    phrase_variants,
+)
 from napari_medvlm.data.volume import Modality
 
 
@@ -30,7 +35,7 @@ from napari_medvlm.data.volume import Modality
     ],
 )
 def test_a_question_is_turned_round(question, negated):
-    twin, strange = twins_of(existence(question), Modality.CT)
+    twin, strange = paired_questions(existence(question), Modality.CT)
     assert twin.text == negated
     assert any(word in strange.text for word in ("T2", "diffusion", "acoustic", "flow void"))
 
@@ -42,7 +47,9 @@ def test_other_questions_have_no_twin(question):
 
 def test_what_is_absent_depends_on_the_modality():
     asked = existence("Is there a nodule?")
-    of = {m: twins_of(asked, m)[1].text for m in (Modality.CT, Modality.US, Modality.UNKNOWN)}
+    of = {
+        m: paired_questions(asked, m)[1].text for m in (Modality.CT, Modality.US, Modality.UNKNOWN)
+    }
     assert "acoustic" not in of[Modality.US]
     assert of[Modality.UNKNOWN] not in (of[Modality.CT], of[Modality.US])
 

@@ -160,7 +160,7 @@ def test_what_a_tool_did_is_a_step_and_a_layer(scripted):
     mine = scripted.viewer.add_labels(values, name="cyst", affine=affine)
     scripted.dock.along.tools.boxes["measure"].setChecked(True)
     scripted.asks("Use a tool")
-    assert "1 tool step" in scripted.card.steps.head.text()
+    assert "1 tool step" in scripted.card.steps.text()
     scripted.card.steps.expand()
     assert "measure(object=cyst)" in scripted.card.steps_text.toPlainText()
     assert "mL" in scripted.card.steps_text.toPlainText()

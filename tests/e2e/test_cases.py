@@ -118,7 +118,7 @@ def test_cases_are_worked_through_one_after_the_other(open_cases, images, told, 
     cases_commands.next_case(worker.viewer)
     worker.waits_for("c")
     worker.dock.next.click()
-    worker.waits(lambda: any("last of the cases" in str(text) for text in told))
+    worker.waits(lambda: any("last case" in str(text) for text in told))
 
 
 def test_leaving_a_case_in_the_middle_loses_nothing(open_cases, images):
@@ -199,7 +199,7 @@ def test_a_file_that_is_gone_is_told(open_cases, images, told):
 def test_without_an_open_case_done_and_reject_say_so(open_cases, images, told):
     worker = open_cases()
     cases_commands.case_done(worker.viewer)
-    assert "No list is open" in str(told[-1])
+    assert "No case list is open" in str(told[-1])
     worker.opens(images)
     cases_commands.reject_case(worker.viewer)
     assert "No case is open" in str(told[-1])

@@ -122,7 +122,7 @@ def test_the_slider_shows_the_mask_and_the_prompts_of_each_step(viewer, ready, q
         ready.view.slider.setValue(number)
         step = ready.steps[number - 1]
         shown = mask.metadata["medvlm"]["labels"] > 0
-        assert np.array_equal(shown, ready._said[number - 1].mask.full())
+        assert np.array_equal(shown, ready._simulated_steps[number - 1].mask.full())
         assert len(dots.data) == number
         where = volume.grid.to_world(step.zyx)
         assert np.allclose(dots.data_to_world(dots.data[-1]), where, atol=0.01)
@@ -216,7 +216,7 @@ def test_a_folder_is_stopped_gone_on_with_and_its_worst_case_opened(
     assert segment.image.layer.name != "open already"
     rows = parquet.read_table(out / "results.parquet").to_pylist()
     worst = min((r for r in rows if r["interaction"] == 2), key=lambda r: r["dice"])
-    assert f"{worst['structure']} (truth)" in viewer.layers
+    assert f"{worst['structure']} (reference)" in viewer.layers
     segment.close_dock()
 
 

@@ -38,7 +38,7 @@ def test_the_window_shows_image_truth_and_the_masks_again(make_napari_viewer, qt
         (live,) = dock.session.now.objects.values()
         assert live.info.name == "Left blob"
         assert 1 <= len(live.current()) <= 2
-        truth = np.asarray(viewer.layers["Left blob (truth)"].data) > 0
+        truth = np.asarray(viewer.layers["Left blob (reference)"].data) > 0
         assert dice(truth, dock.session.mask) > 0.9
     finally:
         dock.close_dock()

@@ -241,7 +241,7 @@ def test_a_heatmap_lies_on_the_image_and_says_what_was_looked_at(asker, clip):
     worlds = [heat.data_to_world((int(at), 0, 0))[0] for at in lit]
     assert_allclose(worlds, volume.grid.to_world((12, 0, 0))[0])
     dock.table.setCurrentItem(dock.table.topLevelItem(0))
-    assert "Sent:" in dock.details.text()
+    assert "Prompt:" in dock.details.text()
     assert "1 slice" in dock.details.text()
 
 

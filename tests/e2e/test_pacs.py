@@ -101,7 +101,7 @@ def test_a_series_is_found_segmented_and_pushed_and_comes_back(
     monkeypatch.setattr("napari_medvlm.widgets.parts.dialogs.ask_where_to_save", lambda *_: report)
     segment.findChild(MeasurePanel).export_report()
     at_pacs.waits(lambda: any("Saved: report.dcm" in text for text in told))
-    assert [said.said for said in read_evaluations(report)] == ["Found: left kidney."]
+    assert [e.sentence for e in read_evaluations(report)] == ["Found: left kidney."]
     at_pacs.dock.push.click()
     at_pacs.presses("Push", "also tells 1 finding or answer")
     sent = "Sent to Orthanc as SEG, SR and RTSTRUCT: left kidney."

@@ -95,9 +95,9 @@ def test_the_check_beside_answers_reads_it(run):
     question = Question("Is there a spot?", kind=AnswerKind.YES_NO)
     request = AskRequest("server", spotted(), "a/model", question=question)
     subject = AnswerSubject(request, Answer("Yes, 98 % sure.", choice="yes"))
-    assert "no evaluation run" in Confidence().judge(subject, None).sentence
+    assert "no calibration data" in Confidence().run(subject, None).sentence
     assert "answers with a stated confidence" in command(run).output
-    found = Confidence().judge(subject, None)
+    found = Confidence().run(subject, None)
     assert found.verdict is Verdict.FLAGGED
     assert f"of {COUNT} evaluated answers" in found.sentence
 
@@ -154,5 +154,5 @@ def test_scores_of_regions_have_a_curve_of_their_own(tmp_path):
     assert calibration.load("server", "a/model", regions=True).count == 60
     box = Box.at_index(spotted(), (0, 1, 1), (1, 9, 9))
     request = GroundRequest("server", spotted(), "a/model", "cpu", GroundQuery(("mass",), Scope()))
-    found = Confidence().judge(RegionSubject(request, Region("mass", box, 0.95)), None)
+    found = Confidence().run(RegionSubject(request, Region("mass", box, 0.95)), None)
     assert "of 60 evaluated regions, such were right in" in found.sentence

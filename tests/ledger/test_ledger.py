@@ -84,8 +84,8 @@ def test_the_file_keeps_what_was_undone():
     ledger = ledger_with([point(1, 1, 1)])
     ledger.undo()
     add(ledger, point(2, 2, 2))
-    said = [r for r in ledger.records if r.record == "entry"]
-    assert len(said) == 3
+    entries = [r for r in ledger.records if r.record == "entry"]
+    assert len(entries) == 3
     assert live(ledger) == (point(2, 2, 2),)
 
 

@@ -146,7 +146,7 @@ def test_what_is_no_list_of_texts_is_told(scene, phrases):
     "scope", [nmv.Scope(5), nmv.Scope(-1), nmv.Scope(slice_step_mm=float("nan"))]
 )
 def test_a_scope_that_is_none_is_told(scene, scope):
-    with pytest.raises(InvalidPrompt, match="are none"):
+    with pytest.raises(InvalidPrompt, match="no valid scope"):
         nmv.ground(scene[0], ["liver"], scope=scope)
 
 

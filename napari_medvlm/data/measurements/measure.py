@@ -190,16 +190,16 @@ def _longest(places: FloatArray) -> tuple[FloatArray, float, FloatArray]:
     with suppress(QhullError):  # of fewer than three places, or of a line
         places = places[ConvexHull(places).vertices]
     apart = squareform(pdist(places))
-    one, other = np.unravel_index(np.argmax(apart), apart.shape)
-    return places, float(apart[one, other]), places[[one, other]]
+    start, end = np.unravel_index(np.argmax(apart), apart.shape)
+    return places, float(apart[start, end]), places[[start, end]]
 
 
-def _across(outline: FloatArray, one: FloatArray, other: FloatArray) -> tuple[float, FloatArray]:
+def _across(outline: FloatArray, start: FloatArray, end: FloatArray) -> tuple[float, FloatArray]:
     """The longest chord of a convex outline at a right angle to a line, and the ends of that."""
-    along = (other - one) / np.linalg.norm(other - one)
+    along = (end - start) / np.linalg.norm(end - start)
     across = np.array((-along[1], along[0]))
-    u, v = (outline - one) @ along, (outline - one) @ across
-    longest, ends = 0.0, np.stack([one, one])
+    u, v = (outline - start) @ along, (outline - start) @ across
+    longest, ends = 0.0, np.stack([start, start])
     for at in u:  # a chord is longest at a corner
         crossings = [
             a[1] + (b[1] - a[1]) * (at - a[0]) / (b[0] - a[0]) if b[0] != a[0] else b[1]
@@ -209,5 +209,5 @@ def _across(outline: FloatArray, one: FloatArray, other: FloatArray) -> tuple[fl
         low, high = min(crossings), max(crossings)
         if high - low > longest:
             longest = float(high - low)
-            ends = one + at * along + np.outer((low, high), across)
+            ends = start + at * along + np.outer((low, high), across)
     return longest, ends

@@ -42,11 +42,11 @@ class Ruler:
         """At the second of three places; not a number if there are not three, or two are equal."""
         if len(self.points_mm) != 3:
             return float("nan")
-        one, other = self.points_mm[[0, 2]] - self.points_mm[1]
-        long = float(np.linalg.norm(one) * np.linalg.norm(other))
+        first_arm, second_arm = self.points_mm[[0, 2]] - self.points_mm[1]
+        long = float(np.linalg.norm(first_arm) * np.linalg.norm(second_arm))
         if not long:
             return float("nan")
-        return float(np.degrees(np.arccos(np.clip(one @ other / long, -1, 1))))
+        return float(np.degrees(np.arccos(np.clip(first_arm @ second_arm / long, -1, 1))))
 
     @property
     def text(self) -> str:

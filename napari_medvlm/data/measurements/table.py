@@ -75,9 +75,9 @@ COLUMNS = tuple(field.name for field in fields(Row))
 
 def row(name: str, mask: Mask, volume: Volume) -> Row:
     """Measure an object on its volume's grid."""
-    found = measure(volume, mask)
+    measurement = measure(volume, mask)
     nothing = float("nan")
-    low, high = found.box_mm or ((nothing,) * 3, (nothing,) * 3)
+    low, high = measurement.box_mm or ((nothing,) * 3, (nothing,) * 3)
     across = diameters(mask, volume.affine)
     inside = volume.intensity()[mask.slices][mask.crop] if mask.voxels else np.array([nothing])
     index = (np.argwhere(mask.crop) + mask.start).mean(axis=0) if mask.voxels else [nothing] * 3
@@ -85,7 +85,7 @@ def row(name: str, mask: Mask, volume: Volume) -> Row:
     return Row(
         name=name,
         voxels=mask.voxels,
-        volume_ml=found.volume_ml,
+        volume_ml=measurement.volume_ml,
         surface_mm2=_surface(mask, volume),
         longest_axial_mm=across.longest_mm,
         perpendicular_axial_mm=across.perpendicular_mm,
@@ -93,11 +93,11 @@ def row(name: str, mask: Mask, volume: Volume) -> Row:
         **_along("center", center),
         **_along("low", low),
         **_along("high", high),
-        mean=found.mean,
-        sd=found.sd,
+        mean=measurement.mean,
+        sd=measurement.sd,
         minimum=float(inside.min()) * volume.scale,
-        maximum=found.maximum,
-        unit=found.unit,
+        maximum=measurement.maximum,
+        unit=measurement.unit,
     )
 
 
@@ -118,7 +118,7 @@ def write_csv(path: str | Path, rows: Sequence[Row]) -> None:
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
-            writer.writerows(dict(each.values) for each in rows)
+            writer.writerows(dict(row.values) for row in rows)
     except OSError as error:
         raise CannotSave(
             f"{path.name} could not be written: {error.strerror or error}.",

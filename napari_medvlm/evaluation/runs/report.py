@@ -49,7 +49,7 @@ def write_page(out: Path, template: str, content: Mapping[str, Any]) -> Path:
     """Write ``report.html`` from a template of this package; its path."""
     import jinja2
 
-    folder = resources.files("napari_medvlm.evaluation.runs")
+    folder = resources.files("napari_medvlm.evaluation")
     loader = jinja2.FunctionLoader(lambda name: folder.joinpath(name).read_text("utf-8"))
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader

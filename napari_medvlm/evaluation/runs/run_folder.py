@@ -125,6 +125,11 @@ def case_of(out: Path, case: str) -> Json:
     )
 
 
+def session_path(out: Path, case: str, structure: str) -> Path:
+    """Return the path of the session file of a structure of a case."""
+    return out / "sessions" / safe(case) / f"{safe(structure)}.json"
+
+
 def safe(name: str) -> str:
     """A name as one part of a path; a digest takes the place of what is too long for one."""
     part = quote(name, safe=" ,()+=@").replace("..", "%2E%2E")
@@ -132,11 +137,6 @@ def safe(name: str) -> str:
         return part
     digest = hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
     return f"{part[: MAX_NAME_LENGTH - len(digest) - 1]}-{digest}"
-
-
-def session_path(out: Path, case: str, structure: str) -> Path:
-    """Return the path of the session file of a structure of a case."""
-    return out / "sessions" / safe(case) / f"{safe(structure)}.json"
 
 
 def read_json(path: Path) -> Json | None:

@@ -33,9 +33,9 @@ class Cache:
 
     def folder(self, *names: str) -> Path:
         """The folder of what these names stand for, which may not be there yet."""
-        found = self.root / _hash("\n".join(names))
-        self._used.add(found)
-        return found
+        folder = self.root / _hash("\n".join(names))
+        self._used.add(folder)
+        return folder
 
     def has(self, folder: Path, instances: set[str]) -> bool:
         """Whether a folder holds just these instances; it counts as used now."""

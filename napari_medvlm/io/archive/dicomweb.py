@@ -69,16 +69,16 @@ class DicomWeb:
         """The newest of the studies that fit, as many as the server gives up to 200."""
         progress(0, "Searching")
         with error_context(self.url):
-            found = self._client().search_for_studies(
+            items = self._client().search_for_studies(
                 limit=MOST_STUDIES, fields=STUDY_FIELDS, search_filters=_filters(query)
             )
-            return newest_first([_study(item) for item in found])
+            return newest_first([_study(item) for item in items])
 
     def series(self, study: Study) -> tuple[StudySeries, ...]:
         """The series of a study, by number."""
         with error_context(self.url):
-            found = self._client().search_for_series(study.uid, fields=SERIES_FIELDS)
-            return by_number([_series(study.uid, item) for item in found])
+            items = self._client().search_for_series(study.uid, fields=SERIES_FIELDS)
+            return by_number([_series(study.uid, item) for item in items])
 
     def fetch(self, series: StudySeries, progress: Progress) -> Path:
         """A folder with just the files of a series, as the server keeps them.
@@ -102,8 +102,10 @@ class DicomWeb:
             folder = self.cache.folder(origin(self.url), series.study_uid, series.uid)
             if not self.cache.has(folder, wanted):
                 with self.cache.filling(folder) as temporary:
-                    came = client.iter_series(series.study_uid, series.uid, media_types=AS_STORED)
-                    self._keep(came, wanted, temporary, progress)
+                    datasets = client.iter_series(
+                        series.study_uid, series.uid, media_types=AS_STORED
+                    )
+                    self._keep(datasets, wanted, temporary, progress)
             return folder
 
     def thumbnail(self, series: StudySeries) -> bytes | None:
@@ -111,8 +113,8 @@ class DicomWeb:
         try:
             with error_context(self.url):
                 client = self._client()
-                found = _instances(client, series)
-                uids = sorted(found, key=lambda uid: found[uid])
+                numbers = _instances(client, series)
+                uids = sorted(numbers, key=lambda uid: numbers[uid])
                 if not uids:
                     return None
                 return bytes(
@@ -147,28 +149,28 @@ class DicomWeb:
             if failed:
                 reason = failed.value[0].get("FailureReason", "unknown")
                 raise ArchiveError(
-                    f"{origin(self.url)} did not take object {at + 1} of {len(files)} (reason "
+                    f"{origin(self.url)} rejected object {at + 1} of {len(files)} (reason "
                     f"{reason}).",
-                    "Ask who runs it which objects it takes.",
+                    "Ask the server's administrator which objects it accepts.",
                 )
         progress(1, f"Sent {len(files)} objects")
 
     def _keep(
-        self, came: Iterator[Dataset], wanted: set[str], folder: Path, progress: Progress
+        self, datasets: Iterator[Dataset], wanted: set[str], folder: Path, progress: Progress
     ) -> None:
         """Write what comes, and see that it is all there."""
         got: set[str] = set()
-        for each in came:
-            if _is_cut(each):
+        for dataset in datasets:
+            if _is_cut(dataset):
                 break
-            uid = str(each.SOPInstanceUID)
-            (folder / file_of(uid)).write_bytes(each.buffer.getvalue())  # byte for byte
+            uid = str(dataset.SOPInstanceUID)
+            (folder / file_of(uid)).write_bytes(dataset.buffer.getvalue())  # byte for byte
             got.add(uid)
             progress(min(len(got) / len(wanted), 1), f"{len(got)} of {len(wanted)} images")
         if wanted - got:
             raise ArchiveError(
                 f"{origin(self.url)} sent {len(got & wanted)} of the {len(wanted)} images of the "
-                "series and broke off; nothing of it is kept.",
+                "series and then closed the connection; partial results are discarded.",
                 "Load the series again.",
             )
 
@@ -228,15 +230,15 @@ def _filters(query: Query) -> dict[str, Any]:
 
 def _instances(client: DICOMwebClient, series: StudySeries) -> dict[str, int]:
     """The number of each instance of a series by its UID, page by page."""
-    found: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     while True:
         page = client.search_for_instances(
-            series.study_uid, series.uid, fields=["InstanceNumber"], offset=len(found)
+            series.study_uid, series.uid, fields=["InstanceNumber"], offset=len(numbers)
         )
-        new = {_text(i, "instance"): _whole(i, "instance_number") or 0 for i in page}
-        if new.keys() <= found.keys():  # the last, or a server that knows no pages
-            return found
-        found |= new
+        new = {_text(i, "instance"): _integer(i, "instance_number") or 0 for i in page}
+        if new.keys() <= numbers.keys():  # the last, or a server that knows no pages
+            return numbers
+        numbers |= new
 
 
 def _study(item: Found) -> Study:
@@ -247,7 +249,7 @@ def _study(item: Found) -> Study:
         day=day_of(_text(item, "day")),
         description=_text(item, "study_description"),
         modalities=tuple(map(str, _values(item, "modalities"))),
-        series=_whole(item, "series_count"),
+        series=_integer(item, "series_count"),
     )
 
 
@@ -255,16 +257,16 @@ def _series(study_uid: str, item: Found) -> StudySeries:
     return StudySeries(
         uid=_text(item, "series"),
         study_uid=study_uid,
-        number=_whole(item, "series_number"),
+        number=_integer(item, "series_number"),
         description=_text(item, "series_description"),
         modality=_text(item, "modality"),
-        images=_whole(item, "images"),
+        images=_integer(item, "images"),
     )
 
 
 def _values(item: Found, name: str) -> list[Any]:
-    found = item.get(TAGS[name], {}).get("Value") or []
-    return [value for value in found if value is not None]
+    values = item.get(TAGS[name], {}).get("Value") or []
+    return [value for value in values if value is not None]
 
 
 def _text(item: Found, name: str) -> str:
@@ -275,15 +277,15 @@ def _text(item: Found, name: str) -> str:
     return str(first).strip()
 
 
-def _whole(item: Found, name: str) -> int | None:
+def _integer(item: Found, name: str) -> int | None:
     text = _text(item, name)
     return int(text) if text.lstrip("-").isdigit() else None
 
 
-def _is_cut(made: Dataset) -> bool:
+def _is_cut(dataset: Dataset) -> bool:
     """Whether pixels are missing at the end, where the connection was closed early."""
     from pydicom.pixels.utils import get_expected_length
 
-    if "PixelData" not in made or made.file_meta.TransferSyntaxUID.is_encapsulated:
+    if "PixelData" not in dataset or dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         return False
-    return len(made.PixelData) < get_expected_length(made)
+    return len(dataset.PixelData) < get_expected_length(dataset)

@@ -52,7 +52,7 @@ def error_context(url: str) -> Iterator[None]:
         ) from None
     except Exception as error:  # noqa: BLE001  # what a server sends may be anything
         raise ArchiveError(
-            f"{origin(url)} sent what is no answer of a DICOMweb server ({type(error).__name__}).",
+            f"{origin(url)} sent a response that is not DICOMweb ({type(error).__name__}).",
             "Check the path in the address, such as /dicom-web, or load the series again.",
         ) from None
     finally:
@@ -62,7 +62,7 @@ def error_context(url: str) -> Iterator[None]:
 def not_installed() -> ArchiveError:
     """That the extra is needed."""
     return ArchiveError(
-        "A PACS is asked by dicomweb-client, which is not installed.",
+        "A PACS connection needs dicomweb-client, which is not installed.",
         'Install it: pip install "napari-medvlm[pacs]"',
     )
 
@@ -83,11 +83,11 @@ def _words(at: str, error: RequestException) -> tuple[str, str]:
         (
             (e.ConnectTimeout, e.ReadTimeout),
             "{at} did not answer in time.",
-            "Try again later, or ask who runs it whether it is busy.",
+            "Try again later, or contact the server's administrator.",
         ),
         (
             (e.ChunkedEncodingError, e.ContentDecodingError),
-            "{at} broke off in the middle of what it sent; nothing of it is kept.",
+            "{at} closed the connection during the transfer; partial results are discarded.",
             "Load the series again.",
         ),
         (
@@ -102,31 +102,37 @@ def _words(at: str, error: RequestException) -> tuple[str, str]:
         ),
         (
             e.TooManyRedirects,
-            "{at} leads to another address, which is not followed.",
-            "Ask for the address that it leads to, and use that.",
+            "{at} redirects to another address; redirects are not followed.",
+            "Use the address that it redirects to.",
         ),
         (
             e.JSONDecodeError,
-            "{at} sent what is no answer of a DICOMweb server.",
+            "{at} sent a response that is not DICOMweb.",
             "Check the path in the address, such as /dicom-web.",
         ),
     )
     for kind, message, hint in kinds:
         if isinstance(error, kind):
             return message.format(at=at), hint
-    return f"{at} cannot be asked ({type(error).__name__}).", "Check the address of the server."
+    return f"{at} cannot be queried ({type(error).__name__}).", "Check the address of the server."
 
 
 def _status(at: str, status: int) -> tuple[str, str]:
     if status == 401:
-        return f"{at} wants to know who asks (401).", "Sign in with a user and password or a token."
+        return f"{at} requires sign-in (401).", "Sign in with a user and password or a token."
     if status == 403:
-        return f"{at} does not allow this (403).", "Ask who runs it for the right to do so."
+        return f"{at} does not allow this (403).", "Ask the server's administrator for access."
     if status == 404:
         return (
-            f"{at} does not have that (404).",
+            f"{at} has no such resource (404).",
             "Check the path in the address, such as /dicom-web, or search again.",
         )
     if status == 409:
-        return f"{at} did not take the object (409).", "Ask who runs it which objects it takes."
-    return f"{at} answered with the error {status}.", "Try again later, or ask who runs it."
+        return (
+            f"{at} rejected the object (409).",
+            "Ask the server's administrator which objects it accepts.",
+        )
+    return (
+        f"{at} returned error {status}.",
+        "Try again later, or contact the server's administrator.",
+    )

@@ -64,8 +64,8 @@ class DicomTree:
         for files in self._files.values():
             first = files[0][1]
             by_study.setdefault(text(first, "StudyInstanceUID"), []).append(first)
-        found = [_study(uid, headers) for uid, headers in by_study.items()]
-        return newest_first([study for study in found if fits(query, study)])
+        studies = [_study(uid, headers) for uid, headers in by_study.items()]
+        return newest_first([study for study in studies if fits(query, study)])
 
     def series(self, study: Study) -> tuple[StudySeries, ...]:
         """The series of a study as of the last search."""
@@ -110,20 +110,20 @@ class DicomTree:
                 shutil.copyfile(file, self.root / RESULTS / file_of(uid))
         except OSError as error:
             raise ArchiveError(
-                f"Nothing can be written to {self.root}: {error.strerror}.",
+                f"Cannot write to {self.root}: {error.strerror}.",
                 "Choose a folder that you may write to, with space left.",
             ) from error
 
     def _of(self, series: StudySeries) -> list[tuple[Path, Dataset]]:
-        found = self._files.get(series.uid)
-        if not found:
+        files = self._files.get(series.uid)
+        if not files:
             raise ArchiveError(f"The series is not in {self.root}.", "Search again.")
-        return found
+        return files
 
     def _read(self, progress: Progress) -> dict[str, list[tuple[Path, Dataset]]]:
         if not self.root.is_dir():
             raise ArchiveError(f"There is no folder {self.root}.", "Choose another folder.")
-        found: dict[str, list[tuple[Path, Dataset]]] = {}
+        by_series: dict[str, list[tuple[Path, Dataset]]] = {}
         paths = sorted(p for p in self.root.rglob("*") if p.is_file())
         for at, path in enumerate(paths):
             if at % 20 == 0:
@@ -133,8 +133,8 @@ class DicomTree:
             except (InvalidImage, OSError):
                 continue
             if header is not None and text(header, "SeriesInstanceUID"):
-                found.setdefault(text(header, "SeriesInstanceUID"), []).append((path, header))
-        return found
+                by_series.setdefault(text(header, "SeriesInstanceUID"), []).append((path, header))
+        return by_series
 
 
 def _study(uid: str, headers: list[Dataset]) -> Study:

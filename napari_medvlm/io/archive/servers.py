@@ -38,7 +38,7 @@ _here: dict[str, Login] = {}
 def servers() -> tuple[Server, ...]:
     """The servers that are remembered."""
     try:
-        return tuple(Server(**each) for each in json.loads(_file().read_text("utf-8")))
+        return tuple(Server(**values) for values in json.loads(_file().read_text("utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
         return ()
 
@@ -59,7 +59,7 @@ def remember(server: Server) -> None:
         raise ArchiveError(
             "The address of the server has a user, a password or a key in it, which would be "
             "written to a file.",
-            "Write it without, and sign in: that is kept in the system's keyring.",
+            "Remove them and sign in instead; the login is stored in the system keyring.",
         )
     _write([*(s for s in servers() if s.name != server.name), server])
 
@@ -80,10 +80,10 @@ def login_for(url: str) -> Login | None:
     except ImportError:
         return None
     try:
-        found = keyring.get_password(SERVICE, at)
+        stored = keyring.get_password(SERVICE, at)
     except KeyringError:
         return None
-    return Login(**json.loads(found)) if found else None
+    return Login(**json.loads(stored)) if stored else None
 
 
 def keep_login(url: str, login: Login) -> bool:
@@ -108,9 +108,9 @@ def keep_login(url: str, login: Login) -> bool:
     return True
 
 
-def _write(kept: list[Server]) -> None:
+def _write(servers: list[Server]) -> None:
     _file().parent.mkdir(parents=True, exist_ok=True)
-    _file().write_text(json.dumps([asdict(s) for s in kept]), "utf-8")
+    _file().write_text(json.dumps([asdict(s) for s in servers]), "utf-8")
 
 
 def _file() -> Path:

@@ -98,7 +98,7 @@ def headers_of(path: Path, series: str | None) -> list[tuple[Path, Dataset]]:
         kind = sop_class(read_header(path))
         hints = {
             "Directory": "Load its folder instead.",
-            "SR Storage": "Open its folder in the PACS dock, which tells what a report says.",
+            "SR Storage": "Open its folder in the PACS dock, which shows reports.",
         }
         hint = next((hints[k] for k in hints if k in kind), "Load a file with an image.")
         raise InvalidImage(f"{path.name} holds no image ({kind}).", hint)
@@ -202,9 +202,9 @@ def _matching(infos: list[SeriesInfo], series: str) -> list[SeriesInfo]:
 
 def _distinct(headers: list[tuple[Path, Dataset]]) -> list[tuple[Path, Dataset]]:
     """Without second copies of a file."""
-    kept: dict[tuple[str, ...], tuple[Path, Dataset]] = {}
+    unique: dict[tuple[str, ...], tuple[Path, Dataset]] = {}
     for file, header in headers:
         keys = ("SOPInstanceUID", "InstanceNumber", "ImagePositionPatient")
         key = tuple(text(header, keyword) for keyword in keys)
-        kept.setdefault(key if key[0] else (str(file),), (file, header))
-    return list(kept.values())
+        unique.setdefault(key if key[0] else (str(file),), (file, header))
+    return list(unique.values())

@@ -15,7 +15,7 @@ from napari_medvlm.data.array_checks import require_memory
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.volume import ASSUMED, Window
-from napari_medvlm.io.dicom.header import COPY_AGAIN, item, number, numbers, text, whole
+from napari_medvlm.io.dicom.header import COPY_AGAIN, integer, item, number, numbers, text
 from napari_medvlm.io.dicom.header_values import find, pixel_mm, rescale, thickness, unit, window
 from napari_medvlm.io.dicom.multi_volume import Label, labels_of
 
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 UPRIGHT = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
-UNPLACED = (
-    "The file does not tell where the picture lies in the patient; it is shown as an axial slice."
-)
+UNPLACED = "The file has no image position; it is shown as an axial slice."
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,11 +107,11 @@ def normal_of(orientation: FloatArray) -> FloatArray:
 
 def _frame_count(path: Path, header: Dataset) -> int:
     """Checked before anything of that many is made."""
-    rows, columns = whole(path, header, "Rows", 0), whole(path, header, "Columns", 0)
-    count = whole(path, header, "NumberOfFrames", 1) or 1
+    rows, columns = integer(path, header, "Rows", 0), integer(path, header, "Columns", 0)
+    count = integer(path, header, "NumberOfFrames", 1) or 1
     if not rows or not columns:
         raise InvalidImage(f"{path.name} holds no image: {rows} x {columns} pixels.", COPY_AGAIN)
-    require_memory(path, 4.0 * rows * columns * count * whole(path, header, "SamplesPerPixel", 1))
+    require_memory(path, 4.0 * rows * columns * count * integer(path, header, "SamplesPerPixel", 1))
     if count > max(1, path.stat().st_size):
         raise InvalidImage(
             f"{path.name} promises {count} frames in {path.stat().st_size} bytes.", COPY_AGAIN
@@ -146,7 +144,7 @@ def _frame_step(path: Path, header: Dataset) -> tuple[float, tuple[str, ...]]:
         step = number(path, header, keyword)
         if step:
             return step, ()
-    return 1.0, (f"The distance of the frames is not known; {ASSUMED}",)
+    return 1.0, (f"The spacing of the frames is unknown; {ASSUMED}",)
 
 
 def _plane(path: Path, header: Dataset, frame: int, groups: list[Dataset]) -> Plane:
@@ -158,12 +156,12 @@ def _plane(path: Path, header: Dataset, frame: int, groups: list[Dataset]) -> Pl
     )
     placed = position is not None and orientation is not None
     spacing, notes = pixel_mm(path, header, groups)
-    samples = whole(path, header, "SamplesPerPixel", 1)
+    samples = integer(path, header, "SamplesPerPixel", 1)
     return Plane(
         path=path,
         frame=frame,
         header=header,
-        size=(whole(path, header, "Rows", 0), whole(path, header, "Columns", 0), samples),
+        size=(integer(path, header, "Rows", 0), integer(path, header, "Columns", 0), samples),
         placed=placed,
         position=np.zeros(3) if position is None else position,
         orientation=unit(path, UPRIGHT if orientation is None else orientation),

@@ -167,13 +167,13 @@ def first_number(values: Dataset, keyword: str) -> float | None:
     """The first of one or several numbers, or None where no finite one can be had."""
     value: Any = values.get(keyword)
     try:
-        found = float(np.atleast_1d(np.array(value, np.float64))[0])
+        result = float(np.atleast_1d(np.array(value, np.float64))[0])
     except (TypeError, ValueError, IndexError):
         return None
-    return found if np.isfinite(found) else None
+    return result if np.isfinite(result) else None
 
 
-def whole(path: Path, values: Dataset, keyword: str, default: int) -> int:
+def integer(path: Path, values: Dataset, keyword: str, default: int) -> int:
     """A whole number, at least 0."""
     value = number(path, values, keyword)
     if value is None:

@@ -111,7 +111,7 @@ def rescale(path: Path, header: Dataset, groups: list[Dataset]) -> tuple[float, 
     )
     if slope is not None and not slope[0]:
         raise InvalidImage(
-            f"RescaleSlope of {path.name} is 0: its intensities are lost.", COPY_AGAIN
+            f"RescaleSlope of {path.name} is 0: its intensities cannot be recovered.", COPY_AGAIN
         )
     found = (
         1.0 if slope is None else float(slope[0]),
@@ -120,7 +120,7 @@ def rescale(path: Path, header: Dataset, groups: list[Dataset]) -> tuple[float, 
     if max(map(abs, found)) > LARGEST:
         raise InvalidImage(
             f"RescaleSlope and RescaleIntercept of {path.name} are {found[0]:g} and {found[1]:g}: "
-            "its intensities are lost.",
+            "its intensities cannot be recovered.",
             COPY_AGAIN,
         )
     return found
@@ -147,4 +147,4 @@ def _ultrasound_mm(header: Dataset) -> tuple[FloatArray, tuple[str, ...]]:
         )
     if len(found) == 1 and all(spacing := found.pop()):
         return np.array(spacing), ()
-    return np.ones(2), (f"The pixel spacing is not known; {ASSUMED}",)
+    return np.ones(2), (f"The pixel spacing is unknown; {ASSUMED}",)

@@ -80,7 +80,7 @@ def split(places: Sequence[Sequence[P]]) -> tuple[str, list[str], list[list[P]]]
     Returns
     -------
     What varies, its values in rising order, and the slices that have each; None if the slices
-    cannot be shared out evenly.
+    cannot be divided into volumes of equal size.
     """
     count = len(places[0])
     if any(len(place) != count for place in places):

@@ -16,7 +16,7 @@ from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.io.dicom.compressed_size import require_stated_sizes
 from napari_medvlm.io.dicom.frames import Plane
-from napari_medvlm.io.dicom.header import COPY_AGAIN, guarded, text, whole
+from napari_medvlm.io.dicom.header import COPY_AGAIN, guarded, integer, text
 from napari_medvlm.io.dicom.native_pixels import fill_native
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ def _dtype(planes: list[Plane]) -> type[np.generic]:
     header, path = planes[0].header, planes[0].path
     if any(slope != 1 or intercept != int(intercept) for slope, intercept in _rescales(planes)):
         return np.float32
-    bits = whole(path, header, "BitsAllocated", 32)
-    signed = whole(path, header, "PixelRepresentation", 0)
+    bits = integer(path, header, "BitsAllocated", 32)
+    signed = integer(path, header, "PixelRepresentation", 0)
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
     intercepts = [intercept for _, intercept in _rescales(planes)]
     low, high = low + int(min(intercepts)), high + int(max(intercepts))

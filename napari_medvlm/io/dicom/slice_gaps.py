@@ -111,18 +111,18 @@ def _gapped(
     holes = np.flatnonzero(missing)
     count = int(missing.sum())
     low, high = heights[holes[0]], heights[holes[0] + 1]
-    where = f"between {low:.1f} and {high:.1f} mm"
+    position = f"between {low:.1f} and {high:.1f} mm"
     if len(holes) > 1:
-        where = f"in {len(holes)} gaps, the first {where}"
+        position = f"in {len(holes)} gaps, the first {position}"
     were, are = ("slice was", "slice is") if count == 1 else ("slices were", "slices are")
     if gaps is Gaps.REFUSE:
-        raise IrregularSlices(f"{count} {are} missing {where}.", GAPS_HINT)
+        raise IrregularSlices(f"{count} {are} missing {position}.", GAPS_HINT)
     if gaps is Gaps.LARGEST:
-        return _largest(planes, heights, missing == 0, f"{count} {were} missing {where}")
+        return _largest(planes, heights, missing == 0, f"{count} {were} missing {position}")
     index = np.concatenate([[0], np.cumsum(missing + 1)])
     samples = np.interp(np.arange(index[-1] + 1), index, np.arange(len(planes)))
     step = (planes[-1].position - planes[0].position) / index[-1]
-    note = f"{count} {were} missing {where}; filled in linearly from the neighbouring slices."
+    note = f"{count} {were} missing {position}; filled in linearly from the neighbouring slices."
     return _checked(planes, step, samples, (note,))
 
 
@@ -152,12 +152,12 @@ def _largest(
     """The longest run of slices of which each is joined to the next."""
     parts = np.split(np.arange(len(planes)), np.flatnonzero(~joined) + 1)
     part = max(parts, key=len)
-    kept = [planes[i] for i in part]
+    kept_planes = [planes[i] for i in part]
     note = (
-        f"{what}; only the largest part is loaded, {len(kept)} of {len(planes)} slices from "
+        f"{what}; only the largest part is loaded, {len(kept_planes)} of {len(planes)} slices from "
         f"{heights[part[0]]:.1f} to {heights[part[-1]]:.1f} mm."
     )
-    return _even(kept, (note,))
+    return _even(kept_planes, (note,))
 
 
 def _checked(
@@ -166,8 +166,8 @@ def _checked(
     """A stack, unless slices lie beside the line through the first and the last one."""
     along = float(step @ planes[0].normal)
     shift = np.array([plane.position - planes[0].position for plane in planes])
-    beside = shift - np.outer(shift @ planes[0].normal / along, step)
-    worst = float(np.linalg.norm(beside, axis=1).max())
+    lateral = shift - np.outer(shift @ planes[0].normal / along, step)
+    worst = float(np.linalg.norm(lateral, axis=1).max())
     if worst > 0.5 * planes[0].pixel_mm.min() + 0.02:
         raise InvalidImage(
             f"The slices are shifted against each other, by up to {worst:.1f} mm.",

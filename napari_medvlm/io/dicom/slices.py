@@ -109,7 +109,7 @@ def _volume_at_places(planes: Sequence[Plane], frame: int | None) -> list[Plane]
         more = sum(len(place) > 1 for place in places)
         raise InvalidImage(
             f"{more} of {len(places)} slice positions occur more than once, and {len(planes)} "
-            "slices cannot be shared out evenly.",
+            "slices cannot be divided into volumes of equal size.",
             "Move the slices of all but one volume out of the folder, or choose another series.",
         )
     keyword, values, volumes = found

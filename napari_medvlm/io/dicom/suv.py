@@ -68,7 +68,7 @@ def suv_of(files: Sequence[Path]) -> Suv:
         told = str(reason)
     except InvalidImage as error:
         told = error.message
-    return Suv(None, f"There is no SUV, and intensities are as they were stored: {told}")
+    return Suv(None, f"No SUV; intensities are stored values: {told}")
 
 
 def _factor(headers: Sequence[Dataset]) -> float:
@@ -81,13 +81,13 @@ def _factor(headers: Sequence[Dataset]) -> float:
         case "BQML":
             return _weight_g(first) / _dose_bq(headers)
         case units:
-            raise _Unknown(f"the header's units are {units or 'not told'}, not BQML.")
+            raise _Unknown(f"the header's units are {units or 'missing'}, not BQML.")
 
 
 def _of_counts(header: Dataset) -> float:
-    found = _private(header, PHILIPS, *PHILIPS_SUV)
+    value = _private(header, PHILIPS, *PHILIPS_SUV)
     try:
-        factor = float(found)
+        factor = float(value)
     except ValueError:
         factor = 0.0
     if not (math.isfinite(factor) and factor > 0):
@@ -98,17 +98,17 @@ def _of_counts(header: Dataset) -> float:
 def _weight_g(header: Dataset) -> float:
     weight_kg = first_number(header, "PatientWeight")
     if weight_kg is None or weight_kg <= 0:
-        raise _Unknown("the header does not tell the patient's weight.")
+        raise _Unknown("the header has no patient weight.")
     return 1000 * weight_kg
 
 
 def _dose_bq(headers: Sequence[Dataset]) -> float:
     """The activity that was given, decayed to the time that the images are corrected to."""
     first = headers[0]
-    given = item(first, "RadiopharmaceuticalInformationSequence")
-    if given is None:
-        raise _Unknown("the header does not tell what was given to the patient.")
-    dose = _positive(given, "RadionuclideTotalDose", "the dose")
+    administration = item(first, "RadiopharmaceuticalInformationSequence")
+    if administration is None:
+        raise _Unknown("the header has no radiopharmaceutical information.")
+    dose = _positive(administration, "RadionuclideTotalDose", "the dose")
     if dose < LEAST_DOSE_BQ:
         raise _Unknown(f"the header's dose, {dose:g}, cannot be in becquerel.")
     corrected = first.get("CorrectedImage") or ()
@@ -119,12 +119,12 @@ def _dose_bq(headers: Sequence[Dataset]) -> float:
         case "ADMIN":
             return dose
         case "START":
-            half_life_s = _positive(given, "RadionuclideHalfLife", "the half-life")
+            half_life_s = _positive(administration, "RadionuclideHalfLife", "the half-life")
             scan = _scan_start(headers, half_life_s)
-            elapsed = (scan - _given_at(given, scan)).total_seconds()
+            elapsed = (scan - _given_at(administration, scan)).total_seconds()
             return dose * math.pow(2, -elapsed / half_life_s)
         case other:
-            raise _Unknown(f"decay is corrected to {other or 'a time that is not told'}.")
+            raise _Unknown(f"decay is corrected to {other or 'an unknown time'}.")
 
 
 def _scan_start(headers: Sequence[Dataset], half_life_s: float) -> datetime:
@@ -139,7 +139,7 @@ def _scan_start(headers: Sequence[Dataset], half_life_s: float) -> datetime:
     if ge_time is not None:
         return ge_time
     if earliest is None:
-        raise _Unknown("the header does not tell when the scan began.")
+        raise _Unknown("the header has no scan start time.")
     return earliest - _into_scan(header, half_life_s)
 
 
@@ -155,45 +155,45 @@ def _into_scan(header: Dataset, half_life_s: float) -> timedelta:
     return timedelta(seconds=reference_ms / 1000 - average_s)
 
 
-def _given_at(given: Dataset, scan: datetime) -> datetime:
+def _given_at(administration: Dataset, scan: datetime) -> datetime:
     """When the activity was given: within the day before the scan, also over midnight."""
-    exact = _date_time(text(given, "RadiopharmaceuticalStartDateTime"))
+    exact = _date_time(text(administration, "RadiopharmaceuticalStartDateTime"))
     if exact is not None and scan - DAY < exact <= scan:
         return exact
-    clock = _clock(text(given, "RadiopharmaceuticalStartTime"))
+    clock = _clock(text(administration, "RadiopharmaceuticalStartTime"))
     if clock is None:
-        raise _Unknown("the header does not tell when the activity was given.")
+        raise _Unknown("the header has no injection time.")
     at = datetime.combine(scan.date(), clock)
     return at if at <= scan else at - DAY
 
 
 def _positive(values: Dataset, keyword: str, what: str) -> float:
-    found = first_number(values, keyword)
-    if found is None or found <= 0:
+    value = first_number(values, keyword)
+    if value is None or value <= 0:
         raise _Unknown(f"the header does not tell {what} of what was given.")
-    return found
+    return value
 
 
 def _moment(header: Dataset, day: str, clock: str) -> datetime | None:
     """A day and a time; without a day, which is taken out of some files, the series' own."""
-    found = _clock(text(header, clock))
-    if found is None:
+    value = _clock(text(header, clock))
+    if value is None:
         return None
     on = day_of(text(header, day)) or day_of(text(header, "SeriesDate")) or NO_DATE
-    return datetime.combine(on, found)
+    return datetime.combine(on, value)
 
 
-def _date_time(told: str) -> datetime | None:
-    on, clock = day_of(told[:8]), _clock(told[8:].partition("+")[0].partition("-")[0])
+def _date_time(text: str) -> datetime | None:
+    on, clock = day_of(text[:8]), _clock(text[8:].partition("+")[0].partition("-")[0])
     return None if on is None or clock is None else datetime.combine(on, clock)
 
 
-def _clock(told: str) -> time | None:
+def _clock(text: str) -> time | None:
     """A time as DICOM writes it: ``HHMMSS.FFFFFF`` from the left, as far as it is known."""
-    whole, _, part = told.strip().replace(":", "").partition(".")
+    digits, _, part = text.strip().replace(":", "").partition(".")
     try:
-        hours, minutes, seconds = (int(whole[k : k + 2] or 0) for k in (0, 2, 4))
-        return time(hours, minutes, seconds, int(part.ljust(6, "0")[:6])) if whole else None
+        hours, minutes, seconds = (int(digits[k : k + 2] or 0) for k in (0, 2, 4))
+        return time(hours, minutes, seconds, int(part.ljust(6, "0")[:6])) if digits else None
     except ValueError:
         return None
 

@@ -54,17 +54,17 @@ def search(text: str, most: int = 20) -> tuple[Term, ...]:
     """The terms that have all words of a text, the shortest first; a side may be among them."""
     words = _words(text)
     plain, side = _sorted_out(words)
-    found: dict[str, Term] = {}
+    terms: dict[str, Term] = {}
     sided: dict[str, Term] = {}
     for term in _terms() if plain else ():
         meaning = term.kind.meaning.lower()
         if all(word in meaning for word in words):
-            found.setdefault(meaning, term)
+            terms.setdefault(meaning, term)
         elif all(word in meaning for word in plain) and not _SIDES.keys() & set(_words(meaning)):
-            made = Term(term.kind, term.category, side)
-            sided[made.name.lower()] = made
-    both = sided | found  # a ventricle on the left is not the left ventricle
-    return tuple(sorted(both.values(), key=lambda t: (len(t.name), t.name))[:most])
+            sided_term = Term(term.kind, term.category, side)
+            sided[sided_term.name.lower()] = sided_term
+    all_terms = sided | terms  # a ventricle on the left is not the left ventricle
+    return tuple(sorted(all_terms.values(), key=lambda t: (len(t.name), t.name))[:most])
 
 
 def term_for(name: str) -> Term:

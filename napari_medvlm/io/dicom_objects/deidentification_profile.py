@@ -70,8 +70,8 @@ class Keep:
     @property
     def keywords(self) -> frozenset[str]:
         """The elements that are left."""
-        kept = CHARACTERISTICS if self.characteristics else ()
-        return frozenset((*kept, *(DESCRIPTIONS if self.descriptions else ())))
+        keywords = CHARACTERISTICS if self.characteristics else ()
+        return frozenset((*keywords, *(DESCRIPTIONS if self.descriptions else ())))
 
 
 class Deidentifier:

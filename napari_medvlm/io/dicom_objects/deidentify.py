@@ -54,8 +54,8 @@ class Exported:
         missing = len(self.left_out)
         some = (f"{missing} {'file was' if missing == 1 else 'files were'} left out:",)
         listed = tuple(f"{name}: {reason}" for name, reason in self.left_out)
-        told = (f"{were} written to {self.folder}.", *self.warnings)
-        return told + (some + listed if missing else ())
+        lines = (f"{were} written to {self.folder}.", *self.warnings)
+        return lines + (some + listed if missing else ())
 
 
 def deidentify(
@@ -89,16 +89,14 @@ def deidentify(
     """
     source, out = Path(source), Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise CannotSave(
-            f"{out} is there already; nothing in it is overwritten.", "Choose a new folder."
-        )
+        raise CannotSave(f"{out} already exists and is not overwritten.", "Choose a new folder.")
     files = _files(source, series)
     partial = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         partial.mkdir(parents=True)
-        made = _written(files, partial, Deidentifier(seed, keep), progress)
-        if not made.files:
-            name, reason = made.left_out[0]
+        exported = _written(files, partial, Deidentifier(seed, keep), progress)
+        if not exported.files:
+            name, reason = exported.left_out[0]
             raise CannotSave(
                 f"None of the {len(files)} files could be written; {name}: {reason}",
                 "Choose another series.",
@@ -113,7 +111,7 @@ def deidentify(
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return Exported(out, made.files, made.left_out, made.warnings)
+    return Exported(out, exported.files, exported.left_out, exported.warnings)
 
 
 def _files(source: Path, series: str | None) -> list[Path]:
@@ -122,12 +120,12 @@ def _files(source: Path, series: str | None) -> list[Path]:
             f"There is no {source.name} in {source.parent.resolve()}.", "Check the path."
         )
     every = sorted(p for p in source.rglob("*") if p.is_file()) if source.is_dir() else [source]
-    found = [p for p in every if is_dicom(p) or p.name.lower().endswith(ENDINGS)]
-    if not found:
+    files = [p for p in every if is_dicom(p) or p.name.lower().endswith(ENDINGS)]
+    if not files:
         raise InvalidImage(f"There is no DICOM file in {source.name}.", "Choose another folder.")
     if series is None:
-        return found
-    wanted = [p for p in found if _is_of(p, series)]
+        return files
+    wanted = [p for p in files if _is_of(p, series)]
     if not wanted:
         raise InvalidImage(
             f"No file in {source.name} is of the series {series}.",
@@ -208,19 +206,19 @@ def _may_be(dataset: Dataset) -> bool:
 
 
 def _warnings(marked: int, unknown: int) -> tuple[str, ...]:
-    found = []
+    warnings = []
     if marked:
-        found.append(
-            f"{_pictures(marked)} writing in the picture itself (BurnedInAnnotation is YES): it is "
-            "still there. Look at them before you give them away."
+        warnings.append(
+            f"{_files_have(marked)} text burned into the image (BurnedInAnnotation is YES); it was "
+            "not removed. Review the images before sharing."
         )
     if unknown:
-        found.append(
-            f"{_pictures(unknown)} perhaps writing in the picture itself: nothing says that there "
-            "is none, and it would still be there. Look at them before you give them away."
+        warnings.append(
+            f"{_files_have(unknown)} no statement on burned-in text (no BurnedInAnnotation); "
+            "any such text was not removed. Review the images before sharing."
         )
-    return tuple(found)
+    return tuple(warnings)
 
 
-def _pictures(count: int) -> str:
+def _files_have(count: int) -> str:
     return "1 file has" if count == 1 else f"{count} files have"

@@ -127,13 +127,13 @@ def read_rtstruct(path: Path, grid: Grid) -> NamedLabels:
     InvalidImage
         If it cannot be read, or no contour lies in the image.
     """
-    found = read_structure_set(path, grid)
+    structures = read_structure_set(path, grid)
     labels = np.zeros(grid.shape, np.uint16)
-    for number, roi in found.rois.items():
+    for number, roi in structures.rois.items():
         labels[roi.mask] = number
-    names = {number: roi.name for number, roi in found.rois.items()}
-    colors = {number: roi.color for number, roi in found.rois.items() if roi.color}
-    return NamedLabels(labels, grid, names, path.name, colors, found.notes)
+    names = {number: roi.name for number, roi in structures.rois.items()}
+    colors = {number: roi.color for number, roi in structures.rois.items() if roi.color}
+    return NamedLabels(labels, grid, names, path.name, colors, structures.notes)
 
 
 def read_structure_set(path: Path, grid: Grid) -> StructureSet:
@@ -152,18 +152,18 @@ def read_structure_set(path: Path, grid: Grid) -> StructureSet:
     dataset = _read(path)
     if "Structure Set" not in sop_class(dataset):
         raise InvalidImage(
-            f"{path.name} holds no structure set ({sop_class(dataset) or 'no kind is told'}).",
+            f"{path.name} holds no structure set ({sop_class(dataset) or 'unknown kind'}).",
             "Choose a file whose modality is RTSTRUCT.",
         )
     if not dataset.get("ROIContourSequence"):
         raise InvalidImage(f"{path.name} holds no contours, or is cut off.", COPY_AGAIN)
-    found = guarded(path, lambda: _interpreted(dataset, grid))
-    if not found.rois:
+    structures = guarded(path, lambda: _interpreted(dataset, grid))
+    if not structures.rois:
         raise InvalidImage(
-            " ".join([f"No contour of {path.name} lies in the image.", *found.notes[:3]]),
+            " ".join([f"No contour of {path.name} lies in the image.", *structures.notes[:3]]),
             "Choose the image that the structures were drawn on.",
         )
-    return found
+    return structures
 
 
 def _interpreted(dataset: Dataset, grid: Grid) -> StructureSet:
@@ -201,8 +201,8 @@ def _read(path: Path) -> Dataset:
 
 def _numbers(described: list[Dataset]) -> Iterable[int]:
     """Those of the file if labels can have them, else counted from 1."""
-    told = [str(roi.get("ROINumber")) for roi in described]
-    fit = [int(t) for t in told if t.isdecimal() and 0 < int(t) <= np.iinfo(np.uint16).max]
+    numbers = [str(roi.get("ROINumber")) for roi in described]
+    fit = [int(t) for t in numbers if t.isdecimal() and 0 < int(t) <= np.iinfo(np.uint16).max]
     return fit if len(set(fit)) == len(described) else range(1, len(described) + 1)
 
 
@@ -220,12 +220,12 @@ def _mask(contours: Iterable[Dataset], grid: Grid, left_out: Counter[str]) -> ND
     mask = np.zeros(grid.shape, bool)
     for z, placed in by_slice.items():
         nearest = min((own for own, _ in placed), key=lambda own: abs(own - z))
-        kept = [polygon for own, polygon in placed if abs(own - nearest) <= SAME]
+        polygons = [polygon for own, polygon in placed if abs(own - nearest) <= SAME]
         if abs(nearest - z) > BETWEEN:
-            left_out["between slices, taken for the nearest slice"] += len(kept)
-        if len(kept) < len(placed):
-            left_out["further from its slice than another one, left out"] += len(placed) - len(kept)
-        mask[z] = filled(kept, grid.shape[1:])
+            left_out["between slices, assigned to the nearest slice"] += len(polygons)
+        if dropped := len(placed) - len(polygons):
+            left_out["further from its slice than another contour, left out"] += dropped
+        mask[z] = filled(polygons, grid.shape[1:])
     return mask
 
 
@@ -236,8 +236,8 @@ def _points(contour: Dataset, grid: Grid) -> FloatArray:
     except (TypeError, ValueError):
         values = np.empty(0)
     promised = first_number(contour, "NumberOfContourPoints")
-    whole = promised is None or values.size == 3 * promised
-    if not values.size or values.size % 3 or not whole or not np.isfinite(values).all():
+    complete = promised is None or values.size == 3 * promised
+    if not values.size or values.size % 3 or not complete or not np.isfinite(values).all():
         return np.empty((0, 3))
     return grid.to_index(values.reshape(-1, 3)[:, ::-1])
 
@@ -250,7 +250,7 @@ def _reason(contour: Dataset, zyx: FloatArray, grid: Grid) -> str:
     if kind == "POINT":
         return "a single point, left out"
     if kind not in CLOSED:
-        return f"not closed ({kind or 'no kind is told'}), left out"
+        return f"not closed ({kind or 'unknown kind'}), left out"
     z = zyx[:, 0].mean()
     if np.abs(zyx[:, 0] - z).max() > TILT:
         return "not in a plane of the image, left out"
@@ -264,9 +264,9 @@ def _note(count: int, name: str, what: str) -> str:
 
 
 def _color(contours: Dataset | None) -> str:
-    told = None if contours is None else contours.get("ROIDisplayColor")
+    color = None if contours is None else contours.get("ROIDisplayColor")
     try:
-        red, green, blue = (min(max(int(value), 0), 255) for value in told or ())
+        red, green, blue = (min(max(int(value), 0), 255) for value in color or ())
     except (TypeError, ValueError):
         return ""
     return f"#{red:02x}{green:02x}{blue:02x}"

@@ -61,24 +61,24 @@ def write_rtstruct(
     """
     sources, frame = framed_headers(volume)
     there = {number: masks[number] for number in numbers_to_save(masks)}
-    made = _beside(sources[0])
+    structure_set = _new_structure_set(sources[0])
     images = _images(volume, sources)
-    _tell_frame(made, sources[0], frame, images)
-    told = {number: segments[number] for number in there}
-    made.StructureSetROISequence = [_roi(n, told[n], frame) for n in there]
-    made.ROIContourSequence = [
-        _contours(n, mask, volume, told[n].color, images) for n, mask in there.items()
+    _add_frame_of_reference(structure_set, sources[0], frame, images)
+    described = {number: segments[number] for number in there}
+    structure_set.StructureSetROISequence = [_roi(n, described[n], frame) for n in there]
+    structure_set.ROIContourSequence = [
+        _contours(n, mask, volume, described[n].color, images) for n, mask in there.items()
     ]
-    made.RTROIObservationsSequence = [_observation(n, told[n]) for n in there]
-    made.save_as(path)
+    structure_set.RTROIObservationsSequence = [_observation(n, described[n]) for n in there]
+    structure_set.save_as(path)
 
 
-def _beside(source: Dataset) -> Dataset:
+def _new_structure_set(source: Dataset) -> Dataset:
     """A structure set of the same patient and study, without anything in it."""
     from highdicom import SOPClass
     from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
-    made = SOPClass(
+    structure_set = SOPClass(
         study_instance_uid=source.StudyInstanceUID,
         series_instance_uid=generate_uid(),
         series_number=3000 + int(source.get("SeriesNumber") or 0),
@@ -93,14 +93,14 @@ def _beside(source: Dataset) -> Dataset:
         series_description="Structure set",
         transfer_syntax_uid=ImplicitVRLittleEndian,  # a contour may be longer than 64 kB
     )
-    made.copy_patient_and_study_information(source)
-    made.SpecificCharacterSet = "ISO_IR 192"
-    return made
+    structure_set.copy_patient_and_study_information(source)
+    structure_set.SpecificCharacterSet = "ISO_IR 192"
+    return structure_set
 
 
 def _images(volume: Volume, sources: list[Dataset]) -> dict[int, list[Dataset]]:
     """References to the images of each slice; several where echoes or times share a place."""
-    found: dict[int, list[Dataset]] = {}
+    references: dict[int, list[Dataset]] = {}
     for source in sources:
         for plane in planes_of(Path(str(source.filename)), source):
             z = float(volume.grid.to_index(plane.position[::-1])[0])
@@ -108,34 +108,34 @@ def _images(volume: Volume, sources: list[Dataset]) -> dict[int, list[Dataset]]:
                 reference = _reference(source.SOPClassUID, source.SOPInstanceUID)
                 if source.get("NumberOfFrames") is not None:
                     reference.ReferencedFrameNumber = plane.frame + 1
-                found.setdefault(round(z), []).append(reference)
-    return found
+                references.setdefault(round(z), []).append(reference)
+    return references
 
 
-def _tell_frame(
-    made: Dataset, source: Dataset, frame: str, images: Mapping[int, list[Dataset]]
+def _add_frame_of_reference(
+    structure_set: Dataset, source: Dataset, frame: str, images: Mapping[int, list[Dataset]]
 ) -> None:
     """What the structure set is called, and which series it was drawn on."""
     from pydicom import Dataset
 
-    made.FrameOfReferenceUID = frame
-    made.PositionReferenceIndicator = source.get("PositionReferenceIndicator", "")
-    made.StructureSetLabel = MAKER
-    made.StructureSetDate, made.StructureSetTime = (
-        made.InstanceCreationDate,
-        made.InstanceCreationTime,
+    structure_set.FrameOfReferenceUID = frame
+    structure_set.PositionReferenceIndicator = source.get("PositionReferenceIndicator", "")
+    structure_set.StructureSetLabel = MAKER
+    structure_set.StructureSetDate, structure_set.StructureSetTime = (
+        structure_set.InstanceCreationDate,
+        structure_set.InstanceCreationTime,
     )
-    made.OperatorsName = ""
-    made.ApprovalStatus = "UNAPPROVED"
+    structure_set.OperatorsName = ""
+    structure_set.ApprovalStatus = "UNAPPROVED"
     series = Dataset()
     series.SeriesInstanceUID = source.SeriesInstanceUID
     series.ContourImageSequence = _without_frames(images)
     study = _reference(STUDY_COMPONENT, source.StudyInstanceUID)
     study.RTReferencedSeriesSequence = [series]
-    place = Dataset()
-    place.FrameOfReferenceUID = frame
-    place.RTReferencedStudySequence = [study]
-    made.ReferencedFrameOfReferenceSequence = [place]
+    frame_reference = Dataset()
+    frame_reference.FrameOfReferenceUID = frame
+    frame_reference.RTReferencedStudySequence = [study]
+    structure_set.ReferencedFrameOfReferenceSequence = [frame_reference]
 
 
 def _without_frames(images: Mapping[int, list[Dataset]]) -> list[Dataset]:
@@ -158,8 +158,8 @@ def _roi(number: int, segment: Segment, frame: str) -> Dataset:
     roi = Dataset()
     roi.ROINumber, roi.ROIName = number, short(segment.name)
     roi.ReferencedFrameOfReferenceUID = frame
-    made = "SEMIAUTOMATIC" if segment.by_hand else "AUTOMATIC"
-    roi.ROIGenerationAlgorithm = "MANUAL" if segment.algorithm == BY_HAND else made
+    algorithm = "SEMIAUTOMATIC" if segment.by_hand else "AUTOMATIC"
+    roi.ROIGenerationAlgorithm = "MANUAL" if segment.algorithm == BY_HAND else algorithm
     roi.ROIGenerationDescription = short(f"{segment.algorithm} {segment.version}")
     return roi
 
@@ -173,11 +173,11 @@ def _contours(
 ) -> Dataset:
     from pydicom import Dataset
 
-    found = Dataset()
+    roi_contour = Dataset()
     if color:
-        found.ROIDisplayColor = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
-    found.ReferencedROINumber = number
-    found.ContourSequence = []
+        roi_contour.ROIDisplayColor = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+    roi_contour.ReferencedROINumber = number
+    roi_contour.ContourSequence = []
     for at, (z, zyx) in enumerate(_outlined(mask), 1):
         contour = Dataset()
         if z in images:
@@ -187,8 +187,8 @@ def _contours(
         contour.ContourNumber = at
         lps = volume.grid.to_world(zyx)[:, ::-1]
         contour.ContourData = [f"{value:.10g}" for value in lps.ravel()]
-        found.ContourSequence.append(contour)
-    return found
+        roi_contour.ContourSequence.append(contour)
+    return roi_contour
 
 
 def _outlined(mask: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.float64]]]:
@@ -206,10 +206,10 @@ def _observation(number: int, segment: Segment) -> Dataset:
     from pydicom import Dataset
 
     term: Any = segment.term or term_for(segment.name)
-    found = Dataset()
-    found.ObservationNumber = found.ReferencedROINumber = number
-    found.RTROIIdentificationCodeSequence = [CodedConcept.from_code(term.kind)]
+    observation = Dataset()
+    observation.ObservationNumber = observation.ReferencedROINumber = number
+    observation.RTROIIdentificationCodeSequence = [CodedConcept.from_code(term.kind)]
     anatomy = term.category.meaning == "Anatomical Structure"
-    found.RTROIInterpretedType = "ORGAN" if anatomy else ""
-    found.ROIInterpreter = ""
-    return found
+    observation.RTROIInterpretedType = "ORGAN" if anatomy else ""
+    observation.ROIInterpreter = ""
+    return observation

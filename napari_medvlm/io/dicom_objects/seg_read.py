@@ -24,7 +24,7 @@ LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
 """Label Map Segmentation Storage, which pydicom's list of kinds does not have yet."""
 NEAR = 0.01
 """Voxels; a frame so near to a slice of the image lies on it."""
-HALF = "{} holds fractions; a voxel belongs to an object from one half on."
+HALF = "{} holds fractions; voxels of 0.5 and above belong to the object."
 
 
 def is_seg(path: Path) -> bool:
@@ -94,14 +94,14 @@ def _is_fractional(seg: Dataset) -> bool:
 
 def _alone(seg: Any) -> tuple[NDArray[np.uint16], Grid]:
     """Labels on the grid that the frames themselves make."""
-    found = seg.get_volume(combine_segments=False, allow_missing_positions=True)
-    array: NDArray[Any] = np.asarray(found.array)
+    volume = seg.get_volume(combine_segments=False, allow_missing_positions=True)
+    array: NDArray[Any] = np.asarray(volume.array)
     z, y, x = array.shape[:3]
     labels = np.zeros((z, y, x), np.uint16)
     for channel, number in enumerate(map(int, seg.segment_numbers)):
         if number:  # of a label map, 0 is the background
             labels[array[..., channel] >= 0.5] = number
-    return labels, Grid((z, y, x), lps_rows(found.affine))
+    return labels, Grid((z, y, x), lps_rows(volume.affine))
 
 
 def _on_image(seg: Any, path: Path, grid: Grid) -> tuple[NDArray[np.uint16], Grid] | None:
@@ -143,7 +143,7 @@ def _segment_of(seg: Dataset, frame: int) -> int:
     ):
         if "SegmentIdentificationSequence" in groups:
             return int(groups.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
-    raise ValueError(f"frame {frame + 1} does not tell of which segment it is")
+    raise ValueError(f"frame {frame + 1} has no segment number")
 
 
 def _tracking_uid(described: Dataset) -> str:

@@ -99,7 +99,7 @@ def write_seg(
     as_map = path.name.lower().endswith(LABEL_MAP_SUFFIX)
     array = (_label_map if as_map else _stacked)([masks[n] for n in numbers])
     try:
-        made = hd.seg.Segmentation(
+        segmentation = hd.seg.Segmentation(
             source_images=sources,
             pixel_array=array,
             **_places(volume, sources[0]),
@@ -123,7 +123,7 @@ def write_seg(
             f"({sop_class(sources[0])}).",
             "Save as .rtstruct.dcm, NIfTI (.nii.gz), NRRD or MetaImage.",
         ) from error
-    made.save_as(path)
+    segmentation.save_as(path)
 
 
 def _stacked(masks: list[NDArray[np.bool_]]) -> NDArray[np.uint8]:
@@ -217,13 +217,13 @@ def source_headers(volume: Volume) -> list[Dataset]:
             "Save as NIfTI (.nii.gz), NRRD or MetaImage.",
         )
     try:
-        found = headers_of(volume.source, volume.series if volume.source.is_dir() else None)
+        headers = headers_of(volume.source, volume.series if volume.source.is_dir() else None)
     except InvalidImage as error:
         raise CannotSave(
             f"The DICOM files of {volume.name} are no longer where they were: {error.message}",
             "Put them back, or save as NIfTI.",
         ) from error
-    return [dcmread(file, stop_before_pixels=True) for file, _ in found]
+    return [dcmread(file, stop_before_pixels=True) for file, _ in headers]
 
 
 def short(text: str) -> str:
@@ -238,7 +238,7 @@ def _described(number: int, segment: Segment) -> SegmentDescription:
     from pydicom.uid import generate_uid
 
     term = segment.term or term_for(segment.name)
-    made = hd.seg.SegmentDescription(
+    description = hd.seg.SegmentDescription(
         segment_number=number,
         segment_label=short(segment.name),
         segmented_property_category=term.category,
@@ -256,8 +256,9 @@ def _described(number: int, segment: Segment) -> SegmentDescription:
     )
     if term.side is not None:
         side = [hd.sr.CodedConcept.from_code(term.side)]
-        made.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = side
-    return made
+        kind = description.SegmentedPropertyTypeCodeSequence[0]
+        kind.SegmentedPropertyTypeModifierCodeSequence = side
+    return description
 
 
 def _color(text: str) -> Any:

@@ -76,7 +76,7 @@ def write_sr(
         groups,
         codes.DCM.ImagingMeasurementReport,
     )
-    made = sr.Comprehensive3DSR(
+    report = sr.Comprehensive3DSR(
         evidence=[*sources, segmentation],
         content=content[0],
         series_instance_uid=generate_uid(),
@@ -87,7 +87,7 @@ def write_sr(
         is_complete=True,
         series_description="Measurements",
     )
-    _save(made, Path(path))
+    _save(report, Path(path))
 
 
 def _to_report(seg: Path, rows: Rows, evaluations: Sequence[Evaluation]) -> Rows:
@@ -105,9 +105,9 @@ def _to_report(seg: Path, rows: Rows, evaluations: Sequence[Evaluation]) -> Rows
     return there
 
 
-def _save(made: Any, path: Path) -> None:
+def _save(report: Any, path: Path) -> None:
     try:
-        made.save_as(path)
+        report.save_as(path)
     except OSError as error:
         raise CannotSave(
             f"{path.name} could not be written: {error.strerror or error}.",
@@ -198,8 +198,8 @@ def _reference(segmentation: Any, number: int, series: str) -> Any:
     """To a segment, with the images of its frames if the file tells them by segment."""
     from highdicom import sr
 
-    told = "ReferencedSeriesSequence" in segmentation
-    if told and segmentation.SegmentationType != "LABELMAP":
+    lists_series = "ReferencedSeriesSequence" in segmentation
+    if lists_series and segmentation.SegmentationType != "LABELMAP":
         return sr.ReferencedSegment.from_segmentation(segmentation, number)
     return sr.ReferencedSegment(
         segmentation.SOPClassUID,
@@ -264,12 +264,12 @@ def _intensity(unit: str) -> tuple[Code, Code]:
 
 
 def _values(group: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": group.tracking_identifier}
+    row: dict[str, Any] = {"name": group.tracking_identifier}
     for measured in group.get_measurements():
-        found[_column(measured)] = float(measured.value)
-    if "volume_mm3" in found:
-        found["volume_ml"] = found.pop("volume_mm3") / 1000
-    return found
+        row[_column(measured)] = float(measured.value)
+    if "volume_mm3" in row:
+        row["volume_ml"] = row.pop("volume_mm3") / 1000
+    return row
 
 
 def _column(measured: Measurement) -> str:

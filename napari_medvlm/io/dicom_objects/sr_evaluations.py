@@ -21,30 +21,30 @@ AROUND = (0, 1, 3, 2, 0)
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was said of an image, and where.
+    """A qualitative evaluation: a phrase or question, its answer, and the regions of the answer.
 
     Parameters
     ----------
-    asked
-        The phrase that was looked for, or the question.
-    said
-        The answer, a sentence.
+    question
+        The phrase that was searched for, or the question.
+    sentence
+        The answer.
     boxes
-        Where it is or comes from.
+        Regions of the answer.
     present
-        Whether the phrase was found; `None` of an answer.
+        Whether the phrase was found; `None` for an answer to a question.
     score
-        The model's own confidence, 0 to 1, if it has one.
-    who
+        Confidence of the model, 0 to 1, if it states one.
+    algorithm
         The backend and its model.
     """
 
-    asked: str
-    said: str
+    question: str
+    sentence: str
     boxes: tuple[Box, ...] = ()
     present: bool | None = None
     score: float | None = None
-    who: str = ""
+    algorithm: str = ""
 
 
 def groups_of(evaluation: Evaluation, frame: str, series: str) -> list[Any]:
@@ -63,19 +63,19 @@ def groups_of(evaluation: Evaluation, frame: str, series: str) -> list[Any]:
     from highdicom import sr
     from pydicom.uid import generate_uid
 
-    told = _told(evaluation)
-    told["tracking_identifier"] = sr.TrackingIdentifier(generate_uid(), evaluation.asked)
+    fields = _evaluation_fields(evaluation)
+    fields["tracking_identifier"] = sr.TrackingIdentifier(generate_uid(), evaluation.question)
     surfaces = [_surface(box, frame, series) for box in evaluation.boxes]
-    made: list[Any] = [
+    groups: list[Any] = [
         sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
-            referenced_volume_surface=surface, **told
+            referenced_volume_surface=surface, **fields
         )
         for surface in surfaces
     ]
-    made = made or [sr.MeasurementsAndQualitativeEvaluations(**told)]
-    for group in made:
-        group[0].ContentSequence.append(_finding(evaluation.said))
-    return made
+    groups = groups or [sr.MeasurementsAndQualitativeEvaluations(**fields)]
+    for group in groups:
+        group[0].ContentSequence.append(_finding_item(evaluation.sentence))
+    return groups
 
 
 def evaluations_in(content: Any) -> tuple[Evaluation, ...]:
@@ -84,15 +84,15 @@ def evaluations_in(content: Any) -> tuple[Evaluation, ...]:
         *content.get_volumetric_roi_measurement_groups(),
         *content.get_image_measurement_groups(),
     ]
-    found: dict[str, Evaluation] = {}
+    evaluations: dict[str, Evaluation] = {}
     for group in groups:
-        said = said_in(group)
-        if said is not None:
-            one = _evaluation(group, said)
-            known = found.get(str(group.tracking_uid))
-            boxes = (*(known.boxes if known else ()), *one.boxes)
-            found[str(group.tracking_uid)] = replace(one, boxes=boxes)
-    return tuple(found[uid] for uid in dict.fromkeys(_tracked(content)) if uid in found)
+        sentence = said_in(group)
+        if sentence is not None:
+            evaluation = _evaluation(group, sentence)
+            known = evaluations.get(str(group.tracking_uid))
+            boxes = (*(known.boxes if known else ()), *evaluation.boxes)
+            evaluations[str(group.tracking_uid)] = replace(evaluation, boxes=boxes)
+    return tuple(evaluations[uid] for uid in dict.fromkeys(_tracked(content)) if uid in evaluations)
 
 
 def said_in(group: Any) -> str | None:
@@ -101,23 +101,23 @@ def said_in(group: Any) -> str | None:
     return str(texts[0].TextValue) if texts else None
 
 
-def _told(evaluation: Evaluation) -> dict[str, Any]:
+def _evaluation_fields(evaluation: Evaluation) -> dict[str, Any]:
     from highdicom import sr
     from pydicom.sr.codedict import codes
 
-    told: dict[str, Any] = {"algorithm_id": None}
-    if evaluation.who:
-        told["algorithm_id"] = sr.AlgorithmIdentification(evaluation.who, VERSION)
+    fields: dict[str, Any] = {"algorithm_id": None}
+    if evaluation.algorithm:
+        fields["algorithm_id"] = sr.AlgorithmIdentification(evaluation.algorithm, VERSION)
     if evaluation.present is not None:
-        term = term_for(evaluation.asked)
-        told |= {"finding_type": term.kind, "finding_category": term.category}
+        term = term_for(evaluation.question)
+        fields |= {"finding_type": term.kind, "finding_category": term.category}
         value = codes.SCT.Present if evaluation.present else codes.SCT.Absent
-        told["qualitative_evaluations"] = [sr.QualitativeEvaluation(codes.DCM.Finding, value)]
+        fields["qualitative_evaluations"] = [sr.QualitativeEvaluation(codes.DCM.Finding, value)]
     if evaluation.score is not None:
         percent = round(100 * evaluation.score, 3)
         certainty = codes.DCM.CertaintyOfFinding
-        told["measurements"] = [sr.Measurement(certainty, percent, codes.UCUM.Percent)]
-    return told
+        fields["measurements"] = [sr.Measurement(certainty, percent, codes.UCUM.Percent)]
+    return fields
 
 
 def _surface(box: Box, frame: str, series: str) -> Any:
@@ -130,7 +130,7 @@ def _surface(box: Box, frame: str, series: str) -> Any:
     )
 
 
-def _finding(text: str) -> Any:
+def _finding_item(text: str) -> Any:
     from highdicom import sr
     from pydicom.sr.codedict import codes
 
@@ -146,19 +146,19 @@ def _tracked(content: Any) -> Iterator[str]:
                     yield str(item.UID)
 
 
-def _evaluation(group: Any, said: str) -> Evaluation:
+def _evaluation(group: Any, sentence: str) -> Evaluation:
     values = [item.ConceptCodeSequence[0].CodeValue for item in _items(group, "CODE", "121071")]
     numbers = [
         item.MeasuredValueSequence[0].NumericValue for item in _items(group, "NUM", "111012")
     ]
     makers = [str(item.TextValue) for item in _items(group, "TEXT", "111001")]
     return Evaluation(
-        asked=str(group.tracking_identifier),
-        said=said,
+        question=str(group.tracking_identifier),
+        sentence=sentence,
         boxes=tuple(_boxes(_items(group, "SCOORD3D"))),
         present=_present(values),
         score=float(numbers[0]) / 100 if numbers else None,
-        who=makers[0] if makers else "",
+        algorithm=makers[0] if makers else "",
     )
 
 

@@ -121,9 +121,9 @@ class PromptLayer(ABC, Generic[P]):
         if not self._pulling:
             self._try(self._push)
 
-    def _try(self, gesture: Callable[[], object]) -> None:
+    def _try(self, edit: Callable[[], object]) -> None:
         try:
-            gesture()
+            edit()
         except MedVLMError as error:
             self._on_error(error)
             self.session.changed.emit(None)

@@ -59,9 +59,9 @@ class ScribblesLayer(PromptLayer[Scribble]):
         return layer
 
     def _on_paint(self, _: Any) -> None:
-        self._found = False
+        self._has_changed = False
         self._edited()
-        self._is_early = not self._found
+        self._is_early = not self._has_changed
 
     def _on_update(self, _: Any) -> None:
         """Read what napari told before it had painted: it does so with its polygons."""
@@ -75,16 +75,16 @@ class ScribblesLayer(PromptLayer[Scribble]):
         before, after = self._before[part], np.asarray(layer.data[part])
         first = np.array([s.start for s in part])
         differs = before != after
-        said = {
+        strokes = {
             True: differs & (after != 0) & (after != NOT_THIS),
             False: differs & (after == NOT_THIS),
         }
         erased = np.argwhere(differs & (after == 0)) + first
-        self._found = bool(differs.any())
+        self._has_changed = bool(differs.any())
         was_whole, self._shown = self._shown == tuple(self.mine().items()), None
         before[...] = after
         self._erase(erased)
-        for positive, painted in said.items():
+        for positive, painted in strokes.items():
             voxels = np.argwhere(painted) + first
             if len(voxels) > LARGEST:
                 raise InvalidPrompt(

@@ -94,13 +94,13 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
         layer: Shapes = self._layer
         known, drawn = self.mine(), self._drawn
         rows = zip(layer.features["prompt"], layer.features["positive"], strict=True)
-        said = [(int(i), bool(positive)) for i, positive in rows][: layer.nshapes]
-        gone = (drawn.keys() & known.keys()) - {i for i, _ in said}
+        rows_shown = [(int(i), bool(positive)) for i, positive in rows][: layer.nshapes]
+        gone = (drawn.keys() & known.keys()) - {i for i, _ in rows_shown}
         if gone:
             self.session.remove(*sorted(gone))
-        fresh = new_rows([i for i, _ in said], known, drawn)
+        fresh = new_rows([i for i, _ in rows_shown], known, drawn)
         changed, new = {}, []
-        for row, (i, positive) in enumerate(said):
+        for row, (i, positive) in enumerate(rows_shown):
             vertices, kind = np.asarray(layer.data[row]), str(layer.shape_type[row])
             if row in fresh:
                 says = positive if i else self.positive
@@ -159,8 +159,8 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
             layer.data = []
             for vertices, kind in shapes.values():
                 layer.add(vertices, shape_type=kind, edge_width=self._edge_width)
-            said = np.array([p.positive for p in prompts.values()], bool)
-            layer.features = {"prompt": np.array(list(prompts), int), "positive": said}
+            rows_shown = np.array([p.positive for p in prompts.values()], bool)
+            layer.features = {"prompt": np.array(list(prompts), int), "positive": rows_shown}
         self._drawn = {i: vertices for i, (vertices, _) in shapes.items()}
         if shapes:
             layer.edge_color = [

@@ -106,8 +106,8 @@ class ModelInput:
     @property
     def sent(self) -> tuple[SentImage, ...]:
         """The pictures as a conversation keeps them."""
-        each = zip(self.pictures, self.captions, self.of, strict=True)
-        return tuple(SentImage(p.pixels, p.slice, caption, of) for p, caption, of in each)
+        rows = zip(self.pictures, self.captions, self.of, strict=True)
+        return tuple(SentImage(p.pixels, p.slice, caption, of) for p, caption, of in rows)
 
 
 def slices_of(mask: Mask, axis: int, slice_step_mm: float = 0.0) -> Scope:
@@ -117,7 +117,7 @@ def slices_of(mask: Mask, axis: int, slice_step_mm: float = 0.0) -> Scope:
     return Scope(axis, mask.start[axis], mask.stop[axis], slice_step_mm)
 
 
-def pictures(volume: Volume, view: ImageSelection) -> ModelInput:
+def pictures(volume: Volume, selection: ImageSelection) -> ModelInput:
     """The pictures of a view.
 
     Raises
@@ -125,25 +125,27 @@ def pictures(volume: Volume, view: ImageSelection) -> ModelInput:
     InvalidPrompt
         If the view shows nothing of the volume.
     """
-    view.check(volume)
-    refs = view.scope.slices(volume.grid)
-    part = None if view.region is None else _part(view.region, volume, view.scope.axis)
-    windows = view.windows or (default_window(volume),)
+    selection.check(volume)
+    refs = selection.scope.slices(volume.grid)
+    part = (
+        None if selection.region is None else _part(selection.region, volume, selection.scope.axis)
+    )
+    windows = selection.windows or (default_window(volume),)
     own = [picture_of(volume, ref, windows, part) for ref in refs]
-    if view.pointing is VisualPrompting.DRAWN and view.draw:
-        own = [drawn(picture, view.draw) for picture in own]
-    size = max(view.montage, 1)
+    if selection.pointing is VisualPrompting.DRAWN and selection.draw:
+        own = [drawn(image, selection.draw) for image in own]
+    size = max(selection.montage, 1)
     groups = [own[at : at + size] for at in range(0, len(own), size)]
     rows: list[tuple[SliceImage, str, str]] = [
         (group[0] if len(group) == 1 else Montage.of(group), _caption(group, volume), "")
         for group in groups
     ]
     notes: list[str] = []
-    for other in view.others:
-        rows += _others(other, volume, refs, view, notes)
-    if view.pointing is VisualPrompting.CROP:
-        rows += _crops(volume, view, notes)
-    covered = len(refs) / volume.shape[view.scope.axis]
+    for other in selection.others:
+        rows += _others(other, volume, refs, selection, notes)
+    if selection.pointing is VisualPrompting.CROP:
+        rows += _crops(volume, selection, notes)
+    covered = len(refs) / volume.shape[selection.scope.axis]
     images, captions, of = zip(*rows, strict=True)
     return ModelInput(images, captions, of, covered, tuple(notes))
 
@@ -152,12 +154,12 @@ def counterpart(
     volume: Volume, ref: SliceRef, other: Volume, region: Box | None = None
 ) -> tuple[SliceRef, Part | None] | None:
     """The slice of another image at the place of a slice, and its part; `None`: there is none."""
-    place = (np.array(volume.shape) - 1) / 2
+    position = (np.array(volume.shape) - 1) / 2
     if region is not None:
-        place = volume.grid.to_index(region.corners().mean(axis=0))
-    place[ref.axis] = ref.index
+        position = volume.grid.to_index(region.corners().mean(axis=0))
+    position[ref.axis] = ref.index
     axis = _parallel(volume.affine[:3, ref.axis], other.affine)
-    index = int(np.floor(other.grid.to_index(volume.grid.to_world(place))[axis] + 0.5))
+    index = int(np.floor(other.grid.to_index(volume.grid.to_world(position))[axis] + 0.5))
     if not 0 <= index < other.shape[axis]:
         return None
     part = None if region is None else part_around(region, other.grid, axis)
@@ -181,7 +183,7 @@ def _caption(group: Sequence[SliceImage], volume: Volume) -> str:
     cropped = ", cropped" if first.part else ""
     if len(group) == 1:
         return caption_of(volume, first.slice, first.windows) + cropped
-    numbers = ", ".join(str(picture.slice.index) for picture in group)
+    numbers = ", ".join(str(image.slice.index) for image in group)
     plane = plane_of(volume, first.slice.axis)
     return (
         f"{plane} slices {numbers} of {volume.shape[first.slice.axis]}, from left to right and "
@@ -193,18 +195,18 @@ def _others(
     other: NamedVolume,
     volume: Volume,
     refs: Sequence[SliceRef],
-    view: ImageSelection,
+    selection: ImageSelection,
     notes: list[str],
 ) -> list[tuple[SliceImage, str, str]]:
     rows: list[tuple[SliceImage, str, str]] = []
     window = default_window(other.volume)
     for ref in refs:
-        found = counterpart(volume, ref, other.volume, view.region)
-        if found is None:
+        match = counterpart(volume, ref, other.volume, selection.region)
+        if match is None:
             continue
-        picture = picture_of(other.volume, found[0], window, found[1])
-        caption = f"{other.name}, {caption_of(other.volume, found[0], picture.windows)}"
-        rows.append((picture, caption, other.name))
+        image = picture_of(other.volume, match[0], window, match[1])
+        caption = f"{other.name}, {caption_of(other.volume, match[0], image.windows)}"
+        rows.append((image, caption, other.name))
     if len(rows) < len(refs):
         notes.append(
             f"{other.name} has no slice at {len(refs) - len(rows)} of the {len(refs)} places."
@@ -213,17 +215,17 @@ def _others(
 
 
 def _crops(
-    volume: Volume, view: ImageSelection, notes: list[str]
+    volume: Volume, selection: ImageSelection, notes: list[str]
 ) -> list[tuple[SliceImage, str, str]]:
     """Each object in a picture of its own, on the slice through its middle."""
     rows: list[tuple[SliceImage, str, str]] = []
-    for region in view.draw:
-        picture = crop_of(volume, region, view.scope.axis, view.windows)
-        if picture is None:
+    for region in selection.draw:
+        image = crop_of(volume, region, selection.scope.axis, selection.windows)
+        if image is None:
             notes.append(f"{name_of(region)} lies outside the image.")
             continue
-        where = caption_of(volume, picture.slice, picture.windows)
-        rows.append((picture, f"{name_of(region)}, cropped from {where}", ""))
+        caption = caption_of(volume, image.slice, image.windows)
+        rows.append((image, f"{name_of(region)}, cropped from {caption}", ""))
     return rows
 
 

@@ -50,51 +50,51 @@ def color_of(number: int) -> str:
     return list(COLORS)[number % len(COLORS)]
 
 
-def drawn(picture: SliceImage, regions: Sequence[Region]) -> SliceImage:
+def drawn(slice_image: SliceImage, regions: Sequence[Region]) -> SliceImage:
     """A picture with the outlines and names of regions, each in its colour; on a copy."""
     from PIL import Image, ImageDraw
 
-    image = Image.fromarray(picture.pixels.copy())
+    image = Image.fromarray(slice_image.pixels.copy())
     draw = ImageDraw.Draw(image)
     for number, region in enumerate(regions):
         color = COLORS[color_of(number)]
-        at = _outline(image, region, picture, color)
+        at = _outline(image, region, slice_image, color)
         if at is None:
-            image = _filled(image, region, picture, color)
+            image = _filled(image, region, slice_image, color)
             draw = ImageDraw.Draw(image)
-            at = bounds_in(picture, region)
-        if at is not None and min(picture.size) >= NAMED:
+            at = bounds_in(slice_image, region)
+        if at is not None and min(slice_image.size) >= NAMED:
             draw.text((at[0] + 2, max(at[1] - 12, 0)), name_of(region), fill=color)
-    return replace(picture, pixels=np.asarray(image))
+    return replace(slice_image, pixels=np.asarray(image))
 
 
-def bounds_in(picture: SliceImage, region: Region) -> PixelBounds | None:
+def bounds_in(slice_image: SliceImage, region: Region) -> PixelBounds | None:
     """The box of a region in the pixels of a picture; `None` if its slice does not cross it."""
-    where = picture.slice
+    ref = slice_image.slice
     if region.points and region.mask is None:
-        places = np.array([p.position_mm for p in region.points])
-        on = np.abs(picture.grid.to_index(places)[:, where.axis] - where.index) <= 0.5
+        positions = np.array([p.position_mm for p in region.points])
+        on = np.abs(slice_image.grid.to_index(positions)[:, ref.axis] - ref.index) <= 0.5
         if not on.any():
             return None
-        xy = picture.pixel_of(places[on])
-        return _cut(np.array([xy.min(axis=0) - 0.5, xy.max(axis=0) + 0.5]), picture)
-    if region.mask is not None and region.mask.shape == picture.grid.shape:
-        return _around(picture.cut(region.mask))
-    start, stop = region.box.bounds(picture.grid)
-    if not start[where.axis] <= where.index < stop[where.axis]:
+        xy = slice_image.pixel_of(positions[on])
+        return _cut(np.array([xy.min(axis=0) - 0.5, xy.max(axis=0) + 0.5]), slice_image)
+    if region.mask is not None and region.mask.shape == slice_image.grid.shape:
+        return _around(slice_image.cut(region.mask))
+    start, stop = region.box.bounds(slice_image.grid)
+    if not start[ref.axis] <= ref.index < stop[ref.axis]:
         return None
-    xy = picture.pixel_of(region.box.corners())
-    return _cut(np.array([xy.min(axis=0), xy.max(axis=0)]), picture)
+    xy = slice_image.pixel_of(region.box.corners())
+    return _cut(np.array([xy.min(axis=0), xy.max(axis=0)]), slice_image)
 
 
-def places_in(picture: SliceImage, region: Region) -> tuple[PixelBounds, ...]:
+def places_in(slice_image: SliceImage, region: Region) -> tuple[PixelBounds, ...]:
     """The boxes of a region in a picture; several where a montage shows several of its slices."""
-    if not isinstance(picture, Montage):
-        bounds = bounds_in(picture, region)
+    if not isinstance(slice_image, Montage):
+        bounds = bounds_in(slice_image, region)
         return () if bounds is None else (bounds,)
     return tuple(
         (x0 + tile.x, y0 + tile.y, x1 + tile.x, y1 + tile.y)
-        for tile in picture.tiles
+        for tile in slice_image.tiles
         for x0, y0, x1, y1 in places_in(tile.picture, region)
     )
 
@@ -137,35 +137,35 @@ def thousandths(bounds: PixelBounds, size: tuple[int, int]) -> tuple[int, int, i
 
 
 def _written(region: Region, pictures: Sequence[SliceImage], grammar: str) -> str:
-    places = []
-    for number, picture in enumerate(pictures, start=1):
-        bounds = places_in(picture, region)
+    positions = []
+    for number, slice_image in enumerate(pictures, start=1):
+        bounds = places_in(slice_image, region)
         if grammar and bounds:
-            boxes = [PixelBox(name_of(region), *each) for each in bounds]
-            places.append(f"picture {number}: {write(boxes, grammar, picture.size)}")
-        places += [
-            f"picture {number}: {list(thousandths(each, picture.size))}"
-            for each in bounds
+            boxes = [PixelBox(name_of(region), *box) for box in bounds]
+            positions.append(f"picture {number}: {write(boxes, grammar, slice_image.size)}")
+        positions += [
+            f"picture {number}: {list(thousandths(box, slice_image.size))}"
+            for box in bounds
             if not grammar
         ]
-    return f"{name_of(region)}: " + ("; ".join(places) or "in none of the pictures")
+    return f"{name_of(region)}: " + ("; ".join(positions) or "in none of the pictures")
 
 
 def _outline(
-    image: Any, region: Region, picture: SliceImage, color: tuple[int, int, int]
+    image: Any, region: Region, slice_image: SliceImage, color: tuple[int, int, int]
 ) -> PixelBounds | None:
     """Draw a box or points; where the name goes, or `None` if there is nothing of the kind."""
     from PIL import ImageDraw
 
-    if region.mask is not None and region.mask.shape == picture.grid.shape:
+    if region.mask is not None and region.mask.shape == slice_image.grid.shape:
         return None
-    bounds = bounds_in(picture, region)
+    bounds = bounds_in(slice_image, region)
     if bounds is None:
         return None
-    draw, width = ImageDraw.Draw(image), _width(picture)
+    draw, width = ImageDraw.Draw(image), _width(slice_image)
     if region.points:
         for point in region.points:
-            x, y = picture.pixel_of(np.array(point.position_mm)).tolist()
+            x, y = slice_image.pixel_of(np.array(point.position_mm)).tolist()
             reach = 2 * width + 1
             draw.ellipse((x - reach, y - reach, x + reach, y + reach), outline=color, width=width)
     else:
@@ -174,14 +174,16 @@ def _outline(
     return bounds
 
 
-def _filled(image: Any, region: Region, picture: SliceImage, color: tuple[int, int, int]) -> Any:
+def _filled(
+    image: Any, region: Region, slice_image: SliceImage, color: tuple[int, int, int]
+) -> Any:
     """The image with the outline of a mask."""
     from PIL import Image
 
-    if region.mask is None or region.mask.shape != picture.grid.shape:
+    if region.mask is None or region.mask.shape != slice_image.grid.shape:
         return image
     pixels = np.asarray(image).copy()
-    pixels[edge(picture.cut(region.mask), _width(picture))] = color
+    pixels[edge(slice_image.cut(region.mask), _width(slice_image))] = color
     return Image.fromarray(pixels)
 
 
@@ -194,8 +196,8 @@ def edge(inside: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
     return inside & ~core
 
 
-def _width(picture: SliceImage) -> int:
-    return max(1, round(min(picture.size) / 200))
+def _width(slice_image: SliceImage) -> int:
+    return max(1, round(min(slice_image.size) / 200))
 
 
 def _around(inside: NDArray[np.bool_]) -> PixelBounds | None:
@@ -205,8 +207,8 @@ def _around(inside: NDArray[np.bool_]) -> PixelBounds | None:
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
-def _cut(corners: NDArray[np.float64], picture: SliceImage) -> PixelBounds | None:
+def _cut(corners: NDArray[np.float64], slice_image: SliceImage) -> PixelBounds | None:
     """The box between two corners ``x, y``, cut to the picture; `None` if nothing is left."""
-    height, width = picture.size
+    height, width = slice_image.size
     (x0, y0), (x1, y1) = np.clip(corners, 0, (width, height)).tolist()
     return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None

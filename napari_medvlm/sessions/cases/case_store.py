@@ -264,17 +264,17 @@ def cases_in_table(path: Path) -> tuple[Case, ...]:
 
 
 def _row_case(table: Path, columns: dict[str, str], row: dict[str, str | None], line: int) -> Case:
-    told = {
+    cells = {
         key: (row.get(columns[key]) or "").strip() if key in columns else ""
         for key in ("path", "name", "series")
     }
-    if not told["path"]:
+    if not cells["path"]:
         raise CaseListError(
             f"Line {line} of {table.name} has no path.", "Name a file or folder in each line."
         )
-    path = (table.parent / Path(told["path"]).expanduser()).resolve()
-    name = told["name"] or path.name.removesuffix(_ending(path.name))
-    return Case(name=name, path=str(path), series=told["series"])
+    path = (table.parent / Path(cells["path"]).expanduser()).resolve()
+    name = cells["name"] or path.name.removesuffix(_ending(path.name))
+    return Case(name=name, path=str(path), series=cells["series"])
 
 
 def _series_cases(archive: Archive, studies: Sequence[Study], progress: Progress) -> list[Case]:

@@ -35,15 +35,15 @@ def write_results(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".", dir=folder) as temporary:
-            made = _written(session, case, Path(temporary), masks, own)
-            for path in made:
+            files = _written(session, case, Path(temporary), masks, own)
+            for path in files:
                 path.replace(folder / path.name)
     except OSError as error:
         raise CannotSave(
             f"The results of {case.name} could not be written: {error.strerror or error}.",
             "Choose a folder that you may write to, with space left.",
         ) from error
-    there = tuple(folder / path.name for path in made)
+    there = tuple(folder / path.name for path in files)
     for path in own - set(there):
         if path.parent == folder:
             path.unlink(missing_ok=True)
@@ -63,10 +63,10 @@ def _written(
         stem = free_name(case.name, taken)
         attempt = temporary / stem
         attempt.mkdir()
-        made = _write(session, attempt, stem, masks)
-        places = [temporary.parent / path.name for path in made]
-        if all(place in own or not place.exists() for place in places):
-            return made
+        files = _write(session, attempt, stem, masks)
+        targets = [temporary.parent / path.name for path in files]
+        if all(target in own or not target.exists() for target in targets):
+            return files
         taken.add(stem.casefold())
 
 
@@ -74,7 +74,7 @@ def _write(
     session: SegmentationSession, folder: Path, stem: str, masks: MaskFormat
 ) -> Sequence[Path]:
     ledger, table = folder / f"{stem}_session.json", folder / f"{stem}_measurements.csv"
-    made = write_objects(session, folder / f"{stem}{masks.suffix}")
+    files = write_objects(session, folder / f"{stem}{masks.suffix}")
     session.ledger.save(ledger)
     write_csv(table, list(Measurements(session).rows().values()))
-    return [*made, ledger, table]
+    return [*files, ledger, table]

@@ -74,7 +74,7 @@ def as_json(volume: Volume, conversation: Conversation) -> dict[str, Any]:
             "modality": str(volume.modality),
         },
         "title": conversation.title,
-        "turns": [_exchange(volume, exchange) for exchange in conversation.turns],
+        "turns": [_turn(volume, turn) for turn in conversation.turns],
     }
 
 
@@ -85,36 +85,36 @@ def markdown(volume: Volume, conversation: Conversation) -> str:
 
 def html(volume: Volume, conversation: Conversation) -> str:
     """A conversation as one HTML page that needs no other file."""
-    told = as_json(volume, conversation)
-    for exchange, values in zip(conversation.turns, told["turns"], strict=True):
-        for sent, seen in zip(exchange.sent, values["sent"], strict=True):
+    page = as_json(volume, conversation)
+    for turn, values in zip(conversation.turns, page["turns"], strict=True):
+        for sent, seen in zip(turn.sent, values["sent"], strict=True):
             seen["picture"] = data_url(sent.pixels)
-        claims = exchange.answer.claims if exchange.answer else ()
-        for claim, said in zip(claims, values["claims"], strict=True):
-            said["picture"] = data_url(_seen(volume, claim)) if claim.regions else ""
-    return filled("conversation.html.j2", told)
+        claims = turn.answer.claims if turn.answer else ()
+        for claim, row in zip(claims, values["claims"], strict=True):
+            row["picture"] = data_url(_seen(volume, claim)) if claim.regions else ""
+    return filled("conversation.html.j2", page)
 
 
-def _exchange(volume: Volume, exchange: Turn) -> dict[str, Any]:
-    answer = exchange.answer
+def _turn(volume: Volume, turn: Turn) -> dict[str, Any]:
+    answer = turn.answer
     return {
-        "question": exchange.question,
-        "kind": str(exchange.kind),
-        "options": list(exchange.options),
-        "context": exchange.context,
-        "backend": exchange.backend,
-        "model": exchange.model,
-        "state": str(exchange.state),
-        "problem": exchange.problem,
+        "question": turn.question,
+        "kind": str(turn.kind),
+        "options": list(turn.options),
+        "context": turn.context,
+        "backend": turn.backend,
+        "model": turn.model,
+        "state": str(turn.state),
+        "problem": turn.problem,
         "answered": answer is not None and answer.answered,
-        "answer": exchange.partial if answer is None else answer.text,
+        "answer": turn.partial if answer is None else answer.text,
         "reason": "" if answer is None else answer.reason,
         "choice": "" if answer is None else answer.choice,
         "probabilities": [] if answer is None else list(answer.probabilities),
         "thinking": "" if answer is None else answer.thinking,
         "notes": [] if answer is None else list(answer.notes),
-        "claims": [] if answer is None else _claims(exchange, answer.claims),
-        "steps": [_step(step) for step in exchange.steps],
+        "claims": [] if answer is None else _claims(turn, answer.claims),
+        "steps": [_step(step) for step in turn.steps],
         "sent": [
             {
                 "plane": plane_of(volume, s.slice.axis),
@@ -123,30 +123,34 @@ def _exchange(volume: Volume, exchange: Turn) -> dict[str, Any]:
                 "caption": s.caption,
                 "of": s.of,
             }
-            for s in exchange.sent
+            for s in turn.sent
         ],
         "checks": [
-            {**vars(found), "verdict": str(found.verdict), "details": dict(found.details)}
-            for found in exchange.check_results
+            {**vars(result), "verdict": str(result.verdict), "details": dict(result.details)}
+            for result in turn.check_results
         ],
-        "covered": exchange.covered,
-        "evidence": _evidence(exchange),
-        "seconds": round(exchange.seconds, 3),
-        "first_token_s": exchange.first_token_s,
+        "covered": turn.covered,
+        "evidence": _evidence(turn),
+        "seconds": round(turn.seconds, 3),
+        "first_token_s": turn.first_token_s,
     }
 
 
-def _evidence(exchange: Turn) -> dict[str, Any] | None:
+def _evidence(turn: Turn) -> dict[str, Any] | None:
     """Which picture a map of evidence was made of, and where that is brightest."""
-    made = exchange.evidence
-    if made is None:
+    evidence = turn.evidence
+    if evidence is None:
         return None
-    brightest = np.unravel_index(made.heatmap.crop.argmax(), made.heatmap.crop.shape)
-    zyx = [int(at) + first for at, first in zip(brightest, made.heatmap.start, strict=True)]
-    return {"picture": made.image + 1, "brightest_zyx": zyx, "seconds": round(made.seconds, 3)}
+    brightest = np.unravel_index(evidence.heatmap.crop.argmax(), evidence.heatmap.crop.shape)
+    zyx = [int(at) + first for at, first in zip(brightest, evidence.heatmap.start, strict=True)]
+    return {
+        "picture": evidence.image + 1,
+        "brightest_zyx": zyx,
+        "seconds": round(evidence.seconds, 3),
+    }
 
 
-def _claims(exchange: Turn, claims: Sequence[Claim]) -> list[dict[str, Any]]:
+def _claims(turn: Turn, claims: Sequence[Claim]) -> list[dict[str, Any]]:
     return [
         {
             "number": number + 1,
@@ -155,8 +159,8 @@ def _claims(exchange: Turn, claims: Sequence[Claim]) -> list[dict[str, Any]]:
             "source": claim.source,
             "regions": [_region(region) for region in claim.regions],
             "problems": list(claim.problems),
-            "verdict": str(exchange.marks[number].verdict) if number in exchange.marks else "",
-            "note": exchange.marks[number].note if number in exchange.marks else "",
+            "verdict": str(turn.marks[number].verdict) if number in turn.marks else "",
+            "note": turn.marks[number].note if number in turn.marks else "",
         }
         for number, claim in enumerate(claims)
     ]
@@ -191,21 +195,21 @@ def _region(region: Region) -> dict[str, Any]:
 def _seen(volume: Volume, claim: Claim) -> NDArray[np.uint8]:
     """The slice through a claim's first region, with the claim's regions outlined."""
     first = claim.regions[0]
-    where = first.slice
-    if where is None:
+    ref = first.slice
+    if ref is None:
         axis = patient_axes(volume.affine)[0]
         index = int(np.round(volume.grid.to_index(first.center_mm)[axis]))
-        where = SliceRef(axis, int(np.clip(index, 0, volume.shape[axis] - 1)))
-    return drawn(picture_of(volume, where), claim.regions).pixels
+        ref = SliceRef(axis, int(np.clip(index, 0, volume.shape[axis] - 1)))
+    return drawn(picture_of(volume, ref), claim.regions).pixels
 
 
 def data_url(pixels: NDArray[np.uint8]) -> str:
     """A picture ``(height, width, 3)`` as it stands in a page."""
     from PIL import Image
 
-    made = BytesIO()
-    Image.fromarray(pixels).save(made, "PNG")
-    return f"data:image/png;base64,{b64encode(made.getvalue()).decode()}"
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"
 
 
 def filled(template: str, values: Mapping[str, Any]) -> str:

@@ -55,9 +55,9 @@ class Results:
         """
         seg, report = folder / "segmentation.dcm", folder / "measurements.dcm"
         structures = folder / f"structures{STRUCTURES}"
-        told = with_weights(self.segments)
+        segments = with_weights(self.segments)
         for path in (seg, structures):
-            write_segments(path, self.masks, self.volume, told)
+            write_segments(path, self.masks, self.volume, segments)
         measured = {
             n: dict(row(self.segments[n].name, Mask.of(mask), self.volume).values)
             for n, mask in self.masks.items()
@@ -77,13 +77,13 @@ def results_of(session: SegmentationSession, evaluations: tuple[Evaluation, ...]
     if session.pending or session.pending_prompts():
         raise CannotSave("A mask is still being computed.", "Wait until it is there.")
     masks = {i: session.mask_of(i) for i in session.now.objects}
-    told = segments_of(session)
+    segments = segments_of(session)
     there = [i for i in sorted(masks) if masks[i].any()]
     if not there:
         raise CannotSave("No object of this image has a mask.", "Segment something first.")
     return Results(
         session.volume,
         {n: masks[i] for n, i in enumerate(there, 1)},
-        {n: told[i] for n, i in enumerate(there, 1)},
+        {n: segments[i] for n, i in enumerate(there, 1)},
         evaluations,
     )

@@ -17,36 +17,38 @@ from napari_medvlm.sessions.segment.session import SegmentationSession
 
 def segments_of(session: SegmentationSession) -> dict[int, Segment]:
     """What a DICOM file is to tell of the objects of a session."""
-    found = {}
+    segments = {}
     for object_id, live in session.now.objects.items():
-        made = session.ledger.predicted(object_id, live.changed)
-        model = "" if made is None else made.model or ""
-        who = "by hand" if made is None else f"{made.backend} {Path(model).name}".strip()
-        found[object_id] = Segment(
+        prediction = session.ledger.predicted(object_id, live.changed)
+        model = "" if prediction is None else prediction.model or ""
+        algorithm = (
+            "by hand" if prediction is None else f"{prediction.backend} {Path(model).name}".strip()
+        )
+        segments[object_id] = Segment(
             live.info.name,
             live.info.color,
-            algorithm=who,
+            algorithm=algorithm,
             model=model,
             tracking_uid=session.ledger.uid_of(object_id),
         )
-    return found
+    return segments
 
 
 def with_weights(segments: Mapping[int, Segment]) -> dict[int, Segment]:
     """The same with the hashes of their models' weights. Takes a while: weights are read."""
-    made = {model: weights_of(model) for model in {s.model for s in segments.values()}}
-    return {n: replace(segment, weights=made[segment.model]) for n, segment in segments.items()}
+    digests = {model: weights_of(model) for model in {s.model for s in segments.values()}}
+    return {n: replace(segment, weights=digests[segment.model]) for n, segment in segments.items()}
 
 
 def weights_of(model: str | None) -> str:
     """The `weights_digest` of a model; empty if it is not on this computer."""
     try:
-        place = (registry.resolve(model) or "").partition(registry.OPTIONS)[0]
+        location = (registry.resolve(model) or "").partition(registry.OPTIONS)[0]
     except BackendUnavailable:
         return ""
-    if not place or not Path(place).exists():
+    if not location or not Path(location).exists():
         return ""
-    return weights_digest(Path(place))
+    return weights_digest(Path(location))
 
 
 def write_objects(session: SegmentationSession, path: Path) -> tuple[Path, ...]:

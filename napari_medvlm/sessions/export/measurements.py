@@ -34,7 +34,7 @@ class Measurements:
                 known = digest, row(name, mask, session.volume)
             found[object_id] = digest, replace(known[1], name=name)
         self._known = found
-        return {object_id: made for object_id, (_, made) in found.items()}
+        return {object_id: table_row for object_id, (_, table_row) in found.items()}
 
     def diameters(self, object_id: int) -> Diameters:
         """The longest axial diameter of an object and that across it, with their ends."""
@@ -55,7 +55,9 @@ class Measurements:
             If the image is not from a DICOM series, or a file cannot be written.
         """
         session = self.session
-        rows = {i: dict(made.values) for i, made in self.rows().items() if made.voxels}
+        rows = {
+            i: dict(table_row.values) for i, table_row in self.rows().items() if table_row.voxels
+        }
         seg = path.with_name(f"{path.stem}_seg.dcm")
         masks = {i: session.mask_of(i) for i in rows}
         write_segments(seg, masks, session.volume, with_weights(segments_of(session)))

@@ -64,7 +64,7 @@ def page(session: SegmentationSession) -> str:
             "color": live.info.color,
             "row": rows[i].values,
             "pictures": _pictures(volume, i, masks, session.now.objects),
-            "made": _made(session, live),
+            "made": _provenance(session, live),
             "digest": masks[i].digest,
         }
         for i, live in session.now.objects.items()
@@ -95,16 +95,16 @@ def _image(volume: Volume) -> dict[str, Any]:
     }
 
 
-def _made(session: SegmentationSession, live: LiveObject) -> dict[str, Any]:
+def _provenance(session: SegmentationSession, live: LiveObject) -> dict[str, Any]:
     """Who made the mask of an object, from how many prompts."""
-    made = session.ledger.predicted(live.info.id, live.changed)
-    told = {"backend": "by hand", "model": "", "weights": "", "prompts": len(live.prompts)}
-    if made is None:
-        return told
-    return told | {
-        "backend": registry.info(made.backend).title,
-        "model": "" if made.model is None else Path(made.model).name,
-        "weights": weights_of(made.model),
+    prediction = session.ledger.predicted(live.info.id, live.changed)
+    row = {"backend": "by hand", "model": "", "weights": "", "prompts": len(live.prompts)}
+    if prediction is None:
+        return row
+    return row | {
+        "backend": registry.info(prediction.backend).title,
+        "model": "" if prediction.model is None else Path(prediction.model).name,
+        "weights": weights_of(prediction.model),
     }
 
 
@@ -133,46 +133,46 @@ def _pictures(
 
 def _middle(mask: Mask) -> tuple[int, int, int]:
     """The voxel of a mask that is nearest to its centroid: all planes through it show the mask."""
-    places = np.argwhere(mask.crop)
-    nearest = np.square(places - places.mean(axis=0)).sum(axis=1).argmin()
-    z, y, x = (int(a) for a in places[nearest] + mask.start)
+    voxels = np.argwhere(mask.crop)
+    nearest = np.square(voxels - voxels.mean(axis=0)).sum(axis=1).argmin()
+    z, y, x = (int(a) for a in voxels[nearest] + mask.start)
     return z, y, x
 
 
-def _drawn(volume: Volume, where: SliceRef, outlines: list[tuple[Mask, str]]) -> NDArray[np.uint8]:
+def _drawn(volume: Volume, ref: SliceRef, outlines: list[tuple[Mask, str]]) -> NDArray[np.uint8]:
     """A slice large enough to look at, with outlines and letters at its sides."""
     from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-    picture = picture_of(volume, where)
-    factor = max(1, -(-SIDE // max(picture.size)))
-    size = picture.size[1] * factor, picture.size[0] * factor
-    large = Image.fromarray(picture.pixels).resize(size, Image.Resampling.BILINEAR)
+    slice_image = picture_of(volume, ref)
+    factor = max(1, -(-SIDE // max(slice_image.size)))
+    size = slice_image.size[1] * factor, slice_image.size[0] * factor
+    large = Image.fromarray(slice_image.pixels).resize(size, Image.Resampling.BILINEAR)
     pixels = np.asarray(large).copy()
     for mask, color in outlines:
-        inside = np.kron(picture.cut(mask), np.ones((factor, factor), bool))
+        inside = np.kron(slice_image.cut(mask), np.ones((factor, factor), bool))
         pixels[edge(inside, LINE)] = ImageColor.getrgb(color)
     image = Image.fromarray(pixels)
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(18)
     across, down = size
-    places = {
+    anchors = {
         "left": (4, down / 2, "lm"), "right": (across - 4, down / 2, "rm"),
         "top": (across / 2, 4, "ma"), "bottom": (across / 2, down - 4, "md"),
     }  # fmt: skip
-    for side, letter in letters(picture, volume).items():
-        x, y, anchor = places[side]
+    for side, letter in letters(slice_image, volume).items():
+        x, y, anchor = anchors[side]
         draw.text((x, y), letter, "white", font, anchor, stroke_width=2, stroke_fill="black")
     return np.asarray(image)
 
 
-def letters(picture: SliceImage, volume: Volume) -> Mapping[str, str]:
-    """Where the sides of a picture lie in the patient; none of a flat one, which may not know."""
+def letters(slice_image: SliceImage, volume: Volume) -> Mapping[str, str]:
+    """The patient direction of each side of an image; empty for a single slice."""
     if volume.shape[0] == 1:
         return {}
-    found: dict[str, str] = {}
-    sides = ((picture.rows, "top", "bottom"), (picture.columns, "left", "right"))
-    for (axis, first, last), flipped in zip(sides, picture.flipped, strict=True):
+    sides_by_name: dict[str, str] = {}
+    sides = ((slice_image.rows, "top", "bottom"), (slice_image.columns, "left", "right"))
+    for (axis, first, last), flipped in zip(sides, slice_image.flipped, strict=True):
         along = volume.affine[:3, axis] * (-1 if flipped else 1)
         patient = int(np.abs(along).argmax())
         low, high = ENDS[patient] if along[patient] > 0 else ENDS[patient][::-1]
-        found |= {first: low, last: high}
-    return found
+        sides_by_name |= {first: low, last: high}
+    return sides_by_name

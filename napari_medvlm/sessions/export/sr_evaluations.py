@@ -30,8 +30,8 @@ def evaluations_of_file(path: str | Path, volume: Volume) -> tuple[Evaluation, .
         If it cannot be read, or is about another image.
     """
     ledger = Ledger.load(path)
-    talks = ConversationHistory(volume, ledger, None, lambda _: None).conversations
-    return (*evaluations_of_records(ledger.records), *evaluations_of_talks(talks))
+    conversations = ConversationHistory(volume, ledger, None, lambda _: None).conversations
+    return (*evaluations_of_records(ledger.records), *evaluations_of_talks(conversations))
 
 
 def evaluations_of_records(records: Iterable[Record]) -> tuple[Evaluation, ...]:
@@ -46,11 +46,11 @@ def groundings_of(evaluations: Iterable[Evaluation]) -> dict[str, Grounding]:
     for e in evaluations:
         if e.present is None:
             continue
-        known = found.get(e.who, Grounding())
-        missing = () if e.present else (NotFound(e.asked, e.said, e.score),)
-        found[e.who] = replace(
+        known = found.get(e.algorithm, Grounding())
+        missing = () if e.present else (NotFound(e.question, e.sentence, e.score),)
+        found[e.algorithm] = replace(
             known,
-            regions=(*known.regions, *(Region(e.asked, box, e.score) for box in e.boxes)),
+            regions=(*known.regions, *(Region(e.question, box, e.score) for box in e.boxes)),
             not_found=(*known.not_found, *missing),
         )
     return found
@@ -69,36 +69,36 @@ def exchanges_of(
     there = {_words(e) for e in evaluations_of_talks(known)}
     found: dict[tuple[str, str], list[Claim]] = {}
     for e in evaluations:
-        asked, who, said = _words(e)
-        if e.present is None and (asked, who, said) not in there:
-            regions = tuple(Region(said, box, e.score) for box in e.boxes)
-            found.setdefault((asked, who), []).append(Claim(said, regions, who))
-            there.add((asked, who, said))
+        asked, source, text = _words(e)
+        if e.present is None and (asked, source, text) not in there:
+            regions = tuple(Region(text, box, e.score) for box in e.boxes)
+            found.setdefault((asked, source), []).append(Claim(text, regions, source))
+            there.add((asked, source, text))
     return tuple(
         Turn(
             id=0,
             question=asked,
-            backend=who,
+            backend=source,
             state=State.ANSWERED,
             answer=Answer(" ".join(c.text for c in claims), tuple(claims), notes=(ELSEWHERE,)),
         )
-        for (asked, who), claims in found.items()
+        for (asked, source), claims in found.items()
     )
 
 
-def evaluations_of_talks(talks: Iterable[Conversation]) -> tuple[Evaluation, ...]:
+def evaluations_of_talks(conversations: Iterable[Conversation]) -> tuple[Evaluation, ...]:
     """The sentences of all answers, but for those that a reader marked as wrong."""
-    return tuple(found for talk in talks for e in talk.turns for found in _answered(e))
+    return tuple(found for talk in conversations for e in talk.turns for found in _answered(e))
 
 
 def _grounded(record: Grounded) -> list[Evaluation]:
-    who = _who(record.backend, record.model)
+    source = _source(record.backend, record.model)
     if not record.regions:
-        said = record.not_found or "Not found."
-        return [Evaluation(record.phrase, said, (), False, record.best_score, who)]
+        text = record.not_found or "Not found."
+        return [Evaluation(record.phrase, text, (), False, record.best_score, source)]
     return [
         Evaluation(
-            record.phrase, f"Found: {r.name or record.phrase}.", (r.box,), True, r.score, who
+            record.phrase, f"Found: {r.name or record.phrase}.", (r.box,), True, r.score, source
         )
         for r in record.regions
     ]
@@ -108,12 +108,16 @@ def _answered(exchange: Turn) -> list[Evaluation]:
     answer = exchange.answer
     if answer is None or exchange.state is not State.ANSWERED or not answer.answered:
         return []
-    who = _who(exchange.backend, exchange.model)
+    source = _source(exchange.backend, exchange.model)
     if not answer.claims:
-        return [Evaluation(exchange.question, answer.text, who=who)] if answer.text.strip() else []
+        return (
+            [Evaluation(exchange.question, answer.text, algorithm=source)]
+            if answer.text.strip()
+            else []
+        )
     wrong = {n for n, mark in exchange.marks.items() if mark.verdict is Verdict.WRONG}
     return [
-        Evaluation(exchange.question, c.text, tuple(r.box for r in c.regions), who=who)
+        Evaluation(exchange.question, c.text, tuple(r.box for r in c.regions), algorithm=source)
         for number, c in enumerate(answer.claims)
         if number not in wrong and c.text.strip()
     ]
@@ -121,9 +125,13 @@ def _answered(exchange: Turn) -> list[Evaluation]:
 
 def _words(evaluation: Evaluation) -> tuple[str, str, str]:
     """What was asked, who was asked, and what was said; DICOM keeps no blanks around texts."""
-    return evaluation.asked.strip(), evaluation.who.strip() or REPORT, evaluation.said.strip()
+    return (
+        evaluation.question.strip(),
+        evaluation.algorithm.strip() or REPORT,
+        evaluation.sentence.strip(),
+    )
 
 
-def _who(backend: str, model: str | None) -> str:
+def _source(backend: str, model: str | None) -> str:
     """The backend and its model, which may be a path: only its name is told."""
     return " ".join(filter(None, (backend, Path(model).name if model else "")))

@@ -31,12 +31,12 @@ class Findings:
     missing: tuple[str, ...]
 
 
-def findings(found: Grounding, volume: Volume, kinds: Collection[type[Any]]) -> Findings:
+def findings(grounding: Grounding, volume: Volume, kinds: Collection[type[Any]]) -> Findings:
     """The objects that follow from an answer, one a phrase; of *everything* one a name.
 
     Parameters
     ----------
-    found
+    grounding
         Where the phrases are, and which are nowhere. All masks of a phrase together are its object;
         where there are only boxes, each box is one.
     volume
@@ -45,16 +45,18 @@ def findings(found: Grounding, volume: Volume, kinds: Collection[type[Any]]) -> 
         The prompts that the segmenting backend takes: boxes need one that does.
     """
     objects: list[NamedMatches] = []
-    missing = [f"{nowhere.phrase} was not found: {nowhere.reason}" for nowhere in found.not_found]
+    missing = [
+        f"{nowhere.phrase} was not found: {nowhere.reason}" for nowhere in grounding.not_found
+    ]
     named: dict[str, list[Region]] = {}
-    for region in found.regions:
+    for region in grounding.regions:
         everything = region.phrase.strip().lower() == EVERYTHING
         named.setdefault(region.name if everything else region.phrase, []).append(region)
     for name, regions in named.items():
         masks = [region.mask for region in regions if region.mask is not None]
         if masks:
-            whole = reduce(Mask.union, masks)
-            objects.append(NamedMatches(name, InitialMask.of(volume, whole)))
+            union = reduce(Mask.union, masks)
+            objects.append(NamedMatches(name, InitialMask.of(volume, union)))
         elif Box in kinds:
             objects += _boxes(name, regions)
         else:

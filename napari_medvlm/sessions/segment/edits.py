@@ -36,45 +36,47 @@ SPECK = 0.01
 
 
 def add(
-    now: LedgerState, object_id: int | None, prompt_id: int, prompt: Prompt, origin: str = ""
+    state: LedgerState, object_id: int | None, prompt_id: int, prompt: Prompt, origin: str = ""
 ) -> tuple[Event, ...]:
     """A prompt for an object, or for a new one."""
     if object_id is None:
-        object_id, new = add_object(now, None)
+        object_id, new = add_object(state, None)
         return new, _added(object_id, prompt_id, prompt, origin)
-    require_unlocked(now, object_id)
+    require_unlocked(state, object_id)
     return (_added(object_id, prompt_id, prompt, origin),)
 
 
 def take(
-    now: LedgerState, name: str, prompt_id: int, prompt: Prompt, origin: str
+    state: LedgerState, name: str, prompt_id: int, prompt: Prompt, origin: str
 ) -> tuple[int, tuple[Event, ...]]:
     """A new object from a prompt that came from elsewhere; its id and the events."""
-    object_id, new = add_object(now, name)
+    object_id, new = add_object(state, name)
     return object_id, (new, _added(object_id, prompt_id, prompt, origin))
 
 
-def change(now: LedgerState, prompts: Mapping[int, Prompt]) -> tuple[Event, ...]:
+def change(state: LedgerState, prompts: Mapping[int, Prompt]) -> tuple[Event, ...]:
     """Other prompts in the place of some; those that are the same are left out."""
     events = []
     for prompt_id, prompt in prompts.items():
-        owner = now.owner(prompt_id)
-        require_unlocked(now, owner.info.id)
+        owner = state.owner(prompt_id)
+        require_unlocked(state, owner.info.id)
         if owner.prompts[prompt_id] != prompt:
             events.append(PromptChanged(prompt_id=prompt_id, prompt=prompt))
     return tuple(events)
 
 
-def remove(now: LedgerState, prompt_ids: Sequence[int]) -> tuple[Event, ...]:
+def remove(state: LedgerState, prompt_ids: Sequence[int]) -> tuple[Event, ...]:
     """Prompts taken away."""
     for prompt_id in prompt_ids:
-        require_unlocked(now, now.owner(prompt_id).info.id)
+        require_unlocked(state, state.owner(prompt_id).info.id)
     return tuple(PromptRemoved(prompt_id=prompt_id) for prompt_id in prompt_ids)
 
 
-def add_object(now: LedgerState, name: str | None, locked: bool = False) -> tuple[int, ObjectAdded]:
+def add_object(
+    state: LedgerState, name: str | None, locked: bool = False
+) -> tuple[int, ObjectAdded]:
     """A new object with the next id and colour; the id and the event."""
-    object_id = 1 + max(now.objects, default=0)
+    object_id = 1 + max(state.objects, default=0)
     info = ObjectInfo(
         id=object_id,
         name=name or f"Object {object_id}",
@@ -85,34 +87,34 @@ def add_object(now: LedgerState, name: str | None, locked: bool = False) -> tupl
 
 
 def edit_object(
-    now: LedgerState, object_id: int, name: str | None, color: str | None, locked: bool | None
+    state: LedgerState, object_id: int, name: str | None, color: str | None, locked: bool | None
 ) -> tuple[Event, ...]:
     """Another name, colour or lock; nothing if they are the same."""
-    info = _existing(now, object_id)
+    info = _existing(state, object_id)
     wanted = {"name": name, "color": color, "locked": locked}
     edited = info.model_copy(update={k: v for k, v in wanted.items() if v is not None})
     return () if edited == info else (ObjectChanged(object=edited),)
 
 
-def remove_objects(now: LedgerState, object_ids: Sequence[int]) -> tuple[Event, ...]:
+def remove_objects(state: LedgerState, object_ids: Sequence[int]) -> tuple[Event, ...]:
     """Objects taken away."""
     for object_id in object_ids:
-        require_unlocked(now, object_id)
+        require_unlocked(state, object_id)
     return tuple(ObjectRemoved(object_id=object_id) for object_id in object_ids)
 
 
-def set_overlap(now: LedgerState, overlap: Overlap) -> tuple[Event, ...]:
+def set_overlap(state: LedgerState, overlap: Overlap) -> tuple[Event, ...]:
     """Another overlap rule; nothing if it is the same."""
-    return () if overlap is now.overlap else (OverlapChosen(overlap=overlap),)
+    return () if overlap is state.overlap else (OverlapChosen(overlap=overlap),)
 
 
 def merge(
-    now: LedgerState, grid: Grid, prompt_id: int, masks: Mapping[int, Mask]
+    state: LedgerState, grid: Grid, prompt_id: int, masks: Mapping[int, Mask]
 ) -> tuple[Event, ...]:
     """All objects in one, the first; it goes on from the union of the masks."""
     target, *others = masks
     for object_id in masks:
-        require_unlocked(now, object_id)
+        require_unlocked(state, object_id)
     if not others:
         return ()
     union = masks[target]
@@ -123,21 +125,21 @@ def merge(
 
 
 def split(
-    now: LedgerState, grid: Grid, prompt_id: int, object_id: int, mask: Mask
+    state: LedgerState, grid: Grid, prompt_id: int, object_id: int, mask: Mask
 ) -> tuple[tuple[int, ...], tuple[Event, ...]]:
     """Each large piece of an object but the largest as an object; the new ids and the events."""
-    require_unlocked(now, object_id)
+    require_unlocked(state, object_id)
     rest, *pieces = _pieces(mask)
     if not pieces:
         raise InvalidPrompt(
-            f"{_existing(now, object_id).name} is one piece and cannot be split.",
+            f"{_existing(state, object_id).name} is one piece and cannot be split.",
             "Cut it first with a negative scribble or lasso.",
         )
     stay = _added(object_id, prompt_id, InitialMask.of(grid, rest))
-    name = _existing(now, object_id).name
+    name = _existing(state, object_id).name
     named = [(f"{name}, piece {i + 2}", "", piece) for i, piece in enumerate(pieces)]
-    made, events = _objects(now, grid, prompt_id + 1, named, locked=False)
-    return made, (stay, *events)
+    object_ids, events = _objects(state, grid, prompt_id + 1, named, locked=False)
+    return object_ids, (stay, *events)
 
 
 def label_masks(labels: NDArray[np.integer], grid: Grid) -> dict[int, Mask]:
@@ -151,7 +153,7 @@ def label_masks(labels: NDArray[np.integer], grid: Grid) -> dict[int, Mask]:
 
 
 def take_masks(
-    now: LedgerState,
+    state: LedgerState,
     grid: Grid,
     prompt_id: int,
     masks: Mapping[int, Mask],
@@ -159,24 +161,24 @@ def take_masks(
     tracking_uids: Mapping[int, str],
 ) -> tuple[tuple[int, ...], tuple[Event, ...]]:
     """Existing masks as locked objects; the new ids and the events."""
-    told = [
+    named = [
         (names.get(label, f"Label {label}"), tracking_uids.get(label, ""), mask)
         for label, mask in masks.items()
     ]
-    return _objects(now, grid, prompt_id, told, locked=True)
+    return _objects(state, grid, prompt_id, named, locked=True)
 
 
-def require_unlocked(now: LedgerState, object_id: int) -> None:
+def require_unlocked(state: LedgerState, object_id: int) -> None:
     """Raise `ObjectLocked` if the object is locked."""
-    info = _existing(now, object_id)
+    info = _existing(state, object_id)
     if info.locked:
         raise ObjectLocked(f"{info.name} is locked.", "Unlock it in the object list to change it.")
 
 
-def _existing(now: LedgerState, object_id: int) -> ObjectInfo:
-    if object_id not in now.objects:
+def _existing(state: LedgerState, object_id: int) -> ObjectInfo:
+    if object_id not in state.objects:
         raise InvalidPrompt(f"There is no object {object_id}.", "It may have been undone: redo it.")
-    return now.objects[object_id].info
+    return state.objects[object_id].info
 
 
 def _added(object_id: int, prompt_id: int, prompt: Prompt, origin: str = "") -> PromptAdded:
@@ -184,25 +186,25 @@ def _added(object_id: int, prompt_id: int, prompt: Prompt, origin: str = "") -> 
 
 
 def _objects(
-    now: LedgerState,
+    state: LedgerState,
     grid: Grid,
     prompt_id: int,
     masks: Iterable[tuple[str, str, Mask]],
     locked: bool,
 ) -> tuple[tuple[int, ...], tuple[Event, ...]]:
     """New objects from names, tracking UIDs and masks; their ids and the events."""
-    made: list[int] = []
+    object_ids: list[int] = []
     events: list[Event] = []
     for number, (name, uid, mask) in enumerate(masks):
-        first, added = add_object(now, name, locked)
+        first, added = add_object(state, name, locked)
         object_id = first + number
         color = COLORS[(object_id - 1) % len(COLORS)]
         own = {"id": object_id, "color": color, "tracking_uid": uid}
         info = added.object.model_copy(update=own)
-        made.append(object_id)
+        object_ids.append(object_id)
         events.append(ObjectAdded(object=info))
         events.append(_added(object_id, prompt_id + number, InitialMask.of(grid, mask)))
-    return tuple(made), tuple(events)
+    return tuple(object_ids), tuple(events)
 
 
 def _pieces(mask: Mask) -> list[Mask]:

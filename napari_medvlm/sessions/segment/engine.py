@@ -1,4 +1,4 @@
-"""The engine under a session: from the records of the ledger to the masks that follow."""
+"""Compute the masks that follow from the records of a ledger."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from psygnal import Signal
@@ -25,25 +26,26 @@ from napari_medvlm.worker.messages import SegmentReply, SegmentRequest
 from napari_medvlm.worker.runner import Runner
 
 MEASURED_AFTER_S = 0.03
-"""How long after a mask it is measured: drawing it goes first."""
+"""Delay from a mask to its measurement, so that it is drawn first."""
 
 
 class Engine:
-    """Keeps journal and masks in step with a ledger. Safe to call from any thread.
+    """Keeps journal and masks in sync with a ledger. Safe to call from any thread.
 
     Parameters
     ----------
     volume, ledger
-        The image, and what was said about it.
+        The image, and the records of its session.
     choice
-        Who makes the masks.
+        The model for new masks.
     runner
-        Who does the work.
+        Carries out the requests.
     journal
-        File in which every record is kept as it happens.
+        File to which each record is appended.
     """
 
     changed = Signal(object)
+    measured = Signal(frozenset)
     progressed = Signal(float, str)
     failed = Signal(MedVLMError)
     restarted = Signal(str)
@@ -55,35 +57,41 @@ class Engine:
         self.ledger = ledger
         self.choice = choice
         self.label_map = LabelMap(volume.shape)
-        self.measured: dict[int, Measurement] = {}
+        self.measurements: dict[int, Measurement] = {}
         self._volume = volume
         self._digests: dict[int, str] = {}
         self._closing = threading.Event()
         self._measuring = ThreadPoolExecutor(1, thread_name_prefix="medvlm-measure")
         self._lock = threading.RLock()
         self._predictions = Predictions(volume, ledger)
-        self._requests = Requests(runner, self)
+        self._requests = Requests(
+            runner,
+            on_answer=self._on_answer,
+            on_failure=self._on_failure,
+            on_progress=partial(emit_safely, self.progressed),
+            on_restart=partial(emit_safely, self.restarted),
+        )
         self._failure: MedVLMError | None = None
         self._noted: tuple[str, ...] = ()
         self._journal = None if journal is None else Journal(journal, ledger, self.failed.emit)
 
     @property
     def pending(self) -> frozenset[int]:
-        """Objects whose mask is on its way."""
+        """Objects whose mask is being computed."""
         return self._requests.pending
 
     def unanswered(self) -> frozenset[int]:
-        """Prompts that the masks do not yet follow."""
+        """Prompts that are not in the masks yet."""
         with self._lock:
             return self.label_map.unanswered(self.ledger.now)
 
     def belonging(self, object_id: int) -> Mask:
-        """What belongs to an object by the overlap rule."""
+        """The mask of an object after the overlap rule."""
         with self._lock:
             return self.label_map.belonging(object_id, self.ledger.now.overlap)
 
     def write(self, change: Callable[[Ledger], Record | None]) -> None:
-        """Change the ledger, note it in the journal, and have the masks follow."""
+        """Change the ledger, append to the journal, and update the masks."""
         with self._lock:
             record = change(self.ledger)
             if record is not None:
@@ -92,7 +100,7 @@ class Engine:
             self.settle()
 
     def settle(self, anew: Key | None = None) -> None:
-        """Ask for the masks that are missing, show those that are there."""
+        """Request missing masks, and update the label map with the others."""
         with self._lock:
             wanted = self._predictions.wanted(self.choice, anew)
         self._requests.drop(*wanted)
@@ -101,20 +109,20 @@ class Engine:
         self._refresh()
 
     def ask_again(self, key: Key) -> None:
-        """Have a mask computed anew by the chosen backend."""
+        """Recompute a mask with the chosen backend."""
         with self._lock:
             self._predictions.forget(key)
             self.label_map.forget(key[0])
         self.settle(anew=key)
 
     def cancel(self) -> None:
-        """Stop what is being computed."""
+        """Cancel all requests."""
         for key in self._requests.drop():
             self._predictions.give_up(key)
         self._refresh()
 
     def wait(self, timeout_s: float | None) -> None:
-        """Wait until nothing is on its way; raise what has gone wrong since the last time."""
+        """Wait until no request is running; raise the last error since the previous call."""
         if not self._requests.wait(timeout_s):
             raise TimeoutError(f"No answer within {timeout_s} s.")
         failure, self._failure = self._failure, None
@@ -122,17 +130,15 @@ class Engine:
             raise failure
 
     def close(self) -> None:
-        """Stop what is running and finish the journal."""
+        """Cancel all requests and finish the journal."""
         self._requests.drop()
         self._closing.set()
         self._measuring.shutdown(cancel_futures=True)
         if self._journal is not None:
             self._journal.close()
 
-    # What the requests tell, on the runner's thread.
-
-    def on_answer(self, key: Key, request: SegmentRequest, reply: SegmentReply) -> None:
-        """Record a mask and show it."""
+    def _on_answer(self, key: Key, request: SegmentRequest, reply: SegmentReply) -> None:
+        """Record a mask and update the label map."""
         with self._lock:
             prediction = self._predictions.accept(key, request, reply)
             self.ledger.note(prediction)
@@ -140,24 +146,16 @@ class Engine:
         self.settle()
         notes, self._noted = self._noted, reply.mask.notes
         for note in reply.mask.notes:
-            if note not in notes:  # told once, not at each click
+            if note not in notes:  # once, not at each click
                 emit_safely(self.noted, note)
 
-    def on_failure(self, key: Key, error: MedVLMError) -> None:
-        """Keep the prompts, tell the error."""
+    def _on_failure(self, key: Key, error: MedVLMError) -> None:
+        """Emit the error; the prompts stay."""
         with self._lock:
             self._predictions.give_up(key)
             self._failure = error
         self._refresh()
         emit_safely(self.failed, error)
-
-    def on_progress(self, fraction: float, message: str) -> None:
-        """Pass on how far the request is."""
-        emit_safely(self.progressed, fraction, message)
-
-    def on_restart(self, message: str) -> None:
-        """Pass on that the worker had to be started again."""
-        emit_safely(self.restarted, message)
 
     def _note(self, record: Record) -> None:
         if self._journal is not None:
@@ -172,12 +170,15 @@ class Engine:
                 self._measuring.submit(self._measure)
 
     def _measure(self) -> None:
-        """Measure the objects whose masks are not those measured last, then tell."""
+        """Measure the objects whose masks changed, then emit `measured`."""
         if self._closing.wait(MEASURED_AFTER_S):
             return
+        measured = set()
         for object_id in self.ledger.now.objects:
             mask = self.belonging(object_id)
             if self._digests.get(object_id) != mask.digest:
-                self.measured[object_id] = measure(self._volume, mask)
+                self.measurements[object_id] = measure(self._volume, mask)
                 self._digests[object_id] = mask.digest
-        emit_safely(self.changed, None)
+                measured.add(object_id)
+        if measured:
+            emit_safely(self.measured, frozenset(measured))

@@ -178,11 +178,11 @@ def _around(boxes: list[Box]) -> Box | None:
     return z, y, x
 
 
-def _difference(one: Mask, other: Mask) -> Box:
+def _difference(first: Mask, other: Mask) -> Box:
     """The smallest box around the voxels that are in one of two masks alone."""
-    box = _around([one.slices, other.slices])
+    box = _around([first.slices, other.slices])
     assert box is not None
-    inside = bounding_box(_within(one, box) != _within(other, box))
+    inside = bounding_box(_within(first, box) != _within(other, box))
     z, y, x = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(box, inside, strict=True))
     return z, y, x
 

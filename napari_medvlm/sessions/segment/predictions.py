@@ -44,7 +44,7 @@ class Predictions:
         self._volume = volume
         self._ledger = ledger
         self._masks = MaskStore()
-        self._given_up: set[Key] = set()
+        self._abandoned: set[Key] = set()
 
     def known(self, key: Key) -> Mask | None:
         """The mask, if it was computed and is still kept."""
@@ -52,12 +52,12 @@ class Predictions:
 
     def give_up(self, key: Key) -> None:
         """Ask no more for a mask that failed or was cancelled, until `forget`."""
-        self._given_up.add(key)
+        self._abandoned.add(key)
 
     def forget(self, key: Key) -> None:
         """Have a mask computed anew."""
         self._masks.discard(key)
-        self._given_up.discard(key)
+        self._abandoned.discard(key)
 
     def wanted(self, choice: Choice, anew: Key | None = None) -> dict[Key, SegmentRequest]:
         """What must be asked now for the masks of all live objects.
@@ -70,11 +70,11 @@ class Predictions:
         anew
             A mask to ask of ``choice`` although the ledger names another backend for it.
         """
-        found: dict[Key, SegmentRequest] = {}
+        requests: dict[Key, SegmentRequest] = {}
         for live in self._ledger.now.objects.values():
             if key_of(live) not in self._masks:
-                self._resolve(key_of(live), choice, anew, found)
-        return found
+                self._resolve(key_of(live), choice, anew, requests)
+        return requests
 
     def accept(self, key: Key, request: SegmentRequest, reply: SegmentReply) -> Predicted:
         """Keep a mask that came back; the record of it for the ledger."""
@@ -91,15 +91,15 @@ class Predictions:
         )
 
     def _resolve(
-        self, key: Key, choice: Choice, anew: Key | None, found: dict[Key, SegmentRequest]
+        self, key: Key, choice: Choice, anew: Key | None, requests: dict[Key, SegmentRequest]
     ) -> Mask | None:
-        kept = self._masks.get(key)
-        if kept is not None:
-            return kept
+        cached = self._masks.get(key)
+        if cached is not None:
+            return cached
         moment = self._ledger.moment(key[1])
         live = moment.objects[key[0]]
         locked = [o for o in moment.objects.values() if o.info.locked and o.changed < live.changed]
-        masks = [self._resolve(key_of(o), choice, anew, found) for o in locked]
+        masks = [self._resolve(key_of(o), choice, anew, requests) for o in locked]
         known = [m for m in masks if m is not None]
         if len(known) < len(masks):
             return None
@@ -107,18 +107,18 @@ class Predictions:
         mask = _without_backend(live, excluded, self._volume)
         if mask is not None:
             self._masks[key] = mask
-        elif key not in self._given_up:
-            found[key] = self._request(live, excluded, choice, forced=key == anew)
+        elif key not in self._abandoned:
+            requests[key] = self._request(live, excluded, choice, forced=key == anew)
         return mask
 
     def _request(
         self, live: LiveObject, excluded: Mask | None, choice: Choice, forced: bool
     ) -> SegmentRequest:
-        made = None if forced else self._ledger.predicted(*key_of(live))
-        steps = self._ledger.steps(live) if made is None else made.steps
+        prediction = None if forced else self._ledger.predicted(*key_of(live))
+        steps = self._ledger.steps(live) if prediction is None else prediction.steps
         return SegmentRequest(
-            backend=choice.backend if made is None else made.backend,
-            model=choice.model if made is None else made.model,
+            backend=choice.backend if prediction is None else prediction.backend,
+            model=choice.model if prediction is None else prediction.model,
             device=choice.device,
             volume=self._volume,
             prompts=ObjectPrompts(live.current(), steps, excluded),
@@ -126,12 +126,21 @@ class Predictions:
 
 
 def _union(masks: Sequence[Mask], shape: Index) -> Mask | None:
+    """The union of masks on a grid of that shape, within their bounding box; `None` of none."""
+    filled = [mask for mask in masks if mask.voxels]
     if not masks:
         return None
-    full = np.zeros(shape, bool)
-    for mask in masks:
-        full[mask.slices] |= mask.crop
-    return Mask.of(full)
+    if not filled:
+        return Mask.empty(shape)
+    start = np.min([mask.start for mask in filled], axis=0)
+    stop = np.max([mask.stop for mask in filled], axis=0)
+    crop = np.zeros(stop - start, bool)
+    for mask in filled:
+        crop[
+            tuple(slice(a, b) for a, b in zip(mask.start - start, mask.stop - start, strict=True))
+        ] |= mask.crop
+    z, y, x = (int(a) for a in start)
+    return Mask(crop, (z, y, x), shape)
 
 
 def _without_backend(live: LiveObject, excluded: Mask | None, volume: Volume) -> Mask | None:

@@ -116,7 +116,7 @@ class Compared:
 def compared(then: Mask, now: Replayed, backend_then: str | None, volume: Volume) -> Compared:
     """Compare a mask with what another backend made of its prompts."""
     voxel_ml = abs(float(np.linalg.det(volume.affine[:3, :3]))) / 1000
-    both = then.voxels + now.mask.voxels
+    total = then.voxels + now.mask.voxels
     shared = int(np.count_nonzero(then.full() & now.mask.full()))
     return Compared(
         object_id=now.object_id,
@@ -125,7 +125,7 @@ def compared(then: Mask, now: Replayed, backend_then: str | None, volume: Volume
         now=now.mask,
         backend_then=backend_then,
         backend_now=now.backend,
-        dice=2 * shared / both if both else 1.0,
+        dice=2 * shared / total if total else 1.0,
         volume_then_ml=then.voxels * voxel_ml,
         volume_now_ml=now.mask.voxels * voxel_ml,
     )
@@ -142,8 +142,8 @@ def only(ledger: Ledger, object_id: int) -> Ledger:
 
 def _by(records: Iterable[Record], backend: str, model: str | None) -> list[Record]:
     """The same records, as if another backend had been asked."""
-    made = {"backend": backend, "model": model}
-    return [r.model_copy(update=made) if isinstance(r, Predicted) else r for r in records]
+    changes = {"backend": backend, "model": model}
+    return [r.model_copy(update=changes) if isinstance(r, Predicted) else r for r in records]
 
 
 def _compare(ledger: Ledger, session: SegmentationSession, object_id: int) -> Replayed:

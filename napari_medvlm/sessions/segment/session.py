@@ -55,6 +55,8 @@ class SegmentationSession:
     changed
         Signal: objects, prompts or masks changed; the box ``(slice, slice, slice)`` of the label
         map that was drawn anew, or `None`.
+    measured
+        Signal: ids of the objects whose measurement changed, see `last_measurement`.
     progressed
         Signal: how far the running request is, 0 to 1, and what it does.
     failed
@@ -96,6 +98,7 @@ class SegmentationSession:
         choice = Choice(backend, model, device)
         self._engine = Engine(volume, self.ledger, choice, self._runner, journal)
         self.changed = self._engine.changed
+        self.measured = self._engine.measured
         self.progressed = self._engine.progressed
         self.failed = self._engine.failed
         self.restarted = self._engine.restarted
@@ -146,9 +149,9 @@ class SegmentationSession:
         """Prompts that the masks do not yet follow."""
         return self._engine.unanswered()
 
-    def measured(self, object_id: int) -> Measurement | None:
+    def last_measurement(self, object_id: int) -> Measurement | None:
         """The last measurement of an object, made while masks are shown; `None` before."""
-        return self._engine.measured.get(object_id)
+        return self._engine.measurements.get(object_id)
 
     def measurement(self, object_id: int) -> Measurement:
         """Size and intensity of what belongs to an object, measured now."""
@@ -270,9 +273,9 @@ class SegmentationSession:
         self._require_answered(object_id)
         mask = self._engine.belonging(object_id)
         prompt_id = self.ledger.next_prompt_id()
-        made, events = edits.split(self.now, self.volume.grid, prompt_id, object_id, mask)
+        object_ids, events = edits.split(self.now, self.volume.grid, prompt_id, object_id, mask)
         self._append(*events)
-        return made
+        return object_ids
 
     def import_labels(
         self,
@@ -287,11 +290,11 @@ class SegmentationSession:
         """
         masks = edits.label_masks(labels, self.volume.grid)
         prompt_id = self.ledger.next_prompt_id()
-        made, events = edits.take_masks(
+        object_ids, events = edits.take_masks(
             self.now, self.volume.grid, prompt_id, masks, names or {}, tracking_uids or {}
         )
         self._append(*events)
-        return made
+        return object_ids
 
     def set_overlap(self, overlap: Overlap) -> None:
         """Choose which object a voxel belongs to when two claim it."""

@@ -164,7 +164,7 @@ class Attachments(QWidget):
             offered = {"What can be measured": question_templates.measured()}
         at = volume.grid.to_index(place_in_view(self._viewer)).round().astype(int)
         known = {"{VOXEL}": ", ".join(map(str, at.tolist()))}
-        names = [one.name for one in self.objects.chosen if one.value is not None]
+        names = [option.name for option in self.objects.chosen if option.value is not None]
         known |= dict(zip(("{THING}", "{OTHER THING}"), names, strict=False))
         return {title: [_filled(text, known) for text in texts] for title, texts in offered.items()}
 

@@ -56,8 +56,8 @@ class ConversationRow(QWidget):
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         layout.addWidget(self.choice, 1)
-        for made in (self.new, self.rename, self.remove, self.export):
-            layout.addWidget(made)
+        for widget in (self.new, self.rename, self.remove, self.export):
+            layout.addWidget(widget)
         self.choice.activated.connect(lambda _: self.selected.emit(self.current))
         self.new.clicked.connect(lambda: self.new_requested.emit())
         self.rename.clicked.connect(lambda: self._rename())
@@ -78,8 +78,8 @@ class ConversationRow(QWidget):
                 self.choice.addItem(_title(conversation), conversation.id)
             self.choice.setCurrentIndex(self.choice.findData(active))
         there = active is not None
-        for made in (self.rename, self.remove, self.export):
-            made.setEnabled(there)
+        for widget in (self.rename, self.remove, self.export):
+            widget.setEnabled(there)
 
     def _rename(self) -> None:
         before = self.choice.currentText()
@@ -96,5 +96,5 @@ class ConversationRow(QWidget):
 
 def _title(conversation: Conversation) -> str:
     """Its title; else what was asked first."""
-    asked = next((exchange.question for exchange in conversation.turns), "New conversation")
+    asked = next((turn.question for turn in conversation.turns), "New conversation")
     return conversation.title or textwrap.shorten(asked, LONGEST, placeholder="…")

@@ -60,7 +60,7 @@ class ConversationView(QWidget):
             "Send to Segment",
             "Create objects from the regions of this sentence, to refine by clicks.",
         )
-        self._came = MainThreadQueue(lambda _: self._on_text(), self)
+        self._text_received = MainThreadQueue(lambda _: self._on_text(), self)
         self._stream_due = QTimer(self)
         self._lay_out()
         self._connect()
@@ -111,7 +111,7 @@ class ConversationView(QWidget):
         self._session = session
         self._layers = AnswerLayers(self._viewer, session.volume, guarded(self._on_region))
         self._layers.visible = self.in_picture.isChecked()
-        session.delta.connect(self._came)
+        session.delta.connect(self._text_received)
         return self._layers
 
     def leave(self) -> None:
@@ -211,12 +211,12 @@ class ConversationView(QWidget):
         self._stream_due.timeout.connect(guarded(self._stream))
         self.in_picture.toggled.connect(guarded(self._show_in_picture))
         on_click(self.hand_over, self._hand_on)
-        told = self.transcript
-        told.chosen.connect(guarded(self.show_exchange))
-        told.claim_chosen.connect(guarded(self.choose))
-        told.find_requested.connect(guarded(self._find))
-        told.marked.connect(guarded(self._mark))
-        told.picture_chosen.connect(guarded(self._go_to))
-        told.evidence_requested.connect(guarded(self._explain))
-        told.regenerate_requested.connect(self.regenerate_requested)
-        told.edit_requested.connect(self.edit_requested)
+        transcript_view = self.transcript
+        transcript_view.chosen.connect(guarded(self.show_exchange))
+        transcript_view.claim_chosen.connect(guarded(self.choose))
+        transcript_view.find_requested.connect(guarded(self._find))
+        transcript_view.marked.connect(guarded(self._mark))
+        transcript_view.picture_chosen.connect(guarded(self._go_to))
+        transcript_view.evidence_requested.connect(guarded(self._explain))
+        transcript_view.regenerate_requested.connect(self.regenerate_requested)
+        transcript_view.edit_requested.connect(self.edit_requested)

@@ -63,7 +63,7 @@ class AskDock(SessionDock[AskSession]):
         self._look_up_due = QTimer(self)
         self._lay_out()
         self._changed = MainThreadQueue(lambda _: self._refresh(), self)
-        self._progressed = MainThreadQueue(lambda given: self._on_progress(given[-1]), self)
+        self._progressed = MainThreadQueue(lambda updates: self._on_progress(updates[-1]), self)
         self._connect()
         bind_keys(napari_viewer, napari_viewer, commands.__name__)
         self._use_backend()
@@ -116,8 +116,10 @@ class AskDock(SessionDock[AskSession]):
         if layer is not None:
             in_background(lambda: _prepared(layer), guarded(self._on_prepared))
 
-    def _on_prepared(self, found: tuple[Image, Prepared, EarlierConversation | None]) -> None:
-        layer, prepared, earlier = found
+    def _on_prepared(
+        self, prepared_image: tuple[Image, Prepared, EarlierConversation | None]
+    ) -> None:
+        layer, prepared, earlier = prepared_image
         if layer is self.image.layer and self.session is None:
             self._begin(prepared.volume)
             self.resume.offer(earlier)
@@ -181,7 +183,7 @@ class AskDock(SessionDock[AskSession]):
             options=asked.options,
             context=asked.context,
             selection=view,
-            masks={one.name: one.mask for one in objects},
+            masks={named_mask.name: named_mask.mask for named_mask in objects},
             labels=labels_among(asked.chosen),
             tools=asked.tools,
         )
@@ -200,9 +202,9 @@ class AskDock(SessionDock[AskSession]):
         )
         self.reading.refresh()
 
-    def _on_progress(self, told: Any) -> None:
+    def _on_progress(self, latest: Any) -> None:
         if self.session is not None and self.session.pending:
-            self.run.show_progress(*told)
+            self.run.show_progress(*latest)
 
     # What the parts tell.
 
@@ -236,8 +238,8 @@ class AskDock(SessionDock[AskSession]):
         if not self.along.measures:
             in_background(lambda: (chosen, _without_tools(*chosen[:2])), guarded(self._on_looked))
 
-    def _on_looked(self, found: tuple[tuple[str, str | None, str], str]) -> None:
-        chosen, reason = found
+    def _on_looked(self, prepared_image: tuple[tuple[str, str | None, str], str]) -> None:
+        chosen, reason = prepared_image
         if chosen == self._answerer:
             self.along.refuse_tools(reason)
 

@@ -32,31 +32,31 @@ class EvidenceButton(QPushButton):
         self.pictures = QMenu(self)
         self.setMenu(self.pictures)
 
-    def offer(self, exchange: Turn) -> None:
+    def offer(self, turn: Turn) -> None:
         """Offer the pictures of an exchange, or say why there is no map of it."""
-        reason = obstacle(exchange)
+        reason = obstacle(turn)
         self.setEnabled(not reason)
         self.setToolTip(reason or TOOLTIP)
         self.pictures.clear()
-        for number, sent in enumerate(exchange.sent):
+        for number, sent in enumerate(turn.sent):
             if not sent.of:
-                action = self.pictures.addAction(answer_text(exchange, number, sent))
+                action = self.pictures.addAction(answer_text(turn, number, sent))
                 action.triggered.connect(lambda _, number=number: self.chosen.emit(number))
 
 
-def answer_text(exchange: Turn, number: int, sent: SentImage) -> str:
+def answer_text(turn: Turn, number: int, sent: SentImage) -> str:
     """A picture, and what its map costs: passes of the model, and about how long they take."""
     passes = cost(_size(sent))
-    return f"{sent.caption or f'Image {number + 1}'}: {passes} passes{_time(exchange, passes)}"
+    return f"{sent.caption or f'Image {number + 1}'}: {passes} passes{_time(turn, passes)}"
 
 
-def _time(exchange: Turn, passes: int) -> str:
+def _time(turn: Turn, passes: int) -> str:
     """As the last map took; before there is one, as the answer's first word did."""
-    made = exchange.evidence
-    if made is not None:
-        each = made.seconds / cost(_size(exchange.sent[made.image]))
-        return f", about {_rounded(each * passes)}"
-    first = exchange.first_token_s
+    shown_evidence = turn.evidence
+    if shown_evidence is not None:
+        seconds_per_pass = shown_evidence.seconds / cost(_size(turn.sent[shown_evidence.image]))
+        return f", about {_rounded(seconds_per_pass * passes)}"
+    first = turn.first_token_s
     return "" if first is None else f", about {_rounded(first * passes)}"
 
 

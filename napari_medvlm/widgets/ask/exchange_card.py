@@ -83,8 +83,8 @@ class ExchangeCard(QFrame):
         if answer is not None:
             self.text.show_markdown(_short_of(answer))
             self.thinking_text.show_markdown(answer.thinking)
-        told = in_full and answer is not None and _told_by_claims(answer)
-        self.text.setVisible(not told and bool(self.text.toPlainText()))
+        shows_claims = in_full and answer is not None and _told_by_claims(answer)
+        self.text.setVisible(not shows_claims and bool(self.text.toPlainText()))
         self._show_rest(answer, in_full)
 
     def stream(self, partial: str) -> None:
@@ -124,9 +124,9 @@ class ExchangeCard(QFrame):
         self.claims.show_claims(claims, colors_of(claims), exchange.marks)
         self.claims.setVisible(bool(claims))
         done = exchange.state not in (State.WAITING, State.RUNNING)
-        for made in (self.copy, self.again, self.edit):
-            made.setVisible(in_full)
-            made.setEnabled(done)
+        for widget in (self.copy, self.again, self.edit):
+            widget.setVisible(in_full)
+            widget.setEnabled(done)
         self.evidence.setVisible(in_full and bool(exchange.sent))
         self.evidence.offer(exchange)
 
@@ -142,8 +142,8 @@ class ExchangeCard(QFrame):
         self.question.setFont(font)
         head = QHBoxLayout()
         head.addWidget(self.state, 1)
-        for made in (self.copy, self.again, self.edit):
-            head.addWidget(made)
+        for widget in (self.copy, self.again, self.edit):
+            head.addWidget(widget)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(4)
@@ -216,8 +216,8 @@ def _short_of(answer: Answer) -> str:
 
 def _told_by_claims(answer: Answer) -> bool:
     """Whether the sentences say all that the text says."""
-    told = " ".join(claim.text for claim in answer.claims)
-    return bool(answer.claims) and told.split() == answer.text.split()
+    shows_claims = " ".join(claim.text for claim in answer.claims)
+    return bool(answer.claims) and shows_claims.split() == answer.text.split()
 
 
 def _choice(exchange: Turn, answer: Answer) -> str:
@@ -241,10 +241,10 @@ def _steps(steps: Sequence[ToolRound]) -> str:
 
 
 def _called(result: ToolResult) -> str:
-    given = ", ".join(f"{key}={value}" for key, value in result.call.arguments.items())
+    argument_text = ", ".join(f"{key}={value}" for key, value in result.call.arguments.items())
     failed = "⚠ " if result.failed else ""
     text = " ".join(result.text.split())
-    return f"`{result.call.name}({given})` → {failed}{text}"
+    return f"`{result.call.name}({argument_text})` → {failed}{text}"
 
 
 def _counted(count: int) -> str:

@@ -55,9 +55,9 @@ class ObjectChoice(QTreeWidget):
             self._offered = [*offered(self._viewer, volume), *drawn(self._viewer, volume)]
         with QSignalBlocker(self):
             self.clear()
-            for one in self._offered:
-                item = QTreeWidgetItem(self, [one.name, one.layer.name])
-                left_out = _key(one) in self._left_out
+            for option in self._offered:
+                item = QTreeWidgetItem(self, [option.name, option.layer.name])
+                left_out = _key(option) in self._left_out
                 state = Qt.CheckState.Unchecked if left_out else Qt.CheckState.Checked
                 item.setCheckState(0, state)
         self.changed.emit()
@@ -65,7 +65,7 @@ class ObjectChoice(QTreeWidget):
     @property
     def chosen(self) -> list[ObjectOption]:
         """What goes along."""
-        return [one for one in self._offered if _key(one) not in self._left_out]
+        return [option for option in self._offered if _key(option) not in self._left_out]
 
     @property
     def title(self) -> str:
@@ -83,5 +83,5 @@ class ObjectChoice(QTreeWidget):
         self.changed.emit()
 
 
-def _key(one: ObjectOption) -> tuple[int, int | None]:
-    return id(one.layer), one.value
+def _key(option: ObjectOption) -> tuple[int, int | None]:
+    return id(option.layer), option.value

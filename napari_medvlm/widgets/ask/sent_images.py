@@ -49,12 +49,12 @@ class PictureStrip(QListWidget):
             return
         self._sent = tuple(sent)
         self.clear()
-        for one in sent:
-            caption = one.caption or f"slice {one.slice.index}"
-            item = QListWidgetItem(_icon(one), caption.partition(", window")[0], self)
+        for sent_image in sent:
+            caption = sent_image.caption or f"slice {sent_image.slice.index}"
+            item = QListWidgetItem(_icon(sent_image), caption.partition(", window")[0], self)
             item.setSizeHint(QSize(SIDE + 26, ROWS - 16))
-            rows, columns = one.pixels.shape[:2]
-            of = f" of {one.of}" if one.of else ""
+            rows, columns = sent_image.pixels.shape[:2]
+            of = f" of {sent_image.of}" if sent_image.of else ""
             item.setToolTip(f"{caption}{of}: {columns} x {rows} pixels. Click to jump to it.")
         self.setVisible(bool(sent))
 

@@ -72,8 +72,8 @@ class ClaimRow(QFrame):
         self.state.setText(link_state(claim) + source)
         self.problems.tell("\n".join(f"⚠ {problem}" for problem in claim.problems))
         self.find.setVisible(not claim.regions)
-        for verdict, made in self.marks.items():
-            made.setChecked(mark is not None and mark.verdict is verdict)
+        for verdict, mark_button in self.marks.items():
+            mark_button.setChecked(mark is not None and mark.verdict is verdict)
         self.note.setVisible(mark is not None)
         if not self.note.hasFocus():
             self.note.setText("" if mark is None else mark.note)
@@ -114,8 +114,8 @@ class ClaimRow(QFrame):
         painter = QPainter(self)
         colors = self._colors or (UNLINKED,)
         step = self.height() / len(colors)
-        for place, color in enumerate(colors):
-            bar = QRect(0, round(place * step), BAR_PX, round(step) + 1)
+        for index, color in enumerate(colors):
+            bar = QRect(0, round(index * step), BAR_PX, round(step) + 1)
             style = Qt.BrushStyle.SolidPattern if self._colors else Qt.BrushStyle.Dense6Pattern
             painter.setBrush(QColor(color))
             brush = painter.brush()
@@ -135,8 +135,8 @@ class ClaimRow(QFrame):
         first.addWidget(self.text, 1)
         second.addWidget(self.state, 1)
         second.addWidget(self.find)
-        for made in self.marks.values():
-            second.addWidget(made)
+        for mark_button in self.marks.values():
+            second.addWidget(mark_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(BAR_PX + 5, 3, 4, 3)
         layout.setSpacing(1)
@@ -149,14 +149,16 @@ class ClaimRow(QFrame):
         self._rested.timeout.connect(self.chosen)
         self.find.clicked.connect(lambda: self.find_requested.emit())
         self.note.editingFinished.connect(self._on_note)
-        for verdict, made in self.marks.items():
-            made.clicked.connect(lambda on, verdict=verdict: self._on_mark(verdict, on))
+        for verdict, mark_button in self.marks.items():
+            mark_button.clicked.connect(lambda on, verdict=verdict: self._on_mark(verdict, on))
 
     def _on_mark(self, verdict: Verdict, on: bool) -> None:
         self.marked.emit(Mark(verdict, self.note.text()) if on else None)
 
     def _on_note(self) -> None:
-        verdict = next((v for v, made in self.marks.items() if made.isChecked()), None)
+        verdict = next(
+            (v for v, mark_button in self.marks.items() if mark_button.isChecked()), None
+        )
         if verdict is not None:
             self.marked.emit(Mark(verdict, self.note.text()))
 
@@ -196,25 +198,27 @@ class ClaimRows(QWidget):
             row.deleteLater()
         while len(self.rows) < len(claims):
             self._add_row()
-        for place, (row, claim, own) in enumerate(zip(self.rows, claims, colors, strict=True)):
-            row.show_claim(claim, own, marks.get(place))
+        for index, (row, claim, own) in enumerate(zip(self.rows, claims, colors, strict=True)):
+            row.show_claim(claim, own, marks.get(index))
 
     def light(self, number: int | None) -> None:
         """Frame one sentence and no other."""
-        for place, row in enumerate(self.rows):
-            row.light(place == number)
+        for index, row in enumerate(self.rows):
+            row.light(index == number)
 
     def _add_row(self) -> None:
-        place = len(self.rows)
-        row = ClaimRow(place + 1)
-        row.chosen.connect(lambda: self.chosen.emit(place))
-        row.find_requested.connect(lambda: self.find_requested.emit(place))
-        row.marked.connect(lambda mark: self.marked.emit(place, mark))
+        index = len(self.rows)
+        row = ClaimRow(index + 1)
+        row.chosen.connect(lambda: self.chosen.emit(index))
+        row.find_requested.connect(lambda: self.find_requested.emit(index))
+        row.marked.connect(lambda mark: self.marked.emit(index, mark))
         self.rows.append(row)
         self._layout.addWidget(row)
 
 
 def _mark_button(verdict: Verdict) -> QWidget:
-    made = button(SIGNS[verdict], f"Mark as {verdict.value}; click again to clear.", checkable=True)
-    made.setFixedSize(*MARK_PX)
-    return made
+    mark_button = button(
+        SIGNS[verdict], f"Mark as {verdict.value}; click again to clear.", checkable=True
+    )
+    mark_button.setFixedSize(*MARK_PX)
+    return mark_button

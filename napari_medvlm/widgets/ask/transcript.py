@@ -72,12 +72,12 @@ class Transcript(QScrollArea):
             del self._drawn[key]
             self._layout.removeWidget(card)
             card.deleteLater()
-        came = False
-        for place, exchange in enumerate(exchanges, 1):
-            came |= exchange.id == shown and self._is_answered_now(exchange)
-            self._show(exchange, place, in_full=exchange.id == shown)
+        is_new = False
+        for index, exchange in enumerate(exchanges, 1):
+            is_new |= exchange.id == shown and self._is_answered_now(exchange)
+            self._show(exchange, index, in_full=exchange.id == shown)
         self.empty.setVisible(not exchanges)
-        if shown is not None and (came or shown not in before):
+        if shown is not None and (is_new or shown not in before):
             self._later(lambda: self.scroll_to(shown))
         elif at_end and not before <= set(self.cards):
             self._later(self._scroll_to_end)
@@ -108,10 +108,10 @@ class Transcript(QScrollArea):
         if exchange in self.cards:
             self.verticalScrollBar().setValue(self.cards[exchange].y())
 
-    def _show(self, exchange: Turn, place: int, *, in_full: bool) -> None:
+    def _show(self, exchange: Turn, index: int, *, in_full: bool) -> None:
         card = self.cards.get(exchange.id)
         if card is None:
-            card = self._add(exchange, place)
+            card = self._add(exchange, index)
         if self._drawn.get(exchange.id) != (exchange, in_full):
             self._drawn[exchange.id] = (exchange, in_full)
             card.show_exchange(exchange, in_full=in_full)
@@ -121,10 +121,10 @@ class Transcript(QScrollArea):
         drawn = self._drawn.get(exchange.id)
         return drawn is not None and drawn[0].answer is None and exchange.answer is not None
 
-    def _add(self, exchange: Turn, place: int) -> ExchangeCard:
+    def _add(self, exchange: Turn, index: int) -> ExchangeCard:
         key = exchange.id
         card = self.cards[key] = ExchangeCard(exchange)
-        self._layout.insertWidget(place, card)
+        self._layout.insertWidget(index, card)
         card.chosen.connect(lambda: self.chosen.emit(key))
         card.claim_chosen.connect(lambda claim: self.claim_chosen.emit(key, claim))
         card.find_requested.connect(lambda claim: self.find_requested.emit(key, claim))

@@ -105,10 +105,10 @@ class CasesDock(Dock):
         case = self._book().list[name]
 
         def work(progress: Progress) -> tuple[Case, Volume | IrregularSlices]:
-            place = place_of(case, progress)
+            position = place_of(case, progress)
             progress(1, "Reading")
             try:
-                return case, read_volume(place, series=case.series or None, gaps=gaps)
+                return case, read_volume(position, series=case.series or None, gaps=gaps)
             except IrregularSlices as problem:
                 return case, problem
 
@@ -116,12 +116,12 @@ class CasesDock(Dock):
 
     def step(self, step: int) -> None:
         """Open the next case of those that are shown, or the one before."""
-        found = self._book().list.neighbour(step, self.cases.wanted)
-        if found is None:
+        neighbour_case = self._book().list.neighbour(step, self.cases.wanted)
+        if neighbour_case is None:
             which = "last" if step > 0 else "first"
             show_message(f"This is the {which} case of the list.")
             return
-        self.open_case(found.name)
+        self.open_case(neighbour_case.name)
 
     def finish(self) -> None:
         """Write the results of the open case, which is then done."""
@@ -145,7 +145,7 @@ class CasesDock(Dock):
 
         if case.name not in self._writing:
             self._writing.add(case.name)
-            in_background(work, guarded(lambda made: self._on_written(book, case, made)))
+            in_background(work, guarded(lambda written: self._on_written(book, case, written)))
 
     def ask_to_reject(self) -> None:
         """Ask why the open case is rejected."""
@@ -182,8 +182,8 @@ class CasesDock(Dock):
         if going is not None:
             self.open_case(going.name)
 
-    def _on_read(self, found: tuple[Case, Volume | IrregularSlices]) -> None:
-        case, volume = found
+    def _on_read(self, neighbour_case: tuple[Case, Volume | IrregularSlices]) -> None:
+        case, volume = neighbour_case
         if isinstance(volume, IrregularSlices):
             gaps = ask_gaps(volume, case.name, self.window())
             if gaps is not Gaps.REFUSE:
@@ -202,9 +202,9 @@ class CasesDock(Dock):
         self._book().open_case(case.name)
         self._show()
 
-    def _on_written(self, book: CaseBook, case: Case, made: tuple[str, ...]) -> None:
-        book.change(lambda known: known.done(case.name, made))
-        show_message("Saved: " + ", ".join(Path(path).name for path in made))
+    def _on_written(self, book: CaseBook, case: Case, written: tuple[str, ...]) -> None:
+        book.change(lambda known: known.done(case.name, written))
+        show_message("Saved: " + ", ".join(Path(path).name for path in written))
         self._show()
 
     def _look_for_files(self) -> None:
@@ -289,10 +289,10 @@ class CasesDock(Dock):
 
     def _allow(self) -> None:
         there = self.book is not None and not self.work.busy
-        for each in (self.previous, self.next):
-            each.setEnabled(there)
-        for each in (self.done, self.reject):
-            each.setEnabled(there and self._is_open())
+        for control in (self.previous, self.next):
+            control.setEnabled(there)
+        for control in (self.done, self.reject):
+            control.setEnabled(there and self._is_open())
         self.results.setEnabled(self.book is not None)
 
     def _is_open(self) -> bool:

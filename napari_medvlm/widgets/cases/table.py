@@ -39,16 +39,16 @@ class ResultsRow(QWidget):
         self.folder = ""
         self.format = QComboBox()
         self.format.setToolTip("File format of masks; SEG requires DICOM images.")
-        for each in MaskFormat:
-            self.format.addItem(each.value, each)
-        self.told = QLabel()
+        for mask_format in MaskFormat:
+            self.format.addItem(mask_format.value, mask_format)
+        self.summary = QLabel()
         self.choose = button("Results…", "Folder for masks, sessions and measurements.")
         on_click(self.choose, self.ask)
         self.format.currentIndexChanged.connect(lambda _: self._tell())
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.choose)
-        layout.addWidget(self.told, 1)
+        layout.addWidget(self.summary, 1)
         layout.addWidget(self.format)
         self.show_place("", MaskFormat.NIFTI)
 
@@ -57,8 +57,8 @@ class ResultsRow(QWidget):
         self.folder = folder
         with QSignalBlocker(self.format):
             self.format.setCurrentIndex(list(MaskFormat).index(masks))
-        self.told.setText(Path(folder).name if folder else "no folder chosen")
-        self.told.setToolTip(folder)
+        self.summary.setText(Path(folder).name if folder else "no folder chosen")
+        self.summary.setToolTip(folder)
 
     def ask(self) -> None:
         """Ask for the folder."""
@@ -95,7 +95,7 @@ class CaseTable(QWidget):
         self.filter.addItem("all", tuple(Status))
         for status in Status:
             self.filter.addItem(status.value, (status,))
-        self.told = QLabel()
+        self.summary = QLabel()
         self.table = QTableWidget(0, len(COLUMNS))
         self.table.setHorizontalHeaderLabels(list(COLUMNS))
         self.table.verticalHeader().hide()
@@ -111,7 +111,7 @@ class CaseTable(QWidget):
         row = QHBoxLayout()
         row.addWidget(QLabel("Show"))
         row.addWidget(self.filter)
-        row.addWidget(self.told, 1)
+        row.addWidget(self.summary, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
@@ -141,7 +141,7 @@ class CaseTable(QWidget):
     def _fill(self) -> None:
         known = self._list
         shown = [] if known is None else [c for c in known.cases if c.status in self.wanted]
-        self.told.setText(_told(known, len(self._missing)))
+        self.summary.setText(_summary(known, len(self._missing)))
         self.table.setRowCount(len(shown))
         for row, case in enumerate(shown):
             self._show(row, case, known is not None and case.name == known.current)
@@ -174,7 +174,7 @@ def clock(seconds: float) -> str:
     return f"{minutes}:{rest:02}" if seconds >= 1 else ""
 
 
-def _told(cases: CaseList | None, missing: int) -> str:
+def _summary(cases: CaseList | None, missing: int) -> str:
     if cases is None:
         return "Open a folder or a table."
     files = "1 file is" if missing == 1 else f"{missing} files are"

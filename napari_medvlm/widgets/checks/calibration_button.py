@@ -48,10 +48,12 @@ class CalibrationButton(QPushButton):
             self.learn(Path(chosen), kind)
 
 
-def _tell_result(found: dict[str, Any]) -> None:
-    who = " with ".join(filter(None, (found["backend"], found["model"])))
-    doubt = "" if found["checked"] else " (measured on the fitted answers: too few to hold any out)"
+def _tell_result(result: dict[str, Any]) -> None:
+    model = " with ".join(filter(None, (result["backend"], result["model"])))
+    doubt = (
+        "" if result["checked"] else " (measured on the fitted answers: too few to hold any out)"
+    )
     show_message(
-        f"{who}: {found['answers']} state a confidence; expected calibration error "
-        f"{found['ece']:.3f} before, {found['ece_after']:.3f} after{doubt}. Run the check again."
+        f"{model}: {result['answers']} state a confidence; expected calibration error "
+        f"{result['ece']:.3f} before, {result['ece_after']:.3f} after{doubt}. Run the check again."
     )

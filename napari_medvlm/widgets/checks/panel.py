@@ -85,7 +85,7 @@ class TrustPanel(QWidget):
         self.total = QLabel()
         self.run = button("Run", "Run the selected checks in the background.")
         self.cancel = button("Cancel", "Stop; finished checks are kept.")
-        self._told = MainThreadQueue(self._on_told, self)
+        self._results_received = MainThreadQueue(self._on_told, self)
         self._lay_out()
         self._connect()
         self._show_state()
@@ -132,7 +132,7 @@ class TrustPanel(QWidget):
         """Find out what the checks cost."""
         make = self._make
         if make is not None and self._ready is None:
-            in_background(lambda: (make, make()), partial(_tell, self._told))
+            in_background(lambda: (make, make()), partial(_tell, self._results_received))
 
     # What a person does.
 
@@ -145,7 +145,7 @@ class TrustPanel(QWidget):
         close_all(self._opened)
 
         def tell(what: object) -> None:
-            _tell(self._told, (checking, what))
+            _tell(self._results_received, (checking, what))
 
         checking = Checking(basis, subject, on_begin=tell, on_result=tell, on_end=tell)
         self._opened.append(checking)
@@ -170,12 +170,12 @@ class TrustPanel(QWidget):
     def _checks(self) -> tuple[Check, ...]:
         return all_checks(SecondModel(self.witness.name), other=self.other.volume)
 
-    def _on_told(self, told: Sequence[Any]) -> None:
-        for who, what in told:
-            if who is self._make:
+    def _on_told(self, queue: Sequence[Any]) -> None:
+        for sender, what in queue:
+            if sender is self._make:
                 self._ready = what
                 self._show_costs()
-            elif who is self._checking:
+            elif sender is self._checking:
                 self._on_checked(what)
         self._show_state()
 
@@ -276,9 +276,9 @@ class TrustFold(Collapsible):
         if about == self._about:
             return
         self._about, self._region = about, None
-        found = self._known.get(id(region), (region, ()))[1]
+        results = self._known.get(id(region), (region, ()))[1]
         seconds = session.located[region.phrase].seconds
-        self.panel.follow(partial(_region, session, region), found, seconds)
+        self.panel.follow(partial(_region, session, region), results, seconds)
         self._region = region
         self._show()
 
@@ -351,7 +351,7 @@ def _region(session: GroundingSession, region: Region) -> Checked:
     return basis, region_subject(basis, region)
 
 
-def _tell(told: MainThreadQueue, what: object) -> None:
+def _tell(queue: MainThreadQueue, what: object) -> None:
     """Tell the panel, unless it is gone."""
     with contextlib.suppress(RuntimeError):  # its part in Qt was deleted
-        told(what)
+        queue(what)

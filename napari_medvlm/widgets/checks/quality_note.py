@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_medvlm.checks.image_quality import Thresholds, indicators, noted
+from napari_medvlm.checks.image_quality import Thresholds, indicators, quality_note
 from napari_medvlm.data.check_result import Outcome
 from napari_medvlm.widgets.checks.rows import SIGNS, STYLES
 from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
@@ -34,8 +34,8 @@ class QualityNote(WrappedLabel):
             self.tell("")
             return
         in_background(
-            lambda: (volume, noted(indicators(volume, Thresholds.load()))),
-            guarded(lambda found: self._on_found(*found)),
+            lambda: (volume, quality_note(indicators(volume, Thresholds.load()))),
+            guarded(lambda result: self._on_found(*result)),
         )
 
     def _on_found(self, volume: Volume, note: str) -> None:

@@ -44,7 +44,7 @@ class CheckRow(QWidget):
     def __init__(self, check: Check) -> None:
         super().__init__()
         self.switch = QCheckBox(check.name.capitalize())
-        self.switch.setToolTip(check.about)
+        self.switch.setToolTip(check.description)
         self.switch.setChecked(True)
         self.cost = QLabel()
         self.result = WrappedLabel()
@@ -60,13 +60,13 @@ class CheckRow(QWidget):
         layout.addWidget(self.result)
         self.switch.toggled.connect(lambda _: self.toggled.emit())
 
-    def show_finding(self, finding: CheckResult | None) -> None:
+    def show_finding(self, outcome: CheckResult | None) -> None:
         """Show what it came to; `None`: nothing yet."""
-        if finding is None:
+        if outcome is None:
             self.result.tell("")
             return
-        self.result.setStyleSheet(STYLES.get(finding.verdict, ""))
-        self.result.tell(f"{SIGNS[finding.verdict]} {finding.verdict.value}: {finding.sentence}")
+        self.result.setStyleSheet(STYLES.get(outcome.verdict, ""))
+        self.result.tell(f"{SIGNS[outcome.verdict]} {outcome.verdict.value}: {outcome.sentence}")
 
     def show_running(self) -> None:
         """Say that it runs."""
@@ -107,9 +107,9 @@ class CheckRows(QWidget):
 
     def show_findings(self, findings: Sequence[CheckResult]) -> None:
         """Show what checks came to."""
-        found = {finding.check: finding for finding in findings}
+        by_check = {outcome.check: outcome for outcome in findings}
         for name, row in self.rows.items():
-            row.show_finding(found.get(name))
+            row.show_finding(by_check.get(name))
 
 
 FAR_AWAY = "Distant slices"

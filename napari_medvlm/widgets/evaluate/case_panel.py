@@ -81,7 +81,7 @@ class CasePanel(QWidget):
         self._trial: Trial | None = None
         self._running: Plan | None = None
         self._layers: SimulatedLayers | None = None
-        self._said: list[SimulatedStep] = []
+        self._simulated_steps: list[SimulatedStep] = []
         self.steps: list[Step] = []
         self.measured: Measured | None = None
         self.image = LayerChoice(viewer, is_image)
@@ -143,7 +143,7 @@ class CasePanel(QWidget):
         if self._layers is not None:
             self._layers.close()
         self._layers = self.measured = None
-        self._said, self.steps = [], []
+        self._simulated_steps, self.steps = [], []
         self.view.clear()
         self._show_state()
 
@@ -151,16 +151,23 @@ class CasePanel(QWidget):
         """Show the mask and the prompts after an interaction, from 1, and go there."""
         self._draw(number)
         if self._layers is not None:
-            self._layers.look_at(self._said[number - 1])
+            self._layers.look_at(self._simulated_steps[number - 1])
 
     def export(self, out: Path) -> None:
         """Write what was measured into a folder, in the background."""
-        found = self.measured
-        if found is None:
+        measured_run = self.measured
+        if measured_run is None:
             raise InvalidReference("There are no results yet.", "Press Run first.")
 
         def work(_: Progress) -> Path:
-            write_single(out, found.plan, found.volume, found.structure, found.truth, found.attempt)
+            write_single(
+                out,
+                measured_run.plan,
+                measured_run.volume,
+                measured_run.structure,
+                measured_run.truth,
+                measured_run.attempt,
+            )
             return out / "report.html"
 
         self.job.start(work, lambda path: show_message(f"Saved: {path}"), "Writing files")
@@ -171,31 +178,31 @@ class CasePanel(QWidget):
         self, trial: Trial, volume: Volume, name: str, planned: int, progress: Progress
     ) -> OnStep:
         """What is called after each interaction, away from the window's thread."""
-        left, came = TimeLeft(), count(1)
+        left, counter = TimeLeft(), count(1)
 
         def tell_step(step: Step, mask: Mask) -> None:
-            number = next(came)
+            number = next(counter)
             words = f"{number} of {planned} interactions", left.words(number / planned)
             progress(number / planned, ", ".join(filter(None, words)))
             self._stepped(trial, volume, name, step, mask)
 
         return tell_step
 
-    def _on_steps(self, given: list[Any]) -> None:
+    def _on_steps(self, updates: list[Any]) -> None:
         """Show the newest step, unless the person looks at an earlier one."""
         follows = not self.steps or self.view.at == len(self.steps)
-        for trial, volume, name, step, mask in given:
+        for trial, volume, name, step, mask in updates:
             if trial is not self._trial:
                 continue
             if self._layers is None:
                 self._layers = SimulatedLayers(self._viewer, volume, name)
             self.steps.append(step)
-            self._said.append(SimulatedStep(step.zyx, step.positive, mask))
+            self._simulated_steps.append(SimulatedStep(step.zyx, step.positive, mask))
         if self.steps:
             self._draw(len(self.steps) if follows else self.view.at)
 
-    def _on_measured(self, found: Measured) -> None:
-        self.measured = found
+    def _on_measured(self, measured_run: Measured) -> None:
+        self.measured = measured_run
         self._draw(self.view.at)
         self._show_state()
 
@@ -205,7 +212,7 @@ class CasePanel(QWidget):
         attempt = None if self.measured is None else self.measured.attempt
         self.view.show_steps(self.steps, self._running, number, attempt)
         if self._layers is not None:
-            self._layers.show(self._said[:number])
+            self._layers.show(self._simulated_steps[:number])
 
     # Wiring.
 

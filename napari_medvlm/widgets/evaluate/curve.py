@@ -38,7 +38,7 @@ class Curve(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._canvas: Any = None
-        self._place: Any = None
+        self._axes: Any = None
         self.points: dict[str, list[float]] = {}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -50,24 +50,24 @@ class Curve(QWidget):
             self._make()
         self.show()
         self.points = {"Dice": [s.dice for s in steps], "NSD": [s.nsd for s in steps]}
-        place, ink = self._place, self.palette().windowText().color().name()
-        place.clear()
+        axes, ink = self._axes, self.palette().windowText().color().name()
+        axes.clear()
         for (name, values), color, marker in zip(
             self.points.items(), (DICE, NSD), "os", strict=True
         ):
             numbers = range(1, len(values) + 1)
-            place.plot(numbers, values, color=color, marker=marker, ms=4, label=name)
-        place.axvline(at, color=ink, lw=1, ls=":")
-        place.set_xlim(0.5, planned + 0.5)
-        place.set_ylim(_lowest(self.points), 1.02)
-        place.set_xlabel("interactions", color=ink)
-        place.xaxis.get_major_locator().set_params(integer=True)
-        place.tick_params(colors=ink)
-        place.set_facecolor("none")
-        for side in place.spines.values():
+            axes.plot(numbers, values, color=color, marker=marker, ms=4, label=name)
+        axes.axvline(at, color=ink, lw=1, ls=":")
+        axes.set_xlim(0.5, planned + 0.5)
+        axes.set_ylim(_lowest(self.points), 1.02)
+        axes.set_xlabel("interactions", color=ink)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.tick_params(colors=ink)
+        axes.set_facecolor("none")
+        for side in axes.spines.values():
             side.set_color(ink)
-        place.grid(alpha=0.25)
-        place.legend(loc="lower right", fontsize=8, labelcolor=ink, framealpha=0)
+        axes.grid(alpha=0.25)
+        axes.legend(loc="lower right", fontsize=8, labelcolor=ink, framealpha=0)
         self._canvas.draw_idle()
 
     def _make(self) -> None:
@@ -76,7 +76,7 @@ class Curve(QWidget):
 
         figure = Figure(facecolor=self.palette().window().color().name())
         figure.subplots_adjust(left=0.12, right=0.98, top=0.96, bottom=0.24)
-        self._place = figure.add_subplot()
+        self._axes = figure.add_subplot()
         self._canvas = FigureCanvasQTAgg(figure)
         self._canvas.setFixedHeight(HEIGHT)
         self._canvas.setToolTip("Click to show the mask after that interaction.")

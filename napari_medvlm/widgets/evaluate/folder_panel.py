@@ -55,7 +55,7 @@ class FolderPanel(QWidget):
         self._viewer = viewer
         self._plan = plan
         self._turn = Lock()  # one that was cancelled ends before the next begins
-        self._told: tuple[Path | None, str] = (None, "")  # a folder, and what came of its run
+        self._outcome: tuple[Path | None, str] = (None, "")  # a folder, and what came of its run
         self.images = PathEdit("Data set, or its image folder.")
         self.labels = PathEdit("Label folder, if not in the standard location.")
         self.out = PathEdit("Output folder; an unfinished run there is resumed.")
@@ -90,19 +90,19 @@ class FolderPanel(QWidget):
         wanted = [text.strip() for text in self.structures.text().split(",") if text.strip()]
         plan = self._plan().model_copy(update={"structures": tuple(wanted)})
         left = TimeLeft()
-        self._told = (None, "")
+        self._outcome = (None, "")
 
         def work(progress: Progress) -> dict[str, Any]:
-            def told(fraction: float, message: str = "") -> None:
+            def report(fraction: float, message: str = "") -> None:
                 progress(fraction, ", ".join(filter(None, (message, left.words(fraction)))))
 
             try:
                 with self._turn:
-                    return evaluate(data, plan, out, Processes(number, crashed), told)
+                    return evaluate(data, plan, out, Processes(number, crashed), report)
             except Cancelled:
                 raise
             except MedVLMError as error:
-                self._told = out, str(error)  # stays when the notification is gone
+                self._outcome = out, str(error)  # stays when the notification is gone
                 raise
 
         self.job.start(work, self._on_done, "Searching for cases")
@@ -141,8 +141,10 @@ class FolderPanel(QWidget):
             for name, of in (*summary["structures"].items(), ("Mean", summary["mean"]))
             if of
         ]
-        lines += [f"Skipped {one['case']}: {one['reason']}" for one in summary["skipped"]]
-        self._told = self.out.path, "\n".join(lines)
+        lines += [
+            f"Skipped {skipped['case']}: {skipped['reason']}" for skipped in summary["skipped"]
+        ]
+        self._outcome = self.out.path, "\n".join(lines)
         self._look()
 
     def _look(self) -> None:
@@ -157,7 +159,7 @@ class FolderPanel(QWidget):
         if not busy:
             cases = "1 case" if done == 1 else f"{done} cases"
             counted = f"{cases} done in this folder." if done else ""
-            self.text.tell(self._told[1] if self._told[0] == out else counted)
+            self.text.tell(self._outcome[1] if self._outcome[0] == out else counted)
 
     def _has_report(self) -> bool:
         return self.out.path is not None and (self.out.path / "report.html").is_file()

@@ -123,15 +123,20 @@ class LabelChoice(QWidget):
         if names:
             self._offer(names)
             return
-        in_background(lambda: values_in(layer), guarded(lambda found: self._on_found(layer, found)))
+        in_background(
+            lambda: values_in(layer),
+            guarded(lambda label_values: self._on_found(layer, label_values)),
+        )
 
     def _on_found(self, layer: Labels, values: list[int]) -> None:
         if layer is self.layer:
             self._offer({value: f"label {value}" for value in values})
 
     def _offer(self, names: dict[int, str]) -> None:
-        now = {self.labels.itemData(i): self.labels.itemText(i) for i in range(self.labels.count())}
-        if now != names:
+        texts = {
+            self.labels.itemData(i): self.labels.itemText(i) for i in range(self.labels.count())
+        }
+        if texts != names:
             before = self.value
             with QSignalBlocker(self.labels):
                 self.labels.clear()

@@ -97,8 +97,8 @@ def show_case(viewer: napari.Viewer, out: Path, case: str, structure: str) -> Se
 
 
 def _add_truth(viewer: napari.Viewer, loaded: Loaded, structure: str) -> None:
-    found = next(s for s in loaded.structures if s.name == structure)
-    truth = loaded.truth(found).astype(np.uint8)
+    structure_case = next(s for s in loaded.structures if s.name == structure)
+    truth = loaded.truth(structure_case).astype(np.uint8)
     shown = np.asarray(displayed(truth, loaded.volume.grid, order=0))
     affine = display_grid(loaded.volume.grid).affine
     layer = viewer.add_labels(shown, name=f"{structure} (reference)", affine=affine)

@@ -52,10 +52,10 @@ class EvaluatedPlaces(QWidget):
         self.phrases = QListWidget()
         self.phrases.setWordWrap(True)
         self.phrases.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        for sought in outcome.sought:
-            counts = f"{len(sought.found)} found, {len(sought.wanted)} expected"
-            iou = f"IoU {sought.iou:.3f}, " if sought.wanted else ""
-            self.phrases.addItem(f"{sought.phrase}: {iou}{counts}")
+        for result in outcome.sought:
+            counts = f"{len(result.found)} found, {len(result.wanted)} expected"
+            iou = f"IoU {result.iou:.3f}, " if result.wanted else ""
+            self.phrases.addItem(f"{result.phrase}: {iou}{counts}")
         layout = QVBoxLayout(self)
         layout.addWidget(QLabel(LEGEND))
         layout.addWidget(self.phrases)
@@ -69,7 +69,7 @@ class EvaluatedPlaces(QWidget):
         SessionFileError
             If the case has no such phrase.
         """
-        known = [sought.phrase for sought in self.outcome.sought]
+        known = [result.phrase for result in self.outcome.sought]
         if phrase and phrase not in known:
             raise SessionFileError(
                 f"The case {self.outcome.case!r} has no phrase {phrase!r}.",
@@ -78,10 +78,10 @@ class EvaluatedPlaces(QWidget):
         self.phrases.setCurrentRow(known.index(phrase) if phrase else 0)
 
     def _on_row(self, row: int) -> None:
-        sought = self.outcome.sought[row]
+        result = self.outcome.sought[row]
         self.places.show(
-            [(place.low, place.high, place.score) for place in sought.wanted],
-            [(place.low, place.high, place.score) for place in sought.found],
+            [(scored_box.low, scored_box.high, scored_box.score) for scored_box in result.wanted],
+            [(scored_box.low, scored_box.high, scored_box.score) for scored_box in result.found],
         )
 
 
@@ -89,7 +89,7 @@ class EvaluatedAnswer(QLabel):
     """A question with the right answer and the one that was given."""
 
     def __init__(self, item: Item, outcome: Answered) -> None:
-        super().__init__(_told(item, outcome))
+        super().__init__(_answer_html(item, outcome))
         self.setTextFormat(Qt.TextFormat.RichText)
         self.setWordWrap(True)
         self.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -108,27 +108,27 @@ class _Places:
         self._viewer = viewer
         self._volume = volume
         self._truth = RegionLayers(viewer, volume, "Reference", lambda _: None, "found truth")
-        self._found = RegionLayers(viewer, volume, "Found", lambda _: None)
+        self._results = RegionLayers(viewer, volume, "Found", lambda _: None)
 
     def show(self, wanted: Sequence[Corners], found: Sequence[Corners]) -> None:
         """Show the boxes, and go to the first wanted one, else to the first found one."""
-        both = [self._regions(corners) for corners in (wanted, found)]
+        pairs = [self._regions(corners) for corners in (wanted, found)]
         for layers, regions, color in zip(
-            (self._truth, self._found), both, (TRUTH, DETECTED), strict=True
+            (self._truth, self._results), pairs, (TRUTH, DETECTED), strict=True
         ):
             layers.show([DisplayedRegion(k, region, color, "") for k, region in enumerate(regions)])
-        first = (both[0] or both[1])[:1]
+        first = (pairs[0] or pairs[1])[:1]
         if first:
             look_at(self._viewer, self._volume, first)
 
     def _regions(self, places: Sequence[Corners]) -> list[Region]:
-        volume, made = self._volume, []
+        volume, region_list = self._volume, []
         for low, high, score in places:
             box = Box.at_index(volume, low, high)
             flat = [axis for axis in range(3) if high[axis] - low[axis] <= 1]
-            where = SliceRef(flat[0], int(low[flat[0]])) if flat else None
-            made.append(Region("", box, score, slice=where))
-        return made
+            slice_ref = SliceRef(flat[0], int(low[flat[0]])) if flat else None
+            region_list.append(Region("", box, score, slice=slice_ref))
+        return region_list
 
 
 def show_words(viewer: Viewer, task: str, content: Json, phrase: str = "") -> QWidget:
@@ -187,7 +187,7 @@ def _answer(viewer: Viewer, item: Item, outcome: Answered) -> QWidget:
     return panel
 
 
-def _told(item: Item, outcome: Answered) -> str:
+def _answer_html(item: Item, outcome: Answered) -> str:
     verdict = {True: "right", False: "wrong", None: ""}[outcome.correct]
     if outcome.exact is not None:
         verdict = "same text" if outcome.exact else "different text"

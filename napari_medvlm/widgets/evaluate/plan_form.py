@@ -31,14 +31,14 @@ class PlanForm(QWidget):
         usual = Plan()
         self.backend = BackendChoice(Task.SEGMENT)
         self.model = ModelRow()
-        self.interactions = _whole(1, 100, usual.interactions, "Number of prompts per structure.")
-        self.first = _gestures(tuple(PromptKind), "First prompt type.")
-        self.then = _gestures(
+        self.interactions = _integer(1, 100, usual.interactions, "Number of prompts per structure.")
+        self.first = _kind_combo(tuple(PromptKind), "First prompt type.")
+        self.then = _kind_combo(
             tuple(g for g in PromptKind if g is not PromptKind.BOX),
             "Type of the following prompts.",
         )
         self.jitter = _number(20.0, usual.jitter_mm, "Click jitter, standard deviation in mm.")
-        self.seed = _whole(0, LARGEST_SEED, usual.seed, "Random seed.")
+        self.seed = _integer(0, LARGEST_SEED, usual.seed, "Random seed.")
         self.tolerance = _number(
             50.0, usual.tolerance_mm, "Tolerance of the surface Dice (NSD), in mm."
         )
@@ -84,15 +84,15 @@ class PlanForm(QWidget):
                 box.setCurrentIndex(next(able_rows, 0))
 
 
-def _gestures(offered: tuple[PromptKind, ...], tooltip: str) -> QComboBox:
+def _kind_combo(offered: tuple[PromptKind, ...], tooltip: str) -> QComboBox:
     box = QComboBox()
-    for gesture in offered:
-        box.addItem(str(gesture), gesture)
+    for prompt_kind in offered:
+        box.addItem(str(prompt_kind), prompt_kind)
     box.setToolTip(tooltip)
     return box
 
 
-def _whole(low: int, high: int, value: int, tooltip: str) -> QSpinBox:
+def _integer(low: int, high: int, value: int, tooltip: str) -> QSpinBox:
     box = QSpinBox()
     box.setRange(low, high)
     box.setValue(value)

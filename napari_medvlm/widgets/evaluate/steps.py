@@ -65,13 +65,13 @@ class StepTable(QTreeWidget):
 
 
 def _item(number: int, step: Step) -> QTreeWidgetItem:
-    said = f"{'+' if step.positive else '-'} {step.gesture}" if step.gesture else "none needed"
+    prompt = f"{'+' if step.positive else '-'} {step.gesture}" if step.gesture else "none needed"
     figures = [f"{value:.3f}" for value in (step.dice, step.iou, step.nsd)]
     far = NONE if step.hd95_mm is None else f"{step.hd95_mm:.1f}"
     time = NONE if step.seconds is None else f"{step.seconds:.2f}"
-    item = QTreeWidgetItem([str(number), said, *figures, far, time])
+    item = QTreeWidgetItem([str(number), prompt, *figures, far, time])
     if step.problem:
-        item.setText(1, f"{said}: no new mask")
+        item.setText(1, f"{prompt}: no new mask")
         item.setToolTip(1, step.problem)
     return item
 
@@ -141,11 +141,11 @@ class StepsView(QWidget):
 
 def _sum(attempt: Attempt, plan: Plan) -> str:
     """What a whole curve comes to."""
-    found = figures(attempt, plan)
+    metrics = figures(attempt, plan)
     reached = []
     for wanted in WANTED:
         key = f"{wanted * 100:.0f}"
-        after = "missed" if found[f"missed{key}"] else f"after {found[f'noc{key}']:.0f}"
+        after = "missed" if metrics[f"missed{key}"] else f"after {metrics[f'noc{key}']:.0f}"
         reached.append(f"{wanted:.2f} {after}")
-    areas = f"DSC AUC {found['dsc_auc']:.3f}, NSD AUC {found['nsd_auc']:.3f}"
+    areas = f"DSC AUC {metrics['dsc_auc']:.3f}, NSD AUC {metrics['nsd_auc']:.3f}"
     return f"Dice {', '.join(reached)}. {areas}, of at most {auc_max(plan)}."

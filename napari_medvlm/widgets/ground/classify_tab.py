@@ -71,7 +71,7 @@ class LabelsTab(QWidget):
         self.tree.header().setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         self._lay_out()
         self._changed = MainThreadQueue(lambda _: self.refresh(), self)
-        self._progressed = MainThreadQueue(lambda told: self._on_progress(told[-1]), self)
+        self._progressed = MainThreadQueue(lambda updates: self._on_progress(updates[-1]), self)
         self._failed = MainThreadQueue(show_all, self)
         self.run.run_requested.connect(guarded(self.judge))
         self.run.cancel_requested.connect(guarded(self.cancel))
@@ -145,9 +145,9 @@ class LabelsTab(QWidget):
         used = item.checkState(NAME) == Qt.CheckState.Checked
         self.session.override(item.parent().text(NAME), item.text(NAME), used)
 
-    def _on_progress(self, told: object) -> None:
-        if self.session is not None and self.session.pending and isinstance(told, tuple):
-            self.run.show_progress(*told)
+    def _on_progress(self, updates: object) -> None:
+        if self.session is not None and self.session.pending and isinstance(updates, tuple):
+            self.run.show_progress(*updates)
 
     def _lines(self) -> list[str]:
         return str(self.edit.toPlainText()).splitlines()

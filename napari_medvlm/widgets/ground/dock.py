@@ -70,7 +70,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self.reference = ReferenceRow(napari_viewer)
         self._lay_out()
         self._changed = MainThreadQueue(lambda _: self._refresh(), self)
-        self._progressed = MainThreadQueue(lambda given: self._on_progress(given[-1]), self)
+        self._progressed = MainThreadQueue(lambda updates: self._on_progress(updates[-1]), self)
         self._connect()
         self._open(self.image.layer)
 
@@ -112,10 +112,10 @@ class GroundDock(SessionDock[GroundingSession]):
             raise InvalidPrompt("No region is selected.", "Select a row of the table first.")
         volume = self._session().volume
         dock = dock_of(self.viewer)
-        for one in chosen:
-            region = one.region
+        for displayed in chosen:
+            region = displayed.region
             prompt = region.box if region.mask is None else InitialMask.of(volume, region.mask)
-            origin = f"{one.label}, found by {one.backend}"
+            origin = f"{displayed.label}, found by {displayed.backend}"
             dock.take(self.image.layer, region.phrase, prompt, origin)
 
     def forget(self) -> None:
@@ -137,8 +137,8 @@ class GroundDock(SessionDock[GroundingSession]):
         if layer is not None:
             in_background(lambda: (layer, prepare(layer)), guarded(self._on_prepared))
 
-    def _on_prepared(self, found: tuple[Image, Prepared]) -> None:
-        layer, prepared = found
+    def _on_prepared(self, result: tuple[Image, Prepared]) -> None:
+        layer, prepared = result
         if layer is not self.image.layer or self.session is not None:
             return
         volume = prepared.volume
@@ -175,10 +175,10 @@ class GroundDock(SessionDock[GroundingSession]):
             ready=session is not None, busy=bool(session is not None and session.pending)
         )
         shown, missing = self._above() if session is not None else ([], [])
-        self._shown = {one.key: one for one in shown}
-        agreement = self.reference.compare([one.region for one in shown])
+        self._shown = {displayed.key: displayed for displayed in shown}
+        agreement = self.reference.compare([displayed.region for displayed in shown])
         self.table.show_found(shown, missing, agreement)
-        self.report.color({one.region.phrase: one.color for one in shown})
+        self.report.color({displayed.region.phrase: displayed.color for displayed in shown})
         if self._layers is not None:
             self._layers.show(shown)
 
@@ -186,9 +186,9 @@ class GroundDock(SessionDock[GroundingSession]):
         """The regions above the threshold with their numbers, and the phrases without any."""
         shown: list[DisplayedRegion] = []
         missing: list[NotFound] = []
-        for place, (phrase, located) in enumerate(self._session().located.items()):
+        for index, (phrase, located) in enumerate(self._session().located.items()):
             regions = located.grounding.of(phrase)
-            color = COLORS[place % len(COLORS)]
+            color = COLORS[index % len(COLORS)]
             above = [r for r in regions if _score(r) >= self.threshold.value()]
             shown += [DisplayedRegion(self._key(r), r, color, located.backend) for r in above]
             missing += located.grounding.not_found
@@ -197,9 +197,9 @@ class GroundDock(SessionDock[GroundingSession]):
                 missing.append(NotFound(phrase, "Score below the minimum.", best))
         return shown, missing
 
-    def _on_progress(self, told: Any) -> None:
+    def _on_progress(self, latest: Any) -> None:
         if self.session is not None and self.session.pending:
-            self.run.show_progress(*told)
+            self.run.show_progress(*latest)
 
     def _on_box_chosen(self, key: int) -> None:
         self.table.choose(key)
@@ -219,17 +219,17 @@ class GroundDock(SessionDock[GroundingSession]):
 
     def _tell_details(self, shown: DisplayedRegion) -> None:
         located = self._session().located[shown.region.phrase]
-        found = located.grounding
+        result = located.grounding
         size = " x ".join(f"{v:.0f}" for v in shown.region.bounds_mm[1] - shown.region.bounds_mm[0])
-        ran_on = f" on {found.ran_on}" if found.ran_on else ""
+        ran_on = f" on {result.ran_on}" if result.ran_on else ""
         lines = [f"{shown.label}: {size} mm, {located.seconds:.1f} s{ran_on}"]
-        lines += [f"Prompt: {found.prompts[p]}" for p in found.prompts]
-        if found.window is not None:
-            low, high = found.window.limits
-            count = "1 slice" if len(found.slices) == 1 else f"{len(found.slices)} slices"
+        lines += [f"Prompt: {result.prompts[p]}" for p in result.prompts]
+        if result.window is not None:
+            low, high = result.window.limits
+            count = "1 slice" if len(result.slices) == 1 else f"{len(result.slices)} slices"
             lines.append(f"Images sent: {count}, intensities {low:.4g} to {high:.4g}.")
-        lines += [f"Model output: {text}" for text in found.texts[:3]]
-        lines += found.notes[:3]
+        lines += [f"Model output: {text}" for text in result.texts[:3]]
+        lines += result.notes[:3]
         self.details.setText("\n".join(lines))
         self.trust.show_region(self._session(), shown.region)
 
@@ -288,9 +288,9 @@ class GroundDock(SessionDock[GroundingSession]):
                 self.forget,
             ),
         ):
-            made = button(text, tooltip)
-            on_click(made, action)
-            row.addWidget(made)
+            action_button = button(text, tooltip)
+            on_click(action_button, action)
+            row.addWidget(action_button)
         return row
 
     def _connect(self) -> None:

@@ -75,17 +75,17 @@ class ReferenceRow(QWidget):
         assert self._volume is not None
         self._take(read_references(path, self._volume))
 
-    def compare(self, found: Sequence[Region]) -> Mapping[str, float] | None:
+    def compare(self, compared: Sequence[Region]) -> Mapping[str, float] | None:
         """Intersection over union of each phrase, ``None`` without a reference."""
         if not self.regions or self._volume is None:
             return None
-        result = agreement(found, self.regions, self._volume.grid)
+        result = agreement(compared, self.regions, self._volume.grid)
         average = result.average_precision
         precision = "" if average is None else f", AP {average:.2f}"
         self.summary.setText(
             f"mIoU {result.mean_iou:.2f}, Acc@0.5 {result.accuracy_at_half:.2f}{precision}"
         )
-        return {one.phrase.strip().lower(): one.iou for one in result.phrases}
+        return {item.phrase.strip().lower(): item.iou for item in result.phrases}
 
     def _ask_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Reference boxes", "", FILES)
@@ -100,7 +100,7 @@ class ReferenceRow(QWidget):
             show_message("No labels layer has names: its features need the columns index and name.")
             return
         volume = self._volume
-        self._take(tuple(r for one in labels for r in references_of_labels(one, volume)))
+        self._take(tuple(r for item in labels for r in references_of_labels(item, volume)))
 
     def _take(self, regions: tuple[Region, ...]) -> None:
         self.regions = regions

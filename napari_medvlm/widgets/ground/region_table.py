@@ -62,9 +62,9 @@ class FoundTable(QTreeWidget):
         with QSignalBlocker(self):
             self.clear()
             for one in shown:
-                self.addTopLevelItem(_found(one))
+                self.addTopLevelItem(_region_item(one))
             for absent in missing:
-                self.addTopLevelItem(_missing(absent))
+                self.addTopLevelItem(_missing_item(absent))
             self.setColumnHidden(AGREES, agreement is None)
             for row in range(self.topLevelItemCount()):
                 item = self.topLevelItem(row)
@@ -103,13 +103,13 @@ class FoundTable(QTreeWidget):
             self.chosen.emit(key)
 
 
-def _found(one: DisplayedRegion) -> QTreeWidgetItem:
+def _region_item(one: DisplayedRegion) -> QTreeWidgetItem:
     region = one.region
     score = "" if region.score is None else f"{region.score:.2f}"
-    place = ", ".join(f"{v:.0f}" for v in region.center_mm)
-    where = "" if region.slice is None else f"{AXES[region.slice.axis]} {region.slice.index}"
+    center = ", ".join(f"{v:.0f}" for v in region.center_mm)
+    slice_text = "" if region.slice is None else f"{AXES[region.slice.axis]} {region.slice.index}"
     source = f"{one.backend}: {region.name}" if region.name else one.backend
-    item = QTreeWidgetItem([region.phrase, score, place, where, source, ""])
+    item = QTreeWidgetItem([region.phrase, score, center, slice_text, source, ""])
     item.setData(PHRASE, Qt.ItemDataRole.UserRole, one.key)
     patch = QPixmap(14, 14)
     patch.fill(QColor(one.color))
@@ -118,7 +118,7 @@ def _found(one: DisplayedRegion) -> QTreeWidgetItem:
     return item
 
 
-def _missing(one: NotFound) -> QTreeWidgetItem:
+def _missing_item(one: NotFound) -> QTreeWidgetItem:
     score = "" if one.best_score is None else f"({one.best_score:.2f})"
     item = QTreeWidgetItem([one.phrase, score, "not found", "", one.reason, ""])
     for column in range(item.columnCount()):

@@ -58,13 +58,13 @@ class ReportTab(QWidget):
     def color(self, colors: Mapping[str, str]) -> None:
         """Mark each finding with its phrase's colour; denied ones are struck through."""
         marks, text = [], self.edit.toPlainText()
-        for finding in self.findings:
+        for report_finding in self.findings:
             mark = QTextEdit.ExtraSelection()
             cursor = QTextCursor(self.edit.document())
-            cursor.setPosition(_units(text[: finding.start]))
-            cursor.setPosition(_units(text[: finding.stop]), QTextCursor.MoveMode.KeepAnchor)
+            cursor.setPosition(_units(text[: report_finding.start]))
+            cursor.setPosition(_units(text[: report_finding.stop]), QTextCursor.MoveMode.KeepAnchor)
             mark.cursor = cursor
-            mark.format = _look(finding, colors.get(finding.phrase))
+            mark.format = _look(report_finding, colors.get(report_finding.phrase))
             marks.append(mark)
         self.edit.setExtraSelections(marks)
 
@@ -74,13 +74,13 @@ def _units(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def _look(finding: ReportFinding, color: str | None) -> QTextCharFormat:
+def _look(report_finding: ReportFinding, color: str | None) -> QTextCharFormat:
     look = QTextCharFormat()
-    if finding.negated:
+    if report_finding.negated:
         look.setFontStrikeOut(True)
         look.setForeground(QColor("#999999"))
     else:
         look.setBackground(QColor(color or "#555555"))
         look.setForeground(QColor("#000000" if color else "#ffffff"))
-        look.setFontItalic(finding.uncertain)
+        look.setFontItalic(report_finding.uncertain)
     return look

@@ -122,21 +122,21 @@ class ModelActions(QWidget):
         return lambda: self.use_requested.emit(title)
 
     def _button(self, text: str, tooltip: str, signal: object = None) -> QPushButton:
-        made = button(text, tooltip)
-        self._tooltips[made] = tooltip
+        action_button = button(text, tooltip)
+        self._tooltips[action_button] = tooltip
         if signal is not None:
-            made.clicked.connect(lambda _=False: signal.emit())  # type: ignore[attr-defined]
-        return made
+            action_button.clicked.connect(lambda _=False: signal.emit())  # type: ignore[attr-defined]
+        return action_button
 
-    def _set(self, made: QPushButton, reason: str | None) -> None:
-        made.setEnabled(reason is None)
-        made.setToolTip(self._tooltips[made] if reason is None else reason)
+    def _set(self, action_button: QPushButton, reason: str | None) -> None:
+        action_button.setEnabled(reason is None)
+        action_button.setToolTip(self._tooltips[action_button] if reason is None else reason)
 
     def _lay_out(self) -> None:
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
-        for number, made in enumerate(self._tooltips):
-            grid.addWidget(made, *divmod(number, COLUMNS))
+        for number, action_button in enumerate(self._tooltips):
+            grid.addWidget(action_button, *divmod(number, COLUMNS))
 
 
 def _not_here(row: ModelStatus | None) -> str | None:

@@ -46,8 +46,8 @@ class BackendChoice(QComboBox):
 
     def offers(self, name: str) -> bool:
         """Whether a backend is there and can be used."""
-        place = self.findData(name)
-        return place >= 0 and bool(self.model().item(place).isEnabled())
+        index = self.findData(name)
+        return index >= 0 and bool(self.model().item(index).isEnabled())
 
     def choose(self, name: str) -> None:
         """Choose a backend without telling of it.
@@ -57,14 +57,14 @@ class BackendChoice(QComboBox):
         BackendUnavailable
             If it is not offered, or cannot be used.
         """
-        place = self.findData(name)
+        index = self.findData(name)
         if not self.offers(name):
-            reason = self.itemData(place, Qt.ItemDataRole.ToolTipRole) if place >= 0 else ""
+            reason = self.itemData(index, Qt.ItemDataRole.ToolTipRole) if index >= 0 else ""
             raise BackendUnavailable(
                 f"{name} is not available. {reason or ''}".strip(),
                 "Install its requirements in the Models dock, then reopen this dock.",
             )
-        self.setCurrentIndex(place)
+        self.setCurrentIndex(index)
 
     def _offer(self, name: str) -> None:
         info = registry.info(name)

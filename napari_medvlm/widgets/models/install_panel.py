@@ -58,7 +58,7 @@ class InstallPanel(QFrame):
         self.lines.setToolTip("Output of venv and pip.")
         self.lines.setMinimumHeight(60)
         self.job = JobBar("Stop and remove the partial installation.")
-        self._said = MainThreadQueue(self._on_lines, self)
+        self._lines_received = MainThreadQueue(self._on_lines, self)
         self._lay_out()
         self.copy.clicked.connect(lambda: QApplication.clipboard().setText(self.command.text()))
         on_click(self.alone, self.install)
@@ -90,7 +90,7 @@ class InstallPanel(QFrame):
                     return True
                 return False
 
-            return install(backend, self._said, unwanted)
+            return install(backend, self._lines_received, unwanted)
 
         def done(folder: object) -> None:
             show_message(f"{backend} runs in {folder} from now on. Reopen its dock to select it.")
@@ -105,11 +105,11 @@ class InstallPanel(QFrame):
         offline = is_offline()
         self.alone.setEnabled(not (offline or self.job.busy))
         self.close_button.setEnabled(not self.job.busy)
-        where = folder_for(self._backend)
+        target = folder_for(self._backend)
         self.alone.setToolTip(
             "Offline is checked: nothing is downloaded."
             if offline
-            else f"Create {where} with pip: packages are downloaded from pip's configured index, "
+            else f"Create {target} with pip: packages are downloaded from pip's configured index, "
             "several GB with torch. The viewer's own Python is not changed."
         )
 

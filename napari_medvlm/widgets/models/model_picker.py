@@ -32,7 +32,7 @@ class ModelRow(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._told: tuple[str | None, str] = (None, "cpu")
+        self._emitted: tuple[str | None, str] = (None, "cpu")
         self._backend = ""
         self._named: dict[str, str] = {}
         self.edit = QLineEdit()
@@ -82,7 +82,7 @@ class ModelRow(QWidget):
     def name(self, model: str) -> None:
         """Name a model without telling of it."""
         self.edit.setText(model)
-        self._told = (model or None), self.device
+        self._emitted = (model or None), self.device
 
     def turn_to(self, backend: str) -> None:
         """Show what was last named for a backend: what is named for another is not its model."""
@@ -91,7 +91,7 @@ class ModelRow(QWidget):
         self._named[self._backend] = self.edit.text()
         self._backend = backend
         self.edit.setText(self._named.get(backend, ""))
-        self._told = self.model, self.device
+        self._emitted = self.model, self.device
 
     def _refresh(self) -> None:
         self.download.setEnabled(is_hub_id(self.model or "") and not self.download_bar.busy)
@@ -100,8 +100,8 @@ class ModelRow(QWidget):
         self.download_bar.ask(self.model or "")
 
     def _tell(self) -> None:
-        if (self.model, self.device) != self._told:
-            self._told = self.model, self.device
+        if (self.model, self.device) != self._emitted:
+            self._emitted = self.model, self.device
             self.chosen.emit()
 
     def _choose_folder(self) -> None:

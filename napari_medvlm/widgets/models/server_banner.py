@@ -97,8 +97,8 @@ class ServerBanner(QFrame):
             return
         in_background(lambda: (model, reach(model)), guarded(self._on_found))
 
-    def _on_found(self, found: tuple[str, ServerReach]) -> None:
-        model, there = found
+    def _on_found(self, result: tuple[str, ServerReach]) -> None:
+        model, there = result
         if model == self._model:
             self._show(there)
 

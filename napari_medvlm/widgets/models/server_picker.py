@@ -71,8 +71,8 @@ class ServerRow(QWidget):
             raise InvalidPrompt("No server address is set.", f"Enter an address, such as {EXAMPLE}")
         self.fetch.setEnabled(False)
         in_background(
-            lambda: _found(address),
-            guarded(lambda found: self._offer(address, *found)),
+            lambda: _listed_models(address),
+            guarded(lambda result: self._offer(address, *result)),
         )
 
     def _offer(self, address: str, names: list[str], problem: MedVLMError | None) -> None:
@@ -90,7 +90,7 @@ class ServerRow(QWidget):
         show_message(f"The server offers {len(names)} model{'' if len(names) == 1 else 's'}.")
 
 
-def _found(address: str) -> tuple[list[str], MedVLMError | None]:
+def _listed_models(address: str) -> tuple[list[str], MedVLMError | None]:
     """The models of a server, or what went wrong, which is told where the button waits for it."""
     try:
         return models_of(address), None

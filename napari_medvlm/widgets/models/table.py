@@ -81,7 +81,7 @@ class ModelsTable(QTreeWidget):
     def show_models(self, rows: Sequence[ModelStatus], memory: Memory) -> None:
         """Show models, and which of them need more than the memory that is free."""
         current = self.row.model.name if self.row is not None else ""
-        place = self.verticalScrollBar().value()
+        scroll = self.verticalScrollBar().value()
         with QSignalBlocker(self):
             self.clear()
             self._rows = {row.model.name: row for row in rows}
@@ -89,7 +89,7 @@ class ModelsTable(QTreeWidget):
                 self._add_group(title, [row for row in rows if row.state == state], memory)
             self.expandAll()
             self.choose(current)
-        self.verticalScrollBar().setValue(place)
+        self.verticalScrollBar().setValue(scroll)
         self.chosen.emit()
 
     def _add_group(self, title: str, rows: Sequence[ModelStatus], memory: Memory) -> None:
@@ -156,6 +156,6 @@ def _colored(licence: str) -> str:
 def _memory(needed_mib: int, memory: Memory) -> str:
     if not needed_mib:
         return ""
-    told = f"Needs {gigabytes(needed_mib)} of memory; free: {escape(str(memory))}."
+    need_text = f"Needs {gigabytes(needed_mib)} of memory; free: {escape(str(memory))}."
     enough = needed_mib <= memory.most_mib
-    return told if enough else f'<span style="color:{RED}">{told}</span>'
+    return need_text if enough else f'<span style="color:{RED}">{need_text}</span>'

@@ -135,15 +135,15 @@ class PacsDock(Dock):
             for series in found:
                 if stop.is_set():
                     return
-                picture = archive.thumbnail(series)
-                if picture and not stop.is_set():
-                    self._drawn(series, picture)
+                thumbnail_bytes = archive.thumbnail(series)
+                if thumbnail_bytes and not stop.is_set():
+                    self._drawn(series, thumbnail_bytes)
 
         in_background(draw, lambda _: None)
 
     def _on_drawn(self, drawn: list[Any]) -> None:
-        for series, picture in drawn:
-            self.tree.show_picture(series, picture)
+        for series, thumbnail_bytes in drawn:
+            self.tree.show_picture(series, thumbnail_bytes)
 
     def _on_loaded(self, found: Opened) -> None:
         if found.problem is not None:
@@ -158,9 +158,9 @@ class PacsDock(Dock):
         bring_in(self.viewer, found.about, found.evaluations)
         self.said.setText("\n".join(found.lines))
 
-    def _on_given(self, made: Exported) -> None:
-        self.said.setText("\n".join(made.lines))
-        for warning in made.warnings:
+    def _on_given(self, exported: Exported) -> None:
+        self.said.setText("\n".join(exported.lines))
+        for warning in exported.warnings:
             warn(warning)
 
     def _ask_to_push(self, archive: Archive, results: Results) -> None:

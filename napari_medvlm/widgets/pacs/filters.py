@@ -42,10 +42,10 @@ class Filters(QWidget):
             edit.returnPressed.connect(guarded(self._ask))
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Patient", _beside(self.name, self.id))
-        form.addRow("Date", _beside(self.first, self.last))
+        form.addRow("Patient", _row(self.name, self.id))
+        form.addRow("Date", _row(self.first, self.last))
         form.addRow("Modality", self.modality)
-        form.addRow("Description", _beside(self.description, self.search))
+        form.addRow("Description", _row(self.description, self.search))
 
     def query(self) -> Query:
         """The question as it stands there.
@@ -69,12 +69,12 @@ class Filters(QWidget):
 
 
 def _field(hint: str) -> QLineEdit:
-    made = QLineEdit()
-    made.setPlaceholderText(hint)
-    return made
+    line_edit = QLineEdit()
+    line_edit.setPlaceholderText(hint)
+    return line_edit
 
 
-def _beside(*widgets: QWidget) -> QWidget:
+def _row(*widgets: QWidget) -> QWidget:
     row = QWidget()
     layout = QHBoxLayout(row)
     layout.setContentsMargins(0, 0, 0, 0)
@@ -84,7 +84,7 @@ def _beside(*widgets: QWidget) -> QWidget:
 
 
 def _day(text: str) -> date | None:
-    found = day_of(text)
-    if found is None and text.strip():
+    day = day_of(text)
+    if day is None and text.strip():
         raise ArchiveError(f"{text.strip()!r} is not a date.", "Use the format 2026-01-31.")
-    return found
+    return day

@@ -53,7 +53,7 @@ class Opened:
     @property
     def lines(self) -> tuple[str, ...]:
         """What a report says, an object, a finding or an answer a line; and the notes."""
-        said = (f"{e.asked}: {e.said}" for e in self.evaluations)
+        said = (f"{e.question}: {e.sentence}" for e in self.evaluations)
         return (*map(_line, self.values), *said, *self.notes)
 
 
@@ -105,7 +105,10 @@ def _is_of(path: Path, series: StudySeries) -> bool:
     return text(read_header(path, ["SeriesInstanceUID"]), "SeriesInstanceUID") == series.uid
 
 
-def _line(found: Mapping[str, Any]) -> str:
-    order = [*(name for name in WORDS if name in found), *(n for n in found if n not in WORDS)]
-    told = [WORDS.get(n, n + " {:.5g}").format(found[n]) for n in order if n != "name"]
-    return f"{found['name']}: {', '.join(told)}"
+def _line(measurement: Mapping[str, Any]) -> str:
+    order = [
+        *(name for name in WORDS if name in measurement),
+        *(n for n in measurement if n not in WORDS),
+    ]
+    parts = [WORDS.get(n, n + " {:.5g}").format(measurement[n]) for n in order if n != "name"]
+    return f"{measurement['name']}: {', '.join(parts)}"

@@ -47,10 +47,10 @@ class ServerForm(QDialog):
         self.buttons = QDialogButtonBox(kinds.Ok | kinds.Cancel)
         self.buttons.accepted.connect(self._on_ok)
         self.buttons.rejected.connect(self.reject)
-        told = QLabel(hint)
-        told.setWordWrap(True)
+        hint_label = QLabel(hint)
+        hint_label.setWordWrap(True)
         form = QFormLayout(self)
-        form.addRow(told)
+        form.addRow(hint_label)
         self.edits = [QLineEdit() for _ in fields]
         for edit, (name, hidden) in zip(self.edits, fields.items(), strict=True):
             if hidden:
@@ -94,8 +94,8 @@ class ServerRow(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.list, 1)
-        for each in (self.add, self.folder, self.sign_in, self.forget):
-            layout.addWidget(each)
+        for widget in (self.add, self.folder, self.sign_in, self.forget):
+            layout.addWidget(widget)
         self._fill()
         self.list.currentIndexChanged.connect(guarded(lambda _: self._use()))
         self._use()
@@ -141,7 +141,7 @@ class ServerRow(QWidget):
         self.list.clear()
         for server in servers():
             self.list.addItem(server.name, DicomWeb(server.url, server.name))
-        for tree in (each for each in folders if isinstance(each, DicomTree)):
+        for tree in (widget for widget in folders if isinstance(widget, DicomTree)):
             self.list.addItem(tree.title, tree)
         self.list.setCurrentIndex(max(self.list.findText(chosen), 0) if self.list.count() else -1)
         self.list.blockSignals(False)
@@ -160,9 +160,9 @@ class ServerRow(QWidget):
         form.open()
 
     def _ask_folder(self) -> None:
-        found = QFileDialog.getExistingDirectory(self, "Search a folder")
-        if found:
-            self.add_folder(Path(found))
+        folder_path = QFileDialog.getExistingDirectory(self, "Search a folder")
+        if folder_path:
+            self.add_folder(Path(folder_path))
 
     def _ask_login(self) -> None:
         hint = "User and password, or a token without a user. Stored in the system's keyring."

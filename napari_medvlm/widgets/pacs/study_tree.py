@@ -71,11 +71,11 @@ class StudyTree(QTreeWidget):
 
     def show_picture(self, series: StudySeries, encoded: bytes) -> None:
         """Show the picture of a series, JPEG or PNG; what is no picture is left out."""
-        picture, item = QPixmap(), self._item_of(series)
-        if item is not None and picture.loadFromData(encoded):
+        pixmap, item = QPixmap(), self._item_of(series)
+        if item is not None and pixmap.loadFromData(encoded):
             keep = Qt.AspectRatioMode.KeepAspectRatio
             smooth = Qt.TransformationMode.SmoothTransformation
-            item.setIcon(0, QIcon(picture.scaled(PICTURE, PICTURE, keep, smooth)))
+            item.setIcon(0, QIcon(pixmap.scaled(PICTURE, PICTURE, keep, smooth)))
             self._fit()
 
     def chosen(self) -> StudySeries | None:
@@ -117,6 +117,6 @@ class StudyTree(QTreeWidget):
 
 
 def _item(value: Any, *texts: str) -> QTreeWidgetItem:
-    made = QTreeWidgetItem(list(texts))
-    made.setData(0, ROLE, value)
-    return made
+    tree_item = QTreeWidgetItem(list(texts))
+    tree_item.setData(0, ROLE, value)
+    return tree_item

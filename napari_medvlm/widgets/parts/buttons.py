@@ -11,11 +11,11 @@ from napari_medvlm.widgets.runtime.notify import guarded
 
 def button(text: str, tooltip: str, *, checkable: bool = False) -> QPushButton:
     """A small button that says in its tooltip what it does."""
-    made = QPushButton(text)
-    made.setToolTip(tooltip)
-    made.setCheckable(checkable)
-    made.setMinimumWidth(10)
-    return made
+    push_button = QPushButton(text)
+    push_button.setToolTip(tooltip)
+    push_button.setCheckable(checkable)
+    push_button.setMinimumWidth(10)
+    return push_button
 
 
 def on_click(pressed: QAbstractButton, action: Callable[[], object]) -> None:

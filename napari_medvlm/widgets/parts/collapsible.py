@@ -5,8 +5,8 @@ from __future__ import annotations
 from qtpy.QtWidgets import QSizePolicy, QWidget
 from superqt import QCollapsible
 
-UNLIMITED_PX = 16777215
-"""Qt's default maximum height of a widget."""
+HEAD_STYLE = "text-align: left; border: none; outline: none; background: transparent;"
+"""superqt's style of the button, without the highlight that napari gives to checked buttons."""
 
 
 class Collapsible(QCollapsible):
@@ -24,6 +24,7 @@ class Collapsible(QCollapsible):
 
     def __init__(self, title: str, tooltip: str, content: QWidget) -> None:
         super().__init__(title, expandedIcon="▾", collapsedIcon="▸")
+        self._max_height = content.maximumHeight()  # superqt sets it with each change
         empty = self.content()
         self.layout().removeWidget(empty)
         self.setContent(content)
@@ -33,6 +34,7 @@ class Collapsible(QCollapsible):
         self.layout().setSpacing(2)
         head = self.toggleButton()
         head.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        head.setStyleSheet(HEAD_STYLE)
         head.setToolTip(tooltip)
         self.toggled.connect(self._on_toggled)
         content.hide()
@@ -46,5 +48,5 @@ class Collapsible(QCollapsible):
         super().collapse(animate=False)
 
     def _on_toggled(self, expanded: bool) -> None:
-        self.content().setMaximumHeight(UNLIMITED_PX)
+        self.content().setMaximumHeight(self._max_height)
         self.content().setVisible(expanded)

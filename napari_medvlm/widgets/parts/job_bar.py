@@ -88,15 +88,15 @@ class JobBar(QWidget):
         self.bar.setFormat(message)
         self.bar.setToolTip(message)
         self._set_busy(True)
-        in_background(run, guarded(lambda found: None if stop.is_set() else done(found)))
+        in_background(run, guarded(lambda result: None if stop.is_set() else done(result)))
 
     def cancel(self) -> None:
         """Stop the work."""
         self._stop.set()
         self._set_busy(False)
 
-    def _on_progress(self, told: list[Any]) -> None:
-        stop, fraction, message = told[-1]
+    def _on_progress(self, updates: list[Any]) -> None:
+        stop, fraction, message = updates[-1]
         if stop is not self._stop or stop.is_set():
             return
         if fraction is None:
@@ -132,15 +132,15 @@ class TimeLeft:
 
     def words(self, fraction: float) -> str:
         """What is left, as *2 min left*; empty while nothing is known."""
-        now = self._now_s()
+        current_s = self._now_s()
         if self._first is None:
-            self._first = self._last = fraction, now
+            self._first = self._last = fraction, current_s
         if fraction > self._last[0]:
-            self._last = fraction, now
+            self._last = fraction, current_s
         done, took = self._last[0] - self._first[0], self._last[1] - self._first[1]
         if done <= 0:
             return ""
-        left = (1 - self._last[0]) * took / done - (now - self._last[1])
+        left = (1 - self._last[0]) * took / done - (current_s - self._last[1])
         return f"{_words(max(left, 0.0))} left"
 
 

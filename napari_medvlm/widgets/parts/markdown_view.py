@@ -76,5 +76,5 @@ def _dialect() -> QTextDocument.MarkdownFeature:
     The flags of Python 3.11.0 to 3.11.3 lose what they hold in such a sum.
     """
     features = QTextDocument.MarkdownFeature
-    both = features.MarkdownDialectGitHub | features.MarkdownNoHTML
-    return both if features.MarkdownNoHTML in both else features.MarkdownNoHTML
+    flags = features.MarkdownDialectGitHub | features.MarkdownNoHTML
+    return flags if features.MarkdownNoHTML in flags else features.MarkdownNoHTML

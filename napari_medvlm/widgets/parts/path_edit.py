@@ -62,8 +62,8 @@ class PathEdit(QWidget):
 
     def _ask(self) -> None:
         if self._kinds:
-            found, _ = QFileDialog.getOpenFileName(self, self._what, "", self._kinds)
+            chosen, _ = QFileDialog.getOpenFileName(self, self._what, "", self._kinds)
         else:
-            found = QFileDialog.getExistingDirectory(self, self._what, self.edit.text())
-        if found:
-            self.edit.setText(found)
+            chosen = QFileDialog.getExistingDirectory(self, self._what, self.edit.text())
+        if chosen:
+            self.edit.setText(chosen)

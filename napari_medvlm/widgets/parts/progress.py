@@ -54,9 +54,9 @@ class ProgressRow(QWidget):
 
     def show_progress(self, fraction: float, message: str) -> None:
         """Show how far the request is, 0 to 1, and what it does; not more often than is read."""
-        now = time.monotonic()
-        if self._busy and now - self._since > EVERY_S:
-            self._since = now
+        now_s = time.monotonic()
+        if self._busy and now_s - self._since > EVERY_S:
+            self._since = now_s
             self._show(round(100 * fraction), f"{message} %p%" if message else "%p%")
 
     def _show(self, percent: int, text: str) -> None:

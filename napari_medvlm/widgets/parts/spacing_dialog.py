@@ -76,9 +76,9 @@ def set_spacing(viewer: napari.Viewer) -> None:
         raise InvalidImage("No image is selected.", "Select an image in the layer list.")
     spaced = ask_spacing(volume_of(layer), QApplication.activeWindow())
     if spaced is not None:
-        place = viewer.layers.index(layer)
+        layer_index = viewer.layers.index(layer)
         viewer.layers.remove(layer)
-        viewer.layers.insert(place, Layer.create(*layer_data(spaced)))
+        viewer.layers.insert(layer_index, Layer.create(*layer_data(spaced)))
         viewer.reset_view()
 
 

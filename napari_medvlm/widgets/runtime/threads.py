@@ -28,24 +28,24 @@ class MainThreadQueue(QObject):
     def __init__(self, function: Callable[[list[object]], None], parent: QObject) -> None:
         super().__init__(parent)
         self._function = function
-        self._given: list[object] = []
+        self._pending: list[object] = []
         self._guard = threading.Lock()
         self._wake.connect(self._run, Qt.ConnectionType.QueuedConnection)
 
-    def __call__(self, *given: object) -> None:
+    def __call__(self, *values: object) -> None:
         """Have the function called with these arguments, as one item, among others."""
         with self._guard:
-            self._given.append(given[0] if len(given) == 1 else given)
-            first = len(self._given) == 1
+            self._pending.append(values[0] if len(values) == 1 else values)
+            first = len(self._pending) == 1
         if first:
             with contextlib.suppress(RuntimeError):  # the window is gone
                 self._wake.emit()
 
     def _run(self) -> None:
         with self._guard:
-            given, self._given = self._given, []
-        if given:
-            self._function(given)
+            values, self._pending = self._pending, []
+        if values:
+            self._function(values)
 
 
 BETWEEN_MS = 10

@@ -85,7 +85,7 @@ class ByName(QWidget):
         self.model = ModelRow()
         self.run = RunRow("Find", "Find the named structures; each becomes an object. (Enter)")
         self._changed = MainThreadQueue(lambda _: self._refresh(), self)
-        self._progressed = MainThreadQueue(lambda given: self._on_progress(given[-1]), self)
+        self._progressed = MainThreadQueue(lambda updates: self._on_progress(updates[-1]), self)
         self._failed = MainThreadQueue(show_all, self)
         self._lay_out()
         self._connect()
@@ -137,15 +137,15 @@ class ByName(QWidget):
         if session is None:
             return
         info = registry.info(session.backend)
-        found = findings(located.grounding, session.volume, info.prompts)
-        for one in found.objects:
-            session.take(one.name, one.prompt, f"{located.phrase}, found by {located.backend}")
-        for text in found.missing:
+        results = findings(located.grounding, session.volume, info.prompts)
+        for named in results.objects:
+            session.take(named.name, named.prompt, f"{located.phrase}, found by {located.backend}")
+        for text in results.missing:
             show_message(text)
 
-    def _on_progress(self, told: Any) -> None:
+    def _on_progress(self, latest: Any) -> None:
         if self._looking is not None and self._looking.pending:
-            self.run.show_progress(*told)
+            self.run.show_progress(*latest)
 
     def _use_backend(self) -> None:
         name = self.backend.name

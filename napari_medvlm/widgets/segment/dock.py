@@ -83,7 +83,8 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.row = SessionRow()
         self._lay_out()
         self._changed = MainThreadQueue(self._on_changed, self)
-        self._progressed = MainThreadQueue(lambda given: self._on_progress(given[-1]), self)
+        self._measured = MainThreadQueue(lambda _: self._show_panel(), self)
+        self._progressed = MainThreadQueue(lambda updates: self._on_progress(updates[-1]), self)
         self._restarted = MainThreadQueue(_tell_restart, self)
         self._noted = MainThreadQueue(lambda notes: show_message(str(notes[-1])), self)
         self._removed = MainThreadQueue(self._on_removed, self)
@@ -116,11 +117,11 @@ class SegmentDock(SessionDock[SegmentationSession]):
     def go_on(self, ledger: Ledger, journal: Path | None = None) -> None:
         """Go on with a session of the image that is open, with the model that made its masks."""
         check_image(ledger, self._session().volume)
-        made = [r for r in ledger.records if isinstance(r, Predicted)]
-        if made and self.backend.offers(made[-1].backend):
-            self.backend.choose(made[-1].backend)
-            self.model.turn_to(made[-1].backend)
-            self.model.name(made[-1].model or "")
+        predictions = [r for r in ledger.records if isinstance(r, Predicted)]
+        if predictions and self.backend.offers(predictions[-1].backend):
+            self.backend.choose(predictions[-1].backend)
+            self.model.turn_to(predictions[-1].backend)
+            self.model.name(predictions[-1].model or "")
             self._use_backend()
         self._begin(Prepared(self._session().volume, None), ledger, journal)
 
@@ -132,8 +133,8 @@ class SegmentDock(SessionDock[SegmentationSession]):
         if layer is not None:
             in_background(lambda: (layer, prepare(layer)), guarded(self._on_prepared))
 
-    def _on_prepared(self, found: tuple[Image, Prepared]) -> None:
-        layer, prepared = found
+    def _on_prepared(self, prepared_image: tuple[Image, Prepared]) -> None:
+        layer, prepared = prepared_image
         if layer is not self.image.layer or self.session is not None:
             return
         self.planes.set_windows(windows(prepared.volume))
@@ -159,6 +160,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._end()
         self.session = session
         session.changed.connect(self._changed)
+        session.measured.connect(self._measured)
         session.progressed.connect(self._progressed)
         session.failed.connect(self._failed)
         session.restarted.connect(self._restarted)
@@ -224,8 +226,10 @@ class SegmentDock(SessionDock[SegmentationSession]):
 
     def _is_fast(self) -> bool:
         """Whether the mask of a click comes so soon that the click can be drawn with it."""
-        made = (r for r in reversed(self._session().ledger.records) if isinstance(r, Predicted))
-        last = next(made, None)
+        predictions = (
+            r for r in reversed(self._session().ledger.records) if isinstance(r, Predicted)
+        )
+        last = next(predictions, None)
         return last is not None and last.seconds < FAST_S
 
     def _show_points(self) -> None:
@@ -248,9 +252,9 @@ class SegmentDock(SessionDock[SegmentationSession]):
             can_ask=self.session.active is not None,
         )
 
-    def _on_progress(self, told: Any) -> None:
+    def _on_progress(self, latest: Any) -> None:
         if self.session is not None and self.session.pending:
-            self.progress.show_progress(*told)
+            self.progress.show_progress(*latest)
 
     # Wiring.
 

@@ -52,5 +52,5 @@ class LabelsRow(QWidget):
         layout.addWidget(self.take)
 
     def _on_chosen(self, layer: object) -> None:
-        for made in (self.start, self.take):
-            made.setEnabled(layer is not None)
+        for widget in (self.start, self.take):
+            widget.setEnabled(layer is not None)

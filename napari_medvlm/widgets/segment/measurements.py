@@ -101,7 +101,10 @@ class MeasurePanel(QWidget):
     def copy(self) -> None:
         """Put the table on the clipboard, as spreadsheets take it."""
         lines = ["\t".join(COLUMNS)]
-        lines += ["\t".join(str(v) for v in made.values.values()) for made in self.rows.values()]
+        lines += [
+            "\t".join(str(v) for v in object_row.values.values())
+            for object_row in self.rows.values()
+        ]
         QApplication.clipboard().setText("\n".join(lines))
 
     def export_csv(self) -> None:
@@ -139,17 +142,25 @@ class MeasurePanel(QWidget):
 
         in_background(work, guarded(lambda done: self._on_diameters(*done)))
 
-    def _on_diameters(self, measurements: Measurements, name: str, found: Diameters) -> None:
+    def _on_diameters(
+        self, measurements: Measurements, name: str, object_diameters: Diameters
+    ) -> None:
         if measurements is not self._measurements:
             return
-        if found.longest_ends is None or found.perpendicular_ends is None:
+        if object_diameters.longest_ends is None or object_diameters.perpendicular_ends is None:
             raise InvalidPrompt(f"{name} is empty.", "Add a prompt inside the object.")
         lines = self._required_lines()
-        both = {"longest axial": found.longest_ends, "perpendicular": found.perpendicular_ends}
-        for what, ends in both.items():
+        lines_by_name = {
+            "longest axial": object_diameters.longest_ends,
+            "perpendicular": object_diameters.perpendicular_ends,
+        }
+        for what, ends in lines_by_name.items():
             lines.forget(f"{name}, {what}")
             lines.add(f"{name}, {what}", ends)
-        go_to(self._viewer, _crossing(found.longest_ends, found.perpendicular_ends))
+        go_to(
+            self._viewer,
+            _crossing(object_diameters.longest_ends, object_diameters.perpendicular_ends),
+        )
 
     def _on_rows(self, measurements: Measurements, rows: Mapping[int, Row]) -> None:
         if measurements is not self._measurements:
@@ -164,7 +175,7 @@ class MeasurePanel(QWidget):
         if rows == self.rows and rows:
             return
         self.rows = rows
-        _fill(self.objects, [list(made.values.values()) for made in rows.values()])
+        _fill(self.objects, [list(object_row.values.values()) for object_row in rows.values()])
 
     def _show_rulers(self) -> None:
         drawn = [[r.name, r.length_mm, r.angle_deg] for r in self.rulers_drawn]
@@ -218,16 +229,16 @@ def _write_tables(
     write_csv(path, list(measurements.rows().values()))
     if not rulers:
         return (path,)
-    beside = path.with_name(f"{path.stem}_lines.csv")
-    write_rulers(beside, rulers)
-    return path, beside
+    lines_path = path.with_name(f"{path.stem}_lines.csv")
+    write_rulers(lines_path, rulers)
+    return path, lines_path
 
 
 def _crossing(longest: Ends, across: Ends) -> list[float]:
     """Where two lines at a right angle meet: a plane through it shows both."""
-    (one, other), place = np.array(longest), np.array(across[0])
+    (one, other), other_end = np.array(longest), np.array(across[0])
     along = (other - one) / max(float(np.linalg.norm(other - one)), 1e-9)
-    crossing: list[float] = (one + (place - one) @ along * along).tolist()
+    crossing: list[float] = (one + (other_end - one) @ along * along).tolist()
     return crossing
 
 
@@ -263,7 +274,7 @@ def _text(value: Any) -> str:
 def _buttons(*actions: tuple[str, str, Callable[[], None]]) -> QHBoxLayout:
     row = QHBoxLayout()
     for text, tooltip, action in actions:
-        made = button(text, tooltip)
-        on_click(made, action)
-        row.addWidget(made)
+        object_row = button(text, tooltip)
+        on_click(object_row, action)
+        row.addWidget(object_row)
     return row

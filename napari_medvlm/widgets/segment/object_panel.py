@@ -67,12 +67,12 @@ class ObjectPanel(QWidget):
             self._say("No objects yet. Choose a tool and click in the image.")
         else:
             name = session.now.objects[session.active].info.name
-            found = session.measured(session.active)
+            measurement = session.last_measurement(session.active)
             lowest = session.own_mask(session.active).lowest_slice_score
             least = (
                 "" if lowest is None else f"; lowest score {lowest[1]:.2f} on slice {lowest[0][1]}"
             )
-            self._say(f"{name}: {'' if found is None else found}{least}")
+            self._say(f"{name}: {'' if measurement is None else measurement}{least}")
 
     def _say(self, text: str) -> None:
         if text != self.measure.text():
@@ -86,9 +86,9 @@ class ObjectPanel(QWidget):
             ("Merge", "Merge the selected objects.", self._merge),
             ("Split", "Split the object into connected components.", _split),
         ):
-            made = button(text, tooltip)
-            made.clicked.connect(lambda _=False, action=action: self._do(action))
-            row.addWidget(made)
+            action_button = button(text, tooltip)
+            action_button.clicked.connect(lambda _=False, action=action: self._do(action))
+            row.addWidget(action_button)
         return row
 
     def _overlap_box(self) -> QComboBox:

@@ -65,7 +65,7 @@ class Tools(QWidget):
     @property
     def tool(self) -> Tool:
         """The tool chosen."""
-        return next(tool for tool, made in self._buttons.items() if made.isChecked())
+        return next(tool for tool, tool_button in self._buttons.items() if tool_button.isChecked())
 
     def choose(self, tool: Tool) -> None:
         """Choose a tool, if it can be used."""
@@ -84,21 +84,21 @@ class Tools(QWidget):
 
     def allow(self, tool: Tool, reason: str | None) -> None:
         """Enable a tool, or disable it with the reason in its tooltip."""
-        made = self._buttons[tool]
-        made.setEnabled(reason is None)
-        made.setToolTip(reason or tool.help)
-        if reason is not None and made.isChecked():
+        tool_button = self._buttons[tool]
+        tool_button.setEnabled(reason is None)
+        tool_button.setToolTip(reason or tool.help)
+        if reason is not None and tool_button.isChecked():
             self.choose(Tool.LOOK)
 
     def _tool_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         group = QButtonGroup(self)
         for tool in Tool:
-            made = button(tool.title, tool.help, checkable=True)
-            made.clicked.connect(lambda _=False, tool=tool: self.tool_changed.emit(tool))
-            self._buttons[tool] = made
-            group.addButton(made)
-            row.addWidget(made)
+            tool_button = button(tool.title, tool.help, checkable=True)
+            tool_button.clicked.connect(lambda _=False, tool=tool: self.tool_changed.emit(tool))
+            self._buttons[tool] = tool_button
+            group.addButton(tool_button)
+            row.addWidget(tool_button)
         self._buttons[Tool.LOOK].setChecked(True)
         return row
 
@@ -111,9 +111,9 @@ class Tools(QWidget):
             "- Negative", "Add prompts outside the object. (Shift+T)", checkable=True
         )
         group = QButtonGroup(self)
-        for made in (self._this, self._not_this):
-            group.addButton(made)
-            row.addWidget(made)
+        for tool_button in (self._this, self._not_this):
+            group.addButton(tool_button)
+            row.addWidget(tool_button)
         self._this.setChecked(True)
         self._this.toggled.connect(self.polarity_changed.emit)
         depth = QDoubleSpinBox()

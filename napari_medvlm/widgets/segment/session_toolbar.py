@@ -49,9 +49,9 @@ class SessionRow(QWidget):
             ),
         )
         for number, (text, tooltip, action) in enumerate(actions):
-            made = button(text, tooltip)
-            on_click(made, action)
-            layout.addWidget(made, *divmod(number, COLUMNS))
+            action_button = button(text, tooltip)
+            on_click(action_button, action)
+            layout.addWidget(action_button, *divmod(number, COLUMNS))
 
     def bind(self, session: SegmentationSession | None) -> None:
         """Take another session; `None`: there is none."""

@@ -42,9 +42,9 @@ class PlaneRow(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for name, tooltip in VIEWS.items():
-            made = button(name, tooltip)
-            made.clicked.connect(lambda _=False, name=name: self.view_requested.emit(name))
-            layout.addWidget(made)
+            plane_button = button(name, tooltip)
+            plane_button.clicked.connect(lambda _=False, name=name: self.view_requested.emit(name))
+            layout.addWidget(plane_button)
         layout.addWidget(self._windows)
 
     def set_windows(self, windows: Mapping[str, Window]) -> None:

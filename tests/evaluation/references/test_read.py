@@ -110,7 +110,7 @@ def test_the_source_names_the_image_too(tmp_path):
 
 def test_pictures_of_other_images_only_are_refused(tmp_path, picture):
     images = [{"id": n, "file_name": f"knee_{n}.png"} for n in (1, 2)]
-    with pytest.raises(InvalidReference, match=r"2 pictures.*'knee_1.png'.*chest_7.*Rename"):
+    with pytest.raises(InvalidReference, match=r"2 images.*'knee_1.png'.*chest_7.*Rename"):
         read_references(written(tmp_path, "b.json", coco(images, [])), picture)
 
 

@@ -217,7 +217,7 @@ def test_without_a_login_it_says_to_sign_in(orthanc, kept_logins):
     with pytest.raises(ArchiveError, match="Sign in"):
         DicomWeb(orthanc.url).studies(Query(), go_on)
     keep_login(orthanc.url, Login("doctor", "wrong"))
-    with pytest.raises(ArchiveError, match=r"who asks \(401\)"):
+    with pytest.raises(ArchiveError, match=r"sign-in \(401\)"):
         DicomWeb(orthanc.url).studies(Query(), go_on)
 
 

@@ -95,7 +95,7 @@ def test_unknown_spacing_and_place_are_told(tmp_path):
     volume = read_dicom(without(path, *PLACED))
     assert volume.spacing == (1, 1, 1)
     assert "1 mm is assumed" in volume.notes[0]
-    assert "does not tell where" in volume.notes[1]
+    assert "has no image position" in volume.notes[1]
     values = {"ImagerPixelSpacing": [0.2, 0.1], "Modality": "DX"}
     volume = read_dicom(without(path, "PixelSpacing", **values))
     assert volume.spacing == (1, 0.2, 0.1)
@@ -106,7 +106,7 @@ def test_pictures_without_a_place_are_chosen_one_by_one(tmp_path):
     for i in range(2):
         made = dataset(DATA[i], InstanceNumber=2 - i, Modality="DX", SeriesInstanceUID="1.2")
         save(made, tmp_path / f"{i}.dcm")
-    with pytest.raises(InvalidImage, match=r"2 files do not tell where they lie: 1\.dcm, 0\.dcm"):
+    with pytest.raises(InvalidImage, match=r"2 files without an image position: 1\.dcm, 0\.dcm"):
         read_dicom(tmp_path)
     assert_array_equal(read_dicom(tmp_path, frame=0).data[0], DATA[1])
 
@@ -214,7 +214,7 @@ def test_the_volumes_of_an_enhanced_file_are_told_apart(tmp_path):
 
 @pytest.mark.parametrize(
     ("values", "spacing", "note"),
-    [({"SpacingBetweenSlices": 3}, 3, None), ({}, 1, "distance of the frames is not known")],
+    [({"SpacingBetweenSlices": 3}, 3, None), ({}, 1, "spacing of the frames is unknown")],
 )
 def test_plain_frames_follow_each_other(tmp_path, values, spacing, note):
     path = one(tmp_path / "nm.dcm", DATA, NumberOfFrames=9, Modality="NM", **values)
@@ -255,7 +255,7 @@ def test_frames_that_cannot_be_in_the_file_are_told(tmp_path):
 def test_where_a_report_is_read_is_told():
     with pytest.raises(InvalidImage) as told:
         read_dicom(sample("test-SR.dcm"))
-    assert told.value.hint == "Open its folder in the PACS dock, which tells what a report says."
+    assert told.value.hint == "Open its folder in the PACS dock, which shows reports."
 
 
 def test_files_that_are_no_image_are_told(tmp_path):

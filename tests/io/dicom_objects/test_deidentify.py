@@ -11,7 +11,7 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import RLELossless, SecondaryCaptureImageStorage, generate_uid
 
 import napari_medvlm as nmv
-from napari_medvlm.data.errors import CannotSave, InvalidImage
+from napari_medvlm.data.errors import Cancelled, CannotSave, InvalidImage
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.measurements.table import row
 from napari_medvlm.io.dicom_objects.deidentification_profile import Keep
@@ -141,7 +141,7 @@ def test_nothing_is_overwritten(series, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "mine.txt").write_text("mine")
-    with pytest.raises(CannotSave, match="is there already; nothing in it is overwritten"):
+    with pytest.raises(CannotSave, match="already exists and is not overwritten"):
         deidentify(series, out)
     assert [p.name for p in out.iterdir()] == ["mine.txt"]
 
@@ -179,9 +179,9 @@ def test_where_nothing_can_be_written_nothing_is_left(tmp_path):
 def test_a_full_disk_or_a_cancel_leaves_nothing(series, tmp_path):
     def stop(fraction, message):
         if fraction > 0.4:
-            raise nmv.errors.Cancelled
+            raise Cancelled
 
-    with pytest.raises(nmv.errors.Cancelled):
+    with pytest.raises(Cancelled):
         deidentify(series, tmp_path / "out", progress=stop)
     assert [p.name for p in tmp_path.iterdir()] == ["Quxley"]
 
@@ -189,9 +189,12 @@ def test_a_full_disk_or_a_cancel_leaves_nothing(series, tmp_path):
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"BurnedInAnnotation": "YES"}, "1 file has writing in the picture itself"),
-        ({"Modality": "US"}, "1 file has perhaps writing in the picture itself"),
-        ({"sop_class": SecondaryCaptureImageStorage, "Modality": "CT"}, "perhaps writing"),
+        ({"BurnedInAnnotation": "YES"}, "1 file has text burned into the image"),
+        ({"Modality": "US"}, "1 file has no statement on burned-in text"),
+        (
+            {"sop_class": SecondaryCaptureImageStorage, "Modality": "CT"},
+            "no statement on burned-in text",
+        ),
         ({"Modality": "US", "BurnedInAnnotation": "NO"}, None),
     ],
     ids=["marked", "ultrasound", "secondary capture", "clean"],
@@ -238,4 +241,4 @@ def test_the_command_tells_what_it_wrote(series, tmp_path):
     assert told == {"out": str(tmp_path / "out"), "files": 8, "left_out": [], "warnings": []}
     again = subprocess.run([*command, *arguments], capture_output=True, text=True)
     assert again.returncode == 1
-    assert "is there already" in again.stderr
+    assert "already exists" in again.stderr

@@ -265,8 +265,8 @@ def test_contours_between_slices_count_for_the_nearest_unless_one_is_nearer(volu
     for number, mask in two_objects(volume).items():
         assert np.array_equal(back.rois[number].mask, mask)
     assert back.notes == (
-        "6 contours of left kidney: further from its slice than another one, left out.",
-        "2 contours of cyst: between slices, taken for the nearest slice.",
+        "6 contours of left kidney: further from its slice than another contour, left out.",
+        "2 contours of cyst: between slices, assigned to the nearest slice.",
     )
 
 

@@ -135,7 +135,7 @@ def test_fractions_count_from_one_half_and_that_is_told(of_series, tmp_path):
     found = read_masks(path, volume.grid)
     assert np.array_equal(found.values, shares[..., 0] > 0.5)
     assert found.notes == (
-        "seg.dcm holds fractions; a voxel belongs to an object from one half on.",
+        "seg.dcm holds fractions; voxels of 0.5 and above belong to the object.",
     )
     alone = read_seg_on_series(path, {})
     assert np.array_equal(np.unique(alone.values), [0, 1])

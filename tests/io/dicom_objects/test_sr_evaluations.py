@@ -66,16 +66,16 @@ def test_what_was_found_and_answered_comes_back_beside_the_measurements(volume, 
     assert [told["name"] for told in read_sr(report)] == ["liver"]
     back = read_evaluations(report)
     truth = [e for file in files for e in evaluations_of_file(file, volume)]
-    by_words = {(e.asked, e.said): e for e in truth}
-    assert {(e.asked, e.said) for e in back} == set(by_words)
+    by_words = {(e.question, e.sentence): e for e in truth}
+    assert {(e.question, e.sentence) for e in back} == set(by_words)
     for found in back:
-        meant = by_words[found.asked, found.said]
-        assert (found.present, found.who) == (meant.present, meant.who)
+        meant = by_words[found.question, found.sentence]
+        assert (found.present, found.algorithm) == (meant.present, meant.algorithm)
         assert found.score == pytest.approx(meant.score, abs=1e-4)
         assert len(found.boxes) == len(meant.boxes)
         for box, original in zip(found.boxes, meant.boxes, strict=True):
             assert_allclose(box.corners(), original.corners(), atol=1e-3)
-    kinds = {e.asked: e.present for e in back}
+    kinds = {e.question: e.present for e in back}
     assert kinds["liver"] is True
     assert kinds["spleen"] is False
     (answer,) = [e for e in back if e.present is None and e.boxes]
@@ -97,7 +97,11 @@ def test_several_boxes_at_any_angle_stay_with_their_sentence(volume, seg):
     said = Evaluation("What is seen?", "Two nodules.", (turned, upright), None, None, "model a")
     write_sr(seg.with_name("sr.dcm"), seg, {}, volume, [said])
     (back,) = read_evaluations(seg.with_name("sr.dcm"))
-    assert (back.asked, back.said, back.who) == ("What is seen?", "Two nodules.", "model a")
+    assert (back.question, back.sentence, back.algorithm) == (
+        "What is seen?",
+        "Two nodules.",
+        "model a",
+    )
     for box, original in zip(back.boxes, said.boxes, strict=True):
         assert_allclose(box.corners(), original.corners(), atol=1e-3)
 
@@ -129,7 +133,7 @@ def test_sentences_come_back_in_the_order_of_the_answer(volume, seg):
     ]
     write_sr(seg.with_name("sr.dcm"), seg, {}, volume, told)
     back = read_evaluations(seg.with_name("sr.dcm"))
-    assert [e.said for e in back] == [e.said for e in told]
+    assert [e.sentence for e in back] == [e.sentence for e in told]
     (exchange,) = exchanges_of(back)
     assert (exchange.question, exchange.backend) == ("What is seen?", "model a")
     assert exchange.answer.text == "Two things. A nodule. No effusion."

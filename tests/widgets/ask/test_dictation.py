@@ -45,7 +45,7 @@ def test_with_one_it_can_be_held(qtbot, monkeypatch):
     button = DictationButton()
     qtbot.addWidget(button)
     assert button.isEnabled()
-    assert "understood on this computer" in button.toolTip()
+    assert "transcribed on this computer" in button.toolTip()
 
 
 def test_what_was_heard_becomes_words(qtbot, monkeypatch):

@@ -54,7 +54,7 @@ def seen(choice, objects=NAMED):
 def test_at_first_it_is_the_slice_in_view(choice, viewer):
     (picture,) = seen(choice).pictures
     assert (picture.slice.axis, picture.slice.index) == (0, 12)
-    assert choice.title == "The model sees this slice"
+    assert choice.title == "Images: current slice"
     show_plane(viewer, Plane.CORONAL)
     (picture,) = seen(choice).pictures
     assert (picture.slice.axis, picture.slice.index) == (1, 20)
@@ -72,7 +72,7 @@ def test_slices_around_it_and_of_the_image_every_so_many_millimetres(choice):
     assert looked.covered == pytest.approx(4 / 24)
     choice.montage.setValue(4)
     assert len(seen(choice).pictures) == 1
-    assert choice.title == "The model sees slices of the image, every 12 mm · 4 in a picture"
+    assert choice.title == "Images: whole volume, step 12 mm · 4 per image"
 
 
 def test_slices_of_an_object_need_one(choice):
@@ -80,7 +80,7 @@ def test_slices_of_an_object_need_one(choice):
     choice.every.setValue(0)
     inside = np.flatnonzero(LEFT.any(axis=(1, 2)))
     assert [p.slice.index for p in seen(choice).pictures] == inside.tolist()
-    with pytest.raises(InvalidPrompt, match="No object is chosen"):
+    with pytest.raises(InvalidPrompt, match="No object is selected"):
         choice.view(VOLUME, ())
 
 

@@ -194,7 +194,7 @@ def test_steps_show_calls_and_what_came_of_them(shown):
     bad = ToolResult(ToolCall("zoom", {}), "There is no such region.", failed=True)
     steps = (ToolRound("I outline the liver.", (good, bad)),)
     card.show_exchange(replace(EXCHANGE, steps=steps), in_full=True)
-    assert "1 tool step" in card.steps.head.text()
+    assert "1 tool step" in card.steps.text()
     card.steps.expand()
     text = card.steps_text.toPlainText()
     assert "segment(phrase=liver) → 1 object, 80 mL" in text
@@ -267,8 +267,8 @@ def test_pictures_are_shown_as_sent(shown, qtbot):
 
 
 def test_the_share_that_was_sent_is_told():
-    assert covered(0.5, 3) == "3 pictures were sent: 50 % of the image's slices."
-    assert covered(0.002, 1).startswith("1 picture was sent: less than 1 %")
+    assert covered(0.5, 3) == "3 images sent, covering 50 % of the slices."
+    assert covered(0.002, 1).startswith("1 image sent, covering less than 1 %")
     assert covered(None, 0) == ""
 
 
@@ -302,7 +302,7 @@ def test_another_machine_is_told_and_one_outside_asks_first(shown, qtbot, monkey
     banner = ServerBanner()
     qtbot.addWidget(banner)
     banner.look_up("http://10.0.0.7:8000/v1#m")
-    qtbot.waitUntil(lambda: "10.0.0.7:8000, another machine" in banner.text.text())
+    qtbot.waitUntil(lambda: "10.0.0.7:8000, another computer" in banner.text.text())
     assert not banner.allow.isVisibleTo(banner)
     banner.look_up("https://8.8.8.8/v1#m")
     qtbot.waitUntil(lambda: "until you allow it" in banner.text.text())

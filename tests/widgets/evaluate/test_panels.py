@@ -34,8 +34,8 @@ def test_the_curve_shows_all_steps_and_tells_which_was_clicked(qtbot):
     assert not curve.isVisible()
     curve.show_steps([step(0.55), step(0.9)], 5, 1)
     assert curve.points == {"Dice": [0.55, 0.9], "NSD": [0.7, 0.7]}
-    assert curve._place.get_ylim()[0] == pytest.approx(0.5)
-    low, high = curve._place.get_xlim()
+    assert curve._axes.get_ylim()[0] == pytest.approx(0.5)
+    low, high = curve._axes.get_xlim()
     assert low < 1
     assert high > 5
     event = type("Event", (), {"xdata": 4.2})
@@ -66,7 +66,7 @@ def test_the_table_tells_what_was_said_and_what_failed(qtbot):
 def test_a_missing_path_is_asked_for(qtbot, tmp_path):
     edit = PathEdit("Folder of the run.")
     qtbot.addWidget(edit)
-    with pytest.raises(InvalidReference, match="missing"):
+    with pytest.raises(InvalidReference, match="not set"):
         edit.required()
     with qtbot.waitSignal(edit.changed):
         edit.set_path(tmp_path)

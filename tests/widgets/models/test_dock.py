@@ -136,7 +136,7 @@ def test_every_control_says_what_it_does_or_why_it_cannot(dock):
             assert made.toolTip(), made.text()
     assert dock.actions.download.toolTip() == "Select a model in the table first."
     dock.table.choose("MedSAM")
-    assert "on their page" in dock.actions.download.toolTip()
+    assert "authors' page" in dock.actions.download.toolTip()
     assert dock.actions.verify.toolTip() == "The model is not on this computer."
     assert not dock.actions.verify.isEnabled()
     assert dock.actions.unload.toolTip() == "No model is loaded."
@@ -154,7 +154,7 @@ def test_a_model_is_downloaded_checked_and_removed(dock, qtbot, told, tmp_path):
     assert dock.table.row.state in ("downloaded", "not installed")
     assert item(dock).text(SIZE) == "6.3 MB"
     dock.actions.verify.click()
-    qtbot.waitUntil(lambda: told[-1:] == [f"{HUB_ID} is whole."])
+    qtbot.waitUntil(lambda: told[-1:] == [f"{HUB_ID} is complete and unchanged."])
     blob = next(tmp_path.rglob("model.safetensors")).resolve()
     blob.chmod(0o644)
     blob.write_bytes(b"damaged")

@@ -77,7 +77,7 @@ def test_what_the_hub_says_is_shown_as_text(row, hub, qtbot):
     hub.add("lab/odd", GOOD, gated=True, license="<img src='http://elsewhere'>")
     question = asks(row, qtbot, "lab/odd")
     assert "&lt;img" in question.text()
-    assert "must be accepted on its page" in question.text()
+    assert "Accept its terms on its page" in question.text()
     press(question, "Cancel")
 
 
