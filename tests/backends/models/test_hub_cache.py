@@ -127,7 +127,7 @@ def test_a_cache_without_links_is_reported_that_it_cannot_be_checked(hub, cache)
         data = file.read_bytes()
         file.unlink()
         file.write_bytes(data)
-    with pytest.raises(BackendUnavailable, match="No hashes were kept of lab/tiny"):
+    with pytest.raises(BackendUnavailable, match="No hashes are stored for lab/tiny"):
         verify("lab/tiny", ignored)
 
 

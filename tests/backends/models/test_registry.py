@@ -155,7 +155,7 @@ def test_a_model_that_is_gone_is_reported_and_can_be_forgotten(folder, tmp_path)
         resolve("mine")
     add_again = add(tmp_path / "moved", "vlm", ignored, "moved")
     assert add_again.state is State.ADDED
-    assert "mine is forgotten" in remove("mine")
+    assert "mine was removed from the list" in remove("mine")
     assert set(local.added()) == {"moved"}
     assert (tmp_path / "moved" / "plans.json").exists(), "its files stay"
 
