@@ -117,7 +117,7 @@ def _reason(name: str) -> str | None:
 def _class(name: str) -> type[Backend]:
     if name not in _entry_points():
         raise BackendUnavailable(
-            f"There is no backend named {name}.", f"Choose one of: {', '.join(names())}."
+            f"There is no backend called {name}.", f"Choose one of: {', '.join(names())}."
         )
     loaded = _load(name)
     if isinstance(loaded, str):

@@ -64,7 +64,7 @@ def test_a_model_is_added_shown_checked_and_forgotten(weights):
     assert wrong == ["sam vit.pth has changed since it was added."]
     done = run(app, ["models", "verify", "ours"])
     assert (done.exit_code, wrong[0] in done.stdout) == (1, True)
-    assert "is forgotten" in told("remove", "ours")["done"]
+    assert "was removed from the list" in told("remove", "ours")["done"]
     assert weights.exists()
     done = run(app, ["models", "show", "ours"])
     assert done.exit_code == 1

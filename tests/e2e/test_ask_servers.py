@@ -67,7 +67,7 @@ def test_the_models_of_a_server_are_fetched_and_one_is_chosen(served, url):
     row.name.setCurrentIndex(1)
     served.waits(lambda: not tools.isEnabled())
     assert tools.chosen == ()
-    assert "were not made to call tools" in tools.boxes["measure"].toolTip()
+    assert "do not support tool calls" in tools.boxes["measure"].toolTip()
     row.name.setCurrentIndex(0)
     served.waits(tools.isEnabled)
     assert tools.chosen == ("measure",)

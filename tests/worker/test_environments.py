@@ -59,7 +59,7 @@ def test_a_home_that_nobody_has_is_reported(routed, ask, home, write):
     write(where="~nobody-of-this-name/env")
     error = failure(routed, ask("where"))
     assert f"{home / '~nobody-of-this-name' / 'env'} does not exist." in error.message
-    assert f"Correct {home / 'environments.yaml'}, or take the line out" in error.hint
+    assert f"Correct {home / 'environments.yaml'}, or remove the line" in error.hint
 
 
 def test_an_entry_that_comes_by_reference_counts(home, other_python):
@@ -79,7 +79,7 @@ def test_an_interpreter_that_does_not_answer_is_given_up(routed, ask, write, tmp
     write(where=script(tmp_path / "slow", "sleep 3600 & echo $! > pid; wait"))
     monkeypatch.chdir(tmp_path)
     try:
-        assert "did not answer within 0.3 s" in failure(routed, ask("where")).message
+        assert "no answer within 0.3 s" in failure(routed, ask("where")).message
     finally:
         os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
 

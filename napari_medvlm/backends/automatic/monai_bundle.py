@@ -142,24 +142,24 @@ class BundleBackend(LabelledBackend):
         sliding, amp = hasattr(self._inferer, "sw_batch_size"), self._amp
         settings = {k: getattr(self._inferer, k) for k in SLIDING} if sliding else {}
 
-        def work(device: Any, amp: bool, **how: Any) -> None:
+        def work(device: Any, amp: bool, inferer_settings: Mapping[str, Any]) -> None:
             self._device, self._amp = torch_device(str(device)), amp
             self._network.to(device)
-            for name, value in how.items():
+            for name, value in inferer_settings.items():
                 setattr(self._inferer, name, value)
 
         smallest = {"sw_batch_size": 1, "sw_device": usual, "device": torch_device("cpu")}
         rungs = (
-            [Fallback("one window at a time", lambda: work(usual, amp, **smallest))]
+            [Fallback("one window at a time", lambda: work(usual, amp, smallest))]
             if sliding
             else []
         )
         if usual.type != "cpu":
-            rungs.append(Fallback("in half precision", lambda: work(usual, True)))
+            rungs.append(Fallback("in half precision", lambda: work(usual, True, {})))
             cpu = {"sw_device": torch_device("cpu")} if sliding else {}
-            rungs.append(Fallback("on the CPU", lambda: work("cpu", amp, **cpu)))
+            rungs.append(Fallback("on the CPU", lambda: work("cpu", amp, cpu)))
         return MemoryFallbacks(
-            self._title, str(usual), rungs, usual=lambda: work(usual, amp, **settings)
+            self._title, str(usual), rungs, usual=lambda: work(usual, amp, settings)
         )
 
     def _windows(self, size: Sequence[int]) -> int:

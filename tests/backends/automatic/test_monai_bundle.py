@@ -174,7 +174,7 @@ def unknown_class(folder):
         (lambda folder: folder / "nowhere", "There is no folder"),
         (without("configs/inference.json"), "no configs/inference.json"),
         (without("configs/metadata.json"), "no configs/metadata.json"),
-        (without("models/model.pt"), "finds no weights"),
+        (without("models/model.pt"), "no weights at"),
         (with_metadata(channels=4), "needs 4 images"),
         (other_weights, "for another network"),
         (damaged, "is damaged"),

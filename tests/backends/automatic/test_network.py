@@ -169,7 +169,7 @@ def two(folder):
         (with_card(CARD + "colour: blue\n"), "colour"),
         (with_card(CARD.replace("sd: 40", "sd: -1")), "sd"),
         (with_card(CARD.replace(", sd: 40", "")), "belong together"),
-        (spoiled(torchscript, "net.pt"), "no TorchScript"),
+        (spoiled(torchscript, "net.pt"), "not a TorchScript"),
         (spoiled(onnx_network, "net.onnx"), "no ONNX network"),
     ],
 )

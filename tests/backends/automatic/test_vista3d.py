@@ -235,7 +235,7 @@ def test_an_image_without_positive_intensities_is_refused(folder):
     ("model", "inputs"),
     [
         (None, "needs its weights"),
-        ("/nowhere/model.pt", "finds no weights"),
+        ("/nowhere/model.pt", "no weights at"),
         ("{folder}#flying saucer", "no class 'flying saucer'"),
         ("{folder}/configs/inference.json", "has no weights"),
     ],

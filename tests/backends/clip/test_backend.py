@@ -191,7 +191,7 @@ def test_cancel_is_passed_on(folders):
 
 def test_what_cannot_be_loaded_is_reported_with_the_remedy(folders, tmp_path):
     backend = SimilarityBackend()
-    with pytest.raises(BackendUnavailable, match="none was named") as failed:
+    with pytest.raises(BackendUnavailable, match="none was given") as failed:
         backend.load(None, "cpu")
     assert "google/medsiglip-448" in failed.value.hint
     with pytest.raises(BackendUnavailable, match="There is no folder"):
@@ -219,5 +219,5 @@ def test_what_cannot_be_loaded_is_reported_with_the_remedy(folders, tmp_path):
 def test_a_tower_without_patches_is_for_labels_only(folders):
     volume = axial(SHAPES["square"])
     backend = loaded(folders["resnet"], volume)
-    with pytest.raises(BackendUnavailable, match="no vision transformer"):
+    with pytest.raises(BackendUnavailable, match="not a vision transformer"):
         dispatch.ground(backend, volume, GroundQuery(PHRASES), go_on)

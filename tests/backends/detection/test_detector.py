@@ -206,7 +206,7 @@ def test_a_model_that_is_not_there_is_not_downloaded_and_the_way_to_it_told():
         backend.load("IDEA-Research/no-such-dino", "cpu")
     with pytest.raises(BackendUnavailable, match="no folder /no/such/place"):
         backend.load("/no/such/place", "cpu")
-    with pytest.raises(BackendUnavailable, match="none was named"):
+    with pytest.raises(BackendUnavailable, match="none was given"):
         backend.load(None, "cpu")
 
 

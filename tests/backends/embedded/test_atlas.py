@@ -108,7 +108,7 @@ def test_only_the_slices_asked_about_count():
     volume, _ = brain()
     scope = nmv.Scope(axis=0, start=0, stop=5)
     result = nmv.ground(volume, ["left thalamus"], scope=scope)
-    assert "outside the slices" in result.not_found[0].reason
+    assert "outside the selected slices" in result.not_found[0].reason
 
 
 def test_the_registration_can_be_cancelled():

@@ -135,7 +135,7 @@ def test_what_cannot_be_downloaded_is_reported_with_the_remedy(hub, ask, monkeyp
 
 def test_a_hub_that_is_ill_is_reported_with_its_answer(hub, monkeypatch):
     monkeypatch.setattr(hub, "answer", lambda path: (500, {}, b""))
-    with pytest.raises(CannotDownload, match="answered 500"):
+    with pytest.raises(CannotDownload, match="returned status 500"):
         offer("lab/tiny")
 
 

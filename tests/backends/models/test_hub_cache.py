@@ -127,7 +127,7 @@ def test_a_cache_without_links_is_reported_that_it_cannot_be_checked(hub, cache)
         data = file.read_bytes()
         file.unlink()
         file.write_bytes(data)
-    with pytest.raises(BackendUnavailable, match="No hashes were kept of lab/tiny"):
+    with pytest.raises(BackendUnavailable, match="No hashes are stored for lab/tiny"):
         verify("lab/tiny", ignored)
 
 
@@ -140,7 +140,7 @@ def test_removal_frees_the_disk_and_takes_nothing_else(hub, cache):
     assert before - taken(cache) >= sum(map(len, GOOD.values()))
     assert hub_cache.folder_of("lab/tiny") is None
     assert verify("lab/tiny-2", ignored) == ()
-    with pytest.raises(BackendUnavailable, match="No model is known"):
+    with pytest.raises(BackendUnavailable, match="There is no model called"):
         remove("lab/tiny")
 
 

@@ -114,9 +114,9 @@ def test_mistakes_in_adding_are_reported(folder, tmp_path):
         (tmp_path / "empty", "vlm", "", "There is no file in .*empty"),
         (folder, "nobody", "", "no backend called nobody"),
         (folder, "embedded", "", "has no models to choose from"),
-        (folder, "vlm", "lab/mine", "cannot be the name"),
-        (folder, "vlm", "a#b", "cannot be the name"),
-        (folder, "vlm", "a\nb", "cannot be the name"),
+        (folder, "vlm", "lab/mine", "is not a valid model name"),
+        (folder, "vlm", "a#b", "is not a valid model name"),
+        (folder, "vlm", "a\nb", "is not a valid model name"),
         (folder, "vlm", "medsam", "name of a published model"),
     ):
         with pytest.raises(BackendUnavailable, match=message):
@@ -155,7 +155,7 @@ def test_a_model_that_is_gone_is_reported_and_can_be_forgotten(folder, tmp_path)
         resolve("mine")
     add_again = add(tmp_path / "moved", "vlm", ignored, "moved")
     assert add_again.state is State.ADDED
-    assert "mine is forgotten" in remove("mine")
+    assert "mine was removed from the list" in remove("mine")
     assert set(local.added()) == {"moved"}
     assert (tmp_path / "moved" / "plans.json").exists(), "its files stay"
 
@@ -249,7 +249,7 @@ def test_offline_is_remembered_and_nothing_is_asked(monkeypatch):
     del os.environ[offline.VARIABLE]
     assert offline.is_offline(), "another start of the program"
     assert offline.variables() == {"HF_HUB_OFFLINE": "1"}
-    with pytest.raises(CannotDownload, match=r"lab/tiny is not asked for.*Untick Offline"):
+    with pytest.raises(CannotDownload, match=r"lab/tiny cannot be downloaded.*Uncheck Offline"):
         offer("lab/tiny")
     offline.set_offline(False)
     assert not offline.is_offline()

@@ -43,7 +43,7 @@ def test_numbers_are_read(tmp_path):
 
 def test_a_program_is_not_run_and_the_remedy_is_reported(program):
     path, made = program
-    with pytest.raises(BackendUnavailable, match=r"may run a program .* models trust "):
+    with pytest.raises(BackendUnavailable, match=r"can run code .* models trust "):
         read(path)
     assert not made.exists()
     assert FORCE not in os.environ

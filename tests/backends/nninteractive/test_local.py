@@ -247,7 +247,7 @@ def test_images_that_it_cannot_take_are_reported(folder):
 def test_folders_that_are_no_model_are_reported(tmp_path, monkeypatch, copy):
     monkeypatch.setenv("NNINTERACTIVE_MODEL_DIR", str(tmp_path / "none"))
     backend = NNInteractiveBackend()
-    with pytest.raises(BackendUnavailable, match="nothing is downloaded unasked"):
+    with pytest.raises(BackendUnavailable, match="downloaded only on request"):
         backend.load(None, "cpu")
     with pytest.raises(BackendUnavailable, match="There is no folder /nowhere"):
         backend.load("/nowhere", "cpu")
@@ -284,7 +284,7 @@ class Program:
 def test_a_checkpoint_that_would_run_a_program_is_refused_unless_trusted(tmp_path):
     sessions = tmp_path / "made by the file"
     folder = save_nninteractive(tmp_path / "model", extra={"logging": Program(str(sessions))})
-    with pytest.raises(BackendUnavailable, match="may run a program"):
+    with pytest.raises(BackendUnavailable, match="can run code"):
         loaded(folder, volume())
     assert not sessions.exists()
     sessions.mkdir()

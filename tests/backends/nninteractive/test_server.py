@@ -167,7 +167,7 @@ def test_a_backend_that_is_dropped_gives_its_place_back(server, connect):
 
 def test_a_wrong_key_is_reported(server, connect, monkeypatch):
     monkeypatch.setenv("NAPARI_MEDVLM_API_KEY", "another")
-    with pytest.raises(BackendUnavailable, match="refused the one it got"):
+    with pytest.raises(BackendUnavailable, match="rejected the API key"):
         connect(server.url)
     monkeypatch.setenv("NAPARI_MEDVLM_API_KEY", "")
     with pytest.raises(BackendUnavailable, match=r"requires an API key\. Set the variable NAPARI_"):
@@ -175,7 +175,7 @@ def test_a_wrong_key_is_reported(server, connect, monkeypatch):
 
 
 def test_addresses_that_lead_nowhere_are_reported(connect):
-    with pytest.raises(BackendUnavailable, match="none was named"):
+    with pytest.raises(BackendUnavailable, match="none was given"):
         connect(None)
     with pytest.raises(BackendUnavailable, match="is not the address of a server"):
         connect("127.0.0.1:1527")

@@ -36,15 +36,15 @@ MORE = b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"and the kidne
             r"rejected the API key \(403\)",
             "NAPARI_MEDVLM_API_KEY",
         ),
-        ("no path", BackendUnavailable, r"nothing at .* \(404\)", "/v1"),
-        ("too large", BackendFailed, r"more than the server .* takes \(413\)", "fewer slices"),
-        ("too wide", BackendFailed, r"more than the server .* takes \(400\)", "smaller region"),
-        ("busy", BackendFailed, r"too much to do \(429\)", "Wait"),
+        ("no path", BackendUnavailable, r"has no chat endpoint \(404\)", "/v1"),
+        ("too large", BackendFailed, r"exceed the limit of the server .* \(413\)", "fewer slices"),
+        ("too wide", BackendFailed, r"exceed the limit of the server .* \(400\)", "smaller region"),
+        ("busy", BackendFailed, r"is overloaded \(429\)", "Wait"),
         ("server failed", BackendFailed, r"failed \(500\): Internal failure", "log"),
         ("out of memory", OutOfMemory, "server ran out of memory", "smaller"),
-        ("blind (vLLM)", BackendUnavailable, "takes no pictures", "a model that sees"),
-        ("blind (llama.cpp)", BackendUnavailable, "takes no pictures", "--mmproj"),
-        ("blind (LM Studio)", BackendUnavailable, "takes no pictures", "a model that sees"),
+        ("blind (vLLM)", BackendUnavailable, "does not accept images", "a model that sees"),
+        ("blind (llama.cpp)", BackendUnavailable, "does not accept images", "--mmproj"),
+        ("blind (LM Studio)", BackendUnavailable, "does not accept images", "a model that sees"),
         ("not taken", BackendFailed, r"rejected the question \(400\)", "another model"),
     ],
 )
@@ -87,8 +87,8 @@ def test_what_is_no_stream_is_reported(kind):
 @pytest.mark.parametrize(
     ("name", "kind", "message"),
     [
-        ("half", BackendFailed, "broke in the middle"),
-        ("not_json", BackendFailed, "cannot be read"),
+        ("half", BackendFailed, "was lost during the answer"),
+        ("not_json", BackendFailed, "unreadable response"),
         ("error_event", BackendFailed, "worker died unexpectedly"),
         ("error_text", OutOfMemory, "server ran out of memory"),
     ],
@@ -145,7 +145,7 @@ def test_endless_repetition_is_stopped_and_the_connection_closed():
         assert server.gone.wait(120)
     assert answer.text.startswith("The left")
     assert answer.text.count("and the kidney") <= 2
-    assert any("repeating itself" in note for note in answer.notes)
+    assert any("repeated itself" in note for note in answer.notes)
     assert len("".join(come)) < 3000
 
 
@@ -203,7 +203,7 @@ def test_pictures_are_left_out_oldest_first_until_it_fits_and_that_is_noted(name
 
 def test_a_question_that_is_too_long_without_pictures_is_reported():
     with playing(failed("too long (vLLM)")) as server:
-        with pytest.raises(BackendFailed, match="longer than the model can read") as told:
+        with pytest.raises(BackendFailed, match="exceeds the context length") as told:
             asked(server.url, question(shown=4))
         assert 1 < len(server.asked) <= 8
     assert "new conversation" in told.value.hint

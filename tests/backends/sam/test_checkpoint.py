@@ -110,7 +110,7 @@ def of_transformers(state):
 def test_a_network_of_another_shape_is_refused_with_what_is_wrong(tmp_path, change):
     path = tmp_path / "checkpoint.pth"
     torch.save(change(tiny_sam.network().state_dict()), path)
-    with pytest.raises(BackendUnavailable, match="not laid out") as error:
+    with pytest.raises(BackendUnavailable, match="not a Segment Anything checkpoint") as error:
         load_sam(path)
     assert (
         "iou_token" in str(error.value)

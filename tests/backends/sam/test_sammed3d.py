@@ -205,7 +205,7 @@ def test_what_cannot_be_loaded_is_reported_with_a_remedy(model, tmp_path):
     torch.save(unet().state_dict(), tmp_path / "other.pth")
     for path, message in [
         (None, "needs its weights"),
-        (tmp_path / "none.pth", "finds no weights"),
+        (tmp_path / "none.pth", "no weights at"),
         (tmp_path / "other.pth", "are not those of SAM-Med3D"),
     ]:
         with pytest.raises(BackendUnavailable, match=message) as caught:

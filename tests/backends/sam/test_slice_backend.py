@@ -82,7 +82,7 @@ class Full:
 
 def test_only_what_the_object_is_not_is_reported_so(backend):
     volume = volume_of("axial")
-    with pytest.raises(InvalidPrompt, match="what the object is not"):
+    with pytest.raises(InvalidPrompt, match="All prompts are negative"):
         asked(backend, volume, Point.at_index(volume, (4, 12, 9), positive=False))
 
 

@@ -158,7 +158,7 @@ def test_prompts_outside_the_image_say_nothing():
 
 def test_only_negative_prompts_are_refused():
     volume = volume_of("axial")
-    with pytest.raises(InvalidPrompt, match="what the object is not"):
+    with pytest.raises(InvalidPrompt, match="All prompts are negative"):
         read(volume, 0, Point.at_index(volume, (4, 6, 7), positive=False))
 
 

@@ -147,7 +147,7 @@ def test_a_cancel_is_passed_on_and_the_model_still_answers(folders):
 
 @pytest.mark.parametrize(("written", "number"), [("", 0), ("dark", 1), ("dark", -1)])
 def test_what_was_not_shown_or_written_is_refused(folders, written, number):
-    with pytest.raises(InvalidPrompt, match="Choose a picture that was sent"):
+    with pytest.raises(InvalidPrompt, match="Choose an image that was sent"):
         explain(loaded(folders["qwen3"]), question_of("portrait"), written, number, quiet)
 
 

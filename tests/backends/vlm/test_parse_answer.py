@@ -305,7 +305,7 @@ def test_an_answer_cut_off_in_its_thoughts_has_a_remedy():
     written = ModelOutput("<think>hm", tokens=9, cut_off=True)
     answer = answer_of(written, Question("?"), QWEN, ())
     assert not answer.answered
-    assert "Allow it more tokens" in answer.reason
+    assert "Allow more tokens" in answer.reason
     assert answer.notes == ("The model was stopped after 9 tokens, before it finished.",)
 
 
