@@ -17,7 +17,7 @@ from collections import Counter
 WINDOWS = ("tests/e2e", "tests/widgets")
 """Folders of the tests that open windows."""
 PROCESSES = max(2, min(4, os.cpu_count() or 2))
-SUMMARY = re.compile(r"^=+ (?P<counts>\d+ .*) in [\d.]+s.*=+$")
+SUMMARY = re.compile(r"^(=+ )?(?P<counts>\d+ \w+.*) in [\d.]+s")
 NO_TESTS = 5
 """Exit status of pytest where no test was selected."""
 
