@@ -190,7 +190,7 @@ def test_what_cannot_be_read_is_reported_and_is_not_found(load, family):
     assert (
         "'left kidney': the model was stopped after 24 tokens, before it finished." in result.notes
     )
-    assert any("names no place" in note for note in result.notes)
+    assert any("has no box in the form" in note for note in result.notes)
 
 
 def test_a_box_of_something_else_is_reported_and_not_given(load):
