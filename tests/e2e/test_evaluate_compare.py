@@ -149,7 +149,7 @@ def test_other_grids_are_resampled_with_a_note_or_refused(viewer, panel, compare
     fine = ndimage.zoom(white.astype(np.uint8), 2, order=0)
     finer = viewer.add_layer(named(fine, Grid(fine.shape, affine), {1: "fine"}, "finer"))
     panel.b.choose(finer, 1)
-    qtbot.waitUntil(lambda: "another grid" in panel.note.text(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: "different grid" in panel.note.text(), timeout=WAIT_MS)
     assert panel.found.figures.dice > 0.8
     far = volume.affine.copy()
     far[:3, 3] += 5000

@@ -177,7 +177,7 @@ def test_the_command_line_lists_them_and_what_is_wrong(write, other_python, home
     assert listed["backends"]["where"]["python"] == str(other_python)
     assert listed["backends"]["threshold"]["python"] is None
     assert "does not exist" in listed["backends"]["slow"]["problem"]
-    assert "no such backend" in listed["broken"]["nobody"]
+    assert "not installed" in listed["broken"]["nobody"]
     text = CliRunner().invoke(app, ["backends"]).stdout
     assert f"weights none); runs in {other_python}\n" in text
     assert "weights none); cannot be used. Line 3 of environments.yaml, slow: " in text

@@ -103,7 +103,7 @@ def test_backends_of_one_extra_share_an_environment_if_they_cannot_run_here(
 
 
 def test_another_packages_backend_is_not_installed_by_a_guess():
-    with pytest.raises(BackendUnavailable, match="not known how where is installed"):
+    with pytest.raises(BackendUnavailable, match="requirements of where are unknown"):
         folder_for("where")
 
 

@@ -78,7 +78,7 @@ def test_errors_are_distinguished_and_the_next_request_works(
 def test_a_kind_of_prompt_that_the_backend_lacks_is_refused(any_runner, volume):
     box = Box.at_index(volume, (0, 0, 0), (2, 2, 2))
     request = SegmentRequest("threshold", volume, prompts=ObjectPrompts((box,)))
-    with pytest.raises(PromptNotSupported, match="takes no box"):
+    with pytest.raises(PromptNotSupported, match="does not support box prompts"):
         any_runner.submit(request).result(120)
 
 

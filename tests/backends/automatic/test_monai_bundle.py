@@ -65,7 +65,7 @@ def test_phrases_are_matched_to_the_labels_and_unknown_ones_are_reported_what_th
     assert {r.name for r in result.of("Niere links")} == {"left kidney"}
     assert {r.name for r in result.of("kidney")} <= {"left kidney", "right kidney"}
     reason = next(n.reason for n in result.not_found if n.phrase == "spleen")
-    assert "It knows: left kidney, right kidney, bright lesion." in reason
+    assert "Structures: left kidney, right kidney, bright lesion." in reason
 
 
 def test_everything_gives_all_labels(tmp_path):

@@ -168,7 +168,7 @@ def two(folder):
         (without(torchscript, "card.yaml"), "no card.yaml"),
         (with_card(CARD + "colour: blue\n"), "colour"),
         (with_card(CARD.replace("sd: 40", "sd: -1")), "sd"),
-        (with_card(CARD.replace(", sd: 40", "")), "belong together"),
+        (with_card(CARD.replace(", sd: 40", "")), "give both mean and sd"),
         (spoiled(torchscript, "net.pt"), "not a TorchScript"),
         (spoiled(onnx_network, "net.onnx"), "no ONNX network"),
     ],

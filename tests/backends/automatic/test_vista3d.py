@@ -221,7 +221,7 @@ def test_the_classes_are_those_that_the_documentation_supports():
 def test_an_unknown_name_is_reported_some_that_are_known(folder):
     volume = phantom()
     (missing,) = ground(loaded(folder, volume), volume, "a spaceship").not_found
-    assert "It knows: liver, kidney, spleen" in missing.reason
+    assert "Structures: liver, kidney, spleen" in missing.reason
     assert "and 97 more." in missing.reason
 
 

@@ -148,7 +148,7 @@ def test_a_region_is_cut_out_with_its_margin(folders):
     wanted = dict(zip(LABELS, torch.stack(reference_values).mean(0).tolist(), strict=True))
     assert result.probabilities == pytest.approx(wanted, abs=1e-4)
     off_region = LabelQuery(LABELS, region=region, scope=Scope.of_slice(0, 0))
-    with pytest.raises(InvalidPrompt, match="on none of the 1 slices"):
+    with pytest.raises(InvalidPrompt, match="on none of the 1 selected slices"):
         dispatch.label(backend, volume, off_region, go_on)
 
 

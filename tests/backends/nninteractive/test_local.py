@@ -329,7 +329,7 @@ def test_out_of_memory_is_tried_with_less_and_reported(folder, expected, monkeyp
     heard = Heard()
     mask = backend.segment(asked(image, 3), heard)
     assert np.array_equal(mask.full(), expected[2])
-    assert "worked with compressed prompts" in mask.notes[0]
+    assert "ran with compressed prompts" in mask.notes[0]
     tries = [m for m in heard.messages if m.startswith("The memory")]
     assert [m.split("trying again ")[1] for m in tries] == [
         "after freeing unused memory",
@@ -347,7 +347,7 @@ def test_out_of_memory_to_the_end_is_reported_and_the_next_request_works(
     backend = loaded(folder, image)
     with monkeypatch.context() as full:
         full_until(full, lambda session: False)
-        with pytest.raises(OutOfMemory, match="nor with compressed prompts"):
+        with pytest.raises(OutOfMemory, match="also with compressed prompts"):
             backend.segment(asked(image, 2), silent)
     backend.set_volume(image)
     assert np.array_equal(backend.segment(asked(image, 2), silent).full(), expected[1])

@@ -202,7 +202,7 @@ def test_backends_that_cannot_prepare_say_so():
     with InlineRunner() as runner, pytest.raises(BackendUnavailable, match="beforehand"):
         prepare_plane(volume_of("axial"), 0, ModelChoice("embedded"), runner, quiet)
     request = PrepareRequest("embedded", volume_of("axial"), stop=2)
-    with InlineRunner() as runner, pytest.raises(BackendUnavailable, match="beforehand"):
+    with InlineRunner() as runner, pytest.raises(BackendUnavailable, match="precompute"):
         runner.submit(request).result()
 
 

@@ -58,7 +58,7 @@ class ByHand:
         if not self.processor.chat_template:
             text = "<image>" * len(images) + "\n".join(m.text for m in chat)
             return self.processor(images=images, text=[text], return_tensors="pt")
-        chat_messages = [
+        dialogue = [
             {
                 "role": m.role,
                 "content": [
@@ -69,10 +69,10 @@ class ByHand:
             for m in chat
         ]
         if not self.system:
-            system, first = chat_messages
-            chat_messages = [{**first, "content": system["content"] + first["content"]}]
+            system, first = dialogue
+            dialogue = [{**first, "content": system["content"] + first["content"]}]
         text = self.processor.apply_chat_template(
-            chat_messages, add_generation_prompt=True, tokenize=False
+            dialogue, add_generation_prompt=True, tokenize=False
         )
         return self.processor(images=images or None, text=[text], return_tensors="pt")
 
