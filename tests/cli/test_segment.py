@@ -247,7 +247,7 @@ def test_the_size_of_voxels_can_be_given(unsized, name):
 
 def test_an_image_without_a_size_asks_for_it(unsized):
     asked = ["segment", str(unsized / "capture.dcm"), "--point", "0,10,10"]
-    assert "Give it: --spacing z,y,x" in run(app, asked).stderr
+    assert "Set it with --spacing z,y,x" in run(app, asked).stderr
     assert "--spacing" not in run(app, [*asked, "--spacing", "1,1,1"]).output
 
 
