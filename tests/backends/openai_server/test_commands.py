@@ -51,7 +51,7 @@ def test_the_kind_of_answer_can_be_said(scan):
     ("arguments", "message"),
     [
         (["--slices", "0:1:2"], "--base-url"),
-        (["--base-url", "http://127.0.0.1:1/v1"], "--slices or --slice-step-mm"),
+        (["--base-url", "http://127.0.0.1:1/v1"], "--slices or"),
         (["--base-url", "http://127.0.0.1:1/v1", "--slices", "1"], "AXIS:START:STOP"),
         (["--base-url", "nowhere", "--slices", "0:1:2"], "is not the address of a server"),
         (["--base-url", "http://8.8.8.8/v1", "--slices", "0:1:2"], "--allow-remote"),
