@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,10 @@ from typing import Any
 import pytest
 
 from benchmarks.sizes import length, modules
-from scripts.run_tests import WINDOWS
 
 ROOT = Path(__file__).resolve().parents[1]
+# Not imported: a package named scripts would hide the scripts of MONAI bundles.
+WINDOWS = runpy.run_path(str(ROOT / "scripts" / "run_tests.py"))["WINDOWS"]
 CODE = [ROOT / name for name in ("napari_medvlm", "tests", "benchmarks", "examples", "scripts")]
 HEAVY = {
     *("SimpleITK", "matplotlib", "monai", "napari", "nibabel", "nilearn", "numba", "pandas"),

@@ -23,12 +23,12 @@ from napari_medvlm.data.volume import Volume, require_contrast
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Event, Overlap, Record
 from napari_medvlm.ledger.state import LedgerState
+from napari_medvlm.sessions.request_sender import new_runner
 from napari_medvlm.sessions.segment import edits
 from napari_medvlm.sessions.segment.engine import Engine
 from napari_medvlm.sessions.segment.label_map import Labels
 from napari_medvlm.sessions.segment.predictions import Choice, key_of
-from napari_medvlm.worker.environment_runner import RoutedRunner
-from napari_medvlm.worker.runner import InlineRunner, Runner
+from napari_medvlm.worker.runner import Runner
 
 
 class SegmentationSession:
@@ -93,7 +93,7 @@ class SegmentationSession:
         check_image(self.ledger, volume)
         self.active: int | None = max(self.ledger.now.objects, default=None)
         self._info = registry.info(backend)
-        self._runner = _new_runner(runner) if isinstance(runner, str) else runner
+        self._runner = new_runner(runner) if isinstance(runner, str) else runner
         self._owns_runner = isinstance(runner, str)
         choice = Choice(backend, model, device)
         self._engine = Engine(volume, self.ledger, choice, self._runner, journal)
@@ -384,10 +384,6 @@ class SegmentationSession:
             return record
 
         self._engine.write(change_and_follow)
-
-
-def _new_runner(kind: str) -> Runner:
-    return InlineRunner() if kind == "inline" else RoutedRunner()
 
 
 def check_image(ledger: Ledger, volume: Volume) -> None:

@@ -66,12 +66,6 @@ def measured(
     border = steep[inner | (first & ~mask)]
     border = border if border.size else steep.ravel()
     edge = float(border.mean()) * min(level.spacing)
-    depth = depth_mm(mask, level.spacing)
-    deepest = float(depth.max())
-    voxels = int(np.count_nonzero(mask))
-    z, y, x = level.spacing
-    volume = voxels * z * y * x
-    area = _area(mask, level.spacing)
     return np.array([
         np.log(contrast),
         float(np.mean((outside - half) * sign < 0)),
@@ -80,15 +74,30 @@ def measured(
         edge / contrast,
         float(np.quantile(border, 0.2)) * min(level.spacing) / contrast,
         float(steep[core].mean()) * min(level.spacing) / max(edge, 1e-9),
+        *_shape_measures(level, mask, at, opened),
+        min(abs(typical - middle) / contrast, 20.0),
+        *change,
+    ])  # fmt: skip
+
+
+def _shape_measures(
+    level: Level, mask: BoolArray, at: IndexArray, opened: float
+) -> tuple[float, ...]:
+    """The measures ``central`` to ``voxels`` of a cropped mask; ``at`` are its seeds."""
+    depth = depth_mm(mask, level.spacing)
+    deepest = float(depth.max())
+    voxels = int(np.count_nonzero(mask))
+    z, y, x = level.spacing
+    volume = voxels * z * y * x
+    area = _area(mask, level.spacing)
+    return (
         float(depth[tuple(at.T)].max(initial=0.0)) / deepest,
         (36 * np.pi * volume**2) ** (1 / 3) / max(area, 1e-9),
         deepest / (volume * 3 / (4 * np.pi)) ** (1 / 3),
         opened,
         np.log(volume),
         np.log(voxels),
-        min(abs(typical - middle) / contrast, 20.0),
-        *change,
-    ])  # fmt: skip
+    )
 
 
 def _area(mask: BoolArray, spacing: tuple[float, float, float]) -> float:
