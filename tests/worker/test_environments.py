@@ -180,7 +180,7 @@ def test_the_command_line_lists_them_and_what_is_wrong(write, other_python, home
     assert "not installed" in listed["broken"]["nobody"]
     text = CliRunner().invoke(app, ["backends"]).stdout
     assert f"weights none); runs in {other_python}\n" in text
-    assert "weights none); cannot be used. Line 3 of environments.yaml, slow: " in text
+    assert "weights none); unavailable. Line 3 of environments.yaml, slow: " in text
     (home / "environments.yaml").write_text("[")
     done = CliRunner().invoke(app, ["backends"])
     assert done.exit_code == 1
