@@ -1,4 +1,7 @@
-"""How many clicks a structure takes: ``python -m benchmarks.clicks [--quick] [--unseen]``."""
+"""How many clicks a structure takes: ``python -m benchmarks.clicks [--quick] [--unseen]``.
+
+With ``--cases FOLDER``, the image and label pairs of a folder (see `benchmarks.lesions`).
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.markdown import Markdown
 
+from benchmarks import lesions
 from benchmarks.methods import Confidence, Embedded, Growing, Method, RandomWalker
 from benchmarks.tasks import Task, all_tasks, quick_tasks, unseen_tasks
 from benchmarks.user import dice, next_click
@@ -93,7 +97,13 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the brain at 2 mm, fewer structures")
     parser.add_argument("--unseen", action="store_true", help="variants that nothing was tuned on")
     parser.add_argument("--ours", action="store_true", help="without the other methods")
+    parser.add_argument("--cases", type=Path, help="a folder of image and label pairs")
     chosen = parser.parse_args()
+    if chosen.cases is not None:
+        (RESULTS / "lesions.md").write_text(
+            lesions.report(list(lesions.cases(chosen.cases))) + "\n"
+        )
+        return
     kind = "quick" if chosen.quick else "unseen" if chosen.unseen else "full"
     tasks = {"quick": quick_tasks, "unseen": unseen_tasks, "full": all_tasks}[kind]()
     methods: list[type[Method]] = [Embedded]

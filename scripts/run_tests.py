@@ -17,14 +17,14 @@ from collections import Counter
 WINDOWS = ("tests/e2e", "tests/widgets")
 """Folders of the tests that open windows."""
 PROCESSES = max(2, min(4, os.cpu_count() or 2))
-SUMMARY = re.compile(r"^=+ (?P<counts>\d+ .*) in [\d.]+s.*=+$")
+SUMMARY = re.compile(r"^(=+ )?(?P<counts>\d+ \w+.*) in [\d.]+s")
 NO_TESTS = 5
 """Exit status of pytest where no test was selected."""
 
 
 def pytest_options() -> dict[str, list[str]]:
     """Arguments of pytest for the two runs, by title."""
-    spread = [f"--numprocesses={PROCESSES}", "--dist=loadfile"]
+    spread = [f"--numprocesses={PROCESSES}", "--dist=loadfile", "--max-worker-restart=0"]
     # Two processes on one desktop would take the focus from each other.
     windows = spread if shutil.which("Xvfb") else []
     others = [f"--ignore={folder}" for folder in WINDOWS]
@@ -75,6 +75,9 @@ def main() -> int:
         if number and any(argument.startswith("--cov") for argument in arguments):
             arguments.append("--cov-append")
         status, counts = run_pytest(arguments)
+        if status not in (0, NO_TESTS) and not counts:
+            print(f"The run of the {title} ended early, with status {status}.", flush=True)
+            counts["error"] = 1
         total += counts
         failed = failed or (0 if status == NO_TESTS else status)
     seconds = time.monotonic() - start

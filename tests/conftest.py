@@ -13,6 +13,7 @@ os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
 os.environ["LP_NUM_THREADS"] = "1"  # Mesa's drawing by the processor
 
 import gc
+import sys
 from contextlib import ExitStack
 
 import numpy as np
@@ -41,7 +42,17 @@ def pytest_configure(config):
 
 
 def pytest_collection_finish():
-    """Leave what was imported out of the garbage collections that napari makes at each window."""
+    """Leave what was imported out of the garbage collections."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def clean_process():
+    """Start a module on one thread of torch, and leave its imports out of garbage collections."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)  # nnInteractive takes all cores
+    yield
     gc.collect()
     gc.freeze()
 

@@ -1,12 +1,15 @@
 """A virtual display for each process of pytest-xdist."""
 
+import ctypes
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
 
 SCREEN = "1600x1000x24"
+PR_SET_PDEATHSIG = 1
 
 
 def is_available():
@@ -19,8 +22,9 @@ def started():
     reader, writer = os.pipe()
     command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", SCREEN, "-nolisten", "tcp"]
     process = subprocess.Popen(
-        command, pass_fds=[writer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+        command, pass_fds=[writer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        preexec_fn=_end_with_parent,
+    )  # fmt: skip
     os.close(writer)
     try:
         with os.fdopen(reader) as numbers:
@@ -32,3 +36,8 @@ def started():
     finally:
         process.terminate()
         process.wait(10)
+
+
+def _end_with_parent():
+    """Have the kernel end this process when its parent ends, in whatever way."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

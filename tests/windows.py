@@ -4,8 +4,6 @@ napari reads the manifests of all plugins and vispy computes the signed distance
 letters anew for each window; together they are a quarter of the time of a test.
 """
 
-import gc
-
 import pytest
 
 
@@ -25,14 +23,6 @@ def manifests_read_once():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PluginManifest, "from_file", classmethod(from_file))
         yield
-
-
-@pytest.fixture(scope="module", autouse=True)
-def collections_without_imports():
-    """Leave what a module imported out of the garbage collections that napari makes at a window."""
-    yield
-    gc.collect()
-    gc.freeze()
 
 
 class _Bitmap:

@@ -56,7 +56,7 @@ def manifest_keys() -> dict[str, str]:
     return {bound.key: str(names[bound.command]) for bound in contributions.keybindings or ()}
 
 
-def bind_keys(target: object, viewer: napari.Viewer, module: str = __name__) -> None:
+def bind_keys(target: object, viewer: napari.Viewer, module: str) -> None:
     """Bind the manifest's keys on a viewer, or on a layer whose own keys would come first.
 
     Only those of commands that stand in ``module``: each dock binds its own.

@@ -247,7 +247,7 @@ def test_the_size_of_voxels_can_be_given(unsized, name):
 
 def test_an_image_without_a_size_asks_for_it(unsized):
     asked = ["segment", str(unsized / "capture.dcm"), "--point", "0,10,10"]
-    assert "Give it: --spacing z,y,x" in run(app, asked).stderr
+    assert "Set it with --spacing z,y,x" in run(app, asked).stderr
     assert "--spacing" not in run(app, [*asked, "--spacing", "1,1,1"]).output
 
 
@@ -263,8 +263,8 @@ def test_a_session_with_a_given_size_is_replayed_with_it(scan, tmp_path):
 @pytest.mark.parametrize(
     ("size", "message"),
     [
-        ("1,2", "is not the size of a voxel z,y,x in mm"),
-        ("1;2;3", "is not the size of a voxel z,y,x in mm"),
+        ("1,2", "is not a voxel spacing z,y,x in mm"),
+        ("1;2;3", "is not a voxel spacing z,y,x in mm"),
         ("0,1,1", "A voxel cannot have the size (0.0, 1.0, 1.0) mm."),
         ("-1,1,1", "A voxel cannot have the size (-1.0, 1.0, 1.0) mm."),
         ("1,nan,1", "A voxel cannot have the size (1.0, nan, 1.0) mm."),

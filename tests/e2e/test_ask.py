@@ -110,7 +110,7 @@ def test_what_was_sent_is_seen_and_leads_to_its_slice(scripted):
     card, volume = scripted.card, scripted.dock.session.volume
     assert card.strip.isVisible()
     assert card.strip.count() == len(scripted.last.sent) == 4
-    assert "4 pictures were sent: 17 %" in card.coverage.text()
+    assert "4 images sent, covering 17 %" in card.coverage.text()
     item = card.strip.item(3)
     card.strip.itemClicked.emit(item)
     at = volume.grid.to_index(scripted.viewer.dims.point)

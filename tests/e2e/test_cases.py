@@ -89,7 +89,7 @@ def test_cases_are_worked_through_one_after_the_other(open_cases, images, told, 
     worker, out = open_cases(), tmp_path_factory.mktemp("out")
     worker.opens(images)
     worker.dock._on_place(str(out), MaskFormat.NIFTI)
-    assert worker.dock.cases.told.text() == "0 of 3 done"
+    assert worker.dock.cases.summary.text() == "0 of 3 done"
     cases_commands.next_case(worker.viewer)
     worker.waits_for("a")
     worker.prompts()
@@ -102,7 +102,7 @@ def test_cases_are_worked_through_one_after_the_other(open_cases, images, told, 
         "a_measurements.csv",
         "a_session.json",
     ]
-    assert worker.dock.cases.told.text() == "1 of 3 done"
+    assert worker.dock.cases.summary.text() == "1 of 3 done"
     worker.dock.next.click()
     worker.waits_for("b")
     shown = [layer for layer in worker.viewer.layers if role(layer) == "image"]
@@ -190,7 +190,7 @@ def test_a_file_that_is_gone_is_told(open_cases, images, told):
     (images / "list.csv").write_text("path\na.nrrd\ngone.nrrd\n")
     worker.opens(images / "list.csv")
     worker.waits(lambda: worker.rows()[1] == ("gone", "new", "file is missing"))
-    assert worker.dock.cases.told.text() == "0 of 2 done; 1 file is missing"
+    assert worker.dock.cases.summary.text() == "0 of 2 done; 1 file is missing"
     worker.dock.cases.activated.emit("gone")
     worker.waits(lambda: any("gone is not there any more" in str(text) for text in told))
     assert worker.list["gone"].status is Status.NEW
@@ -210,7 +210,7 @@ def test_what_the_pacs_dock_found_is_a_list(open_cases, tmp_path, told):
     make(tmp_path / "ct")
     worker = open_cases()
     worker.dock.pacs.click()
-    worker.waits(lambda: any("shows no study" in str(text) for text in told))
+    worker.waits(lambda: any("lists no studies" in str(text) for text in told))
     pacs = commands.named_dock(worker.viewer, "PACS")
     pacs.servers.add_folder(tmp_path)
     pacs.filters.search.click()

@@ -149,7 +149,7 @@ def test_other_grids_are_resampled_with_a_note_or_refused(viewer, panel, compare
     fine = ndimage.zoom(white.astype(np.uint8), 2, order=0)
     finer = viewer.add_layer(named(fine, Grid(fine.shape, affine), {1: "fine"}, "finer"))
     panel.b.choose(finer, 1)
-    qtbot.waitUntil(lambda: "another grid" in panel.note.text(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: "different grid" in panel.note.text(), timeout=WAIT_MS)
     assert panel.found.figures.dice > 0.8
     far = volume.affine.copy()
     far[:3, 3] += 5000
@@ -191,7 +191,7 @@ def test_an_oblique_object_follows_clicks_also_while_it_is_hidden(open_dock, qtb
 
 def test_labels_without_voxels_are_told(viewer, panel, qtbot):
     layer = viewer.add_labels(np.zeros((4, 5, 6), np.uint8), name="empty")
-    qtbot.waitUntil(lambda: "No label is chosen" in panel.note.text(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: "No label is selected" in panel.note.text(), timeout=WAIT_MS)
     layer.data_setitem((np.array([1]), np.array([2]), np.array([3])), 7)
     qtbot.waitUntil(lambda: panel.a.value == 7, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: panel.values["Dice"].text() == "1.0000", timeout=WAIT_MS)

@@ -47,7 +47,7 @@ def test_a_phrase_is_shown_with_its_true_and_its_found_places(make_napari_viewer
     viewer = make_napari_viewer()
     panel = show(viewer, grounded, "case a", "nodule")
     texts = [panel.phrases.item(n).text() for n in range(panel.phrases.count())]
-    assert texts == ["nodule: IoU 0.700, 2 found, 1 there", "mass: 1 found, 0 there"]
+    assert texts == ["nodule: IoU 0.700, 2 found, 1 expected", "mass: 1 found, 0 expected"]
     (truth,) = boxes(viewer, "found truth boxes")
     assert truth[:, 1].min() == pytest.approx(4.5)
     assert truth[0, 0] == 2
@@ -92,5 +92,5 @@ def test_what_is_not_there_is_told(make_napari_viewer, grounded):
     with pytest.raises(SessionFileError, match=r"no phrase 'spleen'"):
         show(viewer, grounded, "case a", "spleen")
     RunFolder(grounded, {"task": "ground"}).keep({"case": "case a"})
-    with pytest.raises(SessionFileError, match="does not keep what"):
+    with pytest.raises(SessionFileError, match="does not store the input"):
         show(viewer, grounded, "case a")

@@ -103,7 +103,7 @@ def test_a_series_is_found_segmented_and_pushed_and_comes_back(
     at_pacs.waits(lambda: any("Saved: report.dcm" in text for text in told))
     assert [e.sentence for e in read_evaluations(report)] == ["Found: left kidney."]
     at_pacs.dock.push.click()
-    at_pacs.presses("Push", "also tells 1 finding or answer")
+    at_pacs.presses("Push", "also includes 1 finding or answer")
     sent = "Sent to Orthanc as SEG, SR and RTSTRUCT: left kidney."
     at_pacs.waits(lambda: any(sent in text for text in told))
     at_pacs.searches()
@@ -153,7 +153,7 @@ def test_it_asks_to_sign_in_and_then_knows(doctor, orthanc, kept_logins, told):
     doctor.waits(lambda: kept_logins)
     doctor.waits_for_work()
     doctor.searches()
-    assert "Nothing was found" in dock.said.text()
+    assert "No studies found" in dock.said.text()
 
 
 def test_a_folder_is_searched_the_same_way(doctor, tmp_path):

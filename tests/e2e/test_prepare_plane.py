@@ -14,7 +14,7 @@ from tests.e2e.test_segment_models import WAIT_MS, commanded, is_answered, ran, 
 MAKE = """
 import sys
 from pathlib import Path
-from tests.backends import tiny_sam
+from tests.backends.sam import tiny_sam
 tiny_sam.checkpoint(Path(sys.argv[1]), "sam", lift=5)
 """
 

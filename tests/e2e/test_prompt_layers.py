@@ -219,7 +219,7 @@ def test_a_click_in_3d_which_has_no_depth_is_told_and_says_nothing(person, told)
     show_3d(person.viewer)
     canvas = person.viewer.window._qt_viewer.canvas.native
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=canvas.rect().center())
-    assert "deep" in told[0]
+    assert "no depth" in told[0]
     person.waits_for_mask()
     assert len(prompts(person)) == len(person.layer("points").data) == 1
 

@@ -22,7 +22,8 @@ WAIT_MS = 300_000
 MAKE = """
 import sys
 from pathlib import Path
-from tests.backends import tiny_nninteractive, tiny_sam
+from tests.backends.nninteractive import tiny_nninteractive
+from tests.backends.sam import tiny_sam
 folder = Path(sys.argv[1])
 tiny_sam.checkpoint(folder, "sam", lift=5)
 tiny_nninteractive.save_nninteractive(folder / "nninteractive", 32)

@@ -105,7 +105,7 @@ def test_the_check_beside_answers_reads_it(run):
 def test_too_few_answers_to_check_the_curve_on_others_are_told(tmp_path):
     done = command(written(tmp_path / "run", 3))
     assert done.exit_code == 0, done.output
-    assert "there were too few" in done.output
+    assert "too few for cross-validation" in done.output
     assert "Too few to check it on others" in (tmp_path / "run" / "report.html").read_text()
 
 
@@ -148,7 +148,7 @@ def test_scores_of_regions_have_a_curve_of_their_own(tmp_path):
     write_json(tmp_path / "run" / "summary.json", ground_summary(outcomes, (), plan))
     done = command(tmp_path / "run", "--method", "platt")
     assert done.exit_code == 0, done.output
-    assert "60 regions have a score" in done.output
+    assert "60 regions with a score" in done.output
     assert "fitted on 60 regions with a score" in (tmp_path / "run" / "report.html").read_text()
     assert calibration.load("server", "a/model") is None
     assert calibration.load("server", "a/model", regions=True).count == 60

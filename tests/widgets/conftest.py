@@ -1,9 +1,5 @@
 """Widgets without a viewer, and docks in one."""
 
-from tests.windows import (
-    collections_without_imports,
-    glyphs_computed_once,
-    manifests_read_once,
-)
+from tests.windows import glyphs_computed_once, manifests_read_once
 
-__all__ = ("collections_without_imports", "glyphs_computed_once", "manifests_read_once")
+__all__ = ("glyphs_computed_once", "manifests_read_once")

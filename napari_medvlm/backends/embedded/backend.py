@@ -8,7 +8,7 @@ from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Pro
 from napari_medvlm.backends.embedded.atlas.grounder import Grounder
 from napari_medvlm.backends.embedded.atlas.structures import structures
 from napari_medvlm.backends.embedded.measuring_qa.answerer import Answerer
-from napari_medvlm.backends.embedded.segmentation import refine
+from napari_medvlm.backends.embedded.proposals.replay import Replay
 from napari_medvlm.backends.embedded.segmentation.pyramid import Levels
 from napari_medvlm.backends.embedded.segmentation.seeds import read
 from napari_medvlm.data.answer import AnswerDelta, Question
@@ -39,15 +39,15 @@ class EmbeddedBackend(Backend):
     def set_volume(self, volume: Volume) -> None:
         """Take the volume, and make the coarse image that every request starts from."""
         self._volume = volume
-        self._levels = Levels(volume)
+        self._replay = Replay(Levels(volume))
         self._grounder = Grounder(volume)
         self._answerer = Answerer(volume, self._grounder)
 
     def segment(self, prompts: ObjectPrompts, progress: Progress) -> Mask:
         """The object's mask on the volume's grid; empty if nothing says where the object is."""
         progress(0.0, "reading the prompts")
-        said = read(prompts, self._volume.grid)
-        full = refine.segment(self._levels, said, prompts.excluded, progress)
+        embedded_prompts = read(prompts, self._volume.grid)
+        full = self._replay.segment(embedded_prompts, prompts.excluded, progress)
         progress(1.0, "done")
         return Mask.of(full) if full.any() else Mask.empty(self._volume.shape)
 

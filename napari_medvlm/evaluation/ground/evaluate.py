@@ -51,7 +51,7 @@ def run(
     CannotSave
         If the folder cannot be written to, or another run writes there.
     """
-    require_able(plan.backend, Task.GROUND, "look for phrases")
+    require_able(plan.backend, Task.GROUND, "find phrases")
     require_libraries()
     record = {"data": dict(data), "provenance": provenance(plan.backend, plan.model, LIBRARIES)}
     with alone_in(out):

@@ -83,13 +83,13 @@ def _mixed(planes: Sequence[Plane], what: str, kinds: Sequence[Hashable]) -> Inv
 
 
 def _volume_by_file(planes: Sequence[Plane], frame: int | None) -> list[Plane]:
-    """Pictures that do not tell where they lie are no volume together."""
+    """Choose one of the files, which form no volume without image positions."""
     files: dict[Path, list[Plane]] = {}
     for plane in planes:
         files.setdefault(plane.path, []).append(plane)
     unknown = (float("inf"),)
     order = sorted(files, key=lambda p: (files[p][0].labels.get("InstanceNumber", unknown), p.name))
-    what = "files do not tell where they lie"
+    what = "files without an image position"
     return files[order[_pick(frame, len(order), what, [path.name for path in order])]]
 
 

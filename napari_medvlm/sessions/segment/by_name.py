@@ -61,7 +61,7 @@ def findings(grounding: Grounding, volume: Volume, kinds: Collection[type[Any]])
             objects += _boxes(name, regions)
         else:
             missing.append(
-                f"{name} was found as a box only, and the segmenting backend takes no boxes."
+                f"{name} has only a box, and the segmentation backend does not support box prompts."
             )
     return Findings(tuple(objects), tuple(missing))
 

@@ -42,7 +42,7 @@ def prepare_plane(
     """
     if not registry.info(by.backend).prepared_mib:
         raise BackendUnavailable(
-            f"{registry.info(by.backend).title} does not look at slices beforehand.",
+            f"{registry.info(by.backend).title} does not precompute slices.",
             "Choose a backend that does, such as sam, or just click.",
         )
     count, together = volume.shape[axis], 1 if by.device == "cpu" else TOGETHER

@@ -350,7 +350,7 @@ class SegmentationSession:
         check_prompt(prompt, self.volume.grid)
         if type(prompt) not in self._info.prompts:
             raise PromptNotSupported(
-                f"{self._info.title} takes no {prompt.label}.",
+                f"{self._info.title} does not support {prompt.label} prompts.",
                 "Use another kind of prompt, or choose another backend.",
             )
 

@@ -64,6 +64,9 @@ PENDING_MS = 500
 FAST_S, SOON_MS = 0.25, 300
 """A model that takes no longer slows down if a click is drawn meanwhile: its mask comes first."""
 
+KEYS = "napari_medvlm.widgets.segment.commands"
+"""Module of the commands whose keys the dock binds."""
+
 
 class SegmentDock(SessionDock[SegmentationSession]):
     """Parts of the dock, connected to a session of the image that is chosen."""
@@ -92,7 +95,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._rest = DeferredCalls(self, self._show_prompts, self._show_panel)
         self._connect()
         self._use_backend()
-        bind_keys(napari_viewer, napari_viewer)
+        bind_keys(napari_viewer, napari_viewer, KEYS)
         self._open(self.image.layer)
 
     # What a person does.
@@ -319,7 +322,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._layers.use(*ways[tool])
         active = self.viewer.layers.selection.active
         if active is not None:
-            bind_keys(active, self.viewer)
+            bind_keys(active, self.viewer, KEYS)
 
     def _set_polarity(self, positive: bool) -> None:
         if self._layers is not None:

@@ -199,7 +199,7 @@ def test_a_plane_that_is_cancelled_goes_on_where_it_stopped(path):
 
 
 def test_backends_that_cannot_prepare_say_so():
-    with InlineRunner() as runner, pytest.raises(BackendUnavailable, match="beforehand"):
+    with InlineRunner() as runner, pytest.raises(BackendUnavailable, match="precompute"):
         prepare_plane(volume_of("axial"), 0, ModelChoice("embedded"), runner, quiet)
     request = PrepareRequest("embedded", volume_of("axial"), stop=2)
     with InlineRunner() as runner, pytest.raises(BackendUnavailable, match="precompute"):

@@ -133,7 +133,7 @@ def test_a_killed_run_goes_on(data, finished, tmp_path):
     [
         (("--backend", "nobody"), "no backend called nobody"),
         (("--backend", "similarity", "--dataset", "vindr"), "no column image_id"),
-        (("--backend", "nninteractive"), "does not look for phrases"),
+        (("--backend", "nninteractive"), "does not find phrases"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(data, tmp_path, more, message):

@@ -55,4 +55,4 @@ def test_boxes_are_prompts_if_the_backend_takes_them_else_told(scene):
     assert made.missing == ("spleen was not found: It is nowhere.",)
     refused = findings(found, volume, {Point})
     assert refused.objects == ()
-    assert "takes no boxes" in refused.missing[1]
+    assert "does not support box prompts" in refused.missing[1]

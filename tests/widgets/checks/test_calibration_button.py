@@ -17,5 +17,5 @@ def test_a_run_is_learned_from(qtbot, tmp_path, monkeypatch):
     monkeypatch.setattr(calibration_button.QFileDialog, "getExistingDirectory", lambda *_: str(run))
     button.curves.actions()[1].trigger()
     qtbot.waitUntil(lambda: bool(told), timeout=300_000)
-    assert told[0].startswith("server with a/model: 60 answers state a confidence;")
+    assert told[0].startswith("server with a/model: 60 state a confidence;")
     assert calibration.load("server", "a/model").kind == "platt"

@@ -18,10 +18,17 @@ IndexArray = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Seed:
-    """Voxels ``(N, 3)`` of the image that are in the object, or are not."""
+    """Voxels ``(N, 3)`` of the image that are in the object, or are not.
+
+    Parameters
+    ----------
+    kind
+        The kind of the prompt that it comes from.
+    """
 
     voxels: IndexArray
     positive: bool
+    kind: str = "point"
 
 
 @dataclass(eq=False)
@@ -87,10 +94,10 @@ def _read_one(prompt: Prompt, grid: Grid, said: EmbeddedPrompts) -> None:
             start, stop = prompt.bounds(grid)
             ranges = [np.arange(a, b) for a, b in zip(start, stop, strict=True)]
             voxels = np.stack(np.meshgrid(*ranges, indexing="ij"), -1).reshape(-1, 3)
-            said.seeds.append(Seed(voxels, positive=False))
+            said.seeds.append(Seed(voxels, positive=False, kind="box"))
         case Lasso() if len(prompt.vertices_mm) < 3:
             pass
         case InitialMask():
             pass
         case _:
-            said.seeds.append(Seed(prompt.voxels(grid), prompt.positive))
+            said.seeds.append(Seed(prompt.voxels(grid), prompt.positive, prompt.kind))

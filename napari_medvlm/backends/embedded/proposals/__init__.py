@@ -1,0 +1,1 @@
+"""Objects from what stands out around the prompts: proposals, their choice, corrections."""

@@ -1,0 +1,190 @@
+"""A seed that a mask contradicts changes what belongs with it, and nothing far away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.backends.embedded.proposals.measures import measured
+from napari_medvlm.backends.embedded.proposals.scoring import score
+from napari_medvlm.backends.embedded.proposals.windows import to_image, to_level, window
+from napari_medvlm.backends.embedded.segmentation.morphology import (
+    BoolArray,
+    IndexArray,
+    components_of,
+    depth_mm,
+    distance_mm,
+    grown,
+)
+from napari_medvlm.backends.embedded.segmentation.pyramid import Level, Levels
+from napari_medvlm.backends.embedded.segmentation.seeds import Seed
+from napari_medvlm.data.mask import bounding_box
+
+FARTHEST_MM = 60.0
+"""How far from a seed the mask is looked for."""
+REACH, FAR, CAREFUL = 6.0, 12.0, 3.0
+"""How far a change goes at most, in depths of the seed in what is wrong."""
+THICKER = 1.3
+"""What changes is no thicker than so many depths of the seed in it."""
+BALL = 0.9
+"""The least that changes: a ball around the seed of so many of its depths."""
+CERTAIN = 1.0
+"""The seed looks unlike the other side if its intensity differs by so much more than the noise."""
+SHARES = (0.25, 0.35, 0.45, 0.55, 0.65)
+"""Cuts that are tried, as shares of the way from the seed's intensity to the other side's."""
+VOXELS = 60_000
+"""A change is worked out on so many voxels, at most."""
+
+Floats = NDArray[np.float64]
+
+
+def corrected(
+    levels: Levels, mask: BoolArray, seed: Seed, before: list[Seed], careful: bool = False
+) -> BoolArray:
+    """The mask ``(z, y, x)`` of the image after a seed, or itself if it agrees with the seed."""
+    wrong = mask[tuple(seed.voxels.T)] != seed.positive
+    if not wrong.any():
+        return mask
+    at = seed.voxels[wrong]
+    depth = depth_at(levels, mask, at, seed.positive)
+    reaches = (CAREFUL * depth,) if careful else _reaches(levels, mask, depth)
+    level = window(levels, at.min(0), at.max(0) + 1, max(reaches) + 2 * depth + 3, VOXELS)
+    others = [level.index_of(s.voxels) for s in before if s.positive != seed.positive]
+    same = [level.index_of(s.voxels) for s in before if s.positive == seed.positive]
+    change = _Change(
+        level, to_level(mask, level), level.index_of(at), seed.positive, depth, reaches
+    )
+    part = to_image(change.part(others, same), level)
+    result = mask.copy()
+    here = result[level.box]
+    here[part & (here != seed.positive)] = seed.positive
+    result[tuple(at.T)] = seed.positive
+    return result
+
+
+def connected(mask: BoolArray, at: IndexArray) -> BoolArray:
+    """The parts of a mask of the image that hold any of the voxels ``(N, 3)``."""
+    box = bounding_box(mask)
+    result = np.zeros_like(mask)
+    result[box] = components_of(mask[box], at - [s.start for s in box])
+    return result
+
+
+def near_only(
+    levels: Levels, mask: BoolArray, part: BoolArray, at: IndexArray, positive: bool
+) -> BoolArray:
+    """What of a change lies near the seed: within some depths of the seed in what is wrong."""
+    depth = depth_at(levels, mask, at, positive)
+    steps = np.ceil((CAREFUL * depth + max(levels.spacing)) / np.array(levels.spacing)).astype(int)
+    low = np.maximum(at.min(0) - steps, 0)
+    high = np.minimum(at.max(0) + steps + 1, mask.shape)
+    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    result = np.zeros_like(part)
+    result[box] = part[box]
+    return components_of(result, at)
+
+
+def _reaches(levels: Levels, mask: BoolArray, depth: float) -> tuple[float, ...]:
+    """How far from the seed changes are looked for, in mm."""
+    volume = float(np.count_nonzero(mask)) * float(np.prod(levels.spacing))
+    size = 2 * (3 * volume / (4 * np.pi)) ** (1 / 3)
+    near, far = REACH * depth, min(FAR * depth, size)
+    return (near, far) if far > 1.2 * near else (near,)
+
+
+def depth_at(levels: Levels, mask: BoolArray, at: IndexArray, positive: bool) -> float:
+    """How far the seed lies from where the mask agrees with it, in mm."""
+    reach = 8.0 * min(levels.spacing)
+    while True:
+        steps = np.ceil(reach / np.array(levels.spacing)).astype(int)
+        low = np.maximum(at.min(0) - steps, 0)
+        high = np.minimum(at.max(0) + 1 + steps, levels.shape)
+        box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        wrong = mask[box] != positive
+        depth = float(depth_mm(wrong, levels.spacing)[tuple((at - low).T)].max())
+        if depth < reach or reach > FARTHEST_MM:
+            return min(max(depth, min(levels.spacing)), FARTHEST_MM)
+        reach *= 2
+
+
+@dataclass
+class _Change:
+    """The part of a level that changes with one seed."""
+
+    level: Level
+    mask: BoolArray
+    at: IndexArray
+    positive: bool
+    depth: float
+    reaches: tuple[float, ...]
+
+    def part(self, others: list[IndexArray], same: list[IndexArray]) -> BoolArray:
+        """What changes: ``(z, y, x)`` bool on the level."""
+        spacing = self.level.spacing
+        wrong = self.mask != self.positive
+        wrong[tuple(self.at.T)] = True
+        near = distance_mm(wrong.shape, self.at, spacing)
+        ball = wrong & (near <= max(BALL * self.depth, 0.5 * min(spacing)))
+        if others:
+            far = distance_mm(wrong.shape, np.concatenate(others), spacing)
+            wrong &= near < far
+            wrong[tuple(self.at.T)] = True
+        inside = np.concatenate([self.at, *same] if self.positive else (others or [self.at]))
+        typical = float(np.median(self.level.values[tuple(inside.T)]))
+        best = components_of(ball & wrong, self.at)
+        best_value, known = self._value(best, inside, typical), {int(np.count_nonzero(best))}
+        for share, reach in product(SHARES, self.reaches):
+            part = self._alike(wrong, near, share, reach)
+            if part is None:
+                break
+            part = components_of(part | (ball & wrong), self.at)
+            count = int(np.count_nonzero(part))
+            if count in known:
+                continue
+            known.add(count)
+            value = self._value(part, inside, typical)
+            if value > best_value:
+                best, best_value = part, value
+        return best
+
+    def _value(self, part: BoolArray, inside: IndexArray, typical: float) -> float:
+        """The score of the mask with a part changed."""
+        mask = self.mask | part if self.positive else self.mask & ~part
+        return score(measured(self.level, mask, inside, typical)) if mask.any() else -np.inf
+
+    def _alike(
+        self, wrong: BoolArray, near: Floats, share: float, reach: float
+    ) -> BoolArray | None:
+        """What looks like the seed, is connected with it and no thicker than there."""
+        values, spacing = self.level.values, self.level.spacing
+        step = max(spacing) if self.depth > max(spacing) else min(spacing)
+        close = wrong & (near <= max(0.5 * self.depth, min(spacing)))
+        value = float(np.median(values[close]))
+        noise = 1.5 * float(np.median(np.abs(values[close] - value))) + 1e-6
+        reference = self._reference(wrong, near, step)
+        if reference is None or abs(value - reference) < CERTAIN * noise:
+            return None
+        sign = np.sign(value - reference)
+        allowed = wrong & ((values - value - share * (reference - value)) * sign > 0)
+        allowed[tuple(self.at.T)] = True
+        allowed = components_of(allowed & (near <= reach + min(spacing)), self.at)
+        depth = depth_mm(np.pad(allowed, 1), spacing)[1:-1, 1:-1, 1:-1]
+        here = float(depth[tuple(self.at.T)].max())
+        thick = depth > THICKER * max(here, min(spacing))
+        if thick.any():
+            allowed &= depth_mm(~thick, spacing) > THICKER * here
+        return allowed
+
+    def _reference(self, wrong: BoolArray, near: Floats, step: float) -> float | None:
+        """The intensity of the other side near the seed."""
+        if self.positive:
+            away = wrong & ~grown(self.mask) & (near > 1.5 * self.depth + step)
+        else:
+            away = wrong & (near > 1.5 * self.depth + step)
+        away &= near <= max(self.reaches) + self.depth + 2 * step
+        if np.count_nonzero(away) < 5:
+            return None
+        return float(np.median(self.level.values[away]))

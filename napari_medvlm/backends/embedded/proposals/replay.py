@@ -1,0 +1,174 @@
+"""The object from its prompts in their order: a start first, then correction by correction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_medvlm.backends.base import Progress
+from napari_medvlm.backends.embedded.proposals.click import LARGEST_MM3
+from napari_medvlm.backends.embedded.proposals.correcting import connected, corrected, near_only
+from napari_medvlm.backends.embedded.proposals.sources import DRAW, Start, rated, start_of
+from napari_medvlm.backends.embedded.proposals.starting import agreeing
+from napari_medvlm.backends.embedded.segmentation import refine
+from napari_medvlm.backends.embedded.segmentation.morphology import BoolArray, depth_mm
+from napari_medvlm.backends.embedded.segmentation.pyramid import Levels
+from napari_medvlm.backends.embedded.segmentation.seeds import EmbeddedPrompts, Seed
+from napari_medvlm.data.mask import Mask, bounding_box
+
+TISSUE = 3
+"""So many first seeds may change the intensities of the object's tissue."""
+AGREED, CONNECTED = 0.97, 0.8
+"""Shares of a change that must be as the seed says, and connected with it."""
+AGAIN = 6
+"""So many first seeds may ask for another proposal."""
+CORE = 0.8
+"""A place so deep in the mask, in parts of the greatest depth, is its core."""
+MANY = 2000
+"""A seed of more voxels is taken as it is: nothing grows from it."""
+
+Key = tuple[object, ...]
+
+
+@dataclass(eq=False)
+class _Step:
+    """The mask after some of the seeds; only to be read."""
+
+    start: Key
+    seeds: list[Key]
+    mask: BoolArray
+
+
+class Replay:
+    """Segments by replaying all prompts; remembers the last step, so that a further one is quick.
+
+    Parameters
+    ----------
+    levels
+        The image.
+    """
+
+    def __init__(self, levels: Levels) -> None:
+        self._levels = levels
+        self._started: tuple[Key, Start] | None = None
+        self._step: _Step | None = None
+
+    def segment(
+        self, said: EmbeddedPrompts, excluded: Mask | None, progress: Progress
+    ) -> BoolArray:
+        """The object ``(z, y, x)`` on the image's own voxels."""
+        if said.base is not None or not (said.bounds or said.positives):
+            return refine.segment(self._levels, said, excluded, progress)
+        key, start = self._start(said, progress)
+        full = self._replayed(key, start, said.seeds, progress).copy()
+        for seed in said.seeds:
+            full[tuple(seed.voxels.T)] = seed.positive
+        if excluded is not None:
+            full[excluded.slices] &= ~excluded.crop
+        return full
+
+    def _start(self, said: EmbeddedPrompts, progress: Progress) -> tuple[Key, Start]:
+        bounds = tuple(
+            (tuple(a.tolist()), tuple(b.tolist()), flat)
+            for (a, b), flat in zip(said.bounds, said.flat, strict=True)
+        )
+        first = () if bounds else _key(said.positives[0])
+        key: Key = (bounds, first)
+        if self._started is None or self._started[0] != key:
+            self._started = key, start_of(self._levels, said, progress)
+        return key, self._started[1]
+
+    def _replayed(self, key: Key, start: Start, seeds: list[Seed], progress: Progress) -> BoolArray:
+        keys = [_key(seed) for seed in seeds]
+        mask, done = start.mask, 0
+        step = self._step
+        if step is not None and step.start == key and step.seeds == keys[: len(step.seeds)]:
+            mask, done = step.mask, len(step.seeds)
+        first = next((i for i, s in enumerate(seeds) if s.positive), None)
+        first = first if start.seed is not None else None
+        for i in range(done, len(seeds)):
+            progress(0.5 + 0.5 * i / len(seeds), "correcting the mask")
+            if i != first:
+                before = [s for k, s in enumerate(seeds) if k < i or k == first]
+                mask = self._after(mask, start, seeds[: i + 1], before, progress)
+        self._step = _Step(key, keys, mask)
+        return mask
+
+    def _after(
+        self,
+        mask: BoolArray,
+        start: Start,
+        seeds: list[Seed],
+        before: list[Seed],
+        progress: Progress,
+    ) -> BoolArray:
+        """The mask after the newest of the seeds."""
+        seed = seeds[-1]
+        if not (mask[tuple(seed.voxels.T)] != seed.positive).any():
+            return mask
+        if start.tissue:
+            mask = self._same_tissue(mask, seeds, progress)
+            return self._corrected(mask, seed, before, careful=True)
+        again = self._again(mask, seeds, before)
+        mask = self._corrected(mask, seed, before)
+        if again is None:
+            return mask
+        first = next(s for s in before if s.positive)
+        better = rated(self._levels, again, first)[0] > rated(self._levels, mask, first)[0] + DRAW
+        return again if better else mask
+
+    def _again(self, mask: BoolArray, seeds: list[Seed], before: list[Seed]) -> BoolArray | None:
+        """Another proposal, if the newest seed says that the core of the mask is wrong."""
+        seed = seeds[-1]
+        if seed.positive or not mask[tuple(seed.voxels.T)].any() or len(seeds) > AGAIN:
+            return None
+        if not any(s.positive for s in before):
+            return None
+        box = bounding_box(mask)
+        deep = depth_mm(mask[box], self._levels.spacing)
+        at = seed.voxels - [s.start for s in box]
+        at = at[(at >= 0).all(1) & (at < deep.shape).all(1)]
+        if float(deep[tuple(at.T)].max()) < CORE * float(deep.max()):
+            return None
+        return agreeing(self._levels, [*before, seed])
+
+    def _same_tissue(self, mask: BoolArray, seeds: list[Seed], progress: Progress) -> BoolArray:
+        """The mask after a seed that may change the intensities of the object's tissue.
+
+        A change that contradicts the seed somewhere is not made. The first seeds change the object
+        everywhere if it is larger than what is looked for around a click, or if nearly all of the
+        change is connected with the seed; later ones change it around the seed.
+        """
+        seed = seeds[-1]
+        at = seed.voxels[mask[tuple(seed.voxels.T)] != seed.positive]
+        wanted = refine.segment(self._levels, EmbeddedPrompts(seeds=seeds), None, progress)
+        change = wanted != mask
+        meant = change & (wanted == seed.positive)
+        total, agreed = np.count_nonzero(change), np.count_nonzero(meant)
+        if agreed < AGREED * total and not seed.positive:
+            return mask
+        meant[tuple(at.T)] = True
+        part = connected(meant, at)
+        if len(seeds) <= TISSUE:
+            large = np.count_nonzero(mask) * np.prod(self._levels.spacing) > LARGEST_MM3
+            if agreed >= AGREED * total and (large or np.count_nonzero(part) >= CONNECTED * total):
+                return wanted
+        else:
+            part = near_only(self._levels, mask, part, at, seed.positive)
+        mask = mask.copy()
+        mask[part] = seed.positive
+        return mask
+
+    def _corrected(
+        self, mask: BoolArray, seed: Seed, before: list[Seed], careful: bool = False
+    ) -> BoolArray:
+        if len(seed.voxels) <= MANY:
+            return corrected(self._levels, mask, seed, before, careful)
+        mask = mask.copy()
+        mask[tuple(seed.voxels.T)] = seed.positive
+        return mask
+
+
+def _key(seed: Seed) -> Key:
+    return seed.positive, seed.kind, seed.voxels.tobytes()

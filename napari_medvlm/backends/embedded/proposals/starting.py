@@ -1,0 +1,115 @@
+"""Where an object begins: the mask of the first prompt."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_medvlm.backends.embedded.proposals.bounds import best_within, starts_in
+from napari_medvlm.backends.embedded.proposals.click import Proposal, proposals
+from napari_medvlm.backends.embedded.proposals.sections import extended, section_in
+from napari_medvlm.backends.embedded.proposals.windows import to_image, to_level, window
+from napari_medvlm.backends.embedded.segmentation.morphology import BoolArray, components_of, grown
+from napari_medvlm.backends.embedded.segmentation.pyramid import Level, Levels
+from napari_medvlm.backends.embedded.segmentation.seeds import IndexArray, Seed
+from napari_medvlm.data.mask import bounding_box
+
+FINE_VOXELS = 200_000
+"""A proposal's border is found anew among so many voxels, at most."""
+LONGER, INNER = 1.08, 0.75
+"""A line is a diameter of the object, or nearly; so much of it is surely inside."""
+
+
+def clicked(levels: Levels, seed: Seed) -> BoolArray:
+    """The mask ``(z, y, x)`` of the image that a first positive seed means."""
+    found = proposals(levels, seed.voxels)
+    full = np.zeros(levels.shape, bool)
+    if found:
+        write(levels, found[0], seed.voxels, full)
+    full[tuple(seed.voxels.T)] = True
+    return full
+
+
+def agreeing(levels: Levels, seeds: list[Seed]) -> BoolArray | None:
+    """The mask of the best proposal that agrees with all seeds; `None` if none does."""
+    positives = [s for s in seeds if s.positive]
+    negatives = [s for s in seeds if not s.positive]
+    for proposal in proposals(levels, positives[0].voxels):
+        if _agrees(proposal, positives, negatives):
+            full = np.zeros(levels.shape, bool)
+            write(levels, proposal, positives[0].voxels, full)
+            if all(full[tuple(s.voxels.T)].any() == s.positive for s in seeds):
+                return full
+    return None
+
+
+def _agrees(proposal: Proposal, positives: list[Seed], negatives: list[Seed]) -> bool:
+    mask, level = proposal.mask, proposal.level
+    for seed in [*positives, *negatives]:
+        start, stop = (np.array([getattr(s, n) for s in level.box]) for n in ("start", "stop"))
+        inside = ((seed.voxels >= start) & (seed.voxels < stop)).all(axis=1)
+        touched = inside.any() and bool(mask[tuple(level.index_of(seed.voxels[inside]).T)].any())
+        if touched != seed.positive:
+            return False
+    return True
+
+
+def boxed(levels: Levels, start: IndexArray, stop: IndexArray, flat: int | None) -> BoolArray:
+    """What stands out in a half-open index box: the object, or its section in a flat box."""
+    bound = np.zeros(levels.shape, bool)
+    bound[tuple(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))] = True
+    if flat is not None:
+        return section_in(levels, bound, flat, None)
+    margin = np.maximum((stop - start) // 4, 2)
+    level = window(levels, start - margin, stop + margin, 0.0)
+    inside = to_level(bound, level)
+    best = best_within(level, inside, starts_in(level, inside))
+    if best is None:
+        return bound
+    result = np.zeros_like(bound)
+    result[level.box] = to_image(best, level)
+    return result & bound
+
+
+def lined(levels: Levels, voxels: IndexArray, axis: int) -> BoolArray:
+    """The object whose longest diameter on a slice is a line over voxels ``(N, 3)``."""
+    places = voxels * np.array(levels.spacing)
+    middle = (places.min(0) + places.max(0)) / 2
+    half = float(np.linalg.norm(places - middle, axis=1).max())
+    axes = np.ix_(*(np.arange(n) for n in levels.shape))
+    square = sum((a * s - c) ** 2 for a, s, c in zip(axes, levels.spacing, middle, strict=True))
+    bound = square <= (LONGER * half + min(levels.spacing)) ** 2
+    keep = np.zeros_like(bound)
+    plane = tuple(
+        slice(voxels[0, a], voxels[0, a] + 1) if a == axis else slice(None) for a in range(3)
+    )
+    keep[plane] = bound[plane]
+    inner = np.linalg.norm(places - middle, axis=1) <= INNER * half
+    return extended(levels, section_in(levels, keep, axis, voxels[inner]), axis)
+
+
+def write(levels: Levels, proposal: Proposal, seeds: IndexArray, full: BoolArray) -> None:
+    """Write a proposal into the image's voxels; its border is found anew among them."""
+    level = proposal.level
+    mask = np.zeros(levels.shape, bool)
+    mask[level.box] = to_image(proposal.mask, level)
+    box = bounding_box(mask)
+    low, high = (np.array([getattr(s, n) for s in box]) for n in ("start", "stop"))
+    fine = window(levels, low, high, 2.0 * _coarsest(level), FINE_VOXELS)
+    part = mask[fine.box]
+    if fine.factors == (1, 1, 1) and level.factors != (1, 1, 1):
+        steps = max(level.factors) // 2 + 1
+        sure = ~grown(~part, steps)
+        part = sure | (grown(part, steps) & proposal.holds(fine.values))
+        part = components_of(part, fine.index_of(seeds))
+    full[fine.box] |= filled(part)
+
+
+def _coarsest(level: Level) -> float:
+    return max((s for f, s in zip(level.factors, level.spacing, strict=True) if f > 1), default=0.0)
+
+
+def filled(mask: BoolArray) -> BoolArray:
+    """The mask with the holes on each of its slices."""
+    from scipy import ndimage
+
+    return np.stack([ndimage.binary_fill_holes(plane) for plane in mask]) | mask

@@ -1,0 +1,142 @@
+"""What a click, a box or a line means in images that look like patients."""
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from benchmarks.lesions import diameter
+from benchmarks.patients import breast_lesion, hot_spot, lymph_nodes, picture
+from benchmarks.tasks import Task
+from benchmarks.user import dice, next_click
+from napari_medvlm.backends.base import ObjectPrompts
+from napari_medvlm.backends.embedded import EmbeddedBackend
+from napari_medvlm.backends.embedded.proposals.flooding import flooded
+from napari_medvlm.data.mask import bounding_box
+from napari_medvlm.data.prompts import Box, Lasso, Point, Scribble
+
+
+@lru_cache(maxsize=8)
+def case(kind, seed):
+    return kind(seed)
+
+
+def backend_of(volume):
+    backend = EmbeddedBackend()
+    backend.load(None, "cpu")
+    backend.set_volume(volume)
+    return backend
+
+
+def ask(backend, *prompts):
+    return backend.segment(ObjectPrompts(tuple(prompts)), lambda *_: None).full()
+
+
+def clicks(volume, truth, count):
+    """The masks after each click of a user who clicks at the centre of the largest error."""
+    backend, points, masks = backend_of(volume), [], [np.zeros_like(truth)]
+    for _ in range(count):
+        click = next_click(truth, masks[-1], volume.spacing)
+        if click is None:
+            break
+        points.append(Point.at_index(volume, click.zyx, click.positive))
+        masks.append(ask(backend, *points))
+    return points, masks
+
+
+def section_box(volume, truth):
+    z = int(truth.sum((1, 2)).argmax())
+    _, y, x = bounding_box(truth[z : z + 1])
+    return Box.at_index(volume, (z, y.start, x.start), (z + 1, y.stop, x.stop))
+
+
+@pytest.mark.parametrize(
+    ("kind", "seed", "wanted"),
+    [
+        (breast_lesion, 0, 0.75),
+        (breast_lesion, 101, 0.8),
+        (hot_spot, 101, 0.7),
+        (picture, 100, 0.9),
+    ],
+)
+def test_one_click_finds_the_lesion_under_it(kind, seed, wanted):
+    volume, truth = case(kind, seed)
+    _, masks = clicks(volume, truth, 1)
+    assert dice(masks[-1], truth) > wanted
+
+
+@pytest.mark.parametrize(("kind", "seed"), [(breast_lesion, 0), (lymph_nodes, 0), (picture, 100)])
+def test_no_correction_makes_the_mask_worse(kind, seed):
+    volume, truth = case(kind, seed)
+    _, masks = clicks(volume, truth, 5)
+    reached = [dice(mask, truth) for mask in masks[1:]]
+    assert np.diff(reached).min() > -0.02
+    assert reached[-1] > 0.85
+
+
+def test_a_correction_is_obeyed_and_changes_only_what_is_connected_with_it():
+    volume, truth = case(breast_lesion, 0)
+    points, masks = clicks(volume, truth, 4)
+    for point, before, after in zip(points[1:], masks[1:], masks[2:], strict=False):
+        at = tuple(point.voxels(volume.grid)[0])
+        changed = before != after
+        assert after[at] == point.positive
+        assert changed[at]
+        assert ndimage.label(changed, np.ones((3, 3, 3)))[1] == 1
+
+
+def test_a_fresh_process_replays_the_same_mask():
+    volume, truth = case(breast_lesion, 0)
+    points, masks = clicks(volume, truth, 4)
+    assert (ask(backend_of(volume), *points) == masks[-1]).all()
+
+
+def test_undo_gives_the_mask_of_before():
+    volume, truth = case(breast_lesion, 0)
+    points, masks = clicks(volume, truth, 3)
+    backend = backend_of(volume)
+    ask(backend, *points)
+    assert (ask(backend, *points[:-1]) == masks[-2]).all()
+
+
+@pytest.mark.parametrize(("kind", "seed"), [(breast_lesion, 0), (lymph_nodes, 1), (hot_spot, 1)])
+def test_a_box_is_a_region_of_interest_of_the_object_in_it(kind, seed):
+    volume, truth = case(kind, seed)
+    box = bounding_box(truth)
+    start, stop = [s.start for s in box], [s.stop for s in box]
+    mask = ask(backend_of(volume), Box.at_index(volume, start, stop))
+    assert dice(mask, truth) > 0.8
+    assert mask.sum() < np.prod(np.subtract(stop, start))
+
+
+@pytest.mark.parametrize(("kind", "seed"), [(breast_lesion, 0), (lymph_nodes, 1), (hot_spot, 1)])
+def test_a_box_on_one_slice_finds_the_object_on_all_slices(kind, seed):
+    volume, truth = case(kind, seed)
+    mask = ask(backend_of(volume), section_box(volume, truth))
+    assert dice(mask, truth) > 0.8
+
+
+@pytest.mark.parametrize(("kind", "seed"), [(breast_lesion, 0), (lymph_nodes, 1), (hot_spot, 1)])
+def test_a_stroke_over_the_longest_diameter_finds_the_object(kind, seed):
+    volume, truth = case(kind, seed)
+    line = diameter(Task("", volume, truth), int(truth.sum((1, 2)).argmax()))
+    mask = ask(backend_of(volume), Scribble.at_index(volume, line))
+    assert dice(mask, truth) > 0.75
+
+
+def test_an_outline_on_one_slice_finds_the_object_of_which_it_is_a_section():
+    volume, truth = case(hot_spot, 1)
+    z = int(truth.sum((1, 2)).argmax())
+    center = np.argwhere(truth[z]).mean(axis=0)
+    radius = np.sqrt(truth[z].sum() / np.pi)
+    turns = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    outline = [(z, center[0] + radius * np.sin(t), center[1] + radius * np.cos(t)) for t in turns]
+    mask = ask(backend_of(volume), Lasso.at_index(volume, outline))
+    assert dice(mask, truth) > 0.75
+
+
+def test_flooding_costs_the_highest_step_on_the_easiest_path():
+    cost = np.array([[[0, 5, 1], [2, 9, 1], [2, 3, 1]]], np.float32)
+    reached = flooded(cost, np.array([[0, 0, 0]]))
+    assert reached.tolist() == [[[0, 5, 3], [2, 9, 3], [2, 3, 3]]]
