@@ -330,7 +330,7 @@ def test_out_of_memory_is_tried_with_less_and_reported(folder, expected, monkeyp
     mask = backend.segment(asked(image, 3), heard)
     assert np.array_equal(mask.full(), expected[2])
     assert "ran with compressed prompts" in mask.notes[0]
-    tries = [m for m in heard.messages if m.startswith("The memory")]
+    tries = [m for m in heard.messages if m.startswith("Out of memory")]
     assert [m.split("trying again ")[1] for m in tries] == [
         "after freeing unused memory",
         "with compressed prompts",
