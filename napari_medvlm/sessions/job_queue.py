@@ -64,8 +64,10 @@ class JobQueue(Generic[Key]):
 
     @property
     def keys(self) -> tuple[Key, ...]:
-        """Keys of the running and the waiting jobs, in order."""
+        """Keys of the running and the waiting jobs, in order; none of a closed queue."""
         with self._changed:
+            if self._closed:
+                return ()
             running = () if self._running is None else (self._running[0],)
             return (*running, *(key for key, _ in self._waiting))
 

@@ -155,4 +155,4 @@ def test_scores_of_regions_have_a_curve_of_their_own(tmp_path):
     box = Box.at_index(spotted(), (0, 1, 1), (1, 9, 9))
     request = GroundRequest("server", spotted(), "a/model", "cpu", GroundQuery(("mass",), Scope()))
     found = Confidence().run(RegionSubject(request, Region("mass", box, 0.95)), None)
-    assert "of 60 evaluated regions, such were right in" in found.sentence
+    assert "of 60 evaluated regions, those were correct in" in found.sentence
