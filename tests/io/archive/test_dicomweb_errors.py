@@ -36,7 +36,11 @@ class Faulty(BaseHTTPRequestHandler):
 
     def reply(self, status, body, headers):
         self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), "Connection": "close", **headers}.items():
+        for name, value in {
+            "Content-Length": str(len(body)),
+            "Connection": "close",
+            **headers,
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
