@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.evaluation.segment import data_sets
-from tests.evaluation.words import evaluate
+from tests.evaluation.text_runs import evaluate
 
 ROOT = Path(__file__).resolve().parents[3]
 INTERACTIONS = 3

@@ -28,7 +28,7 @@ from tests.evaluation.segment.conftest import (
     command,
     segment_options,
 )
-from tests.evaluation.words import evaluate
+from tests.evaluation.text_runs import evaluate
 
 run = CliRunner().invoke
 
