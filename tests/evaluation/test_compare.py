@@ -104,7 +104,7 @@ def test_the_command_tells_the_differences(runs):
     done = run(app, ["evaluate", "compare", *map(str, runs)])
     assert done.exit_code == 0, done.output
     assert "20 pairs" in done.stdout
-    assert "only in one: only here: a" in done.stdout
+    assert "only in one run: only here: a" in done.stdout
     told = json.loads(run(app, ["evaluate", "compare", *map(str, runs), "--json"]).stdout)
     assert told == compare(*runs)
 
