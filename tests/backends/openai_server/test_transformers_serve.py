@@ -102,7 +102,7 @@ def test_other_pixels_are_another_question(url):
             volume,
             "What is it?",
             "server",
-            selection=nmv.View(nmv.Scope(0, 2, 3)),
+            selection=nmv.ImageSelection(nmv.Scope(0, 2, 3)),
             model=joined(url, NAME),
         )
         texts.add(answer.written)
