@@ -132,7 +132,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED, help="of the phantoms")
     parser.add_argument("--crop", type=int, default=32, help="voxels along an edge")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--local", action="store_true", help="a correction changes its component")
+    parser.add_argument("--free", action="store_true", help="a correction may change all")
     parser.add_argument("--json", type=Path, help="write all results to a file")
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(chosen.threads)
@@ -142,7 +142,7 @@ def main(arguments: list[str] | None = None) -> None:
     groups += [phantoms(chosen.first_seed)] if chosen.phantoms else []
     everything = []
     for cases in groups:
-        results = [evaluate(c, predict, voxels=chosen.crop, local=chosen.local) for c in cases]
+        results = [evaluate(c, predict, voxels=chosen.crop, local=not chosen.free) for c in cases]
         print(table(results) + "\n", flush=True)
         everything += [asdict(r) for r in results]
     if chosen.json:

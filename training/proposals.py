@@ -42,7 +42,7 @@ class Segmenter:
     voxels
         Along an edge of a crop.
     local
-        Whether a correction changes only what is connected to it.
+        Whether a correction changes only what is near and connected to it.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Segmenter:
         predict: Predict,
         *,
         voxels: int = 32,
-        local: bool = False,
+        local: bool = True,
     ) -> None:
         self._image, self._spacing = np.asarray(image, np.float32), spacing
         self._predict, self._voxels, self._local = predict, voxels, local
