@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
@@ -49,6 +49,13 @@ class Transcript(QScrollArea):
     def __init__(self) -> None:
         super().__init__()
         self.cards: dict[int, ExchangeCard] = {}
+        self._scroll_target: int | None = None
+        # A bound method, not a lambda: a closure in a cycle with a widget that is being deleted may
+        # be cleared by the garbage collector before Qt calls it, which crashes the process.
+        self._layout_settled = QTimer(self)
+        self._layout_settled.setSingleShot(True)
+        self._layout_settled.setInterval(LAYOUT_MS)
+        self._layout_settled.timeout.connect(self._on_layout_settled)
         self._drawn: dict[int, tuple[Turn, bool]] = {}
         self.empty = QLabel(EMPTY)
         self.empty.setWordWrap(True)
@@ -78,9 +85,9 @@ class Transcript(QScrollArea):
             self._show(exchange, index, in_full=exchange.id == shown)
         self.empty.setVisible(not exchanges)
         if shown is not None and (is_new or shown not in before):
-            self._later(lambda: self.scroll_to(shown))
+            self._scroll_later(shown)
         elif at_end and not before <= set(self.cards):
-            self._later(self._scroll_to_end)
+            self._scroll_later(None)
 
     def stream(self, exchange: int, partial: str) -> None:
         """Show what has been written so far to a question."""
@@ -90,7 +97,7 @@ class Transcript(QScrollArea):
         at_end = self._is_at_end()
         card.stream(partial)
         if at_end:
-            self._later(self._scroll_to_end)
+            self._scroll_later(None)
 
     def light(self, exchange: int | None, claim: int | None) -> None:
         """Frame a sentence and no other."""
@@ -139,14 +146,14 @@ class Transcript(QScrollArea):
         bar = self.verticalScrollBar()
         return bool(bar.value() >= bar.maximum() - 20)
 
-    def _scroll_to_end(self) -> None:
-        bar = self.verticalScrollBar()
-        bar.setValue(bar.maximum())
+    def _scroll_later(self, exchange: int | None) -> None:
+        """Scroll to a card, or to the end, as soon as the layout has settled."""
+        self._scroll_target = exchange
+        self._layout_settled.start()
 
-    def _later(self, act: Callable[[], None]) -> None:
-        """When the layout has settled; not at all if this is gone by then."""
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.timeout.connect(act)
-        timer.timeout.connect(timer.deleteLater)
-        timer.start(LAYOUT_MS)
+    def _on_layout_settled(self) -> None:
+        if self._scroll_target is not None:
+            self.scroll_to(self._scroll_target)
+        else:
+            bar = self.verticalScrollBar()
+            bar.setValue(bar.maximum())
