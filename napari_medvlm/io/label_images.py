@@ -22,7 +22,7 @@ from napari_medvlm.io.dicom.header import read_header, sop_class
 from napari_medvlm.io.dicom_objects.rtstruct_read import is_rtstruct, read_rtstruct
 from napari_medvlm.io.dicom_objects.seg_read import is_seg, read_seg
 from napari_medvlm.io.label_values import whole_numbers
-from napari_medvlm.io.medical_images import NIFTI, OTHERS, read_image
+from napari_medvlm.io.medical_images import MEDICAL, read_image
 
 TABLES = (".json", ".tsv", ".csv", ".txt", ".label")
 """Endings of tables of names, in the order in which they are looked for."""
@@ -201,7 +201,7 @@ def _adjacent_table(path: Path) -> Path | None:
 
 def _stem(path: Path) -> str:
     stem = path.name
-    for ending in (*NIFTI, *OTHERS):
+    for ending in MEDICAL:
         stem = stem.removesuffix(ending)
     return stem
 
