@@ -88,11 +88,11 @@ def test_replay_with_another_backend_tells_dice_and_volumes(scan, tmp_path, fore
     told = json.loads(done.stdout)
     assert told["identical"] is False
     (entry,) = told["objects"]
-    assert (entry["backend_then"], entry["backend"]) == ("embedded", "threshold")
+    assert (entry["backend_recorded"], entry["backend"]) == ("embedded", "threshold")
     assert entry["then_identical"] is True
     assert 0 < entry["dice"] < 1
-    assert entry["volume_then_ml"] == pytest.approx(entry["voxels_then"] * 0.002, abs=1e-3)
-    assert entry["volume_now_ml"] == pytest.approx(entry["voxels_now"] * 0.002, abs=1e-3)
+    assert entry["volume_recorded_ml"] == pytest.approx(entry["voxels_recorded"] * 0.002, abs=1e-3)
+    assert entry["volume_replayed_ml"] == pytest.approx(entry["voxels_replayed"] * 0.002, abs=1e-3)
     assert "Dice" in run(app, ["replay", str(session), "--backend", "threshold"]).output
 
 

@@ -32,7 +32,7 @@ def test_one_object_is_replayed_alone_and_the_ledger_stays(session, foreign):
     then = session.own_mask(2).full()
     assert found.dice == pytest.approx(dice(then, now.mask.full()))
     assert 0 < found.dice < 1
-    assert found.volume_then_ml == pytest.approx(then.sum() * 2 / 1000)
+    assert found.volume_recorded_ml == pytest.approx(then.sum() * 2 / 1000)
     assert "Dice" in str(found)
 
 
