@@ -13,6 +13,7 @@ from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.frames import affine_from_lps, affine_from_ras
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.volume import Modality, Volume
+from napari_medvlm.io.numeric_locale import decimal_point
 
 if TYPE_CHECKING:
     from nibabel.spatialimages import SpatialImage
@@ -37,7 +38,8 @@ def read_image(path: Path, frame: int | None = None) -> Volume:
         colours or vectors, or does not fit into memory.
     """
     is_nifti = path.name.lower().endswith(NIFTI)
-    data, affine = _read_nifti(path, frame) if is_nifti else _read_itk(path, frame)
+    with decimal_point:
+        data, affine = _read_nifti(path, frame) if is_nifti else _read_itk(path, frame)
     mended, notes = finite(data)
     name = path.name.removesuffix(".gz")
     return Volume(

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_medvlm.data.atomic_write import write_atomically
 from napari_medvlm.evaluation.metrics.confidence_intervals import interval_by_case
 from napari_medvlm.evaluation.metrics.segmentation import area_under, challenge_nsd, interactions_to
 from napari_medvlm.evaluation.runs.run_folder import write_text
@@ -124,9 +125,8 @@ def write_table(out: Path, table: Sequence[Json]) -> Path:
     except ImportError:
         return _write_csv(out / "results.csv", table)
     path = out / "results.parquet"
-    temporary = out / ".results.parquet"
-    parquet.write_table(pyarrow.Table.from_pylist(list(table)), temporary)
-    temporary.replace(path)
+    rows = pyarrow.Table.from_pylist(list(table))
+    write_atomically(path, lambda temporary: parquet.write_table(rows, temporary))
     return path
 
 
