@@ -17,6 +17,7 @@ from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.volume import ASSUMED, Window
 from napari_medvlm.io.dicom.header import COPY_AGAIN, integer, item, number, numbers, text
 from napari_medvlm.io.dicom.header_values import find, pixel_mm, rescale, thickness, unit, window
+from napari_medvlm.io.dicom.mosaic import Mosaic, mosaic_of
 from napari_medvlm.io.dicom.multi_volume import Label, labels_of
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Plane:
         What may tell volumes at one place apart, by DICOM keyword.
     notes
         What was assumed.
+    tile
+        First row and column of the slice in a picture that holds many, a mosaic; None of others.
     """
 
     path: Path
@@ -69,6 +72,7 @@ class Plane:
     window: Window | None
     labels: dict[str, Label]
     notes: tuple[str, ...]
+    tile: tuple[int, int] | None = None
 
     @property
     def normal(self) -> FloatArray:
@@ -123,7 +127,8 @@ def _plain_planes(path: Path, header: Dataset, count: int) -> list[Plane]:
     """Frames of a file that describes only its first one: they follow on its normal."""
     first = _plane(path, header, 0, [])
     if count == 1:
-        return [first]
+        mosaic = mosaic_of(path, header)
+        return [first] if mosaic is None else _tiles(first, mosaic)
     step, notes = _frame_step(path, header)
     offsets = numbers(path, header, "GridFrameOffsetVector", count)
     if offsets is None:
@@ -136,6 +141,26 @@ def _plain_planes(path: Path, header: Dataset, count: int) -> list[Plane]:
     return [
         replace(first, frame=i, position=first.position + offset * first.normal)
         for i, offset in enumerate(offsets)
+    ]
+
+
+def _tiles(picture: Plane, mosaic: Mosaic) -> list[Plane]:
+    """The slices that are tiles of one picture, in their order."""
+    rows, columns = mosaic.offset * picture.pixel_mm
+    column, row = picture.orientation[3:], picture.orientation[:3]
+    origin = picture.position + rows * column + columns * row
+    normal = picture.normal
+    if mosaic.normal is not None and mosaic.normal @ normal < 0:
+        normal = -normal
+    return [
+        replace(
+            picture,
+            tile=tile,
+            size=(*mosaic.size, picture.size[2]),
+            position=origin + z * picture.thickness_mm * normal,
+            notes=picture.notes + mosaic.notes,
+        )
+        for z, tile in enumerate(mosaic.tiles)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -141,9 +142,19 @@ def _decoded(planes: list[Plane], done: set[int]) -> Iterator[tuple[int, NDArray
             files.setdefault(plane.path, []).append(z)
     for path, places in files.items():
         places.sort(key=lambda z: planes[z].frame)
-        frames = _frames(path, [planes[z].frame for z in places])
-        for z in places:
-            yield z, guarded(path, frames.__next__)
+        frames = _frames(path, sorted({planes[z].frame for z in places}))
+        for _, of_frame in itertools.groupby(places, lambda z: planes[z].frame):
+            frame = guarded(path, frames.__next__)
+            for z in of_frame:
+                yield z, _cut(frame, planes[z])
+
+
+def _cut(frame: NDArray[Any], plane: Plane) -> NDArray[Any]:
+    """The slice in a decoded picture: all of it, or its tile."""
+    if plane.tile is None:
+        return frame
+    (row, column), (rows, columns, _) = plane.tile, plane.size
+    return frame[row : row + rows, column : column + columns]
 
 
 def _frames(path: Path, wanted: list[int]) -> Iterator[NDArray[Any]]:
