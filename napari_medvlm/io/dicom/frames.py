@@ -15,6 +15,7 @@ from napari_medvlm.data.array_checks import require_memory
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.volume import ASSUMED, Window
+from napari_medvlm.io.dicom.frame_order import frame_order
 from napari_medvlm.io.dicom.header import COPY_AGAIN, integer, item, number, numbers, text
 from napari_medvlm.io.dicom.header_values import find, pixel_mm, rescale, thickness, unit, window
 from napari_medvlm.io.dicom.mosaic import Mosaic, mosaic_of
@@ -129,17 +130,22 @@ def _plain_planes(path: Path, header: Dataset, count: int) -> list[Plane]:
     if count == 1:
         mosaic = mosaic_of(path, header)
         return [first] if mosaic is None else _tiles(first, mosaic)
+    order = frame_order(path, header, count)
     step, notes = _frame_step(path, header)
+    notes = order.notes or notes
     offsets = numbers(path, header, "GridFrameOffsetVector", count)
     if offsets is None:
-        offsets = np.arange(count, dtype=np.float64) * step
+        offsets = order.slices * step
     else:
         offsets, notes = offsets - offsets[0], ()
-    if text(header, "Modality") == "US":
-        notes = (f"The {count} frames follow each other in time, shown as slices.",)
     first = replace(first, notes=first.notes + notes)
     return [
-        replace(first, frame=i, position=first.position + offset * first.normal)
+        replace(
+            first,
+            frame=i,
+            position=first.position + offset * first.normal,
+            labels={**first.labels, **order.labels[i]},
+        )
         for i, offset in enumerate(offsets)
     ]
 

@@ -31,7 +31,10 @@ KEYWORDS = [
     *("SpacingBetweenSlices", "GridFrameOffsetVector", "DoseGridScaling", "RescaleSlope"),
     *("RescaleIntercept", "WindowCenter", "WindowWidth", "DetectorInformationSequence"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
-    *("DimensionIndexSequence", "SequenceOfUltrasoundRegions"),
+    *("DimensionIndexSequence", "SequenceOfUltrasoundRegions", "FrameIncrementPointer"),
+    *("NumberOfSlices", "SliceVector", "TimeSlotVector", "RRIntervalVector", "PhaseVector"),
+    *("TimeSliceVector", "AngularViewVector", "RotationVector", "DetectorVector"),
+    "EnergyWindowVector",
 ]
 """All that is read: what else stands in a header may be damaged without harm."""
 

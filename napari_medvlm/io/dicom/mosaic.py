@@ -29,8 +29,8 @@ TAGS = [
     *(f"0029{block:02X}10" for block in BLOCKS),
 ]
 ASSUMED_NORMAL = (
-    "The file is a mosaic without Siemens' CSA header: the order of its slices, head or feet first, "
-    "is assumed."
+    "The file is a mosaic without Siemens' CSA header: the order of its slices, head or feet "
+    "first, is assumed."
 )
 REVERSED = "The mosaic's first slice is the last of the protocol: its slices may be in reverse."
 

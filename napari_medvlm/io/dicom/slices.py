@@ -89,8 +89,11 @@ def _volume_by_file(planes: Sequence[Plane], frame: int | None) -> list[Plane]:
         files.setdefault(plane.path, []).append(plane)
     unknown = (float("inf"),)
     order = sorted(files, key=lambda p: (files[p][0].labels.get("InstanceNumber", unknown), p.name))
+    if len(order) == 1:
+        return _volume_at_places(planes, frame)
     what = "files without an image position"
-    return files[order[_pick(frame, len(order), what, [path.name for path in order])]]
+    chosen = files[order[_pick(frame, len(order), what, [path.name for path in order])]]
+    return _volume_at_places(chosen, None)
 
 
 def _volume_at_places(planes: Sequence[Plane], frame: int | None) -> list[Plane]:
