@@ -16,7 +16,7 @@ from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.volume import ASSUMED, Window
 from napari_medvlm.io.dicom.frame_order import frame_order
-from napari_medvlm.io.dicom.header import COPY_AGAIN, integer, item, number, numbers, text
+from napari_medvlm.io.dicom.header import COPY_AGAIN, integer, item, number, numbers
 from napari_medvlm.io.dicom.header_values import find, pixel_mm, rescale, thickness, unit, window
 from napari_medvlm.io.dicom.mosaic import Mosaic, mosaic_of
 from napari_medvlm.io.dicom.multi_volume import Label, labels_of
