@@ -20,6 +20,7 @@ from napari_medvlm.io.dicom.header import COPY_AGAIN, integer, item, number, num
 from napari_medvlm.io.dicom.header_values import find, pixel_mm, rescale, thickness, unit, window
 from napari_medvlm.io.dicom.mosaic import Mosaic, mosaic_of
 from napari_medvlm.io.dicom.multi_volume import Label, labels_of
+from napari_medvlm.io.dicom.units import rescale_type
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -51,7 +52,9 @@ class Plane:
     thickness_mm
         Distance to the next slice as far as one slice can tell.
     rescale
-        Slope and intercept from stored values to intensities.
+        Slope and intercept from stored values to intensities; 1 and 0 where a table maps them.
+    rescale_type
+        What the intensities are, in DICOM's terms; empty if the header does not state it.
     labels
         What may tell volumes at one place apart, by DICOM keyword.
     notes
@@ -70,10 +73,16 @@ class Plane:
     pixel_mm: FloatArray
     thickness_mm: float
     rescale: tuple[float, float]
+    rescale_type: str
     window: Window | None
     labels: dict[str, Label]
     notes: tuple[str, ...]
     tile: tuple[int, int] | None = None
+
+    @property
+    def has_table(self) -> bool:
+        """Whether a table of the header, a modality LUT, maps stored values to intensities."""
+        return bool(self.header.get("ModalityLUTSequence"))
 
     @property
     def normal(self) -> FloatArray:
@@ -199,6 +208,7 @@ def _plane(path: Path, header: Dataset, frame: int, groups: list[Dataset]) -> Pl
         pixel_mm=spacing,
         thickness_mm=thickness(path, header, groups),
         rescale=rescale(path, header, groups),
+        rescale_type=rescale_type(header, groups),
         window=window(header, groups),
         labels=labels_of(header, groups),
         notes=notes if placed else (*notes, UNPLACED),

@@ -29,6 +29,7 @@ KEYWORDS = [
     *("PixelRepresentation", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"),
     *("ImagerPixelSpacing", "NominalScannedPixelSpacing", "SliceThickness"),
     *("SpacingBetweenSlices", "GridFrameOffsetVector", "DoseGridScaling", "RescaleSlope"),
+    *("RescaleType", "ModalityLUTSequence", "DoseUnits"),
     *("RescaleIntercept", "WindowCenter", "WindowWidth", "DetectorInformationSequence"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
     *("DimensionIndexSequence", "SequenceOfUltrasoundRegions", "FrameIncrementPointer"),

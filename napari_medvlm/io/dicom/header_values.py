@@ -101,7 +101,9 @@ def thickness(path: Path, header: Dataset, groups: list[Dataset]) -> float:
 
 
 def rescale(path: Path, header: Dataset, groups: list[Dataset]) -> tuple[float, float]:
-    """Slope and intercept from stored values to intensities."""
+    """Slope and intercept from stored values to intensities; 1 and 0 where a table maps them."""
+    if header.get("ModalityLUTSequence"):
+        return 1.0, 0.0
     dose = number(path, header, "DoseGridScaling")
     if dose is not None:
         return dose, 0.0
