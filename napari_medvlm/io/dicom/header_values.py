@@ -69,7 +69,7 @@ def pixel_mm(
     Raises
     ------
     InvalidImage
-        If one of them is not above 0.
+        If one of them is not above 0; both are 0 where the spacing is unknown.
     """
     known: dict[str, tuple[str, ...]] = {
         "PixelSpacing": (),
@@ -80,7 +80,7 @@ def pixel_mm(
     }
     for keyword, notes in known.items():
         spacing = find(path, groups, "PixelMeasuresSequence", keyword, 2, [header])
-        if spacing is None:
+        if spacing is None or not spacing.any():  # writers put 0 where they do not know it
             continue
         if not (spacing > 0).all():
             raise InvalidImage(
