@@ -35,7 +35,6 @@ def measure(  # noqa: PLR0913  # one for each option
 
     Millimetres are patient coordinates (S, P, L); diameters follow RECIST, in axial slices.
     """
-    from napari_medvlm.data.mask import Mask
     from napari_medvlm.data.measurements.table import row, write_csv
     from napari_medvlm.io.dicom_objects.sr import write_sr
     from napari_medvlm.io.label_images import read_masks
@@ -44,7 +43,7 @@ def measure(  # noqa: PLR0913  # one for each option
     with report_errors():
         volume = read_image(image, spacing, series=series, frame=frame, gaps=gaps)
         named = read_masks(mask, volume.grid)
-        rows = {v: row(n, Mask.of(named.values == v), volume) for v, n in named.names.items()}
+        rows = {v: row(n, named.mask_of(v), volume) for v, n in named.names.items()}
         if csv is not None:
             write_csv(csv, list(rows.values()))
         if sr is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import FloatArray, Grid, round_index
-from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.label_image import NamedLabels, flattened, overlap_notes
+from napari_medvlm.data.mask import Mask
 from napari_medvlm.io.dicom.folder import is_dicom
 from napari_medvlm.io.dicom.header import (
     COPY_AGAIN,
@@ -50,12 +51,12 @@ class Roi:
     color
         ``#rrggbb``; empty: none is told.
     mask
-        ``(z, y, x)`` bool on the image's grid.
+        On the image's grid.
     """
 
     name: str
     color: str
-    mask: NDArray[np.bool_]
+    mask: Mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +121,7 @@ def read_on_series(path: Path, grids: Mapping[str, Grid]) -> NamedLabels:
 def read_rtstruct(path: Path, grid: Grid) -> NamedLabels:
     """A structure set as labels on an image's grid.
 
-    Where regions overlap, the one of the higher number is kept; `read_structure_set` keeps both.
+    Regions may overlap, see `NamedLabels`; a note names those that do.
 
     Raises
     ------
@@ -128,12 +129,13 @@ def read_rtstruct(path: Path, grid: Grid) -> NamedLabels:
         If it cannot be read, or no contour lies in the image.
     """
     structures = read_structure_set(path, grid)
-    labels = np.zeros(grid.shape, np.uint16)
-    for number, roi in structures.rois.items():
-        labels[roi.mask] = number
-    names = {number: roi.name for number, roi in structures.rois.items()}
-    colors = {number: roi.color for number, roi in structures.rois.items() if roi.color}
-    return NamedLabels(labels, grid, names, path.name, colors, structures.notes)
+    rois = structures.rois
+    sizes = {number: roi.mask.voxels for number, roi in rois.items()}
+    labels, covered = flattened(sizes, lambda number: rois[number].mask, grid.shape)
+    names = {number: roi.name for number, roi in rois.items()}
+    colors = {number: roi.color for number, roi in rois.items() if roi.color}
+    named = NamedLabels(labels, grid, names, path.name, colors, covered=covered)
+    return replace(named, notes=(*structures.notes, *overlap_notes(named)))
 
 
 def read_structure_set(path: Path, grid: Grid) -> StructureSet:
@@ -181,7 +183,7 @@ def _interpreted(dataset: Dataset, grid: Grid) -> StructureSet:
         mask = _mask((contours or {}).get("ContourSequence") or (), grid, left_out)
         notes += [_note(count, name, what) for what, count in left_out.items()]
         if mask.any():
-            rois[number] = Roi(name, _color(contours), mask)
+            rois[number] = Roi(name, _color(contours), Mask.of(mask))
         else:
             notes.append(f"{name} has no voxel in the image and is left out.")
     return StructureSet(rois, tuple(notes))
