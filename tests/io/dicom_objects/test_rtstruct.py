@@ -270,6 +270,34 @@ def test_contours_between_slices_count_for_the_nearest_unless_one_is_nearer(volu
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "columns", "voxels", "note"),
+    [
+        ("CLOSED_PLANAR", (3.5, 3.5), 25, "the same as another contour, counted once"),
+        ("CLOSED_PLANAR", (3.5, 6.5), 40, ""),
+        ("CLOSEDPLANAR_XOR", (3.5, 6.5), 30, ""),
+    ],
+)
+def test_two_squares_of_5_pixels_are_united_unless_they_are_of_the_xor_kind(
+    volume, written, kind, columns, voxels, note
+):
+    def square_at(column):
+        corners = [(8.5, column), (8.5, column + 5), (13.5, column + 5), (13.5, column)]
+        spl = volume.grid.to_world([(2, y, x) for y, x in corners])
+        contour = pydicom.Dataset()
+        contour.ContourGeometricType, contour.NumberOfContourPoints = kind, 4
+        contour.ContourData = [f"{v:.6g}" for v in spl[:, ::-1].ravel()]
+        return contour
+
+    def two_squares(made):
+        made.ROIContourSequence[0].ContourSequence = [square_at(x) for x in columns]
+
+    changed(written, two_squares)
+    back = read_structure_set(written, volume.grid)
+    assert back.rois[1].mask.voxels == voxels
+    assert back.notes == ((f"1 contour of left kidney: {note}.",) if note else ())
+
+
 def test_inner_contours_are_holes_and_the_order_does_not_matter(volume, written):
     def with_inner(made):
         outer = first_contour(made)
@@ -294,7 +322,9 @@ def test_inner_contours_are_holes_and_the_order_does_not_matter(volume, written)
     expected = np.zeros(volume.shape, bool)
     expected[2, 3:10, 4:10] = True
     expected[2, 5:8, 6:8] = False
-    assert np.array_equal(read_structure_set(written, volume.grid).rois[1].mask.full(), expected)
+    back = read_structure_set(written, volume.grid)
+    assert np.array_equal(back.rois[1].mask.full(), expected)
+    assert back.notes == ("1 contour of left kidney: inside another contour, read as a hole.",)
 
 
 @pytest.mark.parametrize("part", [0.03, 0.1, 0.4, 0.7, 0.9])
