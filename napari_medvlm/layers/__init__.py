@@ -13,6 +13,7 @@ from napari_medvlm.layers.convert import (
     mask_of_label,
     named_labels_of,
     series_in,
+    series_volumes,
     tracking_uids_in,
     volume_of,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "named_labels_of",
     "names_in",
     "series_in",
+    "series_volumes",
     "tracking_uids_in",
     "volume_of",
 ]

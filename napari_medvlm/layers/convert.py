@@ -125,8 +125,13 @@ def volume_of(layer: Image) -> Volume:
 
 def series_in(layers: Iterable[Layer]) -> dict[str, Grid]:
     """The grids of the DICOM series among layers, by their UIDs."""
+    return {volume.series: volume.grid for volume in series_volumes(layers)}
+
+
+def series_volumes(layers: Iterable[Layer]) -> tuple[Volume, ...]:
+    """The volumes among layers that were read from DICOM series."""
     volumes = [layer.metadata[KEY].get("volume") for layer in layers if role(layer) == "image"]
-    return {v.series: v.grid for v in volumes if isinstance(v, Volume) and v.series}
+    return tuple(v for v in volumes if isinstance(v, Volume) and v.series)
 
 
 def labels_of(layer: Labels, volume: Volume) -> NDArray[np.integer]:
