@@ -23,7 +23,7 @@ from napari_medvlm.cli.options import (
     read_image,
     with_spacing,
 )
-from napari_medvlm.cli.output import print_result, report_errors
+from napari_medvlm.cli.output import print_result, report_errors, write_all
 from napari_medvlm.io import Gaps
 
 Name = Annotated[
@@ -79,12 +79,11 @@ def segment(  # noqa: PLR0913  # one for each option
                 work.add_object(name)
             seconds = [_seconds(work, prompt) for prompt in prompts]
             measurement = work.measurement(work.active or 0)
-            if out is not None:
-                _write_mask(out, work, named=name is not None)
-            if session is not None:
-                work.ledger.save(session)
-            if report is not None:
-                write_page(report, work)
+            write_all(
+                *([] if session is None else [lambda: work.ledger.save(session)]),
+                *([] if report is None else [lambda: write_page(report, work)]),
+                *([] if out is None else [lambda: _write_mask(out, work, named=name is not None)]),
+            )
         summary: dict[str, Any] = {
             **_measured(measurement),
             "seconds_per_click": round(sum(seconds) / len(seconds), 4),

@@ -120,6 +120,38 @@ def write_segments(
     write_atomically(path, lambda temporary: write(temporary, masks, volume, described))
 
 
+def write_separately(
+    path: str | Path,
+    masks: Mapping[int, NDArray[np.bool_]],
+    volume: Volume,
+    segments: Mapping[int, Segment],
+) -> tuple[Path, ...]:
+    """Write objects that may overlap: together as DICOM, else each as a file of its own.
+
+    Parameters
+    ----------
+    path
+        As of `write_mask`; the number and the name of the object are added to the file's name.
+
+    Returns
+    -------
+    The paths of the files.
+    """
+    path = Path(path)
+    if path.name.lower().endswith(DICOM):
+        write_segments(path, masks, volume, segments)
+        return (path,)
+    stem, dot, suffix = path.name.partition(".")
+    written = []
+    for number, mask in masks.items():
+        name = segments[number].name if number in segments else f"Object {number}"
+        clean = "".join(c if c.isalnum() else "_" for c in name)
+        own = path.with_name(f"{stem}_{number}_{clean}{dot}{suffix}")
+        write_mask(own, mask, volume)
+        written.append(own)
+    return tuple(written)
+
+
 def _write_nifti(path: Path, labels: NDArray[Any], affine: FloatArray) -> None:
     import nibabel
 

@@ -56,6 +56,22 @@ def test_segment_writes_a_mask_and_one_json_object(scan, tmp_path):
     assert json.loads(again.stdout)["identical"] is True
 
 
+def test_session_and_report_are_there_though_the_mask_cannot_be_written(scan, tmp_path):
+    path, _ = scan
+    session, report = tmp_path / "session.json", tmp_path / "report.html"
+    done = run(
+        app,
+        [
+            *("segment", str(path), "--point", "12,20,13", "--out", str(tmp_path / "mask.dcm")),
+            *("--session", str(session), "--report", str(report)),
+        ],
+    )
+    assert done.exit_code == 1
+    assert "scan was not read from a DICOM series" in done.output
+    assert report.exists()
+    assert run(app, ["replay", str(session)]).stdout.splitlines()[-1] == "Identical."
+
+
 def test_replay_finds_a_moved_image_when_told_and_refuses_another(scan, tmp_path):
     path, _ = scan
     session = tmp_path / "session.json"

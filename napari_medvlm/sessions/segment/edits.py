@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.data.errors import GeometryMismatch, InvalidPrompt, ObjectLocked
 from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import InitialMask, Prompt
 from napari_medvlm.ledger.records import (
@@ -142,14 +143,29 @@ def split(
     return object_ids, (stay, *events)
 
 
-def label_masks(labels: NDArray[np.integer], grid: Grid) -> dict[int, Mask]:
-    """The mask of each label of an array on the grid; 0 is background."""
+def label_masks(
+    labels: NDArray[np.integer], grid: Grid, covered: Mapping[int, Mask]
+) -> dict[int, Mask]:
+    """The mask of each label of an array on the grid; 0 is background.
+
+    Where masks overlap, the largest comes first, so that a smaller one is drawn over it.
+
+    Parameters
+    ----------
+    covered
+        The voxels of overlapping regions that others cover, see `NamedLabels`.
+    """
     if labels.shape != grid.shape:
         raise GeometryMismatch(
             f"The labels have the shape {labels.shape}, the image {grid.shape}.",
             "Choose labels that were made on this image, or resample them to it.",
         )
-    return {int(v): Mask.of(labels == v) for v in np.unique(labels) if v != 0}
+    regions = NamedLabels(labels, grid, {}, covered=covered)
+    masks = {value: regions.mask_of(value) for value in sorted(regions.present)}
+    masks = {value: mask for value, mask in masks.items() if mask.voxels}
+    if not covered:
+        return masks
+    return dict(sorted(masks.items(), key=lambda item: -item[1].voxels))
 
 
 def take_masks(

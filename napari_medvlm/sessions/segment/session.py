@@ -282,18 +282,20 @@ class SegmentationSession:
         labels: NDArray[np.integer],
         names: Mapping[int, str] | None = None,
         tracking_uids: Mapping[int, str] | None = None,
+        covered: Mapping[int, Mask] | None = None,
     ) -> tuple[int, ...]:
         """Take the labels of an array ``(z, y, x)`` on the volume's grid as locked objects.
 
         Locked objects are never overwritten, and count as negative for all others. Those with a
-        tracking UID, see `NamedLabels`, are written to DICOM with it again.
+        tracking UID, see `NamedLabels`, are written to DICOM with it again. Regions that overlap
+        (``covered``, see there) get all their voxels: the overlap rule becomes `Overlap.BOTH`.
         """
-        masks = edits.label_masks(labels, self.volume.grid)
+        masks = edits.label_masks(labels, self.volume.grid, covered or {})
         prompt_id = self.ledger.next_prompt_id()
         object_ids, events = edits.take_masks(
             self.now, self.volume.grid, prompt_id, masks, names or {}, tracking_uids or {}
         )
-        self._append(*events)
+        self._append(*(edits.set_overlap(self.now, Overlap.BOTH) if covered else ()), *events)
         return object_ids
 
     def set_overlap(self, overlap: Overlap) -> None:

@@ -14,7 +14,7 @@ from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
 from napari_medvlm.data.volume import Window
 from napari_medvlm.data.window_presets import windows
 from napari_medvlm.io.journal import new_journal
-from napari_medvlm.layers import labels_of, tracking_uids_in
+from napari_medvlm.layers import labels_of, named_labels_of
 from napari_medvlm.layers.label_names import names_of
 from napari_medvlm.layers.orientation import Plane, show_3d, show_plane
 from napari_medvlm.layers.session_layers import SessionLayers
@@ -349,8 +349,8 @@ class SegmentDock(SessionDock[SegmentationSession]):
 
     def _import(self, layer: Any) -> None:
         session = self._session()
-        labels = labels_of(layer, session.volume)
-        session.import_labels(labels, names_of(layer), tracking_uids_in(layer.metadata))
+        named = named_labels_of(layer, session.volume, names_of(layer))
+        session.import_labels(named.values, named.names, named.tracking_uids, named.covered)
 
 
 def _tell_restart(texts: list[Any]) -> None:
