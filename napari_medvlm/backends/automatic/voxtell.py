@@ -184,6 +184,7 @@ def _vectors(folder: Path) -> Path | None:
 def _text_model(folder: Path) -> Path | None:
     """The folder of the text model, if it is on this computer."""
     if (folder / "text_model" / "config.json").is_file():
+        transformers_loader.refuse_kernels(folder / "text_model")
         return folder / "text_model"
     try:
         return transformers_loader.model_folder(TEXT_MODEL, "VoxTell", TEXT_MODEL)
