@@ -9,6 +9,7 @@ from napari_medvlm.data.mask import Mask
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Predicted
 from napari_medvlm.sessions.segment.replay import Replayed, compared, only, replay
+from napari_medvlm.settings import chosen_models
 from tests.conftest import dice, make_phantom
 
 
@@ -88,9 +89,9 @@ def test_a_model_that_only_the_session_names_is_not_used(session, model):
         assert opened.mask_of(1).any()
 
 
-def test_a_model_that_the_user_chose_is_used_in_a_replay():
-    volume, left, _ = make_phantom((12, 20, 22))
-    with nmv.SegmentationSession(volume, "embedded", "inline", model="mine") as session:
-        session.add(nmv.Point.at_index(volume, np.argwhere(left).mean(axis=0)))
-    (now,) = replay(session.ledger, volume, runner="inline")
-    assert now.identical
+def test_a_model_that_the_user_chose_is_used_in_a_replay(session, tmp_path):
+    ledger = naming(session.ledger, "sam", str(tmp_path / "mine"))
+    chosen_models.remember("sam", str(tmp_path / "mine"))
+    with pytest.raises(BackendUnavailable, match="There is no file") as error:
+        replay(ledger, session.volume, runner="inline")
+    assert "not chosen" not in str(error.value)
