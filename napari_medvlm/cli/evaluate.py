@@ -120,11 +120,12 @@ def open_case(
     and the model's answer to a question.
     """
     from napari_medvlm.evaluation.runs.run_folder import case_of
+    from napari_medvlm.worker.process import variables
 
     with report_errors():  # report in the terminal before a window opens
         case_of(run, case)
     viewer = [sys.executable, "-m", "napari_medvlm.widgets.evaluate.open_case"]
-    raise typer.Exit(subprocess.call([*viewer, str(run), case, what]))
+    raise typer.Exit(subprocess.call([*viewer, str(run), case, what], env=variables(viewer[0])))
 
 
 def _workers(number: int, ray: str | None) -> Any:

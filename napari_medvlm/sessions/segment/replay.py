@@ -61,12 +61,14 @@ def replay(
     volume
         The image that the session is about.
     backend, model
-        Who makes the masks; `None`: who made them then.
+        Who makes the masks; `None`: who made them then, if the user chose that model before.
 
     Raises
     ------
     SessionFileError
         If the session is about another image.
+    BackendUnavailable
+        If only the session names a model, see `chosen_models`.
     MedVLMError
         If a mask cannot be computed.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Predicted
 from napari_medvlm.sessions.request_sender import ModelChoice
 from napari_medvlm.sessions.segment.session import SegmentationSession, check_image
+from napari_medvlm.settings.chosen_models import is_chosen
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.dock import SessionDock
 from napari_medvlm.widgets.open_image import Prepared, prepare
@@ -35,6 +37,7 @@ from napari_medvlm.widgets.runtime.threads import (
     MainThreadQueue,
     in_background,
 )
+from napari_medvlm.widgets.segment.ask_for_models import ask_for_models
 from napari_medvlm.widgets.segment.import_labels import LabelsRow
 from napari_medvlm.widgets.segment.more_panels import SegmentFolds
 from napari_medvlm.widgets.segment.object_panel import ObjectPanel
@@ -118,13 +121,24 @@ class SegmentDock(SessionDock[SegmentationSession]):
             self.session.take(name, prompt, origin)
 
     def go_on(self, ledger: Ledger, journal: Path | None = None) -> None:
-        """Go on with a session of the image that is open, with the model that made its masks."""
+        """Go on with a session of the image that is open, with the model that made its masks.
+
+        Models that only the file names are used after a question. A journal is this user's own.
+        """
         check_image(ledger, self._session().volume)
+        ask_for_models(self, ledger, journal, partial(self._go_on, ledger, journal))
+
+    def _go_on(self, ledger: Ledger, journal: Path | None) -> None:
         predictions = [r for r in ledger.records if isinstance(r, Predicted)]
-        if predictions and self.backend.offers(predictions[-1].backend):
-            self.backend.choose(predictions[-1].backend)
-            self.model.turn_to(predictions[-1].backend)
-            self.model.name(predictions[-1].model or "")
+        latest = predictions[-1] if predictions else None
+        if (
+            latest is not None
+            and self.backend.offers(latest.backend)
+            and is_chosen(latest.backend, latest.model)
+        ):
+            self.backend.choose(latest.backend)
+            self.model.turn_to(latest.backend)
+            self.model.name(latest.model or "")
             self._use_backend()
         self._begin(Prepared(self._session().volume, None), ledger, journal)
 
