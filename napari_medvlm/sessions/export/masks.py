@@ -15,6 +15,10 @@ from napari_medvlm.ledger.records import Overlap
 from napari_medvlm.sessions.segment.session import SegmentationSession
 
 
+NAME_BYTES = 80
+"""Of an object's name in the name of its file, which must have less than 255 in all."""
+
+
 def segments_of(session: SegmentationSession) -> dict[int, Segment]:
     """What a DICOM file is to tell of the objects of a session."""
     segments = {}
@@ -79,5 +83,11 @@ def write_objects(session: SegmentationSession, path: Path) -> tuple[Path, ...]:
 
 def _names(path: Path, names: Mapping[int, str]) -> dict[int, Path]:
     stem, dot, suffix = path.name.partition(".")
-    clean = {i: "".join(c if c.isalnum() else "_" for c in name) for i, name in names.items()}
+    clean = {i: _file_name_part(name) for i, name in names.items()}
     return {i: path.with_name(f"{stem}_{i}_{name}{dot}{suffix}") for i, name in clean.items()}
+
+
+def _file_name_part(name: str) -> str:
+    """Letters and digits of a name, all else as ``_``, cut to `NAME_BYTES`."""
+    clean = "".join(c if c.isalnum() else "_" for c in name)
+    return clean.encode()[:NAME_BYTES].decode(errors="ignore")
