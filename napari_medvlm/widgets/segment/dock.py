@@ -268,11 +268,11 @@ class SegmentDock(SessionDock[SegmentationSession]):
         form.addRow("Model", self.model)
         form.addRow("View", self.planes)
         form.addRow("Labels", self.labels)
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout(self.body)
         layout.addLayout(form)
         layout.addWidget(self.beforehand)
         for part in (self.resume, self.tools, self.objects, self.folds, self.progress, self.row):
-            layout.addWidget(part)
+            layout.addWidget(part, 1 if part is self.objects else 0)
 
     def _connect(self) -> None:
         self.image.chosen.connect(guarded(self._open))
