@@ -48,13 +48,13 @@ class DockInput(QObject):
             child = event.child()  # type: ignore[attr-defined]
             if isinstance(child, QWidget) and not child.isWindow():
                 self._adopt(child)
-        elif kind == QEvent.Type.Wheel and _ignores_wheel(watched):
+            return False
+        is_ignored = (kind == QEvent.Type.Wheel and _ignores_wheel(watched)) or (
+            kind == QEvent.Type.KeyPress and _is_viewer_key(watched, event)
+        )
+        if is_ignored:
             event.ignore()
-            return True
-        elif kind == QEvent.Type.KeyPress and _is_viewer_key(watched, event):
-            event.ignore()
-            return True
-        return False
+        return is_ignored
 
     def _adopt(self, widget: QWidget) -> None:
         for part in (widget, *widget.findChildren(QWidget)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_medvlm.data.errors import InvalidPrompt, MedVLMError
@@ -30,7 +31,15 @@ NAME_LETTERS = 40
 
 
 class ObjectPanel(QWidget):
-    """The object list of a session, which `bind` sets."""
+    """The object list of a session, which `bind` sets.
+
+    Attributes
+    ----------
+    object_added
+        A new object was added, which has no prompts yet.
+    """
+
+    object_added = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,6 +61,10 @@ class ObjectPanel(QWidget):
         self._session = session
         self.setEnabled(session is not None)
         self.refresh()
+
+    def add_object(self) -> None:
+        """Add a new object and make it active."""
+        self._do(self._add)
 
     def refresh(self) -> None:
         """Show the session as it is."""
@@ -83,7 +96,7 @@ class ObjectPanel(QWidget):
     def _button_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         for text, tooltip, action in (
-            ("New", "Add a new object. (Shift+N)", lambda s: s.add_object()),
+            ("New", "Add a new object. (Shift+N)", self._add),
             ("Delete", "Delete the selected objects (can be undone). (Delete)", self._delete),
             ("Merge", "Merge the selected objects.", self._merge),
             ("Split", "Split the object into connected components.", _split),
@@ -109,6 +122,10 @@ class ObjectPanel(QWidget):
         objects.renamed.connect(lambda i, name: self._do(lambda s: s.edit_object(i, name=name)))
         objects.recolored.connect(lambda i, c: self._do(lambda s: s.edit_object(i, color=c)))
         objects.lock_changed.connect(lambda i, on: self._do(lambda s: s.edit_object(i, locked=on)))
+
+    def _add(self, session: SegmentationSession) -> None:
+        session.add_object()
+        self.object_added.emit()
 
     def _delete(self, session: SegmentationSession) -> None:
         chosen = self.list.selected()
