@@ -28,6 +28,8 @@ DICOM = ".dcm"
 SURFACE = ".stl"
 SCANNER = 1
 """The NIfTI code of scanner coordinates."""
+NAME_BYTES = 80
+"""Of an object's name in the name of its file, which may have 255 in all."""
 
 
 def write_mask(
@@ -145,11 +147,16 @@ def write_separately(
     written = []
     for number, mask in masks.items():
         name = segments[number].name if number in segments else f"Object {number}"
-        clean = "".join(c if c.isalnum() else "_" for c in name)
-        own = path.with_name(f"{stem}_{number}_{clean}{dot}{suffix}")
+        own = path.with_name(f"{stem}_{number}_{_file_name_part(name)}{dot}{suffix}")
         write_mask(own, mask, volume)
         written.append(own)
     return tuple(written)
+
+
+def _file_name_part(name: str) -> str:
+    """Letters and digits of a name, all else as ``_``, cut to `NAME_BYTES`."""
+    clean = "".join(c if c.isalnum() else "_" for c in name)
+    return clean.encode()[:NAME_BYTES].decode(errors="ignore")
 
 
 def _write_nifti(path: Path, labels: NDArray[Any], affine: FloatArray) -> None:

@@ -263,7 +263,7 @@ class GroundDock(SessionDock[GroundingSession]):
         least.addRow("Minimum score", self.threshold)
         self.details.setWordWrap(True)
         self.details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout(self.body)
         layout.addLayout(form)
         layout.addWidget(self.tabs)
         layout.addWidget(self.run)

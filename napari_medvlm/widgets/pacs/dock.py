@@ -205,7 +205,7 @@ class PacsDock(Dock):
         row.addWidget(self.load)
         row.addWidget(self.give)
         row.addWidget(self.push)
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout(self.body)
         for part in (self.servers, self.banner, self.filters):
             layout.addWidget(part)
         layout.addWidget(self.tree, 1)

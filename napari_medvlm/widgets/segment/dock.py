@@ -39,6 +39,7 @@ from napari_medvlm.widgets.runtime.threads import (
 )
 from napari_medvlm.widgets.segment.ask_for_models import ask_for_models
 from napari_medvlm.widgets.segment.import_labels import LabelsRow
+from napari_medvlm.widgets.segment.layer_keys import LayerKeys
 from napari_medvlm.widgets.segment.more_panels import SegmentFolds
 from napari_medvlm.widgets.segment.object_panel import ObjectPanel
 from napari_medvlm.widgets.segment.precompute import PreparePlane
@@ -99,16 +100,25 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._connect()
         self._use_backend()
         bind_keys(napari_viewer, napari_viewer, KEYS)
+        self._layer_keys = LayerKeys(napari_viewer, KEYS)
         self._open(self.image.layer)
+
+    def close_dock(self) -> None:
+        """Leave the image, end the worker and unbind the keys of the active layer."""
+        self._layer_keys.close()
+        super().close_dock()
 
     # What a person does.
 
     def new_object(self) -> None:
-        """Begin another object."""
-        self._session().add_object()
+        """Begin another object; its first prompts are positive."""
+        self._session()
+        self.objects.add_object()
 
     def cancel(self) -> None:
-        """Stop what is being computed."""
+        """End the polygon that is being drawn, or else stop what is being computed."""
+        if self._layers is not None and self._layers.shapes.finish_drawing():
+            return
         if self.session is not None:
             self.session.cancel()
 
@@ -282,11 +292,11 @@ class SegmentDock(SessionDock[SegmentationSession]):
         form.addRow("Model", self.model)
         form.addRow("View", self.planes)
         form.addRow("Labels", self.labels)
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout(self.body)
         layout.addLayout(form)
         layout.addWidget(self.beforehand)
         for part in (self.resume, self.tools, self.objects, self.folds, self.progress, self.row):
-            layout.addWidget(part)
+            layout.addWidget(part, 1 if part is self.objects else 0)
 
     def _connect(self) -> None:
         self.image.chosen.connect(guarded(self._open))
@@ -300,6 +310,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.resume.accepted.connect(guarded(lambda e: self.go_on(e.ledger, e.path)))
         self.tools.tool_changed.connect(guarded(self._use_tool))
         self.tools.polarity_changed.connect(guarded(self._set_polarity))
+        self.objects.object_added.connect(self.tools.set_positive)
         self.tools.depth_changed.connect(guarded(self._set_depth))
         self.labels.start_requested.connect(guarded(self._start_from))
         self.labels.import_requested.connect(guarded(self._import))
@@ -334,9 +345,6 @@ class SegmentDock(SessionDock[SegmentationSession]):
             Tool.LOOK: (None, "pan_zoom"),
         }
         self._layers.use(*ways[tool])
-        active = self.viewer.layers.selection.active
-        if active is not None:
-            bind_keys(active, self.viewer, KEYS)
 
     def _set_polarity(self, positive: bool) -> None:
         if self._layers is not None:
