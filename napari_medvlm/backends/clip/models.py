@@ -56,6 +56,9 @@ class ClipModel(Protocol):
     def encode_text(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors ``(N, D)``; what is longer than the model reads is cut."""
 
+    def is_cut(self, text: str) -> bool:
+        """Whether a text has more tokens than the model reads."""
+
     def encode_patches(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
         """Unit vectors ``(B, h, w, D)`` of the patches of square images ``(side, side, 3)``.
 
@@ -127,6 +130,11 @@ class TransformersModel:
 
         return _normalized_vectors(texts, vector)
 
+    def is_cut(self, text: str) -> bool:
+        """Whether a text has more tokens than the model reads."""
+        length: int = self._model.config.text_config.max_position_embeddings
+        return len(self._processor.tokenizer(text, verbose=False)["input_ids"]) > length
+
     def encode_patches(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
         """Unit vectors ``(B, h, w, D)`` of patches, as the module's docstring describes."""
         vision = self._model.vision_model
@@ -184,6 +192,13 @@ class OpenClipModel:
         return _normalized_vectors(
             texts, lambda text: self._model.encode_text(self._tokenizer([text]).to(self._device))
         )
+
+    def is_cut(self, text: str) -> bool:
+        """Whether a text has more tokens than the model reads."""
+        length = int(self._tokenizer.context_length)
+        # With room for twice as many, only tokens of fill stand behind a text that fits.
+        behind = self._tokenizer([text], context_length=2 * length)[0, length:].tolist()
+        return len(set(behind)) > 1
 
     def encode_patches(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
         """Unit vectors ``(B, h, w, D)`` of patches, as the module's docstring describes."""

@@ -126,6 +126,9 @@ class Brightness:
     def encode_text(self, texts):
         return np.array([(0, 1) if t == NEUTRAL else (1, 0) for t in texts], np.float32)
 
+    def is_cut(self, text):
+        return False
+
     def encode_patches(self, pictures):
         resized = [Image.fromarray(p).convert("L").resize((self.size,) * 2) for p in pictures]
         used = np.stack(resized)[:, : self.grid * self.patch, : self.grid * self.patch] / 255
