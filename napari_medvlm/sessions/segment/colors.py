@@ -28,8 +28,8 @@ SRGB_TO_XYZ = (
 
 def color_of(object_id: int) -> str:
     """The colour ``#rrggbb`` of the object with an id from 1 on; repeated after `COUNT`."""
-    place = (object_id - 1) % COUNT
-    return FIRST[place] if place < len(FIRST) else _palette()[place]
+    index = (object_id - 1) % COUNT
+    return FIRST[index] if index < len(FIRST) else _palette()[index]
 
 
 @lru_cache(maxsize=1)
