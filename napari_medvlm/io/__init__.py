@@ -12,9 +12,17 @@ from napari_medvlm.io.dicom.read import Gaps, read_dicom
 from napari_medvlm.io.dicom_objects.seg_write import Segment
 from napari_medvlm.io.medical_images import MEDICAL, read_image
 from napari_medvlm.io.raster_images import PICTURES, TIFFS, read_picture
-from napari_medvlm.io.writers import write_mask, write_segments
+from napari_medvlm.io.writers import write_mask, write_segments, write_separately
 
-__all__ = ["Gaps", "Segment", "finite", "read_volume", "write_mask", "write_segments"]
+__all__ = [
+    "Gaps",
+    "Segment",
+    "finite",
+    "read_volume",
+    "write_mask",
+    "write_segments",
+    "write_separately",
+]
 
 
 def read_volume(

@@ -9,13 +9,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.data.atomic_write import write_text
 from napari_medvlm.data.errors import InvalidImage
-from napari_medvlm.data.geometry.grid import Grid, placed, require_same_grid
+from napari_medvlm.data.geometry.grid import Grid, placed, require_same_grid, same_grid
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.io.dicom.folder import is_dicom
 from napari_medvlm.io.dicom.header import read_header, sop_class
@@ -121,10 +122,16 @@ def read_masks(path: str | Path, grid: Grid) -> NamedLabels:
         found = [int(v) for v in np.unique(labels) if v]
         names = {v: stem if len(found) == 1 else f"{stem} {v}" for v in found}
         named = NamedLabels(labels, own, names, path.name)
-    values = placed(named.values, named.grid, grid)
-    if values is None:
-        require_same_grid(named.grid, grid, f"The mask {path.name}")
-    return replace(named, values=named.values if values is None else values, grid=grid)
+    if same_grid(named.grid, grid):
+        return replace(named, grid=grid)
+
+    def move(values: NDArray[Any]) -> NDArray[Any]:
+        on_grid = placed(values, named.grid, grid)
+        if on_grid is None:
+            require_same_grid(named.grid, grid, f"The mask {path.name}")
+        return values if on_grid is None else on_grid
+
+    return named.moved(grid, move)
 
 
 def _require_objects(path: Path) -> None:

@@ -28,6 +28,8 @@ DICOM = ".dcm"
 SURFACE = ".stl"
 SCANNER = 1
 """The NIfTI code of scanner coordinates."""
+NAME_BYTES = 80
+"""Of an object's name in the name of its file, which may have 255 in all."""
 
 
 def write_mask(
@@ -118,6 +120,43 @@ def write_segments(
     described = {number: Segment(f"Object {number}") for number in masks} | dict(segments or {})
     write = write_rtstruct if path.name.lower().endswith(STRUCTURES) else write_seg
     write_atomically(path, lambda temporary: write(temporary, masks, volume, described))
+
+
+def write_separately(
+    path: str | Path,
+    masks: Mapping[int, NDArray[np.bool_]],
+    volume: Volume,
+    segments: Mapping[int, Segment],
+) -> tuple[Path, ...]:
+    """Write objects that may overlap: together as DICOM, else each as a file of its own.
+
+    Parameters
+    ----------
+    path
+        As of `write_mask`; the number and the name of the object are added to the file's name.
+
+    Returns
+    -------
+    The paths of the files.
+    """
+    path = Path(path)
+    if path.name.lower().endswith(DICOM):
+        write_segments(path, masks, volume, segments)
+        return (path,)
+    stem, dot, suffix = path.name.partition(".")
+    written = []
+    for number, mask in masks.items():
+        name = segments[number].name if number in segments else f"Object {number}"
+        own = path.with_name(f"{stem}_{number}_{_file_name_part(name)}{dot}{suffix}")
+        write_mask(own, mask, volume)
+        written.append(own)
+    return tuple(written)
+
+
+def _file_name_part(name: str) -> str:
+    """Letters and digits of a name, all else as ``_``, cut to `NAME_BYTES`."""
+    clean = "".join(c if c.isalnum() else "_" for c in name)
+    return clean.encode()[:NAME_BYTES].decode(errors="ignore")
 
 
 def _write_nifti(path: Path, labels: NDArray[Any], affine: FloatArray) -> None:

@@ -41,7 +41,7 @@ def rows(outcomes: Iterable[Outcome]) -> list[Json]:
 def figures(attempt: Attempt, plan: Plan) -> Json:
     """The figures of one structure of one case, see `summary`."""
     steps = attempt.steps
-    counted = steps[1:] if plan.first is PromptKind.BOX else steps
+    counted = steps[1:] if plan.first_prompt is PromptKind.BOX else steps
     dice = [step.dice for step in counted]
     values: Json = {name: [getattr(step, name) for step in steps] for name in CURVES}
     for wanted in WANTED:
@@ -58,7 +58,7 @@ def figures(attempt: Attempt, plan: Plan) -> Json:
 
 def auc_max(plan: Plan) -> int:
     """The area under a curve that is perfect from the first click on."""
-    return max(plan.interactions - 1 - (plan.first is PromptKind.BOX), 0)
+    return max(plan.interactions - 1 - (plan.first_prompt is PromptKind.BOX), 0)
 
 
 def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], plan: Plan) -> Json:

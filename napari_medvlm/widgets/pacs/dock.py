@@ -14,7 +14,7 @@ from napari_medvlm.data.errors import ArchiveError, CannotSave
 from napari_medvlm.io import Gaps
 from napari_medvlm.io.archive.base import Archive, Progress, Query, Study, StudySeries
 from napari_medvlm.io.dicom_objects.deidentify import Exported
-from napari_medvlm.layers import series_in
+from napari_medvlm.layers import series_in, series_volumes
 from napari_medvlm.sessions.export.dicom import Results, results_of
 from napari_medvlm.widgets.models.server_banner import ServerBanner
 from napari_medvlm.widgets.other_docks import bring_in, said_of
@@ -87,11 +87,12 @@ class PacsDock(Dock):
     def load_series(self, series: StudySeries, gaps: Gaps = Gaps.REFUSE) -> None:
         """Fetch a series and open it as a layer."""
         archive, grids = self._archive(), series_in(self.viewer.layers)
+        volumes = series_volumes(self.viewer.layers)
 
         def work(progress: Progress) -> Opened:
             folder = archive.fetch(series, progress)
             progress(1, "Reading")
-            return open_series(folder, series, gaps, grids)
+            return open_series(folder, series, gaps, grids, volumes)
 
         self.work.start(work, self._on_loaded, "Loading")
 
@@ -204,7 +205,7 @@ class PacsDock(Dock):
         row.addWidget(self.load)
         row.addWidget(self.give)
         row.addWidget(self.push)
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout(self.body)
         for part in (self.servers, self.banner, self.filters):
             layout.addWidget(part)
         layout.addWidget(self.tree, 1)
