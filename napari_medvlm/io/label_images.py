@@ -22,6 +22,7 @@ from napari_medvlm.io.dicom.folder import is_dicom
 from napari_medvlm.io.dicom.header import read_header, sop_class
 from napari_medvlm.io.dicom_objects.rtstruct_read import is_rtstruct, read_rtstruct
 from napari_medvlm.io.dicom_objects.seg_read import is_seg, read_seg
+from napari_medvlm.io.embedded_names import embedded_names
 from napari_medvlm.io.label_values import whole_numbers
 from napari_medvlm.io.medical_images import MEDICAL, read_image
 
@@ -29,8 +30,6 @@ TABLES = (".json", ".tsv", ".csv", ".txt", ".label")
 """Endings of tables of names, in the order in which they are looked for."""
 ITK_SNAP = re.compile(r'^\s*(\d+)\s+\d+\s+\d+\s+\d+\s+[\d.]+\s+\d\s+\d\s+"(.*)"\s*$')
 """A line of an ITK-SNAP label file: index, colour, opacity, two flags, the name in quotes."""
-
-
 FREESURFER = re.compile(r"^\s*(\d+)\s+(\S+)(?:\s+\d+){4}\s*$")
 """A line of FreeSurfer's table of colours: value, name, red, green, blue, transparency."""
 
@@ -43,14 +42,14 @@ def read_labels(
     Parameters
     ----------
     path
-        NIfTI, NRRD or MetaImage with whole numbers, or a DICOM segmentation or structure set,
+        NIfTI, MGH, NRRD or MetaImage with whole numbers, or a DICOM segmentation or structure set,
         which has its own names.
     table
         Its names: JSON (``{"1": "liver"}``, ``{"liver": 1}``, or such a mapping under ``labels``,
         as nnU-Net's ``dataset.json`` has it), a TSV or CSV with a column of values and one of names
         (as TotalSegmentator and BIDS write it), an ITK-SNAP label file or FreeSurfer's table of
-        colours. By default the file of
-        the image's name with one of those endings.
+        colours. By default the file of the image's name with one of those endings, then the names
+        that the image's own header has (3D Slicer's ``.seg.nrrd``, TotalSegmentator's NIfTI).
     grid
         The voxels of the image: a structure set has none of its own, a segmentation may have only
         some of its slices.
@@ -65,8 +64,13 @@ def read_labels(
         return read_seg(path, grid)
     if is_rtstruct(path):
         return _structures(path, grid)
-    table_path = Path(table) if table is not None else _required(path)
-    return NamedLabels(*_labels(path), read_names(table_path), path.name)
+    table_path = Path(table) if table is not None else _adjacent_table(path)
+    if table_path is not None:
+        return NamedLabels(*_labels(path), read_names(table_path), path.name)
+    names, colors = embedded_names(path)
+    if not names:
+        raise _no_names(path)
+    return NamedLabels(*_labels(path), names, path.name, colors)
 
 
 def write_names(path: str | Path, names: Mapping[int, tuple[str, str]]) -> Path:
@@ -115,7 +119,8 @@ def read_masks(path: str | Path, grid: Grid) -> NamedLabels:
     path = Path(path)
     _require_objects(path)
     stem = _stem(path)
-    if is_seg(path) or is_rtstruct(path) or _adjacent_table(path) is not None:
+    has_names = _adjacent_table(path) is not None or bool(embedded_names(path)[0])
+    if is_seg(path) or is_rtstruct(path) or has_names:
         named = read_labels(path, grid=grid)
     else:
         labels, own = _labels(path)
@@ -189,16 +194,12 @@ def _labels(path: Path) -> tuple[NDArray[np.integer], Grid]:
     return values, volume.grid
 
 
-def _required(path: Path) -> Path:
-    """The table of names beside an image, which must be there."""
-    table = _adjacent_table(path)
-    if table is None:
-        stem = _stem(path)
-        raise InvalidImage(
-            f"There is no table of names beside {path.name}.",
-            f"Add one named {stem}.json, {stem}.tsv or {stem}.txt.",
-        )
-    return table
+def _no_names(path: Path) -> InvalidImage:
+    stem = _stem(path)
+    return InvalidImage(
+        f"There is no table of names beside {path.name}.",
+        f"Add one named {stem}.json, {stem}.tsv or {stem}.txt.",
+    )
 
 
 def _adjacent_table(path: Path) -> Path | None:
