@@ -36,7 +36,8 @@ def _of_slicer(path: Path) -> Names:
     except RuntimeError:  # reported when the image itself is read
         return {}, {}
     fields = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
-    names, colors = {}, {}
+    names: dict[int, str] = {}
+    colors: dict[int, str] = {}
     for key, name in fields.items():
         segment, _, field = key.partition("_")
         value = fields.get(f"{segment}_LabelValue", "")
@@ -68,7 +69,8 @@ def _of_table(xml: bytes) -> Names:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError:
         return {}, {}
-    names, colors = {}, {}
+    names: dict[int, str] = {}
+    colors: dict[int, str] = {}
     for label in root.iter("Label"):
         key, name = label.get("Key", ""), (label.text or "").strip()
         if not key.isdigit() or int(key) == 0 or not name:

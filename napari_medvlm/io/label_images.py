@@ -18,6 +18,7 @@ from napari_medvlm.data.atomic_write import write_text
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import Grid, placed, require_same_grid, same_grid
 from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.dicom.folder import is_dicom
 from napari_medvlm.io.dicom.header import read_header, sop_class
 from napari_medvlm.io.dicom_objects.rtstruct_read import is_rtstruct, read_rtstruct
@@ -65,12 +66,15 @@ def read_labels(
     if is_rtstruct(path):
         return _structures(path, grid)
     table_path = Path(table) if table is not None else _adjacent_table(path)
+    colors: Mapping[int, str] = {}
     if table_path is not None:
-        return NamedLabels(*_labels(path), read_names(table_path), path.name)
-    names, colors = embedded_names(path)
+        names = read_names(table_path)
+    else:
+        names, colors = embedded_names(path)
     if not names:
         raise _no_names(path)
-    return NamedLabels(*_labels(path), names, path.name, colors)
+    values, volume = _labels(path)
+    return NamedLabels(values, volume.grid, names, path.name, colors, volume.notes)
 
 
 def write_names(path: str | Path, names: Mapping[int, tuple[str, str]]) -> Path:
@@ -123,10 +127,10 @@ def read_masks(path: str | Path, grid: Grid) -> NamedLabels:
     if is_seg(path) or is_rtstruct(path) or has_names:
         named = read_labels(path, grid=grid)
     else:
-        labels, own = _labels(path)
+        labels, volume = _labels(path)
         found = [int(v) for v in np.unique(labels) if v]
         names = {v: stem if len(found) == 1 else f"{stem} {v}" for v in found}
-        named = NamedLabels(labels, own, names, path.name)
+        named = NamedLabels(labels, volume.grid, names, path.name, notes=volume.notes)
     if same_grid(named.grid, grid):
         return replace(named, grid=grid)
 
@@ -186,12 +190,12 @@ def _structures(path: Path, grid: Grid | None) -> NamedLabels:
     return read_rtstruct(path, grid)
 
 
-def _labels(path: Path) -> tuple[NDArray[np.integer], Grid]:
+def _labels(path: Path) -> tuple[NDArray[np.integer], Volume]:
     volume = read_image(path, None)
     values = whole_numbers(volume.data)
     if values is None:
         raise InvalidImage(f"{path.name} holds no labels but fractions.", "Choose labels.")
-    return values, volume.grid
+    return values, volume
 
 
 def _no_names(path: Path) -> InvalidImage:

@@ -19,6 +19,7 @@ from napari_medvlm.layers import labels_of, named_labels_of
 from napari_medvlm.layers.label_names import names_of
 from napari_medvlm.layers.orientation import Plane, show_3d, show_plane
 from napari_medvlm.layers.session_layers import SessionLayers
+from napari_medvlm.layers.volume_notes import unshown_notes
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Predicted
 from napari_medvlm.sessions.request_sender import ModelChoice
@@ -165,7 +166,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         if layer is not self.image.layer or self.session is not None:
             return
         self.planes.set_windows(windows(prepared.volume))
-        for note in prepared.volume.notes:
+        for note in unshown_notes(prepared.volume):
             show_message(note)
         self._begin(prepared)
         self.resume.offer(prepared.earlier)
