@@ -1,5 +1,6 @@
 """What napari calls for files and sample data."""
 
+import nibabel
 import numpy as np
 import pytest
 from napari.layers import Labels, Layer
@@ -52,6 +53,14 @@ def test_a_folder_whose_only_series_is_unreadable_says_why(tmp_path):
     next(tmp_path.glob("*2.dcm")).unlink()
     with pytest.raises(InvalidImage, match="missing"):
         _reader.get_reader(str(tmp_path))(str(tmp_path))
+
+
+def test_without_a_window_the_remedy_for_several_volumes_names_the_window(tmp_path):
+    nibabel.save(nibabel.Nifti1Image(np.zeros((3, 4, 5, 2)), np.eye(4)), tmp_path / "a.nii")
+    with pytest.raises(InvalidImage, match="a.nii holds 2 volumes") as raised:
+        _reader.get_reader(str(tmp_path / "a.nii"))(str(tmp_path / "a.nii"))
+    assert "napari window, which asks" in raised.value.hint
+    assert "command line" not in raised.value.hint
 
 
 @pytest.mark.parametrize("degrees", [(0, 0, 0), (0, 0, 30)])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.data.array_checks import finite, require_memory
-from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.errors import InvalidImage, SeveralVolumes
 from napari_medvlm.data.geometry.frames import affine_from_lps, affine_from_ras
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.volume import Modality, Volume
@@ -130,9 +130,10 @@ def _frame(path: Path, volumes: int, frame: int | None) -> int:
     if volumes == 1 and frame is None:
         return 0
     if frame is None:
-        raise InvalidImage(
+        raise SeveralVolumes(
             f"{path.name} holds {volumes} volumes.",
             f"Choose one of them: frame=0 to frame={volumes - 1} (--frame on the command line).",
+            tuple(f"frame {i}" for i in range(volumes)),
         )
     if not 0 <= frame < volumes:
         raise InvalidImage(

@@ -23,7 +23,15 @@ T = TypeVar("T")
 
 KEYWORDS = [
     *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription"),
-    *("Modality", "SliceLocation", "AcquisitionTime", "ImageType", "InstanceNumber", "AcquisitionNumber", "TemporalPositionIdentifier"),
+    *(
+        "Modality",
+        "SliceLocation",
+        "AcquisitionTime",
+        "ImageType",
+        "InstanceNumber",
+        "AcquisitionNumber",
+        "TemporalPositionIdentifier",
+    ),
     *("EchoTime", "DiffusionBValue", "TriggerTime", "NumberOfFrames", "Rows", "Columns"),
     *("SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored"),
     *("PixelRepresentation", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"),

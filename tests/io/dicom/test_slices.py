@@ -92,7 +92,9 @@ def test_a_slice_that_occurs_twice_is_named_with_its_position(tmp_path):
     uid = write_series(tmp_path, DATA)
     write_series(tmp_path / "again", DATA[1:2], origin=(5, -7, 32.5), SeriesInstanceUID=uid)
     names = {pydicom.dcmread(p).InstanceNumber: p.name for p in tmp_path.glob("*.dcm")}
-    with pytest.raises(InvalidImage, match="1 of 4 slice positions occurs more than once") as raised:
+    with pytest.raises(
+        InvalidImage, match="1 of 4 slice positions occurs more than once"
+    ) as raised:
         read_dicom(tmp_path)
     assert "32.5 mm in" in raised.value.message
     assert names[2] in raised.value.message
