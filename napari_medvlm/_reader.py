@@ -33,10 +33,10 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
 
 
 def _is_ours(path: Path) -> bool:
-    from napari_medvlm.io.dicom.read import is_dicom
+    from napari_medvlm.io.dicom.folder import holds_dicom, is_dicom
 
     if path.is_dir():
-        return any(is_dicom(p) for p in sorted(path.rglob("*"))[:50] if p.is_file())
+        return holds_dicom(path)
     return path.name.lower().endswith((*MEDICAL, *PICTURES)) or (path.is_file() and is_dicom(path))
 
 

@@ -1,6 +1,7 @@
 """What napari calls for files and sample data."""
 
 import nibabel
+import npe2
 import numpy as np
 import pytest
 from napari.layers import Labels, Layer
@@ -40,6 +41,37 @@ def test_dropped_slices_are_read_as_their_series(tmp_path):
     files = [str(path) for path in sorted(tmp_path.iterdir())]
     ((data, _, _),) = _reader.get_reader(files)(files)
     assert data.shape == DATA.shape
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["I0", "I00", "IM000001", "IMAGE_A", "XX_00012345", "1.2.840.113619.2.5", "1.2.840.99", "a.IMA"],
+)
+def test_a_dicom_file_without_an_ending_is_opened(tmp_path, name):
+    write_series(tmp_path / "series", DATA[:1])
+    path = (tmp_path / "series" / "000.dcm").rename(tmp_path / name)
+    npe2.PluginManager.instance().discover()
+    ((data, _, _),) = npe2.read([str(path)], stack=False, plugin_name="napari-medvlm")
+    assert_array_equal(data, DATA[:1])
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.hdf5", "a.csv", "a.mp4", "a.jp2", "NOTES.txt"])
+def test_files_of_others_are_not_offered(name):
+    readers = npe2.PluginManager.instance().iter_compatible_readers([name])
+    assert "napari-medvlm" not in {reader.command.split(".")[0] for reader in readers}
+
+
+def test_the_viewer_on_a_cd_does_not_hide_its_images(tmp_path):
+    for i in range(60):
+        (tmp_path / "BIN").mkdir(exist_ok=True)
+        (tmp_path / "BIN" / f"viewer{i:02d}.dll").write_bytes(bytes(200))
+        (tmp_path / f"autorun{i:02d}.inf").write_text("[autorun]")
+    write_series(tmp_path / "DICOM" / "S1", DATA)
+    for i, path in enumerate(sorted((tmp_path / "DICOM" / "S1").iterdir())):
+        path.rename(path.with_name(f"I{i}0"))
+    for folder in (tmp_path, tmp_path / "DICOM"):
+        ((data, _, _),) = _reader.get_reader(str(folder))(str(folder))
+        assert_array_equal(data, DATA)
 
 
 def test_what_is_not_ours_is_left_to_others(tmp_path):
