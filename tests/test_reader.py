@@ -45,7 +45,10 @@ def test_dropped_slices_are_read_as_their_series(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["I0", "I00", "IM000001", "IMAGE_A", "XX_00012345", "1.2.840.113619.2.5", "1.2.840.99", "a.IMA"],
+    [
+        *("I0", "I00", "IM000001", "IMAGE_A", "XX_00012345", "1.2.840.113619.2.5", "1.2.840.99"),
+        "a.IMA",
+    ],
 )
 def test_a_dicom_file_without_an_ending_is_opened(tmp_path, name):
     write_series(tmp_path / "series", DATA[:1])
