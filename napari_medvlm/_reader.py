@@ -56,11 +56,11 @@ def _read(path: Path) -> list[LayerData]:
 
     if path.is_file() and is_rtstruct(path):
         named = read_on_series(path, _open_series())
-        _tell_notes(named.notes)
+        _tell_notes((*_mismatch_notes(path), *named.notes))
         return [labels_data(named)]
     if path.is_file() and is_seg(path):
         named = read_seg_on_series(path, _open_series())
-        _tell_notes(named.notes)
+        _tell_notes((*_mismatch_notes(path), *named.notes))
         return [labels_data(named)]
     layers, refused = [], []
     for series in _series(path) if path.is_dir() else [None]:
@@ -155,6 +155,17 @@ def _open_series() -> dict[str, Grid]:
 
     viewer = current_viewer()
     return series_in(viewer.layers) if viewer else {}
+
+
+def _mismatch_notes(path: Path) -> tuple[str, ...]:
+    """How a file differs from all images in the viewer, if it fits none."""
+    from napari import current_viewer
+
+    from napari_medvlm.io.dicom_objects.frame_of_reference import open_image_notes
+    from napari_medvlm.layers import series_volumes
+
+    viewer = current_viewer()
+    return open_image_notes(path, series_volumes(viewer.layers)) if viewer else ()
 
 
 def _tell_notes(notes: Sequence[str]) -> None:

@@ -201,11 +201,13 @@ def _summary(backend: str, answer: Answer, seconds: float) -> dict[str, Any]:
 
 def _labels(paths: list[Path], volume: Any) -> list[Any]:
     """Read label images with their names, and print their notes to stderr."""
+    from napari_medvlm.io.dicom_objects.frame_of_reference import mismatch_notes
     from napari_medvlm.io.label_images import read_labels
 
     named = [read_labels(path, grid=volume.grid) for path in paths]
-    for note in (note for labels in named for note in labels.notes):
-        typer.echo(note, err=True)
+    for path, labels in zip(paths, named, strict=True):
+        for note in (*mismatch_notes(path, volume), *labels.notes):
+            typer.echo(note, err=True)
     return named
 
 

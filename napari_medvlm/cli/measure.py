@@ -35,8 +35,8 @@ def measure(  # noqa: PLR0913  # one for each option
 
     Millimetres are patient coordinates (S, P, L); diameters follow RECIST, in axial slices.
     """
-    from napari_medvlm.data.mask import Mask
     from napari_medvlm.data.measurements.table import row, write_csv
+    from napari_medvlm.io.dicom_objects.frame_of_reference import mismatch_notes
     from napari_medvlm.io.dicom_objects.sr import write_sr
     from napari_medvlm.io.label_images import read_masks
     from napari_medvlm.sessions.export.sr_evaluations import evaluations_of_file
@@ -44,24 +44,19 @@ def measure(  # noqa: PLR0913  # one for each option
     with report_errors():
         volume = read_image(image, spacing, series=series, frame=frame, gaps=gaps)
         named = read_masks(mask, volume.grid)
-        rows = {v: row(n, Mask.of(named.values == v), volume) for v, n in named.names.items()}
+        notes = [*mismatch_notes(mask, volume), *named.notes, *volume.notes]
+        for note in notes:
+            typer.echo(note, err=True)
+        rows = {v: row(n, named.mask_of(v), volume) for v, n in named.names.items()}
         if csv is not None:
             write_csv(csv, list(rows.values()))
+        values = {v: dict(measures.values) for v, measures in rows.items()}
+        objects = list(values.values())
+        result = {"objects": objects, "notes": notes}
+        print_result(result, as_json, lambda: "\n".join(map(_line, objects)))
         if sr is not None:
             evaluations = [s for path in words for s in evaluations_of_file(path, volume)]
-            write_sr(
-                sr,
-                mask,
-                {v: dict(measures.values) for v, measures in rows.items()},
-                volume,
-                evaluations,
-            )
-    objects = [dict(measures.values) for measures in rows.values()]
-    notes = [*named.notes, *volume.notes]
-    for note in notes:
-        typer.echo(note, err=True)
-    result = {"objects": objects, "notes": notes}
-    print_result(result, as_json, lambda: "\n".join(map(_line, objects)))
+            write_sr(sr, mask, values, volume, evaluations)
 
 
 def _line(values: dict[str, Any]) -> str:

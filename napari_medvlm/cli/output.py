@@ -54,6 +54,18 @@ def report_errors() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
+def write_all(*writes: Callable[[], object]) -> None:
+    """Write all files, also if one cannot be written: its error is raised after the others."""
+    errors = []
+    for write in writes:
+        try:
+            write()
+        except MedVLMError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+
+
 def print_result(summary: dict[str, Any], as_json: bool, text: Callable[[], str]) -> None:
     """Print a result as text, or as one JSON object."""
     sys.stdout.write((json.dumps(_plain(summary)) if as_json else text()) + "\n")

@@ -22,7 +22,7 @@ from napari_medvlm.cli.options import (
     Spacing,
     read_image,
 )
-from napari_medvlm.cli.output import print_result, report_errors
+from napari_medvlm.cli.output import print_result, report_errors, write_all
 from napari_medvlm.io import Gaps
 
 Name = Annotated[
@@ -78,12 +78,11 @@ def segment(  # noqa: PLR0913  # one for each option
                 work.add_object(name)
             seconds = [_seconds(work, prompt) for prompt in prompts]
             measurement = work.measurement(work.active or 0)
-            if out is not None:
-                _write_mask(out, work, named=name is not None)
-            if session is not None:
-                work.ledger.save(session)
-            if report is not None:
-                write_page(report, work)
+            write_all(
+                *([] if session is None else [lambda: work.ledger.save(session)]),
+                *([] if report is None else [lambda: write_page(report, work)]),
+                *([] if out is None else [lambda: _write_mask(out, work, named=name is not None)]),
+            )
         summary: dict[str, Any] = {
             **_measured(measurement),
             "seconds_per_click": round(sum(seconds) / len(seconds), 4),
@@ -178,8 +177,8 @@ def _replay_summary(replayed: Any) -> dict[str, Any]:
         "object": replayed.name,
         "backend": replayed.backend,
         "identical": replayed.identical,
-        "voxels_then": replayed.voxels_then,
-        "voxels_now": replayed.voxels_now,
+        "voxels_recorded": replayed.voxels_recorded,
+        "voxels_replayed": replayed.voxels_replayed,
     }
 
 
@@ -195,11 +194,11 @@ def _compare_backends(ledger: Any, volume: Any, replayed: Any) -> list[dict[str,
         comparison = compared(recorded.mask, recomputed, recorded.backend, volume)
         comparisons.append(
             {
-                "backend_then": comparison.backend_then,
+                "backend_recorded": comparison.backend_recorded,
                 "then_identical": recorded.identical,
                 "dice": round(comparison.dice, 4),
-                "volume_then_ml": round(comparison.volume_then_ml, 4),
-                "volume_now_ml": round(comparison.volume_now_ml, 4),
+                "volume_recorded_ml": round(comparison.volume_recorded_ml, 4),
+                "volume_replayed_ml": round(comparison.volume_replayed_ml, 4),
             }
         )
     return comparisons
@@ -256,9 +255,11 @@ def _source(ledger: Any, image: Path | None) -> Path:
 
 def _line(replayed: dict[str, Any]) -> str:
     states = {True: "identical", False: "NOT identical", None: "not recorded"}
-    change = f"{replayed['voxels_then']} voxels recorded, {replayed['voxels_now']} now"
+    change = f"{replayed['voxels_recorded']} voxels recorded, {replayed['voxels_replayed']} now"
     line = f"{replayed['object']}: {states[replayed['identical']]} ({change})"
     if "dice" not in replayed:
         return line
-    volumes = f"{replayed['volume_then_ml']} mL recorded, {replayed['volume_now_ml']} mL now"
+    volumes = (
+        f"{replayed['volume_recorded_ml']} mL recorded, {replayed['volume_replayed_ml']} mL now"
+    )
     return f"{line}; Dice {replayed['dice']}, {volumes}"

@@ -54,6 +54,13 @@ class Mask:
         return cls(full[box].copy(), start, (z, y, x), score)
 
     @classmethod
+    def in_box(cls, voxels: BoolArray, start: Index, shape: Index) -> Mask:
+        """The mask of the voxels ``(z, y, x)`` of a box that begins at the index `start`."""
+        cut = cls.of(voxels)
+        z, y, x = (a + b for a, b in zip(cut.start, start, strict=True))
+        return replace(cut, start=(z, y, x), shape=shape)
+
+    @classmethod
     def empty(cls, shape: Index) -> Mask:
         """A mask with nothing inside."""
         return cls(np.zeros((0, 0, 0), bool), (0, 0, 0), shape)

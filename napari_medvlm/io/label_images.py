@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.data.errors import CannotSave, InvalidImage
-from napari_medvlm.data.geometry.grid import Grid, placed, require_same_grid
+from napari_medvlm.data.atomic_write import write_text
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.geometry.grid import Grid, placed, require_same_grid, same_grid
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.io.dicom.folder import is_dicom
 from napari_medvlm.io.dicom.header import read_header, sop_class
 from napari_medvlm.io.dicom_objects.rtstruct_read import is_rtstruct, read_rtstruct
 from napari_medvlm.io.dicom_objects.seg_read import is_seg, read_seg
-from napari_medvlm.io.medical_images import NIFTI, OTHERS, read_image
+from napari_medvlm.io.label_values import whole_numbers
+from napari_medvlm.io.medical_images import MEDICAL, read_image
 
 TABLES = (".json", ".tsv", ".csv", ".txt", ".label")
 """Endings of tables of names, in the order in which they are looked for."""
@@ -85,16 +89,11 @@ def write_names(path: str | Path, names: Mapping[int, tuple[str, str]]) -> Path:
         If it cannot be written.
     """
     table = Path(path).with_name(f"{_stem(Path(path))}.tsv")
-    try:
-        with table.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-            writer.writerow(("index", "name", "color"))
-            writer.writerows((value, " ".join(n.split()), c) for value, (n, c) in names.items())
-    except OSError as error:
-        raise CannotSave(
-            f"{table.name} could not be written: {error.strerror or error}.",
-            "Choose a folder that you may write to, with space left.",
-        ) from error
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+    writer.writerow(("index", "name", "color"))
+    writer.writerows((value, " ".join(n.split()), c) for value, (n, c) in names.items())
+    write_text(table, text.getvalue())
     return table
 
 
@@ -123,10 +122,16 @@ def read_masks(path: str | Path, grid: Grid) -> NamedLabels:
         found = [int(v) for v in np.unique(labels) if v]
         names = {v: stem if len(found) == 1 else f"{stem} {v}" for v in found}
         named = NamedLabels(labels, own, names, path.name)
-    values = placed(named.values, named.grid, grid)
-    if values is None:
-        require_same_grid(named.grid, grid, f"The mask {path.name}")
-    return replace(named, values=named.values if values is None else values, grid=grid)
+    if same_grid(named.grid, grid):
+        return replace(named, grid=grid)
+
+    def move(values: NDArray[Any]) -> NDArray[Any]:
+        on_grid = placed(values, named.grid, grid)
+        if on_grid is None:
+            require_same_grid(named.grid, grid, f"The mask {path.name}")
+        return values if on_grid is None else on_grid
+
+    return named.moved(grid, move)
 
 
 def _require_objects(path: Path) -> None:
@@ -178,11 +183,9 @@ def _structures(path: Path, grid: Grid | None) -> NamedLabels:
 
 def _labels(path: Path) -> tuple[NDArray[np.integer], Grid]:
     volume = read_image(path, None)
-    values = volume.data
-    if values.dtype.kind == "f":
-        if not np.array_equal(values, np.round(values)):
-            raise InvalidImage(f"{path.name} holds no labels but fractions.", "Choose labels.")
-        values = values.astype(np.int32)
+    values = whole_numbers(volume.data)
+    if values is None:
+        raise InvalidImage(f"{path.name} holds no labels but fractions.", "Choose labels.")
     return values, volume.grid
 
 
@@ -205,7 +208,7 @@ def _adjacent_table(path: Path) -> Path | None:
 
 def _stem(path: Path) -> str:
     stem = path.name
-    for ending in (*NIFTI, *OTHERS):
+    for ending in MEDICAL:
         stem = stem.removesuffix(ending)
     return stem
 

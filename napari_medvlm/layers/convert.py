@@ -14,6 +14,7 @@ from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.display import Reslice, display_grid, displayed
 from napari_medvlm.data.geometry.grid import Grid, placed, require_same_grid, same_grid
 from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.data.window_presets import default_window
 from napari_medvlm.io import finite
@@ -85,6 +86,7 @@ def labels_data(named: NamedLabels) -> tuple[Any, dict[str, Any], str]:
                 "labels": named.values,
                 "grid": named.grid,
                 "tracking_uids": dict(named.tracking_uids),
+                "covered": dict(named.covered),
             }
         },
     }
@@ -123,8 +125,13 @@ def volume_of(layer: Image) -> Volume:
 
 def series_in(layers: Iterable[Layer]) -> dict[str, Grid]:
     """The grids of the DICOM series among layers, by their UIDs."""
+    return {volume.series: volume.grid for volume in series_volumes(layers)}
+
+
+def series_volumes(layers: Iterable[Layer]) -> tuple[Volume, ...]:
+    """The volumes among layers that were read from DICOM series."""
     volumes = [layer.metadata[KEY].get("volume") for layer in layers if role(layer) == "image"]
-    return {v.series: v.grid for v in volumes if isinstance(v, Volume) and v.series}
+    return tuple(v for v in volumes if isinstance(v, Volume) and v.series)
 
 
 def labels_of(layer: Labels, volume: Volume) -> NDArray[np.integer]:
@@ -136,13 +143,44 @@ def labels_of(layer: Labels, volume: Volume) -> NDArray[np.integer]:
         If the voxels of the layer are not those of the volume.
     """
     labels, grid = labels_and_grid(layer)
-    if same_grid(grid, display_grid(volume.grid)):
-        result: NDArray[np.integer] = np.asarray(Reslice(labels, grid, volume.grid, order=0))
-        return result
-    on_it = placed(labels, grid, volume.grid)
-    if on_it is None:
-        require_same_grid(grid, volume.grid, f"The layer {layer.name}")
-    return labels if on_it is None else on_it
+    return _on_volume(labels, grid, volume, layer.name)
+
+
+def mask_of_label(layer: Labels, value: int, volume: Volume) -> Mask:
+    """The region of a value on the volume's own grid, with the voxels where another is drawn.
+
+    Raises
+    ------
+    GeometryMismatch
+        As of `labels_of`.
+    """
+    if not covered_in(layer.metadata):
+        return Mask.of(labels_of(layer, volume) == value)
+    return named_labels_of(layer, volume, {}).mask_of(value)
+
+
+def named_labels_of(layer: Labels, volume: Volume | None, names: Mapping[int, str]) -> NamedLabels:
+    """The labels of a layer with the regions that overlap there.
+
+    Parameters
+    ----------
+    volume
+        The image whose grid the labels are wanted on; `None`: the layer's own grid.
+
+    Raises
+    ------
+    GeometryMismatch
+        As of `labels_of`.
+    """
+    labels, grid = labels_and_grid(layer)
+    metadata = layer.metadata
+    own = NamedLabels(
+        np.asarray(labels), grid, names, layer.name,
+        tracking_uids=tracking_uids_in(metadata), covered=covered_in(metadata),
+    )  # fmt: skip
+    if volume is None:
+        return own
+    return own.moved(volume.grid, lambda values: _on_volume(values, grid, volume, layer.name))
 
 
 def mask_for_saving(data: Any, meta: Mapping[str, Any]) -> tuple[NDArray[np.integer], Volume]:
@@ -175,6 +213,12 @@ def tracking_uids_in(metadata: Mapping[str, Any]) -> dict[int, str]:
     return dict(mine.get("tracking_uids", {})) if isinstance(mine, Mapping) else {}
 
 
+def covered_in(metadata: Mapping[str, Any]) -> dict[int, Mask]:
+    """The covered voxels of the regions of a labels layer, see `NamedLabels`."""
+    mine = metadata.get(KEY)
+    return dict(mine.get("covered", {})) if isinstance(mine, Mapping) else {}
+
+
 def labels_and_grid(layer: Labels) -> tuple[NDArray[np.integer], Grid]:
     """The values of a labels layer, and the grid that they lie on."""
     mine = layer.metadata.get(KEY)
@@ -184,6 +228,19 @@ def labels_and_grid(layer: Labels) -> tuple[NDArray[np.integer], Grid]:
     labels = labels[None] if labels.ndim == 2 else labels
     z, y, x = labels.shape
     return labels, Grid((z, y, x), _affine(layer))
+
+
+def _on_volume(
+    labels: NDArray[np.integer], grid: Grid, volume: Volume, name: str
+) -> NDArray[np.integer]:
+    """Labels of a layer on the volume's own grid; `GeometryMismatch` if the voxels are others."""
+    if same_grid(grid, display_grid(volume.grid)):
+        result: NDArray[np.integer] = np.asarray(Reslice(labels, grid, volume.grid, order=0))
+        return result
+    on_grid = placed(labels, grid, volume.grid)
+    if on_grid is None:
+        require_same_grid(grid, volume.grid, f"The layer {name}")
+    return labels if on_grid is None else on_grid
 
 
 def _affine(layer: Layer) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from napari_medvlm.data.geometry.display import Reslice, display_grid, displayed
 from napari_medvlm.data.geometry.grid import Grid, placed, same_grid
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.layers.colormaps import label_colormap
-from napari_medvlm.layers.convert import KEY, labels_and_grid, role
+from napari_medvlm.layers.convert import KEY, named_labels_of, role
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -57,8 +57,7 @@ def has_labels(layer: Layer) -> bool:
 
 def values_in(layer: Labels) -> list[int]:
     """The values of a labels layer but 0, at most 1000; takes up to seconds."""
-    labels, _ = labels_and_grid(layer)
-    present: list[int] = np.unique(np.asarray(labels)).tolist()
+    present = sorted(named_labels_of(layer, None, {}).present)
     return [value for value in present if value > 0][:1000]
 
 
@@ -72,24 +71,24 @@ def paired(a: tuple[Labels, int], b: tuple[Labels, int]) -> Paired:
     GeometryMismatch
         If the second does not reach into the first one's grid.
     """
-    labels, grid = labels_and_grid(a[0])
-    others, own = labels_and_grid(b[0])
-    first = np.asarray(labels) == a[1]
-    wanted = int(np.count_nonzero(np.asarray(others) == b[1]))
-    for layer, value, there in ((a[0], a[1], first.any()), (b[0], b[1], wanted)):
+    labels, others = (named_labels_of(layer, None, {}) for layer in (a[0], b[0]))
+    grid = labels.grid
+    first, theirs = labels.mask_of(a[1]), others.mask_of(b[1])
+    wanted = theirs.voxels
+    for layer, value, there in ((a[0], a[1], first.voxels), (b[0], b[1], wanted)):
         if not there:
             raise InvalidReference(
                 f"Layer {layer.name} has no voxels with label {value}.",
                 "Choose another label, or draw it first.",
             )
-    moved, exact = _on(others, own, grid)
-    second = moved == b[1]
+    moved, exact = _on(theirs.full().view(np.uint8), others.grid, grid)
+    second = moved != 0
     if not second.any():
         raise GeometryMismatch(
             f"Label {b[1]} of {b[0].name} lies outside the grid of {a[0].name}.",
             "Choose layers of the same patient and image.",
         )
-    return Paired(Mask.of(first), Mask.of(second), grid, _note(exact, wanted, second, b[0].name))
+    return Paired(first, Mask.of(second), grid, _note(exact, wanted, second, b[0].name))
 
 
 class DifferenceLayer:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_medvlm.data.errors import GeometryMismatch
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.layers.convert import labels_and_grid, labels_of, role
+from napari_medvlm.layers.convert import named_labels_of, role
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -34,10 +32,9 @@ def named_labels(viewer: Viewer, volume: Volume) -> tuple[NamedLabels, ...]:
         if not names:
             continue
         try:
-            values, grid = labels_of(layer, volume), volume.grid
+            named.append(named_labels_of(layer, volume, names))
         except GeometryMismatch:
-            values, grid = labels_and_grid(layer)
-        named.append(NamedLabels(np.asarray(values), grid, names, layer.name))
+            named.append(named_labels_of(layer, None, names))
     return tuple(named)
 
 

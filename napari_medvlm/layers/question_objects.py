@@ -12,11 +12,10 @@ from napari_medvlm.data.errors import GeometryMismatch
 from napari_medvlm.data.geometry.display import display_grid
 from napari_medvlm.data.geometry.grid import FloatArray, same_grid
 from napari_medvlm.data.label_image import NamedLabels
-from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box, Point
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.layers.convert import labels_and_grid, labels_of, role
+from napari_medvlm.layers.convert import labels_and_grid, mask_of_label, named_labels_of, role
 from napari_medvlm.layers.label_names import names_of
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def masks_of(chosen: list[ObjectOption], volume: Volume) -> tuple[NamedMask, ...
         if option.value is None or option.region is not None:
             continue
         try:
-            mask = Mask.of(labels_of(option.layer, volume) == option.value)
+            mask = mask_of_label(option.layer, option.value, volume)
         except GeometryMismatch:  # the layer was moved meanwhile
             continue
         if mask.voxels:
@@ -105,14 +104,11 @@ def masks_of(chosen: list[ObjectOption], volume: Volume) -> tuple[NamedMask, ...
 
 def labels_among(chosen: list[ObjectOption]) -> tuple[NamedLabels, ...]:
     """The layers that were chosen as a whole."""
-    options = []
-    for option in chosen:
-        if option.value is None:
-            values, grid = labels_and_grid(option.layer)
-            options.append(
-                NamedLabels(np.asarray(values), grid, names_of(option.layer), option.layer.name)
-            )
-    return tuple(options)
+    return tuple(
+        named_labels_of(option.layer, None, names_of(option.layer))
+        for option in chosen
+        if option.value is None
+    )
 
 
 def _world(layer: Any, vertices: Any) -> FloatArray:

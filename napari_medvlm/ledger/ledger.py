@@ -8,7 +8,6 @@ Does not depend on backends, image files or windows.
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC
@@ -16,7 +15,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from napari_medvlm.data.errors import CannotSave, InvalidPrompt, SessionFileError
+from napari_medvlm.data.atomic_write import write_text
+from napari_medvlm.data.errors import InvalidPrompt, SessionFileError
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.conversation_records import Said
 from napari_medvlm.ledger.migrate import upgrade
@@ -166,21 +166,8 @@ class Ledger:
         CannotSave
             If the folder cannot be written to or the disk is full.
         """
-        path = Path(path)
         text = SessionFile(image=self.image, records=tuple(self._records)).model_dump_json(indent=1)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise CannotSave(
-                f"The session could not be written to {path}: {error.strerror}.",
-                "Choose a folder that you may write to, with space left. Nothing is lost.",
-            ) from error
+        write_text(path, text)
 
     @classmethod
     def load(cls, path: str | Path) -> Ledger:

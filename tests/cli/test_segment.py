@@ -76,6 +76,22 @@ def test_uneven_slices_are_resampled_for_questions_and_phrases_too(tmp_path, wor
     assert filled.exit_code == 0, filled.stderr
 
 
+def test_session_and_report_are_there_though_the_mask_cannot_be_written(scan, tmp_path):
+    path, _ = scan
+    session, report = tmp_path / "session.json", tmp_path / "report.html"
+    done = run(
+        app,
+        [
+            *("segment", str(path), "--point", "12,20,13", "--out", str(tmp_path / "mask.dcm")),
+            *("--session", str(session), "--report", str(report)),
+        ],
+    )
+    assert done.exit_code == 1
+    assert "scan was not read from a DICOM series" in done.output
+    assert report.exists()
+    assert run(app, ["replay", str(session)]).stdout.splitlines()[-1] == "Identical."
+
+
 def test_replay_finds_a_moved_image_when_told_and_refuses_another(scan, tmp_path):
     path, _ = scan
     session = tmp_path / "session.json"
@@ -108,11 +124,11 @@ def test_replay_with_another_backend_tells_dice_and_volumes(scan, tmp_path, fore
     told = json.loads(done.stdout)
     assert told["identical"] is False
     (entry,) = told["objects"]
-    assert (entry["backend_then"], entry["backend"]) == ("embedded", "threshold")
+    assert (entry["backend_recorded"], entry["backend"]) == ("embedded", "threshold")
     assert entry["then_identical"] is True
     assert 0 < entry["dice"] < 1
-    assert entry["volume_then_ml"] == pytest.approx(entry["voxels_then"] * 0.002, abs=1e-3)
-    assert entry["volume_now_ml"] == pytest.approx(entry["voxels_now"] * 0.002, abs=1e-3)
+    assert entry["volume_recorded_ml"] == pytest.approx(entry["voxels_recorded"] * 0.002, abs=1e-3)
+    assert entry["volume_replayed_ml"] == pytest.approx(entry["voxels_replayed"] * 0.002, abs=1e-3)
     assert "Dice" in run(app, ["replay", str(session), "--backend", "threshold"]).output
 
 

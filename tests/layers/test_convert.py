@@ -1,15 +1,26 @@
 """Layers of other plugins become volumes as they stand in the viewer."""
 
+from pathlib import Path
+
 import dask.array
+import nibabel
 import numpy as np
 import pytest
-from napari.layers import Image, Labels
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer
 from numpy.testing import assert_allclose, assert_array_equal
 
+import napari_medvlm as nmv
+from napari_medvlm._writer import write_labels
 from napari_medvlm.data.errors import GeometryMismatch, InvalidImage
+from napari_medvlm.data.label_image import NamedLabels, flattened
+from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Modality, Volume, Window
 from napari_medvlm.data.window_presets import CT_WINDOWS, default_window, windows
-from napari_medvlm.layers import labels_of, volume_of
+from napari_medvlm.layers import labels_data, labels_of, mask_of_label, volume_of
+from napari_medvlm.layers.difference_layer import paired, values_in
+from napari_medvlm.layers.label_names import named_labels
+from napari_medvlm.layers.question_objects import masks_of, offered
 from tests.conftest import make_phantom
 
 DATA = np.random.default_rng(0).random((4, 5, 6)).astype(np.float32)
@@ -79,3 +90,43 @@ def test_the_header_chooses_the_window_and_ct_has_presets():
     assert list(windows(Volume(DATA))) == ["As loaded"]
     low, high = default_window(Volume(DATA)).limits
     assert 0 <= low < high <= 1
+
+
+def overlapping_layer(volume, left):
+    """Left in everything, as a layer that was read from a file."""
+    masks = {1: Mask.of(np.ones(volume.shape)), 2: Mask.of(left)}
+    sizes = {value: mask.voxels for value, mask in masks.items()}
+    values, covered = flattened(sizes, masks.__getitem__, volume.shape)
+    named = NamedLabels(values, volume.grid, {1: "body", 2: "left"}, "plan", covered=covered)
+    return Layer.create(*labels_data(named))
+
+
+@pytest.mark.parametrize("degrees", [(0, 0, 0), (20, 15, 30)])
+def test_a_layer_of_regions_that_overlap_has_each_mask(degrees):
+    volume, left, _ = make_phantom(degrees=degrees)
+    layer = overlapping_layer(volume, left)
+    assert_array_equal(mask_of_label(layer, 1, volume).full(), np.ones(volume.shape, bool))
+    assert_array_equal(mask_of_label(layer, 2, volume).full(), left)
+    assert values_in(layer) == [1, 2]
+    pair = paired((layer, 1), (layer, 2))
+    assert (pair.a.voxels, pair.b.voxels) == (left.size, np.count_nonzero(left))
+
+
+def test_questions_and_phrases_are_about_the_masks_of_regions_that_overlap():
+    volume, left, _ = make_phantom()
+    viewer = ViewerModel()
+    viewer.add_layer(overlapping_layer(volume, left))
+    body, inner = masks_of(offered(viewer, volume), volume)
+    assert (body.mask.voxels, inner.mask.voxels) == (left.size, np.count_nonzero(left))
+    (named,) = named_labels(viewer, volume)
+    found = nmv.ground(volume, ["body"], labels=[named])
+    assert found.regions[0].mask.voxels == left.size
+
+
+def test_regions_that_overlap_are_saved_to_a_file_each(tmp_path):
+    volume, left, _ = make_phantom()
+    data, meta, _ = overlapping_layer(volume, left).as_layer_data_tuple()
+    paths = write_labels(str(tmp_path / "plan.nii.gz"), data, meta)
+    assert [Path(path).name for path in paths] == ["plan_1_body.nii.gz", "plan_2_left.nii.gz"]
+    sizes = [np.count_nonzero(np.asarray(nibabel.load(path).dataobj)) for path in paths]
+    assert sizes == [left.size, np.count_nonzero(left)]

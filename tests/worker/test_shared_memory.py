@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_medvlm.data.answer import Question
 from napari_medvlm.data.grounding import GroundQuery
 from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.worker import shared_memory
 from napari_medvlm.worker.messages import AskRequest, GroundRequest, Request
@@ -41,6 +44,16 @@ def test_label_images_are_in_shared_memory_and_not_in_the_message(shared):
     assert (received.names, received.title) == ({1: "liver"}, "organs")
     assert received.digest == new_labels(volume).digest
     assert not received.values.flags.writeable
+
+
+def test_covered_voxels_arrive_with_their_label_image(shared):
+    volume = new_volume()
+    covered = {7: Mask.of(np.ones(volume.shape))}
+    labels = replace(new_labels(volume), covered=covered)
+    run = shared.run(1, ground(volume, labels, new_labels(volume)))
+    overlapping, flat = SharedVolumeReader().request(run).query.labels
+    assert overlapping.mask_of(7).voxels == np.count_nonzero(labels.values)
+    assert flat.covered == {}
 
 
 def test_equal_label_images_share_a_block(shared):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -69,17 +70,13 @@ def references_of_labels(labels: NamedLabels, volume: Volume) -> tuple[Region, .
     InvalidReference
         If no label lies in the image.
     """
-    from scipy import ndimage
-
-    values = labels.values
     if not same_grid(labels.grid, volume.grid):
-        values = np.asarray(Reslice(values, labels.grid, volume.grid, order=0))
+        own = labels.grid
+        labels = labels.moved(
+            volume.grid, lambda values: np.asarray(Reslice(values, own, volume.grid, order=0))
+        )
     regions = []
-    for value, box in enumerate(ndimage.find_objects(values), start=1):
-        if box is None:
-            continue
-        z, y, x = (side.start for side in box)
-        mask = Mask(values[box] == value, (z, y, x), volume.shape)
+    for value, mask in _masks(labels):
         phrase = labels.names.get(value, f"label {value}")
         regions.append(Region.of_mask(phrase, mask, volume.grid, None, phrase))
     if not regions:
@@ -88,3 +85,19 @@ def references_of_labels(labels: NamedLabels, volume: Volume) -> tuple[Region, .
             "Choose the labels of this image, with values of 1 and more.",
         )
     return tuple(regions)
+
+
+def _masks(labels: NamedLabels) -> Iterator[tuple[int, Mask]]:
+    """The regions of a label image that have voxels, by their values from 1 on."""
+    from scipy import ndimage
+
+    values = labels.values
+    boxes = {v: box for v, box in enumerate(ndimage.find_objects(values), start=1) if box}
+    for value in sorted({*boxes, *labels.covered}):
+        if value in labels.covered:
+            mask = labels.mask_of(value)
+            if mask.voxels:
+                yield value, mask
+            continue
+        z, y, x = (side.start for side in boxes[value])
+        yield value, Mask(values[boxes[value]] == value, (z, y, x), labels.grid.shape)

@@ -95,7 +95,7 @@ def _by_slice(vectors: dict[str, FloatArray]) -> FrameOrder:
         for keyword, vector in vectors.items()
         if keyword != SLICE and len(np.unique(vector)) > 1
     }
-    labels = tuple(
+    labels: tuple[dict[str, tuple[float, ...]], ...] = tuple(
         {keyword: (float(vector[i]),) for keyword, vector in varying.items()}
         for i in range(len(slices))
     )
@@ -109,7 +109,9 @@ def _by_number(path: Path, count: int, slices: int) -> FrameOrder:
             f"{path.name} promises {slices} slices and holds {count} frames.", COPY_AGAIN
         )
     frames = np.arange(count)
-    labels = tuple({"volume": (float(i // slices + 1),)} for i in frames)
+    labels: tuple[dict[str, tuple[float, ...]], ...] = tuple(
+        {"volume": (float(i // slices + 1),)} for i in frames
+    )
     note = "The file does not list which frame is which slice; slice after slice is assumed."
     return FrameOrder((frames % slices).astype(np.float64), labels, (note,))
 

@@ -8,6 +8,7 @@ whoever asks which centres lie inside finds the same pixels again, whatever roun
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,75 @@ def outlines(plane: NDArray[np.bool_]) -> list[FloatArray]:
         start, at = hole.index((row, column)), target.index((row, end))
         target[at:at] = [(row, end), *hole[start:], *hole[:start], (row, column)]
     return [_corners_of(loop) - 0.5 for loop in outer]
+
+
+@dataclass(frozen=True)
+class United:
+    """The pixels of several outlines of a slice.
+
+    Parameters
+    ----------
+    inside
+        ``(y, x)``.
+    holes
+        How many outlines lie in another and are holes of it.
+    repeated
+        How many outlines are the same as another and are not counted.
+    """
+
+    inside: NDArray[np.bool_]
+    holes: int = 0
+    repeated: int = 0
+
+
+def united(polygons: Sequence[FloatArray], shape: tuple[int, int]) -> United:
+    """The pixels in any of several outlines, see `filled` for one.
+
+    An outline that lies in another is a hole of it, one in a hole is filled again. Outlines that
+    share a part are united: that part is inside.
+
+    Parameters
+    ----------
+    polygons
+        Corners ``(N, 2)`` as ``(y, x)`` of each; they may reach outside.
+    shape
+        Of the result ``(y, x)``.
+    """
+    known = [np.asarray(polygon, np.float64) for polygon in polygons]
+    boxes = np.array([[p.min(axis=0), p.max(axis=0)] for p in known]).reshape(-1, 2, 2)
+    meet = np.all(boxes[:, None, 0] <= boxes[None, :, 1], axis=-1)
+    meet &= meet.T
+    if np.count_nonzero(meet) == len(known):
+        return United(filled(known, shape))
+    within = np.array(
+        [[meet[i, j] and i != j and _holds(b, a) for j, b in enumerate(known)]
+         for i, a in enumerate(known)]
+    )  # fmt: skip
+    same = within & within.T
+    first = [i for i in range(len(known)) if not same[i, :i].any()]
+    within = (within & ~same)[np.ix_(first, first)]
+    depth = within.sum(axis=1)
+    inside = np.zeros(shape, bool)
+    for i in np.flatnonzero(depth % 2 == 0):
+        holes = np.flatnonzero(within[:, i] & (depth == depth[i] + 1))
+        inside |= filled([known[first[i]], *(known[first[h]] for h in holes)], shape)
+    return United(inside, int(np.count_nonzero(depth % 2)), len(known) - len(first))
+
+
+def _holds(outer: FloatArray, inner: FloatArray) -> bool:
+    """Whether all corners of an outline are inside another one or on its line."""
+    a, b = outer, np.roll(outer, -1, axis=0)
+    along = b - a
+    to_corner = inner[:, None] - a
+    length = np.maximum((along**2).sum(axis=-1), 1e-12)
+    share = np.clip((to_corner * along).sum(axis=-1) / length, 0, 1)
+    apart = np.linalg.norm(to_corner - share[..., None] * along, axis=-1).min(axis=1)
+    y, x = inner[:, 0, None], inner[:, 1, None]
+    spans = (a[:, 0] <= y) != (b[:, 0] <= y)
+    rise = np.where(along[:, 0] == 0, 1.0, along[:, 0])
+    crossed = spans & (a[:, 1] + (y - a[:, 0]) / rise * along[:, 1] > x)
+    odd = np.count_nonzero(crossed, axis=1) % 2 == 1
+    return bool((odd | (apart <= ON_THE_LINE)).all())
 
 
 def filled(polygons: Iterable[FloatArray], shape: tuple[int, int]) -> NDArray[np.bool_]:

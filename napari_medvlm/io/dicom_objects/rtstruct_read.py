@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import FloatArray, Grid, round_index
-from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.label_image import NamedLabels, flattened, overlap_notes
+from napari_medvlm.data.mask import Mask
 from napari_medvlm.io.dicom.folder import is_dicom
 from napari_medvlm.io.dicom.header import (
     COPY_AGAIN,
@@ -24,12 +25,13 @@ from napari_medvlm.io.dicom.header import (
     text,
 )
 from napari_medvlm.io.dicom.read import read_dicom
-from napari_medvlm.io.dicom_objects.contours import filled
+from napari_medvlm.io.dicom_objects.contours import filled, united
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
+XOR = "CLOSEDPLANAR_XOR"
+CLOSED = ("CLOSED_PLANAR", XOR)
 CUT = "The file may be cut off: its last part, which says what each region is, is missing."
 TILT = 0.25
 """Slices; a contour that reaches further from its middle does not lie in the image's planes."""
@@ -37,6 +39,27 @@ BETWEEN = 0.1
 """Slices; a contour so far from the middle of a slice lies between slices."""
 SAME = 0.05
 """Slices; contours so near to each other lie in one plane."""
+
+HOLE = "inside another contour, read as a hole"
+REPEATED = "the same as another contour, counted once"
+
+
+class Outline(NamedTuple):
+    """A closed contour in a slice.
+
+    Parameters
+    ----------
+    z
+        The index of its plane across the slices, not rounded.
+    yx
+        Its corners ``(N, 2)`` as pixel indices.
+    is_xor
+        Whether its kind is CLOSEDPLANAR_XOR.
+    """
+
+    z: float
+    yx: FloatArray
+    is_xor: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +73,12 @@ class Roi:
     color
         ``#rrggbb``; empty: none is told.
     mask
-        ``(z, y, x)`` bool on the image's grid.
+        On the image's grid.
     """
 
     name: str
     color: str
-    mask: NDArray[np.bool_]
+    mask: Mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +143,7 @@ def read_on_series(path: Path, grids: Mapping[str, Grid]) -> NamedLabels:
 def read_rtstruct(path: Path, grid: Grid) -> NamedLabels:
     """A structure set as labels on an image's grid.
 
-    Where regions overlap, the one of the higher number is kept; `read_structure_set` keeps both.
+    Regions may overlap, see `NamedLabels`; a note names those that do.
 
     Raises
     ------
@@ -128,21 +151,24 @@ def read_rtstruct(path: Path, grid: Grid) -> NamedLabels:
         If it cannot be read, or no contour lies in the image.
     """
     structures = read_structure_set(path, grid)
-    labels = np.zeros(grid.shape, np.uint16)
-    for number, roi in structures.rois.items():
-        labels[roi.mask] = number
-    names = {number: roi.name for number, roi in structures.rois.items()}
-    colors = {number: roi.color for number, roi in structures.rois.items() if roi.color}
-    return NamedLabels(labels, grid, names, path.name, colors, structures.notes)
+    rois = structures.rois
+    sizes = {number: roi.mask.voxels for number, roi in rois.items()}
+    labels, covered = flattened(sizes, lambda number: rois[number].mask, grid.shape)
+    names = {number: roi.name for number, roi in rois.items()}
+    colors = {number: roi.color for number, roi in rois.items() if roi.color}
+    named = NamedLabels(labels, grid, names, path.name, colors, covered=covered)
+    return replace(named, notes=(*structures.notes, *overlap_notes(named)))
 
 
 def read_structure_set(path: Path, grid: Grid) -> StructureSet:
     """The regions of a structure set that have a voxel of an image.
 
-    A voxel is inside if its centre is inside an odd number of the contours of its slice, or on the
-    line of one: a contour in another is a hole, and a channel to a hole ("keyhole") is one too.
-    Contours that lie between slices count for the nearest one; points, open contours and those in
-    other planes are left out. Both are told in the notes.
+    A voxel is inside if its centre is inside one of the contours of its slice, or on the line of
+    one. A contour in another is a hole, and a channel to a hole ("keyhole") is one too; contours
+    that share a part are united, and one that is there twice counts once. Only of the kind
+    CLOSEDPLANAR_XOR, a voxel must be inside an odd number of contours. Contours that lie between
+    slices count for the nearest one; points, open contours and those in other planes are left out.
+    The notes say so.
 
     Raises
     ------
@@ -181,7 +207,7 @@ def _interpreted(dataset: Dataset, grid: Grid) -> StructureSet:
         mask = _mask((contours or {}).get("ContourSequence") or (), grid, left_out)
         notes += [_note(count, name, what) for what, count in left_out.items()]
         if mask.any():
-            rois[number] = Roi(name, _color(contours), mask)
+            rois[number] = Roi(name, _color(contours), Mask.of(mask))
         else:
             notes.append(f"{name} has no voxel in the image and is left out.")
     return StructureSet(rois, tuple(notes))
@@ -208,7 +234,7 @@ def _numbers(described: list[Dataset]) -> Iterable[int]:
 
 def _mask(contours: Iterable[Dataset], grid: Grid, left_out: Counter[str]) -> NDArray[np.bool_]:
     """The voxels of a region; what cannot be taken as it stands is counted by what is done."""
-    by_slice: dict[int, list[tuple[float, FloatArray]]] = {}
+    by_slice: dict[int, list[Outline]] = {}
     for contour in contours:
         zyx = _points(contour, grid)
         reason = _reason(contour, zyx, grid)
@@ -216,17 +242,32 @@ def _mask(contours: Iterable[Dataset], grid: Grid, left_out: Counter[str]) -> ND
             left_out[reason] += 1
             continue
         z = float(zyx[:, 0].mean())
-        by_slice.setdefault(int(round_index(z)), []).append((z, zyx[:, 1:]))
+        is_xor = text(contour, "ContourGeometricType") == XOR
+        by_slice.setdefault(int(round_index(z)), []).append(Outline(z, zyx[:, 1:], is_xor))
     mask = np.zeros(grid.shape, bool)
-    for z, placed in by_slice.items():
-        nearest = min((own for own, _ in placed), key=lambda own: abs(own - z))
-        polygons = [polygon for own, polygon in placed if abs(own - nearest) <= SAME]
-        if abs(nearest - z) > BETWEEN:
-            left_out["between slices, assigned to the nearest slice"] += len(polygons)
-        if dropped := len(placed) - len(polygons):
-            left_out["further from its slice than another contour, left out"] += dropped
-        mask[z] = filled(polygons, grid.shape[1:])
+    for z, outlines in by_slice.items():
+        mask[z] = _filled_slice(z, outlines, grid, left_out)
     return mask
+
+
+def _filled_slice(
+    z: int, outlines: list[Outline], grid: Grid, left_out: Counter[str]
+) -> NDArray[np.bool_]:
+    """The pixels ``(y, x)`` of a region in slice ``z``; what is changed or left out is counted."""
+    nearest = min((outline.z for outline in outlines), key=lambda own: abs(own - z))
+    near = [outline for outline in outlines if abs(outline.z - nearest) <= SAME]
+    if abs(nearest - z) > BETWEEN:
+        left_out["between slices, assigned to the nearest slice"] += len(near)
+    if dropped := len(outlines) - len(near):
+        left_out["further from its slice than another contour, left out"] += dropped
+    shape = grid.shape[1:]
+    pixels = filled([outline.yx for outline in near if outline.is_xor], shape)
+    planar = [outline.yx for outline in near if not outline.is_xor]
+    if planar:
+        union = united(planar, shape)
+        pixels |= union.inside
+        left_out += Counter({HOLE: union.holes, REPEATED: union.repeated})
+    return pixels
 
 
 def _points(contour: Dataset, grid: Grid) -> FloatArray:

@@ -18,10 +18,10 @@ from napari_medvlm.io.dicom_objects.seg_write import (
     MAKER,
     VERSION,
     Segment,
-    framed_headers,
     numbers_to_save,
     short,
 )
+from napari_medvlm.io.dicom_objects.source_headers import UNICODE, framed_headers
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -94,7 +94,7 @@ def _new_structure_set(source: Dataset) -> Dataset:
         transfer_syntax_uid=ImplicitVRLittleEndian,  # a contour may be longer than 64 kB
     )
     structure_set.copy_patient_and_study_information(source)
-    structure_set.SpecificCharacterSet = "ISO_IR 192"
+    structure_set.SpecificCharacterSet = UNICODE
     return structure_set
 
 

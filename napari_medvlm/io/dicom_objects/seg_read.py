@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.frames import lps_rows
 from napari_medvlm.data.geometry.grid import FloatArray, Grid
-from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.label_image import NamedLabels, flattened, overlap_notes
+from napari_medvlm.data.mask import Mask
 from napari_medvlm.io.dicom.folder import is_dicom
 from napari_medvlm.io.dicom.frames import Plane, planes_of
 from napari_medvlm.io.dicom.header import read_header, sop_class
@@ -38,8 +40,8 @@ def is_seg(path: Path) -> bool:
 def read_seg(path: Path, grid: Grid | None = None) -> NamedLabels:
     """The segments of a DICOM segmentation as labels.
 
-    Frames may stand in any order, and slices may be missing, which are empty then. Where segments
-    overlap, the one of the higher number is kept.
+    Frames may stand in any order, and slices may be missing, which are empty then. Segments may
+    overlap, see `NamedLabels`; a note names those that do.
 
     Parameters
     ----------
@@ -56,7 +58,8 @@ def read_seg(path: Path, grid: Grid | None = None) -> NamedLabels:
 
     try:
         seg = hd.seg.segread(path)
-        labels, own = (_on_image(seg, path, grid) if grid is not None else None) or _alone(seg)
+        on_image = None if grid is None else _on_image(seg, path, grid)
+        labels, covered, own = on_image or _alone(seg)
         described = {n: seg.get_segment_description(n) for n in _numbers(seg)}
     except Exception as error:  # files by anybody: whatever highdicom cannot read
         raise InvalidImage(
@@ -68,7 +71,8 @@ def read_seg(path: Path, grid: Grid | None = None) -> NamedLabels:
     colors = {n: color for n, segment in described.items() if (color := _shown(segment))}
     uids = {n: uid for n, segment in described.items() if (uid := _tracking_uid(segment))}
     notes = (HALF.format(path.name),) if _is_fractional(seg) else ()
-    return NamedLabels(labels, own, names, path.name, colors, notes, uids)
+    named = NamedLabels(labels, own, names, path.name, colors, notes, uids, covered)
+    return replace(named, notes=(*notes, *overlap_notes(named)))
 
 
 def read_seg_on_series(path: Path, grids: Mapping[str, Grid]) -> NamedLabels:
@@ -92,36 +96,48 @@ def _is_fractional(seg: Dataset) -> bool:
     return str(seg.get("SegmentationType")) == "FRACTIONAL"
 
 
-def _alone(seg: Any) -> tuple[NDArray[np.uint16], Grid]:
-    """Labels on the grid that the frames themselves make."""
+Regions = tuple[NDArray[np.uint16], dict[int, Mask], Grid]
+"""Values and covered voxels as of `NamedLabels`, and the grid that they lie on."""
+
+
+def _alone(seg: Any) -> Regions:
+    """The segments on the grid that the frames themselves make."""
     volume = seg.get_volume(combine_segments=False, allow_missing_positions=True)
     array: NDArray[Any] = np.asarray(volume.array)
     z, y, x = array.shape[:3]
-    labels = np.zeros((z, y, x), np.uint16)
-    for channel, number in enumerate(map(int, seg.segment_numbers)):
-        if number:  # of a label map, 0 is the background
-            labels[array[..., channel] >= 0.5] = number
-    return labels, Grid((z, y, x), lps_rows(volume.affine))
+    channels = {n: channel for channel, n in enumerate(map(int, seg.segment_numbers)) if n}
+    sizes = {n: int(np.count_nonzero(array[..., c] >= 0.5)) for n, c in channels.items()}
+    labels, covered = flattened(sizes, lambda n: Mask.of(array[..., channels[n]] >= 0.5), (z, y, x))
+    return labels, covered, Grid((z, y, x), lps_rows(volume.affine))
 
 
-def _on_image(seg: Any, path: Path, grid: Grid) -> tuple[NDArray[np.uint16], Grid] | None:
-    """Labels on the image's grid; `None` if a frame does not lie on one of its slices."""
+def _on_image(seg: Any, path: Path, grid: Grid) -> Regions | None:
+    """The segments on the image's grid; `None` if a frame does not lie on one of its slices."""
     planes = planes_of(path, seg)
-    at = [_slice_of(plane, grid) for plane in planes]
-    if None in at:
+    slices = [z for plane in planes if (z := _slice_of(plane, grid)) is not None]
+    if len(slices) < len(planes):
         return None
     frames = seg.pixel_array.reshape(len(planes), *grid.shape[1:])
     kind = str(seg.SegmentationType)
+    if kind == "LABELMAP":
+        labels = np.zeros(grid.shape, np.uint16)
+        for z, frame in zip(slices, frames, strict=True):
+            labels[z][frame > 0] = frame[frame > 0]
+        return labels, {}, grid
     least = 0.5 * float(seg.MaximumFractionalValue) if kind == "FRACTIONAL" else 1
-    labels = np.zeros(grid.shape, np.uint16)
-    order: Iterable[int] = range(len(planes))
-    if kind != "LABELMAP":
-        numbers = [_segment_of(seg, index) for index in order]
-        order = sorted(order, key=numbers.__getitem__)
-    for index in order:
-        z, inside = at[index], frames[index] >= least
-        labels[z][inside] = frames[index][inside] if kind == "LABELMAP" else numbers[index]
-    return labels, grid
+    of_segment: dict[int, list[int]] = {}
+    for index in range(len(planes)):
+        of_segment.setdefault(_segment_of(seg, index), []).append(index)
+
+    def mask_of(number: int) -> Mask:
+        on = [slices[index] for index in of_segment[number]]
+        voxels = np.zeros((max(on) + 1 - min(on), *grid.shape[1:]), bool)
+        for index in of_segment[number]:
+            voxels[slices[index] - min(on)] |= frames[index] >= least
+        return Mask.in_box(voxels, (min(on), 0, 0), grid.shape)
+
+    sizes = {number: mask_of(number).voxels for number in of_segment}
+    return (*flattened(sizes, mask_of, grid.shape), grid)
 
 
 def _slice_of(plane: Plane, grid: Grid) -> int | None:

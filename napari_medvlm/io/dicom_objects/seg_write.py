@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.data.errors import CannotSave, InvalidImage
+from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.data.geometry.frames import lps_rows
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.io.dicom.folder import headers_of, is_dicom
 from napari_medvlm.io.dicom.header import sop_class
 from napari_medvlm.io.dicom_objects.coded_terms import Term, term_for
+from napari_medvlm.io.dicom_objects.source_headers import (
+    UNICODE,
+    framed_headers,
+    reason_of,
+    share_geometry,
+)
 
 if TYPE_CHECKING:
     from highdicom.seg import SegmentDescription
@@ -95,6 +100,8 @@ def write_seg(
     from pydicom.uid import generate_uid
 
     sources, _ = framed_headers(volume)
+    geometry = _places(volume, sources[0])
+    share_geometry(sources, geometry)
     numbers = numbers_to_save(masks)
     as_map = path.name.lower().endswith(LABEL_MAP_SUFFIX)
     array = (_label_map if as_map else _stacked)([masks[n] for n in numbers])
@@ -102,7 +109,7 @@ def write_seg(
         segmentation = hd.seg.Segmentation(
             source_images=sources,
             pixel_array=array,
-            **_places(volume, sources[0]),
+            **geometry,
             segmentation_type="LABELMAP" if as_map else "BINARY",
             segment_descriptions=[_described(i + 1, segments[n]) for i, n in enumerate(numbers)],
             series_instance_uid=generate_uid(),
@@ -120,9 +127,10 @@ def write_seg(
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CannotSave(
             f"A DICOM segmentation cannot refer to images as those of {volume.name} "
-            f"({sop_class(sources[0])}).",
+            f"({sop_class(sources[0])}): {reason_of(error)}.",
             "Save as .rtstruct.dcm, NIfTI (.nii.gz), NRRD or MetaImage.",
         ) from error
+    segmentation.SpecificCharacterSet = UNICODE
     segmentation.save_as(path)
 
 
@@ -166,31 +174,6 @@ def _places(volume: Volume, source: Dataset) -> dict[str, Any]:
     }
 
 
-def framed_headers(volume: Volume) -> tuple[list[Dataset], Any]:
-    """The headers of a volume's series, and the frame of reference that they share.
-
-    Raises
-    ------
-    CannotSave
-        If the volume is not from a DICOM series, or that does not tell its frame or its study.
-    """
-    sources = source_headers(volume)
-    first = sources[0]
-    frame = first.get("FrameOfReferenceUID")
-    needed = {
-        "series": first.get("SeriesInstanceUID"),
-        "study": first.get("StudyInstanceUID"),
-        "frame of reference": frame,
-    }
-    for what, uid in needed.items():
-        if not uid:
-            raise CannotSave(
-                f"The DICOM header of {volume.name} does not tell its {what}.",
-                "Save as NIfTI (.nii.gz), NRRD or MetaImage.",
-            )
-    return sources, frame
-
-
 def numbers_to_save(masks: Mapping[int, NDArray[np.bool_]]) -> list[int]:
     """The numbers of the objects that have voxels, in order; refused if none has."""
     numbers = [number for number in sorted(masks) if masks[number].any()]
@@ -199,31 +182,6 @@ def numbers_to_save(masks: Mapping[int, NDArray[np.bool_]]) -> list[int]:
             "There is nothing to save: all objects are empty.", "Segment something first."
         )
     return numbers
-
-
-def source_headers(volume: Volume) -> list[Dataset]:
-    """The whole headers of the DICOM files that a volume was read from.
-
-    Raises
-    ------
-    CannotSave
-        If it was not read from DICOM, or the files are no longer there.
-    """
-    from pydicom import dcmread
-
-    if volume.source is None or not (volume.series or is_dicom(volume.source)):
-        raise CannotSave(
-            f"{volume.name} was not read from a DICOM series, so no DICOM object can refer to it.",
-            "Save as NIfTI (.nii.gz), NRRD or MetaImage.",
-        )
-    try:
-        headers = headers_of(volume.source, volume.series if volume.source.is_dir() else None)
-    except InvalidImage as error:
-        raise CannotSave(
-            f"The DICOM files of {volume.name} are no longer where they were: {error.message}",
-            "Put them back, or save as NIfTI.",
-        ) from error
-    return [dcmread(file, stop_before_pixels=True) for file, _ in headers]
 
 
 def short(text: str) -> str:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_medvlm.data.errors import CannotSave, InvalidImage
 from napari_medvlm.data.volume import HU, SUV_UNIT, Volume
+from napari_medvlm.io.dicom.header import sop_class
+from napari_medvlm.io.dicom_objects.frame_of_reference import mismatch_notes
 from napari_medvlm.io.dicom_objects.seg_read import is_seg
-from napari_medvlm.io.dicom_objects.seg_write import MAKER, VERSION, source_headers
+from napari_medvlm.io.dicom_objects.seg_write import MAKER, VERSION
+from napari_medvlm.io.dicom_objects.source_headers import UNICODE, reason_of, source_headers
 from napari_medvlm.io.dicom_objects.sr_evaluations import (
     Evaluation,
     evaluations_in,
@@ -19,6 +22,7 @@ from napari_medvlm.io.dicom_objects.sr_evaluations import (
 
 if TYPE_CHECKING:
     from highdicom.sr import Measurement
+    from pydicom import Dataset
     from pydicom.sr.coding import Code
 
 T = TypeVar("T")
@@ -53,22 +57,36 @@ def write_sr(
     Raises
     ------
     CannotSave
-        If the volume is not from a DICOM series, nothing is in the objects, or the file cannot be
-        written.
+        If the volume is not from a DICOM series, the segmentation is of another frame of reference
+        or patient, nothing is in the objects, or the file cannot be written.
     """
+    there = _to_report(Path(seg), rows, evaluations)
+    _require_same_frame(Path(seg), volume)
+    sources = source_headers(volume)
+    try:
+        report = _report(Path(seg), there, sources, evaluations)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CannotSave(
+            f"A report cannot refer to images as those of {volume.name} "
+            f"({sop_class(sources[0])}): {reason_of(error)}.",
+            "Save the table as CSV.",
+        ) from error
+    _save(report, Path(path))
+
+
+def _report(
+    seg: Path, rows: Rows, sources: list[Dataset], evaluations: Sequence[Evaluation]
+) -> Any:
+    """The report; errors are those of highdicom, for headers that lack what it needs."""
     import highdicom as hd
     from highdicom import sr
     from pydicom.sr.codedict import codes
     from pydicom.uid import generate_uid
 
-    there = _to_report(Path(seg), rows, evaluations)
-    sources = source_headers(volume)
     segmentation = hd.seg.segread(seg)
     _name_segments_in_frames(segmentation)
     frame, series = segmentation.FrameOfReferenceUID, sources[0].SeriesInstanceUID
-    groups = [
-        _group(segmentation, number, dict(values), series) for number, values in there.items()
-    ]
+    groups = [_group(segmentation, number, dict(values), series) for number, values in rows.items()]
     groups += [group for said in evaluations for group in groups_of(said, frame, series)]
     content = sr.MeasurementReport(
         sr.ObservationContext(observer_device_context=_device()),
@@ -87,7 +105,8 @@ def write_sr(
         is_complete=True,
         series_description="Measurements",
     )
-    _save(report, Path(path))
+    report.SpecificCharacterSet = UNICODE
+    return report
 
 
 def _to_report(seg: Path, rows: Rows, evaluations: Sequence[Evaluation]) -> Rows:
@@ -103,6 +122,14 @@ def _to_report(seg: Path, rows: Rows, evaluations: Sequence[Evaluation]) -> Rows
             "There is nothing to report: all objects are empty.", "Segment something first."
         )
     return there
+
+
+def _require_same_frame(seg: Path, volume: Volume) -> None:
+    for note in mismatch_notes(seg, volume):
+        raise CannotSave(
+            f"No report is written. {note}",
+            "Choose the image that the segmentation was made on, or save the table as CSV.",
+        )
 
 
 def _save(report: Any, path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from napari_medvlm.backends.models import registry
 from napari_medvlm.backends.models.files import weights_digest
 from napari_medvlm.data.errors import BackendUnavailable
-from napari_medvlm.io import Segment, write_mask, write_segments
+from napari_medvlm.io import Segment, write_mask, write_segments, write_separately
 from napari_medvlm.io.label_images import write_names
 from napari_medvlm.ledger.records import Overlap
 from napari_medvlm.sessions.segment.session import SegmentationSession
@@ -71,13 +71,5 @@ def write_objects(session: SegmentationSession, path: Path) -> tuple[Path, ...]:
         write_mask(path, session.labels, session.volume)
         named = {i: (live.info.name, live.info.color) for i, live in objects.items()}
         return (path,) if surface or not named else (path, write_names(path, named))
-    written = _names(path, {i: live.info.name for i, live in objects.items()})
-    for object_id, own in written.items():
-        write_mask(own, session.mask_of(object_id), session.volume)
-    return tuple(written.values())
-
-
-def _names(path: Path, names: Mapping[int, str]) -> dict[int, Path]:
-    stem, dot, suffix = path.name.partition(".")
-    clean = {i: "".join(c if c.isalnum() else "_" for c in name) for i, name in names.items()}
-    return {i: path.with_name(f"{stem}_{i}_{name}{dot}{suffix}") for i, name in clean.items()}
+    masks = {object_id: session.mask_of(object_id) for object_id in objects}
+    return write_separately(path, masks, session.volume, segments_of(session))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.data.errors import GeometryMismatch, InvalidPrompt, ObjectLocked
 from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import InitialMask, Prompt
 from napari_medvlm.ledger.records import (
@@ -24,12 +25,7 @@ from napari_medvlm.ledger.records import (
     PromptRemoved,
 )
 from napari_medvlm.ledger.state import LedgerState
-
-COLORS = (
-    "#4dd2ff", "#ffb84d", "#7dff6b", "#ff6bd6", "#fff04d", "#b38cff", "#ff6b6b", "#4dffc3",
-    "#c7e05c", "#8cb3ff",
-)  # fmt: skip
-"""Colours of new objects, in turn; easy to tell apart on grey."""
+from napari_medvlm.sessions.segment.colors import color_of
 
 SPECK = 0.01
 """Pieces smaller than this share of an object stay with it when it is split."""
@@ -80,7 +76,7 @@ def add_object(
     info = ObjectInfo(
         id=object_id,
         name=name or f"Object {object_id}",
-        color=COLORS[(object_id - 1) % len(COLORS)],
+        color=color_of(object_id),
         locked=locked,
     )
     return object_id, ObjectAdded(object=info)
@@ -142,14 +138,29 @@ def split(
     return object_ids, (stay, *events)
 
 
-def label_masks(labels: NDArray[np.integer], grid: Grid) -> dict[int, Mask]:
-    """The mask of each label of an array on the grid; 0 is background."""
+def label_masks(
+    labels: NDArray[np.integer], grid: Grid, covered: Mapping[int, Mask]
+) -> dict[int, Mask]:
+    """The mask of each label of an array on the grid; 0 is background.
+
+    Where masks overlap, the largest comes first, so that a smaller one is drawn over it.
+
+    Parameters
+    ----------
+    covered
+        The voxels of overlapping regions that others cover, see `NamedLabels`.
+    """
     if labels.shape != grid.shape:
         raise GeometryMismatch(
             f"The labels have the shape {labels.shape}, the image {grid.shape}.",
             "Choose labels that were made on this image, or resample them to it.",
         )
-    return {int(v): Mask.of(labels == v) for v in np.unique(labels) if v != 0}
+    regions = NamedLabels(labels, grid, {}, covered=covered)
+    masks = {value: regions.mask_of(value) for value in sorted(regions.present)}
+    masks = {value: mask for value, mask in masks.items() if mask.voxels}
+    if not covered:
+        return masks
+    return dict(sorted(masks.items(), key=lambda item: -item[1].voxels))
 
 
 def take_masks(
@@ -198,8 +209,7 @@ def _objects(
     for number, (name, uid, mask) in enumerate(masks):
         first, added = add_object(state, name, locked)
         object_id = first + number
-        color = COLORS[(object_id - 1) % len(COLORS)]
-        own = {"id": object_id, "color": color, "tracking_uid": uid}
+        own = {"id": object_id, "color": color_of(object_id), "tracking_uid": uid}
         info = added.object.model_copy(update=own)
         object_ids.append(object_id)
         events.append(ObjectAdded(object=info))

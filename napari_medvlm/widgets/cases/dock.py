@@ -242,7 +242,7 @@ class CasesDock(Dock):
     # Wiring.
 
     def _lay_out(self) -> None:
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout(self.body)
         layout.addWidget(self.recent)
         layout.addLayout(_row(self.folder, self.table_file, self.pacs))
         layout.addWidget(self.cases, 1)

@@ -26,7 +26,7 @@ from napari_medvlm.evaluation.segment.plan import Plan, require_able
 from napari_medvlm.evaluation.segment.report import require_libraries
 from napari_medvlm.evaluation.segment.single_case import write_single
 from napari_medvlm.evaluation.segment.trial import OnStep, Trial
-from napari_medvlm.layers import is_image, labels_of, volume_of
+from napari_medvlm.layers import is_image, mask_of_label, volume_of
 from napari_medvlm.layers.simulated_layers import SimulatedLayers, SimulatedStep
 from napari_medvlm.widgets.evaluate.curve import load_library
 from napari_medvlm.widgets.evaluate.label_combo import LabelChoice, read_reference
@@ -116,7 +116,7 @@ class CasePanel(QWidget):
         def work(progress: Progress) -> Measured:
             load_library()
             volume = volume_of(image)
-            truth = labels_of(layer, volume) == value
+            truth = mask_of_label(layer, value, volume).full()
             if not truth.any():
                 raise InvalidReference(
                     f"Layer {layer.name} has no voxels of {name}.", "Choose another label."

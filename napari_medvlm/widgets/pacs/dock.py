@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QVBoxLayout
 from napari_medvlm.data.errors import ArchiveError, CannotSave
 from napari_medvlm.io.archive.base import Archive, Progress, Query, Study, StudySeries
 from napari_medvlm.io.dicom_objects.deidentify import Exported
-from napari_medvlm.layers import series_in
+from napari_medvlm.layers import series_in, series_volumes
 from napari_medvlm.sessions.export.dicom import Results, results_of
 from napari_medvlm.widgets.models.server_banner import ServerBanner
 from napari_medvlm.widgets.other_docks import bring_in, said_of
@@ -86,11 +86,12 @@ class PacsDock(Dock):
     def load_series(self, series: StudySeries, choices: ReadChoices | None = None) -> None:
         """Fetch a series and open it as a layer."""
         archive, grids = self._archive(), series_in(self.viewer.layers)
+        volumes = series_volumes(self.viewer.layers)
 
         def work(progress: Progress) -> Opened:
             folder = archive.fetch(series, progress)
             progress(1, "Reading")
-            return open_series(folder, series, choices or ReadChoices(), grids)
+            return open_series(folder, series, choices or ReadChoices(), grids, volumes)
 
         self.work.start(work, self._on_loaded, "Loading")
 
@@ -204,7 +205,7 @@ class PacsDock(Dock):
         row.addWidget(self.load)
         row.addWidget(self.give)
         row.addWidget(self.push)
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout(self.body)
         for part in (self.servers, self.banner, self.filters):
             layout.addWidget(part)
         layout.addWidget(self.tree, 1)

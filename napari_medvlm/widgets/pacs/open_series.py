@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,10 @@ from typing import Any
 from napari_medvlm.data.errors import IrregularSlices, SeveralVolumes
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io import read_volume
 from napari_medvlm.io.archive.base import StudySeries
+from napari_medvlm.io.dicom_objects.frame_of_reference import open_image_notes
 from napari_medvlm.io.dicom_objects.rtstruct_read import read_on_series
 from napari_medvlm.io.dicom_objects.seg_read import read_seg_on_series
 from napari_medvlm.io.dicom_objects.sr import read_evaluations, read_sr, series_of_report
@@ -62,7 +64,11 @@ class Opened:
 
 
 def open_series(
-    folder: Path, series: StudySeries, choices: ReadChoices, grids: Mapping[str, Grid]
+    folder: Path,
+    series: StudySeries,
+    choices: ReadChoices,
+    grids: Mapping[str, Grid],
+    volumes: Sequence[Volume] = (),
 ) -> Opened:
     """Read a series that lies in a folder; takes a while.
 
@@ -70,6 +76,8 @@ def open_series(
     ----------
     grids
         Of the series that are open, by their UIDs: objects are read onto theirs.
+    volumes
+        Those series: a note says if objects have another frame of reference than all of them.
 
     Raises
     ------
@@ -86,7 +94,8 @@ def open_series(
     if series.modality in (SEG, STRUCTURES):
         read = read_seg_on_series if series.modality == SEG else read_on_series
         drawn = [read(file, grids) for file in files]
-        notes = tuple(note for named in drawn for note in named.notes)
+        notes = tuple(note for file in files for note in open_image_notes(file, volumes))
+        notes += tuple(note for named in drawn for note in named.notes)
         return Opened(series, tuple(_titled(named, series) for named in drawn), notes=notes)
     return Opened(
         series,

@@ -14,6 +14,9 @@ from napari_medvlm.widgets.parts.layer_combo import LayerChoice
 if TYPE_CHECKING:
     from napari import Viewer
 
+OWN = (None, "labels")
+"""Roles of layers with labels of a person or a file; layers of others show a session's masks."""
+
 
 class LabelsRow(QWidget):
     """A labels layer and what to do with it.
@@ -34,7 +37,7 @@ class LabelsRow(QWidget):
         from napari.layers import Labels
 
         self.choice = LayerChoice(
-            viewer, lambda layer: isinstance(layer, Labels) and role(layer) is None
+            viewer, lambda layer: isinstance(layer, Labels) and role(layer) in OWN
         )
         self.choice.setToolTip("A labels layer on the same image.")
         self.start = button(

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.ndimage import label
 from skimage.draw import polygon2mask
 
-from napari_medvlm.io.dicom_objects.contours import filled, outlines
+from napari_medvlm.io.dicom_objects.contours import filled, outlines, united
 
 planes = arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9)))
 
@@ -69,3 +69,47 @@ def test_what_reaches_outside_is_cut_off():
     assert filled([square(-1e9, 1e9)], (3, 4)).all()
     assert not filled([square(20, 30)], (3, 4)).any()
     assert not filled([], (3, 4)).any()
+
+
+def inside_of(*boxes):
+    """Pixels ``(10, 10)`` in any of boxes ``y, y, x, x`` of whole pixels, both ends included."""
+    plane = np.zeros((10, 10), bool)
+    for top, bottom, left, right in boxes:
+        plane[top : bottom + 1, left : right + 1] = True
+    return plane
+
+
+def test_a_contour_that_is_there_twice_counts_once():
+    again = np.roll(square(0.5, 8.5)[::-1], 1, axis=0)
+    union = united([square(0.5, 8.5), again], (10, 10))
+    assert np.array_equal(union.inside, inside_of((1, 8, 1, 8)))
+    assert (union.holes, union.repeated) == (0, 1)
+
+
+def test_contours_that_share_a_part_are_united():
+    union = united([square(0.5, 5.5), square(3.5, 8.5)], (10, 10))
+    assert np.array_equal(union.inside, inside_of((1, 5, 1, 5), (4, 8, 4, 8)))
+    assert (union.holes, union.repeated) == (0, 0)
+
+
+def test_an_island_in_a_hole_is_inside_whatever_the_order():
+    squares = [square(3.5, 5.5), square(0.5, 8.5), square(2.5, 6.5), square(2.5, 6.5)]
+    union = united(squares, (10, 10))
+    expected = inside_of((1, 8, 1, 8)) & ~inside_of((3, 6, 3, 6)) | inside_of((4, 5, 4, 5))
+    assert np.array_equal(union.inside, expected)
+    assert (union.holes, union.repeated) == (1, 1)
+
+
+def test_a_hole_of_a_contour_is_filled_where_another_one_reaches_into_it():
+    ring = [square(-0.5, 7.5), square(1.5, 5.5)]
+    other = np.array([[3.5, 4.5], [3.5, 9.5], [9.5, 9.5], [9.5, 4.5]])
+    union = united([*ring, other], (10, 10))
+    expected = inside_of((0, 7, 0, 7)) & ~inside_of((2, 5, 2, 5)) | inside_of((4, 9, 5, 9))
+    assert np.array_equal(union.inside, expected)
+
+
+@given(planes)
+def test_the_outlines_of_pixels_are_neither_holes_nor_repeated(plane):
+    union = united(outlines(plane), plane.shape) if plane.any() else united([], plane.shape)
+    assert np.array_equal(union.inside, plane)
+    assert (union.holes, union.repeated) == (0, 0)

@@ -65,7 +65,7 @@ def test_every_voxel_comes_back_with_names_and_colours(volume, written):
         7: ("cyst", ""),
     }
     for number, mask in two_objects(volume).items():
-        assert np.array_equal(back.rois[number].mask, mask)
+        assert np.array_equal(back.rois[number].mask.full(), mask)
     assert back.notes == ()
 
 
@@ -199,7 +199,7 @@ def test_any_masks_come_back_from_a_slanted_series(slanted, masks):
     write_segments(path, {1: masks[0], 2: masks[1]}, slanted)
     back = read_structure_set(path, slanted.grid)
     for number, mask in enumerate(masks, 1):
-        assert np.array_equal(back.rois[number].mask, mask)
+        assert np.array_equal(back.rois[number].mask.full(), mask)
 
 
 def changed(path, change):
@@ -246,8 +246,8 @@ def test_contours_that_cannot_be_taken_are_left_out_and_told(volume, written, ch
     (told,) = back.notes
     assert told.startswith("1 contour of left kidney: ")
     assert re.search(note, told)
-    assert np.array_equal(back.rois[7].mask, two_objects(volume)[7])
-    assert back.rois[1].mask.sum() < two_objects(volume)[1].sum()
+    assert np.array_equal(back.rois[7].mask.full(), two_objects(volume)[7])
+    assert back.rois[1].mask.voxels < two_objects(volume)[1].sum()
 
 
 def test_contours_between_slices_count_for_the_nearest_unless_one_is_nearer(volume, written):
@@ -263,11 +263,39 @@ def test_contours_between_slices_count_for_the_nearest_unless_one_is_nearer(volu
     changed(written, drawn_twice_as_often)
     back = read_structure_set(written, volume.grid)
     for number, mask in two_objects(volume).items():
-        assert np.array_equal(back.rois[number].mask, mask)
+        assert np.array_equal(back.rois[number].mask.full(), mask)
     assert back.notes == (
         "6 contours of left kidney: further from its slice than another contour, left out.",
         "2 contours of cyst: between slices, assigned to the nearest slice.",
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "columns", "voxels", "note"),
+    [
+        ("CLOSED_PLANAR", (3.5, 3.5), 25, "the same as another contour, counted once"),
+        ("CLOSED_PLANAR", (3.5, 6.5), 40, ""),
+        ("CLOSEDPLANAR_XOR", (3.5, 6.5), 30, ""),
+    ],
+)
+def test_two_squares_of_5_pixels_are_united_unless_they_are_of_the_xor_kind(
+    volume, written, kind, columns, voxels, note
+):
+    def square_at(column):
+        corners = [(8.5, column), (8.5, column + 5), (13.5, column + 5), (13.5, column)]
+        spl = volume.grid.to_world([(2, y, x) for y, x in corners])
+        contour = pydicom.Dataset()
+        contour.ContourGeometricType, contour.NumberOfContourPoints = kind, 4
+        contour.ContourData = [f"{v:.6g}" for v in spl[:, ::-1].ravel()]
+        return contour
+
+    def two_squares(made):
+        made.ROIContourSequence[0].ContourSequence = [square_at(x) for x in columns]
+
+    changed(written, two_squares)
+    back = read_structure_set(written, volume.grid)
+    assert back.rois[1].mask.voxels == voxels
+    assert back.notes == ((f"1 contour of left kidney: {note}.",) if note else ())
 
 
 def test_inner_contours_are_holes_and_the_order_does_not_matter(volume, written):
@@ -294,7 +322,9 @@ def test_inner_contours_are_holes_and_the_order_does_not_matter(volume, written)
     expected = np.zeros(volume.shape, bool)
     expected[2, 3:10, 4:10] = True
     expected[2, 5:8, 6:8] = False
-    assert np.array_equal(read_structure_set(written, volume.grid).rois[1].mask, expected)
+    back = read_structure_set(written, volume.grid)
+    assert np.array_equal(back.rois[1].mask.full(), expected)
+    assert back.notes == ("1 contour of left kidney: inside another contour, read as a hole.",)
 
 
 @pytest.mark.parametrize("part", [0.03, 0.1, 0.4, 0.7, 0.9])
@@ -332,3 +362,21 @@ def test_a_structure_set_of_a_planning_system_is_read_and_its_points_are_told():
         "1 contour of Isocenter 1: a single point, left out.",
         "Isocenter 1 has no voxel in the image and is left out.",
     )
+
+
+def test_regions_in_each_other_keep_all_their_voxels(volume, written):
+    named = read_masks(written, volume.grid)
+    for number, mask in two_objects(volume).items():
+        assert np.array_equal(named.mask_of(number).full(), mask)
+    assert named.notes == (
+        "Regions of x.rtstruct.dcm overlap (left kidney, cyst). Where they do, the smallest is "
+        "drawn; each is measured and saved with all its voxels.",
+    )
+    table = CliRunner().invoke(
+        app, ["measure", str(volume.source), "--mask", str(written), "--json"]
+    )
+    objects = json.loads(table.stdout)["objects"]
+    assert {o["name"]: o["voxels"] for o in objects} == {
+        "left kidney": int(two_objects(volume)[1].sum()),
+        "cyst": int(two_objects(volume)[7].sum()),
+    }

@@ -19,11 +19,12 @@ import napari_medvlm as nmv
 from napari_medvlm.cli import app
 from napari_medvlm.data.errors import CannotSave, InvalidImage
 from napari_medvlm.data.geometry.frames import lps_rows
-from napari_medvlm.io import Segment
+from napari_medvlm.io import Segment, write_segments
 from napari_medvlm.io.dicom_objects.seg_read import is_seg, read_seg_on_series
-from napari_medvlm.io.dicom_objects.seg_write import source_headers
+from napari_medvlm.io.dicom_objects.source_headers import source_headers
 from napari_medvlm.io.dicom_objects.sr import read_sr
 from napari_medvlm.io.label_images import read_masks
+from napari_medvlm.sessions.export.masks import write_objects
 from tests.io.conftest import PATIENT
 from tests.io.dicom_files import write_series
 
@@ -217,3 +218,67 @@ def test_a_filled_gap_can_be_measured(of_series, tmp_path):
     refused = CliRunner().invoke(app, asked)
     assert "--gaps on the command line" in " ".join(refused.output.split())
     assert "Object 1:" in CliRunner().invoke(app, [*asked, "--gaps", "fill"]).stdout
+
+
+def organ_and_lesion(volume):
+    """An organ of 4 x 8 x 10 voxels and a lesion of 2 x 3 x 4 in it, as channels."""
+    both = np.zeros((*volume.shape, 2), np.uint8)
+    both[2:6, 4:12, 5:15, 0] = 1
+    both[3:5, 6:9, 7:11, 1] = 1
+    return both
+
+
+@pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL"])
+def test_segments_that_overlap_keep_all_their_voxels(of_series, tmp_path, kind):
+    volume = of_series()
+    both = organ_and_lesion(volume)
+    path = by_others(volume, both if kind == "BINARY" else both.astype(np.float32), kind,
+                     tmp_path / "seg.dcm")  # fmt: skip
+    named, alone = read_masks(path, volume.grid), read_seg_on_series(path, {})
+    for number in (1, 2):
+        assert np.array_equal(named.mask_of(number).full(), both[..., number - 1])
+        assert alone.mask_of(number).voxels == both[..., number - 1].sum()
+    assert "overlap (s1, s2)" in named.notes[-1]
+    assert np.bincount(named.values.ravel())[1:].tolist() == [320 - 24, 24]
+
+
+def test_a_report_measures_segments_that_overlap(of_series, tmp_path):
+    volume = of_series()
+    path = by_others(volume, organ_and_lesion(volume), "BINARY", tmp_path / "seg.dcm")
+    asked = ["measure", str(volume.source), "--mask", str(path), "--sr", str(tmp_path / "sr.dcm")]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    groups = hd.sr.srread(tmp_path / "sr.dcm").content.get_volumetric_roi_measurement_groups()
+    measured = [g.get_measurements(name=codes.SCT.Volume)[0].value for g in groups]
+    voxel_mm3 = 0.7 * 0.9 * 2.5
+    assert measured == pytest.approx([320 * voxel_mm3, 24 * voxel_mm3], abs=2e-3)
+
+
+def test_overlapping_segments_go_out_again_with_all_their_voxels(of_series, tmp_path):
+    volume = of_series()
+    both = organ_and_lesion(volume)
+    named = read_masks(by_others(volume, both, "BINARY", tmp_path / "theirs.dcm"), volume.grid)
+    masks = {number: named.mask_of(number).full() for number in named.names}
+    write_segments(tmp_path / "ours.dcm", masks, volume)
+    array = (
+        hd.seg.segread(tmp_path / "ours.dcm")
+        .get_volume(combine_segments=False, allow_missing_positions=True)
+        .array
+    )
+    assert array.sum(axis=(0, 1, 2)).tolist() == [320, 24]
+
+
+def test_overlapping_segments_become_objects_with_all_their_voxels(of_series, tmp_path):
+    volume = of_series()
+    both = organ_and_lesion(volume)
+    named = read_masks(by_others(volume, both, "BINARY", tmp_path / "seg.dcm"), volume.grid)
+    with nmv.SegmentationSession(volume, runner="inline") as session:
+        organ, lesion = session.import_labels(
+            named.values, named.names, named.tracking_uids, named.covered
+        )
+        assert np.array_equal(session.mask_of(organ), both[..., 0])
+        assert np.array_equal(session.mask_of(lesion), both[..., 1])
+        assert np.count_nonzero(session.labels == lesion) == 24
+        write_objects(session, tmp_path / "ours.dcm")
+    back = read_masks(tmp_path / "ours.dcm", volume.grid)
+    assert [back.mask_of(number).voxels for number in back.names] == [320, 24]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_medvlm.data.geometry.display import Reslice
-from napari_medvlm.data.geometry.grid import same_grid
+from napari_medvlm.data.geometry.grid import Grid, same_grid
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import Region
@@ -30,7 +29,6 @@ class NamedRegions:
     def __init__(self, labels: NamedLabels, volume: Volume, synonyms: Synonyms) -> None:
         self._volume = volume
         self._labels = labels
-        self._present = {int(value) for value in np.unique(labels.values)}
         self._values: dict[str, list[int]] = {}
         for value, name in labels.names.items():
             if value:
@@ -58,19 +56,20 @@ class NamedRegions:
         return self._names.nearest(phrase)
 
     def _mask(self, value: int) -> Mask | None:
-        if value not in self._present:
+        if value not in self._labels.present:
             return None
-        mask = Mask.of(self._on_grid == value)
+        mask = self._on_grid.mask_of(value)
         return mask if mask.voxels else None
 
     @cached_property
-    def _on_grid(self) -> NDArray[np.integer]:
-        return on_grid(self._labels, self._volume)
+    def _on_grid(self) -> NamedLabels:
+        return on_grid(self._labels, self._volume.grid)
 
 
-def on_grid(labels: NamedLabels, volume: Volume) -> NDArray[np.integer]:
-    """The values ``(z, y, x)`` of a label image on a volume's grid, 0 outside."""
-    if same_grid(labels.grid, volume.grid):
-        return labels.values
-    result: NDArray[np.integer] = Reslice(labels.values, labels.grid, volume.grid, order=0)[:, :, :]
-    return result
+def on_grid(labels: NamedLabels, grid: Grid) -> NamedLabels:
+    """A label image on another grid, 0 outside: the nearest voxels."""
+    if same_grid(labels.grid, grid):
+        return labels
+    return labels.moved(
+        grid, lambda values: np.asarray(Reslice(values, labels.grid, grid, order=0))
+    )

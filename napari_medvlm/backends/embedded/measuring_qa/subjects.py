@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.embedded.atlas.grounder import Grounder
 from napari_medvlm.backends.embedded.atlas.label_names import on_grid
@@ -69,10 +67,10 @@ def _objects(volume: Volume, question: Question) -> list[Subject]:
 def _labels(volume: Volume, question: Question) -> list[Subject]:
     subjects = []
     for labels in question.labels:
-        values = on_grid(labels, volume)
-        present = set(np.unique(values).tolist())
+        regions = on_grid(labels, volume.grid)
         for value, name in labels.names.items():
-            if value and value in present:
-                region = Region.of_mask(name, Mask.of(values == value), volume.grid, None, name)
+            mask = regions.mask_of(value) if value and value in regions.present else None
+            if mask is not None and mask.voxels:
+                region = Region.of_mask(name, mask, volume.grid, None, name)
                 subjects.append(Subject(name, region, labels.title))
     return subjects
