@@ -214,9 +214,13 @@ def tracking_uids_in(metadata: Mapping[str, Any]) -> dict[int, str]:
 
 
 def covered_in(metadata: Mapping[str, Any]) -> dict[int, Mask]:
-    """The covered voxels of the regions of a labels layer, see `NamedLabels`."""
+    """The covered voxels of the regions of a labels layer, see `NamedLabels`.
+
+    The layer of a session has a function that returns them, since its objects change.
+    """
     mine = metadata.get(KEY)
-    return dict(mine.get("covered", {})) if isinstance(mine, Mapping) else {}
+    covered = mine.get("covered", {}) if isinstance(mine, Mapping) else {}
+    return dict(covered() if callable(covered) else covered)
 
 
 def labels_and_grid(layer: Labels) -> tuple[NDArray[np.integer], Grid]:
