@@ -87,6 +87,7 @@ def labels_data(named: NamedLabels) -> tuple[Any, dict[str, Any], str]:
                 "grid": named.grid,
                 "tracking_uids": dict(named.tracking_uids),
                 "covered": dict(named.covered),
+                "notes": named.notes,
             }
         },
     }
