@@ -179,7 +179,7 @@ def named_labels_of(layer: Labels, volume: Volume | None, names: Mapping[int, st
         np.asarray(labels), grid, names, layer.name,
         tracking_uids=tracking_uids_in(metadata), covered=covered_in(metadata),
     )  # fmt: skip
-    if volume is None:
+    if volume is None or same_grid(grid, volume.grid):
         return own
     return own.moved(volume.grid, lambda values: _on_volume(values, grid, volume, layer.name))
 
