@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_medvlm.data.errors import InvalidPrompt, MedVLMError
 from napari_medvlm.ledger.records import Overlap
 from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets.parts.buttons import button
+from napari_medvlm.widgets.parts.plain_text import PlainLabel
 from napari_medvlm.widgets.runtime.notify import guarded
 from napari_medvlm.widgets.segment.object_list import ObjectList
 
@@ -33,7 +34,7 @@ class ObjectPanel(QWidget):
         super().__init__()
         self._session: SegmentationSession | None = None
         self.list = ObjectList()
-        self.measure = QLabel("No objects yet. Choose a tool and click in the image.")
+        self.measure = PlainLabel("No objects yet. Choose a tool and click in the image.")
         self.measure.setWordWrap(True)
         self.measure.setToolTip("Volume, size along the patient's S, P, L axes and intensity.")
         self.overlap = self._overlap_box()

@@ -353,11 +353,11 @@ def test_results_that_cannot_be_written_leave_nothing(session, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def foreign_list(path, results, **case):
+def foreign_list(file, folder, **case):
     """The file of a list that somebody else wrote, with one case."""
-    content = {"title": "t", "folder": str(results), "cases": [{"name": "k", **case}]}
-    path.write_text(json.dumps(content))
-    return path
+    content = {"title": "t", "folder": str(folder), "cases": [{"name": "k", **case}]}
+    file.write_text(json.dumps(content))
+    return file
 
 
 def test_a_list_of_somebody_else_names_no_results(session, tmp_path):
