@@ -23,26 +23,28 @@ FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 """torch's own switch for libraries that ask it to run what a file holds."""
 PICKLED = (b"PK\x03\x04", b"\x80")
 """How files of torch begin: archives, and plain pickles."""
-CODE = (".py", ".so", ".pyd", ".json", ".yaml", ".yml")
-"""What can run code in a model's folder: modules, and configurations that name or hold code."""
 
 
 def trusted(path: Path | str) -> bool:
     """Return whether the user trusts a file, by its content at any path.
 
-    A folder stands for all code and configurations in it.
+    A folder stands for all files in it, so that whatever Python may run has been seen. One with a
+    link to another folder is never trusted.
     """
     known = _known()
-    return bool(known) and _sha256(Path(path)) in known
+    try:
+        return bool(known) and _sha256(Path(path)) in known
+    except BackendUnavailable:
+        return False
 
 
 def trust(path: Path | str) -> None:
-    """Mark the current content of a file, or of a folder's code, as trusted.
+    """Mark the current content of a file, or of all files of a folder, as trusted.
 
     Raises
     ------
     BackendUnavailable
-        If there is no such file or folder.
+        If there is no such file or folder, or the folder holds a link to another one.
     """
     path = Path(path).expanduser()
     if not path.exists():
@@ -147,10 +149,34 @@ def _known() -> dict[str, str]:
 
 def _sha256(path: Path) -> str:
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.suffix in CODE and p.is_file())
-        return digest_of_list({f.relative_to(path).as_posix(): _sha256(f) for f in files})
+        return digest_of_list({f.relative_to(path).as_posix(): _sha256(f) for f in _files(path)})
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files of a folder, at any depth; links to files count by the content of their target.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is anything else, such as a link to a folder or a pipe, or a name with control
+        characters.
+    """
+    files = []
+    for root, folders, names in os.walk(folder):
+        links = [name for name in folders if os.path.islink(os.path.join(root, name))]
+        paths = [Path(root, name) for name in names]
+        other = [*links, *(p.name for p in paths if not p.is_file())]
+        other += [name for name in (*folders, *names) if not name.isprintable()]
+        if other:
+            raise BackendUnavailable(
+                f"{folder} holds {other[0]!r}, which is no file, a link to another folder, or not "
+                "printable, so its content cannot be checked.",
+                "Put a copy of the folder that it leads to in its place.",
+            )
+        files += paths
+    return sorted(files)
 
 
 def _file() -> Path:
