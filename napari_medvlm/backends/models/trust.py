@@ -28,8 +28,7 @@ PICKLED = (b"PK\x03\x04", b"\x80")
 def trusted(path: Path | str) -> bool:
     """Return whether the user trusts a file, by its content at any path.
 
-    A folder stands for all files in it, so that whatever Python may run has been seen. One with a
-    link to another folder is never trusted.
+    A folder stands for all files in it and behind its links: whatever Python may run is checked.
     """
     known = _known()
     try:
@@ -44,7 +43,7 @@ def trust(path: Path | str) -> None:
     Raises
     ------
     BackendUnavailable
-        If there is no such file or folder, or the folder holds a link to another one.
+        If there is no such file or folder, or its content cannot be checked.
     """
     path = Path(path).expanduser()
     if not path.exists():
@@ -155,27 +154,27 @@ def _sha256(path: Path) -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    """All files of a folder, at any depth; links to files count by the content of their target.
+    """All files of a folder, at any depth and behind links.
 
     Raises
     ------
     BackendUnavailable
-        If there is anything else, such as a link to a folder or a pipe, or a name with control
+        If there is something else, such as a pipe, a link that leads back, or a name with control
         characters.
     """
-    files = []
-    for root, folders, names in os.walk(folder):
-        links = [name for name in folders if os.path.islink(os.path.join(root, name))]
-        paths = [Path(root, name) for name in names]
-        other = [*links, *(p.name for p in paths if not p.is_file())]
+    files, entered = [], set()
+    for root, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(root)
+        other = [name for name in names if not Path(root, name).is_file()]
         other += [name for name in (*folders, *names) if not name.isprintable()]
-        if other:
+        if other or real in entered:
             raise BackendUnavailable(
-                f"{folder} holds {other[0]!r}, which is no file, a link to another folder, or not "
-                "printable, so its content cannot be checked.",
-                "Put a copy of the folder that it leads to in its place.",
+                f"The content of {folder} cannot be checked: {(*other, root)[0]!r} is no file, is "
+                "reached twice by a link, or has an unusual name.",
+                "Remove it, or put a copy in the place of the link.",
             )
-        files += paths
+        entered.add(real)
+        files += [Path(root, name) for name in names]
     return sorted(files)
 
 

@@ -97,12 +97,20 @@ def test_a_trusted_folder_is_no_longer_trusted_once_any_file_changes(tmp_path, n
     assert not trusted(folder)
 
 
-def test_a_folder_with_a_link_to_another_folder_is_never_trusted(tmp_path):
+def test_files_behind_a_link_to_a_folder_are_checked_too(tmp_path):
     folder = bundle(tmp_path / "bundle")
     (folder / "scripts").rename(tmp_path / "elsewhere")
     (folder / "scripts").symlink_to(tmp_path / "elsewhere")
+    assert trusted(folder)
+    (tmp_path / "elsewhere" / "tool.py").write_text("answer = 2")
     assert not trusted(folder)
-    with pytest.raises(BackendUnavailable, match="holds 'scripts', which is no file"):
+
+
+def test_what_cannot_be_checked_is_never_trusted(tmp_path):
+    folder = bundle(tmp_path / "bundle")
+    (folder / "scripts" / "again").symlink_to(folder)
+    assert not trusted(folder)
+    with pytest.raises(BackendUnavailable, match="cannot be checked"):
         trust(folder)
 
 
