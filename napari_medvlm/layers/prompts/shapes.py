@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.prompts import Box, Lasso
@@ -14,6 +15,9 @@ from napari_medvlm.layers.prompts.base import NEGATIVE, PENDING, POSITIVE, Promp
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
+
+SHIFT = 1e-3
+"""Voxels by which the layer lies off the grid, far less than is seen."""
 
 
 class ShapesLayer(PromptLayer[Box | Lasso]):
@@ -56,7 +60,7 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
         layer = Shapes(
             ndim=3,
             name=self.name,
-            affine=self.grid.affine,
+            affine=self._shifted_affine(),
             features={"prompt": np.zeros(0, int), "positive": np.zeros(0, bool)},
             edge_width=self._edge_width,
             face_color="transparent",
@@ -67,6 +71,16 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
         layer.events.features.connect(lambda _: self._on_features(layer))
         layer.events.mode.connect(lambda _: self._prepare_next(layer))
         return layer
+
+    def _shifted_affine(self) -> NDArray[np.float64]:
+        """From the layer's indices, which are `SHIFT` larger than the grid's, to the world.
+
+        napari cannot draw a shape that lies exactly half-way between two slices.
+        """
+        shift = np.eye(4)
+        shift[:3, 3] = -SHIFT
+        shifted: NDArray[np.float64] = self.grid.affine @ shift
+        return shifted
 
     @property
     def _edge_width(self) -> float:
@@ -132,6 +146,9 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
                 "A line cannot be used as a prompt.",
                 "Draw a rectangle, polygon or lasso, or use a scribble.",
             )
+        across = int(np.argmin(np.ptp(vertices, axis=0)))
+        vertices = vertices.copy()
+        vertices[:, across] = np.round(vertices[:, across])  # the slice that is nearest
         if kind == "rectangle":
             return self._box(vertices, positive, old)
         outline = _ellipse(vertices) if kind == "ellipse" else vertices
