@@ -86,6 +86,7 @@ class _Correction:
             wrong = self.region.mask[box] != self.positive
             depth = float(depth_mm(wrong, self.level.spacing)[tuple(here.T)].max())
             if depth < reach or reach > NECK_MM:
+                depth = reach if np.isinf(depth) else depth  # nothing in the window is right
                 return max(depth, min(self.level.spacing))
             reach *= 2
 
