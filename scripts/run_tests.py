@@ -24,7 +24,12 @@ NO_TESTS = 5
 
 def pytest_options() -> dict[str, list[str]]:
     """Arguments of pytest for the two runs, by title."""
-    spread = [f"--numprocesses={PROCESSES}", "--dist=loadfile", "--max-worker-restart=4"]
+    spread = [
+        f"--numprocesses={PROCESSES}",
+        "--dist=loadfile",
+        "--max-worker-restart=4",
+        "--durations=12",
+    ]
     # Two processes on one desktop would take the focus from each other.
     windows = spread if shutil.which("Xvfb") else []
     others = [f"--ignore={folder}" for folder in WINDOWS]

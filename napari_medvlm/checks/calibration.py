@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_medvlm.data.atomic_write import write_text
 from napari_medvlm.data.errors import CannotSave, InvalidReference, SettingsError
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.settings.paths import home
@@ -178,7 +179,7 @@ def write(curve: Curve, path: Path) -> Path:
     """Write a curve to any file; the file. Errors as of `save`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(curve), indent=1) + "\n", "utf-8")
+        write_text(path, json.dumps(asdict(curve), indent=1) + "\n")
     except OSError as error:
         raise CannotSave(
             f"The calibration could not be written to {path}: {error.strerror}.",

@@ -14,7 +14,7 @@ from napari_medvlm.data.geometry.grid import Grid, same_grid
 from napari_medvlm.data.montage import Montage
 from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import SliceImage, picture_of
-from napari_medvlm.data.volume import Modality, Volume
+from napari_medvlm.data.volume import Volume
 
 FAR = 0.25
 """How far away other slices must be, as a share of the image's length along their axis."""
@@ -124,7 +124,7 @@ def repainted(image: SliceImage, volume: Volume, swap: Swap) -> SliceImage:
         return Montage.of([repainted(tile.picture, volume, swap) for tile in image.tiles])
     own = same_grid(image.grid, volume.grid)
     content = swap.volume if own else _placed(swap.volume, image.grid)
-    both_ct = volume.modality is Modality.CT and content.modality is Modality.CT
+    both_ct = volume.is_hu and content.is_hu
     windows = image.windows if both_ct or not swap.chosen else None
     rendered = picture_of(content, image.slice, windows or None, image.part)
     pixels = rendered.pixels

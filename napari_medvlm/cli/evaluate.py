@@ -57,9 +57,11 @@ def segment(  # noqa: PLR0913  # one for each option
     model: Model = None,
     device: Device = "cpu",
     interactions: Annotated[int, typer.Option(min=1, help="Prompts per structure.")] = 10,
-    first: Annotated[PromptKind, typer.Option(help="First prompt type.")] = PromptKind.POINT,
-    following: Annotated[
-        PromptKind, typer.Option("--then", help="Type of the following prompts.")
+    first_prompt: Annotated[
+        PromptKind, typer.Option("--first-prompt", help="Type of the first prompt.")
+    ] = PromptKind.POINT,
+    next_prompt: Annotated[
+        PromptKind, typer.Option("--next-prompt", help="Type of the prompts after it.")
     ] = PromptKind.POINT,
     jitter_mm: Annotated[
         float, typer.Option(min=0, help="Click jitter, standard deviation in mm.")
@@ -82,8 +84,9 @@ def segment(  # noqa: PLR0913  # one for each option
         from napari_medvlm.evaluation.segment.plan import Plan
 
         plan = Plan(
-            backend=backend, model=model, device=device, interactions=interactions, first=first,
-then=following, jitter_mm=jitter_mm, seed=seed, tolerance_mm=tolerance_mm,
+            backend=backend, model=model, device=device, interactions=interactions,
+            first_prompt=first_prompt, next_prompt=next_prompt, jitter_mm=jitter_mm, seed=seed,
+            tolerance_mm=tolerance_mm,
             structures=tuple(structure),
         )  # fmt: skip
         data = DataSet(dataset, images, labels, names, channel, (image_pattern, label_pattern))
@@ -117,11 +120,12 @@ def open_case(
     and the model's answer to a question.
     """
     from napari_medvlm.evaluation.runs.run_folder import case_of
+    from napari_medvlm.worker.process import variables
 
     with report_errors():  # report in the terminal before a window opens
         case_of(run, case)
     viewer = [sys.executable, "-m", "napari_medvlm.widgets.evaluate.open_case"]
-    raise typer.Exit(subprocess.call([*viewer, str(run), case, what]))
+    raise typer.Exit(subprocess.call([*viewer, str(run), case, what], env=variables(viewer[0])))
 
 
 def _workers(number: int, ray: str | None) -> Any:

@@ -21,7 +21,6 @@ from napari_medvlm.cli.options import (
     Series,
     Spacing,
     read_image,
-    with_spacing,
 )
 from napari_medvlm.cli.output import print_result, report_errors, write_all
 from napari_medvlm.io import Gaps
@@ -117,7 +116,7 @@ def _write_mask(out: Path, work: Any, named: bool) -> None:
         write_names(out, {1: (segment.name, segment.color)})
 
 
-def replay(
+def replay(  # noqa: PLR0913  # one for each option
     session: Annotated[Path, typer.Argument(help="Session (.json) or journal (.jsonl).")],
     image: Annotated[Path | None, typer.Option(help="The image, if it has moved.")] = None,
     backend: Annotated[
@@ -125,6 +124,9 @@ def replay(
     ] = None,
     model: Model = None,
     device: Device = "cpu",
+    series: Series = None,
+    frame: Frame = None,
+    gaps: AtGaps = Gaps.REFUSE,
     spacing: Spacing = None,
     as_json: AsJson = False,
 ) -> None:
@@ -139,7 +141,8 @@ def replay(
 
     with report_errors():
         ledger = nmv.Ledger.load(session)
-        volume = with_spacing(nmv.read_volume(_source(ledger, image)), spacing)
+        source = _source(ledger, image)
+        volume = read_image(source, spacing, series=series, frame=frame, gaps=gaps)
         replayed = nmv.replay(ledger, volume, backend, model=model, device=device, runner="inline")
         objects = [_replay_summary(r) for r in replayed]
         if backend is not None:
@@ -174,8 +177,8 @@ def _replay_summary(replayed: Any) -> dict[str, Any]:
         "object": replayed.name,
         "backend": replayed.backend,
         "identical": replayed.identical,
-        "voxels_then": replayed.voxels_then,
-        "voxels_now": replayed.voxels_now,
+        "voxels_recorded": replayed.voxels_recorded,
+        "voxels_replayed": replayed.voxels_replayed,
     }
 
 
@@ -191,11 +194,11 @@ def _compare_backends(ledger: Any, volume: Any, replayed: Any) -> list[dict[str,
         comparison = compared(recorded.mask, recomputed, recorded.backend, volume)
         comparisons.append(
             {
-                "backend_then": comparison.backend_then,
+                "backend_recorded": comparison.backend_recorded,
                 "then_identical": recorded.identical,
                 "dice": round(comparison.dice, 4),
-                "volume_then_ml": round(comparison.volume_then_ml, 4),
-                "volume_now_ml": round(comparison.volume_now_ml, 4),
+                "volume_recorded_ml": round(comparison.volume_recorded_ml, 4),
+                "volume_replayed_ml": round(comparison.volume_replayed_ml, 4),
             }
         )
     return comparisons
@@ -252,9 +255,11 @@ def _source(ledger: Any, image: Path | None) -> Path:
 
 def _line(replayed: dict[str, Any]) -> str:
     states = {True: "identical", False: "NOT identical", None: "not recorded"}
-    change = f"{replayed['voxels_then']} voxels recorded, {replayed['voxels_now']} now"
+    change = f"{replayed['voxels_recorded']} voxels recorded, {replayed['voxels_replayed']} now"
     line = f"{replayed['object']}: {states[replayed['identical']]} ({change})"
     if "dice" not in replayed:
         return line
-    volumes = f"{replayed['volume_then_ml']} mL recorded, {replayed['volume_now_ml']} mL now"
+    volumes = (
+        f"{replayed['volume_recorded_ml']} mL recorded, {replayed['volume_replayed_ml']} mL now"
+    )
     return f"{line}; Dice {replayed['dice']}, {volumes}"

@@ -13,10 +13,10 @@ from napari_medvlm.data.errors import InvalidImage
 GIB = 2**30
 
 
-def finite(data: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
+def finite(data: NDArray[Any], *, in_place: bool = False) -> tuple[NDArray[Any], tuple[str, ...]]:
     """An array without NaN and infinite values, and what was mended, a sentence each.
 
-    They are set to the least finite value, in a copy.
+    They are set to the least finite value, in a copy unless `in_place` is true.
 
     Raises
     ------
@@ -31,12 +31,14 @@ def finite(data: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
         return data, ()
     if bad == data.size:
         raise InvalidImage("All voxels of the image are NaN or infinite.", "Load another image.")
-    least = data[good].min()
+    least = data.min(where=good, initial=np.inf)
     share = f"{100 * bad / data.size:.2g} %"
     note = (
         f"{bad} voxels ({share}) were NaN or infinite and were set to the lowest value, {least:g}."
     )
-    return np.where(good, data, least), (note,)
+    mended = data if in_place else data.copy()
+    np.copyto(mended, least, where=~good)
+    return mended, (note,)
 
 
 def require_memory(path: Path, nbytes: float) -> None:

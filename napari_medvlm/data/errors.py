@@ -31,6 +31,23 @@ class IrregularSlices(InvalidImage):
     """Slices are missing or unevenly spaced: `Gaps` says what can be done about it."""
 
 
+class SeveralVolumes(InvalidImage):
+    """A file or series has several volumes and none is chosen.
+
+    Attributes
+    ----------
+    choices
+        What tells them apart, in their order: the volume at an index is read with ``frame=index``.
+    """
+
+    def __init__(self, message: str, hint: str, choices: tuple[str, ...]) -> None:
+        super().__init__(message, hint)
+        self.choices = choices
+
+    def __reduce__(self) -> tuple[type[SeveralVolumes], tuple[str, str, tuple[str, ...]]]:
+        return type(self), (self.message, self.hint, self.choices)
+
+
 class InvalidPrompt(MedVLMError):
     """A prompt lies outside the image, is empty or has no size."""
 

@@ -71,7 +71,7 @@ class Volume:
     affine
         4 x 4 from voxel index ``(z, y, x, 1)`` to patient millimetres ``(S, P, L, 1)``.
     modality
-        CT intensities are Hounsfield units.
+        CT intensities are Hounsfield units unless ``stated_unit`` says otherwise.
     name
         For people: in menus, as a layer's name.
     source
@@ -81,6 +81,9 @@ class Volume:
     suv
         Of PET: the standardized uptake value by body weight, in g/ml, of an intensity of 1. `None`
         if the header does not allow to tell, or of other images.
+    stated_unit
+        Unit of the intensities as the file states it, in UCUM; empty if it is none that is known.
+        `None`: the file does not state one.
     window
         The window that the header asks for.
     notes
@@ -104,6 +107,7 @@ class Volume:
     notes: tuple[str, ...] = ()
     series: str = ""
     suv: float | None = None
+    stated_unit: str | None = None
     patient: frozenset[str] = field(default=frozenset(), repr=False)
 
     def __post_init__(self) -> None:
@@ -160,7 +164,14 @@ class Volume:
         """Of what is measured of intensities, as UCUM writes it; empty if it is not known."""
         if self.suv is not None:
             return SUV_UNIT
+        if self.stated_unit is not None:
+            return self.stated_unit
         return HU if self.modality is Modality.CT else ""
+
+    @property
+    def is_hu(self) -> bool:
+        """Whether intensities are Hounsfield units."""
+        return self.unit == HU
 
     @property
     def scale(self) -> float:

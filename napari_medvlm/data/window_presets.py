@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from napari_medvlm.data.volume import Modality, Volume, Window
+from napari_medvlm.data.volume import Volume, Window
 
 CT_WINDOWS: Mapping[str, Window] = {
     "Abdomen": Window(50, 400),
@@ -28,7 +28,7 @@ def default_window(volume: Volume) -> Window:
     """The header's window; else for CT the abdomen's, for others all but the extremes."""
     if volume.window is not None and volume.window.width > 0:
         return volume.window
-    if volume.modality is Modality.CT:
+    if volume.is_hu:
         return CT_WINDOWS["Abdomen"]
     if volume.data.dtype == bool:
         return Window(0.5, 1.0)
@@ -43,4 +43,4 @@ def default_window(volume: Volume) -> Window:
 def windows(volume: Volume) -> Mapping[str, Window]:
     """The windows to choose from for a volume, by name."""
     first = {"As loaded": default_window(volume)}
-    return {**first, **CT_WINDOWS} if volume.modality is Modality.CT else first
+    return {**first, **CT_WINDOWS} if volume.is_hu else first

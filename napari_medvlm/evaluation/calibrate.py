@@ -160,7 +160,7 @@ def _of_regions(content: Json) -> list[ScoredConfidence]:
     outcome = Grounded.model_validate(content)
     return [
         (outcome.case, region.score, max(ious, default=0.0) >= MIN_IOU)
-        for phrase in outcome.sought
+        for phrase in outcome.results
         for region, ious in zip(phrase.found, phrase.overlaps, strict=True)
         if region.score is not None
     ]

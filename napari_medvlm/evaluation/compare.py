@@ -103,7 +103,7 @@ def _segmented(content: Json, plan: Json) -> Figures:
 
 def _grounded(content: Json, plan: Json) -> Figures:
     outcome = Grounded.model_validate(content)
-    for phrase in outcome.sought:
+    for phrase in outcome.results:
         own = grounding_figures(phrase) | {"seconds": outcome.seconds}
         yield outcome.case, phrase.phrase, own
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from napari_medvlm.data.array_checks import finite
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.volume import Volume
+from napari_medvlm.io.dicom.header import has_magic
 from napari_medvlm.io.dicom.read import Gaps, read_dicom
 from napari_medvlm.io.dicom_objects.seg_write import Segment
-from napari_medvlm.io.medical_images import NIFTI, OTHERS, read_image
+from napari_medvlm.io.medical_images import MEDICAL, read_image
 from napari_medvlm.io.raster_images import PICTURES, TIFFS, read_picture
 from napari_medvlm.io.writers import write_mask, write_segments, write_separately
 
@@ -59,7 +60,9 @@ def read_volume(
         return read_dicom(path, series, frame, gaps)
     if path.stat().st_size == 0:
         raise InvalidImage(f"{path.name} is empty.", "Copy or download the file again.")
-    if name.endswith((*NIFTI, *OTHERS)):
+    if has_magic(path):
+        return read_dicom(path, series, frame, gaps)
+    if name.endswith(MEDICAL):
         return read_image(path, frame)
     if name.endswith((*PICTURES, *TIFFS)):
         return read_picture(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -13,21 +14,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.data.errors import CannotSave, InvalidImage
+from napari_medvlm.data.atomic_write import write_text
+from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import Grid, placed, require_same_grid, same_grid
 from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.dicom.folder import is_dicom
 from napari_medvlm.io.dicom.header import read_header, sop_class
 from napari_medvlm.io.dicom_objects.rtstruct_read import is_rtstruct, read_rtstruct
 from napari_medvlm.io.dicom_objects.seg_read import is_seg, read_seg
-from napari_medvlm.io.medical_images import NIFTI, OTHERS, read_image
+from napari_medvlm.io.embedded_names import embedded_names
+from napari_medvlm.io.label_values import whole_numbers
+from napari_medvlm.io.medical_images import MEDICAL, read_image
 
 TABLES = (".json", ".tsv", ".csv", ".txt", ".label")
 """Endings of tables of names, in the order in which they are looked for."""
 ITK_SNAP = re.compile(r'^\s*(\d+)\s+\d+\s+\d+\s+\d+\s+[\d.]+\s+\d\s+\d\s+"(.*)"\s*$')
 """A line of an ITK-SNAP label file: index, colour, opacity, two flags, the name in quotes."""
-
-
 FREESURFER = re.compile(r"^\s*(\d+)\s+(\S+)(?:\s+\d+){4}\s*$")
 """A line of FreeSurfer's table of colours: value, name, red, green, blue, transparency."""
 
@@ -40,14 +43,14 @@ def read_labels(
     Parameters
     ----------
     path
-        NIfTI, NRRD or MetaImage with whole numbers, or a DICOM segmentation or structure set,
+        NIfTI, MGH, NRRD or MetaImage with whole numbers, or a DICOM segmentation or structure set,
         which has its own names.
     table
         Its names: JSON (``{"1": "liver"}``, ``{"liver": 1}``, or such a mapping under ``labels``,
         as nnU-Net's ``dataset.json`` has it), a TSV or CSV with a column of values and one of names
         (as TotalSegmentator and BIDS write it), an ITK-SNAP label file or FreeSurfer's table of
-        colours. By default the file of
-        the image's name with one of those endings.
+        colours. By default the file of the image's name with one of those endings, then the names
+        that the image's own header has (3D Slicer's ``.seg.nrrd``, TotalSegmentator's NIfTI).
     grid
         The voxels of the image: a structure set has none of its own, a segmentation may have only
         some of its slices.
@@ -62,8 +65,16 @@ def read_labels(
         return read_seg(path, grid)
     if is_rtstruct(path):
         return _structures(path, grid)
-    table_path = Path(table) if table is not None else _required(path)
-    return NamedLabels(*_labels(path), read_names(table_path), path.name)
+    table_path = Path(table) if table is not None else _adjacent_table(path)
+    colors: Mapping[int, str] = {}
+    if table_path is not None:
+        names = read_names(table_path)
+    else:
+        names, colors = embedded_names(path)
+    if not names:
+        raise _no_names(path)
+    values, volume = _labels(path)
+    return NamedLabels(values, volume.grid, names, path.name, colors, volume.notes)
 
 
 def write_names(path: str | Path, names: Mapping[int, tuple[str, str]]) -> Path:
@@ -86,16 +97,11 @@ def write_names(path: str | Path, names: Mapping[int, tuple[str, str]]) -> Path:
         If it cannot be written.
     """
     table = Path(path).with_name(f"{_stem(Path(path))}.tsv")
-    try:
-        with table.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-            writer.writerow(("index", "name", "color"))
-            writer.writerows((value, " ".join(n.split()), c) for value, (n, c) in names.items())
-    except OSError as error:
-        raise CannotSave(
-            f"{table.name} could not be written: {error.strerror or error}.",
-            "Choose a folder that you may write to, with space left.",
-        ) from error
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+    writer.writerow(("index", "name", "color"))
+    writer.writerows((value, " ".join(n.split()), c) for value, (n, c) in names.items())
+    write_text(table, text.getvalue())
     return table
 
 
@@ -117,13 +123,14 @@ def read_masks(path: str | Path, grid: Grid) -> NamedLabels:
     path = Path(path)
     _require_objects(path)
     stem = _stem(path)
-    if is_seg(path) or is_rtstruct(path) or _adjacent_table(path) is not None:
+    has_names = _adjacent_table(path) is not None or bool(embedded_names(path)[0])
+    if is_seg(path) or is_rtstruct(path) or has_names:
         named = read_labels(path, grid=grid)
     else:
-        labels, own = _labels(path)
+        labels, volume = _labels(path)
         found = [int(v) for v in np.unique(labels) if v]
         names = {v: stem if len(found) == 1 else f"{stem} {v}" for v in found}
-        named = NamedLabels(labels, own, names, path.name)
+        named = NamedLabels(labels, volume.grid, names, path.name, notes=volume.notes)
     if same_grid(named.grid, grid):
         return replace(named, grid=grid)
 
@@ -188,26 +195,20 @@ def _structures(path: Path, grid: Grid | None) -> NamedLabels:
     return read_rtstruct(path, grid)
 
 
-def _labels(path: Path) -> tuple[NDArray[np.integer], Grid]:
+def _labels(path: Path) -> tuple[NDArray[np.integer], Volume]:
     volume = read_image(path, None)
-    values = volume.data
-    if values.dtype.kind == "f":
-        if not np.array_equal(values, np.round(values)):
-            raise InvalidImage(f"{path.name} holds no labels but fractions.", "Choose labels.")
-        values = values.astype(np.int32)
-    return values, volume.grid
+    values = whole_numbers(volume.data)
+    if values is None:
+        raise InvalidImage(f"{path.name} holds no labels but fractions.", "Choose labels.")
+    return values, volume
 
 
-def _required(path: Path) -> Path:
-    """The table of names beside an image, which must be there."""
-    table = _adjacent_table(path)
-    if table is None:
-        stem = _stem(path)
-        raise InvalidImage(
-            f"There is no table of names beside {path.name}.",
-            f"Add one named {stem}.json, {stem}.tsv or {stem}.txt.",
-        )
-    return table
+def _no_names(path: Path) -> InvalidImage:
+    stem = _stem(path)
+    return InvalidImage(
+        f"There is no table of names beside {path.name}.",
+        f"Add one named {stem}.json, {stem}.tsv or {stem}.txt.",
+    )
 
 
 def _adjacent_table(path: Path) -> Path | None:
@@ -217,7 +218,7 @@ def _adjacent_table(path: Path) -> Path | None:
 
 def _stem(path: Path) -> str:
     stem = path.name
-    for ending in (*NIFTI, *OTHERS):
+    for ending in MEDICAL:
         stem = stem.removesuffix(ending)
     return stem
 

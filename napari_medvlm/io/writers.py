@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvlm.data.atomic_write import write_atomically
 from napari_medvlm.data.errors import CannotSave, GeometryMismatch
-from napari_medvlm.data.geometry.frames import lps_from_affine, ras_matrix
-from napari_medvlm.data.geometry.grid import FloatArray
+from napari_medvlm.data.geometry.frames import affine_from_lps, lps_from_affine, ras_matrix
+from napari_medvlm.data.geometry.grid import FloatArray, Grid, same_grid
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.dicom_objects.rtstruct_write import SUFFIX as STRUCTURES
 from napari_medvlm.io.dicom_objects.rtstruct_write import write_rtstruct
 from napari_medvlm.io.dicom_objects.seg_write import Segment, write_seg
+from napari_medvlm.io.label_values import label_array
+from napari_medvlm.io.numeric_locale import decimal_point
 from napari_medvlm.io.surface import write_stl
 
 NIFTI = (".nii.gz", ".nii")
@@ -26,6 +28,8 @@ DICOM = ".dcm"
 SURFACE = ".stl"
 SCANNER = 1
 """The NIfTI code of scanner coordinates."""
+NAME_BYTES = 80
+"""Of an object's name in the name of its file, which may have 255 in all."""
 
 
 def write_mask(
@@ -46,7 +50,8 @@ def write_mask(
         outlines as a DICOM structure set; or ``.stl``, the surface in patient millimetres
         (L, P, S).
     mask
-        ``(z, y, x)`` bool or labels from 0 on, on the volume's grid.
+        ``(z, y, x)`` bool or labels from 0 on, on the volume's grid; written in the smallest type
+        that holds them.
     volume
         The image; its affine is written exactly.
     segments
@@ -57,7 +62,8 @@ def write_mask(
     GeometryMismatch
         If the mask has another shape than the volume.
     CannotSave
-        If the format is unknown, or the folder cannot be written to or is full.
+        If the format is unknown, a value is no label (a fraction, negative, beyond 32 bits), or
+        the folder cannot be written to or is full.
     """
     path = Path(path)
     labels = mask.full() if isinstance(mask, Mask) else np.asarray(mask)
@@ -74,12 +80,18 @@ def write_mask(
             f"{path.name} has no known ending for a mask.",
             "Use .nii.gz, .nii, .nrrd, .mha, .dcm, .labelmap.dcm, .rtstruct.dcm or .stl.",
         )
-    small = labels.astype(np.uint8 if labels.max(initial=0) < 256 else np.uint16)
+    small = label_array(path.name, labels)
     if suffix == DICOM:
         write_segments(path, {int(v): small == v for v in np.unique(small) if v}, volume, segments)
-        return
-    write = {**dict.fromkeys(NIFTI, _write_nifti), SURFACE: write_stl}.get(suffix, _write_itk)
-    _write_atomically(path, lambda temporary: write(temporary, small, volume.affine))
+    elif suffix in OTHERS:
+        write_atomically(
+            path,
+            lambda temporary: _write_itk(temporary, small, volume.affine),
+            lambda temporary: _check_itk(temporary, small, volume.affine),
+        )
+    else:
+        write = _write_nifti if suffix in NIFTI else write_stl
+        write_atomically(path, lambda temporary: write(temporary, small, volume.affine))
 
 
 def write_image(path: Path, volume: Volume) -> None:
@@ -91,7 +103,7 @@ def write_image(path: Path, volume: Volume) -> None:
         If the folder cannot be written to or is full.
     """
     data = volume.data.astype(_nifti_type(volume.data.dtype), copy=False)
-    _write_atomically(path, lambda temporary: _write_nifti(temporary, data, volume.affine))
+    write_atomically(path, lambda temporary: _write_nifti(temporary, data, volume.affine))
 
 
 def write_segments(
@@ -107,7 +119,7 @@ def write_segments(
     path = Path(path)
     described = {number: Segment(f"Object {number}") for number in masks} | dict(segments or {})
     write = write_rtstruct if path.name.lower().endswith(STRUCTURES) else write_seg
-    _write_atomically(path, lambda temporary: write(temporary, masks, volume, described))
+    write_atomically(path, lambda temporary: write(temporary, masks, volume, described))
 
 
 def write_separately(
@@ -135,40 +147,16 @@ def write_separately(
     written = []
     for number, mask in masks.items():
         name = segments[number].name if number in segments else f"Object {number}"
-        clean = "".join(c if c.isalnum() else "_" for c in name)
-        own = path.with_name(f"{stem}_{number}_{clean}{dot}{suffix}")
+        own = path.with_name(f"{stem}_{number}_{_file_name_part(name)}{dot}{suffix}")
         write_mask(own, mask, volume)
         written.append(own)
     return tuple(written)
 
 
-def write_text(path: str | Path, text: str) -> None:
-    """Write a text, which is on the disk as a whole or leaves what was there.
-
-    Raises
-    ------
-    CannotSave
-        If the folder cannot be written to or is full.
-    """
-
-    def write(temporary: Path) -> None:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-
-    _write_atomically(Path(path), write)
-
-
-def _write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file so that it is complete or not there at all."""
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
-        raise _cannot(path, error) from error
+def _file_name_part(name: str) -> str:
+    """Letters and digits of a name, all else as ``_``, cut to `NAME_BYTES`."""
+    clean = "".join(c if c.isalnum() else "_" for c in name)
+    return clean.encode()[:NAME_BYTES].decode(errors="ignore")
 
 
 def _write_nifti(path: Path, labels: NDArray[Any], affine: FloatArray) -> None:
@@ -203,16 +191,21 @@ def _write_itk(path: Path, labels: NDArray[Any], affine: FloatArray) -> None:
     image.SetDirection(direction)
     image.SetSpacing(spacing)
     image.SetOrigin(origin)
-    sitk.WriteImage(image, str(path), useCompression=True)
+    with decimal_point:
+        sitk.WriteImage(image, str(path), useCompression=True)
 
 
-def _cannot(path: Path, error: Exception) -> CannotSave:
-    if not path.parent.is_dir():
-        reason = f"there is no folder {path.parent}"
-    else:
-        lines = str(getattr(error, "strerror", None) or error).strip().splitlines()
-        reason = lines[-1] if lines else type(error).__name__
-    return CannotSave(
-        f"{path.name} could not be written: {reason}.",
-        "Choose a folder that you may write to, with space left. Nothing is lost.",
-    )
+def _check_itk(path: Path, labels: NDArray[Any], affine: FloatArray) -> None:
+    """Read a file back: ITK reports no error of a write that fails when the file is closed."""
+    import SimpleITK as sitk
+
+    try:
+        with decimal_point:
+            image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise OSError("the file is not complete; the disk may be full") from error
+    written = affine_from_lps(image.GetDirection(), image.GetSpacing(), image.GetOrigin())
+    if not np.array_equal(sitk.GetArrayViewFromImage(image), labels):
+        raise OSError("the file holds other values when read back; the disk may be full")
+    if not same_grid(Grid(labels.shape, written), Grid(labels.shape, affine)):
+        raise OSError("the file lies at another place when read back")

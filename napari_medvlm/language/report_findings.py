@@ -28,6 +28,8 @@ _MEASURE = (
     r"(?:\d+(?:[.,]\d+)?(?:\s*[x\u00d7]\s*\d+(?:[.,]\d+)?)*[\s-]*(?:mm|cm)|T1|T2|FLAIR)(?!\w)"
 )
 _LEVEL = r"(?:[CTLS]\d{1,2}(?:\s*[-/]\s*[CTLS]?\d{1,2})?)(?!\w)"
+_STEM = 5
+"""Letters that a topic and the term behind its colon share: "enhancement", "enhancing"."""
 _MANNER = r"(?!(?:likely|possibly|probably|presumably|apparently|only|previously)\b)[a-z]+ly(?!\w)"
 _SEGMENT = r"segments?\s+\d(?:(?:\s*,\s*|\s+and\s+|-)\d)*(?!\w)"
 _WITHIN = (
@@ -78,6 +80,8 @@ def _findings_in(sentence: str, offset: int) -> Iterator[ReportFinding]:
         return
     absent, doubtful = denied(sentence), doubted(sentence)
     for (start, stop), term in zip(_grown(sentence, terms, rules), terms, strict=True):
+        if _is_repeated_topic(sentence, terms, term):
+            continue
         yield ReportFinding(
             phrase=_one_line(sentence[start:stop]),
             start=offset + start,
@@ -86,6 +90,16 @@ def _findings_in(sentence: str, offset: int) -> Iterator[ReportFinding]:
             negated=any(reach.holds(*term) for reach in absent),
             uncertain=any(reach.holds(*term) for reach in doubtful),
         )
+
+
+def _is_repeated_topic(sentence: str, terms: list[tuple[int, int]], term: tuple[int, int]) -> bool:
+    """Whether a term is a topic that the text behind its colon names again: "MASS: A 3 cm mass"."""
+    start, stop = term
+    if not sentence[stop:].lstrip().startswith(":"):
+        return False
+    stem = sentence[start:stop].split()[-1][:_STEM].casefold()
+    later = (sentence[first:last] for first, last in terms if first >= stop)
+    return any(stem in text.casefold() for text in later)
 
 
 def _grown(sentence: str, terms: list[tuple[int, int]], rules: _Rules) -> Iterator[tuple[int, int]]:

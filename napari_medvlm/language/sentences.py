@@ -27,7 +27,8 @@ _HEADING = re.compile(
 _SKIP = re.compile(f"\\b(?:{_NOT_SEARCHED})\\b", re.IGNORECASE)
 _KEEP = re.compile(f"\\b(?:{_SEARCHED})\\b", re.IGNORECASE)
 _END = re.compile(
-    r"(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bcf)(?<!\bDr)(?<!\bapprox)(?<!\b[Nn]o)[.!?](?=\s|$)"
+    r"(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bcf)(?<!\bDr)(?<!\bapprox)"
+    r"(?:(?<=\S)[.!]|(?<=\S)\?(?!\s*(?:[Yy]es|[Nn]o|[Nn]one)\b))(?=\s|$)(?!(?<=\b[Nn]o\.)\s*\d)"
     r"|\n[ \t\r]*(?=\n)|\n(?=[ \t]*(?:[-*•]|\d+[.)])\s)|\n(?=[ \t]*[A-Z][a-z])"
 )
 
@@ -36,7 +37,8 @@ def sentences_of(report: str) -> Iterator[tuple[int, int]]:
     """Start and stop of each sentence, in characters of the report; `stop` is exclusive.
 
     A full stop, an empty line, an item of a list, and a line that begins with a capital end the
-    sentence before. Headings ("IMPRESSION:") are no part of a sentence.
+    sentence before. Headings of sections ("IMPRESSION:") are no part of a sentence; topics in
+    capitals ("MASS: 3 cm") are.
     """
     for start, stop in _sections(report):
         begin = start
@@ -52,9 +54,15 @@ def _sections(report: str) -> Iterator[tuple[int, int]]:
     for heading in _HEADING.finditer(report):
         if searched:
             yield begin, heading.start()
-        begin, searched = heading.end(), _is_searched(heading["name"])
+        begin, searched = _begin(heading), _is_searched(heading["name"])
     if searched:
         yield begin, len(report)
+
+
+def _begin(heading: re.Match[str]) -> int:
+    """Where the text of a section begins; a topic ("MASS: 3 cm") is part of its first sentence."""
+    is_known = _KEEP.search(heading["name"]) or _SKIP.search(heading["name"])
+    return heading.end() if is_known else heading.start("name")
 
 
 def _is_searched(heading: str) -> bool:

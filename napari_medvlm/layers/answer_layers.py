@@ -26,7 +26,7 @@ from napari_medvlm.layers.orientation import (
 )
 from napari_medvlm.layers.region_boxes import DisplayedRegion
 from napari_medvlm.layers.region_layers import RegionLayers
-from napari_medvlm.sessions.segment.edits import COLORS
+from napari_medvlm.sessions.segment.colors import FIRST, color_of
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -64,7 +64,7 @@ def numbered(claims: Sequence[Claim], backend: str) -> list[AnswerRegion]:
             place = _region_key(region)
             there = by_key.get(place)
             if there is None:
-                color = COLORS[len(by_key) % len(COLORS)]
+                color = color_of(len(by_key) + 1)
                 by_key[place] = AnswerRegion(len(by_key), region, color, backend, (number,))
             elif number not in there.numbers:
                 by_key[place] = replace(there, numbers=(*there.numbers, number))
@@ -92,7 +92,7 @@ def step_regions(steps: Sequence[ToolRound], backend: str) -> list[DisplayedRegi
         DisplayedRegion(
             STEPS_FROM + place,
             replace(region, phrase=label),
-            COLORS[-1 - place % len(COLORS)],
+            FIRST[-1 - place % len(FIRST)],
             backend,
         )
         for place, (label, region) in enumerate(named)

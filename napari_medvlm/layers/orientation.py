@@ -122,6 +122,16 @@ def visible_box(viewer: Viewer, volume: Volume) -> Box:
     return Box.at_index(volume.grid, corners.min(axis=0), corners.max(axis=0))
 
 
+def shows_all(viewer: Viewer) -> bool:
+    """Whether the canvas shows all layers to their borders, in 2D."""
+    dims, camera = viewer.dims, viewer.scene.camera
+    if not viewer.layers or dims.ndisplay != 2:
+        return False
+    low, high = np.asarray(viewer.layers.extent.world)[:, list(dims.displayed)]
+    center, half = np.array(camera.center[-2:]), np.array(viewer.canvas.size) / 2 / camera.zoom
+    return bool(np.all(low >= center - half) and np.all(high <= center + half))
+
+
 def axis_across(viewer: Viewer) -> int:
     """The world's axis (0 S, 1 P, 2 L) that the plane in view is cut across."""
     dims = viewer.dims

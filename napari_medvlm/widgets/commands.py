@@ -57,14 +57,21 @@ def manifest_keys() -> dict[str, str]:
 
 
 def bind_keys(target: object, viewer: napari.Viewer, module: str) -> None:
-    """Bind the manifest's keys on a viewer, or on a layer whose own keys would come first.
+    """Bind the manifest's keys on a viewer.
 
     Only those of commands that stand in ``module``: each dock binds its own.
     """
-    for key, name in manifest_keys().items():
-        if name.partition(":")[0] != module:
-            continue
-        target.bind_key(key.replace("+", "-"), _bound(name, viewer), overwrite=True)  # type: ignore[attr-defined]
+    for key, run in bound_commands(viewer, module).items():
+        target.bind_key(key, run, overwrite=True)  # type: ignore[attr-defined]
+
+
+def bound_commands(viewer: napari.Viewer, module: str) -> dict[str, Callable[[object], None]]:
+    """What the manifest's keys for the commands of a module do, by key as napari writes it."""
+    return {
+        key.replace("+", "-"): _bound(name, viewer)
+        for key, name in manifest_keys().items()
+        if name.partition(":")[0] == module
+    }
 
 
 def _bound(name: str, viewer: napari.Viewer) -> Callable[[object], None]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.layers import is_image
-from napari_medvlm.layers.orientation import name_axes, orient
+from napari_medvlm.layers.orientation import name_axes, orient, shows_all
 from napari_medvlm.widgets.models.backend_combo import BackendChoice
 from napari_medvlm.widgets.models.model_picker import ModelRow
 from napari_medvlm.widgets.parts.layer_combo import LayerChoice
@@ -38,6 +38,7 @@ class SessionDock(Dock, Generic[S]):
     def __init__(self, napari_viewer: Viewer, task: Task) -> None:
         super().__init__()
         self.viewer = napari_viewer
+        self._showed_all = shows_all(napari_viewer)
         self.session: S | None = None
         self.image = LayerChoice(napari_viewer, is_image)
         self.backend = BackendChoice(task)
@@ -55,6 +56,11 @@ class SessionDock(Dock, Generic[S]):
         self.model.download_bar.cancel()
         self._end()
         self._runner.stop()
+
+    def fit_view(self) -> None:
+        """Fit the image into what the dock has left of the canvas, if all of it was in view."""
+        if self._showed_all and not shows_all(self.viewer):
+            self.viewer.reset_view()
 
     def _end(self) -> None:
         """Leave the image that was worked on; for docks to extend."""

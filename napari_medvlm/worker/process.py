@@ -30,11 +30,15 @@ PYTHON_VARIABLES = ("PYTHONHOME", "__PYVENV_LAUNCHER__")
 """Variables that would lead another interpreter to the libraries of this one."""
 
 
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+"""Modules are not imported from the current folder: it may hold images and anything else."""
+
+
 def variables(python: str) -> dict[str, str]:
     """The environment variables for a process of an interpreter."""
     dropped = () if python == sys.executable else PYTHON_VARIABLES
     environment = {name: value for name, value in os.environ.items() if name not in dropped}
-    return {**environment, **offline.variables()}
+    return {**environment, **offline.variables(), **SAFE_PATH}
 
 
 class WorkerProcess:

@@ -63,7 +63,7 @@ class SharedVolumes:
         block = self._share_volume(volume)
         stripped = Volume(
             NO_VOXELS, volume.affine, volume.modality, volume.name, volume.source, volume.window,
-            suv=volume.suv,
+            suv=volume.suv, stated_unit=volume.stated_unit,
         )  # fmt: skip
         request, labels = self._share_labels(replace(request, volume=stripped))
         blocks = [block for _, block in self._volumes.values()] + [*self._labels.values()]

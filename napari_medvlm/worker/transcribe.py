@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from napari_medvlm.data.errors import BackendFailed, BackendUnavailable
+from napari_medvlm.worker.process import variables
 
 MODEL = "base"
 TIMEOUT_S = 120
@@ -36,7 +37,12 @@ def transcribe(recording: Path, model: str = MODEL) -> str:
     command = [sys.executable, "-m", __name__, str(recording), model]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIMEOUT_S,
+            env=variables(sys.executable),
         )
     except subprocess.TimeoutExpired as error:
         raise BackendFailed(

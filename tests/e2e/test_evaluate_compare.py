@@ -155,7 +155,7 @@ def test_other_grids_are_resampled_with_a_note_or_refused(viewer, panel, compare
     far[:3, 3] += 5000
     other = viewer.add_layer(named(white, Grid(white.shape, far), {1: "far"}, "far"))
     panel.b.choose(other, 1)
-    qtbot.waitUntil(lambda: "does not reach" in panel.note.text(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: "lies outside the grid" in panel.note.text(), timeout=WAIT_MS)
     assert panel.found is None
     assert panel.values["Dice"].text() == NONE
 

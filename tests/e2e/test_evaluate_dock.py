@@ -75,7 +75,7 @@ def use(form, plan):
     form.interactions.setValue(plan.interactions)
     form.jitter.setValue(plan.jitter_mm)
     form.seed.setValue(plan.seed)
-    form.first.setCurrentIndex(form.first.findData(plan.first))
+    form.first_prompt.setCurrentIndex(form.first_prompt.findData(plan.first_prompt))
 
 
 def figures(step):
@@ -155,10 +155,10 @@ def test_a_closed_dock_leaves_nothing(viewer, dock, ready, qtbot):
 
 
 def test_it_begins_with_a_box_and_can_be_stopped(viewer, dock, ready, qtbot):
-    use(dock.form, Plan(interactions=100, first=PromptKind.BOX))
+    use(dock.form, Plan(interactions=100, first_prompt=PromptKind.BOX))
     ready.run_button.click()
     qtbot.waitUntil(lambda: len(ready.steps) >= 2, timeout=WAIT_MS)
-    assert ready.steps[0].gesture == "box"
+    assert ready.steps[0].prompt == "box"
     assert "of 100 interactions" in ready.job.bar.format()
     ready.job.cancel_button.click()
     assert not ready.job.busy
@@ -168,7 +168,7 @@ def test_it_begins_with_a_box_and_can_be_stopped(viewer, dock, ready, qtbot):
     assert not ready.export_button.isEnabled()
     use(dock.form, Plan(interactions=1))
     finish(ready, qtbot)  # nothing of the run before comes after it
-    assert [s.gesture for s in ready.steps] == ["point"]
+    assert [s.prompt for s in ready.steps] == ["point"]
 
 
 def test_what_is_missing_is_told(dock, monkeypatch):
@@ -181,7 +181,7 @@ def test_what_is_missing_is_told(dock, monkeypatch):
 
 
 def test_gestures_that_a_backend_does_not_take_are_greyed(dock):
-    box = dock.form.then
+    box = dock.form.next_prompt
     assert box.findData(PromptKind.BOX) < 0
     dock.form.backend.choose("embedded")
     assert all(box.model().item(row).isEnabled() for row in range(box.count()))

@@ -34,7 +34,7 @@ def grounded(tmp_path):
     places = (sought("nodule", [(2, 5, 5)], [(1, 20, 20), (2, 5, 6)], 0.7),
               sought("mass", [], [(0, 1, 1)], 0.0))  # fmt: skip
     folder = RunFolder(tmp_path / "out", {"task": "ground"})
-    write_outcome(folder, case.model_dump(mode="json"), Grounded(case="case a", sought=places))
+    write_outcome(folder, case.model_dump(mode="json"), Grounded(case="case a", results=places))
     return folder.path
 
 
@@ -64,7 +64,7 @@ def test_a_question_is_shown_with_the_right_answer_and_its_own(make_napari_viewe
     item = Item(name="q 1", images=images, captions=("before", "now"), question="Is it <b>?",
                 answer="yes", kind=AnswerKind.YES_NO, boxes=((10, 10, 30, 30),))  # fmt: skip
     place = ((0.0, 10.0, 10.0), (1.0, 30.0, 30.0))
-    outcome = Answered(case="q 1", said="No, 80 % sure.", choice="no", correct=False,
+    outcome = Answered(case="q 1", text="No, 80 % sure.", choice="no", correct=False,
                        confidence=0.8, iou=0.0, wanted=(place,))  # fmt: skip
     folder = RunFolder(tmp_path / "out", {"task": "ask"})
     write_outcome(folder, item.model_dump(mode="json"), outcome)
@@ -78,7 +78,7 @@ def test_a_question_is_shown_with_the_right_answer_and_its_own(make_napari_viewe
 
 def test_words_that_differ_are_not_called_wrong(make_napari_viewer, tmp_path):
     item = Item(name="q", images=(picture(tmp_path / "a.png"),), question="Where?", answer="left")
-    outcome = Answered(case="q", said="On the left.", correct=False, exact=False, f1=0.5)
+    outcome = Answered(case="q", text="On the left.", correct=False, exact=False, f1=0.5)
     folder = RunFolder(tmp_path / "out", {"task": "ask"})
     write_outcome(folder, item.model_dump(mode="json"), outcome)
     panel = show(make_napari_viewer(), folder.path, "q")

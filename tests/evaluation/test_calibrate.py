@@ -143,7 +143,7 @@ def test_scores_of_regions_have_a_curve_of_their_own(tmp_path):
         sought = PhraseResult(phrase="mass", label="mass", iou=iou, pointed=True, wanted=(bare,),
                         found=(place, bare), overlaps=((iou,), (0.0,)))  # fmt: skip
         case = Case(name=f"c{number}", images=(picture(tmp_path / "cxr_1.png"),))
-        outcomes.append(Grounded(case=case.name, sought=(sought,)))
+        outcomes.append(Grounded(case=case.name, results=(sought,)))
         write_outcome(folder, case.model_dump(mode="json"), outcomes[-1])
     write_json(tmp_path / "run" / "summary.json", ground_summary(outcomes, (), plan))
     done = command(tmp_path / "run", "--method", "platt")

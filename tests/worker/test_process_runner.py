@@ -92,6 +92,12 @@ def test_a_backend_that_does_not_stop_is_ended(runner, ask):
     assert not psutil.pid_exists(pid)
 
 
+def test_a_worker_imports_nothing_from_the_current_folder(runner, ask, tmp_path, monkeypatch):
+    (tmp_path / "queue.py").write_text("raise ImportError('planted')")
+    monkeypatch.chdir(tmp_path)
+    assert runner.submit(ask()).result(60).mask.voxels
+
+
 def test_prints_do_not_disturb(runner, ask):
     for _ in range(3):
         assert runner.submit(ask("noisy")).result(120).mask.voxels == 60

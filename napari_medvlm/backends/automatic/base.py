@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import Backend, Progress
 from napari_medvlm.backends.memory.fallback import MemoryFallbacks
-from napari_medvlm.backends.models import trust
-from napari_medvlm.data.errors import BackendFailed, BackendUnavailable
+from napari_medvlm.data.errors import BackendFailed
 from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound, Scope
 from napari_medvlm.data.mask import Mask
@@ -174,21 +172,6 @@ def require_shape(shape: tuple[int, ...], volume: Volume, title: str) -> None:
         raise BackendFailed(
             f"{title} gave an answer of shape {tuple(shape[-3:])} for an image of {volume.shape}.",
             "Its configuration must lead what the network says back to the image's own grid.",
-        )
-
-
-def require_trusted(path: Path, what: str) -> None:
-    """Raise `BackendUnavailable` unless the user has accepted to run the code that a model brings.
-
-    Raises
-    ------
-    BackendUnavailable
-        If nobody has.
-    """
-    if not trust.trusted(path):
-        raise BackendUnavailable(
-            f"{what} {path} contains code that would run on this computer, and it is not trusted.",
-            f'If you trust its authors, run: napari-medvlm models trust "{path}"',
         )
 
 

@@ -16,7 +16,6 @@ from napari_medvlm.backends.automatic.base import (
     LabelledBackend,
     masks_of_values,
     require_shape,
-    require_trusted,
 )
 from napari_medvlm.backends.automatic.monai_io import (
     array_of,
@@ -29,6 +28,7 @@ from napari_medvlm.backends.automatic.monai_io import (
 from napari_medvlm.backends.base import BackendInfo, Progress, Task
 from napari_medvlm.backends.memory.fallback import Fallback, MemoryFallbacks
 from napari_medvlm.backends.models.transformers_loader import torch_device
+from napari_medvlm.backends.models.trust import require_trusted
 from napari_medvlm.data.errors import BackendFailed, BackendUnavailable
 from napari_medvlm.data.mask import Mask
 

@@ -13,7 +13,6 @@ from napari_medvlm.backends.automatic.base import (
     LabelledBackend,
     masks_of_values,
     require_shape,
-    require_trusted,
 )
 from napari_medvlm.backends.automatic.monai_io import array_of, teller, tensor_of, windows
 from napari_medvlm.backends.automatic.network_card import (
@@ -25,6 +24,7 @@ from napari_medvlm.backends.automatic.network_card import (
 from napari_medvlm.backends.base import BackendInfo, Progress, Task
 from napari_medvlm.backends.memory.fallback import MemoryFallbacks
 from napari_medvlm.backends.models.transformers_loader import torch_device
+from napari_medvlm.backends.models.trust import require_trusted
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.mask import Mask
 

@@ -13,6 +13,7 @@ from napari_medvlm.backends.automatic.base import reaches
 from napari_medvlm.backends.base import Backend, BackendInfo, Progress, Task
 from napari_medvlm.backends.memory.fallback import Fallback, MemoryFallbacks
 from napari_medvlm.backends.models import transformers_loader
+from napari_medvlm.backends.models.network_plans import require_known_classes
 from napari_medvlm.backends.models.trust import only_weights
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.geometry.frames import Reorientation
@@ -63,10 +64,12 @@ class VoxTellBackend(Backend):
         Raises
         ------
         BackendUnavailable
-            If it is not there, is damaged, or its file holds more than weights.
+            If it is not there, is damaged, its file holds more than weights, or its plans name
+            code that is not trusted.
         """
         folder = _folder(model)
         torch_device = transformers_loader.torch_device(device)
+        require_known_classes(folder)
         from voxtell.inference.predictor import VoxTellPredictor
 
         vectors, self._reader = _vectors(folder), _text_model(folder)
@@ -181,6 +184,7 @@ def _vectors(folder: Path) -> Path | None:
 def _text_model(folder: Path) -> Path | None:
     """The folder of the text model, if it is on this computer."""
     if (folder / "text_model" / "config.json").is_file():
+        transformers_loader.refuse_kernels(folder / "text_model")
         return folder / "text_model"
     try:
         return transformers_loader.model_folder(TEXT_MODEL, "VoxTell", TEXT_MODEL)

@@ -202,6 +202,10 @@ class BoxCollector:
 
     def _in_scale(self, numbers: Numbers, piece: str) -> bool:
         """Return whether numbers in the order x, y, x, y lie on the scale, ends included."""
+        if self._are_shares(numbers):
+            message = f"Numbers from 0 to 1 are not on the scale of {self.grammar.example!r}."
+            self.note(Flaw.OUT_OF_SCALE, piece, message)
+            return False
         highest = self.grammar.highest or self.grammar.scale
         for index, number in enumerate(numbers):
             most = highest or (self._height if index % 2 else self._width)
@@ -210,6 +214,12 @@ class BoxCollector:
                 self.note(Flaw.OUT_OF_SCALE, piece, message)
                 return False
         return True
+
+    def _are_shares(self, numbers: Numbers) -> bool:
+        """Whether numbers are shares from 0 to 1 in a grammar of whole numbers."""
+        if self.grammar.scale == 1 or self.grammar.decimals:
+            return False
+        return max(numbers) <= 1 and any(number != int(number) for number in numbers)
 
     def _is_ordered(self, start: Numbers, stop: Numbers, piece: str) -> bool:
         for low, high in zip(start, stop, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -75,7 +75,9 @@ class SimilarityBackend(SlicewiseBackend):
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
         """Search the slices of the scope, and merge regions of neighbouring slices."""
-        return replace(super().ground(query, progress), ran_on=f"{self._device}, float32")
+        grounding = super().ground(query, progress)
+        notes = (*grounding.notes, *self._cut_notes(map(query.prompt_of, query.phrases)))
+        return replace(grounding, notes=notes, ran_on=f"{self._device}, float32")
 
     def look(self, slice_images: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
         """Heatmaps of the phrases in each image."""
@@ -114,8 +116,19 @@ class SimilarityBackend(SlicewiseBackend):
         )
         probabilities, descriptors = judge.judge(query)
         return ClassificationResult(
-            probabilities, descriptors, slices, window, judge.prompts, _notes(query)
+            probabilities,
+            descriptors,
+            slices,
+            window,
+            judge.prompts,
+            (*_notes(query), *self._cut_notes(query.labels)),
         )
+
+    def _cut_notes(self, texts: Iterable[str]) -> Iterator[str]:
+        """A note for each text of which the model reads the beginning only."""
+        for text in texts:
+            if self._model.is_cut(text):
+                yield f"{text!r} is too long: the model reads its beginning only. Use fewer words."
 
     def _vector(self, text: str) -> Vectors:
         """The cached unit vector ``(D,)`` of a text."""

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvlm.backends.models.transformers_loader import local_config, refuse_kernels
 from napari_medvlm.data.errors import BackendUnavailable
 
 Vectors = NDArray[np.float32]
@@ -29,6 +30,8 @@ DOWNLOAD = (
     "Download a model such as google/medsiglip-448 or "
     "microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224, and choose its folder."
 )
+TOKENIZER_OPTIONS = frozenset({"clean", "language", "reduction_mask", "strip_sep_token"})
+"""What a folder may set for its tokenizer."""
 
 
 class ClipModel(Protocol):
@@ -52,6 +55,9 @@ class ClipModel(Protocol):
 
     def encode_text(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors ``(N, D)``; what is longer than the model reads is cut."""
+
+    def is_cut(self, text: str) -> bool:
+        """Whether a text has more tokens than the model reads."""
 
     def encode_patches(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
         """Unit vectors ``(B, h, w, D)`` of the patches of square images ``(side, side, 3)``.
@@ -92,15 +98,16 @@ class TransformersModel:
 
     def __init__(self, folder: Path, device: str) -> None:
         import torch
-        from transformers import AutoConfig, AutoModel, AutoProcessor
+        from transformers import AutoModel, AutoProcessor
 
         local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        kind = AutoConfig.from_pretrained(folder, **local).model_type
+        config = local_config(folder)
+        kind = config.model_type
         if kind not in ("clip", "siglip"):
             raise BackendUnavailable(
                 f"{folder.name} is a model of type {kind}, not clip or siglip.", DOWNLOAD
             )
-        model = AutoModel.from_pretrained(folder, dtype=torch.float32, **local)
+        model = AutoModel.from_pretrained(folder, config=config, dtype=torch.float32, **local)
         self._model = model.to(device).eval()
         self._processor = AutoProcessor.from_pretrained(folder, **local)
         self._device = device
@@ -122,6 +129,11 @@ class TransformersModel:
             return self._model.get_text_features(**tokens.to(self._device)).pooler_output
 
         return _normalized_vectors(texts, vector)
+
+    def is_cut(self, text: str) -> bool:
+        """Whether a text has more tokens than the model reads."""
+        length: int = self._model.config.text_config.max_position_embeddings
+        return len(self._processor.tokenizer(text, verbose=False)["input_ids"]) > length
 
     def encode_patches(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
         """Unit vectors ``(B, h, w, D)`` of patches, as the module's docstring describes."""
@@ -163,13 +175,12 @@ class OpenClipModel:
         if not any(path.suffix in (".safetensors", ".bin", ".pth") for path in folder.iterdir()):
             raise BackendUnavailable(f"There are no weights in {folder}.", DOWNLOAD)
         source = f"local-dir:{folder}"
-        text = _local_text(folder)
+        text, options = _local_text(folder), _tokenizer_options(folder)
         self._model, self._preprocess = open_clip.create_model_from_pretrained(
             source, device=device, image_resize_mode="squash", weights_only=True, **text
         )
         self._model.eval()
-        local = {"local_files_only": True, "trust_remote_code": False}
-        self._tokenizer = open_clip.get_tokenizer(source, **(local if text else {}))
+        self._tokenizer = open_clip.get_tokenizer(source, **options)
         self._device = device
         bias = self._model.logit_bias
         self.logit_scale = self._model.logit_scale.exp().item()
@@ -181,6 +192,13 @@ class OpenClipModel:
         return _normalized_vectors(
             texts, lambda text: self._model.encode_text(self._tokenizer([text]).to(self._device))
         )
+
+    def is_cut(self, text: str) -> bool:
+        """Whether a text has more tokens than the model reads."""
+        length = int(self._tokenizer.context_length)
+        # With room for twice as many, only tokens of fill stand behind a text that fits.
+        behind = self._tokenizer([text], context_length=2 * length)[0, length:].tolist()
+        return len(set(behind)) > 1
 
     def encode_patches(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
         """Unit vectors ``(B, h, w, D)`` of patches, as the module's docstring describes."""
@@ -228,10 +246,32 @@ def _local_text(folder: Path) -> dict[str, Any]:
             f"{folder.name} lacks the configuration of its text tower, {name}.",
             f"Put the file config.json of {name} into {folder}.",
         )
+    refuse_kernels(Path(config).parent)
     parent = str(Path(config).parent)
     return {
         "text_cfg": {**model["text_cfg"], "hf_model_name": parent, "hf_model_pretrained": False}
     }
+
+
+def _tokenizer_options(folder: Path) -> dict[str, Any]:
+    """Options of the tokenizer that win over those of the folder: no code, and local files only.
+
+    Raises
+    ------
+    BackendUnavailable
+        If the folder asks for options other than those in `TOKENIZER_OPTIONS`.
+    """
+    model = json.loads((folder / "open_clip_config.json").read_text(encoding="utf-8"))["model_cfg"]
+    other = sorted(set(model["text_cfg"].get("tokenizer_kwargs") or ()) - TOKENIZER_OPTIONS)
+    if other:
+        raise BackendUnavailable(
+            f"open_clip_config.json of {folder.name} sets {', '.join(other)} for its tokenizer, "
+            "which is not allowed.",
+            "Remove it from tokenizer_kwargs if the model works without.",
+        )
+    if not model["text_cfg"].get("hf_tokenizer_name"):
+        return {}
+    return {"local_files_only": True, "trust_remote_code": False}
 
 
 def _grid(visual: Any) -> tuple[tuple[int, int] | None, tuple[float, float]]:

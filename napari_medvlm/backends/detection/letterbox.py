@@ -47,18 +47,32 @@ class Framed:
         return *self.back(*bounds[:2]), *self.back(*bounds[2:])
 
 
-def framed(pixels: NDArray[np.uint8], square: int) -> Framed:
+def center_square(pixels: NDArray[np.uint8]) -> Framed:
+    """The middle square of an image ``(rows, columns, 3)``, its side the shorter of the two.
+
+    As CLIP's processor cuts it, and MAIRA-2's ``adjust_box_for_original_image_size`` puts boxes
+    back: half of the rest lies before the square.
+    """
+    height, width = pixels.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return Framed(pixels[top : top + side, left : left + side].copy(), start=(-left, -top))
+
+
+def framed(pixels: NDArray[np.uint8], square: int, crop: bool = False) -> Framed:
     """An image ``(rows, columns, 3)`` resized so that it just fits a black square, and centred.
 
     Parameters
     ----------
     square
         The side in pixels; 0: the image is left as it is.
+    crop
+        Whether the model's processor cuts out the middle square, which is then done here.
     """
     from PIL import Image
 
     if not square:
-        return Framed(pixels.copy())
+        return center_square(pixels) if crop else Framed(pixels.copy())
     height, width = pixels.shape[:2]
     rows, columns = (max(round(side * square / max(height, width)), 1) for side in (height, width))
     fitted = Image.fromarray(pixels).resize((columns, rows), Image.Resampling.BILINEAR)

@@ -47,6 +47,8 @@ class Row(BaseModel):
     square
         The side in pixels of a black square that the image is fitted into, and centred in, before
         the model's own processor sees it; 0: it is shown as it is.
+    center_crop
+        Whether their processor shows them the middle square of an image only.
     notes
         What the user must know.
     answers
@@ -79,6 +81,7 @@ class Row(BaseModel):
     code_licence: Text
     weights_licence: Text
     square: Annotated[int, Field(ge=0)] = 0
+    center_crop: bool = False
     notes: str = ""
     answers: bool = False
     system: str = ""

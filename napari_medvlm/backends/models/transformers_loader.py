@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 BITS = "NAPARI_MEDVLM_BITS"
 """The environment variable that says in how many bits weights are kept: 4, 8, or unset."""
+KERNEL_KEYS = ("attn_implementation", "experts_implementation")
+"""What a configuration names kernels by, with an underscore or none before it."""
+PLAIN_KERNELS = (None, "eager", "sdpa")
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +146,54 @@ def kind_of(folder: Path) -> str:
         ) from None
 
 
+def local_config(folder: Path) -> Any:
+    """The library's configuration of a folder, without code of the folder and without kernels.
+
+    A configuration may name a compiled kernel of the hub; here the library chooses by itself.
+
+    Raises
+    ------
+    OSError, ValueError
+        As the library does.
+    """
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    for key in KERNEL_KEYS:
+        setattr(config, f"_{key}", None)  # the setter does it in nested configurations too
+    return config
+
+
+def refuse_kernels(folder: Path) -> None:
+    """Check that `config.json` of a folder names no kernel, for libraries that follow it.
+
+    Raises
+    ------
+    BackendUnavailable
+        If it cannot be read, or names an implementation other than those in `PLAIN_KERNELS`.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        named = {
+            str(value)
+            for part in [config, *filter(lambda v: isinstance(v, dict), config.values())]
+            for key, value in part.items()
+            if key.strip("_").removesuffix("_internal") in KERNEL_KEYS
+            and value not in PLAIN_KERNELS
+        }
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise BackendUnavailable(
+            f"{folder / 'config.json'} cannot be read: {type(error).__name__}.",
+            "Download the model again.",
+        ) from error
+    if named:
+        raise BackendUnavailable(
+            f"The configuration in {folder} names the kernel {', '.join(sorted(named))}, which is "
+            "code that would be loaded.",
+            "Remove the entries that end with _implementation from config.json.",
+        )
+
+
 def torch_device(device: str) -> torch.device:
     """A device that torch can use.
 
@@ -212,6 +263,7 @@ def loaded(
             folder,
             dtype=dtype_for(torch_device_) if half else torch.float32,
             output_loading_info=True,
+            config=local_config(folder),
             **(_placing(torch_device_) if shared else {}),
             **settings,
         )

@@ -52,6 +52,21 @@ def trust(path: Path | str) -> None:
     _file().write_text(json.dumps(known, indent=1, sort_keys=True), "utf-8")
 
 
+def require_trusted(path: Path, what: str) -> None:
+    """Raise `BackendUnavailable` unless the user has accepted to run the code that a model brings.
+
+    Raises
+    ------
+    BackendUnavailable
+        If the user has not.
+    """
+    if not trusted(path):
+        raise BackendUnavailable(
+            f"{what} {path} contains code that would run on this computer, and it is not trusted.",
+            f'If you trust its authors, run: napari-medvlm models trust "{path}"',
+        )
+
+
 def check_weights_file(path: Path) -> None:
     """Refuse what was saved in place of weights: a web page, a pointer to them, a text.
 

@@ -14,6 +14,7 @@ from typing import Any
 from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress
 from napari_medvlm.backends.memory.fallback import Fallback, MemoryFallbacks
 from napari_medvlm.backends.memory.out_of_memory import is_out_of_memory
+from napari_medvlm.backends.models.network_plans import require_known_classes
 from napari_medvlm.backends.models.transformers_loader import torch_device
 from napari_medvlm.backends.models.trust import only_weights
 from napari_medvlm.backends.nninteractive.session import (
@@ -220,10 +221,12 @@ def opened(folder: Path, footing: MemorySettings) -> Any:
     Raises
     ------
     BackendUnavailable
-        If the folder is no model of this version, or its weights cannot be read safely.
+        If the folder is no model of this version, its weights cannot be read safely, or its plans
+        name code that is not trusted.
     """
     import torch
 
+    require_known_classes(folder)
     with _quiet():
         from nnInteractive.inference.inference_session import nnInteractiveInferenceSession
     checkpoint = checkpoint_of(folder)

@@ -26,6 +26,7 @@ from napari_medvlm.backends.openai_server.request import refused, request_of
 from napari_medvlm.backends.openai_server.stream import NOTHING, StreamReader
 from napari_medvlm.backends.vlm.chat_messages import fewer_pictures, pictures_of
 from napari_medvlm.backends.vlm.parse_answer import CitedImages, answer_of
+from napari_medvlm.backends.vlm.parse_claims import crop_note
 from napari_medvlm.data.answer import AnswerDelta, Question
 from napari_medvlm.data.errors import BackendFailed, BackendUnavailable, MedVLMError
 from napari_medvlm.data.volume import Volume
@@ -96,7 +97,7 @@ class ServerBackend(Backend):
         question, notes = _for_model(question, self._row)
         for tries_left in reversed(range(TRIES)):
             request = request_of(question, self._row, self._name, self._without)
-            reply = Reply(question, self._row)
+            reply = Reply(question, self._row, self._name)
             try:
                 yield from self._reported(request, reply, progress)
                 break
@@ -111,9 +112,9 @@ class ServerBackend(Backend):
                     raise user_error(error, self._url, reply.begun) from error
                 question, note = self._easier(question, request, error)
                 notes += [note] if note else []
-        yield AnswerDelta(
-            answer=answer_of(reply.written(notes), question, self._row, self._shown(question))
-        )
+        shown = self._shown(question)
+        notes += [note] if (note := crop_note(shown)) else []
+        yield AnswerDelta(answer=answer_of(reply.written(notes), question, self._row, shown))
 
     def _reported(
         self, request: dict[str, Any], reply: Reply, progress: Progress

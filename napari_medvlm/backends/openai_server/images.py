@@ -15,8 +15,12 @@ from napari_medvlm.data.slice_image import SliceImage
 
 PATCH = 28
 """Pixels. Qwen2.5-VL's processor makes sides multiples of it and writes places in what it made."""
-FEWEST, MOST = 4 * PATCH**2, 1280 * PATCH**2
-"""Pixels that this processor leaves as they are, with the settings that servers come with."""
+FEWEST, MOST = 1024 * PATCH**2, 1280 * PATCH**2
+"""Pixels that this processor leaves as they are, with the settings that servers come with.
+
+llama.cpp's server asks to be started with ``--image-min-tokens 1024`` for these models, and then
+enlarges images of fewer patches.
+"""
 IN_PIXELS = frozenset({"qwen2.5", "point-detect-count"})
 """Grammars of places in the pixels of what the processor made."""
 
@@ -29,7 +33,7 @@ def framed_for(picture: SliceImage, row: Row) -> Framed:
     """
     if row.grammar in IN_PIXELS:
         return _in_patches(picture.pixels)
-    return framed(picture.pixels, row.square)
+    return framed(picture.pixels, row.square, row.center_crop)
 
 
 def png_url(pixels: NDArray[np.uint8]) -> str:

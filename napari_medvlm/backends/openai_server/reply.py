@@ -29,9 +29,13 @@ class Reply:
     ----------
     question, row
         What was asked, and how the model writes.
+    name
+        The model that was asked for; empty: any.
     """
 
-    def __init__(self, question: Question, row: Row) -> None:
+    def __init__(self, question: Question, row: Row, name: str = "") -> None:
+        self._name = name
+        self._model = ""
         self.begun = False
         """Whether anything has come."""
         self.is_over = False
@@ -51,13 +55,14 @@ class Reply:
         self.begun = self.begun or bool(piece.text or piece.thinking or piece.calls)
         self._finish = self._finish or piece.finish
         self._tokens = piece.tokens or self._tokens
+        self._model = self._model or piece.model
         if piece.thinking:
             self._thinking.append(piece.thinking)
         self._calls.feed(piece.calls)
         shown = self._stream.feed(piece.text) if piece.text else ""
         if self._options and not self._stream.is_thinking:
             self._token_probabilities += piece.likely
-        self._length += len(piece.text) + len(piece.thinking)
+        self._length += len(piece.text) + len(piece.thinking) + _length_of_arguments(piece)
         if self._length - self._looked >= LOOK_EVERY:
             self._looked = self._length
             self._stop_if_endless()
@@ -82,6 +87,11 @@ class Reply:
     def written(self, notes: Sequence[str]) -> ModelOutput:
         """The complete output."""
         own = [self._stopped] if self._stopped else []
+        if is_other_model(self._name, self._model):
+            own.append(
+                f"The server answered with the model {self._model!r}, and {self._name!r} was asked"
+                " for. Boxes are read in the format of the latter."
+            )
         if self._finish == "content_filter":
             own.append("The server filtered part of the answer.")
         if not self._finish and not self._stopped and self.begun:
@@ -99,7 +109,7 @@ class Reply:
         )
 
     def _stop_if_endless(self) -> None:
-        text = self._stream.text or "".join(self._thinking)
+        text = self._calls.arguments or self._stream.text or "".join(self._thinking)
         end = text[-LOOKED_AT:]
         if len(end) - len(without_loop(end)[0]) >= LOOPED:
             self._stopped = "The model repeated itself and was stopped."
@@ -118,6 +128,26 @@ class Reply:
             if sum(mass) > 0.5:
                 return tuple(share / sum(mass) for share in mass)
         return ()
+
+
+def is_other_model(asked: str, answered: str) -> bool:
+    """Whether the name that a server states is that of another model than was asked for.
+
+    Folders, the ending ``.gguf``, tags such as ``:latest``, and what one name adds at its end
+    (a date, a quantization) are left out of account.
+    """
+    names = [_bare_name(asked), _bare_name(answered)]
+    return all(names) and not (names[0] in names[1] or names[1] in names[0])
+
+
+def _bare_name(name: str) -> str:
+    last = name.strip().replace("\\", "/").rstrip("/").rpartition("/")[2].casefold()
+    return re.sub(r"[^a-z0-9]", "", last.removesuffix(".gguf").removesuffix(":latest"))
+
+
+def _length_of_arguments(piece: Piece) -> int:
+    functions = (getattr(part, "function", None) for part in piece.calls)
+    return sum(len(getattr(function, "arguments", None) or "") for function in functions)
 
 
 def _keys(question: Question) -> tuple[str, ...]:

@@ -27,8 +27,17 @@ OPTIONAL = {
     "logprobs": re.compile(r"logprob", re.IGNORECASE),
     "stream_options": re.compile(r"stream_options|include_usage", re.IGNORECASE),
     "temperature": re.compile(r"temperature", re.IGNORECASE),
+    "extra_body": re.compile(
+        r"skip_special_tokens|extra (?:inputs|fields|forbidden)|unrecognized request argument"
+        r"|unknown (?:parameter|field|argument)",
+        re.IGNORECASE,
+    ),
 }
 """What a request can do without, and how a server that does not take it speaks of it."""
+IN_SPECIAL_TOKENS = frozenset(
+    {"qwen2", "internvl", "medrega", "minicpm", "florence2", "paligemma", "kosmos2"}
+)
+"""Grammars whose tags are special tokens, which servers leave out unless asked not to."""
 
 
 def request_of(
@@ -55,6 +64,8 @@ def request_of(
         request |= {"logprobs": True, "top_logprobs": TOP}
     if question.tools:
         request["tools"] = [_tool(tool) for tool in question.tools]
+    if row.grammar in IN_SPECIAL_TOKENS:
+        request["extra_body"] = {"skip_special_tokens": False}
     dropped = {*without, *(("top_logprobs",) if "logprobs" in without else ())}
     return {key: value for key, value in request.items() if key not in dropped}
 
@@ -134,6 +145,11 @@ class ToolCallIds:
                 own = self._parts[len(self._parts)] = _Parts()
             own.id, own.name = own.id or call_id, own.name or name
             own.arguments += getattr(function, "arguments", None) or ""
+
+    @property
+    def arguments(self) -> str:
+        """The arguments of the last call, as far as they have come."""
+        return self._parts[max(self._parts)].arguments if self._parts else ""
 
     def joined(self) -> tuple[ToolCall, ...]:
         """The calls in their order, each with what is wrong with it."""

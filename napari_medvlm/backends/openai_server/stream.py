@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import queue
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ class Piece:
         Why it is the end; empty: it is not.
     tokens
         How many tokens the model has written; 0: not told.
+    model
+        The name of the model that writes, as the server has it; empty: not told.
     """
 
     text: str = ""
@@ -39,8 +42,13 @@ class Piece:
     likely: tuple[Mapping[str, float], ...] = ()
     finish: str = ""
     tokens: int = 0
+    model: str = ""
 
 
+_END_TOKENS = re.compile(
+    r"<\|(?:im_end|endoftext|eot_id|end)\|>|</s>|<(?:eos|bos|pad)>|<end_of_turn>"
+)
+"""Special tokens that end a text; they come where special tokens are not left out."""
 NOTHING = Piece()
 """What has come when nothing has come in time."""
 
@@ -134,18 +142,20 @@ class StreamReader:
 def _piece(chunk: Any) -> Piece:
     """A part of the stream; servers leave out what they have nothing to say of."""
     tokens = getattr(getattr(chunk, "usage", None), "completion_tokens", 0) or 0
+    model = getattr(chunk, "model", "") or ""
     choices = getattr(chunk, "choices", None)
     if not choices:
-        return Piece(tokens=tokens)
+        return Piece(tokens=tokens, model=model)
     choice, delta = choices[0], getattr(choices[0], "delta", None)
     more = getattr(delta, "model_extra", None) or {}
     return Piece(
-        text=getattr(delta, "content", None) or "",
+        text=_END_TOKENS.sub("", getattr(delta, "content", None) or ""),
         thinking=more.get("reasoning_content") or more.get("reasoning") or "",
         calls=tuple(getattr(delta, "tool_calls", None) or ()),
         likely=_likely(getattr(getattr(choice, "logprobs", None), "content", None) or ()),
         finish=getattr(choice, "finish_reason", None) or "",
         tokens=tokens,
+        model=model,
     )
 
 

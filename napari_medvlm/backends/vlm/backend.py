@@ -16,7 +16,7 @@ from napari_medvlm.backends.detection.letterbox import Framed, framed
 from napari_medvlm.backends.models import transformers_loader
 from napari_medvlm.backends.models.catalog import Row, answering_row, row_for
 from napari_medvlm.backends.vlm.generation import AnswerGenerator
-from napari_medvlm.backends.vlm.prompt_inputs import seen_size
+from napari_medvlm.backends.vlm.prompt_inputs import is_cropped, seen_size
 from napari_medvlm.backends.vlm.streamer import Streamer
 from napari_medvlm.data.answer import AnswerDelta, Question
 from napari_medvlm.data.errors import BackendUnavailable
@@ -106,7 +106,8 @@ class VLMBackend(CataloguedBackend):
 
     def _of(self, slice_image: SliceImage, phrase: str, prompt: str) -> Look:
         self._loaded.refuse_control(prompt)
-        shown = framed(slice_image.pixels, self._row.square)
+        crop = is_cropped(self._loaded, self._row)
+        shown = framed(slice_image.pixels, self._row.square, crop)
         inputs = self._inputs(shown, self.text_for(prompt))
         tokens = self._write(inputs)
         look = look_of(

@@ -109,6 +109,11 @@ def _called(
 def _silence(answer: Answer, written: ModelOutput) -> str:
     if written.cut_off:
         return "The model was stopped before it answered. Allow more tokens."
+    if written.thinking and not written.text.strip():
+        return (
+            "The server sent all of the text as reasoning, and no answer. See it in the thoughts, "
+            "or start the server without its reasoning parser if the model does not think."
+        )
     what = "its thoughts, and no answer" if answer.thinking else "nothing"
     return f"The model wrote {what}. Ask again in other words, or choose another model."
 

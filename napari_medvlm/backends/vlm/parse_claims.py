@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from napari_medvlm.backends.box_formats import Flaw, Parsed, parse
+from napari_medvlm.backends.box_formats import GRAMMARS, Flaw, Parsed, parse
 from napari_medvlm.backends.box_formats.spans import TextSpan, pieces, without
 from napari_medvlm.backends.detection.base import Look, regions_of
 from napari_medvlm.backends.detection.generated_boxes import seen_in
@@ -27,6 +27,11 @@ _NUMBERS = r"\s*(?:no\.\s*|#\s*)?(\d{1,5}(?:\s*(?:,|-|and|und|et|y|to|&)\s*\d{1,
 _PICTURE = re.compile(rf"\b(?:images?|pictures?|figures?|bild|imagen)\b{_NUMBERS}", re.IGNORECASE)
 _SLICE = re.compile(rf"\b(?:slices?|slides?|schicht|coupe|corte)\b{_NUMBERS}", re.IGNORECASE)
 _DIGITS = re.compile(r"\d+")
+_N = r"\s*-?\d+(?:\.\d+)?\s*"
+_BOX_LIKE = re.compile(
+    rf"[\[(]{_N},{_N},{_N},{_N}[\])]|[\[(]{_N},{_N}[\])]\s*(?:,|and|to|-)?\s*[\[(]{_N},{_N}[\])]"
+)
+"""Four numbers in brackets, or two pairs of numbers."""
 _MARKUP = re.compile(r"\*\*|__|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|`")
 
 
@@ -49,6 +54,13 @@ class CitedImages:
     caption: str = ""
 
 
+def crop_note(shown: Iterable[CitedImages]) -> str:
+    """A note if a model sees only the middle square of an image; else empty."""
+    if any(min(image.framed.start) < 0 for image in shown):
+        return "The model sees the middle square of an image only; the rest was not searched."
+    return ""
+
+
 def claims_of(
     text: str, grammar: str, pictures: Sequence[CitedImages], source: str
 ) -> tuple[tuple[Claim, ...], tuple[str, ...]]:
@@ -68,10 +80,20 @@ def claims_of(
     for sentence in _joined(text, spans, split(text, [(p.start, p.stop) for p in spans])):
         words = _words(without(text, spans, sentence.start, sentence.stop))
         own = [p for p in spans if sentence.start <= p.start < sentence.stop]
+        unread = () if own else _unread_boxes(text[sentence.start : sentence.stop], grammar)
         reader = _Reader(text[sentence.start : sentence.stop], words, grammar, pictures, source)
-        claims = reader.claims() if own else (Claim(words, source=source),)
+        claims = reader.claims() if own else (Claim(words, (), source, unread),)
         claims_so_far += [replace(claim, section=sentence.section) for claim in claims]
     return tuple(claims_so_far), tuple(_miscounted(claims_so_far))
+
+
+def _unread_boxes(text: str, grammar: str) -> tuple[str, ...]:
+    """A problem if a sentence has numbers that look like a box in a format that is not read."""
+    if not _BOX_LIKE.search(text):
+        return ()
+    known = GRAMMARS.get(grammar)
+    form = f"in the form {known.example!r}" if known else "in a form that is read for this model"
+    return (f"Four numbers look like a box, and are not {form}: no box was drawn.",)
 
 
 def _joined(

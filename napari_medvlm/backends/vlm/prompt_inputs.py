@@ -10,7 +10,7 @@ from napari_medvlm.backends.detection.letterbox import framed
 from napari_medvlm.backends.models.catalog import Row
 from napari_medvlm.backends.models.transformers_loader import Loaded
 from napari_medvlm.backends.vlm.chat_messages import Message, fewer_pictures, messages, pictures_of
-from napari_medvlm.backends.vlm.parse_claims import CitedImages
+from napari_medvlm.backends.vlm.parse_claims import CitedImages, crop_note
 from napari_medvlm.data.answer import Question
 from napari_medvlm.data.errors import InvalidPrompt
 
@@ -80,7 +80,8 @@ def build_inputs(loaded: Loaded, row: Row, question: Question, room: int) -> Mod
         excess = inputs.length + min(room, context // 4) - context
         if excess <= 0:
             left = min(room, context - inputs.length)
-            return replace(inputs, dropped=dropped, room=left, notes=(note,) if note else ())
+            notes = tuple(filter(None, (note, crop_note(inputs.shown))))
+            return replace(inputs, dropped=dropped, room=left, notes=notes)
         if dropped == count:
             raise InvalidPrompt(
                 f"The question and the conversation before it are {excess} tokens too long: the "
@@ -95,6 +96,12 @@ def context_of(loaded: Loaded) -> int:
     """Context length of a model in tokens."""
     text = loaded.model.config.get_text_config()
     return int(getattr(text, "max_position_embeddings", 0) or 10**9)
+
+
+def is_cropped(loaded: Loaded, row: Row) -> bool:
+    """Whether a model is shown the middle square of an image only."""
+    processor = getattr(loaded.processor, "image_processor", None)
+    return row.center_crop or bool(getattr(processor, "do_center_crop", False))
 
 
 def with_tokens(loaded: Loaded, inputs: Any, tokens: Sequence[int]) -> Any:
@@ -114,7 +121,7 @@ def with_tokens(loaded: Loaded, inputs: Any, tokens: Sequence[int]) -> Any:
 def _put(loaded: Loaded, row: Row, question: Question) -> ModelInputs:
     chat = messages(question, row, functions=False)
     shown = tuple(
-        CitedImages(picture, framed(picture.pixels, row.square), caption)
+        CitedImages(picture, framed(picture.pixels, row.square, is_cropped(loaded, row)), caption)
         for picture, caption in pictures_of(question)
     )
     inputs, text = _inputs(loaded, chat, shown)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from napari_medvlm.data.errors import CannotSave
+from napari_medvlm.data.atomic_write import write_text
 from napari_medvlm.data.geometry.grid import FloatArray
 
 ENDS = tuple(f"{point}_{axis}_mm" for point in ("first", "second", "third") for axis in "spl")
@@ -63,17 +64,11 @@ def write_rulers(path: str | Path, rulers: Sequence[Ruler]) -> None:
     CannotSave
         If the file cannot be written.
     """
-    path = Path(path)
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
-            writer.writerows(_cells(ruler) for ruler in rulers)
-    except OSError as error:
-        raise CannotSave(
-            f"{path.name} could not be written: {error.strerror or error}.",
-            "Choose a folder that you may write to, with space left.",
-        ) from error
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    writer.writerows(_cells(ruler) for ruler in rulers)
+    write_text(path, text.getvalue())
 
 
 def _cells(ruler: Ruler) -> list[str | float]:

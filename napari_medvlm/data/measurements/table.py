@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
-from napari_medvlm.data.errors import CannotSave
+from napari_medvlm.data.atomic_write import write_text
 from napari_medvlm.data.geometry.frames import lps_from_affine
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.measurements.measure import diameters, longest_diameter_mm, measure
@@ -113,17 +114,11 @@ def write_csv(path: str | Path, rows: Sequence[Row]) -> None:
     CannotSave
         If the file cannot be written.
     """
-    path = Path(path)
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(dict(row.values) for row in rows)
-    except OSError as error:
-        raise CannotSave(
-            f"{path.name} could not be written: {error.strerror or error}.",
-            "Choose a folder that you may write to, with space left.",
-        ) from error
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS)
+    writer.writeheader()
+    writer.writerows(dict(row.values) for row in rows)
+    write_text(path, text.getvalue())
 
 
 def _surface(mask: Mask, volume: Volume) -> float:

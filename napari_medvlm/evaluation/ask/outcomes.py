@@ -12,7 +12,7 @@ class Outcome(CaseResult):
 
     Attributes
     ----------
-    said
+    text
         The answer, without thoughts.
     thought
         Whether the model wrote thoughts before it.
@@ -38,7 +38,7 @@ class Outcome(CaseResult):
         From the question to the whole answer.
     """
 
-    said: str = ""
+    text: str = ""
     thought: bool = False
     choice: str = ""
     refused: bool = False

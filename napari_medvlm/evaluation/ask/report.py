@@ -66,7 +66,7 @@ def _report_row(out: Path, item: Item, outcome: Outcome) -> ReportRow:
         image = boxed(read(item.images[0]), outcome.wanted, outcome.boxes)
     except MedVLMError as error:  # the image is gone meanwhile
         note = error.message
-    answer = outcome.said if len(outcome.said) <= LENGTH else outcome.said[:LENGTH] + " ..."
+    answer = outcome.text if len(outcome.text) <= LENGTH else outcome.text[:LENGTH] + " ..."
     command = open_command(out, item.name, "")
     fields = (
         item.name,

@@ -34,7 +34,7 @@ def score_answer(item: Item, answer: Answer, volume: Volume, seconds: float) -> 
     regions = [region for claim in answer.claims for region in claim.regions]
     return Outcome(
         case=item.name,
-        said=text_answer,
+        text=text_answer,
         thought=bool(thinking or answer.thinking),
         choice=choice,
         refused=refused,

@@ -20,7 +20,7 @@ from napari_medvlm.evaluation.runs.runner import SkippedCase
 Json = dict[str, Any]
 ScoredItem = tuple[Item, Outcome]
 MEANS = ("exact", "f1", "rouge1", "rouge_l", "iou")
-IN_ROWS = ("said", "choice", "refused", "correct", *MEANS, "error", "confidence", "seconds")
+IN_ROWS = ("text", "choice", "refused", "correct", *MEANS, "error", "confidence", "seconds")
 
 
 def rows(scored_items: Iterable[ScoredItem]) -> list[Json]:
@@ -80,7 +80,7 @@ def means(scored_items: Sequence[ScoredItem]) -> Json:
         "accuracy": _mean(float(bool(o.correct)) for _, o in closed),
         "accuracy_answered": _mean(float(bool(o.correct)) for _, o in closed if not o.refused),
         **{name: _mean(getattr(o, name) for _, o in scored_items) for name in MEANS},
-        "bleu": bleu([o.said for _, o in free_text], [i.answer for i, _ in free_text]),
+        "bleu": bleu([o.text for _, o in free_text], [i.answer for i, _ in free_text]),
         "mre": _mean(o.error for _, o in scored_items),
         "parsed": _mean(None if o.parsed is None else float(o.parsed) for _, o in scored_items),
         **_pairs(scored_items),

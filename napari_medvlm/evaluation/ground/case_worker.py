@@ -44,7 +44,7 @@ class CaseWorker:
             fatal = isinstance(error, BackendUnavailable | SettingsError)
             return Outcome(case=case.name, problem=error.message, hint=error.hint, fatal=fatal)
         return Outcome(
-            case=case.name, sought=results, seconds=reply.seconds, notes=reply.grounding.notes
+            case=case.name, results=results, seconds=reply.seconds, notes=reply.grounding.notes
         )
 
     def stop(self) -> None:

@@ -40,7 +40,7 @@ def precision_by_class(outcomes: Sequence[Outcome]) -> tuple[Mapping[str, Precis
     Classes that are wanted nowhere have none. Every phrase of an image counts by itself: what is
     found for one cannot take what is wanted for another.
     """
-    rows = [(f"{o.case}\n{s.phrase}", s) for o in outcomes for s in o.sought]
+    rows = [(f"{o.case}\n{s.phrase}", s) for o in outcomes for s in o.results]
     regions = [region for _, result in rows for region in result.found]
     unscored = sum(region.score is None for region in regions)
     if unscored:

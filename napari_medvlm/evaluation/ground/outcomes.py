@@ -63,6 +63,6 @@ class Outcome(CaseResult):
         What the backend said that must be known to judge it.
     """
 
-    sought: tuple[PhraseResult, ...] = ()
+    results: tuple[PhraseResult, ...] = ()
     seconds: float = 0.0
     notes: tuple[str, ...] = ()

@@ -37,7 +37,7 @@ def write_report(
 ) -> Path:
     """Write ``report.html``; its path."""
     by_name = {case.name: case for case in cases}
-    results = [(o.case, result) for o in outcomes for result in o.sought if result.wanted]
+    results = [(o.case, result) for o in outcomes for result in o.results if result.wanted]
     results.sort(key=lambda pair: pair[1].iou)
     worst = [_report_row(out, by_name[name], result) for name, result in results[:WORST]]
     content = {"summary": summary, "settings": settings, "worst": worst}

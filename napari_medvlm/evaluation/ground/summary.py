@@ -34,7 +34,7 @@ def rows(outcomes: Iterable[Outcome]) -> list[Json]:
             "seconds": outcome.seconds,
         }
         for outcome in outcomes
-        for result in outcome.sought
+        for result in outcome.results
     ]
 
 
@@ -60,7 +60,7 @@ def summary(outcomes: Sequence[Outcome], unused: Sequence[SkippedCase], plan: Pl
     and ``ap``, see `precision`; in ``mean`` their mean over classes. ``intervals`` of some, by
     image, see `intervals.interval_by_case`.
     """
-    results = [result for outcome in outcomes for result in outcome.sought]
+    results = [result for outcome in outcomes for result in outcome.results]
     precisions, note = precision_by_class(outcomes)
     classes = {
         label: means(own) | _precision(precisions.get(label)) | _intervals(outcomes, label)
@@ -98,7 +98,7 @@ def _intervals(outcomes: Sequence[Outcome], label: str | None = None) -> Json:
     known = [
         (outcome.case, figures(result))
         for outcome in outcomes
-        for result in outcome.sought
+        for result in outcome.results
         if label in (None, result.label)
     ]
     return {

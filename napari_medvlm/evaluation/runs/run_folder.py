@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,8 @@ from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
+from napari_medvlm.data import atomic_write
+from napari_medvlm.data.atomic_write import cannot_save
 from napari_medvlm.data.errors import CannotSave, SessionFileError, SettingsError
 
 Json = dict[str, Any]
@@ -95,7 +96,7 @@ def alone_in(out: Path) -> Iterator[None]:
             "Wait until it has ended, or choose another folder for this one (--out).",
         ) from None
     except OSError as error:
-        raise _not_written(out, error) from error
+        raise cannot_save(out, error) from error
     try:
         yield
     finally:
@@ -166,20 +167,11 @@ def write_bytes(path: Path, content: bytes) -> None:
     CannotSave
         If the folder cannot be written to or is full.
     """
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(path)
     except OSError as error:
-        raise _not_written(path, error) from error
-
-
-def _not_written(path: Path, error: OSError) -> CannotSave:
-    return CannotSave(
-        f"{path} could not be written: {error.strerror}.",
-        "Choose a folder that you may write to, with space left.",
-    )
+        raise cannot_save(path, error) from error
+    atomic_write.write_bytes(path, content)
 
 
 def _difference(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from napari_medvlm.data.errors import WorkerCrashed
+from napari_medvlm.worker.process import SAFE_PATH
 
 Json = dict[str, Any]
 Answers = Generator[Json | None, None, None]
@@ -224,9 +225,9 @@ class _Child:
 
 
 def _thread_environment(worker_count: int) -> dict[str, str]:
-    """Environment variables that let numerical libraries take their share of the processors."""
+    """Environment variables of a worker: threads for its share of the processors, `SAFE_PATH`."""
     threads = str(max(_processors() // worker_count, 1))
-    return {**dict.fromkeys(THREADS, threads), **os.environ}
+    return {**dict.fromkeys(THREADS, threads), **os.environ, **SAFE_PATH}
 
 
 def _processors() -> int:

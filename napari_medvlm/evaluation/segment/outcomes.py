@@ -18,10 +18,10 @@ class Step(_Value):
 
     Attributes
     ----------
-    gesture
-        What the user did; empty where the mask was perfect already, and nothing was left to do.
+    prompt
+        Kind of the prompt; empty where the mask equals the reference already.
     positive
-        Whether the prompt said *this belongs to the object*.
+        Whether the prompt was positive.
     zyx
         Where, as a voxel index; the box's or outline's middle.
     dice, iou, nsd, hd95_mm
@@ -32,7 +32,7 @@ class Step(_Value):
         Why no new mask came; the one before was kept.
     """
 
-    gesture: str
+    prompt: str
     positive: bool
     zyx: Index | None
     dice: float

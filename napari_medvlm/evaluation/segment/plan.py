@@ -29,8 +29,8 @@ class Plan(BaseModel):
     ----------
     interactions
         How many prompts the user gives for each structure.
-    first, then
-        With what gesture it begins, and goes on.
+    first_prompt, next_prompt
+        Kind of the first prompt, and of the corrections.
     jitter_mm
         How unsteady its hand is: standard deviation along each axis.
     seed
@@ -47,8 +47,8 @@ class Plan(BaseModel):
     model: str | None = None
     device: str = "cpu"
     interactions: int = Field(10, ge=1)
-    first: PromptKind = PromptKind.POINT
-    then: PromptKind = PromptKind.POINT
+    first_prompt: PromptKind = PromptKind.POINT
+    next_prompt: PromptKind = PromptKind.POINT
     jitter_mm: float = Field(0.0, ge=0)
     seed: int = Field(CHALLENGE_SEED, ge=0)
     tolerance_mm: float = Field(2.0, ge=0)
@@ -56,24 +56,24 @@ class Plan(BaseModel):
 
 
 def require_able(plan: Plan) -> None:
-    """Raise unless the backend segments, and by the plan's gestures.
+    """Raise unless the backend segments, and by the plan's kinds of prompt.
 
     Raises
     ------
     BackendUnavailable
         If there is no such backend, or it does not segment.
     PromptNotSupported
-        If it does not take one of the gestures, or boxes were to follow one another.
+        If it does not take one of the kinds, or boxes are to follow a box.
     """
     info = registry.info(plan.backend)
     if Task.SEGMENT not in info.tasks:
         raise BackendUnavailable(f"{info.title} does not segment.", "Choose another backend.")
-    if plan.then is PromptKind.BOX:
+    if plan.next_prompt is PromptKind.BOX:
         raise PromptNotSupported(
             "A box can only be the first prompt.",
             "Use point, scribble or lasso as the next prompt type.",
         )
-    for kind in (plan.first, plan.then):
+    for kind in (plan.first_prompt, plan.next_prompt):
         if PROMPTS[kind] not in info.prompts:
             able = [k for k, prompt_type in PROMPTS.items() if prompt_type in info.prompts]
             raise PromptNotSupported(

@@ -41,7 +41,7 @@ class PromptSimulator:
 
     def next(self, mask: BoolArray, number: int) -> SimulatedPrompt | None:
         """What it says of a mask; `None` if that is perfect."""
-        kind = self.plan.then if number else self.plan.first
+        kind = self.plan.next_prompt if number else self.plan.first_prompt
         rng = np.random.default_rng([self.plan.seed, number, _number(self.key)])
         if kind is PromptKind.BOX:
             return self._boxed(mask, rng)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_medvlm.data.atomic_write import write_atomically
 from napari_medvlm.evaluation.metrics.confidence_intervals import interval_by_case
 from napari_medvlm.evaluation.metrics.segmentation import area_under, challenge_nsd, interactions_to
 from napari_medvlm.evaluation.runs.run_folder import write_text
@@ -40,7 +41,7 @@ def rows(outcomes: Iterable[Outcome]) -> list[Json]:
 def figures(attempt: Attempt, plan: Plan) -> Json:
     """The figures of one structure of one case, see `summary`."""
     steps = attempt.steps
-    counted = steps[1:] if plan.first is PromptKind.BOX else steps
+    counted = steps[1:] if plan.first_prompt is PromptKind.BOX else steps
     dice = [step.dice for step in counted]
     values: Json = {name: [getattr(step, name) for step in steps] for name in CURVES}
     for wanted in WANTED:
@@ -57,7 +58,7 @@ def figures(attempt: Attempt, plan: Plan) -> Json:
 
 def auc_max(plan: Plan) -> int:
     """The area under a curve that is perfect from the first click on."""
-    return max(plan.interactions - 1 - (plan.first is PromptKind.BOX), 0)
+    return max(plan.interactions - 1 - (plan.first_prompt is PromptKind.BOX), 0)
 
 
 def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], plan: Plan) -> Json:
@@ -124,9 +125,8 @@ def write_table(out: Path, table: Sequence[Json]) -> Path:
     except ImportError:
         return _write_csv(out / "results.csv", table)
     path = out / "results.parquet"
-    temporary = out / ".results.parquet"
-    parquet.write_table(pyarrow.Table.from_pylist(list(table)), temporary)
-    temporary.replace(path)
+    rows = pyarrow.Table.from_pylist(list(table))
+    write_atomically(path, lambda temporary: parquet.write_table(rows, temporary))
     return path
 
 

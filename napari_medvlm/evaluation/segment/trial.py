@@ -203,7 +203,7 @@ def _step(
 ) -> Step:
     prompt = simulated.prompt
     return Step(
-        gesture="" if prompt is None else prompt.kind,
+        prompt="" if prompt is None else prompt.kind,
         positive=prompt is None or prompt.positive,
         zyx=simulated.zyx,
         seconds=seconds,

@@ -15,9 +15,12 @@ from napari_medvlm.data.array_checks import require_memory
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.volume import ASSUMED, Window
-from napari_medvlm.io.dicom.header import COPY_AGAIN, integer, item, number, numbers, text
+from napari_medvlm.io.dicom.frame_order import frame_order
+from napari_medvlm.io.dicom.header import COPY_AGAIN, integer, item, number, numbers
 from napari_medvlm.io.dicom.header_values import find, pixel_mm, rescale, thickness, unit, window
+from napari_medvlm.io.dicom.mosaic import Mosaic, mosaic_of
 from napari_medvlm.io.dicom.multi_volume import Label, labels_of
+from napari_medvlm.io.dicom.units import rescale_type
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -49,11 +52,15 @@ class Plane:
     thickness_mm
         Distance to the next slice as far as one slice can tell.
     rescale
-        Slope and intercept from stored values to intensities.
+        Slope and intercept from stored values to intensities; 1 and 0 where a table maps them.
+    rescale_type
+        What the intensities are, in DICOM's terms; empty if the header does not state it.
     labels
         What may tell volumes at one place apart, by DICOM keyword.
     notes
         What was assumed.
+    tile
+        First row and column of the slice in a picture that holds many, a mosaic; None of others.
     """
 
     path: Path
@@ -66,9 +73,16 @@ class Plane:
     pixel_mm: FloatArray
     thickness_mm: float
     rescale: tuple[float, float]
+    rescale_type: str
     window: Window | None
     labels: dict[str, Label]
     notes: tuple[str, ...]
+    tile: tuple[int, int] | None = None
+
+    @property
+    def has_table(self) -> bool:
+        """Whether a table of the header, a modality LUT, maps stored values to intensities."""
+        return bool(self.header.get("ModalityLUTSequence"))
 
     @property
     def normal(self) -> FloatArray:
@@ -123,19 +137,45 @@ def _plain_planes(path: Path, header: Dataset, count: int) -> list[Plane]:
     """Frames of a file that describes only its first one: they follow on its normal."""
     first = _plane(path, header, 0, [])
     if count == 1:
-        return [first]
+        mosaic = mosaic_of(path, header)
+        return [first] if mosaic is None else _tiles(first, mosaic)
+    order = frame_order(path, header, count)
     step, notes = _frame_step(path, header)
+    notes = order.notes or notes
     offsets = numbers(path, header, "GridFrameOffsetVector", count)
     if offsets is None:
-        offsets = np.arange(count, dtype=np.float64) * step
+        offsets = order.slices * step
     else:
         offsets, notes = offsets - offsets[0], ()
-    if text(header, "Modality") == "US":
-        notes = (f"The {count} frames follow each other in time, shown as slices.",)
     first = replace(first, notes=first.notes + notes)
     return [
-        replace(first, frame=i, position=first.position + offset * first.normal)
+        replace(
+            first,
+            frame=i,
+            position=first.position + offset * first.normal,
+            labels={**first.labels, **order.labels[i]},
+        )
         for i, offset in enumerate(offsets)
+    ]
+
+
+def _tiles(picture: Plane, mosaic: Mosaic) -> list[Plane]:
+    """The slices that are tiles of one picture, in their order."""
+    rows, columns = mosaic.offset * picture.pixel_mm
+    column, row = picture.orientation[3:], picture.orientation[:3]
+    origin = picture.position + rows * column + columns * row
+    normal = picture.normal
+    if mosaic.normal is not None and mosaic.normal @ normal < 0:
+        normal = -normal
+    return [
+        replace(
+            picture,
+            tile=tile,
+            size=(*mosaic.size, picture.size[2]),
+            position=origin + z * picture.thickness_mm * normal,
+            notes=picture.notes + mosaic.notes,
+        )
+        for z, tile in enumerate(mosaic.tiles)
     ]
 
 
@@ -168,6 +208,7 @@ def _plane(path: Path, header: Dataset, frame: int, groups: list[Dataset]) -> Pl
         pixel_mm=spacing,
         thickness_mm=thickness(path, header, groups),
         rescale=rescale(path, header, groups),
+        rescale_type=rescale_type(header, groups),
         window=window(header, groups),
         labels=labels_of(header, groups),
         notes=notes if placed else (*notes, UNPLACED),

@@ -23,15 +23,27 @@ T = TypeVar("T")
 
 KEYWORDS = [
     *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription"),
-    *("Modality", "ImageType", "InstanceNumber", "AcquisitionNumber", "TemporalPositionIdentifier"),
+    *(
+        "Modality",
+        "SliceLocation",
+        "AcquisitionTime",
+        "ImageType",
+        "InstanceNumber",
+        "AcquisitionNumber",
+        "TemporalPositionIdentifier",
+    ),
     *("EchoTime", "DiffusionBValue", "TriggerTime", "NumberOfFrames", "Rows", "Columns"),
     *("SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored"),
     *("PixelRepresentation", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"),
     *("ImagerPixelSpacing", "NominalScannedPixelSpacing", "SliceThickness"),
     *("SpacingBetweenSlices", "GridFrameOffsetVector", "DoseGridScaling", "RescaleSlope"),
+    *("RescaleType", "ModalityLUTSequence", "DoseUnits"),
     *("RescaleIntercept", "WindowCenter", "WindowWidth", "DetectorInformationSequence"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
-    *("DimensionIndexSequence", "SequenceOfUltrasoundRegions"),
+    *("DimensionIndexSequence", "SequenceOfUltrasoundRegions", "FrameIncrementPointer"),
+    *("NumberOfSlices", "SliceVector", "TimeSlotVector", "RRIntervalVector", "PhaseVector"),
+    *("TimeSliceVector", "AngularViewVector", "RotationVector", "DetectorVector"),
+    "EnergyWindowVector",
 ]
 """All that is read: what else stands in a header may be damaged without harm."""
 

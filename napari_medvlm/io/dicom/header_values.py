@@ -69,7 +69,7 @@ def pixel_mm(
     Raises
     ------
     InvalidImage
-        If one of them is not above 0.
+        If one of them is not above 0; both are 0 where the spacing is unknown.
     """
     known: dict[str, tuple[str, ...]] = {
         "PixelSpacing": (),
@@ -80,7 +80,7 @@ def pixel_mm(
     }
     for keyword, notes in known.items():
         spacing = find(path, groups, "PixelMeasuresSequence", keyword, 2, [header])
-        if spacing is None:
+        if spacing is None or not spacing.any():  # writers put 0 where they do not know it
             continue
         if not (spacing > 0).all():
             raise InvalidImage(
@@ -101,7 +101,9 @@ def thickness(path: Path, header: Dataset, groups: list[Dataset]) -> float:
 
 
 def rescale(path: Path, header: Dataset, groups: list[Dataset]) -> tuple[float, float]:
-    """Slope and intercept from stored values to intensities."""
+    """Slope and intercept from stored values to intensities; 1 and 0 where a table maps them."""
+    if header.get("ModalityLUTSequence"):
+        return 1.0, 0.0
     dose = number(path, header, "DoseGridScaling")
     if dose is not None:
         return dose, 0.0

@@ -19,6 +19,7 @@ KEYWORDS = (
     "DiffusionBValue",
     "TriggerTime",
     "ImageType",
+    "AcquisitionTime",
     "InstanceNumber",
 )
 
@@ -98,7 +99,7 @@ def split(places: Sequence[Sequence[P]]) -> tuple[str, list[str], list[list[P]]]
             if len(groups) == count and all(len(g) == len(places) for g in groups.values()):
                 keys = sorted(groups, key=_order)
                 return " and ".join(chosen), [_show(k) for k in keys], [groups[k] for k in keys]
-    return _by_instance(places, count)
+    return _by_time(places, count) or _by_instance(places, count)
 
 
 def _grouped(
@@ -111,6 +112,26 @@ def _grouped(
         for key, plane in found.items():
             groups[key].append(plane)
     return groups
+
+
+def _by_time(
+    places: Sequence[Sequence[P]], count: int
+) -> tuple[str, list[str], list[list[P]]] | None:
+    """Phases: each was acquired, all its slices, before the next."""
+    if not all(_time(plane) is not None for place in places for plane in place):
+        return None
+    ordered = [sorted(place, key=lambda plane: _time(plane) or 0.0) for place in places]
+    volumes = [[place[i] for place in ordered] for i in range(count)]
+    times = [sorted(_time(plane) or 0.0 for plane in volume) for volume in volumes]
+    if any(a[-1] >= b[0] for a, b in itertools.pairwise(times)):
+        return None
+    return "AcquisitionTime", [_range(t[0], t[-1]) for t in times], volumes
+
+
+def _time(plane: Labelled) -> float | None:
+    """AcquisitionTime as the number ``HHMMSS.FFFFFF``, which rises during a day."""
+    label = plane.labels.get("AcquisitionTime")
+    return label[0] if label and isinstance(label[0], float) else None
 
 
 def _by_instance(
@@ -131,7 +152,7 @@ def _instance(plane: Labelled) -> float:
 
 
 def _range(low: float, high: float) -> str:
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    return f"{low:.10g}" if low == high else f"{low:.10g} to {high:.10g}"
 
 
 def _order(key: tuple[Label | None, ...]) -> tuple[tuple[str, Label], ...]:
@@ -140,7 +161,7 @@ def _order(key: tuple[Label | None, ...]) -> tuple[tuple[str, Label], ...]:
 
 def _show(key: tuple[Label | None, ...]) -> str:
     return " with ".join(
-        "\\".join(f"{v:g}" if isinstance(v, float) else v for v in label) if label else "none"
+        "\\".join(f"{v:.10g}" if isinstance(v, float) else v for v in label) if label else "none"
         for label in key
     )
 

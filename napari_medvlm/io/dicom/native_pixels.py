@@ -30,7 +30,7 @@ def fill_native(plane: Plane, target: NDArray[Any]) -> bool:
     Whether it could be done. If not, a decoder is needed, the type of the target does not hold the
     values, or the file is odd; the target may have been written to.
     """
-    kind = _kind(plane.header) if plane.size[2] == 1 else None
+    kind = _kind(plane.header) if plane.size[2] == 1 and not plane.has_table else None
     slope, intercept = plane.rescale
     if kind is None or slope != 1 or intercept != int(intercept):
         return False

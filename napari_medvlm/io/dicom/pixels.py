@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +81,8 @@ def _is_palette(plane: Plane) -> bool:
 def _dtype(planes: list[Plane]) -> type[np.generic]:
     """The least type that holds what the header says can occur."""
     header, path = planes[0].header, planes[0].path
+    if any(plane.has_table for plane in planes):
+        return np.uint16 if all(plane.has_table for plane in planes) else np.float32
     if any(slope != 1 or intercept != int(intercept) for slope, intercept in _rescales(planes)):
         return np.float32
     bits = integer(path, header, "BitsAllocated", 32)
@@ -107,6 +111,8 @@ def _fits(values: NDArray[Any]) -> bool:
 
 
 def _rescaled(frame: NDArray[Any], plane: Plane) -> NDArray[Any]:
+    if plane.has_table:
+        return guarded(plane.path, lambda: _mapped(frame, plane.header))
     slope, intercept = plane.rescale
     if (slope, intercept) == (1.0, 0.0):
         return frame
@@ -116,6 +122,23 @@ def _rescaled(frame: NDArray[Any], plane: Plane) -> NDArray[Any]:
         return frame.astype(np.int32 if small else np.int64) + int(intercept)
     with np.errstate(over="ignore", invalid="ignore"):
         return frame.astype(np.float64) * slope + intercept
+
+
+def _mapped(frame: NDArray[Any], header: Dataset) -> NDArray[Any]:
+    """Stored values by the modality LUT of the header.
+
+    Entries of 9 to 15 bits, which pydicom refuses, stand in 16 like the others.
+    """
+    from pydicom import Dataset
+    from pydicom.pixels import apply_modality_lut
+
+    table, values = deepcopy(header.ModalityLUTSequence[0]), Dataset()
+    count, first, bits = table.LUTDescriptor
+    table.LUTDescriptor = [count, first, 8 if bits == 8 else 16]
+    values.ModalityLUTSequence = [table]
+    values.file_meta = header.file_meta
+    mapped: NDArray[Any] = apply_modality_lut(frame, values)
+    return mapped
 
 
 def _eight_bits(frame: NDArray[Any]) -> NDArray[Any]:
@@ -141,9 +164,19 @@ def _decoded(planes: list[Plane], done: set[int]) -> Iterator[tuple[int, NDArray
             files.setdefault(plane.path, []).append(z)
     for path, places in files.items():
         places.sort(key=lambda z: planes[z].frame)
-        frames = _frames(path, [planes[z].frame for z in places])
-        for z in places:
-            yield z, guarded(path, frames.__next__)
+        frames = _frames(path, sorted({planes[z].frame for z in places}))
+        for _, of_frame in itertools.groupby(places, lambda z: planes[z].frame):
+            frame = guarded(path, frames.__next__)
+            for z in of_frame:
+                yield z, _cut(frame, planes[z])
+
+
+def _cut(frame: NDArray[Any], plane: Plane) -> NDArray[Any]:
+    """The slice in a decoded picture: all of it, or its tile."""
+    if plane.tile is None:
+        return frame
+    (row, column), (rows, columns, _) = plane.tile, plane.size
+    return frame[row : row + rows, column : column + columns]
 
 
 def _frames(path: Path, wanted: list[int]) -> Iterator[NDArray[Any]]:

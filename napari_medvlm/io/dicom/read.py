@@ -15,6 +15,7 @@ from napari_medvlm.io.dicom.pixels import interpolated, read_pixels
 from napari_medvlm.io.dicom.slice_gaps import Gaps, Stack
 from napari_medvlm.io.dicom.slices import stack
 from napari_medvlm.io.dicom.suv import Suv, suv_of
+from napari_medvlm.io.dicom.units import unit_of
 from napari_medvlm.settings.privacy import names_somebody, words_of
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def _volume(chosen: Stack, path: Path) -> Volume:
     modality = Modality(text(first.header, "Modality"))
     files = list(dict.fromkeys(plane.path for plane in chosen.planes))
     suv = suv_of(files) if modality is Modality.PT else Suv(None)
+    unit, unit_notes = _unit(chosen.planes, suv)
     patient = _patient(first)
     return Volume(
         data,
@@ -69,13 +71,27 @@ def _volume(chosen: Stack, path: Path) -> Volume:
             *chosen.notes,
             *first.notes,
             *_brightness(first),
+            *unit_notes,
             *mended,
             *filter(None, [suv.note]),
         ),
         series=text(first.header, "SeriesInstanceUID"),
         suv=suv.factor,
+        stated_unit=unit,
         patient=patient,
     )
+
+
+def _unit(planes: list[Plane], suv: Suv) -> tuple[str | None, tuple[str, ...]]:
+    """The unit of the intensities as the header states it, and what is to be reported of it."""
+    header = planes[0].header
+    match text(header, "Modality"):
+        case "PT":
+            return suv.unit, ()
+        case "RTDOSE":
+            return ("Gy" if text(header, "DoseUnits").upper() == "GY" else ""), ()
+        case modality:
+            return unit_of([plane.rescale_type for plane in planes], modality)
 
 
 def _patient(plane: Plane) -> frozenset[str]:

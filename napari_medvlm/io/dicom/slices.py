@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.errors import InvalidImage, SeveralVolumes
 from napari_medvlm.io.dicom.frames import Plane
+from napari_medvlm.io.dicom.header import first_number
 from napari_medvlm.io.dicom.multi_volume import split
 from napari_medvlm.io.dicom.slice_gaps import Gaps, Stack, regular
 
 SAME_PLACE_MM = 1e-3
+NEAR, NEAR_OF_STEP = 0.01, 0.05
+"""How far apart slices at one position may lie: parts of their thickness, and of the distance to
+the next position."""
 
 
 def stack(planes: Sequence[Plane], frame: int | None, gaps: Gaps) -> Stack:
@@ -89,32 +94,83 @@ def _volume_by_file(planes: Sequence[Plane], frame: int | None) -> list[Plane]:
         files.setdefault(plane.path, []).append(plane)
     unknown = (float("inf"),)
     order = sorted(files, key=lambda p: (files[p][0].labels.get("InstanceNumber", unknown), p.name))
+    if len(order) == 1:
+        return _volume_at_places(planes, frame)
     what = "files without an image position"
-    return files[order[_pick(frame, len(order), what, [path.name for path in order])]]
+    chosen = files[order[_pick(frame, len(order), what, [path.name for path in order])]]
+    return _volume_at_places(chosen, None)
 
 
 def _volume_at_places(planes: Sequence[Plane], frame: int | None) -> list[Plane]:
-    height = _height(planes[0])
-    places: list[list[Plane]] = []
-    for plane in sorted(planes, key=height):
-        if places and height(plane) - height(places[-1][0]) <= SAME_PLACE_MM:
-            places[-1].append(plane)
-        else:
-            places.append([plane])
+    places = _places(planes)
     if len(places) == len(planes):
         _pick(frame, 1, "", [])
         return list(planes)
-    found = split(places)
-    if found is None:
-        more = sum(len(place) > 1 for place in places)
-        raise InvalidImage(
-            f"{more} of {len(places)} slice positions occur more than once, and {len(planes)} "
-            "slices cannot be divided into volumes of equal size.",
-            "Move the slices of all but one volume out of the folder, or choose another series.",
-        )
-    keyword, values, volumes = found
+    _require_positions(planes, places)
+    volumes = split(places)
+    if volumes is None:
+        raise _repeated(planes, places)
+    keyword, values, divided = volumes
     what = f"volumes of {len(places)} slices differ in {keyword}"
-    return volumes[_pick(frame, len(volumes), what, values)]
+    return divided[_pick(frame, len(divided), what, values)]
+
+
+def _places(planes: Sequence[Plane]) -> list[list[Plane]]:
+    """The slices at each position, in rising order along the normal.
+
+    Positions that differ by rounding, some thousandths of a millimetre, are one if the distance
+    between others is much larger.
+    """
+    exact = _within(planes, SAME_PLACE_MM)
+    near = _within(planes, max(SAME_PLACE_MM, NEAR * planes[0].thickness_mm))
+    if len(near) in (1, len(exact)):
+        return exact
+    height = _height(planes[0])
+    extents = [(height(place[0]), height(place[-1])) for place in near]
+    spread = max(high - low for low, high in extents)
+    between = min(b[0] - a[1] for a, b in itertools.pairwise(extents))
+    return near if spread <= NEAR_OF_STEP * between else exact
+
+
+def _within(planes: Sequence[Plane], tolerance_mm: float) -> list[list[Plane]]:
+    height = _height(planes[0])
+    places: list[list[Plane]] = []
+    for plane in sorted(planes, key=height):
+        if places and height(plane) - height(places[-1][0]) <= tolerance_mm:
+            places[-1].append(plane)
+        else:
+            places.append([plane])
+    return places
+
+
+def _require_positions(planes: Sequence[Plane], places: Sequence[Sequence[Plane]]) -> None:
+    """See that slices at one position have one SliceLocation, if they state any."""
+    if len(places) > 1:
+        return
+    stated = [first_number(plane.header, "SliceLocation") for plane in planes]
+    known = {location for location in stated if location is not None}
+    if len(known) == len(planes) > 1:
+        raise InvalidImage(
+            f"All {len(planes)} slices have the same ImagePositionPatient; their SliceLocation "
+            f"differs, from {min(known):.1f} to {max(known):.1f} mm.",
+            "The positions were lost when the files were written; export the series again.",
+        )
+
+
+def _repeated(planes: Sequence[Plane], places: Sequence[Sequence[Plane]]) -> InvalidImage:
+    height = _height(planes[0])
+    more = [place for place in places if len(place) > 1]
+    times = "occurs" if len(more) == 1 else "occur"
+    names = [", ".join(plane.path.name for plane in place[:3]) for place in more[:2]]
+    listed = "; ".join(
+        f"{height(place[0]):.1f} mm in {files}" for place, files in zip(more, names, strict=False)
+    )
+    return InvalidImage(
+        f"{len(more)} of {len(places)} slice positions {times} more than once ({listed}"
+        f"{'; ...' if len(more) > 2 else ''}), and {len(planes)} slices cannot be divided into "
+        "volumes of equal size.",
+        "Move the slices of all but one volume out of the folder, or choose another series.",
+    )
 
 
 def _pick(frame: int | None, count: int, what: str, values: list[str]) -> int:
@@ -126,7 +182,8 @@ def _pick(frame: int | None, count: int, what: str, values: list[str]) -> int:
     if count == 1:
         raise InvalidImage(f"There is no volume {frame}: there is one.", "Leave out `frame`.")
     choice = "" if frame is None else f" There is no volume {frame}."
-    raise InvalidImage(
+    raise SeveralVolumes(
         f"{count} {what}: {listed}.{choice}",
         f"Choose one with frame=0 to frame={count - 1} (--frame on the command line).",
+        tuple(values),
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.io.archive.base import day_of
 from napari_medvlm.io.dicom.header import first_number, item, read_header, text
+from napari_medvlm.io.dicom.units import pet_unit
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 KEYWORDS = [
     *("Units", "CorrectedImage", "DecayCorrection", "PatientWeight", "SeriesDate", "SeriesTime"),
     *("AcquisitionDate", "AcquisitionTime", "FrameReferenceTime", "ActualFrameDuration"),
-    "RadiopharmaceuticalInformationSequence",
+    *("RadiopharmaceuticalInformationSequence", "SUVType"),
 ]
 PHILIPS, GE = "Philips PET Private Group", "GEMS_PETD_01"
 PHILIPS_SUV, GE_SCAN_TIME = (0x7053, 0x00), (0x0009, 0x0D)
@@ -47,10 +48,13 @@ class Suv:
         SUVbw in g/ml of an intensity of 1; `None` if the header does not allow to tell.
     note
         Why it does not, in a sentence; else empty.
+    unit
+        The unit of the intensities themselves, in UCUM; empty if the header states none.
     """
 
     factor: float | None
     note: str = ""
+    unit: str = ""
 
 
 def suv_of(files: Sequence[Path]) -> Suv:
@@ -62,20 +66,26 @@ def suv_of(files: Sequence[Path]) -> Suv:
         All files of the series: the earliest tells when the scan began.
     """
     tags = [*KEYWORDS, "00090010", "0009100D", "70530010", "70531000"]
+    unit = ""
     try:
-        return Suv(_factor([read_header(path, tags) for path in files]))
-    except _Unknown as reason:
-        told = str(reason)
+        headers = [read_header(path, tags) for path in files]
+        unit = pet_unit(headers[0])
+        return Suv(_factor(headers), unit=unit)
+    except _Unknown as unknown:
+        reason = str(unknown)
     except InvalidImage as error:
-        told = error.message
-    return Suv(None, f"No SUV; intensities are stored values: {told}")
+        reason = error.message
+    intensities = f"in {unit}" if unit else "stored values"
+    return Suv(None, f"No SUV by body weight; intensities are {intensities}: {reason}", unit)
 
 
 def _factor(headers: Sequence[Dataset]) -> float:
     first = headers[0]
     match text(first, "Units"):
-        case "GML":
+        case "GML" if text(first, "SUVType").upper() in ("", "BW"):
             return 1.0
+        case "GML":
+            raise _Unknown(f"the header's SUV Type is {text(first, 'SUVType')}, not BW.")
         case "CNTS":
             return _of_counts(first)
         case "BQML":

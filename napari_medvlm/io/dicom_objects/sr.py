@@ -282,12 +282,17 @@ def _statistics(values: Mapping[str, Any]) -> list[Measurement]:
 def _intensity(unit: str) -> tuple[Code, Code]:
     """What intensities are, and their unit."""
     from pydicom.sr.codedict import codes
+    from pydicom.sr.coding import Code
 
     if unit == HU:
         return codes.DCM.AttenuationCoefficient, codes.UCUM.HounsfieldUnit
     if unit == SUV_UNIT:
         return codes.DCM.Suvbw, codes.UCUM.StandardizedUptakeValueBodyWeight
-    return codes.cid7469.MRSignalIntensity, codes.UCUM.NoUnits
+    if not unit:
+        return codes.cid7469.MRSignalIntensity, codes.UCUM.NoUnits
+    suv = "SUV" in unit
+    of = codes.DCM.StandardizedUptakeValue if suv else codes.cid7469.MRSignalIntensity
+    return of, Code(unit, "UCUM", unit)
 
 
 def _values(group: Any) -> dict[str, Any]:

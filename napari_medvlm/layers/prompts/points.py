@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from napari.layers import Points
 
 POINT_DIAMETER_MM = 5.0
+LEFT_BUTTON, RIGHT_BUTTON = 1, 2
+"""As napari numbers the buttons of the mouse."""
 CLICK_PX = 5
 """A press that moves farther on the screen before its release is a drag and adds no point."""
 
@@ -58,17 +60,23 @@ class PointsLayer(PromptLayer[Point]):
             callbacks.remove(self._on_press)
 
     def _on_press(self, layer: Points, event: Any) -> Iterator[None]:
-        """Add a point where the mouse is pressed, unless it is dragged before the release."""
-        start = event.pos
+        """Add a point where the mouse is pressed, unless it is dragged before the release.
+
+        A right click adds a negative point; the middle button is the camera's.
+        """
+        start, button = event.pos, event.button
+        if button not in (LEFT_BUTTON, RIGHT_BUTTON):
+            return
         yield
         while event.type == "mouse_move":
             if np.linalg.norm(start - event.pos) < CLICK_PX:
                 event.handled = True  # the camera must not move
             yield
         if np.linalg.norm(start - event.pos) < CLICK_PX:
-            self._add_points(layer.world_to_data(event.position))
+            positive = self.positive and button == LEFT_BUTTON
+            self._add_points(layer.world_to_data(event.position), positive)
 
-    def _add_points(self, coords: ArrayLike) -> None:
+    def _add_points(self, coords: ArrayLike, positive: bool) -> None:
         """Add points in layer coordinates to the session; `pull` draws them.
 
         Drawing waits until the model has started, so that it does not delay the mask.
@@ -77,7 +85,7 @@ class PointsLayer(PromptLayer[Point]):
             self._on_error(_no_depth())
             return
         for spl in self.grid.to_world(np.atleast_2d(coords)).round(6):
-            point = Point(position_mm=tuple(spl), positive=self.positive)
+            point = Point(position_mm=tuple(spl), positive=positive)
             self._try(partial(self.session.add, point))
 
     def _on_data(self, event: object) -> None:

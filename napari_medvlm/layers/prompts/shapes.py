@@ -36,6 +36,15 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
         if self._layer is not None and not self._is_busy:
             self._prepare_next(self._layer)
 
+    def finish_drawing(self) -> bool:
+        """End a polygon that is being drawn, as napari's Enter does; whether there was any."""
+        if not self._is_there or not self._is_busy:
+            return False
+        mode = self._layer.mode
+        self._layer.mode = "select"  # napari finishes what is drawn when the mode changes
+        self._layer.mode = mode
+        return True
+
     def follow_view(self) -> None:
         """Show boxes with depth on the plane that is now in view."""
         if any(isinstance(p, Box) and not p.is_flat(self.grid) for p in self.mine().values()):

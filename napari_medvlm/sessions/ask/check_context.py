@@ -17,6 +17,7 @@ from napari_medvlm.sessions.ask.tool_loop import (
 )
 from napari_medvlm.sessions.check_context import CheckContext
 from napari_medvlm.sessions.request_sender import ModelChoice
+from napari_medvlm.settings.chosen_models import require_chosen
 from napari_medvlm.worker.messages import AskRequest
 from napari_medvlm.worker.runner import Runner
 
@@ -44,6 +45,8 @@ def answer_check_context(
     ------
     InvalidPrompt
         If it has no answer.
+    BackendUnavailable
+        If only a file names the model that gave it.
     """
     turn = history.turn(turn_id)
     if turn.answer is None:
@@ -51,6 +54,7 @@ def answer_check_context(
     before = history.before(turn_id)
     generated = generated_objects((*before, turn))
     question = question_of(turn, inputs, before, render_images(history.volume, inputs), generated)
+    require_chosen(turn.backend, turn.model)
     model = ModelChoice(turn.backend, turn.model, device)
     request = AskRequest(
         model.backend, history.volume, model.model, model.device, replace(question, tools=())

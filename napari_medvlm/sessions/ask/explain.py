@@ -12,6 +12,7 @@ from napari_medvlm.data.conversation import Turn
 from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.sessions.ask.tool_loop import QuestionInputs, answered_question, render_images
+from napari_medvlm.settings.chosen_models import require_chosen
 from napari_medvlm.worker.messages import ExplainRequest
 
 
@@ -61,6 +62,8 @@ def explain_request(
     ------
     InvalidPrompt
         If the images cannot be rendered again as they were sent.
+    BackendUnavailable
+        If only a file names the model that answered.
     """
     model_input = render_images(volume, inputs)
     pixels_sent = [image.pixels for image in turn.sent]
@@ -75,4 +78,5 @@ def explain_request(
         )
     question = answered_question(turn, inputs, earlier, model_input)
     written = "" if turn.answer is None else turn.answer.written
+    require_chosen(turn.backend, turn.model)
     return ExplainRequest(turn.backend, volume, turn.model, device, question, written, number)

@@ -31,6 +31,7 @@ from napari_medvlm.sessions.ask.turn import TurnRunner
 from napari_medvlm.sessions.closeable import Closeable
 from napari_medvlm.sessions.job_queue import JobQueue, emit_safely
 from napari_medvlm.sessions.request_sender import ModelChoice, ModelChoices, RunnerKind, new_runner
+from napari_medvlm.settings.chosen_models import remember
 from napari_medvlm.worker.runner import Runner
 
 
@@ -197,6 +198,7 @@ class AskSession(Closeable):
     def use(self, backend: str, model: str | None = None, device: str = "cpu") -> None:
         """Use another model for the next questions."""
         require_answers(backend)
+        remember(backend, model)
         self._answerer = ModelChoice(backend, model, device)
 
     def ask(  # noqa: PLR0913  # the inputs of a question

@@ -13,11 +13,11 @@ from typing import Self
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
+from napari_medvlm.data.atomic_write import write_text
 from napari_medvlm.data.errors import CaseListError
 from napari_medvlm.io.archive.base import Archive, Progress, Query, Study, StudySeries
 from napari_medvlm.io.archive.dicomweb import DicomWeb
 from napari_medvlm.io.archive.folder_archive import DicomTree
-from napari_medvlm.io.writers import write_text
 from napari_medvlm.sessions.cases.case_list import Case, CaseList, Stopwatch, free_name
 from napari_medvlm.settings.paths import home
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.data.answer import Claim
+from napari_medvlm.data.atomic_write import write_text
 from napari_medvlm.data.conversation import Conversation, Turn
 from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.data.geometry.display import patient_axes
@@ -50,17 +50,7 @@ def export(path: str | Path, volume: Volume, conversation: Conversation) -> None
     }
     if path.suffix.lower() not in ways:
         raise CannotSave(f"{path.name} has no known ending.", "Use .md, .html or .json.")
-    text = ways[path.suffix.lower()](volume, conversation)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        temporary.write_text(text, "utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise CannotSave(
-            f"{path.name} could not be written: {error.strerror or error}.",
-            "Choose a folder that you may write to, with space left. Nothing is lost.",
-        ) from error
+    write_text(path, ways[path.suffix.lower()](volume, conversation))
 
 
 def as_json(volume: Volume, conversation: Conversation) -> dict[str, Any]:

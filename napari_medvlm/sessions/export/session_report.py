@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.backends import registry
+from napari_medvlm.data.atomic_write import write_text
 from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.data.geometry.display import is_aligned, patient_axes
 from napari_medvlm.data.mask import Mask
@@ -19,7 +20,6 @@ from napari_medvlm.data.measurements.table import COLUMNS
 from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import SliceImage, picture_of
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.io.writers import write_text
 from napari_medvlm.ledger.state import LiveObject
 from napari_medvlm.sessions.ask.visual_prompts import edge
 from napari_medvlm.sessions.export.conversation import NOTICE, data_url, filled

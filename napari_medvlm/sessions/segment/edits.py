@@ -25,12 +25,7 @@ from napari_medvlm.ledger.records import (
     PromptRemoved,
 )
 from napari_medvlm.ledger.state import LedgerState
-
-COLORS = (
-    "#4dd2ff", "#ffb84d", "#7dff6b", "#ff6bd6", "#fff04d", "#b38cff", "#ff6b6b", "#4dffc3",
-    "#c7e05c", "#8cb3ff",
-)  # fmt: skip
-"""Colours of new objects, in turn; easy to tell apart on grey."""
+from napari_medvlm.sessions.segment.colors import color_of
 
 SPECK = 0.01
 """Pieces smaller than this share of an object stay with it when it is split."""
@@ -81,7 +76,7 @@ def add_object(
     info = ObjectInfo(
         id=object_id,
         name=name or f"Object {object_id}",
-        color=COLORS[(object_id - 1) % len(COLORS)],
+        color=color_of(object_id),
         locked=locked,
     )
     return object_id, ObjectAdded(object=info)
@@ -214,8 +209,7 @@ def _objects(
     for number, (name, uid, mask) in enumerate(masks):
         first, added = add_object(state, name, locked)
         object_id = first + number
-        color = COLORS[(object_id - 1) % len(COLORS)]
-        own = {"id": object_id, "color": color, "tracking_uid": uid}
+        own = {"id": object_id, "color": color_of(object_id), "tracking_uid": uid}
         info = added.object.model_copy(update=own)
         object_ids.append(object_id)
         events.append(ObjectAdded(object=info))

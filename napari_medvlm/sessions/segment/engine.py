@@ -22,6 +22,7 @@ from napari_medvlm.sessions.job_queue import emit_safely
 from napari_medvlm.sessions.segment.label_map import Key, LabelMap
 from napari_medvlm.sessions.segment.predictions import Choice, Predictions
 from napari_medvlm.sessions.segment.requests import Requests
+from napari_medvlm.settings.chosen_models import require_chosen
 from napari_medvlm.worker.messages import SegmentReply, SegmentRequest
 from napari_medvlm.worker.runner import Runner
 
@@ -105,7 +106,7 @@ class Engine:
             wanted = self._predictions.wanted(self.choice, anew)
         self._requests.drop(*wanted)
         for key, request in wanted.items():
-            self._requests.ask(key, request)
+            self._ask(key, request)
         self._refresh()
 
     def ask_again(self, key: Key) -> None:
@@ -156,6 +157,15 @@ class Engine:
             self._failure = error
         self._refresh()
         emit_safely(self.failed, error)
+
+    def _ask(self, key: Key, request: SegmentRequest) -> None:
+        """Request a mask, unless it is of a model that only a session file names."""
+        try:
+            require_chosen(request.backend, request.model)
+        except MedVLMError as error:
+            self._on_failure(key, error)
+        else:
+            self._requests.ask(key, request)
 
     def _note(self, record: Record) -> None:
         if self._journal is not None:

@@ -28,7 +28,7 @@ class Replayed:
         Who made the mask now; `None` if it follows from the prompts alone.
     identical
         Whether it equals the recorded mask voxel for voxel; `None` if none was recorded.
-    voxels_then, voxels_now
+    voxels_recorded, voxels_replayed
         Size of the recorded mask (`None` if none was recorded) and of the new one.
     mask
         The new mask, on the volume's grid.
@@ -38,8 +38,8 @@ class Replayed:
     name: str
     backend: str | None
     identical: bool | None
-    voxels_then: int | None
-    voxels_now: int
+    voxels_recorded: int | None
+    voxels_replayed: int
     mask: Mask
 
 
@@ -61,12 +61,14 @@ def replay(
     volume
         The image that the session is about.
     backend, model
-        Who makes the masks; `None`: who made them then.
+        Who makes the masks; `None`: who made them then, if the user chose that model before.
 
     Raises
     ------
     SessionFileError
         If the session is about another image.
+    BackendUnavailable
+        If only the session names a model, see `chosen_models`.
     MedVLMError
         If a mask cannot be computed.
     """
@@ -87,11 +89,11 @@ class Compared:
     ----------
     then, now
         The mask as it was made, and that of the other backend.
-    backend_then, backend_now
+    backend_recorded, backend_replayed
         Who made them; `None` if the mask follows from the prompts alone.
     dice
         Twice what both share over the sum of both; 1 if both are empty.
-    volume_then_ml, volume_now_ml
+    volume_recorded_ml, volume_replayed_ml
         Their sizes in millilitres.
     """
 
@@ -99,21 +101,21 @@ class Compared:
     name: str
     then: Mask
     now: Mask
-    backend_then: str | None
-    backend_now: str | None
+    backend_recorded: str | None
+    backend_replayed: str | None
     dice: float
-    volume_then_ml: float
-    volume_now_ml: float
+    volume_recorded_ml: float
+    volume_replayed_ml: float
 
     def __str__(self) -> str:
-        change = self.volume_now_ml - self.volume_then_ml
+        change = self.volume_replayed_ml - self.volume_recorded_ml
         return (
-            f"{self.name}: Dice {self.dice:.3f}, {self.volume_then_ml:.2f} mL then, "
-            f"{self.volume_now_ml:.2f} mL now ({change:+.2f} mL)"
+            f"{self.name}: Dice {self.dice:.3f}, {self.volume_recorded_ml:.2f} mL then, "
+            f"{self.volume_replayed_ml:.2f} mL now ({change:+.2f} mL)"
         )
 
 
-def compared(then: Mask, now: Replayed, backend_then: str | None, volume: Volume) -> Compared:
+def compared(then: Mask, now: Replayed, backend_recorded: str | None, volume: Volume) -> Compared:
     """Compare a mask with what another backend made of its prompts."""
     voxel_ml = abs(float(np.linalg.det(volume.affine[:3, :3]))) / 1000
     total = then.voxels + now.mask.voxels
@@ -123,11 +125,11 @@ def compared(then: Mask, now: Replayed, backend_then: str | None, volume: Volume
         name=now.name,
         then=then,
         now=now.mask,
-        backend_then=backend_then,
-        backend_now=now.backend,
+        backend_recorded=backend_recorded,
+        backend_replayed=now.backend,
         dice=2 * shared / total if total else 1.0,
-        volume_then_ml=then.voxels * voxel_ml,
-        volume_now_ml=now.mask.voxels * voxel_ml,
+        volume_recorded_ml=then.voxels * voxel_ml,
+        volume_replayed_ml=now.mask.voxels * voxel_ml,
     )
 
 
@@ -156,7 +158,7 @@ def _compare(ledger: Ledger, session: SegmentationSession, object_id: int) -> Re
         name=live.info.name,
         backend=None if now is None else now.backend,
         identical=None if then is None else then.digest == mask.digest,
-        voxels_then=None if then is None else then.voxels,
-        voxels_now=mask.voxels,
+        voxels_recorded=None if then is None else then.voxels,
+        voxels_replayed=mask.voxels,
         mask=mask,
     )

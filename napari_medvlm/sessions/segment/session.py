@@ -1,7 +1,6 @@
 """Segmenting objects in one volume: what a person does, without a window.
 
-The session writes every gesture into the ledger and asks the backend for the masks that follow from
-it. It knows neither Qt nor napari nor any model.
+The session writes every gesture into the ledger and asks the backend for the masks that follow.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ from napari_medvlm.sessions.segment import edits
 from napari_medvlm.sessions.segment.engine import Engine
 from napari_medvlm.sessions.segment.label_map import Labels
 from napari_medvlm.sessions.segment.predictions import Choice, key_of
+from napari_medvlm.settings.chosen_models import remember
 from napari_medvlm.worker.runner import Runner
 
 
@@ -46,7 +46,7 @@ class SegmentationSession:
         ``"worker"``: in a process of its own. ``"inline"``: in this thread, gestures then return
         when the mask is there. Or a runner to share, which is then not stopped by `close`.
     ledger
-        An earlier session of the same image to go on with; its masks are computed again.
+        An earlier session to go on with; its masks are computed again, see `chosen_models`.
     journal
         File in which every gesture is kept as it happens, see `io.journal`.
 
@@ -96,6 +96,7 @@ class SegmentationSession:
         self._runner = new_runner(runner) if isinstance(runner, str) else runner
         self._owns_runner = isinstance(runner, str)
         choice = Choice(backend, model, device)
+        remember(backend, model)
         self._engine = Engine(volume, self.ledger, choice, self._runner, journal)
         self.changed = self._engine.changed
         self.measured = self._engine.measured
@@ -306,6 +307,7 @@ class SegmentationSession:
         """Choose who makes the next masks; those that are there stay, see `ask_again`."""
         self._info = registry.info(backend)
         self._engine.choice = Choice(backend, model, device)
+        remember(backend, model)
 
     def ask_again(self) -> None:
         """Have the active object's mask computed anew by the chosen backend."""

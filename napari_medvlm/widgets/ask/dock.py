@@ -259,7 +259,7 @@ class AskDock(SessionDock[AskSession]):
         self.run.cancel.setText("Stop")
         self.run.cancel.setToolTip("Stop; the partial answer is kept. (Shift+Escape)")
         self.setMinimumWidth(WIDTH)
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout(self.body)
         layout.setSpacing(4)
         layout.addLayout(form)
         for part in (self.banner, self.resume, self.conversations):

@@ -15,7 +15,7 @@ from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.prompts import Box, IndexArray
 from napari_medvlm.data.region import Region
-from napari_medvlm.data.volume import Modality, Volume, Window
+from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.data.window_presets import CT_COLORS, windows
 from napari_medvlm.layers import is_image
 from napari_medvlm.layers.convert import volume_of
@@ -81,7 +81,7 @@ class ViewChoice(QWidget):
         own = {} if volume is None else windows(volume)
         self._windows = {OWN: (), AS_SHOWN: ()}
         self._windows |= {name: (w,) for name, w in own.items() if name != OWN}
-        if volume is not None and volume.modality is Modality.CT:
+        if volume is not None and volume.is_hu:
             self._windows[COLORS] = CT_COLORS
         self.window.clear()
         self.window.addItems(list(self._windows))

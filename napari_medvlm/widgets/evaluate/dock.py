@@ -39,7 +39,7 @@ class EvaluateDock(Dock):
         self.tabs.setTabToolTip(0, "Segment one structure of the open image with a simulated user.")
         self.tabs.setTabToolTip(1, "Segment all cases of a data set with a simulated user.")
         self.tabs.setTabToolTip(2, "Measure the agreement of any two masks in the viewer.")
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout(self.body)
         layout.addWidget(self.form)
         layout.addWidget(self.tabs, 1)
         self.tabs.currentChanged.connect(lambda _: self._show_form())

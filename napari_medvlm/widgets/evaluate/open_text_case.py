@@ -52,7 +52,7 @@ class EvaluatedPlaces(QWidget):
         self.phrases = QListWidget()
         self.phrases.setWordWrap(True)
         self.phrases.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        for result in outcome.sought:
+        for result in outcome.results:
             counts = f"{len(result.found)} found, {len(result.wanted)} expected"
             iou = f"IoU {result.iou:.3f}, " if result.wanted else ""
             self.phrases.addItem(f"{result.phrase}: {iou}{counts}")
@@ -69,7 +69,7 @@ class EvaluatedPlaces(QWidget):
         SessionFileError
             If the case has no such phrase.
         """
-        known = [result.phrase for result in self.outcome.sought]
+        known = [result.phrase for result in self.outcome.results]
         if phrase and phrase not in known:
             raise SessionFileError(
                 f"The case {self.outcome.case!r} has no phrase {phrase!r}.",
@@ -78,7 +78,7 @@ class EvaluatedPlaces(QWidget):
         self.phrases.setCurrentRow(known.index(phrase) if phrase else 0)
 
     def _on_row(self, row: int) -> None:
-        result = self.outcome.sought[row]
+        result = self.outcome.results[row]
         self.places.show(
             [(scored_box.low, scored_box.high, scored_box.score) for scored_box in result.wanted],
             [(scored_box.low, scored_box.high, scored_box.score) for scored_box in result.found],
@@ -205,7 +205,7 @@ def _answer_html(item: Item, outcome: Answered) -> str:
         f"<b>{escape(item.prompt_text)}</b>",
         f"<ol type=A>{options}</ol>" if options and item.prompt_text == item.question else "",
         f'<b style="color:{TRUTH}">{escape(right_of(item))}</b>',
-        f'<b style="color:{DETECTED}">{escape(outcome.said) or "(no answer)"}</b>',
+        f'<b style="color:{DETECTED}">{escape(outcome.text) or "(no answer)"}</b>',
         ", ".join(filter(None, (verdict, *known))),
         escape(" ".join(outcome.notes)),
     ]

@@ -32,8 +32,8 @@ class PlanForm(QWidget):
         self.backend = BackendChoice(Task.SEGMENT)
         self.model = ModelRow()
         self.interactions = _integer(1, 100, usual.interactions, "Number of prompts per structure.")
-        self.first = _kind_combo(tuple(PromptKind), "First prompt type.")
-        self.then = _kind_combo(
+        self.first_prompt = _kind_combo(tuple(PromptKind), "First prompt type.")
+        self.next_prompt = _kind_combo(
             tuple(g for g in PromptKind if g is not PromptKind.BOX),
             "Type of the following prompts.",
         )
@@ -46,7 +46,7 @@ class PlanForm(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Backend", self.backend)
         form.addRow("Model", self.model)
-        form.addRow("First prompt", _row(self.first, "then", self.then))
+        form.addRow("First prompt", _row(self.first_prompt, "then", self.next_prompt))
         form.addRow("Interactions", _row(self.interactions, "seed", self.seed))
         form.addRow("Click jitter", _row(self.jitter, "NSD tolerance", self.tolerance))
         self.backend.chosen.connect(self._use_backend)
@@ -60,8 +60,8 @@ class PlanForm(QWidget):
             model=self.model.model,
             device=self.model.device,
             interactions=self.interactions.value(),
-            first=self.first.currentData(),
-            then=self.then.currentData(),
+            first_prompt=self.first_prompt.currentData(),
+            next_prompt=self.next_prompt.currentData(),
             jitter_mm=self.jitter.value(),
             seed=self.seed.value(),
             tolerance_mm=self.tolerance.value(),
@@ -72,7 +72,7 @@ class PlanForm(QWidget):
         info = registry.info(self.backend.name)
         self.model.turn_to(info.name)
         self.model.setEnabled(info.weights_licence != "none")
-        for box in (self.first, self.then):
+        for box in (self.first_prompt, self.next_prompt):
             for row in range(box.count()):
                 kind = PROMPTS[box.itemData(row)]
                 able = kind in info.prompts

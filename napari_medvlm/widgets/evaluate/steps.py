@@ -65,7 +65,7 @@ class StepTable(QTreeWidget):
 
 
 def _item(number: int, step: Step) -> QTreeWidgetItem:
-    prompt = f"{'+' if step.positive else '-'} {step.gesture}" if step.gesture else "none needed"
+    prompt = f"{'+' if step.positive else '-'} {step.prompt}" if step.prompt else "none needed"
     figures = [f"{value:.3f}" for value in (step.dice, step.iou, step.nsd)]
     far = NONE if step.hd95_mm is None else f"{step.hd95_mm:.1f}"
     time = NONE if step.seconds is None else f"{step.seconds:.2f}"

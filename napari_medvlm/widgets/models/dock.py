@@ -221,7 +221,7 @@ class ModelsDock(Dock):
         top = QHBoxLayout()
         top.addWidget(self.free, 1)
         top.addWidget(self.offline)
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout(self.body)
         layout.addLayout(top)
         layout.addWidget(self.table, 1)
         for part in (

@@ -11,7 +11,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QVBoxLayout
 
 from napari_medvlm.data.errors import ArchiveError, CannotSave
-from napari_medvlm.io import Gaps
 from napari_medvlm.io.archive.base import Archive, Progress, Query, Study, StudySeries
 from napari_medvlm.io.dicom_objects.deidentify import Exported
 from napari_medvlm.layers import series_in, series_volumes
@@ -25,7 +24,7 @@ from napari_medvlm.widgets.pacs.servers import ServerRow
 from napari_medvlm.widgets.pacs.study_tree import StudyTree
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.job_bar import JobBar
-from napari_medvlm.widgets.parts.series_dialog import ask_gaps
+from napari_medvlm.widgets.parts.read_choices import ReadChoices, ask_choice
 from napari_medvlm.widgets.runtime.dock import Dock
 from napari_medvlm.widgets.runtime.notify import guarded, show_message, warn
 from napari_medvlm.widgets.runtime.threads import MainThreadQueue, in_background
@@ -84,7 +83,7 @@ class PacsDock(Dock):
             "Listing series",
         )
 
-    def load_series(self, series: StudySeries, gaps: Gaps = Gaps.REFUSE) -> None:
+    def load_series(self, series: StudySeries, choices: ReadChoices | None = None) -> None:
         """Fetch a series and open it as a layer."""
         archive, grids = self._archive(), series_in(self.viewer.layers)
         volumes = series_volumes(self.viewer.layers)
@@ -92,7 +91,7 @@ class PacsDock(Dock):
         def work(progress: Progress) -> Opened:
             folder = archive.fetch(series, progress)
             progress(1, "Reading")
-            return open_series(folder, series, gaps, grids, volumes)
+            return open_series(folder, series, choices or ReadChoices(), grids, volumes)
 
         self.work.start(work, self._on_loaded, "Loading")
 
@@ -148,9 +147,10 @@ class PacsDock(Dock):
 
     def _on_loaded(self, found: Opened) -> None:
         if found.problem is not None:
-            gaps = ask_gaps(found.problem, found.series.description, self.window())
-            if gaps is not Gaps.REFUSE:
-                self.load_series(found.series, gaps)
+            title = found.series.description
+            choices = ask_choice(found.problem, found.choices, title, self.window())
+            if choices is not None:
+                self.load_series(found.series, choices)
             return
         from napari.layers import Layer
 
@@ -205,7 +205,7 @@ class PacsDock(Dock):
         row.addWidget(self.load)
         row.addWidget(self.give)
         row.addWidget(self.push)
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout(self.body)
         for part in (self.servers, self.banner, self.filters):
             layout.addWidget(part)
         layout.addWidget(self.tree, 1)

@@ -31,7 +31,14 @@ def ask_what_to_open(parent: QWidget, title: str, kinds: str) -> Path | None:
     return Path(path) if path else None
 
 
-def ask(parent: QWidget, title: str, text: str, accept: str, action: Callable[[], object]) -> None:
+def ask(  # the parts of a question
+    parent: QWidget,
+    title: str,
+    text: str,
+    accept: str,
+    action: Callable[[], object],
+    other: tuple[str, Callable[[], object]] | None = None,
+) -> None:
     """Ask, and do something if the person says so; Cancel is what Enter presses.
 
     Parameters
@@ -40,6 +47,8 @@ def ask(parent: QWidget, title: str, text: str, accept: str, action: Callable[[]
         In HTML: what others wrote must be escaped.
     accept
         On the button that goes on.
+    other
+        Another button, and what it does.
     """
     box = QMessageBox(parent.window())
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -48,6 +57,8 @@ def ask(parent: QWidget, title: str, text: str, accept: str, action: Callable[[]
     box.setTextFormat(Qt.TextFormat.RichText)
     box.setText(text)
     accepted = box.addButton(accept, QMessageBox.ButtonRole.AcceptRole)
+    if other is not None:
+        on_click(box.addButton(other[0], QMessageBox.ButtonRole.ActionRole), other[1])
     box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
     on_click(accepted, action)
     box.open()

@@ -106,7 +106,7 @@ class OtherModel(QWidget):
         if session is None or found is None:
             raise InvalidPrompt("There is no second mask.", "Press Compare first.")
         prompt = InitialMask.of(session.volume, found.now)
-        session.add(prompt, found.object_id, f"the same prompts, by {found.backend_now}")
+        session.add(prompt, found.object_id, f"the same prompts, by {found.backend_replayed}")
         self._show(None)
 
     def close_layer(self) -> None:
@@ -131,7 +131,7 @@ class OtherModel(QWidget):
         if found is None or self._session is None:
             self._layer.close()
         else:
-            name = f"{found.name} by {found.backend_now}"
+            name = f"{found.name} by {found.backend_replayed}"
             self._layer.show(found.now, self._session.volume, name)
 
     def _set_busy(self, busy: bool) -> None:

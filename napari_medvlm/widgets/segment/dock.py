@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,12 @@ from napari_medvlm.layers import labels_of, named_labels_of
 from napari_medvlm.layers.label_names import names_of
 from napari_medvlm.layers.orientation import Plane, show_3d, show_plane
 from napari_medvlm.layers.session_layers import SessionLayers
+from napari_medvlm.layers.volume_notes import unshown_notes
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Predicted
 from napari_medvlm.sessions.request_sender import ModelChoice
 from napari_medvlm.sessions.segment.session import SegmentationSession, check_image
+from napari_medvlm.settings.chosen_models import is_chosen
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.dock import SessionDock
 from napari_medvlm.widgets.open_image import Prepared, prepare
@@ -35,7 +38,9 @@ from napari_medvlm.widgets.runtime.threads import (
     MainThreadQueue,
     in_background,
 )
+from napari_medvlm.widgets.segment.ask_for_models import ask_for_models
 from napari_medvlm.widgets.segment.import_labels import LabelsRow
+from napari_medvlm.widgets.segment.layer_keys import LayerKeys
 from napari_medvlm.widgets.segment.more_panels import SegmentFolds
 from napari_medvlm.widgets.segment.object_panel import ObjectPanel
 from napari_medvlm.widgets.segment.precompute import PreparePlane
@@ -96,16 +101,25 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._connect()
         self._use_backend()
         bind_keys(napari_viewer, napari_viewer, KEYS)
+        self._layer_keys = LayerKeys(napari_viewer, KEYS)
         self._open(self.image.layer)
+
+    def close_dock(self) -> None:
+        """Leave the image, end the worker and unbind the keys of the active layer."""
+        self._layer_keys.close()
+        super().close_dock()
 
     # What a person does.
 
     def new_object(self) -> None:
-        """Begin another object."""
-        self._session().add_object()
+        """Begin another object; its first prompts are positive."""
+        self._session()
+        self.objects.add_object()
 
     def cancel(self) -> None:
-        """Stop what is being computed."""
+        """End the polygon that is being drawn, or else stop what is being computed."""
+        if self._layers is not None and self._layers.shapes.finish_drawing():
+            return
         if self.session is not None:
             self.session.cancel()
 
@@ -118,13 +132,24 @@ class SegmentDock(SessionDock[SegmentationSession]):
             self.session.take(name, prompt, origin)
 
     def go_on(self, ledger: Ledger, journal: Path | None = None) -> None:
-        """Go on with a session of the image that is open, with the model that made its masks."""
+        """Go on with a session of the image that is open, with the model that made its masks.
+
+        Models that only the file names are used after a question. A journal is this user's own.
+        """
         check_image(ledger, self._session().volume)
+        ask_for_models(self, ledger, journal, partial(self._go_on, ledger, journal))
+
+    def _go_on(self, ledger: Ledger, journal: Path | None) -> None:
         predictions = [r for r in ledger.records if isinstance(r, Predicted)]
-        if predictions and self.backend.offers(predictions[-1].backend):
-            self.backend.choose(predictions[-1].backend)
-            self.model.turn_to(predictions[-1].backend)
-            self.model.name(predictions[-1].model or "")
+        latest = predictions[-1] if predictions else None
+        if (
+            latest is not None
+            and self.backend.offers(latest.backend)
+            and is_chosen(latest.backend, latest.model)
+        ):
+            self.backend.choose(latest.backend)
+            self.model.turn_to(latest.backend)
+            self.model.name(latest.model or "")
             self._use_backend()
         self._begin(Prepared(self._session().volume, None), ledger, journal)
 
@@ -141,7 +166,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         if layer is not self.image.layer or self.session is not None:
             return
         self.planes.set_windows(windows(prepared.volume))
-        for note in prepared.volume.notes:
+        for note in unshown_notes(prepared.volume):
             show_message(note)
         self._begin(prepared)
         self.resume.offer(prepared.earlier)
@@ -268,11 +293,11 @@ class SegmentDock(SessionDock[SegmentationSession]):
         form.addRow("Model", self.model)
         form.addRow("View", self.planes)
         form.addRow("Labels", self.labels)
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout(self.body)
         layout.addLayout(form)
         layout.addWidget(self.beforehand)
         for part in (self.resume, self.tools, self.objects, self.folds, self.progress, self.row):
-            layout.addWidget(part)
+            layout.addWidget(part, 1 if part is self.objects else 0)
 
     def _connect(self) -> None:
         self.image.chosen.connect(guarded(self._open))
@@ -286,6 +311,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.resume.accepted.connect(guarded(lambda e: self.go_on(e.ledger, e.path)))
         self.tools.tool_changed.connect(guarded(self._use_tool))
         self.tools.polarity_changed.connect(guarded(self._set_polarity))
+        self.objects.object_added.connect(self.tools.set_positive)
         self.tools.depth_changed.connect(guarded(self._set_depth))
         self.labels.start_requested.connect(guarded(self._start_from))
         self.labels.import_requested.connect(guarded(self._import))
@@ -320,9 +346,6 @@ class SegmentDock(SessionDock[SegmentationSession]):
             Tool.LOOK: (None, "pan_zoom"),
         }
         self._layers.use(*ways[tool])
-        active = self.viewer.layers.selection.active
-        if active is not None:
-            bind_keys(active, self.viewer, KEYS)
 
     def _set_polarity(self, positive: bool) -> None:
         if self._layers is not None:

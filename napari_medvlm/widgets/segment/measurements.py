@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from napari import Viewer
 
 RULERS = ("name", "length_mm", "angle_deg")
-HEIGHT = 150
+HEIGHT, LEAST_HEIGHT = 150, 110
+"""Pixels of a table: at most, and at least, which shows the header and two rows."""
 
 
 class MeasurePanel(QWidget):
@@ -249,6 +250,7 @@ def _table(columns: Sequence[str], tooltip: str) -> QTableWidget:
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     table.setToolTip(tooltip)
     table.setMaximumHeight(HEIGHT)
+    table.setMinimumHeight(LEAST_HEIGHT)
     return table
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtGui import QColor, QIcon, QKeyEvent, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
@@ -29,12 +29,15 @@ class ObjectList(QTreeWidget):
         Id of the object that the person chose.
     renamed, recolored, lock_changed
         Id, and the new name, colour (``#rrggbb``) or lock.
+    delete_requested
+        The Delete key was pressed.
     """
 
     activated_object = Signal(int)
     renamed = Signal(int, str)
     recolored = Signal(int, str)
     lock_changed = Signal(int, bool)
+    delete_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,6 +61,13 @@ class ObjectList(QTreeWidget):
         self.currentItemChanged.connect(self._on_current)
         self.itemChanged.connect(self._on_changed)
         self.itemDoubleClicked.connect(self._on_double_click)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  # Qt's name
+        """Ask to delete the selected objects; all other keys as Qt has them."""
+        if event.key() == Qt.Key.Key_Delete:
+            self.delete_requested.emit()
+        else:
+            super().keyPressEvent(event)
 
     def show_objects(self, objects: Sequence[tuple[ObjectInfo, int]], active: int | None) -> None:
         """Show objects with their numbers of prompts, and which is the active one."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_medvlm.data.errors import InvalidPrompt, MedVLMError
 from napari_medvlm.ledger.records import Overlap
 from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets.parts.buttons import button
+from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
 from napari_medvlm.widgets.runtime.notify import guarded
 from napari_medvlm.widgets.segment.object_list import ObjectList
 
@@ -25,22 +27,31 @@ OVERLAPS = {
     Overlap.BOTH: ("Allow overlap", "Objects share voxels; each is saved to a separate file."),
 }
 
+NAME_LETTERS = 40
+
 
 class ObjectPanel(QWidget):
-    """The object list of a session, which `bind` sets."""
+    """The object list of a session, which `bind` sets.
+
+    Attributes
+    ----------
+    object_added
+        A new object was added, which has no prompts yet.
+    """
+
+    object_added = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self._session: SegmentationSession | None = None
         self.list = ObjectList()
-        self.measure = QLabel("No objects yet. Choose a tool and click in the image.")
-        self.measure.setWordWrap(True)
+        self.measure = WrappedLabel("No objects yet. Choose a tool and click in the image.")
         self.measure.setToolTip("Volume, size along the patient's S, P, L axes and intensity.")
         self.overlap = self._overlap_box()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(self._button_row())
-        layout.addWidget(self.list)
+        layout.addWidget(self.list, 1)
         layout.addWidget(self.overlap)
         layout.addWidget(self.measure)
         self._connect()
@@ -50,6 +61,10 @@ class ObjectPanel(QWidget):
         self._session = session
         self.setEnabled(session is not None)
         self.refresh()
+
+    def add_object(self) -> None:
+        """Add a new object and make it active."""
+        self._do(self._add)
 
     def refresh(self) -> None:
         """Show the session as it is."""
@@ -66,7 +81,7 @@ class ObjectPanel(QWidget):
         if session.active is None:
             self._say("No objects yet. Choose a tool and click in the image.")
         else:
-            name = session.now.objects[session.active].info.name
+            name = _shortened(session.now.objects[session.active].info.name)
             measurement = session.last_measurement(session.active)
             lowest = session.own_mask(session.active).lowest_slice_score
             least = (
@@ -81,8 +96,8 @@ class ObjectPanel(QWidget):
     def _button_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         for text, tooltip, action in (
-            ("New", "Add a new object. (Shift+N)", lambda s: s.add_object()),
-            ("Delete", "Delete the selected objects (can be undone).", self._delete),
+            ("New", "Add a new object. (Shift+N)", self._add),
+            ("Delete", "Delete the selected objects (can be undone). (Delete)", self._delete),
             ("Merge", "Merge the selected objects.", self._merge),
             ("Split", "Split the object into connected components.", _split),
         ):
@@ -103,9 +118,14 @@ class ObjectPanel(QWidget):
     def _connect(self) -> None:
         objects = self.list
         objects.activated_object.connect(lambda i: self._do(lambda s: s.activate(i)))
+        objects.delete_requested.connect(lambda: self._do(self._delete))
         objects.renamed.connect(lambda i, name: self._do(lambda s: s.edit_object(i, name=name)))
         objects.recolored.connect(lambda i, c: self._do(lambda s: s.edit_object(i, color=c)))
         objects.lock_changed.connect(lambda i, on: self._do(lambda s: s.edit_object(i, locked=on)))
+
+    def _add(self, session: SegmentationSession) -> None:
+        session.add_object()
+        self.object_added.emit()
 
     def _delete(self, session: SegmentationSession) -> None:
         chosen = self.list.selected()
@@ -130,6 +150,14 @@ class ObjectPanel(QWidget):
         except MedVLMError:
             self._session.changed.emit(None)  # what the list shows is not so
             raise
+
+
+def _shortened(name: str) -> str:
+    """A name with its middle left out if it is longer than a line."""
+    if len(name) <= NAME_LETTERS:
+        return name
+    half = NAME_LETTERS // 2
+    return f"{name[:half]}…{name[-half:]}"
 
 
 def _split(session: SegmentationSession) -> None:

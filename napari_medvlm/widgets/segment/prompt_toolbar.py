@@ -23,7 +23,10 @@ class Tool(Enum):
 
     POINT = (
         "Point",
-        ("Click inside or outside the object. Drag to move a point; press Delete to remove it."),
+        (
+            "Click inside the object; right-click to add a negative point."
+            " Drag to move a point; press Delete to remove it."
+        ),
     )
     BOX = "Box", "Drag a rectangle around the object."
     LASSO = "Lasso", "Draw around the object with the mouse button held."
@@ -77,6 +80,10 @@ class Tools(QWidget):
     def positive(self) -> bool:
         """Whether prompts say *this*."""
         return bool(self._this.isChecked())
+
+    def set_positive(self) -> None:
+        """Have the next prompts say *this*."""
+        self._this.setChecked(True)
 
     def toggle_polarity(self) -> None:
         """From *this* to *not this*, or back."""

@@ -1,5 +1,8 @@
 """Heatmaps are those of the libraries called by hand, and lie where the picture does."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -123,6 +126,9 @@ class Brightness:
     def encode_text(self, texts):
         return np.array([(0, 1) if t == NEUTRAL else (1, 0) for t in texts], np.float32)
 
+    def is_cut(self, text):
+        return False
+
     def encode_patches(self, pictures):
         resized = [Image.fromarray(p).convert("L").resize((self.size,) * 2) for p in pictures]
         used = np.stack(resized)[:, : self.grid * self.patch, : self.grid * self.patch] / 255
@@ -221,3 +227,44 @@ def test_a_tower_without_patches_is_for_labels_only(folders):
     backend = loaded(folders["resnet"], volume)
     with pytest.raises(BackendUnavailable, match="not a vision transformer"):
         dispatch.ground(backend, volume, GroundQuery(PHRASES), go_on)
+
+
+def changed_copy(folder, target, name, change):
+    """A copy of a model's folder with a change in one of its JSON files."""
+    shutil.copytree(folder, target)
+    content = json.loads((target / name).read_text())
+    change(content)
+    (target / name).write_text(json.dumps(content))
+    return target
+
+
+@pytest.mark.parametrize("options", [{"trust_remote_code": True}, {"bpe_path": "/etc/passwd"}])
+def test_options_of_the_tokenizer_that_a_folder_sets_are_refused(folders, tmp_path, options):
+    def change(content):
+        content["model_cfg"]["text_cfg"]["tokenizer_kwargs"] = options
+
+    folder = changed_copy(folders["timm"], tmp_path / "m", "open_clip_config.json", change)
+    with pytest.raises(BackendUnavailable, match=f"sets {next(iter(options))} for its tokenizer"):
+        SimilarityBackend().load(str(folder), "cpu")
+
+
+def test_the_kernel_that_a_configuration_names_is_not_loaded(folders, tmp_path):
+    def change(content):
+        content["_attn_implementation"] = "owner/kernel"
+        content["vision_config"]["_attn_implementation"] = "owner/kernel"
+
+    folder = changed_copy(folders["clip"], tmp_path / "m", "config.json", change)
+    volume = axial(SHAPES["square"])
+    picture = picture_of(volume, SliceRef(0, 0), GREY)
+    (look,) = loaded(folder, volume).look([picture], GroundQuery(PHRASES))
+    (usual,) = loaded(folders["clip"], volume).look([picture], GroundQuery(PHRASES))
+    assert look.best == usual.best
+
+
+def test_a_kernel_for_the_text_tower_is_refused(folders, tmp_path):
+    def change(content):
+        content["attn_implementation"] = "owner/kernel"
+
+    folder = changed_copy(folders["timm"], tmp_path / "m", "config.json", change)
+    with pytest.raises(BackendUnavailable, match="names the kernel owner/kernel"):
+        SimilarityBackend().load(str(folder), "cpu")

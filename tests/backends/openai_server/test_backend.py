@@ -235,6 +235,8 @@ def test_where_places_are_in_pixels_the_picture_needs_no_resizing_by_the_server(
     )
     shown = framed_for(picture, served_row("Qwen2.5-VL-7B-Instruct"))
     height, width = shown.pixels.shape[:2]
-    assert smart_resize(height, width, 28, 56 * 56, 28 * 28 * 1280) == (height, width)
+    for fewest in (4, 1024):  # 1024: llama.cpp's server with --image-min-tokens 1024
+        resized = smart_resize(height, width, 28, fewest * 28**2, 28 * 28 * 1280)
+        assert resized == (height, width)
     assert shown.box_back((0, 0, width, height)) == pytest.approx((0, 0, size[1], size[0]))
-    assert max(height, width) <= max(*size, 56) + 28
+    assert 1024 <= height * width // 28**2 <= 1280

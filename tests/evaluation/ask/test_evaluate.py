@@ -81,7 +81,7 @@ def test_a_run_leaves_what_it_promises(finished):
     assert kinds["values"]["mre"] == pytest.approx(0.25)
     assert told["mean"]["iou"] == pytest.approx(0.5)
     table = parquet.read_table(out / "results.parquet").to_pylist()
-    assert [row["said"] for row in table][3] == "B. lung"
+    assert [row["text"] for row in table][3] == "B. lung"
     settings = json.loads((out / "run.json").read_text())
     assert settings["provenance"]["sacrebleu"]
     report = (out / "report.html").read_text()

@@ -33,7 +33,9 @@ def outcome(name, wanted, found, labels=None, absent=()):
     label_of = labels or {r.phrase: r.phrase for r in wanted}
     case = Case(name=name, images=(), absent=absent)
     loaded = Loaded(VOLUME, tuple(wanted), label_of)
-    return Outcome(case=name, sought=score_case(case, loaded, Grounding(tuple(found))), seconds=1.0)
+    return Outcome(
+        case=name, results=score_case(case, loaded, Grounding(tuple(found))), seconds=1.0
+    )
 
 
 def draw(rng, phrase, number, score=False):
@@ -55,7 +57,7 @@ def by_pycocotools(outcomes, phrases):
     truth, found = COCO(), []
     annotations = []
     for number, one in enumerate(outcomes):
-        for sought in one.sought:
+        for sought in one.results:
             same = {"image_id": number, "category_id": phrases.index(sought.phrase)}
             annotations += [
                 {**same, "bbox": xywh(p), "area": 1, "iscrowd": 0} for p in sought.wanted

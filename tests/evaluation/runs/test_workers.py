@@ -1,5 +1,7 @@
 """Cases go to processes, and a process that dies costs one case."""
 
+from pathlib import Path
+
 import psutil
 import pytest
 
@@ -9,6 +11,12 @@ from napari_medvlm.evaluation.runs.ray_workers import Ray
 from napari_medvlm.evaluation.runs.workers import Processes, WorkerSpec
 
 MAKING = WorkerSpec("tests.evaluation.scripted:Scripted", {"x": 1})
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(autouse=True)
+def worker_imports_the_tests(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
 def crashed(case, error):
@@ -46,6 +54,12 @@ def test_a_worker_that_dies_costs_its_case_and_no_other():
     assert len(found) == 4
     assert "status 3" in found["case 1"]["problem"]
     assert len({found[name]["pid"] for name in ("case 0", "case 2", "case 3")}) == 2
+
+
+def test_a_worker_imports_nothing_from_the_current_folder(monkeypatch, tmp_path):
+    (tmp_path / "queue.py").write_text("raise ImportError('planted')")
+    monkeypatch.chdir(tmp_path)
+    assert [one["case"] for one in outcomes(1, cases(1))] == ["case 0"]
 
 
 def test_no_case_is_no_work():

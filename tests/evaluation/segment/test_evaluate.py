@@ -135,7 +135,7 @@ def test_sessions_can_be_replayed(pairs, finished):
     ("options", "message"),
     [
         (["--backend", "nobody"], "no backend called nobody"),
-        (["--then", "box"], "A box can only be the first prompt"),
+        (["--next-prompt", "box"], "A box can only be the first prompt"),
         (["--dataset", "msd"], "dataset.json"),
         (["--image-pattern", "x"], "does not say once"),
         (["--ray", "127.0.0.1:1"], "no Ray cluster"),
@@ -167,9 +167,9 @@ def test_a_brain_at_4_mm(tmp_path, worker):
     labels = truths["whole brain"].astype(np.uint8)
     data_sets.save_image(tmp_path / "images" / "mni.nii.gz", volume.data, volume.affine)
     data_sets.save_labels(tmp_path / "labels" / "mni.nii.gz", labels, volume)
-    plan = {"interactions": 3, "first": "lasso", "then": "scribble"}
+    plan = {"interactions": 3, "first_prompt": "lasso", "next_prompt": "scribble"}
     (attempt,) = worker(**plan).outcome(data_sets_cases(tmp_path)[0]).attempts
-    assert [s.gesture for s in attempt.steps] == ["lasso", "scribble", "scribble"]
+    assert [s.prompt for s in attempt.steps] == ["lasso", "scribble", "scribble"]
     assert min(attempt.dice) > 0.95
     assert attempt.mask is not None
 
@@ -244,7 +244,7 @@ def test_an_image_without_contrast_is_told(tmp_path, worker):
 
 
 def step(dice, **more):
-    given = {"gesture": "point", "positive": True, "zyx": (1, 2, 3), "iou": dice, "nsd": dice}
+    given = {"prompt": "point", "positive": True, "zyx": (1, 2, 3), "iou": dice, "nsd": dice}
     return Step(dice=dice, **{**given, "hd95_mm": 1.0, "seconds": 2.0, **more})
 
 
@@ -276,7 +276,7 @@ def test_means_by_hand():
 
 
 def test_with_a_box_first_the_area_is_over_the_clicks():
-    plan = Plan(interactions=3, first="box")
+    plan = Plan(interactions=3, first_prompt="box")
     found = summary.summary([outcome("one", 0.0, 0.8, 0.9)], [], plan)
     assert found["mean"]["dsc_auc"] == pytest.approx(0.85)
     assert found["auc_max"] == 1
@@ -287,7 +287,7 @@ def test_without_pyarrow_the_table_is_csv(tmp_path, monkeypatch):
     path = summary.write_table(tmp_path, summary.rows([outcome("one", 0.5, 0.75)]))
     lines = path.read_text().splitlines()
     assert path.name == "results.csv"
-    assert lines[0].startswith("case,structure,interaction,gesture,positive,dice")
+    assert lines[0].startswith("case,structure,interaction,prompt,positive,dice")
     assert lines[2].startswith("one,a,2,point,True,0.75")
 
 

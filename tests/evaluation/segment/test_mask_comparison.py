@@ -72,7 +72,7 @@ def test_without_its_library_the_surface_dice_is_missing_and_the_rest_is_there(m
 
 def attempt():
     step = Step(
-        gesture="point", positive=True, zyx=(1, 2, 3), dice=0.5, iou=0.3, nsd=0.4, hd95_mm=1.0,
+        prompt="point", positive=True, zyx=(1, 2, 3), dice=0.5, iou=0.3, nsd=0.4, hd95_mm=1.0,
         seconds=0.1,
     )  # fmt: skip
     return Attempt(structure="left", steps=(step,), memory_mib=None, mask=None, session="{}")

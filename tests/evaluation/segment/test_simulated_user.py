@@ -119,7 +119,7 @@ def hand(plan, name="case/left"):
     [("point", Point), ("scribble", Scribble), ("lasso", Lasso), ("box", Box)],
 )
 def test_each_gesture_speaks_of_the_structure(gesture, kind):
-    who, volume, left = hand(Plan(first=gesture))
+    who, volume, left = hand(Plan(first_prompt=gesture))
     prompt = who.next(np.zeros_like(left), 0).prompt
     assert isinstance(prompt, kind)
     assert prompt.positive
@@ -138,7 +138,7 @@ def test_each_gesture_speaks_of_the_structure(gesture, kind):
 
 
 def test_too_much_is_answered_by_a_negative_prompt():
-    who, volume, left = hand(Plan(then="scribble"))
+    who, volume, left = hand(Plan(next_prompt="scribble"))
     too_much = ndimage.binary_dilation(left, iterations=3)
     prompt = who.next(too_much, 1).prompt
     assert not prompt.positive
@@ -153,6 +153,6 @@ def test_jitter_follows_from_the_seed_and_the_case_and_nothing_else():
     steady = hand(Plan())[0].next(empty, 0).zyx
     others = {hand(plan, f"case {k}/left")[0].next(empty, 0).zyx for k in range(6)}
     assert len(others | {first, steady}) > 3
-    box = Plan(first="box", jitter_mm=3.0)
+    box = Plan(first_prompt="box", jitter_mm=3.0)
     boxes = {hand(box, f"{k}")[0].next(empty, 0).prompt for k in range(4)}
     assert len(boxes) > 1

@@ -10,6 +10,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.sr.codedict import codes
 from pydicom.uid import PositronEmissionTomographyImageStorage, generate_uid
 from typer.testing import CliRunner
 
@@ -152,7 +153,9 @@ def test_a_frame_refers_to_the_time_of_its_average_counts(read):
 )  # fmt: skip
 def test_it_is_told_why_there_is_no_suv(read, values, told):
     volume = read(**values)
-    assert (volume.suv, volume.unit, volume.scale) == (None, "", 1.0)
+    stated = {"PROPCPS": "{propcounts}/s", None: "", "CNTS": "{counts}"}
+    unit = stated[values["Units"]] if "Units" in values else "Bq/ml"
+    assert (volume.suv, volume.unit, volume.scale) == (None, unit, 1.0)
     (note,) = [n for n in volume.notes if "SUV" in n]
     assert re.search(told, note), note
     assert measure(volume, Mask.of(INSIDE)).mean == (STORED[INSIDE] * SLOPE).mean()
@@ -167,6 +170,40 @@ def test_units_of_suv_and_counts_with_a_factor_are_taken(tmp_path, read):
         block.add_new(0x00, "DS", "0.000551")
         made.save_as(path)
     assert nmv.read_volume(tmp_path / "pet").suv == pytest.approx(0.000551)
+
+
+@pytest.mark.parametrize(
+    ("units", "kind", "code"),
+    [
+        ("GML", "BW", codes.UCUM.StandardizedUptakeValueBodyWeight),
+        ("GML", "LBM", codes.UCUM.StandardizedUptakeValueLeanBodyMassJames),
+        ("GML", "LBMJAMES128", codes.UCUM.StandardizedUptakeValueLeanBodyMassJames128Multiplier),
+        ("GML", "LBMJANMA", codes.UCUM.StandardizedUptakeValueLeanBodyMassJanma),
+        ("GML", "IBW", codes.UCUM.StandardizedUptakeValueIdealBodyWeight),
+        ("CM2ML", "BSA", codes.UCUM.StandardizedUptakeValueBodySurfaceArea),
+        ("BQML", None, codes.UCUM.BecquerelsPerMilliliter),
+    ],
+)
+def test_uptake_is_by_body_weight_only_where_the_header_says_so(read, units, kind, code):
+    volume = read(Units=units, SUVType=kind, PatientWeight=None)
+    assert volume.unit == code.value
+    assert volume.suv == (1.0 if kind == "BW" else None)
+    assert bool(volume.notes) == (kind != "BW")
+    found = measure(volume, Mask.of(INSIDE))
+    assert (found.unit, found.mean) == (code.value, (STORED[INSIDE] * SLOPE).mean())
+
+
+def test_a_report_has_the_unit_of_uptake_by_lean_body_mass(read, tmp_path):
+    volume = read(Units="GML", SUVType="LBMJAMES128")
+    seg, report = tmp_path / "seg.dcm", tmp_path / "sr.dcm"
+    nmv.write_mask(seg, INSIDE, volume, {1: Segment("lesion")})
+    values = row("lesion", Mask.of(INSIDE), volume).values
+    write_sr(report, seg, {1: dict(values)}, volume)
+    text = dcmread(report).to_json()
+    assert '"g/ml{SUVlbm(James128)}"' in text
+    assert '"126400"' in text
+    assert '"126401"' not in text
+    assert read_sr(report)[0]["mean"] == pytest.approx(values["mean"], abs=1e-4)
 
 
 def test_other_images_have_no_suv(tmp_path):
@@ -210,5 +247,7 @@ def test_a_worker_knows_it_too(read):
     parked = SharedVolumes()
     try:
         assert parked.run(1, Request("embedded", volume := read())).request.volume.suv == volume.suv
+        by_lean_mass = read(Units="GML", SUVType="LBM")
+        assert parked.run(2, Request("embedded", by_lean_mass)).request.volume.unit.endswith("lbm}")
     finally:
         parked.clear()

@@ -12,7 +12,7 @@ from napari_medvlm.widgets.parts.path_edit import PathEdit
 
 def step(dice, **more):
     figures = {"iou": 0.5, "nsd": 0.7, "hd95_mm": 2.0, "seconds": 0.25, "zyx": (1, 2, 3)}
-    return Step(gesture="point", positive=True, dice=dice, **(figures | more))
+    return Step(prompt="point", positive=True, dice=dice, **(figures | more))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_the_table_tells_what_was_said_and_what_failed(qtbot):
     steps = [
         step(0.5),
         step(0.5, problem="Out of memory.", hd95_mm=None),
-        step(1.0).model_copy(update={"gesture": "", "seconds": None, "zyx": None}),
+        step(1.0).model_copy(update={"prompt": "", "seconds": None, "zyx": None}),
     ]
     table.show_steps(steps, 2)
     rows = [[table.topLevelItem(r).text(c) for c in range(7)] for r in range(3)]

@@ -68,3 +68,21 @@ def test_a_name_that_is_wiped_out_comes_back(panel, session, told):
     panel.list.topLevelItem(0).setText(NAME, " ")
     assert panel.list.topLevelItem(0).text(NAME) == "Object 1"
     assert not told
+
+
+def test_the_delete_key_in_the_list_deletes_the_selected_object(panel, session):
+    _, left, right = make_phantom()
+    for mask in (left, right):
+        session.add_object()
+        session.add(nmv.InitialMask.of(session.volume, mask))
+    choose(panel, 0)
+    QTest.keyClick(panel.list, Qt.Key.Key_Delete)
+    assert list(session.now.objects) == [2]
+    session.undo()
+    assert list(session.now.objects) == [1, 2]
+
+
+def test_a_name_of_300_letters_does_not_widen_the_panel(panel, session):
+    session.add_object(name="x" * 300)
+    assert panel.minimumSizeHint().width() < 400
+    assert "…" in panel.measure.text()

@@ -23,7 +23,7 @@ from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Modality, Volume
 
 KINDS = {
-    Modality.CT: "a CT image, in Hounsfield units",
+    Modality.CT: "a CT image",
     Modality.MR: "an MR image",
     Modality.PT: "a PET image",
     Modality.US: "an ultrasound image",
@@ -91,7 +91,8 @@ class Answerer:
         modality = self._volume.modality
         if modality is Modality.UNKNOWN:
             raise Unanswerable("The file does not state the modality of the image.")
-        return [Claim(f"It is {KINDS.get(modality, modality.value)}.", source="header")]
+        unit = ", in Hounsfield units" if self._volume.is_hu else ""
+        return [Claim(f"It is {KINDS.get(modality, modality.value)}{unit}.", source="header")]
 
     def _spacing(self, _: ParsedQuestion, __: Subjects, ___: Progress) -> list[Claim]:
         z, y, x = self._volume.spacing

@@ -1,0 +1,105 @@
+"""The unit of a DICOM image's intensities, as UCUM writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from napari_medvlm.data.volume import HU
+from napari_medvlm.io.dicom.header import item, text
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+UNSPECIFIED = "US"
+RESCALE_TYPES = {
+    "HU": HU,
+    "MGML": "mg/ml",
+    "PCT": "%",
+    "ED": "10*23/ml",
+    "EDW": "{EDW}",
+    "Z_EFF": "{Zeff}",
+    "HU_MOD": "{HU_MOD}",
+    "OD": "{mOD}",
+    UNSPECIFIED: "",
+}
+"""By DICOM's Rescale Type and Modality LUT Type (PS3.3, C.11.1.1.2)."""
+PET_UNITS = {
+    "BQML": "Bq/ml",
+    "CNTS": "{counts}",
+    "CPS": "{counts}/s",
+    "PROPCNTS": "{propcounts}",
+    "PROPCPS": "{propcounts}/s",
+    "PCNT": "%",
+    "CM2": "cm2",
+    "CM2ML": "cm2/ml",
+    "GML": "g/ml",
+    "MLG": "ml/g",
+    "MLML": "ml/ml",
+    "1CM": "/cm",
+    "MLMING": "ml/min/g",
+    "MLMINML": "ml/min/ml",
+    "MGMINML": "mg/min/ml",
+    "UMOLML": "umol/ml",
+    "UMOLMINML": "umol/min/ml",
+    "STDDEV": "{SD}",
+}
+"""By the Units of a PET series (PS3.3, C.8.9.1.1.3)."""
+SUV_UNITS = {
+    "LBM": "g/ml{SUVlbm}",
+    "LBMJAMES128": "g/ml{SUVlbm(James128)}",
+    "LBMJANMA": "g/ml{SUVlbm(Janma)}",
+    "IBW": "g/ml{SUVibw}",
+    "BSA": "cm2/ml{SUVbsa}",
+}
+"""By SUV Type, of uptake that is not by body weight (DICOM's context group 85)."""
+
+
+def rescale_type(header: Dataset, groups: list[Dataset]) -> str:
+    """What the intensities of a slice are, in DICOM's terms; empty if the header does not state it.
+
+    Parameters
+    ----------
+    groups
+        The functional groups of a frame: its own, then the shared ones; empty for a plain file.
+    """
+    table = item(header, "ModalityLUTSequence")
+    if table is not None:
+        return text(table, "ModalityLUTType") or UNSPECIFIED
+    of_frame = [item(group, "PixelValueTransformationSequence") for group in groups]
+    values = [values for values in (*of_frame, header) if values is not None]
+    return next(filter(None, (text(v, "RescaleType") for v in values)), "")
+
+
+def unit_of(types: Sequence[str], modality: str) -> tuple[str | None, tuple[str, ...]]:
+    """The unit of a volume and what is to be reported of it.
+
+    Parameters
+    ----------
+    types
+        The Rescale Type of each slice.
+
+    Returns
+    -------
+    The unit; None if no type is stated. A note on CT whose intensities are not Hounsfield units,
+    and on slices of several types.
+    """
+    stated = sorted(set(types))
+    if len(stated) > 1:
+        return "", (f"The slices have several Rescale Types ({', '.join(stated)}); no unit.",)
+    if not stated[0]:
+        return None, ()
+    unit = RESCALE_TYPES.get(stated[0].upper(), "")
+    if modality != "CT" or unit == HU:
+        return unit, ()
+    return unit, (
+        f"The intensities are not Hounsfield units: the header's Rescale Type is {stated[0]}.",
+    )
+
+
+def pet_unit(header: Dataset) -> str:
+    """The unit of a PET series; empty if the header states none that is known."""
+    units, kind = text(header, "Units").upper(), text(header, "SUVType").upper()
+    if units in ("GML", "CM2ML") and kind in SUV_UNITS:
+        return SUV_UNITS[kind]
+    return PET_UNITS.get(units, "")

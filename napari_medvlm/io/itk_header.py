@@ -1,0 +1,85 @@
+"""What NRRD and MetaImage headers say of the voxel size, its unit and the compression.
+
+SimpleITK reports neither whether a size is stored nor the unit of space directions.
+https://teem.sourceforge.net/nrrd/format.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from napari_medvlm.data.volume import ASSUMED
+from napari_medvlm.io.read_errors import unsupported
+
+NRRD = (".nrrd", ".nhdr")
+METAIMAGE = (".mha", ".mhd")
+HEADER_BYTES = 2**20
+NO_SIZE = f"The file has no voxel size; {ASSUMED}"
+MM_PER_UNIT = {
+    **dict.fromkeys(("mm", "millimeter", "millimeters", "millimetre", "millimetres"), 1.0),
+    **dict.fromkeys(("cm", "centimeter", "centimeters", "centimetre", "centimetres"), 10.0),
+    **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1000.0),
+    **dict.fromkeys(("um", "µm", "μm", "micron", "microns", "micrometer", "micrometers"), 1e-3),
+    **dict.fromkeys(("nm", "nanometer", "nanometers"), 1e-6),
+}
+
+
+def size_unit(path: Path) -> tuple[float, tuple[str, ...]]:
+    """Millimetres of a unit of the file's lengths, and what was assumed.
+
+    Raises
+    ------
+    InvalidImage
+        If the voxels are compressed in a way that SimpleITK does not read.
+    """
+    fields = header_fields(path)
+    if path.name.lower().endswith(NRRD):
+        return _of_nrrd(path, fields)
+    if path.name.lower().endswith(METAIMAGE):
+        notes = () if {"elementspacing", "elementsize"} & fields.keys() else (NO_SIZE,)
+        factor, more = _factor({fields.get("distanceunits", "mm")} - {"?"})
+        return factor, (*notes, *more)
+    return 1.0, ()
+
+
+def header_fields(path: Path) -> Mapping[str, str]:
+    """The fields of a NRRD or MetaImage header, their names in lower case."""
+    with path.open("rb") as file:
+        lines = file.read(HEADER_BYTES).split(b"\n")
+    fields = {}
+    for line in lines:
+        text = line.decode("utf-8", errors="replace").strip()
+        name, mark, value = re.match(r"([^:=]*)\s*(:=|:|=)?\s*(.*)", text).groups()  # type: ignore[union-attr]
+        if mark is not None and mark != ":=":
+            fields[name.strip().lower()] = value.strip()
+        if not text or name.strip().lower() == "elementdatafile":
+            break
+    return fields
+
+
+def _of_nrrd(path: Path, fields: Mapping[str, str]) -> tuple[float, tuple[str, ...]]:
+    if fields.get("encoding", "").lower() in ("bz2", "bzip2"):
+        raise unsupported(
+            path,
+            "its voxels are compressed by bzip2, which SimpleITK does not read",
+            "Save it with gzip, for instance in 3D Slicer or with pynrrd.",
+        )
+    if not {"spacings", "space directions"} & fields.keys():
+        return 1.0, (NO_SIZE,)
+    told = fields.get("space units") or fields.get("units") or ""
+    names = re.findall(r'"([^"]*)"', told)
+    return _factor({name for name in names if name} - {"s", "ms", "???"})
+
+
+def _factor(names: set[str]) -> tuple[float, tuple[str, ...]]:
+    """Millimetres of the one unit that is named, and that they were converted."""
+    factors = {MM_PER_UNIT.get(name.lower()) for name in names} or {1.0}
+    named = ", ".join(sorted(names))
+    if len(factors) > 1 or None in factors:
+        return 1.0, (f"The unit of lengths ({named}) is not read; they were taken as mm.",)
+    factor = factors.pop() or 1.0
+    if factor == 1:
+        return 1.0, ()
+    return factor, (f"The header gives lengths in {named}; they were converted to mm.",)

@@ -1,0 +1,72 @@
+"""Whether the voxels of a NIfTI file begin where its header says."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_medvlm.io.read_errors import unsupported
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+def is_gzip(path: Path) -> bool:
+    """Whether a file is compressed by gzip, whatever its name."""
+    with path.open("rb") as file:
+        return file.read(2) == GZIP_MAGIC
+
+
+def raw_header(path: Path) -> Any | None:
+    """Nibabel's NIfTI-1 or NIfTI-2 header as it stands in a file; `None` of other files."""
+    import nibabel
+
+    kinds = (nibabel.Nifti1Header, nibabel.Nifti2Header)
+    try:
+        with gzip.open(path) if is_gzip(path) else path.open("rb") as file:
+            block = file.read(nibabel.Nifti2Header.sizeof_hdr)
+    except (OSError, EOFError, zlib.error):  # damaged, which is reported when it is read
+        return None
+    kind = next((kind for kind in kinds if kind.may_contain_header(block)), None)
+    return None if kind is None else kind(block[: kind.sizeof_hdr], check=False)
+
+
+def require_offset(path: Path) -> None:
+    """Refuse a single file whose voxels begin elsewhere than its header says.
+
+    Libraries read an offset inside the header as it stands, or replace it by the least one: the
+    voxels are then shifted. The size of the file decides.
+
+    Raises
+    ------
+    InvalidImage
+        If the header gives an offset that the size of the file contradicts.
+    """
+    header = raw_header(path)
+    if header is None or header["magic"].item() != header.single_magic:
+        return
+    offset = int(header["vox_offset"])
+    if offset >= header.single_vox_offset:
+        return
+    count = int(header["dim"][0])
+    voxels = np.prod(header["dim"][1 : count + 1], dtype=float)
+    begin = (_uncompressed_size(path) - voxels * int(header["bitpix"]) / 8) % 2**32
+    if begin != offset:
+        raise unsupported(
+            path,
+            f"its header says that the voxels begin at byte {offset}, its size that they begin at "
+            f"{begin:.0f}",
+            "Set vox_offset in the header, or write the file again with the program it is from.",
+        )
+
+
+def _uncompressed_size(path: Path) -> int:
+    if not is_gzip(path):
+        return path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(-4, 2)  # the size modulo 2**32, see RFC 1952
+        return int(struct.unpack("<I", file.read(4))[0])

@@ -1,0 +1,198 @@
+"""Patterns of words that deny a finding, put it in doubt, or end what is denied.
+
+The tables of `negation`, in the manner of NegEx: triggers in front of a finding, triggers behind
+it, words that only look like a trigger, and what ends a scope. All are pieces of regular
+expressions, matched without regard to case.
+"""
+
+from __future__ import annotations
+
+NOT = "(?:cannot|\\w+n['\u2019]t|not|never)"
+SEEN = (
+    "(?:seen|identified|noted|present|evident|detected|visuali[sz]ed|appreciated|demonstrated"
+    "|observed|found|apparent|shown|visible|confirmed|recogni[sz]ed|delineated|depicted)"
+)
+_REPORTED = f"(?:{SEEN}|described|mentioned|imaged|reported|included|documented|known)"
+QUALIFIER = (
+    "(?:(?:significant|interval|definite|appreciable|substantial|further|relevant|obvious|gross"
+    "|major|real|clear|other|new|acute|evidence\\s+of|signs?\\s+of|hemorrhagic|any)\\s+)*"
+)
+CHANGES = (
+    "(?:changes?|increase|decrease|worsening|improvement|progression|enlargement|growth|difference"
+    "|reduction|resolution|clearing|displacement|transformation|rupture|complications?|migration"
+    "|extension|deterioration|regression|spread|disappearance|removal)"
+)
+_PRIOR = (
+    "(?:(?:on|in|at|by|the|an?|any|all|most|recent|this|his|her|last|multiple)\\s+)*"
+    "(?:prior|previous(?:ly)?|earlier|before(?:hand)?|comparison|initial|baseline|yesterday|last"
+    "|formerly|preceding|old|older|(?:19|20)\\d\\d)"
+)
+_LEFT_OVER = (
+    "(?:partial(?:ly)?|partly|near(?:ly)?|almost|incomplete(?:ly)?|subtotal(?:ly)?|mostly|largely"
+    "|minimal(?:ly)?|not|n['\u2019]t|some)"
+)
+_GONE = (
+    "(?:resolution|resolved|cleared|clearing|removal|removed|resection|resected|gone|excision"
+    "|excised|disappear(?:ed|ance)|evacuated|evacuation|passed)"
+)
+_STUDY = (
+    "(?:priors?|comparisons?|contrast(?!\\s+(?:enhanc|extravas|leak))|follow[\\s-]?up|biops(?:y|ies)"
+    "|treatment|therapy|imaging|images?|stud(?:y|ies)|difficult(?:y|ies)|work-?up|intervention"
+    "|surgery|examinations?|recommendation|management|action|views?|surveillance)"
+    "(?!\\s+(?:evidence|signs?|findings?))"
+)
+
+NOT_DENIALS = (
+    f"(?:no|not|without(?:\\s+any)?)\\s+{QUALIFIER}(?:resolution|clearing|removal|disappearance)",
+    f"{NOT}\\s+(?:been\\s+)?{QUALIFIER}(?:increased?|decreased?|changed?|grown?|enlarged?|enlarging"
+    "|worse(?:ned)?|improved?|moved?|progressed)",
+    f"{NOT}\\s+(?:only|necessarily|just|simply|all|in\\s+doubt|surprising|uncommon|insignificant"
+    "|unexpected|unusual)",
+    "(?:no|without(?:\\s+any)?|beyond)\\s+(?:\\w+\\s+)?(?:doubt|question)(?:\\s+that)?",
+    "(?:no|without(?:\\s+any)?)\\s+(?:(?:further|prior|previous|specific|additional|intravenous"
+    f"|iv|available|relevant|routine|immediate|recent|old)\\s+)*{_STUDY}",
+    "without\\s+(?:\\w+\\s+)?(?:contrast(?!\\s+(?:enhanc|extravas|leak))|difficulty)",
+    "no\\.\\s*\\d+",
+    "(?:gram|false)[\\s-]+negative",
+    "nothing\\s+(?:except|but|other\\s+than)",
+    "no\\s+(?:sooner|wonder|surprise)",
+    f"{_LEFT_OVER}[\\s-]+(?:(?:complete(?:ly)?|been|yet|fully|entirely|total(?:ly)?)[\\s-]+)*{_GONE}",
+    f"{NOT}\\s+(?:(?:be|been)\\s+)?{_REPORTED}\\s+{_PRIOR}",
+    f"{NOT}\\s+(?:(?:be|been)\\s+)?previously\\s+{_REPORTED}",
+    f"previously\\s+(?:not\\s+{_REPORTED}|un\\w+)",
+)
+"""Words that look like a denial and are none."""
+
+_SHOW = (
+    "(?:show(?:s|n|ing)?|reveal(?:s|ed)?|demonstrate[ds]?|see|identify|visuali[sz]e|detect|find"
+    "|appreciate|have|suggest(?:ive)?|indicate|suspicious|concerning|suspected|consistent"
+    "|compatible|represent)"
+)
+DENIED_AHEAD = (
+    f"no\\s+longer\\s+{SEEN}\\s+(?:is|are|was|were)",
+    "no",
+    "without",
+    "w/o",
+    "nor",
+    "neither",
+    "zero",
+    "absent",
+    "denie[sd]",
+    f"{NOT}\\s+(?:(?:\\w+ly|to|be|an?|any|thought|felt|believed)\\s+)*{_SHOW}",
+    f"{NOT}\\s+(?:an?|any)",
+    "(?:free|clear|devoid)\\s+of",
+    "negative\\s+(?:\\w+\\s+){0,3}?for",
+    "nothing\\s+to\\s+(?:suggest|indicate)",
+    "(?:argues?|speaks?|militates?)\\s+against",
+    "(?:absence|lack|resolution|removal|clearing|disappearance|resection|excision|evacuation)\\s+of",
+    "(?:fails?|failed)\\s+to\\s+(?:show|reveal|demonstrate)",
+    "rule[sd]\\s+out|excludes",
+    "(?:rather\\s+than|instead\\s+of)",
+    "resolved",
+    "unlikely(?:\\s+to\\s+(?:be|represent|reflect|indicate))?",
+)
+NOT_AHEAD = (NOT,)
+"""Denies what follows up to the next comma or conjunction only."""
+
+_NOT_OUT = f"(?:{NOT}|difficult|hard|impossible|unable|fails?|failed)"
+_LAST = "(?=\\s*(?:[.,;:)]|\\Z|\\b(?:on|in|by|with|from|at|here|without)\\b))"
+IN_DOUBT = (
+    f"{NOT}\\s+(?:(?:be|been|yet|\\w+ly)\\s+)*(?:excluded|ruled\\s+out)",
+    "(?:(?:is|are|was|were|would\\s+be|remains?)\\s+)?(?:difficult|hard|impossible)\\s+to\\s+"
+    f"(?:exclude|rule\\s+out){_LAST}",
+)
+NOT_EXCLUDED = (
+    f"{_NOT_OUT}\\s+(?:[\\w-]+\\s+){{0,4}}?(?:exclude|rule\\s+out)",
+    "exclude|rule\\s+out|r/o|evaluate\\s+for",
+    "(?:not\\s+(?:certain|sure|clear|known)|unclear|uncertain|unsure|unknown)\\s+(?:if|whether)",
+)
+
+_BE = "(?:is|are|was|were|be|been|considered|thought|felt|deemed|judged|seems?|appears?)"
+_UNLIKELY = "(?:unlikely|improbable)"
+DENIED_BEHIND = (
+    f"(?:{NOT}|no\\s+longer)\\s+(?:(?:been|be|\\w+ly)\\s+)*{SEEN}(?!\\s+(?:is|are|was|were)\\b)",
+    f"{_BE}\\s+(?:(?:now|very|highly|most|thus|\\w+ly)\\s+)*(?:absent|excluded|gone|ruled\\s+out"
+    f"|resolved|negative(?!\\s+(?:\\w+\\s+){{0,3}}?for\\b)|{_UNLIKELY}(?!\\s+to\\b))",
+    "can\\s+(?:(?:now|\\w+ly)\\s+)*be\\s+(?:excluded|ruled\\s+out)",
+    "(?:has|have|had)\\s+(?:(?:\\w+ly|since|now|all)\\s+)*(?:resolved|cleared|disappeared|passed)",
+    "(?:has|have|had)\\s+(?:(?:\\w+ly|since|now|been)\\s+)*been\\s+(?:\\w+ly\\s+)?"
+    "(?:removed|excluded|ruled\\s+out|resected|evacuated|excised)",
+    "(?:was|were)\\s+(?:\\w+ly\\s+)?(?:removed|resected|evacuated|excised)",
+)
+EITHER = ("versus|vs\\.?",)
+DOUBT_AHEAD = (
+    "possib(?:le|ly|ility\\s+of)",
+    "probabl[ey]",
+    "(?:most\\s+|less\\s+)?likely",
+    "(?:may|might|could)\\s+(?:\\w+ly\\s+)?(?:represent|reflect|indicate|be|suggest|have)",
+    "suspect(?:ed|s)?|suspicio(?:us|n)\\s+(?:for|of)|suggest(?:s|ive\\s+of|ing)?",
+    "concern(?:ing)?\\s+(?:for|about)|worr(?:isome|ying)\\s+for|question(?:able|\\s+of)?"
+    "|presum(?:ed|ably)|equivocal",
+    "(?:appears?|seems?)\\s+to\\s+(?:be|represent)",
+    "consider(?!ed|able)",
+    "(?:^|(?<=\\s))\\?\\s*(?=\\w)",
+    *NOT_EXCLUDED,
+    *EITHER,
+)
+DOUBT_OF_ALL = (
+    "differentials?(?:\\s+(?:diagnos[ie]s|considerations?))?\\s*(?:includes?|is|are|:)",
+)
+"""Puts all of a list in doubt, "and" or not."""
+DOUBT_BEHIND = (
+    *IN_DOUBT,
+    "(?:is|are|remains?)\\s+(?:also\\s+)?(?:possible|probable|likely|unlikely|suspected|questioned"
+    "|considered|questionable|equivocal|(?:uncertain|not\\s+certain)(?!\\s+(?:if|whether)))",
+    "(?:may|might|could)\\s+be\\s+(?:present|considered)",
+    "(?:should|must)\\s+be\\s+considered",
+    "(?<=\\S)\\?",
+)
+
+LISTED = (
+    "(?:small|tiny|trace|mild|moderate|stable|unchanged|persistent|minimal|large|severe|extensive"
+    "|chronic|known|old|multiple|bibasilar|bilateral)"
+)
+END = (
+    ";",
+    "\\b(?:but|however|nevertheless|though|although|yet|except|aside\\s+from|apart\\s+from"
+    "|other\\s+than|besides|whereas|while|(?<!that\\s)(?<!whether\\s)(?<!if\\s)"
+    "there\\s+(?:is|are|remains?|has\\s+been))\\b",
+    f"\\b{SEEN}\\s*(?:,|,?\\s*(?:and|with)\\b)",
+)
+_CAUSE = (
+    "despite|in\\s+spite\\s+of|due\\s+to|because\\s+of|caused\\s+by|secondary\\s+to|even\\s+with"
+    "|given|after|following|as\\s+a\\s+(?:result|consequence)\\s+of|resulting\\s+from"
+    "|attributable\\s+to|(?:associated|along)\\s+with|related\\s+to|status\\s+post"
+    "|in\\s+(?:the\\s+(?:presence|setting|context)\\s+of|(?:this|an?)\\s+patient\\s+with)"
+)
+END_OF_DENIAL = (
+    # "No pneumothorax, small effusion": the list of what is missing would have gone on with "or".
+    f",\\s*(?:and\\s+)?(?={LISTED}\\b)(?!.*\\b(?:or|nor)\\b)",
+    f",\\s*(?=(?:{'|'.join(DOUBT_AHEAD)})\\s)",
+    f"(?<=\\w)\\s*,?\\s+(?:and|with)\\s+(?=(?:an?|{LISTED})\\b)",
+    f"\\b(?:{_CAUSE})\\b",
+    f"\\b{CHANGES}(?:\\s+in\\s+(?:the\\s+)?(?:size|extent|number|appearance|volume|degree))?"
+    "\\s+(?:of|in)\\b",
+    "(?<!that\\s)(?<!which\\s)\\b(?:is|are|was|were|has|have|does|do)\\s+"
+    "(?!\\w+\\s+(?:of|for|to)\\b)",
+)
+END_OF_NOT = (",", "\\b(?:and|or|so|because|which|that)\\b")
+SPARED = (
+    "(?<=\\w)\\s+(?:(?:around|surrounding|adjacent\\s+to|near|underlying|within|beneath|beside"
+    "|distal\\s+to|proximal\\s+to|next\\s+to|abutting)"
+    "|(?:of|in|at|by|from|on|along|about|to)\\s+(?:the|an?|this|that|these|those|his|her|known))\\b"
+)
+"""What follows these stands there: "no edema around the mass"."""
+NOT_SPARED = (
+    "\\b(?:evidence|signs?|indications?|suggestions?|features?|findings?|suspicion|concern|hint"
+    "|recurrence|remnants?|residuals?|traces?|portion|parts?|presence|appearance|stigmata)"
+)
+"""Of what stands behind these nothing is spared: "no sign of the mass"."""
+RESUMED = (
+    "[,;]|\\b(?:or|and|nor|suggest\\w*|to\\s+(?:suggest|indicate)|suspicious|concerning|that"
+    "|which)\\b"
+)
+
+END_OF_DOUBT = (",(?!.*\\bor\\b)", "\\band\\b(?!.*\\?)")
+# "Mass, suspicious for glioma versus metastasis": what "versus" says begins behind "for".
+ONE_WAY = ("\\b(?:for|likely|represent|reflect|suggest\\w*)\\b",)
+BACK_TO = ("\\b(?:is|are|was|were|has|have|remains?|shows?)\\b",)

@@ -1,0 +1,147 @@
+"""Docks in a small window, and what the wheel and keys do in them."""
+
+import pytest
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QDockWidget,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QMainWindow,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+)
+
+from napari_medvlm.widgets.runtime.dock import Dock
+
+
+class TallDock(Dock):
+    """2000 pixels of content."""
+
+    def __init__(self):
+        super().__init__()
+        self.combo, self.spin, self.list = QComboBox(), QSpinBox(), QListWidget()
+        self.combo.addItems(["embedded", "nnInteractive", "Segment Anything", "x" * 200])
+        self.list.addItems(["Kidney", "Spleen"])
+        self.button, self.line, self.tail = QPushButton("New"), QLineEdit(), QLabel()
+        self.tail.setFixedHeight(2000)
+        layout = QVBoxLayout(self.body)
+        for part in (self.combo, self.spin, self.list, self.button, self.line, self.tail):
+            layout.addWidget(part)
+
+    def close_dock(self):
+        pass
+
+
+class ViewerWindow(QMainWindow):
+    """Stands for napari's: records the keys that reach the dock's frame."""
+
+    def __init__(self):
+        super().__init__()
+        self.keys = []
+        self.resize(900, 500)
+
+    def open(self, dock):
+        frame = QDockWidget()
+        frame.keyPressEvent = lambda event: self.keys.append(Qt.Key(event.key()))
+        frame.setWidget(dock)
+        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, frame)
+        return frame
+
+
+@pytest.fixture
+def window(qtbot):
+    window = ViewerWindow()
+    qtbot.addWidget(window)
+    window.show()
+    return window
+
+
+@pytest.fixture
+def dock(window, qtbot):
+    dock = TallDock()
+    window.open(dock)
+    qtbot.waitUntil(lambda: dock.combo.isVisible())
+    return dock
+
+
+def roll(widget):
+    center = widget.rect().center()
+    at = QPointF(center), QPointF(widget.mapToGlobal(center))
+    none = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase
+    event = QWheelEvent(*at, QPoint(0, -120), QPoint(0, -120), *none, False)
+    QApplication.sendEvent(widget, event)
+    return event.isAccepted()  # if not, Qt goes on with the parent, at last the scroll area
+
+
+def test_content_that_is_higher_than_the_screen_scrolls(window, dock):
+    assert window.minimumSizeHint().height() < 500
+    assert window.height() == 500
+    assert dock.verticalScrollBar().maximum() > 1500
+
+
+def test_a_long_entry_of_a_list_does_not_widen_the_dock(dock):
+    dock.combo.setCurrentIndex(3)
+    assert dock.minimumSizeHint().width() < 300
+
+
+def test_a_second_dock_opens_as_a_tab_of_the_first(window, dock, qtbot):
+    frame = window.open(TallDock())
+    qtbot.waitUntil(lambda: window.tabifiedDockWidgets(frame) == [dock.parent()])
+
+
+def test_the_wheel_over_a_choice_without_focus_scrolls_the_dock(dock):
+    dock.line.setFocus()
+    for choice in (dock.combo, dock.spin):
+        assert not roll(choice)
+        assert not choice.hasFocus()
+    assert dock.combo.currentIndex() == 0
+    assert dock.spin.value() == 0
+    assert roll(dock.viewport())
+    assert dock.verticalScrollBar().value() > 0
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_N, Qt.Key.Key_S, Qt.Key.Key_Space])
+def test_letters_and_space_in_lists_are_keys_of_the_viewer(window, dock, key):
+    for choice in (dock.combo, dock.list):
+        choice.setFocus()
+        QTest.keyClick(choice, key, Qt.KeyboardModifier.ShiftModifier)
+    assert [k for k in window.keys if k != Qt.Key.Key_Shift] == [key, key]
+    assert dock.combo.currentIndex() == 0
+    assert dock.list.currentRow() <= 0
+
+
+def test_letters_in_a_line_are_text(window, dock):
+    dock.line.setFocus()
+    QTest.keyClicks(dock.line, "Ns ")
+    assert dock.line.text() == "Ns "
+    assert not {Qt.Key.Key_N, Qt.Key.Key_Delete} & set(window.keys)
+
+
+def test_the_delete_key_does_not_reach_the_viewer(window, dock):
+    dock.list.setFocus()
+    QTest.keyClick(dock.list, Qt.Key.Key_Delete)
+    assert not {Qt.Key.Key_N, Qt.Key.Key_Delete} & set(window.keys)
+
+
+def test_a_button_that_was_clicked_is_not_pressed_by_space(dock):
+    clicks = []
+    dock.button.clicked.connect(lambda: clicks.append(1))
+    dock.line.setFocus()
+    QTest.mouseClick(dock.button, Qt.MouseButton.LeftButton)
+    assert not dock.button.hasFocus()
+    assert clicks == [1]
+
+
+def test_what_is_added_to_a_shown_dock_later_is_filtered_too(dock, qtbot):
+    late = QComboBox()
+    late.addItems(["first", "second"])
+    dock.body.layout().insertWidget(0, late)
+    qtbot.waitUntil(late.isVisible)
+    roll(late)
+    assert late.currentIndex() == 0
