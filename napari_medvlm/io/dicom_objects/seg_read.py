@@ -70,10 +70,10 @@ def read_seg(path: Path, grid: Grid | None = None) -> NamedLabels:
     names = {n: str(segment.segment_label) for n, segment in described.items()}
     colors = {n: color for n, segment in described.items() if (color := _shown(segment))}
     uids = {n: uid for n, segment in described.items() if (uid := _tracking_uid(segment))}
-    notes = (HALF.format(path.name),) if _is_fractional(seg) else ()
+    notes = [HALF.format(path.name)] if _is_fractional(seg) else []
     if (zero := _label_values(seg).get(0)) is not None:
-        notes += (f"Segment 0 of {path.name}, {names[zero]}, has the label {zero}.",)
-    named = NamedLabels(labels, own, names, path.name, colors, notes, uids, covered)
+        notes.append(f"Segment 0 of {path.name}, {names[zero]}, has the label {zero}.")
+    named = NamedLabels(labels, own, names, path.name, colors, (), uids, covered)
     return replace(named, notes=(*notes, *overlap_notes(named)))
 
 
