@@ -60,7 +60,7 @@ def read_seg(path: Path, grid: Grid | None = None) -> NamedLabels:
         seg = hd.seg.segread(path)
         on_image = None if grid is None else _on_image(seg, path, grid)
         labels, covered, own = on_image or _alone(seg)
-        described = {n: seg.get_segment_description(n) for n in _numbers(seg)}
+        described = {v: seg.get_segment_description(n) for n, v in _label_values(seg).items()}
     except Exception as error:  # files by anybody: whatever highdicom cannot read
         raise InvalidImage(
             f"{path.name} cannot be read as a DICOM segmentation: {error}",
@@ -70,8 +70,10 @@ def read_seg(path: Path, grid: Grid | None = None) -> NamedLabels:
     names = {n: str(segment.segment_label) for n, segment in described.items()}
     colors = {n: color for n, segment in described.items() if (color := _shown(segment))}
     uids = {n: uid for n, segment in described.items() if (uid := _tracking_uid(segment))}
-    notes = (HALF.format(path.name),) if _is_fractional(seg) else ()
-    named = NamedLabels(labels, own, names, path.name, colors, notes, uids, covered)
+    notes = [HALF.format(path.name)] if _is_fractional(seg) else []
+    if (zero := _label_values(seg).get(0)) is not None:
+        notes.append(f"Segment 0 of {path.name}, {names[zero]}, has the label {zero}.")
+    named = NamedLabels(labels, own, names, path.name, colors, (), uids, covered)
     return replace(named, notes=(*notes, *overlap_notes(named)))
 
 
@@ -88,8 +90,24 @@ def read_seg_on_series(path: Path, grids: Mapping[str, Grid]) -> NamedLabels:
     return read_seg(path, next((grids[uid] for uid in series if uid in grids), None))
 
 
-def _numbers(seg: Any) -> list[int]:
-    return [number for number in map(int, seg.segment_numbers) if number]
+def _label_values(seg: Any) -> dict[int, int]:
+    """The label of each segment by its number, which it is, but for segment 0.
+
+    The background of a label map is its Pixel Padding Value, 0 if it has none; with another one,
+    segment 0 is an object, and gets the number after the last.
+    """
+    numbers = [int(number) for number in seg.segment_numbers]
+    background = _background(seg)
+    values = {n: n for n in numbers if n not in (0, background)}
+    if background and 0 in numbers:
+        values[0] = 1 + max(*numbers, background)
+    return values
+
+
+def _background(seg: Dataset) -> int:
+    padding = seg.get("PixelPaddingValue")
+    is_map = str(seg.get("SegmentationType")) == "LABELMAP"
+    return int(padding) if is_map and padding is not None else 0
 
 
 def _is_fractional(seg: Dataset) -> bool:
@@ -105,7 +123,9 @@ def _alone(seg: Any) -> Regions:
     volume = seg.get_volume(combine_segments=False, allow_missing_positions=True)
     array: NDArray[Any] = np.asarray(volume.array)
     z, y, x = array.shape[:3]
-    channels = {n: channel for channel, n in enumerate(map(int, seg.segment_numbers)) if n}
+    values = _label_values(seg)
+    numbers = enumerate(map(int, seg.segment_numbers))
+    channels = {values[n]: channel for channel, n in numbers if n in values}
     sizes = {n: int(np.count_nonzero(array[..., c] >= 0.5)) for n, c in channels.items()}
     labels, covered = flattened(sizes, lambda n: Mask.of(array[..., channels[n]] >= 0.5), (z, y, x))
     return labels, covered, Grid((z, y, x), lps_rows(volume.affine))
@@ -120,9 +140,11 @@ def _on_image(seg: Any, path: Path, grid: Grid) -> Regions | None:
     frames = seg.pixel_array.reshape(len(planes), *grid.shape[1:])
     kind = str(seg.SegmentationType)
     if kind == "LABELMAP":
+        background, zero = _background(seg), _label_values(seg).get(0, 0)
         labels = np.zeros(grid.shape, np.uint16)
         for z, frame in zip(slices, frames, strict=True):
-            labels[z][frame > 0] = frame[frame > 0]
+            inside = frame != background
+            labels[z][inside] = np.where(frame[inside] == 0, zero, frame[inside])
         return labels, {}, grid
     least = 0.5 * float(seg.MaximumFractionalValue) if kind == "FRACTIONAL" else 1
     of_segment: dict[int, list[int]] = {}

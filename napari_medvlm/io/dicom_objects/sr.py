@@ -65,7 +65,7 @@ def write_sr(
     sources = source_headers(volume)
     try:
         report = _report(Path(seg), there, sources, evaluations)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise CannotSave(
             f"A report cannot refer to images as those of {volume.name} "
             f"({sop_class(sources[0])}): {reason_of(error)}.",

@@ -168,10 +168,11 @@ def take_masks(
     grid: Grid,
     prompt_id: int,
     masks: Mapping[int, Mask],
-    names: Mapping[int, str],
-    tracking_uids: Mapping[int, str],
+    names: Mapping[int, str] | None,
+    tracking_uids: Mapping[int, str] | None,
 ) -> tuple[tuple[int, ...], tuple[Event, ...]]:
     """Existing masks as locked objects; the new ids and the events."""
+    names, tracking_uids = names or {}, tracking_uids or {}
     named = [
         (names.get(label, f"Label {label}"), tracking_uids.get(label, ""), mask)
         for label, mask in masks.items()

@@ -287,17 +287,15 @@ class SegmentationSession:
     ) -> tuple[int, ...]:
         """Take the labels of an array ``(z, y, x)`` on the volume's grid as locked objects.
 
-        Locked objects are never overwritten, and count as negative for all others. Those with a
-        tracking UID, see `NamedLabels`, are written to DICOM with it again. Regions that overlap
-        (``covered``, see there) get all their voxels: the overlap rule becomes `Overlap.BOTH`.
+        They are never overwritten, count as negative for others, and are written to DICOM with
+        their tracking UIDs. Regions that overlap (``covered``, see `NamedLabels`) set the rule
+        `Overlap.BOTH`.
         """
-        masks = edits.label_masks(labels, self.volume.grid, covered or {})
-        prompt_id = self.ledger.next_prompt_id()
-        object_ids, events = edits.take_masks(
-            self.now, self.volume.grid, prompt_id, masks, names or {}, tracking_uids or {}
-        )
+        grid, prompt_id = self.volume.grid, self.ledger.next_prompt_id()
+        masks = edits.label_masks(labels, grid, covered or {})
+        ids, events = edits.take_masks(self.now, grid, prompt_id, masks, names, tracking_uids)
         self._append(*(edits.set_overlap(self.now, Overlap.BOTH) if covered else ()), *events)
-        return object_ids
+        return ids
 
     def set_overlap(self, overlap: Overlap) -> None:
         """Choose which object a voxel belongs to when two claim it."""

@@ -282,3 +282,24 @@ def test_overlapping_segments_become_objects_with_all_their_voxels(of_series, tm
         write_objects(session, tmp_path / "ours.dcm")
     back = read_masks(tmp_path / "ours.dcm", volume.grid)
     assert [back.mask_of(number).voxels for number in back.names] == [320, 24]
+
+
+def test_a_label_map_whose_background_is_not_0_has_segment_0_as_an_object(of_series, tmp_path):
+    """The values 0 and 1 of a map are swapped: the background is 1, by its Pixel Padding Value."""
+    volume, path = of_series(), tmp_path / "a.labelmap.dcm"
+    labels = in_slices(volume, 2, 3)
+    labels[4, 2:5, 2:6] = 2
+    nmv.write_mask(path, labels, volume, {1: Segment("organ"), 2: Segment("cyst")})
+    header = pydicom.dcmread(path)
+    swapped = header.pixel_array.copy()
+    swapped[header.pixel_array == 0], swapped[header.pixel_array == 1] = 1, 0
+    header.PixelData, header.PixelPaddingValue = swapped.tobytes(), 1
+    background, organ, cyst = header.SegmentSequence
+    background.SegmentNumber, organ.SegmentNumber = 1, 0
+    header.SegmentSequence = [organ, background, cyst]
+    header.save_as(path)
+    for named in (read_masks(path, volume.grid), read_seg_on_series(path, {})):
+        assert named.names == {3: "organ", 2: "cyst"}
+        assert named.mask_of(3).voxels == np.count_nonzero(labels == 1)
+        assert named.mask_of(2).voxels == np.count_nonzero(labels == 2)
+        assert named.notes == ("Segment 0 of a.labelmap.dcm, organ, has the label 3.",)
