@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
+    from napari_medvlm.data.errors import InvalidImage
     from napari_medvlm.data.geometry.grid import Grid
     from napari_medvlm.data.volume import Volume
     from napari_medvlm.io.dicom.read import SeriesInfo
@@ -35,10 +36,10 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
 
 
 def _is_ours(path: Path) -> bool:
-    from napari_medvlm.io.dicom.read import is_dicom
+    from napari_medvlm.io.dicom.folder import holds_dicom, is_dicom
 
     if path.is_dir():
-        return any(is_dicom(p) for p in sorted(path.rglob("*"))[:50] if p.is_file())
+        return holds_dicom(path)
     return path.name.lower().endswith((*MEDICAL, *PICTURES)) or (path.is_file() and is_dicom(path))
 
 
@@ -95,24 +96,39 @@ def _series(path: Path) -> Sequence[SeriesInfo]:
 
 
 def _layer(path: Path, series: SeriesInfo | None) -> LayerData:
-    """The layer of a file or series; asks what to do about missing slices if there is a window."""
-    from napari_medvlm.data.errors import Cancelled, IrregularSlices
-    from napari_medvlm.io import Gaps, read_volume
+    """The layer of a file or series; asks for what reading needs if there is a window."""
+    from napari_medvlm.data.errors import Cancelled, IrregularSlices, SeveralVolumes
+    from napari_medvlm.io import read_volume
     from napari_medvlm.layers import layer_data
+    from napari_medvlm.widgets.parts.read_choices import ReadChoices, ask_choice
 
-    uid = series.uid if series else None
-    try:
-        return layer_data(_spaced(read_volume(path, series=uid)))
-    except IrregularSlices as problem:
-        window = _window()
-        if window is None:
-            raise
-        from napari_medvlm.widgets.parts.series_dialog import ask_gaps
+    uid, choices = series.uid if series else None, ReadChoices()
+    while True:
+        try:
+            volume = read_volume(path, series=uid, frame=choices.frame, gaps=choices.gaps)
+            return layer_data(_spaced(volume))
+        except (IrregularSlices, SeveralVolumes) as problem:
+            window = _window()
+            if window is None:
+                raise _unasked(problem) from problem
+            further = ask_choice(problem, choices, str(series or path.name), window)
+            if further is None:
+                raise Cancelled from problem
+            choices = further
 
-        gaps = ask_gaps(problem, str(series or path.name), window)
-        if gaps is Gaps.REFUSE:
-            raise Cancelled from problem
-        return layer_data(_spaced(read_volume(path, series=uid, gaps=gaps)))
+
+def _unasked(problem: InvalidImage) -> InvalidImage:
+    """The error of an image that needs a choice where there is no window to ask in."""
+    from napari_medvlm.data.errors import SeveralVolumes
+
+    if not isinstance(problem, SeveralVolumes):
+        return problem
+    count = len(problem.choices)
+    hint = (
+        "Open it in a napari window, which asks for the volume, or add a layer with "
+        f"napari_medvlm.read_volume(path, frame=...), frame 0 to {count - 1}."
+    )
+    return SeveralVolumes(problem.message, hint, problem.choices)
 
 
 def _spaced(volume: Volume) -> Volume:

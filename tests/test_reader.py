@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import nibabel
+import npe2
 import numpy as np
 import pytest
 import yaml
@@ -54,6 +56,40 @@ def test_napari_offers_every_ending_that_is_read():
     assert {f"*{ending}" for ending in (*MEDICAL, *PICTURES, *TIFFS)} <= patterns
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("I0", "I00", "IM000001", "IMAGE_A", "XX_00012345", "1.2.840.113619.2.5", "1.2.840.99"),
+        "a.IMA",
+    ],
+)
+def test_a_dicom_file_without_an_ending_is_opened(tmp_path, name):
+    write_series(tmp_path / "series", DATA[:1])
+    path = (tmp_path / "series" / "000.dcm").rename(tmp_path / name)
+    npe2.PluginManager.instance().discover()
+    ((data, _, _),) = npe2.read([str(path)], stack=False, plugin_name="napari-medvlm")
+    assert_array_equal(data, DATA[:1])
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.hdf5", "a.csv", "a.mp4", "a.jp2", "NOTES.txt"])
+def test_files_of_others_are_not_offered(name):
+    readers = npe2.PluginManager.instance().iter_compatible_readers([name])
+    assert "napari-medvlm" not in {reader.command.split(".")[0] for reader in readers}
+
+
+def test_the_viewer_on_a_cd_does_not_hide_its_images(tmp_path):
+    for i in range(60):
+        (tmp_path / "BIN").mkdir(exist_ok=True)
+        (tmp_path / "BIN" / f"viewer{i:02d}.dll").write_bytes(bytes(200))
+        (tmp_path / f"autorun{i:02d}.inf").write_text("[autorun]")
+    write_series(tmp_path / "DICOM" / "S1", DATA)
+    for i, path in enumerate(sorted((tmp_path / "DICOM" / "S1").iterdir())):
+        path.rename(path.with_name(f"I{i}0"))
+    for folder in (tmp_path, tmp_path / "DICOM"):
+        ((data, _, _),) = _reader.get_reader(str(folder))(str(folder))
+        assert_array_equal(data, DATA)
+
+
 def test_what_is_not_ours_is_left_to_others(tmp_path):
     (tmp_path / "table.csv").write_text("a,b")
     assert _reader.get_reader(str(tmp_path / "table.csv")) is None
@@ -65,6 +101,14 @@ def test_a_folder_whose_only_series_is_unreadable_says_why(tmp_path):
     next(tmp_path.glob("*2.dcm")).unlink()
     with pytest.raises(InvalidImage, match="missing"):
         _reader.get_reader(str(tmp_path))(str(tmp_path))
+
+
+def test_without_a_window_the_remedy_for_several_volumes_names_the_window(tmp_path):
+    nibabel.save(nibabel.Nifti1Image(np.zeros((3, 4, 5, 2)), np.eye(4)), tmp_path / "a.nii")
+    with pytest.raises(InvalidImage, match="a.nii holds 2 volumes") as raised:
+        _reader.get_reader(str(tmp_path / "a.nii"))(str(tmp_path / "a.nii"))
+    assert "napari window, which asks" in raised.value.hint
+    assert "command line" not in raised.value.hint
 
 
 @pytest.mark.parametrize("degrees", [(0, 0, 0), (0, 0, 30)])

@@ -10,6 +10,7 @@ import typer
 
 from napari_medvlm.cli.options import (
     AsJson,
+    AtGaps,
     Backend,
     Device,
     Frame,
@@ -21,6 +22,7 @@ from napari_medvlm.cli.options import (
 )
 from napari_medvlm.cli.output import print_result, report_errors
 from napari_medvlm.data.answer import Answer, AnswerKind
+from napari_medvlm.io import Gaps
 
 
 def ground(  # noqa: PLR0913  # one for each option
@@ -45,6 +47,7 @@ def ground(  # noqa: PLR0913  # one for each option
     device: Device = "cpu",
     series: Series = None,
     frame: Frame = None,
+    gaps: AtGaps = Gaps.REFUSE,
     spacing: Spacing = None,
     as_json: AsJson = False,
 ) -> None:
@@ -55,7 +58,7 @@ def ground(  # noqa: PLR0913  # one for each option
     import napari_medvlm as nmv
 
     with report_errors():
-        volume = read_image(image, spacing, series=series, frame=frame)
+        volume = read_image(image, spacing, series=series, frame=frame, gaps=gaps)
         named = _labels(labels, volume)
         start = time.perf_counter()
         grounding = nmv.ground(
@@ -121,6 +124,7 @@ def ask(  # noqa: PLR0913  # one for each option
     device: Device = "cpu",
     series: Series = None,
     frame: Frame = None,
+    gaps: AtGaps = Gaps.REFUSE,
     spacing: Spacing = None,
     as_json: AsJson = False,
 ) -> None:
@@ -131,7 +135,7 @@ def ask(  # noqa: PLR0913  # one for each option
     import napari_medvlm as nmv
 
     with report_errors():
-        volume = read_image(image, spacing, series=series, frame=frame)
+        volume = read_image(image, spacing, series=series, frame=frame, gaps=gaps)
         masks = dict(_named_mask(text, volume) for text in mask)
         named = _labels(labels, volume)
         model = _model(backend, model, base_url, allow_remote)

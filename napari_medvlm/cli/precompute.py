@@ -10,6 +10,7 @@ import typer
 
 from napari_medvlm.cli.options import (
     AsJson,
+    AtGaps,
     Device,
     Frame,
     Image,
@@ -19,6 +20,7 @@ from napari_medvlm.cli.options import (
     read_image,
 )
 from napari_medvlm.cli.output import interruptible_progress, print_result, report_errors
+from napari_medvlm.io import Gaps
 
 
 class PlaneName(StrEnum):
@@ -37,6 +39,7 @@ def prepare(  # noqa: PLR0913  # one for each option
     device: Device = "cpu",
     series: Series = None,
     frame: Frame = None,
+    gaps: AtGaps = Gaps.REFUSE,
     spacing: Spacing = None,
     as_json: AsJson = False,
 ) -> None:
@@ -50,7 +53,7 @@ def prepare(  # noqa: PLR0913  # one for each option
     from napari_medvlm.worker.runner import InlineRunner
 
     with report_errors():
-        volume = read_image(image, spacing, series=series, frame=frame)
+        volume = read_image(image, spacing, series=series, frame=frame, gaps=gaps)
         axis = patient_axes(volume.grid.affine)[list(PlaneName).index(plane)]
         slices, megabytes = volume.shape[axis], kept_mib(backend, volume, axis) * 2**20 / 1e6
         if megabytes:

@@ -22,7 +22,6 @@ from napari_medvlm.cli.options import (
     Series,
     Spacing,
     read_image,
-    with_spacing,
 )
 from napari_medvlm.cli.output import print_result, report_errors, write_all
 from napari_medvlm.io import Gaps
@@ -119,7 +118,7 @@ def _write_mask(out: Path, work: Any, named: bool) -> None:
         write_names(out, {1: (segment.name, segment.color)})
 
 
-def replay(
+def replay(  # noqa: PLR0913  # one for each option
     session: Annotated[Path, typer.Argument(help="Session (.json) or journal (.jsonl).")],
     image: Annotated[Path | None, typer.Option(help="The image, if it has moved.")] = None,
     backend: Annotated[
@@ -127,6 +126,9 @@ def replay(
     ] = None,
     model: Model = None,
     device: Device = "cpu",
+    series: Series = None,
+    frame: Frame = None,
+    gaps: AtGaps = Gaps.REFUSE,
     spacing: Spacing = None,
     as_json: AsJson = False,
 ) -> None:
@@ -141,7 +143,8 @@ def replay(
 
     with report_errors():
         ledger = nmv.Ledger.load(session)
-        volume = with_spacing(nmv.read_volume(_source(ledger, image)), spacing)
+        source = _source(ledger, image)
+        volume = read_image(source, spacing, series=series, frame=frame, gaps=gaps)
         replayed = nmv.replay(ledger, volume, backend, model=model, device=device, runner="inline")
         objects = [_replay_summary(r) for r in replayed]
         if backend is not None:

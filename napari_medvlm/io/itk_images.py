@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_medvlm.data.array_checks import require_memory
 from napari_medvlm.data.geometry.frames import affine_from_lps
 from napari_medvlm.data.geometry.grid import FloatArray
+from napari_medvlm.io.detached_data import require_data_beside
 from napari_medvlm.io.itk_header import size_unit
 from napari_medvlm.io.read_errors import choose_frame, not_scalar, unreadable
 
@@ -34,6 +35,7 @@ def read_itk(path: Path, frame: int | None) -> tuple[NDArray[Any], FloatArray, t
     reader.SetFileName(str(path))
     try:
         factor, notes = size_unit(path)
+        require_data_beside(path)
         reader.ReadImageInformation()
         voxels = float(np.prod(reader.GetSize(), dtype=float))
         require_memory(path, COPIES * voxels * _itemsize(reader))

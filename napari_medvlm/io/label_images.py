@@ -140,7 +140,12 @@ def read_masks(path: str | Path, grid: Grid) -> NamedLabels:
             require_same_grid(named.grid, grid, f"The mask {path.name}")
         return values if on_grid is None else on_grid
 
-    return named.moved(grid, move)
+    moved = named.moved(grid, move)
+    before, after = (int(np.count_nonzero(labels.values)) for labels in (named, moved))
+    if before == after:
+        return moved
+    lost = f"{before - after} of {before} voxels of {path.name} lie outside the image, left out."
+    return replace(moved, notes=(*moved.notes, lost))
 
 
 def _require_objects(path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.errors import InvalidImage, SeveralVolumes
 
 
 def choose_frame(path: Path, volumes: int, frame: int | None) -> int:
@@ -12,9 +12,10 @@ def choose_frame(path: Path, volumes: int, frame: int | None) -> int:
     if volumes == 1 and frame is None:
         return 0
     if frame is None:
-        raise InvalidImage(
+        raise SeveralVolumes(
             f"{path.name} holds {volumes} volumes.",
             f"Choose one of them: frame=0 to frame={volumes - 1} (--frame on the command line).",
+            tuple(f"frame {i}" for i in range(volumes)),
         )
     if not 0 <= frame < volumes:
         raise InvalidImage(

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pydicom
 import pytest
+import typer
 from PIL import Image
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
@@ -20,6 +21,7 @@ from tests.io.dicom_files import write_series
 from tests.worker.conftest import use_foreign
 
 run = CliRunner().invoke
+commands = typer.main.get_command(app).commands
 NO_DETAILS = dict.fromkeys(
     ["PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "AccessionNumber", "StudyID",
      "ReferringPhysicianName", "Manufacturer"], ""
@@ -54,6 +56,24 @@ def test_segment_writes_a_mask_and_one_json_object(scan, tmp_path):
     again = run(app, ["replay", str(session), "--json"])
     assert again.exit_code == 0, again.output
     assert json.loads(again.stdout)["identical"] is True
+
+
+@pytest.mark.parametrize("command", ["segment", "measure", "ask", "ground", "prepare", "replay"])
+def test_commands_that_read_an_image_have_the_options_that_messages_name(command):
+    options = {option for parameter in commands[command].params for option in parameter.opts}
+    assert {"--series", "--frame", "--gaps"} <= options
+
+
+@pytest.mark.parametrize("words", [("ask", "How large is the image?"), ("ground", "skull")])
+def test_uneven_slices_are_resampled_for_questions_and_phrases_too(tmp_path, words):
+    data = np.random.default_rng(0).integers(0, 900, (6, 7, 8)).astype(np.int16)
+    write_series(tmp_path, data)
+    next(p for p in tmp_path.iterdir() if pydicom.dcmread(p).InstanceNumber == 3).unlink()
+    command, text = words
+    refused = run(app, [command, str(tmp_path), text])
+    assert "--gaps on the command line" in refused.stderr
+    filled = run(app, [command, str(tmp_path), text, "--gaps", "fill", "--json"])
+    assert filled.exit_code == 0, filled.stderr
 
 
 def test_session_and_report_are_there_though_the_mask_cannot_be_written(scan, tmp_path):

@@ -183,7 +183,7 @@ def test_a_missing_slice_is_asked_about(at_pacs, signed_in, tmp_path, monkeypatc
     inner = next(p for p in tmp_path.iterdir() if dcmread(p).InstanceNumber == 6)
     inner.unlink()
     signed_in.put(tmp_path)
-    monkeypatch.setattr("napari_medvlm.widgets.pacs.dock.ask_gaps", lambda *of: Gaps.FILL)
+    monkeypatch.setattr("napari_medvlm.widgets.parts.read_choices.ask_gaps", lambda *of: Gaps.FILL)
     at_pacs.searches()
     layer = at_pacs.loads(at_pacs.unfolds()["CT"])
     assert layer.metadata["medvlm"]["volume"].shape == (12, 24, 28)

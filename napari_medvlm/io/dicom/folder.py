@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 ENDINGS = (".dcm", ".ima", ".dicom")
+FILES_OF_A_FOLDER, MOST_FILES = 50, 5000
+"""How many files are looked at to know whether a folder has DICOM files."""
 NOT_SHOWN = ("SEG", "RTDOSE", "DOC")
 """Modalities of files with pixels that are no image; they accompany one in its folder."""
 
@@ -75,6 +78,30 @@ def is_dicom(path: Path) -> bool:
         )
     except (InvalidImage, OSError):
         return False
+
+
+def holds_dicom(folder: Path) -> bool:
+    """Whether a folder, or one below it, has a DICOM file, as far as some files of each tell.
+
+    Names as DICOM files have them come first; the viewer beside the images of a CD counts for
+    nothing, and a tree of a great many other files does not take long.
+    """
+    looked_at = 0
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        files = sorted(names, key=lambda name: (not _is_likely(name), name))[:FILES_OF_A_FOLDER]
+        if any(is_dicom(Path(parent, name)) for name in files):
+            return True
+        looked_at += len(files)
+        if looked_at > MOST_FILES:
+            return False
+    return False
+
+
+def _is_likely(name: str) -> bool:
+    """Whether a name ends as DICOM files do, in a number or without an ending."""
+    ending = Path(name).suffix.lower()
+    return ending in ("", *ENDINGS) or ending[1:].isdigit()
 
 
 def list_series(folder: Path) -> tuple[SeriesInfo, ...]:

@@ -17,9 +17,15 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_medvlm.data.errors import ArchiveError, CannotSave, CaseListError, IrregularSlices
+from napari_medvlm.data.errors import (
+    ArchiveError,
+    CannotSave,
+    CaseListError,
+    IrregularSlices,
+    SeveralVolumes,
+)
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.io import Gaps, read_volume
+from napari_medvlm.io import read_volume
 from napari_medvlm.io.archive.base import Progress
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.convert import layers_of
@@ -38,7 +44,7 @@ from napari_medvlm.widgets.commands import bind_keys, named_dock
 from napari_medvlm.widgets.pacs.servers import ServerForm
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.job_bar import JobBar
-from napari_medvlm.widgets.parts.series_dialog import ask_gaps
+from napari_medvlm.widgets.parts.read_choices import ReadChoices, Unclear, ask_choice
 from napari_medvlm.widgets.runtime.dock import Dock
 from napari_medvlm.widgets.runtime.notify import guarded, show_message
 from napari_medvlm.widgets.runtime.resources import close_all
@@ -100,17 +106,19 @@ class CasesDock(Dock):
         self.close_list()
         self.work.start(partial(book_of_studies, archive, studies), self._on_book, "Listing series")
 
-    def open_case(self, name: str, gaps: Gaps = Gaps.REFUSE) -> None:
+    def open_case(self, name: str, choices: ReadChoices | None = None) -> None:
         """Open a case in the place of the one that is open."""
-        case = self._book().list[name]
+        case, chosen = self._book().list[name], choices or ReadChoices()
 
-        def work(progress: Progress) -> tuple[Case, Volume | IrregularSlices]:
+        def work(progress: Progress) -> tuple[Case, Volume | Unclear, ReadChoices]:
             position = place_of(case, progress)
             progress(1, "Reading")
+            series = case.series or None
             try:
-                return case, read_volume(position, series=case.series or None, gaps=gaps)
-            except IrregularSlices as problem:
-                return case, problem
+                volume = read_volume(position, series=series, frame=chosen.frame, gaps=chosen.gaps)
+            except (IrregularSlices, SeveralVolumes) as problem:
+                return case, problem, chosen
+            return case, volume, chosen
 
         self.work.start(work, self._on_read, f"Opening {name}")
 
@@ -182,12 +190,12 @@ class CasesDock(Dock):
         if going is not None:
             self.open_case(going.name)
 
-    def _on_read(self, neighbour_case: tuple[Case, Volume | IrregularSlices]) -> None:
-        case, volume = neighbour_case
-        if isinstance(volume, IrregularSlices):
-            gaps = ask_gaps(volume, case.name, self.window())
-            if gaps is not Gaps.REFUSE:
-                self.open_case(case.name, gaps)
+    def _on_read(self, neighbour_case: tuple[Case, Volume | Unclear, ReadChoices]) -> None:
+        case, volume, choices = neighbour_case
+        if not isinstance(volume, Volume):
+            further = ask_choice(volume, choices, case.name, self.window())
+            if further is not None:
+                self.open_case(case.name, further)
             return
         from napari.layers import Layer
 

@@ -8,10 +8,9 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QVBoxLayout
+from qtpy.QtWidgets import QHBoxLayout, QMessageBox, QVBoxLayout
 
 from napari_medvlm.data.errors import ArchiveError, CannotSave
-from napari_medvlm.io import Gaps
 from napari_medvlm.io.archive.base import Archive, Progress, Query, Study, StudySeries
 from napari_medvlm.io.dicom_objects.deidentify import Exported
 from napari_medvlm.layers import series_in, series_volumes
@@ -25,7 +24,8 @@ from napari_medvlm.widgets.pacs.servers import ServerRow
 from napari_medvlm.widgets.pacs.study_tree import StudyTree
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.job_bar import JobBar
-from napari_medvlm.widgets.parts.series_dialog import ask_gaps
+from napari_medvlm.widgets.parts.plain_text import PlainLabel, plain
+from napari_medvlm.widgets.parts.read_choices import ReadChoices, ask_choice
 from napari_medvlm.widgets.runtime.dock import Dock
 from napari_medvlm.widgets.runtime.notify import guarded, show_message, warn
 from napari_medvlm.widgets.runtime.threads import MainThreadQueue, in_background
@@ -51,7 +51,7 @@ class PacsDock(Dock):
         self.banner = ServerBanner("Searches and objects", ASKED)
         self.filters = Filters()
         self.tree = StudyTree()
-        self.said = QLabel()
+        self.said = PlainLabel()
         self.said.setWordWrap(True)
         self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.load = button("Load", "Open the selected series in the viewer. (Double-click)")
@@ -84,7 +84,7 @@ class PacsDock(Dock):
             "Listing series",
         )
 
-    def load_series(self, series: StudySeries, gaps: Gaps = Gaps.REFUSE) -> None:
+    def load_series(self, series: StudySeries, choices: ReadChoices | None = None) -> None:
         """Fetch a series and open it as a layer."""
         archive, grids = self._archive(), series_in(self.viewer.layers)
         volumes = series_volumes(self.viewer.layers)
@@ -92,7 +92,7 @@ class PacsDock(Dock):
         def work(progress: Progress) -> Opened:
             folder = archive.fetch(series, progress)
             progress(1, "Reading")
-            return open_series(folder, series, gaps, grids, volumes)
+            return open_series(folder, series, choices or ReadChoices(), grids, volumes)
 
         self.work.start(work, self._on_loaded, "Loading")
 
@@ -148,9 +148,10 @@ class PacsDock(Dock):
 
     def _on_loaded(self, found: Opened) -> None:
         if found.problem is not None:
-            gaps = ask_gaps(found.problem, found.series.description, self.window())
-            if gaps is not Gaps.REFUSE:
-                self.load_series(found.series, gaps)
+            title = found.series.description
+            choices = ask_choice(found.problem, found.choices, title, self.window())
+            if choices is not None:
+                self.load_series(found.series, choices)
             return
         from napari.layers import Layer
 
@@ -169,7 +170,7 @@ class PacsDock(Dock):
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setIcon(QMessageBox.Icon.Question)
         box.setWindowTitle("Push results")
-        box.setText(f"Send to {archive.title}: {', '.join(results.names)}?")
+        box.setText(plain(f"Send to {archive.title}: {', '.join(results.names)}?"))
         box.setInformativeText(
             "A segmentation (SEG), its contours (RTSTRUCT) and a measurement report (SR) are "
             f"added to the patient's study.{_also(len(results.evaluations))} "

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from napari_medvlm.data.errors import IrregularSlices
+from napari_medvlm.data.errors import IrregularSlices, SeveralVolumes
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.io import Gaps, read_volume
+from napari_medvlm.io import read_volume
 from napari_medvlm.io.archive.base import StudySeries
 from napari_medvlm.io.dicom_objects.frame_of_reference import open_image_notes
 from napari_medvlm.io.dicom_objects.rtstruct_read import read_on_series
@@ -19,6 +19,7 @@ from napari_medvlm.io.dicom_objects.seg_read import read_seg_on_series
 from napari_medvlm.io.dicom_objects.sr import read_evaluations, read_sr, series_of_report
 from napari_medvlm.io.dicom_objects.sr_evaluations import Evaluation
 from napari_medvlm.layers import labels_data, layer_data
+from napari_medvlm.widgets.parts.read_choices import ReadChoices, Unclear
 
 SEG, REPORT, STRUCTURES = "SEG", "SR", "RTSTRUCT"
 WORDS = {
@@ -37,7 +38,9 @@ class Opened:
     Parameters
     ----------
     problem
-        Slices are missing: a person must say what to do about it.
+        Slices are missing, or there are several volumes: a person must choose.
+    choices
+        What was chosen so far.
     notes
         What was left out or changed in reading, a sentence each.
     evaluations, about
@@ -47,7 +50,8 @@ class Opened:
     series: StudySeries
     layers: tuple[Any, ...] = ()
     values: tuple[Mapping[str, Any], ...] = ()
-    problem: IrregularSlices | None = None
+    problem: Unclear | None = None
+    choices: ReadChoices = field(default_factory=ReadChoices)
     notes: tuple[str, ...] = ()
     evaluations: tuple[Evaluation, ...] = ()
     about: tuple[str, ...] = ()
@@ -62,7 +66,7 @@ class Opened:
 def open_series(
     folder: Path,
     series: StudySeries,
-    gaps: Gaps,
+    choices: ReadChoices,
     grids: Mapping[str, Grid],
     volumes: Sequence[Volume] = (),
 ) -> Opened:
@@ -82,9 +86,9 @@ def open_series(
     """
     if series.modality not in (SEG, REPORT, STRUCTURES):
         try:
-            volume = read_volume(folder, series=series.uid, gaps=gaps)
-        except IrregularSlices as problem:
-            return Opened(series, problem=problem)
+            volume = read_volume(folder, series=series.uid, frame=choices.frame, gaps=choices.gaps)
+        except (IrregularSlices, SeveralVolumes) as problem:
+            return Opened(series, problem=problem, choices=choices)
         return Opened(series, (layer_data(volume),))
     files = [path for path in sorted(folder.iterdir()) if _is_of(path, series)]
     if series.modality in (SEG, STRUCTURES):

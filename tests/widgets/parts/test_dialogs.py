@@ -1,9 +1,12 @@
 """Questions about a DICOM folder, asked in the real window and answered by a person."""
 
+import nibabel
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
+from pydicom.uid import generate_uid
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QApplication, QDialogButtonBox, QMessageBox
+from qtpy.QtWidgets import QApplication, QDialogButtonBox, QInputDialog, QMessageBox
 
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.volume import Volume
@@ -88,6 +91,49 @@ def test_a_scan_with_a_gap_may_be_left_closed(viewer, tmp_path):
     answer(QMessageBox.reject)
     viewer.open(str(tmp_path), plugin="napari-medvlm")
     assert names(viewer) == []
+
+
+def choose(number, texts):
+    """Choose the volume at an index and open it."""
+
+    def act(dialog):
+        texts.append(dialog.labelText())
+        texts.extend(dialog.comboBoxItems())
+        dialog.setTextValue(dialog.comboBoxItems()[number])
+        dialog.accept()
+
+    return act
+
+
+def test_a_person_chooses_a_volume_of_a_4d_file(viewer, tmp_path):
+    data, texts = np.random.default_rng(0).normal(size=(6, 7, 5, 3)).astype(np.float32), []
+    nibabel.save(nibabel.Nifti1Image(data, np.eye(4)), tmp_path / "bold.nii.gz")
+    answer(choose(2, texts))
+    (layer,) = viewer.open(str(tmp_path / "bold.nii.gz"), plugin="napari-medvlm")
+    assert "bold.nii.gz holds 3 volumes." in texts[0]
+    assert texts[1:] == ["1 of 3: frame 0", "2 of 3: frame 1", "3 of 3: frame 2"]
+    assert_array_equal(volume_of(layer).data, data[..., 2].T)
+    answer(QInputDialog.reject)
+    viewer.open(str(tmp_path / "bold.nii.gz"), plugin="napari-medvlm")
+    assert len(viewer.layers) == 1
+
+
+def test_a_person_chooses_an_echo_and_what_to_do_about_its_gap(viewer, tmp_path):
+    uid, texts = generate_uid(), []
+    for echo in (10, 20):
+        series = tmp_path / str(echo)
+        write_series(series, DATA + echo, EchoTime=echo, SeriesInstanceUID=uid)
+        missing_one(series)
+
+    def then_fill(dialog):
+        choose(1, texts)(dialog)
+        answer(lambda box: box.buttons()[0].click())
+
+    answer(then_fill)
+    (layer,) = viewer.open(str(tmp_path), plugin="napari-medvlm")
+    assert texts[1:] == ["1 of 2: 10", "2 of 2: 20"]
+    assert volume_of(layer).shape == DATA.shape
+    assert_array_equal(volume_of(layer).data[0], DATA[0] + 20)
 
 
 def missing_one(folder):
