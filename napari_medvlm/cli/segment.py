@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -83,15 +84,16 @@ def segment(  # noqa: PLR0913  # one for each option
                 *([] if report is None else [lambda: write_page(report, work)]),
                 *([] if out is None else [lambda: _write_mask(out, work, named=name is not None)]),
             )
+        mask_notes = work.own_mask(work.active or 0).notes
         summary: dict[str, Any] = {
             **_measured(measurement),
             "seconds_per_click": round(sum(seconds) / len(seconds), 4),
             "clicks": len(seconds),
             "backend": backend,
             "out": None if out is None else str(out),
-            "notes": [*volume.notes, *work.own_mask(work.active or 0).notes],
+            "notes": [*volume.notes, *mask_notes],
         }
-        print_result(summary, as_json, lambda: _summary_text(measurement, summary))
+        print_result(summary, as_json, lambda: _summary_text(measurement, summary, mask_notes))
 
 
 def _measured(measurement: Any) -> dict[str, Any]:
@@ -165,11 +167,9 @@ def replay(  # noqa: PLR0913  # one for each option
             raise typer.Exit(2)
 
 
-def _summary_text(measurement: Any, summary: dict[str, Any]) -> str:
-    """Return the printed lines: measurement, seconds per click, notes."""
-    return "\n".join(
-        [f"{measurement}; {summary['seconds_per_click']} s per click", *summary["notes"]]
-    )
+def _summary_text(measurement: Any, summary: dict[str, Any], notes: Iterable[str]) -> str:
+    """Return the printed lines: measurement, seconds per click, notes on the mask."""
+    return "\n".join([f"{measurement}; {summary['seconds_per_click']} s per click", *notes])
 
 
 def _replay_summary(replayed: Any) -> dict[str, Any]:

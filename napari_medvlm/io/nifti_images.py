@@ -12,14 +12,17 @@ from napari_medvlm.data.array_checks import require_memory
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.frames import affine_from_ras
 from napari_medvlm.data.geometry.grid import FloatArray
+from napari_medvlm.data.volume import ASSUMED
 from napari_medvlm.io.itk_images import read_itk
 from napari_medvlm.io.nifti_affine import nifti_affine
-from napari_medvlm.io.nifti_offset import is_gzip, raw_header, require_offset
+from napari_medvlm.io.raw_header import has_orientation, is_gzip, raw_header, require_offset
 from napari_medvlm.io.read_errors import choose_frame, not_scalar, unreadable, unsupported
 
 NIFTI = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz")
 MGH = (".mgz", ".mgh")
 NO_ANALYZE_SIDES = "An Analyze file has no orientation: sides are unknown."
+NO_MGH_SIDES = "The header has no orientation (goodRASFlag is 0): sides are unknown."
+NO_MGH_SIZE = f"The header has no voxel size; {ASSUMED}"
 Read = tuple[NDArray[Any], FloatArray, tuple[str, ...]]
 
 
@@ -124,6 +127,8 @@ def _affine(image: Any) -> tuple[FloatArray, tuple[str, ...]]:
         return nifti_affine(image.header, np.asarray(size[1:4], float))
     if isinstance(image.header, nibabel.AnalyzeHeader):
         return image.affine, (NO_ANALYZE_SIDES,)
+    if isinstance(image, nibabel.MGHImage) and not has_orientation(Path(image.get_filename())):
+        return image.affine, (NO_MGH_SIDES, NO_MGH_SIZE)
     return image.affine, ()
 
 

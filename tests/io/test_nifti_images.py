@@ -213,6 +213,17 @@ def test_freesurfers_files_are_read(tmp_path, name):
     assert volume.name == "a"
 
 
+def test_a_file_of_freesurfer_without_orientation_is_noted(tmp_path):
+    nibabel.save(nibabel.MGHImage(DATA.astype(np.int32), AFFINE), tmp_path / "a.mgz")
+    content = bytearray(gzip.decompress((tmp_path / "a.mgz").read_bytes()))
+    struct.pack_into(">h", content, 28, 0)  # goodRASFlag
+    (tmp_path / "a.mgz").write_bytes(gzip.compress(content))
+    volume = read_volume(tmp_path / "a.mgz")
+    assert volume.spacing == (1, 1, 1)
+    assert volume.spacing_is_assumed
+    assert "goodRASFlag is 0" in volume.notes[0]
+
+
 @pytest.mark.parametrize("frame", [0, 3, 5])
 @pytest.mark.parametrize("slope", [None, 0.5])
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz"])

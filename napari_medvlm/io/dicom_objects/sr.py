@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from napari_medvlm.data.atomic_write import write_atomically
 from napari_medvlm.data.errors import CannotSave, InvalidImage
 from napari_medvlm.data.volume import HU, SUV_UNIT, Volume
 from napari_medvlm.io.dicom.header import sop_class
@@ -71,7 +72,7 @@ def write_sr(
             f"({sop_class(sources[0])}): {reason_of(error)}.",
             "Save the table as CSV.",
         ) from error
-    _save(report, Path(path))
+    write_atomically(Path(path), report.save_as)
 
 
 def _report(
@@ -130,16 +131,6 @@ def _require_same_frame(seg: Path, volume: Volume) -> None:
             f"No report is written. {note}",
             "Choose the image that the segmentation was made on, or save the table as CSV.",
         )
-
-
-def _save(report: Any, path: Path) -> None:
-    try:
-        report.save_as(path)
-    except OSError as error:
-        raise CannotSave(
-            f"{path.name} could not be written: {error.strerror or error}.",
-            "Choose a folder that you may write to, with space left.",
-        ) from error
 
 
 def read_sr(path: str | Path) -> tuple[dict[str, Any], ...]:

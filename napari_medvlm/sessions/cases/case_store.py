@@ -23,7 +23,7 @@ from napari_medvlm.sessions.cases.case_list import Case, CaseList, Stopwatch, fr
 from napari_medvlm.sessions.cases.own_results import keep, list_folder, restored
 
 SUFFIX = ".cases.json"
-IMAGES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+IMAGES = (".nii", ".nii.gz", ".mgz", ".mgh", ".nrrd", ".nhdr", ".mha", ".mhd")
 KEEP_S = 10.0
 """How much time a crash may take from what was counted."""
 NO_IMAGES = ("SEG", "SR", "PR", "KO", "DOC", "RTSTRUCT", "RTPLAN", "RTDOSE", "REG", "OT")

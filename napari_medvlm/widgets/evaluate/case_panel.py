@@ -42,7 +42,7 @@ from napari_medvlm.worker.environment_runner import RoutedRunner
 if TYPE_CHECKING:
     from napari import Viewer
 
-FILES = "Label images (*.nii *.nii.gz *.nrrd *.nhdr *.mha *.mhd *.dcm *.png *.tif *.tiff)"
+FILES = "Label images (*.nii *.nii.gz *.mgz *.nrrd *.nhdr *.mha *.mhd *.dcm *.png *.tif *.tiff)"
 
 
 @dataclass(frozen=True, eq=False)

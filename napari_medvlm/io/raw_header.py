@@ -1,4 +1,4 @@
-"""Whether the voxels of a NIfTI file begin where its header says."""
+"""What nibabel does not report of a header: where voxels begin, and what it fills in."""
 
 from __future__ import annotations
 
@@ -33,6 +33,16 @@ def raw_header(path: Path) -> Any | None:
         return None
     kind = next((kind for kind in kinds if kind.may_contain_header(block)), None)
     return None if kind is None else kind(block[: kind.sizeof_hdr], check=False)
+
+
+def has_orientation(path: Path) -> bool:
+    """Whether an MGH file states voxel size and orientation; nibabel replaces them if it does not.
+
+    https://surfer.nmr.mgh.harvard.edu/fswiki/FsTutorial/MghFormat
+    """
+    with gzip.open(path) if is_gzip(path) else path.open("rb") as file:
+        good_ras_flag = file.read(30)[28:]
+    return good_ras_flag == b"\x00\x01"
 
 
 def require_offset(path: Path) -> None:
