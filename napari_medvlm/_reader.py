@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[Any], list[LayerData]]
 
-MEDICAL = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+MEDICAL = (
+    *(".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz", ".mgz", ".mgh"),
+    *(".nrrd", ".nhdr", ".mha", ".mhd"),
+)
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
 
@@ -129,13 +132,21 @@ def _unasked(problem: InvalidImage) -> InvalidImage:
 
 
 def _spaced(volume: Volume) -> Volume:
-    """The volume with the size of its voxels, which a person in a window is asked if need be."""
-    window = _window()
-    if window is None or not volume.spacing_is_assumed:
-        return volume
-    from napari_medvlm.widgets.parts.spacing_dialog import ask_spacing
+    """The volume with the size of its voxels, which a person in a window is asked if need be.
 
-    return ask_spacing(volume, window) or volume
+    What else was assumed in reading it is shown.
+    """
+    window = _window()
+    if window is None:
+        return volume
+    if volume.spacing_is_assumed:
+        from napari_medvlm.widgets.parts.spacing_dialog import ask_spacing
+
+        volume = ask_spacing(volume, window) or volume
+    from napari_medvlm.layers.volume_notes import unshown_notes
+
+    _tell_notes(unshown_notes(volume))
+    return volume
 
 
 def _window() -> QWidget | None:

@@ -1,9 +1,12 @@
 """What napari calls for files and sample data."""
 
+from pathlib import Path
+
 import nibabel
 import npe2
 import numpy as np
 import pytest
+import yaml
 from napari.layers import Labels, Layer
 from numpy.testing import assert_allclose, assert_array_equal
 from pydicom import dcmread
@@ -12,6 +15,8 @@ from pydicom.uid import generate_uid
 from napari_medvlm import _reader, _sample_data, _writer
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.io import Segment, read_volume, write_mask
+from napari_medvlm.io.medical_images import MEDICAL
+from napari_medvlm.io.raster_images import PICTURES, TIFFS
 from napari_medvlm.layers import labels_of, layer_data, volume_of
 from tests.conftest import make_phantom
 from tests.io.conftest import PATIENT
@@ -41,6 +46,14 @@ def test_dropped_slices_are_read_as_their_series(tmp_path):
     files = [str(path) for path in sorted(tmp_path.iterdir())]
     ((data, _, _),) = _reader.get_reader(files)(files)
     assert data.shape == DATA.shape
+
+
+def test_napari_offers_every_ending_that_is_read():
+    manifest = yaml.safe_load((Path(_reader.__file__).parent / "napari.yaml").read_text("utf-8"))
+    patterns = set(manifest["contributions"]["readers"][0]["filename_patterns"])
+    assert set(_reader.MEDICAL) == set(MEDICAL)
+    assert set(_reader.PICTURES) == {*PICTURES, *TIFFS}
+    assert {f"*{ending}" for ending in (*MEDICAL, *PICTURES, *TIFFS)} <= patterns
 
 
 @pytest.mark.parametrize(

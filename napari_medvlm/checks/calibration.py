@@ -255,9 +255,6 @@ def _isotonic(stated: Floats, truth: Floats) -> tuple[tuple[float, ...], tuple[f
     return tuple(model.X_thresholds_.tolist()), tuple(model.y_thresholds_.tolist())
 
 
-BINS = 10
-
-
 @dataclass(frozen=True)
 class Reliability:
     """Confidence against truth.

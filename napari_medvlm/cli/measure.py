@@ -44,15 +44,15 @@ def measure(  # noqa: PLR0913  # one for each option
     with report_errors():
         volume = read_image(image, spacing, series=series, frame=frame, gaps=gaps)
         named = read_masks(mask, volume.grid)
-        notes = [*mismatch_notes(mask, volume), *named.notes, *volume.notes]
-        for note in notes:
+        mask_notes = [*mismatch_notes(mask, volume), *named.notes]
+        for note in mask_notes:
             typer.echo(note, err=True)
         rows = {v: row(n, named.mask_of(v), volume) for v, n in named.names.items()}
         if csv is not None:
             write_csv(csv, list(rows.values()))
         values = {v: dict(measures.values) for v, measures in rows.items()}
         objects = list(values.values())
-        result = {"objects": objects, "notes": notes}
+        result = {"objects": objects, "notes": [*mask_notes, *volume.notes]}
         print_result(result, as_json, lambda: "\n".join(map(_line, objects)))
         if sr is not None:
             evaluations = [s for path in words for s in evaluations_of_file(path, volume)]

@@ -24,7 +24,11 @@ def read_image(
     Parameters
     ----------
     spacing
-        ``z,y,x`` in millimetres; `None`: as in the file. A warning is printed if the file has none.
+        ``z,y,x`` in millimetres; `None`: as in the file.
+
+    Notes
+    -----
+    What was assumed in reading is printed to standard error.
 
     Raises
     ------
@@ -32,6 +36,8 @@ def read_image(
         If it cannot be read, or the spacing is not valid.
     """
     volume = with_spacing(read_volume(image, series=series, frame=frame, gaps=gaps), spacing)
+    for note in volume.notes:
+        typer.echo(note, err=True)
     if volume.spacing_is_assumed:
         typer.echo(f"{UNTOLD_SIZE} Set it with --spacing z,y,x.", err=True)
     return volume

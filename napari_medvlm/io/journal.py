@@ -2,114 +2,231 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator
-from datetime import datetime
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 from filelock import FileLock, Timeout
 
-from napari_medvlm.data.errors import CannotSave
-from napari_medvlm.ledger.ledger import JOURNAL_SUFFIX, Ledger
-from napari_medvlm.ledger.records import ImageReference, Record
-from napari_medvlm.settings.paths import home
+from napari_medvlm.data.errors import CannotSave, SessionFileError
+from napari_medvlm.io.journal_files import (
+    Task,
+    journal_folder,
+    journals,
+    lock_path,
+    new_journal,
+    new_path,
+    next_use_ns,
+    resumable,
+)
+from napari_medvlm.ledger.journal_lines import line_of, read_lines
+from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.records import Record
+from napari_medvlm.ledger.serialization import json_of
+from napari_medvlm.settings.paths import make_private, private_folder
+from napari_medvlm.settings.privacy import for_log
+
+__all__ = ["Journal", "Task", "journal_folder", "journals", "new_journal", "resumable"]
 
 logger = logging.getLogger(__name__)
 
-Task = Literal["segment", "ground", "label", "ask"]
+RETRY_S = 10.0
+"""Interval at which records that could not be written are tried again, in seconds."""
+IN_USE = "The session is open in another window: this window continues a copy of it."
+CHANGED = "The session was continued in another window: this window continues a copy of it."
 
 
 class Journal:
     """Appends records to a file and forces each onto the disk, on a thread of its own.
 
     The file begins with the first record, so that only looking at an image leaves nothing behind.
-    A record that cannot be written is kept and tried again with the next one. While it is open no
-    other window is offered the file.
+    Records that cannot be written are tried again with the next one, every `RETRY_S` seconds, and
+    on closing. While it is open no other window writes to the file.
 
     Parameters
     ----------
     path
-        The file, see `new_journal`. One that is there already is continued.
+        The file, see `new_journal`. An existing one is continued if it has no records that the
+        ledger lacks and no other window has it open; otherwise a new file gets all records.
     ledger
         What the records belong to; what it holds already is written first if the file is new.
     on_failure
-        Called on the journal's thread when writing begins to fail.
+        Called on the journal's thread when writing begins to fail, and again if records could not
+        be written on closing.
+
+    Attributes
+    ----------
+    path
+        The file that is written to.
+    notice
+        Why that is another file than the one passed; empty if it is that one.
     """
 
     def __init__(
         self, path: Path, ledger: Ledger, on_failure: Callable[[CannotSave], None]
     ) -> None:
         self.path = path
+        self.notice = ""
         self._on_failure = on_failure
         self._failing = False
-        self._lock = FileLock(_lock_path(path), thread_local=False)
-        if path.exists():
-            self._lock.acquire()
-            _cut_torn_line(path)
-            path.touch()  # used, if only to go on looking: it is offered first again
-        self._waiting = "" if path.exists() else _lines(ledger)
+        self._number = 0
+        self._waiting = b""
+        self._lock = FileLock(lock_path(path), thread_local=False)
+        if not (os.path.exists(path) and self._continue(ledger)):
+            self._begin(ledger)
         self._queue: queue.SimpleQueue[Record | threading.Event | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="medvlm-journal", daemon=True)
-        self._thread.start()
+        self._thread = self._started()
 
     def write(self, record: Record) -> None:
         """Have a record written; returns at once."""
         self._queue.put(record)
+        if not self._thread.is_alive():
+            self._report("its thread ended")
+            self._thread = self._started()
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait until all records so far are on the disk; whether they are."""
         written = threading.Event()
         self._queue.put(written)
-        return written.wait(timeout_s) and not self._failing
+        deadline = time.monotonic() + timeout_s
+        while not written.wait(0.05):
+            if time.monotonic() > deadline or not self._thread.is_alive():
+                return False
+        return not self._failing
 
     def close(self) -> None:
         """Write what is left, end the thread and let other windows have the file."""
+        if not self._thread.is_alive():
+            self._thread = self._started()
         self._queue.put(None)
         self._thread.join(timeout=10.0)
         if self._lock.is_locked:
             self._lock.release()
-            _lock_path(self.path).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                lock_path(self.path).unlink(missing_ok=True)
+
+    def _begin(self, ledger: Ledger) -> None:
+        """Prepare a new file; it is written with the first record."""
+        if os.path.exists(self.path):
+            self.path = new_path(self.path.parent, _prefix(self.path))
+            self._lock = FileLock(lock_path(self.path), thread_local=False)
+        self._order_ns = next_use_ns(self.path.parent, _prefix(self.path))
+        header = line_of(ledger.header(), 0)
+        self._number = 1
+        self._waiting = header + b"".join(self._line(record) for record in ledger.records)
+
+    def _continue(self, ledger: Ledger) -> bool:
+        """Lock the existing file and prepare it for more records; whether that is possible."""
+        try:
+            self._lock.acquire(timeout=0)
+        except (OSError, Timeout) as error:
+            self.notice = IN_USE if isinstance(error, Timeout) else ""
+            return False
+        try:
+            stored = Ledger.load(self.path, ledger.image).records
+            number = len(read_lines(self.path.read_bytes()))
+            if not _begins_with(ledger.records, stored):
+                raise SessionFileError(CHANGED)
+            _cut_torn_line(self.path)
+        except (OSError, SessionFileError):
+            self.notice = CHANGED
+            self._lock.release()
+            return False
+        self._number = number
+        self._waiting = b"".join(self._line(record) for record in ledger.records[len(stored) :])
+        self._order_ns = next_use_ns(self.path.parent, _prefix(self.path))
+        with contextlib.suppress(OSError):  # it is used, if only to look at it: it is offered first
+            os.utime(self.path, ns=(self._order_ns, self._order_ns))
+        make_private(self.path)
+        return True
+
+    def _started(self) -> threading.Thread:
+        thread = threading.Thread(target=self._run, name="medvlm-journal", daemon=True)
+        thread.start()
+        return thread
 
     def _run(self) -> None:
-        while (item := self._queue.get()) is not None:
+        while (item := self._next()) is not None:
             if isinstance(item, threading.Event):
                 item.set()
                 continue
-            self._waiting += item.model_dump_json() + "\n"
+            try:
+                self._waiting += self._line(item)
+            except Exception as error:  # whatever a backend put into a record
+                logger.warning("A record cannot be written: %s", for_log(error))
+                self._report("a record cannot be encoded")
+            else:
+                self._append()
+        if self._failing and self._waiting:
+            self._failing = False  # so that it is reported again
             self._append()
+
+    def _next(self) -> Record | threading.Event | None:
+        """The next item of the queue; what could not be written is tried again meanwhile."""
+        while True:
+            try:
+                return self._queue.get(timeout=RETRY_S if self._failing else None)
+            except queue.Empty:
+                self._append()
+
+    def _line(self, record: Record) -> bytes:
+        line = line_of(json_of(record), self._number)
+        self._number += 1
+        return line
 
     def _append(self) -> None:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(self.path.parent)
             if not self._lock.is_locked:
                 self._lock.acquire(timeout=0)
-            _append_whole(self.path, self._waiting.encode())
+            _append_whole(self.path, self._waiting)
         except (OSError, Timeout) as error:
-            logger.warning("The journal cannot be written: %s", error)
-            if not self._failing:
-                self._failing = True
-                self._on_failure(_not_saved(error))
-        else:
-            self._waiting = ""
-            self._failing = False
+            logger.warning("The journal cannot be written: %s", type(error).__name__)
+            self._report(getattr(error, "strerror", None) or "the file is in use")
+            return
+        self._waiting = b""
+        self._failing = False
+        if self._order_ns > time.time_ns():  # the clock was set back
+            with contextlib.suppress(OSError):
+                os.utime(self.path, ns=(self._order_ns, self._order_ns))
+
+    def _report(self, reason: str) -> None:
+        """Report a failure once, until writing succeeds again."""
+        if self._failing:
+            return
+        self._failing = True
+        error = CannotSave(
+            f"The session is not being saved: {reason}.",
+            "Free space on the disk, or save the session elsewhere. "
+            "The window still has all prompts.",
+        )
+        try:
+            self._on_failure(error)
+        except Exception as failure:  # of a listener; the thread goes on
+            logger.warning("A failure could not be reported: %s", for_log(failure))
 
 
-def _not_saved(error: OSError | Timeout) -> CannotSave:
-    reason = getattr(error, "strerror", None) or "the file is in use"
-    return CannotSave(
-        f"The session is not being saved: {reason}.",
-        "Free space on the disk, or save the session elsewhere. The window still has all prompts.",
-    )
+def _prefix(path: Path) -> str:
+    """The digest of the image in the file name of a journal."""
+    return path.name.split(".")[0]
+
+
+def _begins_with(records: tuple[Record, ...], stored: tuple[Record, ...]) -> bool:
+    """Whether the stored records are the first of the records; NaN equals NaN."""
+    first = records[: len(stored)]
+    return first == stored or [json_of(r) for r in first] == [json_of(r) for r in stored]
 
 
 def _append_whole(path: Path, data: bytes) -> None:
-    """Append all of the data or, if that fails, nothing."""
-    with path.open("ab", buffering=0) as file:
+    """Append all of the data or, if that fails, nothing; a new file is private."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+    with open(os.open(path, flags, 0o600), "ab", buffering=0) as file:
         end = file.seek(0, os.SEEK_END)
         try:
             if file.write(data) != len(data):
@@ -125,44 +242,3 @@ def _cut_torn_line(path: Path) -> None:
     data = path.read_bytes()
     if not data.endswith(b"\n"):
         os.truncate(path, data.rfind(b"\n") + 1)
-
-
-def _lines(ledger: Ledger) -> str:
-    records = [record.model_dump_json() for record in ledger.records]
-    return "\n".join([ledger.header(), *records]) + "\n"
-
-
-def _lock_path(path: Path) -> Path:
-    return path.with_suffix(".lock")
-
-
-def journal_folder() -> Path:
-    """Where journals are kept."""
-    return home() / "sessions"
-
-
-def new_journal(image: ImageReference, task: Task = "segment") -> Path:
-    """A file name for a new journal of an image; found again by the image's digest."""
-    started = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
-    return _folder(task) / f"{image.digest}.{started}{JOURNAL_SUFFIX}"
-
-
-def resumable(image: ImageReference, task: Task = "segment") -> Iterator[Path]:
-    """The journals of an image that no other window has open; the one that was used last first."""
-    paths = _folder(task).glob(f"{image.digest}.*{JOURNAL_SUFFIX}")
-    for path in sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path), reverse=True):
-        if not _is_open(path):
-            yield path
-
-
-def _folder(task: Task) -> Path:
-    return journal_folder() if task == "segment" else journal_folder() / task
-
-
-def _is_open(path: Path) -> bool:
-    lock = FileLock(_lock_path(path), thread_local=False)
-    try:
-        with lock.acquire(timeout=0):
-            return False
-    except Timeout:
-        return True

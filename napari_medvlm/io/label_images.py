@@ -18,10 +18,12 @@ from napari_medvlm.data.atomic_write import write_text
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import Grid, placed, require_same_grid, same_grid
 from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.dicom.folder import is_dicom
 from napari_medvlm.io.dicom.header import read_header, sop_class
 from napari_medvlm.io.dicom_objects.rtstruct_read import is_rtstruct, read_rtstruct
 from napari_medvlm.io.dicom_objects.seg_read import is_seg, read_seg
+from napari_medvlm.io.embedded_names import embedded_names
 from napari_medvlm.io.label_values import whole_numbers
 from napari_medvlm.io.medical_images import MEDICAL, read_image
 
@@ -29,8 +31,6 @@ TABLES = (".json", ".tsv", ".csv", ".txt", ".label")
 """Endings of tables of names, in the order in which they are looked for."""
 ITK_SNAP = re.compile(r'^\s*(\d+)\s+\d+\s+\d+\s+\d+\s+[\d.]+\s+\d\s+\d\s+"(.*)"\s*$')
 """A line of an ITK-SNAP label file: index, colour, opacity, two flags, the name in quotes."""
-
-
 FREESURFER = re.compile(r"^\s*(\d+)\s+(\S+)(?:\s+\d+){4}\s*$")
 """A line of FreeSurfer's table of colours: value, name, red, green, blue, transparency."""
 
@@ -43,14 +43,14 @@ def read_labels(
     Parameters
     ----------
     path
-        NIfTI, NRRD or MetaImage with whole numbers, or a DICOM segmentation or structure set,
+        NIfTI, MGH, NRRD or MetaImage with whole numbers, or a DICOM segmentation or structure set,
         which has its own names.
     table
         Its names: JSON (``{"1": "liver"}``, ``{"liver": 1}``, or such a mapping under ``labels``,
         as nnU-Net's ``dataset.json`` has it), a TSV or CSV with a column of values and one of names
         (as TotalSegmentator and BIDS write it), an ITK-SNAP label file or FreeSurfer's table of
-        colours. By default the file of
-        the image's name with one of those endings.
+        colours. By default the file of the image's name with one of those endings, then the names
+        that the image's own header has (3D Slicer's ``.seg.nrrd``, TotalSegmentator's NIfTI).
     grid
         The voxels of the image: a structure set has none of its own, a segmentation may have only
         some of its slices.
@@ -65,8 +65,16 @@ def read_labels(
         return read_seg(path, grid)
     if is_rtstruct(path):
         return _structures(path, grid)
-    table_path = Path(table) if table is not None else _required(path)
-    return NamedLabels(*_labels(path), read_names(table_path), path.name)
+    table_path = Path(table) if table is not None else _adjacent_table(path)
+    colors: Mapping[int, str] = {}
+    if table_path is not None:
+        names = read_names(table_path)
+    else:
+        names, colors = embedded_names(path)
+    if not names:
+        raise _no_names(path)
+    values, volume = _labels(path)
+    return NamedLabels(values, volume.grid, names, path.name, colors, volume.notes)
 
 
 def write_names(path: str | Path, names: Mapping[int, tuple[str, str]]) -> Path:
@@ -115,13 +123,14 @@ def read_masks(path: str | Path, grid: Grid) -> NamedLabels:
     path = Path(path)
     _require_objects(path)
     stem = _stem(path)
-    if is_seg(path) or is_rtstruct(path) or _adjacent_table(path) is not None:
+    has_names = _adjacent_table(path) is not None or bool(embedded_names(path)[0])
+    if is_seg(path) or is_rtstruct(path) or has_names:
         named = read_labels(path, grid=grid)
     else:
-        labels, own = _labels(path)
+        labels, volume = _labels(path)
         found = [int(v) for v in np.unique(labels) if v]
         names = {v: stem if len(found) == 1 else f"{stem} {v}" for v in found}
-        named = NamedLabels(labels, own, names, path.name)
+        named = NamedLabels(labels, volume.grid, names, path.name, notes=volume.notes)
     if same_grid(named.grid, grid):
         return replace(named, grid=grid)
 
@@ -131,7 +140,12 @@ def read_masks(path: str | Path, grid: Grid) -> NamedLabels:
             require_same_grid(named.grid, grid, f"The mask {path.name}")
         return values if on_grid is None else on_grid
 
-    return named.moved(grid, move)
+    moved = named.moved(grid, move)
+    before, after = (int(np.count_nonzero(labels.values)) for labels in (named, moved))
+    if before == after:
+        return moved
+    lost = f"{before - after} of {before} voxels of {path.name} lie outside the image, left out."
+    return replace(moved, notes=(*moved.notes, lost))
 
 
 def _require_objects(path: Path) -> None:
@@ -181,24 +195,20 @@ def _structures(path: Path, grid: Grid | None) -> NamedLabels:
     return read_rtstruct(path, grid)
 
 
-def _labels(path: Path) -> tuple[NDArray[np.integer], Grid]:
+def _labels(path: Path) -> tuple[NDArray[np.integer], Volume]:
     volume = read_image(path, None)
     values = whole_numbers(volume.data)
     if values is None:
         raise InvalidImage(f"{path.name} holds no labels but fractions.", "Choose labels.")
-    return values, volume.grid
+    return values, volume
 
 
-def _required(path: Path) -> Path:
-    """The table of names beside an image, which must be there."""
-    table = _adjacent_table(path)
-    if table is None:
-        stem = _stem(path)
-        raise InvalidImage(
-            f"There is no table of names beside {path.name}.",
-            f"Add one named {stem}.json, {stem}.tsv or {stem}.txt.",
-        )
-    return table
+def _no_names(path: Path) -> InvalidImage:
+    stem = _stem(path)
+    return InvalidImage(
+        f"There is no table of names beside {path.name}.",
+        f"Add one named {stem}.json, {stem}.tsv or {stem}.txt.",
+    )
 
 
 def _adjacent_table(path: Path) -> Path | None:

@@ -47,7 +47,7 @@ class PixelSize:
 
         Of a stack the size is to be asked for; of a single picture it is taken as 1 mm.
         """
-        notes = ()
+        notes: tuple[str, ...] = ()
         ending = ASSUMED if slices > 1 else TAKEN
         if self.y is None or self.x is None:
             notes = (f"The size of a pixel is unknown; {ending}",)
@@ -85,7 +85,8 @@ def _of_ome(text: str, index: int) -> PixelSize:
     if index >= len(images):
         return PixelSize()
     pixels = images[index].get("Pixels", {})
-    return PixelSize(*(_ome_size(pixels, axis) for axis in "ZYX"))
+    z, y, x = (_ome_size(pixels, axis) for axis in "ZYX")
+    return PixelSize(z, y, x)
 
 
 def _ome_size(pixels: Mapping[str, Any], axis: str) -> float | None:

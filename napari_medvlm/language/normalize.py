@@ -31,7 +31,22 @@ SIDES = {
 
 _BOTH = {"both", "bilateral", "bilaterally", "beide", "beider", "beiden", "beidseits", "bilateraux"}
 _FILLERS = {
-    *("the", "a", "an", "of", "in", "on", "at", "and", "or", "side", "sided", "with", "within"),
+    *(
+        "the",
+        "a",
+        "an",
+        "of",
+        "in",
+        "on",
+        "at",
+        "and",
+        "or",
+        "side",
+        "sides",
+        "sided",
+        "with",
+        "within",
+    ),
     *("der", "die", "das", "des", "dem", "den", "und", "im", "vom", "seite"),
     *("le", "la", "les", "du", "de", "et", "cote", "deux"),
 }
@@ -56,6 +71,7 @@ _NUMBERS = {
             start=1,
         )
     },
+    "gray": "grey",
     "ii": "2",
     "iii": "3",
     "iv": "4",
@@ -136,7 +152,7 @@ def split(text: str) -> list[str]:
     apart = re.sub(r"(?<=[^\W\d_A-Z]{2})(?=[A-Z][a-z])", " ", text)
     plain = unicodedata.normalize("NFKD", apart.casefold())
     bare = "".join(c for c in plain if not unicodedata.combining(c))
-    unelided = re.sub(r"\b[ld]['\u2019](?=\w)", "", bare)
+    unelided = re.sub(r"\b[ld]['\u2019](?=\w)|(?<=\w)['\u2019]s\b", "", bare)
     listed = re.findall(r"[^\W_]+", re.sub(r"\b(\d+)(?:st|nd|rd|th)\b", r"\1", unelided))
     return [_NUMBERS.get(word, word) for word in listed]
 

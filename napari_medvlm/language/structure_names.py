@@ -28,6 +28,8 @@ _MORE_THAN = 0.5
 _SYNONYM = 0.95
 _TYPO = 0.85
 _LONG_SIDES = ("left", "right", "links", "rechts", "gauche", "droite")
+_LONG = 8
+"""Letters from which on a word is known with two wrong ones: "ventrical"."""
 _READINGS = 16
 """How many readings of a phrase with words of several meanings are tried."""
 
@@ -168,7 +170,8 @@ class Names:
         # "rigth" is a side, "bright" is none.
         if (side := next((s for s in _LONG_SIDES if _swapped(word, s)), None)) is not None:
             return side
-        return next((known for known in self._vocabulary if _one_letter(word, known)), word)
+        one = next((known for known in self._vocabulary if _one_letter(word, known)), None)
+        return one or next((known for known in self._vocabulary if _two_letters(word, known)), word)
 
 
 def _all(words: Words) -> frozenset[str]:
@@ -198,6 +201,16 @@ def _one_letter(word: str, known: str) -> bool:
         return True
     codes = SequenceMatcher(None, word, known, autojunk=False).get_opcodes()
     return sum(max(b - a, d - c) for kind, a, b, c, d in codes if kind != "equal") == 1
+
+
+def _two_letters(word: str, known: str) -> bool:
+    """Whether two letters of a long word are wrong, missing or too much, behind the first four."""
+    if min(len(word), len(known)) < _LONG or abs(len(word) - len(known)) > 1:
+        return False
+    if word[:4] != known[:4] or any(map(str.isdigit, word + known)):
+        return False
+    blocks = SequenceMatcher(None, word, known, autojunk=False).get_matching_blocks()
+    return max(len(word), len(known)) - sum(block.size for block in blocks) == 1
 
 
 def _swapped(word: str, known: str) -> bool:

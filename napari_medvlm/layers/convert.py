@@ -87,6 +87,7 @@ def labels_data(named: NamedLabels) -> tuple[Any, dict[str, Any], str]:
                 "grid": named.grid,
                 "tracking_uids": dict(named.tracking_uids),
                 "covered": dict(named.covered),
+                "notes": named.notes,
             }
         },
     }
@@ -178,7 +179,7 @@ def named_labels_of(layer: Labels, volume: Volume | None, names: Mapping[int, st
         np.asarray(labels), grid, names, layer.name,
         tracking_uids=tracking_uids_in(metadata), covered=covered_in(metadata),
     )  # fmt: skip
-    if volume is None:
+    if volume is None or same_grid(grid, volume.grid):
         return own
     return own.moved(volume.grid, lambda values: _on_volume(values, grid, volume, layer.name))
 
@@ -214,9 +215,13 @@ def tracking_uids_in(metadata: Mapping[str, Any]) -> dict[int, str]:
 
 
 def covered_in(metadata: Mapping[str, Any]) -> dict[int, Mask]:
-    """The covered voxels of the regions of a labels layer, see `NamedLabels`."""
+    """The covered voxels of the regions of a labels layer, see `NamedLabels`.
+
+    The layer of a session has a function that returns them, since its objects change.
+    """
     mine = metadata.get(KEY)
-    return dict(mine.get("covered", {})) if isinstance(mine, Mapping) else {}
+    covered = mine.get("covered", {}) if isinstance(mine, Mapping) else {}
+    return dict(covered() if callable(covered) else covered)
 
 
 def labels_and_grid(layer: Labels) -> tuple[NDArray[np.integer], Grid]:

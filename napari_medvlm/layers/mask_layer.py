@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_medvlm.data.geometry.display import display_grid, displayed
+from napari_medvlm.data.mask import Mask
 from napari_medvlm.layers.colormaps import label_colormap
 from napari_medvlm.layers.convert import KEY, role
 from napari_medvlm.layers.prompts.points import PointsLayer
 from napari_medvlm.layers.prompts.scribbles import ScribblesLayer
 from napari_medvlm.layers.prompts.shapes import ShapesLayer
+from napari_medvlm.ledger.records import Overlap
 from napari_medvlm.sessions.segment.session import SegmentationSession
 
 if TYPE_CHECKING:
@@ -73,9 +75,27 @@ class MaskLayer:
             opacity=0.5,
             blending="translucent_no_depth",
         )
-        layer.metadata[KEY] = {"role": "mask", "volume": volume, "labels": self.session.labels}
+        layer.metadata[KEY] = {
+            "role": "mask",
+            "volume": volume,
+            "labels": self.session.labels,
+            "covered": self._covered,
+        }
         layer.editable = False
         return layer
+
+    def _covered(self) -> dict[int, Mask]:
+        """The voxels of objects at which others are drawn, where a voxel may belong to both."""
+        session = self.session
+        if session.now.overlap is not Overlap.BOTH:
+            return {}
+        covered = {}
+        for object_id in session.now.objects:
+            own = session.own_mask(object_id)
+            hidden = own.crop & (session.labels[own.slices] != object_id)
+            if hidden.any():
+                covered[object_id] = Mask.in_box(hidden, own.start, own.shape)
+        return covered
 
     def _color(self, layer: Labels) -> None:
         infos = [live.info for live in self.session.now.objects.values()]

@@ -16,6 +16,7 @@ from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.tool_call import ToolCall, ToolResult, ToolRound
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.serialization import (
+    Number,
     Pair,
     StoredHeatmap,
     StoredRegion,
@@ -55,7 +56,7 @@ class StoredAnswer(Value):
     images: tuple[Pair, ...] = ()
     thinking: str = ""
     choice: str = ""
-    probabilities: tuple[float, ...] = ()
+    probabilities: tuple[Number, ...] = ()
     notes: tuple[str, ...] = ()
     raw_text: str = ""
     tokens: int = 0
@@ -138,10 +139,10 @@ class StoredImageSelection(Value):
     axis: int = 0
     start: int = 0
     stop: int | None = None
-    slice_step_mm: float = 0.0
+    slice_step_mm: Number = 0.0
     region: Box | None = None
     montage: int = 0
-    windows: tuple[tuple[float, float], ...] = ()
+    windows: tuple[tuple[Number, Number], ...] = ()
     other_images: tuple[str, ...] = ()
     regions: tuple[StoredRegion, ...] = ()
     visual_prompting: str = ""
@@ -206,7 +207,7 @@ class ImagesSent(_ConversationRecord):
     record: Literal["images_sent"] = "images_sent"
     turn: int
     images: tuple[StoredSliceImage, ...]
-    covered: float
+    covered: Number
 
 
 class TextStreamed(_ConversationRecord):
@@ -245,7 +246,7 @@ class AnswerRecord(_ConversationRecord):
     partial: str = ""
     answer: StoredAnswer | None = None
     problem: str = ""
-    seconds: float = 0.0
+    seconds: Number = 0.0
     first_token_s: float | None = None
 
 
@@ -281,7 +282,7 @@ class Explained(_ConversationRecord):
     turn: int
     image: int
     heatmap: StoredHeatmap
-    seconds: float
+    seconds: Number
 
 
 class StoredCheckResult(Value):
@@ -292,7 +293,7 @@ class StoredCheckResult(Value):
     sentence: str
     details: dict[str, Any] = Field(default_factory=dict)
     requests: int = 0
-    seconds: float = 0.0
+    seconds: Number = 0.0
 
     @classmethod
     def of(cls, result: CheckResult) -> StoredCheckResult:

@@ -7,21 +7,17 @@ Does not depend on backends, image files or windows.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from napari_medvlm.data.atomic_write import write_text
 from napari_medvlm.data.errors import InvalidPrompt, SessionFileError
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.conversation_records import Said
-from napari_medvlm.ledger.migrate import upgrade
+from napari_medvlm.ledger.reading import JOURNAL_SUFFIX, count_text, read_session, without_gaps
 from napari_medvlm.ledger.records import (
-    VERSION,
     Classified,
     CursorMoved,
     DescriptorToggled,
@@ -34,11 +30,11 @@ from napari_medvlm.ledger.records import (
     Record,
     RegionChecked,
     SessionFile,
+    SessionHeader,
 )
+from napari_medvlm.ledger.repair import repaired
+from napari_medvlm.ledger.serialization import json_of
 from napari_medvlm.ledger.state import LedgerState, LiveObject
-
-JOURNAL_SUFFIX = ".jsonl"
-"""A session file that is written line by line, see `Ledger.header`."""
 
 
 class Ledger:
@@ -51,6 +47,11 @@ class Ledger:
     records
         Existing records, as read from a file.
 
+    Attributes
+    ----------
+    damage
+        A sentence about the damaged records of the journal it was read from; empty if there are none.
+
     Raises
     ------
     SessionFileError
@@ -59,6 +60,7 @@ class Ledger:
 
     def __init__(self, image: ImageReference, records: Iterable[Record] = ()) -> None:
         self.image = image
+        self.damage = ""
         self._records: list[Record] = []
         self._entries: list[Entry] = []
         self._moments = [LedgerState()]
@@ -81,7 +83,7 @@ class Ledger:
         return cls(ImageReference.of(volume))
 
     @property
-    def records(self) -> Sequence[Record]:
+    def records(self) -> tuple[Record, ...]:
         """All records, oldest first."""
         return tuple(self._records)
 
@@ -166,12 +168,22 @@ class Ledger:
         CannotSave
             If the folder cannot be written to or the disk is full.
         """
-        text = SessionFile(image=self.image, records=tuple(self._records)).model_dump_json(indent=1)
-        write_text(path, text)
+        write_text(
+            path, json_of(SessionFile(image=self.image, records=tuple(self._records)), indent=1)
+        )
 
     @classmethod
-    def load(cls, path: str | Path) -> Ledger:
+    def load(cls, path: str | Path, image: ImageReference | None = None) -> Ledger:
         """Read a session file or a journal.
+
+        The damaged records of a journal are left out, see `damage`.
+
+        Parameters
+        ----------
+        path
+            The file.
+        image
+            The image of a journal whose header is damaged.
 
         Raises
         ------
@@ -179,44 +191,20 @@ class Ledger:
             If the file cannot be read, is damaged, or was written by a newer version.
         """
         path = Path(path)
-        try:
-            text = path.read_text(encoding="utf-8")
-        except FileNotFoundError as error:
-            raise SessionFileError(
-                f"There is no {path.name} in {path.absolute().parent}.", "Check the path."
-            ) from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise SessionFileError(
-                f"{path.name} cannot be read as a session.",
-                "Choose a session file saved by this program.",
-            ) from error
-        if path.suffix == JOURNAL_SUFFIX:
-            return cls._parse(path.name, _joined_lines(text))
-        return cls._parse(path.name, text)
-
-    @classmethod
-    def _parse(cls, name: str, text: str) -> Ledger:
-        try:
-            values = json.loads(text)
-            version = values.get("version", 0)
-            if isinstance(version, int) and version > VERSION:
-                raise SessionFileError(
-                    f"{name} was written by a newer version (format {version}, known: {VERSION}).",
-                    "Update with: pip install --upgrade napari-medvlm",
-                )
-            if version != VERSION:
-                text = json.dumps(upgrade(values))
-            content = SessionFile.model_validate_json(text)
-        except (ValidationError, ValueError, AttributeError, TypeError) as error:
-            raise SessionFileError(
-                f"{name} is damaged, or not a session of this program.",
-                "Open an earlier copy, or the journal of the same image.",
-            ) from error
-        return cls(content.image, content.records)
+        content = read_session(path, image)
+        if not content.damaged:
+            try:
+                return cls(content.image, without_gaps(content.records))
+            except SessionFileError:
+                if path.suffix != JOURNAL_SUFFIX:
+                    raise
+        ledger = cls(content.image, repaired(content.records))
+        ledger.damage = count_text(max(content.damaged, 1), path.name)
+        return ledger
 
     def header(self) -> str:
-        """The first line of a journal; after it, each record is a line of JSON."""
-        return SessionFile(image=self.image).model_dump_json(exclude={"records"})
+        """The JSON of the first line of a journal; each record follows as a line."""
+        return json_of(SessionHeader(image=self.image))
 
     def _move(self, to: int) -> CursorMoved:
         moved = CursorMoved(to=to)
@@ -244,12 +232,3 @@ class Ledger:
             case _:  # other records change no object
                 pass
         self._records.append(record)
-
-
-def _joined_lines(journal: str) -> str:
-    """A journal as one JSON text. A last line that was cut off while being written is left out."""
-    head, *lines = journal.split("\n")
-    complete = lines[:-1]
-    if not head.rstrip().endswith("}"):
-        return ""
-    return head.rstrip()[:-1] + ', "records": [' + ",".join(filter(None, complete)) + "]}"

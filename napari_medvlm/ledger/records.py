@@ -13,7 +13,7 @@ from napari_medvlm.data.grounding import Grounding
 from napari_medvlm.data.prompts import Prompt
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.conversation_records import Said, StoredCheckResult
-from napari_medvlm.ledger.serialization import RegionRecord, Value, now
+from napari_medvlm.ledger.serialization import Number, RegionRecord, Value, now
 from napari_medvlm.settings.privacy import names_somebody
 
 VERSION: Final = 2
@@ -154,7 +154,7 @@ class Predicted(Value):
     steps: tuple[int, ...]
     digest: str
     voxels: int
-    seconds: float
+    seconds: Number
     time: datetime = Field(default_factory=now)
 
 
@@ -179,12 +179,12 @@ class Grounded(Value):
     backend: str
     model: str | None
     slices: tuple[tuple[int, int], ...]
-    window: tuple[float, float] | None
+    window: tuple[Number, Number] | None
     regions: tuple[RegionRecord, ...]
     not_found: str | None
     best_score: float | None
     texts: tuple[str, ...]
-    seconds: float
+    seconds: Number
     time: datetime = Field(default_factory=now)
 
     @classmethod
@@ -233,11 +233,11 @@ class Classified(Value):
     record: Literal["classified"] = "classified"
     backend: str
     model: str | None
-    probabilities: dict[str, float]
-    descriptors: dict[str, dict[str, float]]
+    probabilities: dict[str, Number]
+    descriptors: dict[str, dict[str, Number]]
     sent: dict[str, str]
     slices: tuple[tuple[int, int], ...]
-    seconds: float
+    seconds: Number
     time: datetime = Field(default_factory=now)
 
 
@@ -287,10 +287,15 @@ class ImageReference(Value):
         return cls(digest=volume.digest, shape=volume.shape, name=volume.name, source=source)
 
 
-class SessionFile(Value):
-    """A session as stored in a JSON file."""
+class SessionHeader(Value):
+    """The first line of a journal: all of a session but its records."""
 
     format: Literal["napari-medvlm session"] = "napari-medvlm session"
     version: Literal[2] = VERSION
     image: ImageReference
+
+
+class SessionFile(SessionHeader):
+    """A session as stored in a JSON file."""
+
     records: tuple[Record, ...] = ()

@@ -6,26 +6,56 @@ import base64
 import hashlib
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic_core import PydanticSerializationError
 
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.montage import Montage
 from napari_medvlm.data.prompts import Box, InitialMask, Point
 from napari_medvlm.data.region import Heatmap, Region, RegionKind, SliceRef
 from napari_medvlm.data.slice_image import SliceImage, picture_of, upright
+from napari_medvlm.data.text import joined_surrogates
 from napari_medvlm.data.volume import Volume, Window
 
 Pair = tuple[int, int]
 
 
+def _nan_of_null(value: Any) -> Any:
+    return float("nan") if value is None else value
+
+
+Number = Annotated[float, BeforeValidator(_nan_of_null)]
+"""A float; files of version 0.2 and earlier have null for NaN and infinity."""
+
+
 class Value(BaseModel):
     """Base of all stored values; immutable."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+def json_of(value: Value, indent: int | None = None) -> str:
+    """The JSON of a value; lone surrogates of its texts are replaced by U+FFFD."""
+    try:
+        return value.model_dump_json(indent=indent)
+    except PydanticSerializationError:
+        encodable = type(value).model_validate(_encodable(value.model_dump()))
+        return encodable.model_dump_json(indent=indent)
+
+
+def _encodable(value: Any) -> Any:
+    match value:
+        case str():
+            return joined_surrogates(value)
+        case dict():
+            return {_encodable(key): _encodable(item) for key, item in value.items()}
+        case list() | tuple():
+            return type(value)(map(_encodable, value))
+    return value
 
 
 def now() -> datetime:
@@ -122,7 +152,7 @@ class StoredSliceImage(Value):
 
     slices: tuple[Pair, ...]
     crop: tuple[Pair, Pair] | None
-    windows: tuple[tuple[float, float], ...]
+    windows: tuple[tuple[Number, Number], ...]
     caption: str = ""
     other_image: str = ""
     digest: str

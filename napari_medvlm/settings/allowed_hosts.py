@@ -4,33 +4,67 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import socket
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.settings.paths import home
 
+AMBIGUOUS = frozenset("\\ ")
+"""Characters that no address has and that libraries read in different ways."""
+NETLOC = re.compile(
+    r"(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_.])?|\[[0-9a-f:.]+(?:%[a-z0-9_.-]+)?\])(?::[0-9]*)?"
+)
+"""A name of a host, or an IPv4 or IPv6 address, and a port."""
+
 
 def origin(url: str) -> str:
     """The scheme, host and port of an address, such as ``http://127.0.0.1:8000``.
+
+    Addresses that libraries read in different ways are refused: with a user, a backslash, blanks,
+    control characters, or a host in other characters than those of domain names.
 
     Raises
     ------
     BackendUnavailable
         If it is no address of a web server.
     """
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+        host = _host(parts) if url.isprintable() and not AMBIGUOUS & set(url) else ""
     except (KeyError, ValueError):
-        port = 0
-    if not (port and parts.hostname):
+        host, port = "", 0
+    if not host:
         raise BackendUnavailable(
-            f"{url!r} is not the address of a server.", "Write it as http://127.0.0.1:8000/v1"
+            f"{shown(url)!r} is not the address of a server.",
+            "Write it as http://127.0.0.1:8000/v1, without a user or password.",
         )
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}:{port}"
+
+
+def shown(url: str) -> str:
+    """An address for a message, without the user and password in it, at most 200 characters."""
+    return re.sub(r"//[^/?#]*@", "//", url)[:200]
+
+
+def _host(parts: SplitResult) -> str:
+    """The host of an address as it stands in `origin`; empty if it is none.
+
+    Raises
+    ------
+    ValueError
+        If it is a wrong IPv6 address.
+    """
+    host = parts.hostname or ""
+    if not NETLOC.fullmatch(parts.netloc.lower()):
+        return ""
+    if ":" in host:
+        ipaddress.IPv6Address(host)
+        return f"[{host}]"
+    return host
 
 
 def is_this_machine(url: str) -> bool:

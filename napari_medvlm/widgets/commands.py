@@ -32,7 +32,17 @@ def named_dock(viewer: napari.Viewer, title: str) -> QWidget:
     widget = find_dock(viewer, title)
     if widget is not None:
         return widget
-    return viewer.window.add_plugin_dock_widget(PLUGIN, title, tabify=True)[1]
+    module, _, name = docks()[title].partition(":")
+    dock: QWidget = getattr(import_module(module), name)(viewer)
+    viewer.window.add_dock_widget(dock, name=menu_name(title))
+    return dock
+
+
+def menu_name(title: str) -> str:
+    """The name of a dock as napari's Plugins menu opens it, by which the menu finds it again."""
+    from npe2 import PluginManager
+
+    return f"{title} ({PluginManager.instance().get_manifest(PLUGIN).display_name})"
 
 
 def docks() -> dict[str, str]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from napari.layers import Layer
 from pyarrow import parquet
+from pydicom.uid import generate_uid
 from qtpy.QtGui import QDesktopServices
 
 from napari_medvlm import read_volume
@@ -16,10 +17,14 @@ from napari_medvlm.evaluation.segment.case_worker import CaseWorker
 from napari_medvlm.evaluation.segment.datasets import Layout, find_cases
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.simulated_user import PromptKind
+from napari_medvlm.io import Segment, write_segments
 from napari_medvlm.layers import layer_data
+from napari_medvlm.layers.difference_layer import paired
 from napari_medvlm.widgets.commands import named_dock
 from napari_medvlm.widgets.evaluate.label_combo import read_reference
 from tests.evaluation.segment import data_sets
+from tests.io.conftest import PATIENT
+from tests.io.dicom_files import write_series
 
 WAIT_MS = 300_000
 PLAN = Plan(interactions=3, jitter_mm=1.5, seed=7)
@@ -250,6 +255,27 @@ def test_a_truth_that_is_opened_is_chosen_also_where_other_labels_are(viewer, do
     dock.case.open_truth(case.labels)
     qtbot.waitUntil(lambda: len(viewer.layers) == 3 and not dock.case.job.busy, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: dock.case.truth.layer is viewer.layers[-1], timeout=WAIT_MS)
+
+
+def test_segments_that_overlap_are_a_truth_with_all_voxels_and_a_note(
+    dock, tmp_path, qtbot, monkeypatch
+):
+    uids = {"StudyInstanceUID": generate_uid(), "FrameOfReferenceUID": generate_uid()}
+    write_series(tmp_path / "ct", np.zeros((4, 9, 9)) + np.arange(9), **uids, **PATIENT)
+    masks = np.zeros((2, 4, 9, 9), bool)
+    masks[0, :, 1:8, 1:8], masks[1, 1:3, 3:6, 3:6] = True, True
+    segments = {1: Segment("organ"), 2: Segment("lesion")}
+    write_segments(
+        tmp_path / "seg.dcm", dict(enumerate(masks, 1)), read_volume(tmp_path / "ct"), segments
+    )
+    notes = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", notes.append)
+    dock.case.open_truth(tmp_path / "seg.dcm")
+    qtbot.waitUntil(lambda: bool(notes) and dock.case.truth.labels.count() == 2, timeout=WAIT_MS)
+    assert "overlap (organ, lesion)" in notes[0]
+    layer = dock.case.truth.layer
+    pair = paired((layer, 1), (layer, 2))
+    assert (pair.a.voxels, pair.b.voxels) == (4 * 7 * 7, 2 * 3 * 3)
 
 
 def test_a_file_of_fractions_is_no_truth(pairs, tmp_path):

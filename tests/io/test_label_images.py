@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.io import write_mask
 from napari_medvlm.io.label_images import read_labels, read_masks, read_names
 from tests.conftest import make_phantom
@@ -97,3 +98,15 @@ def test_fractions_are_no_labels(tmp_path):
 def test_masks_that_are_not_there_are_told(tmp_path, name):
     with pytest.raises(InvalidImage, match=f"There is no {name}"):
         read_masks(tmp_path / name, make_phantom()[0].grid)
+
+
+def test_voxels_outside_the_image_are_counted_in_a_note(tmp_path):
+    volume, *_ = make_phantom()
+    labels = np.zeros(volume.shape, np.uint8)
+    labels[2:10, 5:9, 5:9] = 1
+    write_mask(tmp_path / "organ.nii.gz", labels, volume)
+    half = Grid((6, *volume.shape[1:]), volume.affine)
+    named = read_masks(tmp_path / "organ.nii.gz", half)
+    assert named.mask_of(1).voxels == 4 * 4 * 4
+    assert named.notes == ("64 of 128 voxels of organ.nii.gz lie outside the image, left out.",)
+    assert read_masks(tmp_path / "organ.nii.gz", volume.grid).notes == ()

@@ -47,3 +47,23 @@ def test_what_is_no_address_is_told(url):
 def test_an_unknown_host_is_told():
     with pytest.raises(BackendUnavailable, match=r"no-such-host\.invalid"):
         allowed_hosts.require_allowed("http://no-such-host.invalid:80")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://10.0.0.1\\@127.0.0.1/v1",
+        "http://127.0.0.1\\.other.example/v1",
+        "http://user:word@127.0.0.1/v1",
+        "http://127.0.0.1@other.example/v1",
+        "http://127.0.0.1\t.other.example/v1",
+        "http://127.0.0.1 .other.example/v1",
+        "http://\uff11\uff12\uff17.0.0.1/v1",
+        "http://127.0.0.1%2eother.example/v1",
+        "http://[::1]x/v1",
+    ],
+)
+def test_addresses_that_libraries_read_differently_are_refused(url):
+    with pytest.raises(BackendUnavailable, match="is not the address of a server") as error:
+        allowed_hosts.origin(url)
+    assert "word" not in error.value.message

@@ -278,7 +278,11 @@ def _weights(parser: Any, config: Mapping[str, Any], folder: Path) -> Path:
 
 
 def _make_importable(folder: Path) -> None:
-    """Let the configuration import the bundle's own modules, and not those of an earlier one."""
+    """Let the configuration import the bundle's own modules, and not those of an earlier one.
+
+    No bytecode is written: a new file in the folder would end the trust in it.
+    """
+    sys.dont_write_bytecode = True
     for earlier in _IMPORTABLE:
         sys.path.remove(earlier)
         for name, module in list(sys.modules.items()):

@@ -36,6 +36,11 @@ class EmbeddedBackend(Backend):
         """The structures of the brain atlas; names of label images are known besides."""
         return tuple(structures())
 
+    def load(self, model: str | None, device: str) -> None:
+        """Import what the first click needs; there are no weights."""
+        from skimage.morphology import reconstruction  # noqa: F401
+        from skimage.segmentation import random_walker  # noqa: F401
+
     def set_volume(self, volume: Volume) -> None:
         """Take the volume, and make the coarse image that every request starts from."""
         self._volume = volume

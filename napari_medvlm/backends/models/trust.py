@@ -23,26 +23,27 @@ FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 """torch's own switch for libraries that ask it to run what a file holds."""
 PICKLED = (b"PK\x03\x04", b"\x80")
 """How files of torch begin: archives, and plain pickles."""
-CODE = (".py", ".so", ".pyd", ".json", ".yaml", ".yml")
-"""What can run code in a model's folder: modules, and configurations that name or hold code."""
 
 
 def trusted(path: Path | str) -> bool:
     """Return whether the user trusts a file, by its content at any path.
 
-    A folder stands for all code and configurations in it.
+    A folder stands for all files in it and behind its links: whatever Python may run is checked.
     """
     known = _known()
-    return bool(known) and _sha256(Path(path)) in known
+    try:
+        return bool(known) and _sha256(Path(path)) in known
+    except BackendUnavailable:
+        return False
 
 
 def trust(path: Path | str) -> None:
-    """Mark the current content of a file, or of a folder's code, as trusted.
+    """Mark the current content of a file, or of all files of a folder, as trusted.
 
     Raises
     ------
     BackendUnavailable
-        If there is no such file or folder.
+        If there is no such file or folder, or its content cannot be checked.
     """
     path = Path(path).expanduser()
     if not path.exists():
@@ -147,10 +148,34 @@ def _known() -> dict[str, str]:
 
 def _sha256(path: Path) -> str:
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.suffix in CODE and p.is_file())
-        return digest_of_list({f.relative_to(path).as_posix(): _sha256(f) for f in files})
+        return digest_of_list({f.relative_to(path).as_posix(): _sha256(f) for f in _files(path)})
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files of a folder, at any depth and behind links.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is something else, such as a pipe, a link that leads back, or a name with control
+        characters.
+    """
+    files, entered = [], set()
+    for root, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(root)
+        other = [name for name in names if not Path(root, name).is_file()]
+        other += [name for name in (*folders, *names) if not name.isprintable()]
+        if other or real in entered:
+            raise BackendUnavailable(
+                f"The content of {folder} cannot be checked: {(*other, root)[0]!r} is no file, is "
+                "reached twice by a link, or has an unusual name.",
+                "Remove it, or put a copy in the place of the link.",
+            )
+        entered.add(real)
+        files += [Path(root, name) for name in names]
+    return sorted(files)
 
 
 def _file() -> Path:

@@ -11,7 +11,8 @@ from napari_medvlm.data.errors import (
     PromptNotSupported,
     SettingsError,
 )
-from napari_medvlm.evaluation.segment.cases import Case, load, present, unknown
+from napari_medvlm.evaluation.segment.case_reader import load
+from napari_medvlm.evaluation.segment.cases import Case, present, unknown
 from napari_medvlm.evaluation.segment.outcomes import Outcome
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.trial import Trial

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from napari_medvlm.data.errors import InvalidImage, InvalidReference
-from napari_medvlm.data.geometry.grid import Index, require_same_grid
+from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.mask import BoolArray
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.runs.runner import SkippedCase
@@ -96,31 +96,6 @@ class Loaded:
         return np.isin(self.labels, structure.values)
 
 
-def load(case: Case) -> Loaded:
-    """Read a case.
-
-    Raises
-    ------
-    InvalidImage
-        If a file cannot be read, or the labels are no whole numbers.
-    GeometryMismatch
-        If image and labels do not lie on the same grid.
-    """
-    if case.layout is Layout.CVPR25:
-        from napari_medvlm.evaluation.segment.cvpr_npz import read_case
-
-        return read_case(case)
-    from napari_medvlm.io import read_volume
-
-    volume = read_volume(case.image, frame=case.channel)
-    label_volume = read_volume(case.labels)
-    if label_volume.is_color:
-        raise InvalidImage(f"{case.labels.name} is a colour picture.", "Save labels as numbers.")
-    require_same_grid(volume.grid, label_volume.grid, f"The label image {case.labels.name}")
-    labels = integer_labels(label_volume.data, case.labels)
-    return Loaded(volume, labels, case.structures or _by_value(labels, case.labels))
-
-
 def chosen(structures: Sequence[Structure], wanted: Sequence[str]) -> tuple[Structure, ...]:
     """The structures of those names or values; all if none is wanted."""
     keys = {text.strip().casefold() for text in wanted}
@@ -182,13 +157,3 @@ def named(names: Mapping[int, str]) -> tuple[Structure, ...]:
 def _keys(structure: Structure) -> set[str]:
     value = {str(structure.values[0])} if len(structure.values) == 1 else set()
     return {structure.name.strip().casefold(), *value}
-
-
-def _by_value(labels: NDArray[np.integer], path: Path) -> tuple[Structure, ...]:
-    values = [value for value in np.unique(labels).tolist() if value]
-    if len(values) > MAX_LABELS:
-        raise InvalidImage(
-            f"{path.name} has {len(values)} different values: it is an image, not labels.",
-            "Choose the folder of the labels.",
-        )
-    return tuple(Structure(name=f"label {value}", values=(value,)) for value in values)

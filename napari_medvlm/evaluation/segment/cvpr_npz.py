@@ -42,7 +42,7 @@ SIDES = ("z_min", "z_mid_y_min", "z_mid_x_min", "z_max", "z_mid_y_max", "z_mid_x
 
 
 def read_case(case: Case) -> Loaded:
-    """Read a case of the challenge; errors as of `cases.load`."""
+    """Read a case of the challenge; errors as of `case_reader.load`."""
     arrays = _arrays(case.image)
     if "gts" not in arrays:
         arrays["gts"] = _need(_arrays(case.labels), "gts", case.labels)

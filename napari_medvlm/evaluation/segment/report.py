@@ -14,7 +14,8 @@ from typing import Any
 from napari_medvlm.data.errors import BackendUnavailable, MedVLMError
 from napari_medvlm.evaluation.runs.report import FILTERS, open_command
 from napari_medvlm.evaluation.runs.run_folder import session_path, write_text
-from napari_medvlm.evaluation.segment.cases import Case, load
+from napari_medvlm.evaluation.segment.case_reader import load
+from napari_medvlm.evaluation.segment.cases import Case
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome
 
 WORST = 6

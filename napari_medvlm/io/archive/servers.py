@@ -43,6 +43,25 @@ def servers() -> tuple[Server, ...]:
         return ()
 
 
+def require_remembered(url: str) -> None:
+    """Check that a server that a file names is one of the user's own.
+
+    Raises
+    ------
+    ArchiveError
+        If none of the servers that are remembered has its origin.
+    BackendUnavailable
+        If it is no address.
+    """
+    at = origin(url)
+    if at not in {origin(server.url) for server in servers()}:
+        raise ArchiveError(
+            f"The list names the server {at}, which is not one of your servers, so nothing is "
+            "sent there.",
+            "If you know it, add it in the PACS dock and open the case again.",
+        )
+
+
 def remember(server: Server) -> None:
     """Keep a server's name and address, last in the list.
 
@@ -53,7 +72,6 @@ def remember(server: Server) -> None:
     BackendUnavailable
         If it is no address.
     """
-    origin(server.url)
     parts = urlsplit(server.url)
     if parts.username or parts.password or parts.query:
         raise ArchiveError(
@@ -61,6 +79,7 @@ def remember(server: Server) -> None:
             "written to a file.",
             "Remove them and sign in instead; the login is stored in the system keyring.",
         )
+    origin(server.url)
     _write([*(s for s in servers() if s.name != server.name), server])
 
 

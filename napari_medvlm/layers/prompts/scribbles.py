@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.data.errors import InvalidPrompt
-from napari_medvlm.data.geometry.grid import round_index
 from napari_medvlm.data.prompts import Scribble
 from napari_medvlm.layers.colormaps import label_colormap
 from napari_medvlm.layers.prompts.base import NEGATIVE, POSITIVE, PromptLayer
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 
 LARGEST = 200_000
 THIS, NOT_THIS = 1, 2
+HALF_WAY = 1e-3
+"""Voxels from the middle between two slices within which both are looked at."""
 Voxels = NDArray[np.int64]
 
 
@@ -102,8 +103,10 @@ class ScribblesLayer(PromptLayer[Scribble]):
         dims = self.viewer.dims
         if self._layer.n_edit_dimensions == 2 and dims.ndisplay == 2:
             axis = dims.order[-3] - (dims.ndim - 3)
-            at = int(round_index(self.grid.to_index(dims.point[-3:]))[axis])
-            part[axis] = slice(at, at + 1)
+            at = float(self.grid.to_index(dims.point[-3:])[axis])
+            # Half-way between two slices napari may have painted on either.
+            low, high = np.ceil(at - 0.5 - HALF_WAY), np.floor(at + 0.5 + HALF_WAY) + 1
+            part[axis] = slice(max(int(low), 0), max(int(high), 1))
         return tuple(part)
 
     def _erase(self, voxels: Voxels) -> None:

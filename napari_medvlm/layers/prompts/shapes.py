@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -10,10 +10,41 @@ import numpy as np
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.prompts import Box, Lasso
 from napari_medvlm.layers.box_shapes import Vertices, draw_box
+from napari_medvlm.layers.orientation import axis_across, go_to, place_in_view
 from napari_medvlm.layers.prompts.base import NEGATIVE, PENDING, POSITIVE, PromptLayer, new_rows
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
+
+BETWEEN_SLICES = 1e-3
+"""Voxels from a slice within which the view lies on it."""
+
+
+class _EventOnSlice:
+    """napari's mouse event with another coordinate across the slice.
+
+    Parameters
+    ----------
+    event
+        The event of napari, which it updates while the mouse is dragged.
+    coordinate
+        The axis of the world and the coordinate there; `None` to change nothing.
+    """
+
+    def __init__(self, event: Any, coordinate: tuple[int, float] | None) -> None:
+        self._event = event
+        self._coordinate = coordinate
+
+    @property
+    def position(self) -> tuple[float, ...]:
+        """Where the mouse is, in the world."""
+        position = list(self._event.position)
+        if self._coordinate is not None:
+            position[self._coordinate[0]] = self._coordinate[1]
+        return tuple(position)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._event, name)
 
 
 class ShapesLayer(PromptLayer[Box | Lasso]):
@@ -27,6 +58,8 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
     """How deep new boxes are, centred on their plane; 0: that slice alone."""
     _is_busy: bool = False
     """Whether the person is drawing or dragging a shape, which showing others would break off."""
+    _napari_drag: Callable[..., Iterator[None] | None]
+    """napari's callback of the mode that shapes are drawn in."""
     _is_late: bool = False
     """Whether something was not shown because of that."""
 
@@ -65,8 +98,32 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
         self._is_busy = self._is_late = False
         layer.events.data.connect(self._on_data)
         layer.events.features.connect(lambda _: self._on_features(layer))
-        layer.events.mode.connect(lambda _: self._prepare_next(layer))
+        layer.events.mode.connect(lambda _: self._on_mode(layer))
         return layer
+
+    def _on_mode(self, layer: Shapes) -> None:
+        """Put `_on_drag` in the place of napari's callback while shapes are drawn."""
+        callbacks: list[Any] = layer.mouse_drag_callbacks
+        if self._on_drag in callbacks:
+            callbacks.remove(self._on_drag)
+        if str(layer.mode).startswith("add"):
+            self._napari_drag = callbacks[-1]
+            callbacks[-1] = self._on_drag
+        self._prepare_next(layer)
+
+    def _on_drag(self, layer: Shapes, event: Any) -> Iterator[None]:
+        """Draw on the slice that is nearest: napari draws on none between two slices."""
+        axis, dims = axis_across(self.viewer), self.viewer.dims
+        index = self.grid.to_index(place_in_view(self.viewer))
+        nearest = np.array(index)
+        nearest[axis] = np.round(index[axis])
+        position = None
+        if dims.ndisplay == 2 and abs(nearest[axis] - index[axis]) > BETWEEN_SLICES:
+            go_to(self.viewer, self.grid.to_world(nearest).tolist())
+            position = axis + dims.ndim - 3, float(dims.point[axis + dims.ndim - 3])
+        steps = self._napari_drag(layer, _EventOnSlice(event, position))
+        if steps is not None:
+            yield from steps
 
     @property
     def _edge_width(self) -> float:
@@ -132,6 +189,9 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
                 "A line cannot be used as a prompt.",
                 "Draw a rectangle, polygon or lasso, or use a scribble.",
             )
+        across = int(np.argmin(np.ptp(vertices, axis=0)))
+        vertices = vertices.copy()
+        vertices[:, across] = np.round(vertices[:, across])  # the slice that is nearest
         if kind == "rectangle":
             return self._box(vertices, positive, old)
         outline = _ellipse(vertices) if kind == "ellipse" else vertices

@@ -18,8 +18,9 @@ from napari_medvlm.data.errors import CaseListError
 from napari_medvlm.io.archive.base import Archive, Progress, Query, Study, StudySeries
 from napari_medvlm.io.archive.dicomweb import DicomWeb
 from napari_medvlm.io.archive.folder_archive import DicomTree
+from napari_medvlm.io.archive.servers import require_remembered
 from napari_medvlm.sessions.cases.case_list import Case, CaseList, Stopwatch, free_name
-from napari_medvlm.settings.paths import home
+from napari_medvlm.sessions.cases.own_results import keep, list_folder, restored
 
 SUFFIX = ".cases.json"
 IMAGES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -59,7 +60,8 @@ class CaseBook:
             ) from error
         self._watch = Stopwatch()
         try:
-            self.list = start if start is not None and not path.exists() else read_list(path)
+            is_new = start is not None and not path.exists()
+            self.list = start if start and is_new else restored(path, read_list(path))
         except CaseListError:
             self._release()
             raise
@@ -75,6 +77,7 @@ class CaseBook:
         changed = change(self.list)
         if changed != self.list or not self.path.exists():
             write_text(self.path, changed.model_dump_json(indent=1) + "\n")
+            keep(self.path, changed)
             self.list = changed
 
     def open_case(self, name: str) -> Case:
@@ -187,7 +190,7 @@ def book_of_studies(archive: Archive, studies: Sequence[Study], progress: Progre
 def recent_lists() -> tuple[tuple[Path, CaseList], ...]:
     """The lists that were worked on, the latest first; those that cannot be read are left out."""
     found = []
-    for path in sorted(_folder().glob(f"*{SUFFIX}"), key=os.path.getmtime, reverse=True):
+    for path in sorted(list_folder().glob(f"*{SUFFIX}"), key=os.path.getmtime, reverse=True):
         try:
             found.append((path, read_list(path)))
         except CaseListError:
@@ -203,9 +206,10 @@ def place_of(case: Case, progress: Progress) -> Path:
     CaseListError
         If the file or folder is not there.
     ArchiveError
-        If the PACS does not give it.
+        If the PACS does not give it, or is not one of the user's servers.
     """
     if case.server:
+        require_remembered(case.server)
         series = StudySeries(case.series, case.study, None, "", "")
         return DicomWeb(case.server).fetch(series, progress)
     if case.is_missing:
@@ -313,13 +317,9 @@ def _book(path: Path, start: CaseList, found: Sequence[Case], source: str) -> Ca
     return book
 
 
-def _folder() -> Path:
-    return home() / "cases"
-
-
 def _kept_at(source: str, title: str) -> Path:
     digest = hashlib.sha256(source.encode()).hexdigest()[:12]
-    return _folder() / f"{free_name(title, ())[:40]}-{digest}{SUFFIX}"
+    return list_folder() / f"{free_name(title, ())[:40]}-{digest}{SUFFIX}"
 
 
 def _ending(name: str) -> str:

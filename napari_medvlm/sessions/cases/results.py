@@ -31,7 +31,7 @@ def write_results(
     """
     if session.pending or session.pending_prompts():
         raise CannotSave("A mask is still being computed.", "Wait until it is there.")
-    own = {Path(path) for path in case.results}
+    own = {path for path in map(Path, case.results) if _may_replace(path, case, folder)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".", dir=folder) as temporary:
@@ -45,9 +45,18 @@ def write_results(
         ) from error
     there = tuple(folder / path.name for path in files)
     for path in own - set(there):
-        if path.parent == folder:
-            path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
     return tuple(map(str, there))
+
+
+def _may_replace(path: Path, case: Case, folder: Path) -> bool:
+    """Whether a file could be a result of a case: in the folder, with a name and ending of it."""
+    endings = (*(masks.suffix for masks in MaskFormat), ".json", ".csv", ".tsv")
+    return (
+        path.parent == folder
+        and path.name.startswith(free_name(case.name, ()))
+        and path.name.endswith(endings)
+    )
 
 
 def _written(

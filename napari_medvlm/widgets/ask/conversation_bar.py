@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QMessageBox, QW
 
 from napari_medvlm.data.conversation import Conversation
 from napari_medvlm.widgets.parts.buttons import button
+from napari_medvlm.widgets.parts.plain_text import plain
 
 LONGEST = 60
 """Letters of a question that stands for a title."""
@@ -90,7 +91,7 @@ class ConversationRow(QWidget):
     def _remove(self) -> None:
         asked = f"Delete the conversation “{self.choice.currentText()}” and all its answers?"
         buttons = QMessageBox.StandardButton
-        if QMessageBox.question(self, "Delete conversation", asked) == buttons.Yes:
+        if QMessageBox.question(self, "Delete conversation", plain(asked)) == buttons.Yes:
             self.removed.emit(self.current)
 
 

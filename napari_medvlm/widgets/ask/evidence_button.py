@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QMenu, QPushButton
 from napari_medvlm.backends.vlm.occlusion import cost
 from napari_medvlm.data.conversation import SentImage, Turn
 from napari_medvlm.sessions.ask.explain import obstacle
+from napari_medvlm.widgets.parts.plain_text import plain
 
 TOOLTIP = (
     "Show which parts of an image the answer depends on, by hiding one part at a time. "
@@ -36,7 +37,7 @@ class EvidenceButton(QPushButton):
         """Offer the pictures of an exchange, or say why there is no map of it."""
         reason = obstacle(turn)
         self.setEnabled(not reason)
-        self.setToolTip(reason or TOOLTIP)
+        self.setToolTip(plain(reason or TOOLTIP))
         self.pictures.clear()
         for number, sent in enumerate(turn.sent):
             if not sent.of:

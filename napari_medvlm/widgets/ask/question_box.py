@@ -10,7 +10,6 @@ from qtpy.QtGui import QKeyEvent, QTextCursor
 from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QPlainTextEdit,
     QVBoxLayout,
@@ -21,6 +20,7 @@ from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.language.question_templates import GAP
 from napari_medvlm.widgets.ask.dictation import DictationButton
 from napari_medvlm.widgets.parts.buttons import button
+from napari_medvlm.widgets.parts.plain_text import PlainLabel
 
 KINDS = {
     AnswerKind.OPEN: ("Open answer", "Free text."),
@@ -73,7 +73,7 @@ class QuestionBox(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.editing: int | None = None
-        self.changing = QLabel()
+        self.changing = PlainLabel()
         self.changing.hide()
         self.edit = QuestionEdit()
         self.edit.setPlaceholderText("Ask about the image. Enter sends; Shift+Enter adds a line.")

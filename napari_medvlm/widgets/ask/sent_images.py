@@ -9,6 +9,7 @@ from qtpy.QtGui import QIcon, QImage, QPixmap
 from qtpy.QtWidgets import QListView, QListWidget, QListWidgetItem
 
 from napari_medvlm.data.conversation import SentImage
+from napari_medvlm.widgets.parts.plain_text import plain
 
 SIDE = 68
 """Of a small picture, in pixels."""
@@ -55,7 +56,9 @@ class PictureStrip(QListWidget):
             item.setSizeHint(QSize(SIDE + 26, ROWS - 16))
             rows, columns = sent_image.pixels.shape[:2]
             of = f" of {sent_image.of}" if sent_image.of else ""
-            item.setToolTip(f"{caption}{of}: {columns} x {rows} pixels. Click to jump to it.")
+            item.setToolTip(
+                plain(f"{caption}{of}: {columns} x {rows} pixels. Click to jump to it.")
+            )
         self.setVisible(bool(sent))
 
 

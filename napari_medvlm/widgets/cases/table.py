@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -21,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_medvlm.sessions.cases.case_list import Case, CaseList, MaskFormat, Status
 from napari_medvlm.widgets.parts.buttons import button, on_click
+from napari_medvlm.widgets.parts.plain_text import PlainLabel, plain
 
 
 class ResultsRow(QWidget):
@@ -41,7 +41,7 @@ class ResultsRow(QWidget):
         self.format.setToolTip("File format of masks; SEG requires DICOM images.")
         for mask_format in MaskFormat:
             self.format.addItem(mask_format.value, mask_format)
-        self.summary = QLabel()
+        self.summary = PlainLabel()
         self.choose = button("Results…", "Folder for masks, sessions and measurements.")
         on_click(self.choose, self.ask)
         self.format.currentIndexChanged.connect(lambda _: self._tell())
@@ -58,7 +58,7 @@ class ResultsRow(QWidget):
         with QSignalBlocker(self.format):
             self.format.setCurrentIndex(list(MaskFormat).index(masks))
         self.summary.setText(Path(folder).name if folder else "no folder chosen")
-        self.summary.setToolTip(folder)
+        self.summary.setToolTip(plain(folder))
 
     def ask(self) -> None:
         """Ask for the folder."""
@@ -95,7 +95,7 @@ class CaseTable(QWidget):
         self.filter.addItem("all", tuple(Status))
         for status in Status:
             self.filter.addItem(status.value, (status,))
-        self.summary = QLabel()
+        self.summary = PlainLabel()
         self.table = QTableWidget(0, len(COLUMNS))
         self.table.setHorizontalHeaderLabels(list(COLUMNS))
         self.table.verticalHeader().hide()
@@ -109,7 +109,7 @@ class CaseTable(QWidget):
         self.filter.currentIndexChanged.connect(lambda _: self._fill())
         self.table.itemDoubleClicked.connect(self._on_double_click)
         row = QHBoxLayout()
-        row.addWidget(QLabel("Show"))
+        row.addWidget(PlainLabel("Show"))
         row.addWidget(self.filter)
         row.addWidget(self.summary, 1)
         layout = QVBoxLayout(self)

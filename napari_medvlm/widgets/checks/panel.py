@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -34,6 +33,7 @@ from napari_medvlm.widgets.checks.rows import CheckRows, OtherImage, asked_times
 from napari_medvlm.widgets.models.backend_combo import BackendChoice
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.collapsible import Collapsible
+from napari_medvlm.widgets.parts.plain_text import PlainLabel
 from napari_medvlm.widgets.runtime.notify import guarded
 from napari_medvlm.widgets.runtime.resources import Closes, close_all
 from napari_medvlm.widgets.runtime.threads import MainThreadQueue, in_background
@@ -82,7 +82,7 @@ class TrustPanel(QWidget):
         self.witness = BackendChoice(Task.GROUND)
         self.other = OtherImage(viewer)
         self.calibration = CalibrationButton()
-        self.total = QLabel()
+        self.total = PlainLabel()
         self.run = button("Run", "Run the selected checks in the background.")
         self.cancel = button("Cancel", "Stop; finished checks are kept.")
         self._results_received = MainThreadQueue(self._on_told, self)

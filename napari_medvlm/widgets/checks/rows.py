@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_medvlm.checks.base import Check
 from napari_medvlm.data.check_result import CheckResult, Outcome
 from napari_medvlm.layers import is_image, volume_of
+from napari_medvlm.widgets.parts.plain_text import PlainLabel
 from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class CheckRow(QWidget):
         self.switch = QCheckBox(check.name.capitalize())
         self.switch.setToolTip(check.description)
         self.switch.setChecked(True)
-        self.cost = QLabel()
+        self.cost = PlainLabel()
         self.result = WrappedLabel()
         self.result.setContentsMargins(INDENT_PX, 0, 0, 0)
         self.result.hide()

@@ -27,6 +27,7 @@ from napari_medvlm.evaluation.segment.report import require_libraries
 from napari_medvlm.evaluation.segment.single_case import write_single
 from napari_medvlm.evaluation.segment.trial import OnStep, Trial
 from napari_medvlm.layers import is_image, mask_of_label, volume_of
+from napari_medvlm.layers.convert import KEY
 from napari_medvlm.layers.simulated_layers import SimulatedLayers, SimulatedStep
 from napari_medvlm.widgets.evaluate.curve import load_library
 from napari_medvlm.widgets.evaluate.label_combo import LabelChoice, read_reference
@@ -34,7 +35,7 @@ from napari_medvlm.widgets.evaluate.steps import StepsView
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.job_bar import JobBar, TimeLeft
 from napari_medvlm.widgets.parts.layer_combo import LayerChoice
-from napari_medvlm.widgets.runtime.notify import guarded, show_message
+from napari_medvlm.widgets.runtime.notify import guarded, show_message, warn
 from napari_medvlm.widgets.runtime.threads import MainThreadQueue
 from napari_medvlm.worker.environment_runner import RoutedRunner
 
@@ -270,5 +271,7 @@ class CasePanel(QWidget):
             layer.contour = 1  # the mask that is measured against it stays to be seen
             self._viewer.add_layer(layer)  # what napari gives back may stand for the layer only
             self.truth.choose(layer)
+            if notes := layer.metadata[KEY]["notes"]:
+                warn("\n".join(notes))
 
         self.job.start(work, show_labels, "Reading the labels")

@@ -17,6 +17,7 @@ from napari_medvlm.layers import labels_data
 from napari_medvlm.layers.difference_layer import has_labels, values_in
 from napari_medvlm.layers.label_names import names_of
 from napari_medvlm.widgets.parts.layer_combo import LayerChoice
+from napari_medvlm.widgets.parts.plain_text import plain
 from napari_medvlm.widgets.runtime.notify import guarded
 from napari_medvlm.widgets.runtime.threads import in_background
 
@@ -154,7 +155,7 @@ class LabelChoice(QWidget):
 
 def _tell_whole(box: QComboBox, tooltip: str, text: str) -> None:
     """Long names are cut off in the box."""
-    box.setToolTip(f"{text}: {tooltip}" if text else tooltip)
+    box.setToolTip(plain(f"{text}: {tooltip}" if text else tooltip))
 
 
 def read_reference(path: Path) -> tuple[Any, dict[str, Any], str]:

@@ -18,7 +18,8 @@ from qtpy.QtCore import QTimer
 from napari_medvlm.data.errors import SessionFileError
 from napari_medvlm.data.geometry.display import display_grid, displayed
 from napari_medvlm.evaluation.runs.run_folder import case_of, read_json, session_path
-from napari_medvlm.evaluation.segment.cases import Case, Loaded, load
+from napari_medvlm.evaluation.segment.case_reader import load
+from napari_medvlm.evaluation.segment.cases import Case, Loaded
 from napari_medvlm.layers import layer_data
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.widgets.runtime.notify import guarded

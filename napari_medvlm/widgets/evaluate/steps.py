@@ -19,6 +19,7 @@ from napari_medvlm.evaluation.segment.outcomes import Attempt, Step
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.summary import WANTED, auc_max, figures
 from napari_medvlm.widgets.evaluate.curve import Curve
+from napari_medvlm.widgets.parts.plain_text import plain
 from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
 
 HEAD = ["", "Prompt", "Dice", "IoU", "NSD", "HD95 (mm)", "Time (s)"]
@@ -72,7 +73,7 @@ def _item(number: int, step: Step) -> QTreeWidgetItem:
     item = QTreeWidgetItem([str(number), prompt, *figures, far, time])
     if step.problem:
         item.setText(1, f"{prompt}: no new mask")
-        item.setToolTip(1, step.problem)
+        item.setToolTip(1, plain(step.problem))
     return item
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QTabWidget, QVBoxLayout
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QTabWidget, QVBoxLayout
 from superqt import QLabeledDoubleSlider
 
 from napari_medvlm.backends.base import Task
@@ -34,6 +34,7 @@ from napari_medvlm.widgets.ground.report_tab import ReportTab
 from napari_medvlm.widgets.ground.scope import ScopeRow
 from napari_medvlm.widgets.open_image import Prepared, prepare
 from napari_medvlm.widgets.parts.buttons import button, on_click
+from napari_medvlm.widgets.parts.plain_text import PlainLabel
 from napari_medvlm.widgets.parts.progress import RunRow
 from napari_medvlm.widgets.runtime.notify import guarded
 from napari_medvlm.widgets.runtime.threads import MainThreadQueue, in_background
@@ -65,7 +66,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self.run = RunRow("Ground", "Search for the phrases in the image.")
         self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.table = FoundTable()
-        self.details = QLabel()
+        self.details = PlainLabel()
         self.trust = TrustFold(napari_viewer, scrolls=True)
         self.reference = ReferenceRow(napari_viewer)
         self._lay_out()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
@@ -17,6 +17,7 @@ from napari_medvlm.layers.label_names import named_labels
 from napari_medvlm.layers.region_boxes import DisplayedRegion
 from napari_medvlm.layers.region_layers import RegionLayers
 from napari_medvlm.widgets.parts.buttons import button, on_click
+from napari_medvlm.widgets.parts.plain_text import PlainLabel
 from napari_medvlm.widgets.runtime.notify import show_message
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class ReferenceRow(QWidget):
         self._volume: Volume | None = None
         self._layers: RegionLayers | None = None
         self.regions: tuple[Region, ...] = ()
-        self.summary = QLabel()
+        self.summary = PlainLabel()
         self.summary.setToolTip(
             "Mean IoU over all phrases; fraction of phrases with IoU of at least 0.5; "
             "average precision of all boxes at IoU 0.5."

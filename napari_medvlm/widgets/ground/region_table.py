@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWid
 
 from napari_medvlm.data.grounding import NotFound
 from napari_medvlm.layers.region_boxes import DisplayedRegion
+from napari_medvlm.widgets.parts.plain_text import plain
 
 PHRASE, SCORE, PLACE, SLICE, SOURCE, AGREES = range(6)
 HEAD = ["Phrase", "Score", "S, P, L (mm)", "Slice", "Source", "IoU"]
@@ -114,7 +115,7 @@ def _region_item(one: DisplayedRegion) -> QTreeWidgetItem:
     patch = QPixmap(14, 14)
     patch.fill(QColor(one.color))
     item.setIcon(PHRASE, QIcon(patch))
-    item.setToolTip(SOURCE, source)
+    item.setToolTip(SOURCE, plain(source))
     return item
 
 
@@ -123,5 +124,5 @@ def _missing_item(one: NotFound) -> QTreeWidgetItem:
     item = QTreeWidgetItem([one.phrase, score, "not found", "", one.reason, ""])
     for column in range(item.columnCount()):
         item.setForeground(column, QColor("#999999"))
-        item.setToolTip(column, one.reason)
+        item.setToolTip(column, plain(one.reason))
     return item

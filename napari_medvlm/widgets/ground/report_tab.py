@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from qtpy.QtCore import Signal
 from qtpy.QtGui import QColor, QTextCharFormat, QTextCursor
-from qtpy.QtWidgets import QLabel, QTextEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QTextEdit, QVBoxLayout, QWidget
 
 from napari_medvlm.language.report_findings import ReportFinding, findings_of
 from napari_medvlm.widgets.parts.buttons import button
+from napari_medvlm.widgets.parts.plain_text import PlainLabel
 
 
 class ReportTab(QWidget):
@@ -29,7 +30,7 @@ class ReportTab(QWidget):
         self.edit = QTextEdit()
         self.edit.setAcceptRichText(False)
         self.edit.setPlaceholderText("Paste a report.")
-        self.denied = QLabel()
+        self.denied = PlainLabel()
         self.denied.setWordWrap(True)
         read = button("Locate findings", "Extract the findings and search for each.")
         read.clicked.connect(self.read)

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QGridLayout, QMenu, QPushButton, QWidget
 from napari_medvlm.backends.base import Task
 from napari_medvlm.backends.models.registry import State
 from napari_medvlm.widgets.parts.buttons import button
+from napari_medvlm.widgets.parts.plain_text import plain
 from napari_medvlm.worker.model_status import ModelStatus
 
 COLUMNS = 3
@@ -130,7 +131,7 @@ class ModelActions(QWidget):
 
     def _set(self, action_button: QPushButton, reason: str | None) -> None:
         action_button.setEnabled(reason is None)
-        action_button.setToolTip(self._tooltips[action_button] if reason is None else reason)
+        action_button.setToolTip(self._tooltips[action_button] if reason is None else plain(reason))
 
     def _lay_out(self) -> None:
         grid = QGridLayout(self)

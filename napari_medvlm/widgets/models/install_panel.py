@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QApplication,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPlainTextEdit,
     QVBoxLayout,
@@ -21,6 +20,7 @@ from napari_medvlm.backends.models.offline import is_offline
 from napari_medvlm.data.errors import Cancelled
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.job_bar import JobBar
+from napari_medvlm.widgets.parts.plain_text import PlainLabel
 from napari_medvlm.widgets.runtime.notify import show_message
 from napari_medvlm.widgets.runtime.threads import MainThreadQueue
 from napari_medvlm.worker.environments import install_command
@@ -44,7 +44,7 @@ class InstallPanel(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self._backend = ""
-        self.text = QLabel()
+        self.text = PlainLabel()
         self.text.setWordWrap(True)
         self.command = QLineEdit()
         self.command.setReadOnly(True)

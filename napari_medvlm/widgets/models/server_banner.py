@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QMessageBox
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QMessageBox
 
 from napari_medvlm.backends.openai_server.connection import leads_outside
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.settings import allowed_hosts
 from napari_medvlm.widgets.parts.buttons import button, on_click
+from napari_medvlm.widgets.parts.plain_text import PlainLabel, plain
 from napari_medvlm.widgets.runtime.notify import guarded
 from napari_medvlm.widgets.runtime.threads import in_background
 
@@ -78,7 +79,7 @@ class ServerBanner(QFrame):
         self._sent, self._asked = sent, asked
         self._model: str | None = None
         self.reach = ServerReach()
-        self.text = QLabel()
+        self.text = PlainLabel()
         self.text.setWordWrap(True)
         self.allow = button("Allow…", "Allow sending to this server (asks for confirmation).")
         on_click(self.allow, self._confirm)
@@ -109,7 +110,7 @@ class ServerBanner(QFrame):
         self.setVisible(not there.here)
 
     def _confirm(self) -> None:
-        asked = f"{_outside(self.reach)}\n\n{self._asked}"
+        asked = plain(f"{_outside(self.reach)}\n\n{self._asked}")
         buttons = QMessageBox.StandardButton
         answer = QMessageBox.warning(
             self, f"{self._sent}: send outside?", asked, buttons.Yes | buttons.No, buttons.No

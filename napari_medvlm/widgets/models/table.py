@@ -17,6 +17,7 @@ from napari_medvlm.backends.models.published import (
     OWN_WORDS,
     in_words,
 )
+from napari_medvlm.widgets.parts.plain_text import plain
 from napari_medvlm.worker.model_status import ModelStatus
 
 MODEL, USE, NEEDS, SIZE = range(4)
@@ -117,9 +118,10 @@ def _item(row: ModelStatus, memory: Memory) -> QTreeWidgetItem:
     size = megabytes(model.bytes) if model.bytes else ""
     item = QTreeWidgetItem([about.title, SHORT.get(use, use), needs, size])
     item.setData(MODEL, Qt.ItemDataRole.UserRole, model.name)
-    item.setToolTip(MODEL, f"{about.title}: {row.state}\n{row.does}")
-    item.setToolTip(USE, f"Weights: {use} ({about.weights_licence})\nCode: {about.code_licence}")
-    item.setToolTip(NEEDS, f"Needs {needs or 'not known'}. Free: {memory}")
+    item.setToolTip(MODEL, plain(f"{about.title}: {row.state}\n{row.does}"))
+    licences = f"Weights: {use} ({about.weights_licence})\nCode: {about.code_licence}"
+    item.setToolTip(USE, plain(licences))
+    item.setToolTip(NEEDS, plain(f"Needs {needs or 'not known'}. Free: {memory}"))
     item.setToolTip(SIZE, "Size on disk" if size else "Shown before the download")
     for column in (NEEDS, SIZE):
         item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

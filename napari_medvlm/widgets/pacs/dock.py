@@ -8,7 +8,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QVBoxLayout
+from qtpy.QtWidgets import QHBoxLayout, QMessageBox, QVBoxLayout
 
 from napari_medvlm.data.errors import ArchiveError, CannotSave
 from napari_medvlm.io.archive.base import Archive, Progress, Query, Study, StudySeries
@@ -24,6 +24,7 @@ from napari_medvlm.widgets.pacs.servers import ServerRow
 from napari_medvlm.widgets.pacs.study_tree import StudyTree
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.job_bar import JobBar
+from napari_medvlm.widgets.parts.plain_text import PlainLabel, plain
 from napari_medvlm.widgets.parts.read_choices import ReadChoices, ask_choice
 from napari_medvlm.widgets.runtime.dock import Dock
 from napari_medvlm.widgets.runtime.notify import guarded, show_message, warn
@@ -50,7 +51,7 @@ class PacsDock(Dock):
         self.banner = ServerBanner("Searches and objects", ASKED)
         self.filters = Filters()
         self.tree = StudyTree()
-        self.said = QLabel()
+        self.said = PlainLabel()
         self.said.setWordWrap(True)
         self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.load = button("Load", "Open the selected series in the viewer. (Double-click)")
@@ -169,7 +170,7 @@ class PacsDock(Dock):
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setIcon(QMessageBox.Icon.Question)
         box.setWindowTitle("Push results")
-        box.setText(f"Send to {archive.title}: {', '.join(results.names)}?")
+        box.setText(plain(f"Send to {archive.title}: {', '.join(results.names)}?"))
         box.setInformativeText(
             "A segmentation (SEG), its contours (RTSTRUCT) and a measurement report (SR) are "
             f"added to the patient's study.{_also(len(results.evaluations))} "

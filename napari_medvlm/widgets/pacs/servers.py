@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QWidget,
 )
@@ -24,6 +23,7 @@ from napari_medvlm.io.archive.folder_archive import DicomTree
 from napari_medvlm.io.archive.servers import Login, Server, forget, keep_login, remember, servers
 from napari_medvlm.settings.allowed_hosts import origin
 from napari_medvlm.widgets.parts.buttons import button, on_click
+from napari_medvlm.widgets.parts.plain_text import PlainLabel
 from napari_medvlm.widgets.runtime.notify import guarded, show_message
 from napari_medvlm.widgets.runtime.threads import in_background
 
@@ -47,7 +47,7 @@ class ServerForm(QDialog):
         self.buttons = QDialogButtonBox(kinds.Ok | kinds.Cancel)
         self.buttons.accepted.connect(self._on_ok)
         self.buttons.rejected.connect(self.reject)
-        hint_label = QLabel(hint)
+        hint_label = PlainLabel(hint)
         hint_label.setWordWrap(True)
         form = QFormLayout(self)
         form.addRow(hint_label)

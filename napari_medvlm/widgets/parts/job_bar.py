@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QWidget
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import Cancelled, MedVLMError
 from napari_medvlm.widgets.parts.buttons import button
+from napari_medvlm.widgets.parts.plain_text import plain
 from napari_medvlm.widgets.runtime.notify import guarded
 from napari_medvlm.widgets.runtime.threads import MainThreadQueue, in_background
 
@@ -86,7 +87,7 @@ class JobBar(QWidget):
 
         self.bar.setRange(0, 0)
         self.bar.setFormat(message)
-        self.bar.setToolTip(message)
+        self.bar.setToolTip(plain(message))
         self._set_busy(True)
         in_background(run, guarded(lambda result: None if stop.is_set() else done(result)))
 

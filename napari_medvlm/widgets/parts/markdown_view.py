@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QMouseEvent, QResizeEvent, QTextDocument, QWheelEvent
+from qtpy.QtGui import QImage, QMouseEvent, QResizeEvent, QTextDocument, QWheelEvent
 from qtpy.QtWidgets import QFrame, QSizePolicy, QTextBrowser
 
 PLAIN_FROM = 20_000
@@ -46,8 +46,10 @@ class MarkdownView(QTextBrowser):
         self._fit()
 
     def loadResource(self, kind: int, name: Any) -> Any:  # noqa: N802  # Qt's name
-        """Nothing: a picture that a text names is not looked for."""
-        return None
+        """An empty picture: what a text names is not looked for; Qt would do so for `None`."""
+        nothing = QImage(1, 1, QImage.Format.Format_ARGB32)
+        nothing.fill(0)
+        return nothing
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  # Qt's name
         """Break the lines anew."""

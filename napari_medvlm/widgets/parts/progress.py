@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QWidget
 from napari_medvlm.widgets.parts.buttons import button
 
 EVERY_S = 0.5
+READING = "Reading the image…"
 
 
 class ProgressRow(QWidget):
@@ -51,6 +52,11 @@ class ProgressRow(QWidget):
         if not busy:
             prompts = "1 prompt" if waiting == 1 else f"{waiting} prompts"
             self._show(0, f"{prompts} pending" if waiting else "Ready")
+
+    def show_reading(self) -> None:
+        """Show that the image is being prepared."""
+        self._busy = False
+        self._show(0, READING)
 
     def show_progress(self, fraction: float, message: str) -> None:
         """Show how far the request is, 0 to 1, and what it does; not more often than is read."""

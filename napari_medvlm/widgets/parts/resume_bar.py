@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
+
+from napari_medvlm.widgets.parts.plain_text import PlainLabel
 
 
 class ResumeBar(QFrame):
@@ -22,7 +24,7 @@ class ResumeBar(QFrame):
     ) -> None:
         super().__init__()
         self._offered: object = None
-        self._text = QLabel()
+        self._text = PlainLabel()
         self._text.setWordWrap(True)
         self.resume = QPushButton("Resume")
         self.resume.setToolTip(tooltip)

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_medvlm.data.errors import IrregularSlices
 from napari_medvlm.io.dicom.read import Gaps, SeriesInfo
+from napari_medvlm.widgets.parts.plain_text import plain
 
 
 class SeriesDialog(QDialog):
@@ -69,7 +70,7 @@ def ask_gaps(problem: IrregularSlices, name: str, parent: QWidget | None) -> Gap
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.Question)
     box.setWindowTitle(name)
-    box.setText(problem.message)
+    box.setText(plain(problem.message))
     box.setInformativeText("Interpolated slices are computed, not acquired.")
     fill = box.addButton("Interpolate missing slices", QMessageBox.ButtonRole.AcceptRole)
     largest = box.addButton("Largest evenly spaced part", QMessageBox.ButtonRole.AcceptRole)

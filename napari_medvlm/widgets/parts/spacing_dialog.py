@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QDialogButtonBox,
     QDoubleSpinBox,
     QFormLayout,
-    QLabel,
     QWidget,
 )
 
@@ -18,6 +17,7 @@ from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.volume import UNTOLD_SIZE, Volume
 from napari_medvlm.layers import is_image, layer_data
 from napari_medvlm.layers.convert import volume_of
+from napari_medvlm.widgets.parts.plain_text import PlainLabel
 from napari_medvlm.widgets.runtime.notify import guarded
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class SpacingDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(f"Voxel size of {volume.name}")
         self.sizes = [_size(mm) for mm in volume.spacing]
-        about = QLabel(
+        about = PlainLabel(
             UNTOLD_SIZE
             if volume.spacing_is_assumed
             else (

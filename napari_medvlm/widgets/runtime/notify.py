@@ -9,6 +9,7 @@ from typing import Any, ParamSpec
 
 from napari_medvlm.data.errors import Cancelled, MedVLMError
 from napari_medvlm.settings.privacy import for_log
+from napari_medvlm.widgets.parts.plain_text import plain
 
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -22,10 +23,11 @@ def show(error: Exception) -> None:
         return
     if isinstance(error, MedVLMError):
         logger.info("Shown to the user: %s", for_log(error))
-        show_warning(str(error))
+        show_warning(plain(str(error)))
         return
     logger.error("Unexpected error: %s", for_log(error))
-    show_error(f"{type(error).__name__}: {error} No work is lost; please report this with the log.")
+    message = f"{type(error).__name__}: {error} No work is lost; please report this with the log."
+    show_error(plain(message))
 
 
 def show_all(errors: list[Any]) -> None:
@@ -38,14 +40,14 @@ def show_message(message: str) -> None:
     """Tell something that is not an error."""
     from napari.utils.notifications import show_info
 
-    show_info(message)
+    show_info(plain(message))
 
 
 def warn(message: str) -> None:
     """Tell what a person must look at."""
     from napari.utils.notifications import show_warning
 
-    show_warning(message)
+    show_warning(plain(message))
 
 
 def guarded(slot: Callable[P, object]) -> Callable[P, None]:

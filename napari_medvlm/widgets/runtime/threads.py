@@ -89,11 +89,15 @@ class DeferredCalls(QObject):
         piece()
 
 
-def in_background(work: Callable[[], Any], done: Callable[[Any], None]) -> None:
-    """Do some work on another thread, and something with its result on the window's."""
+def in_background(
+    work: Callable[[], Any],
+    done: Callable[[Any], None],
+    failed: Callable[[Exception], object] = show,
+) -> None:
+    """Do some work on another thread, and something with its result or error on the window's."""
     from superqt.utils import create_worker
 
     worker = create_worker(work, _ignore_errors=True)
     worker.returned.connect(done)
-    worker.errored.connect(show)
+    worker.errored.connect(failed)
     worker.start()

@@ -74,8 +74,8 @@ def save_report(viewer: napari.Viewer) -> None:
 
 @guarded
 def open_session(viewer: napari.Viewer) -> None:
-    """Go on with a session that was saved."""
-    dock_of(viewer).row.open_session()
+    """Go on with a session that was saved, as soon as the image is open."""
+    dock_of(viewer).open_session()
 
 
 def point_tool(viewer: napari.Viewer) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
@@ -16,6 +16,7 @@ from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets.models.backend_combo import BackendChoice
 from napari_medvlm.widgets.models.model_picker import ModelRow
 from napari_medvlm.widgets.parts.buttons import button, on_click
+from napari_medvlm.widgets.parts.plain_text import PlainLabel
 from napari_medvlm.widgets.runtime.notify import guarded, show
 from napari_medvlm.widgets.runtime.threads import in_background
 from napari_medvlm.worker.runner import Runner
@@ -49,7 +50,7 @@ class OtherModel(QWidget):
             "Compare", "Segment the active object with this model and the same prompts."
         )
         self.keep_button = button("Use this mask", "Replace the object's mask with it.")
-        self.text = QLabel()
+        self.text = PlainLabel()
         self.text.setWordWrap(True)
         row = QHBoxLayout()
         row.addWidget(self.compare_button)

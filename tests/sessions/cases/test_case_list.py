@@ -1,6 +1,7 @@
 """A list of cases: what a person does with it, and what is still known after a crash."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -11,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import napari_medvlm as nmv
-from napari_medvlm.data.errors import ArchiveError, CannotSave, CaseListError
+from napari_medvlm.data.errors import ArchiveError, CannotSave, CaseListError, MedVLMError
 from napari_medvlm.io.archive.base import Query
 from napari_medvlm.io.archive.dicomweb import DicomWeb
 from napari_medvlm.io.archive.folder_archive import DicomTree
+from napari_medvlm.io.archive.servers import Server, remember
 from napari_medvlm.io.dicom_objects.seg_read import read_seg
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Overlap
@@ -293,6 +295,9 @@ def test_series_of_a_pacs_are_fetched_when_they_are_opened(signed_in, tmp_path):
         assert "Secret" not in book.path.read_text()
     assert not case.is_missing
     with CaseBook(book.path) as again:
+        with pytest.raises(ArchiveError, match="not one of your servers"):
+            place_of(again.list.in_work, go_on)
+        remember(Server("Orthanc", signed_in.url))
         found = place_of(again.list.in_work, go_on)
     assert nmv.read_volume(found, series=case.series).shape[0] == 12
 
@@ -346,3 +351,48 @@ def test_results_that_cannot_be_written_leave_nothing(session, tmp_path):
     with pytest.raises(CannotSave, match="DICOM"):
         write_results(session, Case(name="one"), tmp_path, MaskFormat.SEG)
     assert not list(tmp_path.iterdir())
+
+
+def foreign_list(file, folder, **case):
+    """The file of a list that somebody else wrote, with one case."""
+    content = {"title": "t", "folder": str(folder), "cases": [{"name": "k", **case}]}
+    file.write_text(json.dumps(content))
+    return file
+
+
+def test_a_list_of_somebody_else_names_no_results(session, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for name in ("thesis.docx", "k_session.json"):
+        (mine / name).write_text("mine")
+    files = [str(mine / name) for name in ("thesis.docx", "k_session.json")]
+    path = foreign_list(tmp_path / "x.cases.json", mine, path="x.nii", results=files)
+    with CaseBook(path) as book:
+        assert (book.list.folder, book.list["k"].results) == ("", ())
+        book.change(lambda known: known.writing_to(str(mine), MaskFormat.NIFTI))
+        written = write_results(session, book.list["k"], mine, MaskFormat.NIFTI)
+        book.change(lambda known: known.done("k", written))
+    assert (mine / "thesis.docx").read_text() == (mine / "k_session.json").read_text() == "mine"
+    with CaseBook(path) as again:
+        assert (again.list.folder, again.list["k"].results) == (str(mine), written)
+        assert write_results(session, again.list["k"], mine, MaskFormat.NIFTI) == written
+
+
+def test_only_files_with_the_names_of_a_case_are_replaced(session, tmp_path):
+    (tmp_path / "thesis.docx").write_text("mine")
+    case = Case(name="k", path="x.nii", results=(str(tmp_path / "thesis.docx"),))
+    write_results(session, case, tmp_path, MaskFormat.NIFTI)
+    assert (tmp_path / "thesis.docx").exists()
+
+
+@pytest.mark.parametrize(
+    "server", ["http://127.0.0.1:9/dicom-web", "http://127.0.0.2:9\\@127.0.0.1:8/dicom-web"]
+)
+def test_a_server_that_only_a_list_names_is_not_asked(tmp_path, server):
+    remember(Server("own", "http://127.0.0.1:8/dicom-web"))
+    path = foreign_list(tmp_path / "x.cases.json", "", server=server, study="1.2", series="1.3")
+    with (
+        CaseBook(path) as book,
+        pytest.raises(MedVLMError, match="not one of your servers|not the address of a server"),
+    ):
+        place_of(book.list["k"], go_on)

@@ -167,3 +167,26 @@ def test_reports_about_a_segmentation_without_uids_agree(session, tmp_path):
     for name in ("a.dcm", "b.dcm"):
         write_sr(tmp_path / name, seg, rows, session.volume)
     assert reported(tmp_path / "a.dcm") == reported(tmp_path / "b.dcm")
+
+
+def test_a_layer_of_objects_that_overlap_is_saved_with_all_their_voxels(session, tmp_path):
+    session.remove_objects(1)
+    both = np.zeros((2, *session.volume.shape), bool)
+    both[0, 2:8, 2:12, 2:12], both[1, 3:6, 4:8, 4:20] = True, True
+    for number, mask in enumerate(both):
+        session.add(nmv.InitialMask.of(session.volume, mask), session.add_object(f"part {number}"))
+    session.wait()
+    layer = MaskLayer(ViewerModel(), session)
+    layer.pull(redrawn=True)
+
+    def saved(name):
+        data, meta, _ = layer.ready().as_layer_data_tuple()
+        return _writer.write_labels(str(tmp_path / name), data, meta)
+
+    assert len(saved("a.nii.gz")) == 1
+    session.set_overlap(nmv.Overlap.BOTH)
+    for path, mask in zip(saved("b.nii.gz"), both, strict=True):
+        assert np.array_equal(nmv.read_volume(path).data > 0, mask)
+    (path,) = saved("b.dcm")
+    named = read_masks(path, session.volume.grid)
+    assert [named.mask_of(n).voxels for n in named.names] == [both[0].sum(), both[1].sum()]

@@ -74,7 +74,7 @@ class Atlas:
         return self._registered
 
     def _mask(self, structure: Structure, matrix: FloatArray, box: Box) -> Mask:
-        """The voxels in the box that the template's tissue map holds, in their largest piece."""
+        """The voxels in its parts that the template's tissue map holds, in their largest piece."""
         from scipy import ndimage
 
         grid = self._volume.grid
@@ -89,7 +89,7 @@ class Atlas:
         values, map_grid = _tissue(structure.tissue)
         at = np.moveaxis(map_grid.to_index(mni_mm), -1, 0)
         held = ndimage.map_coordinates(values, at, order=1, mode="constant") > 0.5
-        held &= ((mni_mm >= structure.box_mm[0]) & (mni_mm <= structure.box_mm[1])).all(axis=-1)
+        held &= _inside_any(mni_mm, structure.parts_mm)
         if structure.tissue == "fluid":
             labels, _ = ndimage.label(held)
             sizes = np.bincount(labels.ravel())
@@ -98,6 +98,14 @@ class Atlas:
         z, y, x = (slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
         full[z, y, x] = held
         return Mask.of(full)
+
+
+def _inside_any(mni_mm: FloatArray, boxes_mm: FloatArray) -> NDArray[np.bool_]:
+    """Whether points ``(..., 3)`` lie in one of the boxes ``(N, 2, 3)``."""
+    inside = np.zeros(mni_mm.shape[:-1], bool)
+    for low, high in boxes_mm:
+        inside |= ((mni_mm >= low) & (mni_mm <= high)).all(axis=-1)
+    return inside
 
 
 def carried(box_mm: FloatArray, matrix: FloatArray) -> Box:

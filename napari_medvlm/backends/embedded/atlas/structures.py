@@ -30,23 +30,40 @@ class Structure:
         ``(2, 3)``: lowest and highest ``(S, P, L)`` in millimetres of MNI space.
     source
         The atlas that it was measured in.
+    parts_mm
+        ``(N, 2, 3)``: boxes like `box_mm` that hold the structure together, for those whose box
+        holds other fluid too; their mask is the tissue in these.
     """
 
     name: str
     tissue: Tissue
     box_mm: FloatArray
     source: str
+    parts_mm: FloatArray
 
 
 @cache
 def structures() -> dict[str, Structure]:
-    """All structures by name, as ``structures.tsv`` has them."""
-    text = files(__package__).joinpath("structures.tsv").read_text("utf-8")
-    rows = csv.DictReader(text.splitlines(), delimiter="\t")
-    return {row["name"]: _structure(row) for row in rows}
+    """All structures by name, as ``structures.tsv`` and ``parts.tsv`` have them."""
+    parts: dict[str, list[FloatArray]] = {}
+    for row in _rows("parts.tsv"):
+        parts.setdefault(row["name"], []).append(_box(row))
+    return {row["name"]: _structure(row, parts) for row in _rows("structures.tsv")}
 
 
-def _structure(row: dict[str, str]) -> Structure:
-    ends = [float(row[f"{axis}_{end}_mm"]) for end in ("low", "high") for axis in ("s", "p", "l")]
+def _rows(file: str) -> list[dict[str, str]]:
+    text = files(__package__).joinpath(file).read_text("utf-8")
+    return list(csv.DictReader(text.splitlines(), delimiter="\t"))
+
+
+def _structure(row: dict[str, str], parts: dict[str, list[FloatArray]]) -> Structure:
     tissue: Tissue = row["tissue"]  # type: ignore[assignment]  # the file is ours, and tested
-    return Structure(row["name"], tissue, np.reshape(ends, (2, 3)), row["source"])
+    box = _box(row)
+    return Structure(
+        row["name"], tissue, box, row["source"], np.stack(parts.get(row["name"], [box]))
+    )
+
+
+def _box(row: dict[str, str]) -> FloatArray:
+    ends = [float(row[f"{axis}_{end}_mm"]) for end in ("low", "high") for axis in ("s", "p", "l")]
+    return np.reshape(ends, (2, 3))

@@ -17,6 +17,7 @@ from napari_medvlm.backends.embedded.segmentation.morphology import (
 )
 from napari_medvlm.backends.embedded.segmentation.pyramid import Array, Level
 from napari_medvlm.backends.embedded.segmentation.seeds import Seed
+from napari_medvlm.data.mask import bounding_box
 
 REACH = 3.0
 """How far a correction goes, in depths of the place that was clicked."""
@@ -86,6 +87,7 @@ class _Correction:
             wrong = self.region.mask[box] != self.positive
             depth = float(depth_mm(wrong, self.level.spacing)[tuple(here.T)].max())
             if depth < reach or reach > NECK_MM:
+                depth = reach if np.isinf(depth) else depth  # nothing in the window is right
                 return max(depth, min(self.level.spacing))
             reach *= 2
 
@@ -160,6 +162,13 @@ class _Correction:
         away = away[mask[tuple(away.T)]]
         if not len(away):
             return False
+        low = np.maximum([s.start - 1 for s in bounding_box(mask)], 0)
+        high = np.minimum([s.stop + 1 for s in bounding_box(mask)], mask.shape)
+        box = tuple(
+            slice(s.start + int(a), s.start + int(b))
+            for s, a, b in zip(box, low, high, strict=True)
+        )
+        mask, here, away = self.region.mask[box], here - low, away - low
         spacing = self.level.spacing
         depth = depth_mm(mask, spacing)
         top = min(float(depth[tuple(p.T)].max()) for p in (here, away))

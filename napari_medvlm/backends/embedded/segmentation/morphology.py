@@ -29,16 +29,46 @@ def shrunk(mask: BoolArray) -> BoolArray:
     return ~grown(~mask)
 
 
-def components_of(allowed: BoolArray, points: IndexArray) -> BoolArray:
-    """The face-connected parts of ``allowed`` that hold any of the points ``(N, 3)``."""
+def components_of(allowed: BoolArray, points: IndexArray, margin: int = 20) -> BoolArray:
+    """The face-connected parts of ``allowed`` that hold any of the points ``(N, 3)``.
+
+    Only a box around the points is labelled; it grows until no part goes on beyond it.
+
+    Parameters
+    ----------
+    margin
+        Voxels around the points in the first box.
+    """
     from scipy import ndimage
 
-    labels, count = ndimage.label(allowed)
-    keep = np.zeros(count + 1, bool)
-    keep[labels[tuple(points.T)]] = True
-    keep[0] = False
-    result: BoolArray = keep[labels]
-    return result
+    if not len(points):
+        return np.zeros(allowed.shape, bool)
+    while True:
+        low = np.maximum(points.min(0) - margin, 0)
+        high = np.minimum(points.max(0) + margin + 1, allowed.shape)
+        if 2 * np.prod(high - low) > allowed.size:
+            low, high = np.zeros(3, int), np.array(allowed.shape)
+        box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        labels, count = ndimage.label(allowed[box])
+        keep = np.zeros(count + 1, bool)
+        keep[labels[tuple((points - low).T)]] = True
+        keep[0] = False
+        part: BoolArray = keep[labels]
+        if not _goes_on(part, low, high, allowed.shape):
+            result = np.zeros(allowed.shape, bool)
+            result[box] = part
+            return result
+        margin = 3 * margin + 1
+
+
+def _goes_on(part: BoolArray, low: IndexArray, high: IndexArray, shape: tuple[int, ...]) -> bool:
+    """Whether a part of the box ``low`` to ``high`` touches a face that is not the array's own."""
+    for axis in range(3):
+        if low[axis] > 0 and np.take(part, 0, axis).any():
+            return True
+        if high[axis] < shape[axis] and np.take(part, -1, axis).any():
+            return True
+    return False
 
 
 def depth_mm(mask: BoolArray, spacing: Spacing) -> NDArray[np.float64]:

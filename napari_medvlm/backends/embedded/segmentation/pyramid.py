@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvlm.backends.embedded.segmentation.diffusion import denoised
 from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.volume import Volume
 
 Array = NDArray[np.float32]
 Box = tuple[slice, slice, slice]
 
+T = TypeVar("T")
+
+REMEMBERED = 4
+"""So many results are remembered for a level."""
+SMALL, MANY = 60_000, 16
+"""So many levels of at most so many voxels are remembered for a volume."""
 VOXELS = 1_250_000
 """How many voxels are worked on at once, at most."""
 STEP = 8
@@ -46,6 +55,17 @@ class Level:
     factors: Index
     box: Box
     spacing: tuple[float, float, float]
+    known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+    """What was worked out of this level, by what it depends on besides."""
+
+    def remembered(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What ``make`` returns; made once for a key, the last `REMEMBERED` are remembered."""
+        if key not in self.known:
+            while len(self.known) >= REMEMBERED:
+                del self.known[next(iter(self.known))]
+            self.known[key] = make()
+        result: T = self.known[key]
+        return result
 
     def index_of(self, zyx: NDArray[np.int64]) -> NDArray[np.int64]:
         """The voxels here ``(N, 3)`` of voxels of the image, kept inside."""
@@ -68,6 +88,7 @@ class Levels:
         self.shape = volume.shape
         self.spacing = volume.spacing
         self._data = scaled(volume.intensity())
+        self._small: dict[Hashable, Level] = {}
         whole = (slice(0, self.shape[0]), slice(0, self.shape[1]), slice(0, self.shape[2]))
         self.whole = self.cut(whole)
         self._last: Level | None = None
@@ -84,6 +105,16 @@ class Levels:
 
     def cut(self, box: Box, voxels: int = VOXELS) -> Level:
         """The level of a part of the image, as fine as the limit of voxels allows."""
+        if voxels > SMALL:
+            return self._cut(box, voxels)
+        key = (voxels, *((s.start, s.stop) for s in box))
+        if key not in self._small:
+            while len(self._small) >= MANY:
+                del self._small[next(iter(self._small))]
+            self._small[key] = self._cut(box, voxels)
+        return self._small[key]
+
+    def _cut(self, box: Box, voxels: int) -> Level:
         factors = self._factors(tuple(s.stop - s.start for s in box), voxels)
         coarse = block_mean(self._data[box], factors)
         z, y, x = (s * f for s, f in zip(self.spacing, factors, strict=True))
@@ -130,17 +161,28 @@ def scaled(data: NDArray[np.generic]) -> Array:
 
 def block_mean(data: NDArray[np.float32], factors: Index) -> Array:
     """Means over blocks of ``factors`` voxels; the last blocks repeat the border."""
-    if factors == (1, 1, 1):
-        return data
     for axis, factor in enumerate(factors):
         if factor > 1:
-            starts = np.arange(0, data.shape[axis], factor)
-            sums = np.add.reduceat(data, starts, axis=axis)
-            counts = np.diff(np.append(starts, data.shape[axis])).astype(np.float32)
-            data = (sums / counts.reshape([-1 if a == axis else 1 for a in range(3)])).astype(
-                np.float32
-            )
+            counts = np.full(-(-data.shape[axis] // factor), factor, np.float32)
+            counts[-1] = data.shape[axis] - (len(counts) - 1) * factor
+            shape = [-1 if a == axis else 1 for a in range(3)]
+            data = _block_sums(data, axis, factor) / counts.reshape(shape)
     return data
+
+
+def _block_sums(data: Array, axis: int, factor: int) -> Array:
+    """Sums over ``factor`` voxels along an axis; faster than ``np.add.reduceat``."""
+
+    def part(array: Array, start: int, step: int) -> Array:
+        index = tuple(slice(start, None, step) if a == axis else slice(None) for a in range(3))
+        return array[index]
+
+    sums = part(data, 0, factor).astype(np.float32)
+    for offset in range(1, factor):
+        more = part(data, offset, factor)
+        short = tuple(slice(0, n) for n in more.shape)
+        sums[short] += more
+    return sums
 
 
 def _smoothed(data: Array, spacing: tuple[float, float, float]) -> tuple[Array, Array]:
@@ -148,7 +190,7 @@ def _smoothed(data: Array, spacing: tuple[float, float, float]) -> tuple[Array, 
 
     width = WIDTH
     if min(data.shape) > 1 and _noise(data) > NOISY:
-        data, width = _denoised(data, spacing), WIDTH / 2
+        data, width = denoised(data, spacing), WIDTH / 2
     sizes = zip(spacing, data.shape, strict=True)
     sigma = [width * min(spacing) / s if n > 1 else 0 for s, n in sizes]
     values = ndimage.gaussian_filter(data, sigma, mode="nearest", truncate=3)
@@ -158,23 +200,6 @@ def _smoothed(data: Array, spacing: tuple[float, float, float]) -> tuple[Array, 
             slope = ndimage.correlate1d(values, (-0.5, 0, 0.5), axis=axis, mode="nearest")
             square += (slope / np.float32(step)) ** 2
     return values, np.sqrt(square)
-
-
-def _denoised(data: Array, spacing: tuple[float, float, float]) -> Array:
-    """Smooth along edges, not across them: modified curvature diffusion (Whitaker and Xue 2001)."""
-    import SimpleITK as sitk
-
-    image = sitk.GetImageFromArray(data)
-    image.SetSpacing([s / min(spacing) for s in spacing[::-1]])
-    result: Array = sitk.GetArrayFromImage(
-        sitk.CurvatureAnisotropicDiffusion(
-            image,
-            timeStep=0.06,
-            conductanceParameter=3.0,
-            numberOfIterations=10,
-        )
-    )
-    return result
 
 
 def _noise(data: Array) -> float:

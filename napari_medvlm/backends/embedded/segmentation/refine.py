@@ -18,7 +18,7 @@ from napari_medvlm.backends.embedded.segmentation.from_mask import amended
 from napari_medvlm.backends.embedded.segmentation.morphology import components_of, grown, shrunk
 from napari_medvlm.backends.embedded.segmentation.pyramid import Box, Level, Levels
 from napari_medvlm.backends.embedded.segmentation.seeds import EmbeddedPrompts
-from napari_medvlm.backends.embedded.segmentation.thresholds import Chooser
+from napari_medvlm.backends.embedded.segmentation.thresholds import Chooser, chosen_by
 from napari_medvlm.data.mask import Mask, bounding_box
 
 LOCAL_ROUNDS = 2
@@ -28,6 +28,12 @@ LIMIT = 1.5
 
 def solve(level: Level, said: EmbeddedPrompts) -> Region:
     """The region that the seeds mean on a level; local corrections are left to `amend`."""
+    key = ("region", *((s.positive, s.voxels.tobytes()) for s in chosen_by(said.seeds)))
+    region = level.remembered(key, lambda: _solve(level, said))
+    return replace(region, mask=region.mask.copy(), corrected=np.zeros_like(region.mask))
+
+
+def _solve(level: Level, said: EmbeddedPrompts) -> Region:
     chooser = Chooser(level, said.seeds)
     mask, cuts = chooser.mask, chooser.cuts
     for _ in range(LOCAL_ROUNDS):

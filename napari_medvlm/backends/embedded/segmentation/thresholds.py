@@ -29,6 +29,12 @@ WIDER, NARROWER = 1.3, 0.4
 """How far a cut may be moved at once, in parts of its distance from the object's intensity."""
 
 
+def chosen_by(seeds: list[Seed]) -> list[Seed]:
+    """The seeds that `Chooser` depends on: the first ones, and all positive ones."""
+    first = next(i for i, s in enumerate(seeds) if s.positive)
+    return [s for i, s in enumerate(seeds) if s.positive or i < max(GLOBAL, first) + 1]
+
+
 def seed_value(level: Level, seed: Seed) -> float:
     """The intensity that a seed stands for."""
     return float(np.median(level.values[tuple(level.index_of(seed.voxels).T)]))
@@ -152,6 +158,11 @@ class Chooser:
 
 def _profile(level: Level, seeds: list[Seed]) -> EdgeProfile:
     """The edges around seeds; every doubling of the distance to the nearest counts alike."""
+    key = ("profile", *(s.voxels.tobytes() for s in seeds))
+    return level.remembered(key, lambda: _new_profile(level, seeds))
+
+
+def _new_profile(level: Level, seeds: list[Seed]) -> EdgeProfile:
     weights = (np.sqrt(_nearest_square(level, seeds)) + np.float32(6)) ** -4
     reach = [seed_value(level, seed) for seed in seeds]
     return EdgeProfile.of(level.values.ravel(), level.gradient.ravel(), weights.ravel(), reach)

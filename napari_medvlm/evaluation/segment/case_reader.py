@@ -1,0 +1,52 @@
+"""Reading a labelled case into memory, whatever the layout of its data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.geometry.grid import require_same_grid
+from napari_medvlm.evaluation.segment.cases import (
+    MAX_LABELS,
+    Case,
+    Layout,
+    Loaded,
+    Structure,
+    integer_labels,
+)
+from napari_medvlm.evaluation.segment.cvpr_npz import read_case
+from napari_medvlm.io import read_volume
+
+
+def load(case: Case) -> Loaded:
+    """Read a case.
+
+    Raises
+    ------
+    InvalidImage
+        If a file cannot be read, or the labels are no whole numbers.
+    GeometryMismatch
+        If image and labels do not lie on the same grid.
+    """
+    if case.layout is Layout.CVPR25:
+        return read_case(case)
+    volume = read_volume(case.image, frame=case.channel)
+    label_volume = read_volume(case.labels)
+    if label_volume.is_color:
+        raise InvalidImage(f"{case.labels.name} is a colour picture.", "Save labels as numbers.")
+    require_same_grid(volume.grid, label_volume.grid, f"The label image {case.labels.name}")
+    labels = integer_labels(label_volume.data, case.labels)
+    return Loaded(volume, labels, case.structures or _by_value(labels, case.labels))
+
+
+def _by_value(labels: NDArray[np.integer], path: Path) -> tuple[Structure, ...]:
+    values = [value for value in np.unique(labels).tolist() if value]
+    if len(values) > MAX_LABELS:
+        raise InvalidImage(
+            f"{path.name} has {len(values)} different values: it is an image, not labels.",
+            "Choose the folder of the labels.",
+        )
+    return tuple(Structure(name=f"label {value}", values=(value,)) for value in values)

@@ -1,0 +1,105 @@
+"""The folder of journals, their names and their order of use."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+
+from napari_medvlm.ledger.reading import JOURNAL_SUFFIX
+from napari_medvlm.ledger.records import ImageReference
+from napari_medvlm.settings.paths import home
+
+Task = Literal["segment", "ground", "label", "ask"]
+
+_STAMP = "%Y%m%d-%H%M%S-%f"
+_STAMP_IN_NAME = re.compile(r"\.(\d{8}-\d{6}-\d{6})\.jsonl$")
+
+
+def journal_folder(task: Task = "segment") -> Path:
+    """The folder of the journals of a task."""
+    folder = home() / "sessions"
+    return folder if task == "segment" else folder / task
+
+
+def new_journal(image: ImageReference, task: Task = "segment") -> Path:
+    """A file name for a new journal of an image; later than all others of the image."""
+    return new_path(journal_folder(task), image.digest)
+
+
+def new_path(folder: Path, prefix: str) -> Path:
+    """A file name ``prefix.time.jsonl`` that is later than all others with the prefix.
+
+    The time is the clock's, unless the clock was set back.
+    """
+    started = datetime.fromtimestamp(next_use_ns(folder, prefix) // 1000 / 1e6)
+    while (path := folder / f"{prefix}.{started.strftime(_STAMP)}{JOURNAL_SUFFIX}") in _paths(
+        folder, prefix
+    ):
+        started += timedelta(microseconds=1)
+    return path
+
+
+def next_use_ns(folder: Path, prefix: str) -> int:
+    """The time now or, if the clock was set back, one after the last use of a journal; in ns."""
+    used = [used_ns(path) + 1000 for path in _paths(folder, prefix)]
+    return max([time.time_ns(), *used])
+
+
+def used_ns(path: Path) -> int:
+    """When a journal was last used: the time in its name or of its last change; in ns.
+
+    The later of the two counts, as the clock may have been set back.
+    """
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError:
+        changed = 0
+    match = _STAMP_IN_NAME.search(path.name)
+    if match is None:
+        return changed
+    try:
+        started = datetime.strptime(match[1], _STAMP).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return changed
+    return max(changed, int(started * 1e6) * 1000)
+
+
+def journals(image: ImageReference, task: Task = "segment") -> list[Path]:
+    """All journals of an image; the one that was used last first."""
+    paths = _paths(journal_folder(task), image.digest)
+    return sorted(paths, key=lambda path: (used_ns(path), path), reverse=True)
+
+
+def resumable(image: ImageReference, task: Task = "segment") -> Iterator[Path]:
+    """The journals of an image that no other window has open; the one that was used last first."""
+    return (path for path in journals(image, task) if not is_open(path))
+
+
+def is_open(path: Path) -> bool:
+    """Whether a window has a journal open."""
+    lock = FileLock(lock_path(path), thread_local=False)
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # the folder cannot be written to
+        return False
+
+
+def lock_path(path: Path) -> Path:
+    """The lock file of a journal."""
+    return path.with_suffix(".lock")
+
+
+def _paths(folder: Path, prefix: str) -> list[Path]:
+    try:
+        return list(folder.glob(f"{prefix}.*{JOURNAL_SUFFIX}"))
+    except OSError:
+        return []
