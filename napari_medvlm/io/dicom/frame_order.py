@@ -58,14 +58,14 @@ def frame_order(path: Path, header: Dataset, count: int) -> FrameOrder:
     Raises
     ------
     InvalidImage
-        If a vector of the header does not have a number for each frame.
+        If the vector of slices does not have a number for each frame.
     """
     pointers = _pointers(header)
     vectors = {
         keyword: vector
         for keyword in VECTORS
         if (not pointers or keyword in pointers)
-        and (vector := numbers(path, header, keyword, count)) is not None
+        and (vector := _vector(path, header, keyword, count)) is not None
     }
     if SLICE in vectors:
         return _by_slice(vectors)
@@ -75,6 +75,16 @@ def frame_order(path: Path, header: Dataset, count: int) -> FrameOrder:
     none: dict[str, tuple[float, ...]] = {}
     order = np.arange(count, dtype=np.float64)
     return FrameOrder(order, (none,) * count, _notes(header, count, pointers))
+
+
+def _vector(path: Path, header: Dataset, keyword: str, count: int) -> FloatArray | None:
+    """A number for each frame; None where there is none or, of all but slices, not so many."""
+    try:
+        return numbers(path, header, keyword, count)
+    except InvalidImage:
+        if keyword == SLICE:
+            raise
+        return None
 
 
 def _pointers(header: Dataset) -> list[str]:

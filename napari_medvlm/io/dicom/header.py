@@ -65,7 +65,10 @@ def guarded(path: Path, action: Callable[[], T]) -> T:
             if not isinstance(error, Exception) and type(error).__name__ != RUST_PANIC:
                 raise
             lines = str(error).strip().splitlines()
-            reason = (lines[0] if lines else type(error).__name__)[:160].rstrip(".:")
+            reason = lines[0] if lines else type(error).__name__
+            if reason.endswith(":"):  # the reasons of several decoders follow
+                reason = lines[-1].strip()
+            reason = reason[:160].rstrip(".:")
             raise InvalidImage(
                 f"{path.name} is damaged or of an unknown kind: {reason}.", COPY_AGAIN
             ) from error

@@ -19,6 +19,7 @@ from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.io.dicom.compressed_size import require_stated_sizes
 from napari_medvlm.io.dicom.frames import Plane
 from napari_medvlm.io.dicom.header import COPY_AGAIN, guarded, integer, text
+from napari_medvlm.io.dicom.jpeg_scans import mend_scans
 from napari_medvlm.io.dicom.native_pixels import fill_native
 
 if TYPE_CHECKING:
@@ -188,6 +189,7 @@ def _frames(path: Path, wanted: list[int]) -> Iterator[NDArray[Any]]:
     name_syntax(dataset)
     if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         require_stated_sizes(path, dataset)
+        mend_scans(dataset)
     palette = dataset.get("PhotometricInterpretation") == "PALETTE COLOR"
     for frame in iter_pixels(dataset, indices=wanted, decoding_plugin=_decoder(dataset)):
         yield apply_color_lut(frame, dataset) if palette else frame

@@ -14,11 +14,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from napari_medvlm.io.dicom_objects.identity_words import (
+    PLACEHOLDER,
+    TEXTS,
+    identity_of,
+    remove_words,
+)
+
 if TYPE_CHECKING:
     from pydicom import DataElement, Dataset
 
-TEXTS = ("LO", "LT", "SH", "ST", "UC", "UT")
-PLACEHOLDER = "REMOVED"
 METHOD = "napari-medvlm: PS3.15 basic profile"
 STANDARD = "1.2.840.10008."
 """The root of UIDs that the standard itself gives; they identify nobody."""
@@ -28,7 +33,11 @@ OF_CODES = (
     "ContextUID",
     "ContextGroupExtensionCreatorUID",
 )
-CODES = ("CodeValue", "LongCodeValue", "CodingSchemeDesignator", "CodeMeaning")
+FILE_META = (
+    *("FileMetaInformationGroupLength", "FileMetaInformationVersion", "MediaStorageSOPClassUID"),
+    *("MediaStorageSOPInstanceUID", "TransferSyntaxUID"),
+)
+"""What is left of the file meta information; the writer adds its own name."""
 CHARACTERISTICS = ("PatientSex", "PatientAge", "PatientSize", "PatientWeight")
 DESCRIPTIONS = (
     *("StudyDescription", "SeriesDescription", "ProtocolName", "RequestedProcedureDescription"),
@@ -94,17 +103,16 @@ class Deidentifier:
 
     def clean(self, dataset: Dataset) -> None:
         """Take the identity out of a data set, in place."""
-        words = _identity(dataset)
+        words = identity_of(dataset)
         dataset.preamble = bytes(128)
         dataset.remove_private_tags()
-        dataset.file_meta.remove_private_tags()
-        for keyword in ("SourceApplicationEntityTitle", "SendingApplicationEntityTitle"):
-            dataset.file_meta.pop(keyword, None)
+        _keep_syntax(dataset.file_meta)
+        _remove_unknown(dataset)
         self._anonymizer.anonymize(dataset)
         if "PatientName" in dataset:  # never a name that somebody may have
             dataset.PatientName = str(dataset.get("PatientID", ""))
         dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-        _without(dataset, words)
+        remove_words(dataset, words)
         self._declare(dataset)
 
     def _declare(self, dataset: Dataset) -> None:
@@ -125,6 +133,23 @@ class Deidentifier:
         dataset.DeidentificationMethod = [METHOD, "DICOGNITO"]
         dataset.DeidentificationMethodCodeSequence = codes
         dataset.LongitudinalTemporalInformationModified = "MODIFIED"
+
+
+def _keep_syntax(meta: Dataset) -> None:
+    """Leave of the file meta information what the file is; who wrote and sent it is removed."""
+    for element in list(meta):
+        if element.keyword not in FILE_META:
+            del meta[element.tag]
+
+
+def _remove_unknown(dataset: Dataset) -> None:
+    """Remove elements that no dictionary names, those of unknown type, and addresses (URLs)."""
+    for element in list(dataset):
+        if not element.keyword or element.VR in ("UN", "UR"):
+            del dataset[element.tag]
+        elif element.VR == "SQ":
+            for values in element.value or ():
+                _remove_unknown(values)
 
 
 class _Profile:
@@ -206,27 +231,3 @@ def _is_no_date(element: DataElement) -> bool:
         return False
     element.value = ""
     return True
-
-
-def _identity(dataset: Dataset) -> re.Pattern[str] | None:
-    """Words that stand for the patient, of four letters or more."""
-    found = set()
-    for keyword in ("PatientName", "OtherPatientNames", "PatientID", "OtherPatientIDs"):
-        value = str(dataset.get(keyword) or "")
-        found |= {value, *re.split(r"[\^=\\\s,'\[\]]+", value)}
-    words = sorted((re.escape(word) for word in found if len(word) >= 4), key=len, reverse=True)
-    return re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)", re.IGNORECASE) if words else None
-
-
-def _without(dataset: Dataset, words: re.Pattern[str] | None) -> None:
-    """Take words out of all texts."""
-    if words is None:
-        return
-    for element in dataset.iterall():
-        if element.VR not in TEXTS or element.keyword in CODES or not element.value:
-            continue
-        value: Any = element.value
-        values = [value] if isinstance(value, str) else list(value)
-        changed = [words.sub(PLACEHOLDER, str(v)) for v in values]
-        if changed != values:
-            element.value = changed[0] if isinstance(value, str) else changed
