@@ -24,7 +24,7 @@ from napari_medvlm.sessions.request_sender import ModelChoice
 from napari_medvlm.sessions.segment.session import SegmentationSession, check_image
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.dock import SessionDock
-from napari_medvlm.widgets.open_image import Prepared, prepare
+from napari_medvlm.widgets.open_image import EarlierSession, Prepared, prepare
 from napari_medvlm.widgets.parts.progress import ProgressRow
 from napari_medvlm.widgets.parts.resume_bar import ResumeBar
 from napari_medvlm.widgets.runtime.notify import guarded, show, show_message
@@ -126,7 +126,15 @@ class SegmentDock(SessionDock[SegmentationSession]):
             self.model.turn_to(predictions[-1].backend)
             self.model.name(predictions[-1].model or "")
             self._use_backend()
-        self._begin(Prepared(self._session().volume, None), ledger, journal)
+        self._begin(Prepared(self._session().volume), ledger, journal)
+
+    def _resume(self, earlier: EarlierSession) -> None:
+        """Go on with an earlier session as it is on the disk now."""
+        prompts = sum(len(live.prompts) for live in self._session().now.objects.values())
+        image = self._session().ledger.image
+        self.go_on(Ledger.load(earlier.path, image), earlier.path)
+        if prompts:
+            show_message("Your new prompts are in the list of earlier sessions.")
 
     # How an image becomes a session.
 
@@ -144,7 +152,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         for note in prepared.volume.notes:
             show_message(note)
         self._begin(prepared)
-        self.resume.offer(prepared.earlier)
+        self.resume.offer(*prepared.sessions)
 
     def _begin(
         self, prepared: Prepared, ledger: Ledger | None = None, journal: Path | None = None
@@ -168,6 +176,8 @@ class SegmentDock(SessionDock[SegmentationSession]):
         session.failed.connect(self._failed)
         session.restarted.connect(self._restarted)
         session.noted.connect(self._noted)
+        for notice in session.notices:
+            show_message(notice)
         self._layers = SessionLayers(self.viewer, session, show, self._removed)
         self._opened += [PausedGC(), session, self._layers]
         self._layers.set_polarity(self.tools.positive)
@@ -183,7 +193,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         """Leave the image that was worked on; its journal is finished."""
         super()._end()
         self._layers = None
-        self.resume.offer(None)
+        self.resume.offer()
         self._bind(None)
 
     def _bind(self, session: SegmentationSession | None) -> None:
@@ -283,7 +293,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.row.opened.connect(guarded(self.go_on))
         self.planes.view_requested.connect(guarded(self._show_view))
         self.planes.window_requested.connect(guarded(self._show_window))
-        self.resume.accepted.connect(guarded(lambda e: self.go_on(e.ledger, e.path)))
+        self.resume.accepted.connect(guarded(self._resume))
         self.tools.tool_changed.connect(guarded(self._use_tool))
         self.tools.polarity_changed.connect(guarded(self._set_polarity))
         self.tools.depth_changed.connect(guarded(self._set_depth))
