@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_medvlm.data.atomic_write import write_text
 from napari_medvlm.data.errors import CannotSave, InvalidReference, SettingsError
 from napari_medvlm.data.geometry.grid import FloatArray
-from napari_medvlm.settings.paths import home
+from napari_medvlm.settings.paths import home, private_folder
 
 Floats = NDArray[np.float64]
 Kind = Literal["temperature", "platt", "isotonic"]
@@ -178,7 +178,7 @@ def save(curve: Curve, backend: str, model: str | None = None, regions: bool = F
 def write(curve: Curve, path: Path) -> Path:
     """Write a curve to any file; the file. Errors as of `save`."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         write_text(path, json.dumps(asdict(curve), indent=1) + "\n")
     except OSError as error:
         raise CannotSave(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import zlib
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, ClassVar, Literal
@@ -19,6 +20,8 @@ from napari_medvlm.data.volume import Volume
 
 Vector = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 IndexArray = NDArray[np.int64]
+LARGEST_GRID = 2**34
+"""Most voxels of the grid of a stored mask."""
 
 
 class _Prompt(BaseModel):
@@ -162,6 +165,7 @@ class Lasso(_Prompt):
         origin = vertices.mean(axis=0)
         plane = np.linalg.svd(vertices - origin, full_matrices=False)[2][:2]
         outline = (vertices - origin) @ plane.T
+        _require_near(vertices, grid)
         low, step = outline.min(axis=0), min(grid.spacing) / 2
         samples = np.stack(polygon(*((outline - low) / step).T), axis=-1) * step + low
         return _inside(grid, grid.to_index(origin + samples @ plane))
@@ -209,15 +213,46 @@ class InitialMask(_Prompt):
         )
 
     def mask(self, grid: Grid) -> Mask:
-        """The mask on a grid: itself on its own, the nearest voxels on another."""
-        size = int(np.prod(self.shape))
-        packed = np.frombuffer(zlib.decompress(base64.b85decode(self.bits)), np.uint8)
-        crop = np.unpackbits(packed, count=size).astype(bool).reshape(self.shape)
+        """The mask on a grid: itself on its own, the nearest voxels on another.
+
+        Raises
+        ------
+        InvalidPrompt
+            If the stored mask is damaged, or does not lie in its grid.
+        """
+        crop = self._crop()
         own = Grid(self.grid_shape, np.array(self.affine))
         mask = Mask(crop, self.start, self.grid_shape)
         if same_grid(own, grid):
             return mask
         return Mask.of(np.asarray(Reslice(mask.full().view(np.uint8), own, grid, order=0)))
+
+    def _crop(self) -> NDArray[np.bool_]:
+        """The crop; at most the bytes that its shape needs are unpacked."""
+        fits = all(
+            start >= 0 and size > 0 and start + size <= length
+            for start, size, length in zip(self.start, self.shape, self.grid_shape, strict=True)
+        )
+        empty = 0 in self.shape and min(*self.start, *self.shape) >= 0
+        size = math.prod(self.shape)
+        if not (fits or empty) or math.prod(self.grid_shape) > LARGEST_GRID:
+            raise _damaged_mask(f"its shape {self.shape} does not fit {self.grid_shape}")
+        expected = (size + 7) // 8
+        try:
+            unpacking = zlib.decompressobj()
+            packed = unpacking.decompress(base64.b85decode(self.bits), expected + 1)
+        except (ValueError, zlib.error) as error:
+            raise _damaged_mask("it cannot be unpacked") from error
+        if len(packed) != expected:
+            raise _damaged_mask(f"it has not the {expected} bytes of its shape")
+        crop = np.unpackbits(np.frombuffer(packed, np.uint8), count=size)
+        return crop.astype(bool).reshape(self.shape)
+
+
+def _damaged_mask(reason: str) -> InvalidPrompt:
+    return InvalidPrompt(
+        f"A stored mask is damaged: {reason}.", "Delete the object, or open an earlier copy."
+    )
 
 
 Prompt = Annotated[Point | Box | Scribble | Lasso | InitialMask, Field(discriminator="kind")]
@@ -248,6 +283,14 @@ def check_prompt(prompt: Prompt, grid: Grid) -> None:
         f"The {prompt.label} covers no voxel of the image.",
         "Draw it over the image, at least one voxel large.",
     )
+
+
+def _require_near(points: NDArray[np.float64], grid: Grid) -> None:
+    """Raise `InvalidPrompt` if points lie farther from the image than it is large."""
+    zyx = grid.to_index(points)
+    size = np.array(grid.shape)
+    if len(points) and not ((zyx >= -size - 1) & (zyx <= 2 * size + 1)).all():
+        raise InvalidPrompt("The lasso reaches far outside the image.", "Draw it over the image.")
 
 
 def _inside(grid: Grid, zyx: NDArray[np.float64]) -> IndexArray:

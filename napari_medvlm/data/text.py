@@ -8,3 +8,21 @@ def joined_surrogates(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+class TextStream:
+    """Joins surrogate pairs that were split between two parts of a text."""
+
+    def __init__(self) -> None:
+        self._high = ""
+
+    def add(self, part: str) -> str:
+        """The part, with the half pair that ended the part before; see `joined_surrogates`."""
+        text, self._high = self._high + part, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._high = text[:-1], text[-1]
+        return joined_surrogates(text)
+
+    def end(self) -> str:
+        """What is left at the end of the text."""
+        return joined_surrogates(self._high)

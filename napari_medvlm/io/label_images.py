@@ -176,7 +176,7 @@ def read_names(path: Path) -> Mapping[int, str]:
         ) from error
     try:
         names = _from_json(text) if path.suffix == ".json" else _from_lines(text)
-    except ValueError as error:
+    except (ValueError, RecursionError, csv.Error) as error:
         raise InvalidImage(
             f"{path.name} is no table of label names: {error}.",
             "Write one value and name per line.",

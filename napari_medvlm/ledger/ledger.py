@@ -109,10 +109,16 @@ class Ledger:
 
     def moment(self, serial: int) -> LedgerState:
         """What was live just after the live entry with this serial."""
-        for index, entry in enumerate(self._entries[: self._cursor]):
-            if entry.serial == serial:
-                return self._moments[index + 1]
-        raise KeyError(serial)
+        low, high = 0, self._cursor
+        while low < high:
+            middle = (low + high) // 2
+            if self._entries[middle].serial < serial:
+                low = middle + 1
+            else:
+                high = middle
+        if low == self._cursor or self._entries[low].serial != serial:
+            raise KeyError(serial)
+        return self._moments[low + 1]
 
     def predicted(self, object_id: int, serial: int) -> Predicted | None:
         """The last prediction recorded for an object as it was at an entry."""

@@ -40,7 +40,7 @@ class ObjectInfo(Value):
         Of an object from a DICOM file, the UID that it had there.
     """
 
-    id: int
+    id: Annotated[int, Field(ge=1, lt=2**31)]
     name: str
     color: str
     locked: bool = False

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 import socket
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.settings.files import read_setting, write_setting
 from napari_medvlm.settings.paths import home
 
 AMBIGUOUS = frozenset("\\ ")
@@ -85,16 +85,14 @@ def is_private(url: str) -> bool:
 
 def allowed() -> frozenset[str]:
     """The servers outside that the user chose to send images to, each as of `origin`."""
-    try:
-        return frozenset(json.loads(_file().read_text("utf-8")))
-    except (FileNotFoundError, ValueError):
-        return frozenset()
+    stored = read_setting(_file())
+    origins = stored if isinstance(stored, list) else []
+    return frozenset(entry for entry in origins if isinstance(entry, str))
 
 
 def allow(url: str) -> None:
-    """Keep that images may be sent to a server outside."""
-    _file().parent.mkdir(parents=True, exist_ok=True)
-    _file().write_text(json.dumps(sorted({*allowed(), origin(url)})), "utf-8")
+    """Keep that images may be sent to a server outside; `SettingsError` if it cannot be written."""
+    write_setting(_file(), sorted({*allowed(), origin(url)}))
 
 
 def require_allowed(url: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ from napari_medvlm.ledger.records import ImageReference
 
 if TYPE_CHECKING:
     from napari.layers import Image
+
+LISTED = 20
+"""Most earlier sessions of an image that are offered."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +36,22 @@ class EarlierSession:
         when = f"{last:%H:%M}" if today else f"{last:%d %B %Y, %H:%M}"
         objects = len(self.ledger.now.objects)
         prompts = sum(len(live.prompts) for live in self.ledger.now.objects.values())
-        return f"{_count(objects, 'object')} with {_count(prompts, 'prompt')}, last changed {when}"
+        damage = f" ({self.ledger.damage.rstrip('.')})" if self.ledger.damage else ""
+        content = f"{_count(objects, 'object')} with {_count(prompts, 'prompt')}"
+        return f"{content}, last changed {when}{damage}"
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """An image that can be worked on, with an earlier session of it if there is one."""
+    """An image that can be worked on, with its earlier sessions; the one used last first."""
 
     volume: Volume
-    earlier: EarlierSession | None
+    sessions: tuple[EarlierSession, ...] = ()
+
+    @property
+    def earlier(self) -> EarlierSession | None:
+        """The earlier session that was used last, if there is one."""
+        return self.sessions[0] if self.sessions else None
 
 
 def prepare(layer: Image) -> Prepared:
@@ -53,13 +64,15 @@ def prepare(layer: Image) -> Prepared:
     """
     volume = volume_of(layer)
     require_contrast(volume)
-    earlier = map(_earlier, resumable(ImageReference.of(volume)))
-    return Prepared(volume, next((session for session in earlier if session is not None), None))
+    image = ImageReference.of(volume)
+    earlier = (_earlier(path, image) for path in resumable(image))
+    there = (session for session in earlier if session is not None)
+    return Prepared(volume, tuple(islice(there, LISTED)))
 
 
-def _earlier(path: Path) -> EarlierSession | None:
+def _earlier(path: Path, image: ImageReference | None = None) -> EarlierSession | None:
     try:
-        ledger = Ledger.load(path)
+        ledger = Ledger.load(path, image)
     except SessionFileError:
         return None
     return EarlierSession(path, ledger) if ledger.now.objects else None
@@ -85,13 +98,14 @@ class EarlierConversation:
 
 def earlier_talk(volume: Volume) -> EarlierConversation | None:
     """The latest conversations about an image in which anything was asked; may take a moment."""
-    talks = map(_talk, resumable(ImageReference.of(volume), "ask"))
+    image = ImageReference.of(volume)
+    talks = (_talk(path, image) for path in resumable(image, "ask"))
     return next((session for session in talks if session is not None), None)
 
 
-def _talk(path: Path) -> EarlierConversation | None:
+def _talk(path: Path, image: ImageReference) -> EarlierConversation | None:
     try:
-        ledger = Ledger.load(path)
+        ledger = Ledger.load(path, image)
     except SessionFileError:
         return None
     asked = any(isinstance(record, QuestionRecord) for record in ledger.records)

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, Listener
 from typing import Any
 
 from napari_medvlm.backends.models import offline
-from napari_medvlm.data.errors import WorkerCrashed
+from napari_medvlm.data.errors import BackendFailed, WorkerCrashed
 
 logger = logging.getLogger(__name__)
 
@@ -83,11 +83,25 @@ class WorkerProcess:
             self._connection.send(message)
 
     def receive(self, timeout_s: float) -> Any:
-        """The next message, or `None` if none comes in time; `EOFError` if it is gone."""
+        """The next message, or `None` if none comes in time; `EOFError` if it is gone.
+
+        Raises
+        ------
+        BackendFailed
+            If the message cannot be unpickled here. The process is ended.
+        """
         try:
             return self._connection.recv() if self._connection.poll(timeout_s) else None
         except OSError as error:
             raise EOFError from error
+        except EOFError:
+            raise
+        except Exception as error:  # of any class that the message names
+            self.kill()
+            raise BackendFailed(
+                f"The answer of the backend cannot be read: {type(error).__name__}.",
+                "Prompts are kept. Update the backend, or choose another one.",
+            ) from error
 
     def crash(self) -> WorkerCrashed:
         """The error that describes how the process ended."""

@@ -20,6 +20,7 @@ from napari_medvlm.data.errors import (
     WorkerCrashed,
     WorkerHung,
 )
+from napari_medvlm.settings.privacy import for_log
 from napari_medvlm.worker.executor import MAX_BACKENDS
 from napari_medvlm.worker.messages import (
     CancelJob,
@@ -145,6 +146,11 @@ class WorkerRunner(Runner):
         except (OSError, EOFError):
             process, self._process = self._process, None
             return Cancelled() if job.done() or process is None else process.crash()
+        except Exception as error:  # the thread serves the next job, whatever this one raised
+            logger.warning("A request failed in the viewer: %s", for_log(error))
+            return BackendFailed(
+                f"The request failed: {type(error).__name__}.", "Prompts are kept; ask again."
+            )
 
     def _attempt(self, job: Job) -> Reply | MedVLMError | None:
         number = next(self._numbers)

@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from napari_medvlm.backends.models.files import Stamp, stamp
 from napari_medvlm.data.errors import SettingsError
-from napari_medvlm.settings.paths import home
+from napari_medvlm.settings.files import write_setting
+from napari_medvlm.settings.paths import home, private_folder
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ def changing() -> Iterator[dict[str, Added]]:
 
     path = _path()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         with FileLock(path.with_suffix(".lock")):
             entries, complete = _read()
             yield entries
@@ -91,9 +92,7 @@ def changing() -> Iterator[dict[str, Added]]:
 
 def _write(path: Path, entries: Mapping[str, Added]) -> None:
     rows = [entry.model_dump(mode="json") for entry in entries.values()]
-    temporary = path.with_suffix(".new")
-    temporary.write_text(json.dumps(rows, indent=1), "utf-8")
-    temporary.replace(path)
+    write_setting(path, rows)
 
 
 def _read() -> tuple[dict[str, Added], bool]:
@@ -103,7 +102,7 @@ def _read() -> tuple[dict[str, Added], bool]:
         rows: Any = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}, True
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         logger.warning("%s cannot be read", path.name, exc_info=True)
         return {}, False
     entries, complete = {}, isinstance(rows, list)

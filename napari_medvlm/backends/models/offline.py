@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from napari_medvlm.data.errors import CannotDownload, SettingsError
-from napari_medvlm.settings.paths import home
+from napari_medvlm.settings.paths import home, private_folder
 
 VARIABLE = "HF_HUB_OFFLINE"
 """What the hub's library heeds, in this process and in workers."""
@@ -66,7 +66,7 @@ def refuse(model: str) -> None:
 
 def _remember(offline: bool) -> None:
     if offline:
-        _mark().parent.mkdir(parents=True, exist_ok=True)
+        private_folder(_mark().parent)
         _mark().touch()
     else:
         _mark().unlink(missing_ok=True)

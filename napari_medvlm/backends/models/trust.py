@@ -7,7 +7,6 @@ as plain numbers; what it cannot read so is refused, unless the user said to tru
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import pickle
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any
 
 from napari_medvlm.backends.models.files import digest_of_list
 from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.settings.files import read_setting, write_setting
 from napari_medvlm.settings.paths import home
 
 FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
@@ -42,15 +42,16 @@ def trust(path: Path | str) -> None:
 
     Raises
     ------
-    BackendUnavailable
-        If there is no such file or folder, or its content cannot be checked.
+        BackendUnavailable
+            If there is no such file or folder, or its content cannot be checked.
+    SettingsError
+        If the list of trusted files cannot be written.
     """
     path = Path(path).expanduser()
     if not path.exists():
         raise BackendUnavailable(f"There is no file {path}.", "Choose the file with the weights.")
     known = {**_known(), _sha256(path): str(path.resolve())}
-    _file().parent.mkdir(parents=True, exist_ok=True)
-    _file().write_text(json.dumps(known, indent=1, sort_keys=True), "utf-8")
+    write_setting(_file(), dict(sorted(known.items())))
 
 
 def require_trusted(path: Path, what: str) -> None:
@@ -140,10 +141,8 @@ def _numbers() -> list[Any]:
 
 def _known() -> dict[str, str]:
     """SHA-256 of each trusted file, and where it lay."""
-    try:
-        return dict(json.loads(_file().read_text("utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
-        return {}
+    stored = read_setting(_file())
+    return stored if isinstance(stored, dict) else {}
 
 
 def _sha256(path: Path) -> str:

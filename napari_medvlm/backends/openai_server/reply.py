@@ -124,8 +124,8 @@ class Reply:
             for token, logprob in place.items():
                 key = _AROUND.sub("", token).casefold()
                 if key in self._options:
-                    mass[self._options.index(key)] += math.exp(logprob)
-            if sum(mass) > 0.5:
+                    mass[self._options.index(key)] += math.exp(min(logprob, 0.0))
+            if math.isfinite(sum(mass)) and sum(mass) > 0.5:
                 return tuple(share / sum(mass) for share in mass)
         return ()
 

@@ -8,12 +8,13 @@ import queue
 import re
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
 from napari_medvlm.backends.openai_server.connection import client
 from napari_medvlm.data.errors import BackendFailed
+from napari_medvlm.data.text import TextStream
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,15 @@ class StreamReader:
             stream = await server.chat.completions.create(stream=True, **self._body)
             async with stream:
                 self._require_stream(stream.response.headers.get("content-type", ""))
+                text, thinking = TextStream(), TextStream()
                 async for chunk in stream:
-                    self._come.put(_piece(chunk))
+                    piece = _piece(chunk)
+                    joined = {
+                        "text": text.add(piece.text),
+                        "thinking": thinking.add(piece.thinking),
+                    }
+                    self._come.put(replace(piece, **joined))
+                self._come.put(Piece(text=text.end(), thinking=thinking.end()))
 
     def _require_stream(self, kind: str) -> None:
         if "event-stream" not in kind:

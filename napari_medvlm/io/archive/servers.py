@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from napari_medvlm.data.errors import ArchiveError
 from napari_medvlm.settings.allowed_hosts import origin
+from napari_medvlm.settings.files import read_setting, write_setting
 from napari_medvlm.settings.paths import home
 
 SERVICE = "napari-medvlm PACS"
@@ -38,8 +39,8 @@ _here: dict[str, Login] = {}
 def servers() -> tuple[Server, ...]:
     """The servers that are remembered."""
     try:
-        return tuple(Server(**values) for values in json.loads(_file().read_text("utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
+        return tuple(Server(**values) for values in read_setting(_file()))
+    except TypeError:  # there is none, or it is damaged
         return ()
 
 
@@ -128,8 +129,7 @@ def keep_login(url: str, login: Login) -> bool:
 
 
 def _write(servers: list[Server]) -> None:
-    _file().parent.mkdir(parents=True, exist_ok=True)
-    _file().write_text(json.dumps([asdict(s) for s in servers]), "utf-8")
+    write_setting(_file(), [asdict(server) for server in servers])
 
 
 def _file() -> Path:

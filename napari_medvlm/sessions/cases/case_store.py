@@ -257,8 +257,14 @@ def cases_in_table(path: Path) -> tuple[Case, ...]:
             f"{path.name} cannot be read: {_reason(error)}.", "Save the table as CSV in UTF-8."
         ) from error
     head = lines[0] if lines else ""
-    rows = csv.DictReader(lines, delimiter=max(",;\t", key=head.count))
-    columns = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
+    reader = csv.DictReader(lines, delimiter=max(",;\t", key=head.count))
+    columns = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        raise CaseListError(
+            f"{path.name} cannot be read: {error}.", "Save the table as CSV in UTF-8."
+        ) from error
     if "path" not in columns:
         raise CaseListError(
             f"{path.name} has no column 'path'.",

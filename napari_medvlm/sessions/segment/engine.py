@@ -75,6 +75,8 @@ class Engine:
         self._failure: MedVLMError | None = None
         self._noted: tuple[str, ...] = ()
         self._journal = None if journal is None else Journal(journal, ledger, self.failed.emit)
+        notice = "" if self._journal is None else self._journal.notice
+        self.notices = tuple(text for text in (ledger.damage, notice) if text)
 
     @property
     def pending(self) -> frozenset[int]:
@@ -104,6 +106,11 @@ class Engine:
         """Request missing masks, and update the label map with the others."""
         with self._lock:
             wanted = self._predictions.wanted(self.choice, anew)
+            problems, self._predictions.problems = self._predictions.problems, []
+        for problem in problems:
+            self._failure = problem
+            self.notices += (str(problem),)
+            emit_safely(self.failed, problem)
         self._requests.drop(*wanted)
         for key, request in wanted.items():
             self._ask(key, request)

@@ -20,7 +20,7 @@ Key = tuple[int, int]
 """An object's id and the serial of the entry that last changed its prompts: it names a mask."""
 
 Box = tuple[slice, slice, slice]
-Labels = NDArray[np.uint8] | NDArray[np.uint16]
+Labels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32]
 KEPT_BYTES = 256 * 2**20
 
 
@@ -71,7 +71,7 @@ class LabelMap:
     """The objects' masks as one array of labels, by the overlap rule.
 
     An object's mask is replaced only when its new one is there. The labels are bytes, which viewers
-    draw fastest, until there are more than 255 objects.
+    draw fastest, until an id is larger than 255 (then uint16) or 65535 (uint32).
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ class LabelMap:
 
     def _draw(self, box: Box) -> None:
         if max(self._order, default=0) > np.iinfo(self.labels.dtype).max:
-            self.labels = self.labels.astype(np.uint16)
+            self.labels = self.labels.astype(np.min_scalar_type(max(self._order)))
         drawn = np.zeros([s.stop - s.start for s in box], self.labels.dtype)
         for object_id in self._order:
             shown = self._shown.get(object_id)

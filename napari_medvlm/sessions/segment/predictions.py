@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_medvlm.backends.base import ObjectPrompts
+from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import InitialMask
@@ -38,6 +39,11 @@ class Predictions:
 
     A mask depends on the object's prompts and on the masks of the objects that were locked when its
     prompts last changed: both are fixed by the ledger, so a key always stands for the same mask.
+
+    Attributes
+    ----------
+    problems
+        Errors of stored masks that are damaged; those masks are empty.
     """
 
     def __init__(self, volume: Volume, ledger: Ledger) -> None:
@@ -45,6 +51,7 @@ class Predictions:
         self._ledger = ledger
         self._masks = MaskStore()
         self._abandoned: set[Key] = set()
+        self.problems: list[InvalidPrompt] = []
 
     def known(self, key: Key) -> Mask | None:
         """The mask, if it was computed and is still kept."""
@@ -104,7 +111,11 @@ class Predictions:
         if len(known) < len(masks):
             return None
         excluded = _union(known, self._volume.shape)
-        mask = _without_backend(live, excluded, self._volume)
+        try:
+            mask = _without_backend(live, excluded, self._volume)
+        except InvalidPrompt as error:
+            self.problems.append(error)
+            mask = Mask.empty(self._volume.shape)
         if mask is not None:
             self._masks[key] = mask
         elif key not in self._abandoned:

@@ -109,6 +109,11 @@ class SegmentationSession:
     # What is there.
 
     @property
+    def notices(self) -> tuple[str, ...]:
+        """What happened as the session was opened: damaged records, a copy that is continued."""
+        return self._engine.notices
+
+    @property
     def now(self) -> LedgerState:
         """All live objects with their prompts."""
         return self.ledger.now

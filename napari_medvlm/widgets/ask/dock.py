@@ -122,7 +122,7 @@ class AskDock(SessionDock[AskSession]):
         layer, prepared, earlier = prepared_image
         if layer is self.image.layer and self.session is None:
             self._begin(prepared.volume)
-            self.resume.offer(earlier)
+            self.resume.offer(*([] if earlier is None else [earlier]))
 
     def _begin(self, volume: Volume, earlier: EarlierConversation | None = None) -> None:
         """Talk about a volume, from the start or from where it ended."""
@@ -148,7 +148,7 @@ class AskDock(SessionDock[AskSession]):
     def _end(self) -> None:
         super()._end()
         self.reading.leave()
-        self.resume.offer(None)
+        self.resume.offer()
         self.along.bind(None, None)
         self.quality.look_at(None)
         self._refresh()

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QCheckBox, QPlainTextEdit, QVBoxLayout, QWidget
 
+from napari_medvlm.data.errors import SettingsError
 from napari_medvlm.io.journal import journal_folder
+from napari_medvlm.settings.files import write_private
 
 
 class PhraseList(QWidget):
@@ -42,9 +44,8 @@ class PhraseList(QWidget):
 
     def remember(self) -> None:
         """Keep the phrases for the next time; a disk that is full is no reason to stop."""
-        with suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            self._file.write_text("\n".join(self.phrases), "utf-8")
+        with suppress(SettingsError):
+            write_private(self._file, "\n".join(self.phrases))
 
     @property
     def _file(self) -> Path:

@@ -30,7 +30,7 @@ from napari_medvlm.sessions.segment.session import SegmentationSession, check_im
 from napari_medvlm.settings.chosen_models import is_chosen
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.dock import SessionDock
-from napari_medvlm.widgets.open_image import Prepared, prepare
+from napari_medvlm.widgets.open_image import EarlierSession, Prepared, prepare
 from napari_medvlm.widgets.parts.progress import READING, ProgressRow
 from napari_medvlm.widgets.parts.resume_bar import ResumeBar
 from napari_medvlm.widgets.runtime.notify import guarded, show, show_message
@@ -165,7 +165,15 @@ class SegmentDock(SessionDock[SegmentationSession]):
             self.model.turn_to(latest.backend)
             self.model.name(latest.model or "")
             self._use_backend()
-        self._begin(Prepared(self._session().volume, None), ledger, journal)
+        self._begin(Prepared(self._session().volume), ledger, journal)
+
+    def _resume(self, earlier: EarlierSession) -> None:
+        """Go on with an earlier session as it is on the disk now."""
+        prompts = sum(len(live.prompts) for live in self._session().now.objects.values())
+        image = self._session().ledger.image
+        self.go_on(Ledger.load(earlier.path, image), earlier.path)
+        if prompts:
+            show_message("Your new prompts are in the list of earlier sessions.")
 
     # How an image becomes a session.
 
@@ -198,7 +206,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         for note in unshown_notes(prepared.volume):
             show_message(note)
         self._begin(prepared)
-        self.resume.offer(prepared.earlier)
+        self.resume.offer(*prepared.sessions)
 
     def _begin(
         self, prepared: Prepared, ledger: Ledger | None = None, journal: Path | None = None
@@ -222,6 +230,8 @@ class SegmentDock(SessionDock[SegmentationSession]):
         session.failed.connect(self._failed)
         session.restarted.connect(self._restarted)
         session.noted.connect(self._noted)
+        for notice in session.notices:
+            show_message(notice)
         self._layers = SessionLayers(self.viewer, session, show, self._removed)
         self._opened += [PausedGC(), session, self._layers]
         self._layers.set_polarity(self.tools.positive)
@@ -240,7 +250,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         """Leave the image that was worked on; its journal is finished."""
         super()._end()
         self._layers = None
-        self.resume.offer(None)
+        self.resume.offer()
         self._bind(None)
 
     def _bind(self, session: SegmentationSession | None) -> None:
@@ -340,7 +350,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.row.opened.connect(guarded(self.go_on))
         self.planes.view_requested.connect(guarded(self._show_view))
         self.planes.window_requested.connect(guarded(self._show_window))
-        self.resume.accepted.connect(guarded(lambda e: self.go_on(e.ledger, e.path)))
+        self.resume.accepted.connect(guarded(self._resume))
         self.tools.tool_changed.connect(guarded(self._use_tool))
         self.tools.polarity_changed.connect(guarded(self._set_polarity))
         self.objects.object_added.connect(self.tools.set_positive)
