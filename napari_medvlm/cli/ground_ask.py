@@ -19,7 +19,7 @@ from napari_medvlm.cli.options import (
     Spacing,
     read_image,
 )
-from napari_medvlm.cli.output import print_result, report_errors
+from napari_medvlm.cli.output import print_result, printable, report_errors
 from napari_medvlm.data.answer import Answer, AnswerKind
 
 
@@ -201,7 +201,7 @@ def _labels(paths: list[Path], volume: Any) -> list[Any]:
 
     named = [read_labels(path, grid=volume.grid) for path in paths]
     for note in (note for labels in named for note in labels.notes):
-        typer.echo(note, err=True)
+        typer.echo(printable(note), err=True)
     return named
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_medvlm.cli.options import AsJson, AtGaps, Frame, Image, Series, Spacing, read_image
-from napari_medvlm.cli.output import print_result, report_errors
+from napari_medvlm.cli.output import print_result, printable, report_errors
 from napari_medvlm.io import Gaps
 
 
@@ -59,7 +59,7 @@ def measure(  # noqa: PLR0913  # one for each option
     objects = [dict(measures.values) for measures in rows.values()]
     notes = [*named.notes, *volume.notes]
     for note in notes:
-        typer.echo(note, err=True)
+        typer.echo(printable(note), err=True)
     result = {"objects": objects, "notes": notes}
     print_result(result, as_json, lambda: "\n".join(map(_line, objects)))
 

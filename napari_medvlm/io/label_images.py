@@ -7,12 +7,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.data.errors import CannotSave, InvalidImage
+from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import Grid, placed, require_same_grid
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.io.dicom.folder import is_dicom
@@ -20,6 +21,7 @@ from napari_medvlm.io.dicom.header import read_header, sop_class
 from napari_medvlm.io.dicom_objects.rtstruct_read import is_rtstruct, read_rtstruct
 from napari_medvlm.io.dicom_objects.seg_read import is_seg, read_seg
 from napari_medvlm.io.medical_images import NIFTI, OTHERS, read_image
+from napari_medvlm.io.writers import write_text
 
 TABLES = (".json", ".tsv", ".csv", ".txt", ".label")
 """Endings of tables of names, in the order in which they are looked for."""
@@ -85,16 +87,11 @@ def write_names(path: str | Path, names: Mapping[int, tuple[str, str]]) -> Path:
         If it cannot be written.
     """
     table = Path(path).with_name(f"{_stem(Path(path))}.tsv")
-    try:
-        with table.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-            writer.writerow(("index", "name", "color"))
-            writer.writerows((value, " ".join(n.split()), c) for value, (n, c) in names.items())
-    except OSError as error:
-        raise CannotSave(
-            f"{table.name} could not be written: {error.strerror or error}.",
-            "Choose a folder that you may write to, with space left.",
-        ) from error
+    text = StringIO(newline="")
+    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+    writer.writerow(("index", "name", "color"))
+    writer.writerows((value, " ".join(n.split()), c) for value, (n, c) in names.items())
+    write_text(table, text.getvalue())
     return table
 
 

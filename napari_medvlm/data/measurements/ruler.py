@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.data.geometry.grid import FloatArray
+from napari_medvlm.data.measurements.csv_file import write_table
 
 ENDS = tuple(f"{point}_{axis}_mm" for point in ("first", "second", "third") for axis in "spl")
 COLUMNS = ("name", "length_mm", "angle_deg", *ENDS)
@@ -63,17 +62,7 @@ def write_rulers(path: str | Path, rulers: Sequence[Ruler]) -> None:
     CannotSave
         If the file cannot be written.
     """
-    path = Path(path)
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
-            writer.writerows(_cells(ruler) for ruler in rulers)
-    except OSError as error:
-        raise CannotSave(
-            f"{path.name} could not be written: {error.strerror or error}.",
-            "Choose a folder that you may write to, with space left.",
-        ) from error
+    write_table(Path(path), list(COLUMNS), map(_cells, rulers))
 
 
 def _cells(ruler: Ruler) -> list[str | float]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
-from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.data.geometry.frames import lps_from_affine
 from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.measurements.csv_file import write_table
 from napari_medvlm.data.measurements.measure import diameters, longest_diameter_mm, measure
 from napari_medvlm.data.volume import Volume
 
@@ -113,17 +112,9 @@ def write_csv(path: str | Path, rows: Sequence[Row]) -> None:
     CannotSave
         If the file cannot be written.
     """
-    path = Path(path)
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(dict(row.values) for row in rows)
-    except OSError as error:
-        raise CannotSave(
-            f"{path.name} could not be written: {error.strerror or error}.",
-            "Choose a folder that you may write to, with space left.",
-        ) from error
+    write_table(
+        Path(path), list(COLUMNS), ([row.values.get(column) for column in COLUMNS] for row in rows)
+    )
 
 
 def _surface(mask: Mask, volume: Volume) -> float:
