@@ -20,7 +20,7 @@ from napari_medvlm.cli.options import (
     Spacing,
     read_image,
 )
-from napari_medvlm.cli.output import print_result, report_errors
+from napari_medvlm.cli.output import print_result, printable, report_errors
 from napari_medvlm.data.answer import Answer, AnswerKind
 from napari_medvlm.io import Gaps
 
@@ -207,7 +207,7 @@ def _labels(paths: list[Path], volume: Any) -> list[Any]:
     named = [read_labels(path, grid=volume.grid) for path in paths]
     for path, labels in zip(paths, named, strict=True):
         for note in (*mismatch_notes(path, volume), *labels.notes):
-            typer.echo(note, err=True)
+            typer.echo(printable(note), err=True)
     return named
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_medvlm.cli.options import AsJson
-from napari_medvlm.cli.output import interruptible_progress, print_result, report_errors
+from napari_medvlm.cli.output import interruptible_progress, print_result, printable, report_errors
 
 app = typer.Typer(
     help="List, add, download, verify and remove models.",
@@ -76,7 +76,7 @@ def download(
     with report_errors():
         registry.require_on_hub(name)
         offered = models_download.offer(name)
-        typer.echo(f"{offered.model}\n  licence: {offered.licence}", err=as_json)
+        typer.echo(printable(f"{offered.model}\n  licence: {offered.licence}"), err=as_json)
         size = f"  size: {offered.size} in {offered.files} file(s)\n  {offered.url}"
         typer.echo(size, err=as_json)
         if offered.gated:

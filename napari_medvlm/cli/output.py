@@ -23,6 +23,7 @@ def interruptible_progress() -> Iterator[Progress]:
     """Show a progress bar; Ctrl-C raises `Cancelled` at the next progress report."""
     from rich import progress as bars
     from rich.console import Console
+    from rich.markup import escape
 
     stopped = threading.Event()
     description = bars.TextColumn("{task.description}")
@@ -35,7 +36,7 @@ def interruptible_progress() -> Iterator[Progress]:
             def progress(fraction: float, message: str = "") -> None:
                 if stopped.is_set():
                     raise Cancelled
-                bar.update(task, completed=fraction, description=message)
+                bar.update(task, completed=fraction, description=escape(printable(message)))
 
             yield progress
     finally:
@@ -48,9 +49,9 @@ def report_errors() -> Iterator[None]:
     try:
         yield
     except MedVLMError as error:
-        typer.secho(error.message, fg="red", err=True)
+        typer.secho(printable(error.message), fg="red", err=True)
         if error.hint:
-            typer.echo(error.hint, err=True)
+            typer.echo(printable(error.hint), err=True)
         raise typer.Exit(1) from None
 
 
@@ -68,7 +69,14 @@ def write_all(*writes: Callable[[], object]) -> None:
 
 def print_result(summary: dict[str, Any], as_json: bool, text: Callable[[], str]) -> None:
     """Print a result as text, or as one JSON object."""
-    sys.stdout.write((json.dumps(_plain(summary)) if as_json else text()) + "\n")
+    sys.stdout.write((json.dumps(_plain(summary)) if as_json else printable(text())) + "\n")
+
+
+def printable(text: str) -> str:
+    """A text for the terminal: line breaks and tabs stay, other control characters are escaped."""
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text
+    )
 
 
 def _plain(value: Any) -> Any:

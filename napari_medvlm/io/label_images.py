@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,7 @@ def write_names(path: str | Path, names: Mapping[int, tuple[str, str]]) -> Path:
         If it cannot be written.
     """
     table = Path(path).with_name(f"{_stem(Path(path))}.tsv")
-    text = io.StringIO(newline="")
+    text = StringIO(newline="")
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
     writer.writerow(("index", "name", "color"))
     writer.writerows((value, " ".join(n.split()), c) for value, (n, c) in names.items())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 import socket
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from napari_medvlm.data.errors import BackendUnavailable
@@ -109,6 +111,39 @@ def require_allowed(url: str) -> None:
             "sent there.",
             "Allow it in the dock, or with --allow-remote on the command line.",
         )
+
+
+def checked_address(url: str) -> str | None:
+    """The IP address to connect to, so that a name is not looked up again after the check.
+
+    Returns
+    -------
+    `None` where no name of the private network is looked up: for this machine, an IP address, and a
+    server that the user chose.
+
+    Raises
+    ------
+    BackendUnavailable
+        As of `require_allowed`.
+    """
+    host = urlsplit(origin(url)).hostname or ""
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(host)
+        host = "localhost"
+    if host == "localhost" or origin(url) in allowed():
+        require_allowed(url)
+        return None
+    addresses = _addresses(url)
+    if not all(address.is_private for address in addresses):
+        require_allowed(url)
+    return str(min(addresses, key=lambda address: address.version))
+
+
+def connect_to(request: Any, address: str | None) -> None:
+    """Send a request of httpx to an IP address; host name and certificate stay those of the URL."""
+    if address is not None:
+        request.extensions = {**request.extensions, "sni_hostname": request.url.host}
+        request.url = request.url.copy_with(host=address)
 
 
 def _addresses(url: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:

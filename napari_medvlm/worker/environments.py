@@ -28,6 +28,7 @@ from napari_medvlm.backends.models.files import Stamp, stamp
 from napari_medvlm.data.errors import Cancelled, SettingsError
 from napari_medvlm.language.yaml_tables import YamlTable, read
 from napari_medvlm.settings.paths import home
+from napari_medvlm.settings.shell import quoted
 from napari_medvlm.worker.process import WINDOWS, variables
 
 VERSION: str = sys.modules["napari_medvlm"].__version__
@@ -236,8 +237,7 @@ def _lines(path: Path) -> dict[str, int]:
 
 def install_command(python: str, backend: str) -> str:
     """The pip command that installs this package with a backend's requirements into a Python."""
-    program = f'"{python}"' if " " in python else python
-    return f'{program} -m pip install "{requirement(backend)}"'
+    return f'{quoted(python)} -m pip install "{requirement(backend)}"'
 
 
 def requirement(backend: str) -> str:

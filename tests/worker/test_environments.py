@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import sys
 from importlib.metadata import metadata
@@ -106,7 +107,7 @@ def test_a_python_without_this_package_is_reported_what_to_install(
     assert "cannot be imported" in error.message
     assert "No module named 'napari_medvlm'" in error.message
     assert error.hint == (
-        f'Install it with: "{python}" -m pip install "napari-medvlm=={__version__}"'
+        f'Install it with: {shlex.quote(str(python))} -m pip install "napari-medvlm=={__version__}"'
     )
 
 

@@ -13,6 +13,7 @@ from napari_medvlm.backends.models.download import ID, fetch, is_hub_id
 from napari_medvlm.backends.models.local import Added
 from napari_medvlm.backends.models.published import Known, in_words, known
 from napari_medvlm.data.errors import BackendUnavailable, CannotDownload
+from napari_medvlm.settings.shell import quoted
 
 FORBIDDEN = frozenset('/\\#:*?"<>|')
 """What is not in a name, so that it is never taken for a path, a hub id, an address or options."""
@@ -114,7 +115,7 @@ def resolve(model: str | None) -> str | None:
     if not entry.path.exists():
         raise BackendUnavailable(
             f"The model {name} no longer exists at {entry.path}.",
-            f"Restore it, or add it again: napari-medvlm models add PATH --name {name!r}",
+            f"Restore it, or add it again: napari-medvlm models add PATH --name {quoted(name)}",
         )
     return f"{entry.path}{mark}{options}"
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.backends.models.download import WANTED
 from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
+from napari_medvlm.settings.shell import quoted
 
 if TYPE_CHECKING:
     import torch
@@ -124,7 +125,7 @@ def model_folder(model: str | None, title: str, example_id: str) -> Path:
         raise BackendUnavailable(
             f"Model {model} is not installed. Models are downloaded only on request.",
             f"Read its licence at https://huggingface.co/{model}, then press Download, or run: "
-            f"napari-medvlm models download {model}",
+            f"napari-medvlm models download {quoted(model)}",
         ) from None
 
 

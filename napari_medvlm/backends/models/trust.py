@@ -18,6 +18,7 @@ from napari_medvlm.backends.models.files import digest_of_list
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.settings.files import read_setting, write_setting
 from napari_medvlm.settings.paths import home
+from napari_medvlm.settings.shell import quoted
 
 FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 """torch's own switch for libraries that ask it to run what a file holds."""
@@ -65,7 +66,7 @@ def require_trusted(path: Path, what: str) -> None:
     if not trusted(path):
         raise BackendUnavailable(
             f"{what} {path} contains code that would run on this computer, and it is not trusted.",
-            f'If you trust its authors, run: napari-medvlm models trust "{path}"',
+            f"If you trust its authors, run: napari-medvlm models trust {quoted(str(path))}",
         )
 
 
@@ -117,7 +118,7 @@ def only_weights(path: Path | str) -> Iterator[None]:
         raise BackendUnavailable(
             f"{path} can run code when it is loaded: it holds more than weights.",
             "Use a file from its authors. If you trust this one, run: "
-            f'napari-medvlm models trust "{path}"',
+            f"napari-medvlm models trust {quoted(str(path))}",
         ) from error
     finally:
         if before is None:

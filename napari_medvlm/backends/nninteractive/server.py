@@ -9,6 +9,8 @@ import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress
@@ -23,13 +25,20 @@ from napari_medvlm.data.errors import BackendFailed, BackendUnavailable, Cancell
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.settings.allowed_hosts import origin, require_allowed
+from napari_medvlm.settings.allowed_hosts import (
+    checked_address,
+    connect_to,
+    is_private,
+    origin,
+    require_allowed,
+)
 
 KEY = "NAPARI_MEDVLM_API_KEY"
 SERVICE = "napari-medvlm"
 """The name under which a keyring keeps keys, each for the origin of a server's address."""
 POLL_S = 0.1
 EXAMPLE = "http://127.0.0.1:1527"
+_connecting = threading.Lock()
 
 
 class NNInteractiveServerBackend(Backend):
@@ -186,12 +195,35 @@ def claimed(url: str) -> Any:
     session_class = client().nnInteractiveRemoteInferenceSession
     session = session_class.__new__(session_class)
     try:
-        session.__init__(url, api_key=key_of(url))
+        with _own_connection(url):  # an empty key: the library would take that of another program
+            session.__init__(url, api_key=key_of(url) or "")
     except BaseException:  # the library leaves its connection open when it is turned away
         if hasattr(session, "_http"):
             session._http.close()
         raise
     return session
+
+
+@contextmanager
+def _own_connection(url: str) -> Iterator[None]:
+    """Within, the library connects without proxies to the address that was checked.
+
+    Proxies are for servers outside the private network only.
+    """
+    import httpx
+
+    module = sys.modules[client().nnInteractiveRemoteInferenceSession.__module__]
+    address = checked_address(url)
+    hooks = {"request": [lambda request: connect_to(request, address)]}
+    options = {"trust_env": not is_private(url), "event_hooks": hooks, "follow_redirects": False}
+    names = {name: getattr(httpx, name) for name in httpx.__all__}
+    names["Client"] = partial(httpx.Client, **options)
+    with _connecting:
+        module.httpx = SimpleNamespace(**names)  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            module.httpx = httpx  # type: ignore[attr-defined]
 
 
 def client() -> Any:

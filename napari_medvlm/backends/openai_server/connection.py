@@ -11,8 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.backends.openai_server.errors import user_error
+from napari_medvlm.backends.openai_server.limits import limit
 from napari_medvlm.data.errors import BackendUnavailable
-from napari_medvlm.settings.allowed_hosts import allowed, is_private, origin, require_allowed
+from napari_medvlm.settings.allowed_hosts import (
+    allowed,
+    checked_address,
+    connect_to,
+    is_private,
+    origin,
+    require_allowed,
+)
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -124,7 +132,7 @@ def client(base_url: str) -> AsyncOpenAI:
     """
     from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
-    key = key_for(base_url)
+    key, address = key_for(base_url), checked_address(base_url)
 
     async def keep_to_ourselves(request: Any) -> None:
         for name in set(request.headers) - SENT_HEADERS:
@@ -132,6 +140,8 @@ def client(base_url: str) -> AsyncOpenAI:
         request.headers["User-Agent"] = AGENT
         if key:
             request.headers["Authorization"] = f"Bearer {key}"
+        request.headers["Accept-Encoding"] = "identity"
+        connect_to(request, address)
 
     return AsyncOpenAI(
         base_url=base_url,
@@ -142,7 +152,7 @@ def client(base_url: str) -> AsyncOpenAI:
             trust_env=not is_private(base_url),
             follow_redirects=False,
             verify=_certificates(base_url),
-            event_hooks={"request": [keep_to_ourselves]},
+            event_hooks={"request": [keep_to_ourselves], "response": [limit]},
         ),
     )
 

@@ -65,6 +65,8 @@ def user_error(error: Exception, base_url: str, begun: bool = False) -> MedVLMEr
     match error:
         case MedVLMError():
             return error
+        case openai.APIConnectionError(__cause__=MedVLMError() as cause):
+            return cause
         case openai.APIStatusError():
             return _by_status(error, base_url)
         case openai.APITimeoutError():

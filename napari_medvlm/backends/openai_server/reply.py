@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from napari_medvlm.backends.models.catalog import Row
 from napari_medvlm.backends.openai_server.request import ToolCallIds
@@ -16,6 +18,10 @@ from napari_medvlm.language.sentences import without_loop
 
 LONGEST = 200_000
 """Characters after which no model has anything more to say."""
+CALL_COST = 20
+"""Characters that a part of a tool call counts at least."""
+MOST_TOKENS = 1000
+"""Tokens whose probabilities are looked at."""
 LOOKED_AT, LOOPED, LOOK_EVERY = 6000, 600, 200
 """Characters: how much of the end is searched for a loop, how long one is endless, how often."""
 UNKNOWN_END = "The server did not mark the answer as complete. If it looks cut off, ask again."
@@ -51,7 +57,8 @@ class Reply:
         self._stopped = ""
 
     def feed(self, piece: Piece) -> str:
-        """Take a piece; what of the text may be shown now."""
+        """Take a piece; what of the text may be shown now. What exceeds `LONGEST` is left out."""
+        piece = _cut(piece, max(LONGEST + 1 - self._length, 0))
         self.begun = self.begun or bool(piece.text or piece.thinking or piece.calls)
         self._finish = self._finish or piece.finish
         self._tokens = piece.tokens or self._tokens
@@ -61,8 +68,10 @@ class Reply:
         self._calls.feed(piece.calls)
         shown = self._stream.feed(piece.text) if piece.text else ""
         if self._options and not self._stream.is_thinking:
-            self._token_probabilities += piece.likely
-        self._length += len(piece.text) + len(piece.thinking) + _length_of_arguments(piece)
+            self._token_probabilities += piece.likely[
+                : MOST_TOKENS - len(self._token_probabilities)
+            ]
+        self._length += len(piece.text) + len(piece.thinking) + sum(map(_length, piece.calls))
         if self._length - self._looked >= LOOK_EVERY:
             self._looked = self._length
             self._stop_if_endless()
@@ -145,9 +154,16 @@ def _bare_name(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", last.removesuffix(".gguf").removesuffix(":latest"))
 
 
-def _length_of_arguments(piece: Piece) -> int:
-    functions = (getattr(part, "function", None) for part in piece.calls)
-    return sum(len(getattr(function, "arguments", None) or "") for function in functions)
+def _length(call: Any) -> int:
+    """Characters of a part of a tool call, and some for each part."""
+    function = getattr(call, "function", None)
+    texts = getattr(function, "name", None), getattr(function, "arguments", None)
+    return CALL_COST + sum(len(text) for text in texts if isinstance(text, str))
+
+
+def _cut(piece: Piece, left: int) -> Piece:
+    """A piece with no more characters of each kind than there are left."""
+    return replace(piece, text=piece.text[:left], thinking=piece.thinking[:left])
 
 
 def _keys(question: Question) -> tuple[str, ...]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from napari_medvlm.data.atomic_write import write_text
 from napari_medvlm.data.geometry.grid import FloatArray
+from napari_medvlm.data.measurements.csv_file import write_table
 
 ENDS = tuple(f"{point}_{axis}_mm" for point in ("first", "second", "third") for axis in "spl")
 COLUMNS = ("name", "length_mm", "angle_deg", *ENDS)
@@ -64,11 +62,7 @@ def write_rulers(path: str | Path, rulers: Sequence[Ruler]) -> None:
     CannotSave
         If the file cannot be written.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    writer.writerows(_cells(ruler) for ruler in rulers)
-    write_text(path, text.getvalue())
+    write_table(Path(path), list(COLUMNS), map(_cells, rulers))
 
 
 def _cells(ruler: Ruler) -> list[str | float]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
-from napari_medvlm.data.atomic_write import write_text
 from napari_medvlm.data.geometry.frames import lps_from_affine
 from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.measurements.csv_file import write_table
 from napari_medvlm.data.measurements.measure import diameters, longest_diameter_mm, measure
 from napari_medvlm.data.volume import Volume
 
@@ -114,11 +112,9 @@ def write_csv(path: str | Path, rows: Sequence[Row]) -> None:
     CannotSave
         If the file cannot be written.
     """
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS)
-    writer.writeheader()
-    writer.writerows(dict(row.values) for row in rows)
-    write_text(path, text.getvalue())
+    write_table(
+        Path(path), list(COLUMNS), ([row.values.get(column) for column in COLUMNS] for row in rows)
+    )
 
 
 def _surface(mask: Mask, volume: Volume) -> float:

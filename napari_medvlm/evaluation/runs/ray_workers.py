@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from napari_medvlm.data.errors import BackendUnavailable
@@ -13,6 +16,8 @@ from napari_medvlm.evaluation.runs.workers import POLL_S, Answers, Json, WorkerS
 
 ANSWER_S = 10.0
 """How long a cluster may take to answer at all."""
+LOOPBACK = "127.0.0.1"
+"""Where a cluster on this computer alone listens."""
 
 
 class Ray:
@@ -28,6 +33,9 @@ class Ray:
 
     def __init__(self, address: str, number: int) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere unasked
+        if address == "local" and "ray" not in sys.modules:  # Ray reads them when it is imported
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         try:
             import ray
         except ImportError:
@@ -57,12 +65,13 @@ class Ray:
     def _connect(self) -> None:
         options: dict[str, Any] = {"log_to_driver": False, "include_dashboard": False}
         if self._address == "local":
-            options["num_cpus"] = self._number
+            options |= {"num_cpus": self._number, "_node_ip_address": LOOPBACK}
         else:
             options = {"log_to_driver": False}
         try:
             _require_answer(self._address)
-            self._ray.init(self._address, **options)
+            with _only_this_computer() if self._address == "local" else nullcontext():
+                self._ray.init(self._address, **options)
         except (OSError, RuntimeError, ValueError) as error:
             raise BackendUnavailable(
                 f"There is no Ray cluster at {self._address}: {error}",
@@ -82,6 +91,26 @@ class Ray:
                 yield outcome
             if not ready:
                 yield None
+
+
+@contextmanager
+def _only_this_computer() -> Iterator[None]:
+    """Within, a cluster that Ray starts listens on `LOOPBACK` only.
+
+    Ray puts the computer's own address in the place of it, by a function of its own that has no
+    setting; with versions that lack the function the token alone keeps others out.
+    """
+    from ray._private import services
+
+    before = getattr(services, "resolve_ip_for_localhost", None)
+    if before is None:
+        yield
+        return
+    services.resolve_ip_for_localhost = lambda host: host
+    try:
+        yield
+    finally:
+        services.resolve_ip_for_localhost = before
 
 
 def _require_answer(address: str) -> None:

@@ -21,6 +21,7 @@ from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.runs.report_images import DETECTED, TRUTH
 from napari_medvlm.evaluation.runs.run_folder import read_json, write_text
+from napari_medvlm.settings.shell import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,12 +71,7 @@ def write_page(out: Path, template: str, content: Mapping[str, Any]) -> Path:
 def open_command(out: Path, case: str, what: str) -> str:
     """What a person gives to a shell, in any folder, to open a case in napari."""
     words = (str(out.resolve()), case, what)
-    return "napari-medvlm evaluate open " + " ".join(map(_quoted, filter(None, words)))
-
-
-def _quoted(word: str) -> str:
-    plain = word.translate(str.maketrans("", "", "/_-."))
-    return word if plain.isalnum() else f'"{word}"'
+    return "napari-medvlm evaluate open " + " ".join(map(quoted, filter(None, words)))
 
 
 def figure(value: float | None, digits: int = 3) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_medvlm.data.atomic_write import write_atomically
+from napari_medvlm.data.measurements.csv_file import cell
 from napari_medvlm.evaluation.metrics.confidence_intervals import interval_by_case
 from napari_medvlm.evaluation.metrics.segmentation import area_under, challenge_nsd, interactions_to
 from napari_medvlm.evaluation.runs.run_folder import write_text
@@ -134,7 +135,7 @@ def _write_csv(path: Path, table: Sequence[Json]) -> Path:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(table[0]) if table else [], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(table)
+    writer.writerows({key: cell(value) for key, value in row.items()} for row in table)
     write_text(path, text.getvalue())
     return path
 
