@@ -31,7 +31,22 @@ SIDES = {
 
 _BOTH = {"both", "bilateral", "bilaterally", "beide", "beider", "beiden", "beidseits", "bilateraux"}
 _FILLERS = {
-    *("the", "a", "an", "of", "in", "on", "at", "and", "or", "side", "sides", "sided", "with", "within"),
+    *(
+        "the",
+        "a",
+        "an",
+        "of",
+        "in",
+        "on",
+        "at",
+        "and",
+        "or",
+        "side",
+        "sides",
+        "sided",
+        "with",
+        "within",
+    ),
     *("der", "die", "das", "des", "dem", "den", "und", "im", "vom", "seite"),
     *("le", "la", "les", "du", "de", "et", "cote", "deux"),
 }
