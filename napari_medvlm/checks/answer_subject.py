@@ -24,11 +24,15 @@ from napari_medvlm.worker.messages import AnswerReply, AskRequest, GroundRequest
 
 _NUMBER = r"(?P<number>\d{1,3}(?:[.,]\d+)?)\s*(?P<percent>%|percent\b)"
 _SURE = r"(?:sure|certain|confiden\w*|certainty|probab\w*|likel\w*)"
+_NOT_INTERVAL = r"(?![\s-]*(?:interval|limit|bound|level|region|range|band)s?\b)"
+"""A confidence interval is of a measurement."""
+_NOT_OF = r"(?!\s*(?:of\s+)?(?!(?:sure|certain|confiden|in\b|that\b|for\b|and\b|but\b|or\b))[a-z])"
+"""What a percentage is of, such as "70 % stenosis", is no confidence."""
 _SAID = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"{_NUMBER}\s*(?:\w+\s+)?{_SURE}",
-        rf"\b{_SURE}\b[^.\d\n]{{0,24}}{_NUMBER}",
+        rf"{_NUMBER}\s*(?:\w+\s+)?{_SURE}\b{_NOT_INTERVAL}",
+        rf"\b{_SURE}\b{_NOT_INTERVAL}[^.\d\n]{{0,24}}{_NUMBER}{_NOT_OF}",
         r"\b(?:confidence|certainty|probability)\b\s*(?:is|of|score|[:=])*\s*"
         r"(?P<number>[01]?[.,]\d+)(?P<percent>(?!\s*%))",
     )

@@ -71,6 +71,12 @@ def test_paraphrases_differ_and_keep_what_is_asked():
         ("It takes up 30 % of the lung.", None),
         ("120 % sure", None),
         ("No.", None),
+        ("3 mm (95% confidence interval 2-4 mm).", None),
+        ("The confidence interval is 95%.", None),
+        ("There is likely 70% stenosis.", None),
+        ("Probability of 20% malignancy is usual for such nodules.", None),
+        ("The probability is 20% for malignancy.", 0.2),
+        ("I am certain, 95%.", 0.95),
     ],
 )
 def test_a_percentage_is_read_where_it_is_a_confidence(text, share):

@@ -4,11 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_medvlm.backends.embedded.atlas.structures import structures
 from napari_medvlm.data.errors import SettingsError
+from napari_medvlm.language.normalize import words_of
 from napari_medvlm.language.structure_names import Match, Names, Synonyms
+from napari_medvlm.language.yaml_tables import HERE
 
 BODY = [
     "spleen",
@@ -264,3 +268,54 @@ def test_a_bad_file_is_named_with_its_line_and_a_remedy(
     with pytest.raises(SettingsError, match=re.escape(message)) as raised:
         Synonyms.load(path)
     assert str(path) in raised.value.hint
+
+
+BRAIN = tuple(structures())
+FAMILIES: dict[str, set[str]] = {
+    "the ventricles": {
+        "third ventricle", "fourth ventricle", "left lateral ventricle", "right lateral ventricle",
+    },
+    "basal ganglia, left": {"left caudate nucleus", "left putamen", "left globus pallidus"},
+    "left cingulate gyrus": {
+        f"left {part} cingulate gyrus" for part in ("anterior", "middle", "posterior")
+    },
+    "GP": {"left globus pallidus", "right globus pallidus"},
+    "temporal lobe (both sides)": {"left temporal lobe", "right temporal lobe"},
+    "CSF": set(),
+    "left fourth ventricle": set(),
+}  # fmt: skip
+IN_OTHER_LANGUAGES = {
+    "gray matter": "grey matter", "graue Substanz": "grey matter", "matière grise": "grey matter",
+    "substantia grisea": "grey matter", "weiße Substanz": "white matter",
+    "Stirnlappen links": "left frontal lobe", "lobus frontalis sinister": "left frontal lobe",
+    "Scheitellappen rechts": "right parietal lobe", "lobe occipital droit": "right occipital lobe",
+    "Schläfenlappen links": "left temporal lobe", "pôle temporal gauche": "left temporal pole",
+    "Kleinhirnhemisphäre links": "left cerebellar hemisphere", "Kleinhirn": "cerebellar vermis",
+    "Kleinhirnwurm": "cerebellar vermis", "gyrus angulaire droit": "right angular gyrus",
+    "Gyrus cinguli anterior": "left anterior cingulate gyrus",
+    "Ventriculus lateralis sinister": "left lateral ventricle",
+    "Ventriculus quartus": "fourth ventricle", "dritter Ventrikel": "third ventricle",
+    "Heschl's gyrus": "left Heschl gyrus", "Sehrinde": "left calcarine cortex",
+    "lateral ventrical": "left lateral ventricle",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("phrase", "wanted"), FAMILIES.items())
+def test_the_name_of_a_family_finds_its_members_and_nothing_else(
+    phrase: str, wanted: set[str]
+) -> None:
+    assert {match.name for match in Names(BRAIN, Synonyms.load()).find(phrase)} == wanted
+
+
+@pytest.mark.parametrize(("phrase", "wanted"), IN_OTHER_LANGUAGES.items())
+def test_structures_of_the_brain_have_names_in_latin_german_and_french(
+    phrase: str, wanted: str
+) -> None:
+    assert wanted in {match.name for match in Names(BRAIN, Synonyms.load()).find(phrase)}
+
+
+def test_no_synonym_holds_a_word_for_a_side() -> None:
+    """Sides are left out of names: "gyrus droit" would mean any gyrus."""
+    sheet = yaml.safe_load((HERE / "synonyms.yaml").read_text("utf-8"))
+    texts = [text for name, others in sheet["structures"].items() for text in (name, *others)]
+    assert [text for text in texts if words_of(text).sides] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
@@ -19,7 +20,16 @@ _REFUSAL = re.compile(
     rf"|{_UNABLE} (?:see|view|access|open) (?:the|this|that|any|an|your) (?:image|picture|scan)s?)",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
+_NUMBER = re.compile(
+    r"(?:(?<![\w.])|(?<=\d[xX]))[-+]?"
+    r"(?:(?<![(\[,])\d{1,3}(?:,\d{3})+(?![\d,])|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?"
+)
+_SINGLE = re.compile(
+    r"(?:[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff"
+    r"\uf900-\ufaff\uff66-\uff9f]|[\U00020000-\U0003ffff])"
+)
+"""Characters of scripts without spaces between words: Han, Kana, Thai, Lao, Burmese, Khmer."""
+_ENGLISH = re.compile(r"[a-z0-9]+")
 REFUSAL_LENGTH = 300
 """A refusal stands in so many first characters."""
 
@@ -27,7 +37,24 @@ REFUSAL_LENGTH = 300
 def normalized(text: str) -> str:
     """Lower case, without punctuation and articles, as SQuAD compares answers."""
     plain = text.casefold().replace("'", "").translate(_MARKS)
+    plain = "".join(" " if unicodedata.category(c)[0] == "P" else c for c in plain)
     return " ".join(_ARTICLES.sub(" ", plain).split())
+
+
+def spaced(text: str) -> str:
+    """A text with spaces around each character of a script that has none between words."""
+    composed = unicodedata.normalize("NFC", text)
+    return " ".join(_SINGLE.sub(r" \g<0> ", composed).split()) if _SINGLE.search(text) else text
+
+
+def words_of(text: str) -> list[str]:
+    """Words in lower case, English ones stemmed as rouge-score does; characters where no spaces.
+
+    Letters, digits and the marks that belong to them make a word, in any script.
+    """
+    plain = spaced(unicodedata.normalize("NFC", text)).casefold()
+    words = "".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in plain).split()
+    return [part for w in words for part in (_english(w) if _ENGLISH.fullmatch(w) else [w])]
 
 
 def exact(answer: str, reference: str) -> bool:
@@ -37,7 +64,7 @@ def exact(answer: str, reference: str) -> bool:
 
 def token_f1(answer: str, reference: str) -> float:
     """Harmonic mean of precision and recall of the words, each as often as it stands there."""
-    a, b = normalized(answer).split(), normalized(reference).split()
+    a, b = (spaced(normalized(text)).split() for text in (answer, reference))
     common = sum((Counter(a) & Counter(b)).values())
     if not a or not b:
         return float(a == b)
@@ -45,14 +72,24 @@ def token_f1(answer: str, reference: str) -> float:
 
 
 def bleu(answer: Sequence[str], reference: Sequence[str]) -> float | None:
-    """Corpus BLEU-4 of sacrebleu with its defaults, 0 to 100; `None` for no text."""
+    """Corpus BLEU-4 of sacrebleu with its defaults, 0 to 100.
+
+    Characters of scripts without spaces are words, as sacrebleu's ``zh`` has it. `None` for no
+    text, and where no answer has four words: then there is no sequence of four to compare.
+    """
     from sacrebleu import corpus_bleu
 
-    return float(corpus_bleu(list(answer), [list(reference)]).score) if answer else None
+    if not answer:
+        return None
+    score = corpus_bleu([spaced(t) for t in answer], [[spaced(t) for t in reference]])
+    return float(score.score) if score.totals[-1] else None
 
 
 def rouge(answer: str, reference: str) -> tuple[float, float]:
-    """ROUGE-1 and ROUGE-L of rouge-score, with stems: F-measures, 0 to 1."""
+    """ROUGE-1 and ROUGE-L of rouge-score, with stems: F-measures, 0 to 1.
+
+    Words are those of `words_of`: rouge-score's own drop all letters but a to z.
+    """
     rouge_scores = _scorer().score(reference, answer)
     return float(rouge_scores["rouge1"].fmeasure), float(rouge_scores["rougeL"].fmeasure)
 
@@ -64,11 +101,31 @@ def is_refusal(text: str) -> bool:
 
 def numbers_in(text: str) -> tuple[float, ...]:
     """The numbers of a text, in order."""
-    return tuple(float(match.group()) for match in _NUMBER.finditer(text))
+    return tuple(float(match.group().replace(",", "")) for match in _NUMBER.finditer(text))
+
+
+class _Tokenizer:
+    """`words_of` as rouge-score calls it."""
+
+    def tokenize(self, text: str) -> list[str]:
+        """The words of a text."""
+        return words_of(text)
 
 
 @cache
 def _scorer() -> Any:
     from rouge_score import rouge_scorer
 
-    return rouge_scorer.RougeScorer(["rouge1", "rougeL"], use_stemmer=True)
+    return rouge_scorer.RougeScorer(["rouge1", "rougeL"], tokenizer=_Tokenizer())
+
+
+def _english(word: str) -> list[str]:
+    words: list[str] = _english_tokenizer().tokenize(word)
+    return words
+
+
+@cache
+def _english_tokenizer() -> Any:
+    from rouge_score.tokenizers import DefaultTokenizer
+
+    return DefaultTokenizer(use_stemmer=True)

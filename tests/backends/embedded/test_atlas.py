@@ -219,3 +219,9 @@ def test_a_ventricle_is_as_large_as_in_its_atlas_and_holds_no_cistern(
     r, a, s = cistern_mni_mm
     index = np.round(volume.grid.to_index((s, -a, -r))).astype(int)
     assert not region.mask.full()[tuple(index)]
+
+
+@pytest.mark.parametrize("phrase", ["outside of the brain", "opposite of the left thalamus"])
+def test_a_place_that_a_phrase_excludes_is_not_given_for_it(phrase):
+    volume, _ = brain()
+    assert [missing.phrase for missing in nmv.ground(volume, [phrase]).not_found] == [phrase]

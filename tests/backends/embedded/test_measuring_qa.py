@@ -20,7 +20,10 @@ PARAPHRASES = {
         "What is the voxel size?",
         "How thick are the slices?",
         "What is the spacing?",
+        "What is the size of a voxel?",
     ],
+    QuestionForm.SHAPE: ["How many slices?", "What are the dimensions of the image?"],
+    QuestionForm.WIDTH: ["How wide is the lesion?", "What is the width of the lesion?"],
     QuestionForm.EXTENT: ["How large is the field of view?", "what is the size of the scan"],
     QuestionForm.COUNT: ["How many objects are there?", "how many structures"],
     QuestionForm.LARGER: [
@@ -29,11 +32,18 @@ PARAPHRASES = {
         "Is the left kidney larger than the right kidney?",
         "Compare the left and the right kidney",
         "Which of the two kidneys is the smaller",
+        "Which kidney is bigger, left or right?",
+        "How much larger is the left than the right kidney?",
     ],
     QuestionForm.VOLUME: [
         "How large is the liver?",
         "What is the volume of the liver?",
         "size of liver",
+        "What's the volume of the liver?",
+        "How many ml of CSF are there?",
+        "How much fat is there?",
+        "What is the total volume of both kidneys?",
+        "brain volume",
     ],
     QuestionForm.DIAMETER: [
         "What is the longest diameter of the lesion?",
@@ -49,7 +59,11 @@ PARAPHRASES = {
         "What does the lesion overlap with?",
     ],
     QuestionForm.AT: ["What is at 89,96,77?", "what lies at voxel (1, 2, 3)?"],
-    QuestionForm.WHERE: ["Where is the left hippocampus?", "On which side is the lesion?"],
+    QuestionForm.WHERE: [
+        "Where is the left hippocampus?",
+        "Where's the lesion?",
+        "On which side is the lesion?",
+    ],
     QuestionForm.PRESENT: ["Is there a lesion?", "Are there any lesions?", "Can you see a lesion?"],
 }
 BEYOND = [
@@ -58,6 +72,8 @@ BEYOND = [
     "Why is the sky blue?",
     "Is the lesion malignant?",
     "What",
+    "Describe the volume",
+    "Is white matter brighter than grey?",
     "Which?",
 ]
 
@@ -217,3 +233,46 @@ def test_numbers_read_as_a_reader_of_images_says_them():
     assert number_format.intensity(12345.6) == "12346"
     assert number_format.intensity(-998.04) == "-998"
     assert number_format.position((17.2, -4.0, -23.4), 0) == "S 17, A 4, R 23 mm"
+
+
+@pytest.mark.parametrize(
+    ("question", "things"),
+    [
+        ("Is the left kidney larger than the right?", ("left kidney", "right kidney")),
+        ("Which is smaller, the left or the right kidney?", ("left kidney", "right kidney")),
+        ("Compare the left and right kidneys", ("left kidneys", "right kidneys")),
+        ("Is the third larger than the fourth ventricle?", ("third ventricle", "fourth ventricle")),
+        ("Which kidney is bigger, left or right?", ("left kidney", "right kidney")),
+        ("How far is the left from the right kidney?", ("left kidney", "right kidney")),
+    ],
+)
+def test_a_noun_that_one_of_two_leaves_out_is_that_of_the_other(question, things):
+    assert read(question).things == things
+
+
+def test_a_width_is_the_extent_from_right_to_left_and_no_diameter(scene):
+    volume, masks = scene
+    corners = [np.argwhere(masks["lesion"]) + np.array(half) - 0.5 for half in np.ndindex(2, 2, 2)]
+    left = volume.grid.to_world(np.concatenate(corners))[:, 2]
+    answer = ask(scene, "How wide is the lesion?")
+    assert answer.text == f"The lesion extends {np.ptp(left):.1f} mm from right to left."
+
+
+def test_of_several_structures_of_a_name_none_is_chosen_for_a_distance(scene):
+    answer = ask(scene, "How far is the lesion from the kidney?")
+    assert not answer.answered
+    assert "left kidney, right kidney" in answer.reason
+    assert ask(scene, "How far apart are the two kidneys?").answered
+
+
+def test_a_name_that_is_nearly_known_is_offered(scene):
+    answer = ask(scene, "What is the volume of the leftmost kidney?")
+    assert not answer.answered
+    assert "Did you mean 'left kidney'?" in answer.reason
+    assert "Did you mean" not in ask(scene, "What is the volume of the moon?").reason
+
+
+def test_the_slices_are_counted(scene):
+    z, y, x = scene[0].shape
+    assert f"{z} slices" in ask(scene, "How many slices?").text
+    assert f"{z} x {y} x {x} voxels" in ask(scene, "How many slices?").text

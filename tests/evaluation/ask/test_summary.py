@@ -53,6 +53,51 @@ def test_rouge_is_rouge_scores(hypothesis, reference):
     assert outcome.rouge_l == pytest.approx(wanted["rougeL"].fmeasure, abs=1e-6)
 
 
+WITHOUT_LATIN = ["心脏增大", "胸水はありません", "сердце увеличено", "हृदय बढ़ा है"]
+
+
+@pytest.mark.parametrize("text", WITHOUT_LATIN)
+def test_a_text_in_any_script_is_equal_to_itself_and_to_no_other(text):
+    other = "肺粒 легкое फेफड़ा"
+    assert metrics_text.rouge(text, text) == (1.0, 1.0)
+    assert metrics_text.token_f1(text, text) == 1.0
+    assert metrics_text.rouge(text, other) == (0.0, 0.0)
+    assert metrics_text.bleu([text], [text]) in (None, pytest.approx(100.0))
+
+
+def test_rouge_of_chinese_counts_characters_as_by_hand():
+    # 4 of 5 and of 4 characters are common: F = 2 * 4 / (5 + 4); the longest common run is 4.
+    shares = metrics_text.rouge("心脏增大", "心脏略增大")
+    assert shares == pytest.approx((8 / 9, 8 / 9))
+
+
+def test_bleu_of_chinese_is_sacrebleus():
+    hypotheses = ["心脏明显增大。", "右侧少量胸腔积液"]
+    references = ["心脏增大。", "右侧胸腔少量积液"]
+    wanted = BLEU(tokenize="zh").corpus_score(hypotheses, [references]).score
+    assert metrics_text.bleu(hypotheses, references) == pytest.approx(wanted, abs=1e-6)
+
+
+def test_bleu_is_not_given_where_no_answer_has_four_words():
+    assert metrics_text.bleu(["heart enlarged"], ["heart enlarged"]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("31.5x22.0 mm", (31.5, 22.0)),
+        ("31.5 x 22.0 mm", (31.5, 22.0)),
+        ("1,234.5 mm3", (1234.5,)),
+        ("12,345 and 6", (12345.0, 6.0)),
+        ("(89,196,177)", (89.0, 196.0, 177.0)),
+        ("5-8 mm, T2, -3", (5.0, 8.0, -3.0)),
+        ("1.5e3", (1500.0,)),
+    ],
+)
+def test_numbers_are_read_as_they_are_written(text, numbers):
+    assert metrics_text.numbers_in(text) == numbers
+
+
 @pytest.mark.parametrize(("hypothesis", "reference"), PAIRS)
 def test_token_f1_is_scikit_learns(hypothesis, reference):
     words = [set(metrics_text.normalized(text).split()) for text in (reference, hypothesis)]

@@ -22,6 +22,12 @@ from napari_medvlm.language.structure_names import Match, Names, Synonyms
 
 LOCATION_PREPOSITION = re.compile(r"\b(?:in|of|within|at|near|along) (?:the )?", re.IGNORECASE)
 """What stands before the place of a finding: "an infarct in the right putamen"."""
+ELSEWHERE = re.compile(
+    r"\b(?:outside|opposite|away|instead|beyond|except|contralateral|absence|lack)\b"
+    r"|\bnot (?:in|of|within|at)\b",
+    re.IGNORECASE,
+)
+"""With these a phrase names a place that the finding is not in: "outside of the brain"."""
 LOCATION_SCORE_FACTOR = 0.5
 """How much less it says to know where a finding is said to be than to find what was asked for."""
 
@@ -82,6 +88,10 @@ class Grounder:
         held = [r for r in here if r is not None and _holds(r, index, self._volume)]
         return sorted(held, key=lambda r: (r.mask is None, _volume_mm3(r)))[:AT_MOST]
 
+    def nearest_structure(self, phrase: str) -> Match | None:
+        """The atlas structure whose name fits a phrase best; `None` if none shares a word."""
+        return self._atlas_names.nearest(phrase)
+
     def _named_regions(self, labels: NamedLabels) -> NamedRegions:
         """The regions of a label image; the same object for equal label images."""
         grid = labels.grid
@@ -103,6 +113,8 @@ class Grounder:
         result = self._known(phrase, phrase, named, progress)
         if result is not None:
             return result
+        if ELSEWHERE.search(phrase):
+            return self._unknown(phrase, named)
         _, _, location = LOCATION_PREPOSITION.sub("\0", phrase).rpartition("\0")
         result = self._known(phrase, location, named, progress) if location != phrase else None
         if isinstance(result, list):

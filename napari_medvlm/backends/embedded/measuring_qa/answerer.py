@@ -8,7 +8,8 @@ import numpy as np
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.embedded.atlas.grounder import Grounder
-from napari_medvlm.backends.embedded.measuring_qa import number_format
+from napari_medvlm.backends.embedded.measuring_qa import header_facts, number_format
+from napari_medvlm.backends.embedded.measuring_qa.header_facts import Unanswerable
 from napari_medvlm.backends.embedded.measuring_qa.question_forms import (
     ParsedQuestion,
     QuestionForm,
@@ -17,23 +18,14 @@ from napari_medvlm.backends.embedded.measuring_qa.question_forms import (
 from napari_medvlm.backends.embedded.measuring_qa.subjects import Subject, Subjects
 from napari_medvlm.data.answer import Answer, Claim, Question
 from napari_medvlm.data.geometry.grid import Grid, world_bounds
+from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.measurements.measure import longest_diameter_mm, measure
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Region
-from napari_medvlm.data.volume import Modality, Volume
+from napari_medvlm.data.volume import Volume
 
-KINDS = {
-    Modality.CT: "a CT image",
-    Modality.MR: "an MR image",
-    Modality.PT: "a PET image",
-    Modality.US: "an ultrasound image",
-}
 MIDLINE_MM = 5.0
 """A centre this near to the middle of the image, in mm, is on neither side."""
-
-
-class Unanswerable(Exception):  # a way out, not an error that a user meets
-    """Why a question cannot be answered."""
 
 
 class Answerer:
@@ -70,13 +62,15 @@ class Answerer:
         self,
     ) -> dict[QuestionForm, Callable[[ParsedQuestion, Subjects, Progress], list[Claim]]]:
         return {
-            QuestionForm.MODALITY: self._modality,
-            QuestionForm.SPACING: self._spacing,
-            QuestionForm.EXTENT: self._extent,
+            QuestionForm.MODALITY: lambda *_: [header_facts.modality(self._volume)],
+            QuestionForm.SPACING: lambda *_: [header_facts.spacing(self._volume)],
+            QuestionForm.EXTENT: lambda *_: [header_facts.extent(self._volume)],
+            QuestionForm.SHAPE: lambda *_: [header_facts.shape(self._volume)],
             QuestionForm.COUNT: self._count,
             QuestionForm.LARGER: self._larger,
             QuestionForm.VOLUME: self._sizes,
             QuestionForm.DIAMETER: self._diameters,
+            QuestionForm.WIDTH: self._widths,
             QuestionForm.INTENSITY: self._intensities,
             QuestionForm.DISTANCE: self._distance,
             QuestionForm.OVERLAP: self._overlaps,
@@ -84,31 +78,6 @@ class Answerer:
             QuestionForm.WHERE: self._location,
             QuestionForm.PRESENT: self._present,
         }
-
-    # What the header tells.
-
-    def _modality(self, _: ParsedQuestion, __: Subjects, ___: Progress) -> list[Claim]:
-        modality = self._volume.modality
-        if modality is Modality.UNKNOWN:
-            raise Unanswerable("The file does not state the modality of the image.")
-        unit = ", in Hounsfield units" if self._volume.is_hu else ""
-        return [Claim(f"It is {KINDS.get(modality, modality.value)}{unit}.", source="header")]
-
-    def _spacing(self, _: ParsedQuestion, __: Subjects, ___: Progress) -> list[Claim]:
-        z, y, x = self._volume.spacing
-        return [Claim(f"A voxel is {z:.3g} x {y:.3g} x {x:.3g} mm (z, y, x).", source="header")]
-
-    def _extent(self, _: ParsedQuestion, __: Subjects, ___: Progress) -> list[Claim]:
-        low, high = world_bounds(self._volume.grid, (0, 0, 0), self._volume.shape)
-        s, p, left = high - low
-        image_region = Region(
-            "image", Box.at_index(self._volume.grid, (0, 0, 0), self._volume.shape)
-        )
-        text = (
-            f"The image covers {s:.0f} mm from inferior to superior, {p:.0f} mm from anterior to "
-            f"posterior and {left:.0f} mm from right to left."
-        )
-        return [Claim(text, (image_region,), "header")]
 
     # What was segmented, or is in the atlas.
 
@@ -121,7 +90,10 @@ class Answerer:
         return [Claim(f"{count}: {names}.", tuple(s.region for s in known), "measured")]
 
     def _larger(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
-        masked = [s for thing in asked.things for s in self._masked(thing, subjects, progress)]
+        found = [self._masked(thing, subjects, progress) for thing in asked.things]
+        if len(found) > 1:
+            found = [[_single(t, s)] for t, s in zip(asked.things, found, strict=True)]
+        masked = [subject for group in found for subject in group]
         if len(masked) < 2:
             raise Unanswerable(
                 f"A comparison needs two structures; only {masked[0].name} is known. "
@@ -147,6 +119,16 @@ class Answerer:
             claims.append(Claim(text, (subject.region,), _source(subject)))
         return claims
 
+    def _widths(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
+        """Extents of the voxels from right to left, in patient millimetres."""
+        claims = []
+        for subject in self._masked(asked.things[0], subjects, progress):
+            assert subject.mask is not None
+            width = _width_mm(subject.mask, self._volume.grid)
+            text = f"The {subject.name} extends {width:.1f} mm from right to left."
+            claims.append(Claim(text, (subject.region,), _source(subject)))
+        return claims
+
     def _intensities(
         self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
     ) -> list[Claim]:
@@ -166,9 +148,13 @@ class Answerer:
     def _distance(
         self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
     ) -> list[Claim]:
-        if len(asked.things) < 2:
+        found = [self._any(thing, subjects, progress) for thing in asked.things]
+        if len(found) == 1 and len(found[0]) == 2:
+            first, second = found[0]
+        elif len(found) == 2:
+            first, second = (_single(t, s) for t, s in zip(asked.things, found, strict=True))
+        else:
             raise Unanswerable("A distance needs two structures.")
-        first, second = (self._any(thing, subjects, progress)[0] for thing in asked.things[:2])
         apart = float(np.linalg.norm(first.region.center_mm - second.region.center_mm))
         text = f"The centres of the {first.name} and the {second.name} are {apart:.1f} mm apart."
         return [Claim(text, (first.region, second.region), _source(first, second))]
@@ -264,9 +250,11 @@ class Answerer:
     def _any(self, words: str, subjects: Subjects, progress: Progress) -> list[Subject]:
         matches = subjects.find(words, progress)
         if not matches:
+            near = subjects.nearest(words)
+            offer = f" Did you mean {near!r}?" if near else ""
             raise Unanswerable(
-                f"There is no object, label or structure called {words!r}. Segment it, or load "
-                "labels that name it."
+                f"There is no object, label or structure called {words!r}.{offer} Segment it, or "
+                "load labels that name it."
             )
         return matches
 
@@ -297,6 +285,20 @@ def beyond() -> Answer:
         f"{known}. For other questions, choose a vision-language model."
     )
     return Answer(reason, answered=False, reason=reason)
+
+
+def _single(words: str, subjects: list[Subject]) -> Subject:
+    """The only subject that words mean; several are not chosen from."""
+    names = list(dict.fromkeys(subject.name for subject in subjects))
+    if len(names) > 1:
+        raise Unanswerable(f"{words!r} may be {', '.join(names)}. Name one of them.")
+    return subjects[0]
+
+
+def _width_mm(mask: Mask, grid: Grid) -> float:
+    """Extent of a mask's voxels along the patient's axis from right to left."""
+    centers = grid.to_world(np.argwhere(mask.crop) + np.array(mask.start))[:, 2]
+    return float(np.ptp(centers) + np.abs(grid.affine[2, :3]).sum())
 
 
 def _source(*subjects: Subject) -> str:

@@ -14,6 +14,9 @@ from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.language.structure_names import Names, Synonyms
 
+NEAR = 0.25
+"""Score from which a name is offered for another word."""
+
 
 @dataclass(frozen=True, eq=False)
 class Subject:
@@ -49,6 +52,12 @@ class Subjects:
         named = {match.name for match in self._names.find(words)}
         matches = [subject for subject in self.known if subject.name in named]
         return matches or self._from_atlas(words, progress)
+
+    def nearest(self, words: str) -> str:
+        """The name that comes nearest to words that name nothing; empty if none is near."""
+        near = [self._names.nearest(words), self._grounder.nearest_structure(words)]
+        best = max(filter(None, near), key=lambda match: match.score, default=None)
+        return best.name if best is not None and best.score >= NEAR else ""
 
     def _from_atlas(self, words: str, progress: Progress) -> list[Subject]:
         regions = self._grounder.ground(GroundQuery((words,)), progress).regions

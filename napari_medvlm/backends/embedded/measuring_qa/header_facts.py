@@ -1,0 +1,61 @@
+"""What the header of an image states of it, as claims."""
+
+from __future__ import annotations
+
+from napari_medvlm.data.answer import Claim
+from napari_medvlm.data.geometry.grid import world_bounds
+from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Modality, Volume
+
+KINDS = {
+    Modality.CT: "a CT image",
+    Modality.MR: "an MR image",
+    Modality.PT: "a PET image",
+    Modality.US: "an ultrasound image",
+}
+
+
+class Unanswerable(Exception):  # a way out, not an error that a user meets
+    """Why a question cannot be answered."""
+
+
+def modality(volume: Volume) -> Claim:
+    """What kind of image it is.
+
+    Raises
+    ------
+    Unanswerable
+        The file does not state it.
+    """
+    if volume.modality is Modality.UNKNOWN:
+        raise Unanswerable("The file does not state the modality of the image.")
+    kind = KINDS.get(volume.modality, volume.modality.value)
+    unit = ", in Hounsfield units" if volume.is_hu else ""
+    return Claim(f"It is {kind}{unit}.", source="header")
+
+
+def spacing(volume: Volume) -> Claim:
+    """The size of a voxel in millimetres."""
+    z, y, x = volume.spacing
+    return Claim(f"A voxel is {z:.3g} x {y:.3g} x {x:.3g} mm (z, y, x).", source="header")
+
+
+def shape(volume: Volume) -> Claim:
+    """How many slices and voxels there are."""
+    z, y, x = volume.shape
+    return Claim(
+        f"The image has {z} slices along z, and {z} x {y} x {x} voxels (z, y, x).", source="header"
+    )
+
+
+def extent(volume: Volume) -> Claim:
+    """The field of view along the axes of the patient."""
+    low, high = world_bounds(volume.grid, (0, 0, 0), volume.shape)
+    s, p, left = high - low
+    region = Region("image", Box.at_index(volume.grid, (0, 0, 0), volume.shape))
+    text = (
+        f"The image covers {s:.0f} mm from inferior to superior, {p:.0f} mm from anterior to "
+        f"posterior and {left:.0f} mm from right to left."
+    )
+    return Claim(text, (region,), "header")
