@@ -59,6 +59,18 @@ class MaskLayer:
             if not layer.visible:
                 layer.events.set_data()  # napari tells nothing of hidden layers, and some listen
 
+    def release(self) -> None:
+        """Let the user edit the layer, which is then theirs; called when the session ends."""
+        layer = self._layer
+        if layer is None or layer not in self.viewer.layers:
+            return
+        layer.editable = True
+
+        def give(_: object) -> None:
+            layer.metadata[KEY]["role"] = "labels"
+
+        layer.events.paint.connect(give)
+
     def _is_image(self, layer: Layer) -> bool:
         return role(layer) not in PROMPT_ROLES
 
@@ -73,7 +85,12 @@ class MaskLayer:
             opacity=0.5,
             blending="translucent_no_depth",
         )
-        layer.metadata[KEY] = {"role": "mask", "volume": volume, "labels": self.session.labels}
+        layer.metadata[KEY] = {
+            "role": "mask",
+            "volume": volume,
+            "labels": self.session.labels,
+            "owner": layer.unique_id,
+        }
         layer.editable = False
         return layer
 

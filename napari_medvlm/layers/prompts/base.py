@@ -81,7 +81,11 @@ class PromptLayer(ABC, Generic[P]):
         """The layer, made if it is not there."""
         if not self._is_there:
             layer = self._make()
-            layer.metadata[KEY] = {"role": self.role, "volume": self.session.volume}
+            layer.metadata[KEY] = {
+                "role": self.role,
+                "volume": self.session.volume,
+                "owner": layer.unique_id,
+            }
             self.viewer.add_layer(layer)
             self._layer = layer  # not what the viewer returns, which may be a proxy
         return self._layer
