@@ -31,12 +31,14 @@ class MaskLayer:
         self.session = session
         self._layer: Labels | None = None
         self._looks: object = None
+        self._shown: object = None
 
     def ready(self) -> Labels:
         """The layer, made if it is not there."""
         if self._layer is None or self._layer not in self.viewer.layers:
             below = [i for i, layer in enumerate(self.viewer.layers) if self._is_image(layer)]
             self._layer = self._make()
+            self._shown = self._layer.data
             self.viewer.layers.insert(max(below, default=-1) + 1, self._layer)
             self._looks = None
         return self._layer
@@ -50,9 +52,11 @@ class MaskLayer:
         if active is not None and self.viewer.layers.selection.active is not active:
             self.viewer.layers.selection.active = active
         self._color(layer)
-        if layer.metadata[KEY]["labels"] is not self.session.labels:
+        is_replaced = layer.data is not self._shown  # as napari's "Convert data type" does
+        if is_replaced or layer.metadata[KEY]["labels"] is not self.session.labels:
             layer.data = displayed(self.session.labels, self.session.volume.grid, order=0)
             layer.metadata[KEY]["labels"] = self.session.labels
+            self._shown = layer.data
         elif redrawn:
             with layer.events.blocker():  # else the list of layers is drawn too, with nothing new
                 layer.refresh(extent=False, thumbnail=False)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+import numpy as np
+
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.data.geometry.display import display_grid
 from napari_medvlm.data.geometry.grid import Grid
@@ -60,6 +62,19 @@ class PromptLayer(ABC, Generic[P]):
         self._on_error = on_error
         self._layer: Any = None
         self._pulling = False
+
+    def _seen_mm(self, usual_mm: float, least: float, largest: float) -> float:
+        """A size in mm that can be seen and does not hide the image.
+
+        Parameters
+        ----------
+        usual_mm
+            The size for images as large as a patient.
+        least, largest
+            Limits as shares of the longest side of the image.
+        """
+        side_mm = float(np.max(np.multiply(self.grid.shape, self.grid.spacing)))
+        return min(max(usual_mm, least * side_mm), largest * side_mm)
 
     @abstractmethod
     def _make(self) -> Layer:

@@ -128,7 +128,11 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
         if steps is not None:
             yield from steps
         is_click = np.linalg.norm(start - np.array(event.pos)) < CLICK_PX
-        if str(layer.mode) == "add_polygon_lasso" and is_click and self.finish_drawing():
+        if str(layer.mode) == "add_polygon_lasso" and is_click and self._is_busy:
+            with self._pulled():
+                self.finish_drawing()
+            self._is_busy = False
+            self.pull()
             self._on_error(
                 InvalidPrompt(
                     "A click draws no lasso.", "Hold the mouse button and draw around the object."
@@ -137,7 +141,7 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
 
     @property
     def _edge_width(self) -> float:
-        return 1.0 / min(self.grid.spacing)
+        return self._seen_mm(1.0, 1 / 300, 1 / 70) / min(self.grid.spacing)
 
     def _prepare_next(self, layer: Shapes) -> None:
         """Have napari draw the next shape right away as what it will be."""

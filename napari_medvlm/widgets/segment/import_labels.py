@@ -34,7 +34,7 @@ class LabelsRow(QWidget):
         from napari.layers import Labels
 
         self.choice = LayerChoice(
-            viewer, lambda layer: isinstance(layer, Labels) and role(layer) is None
+            viewer, lambda layer: isinstance(layer, Labels) and role(layer) in (None, "labels")
         )
         self.choice.setToolTip("A labels layer on the same image.")
         self.start = button(
