@@ -14,7 +14,6 @@ from napari_medvlm.io.label_images import write_names
 from napari_medvlm.ledger.records import Overlap
 from napari_medvlm.sessions.segment.session import SegmentationSession
 
-
 NAME_BYTES = 80
 """Of an object's name in the name of its file, which must have less than 255 in all."""
 
