@@ -33,9 +33,11 @@ OTHER_COLOR = "#808080"
 
 
 def role(layer: Layer) -> str | None:
-    """What a layer is to us, or `None` if it is not ours."""
+    """What a layer is to us, or `None` if it is not ours: a copy of ours is the user's."""
     mine = layer.metadata.get(KEY)
-    return mine.get("role") if isinstance(mine, Mapping) else None
+    if not isinstance(mine, Mapping) or mine.get("owner", layer.unique_id) != layer.unique_id:
+        return None
+    return mine.get("role")
 
 
 def is_image(layer: Layer) -> bool:
@@ -228,7 +230,12 @@ def labels_and_grid(layer: Labels) -> tuple[NDArray[np.integer], Grid]:
     """The values of a labels layer, and the grid that they lie on."""
     mine = layer.metadata.get(KEY)
     if isinstance(mine, Mapping) and "labels" in mine:
-        return mine["labels"], mine["grid"] if "grid" in mine else mine["volume"].grid
+        own, grid = mine["labels"], mine["grid"] if "grid" in mine else mine["volume"].grid
+        if not isinstance(layer.data, np.ndarray) or np.may_share_memory(layer.data, own):
+            return own, grid
+        if layer.data.shape == display_grid(grid).shape:  # a copy, which may have been painted on
+            shown = Reslice(layer.data, display_grid(grid), grid, order=0)
+            return np.asarray(shown), grid
     labels = np.asarray(layer.data)
     labels = labels[None] if labels.ndim == 2 else labels
     z, y, x = labels.shape

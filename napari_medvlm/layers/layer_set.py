@@ -53,7 +53,11 @@ class LayerSet:
 
     def add(self, role: str, layer: Layer) -> Layer:
         """Add a layer to the viewer under a role."""
-        layer.metadata[KEY] = {"role": f"{self.kind} {role}", "volume": self.volume}
+        layer.metadata[KEY] = {
+            "role": f"{self.kind} {role}",
+            "volume": self.volume,
+            "owner": layer.unique_id,
+        }
         for name, value in self._settings.get(role, {}).items():
             setattr(layer, name, value)
         self.viewer.add_layer(layer)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_medvlm.data.geometry.display import display_grid, displayed
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.layers.colormaps import label_colormap
 from napari_medvlm.layers.convert import KEY, role
+from napari_medvlm.layers.orientation import axis_across, go_to, place_in_view
 from napari_medvlm.layers.prompts.points import PointsLayer
 from napari_medvlm.layers.prompts.scribbles import ScribblesLayer
 from napari_medvlm.layers.prompts.shapes import ShapesLayer
@@ -33,12 +36,15 @@ class MaskLayer:
         self.session = session
         self._layer: Labels | None = None
         self._looks: object = None
+        self._shown: object = None
+        self._hidden: set[int] = set()
 
     def ready(self) -> Labels:
         """The layer, made if it is not there."""
         if self._layer is None or self._layer not in self.viewer.layers:
             below = [i for i, layer in enumerate(self.viewer.layers) if self._is_image(layer)]
             self._layer = self._make()
+            self._shown = self._layer.data
             self.viewer.layers.insert(max(below, default=-1) + 1, self._layer)
             self._looks = None
         return self._layer
@@ -52,14 +58,53 @@ class MaskLayer:
         if active is not None and self.viewer.layers.selection.active is not active:
             self.viewer.layers.selection.active = active
         self._color(layer)
-        if layer.metadata[KEY]["labels"] is not self.session.labels:
+        is_replaced = layer.data is not self._shown  # as napari's "Convert data type" does
+        if is_replaced or layer.metadata[KEY]["labels"] is not self.session.labels:
             layer.data = displayed(self.session.labels, self.session.volume.grid, order=0)
             layer.metadata[KEY]["labels"] = self.session.labels
+            self._shown = layer.data
         elif redrawn:
             with layer.events.blocker():  # else the list of layers is drawn too, with nothing new
                 layer.refresh(extent=False, thumbnail=False)
             if not layer.visible:
                 layer.events.set_data()  # napari tells nothing of hidden layers, and some listen
+
+    def show_object(self, object_id: int, is_shown: bool) -> None:
+        """Show or hide the mask of an object; it stays in the label map."""
+        (self._hidden.discard if is_shown else self._hidden.add)(object_id)
+        if self._layer is not None and self._layer in self.viewer.layers:
+            self._color(self._layer)
+
+    def toggle(self) -> None:
+        """Show or hide all masks."""
+        layer = self.ready()
+        layer.visible = not layer.visible
+
+    def go_to(self, object_id: int) -> None:
+        """Move the planes into an object, unless the plane in view cuts it already."""
+        mask = self.session.own_mask(object_id)
+        voxels = np.argwhere(mask.crop)
+        if not len(voxels):
+            return
+        grid = self.session.volume.grid
+        world = grid.to_world(voxels + np.array(mask.start))
+        axis, here = axis_across(self.viewer), place_in_view(self.viewer)
+        if np.min(np.abs(world[:, axis] - here[axis])) > max(grid.spacing) / 2:
+            center = world.mean(axis=0)
+            nearest = world[np.argmin(np.linalg.norm(world - center, axis=1))]
+            go_to(self.viewer, nearest.tolist())
+
+    def release(self) -> None:
+        """Let the user edit the layer, which is then theirs; called when the session ends."""
+        layer = self._layer
+        if layer is None or layer not in self.viewer.layers:
+            return
+        layer.editable = True
+
+        def give(_: object) -> None:
+            layer.metadata[KEY]["role"] = "labels"
+
+        layer.events.paint.connect(give)
 
     def _is_image(self, layer: Layer) -> bool:
         return role(layer) not in PROMPT_ROLES
@@ -80,6 +125,7 @@ class MaskLayer:
             "volume": volume,
             "labels": self.session.labels,
             "covered": self._covered,
+            "owner": layer.unique_id,
         }
         layer.editable = False
         return layer
@@ -100,12 +146,14 @@ class MaskLayer:
     def _color(self, layer: Labels) -> None:
         infos = [live.info for live in self.session.now.objects.values()]
         uids = {info.id: self.session.ledger.uid_of(info.id) for info in infos}
-        looks = [(info.id, info.name, info.color, uids[info.id]) for info in infos]
+        looks = [(i.id, i.name, i.color, uids[i.id], i.id in self._hidden) for i in infos]
         if looks == self._looks:
             return
         self._looks = looks
         layer.metadata[KEY]["tracking_uids"] = uids
-        layer.colormap = label_colormap({info.id: info.color for info in infos})
+        layer.colormap = label_colormap(
+            {info.id: info.color for info in infos if info.id not in self._hidden}
+        )
         layer.features = {
             "index": [0, *(info.id for info in infos)],
             "object": ["none", *(info.name for info in infos)],

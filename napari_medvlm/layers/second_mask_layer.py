@@ -45,7 +45,12 @@ class OtherMaskLayer:
         )
         layer.contour = 1
         layer.editable = False
-        layer.metadata[KEY] = {"role": "other mask", "volume": volume, "labels": values}
+        layer.metadata[KEY] = {
+            "role": "other mask",
+            "volume": volume,
+            "labels": values,
+            "owner": layer.unique_id,
+        }
         self.viewer.add_layer(layer)
         self._layer = layer
         if active is not None:

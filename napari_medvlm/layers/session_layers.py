@@ -88,6 +88,7 @@ class SessionLayers:
 
     def close(self) -> None:
         """Take the layers of prompts away; the masks stay as an ordinary labels layer."""
+        self.mask.release()
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         for event in (self.viewer.dims.events.point, self.viewer.dims.events.order):
             event.disconnect(self._on_view)

@@ -12,16 +12,19 @@ from napari_medvlm.layers.orientation import name_axes, orient, shows_all
 from napari_medvlm.widgets.models.backend_combo import BackendChoice
 from napari_medvlm.widgets.models.model_picker import ModelRow
 from napari_medvlm.widgets.parts.layer_combo import LayerChoice
-from napari_medvlm.widgets.runtime.notify import show_all
+from napari_medvlm.widgets.runtime.notify import show_all, warn
 from napari_medvlm.widgets.runtime.resources import close_all
 from napari_medvlm.widgets.runtime.threads import MainThreadQueue
 from napari_medvlm.worker.environment_runner import RoutedRunner
 
 if TYPE_CHECKING:
     from napari import Viewer
+    from napari.layers import Layer
 from napari_medvlm.widgets.runtime.dock import Dock
 
 S = TypeVar("S")
+TRANSFORMS = ("affine", "rotate", "scale", "shear", "translate")
+"""Events of a layer that is moved by hand."""
 
 
 class SessionDock(Dock, Generic[S]):
@@ -49,6 +52,10 @@ class SessionDock(Dock, Generic[S]):
         dims = napari_viewer.dims.events
         for event in (dims.order, dims.ndisplay, dims.point):
             event.connect(self._on_view)
+        self._moved: set[int] = set()
+        self._watched: Layer | None = None
+        self.image.chosen.connect(self._watch)
+        self._watch(self.image.layer)
         self.destroyed.connect(partial(close_all, self._opened, self._runner))
 
     def close_dock(self) -> None:
@@ -56,6 +63,24 @@ class SessionDock(Dock, Generic[S]):
         self.model.download_bar.cancel()
         self._end()
         self._runner.stop()
+
+    def _watch(self, layer: Layer | None) -> None:
+        """Tell when the image is moved: prompts and masks are in the patient's frame and stay."""
+        for name in TRANSFORMS:
+            if self._watched is not None:
+                getattr(self._watched.events, name).disconnect(self._on_moved)
+            if layer is not None:
+                getattr(layer.events, name).connect(self._on_moved)
+        self._watched = layer
+
+    def _on_moved(self, _: object) -> None:
+        if self.session is None or self._watched is None or id(self._watched) in self._moved:
+            return
+        self._moved.add(id(self._watched))
+        warn(
+            f"{self._watched.name} was moved; prompts and masks stay at the image's own position."
+            " Undo the transformation to work on it."
+        )
 
     def fit_view(self) -> None:
         """Fit the image into what the dock has left of the canvas, if all of it was in view."""

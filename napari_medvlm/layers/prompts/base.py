@@ -7,6 +7,8 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+import numpy as np
+
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.data.geometry.display import display_grid
 from napari_medvlm.data.geometry.grid import Grid
@@ -61,6 +63,19 @@ class PromptLayer(ABC, Generic[P]):
         self._layer: Any = None
         self._pulling = False
 
+    def _seen_mm(self, usual_mm: float, least: float, largest: float) -> float:
+        """A size in mm that can be seen and does not hide the image.
+
+        Parameters
+        ----------
+        usual_mm
+            The size for images as large as a patient.
+        least, largest
+            Limits as shares of the longest side of the image.
+        """
+        side_mm = float(np.max(np.multiply(self.grid.shape, self.grid.spacing)))
+        return min(max(usual_mm, least * side_mm), largest * side_mm)
+
     @abstractmethod
     def _make(self) -> Layer:
         """An empty layer, not yet in the viewer, whose edits call `_edited`."""
@@ -81,7 +96,11 @@ class PromptLayer(ABC, Generic[P]):
         """The layer, made if it is not there."""
         if not self._is_there:
             layer = self._make()
-            layer.metadata[KEY] = {"role": self.role, "volume": self.session.volume}
+            layer.metadata[KEY] = {
+                "role": self.role,
+                "volume": self.session.volume,
+                "owner": layer.unique_id,
+            }
             self.viewer.add_layer(layer)
             self._layer = layer  # not what the viewer returns, which may be a proxy
         return self._layer

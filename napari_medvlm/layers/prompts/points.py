@@ -42,7 +42,7 @@ class PointsLayer(PromptLayer[Point]):
             ndim=3,
             name=self.name,
             affine=self.grid.affine,
-            size=POINT_DIAMETER_MM / min(self.grid.spacing),
+            size=self._diameter,
             features={"prompt": np.zeros(0, int), "positive": np.zeros(0, bool)},
             border_width=0.2,
         )
@@ -50,6 +50,11 @@ class PointsLayer(PromptLayer[Point]):
         layer.events.data.connect(self._on_data)
         layer.events.set_data.connect(lambda _: self._on_drawn(layer))
         return layer
+
+    @property
+    def _diameter(self) -> float:
+        """Of a point, in voxels of the smallest spacing."""
+        return self._seen_mm(POINT_DIAMETER_MM, 1 / 60, 1 / 14) / min(self.grid.spacing)
 
     def _on_mode(self, layer: Points) -> None:
         """Handle clicks in place of napari's last callback while the layer is in mode "add"."""
@@ -151,7 +156,7 @@ class PointsLayer(PromptLayer[Point]):
         """Set the points' positions; new points get the colours of the last one at once."""
         selected = layer.selected_data
         layer.selected_data = set()  # else the next lines would change the selected points
-        layer.current_size = POINT_DIAMETER_MM / min(self.grid.spacing)
+        layer.current_size = self._diameter
         if face:
             layer.current_face_color, layer.current_border_color = face[0], border[0]
         with layer.events.data.blocker():  # napari would measure all layers, twice

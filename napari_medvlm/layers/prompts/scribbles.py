@@ -51,7 +51,7 @@ class ScribblesLayer(PromptLayer[Scribble]):
             colormap=label_colormap({NOT_THIS: NEGATIVE}, other=POSITIVE),
             opacity=0.9,
         )
-        layer.brush_size = max(1.0, 3.0 / min(self.grid.spacing))
+        layer.brush_size = max(1.0, self._seen_mm(3.0, 1 / 100, 1 / 20) / min(self.grid.spacing))
         layer.selected_label = THIS if self.positive else NOT_THIS
         layer.events.paint.connect(self._on_paint)
         layer.events.labels_update.connect(self._on_update)

@@ -16,6 +16,8 @@ from napari_medvlm.layers.prompts.base import NEGATIVE, PENDING, POSITIVE, Promp
 if TYPE_CHECKING:
     from napari.layers import Shapes
 
+CLICK_PX = 5
+"""A press that moves no farther on the screen before its release is a click."""
 BETWEEN_SLICES = 1e-3
 """Voxels from a slice within which the view lies on it."""
 
@@ -122,12 +124,24 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
             go_to(self.viewer, self.grid.to_world(nearest).tolist())
             position = axis + dims.ndim - 3, float(dims.point[axis + dims.ndim - 3])
         steps = self._napari_drag(layer, _EventOnSlice(event, position))
+        start = np.array(event.pos)
         if steps is not None:
             yield from steps
+        is_click = np.linalg.norm(start - np.array(event.pos)) < CLICK_PX
+        if str(layer.mode) == "add_polygon_lasso" and is_click and self._is_busy:
+            with self._pulled():
+                self.finish_drawing()
+            self._is_busy = False
+            self.pull()
+            self._on_error(
+                InvalidPrompt(
+                    "A click draws no lasso.", "Hold the mouse button and draw around the object."
+                )
+            )
 
     @property
     def _edge_width(self) -> float:
-        return 1.0 / min(self.grid.spacing)
+        return self._seen_mm(1.0, 1 / 300, 1 / 70) / min(self.grid.spacing)
 
     def _prepare_next(self, layer: Shapes) -> None:
         """Have napari draw the next shape right away as what it will be."""

@@ -248,8 +248,11 @@ class SegmentationSession:
         color: str | None = None,
         locked: bool | None = None,
     ) -> None:
-        """Rename, recolour (``#rrggbb``), lock or unlock an object."""
+        """Rename, recolour (``#rrggbb``), lock or unlock an object; the active one stays so."""
+        active = self.active
         self._append(*edits.edit_object(self.now, object_id, name, color, locked))
+        if active in self.now.objects and active != self.active:
+            self.activate(active)
 
     def remove_objects(self, *object_ids: int) -> None:
         """Take away objects with their prompts, in one gesture."""

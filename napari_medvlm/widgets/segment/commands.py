@@ -49,6 +49,12 @@ def toggle_polarity(viewer: napari.Viewer) -> None:
 
 
 @guarded
+def show_or_hide_objects(viewer: napari.Viewer) -> None:
+    """Show or hide the masks of all objects."""
+    dock_of(viewer).toggle_masks()
+
+
+@guarded
 def cancel(viewer: napari.Viewer) -> None:
     """Stop what is being computed."""
     dock_of(viewer).cancel()

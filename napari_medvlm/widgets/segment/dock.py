@@ -123,6 +123,19 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._session()
         self.objects.add_object()
 
+    def toggle_masks(self) -> None:
+        """Show or hide the masks of all objects."""
+        if self._layers is not None and self._session().now.objects:
+            self._layers.mask.toggle()
+
+    def _show_object(self, object_id: int, is_shown: bool) -> None:
+        if self._layers is not None:
+            self._layers.mask.show_object(object_id, is_shown)
+
+    def _locate(self, object_id: int) -> None:
+        if self._layers is not None:
+            self._layers.mask.go_to(object_id)
+
     def cancel(self) -> None:
         """End the polygon that is being drawn, or else stop what is being computed."""
         if self._layers is not None and self._layers.shapes.finish_drawing():
@@ -354,6 +367,8 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.tools.tool_changed.connect(guarded(self._use_tool))
         self.tools.polarity_changed.connect(guarded(self._set_polarity))
         self.objects.object_added.connect(self.tools.set_positive)
+        self.objects.list.shown_changed.connect(guarded(self._show_object))
+        self.objects.list.located.connect(guarded(self._locate))
         self.tools.depth_changed.connect(guarded(self._set_depth))
         self.labels.start_requested.connect(guarded(self._start_from))
         self.labels.import_requested.connect(guarded(self._import))

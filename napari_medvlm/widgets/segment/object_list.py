@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QKeyEvent, QPixmap
+from qtpy.QtGui import QColor, QIcon, QKeyEvent, QMouseEvent, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
@@ -17,7 +17,9 @@ from qtpy.QtWidgets import (
 from napari_medvlm.ledger.records import ObjectInfo
 from napari_medvlm.widgets.segment.object_name_editor import CodedNames
 
-COLOR, NAME, PROMPTS, LOCK = range(4)
+COLOR, NAME, PROMPTS, LOCK, SHOWN = range(5)
+BOXES = (LOCK, SHOWN)
+"""Columns whose boxes are ticked without making the object active."""
 
 
 class ObjectList(QTreeWidget):
@@ -29,6 +31,10 @@ class ObjectList(QTreeWidget):
         Id of the object that the person chose.
     renamed, recolored, lock_changed
         Id, and the new name, colour (``#rrggbb``) or lock.
+    shown_changed
+        Id, and whether the object's mask is to be shown.
+    located
+        Id of the object that was clicked, to go to.
     delete_requested
         The Delete key was pressed.
     """
@@ -37,13 +43,16 @@ class ObjectList(QTreeWidget):
     renamed = Signal(int, str)
     recolored = Signal(int, str)
     lock_changed = Signal(int, bool)
+    shown_changed = Signal(int, bool)
+    located = Signal(int)
     delete_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self._infos: tuple[tuple[ObjectInfo, int], ...] = ()
-        self.setColumnCount(4)
-        self.setHeaderLabels(["", "Object", "Prompts", "Locked"])
+        self.hidden: set[int] = set()
+        self.setColumnCount(5)
+        self.setHeaderLabels(["", "Object", "Prompts", "Locked", "Shown"])
         self.setRootIsDecorated(False)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -56,11 +65,30 @@ class ObjectList(QTreeWidget):
         header = self.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        for column in (COLOR, PROMPTS, LOCK):
+        for column in (COLOR, PROMPTS, LOCK, SHOWN):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.currentItemChanged.connect(self._on_current)
         self.itemChanged.connect(self._on_changed)
+        self.itemClicked.connect(lambda item, _: self.located.emit(self._id(item)))
         self.itemDoubleClicked.connect(self._on_double_click)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802  # Qt's name
+        """Tick a box alone; anywhere else as Qt has it."""
+        item, column = self._at(event)
+        if item is None or column not in BOXES:
+            super().mousePressEvent(event)
+            return
+        is_on = item.checkState(column) == Qt.CheckState.Checked
+        item.setCheckState(column, Qt.CheckState.Unchecked if is_on else Qt.CheckState.Checked)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802  # Qt's name
+        """Nothing on a box, which the press has ticked."""
+        if self._at(event)[1] not in BOXES:
+            super().mouseReleaseEvent(event)
+
+    def _at(self, event: QMouseEvent) -> tuple[QTreeWidgetItem | None, int]:
+        at = event.position().toPoint()
+        return self.itemAt(at), self.columnAt(at.x())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  # Qt's name
         """Ask to delete the selected objects; all other keys as Qt has them."""
@@ -85,7 +113,7 @@ class ObjectList(QTreeWidget):
         if [info for info, _ in before] != [info for info, _ in objects]:
             self.clear()
             for info, prompts in objects:
-                self.addTopLevelItem(_row(info, prompts))
+                self.addTopLevelItem(_row(info, prompts, info.id not in self.hidden))
             return
         for index, (_, prompts) in enumerate(objects):
             if prompts != before[index][1]:
@@ -118,6 +146,10 @@ class ObjectList(QTreeWidget):
         elif column == LOCK:
             locked = item.checkState(LOCK) == Qt.CheckState.Checked
             self.lock_changed.emit(self._id(item), locked)
+        elif column == SHOWN:
+            is_shown = item.checkState(SHOWN) == Qt.CheckState.Checked
+            (self.hidden.discard if is_shown else self.hidden.add)(self._id(item))
+            self.shown_changed.emit(self._id(item), is_shown)
 
     def _on_double_click(self, item: QTreeWidgetItem, column: int) -> None:
         if column == NAME:
@@ -128,7 +160,7 @@ class ObjectList(QTreeWidget):
                 self.recolored.emit(self._id(item), color.name())
 
 
-def _row(info: ObjectInfo, prompts: int) -> QTreeWidgetItem:
+def _row(info: ObjectInfo, prompts: int, is_shown: bool) -> QTreeWidgetItem:
     locked = "yes" if info.locked else "no"  # themes may hardly show the box
     item = QTreeWidgetItem(["", info.name, str(prompts), locked])
     item.setData(NAME, Qt.ItemDataRole.UserRole, info.id)
@@ -139,5 +171,6 @@ def _row(info: ObjectInfo, prompts: int) -> QTreeWidgetItem:
     item.setIcon(COLOR, icon)
     item.setData(COLOR, Qt.ItemDataRole.UserRole, info.color)
     item.setCheckState(LOCK, Qt.CheckState.Checked if info.locked else Qt.CheckState.Unchecked)
+    item.setCheckState(SHOWN, Qt.CheckState.Checked if is_shown else Qt.CheckState.Unchecked)
     item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
     return item

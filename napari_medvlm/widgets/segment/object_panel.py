@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_medvlm.data.errors import InvalidPrompt, MedVLMError
+from napari_medvlm.data.prompts import Point
 from napari_medvlm.ledger.records import Overlap
 from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets.parts.buttons import button
@@ -59,6 +60,7 @@ class ObjectPanel(QWidget):
     def bind(self, session: SegmentationSession | None) -> None:
         """Show the objects of a session from now on."""
         self._session = session
+        self.list.hidden.clear()
         self.setEnabled(session is not None)
         self.refresh()
 
@@ -87,7 +89,9 @@ class ObjectPanel(QWidget):
             least = (
                 "" if lowest is None else f"; lowest score {lowest[1]:.2f} on slice {lowest[0][1]}"
             )
-            self._say(f"{name}: {'' if measurement is None else measurement}{least}")
+            self._say(
+                f"{name}: {'' if measurement is None else measurement}{least}{_in_locked(session)}"
+            )
 
     def _say(self, text: str) -> None:
         if text != self.measure.text():
@@ -150,6 +154,20 @@ class ObjectPanel(QWidget):
         except MedVLMError:
             self._session.changed.emit(None)  # what the list shows is not so
             raise
+
+
+def _in_locked(session: SegmentationSession) -> str:
+    """Why the active object is empty, if its points lie in a locked object."""
+    live = session.now.objects.get(session.active or 0)
+    if live is None or session.mask.any():
+        return ""
+    points = [p for p in live.prompts.values() if isinstance(p, Point) and p.positive]
+    for point in points:
+        for zyx in point.voxels(session.volume.grid):
+            owner = session.now.objects.get(int(session.labels[tuple(zyx)]))
+            if owner is not None and owner.info.locked:
+                return f". Its point lies in {_shortened(owner.info.name)}, which is locked."
+    return ""
 
 
 def _shortened(name: str) -> str:

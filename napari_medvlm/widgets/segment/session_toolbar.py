@@ -7,7 +7,7 @@ from collections.abc import Callable
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QWidget
 
-from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.errors import InvalidImage, InvalidPrompt
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.sessions.export.masks import write_objects
 from napari_medvlm.sessions.export.session_report import write_page
@@ -68,6 +68,8 @@ class SessionRow(QWidget):
     def save_mask(self) -> None:
         """Ask for a file and write the objects."""
         session = self._open_one()
+        if not session.now.objects:
+            raise InvalidPrompt("There is no object to save.", "Add prompts to segment one first.")
         name = f"{session.volume.name}_mask.nii.gz"
         path = dialogs.ask_where_to_save(self, "Save masks", name, dialogs.MASKS)
         if path is not None:
