@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -78,7 +80,7 @@ def _centred(slope: Array, axis: int) -> Array:
     return result
 
 
-def _sides(array: NDArray[np.generic], axis: int) -> tuple[NDArray, NDArray]:
+def _sides(array: NDArray[np.generic], axis: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Views of the voxels before and after each face along an axis."""
     first, last = (
         tuple(part if a == axis else slice(None) for a in range(3))

@@ -166,7 +166,9 @@ def block_mean(data: NDArray[np.float32], factors: Index) -> Array:
             counts = np.full(-(-data.shape[axis] // factor), factor, np.float32)
             counts[-1] = data.shape[axis] - (len(counts) - 1) * factor
             shape = [-1 if a == axis else 1 for a in range(3)]
-            data = _block_sums(data, axis, factor) / counts.reshape(shape)
+            data = (_block_sums(data, axis, factor) / counts.reshape(shape)).astype(
+                np.float32, copy=False
+            )
     return data
 
 
