@@ -227,11 +227,10 @@ class InitialMask(_Prompt):
             return mask
         return Mask.of(np.asarray(Reslice(mask.full().view(np.uint8), own, grid, order=0)))
 
-
     def _crop(self) -> NDArray[np.bool_]:
         """The crop; at most the bytes that its shape needs are unpacked."""
         fits = all(
-            0 <= start and 0 < size and start + size <= length
+            start >= 0 and size > 0 and start + size <= length
             for start, size, length in zip(self.start, self.shape, self.grid_shape, strict=True)
         )
         empty = 0 in self.shape and min(*self.start, *self.shape) >= 0
@@ -291,9 +290,7 @@ def _require_near(points: NDArray[np.float64], grid: Grid) -> None:
     zyx = grid.to_index(points)
     size = np.array(grid.shape)
     if len(points) and not ((zyx >= -size - 1) & (zyx <= 2 * size + 1)).all():
-        raise InvalidPrompt(
-            "The lasso reaches far outside the image.", "Draw it over the image."
-        )
+        raise InvalidPrompt("The lasso reaches far outside the image.", "Draw it over the image.")
 
 
 def _inside(grid: Grid, zyx: NDArray[np.float64]) -> IndexArray:

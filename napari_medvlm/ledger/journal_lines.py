@@ -111,7 +111,9 @@ def _corrected(body: bytes, tail: bytes) -> bytes | None:
     if not re.fullmatch(rb"[0-9a-f]{8}", digits):
         return None
     difference = zlib.crc32(body) ^ int(digits, 16)
-    for index, byte_effects in zip(range(len(body) - 1, -1, -1), _effects(), strict=False):  # endless
+    for index, byte_effects in zip(
+        range(len(body) - 1, -1, -1), _effects(), strict=False
+    ):  # endless
         if difference in byte_effects:
             flipped = bytearray(body)
             flipped[index] ^= 1 << byte_effects.index(difference)

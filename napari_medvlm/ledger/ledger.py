@@ -36,6 +36,7 @@ from napari_medvlm.ledger.repair import repaired
 from napari_medvlm.ledger.serialization import json_of
 from napari_medvlm.ledger.state import LedgerState, LiveObject
 
+
 class Ledger:
     """All records about one image.
 

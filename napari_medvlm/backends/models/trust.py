@@ -7,7 +7,6 @@ as plain numbers; what it cannot read so is refused, unless the user said to tru
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import pickle
 from collections.abc import Iterator

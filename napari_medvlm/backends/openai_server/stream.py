@@ -124,7 +124,10 @@ class StreamReader:
                 text, thinking = TextStream(), TextStream()
                 async for chunk in stream:
                     piece = _piece(chunk)
-                    joined = {"text": text.add(piece.text), "thinking": thinking.add(piece.thinking)}
+                    joined = {
+                        "text": text.add(piece.text),
+                        "thinking": thinking.add(piece.thinking),
+                    }
                     self._come.put(replace(piece, **joined))
                 self._come.put(Piece(text=text.end(), thinking=thinking.end()))
 
