@@ -1,5 +1,6 @@
 """A damaged line of a journal costs itself, and a journal is never written by two windows."""
 
+import binascii
 import json
 import os
 import random
@@ -42,9 +43,8 @@ def written(ledger, path, failures=()):
 def test_the_checksum_of_a_line_is_the_crc_32_of_its_bytes():
     line = line_of(RECORD, 7)
     body = RECORD[:-1] + ',"line":7'
-    assert (
-        line == (body + ',"crc":"%08x"}\n' % __import__("binascii").crc32(body.encode())).encode()
-    )
+    crc = binascii.crc32(body.encode())
+    assert line == f'{body},"crc":"{crc:08x}"}}\n'.encode()
     assert json.loads(line)["record"] == "cursor"
 
 
