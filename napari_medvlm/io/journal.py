@@ -158,7 +158,7 @@ class Journal:
                 continue
             try:
                 self._waiting += self._line(item)
-            except Exception as error:  # whatever a backend put into a record
+            except Exception as error:  # noqa: BLE001  # whatever a backend put into a record
                 logger.warning("A record cannot be written: %s", for_log(error))
                 self._report("a record cannot be encoded")
             else:
@@ -208,7 +208,7 @@ class Journal:
         )
         try:
             self._on_failure(error)
-        except Exception as failure:  # of a listener; the thread goes on
+        except Exception as failure:  # noqa: BLE001  # of a listener; the thread goes on
             logger.warning("A failure could not be reported: %s", for_log(failure))
 
 

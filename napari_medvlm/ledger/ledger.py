@@ -50,7 +50,7 @@ class Ledger:
     Attributes
     ----------
     damage
-        A sentence about the damaged records of the journal it was read from; empty if there are none.
+        A sentence about the damaged records of its journal; empty if there are none.
 
     Raises
     ------

@@ -146,7 +146,7 @@ class WorkerRunner(Runner):
         except (OSError, EOFError):
             process, self._process = self._process, None
             return Cancelled() if job.done() or process is None else process.crash()
-        except Exception as error:  # the thread serves the next job, whatever this one raised
+        except Exception as error:  # noqa: BLE001  # the thread serves the next job, whatever this one raised
             logger.warning("A request failed in the viewer: %s", for_log(error))
             return BackendFailed(
                 f"The request failed: {type(error).__name__}.", "Prompts are kept; ask again."

@@ -132,11 +132,8 @@ class StreamReader:
                 text, thinking = TextStream(), TextStream()
                 async for chunk in stream:
                     piece = _piece(chunk)
-                    self._come.put(
-                        replace(
-                            piece, text=text.add(piece.text), thinking=thinking.add(piece.thinking)
-                        )
-                    )
+                    written, thought = text.add(piece.text), thinking.add(piece.thinking)
+                    self._come.put(replace(piece, text=written, thinking=thought))
                 self._come.put(Piece(text=text.end(), thinking=thinking.end()))
 
     def _require_stream(self, kind: str) -> None:

@@ -1,6 +1,6 @@
-"""Segmenting objects in one volume: what a person does, without a window.
+"""Segmentation of objects in one volume, without a window.
 
-The session writes every gesture into the ledger and asks the backend for the masks that follow.
+The session writes every edit into the ledger and requests the masks that follow from it.
 """
 
 from __future__ import annotations
@@ -106,11 +106,9 @@ class SegmentationSession:
         self.noted = self._engine.noted
         self._engine.settle()
 
-    # What is there.
-
     @property
     def notices(self) -> tuple[str, ...]:
-        """What happened as the session was opened: damaged records, a copy that is continued."""
+        """What happened on opening: damaged records, a copy that is continued."""
         return self._engine.notices
 
     @property
@@ -142,7 +140,7 @@ class SegmentationSession:
     def labels(self) -> Labels:
         """``(z, y, x)`` uint8: the id of the object at each voxel, 0 for none. Not a copy.
 
-        With more than 255 objects another array, of uint16, takes its place.
+        With larger ids another array, of uint16 or uint32, takes its place.
         """
         return self._engine.label_map.labels
 
