@@ -22,7 +22,7 @@ from napari_medvlm.layers.region_boxes import DisplayedRegion
 from napari_medvlm.layers.region_layers import RegionLayers
 from napari_medvlm.ledger.records import ImageReference
 from napari_medvlm.sessions.ground import GroundingSession
-from napari_medvlm.sessions.segment.edits import COLORS
+from napari_medvlm.sessions.segment.colors import color_of
 from napari_medvlm.widgets.checks.panel import TrustFold
 from napari_medvlm.widgets.checks.quality_note import QualityNote
 from napari_medvlm.widgets.dock import SessionDock
@@ -188,7 +188,7 @@ class GroundDock(SessionDock[GroundingSession]):
         missing: list[NotFound] = []
         for index, (phrase, located) in enumerate(self._session().located.items()):
             regions = located.grounding.of(phrase)
-            color = COLORS[index % len(COLORS)]
+            color = color_of(index + 1)
             above = [r for r in regions if _score(r) >= self.threshold.value()]
             shown += [DisplayedRegion(self._key(r), r, color, located.backend) for r in above]
             missing += located.grounding.not_found

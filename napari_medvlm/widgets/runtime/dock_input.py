@@ -1,4 +1,4 @@
-"""Wheel and keys in a dock: what is not typed into a text field goes to the scroll area or viewer."""
+"""Wheel and keys in a dock: what no text field takes goes to the scroll area or the viewer."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class DockInput(QObject):
             return False
         kind = event.type()
         if kind == QEvent.Type.ChildPolished:
-            child = event.child()  # type: ignore[attr-defined]
+            child = event.child()
             if isinstance(child, QWidget) and not child.isWindow():
                 self._adopt(child)
             return False
