@@ -249,8 +249,7 @@ class SegmentationSession:
         """Rename, recolour (``#rrggbb``), lock or unlock an object; the active one stays so."""
         active = self.active
         self._append(*edits.edit_object(self.now, object_id, name, color, locked))
-        if active in self.now.objects and active != self.active:
-            self.activate(active)
+        self.activate(active if active in self.now.objects else self.active)
 
     def remove_objects(self, *object_ids: int) -> None:
         """Take away objects with their prompts, in one gesture."""

@@ -1,4 +1,4 @@
-"""Wheel and keys in a dock: input that no text field takes goes to the scroll area or viewer."""
+"""Wheel and keys in a dock: what no text field takes goes to the scroll area or the viewer."""
 
 from __future__ import annotations
 

@@ -12,13 +12,11 @@ from qtpy.QtWidgets import QFormLayout, QVBoxLayout
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import Cancelled, MedVLMError
-from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.data.prompts import Box, Lasso, Point, Scribble
 from napari_medvlm.data.volume import Window
 from napari_medvlm.data.window_presets import windows
 from napari_medvlm.io.journal import new_journal
-from napari_medvlm.layers import labels_of, named_labels_of
 from napari_medvlm.layers.convert import role
-from napari_medvlm.layers.label_names import names_of
 from napari_medvlm.layers.mask_layer import PROMPT_ROLES
 from napari_medvlm.layers.orientation import Plane, show_3d, show_plane
 from napari_medvlm.layers.session_layers import SessionLayers
@@ -42,13 +40,14 @@ from napari_medvlm.widgets.runtime.threads import (
     in_background,
 )
 from napari_medvlm.widgets.segment.ask_for_models import ask_for_models
-from napari_medvlm.widgets.segment.import_labels import LabelsRow
+from napari_medvlm.widgets.segment.import_labels import LabelsRow, import_locked, start_from
 from napari_medvlm.widgets.segment.layer_keys import LayerKeys
 from napari_medvlm.widgets.segment.more_panels import SegmentFolds
 from napari_medvlm.widgets.segment.object_panel import ObjectPanel
 from napari_medvlm.widgets.segment.precompute import PreparePlane
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool, Tools
 from napari_medvlm.widgets.segment.session_toolbar import SessionRow
+from napari_medvlm.widgets.segment.timing import PENDING_MS, REST_MS, SOON_MS, is_fast
 from napari_medvlm.widgets.segment.view_toolbar import PlaneRow
 from napari_medvlm.worker.messages import Request
 from napari_medvlm.worker.runner import Job
@@ -63,14 +62,6 @@ PROMPTS: dict[Tool, Any] = {
     Tool.LASSO: Lasso,
     Tool.SCRIBBLE: Scribble,
 }
-
-
-REST_MS = 60
-"""How long after the masks all else is shown."""
-PENDING_MS = 500
-"""How long it waits for a mask that is on its way: drawing would slow a fast model down."""
-FAST_S, SOON_MS = 0.25, 300
-"""A model that takes no longer slows down if a click is drawn meanwhile: its mask comes first."""
 
 KEYS = "napari_medvlm.widgets.segment.commands"
 """Module of the commands whose keys the dock binds."""
@@ -299,21 +290,13 @@ class SegmentDock(SessionDock[SegmentationSession]):
         if redrawn:
             self._layers.redraw()
         if None in boxes:
-            self._clicked.begin(SOON_MS if self._is_fast() else BETWEEN_MS)
+            self._clicked.begin(SOON_MS if is_fast(self.session.ledger) else BETWEEN_MS)
         self._rest.begin(PENDING_MS if self.session.pending and not redrawn else REST_MS)
 
     def _on_removed(self, layers: list[Any]) -> None:
         if self._layers is not None and self.image.layer in self.viewer.layers:
             for layer in layers:
                 self._layers.removed(layer)
-
-    def _is_fast(self) -> bool:
-        """Whether the mask of a click comes so soon that the click can be drawn with it."""
-        predictions = (
-            r for r in reversed(self._session().ledger.records) if isinstance(r, Predicted)
-        )
-        last = next(predictions, None)
-        return last is not None and last.seconds < FAST_S
 
     def _show_points(self) -> None:
         """Show what was clicked; what is drawn by other tools is there already."""
@@ -370,8 +353,8 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.objects.list.shown_changed.connect(guarded(self._show_object))
         self.objects.list.located.connect(guarded(self._locate))
         self.tools.depth_changed.connect(guarded(self._set_depth))
-        self.labels.start_requested.connect(guarded(self._start_from))
-        self.labels.import_requested.connect(guarded(self._import))
+        self.labels.start_requested.connect(guarded(lambda x: start_from(self._session(), x)))
+        self.labels.import_requested.connect(guarded(lambda x: import_locked(self._session(), x)))
         self.progress.cancel_requested.connect(guarded(self.cancel))
         self.progress.again_requested.connect(guarded(lambda: self._session().ask_again()))
 
@@ -433,16 +416,6 @@ class SegmentDock(SessionDock[SegmentationSession]):
     def _show_window(self, window: Window) -> None:
         if self.image.layer is not None:
             self.image.layer.contrast_limits = window.limits
-
-    def _start_from(self, layer: Any) -> None:
-        session = self._session()
-        labels = labels_of(layer, session.volume)
-        session.add(InitialMask.of(session.volume, labels != 0))
-
-    def _import(self, layer: Any) -> None:
-        session = self._session()
-        named = named_labels_of(layer, session.volume, names_of(layer))
-        session.import_labels(named.values, named.names, named.tracking_uids, named.covered)
 
 
 def _tell_restart(texts: list[Any]) -> None:

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QWidget
 
+from napari_medvlm.data.prompts import InitialMask
+from napari_medvlm.layers import labels_of, named_labels_of
 from napari_medvlm.layers.convert import role
+from napari_medvlm.layers.label_names import names_of
+from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets.parts.buttons import button
 from napari_medvlm.widgets.parts.layer_combo import LayerChoice
 
 if TYPE_CHECKING:
     from napari import Viewer
+    from napari.layers import Labels
 
 OWN = (None, "labels")
 """Roles of layers with labels of a person or a file; layers of others show a session's masks."""
@@ -57,3 +62,15 @@ class LabelsRow(QWidget):
     def _on_chosen(self, layer: object) -> None:
         for widget in (self.start, self.take):
             widget.setEnabled(layer is not None)
+
+
+def start_from(session: SegmentationSession, layer: Labels) -> None:
+    """Make the labels of a layer the initial mask of the active object."""
+    labels = labels_of(layer, session.volume)
+    session.add(InitialMask.of(session.volume, labels != 0))
+
+
+def import_locked(session: SegmentationSession, layer: Labels) -> None:
+    """Make each label of a layer a locked object."""
+    named = named_labels_of(layer, session.volume, names_of(layer))
+    session.import_labels(named.values, named.names, named.tracking_uids, named.covered)
