@@ -15,23 +15,21 @@ from numpy.typing import NDArray
 
 from napari_medvlm.backends import registry
 from napari_medvlm.data.errors import InvalidPrompt, PromptNotSupported, SessionFileError
-from napari_medvlm.data.mask import BoolArray, Mask
-from napari_medvlm.data.measurements.measure import Measurement, measure
+from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Prompt, check_prompt
 from napari_medvlm.data.volume import Volume, require_contrast
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Event, Overlap, Record
-from napari_medvlm.ledger.state import LedgerState
 from napari_medvlm.sessions.request_sender import new_runner
 from napari_medvlm.sessions.segment import edits
 from napari_medvlm.sessions.segment.engine import Engine
-from napari_medvlm.sessions.segment.label_map import Labels
 from napari_medvlm.sessions.segment.predictions import Choice, key_of
+from napari_medvlm.sessions.segment.session_view import SessionView
 from napari_medvlm.settings.chosen_models import remember
 from napari_medvlm.worker.runner import Runner
 
 
-class SegmentationSession:
+class SegmentationSession(SessionView):
     """Objects in one volume, each the result of its prompts.
 
     Gestures return at once; masks follow, see `wait`. Signals may come on another thread.
@@ -105,63 +103,6 @@ class SegmentationSession:
         self.restarted = self._engine.restarted
         self.noted = self._engine.noted
         self._engine.settle()
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """What happened on opening: damaged records, a copy that is continued."""
-        return self._engine.notices
-
-    @property
-    def now(self) -> LedgerState:
-        """All live objects with their prompts."""
-        return self.ledger.now
-
-    @property
-    def backend(self) -> str:
-        """Name of the backend that makes the next masks."""
-        return self._info.name
-
-    @property
-    def mask(self) -> BoolArray:
-        """``(z, y, x)`` bool: the active object, as far as it was computed."""
-        if self.active is None:
-            return np.zeros(self.volume.shape, bool)
-        return self.mask_of(self.active)
-
-    def mask_of(self, object_id: int) -> BoolArray:
-        """``(z, y, x)`` bool: what belongs to an object by the overlap rule."""
-        return self._engine.belonging(object_id).full()
-
-    def own_mask(self, object_id: int) -> Mask:
-        """An object's mask as it was computed, whatever others cover of it."""
-        return self._engine.label_map.belonging(object_id, Overlap.BOTH)
-
-    @property
-    def labels(self) -> Labels:
-        """``(z, y, x)`` uint8: the id of the object at each voxel, 0 for none. Not a copy.
-
-        With larger ids another array, of uint16 or uint32, takes its place.
-        """
-        return self._engine.label_map.labels
-
-    @property
-    def pending(self) -> frozenset[int]:
-        """Objects whose mask is on its way."""
-        return self._engine.pending
-
-    def pending_prompts(self) -> frozenset[int]:
-        """Prompts that the masks do not yet follow."""
-        return self._engine.unanswered()
-
-    def last_measurement(self, object_id: int) -> Measurement | None:
-        """The last measurement of an object, made while masks are shown; `None` before."""
-        return self._engine.measurements.get(object_id)
-
-    def measurement(self, object_id: int) -> Measurement:
-        """Size and intensity of what belongs to an object, measured now."""
-        return measure(self.volume, self._engine.belonging(object_id))
-
-    # What a person does.
 
     def add(self, prompt: Prompt, object_id: int | None = None, origin: str = "") -> int:
         """Say something about an object: the active one if none is named, a new one if none is.
