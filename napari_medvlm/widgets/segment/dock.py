@@ -12,13 +12,10 @@ from qtpy.QtWidgets import QFormLayout, QVBoxLayout
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import Cancelled, MedVLMError
-from napari_medvlm.data.prompts import Box, Lasso, Point, Scribble
-from napari_medvlm.data.volume import Window
 from napari_medvlm.data.window_presets import windows
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers.convert import role
 from napari_medvlm.layers.mask_layer import PROMPT_ROLES
-from napari_medvlm.layers.orientation import Plane, show_3d, show_plane
 from napari_medvlm.layers.session_layers import SessionLayers
 from napari_medvlm.layers.volume_notes import unshown_notes
 from napari_medvlm.ledger.ledger import Ledger
@@ -48,20 +45,13 @@ from napari_medvlm.widgets.segment.precompute import PreparePlane
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool, Tools
 from napari_medvlm.widgets.segment.session_toolbar import SessionRow
 from napari_medvlm.widgets.segment.timing import PENDING_MS, REST_MS, SOON_MS, is_fast
-from napari_medvlm.widgets.segment.view_toolbar import PlaneRow
+from napari_medvlm.widgets.segment.view_toolbar import PlaneRow, show_view, show_window
 from napari_medvlm.worker.messages import Request
 from napari_medvlm.worker.runner import Job
 
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image
-
-PROMPTS: dict[Tool, Any] = {
-    Tool.POINT: Point,
-    Tool.BOX: Box,
-    Tool.LASSO: Lasso,
-    Tool.SCRIBBLE: Scribble,
-}
 
 KEYS = "napari_medvlm.widgets.segment.commands"
 """Module of the commands whose keys the dock binds."""
@@ -89,7 +79,9 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._changed = MainThreadQueue(self._on_changed, self)
         self._measured = MainThreadQueue(lambda _: self._show_panel(), self)
         self._progressed = MainThreadQueue(lambda updates: self._on_progress(updates[-1]), self)
-        self._restarted = MainThreadQueue(_tell_restart, self)
+        self._restarted = MainThreadQueue(
+            lambda texts: show_message(f"{texts[-1]} It was restarted; nothing is lost."), self
+        )
         self._noted = MainThreadQueue(lambda notes: show_message(str(notes[-1])), self)
         self._removed = MainThreadQueue(self._on_removed, self)
         self._back_in_2d = DeferredCalls(self, self._use_tool_again)
@@ -344,8 +336,8 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.backend.chosen.connect(guarded(lambda _: self._use_backend()))
         self.model.chosen.connect(guarded(self._use_backend))
         self.row.opened.connect(guarded(self.go_on))
-        self.planes.view_requested.connect(guarded(self._show_view))
-        self.planes.window_requested.connect(guarded(self._show_window))
+        self.planes.view_requested.connect(guarded(lambda name: show_view(self.viewer, name)))
+        self.planes.window_requested.connect(guarded(lambda w: show_window(self.image.layer, w)))
         self.resume.accepted.connect(guarded(self._resume))
         self.tools.tool_changed.connect(guarded(self._use_tool))
         self.tools.polarity_changed.connect(guarded(self._set_polarity))
@@ -359,14 +351,11 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.progress.again_requested.connect(guarded(lambda: self._session().ask_again()))
 
     def _allow_tools(self) -> None:
-        kinds = registry.info(self.backend.name).prompts
-        for tool, kind in PROMPTS.items():
-            reason = None
-            if self.session is None:
-                reason = READING if self._reading else "Open an image first."
-            if reason is None and kind not in kinds:
-                reason = f"{self.backend.currentText()} does not support {kind.label} prompts."
-            self.tools.allow(tool, reason)
+        if self.session is None:
+            self.tools.disable(READING if self._reading else "Open an image first.")
+        else:
+            info = registry.info(self.backend.name)
+            self.tools.allow_kinds(info.prompts, self.backend.currentText())
 
     def _use_backend(self) -> None:
         info = registry.info(self.backend.name)
@@ -406,17 +395,3 @@ class SegmentDock(SessionDock[SegmentationSession]):
     def _set_depth(self, depth_mm: float) -> None:
         if self._layers is not None:
             self._layers.shapes.depth_mm = depth_mm
-
-    def _show_view(self, name: str) -> None:
-        if name == "3D":
-            show_3d(self.viewer)
-        else:
-            show_plane(self.viewer, Plane[name.upper()])
-
-    def _show_window(self, window: Window) -> None:
-        if self.image.layer is not None:
-            self.image.layer.contrast_limits = window.limits
-
-
-def _tell_restart(texts: list[Any]) -> None:
-    show_message(f"{texts[-1]} It was restarted; nothing is lost.")

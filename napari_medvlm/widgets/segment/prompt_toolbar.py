@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import Enum
 
 from qtpy.QtCore import Signal
@@ -15,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_medvlm.data.prompts import Box, Lasso, Point, Prompt, Scribble
 from napari_medvlm.widgets.parts.buttons import button
 from napari_medvlm.widgets.parts.plain_text import plain
 
@@ -43,6 +45,15 @@ class Tool(Enum):
     def help(self) -> str:
         """What it does, for a tooltip."""
         return self.value[1]
+
+
+PROMPT_OF: dict[Tool, type[Prompt]] = {
+    Tool.POINT: Point,
+    Tool.BOX: Box,
+    Tool.LASSO: Lasso,
+    Tool.SCRIBBLE: Scribble,
+}
+"""The type of prompt that a tool adds."""
 
 
 class Tools(QWidget):
@@ -97,6 +108,17 @@ class Tools(QWidget):
         tool_button.setToolTip(plain(reason or tool.help))
         if reason is not None and tool_button.isChecked():
             self.choose(Tool.LOOK)
+
+    def allow_kinds(self, kinds: Collection[type[Prompt]], title: str) -> None:
+        """Enable the tools of the prompt types that a backend of this title supports."""
+        for tool, kind in PROMPT_OF.items():
+            reason = None if kind in kinds else f"{title} does not support {kind.label} prompts."
+            self.allow(tool, reason)
+
+    def disable(self, reason: str) -> None:
+        """Disable all tools that add prompts."""
+        for tool in PROMPT_OF:
+            self.allow(tool, reason)
 
     def _tool_row(self) -> QHBoxLayout:
         row = QHBoxLayout()

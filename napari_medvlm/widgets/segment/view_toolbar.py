@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from napari_medvlm.data.volume import Window
+from napari_medvlm.layers.orientation import Plane, show_3d, show_plane
 from napari_medvlm.widgets.parts.buttons import button
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Image
 
 VIEWS = {
     "Axial": "From the feet: the patient's left is on the right.",
@@ -59,3 +65,17 @@ class PlaneRow(QWidget):
 
     def _on_window(self, name: str) -> None:
         self.window_requested.emit(self._by_name[name])
+
+
+def show_view(viewer: Viewer, name: str) -> None:
+    """Show a plane, or the volume in 3D: a key of `VIEWS`."""
+    if name == "3D":
+        show_3d(viewer)
+    else:
+        show_plane(viewer, Plane[name.upper()])
+
+
+def show_window(layer: Image | None, window: Window) -> None:
+    """Set the contrast limits of an image layer, if there is one."""
+    if layer is not None:
+        layer.contrast_limits = window.limits
