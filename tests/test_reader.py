@@ -14,6 +14,7 @@ from pydicom.uid import generate_uid
 
 from napari_medvlm import _reader, _sample_data, _writer
 from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.geometry.display import displayed
 from napari_medvlm.io import Segment, read_volume, write_mask
 from napari_medvlm.io.medical_images import MEDICAL
 from napari_medvlm.io.raster_images import PICTURES, TIFFS
@@ -114,14 +115,14 @@ def test_without_a_window_the_remedy_for_several_volumes_names_the_window(tmp_pa
 @pytest.mark.parametrize("degrees", [(0, 0, 0), (0, 0, 30)])
 def test_our_masks_are_written_on_the_scans_own_grid(tmp_path, degrees):
     volume, left, _ = make_phantom(degrees=degrees)
-    shown, keywords, _ = layer_data(volume)
+    _, keywords, _ = layer_data(volume)
     labels = left.astype(np.uint8)
+    view = displayed(labels, volume.grid, order=0)  # as in the viewer: resliced where oblique
     meta = {
         "affine": keywords["affine"],
         "metadata": {"medvlm": {"role": "mask", "volume": volume, "labels": labels}},
     }
     path = tmp_path / "mask.nii.gz"
-    view = np.zeros(shown.shape, np.uint8)
     assert _writer.write_labels(str(path), view, meta) == [str(path)]
     saved = read_volume(path)
     assert_array_equal(saved.data, labels)

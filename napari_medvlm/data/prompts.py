@@ -21,6 +21,8 @@ from napari_medvlm.data.volume import Volume
 Vector = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 IndexArray = NDArray[np.int64]
 LARGEST_GRID = 2**34
+FAR = 4
+"""How many times the size of an image an outline may reach beyond it: its voxels are listed."""
 """Most voxels of the grid of a stored mask."""
 
 
@@ -286,10 +288,10 @@ def check_prompt(prompt: Prompt, grid: Grid) -> None:
 
 
 def _require_near(points: NDArray[np.float64], grid: Grid) -> None:
-    """Raise `InvalidPrompt` if points lie farther from the image than it is large."""
+    """Raise `InvalidPrompt` if points lie farther from the image than `FAR` times its size."""
     zyx = grid.to_index(points)
     size = np.array(grid.shape)
-    if len(points) and not ((zyx >= -size - 1) & (zyx <= 2 * size + 1)).all():
+    if len(points) and not ((zyx >= -FAR * size - 1) & (zyx <= (1 + FAR) * size + 1)).all():
         raise InvalidPrompt("The lasso reaches far outside the image.", "Draw it over the image.")
 
 

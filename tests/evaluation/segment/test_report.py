@@ -70,7 +70,7 @@ def test_the_report_tells_figures_skipped_cases_and_how_to_open_each(page, finis
     assert "2 cases could not be used" in page.text
     assert "another grid" in page.text
     for name in ("case_00", "case_03"):
-        assert f'napari-medvlm evaluate open {out} {name} "label 1"' in page.text
+        assert f"napari-medvlm evaluate open {out} {name} 'label 1'" in page.text
     assert "napari-medvlm" in page.text
     assert "label 2" in page.text
 
