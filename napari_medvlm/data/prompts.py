@@ -21,9 +21,9 @@ from napari_medvlm.data.volume import Volume
 Vector = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 IndexArray = NDArray[np.int64]
 LARGEST_GRID = 2**34
+"""Most voxels of the grid of a stored mask."""
 FAR = 4
 """How many times the size of an image an outline may reach beyond it: its voxels are listed."""
-"""Most voxels of the grid of a stored mask."""
 
 
 class _Prompt(BaseModel):
