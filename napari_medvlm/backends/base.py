@@ -90,6 +90,8 @@ class BackendInfo:
         What it needs besides the image, at a common image size.
     uses_no_images
         Whether it answers from the image itself: it looks at no images and calls no tools.
+    sizes_points
+        Whether it follows `Point.size_step`; others ignore it.
     prepared_mib
         The most that is kept on disk of each slice that it looked at beforehand, as `prepare` has
         it do; 0 if it cannot.
@@ -105,6 +107,7 @@ class BackendInfo:
     memory_mib: int = 0
     uses_no_images: bool = False
     prepared_mib: float = 0.0
+    sizes_points: bool = False
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,9 @@ LARGEST_GRID = 2**34
 FAR = 4
 """How many times the size of an image an outline may reach beyond it: its voxels are listed."""
 
+MAX_SIZE_STEP = 12
+"""The most steps from the extent of a point that the backend chooses."""
+
 
 class _Prompt(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,11 +45,15 @@ class Point(_Prompt):
     ----------
     position_mm
         ``(S, P, L)`` in patient millimetres.
+    size_step
+        Steps from the extent that the backend chooses to larger (positive) or smaller (negative)
+        ones, where the backend has several; others ignore it.
     """
 
     label: ClassVar[str] = "point"
     kind: Literal["point"] = "point"
     position_mm: Vector
+    size_step: Annotated[int, Field(ge=-MAX_SIZE_STEP, le=MAX_SIZE_STEP)] = 0
 
     @classmethod
     def at_index(cls, volume: Volume, zyx: ArrayLike, positive: bool = True) -> Point:

@@ -108,3 +108,34 @@ def test_the_first_prompt_of_a_new_object_is_positive(person):
     person.clicks(RIGHT)
     person.waits_for_mask()
     assert [p.positive for p in prompts(person, 2)] == [True]
+
+
+def test_brackets_step_the_size_of_the_last_point_and_undo_takes_a_step_back(person):
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    own = int(person.session.mask.sum())
+    press(person, Qt.Key.Key_BracketRight)
+    person.waits(lambda: not person.session.pending and person.session.mask.sum() > own)
+    assert prompts(person)[0].size_step == 1
+    press(person, Qt.Key.Key_BracketLeft)
+    press(person, Qt.Key.Key_BracketLeft)
+    person.waits(lambda: not person.session.pending and 0 < person.session.mask.sum() < own)
+    assert prompts(person)[0].size_step == -1
+    person.session.undo()
+    person.waits(lambda: not person.session.pending and person.session.mask.sum() == own)
+    larger = next(b for b in person.dock.tools.size.findChildren(QPushButton) if "Larg" in b.text())
+    QTest.mouseClick(larger, Qt.MouseButton.LeftButton)
+    person.waits(lambda: not person.session.pending and person.session.mask.sum() > own)
+
+
+def test_brackets_set_the_brush_of_scribbles(person):
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    person.dock.tools.choose(Tool.SCRIBBLE)
+    layer = person.viewer.layers.selection.active
+    size = layer.brush_size
+    press(person, Qt.Key.Key_BracketRight)
+    assert layer.brush_size == size + 1
+    assert prompts(person)[0].size_step == 0

@@ -29,6 +29,7 @@ class EmbeddedBackend(Backend):
         code_licence="BSD-3-Clause",
         memory_mib=400,
         uses_no_images=True,
+        sizes_points=True,
     )
 
     @classmethod

@@ -113,7 +113,11 @@ class PointsLayer(PromptLayer[Point]):
             self.session.remove(*sorted(gone))
         new = new_rows(ids.tolist(), known, self._drawn)
         moved = {
-            int(i): Point(position_mm=tuple(spl.round(6)), positive=positive)
+            int(i): Point(
+                position_mm=tuple(spl.round(6)),
+                positive=positive,
+                size_step=known[int(i)].size_step,
+            )
             for row, (i, spl, positive) in enumerate(
                 zip(ids, world, positive_rows.tolist(), strict=True)
             )

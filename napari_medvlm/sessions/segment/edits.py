@@ -11,7 +11,7 @@ from napari_medvlm.data.errors import GeometryMismatch, InvalidPrompt, ObjectLoc
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
-from napari_medvlm.data.prompts import InitialMask, Prompt
+from napari_medvlm.data.prompts import MAX_SIZE_STEP, InitialMask, Point, Prompt
 from napari_medvlm.ledger.records import (
     Event,
     ObjectAdded,
@@ -59,6 +59,25 @@ def change(state: LedgerState, prompts: Mapping[int, Prompt]) -> tuple[Event, ..
         if owner.prompts[prompt_id] != prompt:
             events.append(PromptChanged(prompt_id=prompt_id, prompt=prompt))
     return tuple(events)
+
+
+def sized(state: LedgerState, object_id: int | None, by: int) -> tuple[int, Point]:
+    """The last prompt of an object with another `Point.size_step`, and its id."""
+    live = None if object_id is None else state.objects.get(object_id)
+    prompts = {} if live is None else dict(live.prompts)
+    prompt_id = next(reversed(prompts), 0)
+    last = prompts.get(prompt_id)
+    if not isinstance(last, Point):
+        raise InvalidPrompt(
+            "The size of the last point cannot be changed: the last prompt is not a point.",
+            "Click inside or outside the object first.",
+        )
+    step = last.size_step + by
+    if abs(step) > MAX_SIZE_STEP:
+        raise InvalidPrompt(
+            f"There are no more than {MAX_SIZE_STEP} steps of size.", "Add a point instead."
+        )
+    return prompt_id, last.model_copy(update={"size_step": step})
 
 
 def remove(state: LedgerState, prompt_ids: Sequence[int]) -> tuple[Event, ...]:

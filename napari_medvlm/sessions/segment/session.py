@@ -137,6 +137,29 @@ class SegmentationSession(SessionView):
             self._check(prompt)
         self._append(*edits.change(self.now, prompts))
 
+    def step_size(self, by: int) -> int:
+        """Take a larger (``by`` > 0) or smaller extent of the active object's last point.
+
+        Returns
+        -------
+        The point's `Point.size_step` now.
+
+        Raises
+        ------
+        InvalidPrompt
+            If the object's last prompt is no point, or there are no more steps.
+        PromptNotSupported
+            If the backend has one extent only.
+        """
+        if not self._info.sizes_points:
+            raise PromptNotSupported(
+                f"{self._info.title} has one extent for each point.",
+                "Add a point to correct the mask, or choose another backend.",
+            )
+        prompt_id, sized = edits.sized(self.now, self.active, by)
+        self._append(*edits.change(self.now, {prompt_id: sized}))
+        return sized.size_step
+
     def remove(self, *prompt_ids: int) -> None:
         """Take prompts away, in one gesture."""
         self._append(*edits.remove(self.now, prompt_ids))

@@ -55,6 +55,18 @@ def show_or_hide_objects(viewer: napari.Viewer) -> None:
 
 
 @guarded
+def smaller(viewer: napari.Viewer) -> None:
+    """Take a smaller extent of the active object's last point."""
+    dock_of(viewer).tools.size_stepped.emit(-1)
+
+
+@guarded
+def larger(viewer: napari.Viewer) -> None:
+    """Take a larger extent of the active object's last point."""
+    dock_of(viewer).tools.size_stepped.emit(1)
+
+
+@guarded
 def cancel(viewer: napari.Viewer) -> None:
     """Stop what is being computed."""
     dock_of(viewer).cancel()

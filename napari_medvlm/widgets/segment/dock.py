@@ -345,6 +345,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.objects.list.shown_changed.connect(guarded(self._show_object))
         self.objects.list.located.connect(guarded(self._locate))
         self.tools.depth_changed.connect(guarded(self._set_depth))
+        self.tools.size_stepped.connect(guarded(lambda by: self._session().step_size(by)))
         self.labels.start_requested.connect(guarded(lambda x: start_from(self._session(), x)))
         self.labels.import_requested.connect(guarded(lambda x: import_locked(self._session(), x)))
         self.progress.cancel_requested.connect(guarded(self.cancel))
@@ -355,7 +356,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
             self.tools.disable(READING if self._reading else "Open an image first.")
         else:
             info = registry.info(self.backend.name)
-            self.tools.allow_kinds(info.prompts, self.backend.currentText())
+            self.tools.allow_kinds(info, self.backend.currentText())
 
     def _use_backend(self) -> None:
         info = registry.info(self.backend.name)

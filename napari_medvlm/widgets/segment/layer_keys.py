@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
 
+BRUSH_KEYS = ("[", "]")
+"""Keys that set napari's brush size on layers of scribbles."""
+
 
 class LayerKeys:
     """Binds keys on the active layer, whose bindings napari looks up before the viewer's.
@@ -45,13 +48,16 @@ class LayerKeys:
         self._unbind()
 
     def _follow(self, _: object = None) -> None:
+        from napari.layers import Labels
+
         self._unbind()
         layer = self._viewer.layers.selection.active
         if layer is None:
             return
         is_ours = role(layer) in PROMPT_ROLES
         for key, run in self._commands.items():
-            if is_ours or key in self._tool_keys:
+            is_brush = key in BRUSH_KEYS and isinstance(layer, Labels)
+            if (is_ours and not is_brush) or key in self._tool_keys:
                 self._replaced[key] = layer.bind_key(key, run, overwrite=True)
         self._layer = layer
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from enum import Enum
 
 from qtpy.QtCore import Signal
@@ -16,6 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_medvlm.backends.base import BackendInfo
 from napari_medvlm.data.prompts import Box, Lasso, Point, Prompt, Scribble
 from napari_medvlm.widgets.parts.buttons import button
 from napari_medvlm.widgets.parts.plain_text import plain
@@ -62,12 +62,15 @@ class Tools(QWidget):
     Attributes
     ----------
     tool_changed, polarity_changed, depth_changed
-        The `Tool` chosen; whether prompts say *this*; depth of new boxes in millimetres.
+        The `Tool` chosen; whether prompts are positive; depth of new boxes in millimetres.
+    size_stepped
+        A larger (1) or smaller (-1) extent of the last point is requested.
     """
 
     tool_changed = Signal(object)
     polarity_changed = Signal(bool)
     depth_changed = Signal(float)
+    size_stepped = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -76,6 +79,8 @@ class Tools(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(self._tool_row(), 0, 0)
         layout.addLayout(self._polarity_row(), 1, 0)
+        self.size = self._size_row()
+        layout.addWidget(self.size, 2, 0)
 
     @property
     def tool(self) -> Tool:
@@ -109,16 +114,37 @@ class Tools(QWidget):
         if reason is not None and tool_button.isChecked():
             self.choose(Tool.LOOK)
 
-    def allow_kinds(self, kinds: Collection[type[Prompt]], title: str) -> None:
-        """Enable the tools of the prompt types that a backend of this title supports."""
+    def allow_kinds(self, info: BackendInfo, title: str) -> None:
+        """Enable the tools that a backend of this title supports."""
+        reason = None if info.sizes_points else f"{title} has one extent for each point."
+        self.allow_sizes(reason)
         for tool, kind in PROMPT_OF.items():
-            reason = None if kind in kinds else f"{title} does not support {kind.label} prompts."
+            reason = (
+                None if kind in info.prompts else f"{title} does not support {kind.label} prompts."
+            )
             self.allow(tool, reason)
 
     def disable(self, reason: str) -> None:
         """Disable all tools that add prompts."""
+        self.allow_sizes(reason)
         for tool in PROMPT_OF:
             self.allow(tool, reason)
+
+    def allow_sizes(self, reason: str | None) -> None:
+        """Enable the buttons for the size of the last point, or disable them with the reason."""
+        self.size.setEnabled(reason is None)
+        self.size.setToolTip(plain(reason or ""))
+
+    def _size_row(self) -> QWidget:
+        widget = QWidget()
+        row = QHBoxLayout(widget)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(QLabel("Last point"))
+        for title, key, by in (("Smaller", "[", -1), ("Larger", "]", 1)):
+            size_button = button(title, f"{title} extent of the last point. Key: {key}")
+            size_button.clicked.connect(lambda _=False, by=by: self.size_stepped.emit(by))
+            row.addWidget(size_button, 1)
+        return widget
 
     def _tool_row(self) -> QHBoxLayout:
         row = QHBoxLayout()

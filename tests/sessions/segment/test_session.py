@@ -279,3 +279,29 @@ def test_only_the_box_that_differs_is_drawn_anew(session):
     click(session, RIGHT)
     told = [box for box in boxes if box is not None]
     assert told[-1] == bounding_box(before != session.labels)
+
+
+def test_the_size_of_the_last_point_is_an_edit_that_is_undone_and_replayed(session, tmp_path):
+    click(session, LEFT)
+    own = session.mask
+    assert session.step_size(1) == 1
+    session.wait()
+    larger = session.mask
+    assert larger.sum() > own.sum()
+    session.ledger.save(tmp_path / "session.json")
+    ledger = nmv.Ledger.load(tmp_path / "session.json")
+    (replayed,) = nmv.replay(ledger, session.volume, runner="inline")
+    assert replayed.identical
+    session.undo()
+    session.wait()
+    assert_array_equal(session.mask, own)
+
+
+def test_the_size_is_that_of_a_point(session):
+    with pytest.raises(InvalidPrompt, match="the last prompt is not a point"):
+        session.step_size(1)
+    click(session, LEFT)
+    for _ in range(12):
+        session.step_size(-1)
+    with pytest.raises(InvalidPrompt, match="no more than 12 steps"):
+        session.step_size(-1)

@@ -67,6 +67,11 @@ class Proposal:
 
 def proposals(levels: Levels, seeds: IndexArray) -> list[Proposal]:
     """The regions that may be meant by seeds ``(N, 3)``, the best first."""
+    key = ("proposals", seeds.tobytes())
+    return levels.whole.remembered(key, lambda: _proposals(levels, seeds))
+
+
+def _proposals(levels: Levels, seeds: IndexArray) -> list[Proposal]:
     found: list[Proposal] = []
     seen = set()
     for first, radius in enumerate(RADII_MM):

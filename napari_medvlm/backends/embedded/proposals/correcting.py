@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -35,6 +36,8 @@ CERTAIN = 1.0
 """The seed looks unlike the other side if its intensity differs by so much more than the noise."""
 SHARES = (0.25, 0.35, 0.45, 0.55, 0.65)
 """Cuts that are tried, as shares of the way from the seed's intensity to the other side's."""
+BALLS = (0.45, 0.65, 1.3, 1.8, 2.5)
+"""Radii of the balls that are other extents of a correction, in depths of the seed."""
 VOXELS = 60_000
 """A change is worked out on so many voxels, at most."""
 
@@ -48,7 +51,24 @@ def corrected(
     wrong = mask[tuple(seed.voxels.T)] != seed.positive
     if not wrong.any():
         return mask
-    at = seed.voxels[wrong]
+    change, others, same = _change_of(levels, mask, seed, before, careful)
+    return _with(mask, change, change.part(others, same), seed.voxels[wrong])
+
+
+def changes(levels: Levels, mask: BoolArray, seed: Seed, before: list[Seed]) -> Iterator[BoolArray]:
+    """The masks that a seed may lead to: changes of several extents around it."""
+    wrong = mask[tuple(seed.voxels.T)] != seed.positive
+    if wrong.any():
+        change, others, same = _change_of(levels, mask, seed, before)
+        for part, _ in change.parts(others, same, BALLS):
+            yield _with(mask, change, part, seed.voxels[wrong])
+
+
+def _change_of(
+    levels: Levels, mask: BoolArray, seed: Seed, before: list[Seed], careful: bool = False
+) -> tuple[_Change, list[IndexArray], list[IndexArray]]:
+    """The change that a seed asks for; the seeds on the other side, and on its own."""
+    at = seed.voxels[mask[tuple(seed.voxels.T)] != seed.positive]
     depth = depth_at(levels, mask, at, seed.positive)
     reaches = (CAREFUL * depth,) if careful else _reaches(levels, mask, depth)
     level = window(levels, at.min(0), at.max(0) + 1, max(reaches) + 2 * depth + 3, VOXELS)
@@ -57,11 +77,15 @@ def corrected(
     change = _Change(
         level, to_level(mask, level), level.index_of(at), seed.positive, depth, reaches
     )
-    part = to_image(change.part(others, same), level)
+    return change, others, same
+
+
+def _with(mask: BoolArray, change: _Change, part: BoolArray, at: IndexArray) -> BoolArray:
+    """The mask of the image with a part of the change's level changed."""
     result = mask.copy()
-    here = result[level.box]
-    here[part & (here != seed.positive)] = seed.positive
-    result[tuple(at.T)] = seed.positive
+    here = result[change.level.box]
+    here[to_image(part, change.level) & (here != change.positive)] = change.positive
+    result[tuple(at.T)] = change.positive
     return result
 
 
@@ -123,6 +147,23 @@ class _Change:
 
     def part(self, others: list[IndexArray], same: list[IndexArray]) -> BoolArray:
         """What changes: ``(z, y, x)`` bool on the level."""
+        best, best_value = None, -np.inf
+        for part, value in self.parts(others, same):
+            if best is None or value > best_value:
+                best, best_value = part, value
+        assert best is not None  # a ball at least
+        return best
+
+    def parts(
+        self, others: list[IndexArray], same: list[IndexArray], balls: tuple[float, ...] = ()
+    ) -> Iterator[tuple[BoolArray, float]]:
+        """Parts that may change, ``(z, y, x)`` bool on the level, and the scores of the results.
+
+        Parameters
+        ----------
+        balls
+            Radii of balls around the seed that are tried besides, in its depths.
+        """
         spacing = self.level.spacing
         wrong = self.mask != self.positive
         wrong[tuple(self.at.T)] = True
@@ -135,7 +176,10 @@ class _Change:
         inside = np.concatenate([self.at, *same] if self.positive else (others or [self.at]))
         typical = float(np.median(self.level.values[tuple(inside.T)]))
         best = components_of(ball & wrong, self.at)
-        best_value, known = self._value(best, inside, typical), {int(np.count_nonzero(best))}
+        known = {int(np.count_nonzero(best))}
+        yield best, self._value(best, inside, typical)
+        for radius in balls:
+            yield components_of(wrong & (near <= radius * self.depth), self.at), -np.inf
         for share, reach in product(SHARES, self.reaches):
             part = self._alike(wrong, near, share, reach)
             if part is None:
@@ -145,10 +189,7 @@ class _Change:
             if count in known:
                 continue
             known.add(count)
-            value = self._value(part, inside, typical)
-            if value > best_value:
-                best, best_value = part, value
-        return best
+            yield part, self._value(part, inside, typical)
 
     def _value(self, part: BoolArray, inside: IndexArray, typical: float) -> float:
         """The score of the mask with a part changed."""

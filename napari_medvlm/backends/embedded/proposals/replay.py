@@ -9,6 +9,7 @@ import numpy as np
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.embedded.proposals.click import LARGEST_MM3
 from napari_medvlm.backends.embedded.proposals.correcting import connected, corrected, near_only
+from napari_medvlm.backends.embedded.proposals.sizes import resized_change, resized_start
 from napari_medvlm.backends.embedded.proposals.sources import DRAW, Start, rated, start_of
 from napari_medvlm.backends.embedded.proposals.starting import agreeing
 from napari_medvlm.backends.embedded.segmentation import refine
@@ -73,11 +74,16 @@ class Replay:
             (tuple(a.tolist()), tuple(b.tolist()), flat)
             for (a, b), flat in zip(said.bounds, said.flat, strict=True)
         )
-        first = () if bounds else _key(said.positives[0])
+        first = () if bounds else _key(said.positives[0], sized=False)
         key: Key = (bounds, first)
         if self._started is None or self._started[0] != key:
             self._started = key, start_of(self._levels, said, progress)
-        return key, self._started[1]
+        start = self._started[1]
+        step = 0 if bounds else said.positives[0].size_step
+        if step and start.seed is not None:
+            mask = resized_start(self._levels, start.mask, said.positives[0])
+            start = Start(mask, start.seed)
+        return (*key, step), start
 
     def _replayed(self, key: Key, start: Start, seeds: list[Seed], progress: Progress) -> BoolArray:
         keys = [_key(seed) for seed in seeds]
@@ -107,6 +113,21 @@ class Replay:
         seed = seeds[-1]
         if not (mask[tuple(seed.voxels.T)] != seed.positive).any():
             return mask
+        after = self._changed(mask, start, seeds, before, progress)
+        if not seed.size_step:
+            return after
+        return resized_change(self._levels, mask, after, seed, before)
+
+    def _changed(
+        self,
+        mask: BoolArray,
+        start: Start,
+        seeds: list[Seed],
+        before: list[Seed],
+        progress: Progress,
+    ) -> BoolArray:
+        """The mask after the newest seed, which contradicts it, at its own extent."""
+        seed = seeds[-1]
         if start.tissue:
             mask = self._same_tissue(mask, seeds, progress)
             return self._corrected(mask, seed, before, careful=True)
@@ -170,5 +191,5 @@ class Replay:
         return mask
 
 
-def _key(seed: Seed) -> Key:
-    return seed.positive, seed.kind, seed.voxels.tobytes()
+def _key(seed: Seed, sized: bool = True) -> Key:
+    return seed.positive, seed.kind, seed.voxels.tobytes(), seed.size_step if sized else 0

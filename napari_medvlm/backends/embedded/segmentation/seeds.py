@@ -11,7 +11,15 @@ from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.data.errors import PromptNotSupported
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.mask import Mask
-from napari_medvlm.data.prompts import PROMPT_TYPES, Box, InitialMask, Lasso, Prompt, check_prompt
+from napari_medvlm.data.prompts import (
+    PROMPT_TYPES,
+    Box,
+    InitialMask,
+    Lasso,
+    Point,
+    Prompt,
+    check_prompt,
+)
 
 IndexArray = NDArray[np.int64]
 
@@ -24,11 +32,14 @@ class Seed:
     ----------
     kind
         The kind of the prompt that it comes from.
+    size_step
+        Steps to larger (positive) or smaller (negative) extents of what it means.
     """
 
     voxels: IndexArray
     positive: bool
     kind: str = "point"
+    size_step: int = 0
 
 
 @dataclass(eq=False)
@@ -95,6 +106,9 @@ def _read_one(prompt: Prompt, grid: Grid, said: EmbeddedPrompts) -> None:
             ranges = [np.arange(a, b) for a, b in zip(start, stop, strict=True)]
             voxels = np.stack(np.meshgrid(*ranges, indexing="ij"), -1).reshape(-1, 3)
             said.seeds.append(Seed(voxels, positive=False, kind="box"))
+        case Point():
+            seed = Seed(prompt.voxels(grid), prompt.positive, prompt.kind, prompt.size_step)
+            said.seeds.append(seed)
         case Lasso() if len(prompt.vertices_mm) < 3:
             pass
         case InitialMask():
