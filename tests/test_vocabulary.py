@@ -26,19 +26,19 @@ ALLOWED = frozenset(
 )
 """Names with an avoided word that is the field's own."""
 CEILINGS = {
-    "backends": 240,
-    "checks": 64,
+    "backends": 35,
+    "checks": 9,
     "cli": 0,
-    "data": 13,
-    "evaluation": 5,
-    "io": 101,
-    "language": 34,
-    "layers": 57,
-    "ledger": 8,
-    "sessions": 120,
-    "settings": 2,
-    "widgets": 201,
-    "worker": 10,
+    "data": 1,
+    "evaluation": 4,
+    "io": 36,
+    "language": 17,
+    "layers": 7,
+    "ledger": 7,
+    "sessions": 23,
+    "settings": 0,
+    "widgets": 53,
+    "worker": 0,
 }
 """Names with an avoided word that are left in each folder; the numbers may only decrease."""
 
