@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from napari_medvlm.data.errors import Cancelled
+from napari_medvlm.settings.allowed_hosts import without_login
 from napari_medvlm.worker.environment_runner import RoutedRunner
 from napari_medvlm.worker.messages import Reply, Request
 from napari_medvlm.worker.runner import InlineRunner, Job, OnProgress, OnText, Runner
@@ -22,11 +23,18 @@ def new_runner(kind: RunnerKind) -> Runner:
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """A backend, its model (`None`: the backend's default) and the device to run on."""
+    """A backend, its model (`None`: the backend's default) and the device to run on.
+
+    A user and password in the address of a server are left out: the choice is recorded.
+    """
 
     backend: str = "embedded"
     model: str | None = None
     device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if self.model is not None:
+            object.__setattr__(self, "model", without_login(self.model))
 
 
 @dataclass(frozen=True)

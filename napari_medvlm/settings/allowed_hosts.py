@@ -49,7 +49,12 @@ def origin(url: str) -> str:
 
 def shown(url: str) -> str:
     """An address for a message, without the user and password in it, at most 200 characters."""
-    return re.sub(r"//[^/?#]*@", "//", url)[:200]
+    return without_login(url)[:200]
+
+
+def without_login(model: str) -> str:
+    """The name of a model without the user and password, if it is an address that has them."""
+    return re.sub(r"//[^/?#]*@", "//", model)
 
 
 def _host(parts: SplitResult) -> str:

@@ -116,3 +116,21 @@ def test_what_an_error_says_is_shown_and_not_logged(tmp_path):
 )
 def test_words_are_found_in_any_letters(text, named):
     assert names_somebody(text, words_of("Quxley^Ann^^Dr", "12")) == named
+
+
+def test_a_journal_holds_no_password_of_a_server_and_no_file_name_of_the_patient(tmp_path):
+    data = np.random.default_rng(0).integers(0, 99, (8, 32, 32)).astype(np.int16)
+    volume = nmv.Volume(data, name="CT", patient=words_of(*WHO.values()))
+    labels = nmv.NamedLabels(
+        np.zeros(volume.shape, np.uint8), volume.grid, {1: "liver"}, "Quxley_seg.nii.gz"
+    )
+    journal = tmp_path / "ask.journal"
+    address = "http://doctor:secret@127.0.0.1:9/v1#model"  # nobody listens there
+    with nmv.AskSession(volume, "server", "inline", model=address, journal=journal) as session:
+        session.ask("How large is the liver?", labels=[labels])
+        with pytest.raises(MedVLMError):
+            session.wait()
+    text = journal.read_text().lower()
+    assert "127.0.0.1:9/v1#model" in text
+    assert "secret" not in text
+    assert "quxley" not in text

@@ -13,10 +13,16 @@ from napari_medvlm.sessions.ask.model_input import ImageSelection
 from napari_medvlm.sessions.ask.tool_loop import QuestionInputs
 from napari_medvlm.sessions.ask.visual_prompts import VisualPrompting
 from napari_medvlm.sessions.request_sender import ModelChoice
+from napari_medvlm.settings.privacy import names_somebody
 
 
 def question_record(
-    id_: int, conversation: int, turn: Turn, answerer: ModelChoice, inputs: QuestionInputs
+    id_: int,
+    conversation: int,
+    turn: Turn,
+    answerer: ModelChoice,
+    inputs: QuestionInputs,
+    patient: frozenset[str] = frozenset(),
 ) -> QuestionRecord:
     """The record of a question.
 
@@ -24,7 +30,10 @@ def question_record(
     ----------
     turn
         Provides question, kind, options and context.
+    patient
+        Words that stand for the patient: titles of label images with one of them are left out.
     """
+    titles = (labels.title for labels in inputs.labels)
     return QuestionRecord(
         turn=id_,
         conversation=conversation,
@@ -36,7 +45,7 @@ def question_record(
         model=answerer.model,
         selection=None if inputs.selection is None else _stored(inputs.selection),
         objects={name: mask.digest for name, mask in inputs.masks.items()},
-        labels=tuple(labels.title for labels in inputs.labels),
+        labels=tuple("labels" if names_somebody(title, patient) else title for title in titles),
         tools=inputs.tools,
     )
 

@@ -352,7 +352,12 @@ class AskSession(Closeable):
         inputs.check(turn.question, self.volume)
         answerer = self._answerer
         record = partial(
-            question_record, conversation=conversation, turn=turn, answerer=answerer, inputs=inputs
+            question_record,
+            conversation=conversation,
+            turn=turn,
+            answerer=answerer,
+            inputs=inputs,
+            patient=self.volume.patient,
         )
         turn_id = self._history.ask(record)
         self._inputs[turn_id] = inputs

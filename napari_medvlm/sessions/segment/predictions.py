@@ -17,16 +17,24 @@ from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Predicted
 from napari_medvlm.ledger.state import LiveObject
 from napari_medvlm.sessions.segment.label_map import Key, MaskStore
+from napari_medvlm.settings.allowed_hosts import without_login
 from napari_medvlm.worker.messages import SegmentReply, SegmentRequest
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The backend that is asked, its model (`None`: its default) and the device it runs on."""
+    """The backend that is asked, its model (`None`: its default) and the device it runs on.
+
+    A user and password in the address of a server are left out: the choice is recorded.
+    """
 
     backend: str
     model: str | None = None
     device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if self.model is not None:
+            object.__setattr__(self, "model", without_login(self.model))
 
 
 def key_of(live: LiveObject) -> Key:

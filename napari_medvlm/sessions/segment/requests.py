@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from napari_medvlm.data.errors import Cancelled, MedVLMError, WorkerCrashed, WorkerHung
 from napari_medvlm.sessions.segment.label_map import Key
+from napari_medvlm.settings.privacy import for_log
 from napari_medvlm.worker.messages import SegmentReply, SegmentRequest
 from napari_medvlm.worker.runner import Job, Runner
 
@@ -135,14 +136,14 @@ class Requests:
             )
 
     def _send_again(self, pending_request: _Pending, error: WorkerCrashed) -> None:
-        logger.warning("The worker ended in a request, which is sent again. %s", error)
+        logger.warning("The worker ended in a request, which is sent again. %s", for_log(error))
         pending_request.crashed = True
         self._on_restart(error.message)
         self._send(pending_request)
 
     def _fail(self, pending_request: _Pending, error: MedVLMError) -> None:
         if not isinstance(error, Cancelled):
-            logger.info("No mask for object %d. %s", pending_request.key[0], error)
+            logger.info("No mask for object %d. %s", pending_request.key[0], for_log(error))
         self._deliver(pending_request, lambda: self._on_failure(pending_request.key, error))
 
     def _deliver(self, pending_request: _Pending, callback: Callable[[], None]) -> None:
