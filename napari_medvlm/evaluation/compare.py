@@ -87,7 +87,7 @@ class _Run:
         self.task: str = settings["task"]
         self.plan: Json = settings["plan"]
         self.figures: dict[tuple[str, str], Json] = {}
-        for file in sorted((path / "cases").glob("*.json")):
+        for file in sorted((path / "cases").glob("[!.]*.json")):
             content = read_json(file)
             if content is not None:
                 figures_of_case = _READERS[self.task](content, self.plan)

@@ -126,8 +126,8 @@ def test_conversations_are_brought_back(scripted):
     dock._open(None)
     assert not dock.reading.transcript.cards
     dock._open(layer)
-    scripted.waits(lambda: dock.session is not None and dock.resume._offered is not None)
-    assert "1 question" in str(dock.resume._offered)
+    scripted.waits(lambda: dock.session is not None and dock.resume._offered != ())
+    assert "1 question" in str(dock.resume._offered[0])
     dock.resume.resume.click()
     scripted.sees_all()
     assert scripted.last.question == "What is bright?"

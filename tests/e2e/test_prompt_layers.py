@@ -11,7 +11,7 @@ from qtpy.QtTest import QTest
 
 from napari_medvlm.data.prompts import Box, Point
 from napari_medvlm.layers.orientation import show_3d
-from napari_medvlm.widgets.segment import dock
+from napari_medvlm.widgets.segment import dock, timing
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 from tests.e2e.conftest import HAND_MS, LEFT, RIGHT, _drag
 
@@ -97,7 +97,7 @@ def drawn_with_the_mask(person):
 
 
 def test_the_mask_of_a_fast_model_comes_before_the_click_is_drawn(person, monkeypatch):
-    monkeypatch.setattr(dock, "FAST_S", 60)
+    monkeypatch.setattr(timing, "FAST_S", 60)
     monkeypatch.setattr(dock, "SOON_MS", 60_000)
     person.dock.tools.choose(Tool.POINT)
     person.clicks(LEFT)
@@ -110,7 +110,7 @@ def test_the_mask_of_a_fast_model_comes_before_the_click_is_drawn(person, monkey
 
 
 def test_a_click_is_drawn_at_once_where_the_model_is_slow(person, monkeypatch):
-    monkeypatch.setattr(dock, "FAST_S", 0)
+    monkeypatch.setattr(timing, "FAST_S", 0)
     monkeypatch.setattr(dock, "SOON_MS", 60_000)
     monkeypatch.setattr(dock, "PENDING_MS", 60_000)
     person.dock.tools.choose(Tool.POINT)

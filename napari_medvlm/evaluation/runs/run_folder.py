@@ -58,7 +58,7 @@ class RunFolder:
     def done(self) -> dict[str, Json]:
         """What came of the cases that are done, by their names."""
         outcomes = {}
-        for path in sorted((self.path / "cases").glob("*.json")):
+        for path in sorted((self.path / "cases").glob("[!.]*.json")):
             outcome = read_json(path)
             if outcome is not None:
                 outcomes[str(outcome["case"])] = outcome

@@ -190,7 +190,7 @@ def book_of_studies(archive: Archive, studies: Sequence[Study], progress: Progre
 def recent_lists() -> tuple[tuple[Path, CaseList], ...]:
     """The lists that were worked on, the latest first; those that cannot be read are left out."""
     found = []
-    for path in sorted(list_folder().glob(f"*{SUFFIX}"), key=os.path.getmtime, reverse=True):
+    for path in sorted(list_folder().glob(f"[!.]*{SUFFIX}"), key=os.path.getmtime, reverse=True):
         try:
             found.append((path, read_list(path)))
         except CaseListError:

@@ -92,12 +92,18 @@ class DeferredCalls(QObject):
 def in_background(
     work: Callable[[], Any],
     done: Callable[[Any], None],
-    failed: Callable[[Exception], object] = show,
+    failed: Callable[[Exception], object] | None = None,
 ) -> None:
-    """Do some work on another thread, and something with its result or error on the window's."""
+    """Do some work on another thread, and something with its result on the window's.
+
+    Parameters
+    ----------
+    failed
+        Called with the error on the window's thread; `None`: the error is shown.
+    """
     from superqt.utils import create_worker
 
     worker = create_worker(work, _ignore_errors=True)
     worker.returned.connect(done)
-    worker.errored.connect(failed)
+    worker.errored.connect(failed or show)
     worker.start()

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from napari_medvlm.cli import app
+from napari_medvlm.data.atomic_write import temporary_path
 from napari_medvlm.data.errors import CannotSave, SettingsError
 from napari_medvlm.evaluation.runs.run_folder import RunFolder, alone_in, safe
 
@@ -28,6 +29,14 @@ def test_half_a_file_is_no_case(tmp_path):
     folder.keep({"case": "a"})
     (tmp_path / "cases" / "b.json").write_text('{"case": "b", "dice": [0.')
     assert set(folder.done()) == {"a"}
+
+
+def test_a_file_that_a_killed_run_did_not_rename_is_no_case(tmp_path):
+    folder = RunFolder(tmp_path, {"seed": 1})
+    folder.keep({"case": "a"})
+    (done,) = (tmp_path / "cases").iterdir()
+    done.rename(temporary_path(done))
+    assert folder.done() == {}
 
 
 def test_other_settings_are_refused_and_named(tmp_path):
