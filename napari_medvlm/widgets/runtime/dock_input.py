@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QChildEvent, QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractButton,
@@ -45,7 +45,8 @@ class DockInput(QObject):
             return False
         kind = event.type()
         if kind == QEvent.Type.ChildPolished:
-            child = event.child()
+            # PyQt may return an object of another type that an event at this address once had.
+            child = event.child() if isinstance(event, QChildEvent) else watched
             if isinstance(child, QWidget) and not child.isWindow():
                 self._adopt(child)
             return False
