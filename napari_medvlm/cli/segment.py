@@ -42,6 +42,9 @@ def segment(  # noqa: PLR0913  # one for each option
     box: Annotated[
         list[str], typer.Option(help="z,y,x:z,y,x around the object, the second corner excluded.")
     ] = [],  # noqa: B006
+    line: Annotated[
+        list[str], typer.Option(help="z,y,x:z,y,x, the longest diameter of the object on a slice.")
+    ] = [],  # noqa: B006
     out: Annotated[
         Path | None,
         typer.Option(
@@ -63,17 +66,18 @@ def segment(  # noqa: PLR0913  # one for each option
     spacing: Spacing = None,
     as_json: AsJson = False,
 ) -> None:
-    """Segment one object from points and boxes.
+    """Segment one object from points, boxes and lines.
 
     Indices are in array order (z, y, x) from 0, as read_volume gives them; millimetres are
-    patient coordinates (S, P, L). Boxes are applied first, then positive, then negative points.
+    patient coordinates (S, P, L). Boxes are applied first, then lines, then positive, then
+    negative points.
     """
     import napari_medvlm as nmv
     from napari_medvlm.sessions.export.session_report import write_page
 
     with report_errors():
         volume = read_image(image, spacing, series=series, frame=frame, gaps=gaps)
-        prompts = _prompts(volume, box, point, negative)
+        prompts = _prompts(volume, box, line, point, negative)
         with nmv.SegmentationSession(volume, backend, "inline", model=model, device=device) as work:
             if name is not None:
                 work.add_object(name)
@@ -212,14 +216,17 @@ def _seconds(session: Any, prompt: Any) -> float:
     return time.perf_counter() - start
 
 
-def _prompts(volume: Any, box: list[str], point: list[str], negative: list[str]) -> list[Any]:
+def _prompts(
+    volume: Any, box: list[str], line: list[str], point: list[str], negative: list[str]
+) -> list[Any]:
     import napari_medvlm as nmv
 
     prompts: list[Any] = [nmv.Box.at_index(volume, *_corners(text)) for text in box]
+    prompts += [nmv.Line.at_index(volume, *_corners(text, "line")) for text in line]
     prompts += [nmv.Point.at_index(volume, _index(text)) for text in point]
     prompts += [nmv.Point.at_index(volume, _index(text), positive=False) for text in negative]
     if not any(prompt.positive for prompt in prompts):
-        raise typer.BadParameter("Give at least one --point or --box inside the object.")
+        raise typer.BadParameter("Give at least one --point, --box or --line inside the object.")
     return prompts
 
 
@@ -233,10 +240,14 @@ def _index(text: str) -> tuple[float, float, float]:
     return z, y, x
 
 
-def _corners(text: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+def _corners(
+    text: str, kind: str = "box"
+) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
     start, colon, stop = text.partition(":")
     if not colon:
-        raise typer.BadParameter(f"{text!r} is not a box z,y,x:z,y,x such as 80,90,70:99,120,90.")
+        raise typer.BadParameter(
+            f"{text!r} is not a {kind} z,y,x:z,y,x such as 80,90,70:99,120,90."
+        )
     return _index(start), _index(stop)
 
 

@@ -374,6 +374,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
             Tool.POINT: (self._layers.points, "add"),
             Tool.BOX: (self._layers.shapes, "add_rectangle"),
             Tool.LASSO: (self._layers.shapes, "add_polygon_lasso"),
+            Tool.LINE: (self._layers.shapes, "add_line"),
             Tool.SCRIBBLE: (self._layers.scribbles, "paint"),
             Tool.LOOK: (None, "pan_zoom"),
         }

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.backends.base import BackendInfo
-from napari_medvlm.data.prompts import Box, Lasso, Point, Prompt, Scribble
+from napari_medvlm.data.prompts import Box, Lasso, Line, Point, Prompt, Scribble
 from napari_medvlm.widgets.parts.buttons import button
 from napari_medvlm.widgets.parts.plain_text import plain
 
@@ -33,6 +33,7 @@ class Tool(Enum):
     )
     BOX = "Box", "Drag a rectangle around the object."
     LASSO = "Lasso", "Draw around the object with the mouse button held."
+    LINE = "Line", "Draw the longest diameter of the object, from edge to edge."
     SCRIBBLE = "Scribble", "Paint with napari's brush; erase to remove parts of a stroke."
     LOOK = "Pan/zoom", "Clicks add no prompts."
 
@@ -51,6 +52,7 @@ PROMPT_OF: dict[Tool, type[Prompt]] = {
     Tool.POINT: Point,
     Tool.BOX: Box,
     Tool.LASSO: Lasso,
+    Tool.LINE: Line,
     Tool.SCRIBBLE: Scribble,
 }
 """The type of prompt that a tool adds."""
