@@ -34,17 +34,20 @@ Name = Annotated[
     ),
 ]
 
+Boxes = Annotated[
+    list[str], typer.Option(help="z,y,x:z,y,x around the object, the second corner excluded.")
+]
+Lines = Annotated[
+    list[str], typer.Option(help="z,y,x:z,y,x, the longest diameter of the object on a slice.")
+]
+
 
 def segment(  # noqa: PLR0913  # one for each option
     image: Image,
     point: Annotated[list[str], typer.Option(help="Index z,y,x inside the object.")] = [],  # noqa: B006
     negative: Annotated[list[str], typer.Option(help="Index z,y,x outside the object.")] = [],  # noqa: B006
-    box: Annotated[
-        list[str], typer.Option(help="z,y,x:z,y,x around the object, the second corner excluded.")
-    ] = [],  # noqa: B006
-    line: Annotated[
-        list[str], typer.Option(help="z,y,x:z,y,x, the longest diameter of the object on a slice.")
-    ] = [],  # noqa: B006
+    box: Boxes = [],  # noqa: B006
+    line: Lines = [],  # noqa: B006
     out: Annotated[
         Path | None,
         typer.Option(
