@@ -58,6 +58,15 @@ def test_segment_writes_a_mask_and_one_json_object(scan, tmp_path):
     assert json.loads(again.stdout)["identical"] is True
 
 
+def test_a_line_over_the_longest_diameter_segments_the_object(scan, tmp_path):
+    path, left = scan
+    out = tmp_path / "mask.nii.gz"
+    line = ("--line", "12,10,13:12,30,13")
+    done = run(app, ["segment", str(path), *line, "--out", str(out), "--json"])
+    assert done.exit_code == 0, done.output
+    assert dice(nmv.read_volume(out).data > 0, left) > 0.85
+
+
 @pytest.mark.parametrize("command", ["segment", "measure", "ask", "ground", "prepare", "replay"])
 def test_commands_that_read_an_image_have_the_options_that_messages_name(command):
     options = {option for parameter in commands[command].params for option in parameter.opts}
@@ -157,7 +166,7 @@ def test_the_mask_of_a_dicom_series_goes_back_to_dicom(tmp_path):
         (["--point", "1,2"], "is not an index"),
         (["--point", "nan,2,3"], "is not an index"),
         (["--box", "1,2,3"], "is not a box"),
-        (["--negative", "1,2,3"], "at least one --point or --box"),
+        (["--negative", "1,2,3"], "at least one --point, --box or --line"),
         (["--point", "12,20,13", "--backend", "nobody"], "no backend called nobody"),
         (["--point", "12,20,13", "--out", "nowhere/mask.nii"], "could not be written"),
     ],
