@@ -5,7 +5,7 @@ The session writes every edit into the ledger and requests the masks that follow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -130,6 +130,24 @@ class SegmentationSession(SessionView):
         prompt_id = self.ledger.next_prompt_id()
         self._append(*edits.add(self.now, target, prompt_id, prompt, origin))
         return prompt_id
+
+    def add_objects(self, prompts: Sequence[Prompt]) -> tuple[int, ...]:
+        """Begin an object with each of several prompts, undone together.
+
+        Returns
+        -------
+        The ids of the objects.
+
+        Raises
+        ------
+        InvalidPrompt, PromptNotSupported
+            As of `add`; then no object is begun.
+        """
+        for prompt in prompts:
+            self._check(prompt)
+        ids, events = edits.add_objects(self.now, self.ledger.next_prompt_id(), prompts)
+        self._append(*events)
+        return ids
 
     def change(self, prompts: Mapping[int, Prompt]) -> None:
         """Put other prompts in the place of some, by id, in one gesture: they were moved."""

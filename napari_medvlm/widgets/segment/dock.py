@@ -99,8 +99,6 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._layer_keys.close()
         super().close_dock()
 
-    # What a person does.
-
     def new_object(self) -> None:
         """Begin another object; its first prompts are positive."""
         self._session()
@@ -171,8 +169,6 @@ class SegmentDock(SessionDock[SegmentationSession]):
         if prompts:
             show_message("Your new prompts are in the list of earlier sessions.")
 
-    # How an image becomes a session.
-
     def _open(self, layer: Image | None) -> None:
         """Prepare another image off this thread; the tools wait for it."""
         self._end()
@@ -231,6 +227,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._layers = SessionLayers(self.viewer, session, show, self._removed)
         self._opened += [PausedGC(), session, self._layers]
         self._layers.set_polarity(self.tools.positive)
+        self._set_object_per_point(self.tools.is_object_per_point)
         self._bind(session)
         self._warm_up()
         self._on_view(None)
@@ -273,8 +270,6 @@ class SegmentDock(SessionDock[SegmentationSession]):
         except MedVLMError as error:
             self._failed(error)
 
-    # What the session tells.
-
     def _on_changed(self, boxes: list[object]) -> None:
         if self.session is None or self._layers is None:
             return
@@ -303,6 +298,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         if self.session is None:
             return
         self.objects.refresh()
+        self.row.refresh()
         self.folds.refresh()
         self.progress.show_state(
             busy=bool(self.session.pending),
@@ -313,8 +309,6 @@ class SegmentDock(SessionDock[SegmentationSession]):
     def _on_progress(self, latest: Any) -> None:
         if self.session is not None and self.session.pending:
             self.progress.show_progress(*latest)
-
-    # Wiring.
 
     def _lay_out(self) -> None:
         form = QFormLayout()
@@ -345,6 +339,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.objects.list.shown_changed.connect(guarded(self._show_object))
         self.objects.list.located.connect(guarded(self._locate))
         self.tools.depth_changed.connect(guarded(self._set_depth))
+        self.tools.object_per_point_changed.connect(guarded(self._set_object_per_point))
         self.tools.size_stepped.connect(guarded(lambda by: self._session().step_size(by)))
         self.labels.start_requested.connect(guarded(lambda x: start_from(self._session(), x)))
         self.labels.import_requested.connect(guarded(lambda x: import_locked(self._session(), x)))
@@ -393,6 +388,10 @@ class SegmentDock(SessionDock[SegmentationSession]):
     def _set_polarity(self, positive: bool) -> None:
         if self._layers is not None:
             self._layers.set_polarity(positive)
+
+    def _set_object_per_point(self, is_on: bool) -> None:
+        if self._layers is not None:
+            self._layers.points.is_object_per_point = is_on
 
     def _set_depth(self, depth_mm: float) -> None:
         if self._layers is not None:

@@ -7,6 +7,7 @@ from enum import Enum
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
+    QCheckBox,
     QDoubleSpinBox,
     QGridLayout,
     QHBoxLayout,
@@ -35,7 +36,7 @@ class Tool(Enum):
     LASSO = "Lasso", "Draw around the object with the mouse button held."
     LINE = "Line", "Draw the longest diameter of the object, from edge to edge."
     SCRIBBLE = "Scribble", "Paint with napari's brush; erase to remove parts of a stroke."
-    LOOK = "Pan/zoom", "Clicks add no prompts."
+    LOOK = "Pan/zoom", "Click an object to make it active; drag to move the image."
 
     @property
     def title(self) -> str:
@@ -67,12 +68,15 @@ class Tools(QWidget):
         The `Tool` chosen; whether prompts are positive; depth of new boxes in millimetres.
     size_stepped
         A larger (1) or smaller (-1) extent of the last point is requested.
+    object_per_point_changed
+        Whether each positive point begins an object of its own.
     """
 
     tool_changed = Signal(object)
     polarity_changed = Signal(bool)
     depth_changed = Signal(float)
     size_stepped = Signal(int)
+    object_per_point_changed = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -83,6 +87,10 @@ class Tools(QWidget):
         layout.addLayout(self._polarity_row(), 1, 0)
         self.size = self._size_row()
         layout.addWidget(self.size, 2, 0)
+        self._object_per_point = QCheckBox("One object per point")
+        self._object_per_point.setToolTip("Each positive point begins an object of its own.")
+        self._object_per_point.toggled.connect(self.object_per_point_changed.emit)
+        layout.addWidget(self._object_per_point, 3, 0)
 
     @property
     def tool(self) -> Tool:
@@ -99,6 +107,11 @@ class Tools(QWidget):
     def positive(self) -> bool:
         """Whether prompts say *this*."""
         return bool(self._this.isChecked())
+
+    @property
+    def is_object_per_point(self) -> bool:
+        """Whether each positive point begins an object of its own."""
+        return bool(self._object_per_point.isChecked())
 
     def set_positive(self) -> None:
         """Have the next prompts say *this*."""
