@@ -81,11 +81,12 @@ class Pairing:
 
         assert self.displacement_mm is not None
         assert self.displacement_affine is not None
-        index = np.moveaxis(apply_affine(_inverse(self.displacement_affine), current_mm), -1, 0)
+        index = apply_affine(_inverse(self.displacement_affine), current_mm)
+        columns = index.reshape(-1, 3).T
         values = [
-            map_coordinates(part, index, order=1, mode="nearest") for part in self.displacement_mm
+            map_coordinates(part, columns, order=1, mode="nearest") for part in self.displacement_mm
         ]
-        return np.stack(values, axis=-1)
+        return np.stack(values, axis=-1).reshape(index.shape)
 
 
 def _inverse(affine: FloatArray) -> FloatArray:
