@@ -104,8 +104,11 @@ def _load(name: str) -> type[Backend] | str:
         return f"{name} cannot be imported: {type(error).__name__}: {error}"
     if not (isinstance(backend_class, type) and issubclass(backend_class, Backend)):
         return f"{name} is not a Backend: its entry point leads to {backend_class!r}."
-    if backend_class.info.name != name:
-        return f"{name} is named {backend_class.info.name}; entry point and info must agree."
+    backend_info = getattr(backend_class, "info", None)
+    if not isinstance(backend_info, BackendInfo):
+        return f"{name} cannot be used: {backend_class.__name__}.info is not a BackendInfo."
+    if backend_info.name != name:
+        return f"{name} is named {backend_info.name}; entry point and info must agree."
     return backend_class
 
 

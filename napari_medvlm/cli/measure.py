@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,8 +65,10 @@ def _line(values: dict[str, Any]) -> str:
 
     if not values["voxels"]:
         return f"{values['name']}: empty"
-    return (
-        f"{values['name']}: {values['volume_ml']:.2f} mL, "
-        f"{values['longest_axial_mm']:.1f} x {values['perpendicular_axial_mm']:.1f} mm, "
-        f"{brightness(values)}"
-    )
+    known = [f"{values['volume_ml']:.2f} mL"]
+    if math.isnan(values["volume_ml"]):
+        known = [f"{values['voxels']} voxels"]
+    if not math.isnan(values["longest_axial_mm"]):
+        longest, across = values["longest_axial_mm"], values["perpendicular_axial_mm"]
+        known.append(f"{longest:.1f} x {across:.1f} mm")
+    return f"{values['name']}: {', '.join([*known, brightness(values)])}"

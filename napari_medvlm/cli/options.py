@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from napari_medvlm.cli.output import printable
 from napari_medvlm.data.volume import UNTOLD_SIZE, Volume
 from napari_medvlm.io import Gaps, read_volume
 
@@ -37,8 +38,8 @@ def read_image(
     """
     volume = with_spacing(read_volume(image, series=series, frame=frame, gaps=gaps), spacing)
     for note in volume.notes:
-        typer.echo(note, err=True)
-    if volume.spacing_is_assumed:
+        typer.echo(printable(note), err=True)
+    if not volume.spacing_is_known:
         typer.echo(f"{UNTOLD_SIZE} Set it with --spacing z,y,x.", err=True)
     return volume
 

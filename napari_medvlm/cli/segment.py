@@ -98,8 +98,9 @@ def segment(  # noqa: PLR0913  # one for each option
 
 def _measured(measurement: Any) -> dict[str, Any]:
     return {
-        "volume_ml": round(measurement.volume_ml, 4),
-        "box_mm": measurement.box_mm,
+        "voxels": measurement.voxels,
+        "volume_ml": round(measurement.volume_ml, 4) if measurement.spacing_is_known else None,
+        "box_mm": measurement.box_mm if measurement.spacing_is_known else None,
         "mean": round(measurement.mean, 4),
         "sd": round(measurement.sd, 4),
         "unit": measurement.unit,
