@@ -20,7 +20,7 @@ from napari_medvlm.cli.options import (
     Spacing,
     read_image,
 )
-from napari_medvlm.cli.output import print_result, printable, report_errors
+from napari_medvlm.cli.output import NOT_FOUND, print_note, print_result, report_errors
 from napari_medvlm.data.answer import Answer, AnswerKind
 from napari_medvlm.io import Gaps
 
@@ -53,7 +53,8 @@ def ground(  # noqa: PLR0913  # one for each option
 ) -> None:
     """Locate phrases in an image.
 
-    Boxes are in patient millimetres (S, P, L): lowest and highest corner.
+    Boxes are in patient millimetres (S, P, L): lowest and highest corner. The exit status is 3 if
+    none of the phrases is found.
     """
     import napari_medvlm as nmv
 
@@ -78,6 +79,8 @@ def ground(  # noqa: PLR0913  # one for each option
     lines = [_region_line(region) for region in grounding.regions]
     lines += [f"{n.phrase}: not found. {n.reason}" for n in grounding.not_found]
     print_result(summary, as_json, lambda: "\n".join(lines))
+    if not grounding.regions:
+        raise typer.Exit(NOT_FOUND)
 
 
 Labels = Annotated[
@@ -150,7 +153,7 @@ def ask(  # noqa: PLR0913  # one for each option
         seconds = time.perf_counter() - start
     print_result(_summary(backend, answer, seconds), as_json, lambda: answer.text)
     if not answer.answered:
-        raise typer.Exit(3)
+        raise typer.Exit(NOT_FOUND)
 
 
 def _model(backend: str, model: str | None, base_url: str | None, allowed: bool) -> str | None:
@@ -207,7 +210,7 @@ def _labels(paths: list[Path], volume: Any) -> list[Any]:
     named = [read_labels(path, grid=volume.grid) for path in paths]
     for path, labels in zip(paths, named, strict=True):
         for note in (*mismatch_notes(path, volume), *labels.notes):
-            typer.echo(printable(note), err=True)
+            print_note(note)
     return named
 
 

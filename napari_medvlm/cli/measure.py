@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_medvlm.cli.options import AsJson, AtGaps, Frame, Image, Series, Spacing, read_image
-from napari_medvlm.cli.output import print_result, printable, report_errors
+from napari_medvlm.cli.output import print_note, print_result, report_errors
 from napari_medvlm.io import Gaps
 
 
@@ -47,7 +47,7 @@ def measure(  # noqa: PLR0913  # one for each option
         named = read_masks(mask, volume.grid)
         mask_notes = [*mismatch_notes(mask, volume), *named.notes]
         for note in mask_notes:
-            typer.echo(printable(note), err=True)
+            print_note(note)
         rows = {v: row(n, named.mask_of(v), volume) for v, n in named.names.items()}
         if csv is not None:
             write_csv(csv, list(rows.values()))

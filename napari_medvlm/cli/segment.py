@@ -23,7 +23,7 @@ from napari_medvlm.cli.options import (
     Spacing,
     read_image,
 )
-from napari_medvlm.cli.output import print_result, report_errors, write_all
+from napari_medvlm.cli.output import FAILED, print_result, report_errors, write_all
 from napari_medvlm.io import Gaps
 
 Name = Annotated[
@@ -138,7 +138,7 @@ def replay(  # noqa: PLR0913  # one for each option
     With another backend, compare the masks of both backends for each object: Dice and volumes in
     mL.
 
-    The exit status is 0 if all masks are identical, else 2.
+    The exit status is 0 if all masks are identical, else 1.
     """
     import napari_medvlm as nmv
 
@@ -165,7 +165,7 @@ def replay(  # noqa: PLR0913  # one for each option
             ),
         )
         if not identical:
-            raise typer.Exit(2)
+            raise typer.Exit(FAILED)
 
 
 def _summary_text(measurement: Any, summary: dict[str, Any], notes: Iterable[str]) -> str:

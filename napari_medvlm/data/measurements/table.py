@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -101,7 +102,8 @@ def row(name: str, mask: Mask, volume: Volume) -> Row:
         maximum=measurement.maximum,
         unit=measurement.unit,
     )
-    return replace(measured, **dict.fromkeys(_unknown_columns(volume), nothing))
+    unknown: dict[str, Any] = dict.fromkeys(_unknown_columns(volume), nothing)
+    return replace(measured, **unknown)
 
 
 def _unknown_columns(volume: Volume) -> tuple[str, ...]:
@@ -127,7 +129,9 @@ def write_csv(path: str | Path, rows: Sequence[Row]) -> None:
         If the file cannot be written.
     """
     write_table(
-        Path(path), list(COLUMNS), ([row.values.get(column) for column in COLUMNS] for row in rows)
+        Path(path).expanduser(),
+        list(COLUMNS),
+        ([row.values.get(column) for column in COLUMNS] for row in rows),
     )
 
 

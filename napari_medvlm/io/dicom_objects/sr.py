@@ -73,7 +73,7 @@ def write_sr(
             f"({sop_class(sources[0])}): {reason_of(error)}.",
             "Save the table as CSV.",
         ) from error
-    write_atomically(Path(path), report.save_as)
+    write_atomically(Path(path).expanduser(), report.save_as)
 
 
 def _report(
