@@ -23,7 +23,7 @@ from napari_medvlm.cli.options import (
     Spacing,
     read_image,
 )
-from napari_medvlm.cli.output import FAILED, print_result, report_errors, write_all
+from napari_medvlm.cli.output import FAILED, print_note, print_result, report_errors, write_all
 from napari_medvlm.io import Gaps
 
 Name = Annotated[
@@ -85,6 +85,8 @@ def segment(  # noqa: PLR0913  # one for each option
                 *([] if out is None else [lambda: _write_mask(out, work, named=name is not None)]),
             )
         mask_notes = work.own_mask(work.active or 0).notes
+        if out is None and session is None:
+            print_note("Nothing was written: give --out mask.nii.gz to write the mask.")
         summary: dict[str, Any] = {
             **_measured(measurement),
             "seconds_per_click": round(sum(seconds) / len(seconds), 4),

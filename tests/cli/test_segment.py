@@ -204,7 +204,9 @@ def test_ground_tells_where_words_are_and_what_is_not_there(scan, tmp_path):
     done = run(app, ["ground", str(path), "liver", "kidney", "--labels", organs, "--json"])
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
-    assert set(told) == {"backend", "seconds", "regions", "not_found"}
+    assert set(told) == {
+        *("backend", "seconds", "regions", "not_found", "out", "labels", "notes"),
+    }
     (region,) = told["regions"]
     assert (region["phrase"], region["kind"], region["name"]) == ("liver", "mask", "liver")
     low, high = region["box_mm"]
