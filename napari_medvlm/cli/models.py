@@ -7,14 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_medvlm.cli.app import App
 from napari_medvlm.cli.options import AsJson
 from napari_medvlm.cli.output import interruptible_progress, print_result, printable, report_errors
 
-app = typer.Typer(
-    help="List, add, download, verify and remove models.",
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = App("List, add, download, verify and remove models.")
 Name = Annotated[str, typer.Argument(help="Name, as in 'napari-medvlm models list'.")]
 
 
@@ -78,7 +75,7 @@ def download(
         offered = models_download.offer(name)
         typer.echo(printable(f"{offered.model}\n  licence: {offered.licence}"), err=as_json)
         size = f"  size: {offered.size} in {offered.files} file(s)\n  {offered.url}"
-        typer.echo(size, err=as_json)
+        typer.echo(printable(size), err=as_json)
         if offered.gated:
             typer.echo("  Accept its terms on its page first.", err=as_json)
         if not (yes or not offered.files or typer.confirm("Download it?", err=as_json)):
@@ -128,7 +125,7 @@ def trust(
 
     with report_errors():
         trust_file(path)
-    typer.echo(f"{path} is trusted until it changes.")
+    typer.echo(printable(f"{path} is trusted until it changes."))
 
 
 def _summary(row: Any) -> dict[str, Any]:

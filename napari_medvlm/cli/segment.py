@@ -23,7 +23,7 @@ from napari_medvlm.cli.options import (
     Spacing,
     read_image,
 )
-from napari_medvlm.cli.output import print_result, report_errors, write_all
+from napari_medvlm.cli.output import FAILED, print_note, print_result, report_errors, write_all
 from napari_medvlm.io import Gaps
 
 Name = Annotated[
@@ -92,6 +92,8 @@ def segment(  # noqa: PLR0913  # one for each option
                 *([] if out is None else [lambda: _write_mask(out, work, named=name is not None)]),
             )
         mask_notes = work.own_mask(work.active or 0).notes
+        if out is None and session is None:
+            print_note("Nothing was written: give --out mask.nii.gz to write the mask.")
         summary: dict[str, Any] = {
             **_measured(measurement),
             "seconds_per_click": round(sum(seconds) / len(seconds), 4),
@@ -105,8 +107,9 @@ def segment(  # noqa: PLR0913  # one for each option
 
 def _measured(measurement: Any) -> dict[str, Any]:
     return {
-        "volume_ml": round(measurement.volume_ml, 4),
-        "box_mm": measurement.box_mm,
+        "voxels": measurement.voxels,
+        "volume_ml": round(measurement.volume_ml, 4) if measurement.spacing_is_known else None,
+        "box_mm": measurement.box_mm if measurement.spacing_is_known else None,
         "mean": round(measurement.mean, 4),
         "sd": round(measurement.sd, 4),
         "unit": measurement.unit,
@@ -144,7 +147,7 @@ def replay(  # noqa: PLR0913  # one for each option
     With another backend, compare the masks of both backends for each object: Dice and volumes in
     mL.
 
-    The exit status is 0 if all masks are identical, else 2.
+    The exit status is 0 if all masks are identical, else 1.
     """
     import napari_medvlm as nmv
 
@@ -171,7 +174,7 @@ def replay(  # noqa: PLR0913  # one for each option
             ),
         )
         if not identical:
-            raise typer.Exit(2)
+            raise typer.Exit(FAILED)
 
 
 def _summary_text(measurement: Any, summary: dict[str, Any], notes: Iterable[str]) -> str:

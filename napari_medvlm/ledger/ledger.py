@@ -207,7 +207,7 @@ class Ledger:
         SessionFileError
             If the file cannot be read, is damaged, or was written by a newer version.
         """
-        path = Path(path)
+        path = Path(path).expanduser()
         content = read_session(path, image)
         if not content.damaged:
             try:

@@ -17,6 +17,9 @@ Text = Annotated[str, Field(min_length=1)]
 ANY = "*"
 """As the only kind of a row: it is for any model."""
 
+HUB_PARTS = 2
+"""Parts of a hub id: owner and name."""
+
 
 class Row(BaseModel):
     """Prompting and parsing of a model family.
@@ -162,3 +165,12 @@ def served_row(model: str) -> Row:
         if row.answers
         and (row.kinds == (ANY,) or any(fnmatchcase(name, p) for p in (*row.names, *row.served)))
     )
+
+
+def name_of(model: str) -> str:
+    """The name of a model for people, by its hub id or folder: the hub id or the folder's name."""
+    parts = model.replace("\\", "/").rstrip("/").split("/")
+    cached = [part for part in parts if part.startswith("models--")]
+    if cached:
+        return cached[-1].removeprefix("models--").replace("--", "/")
+    return model if len(parts) <= HUB_PARTS and not model.startswith("/") else parts[-1]

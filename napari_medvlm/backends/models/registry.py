@@ -13,6 +13,7 @@ from napari_medvlm.backends.models.download import ID, fetch, is_hub_id
 from napari_medvlm.backends.models.local import Added
 from napari_medvlm.backends.models.published import Known, in_words, known
 from napari_medvlm.data.errors import BackendUnavailable, CannotDownload
+from napari_medvlm.data.text import did_you_mean
 from napari_medvlm.settings.shell import quoted
 
 FORBIDDEN = frozenset('/\\#:*?"<>|')
@@ -91,6 +92,7 @@ def find(name: str) -> Model:
         return _of_known(_unknown(name))
     raise BackendUnavailable(
         f"There is no model called {name!r}.",
+        f"{did_you_mean(name, (model.name for model in models()))}"
         "See 'napari-medvlm models list', or add its file or folder: 'napari-medvlm models add'.",
     )
 
@@ -111,13 +113,41 @@ def resolve(model: str | None) -> str | None:
     name, mark, options = model.partition(OPTIONS)
     entry = local.added().get(name)
     if entry is None:
-        return model
+        return _resolve_published(name, model)
     if not entry.path.exists():
         raise BackendUnavailable(
             f"The model {name} no longer exists at {entry.path}.",
             f"Restore it, or add it again: napari-medvlm models add PATH --name {quoted(name)}",
         )
     return f"{entry.path}{mark}{options}"
+
+
+def _resolve_published(name: str, model: str) -> str:
+    """Resolve the title of a published model to its folder; all else stays as it is.
+
+    Raises
+    ------
+    BackendUnavailable
+        If the model of that title is not on this computer.
+    """
+    if Path(name).expanduser().exists() or "://" in name:
+        return model
+    titles = {about.title.casefold(): about for about in known()}
+    about = titles.get(name.casefold())
+    if about is None:
+        suggested = "/" not in name and did_you_mean(name, local.added())
+        if suggested:
+            raise BackendUnavailable(f"There is no model called {name!r}.", suggested.strip())
+        return model
+    published = _of_known(about)
+    if published.path is not None:
+        return f"{published.path}{model.removeprefix(name)}"
+    how = (
+        f"Download it with: napari-medvlm models download {about.source}"
+        if about.on_hub
+        else f"Download it from {published.page}, then give its file or folder as the model."
+    )
+    raise BackendUnavailable(f"{about.title} is not on this computer.", how)
 
 
 def add(path: str | Path, backend: str, progress: Progress, name: str = "") -> Model:

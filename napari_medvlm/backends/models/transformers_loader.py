@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_medvlm.backends.devices import require_device
 from napari_medvlm.backends.models.download import WANTED
 from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
 from napari_medvlm.settings.shell import quoted
@@ -205,6 +206,7 @@ def torch_device(device: str) -> torch.device:
     """
     import torch
 
+    require_device(device)
     try:
         wanted = torch.device(device)
         torch.empty(0, device=wanted)

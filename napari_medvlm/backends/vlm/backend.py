@@ -14,7 +14,7 @@ from napari_medvlm.backends.detection.catalogued import CataloguedBackend
 from napari_medvlm.backends.detection.generated_boxes import joined, look_of
 from napari_medvlm.backends.detection.letterbox import Framed, framed
 from napari_medvlm.backends.models import transformers_loader
-from napari_medvlm.backends.models.catalog import Row, answering_row, row_for
+from napari_medvlm.backends.models.catalog import Row, answering_row, name_of, row_for
 from napari_medvlm.backends.vlm.generation import AnswerGenerator
 from napari_medvlm.backends.vlm.prompt_inputs import is_cropped, seen_size
 from napari_medvlm.backends.vlm.streamer import Streamer
@@ -53,6 +53,7 @@ class VLMBackend(CataloguedBackend):
 
     _unknown: BackendUnavailable | None = None
     _answered_as: Row
+    _name = ""
 
     @classmethod
     def tools_unsupported_reason(cls, model: str | None) -> str:
@@ -70,6 +71,7 @@ class VLMBackend(CataloguedBackend):
     def row_of(self, model: str, kind: str) -> Row:
         """The catalogue row for grounding; models without one can still answer questions."""
         self._answered_as = answering_row(model, kind)
+        self._name = name_of(model)
         try:
             return row_for(self.info.name, model, kind)
         except BackendUnavailable as unknown:
@@ -95,7 +97,7 @@ class VLMBackend(CataloguedBackend):
     @property
     def _answering(self) -> AnswerGenerator:
         settings = {**self.settings, "max_new_tokens": self.longest_answer}
-        return AnswerGenerator(self._loaded, self._answered_as, self._writer, settings)
+        return AnswerGenerator(self._loaded, self._answered_as, self._writer, settings, self._name)
 
     def look(self, slice_images: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
         """Boxes and points from the text that the model writes for each phrase and image."""

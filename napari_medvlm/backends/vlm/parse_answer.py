@@ -56,7 +56,11 @@ def stream_for(question: Question, row: Row, *, inside: bool = False) -> Stream:
 
 
 def answer_of(
-    written: ModelOutput, question: Question, row: Row, pictures: Sequence[CitedImages]
+    written: ModelOutput,
+    question: Question,
+    row: Row,
+    pictures: Sequence[CitedImages],
+    source: str = "",
 ) -> Answer:
     """The answer in what a model wrote. Never raises, whatever the text is.
 
@@ -66,6 +70,8 @@ def answer_of(
         Of the model.
     images
         All that were sent, in the order of their numbers.
+    source
+        Name of the model, for its claims; empty: the title of the row, which may be of a family.
     """
     thinking, text = split_reasoning(written.text, row.markers)
     thinking = "\n\n".join(thought for thought in (written.thinking.strip(), thinking) if thought)
@@ -91,7 +97,7 @@ def answer_of(
         return answer
     if not any(map(str.isalnum, text)):
         return replace(answer, answered=False, reason=_silence(answer, written))
-    claims, miscounts = claims_of(text, row.grammar, pictures, row.title)
+    claims, miscounts = claims_of(text, row.grammar, pictures, source or row.title)
     answer = replace(answer, claims=claims, notes=(*answer.notes, *miscounts))
     return _of_kind(answer, question)
 
