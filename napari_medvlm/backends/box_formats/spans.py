@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 _JSON = re.compile(
-    r"```(?:json)?\s*+(?=[\[{])[\s\S]*?(?:```|\Z)"
+    r"```(?:[jJ][sS][oO][nN])?\s*+(?=[\[{])[\s\S]*?(?:```|\Z)"
     r"|\[\s*+\{[\s\S]*?(?:\}\s*+\]|\Z)"
-    r'|\{[^{}]*"(?:bbox_2d|box_2d|point_2d|point)"[^{}]*+(?:\}|\Z)'
+    r'|\{[^{}]*"(?:bbox_2d|box_2d|point_2d|point|counts?)"[^{}]*+(?:\}|\Z)'
 )
 _REF_BOX = re.compile(r"<ref>(?P<shown>[^<]*+)(?:</ref>|\Z)|<box>[^<\n]*+(?:</box>)?|</box>|</ref>")
 _QWEN2 = re.compile(

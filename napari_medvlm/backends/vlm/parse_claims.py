@@ -19,7 +19,7 @@ from napari_medvlm.backends.detection.letterbox import Framed
 from napari_medvlm.data.answer import Claim
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.slice_image import SliceImage
-from napari_medvlm.language.closed_answers import counted
+from napari_medvlm.language.counted_things import counted
 from napari_medvlm.language.sentences import Sentence, split
 
 UNNAMED = "A box without a name."
