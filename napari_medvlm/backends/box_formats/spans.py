@@ -19,12 +19,19 @@ _QWEN2 = re.compile(
     r"<\|object_ref_start\|>(?P<shown>[^<]*+)(?:<\|object_ref_end\|>|\Z)"
     r"|<\|box_start\|>[^<\n]*+(?:<\|box_end\|>)?|<\|(?:box|object_ref)_end\|>"
 )
+_MEDSEQ = re.compile(
+    r"<\|object_ref_start\|>(?P<shown>[^<]*+)(?:<\|object_ref_end\|>|\Z)"
+    r"|(?:<\|box_start\|>)?\(\s*-?\d[\d.]*\s*,\s*-?\d[\d.]*\s*\)\s*,\s*"
+    r"\(\s*-?\d[\d.]*\s*,\s*-?\d[\d.]*\s*\)(?:<\|box_(?:end|start)\|>)?"
+    r"|<\|(?:box|object_ref)_(?:start|end)\|>"
+)
 _BRACKETS = re.compile(r"(?<!\[)\[++\s*+-?\d[\d.,;\s\[\]-]*\]")
 _RUNS = re.compile(r"[(\[]?-?\d+(?:\.\d+)?(?:\s*,\s*-?\d+(?:\.\d+)?){3}[)\]]?")
 _PATTERNS = {
     **dict.fromkeys(("qwen2.5", "qwen3", "gemini", "point-detect-count"), _JSON),
     **dict.fromkeys(("internvl", "medrega", "minicpm"), _REF_BOX),
     "qwen2": _QWEN2,
+    "medseq": _MEDSEQ,
     **dict.fromkeys(("llava", "cogvlm"), _BRACKETS),
     **dict.fromkeys(("medvision", "medrpg"), _RUNS),
     "gemex": re.compile(r"</?(?:answer|reason)>|<location>[^<\n]*+"),
