@@ -128,6 +128,57 @@ def trust(
     typer.echo(printable(f"{path} is trusted until it changes."))
 
 
+@app.command()
+def convert(
+    path: Annotated[str, typer.Argument(help="Folder or file of the authors, name or hub id.")],
+    out: Annotated[
+        Path | None, typer.Option(help="New folder; default: FOLDER-transformers, beside it.")
+    ] = None,
+    name: Annotated[
+        str, typer.Option(help="Name of the converted model; default: name of its folder.")
+    ] = "",
+    image_size: Annotated[
+        int, typer.Option(help="Side of the images in pixels, where no file states it (SAM 2).")
+    ] = 0,
+    architecture: Annotated[
+        str, typer.Option(help="Architecture of open_clip, where no file states it.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Convert a model in its authors' layout for transformers, and add it.
+
+    Licence files are copied; the checkpoint stays as it is. No code of the model is run.
+    """
+    from napari_medvlm.backends.layouts.convert import convert as convert_model
+    from napari_medvlm.backends.models import registry
+
+    options = {"image_size": str(image_size or ""), "architecture": architecture}
+    with report_errors(), interruptible_progress() as progress:
+        source = registry.local_path(path)
+        converted = convert_model(source, out, progress, {k: v for k, v in options.items() if v})
+        added = registry.add(converted.folder, converted.backend, progress, name)
+    summary = {
+        "name": added.name,
+        "path": str(converted.folder),
+        "layout": converted.layout,
+        "backend": converted.backend,
+        "licences": list(converted.licences),
+        "notes": list(converted.notes),
+    }
+    print_result(summary, as_json, lambda: "\n".join(_converted_lines(summary)))
+
+
+def _converted_lines(row: dict[str, Any]) -> list[str]:
+    licences = ", ".join(row["licences"]) or "none in the folder; see the model's page"
+    return [
+        f"{row['name']}: {row['path']}",
+        f"  layout: {row['layout']}",
+        f"  backend: {row['backend']}",
+        f"  licence files: {licences}",
+        *(f"  note: {note}" for note in row["notes"]),
+    ]
+
+
 def _summary(row: Any) -> dict[str, Any]:
     """Return the JSON output for a model."""
     model, about = row.model, row.model.about

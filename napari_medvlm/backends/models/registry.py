@@ -150,6 +150,26 @@ def _resolve_published(name: str, model: str) -> str:
     raise BackendUnavailable(f"{about.title} is not on this computer.", how)
 
 
+def local_path(model: str) -> Path:
+    """The file or folder of a model by its path, name, title or hub id.
+
+    Raises
+    ------
+    BackendUnavailable
+        If it is not on this computer.
+    """
+    path = Path(model).expanduser()
+    if model not in local.added() and path.exists():
+        return path
+    known_model = find(model)
+    if known_model.path is None:
+        raise BackendUnavailable(
+            f"{model} is not on this computer.",
+            f"Download it first: napari-medvlm models download {quoted(model)}",
+        )
+    return known_model.path
+
+
 def add(path: str | Path, backend: str, progress: Progress, name: str = "") -> Model:
     """Register the path of a model and the hashes of its files; nothing is copied.
 

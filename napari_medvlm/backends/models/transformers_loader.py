@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.backends.devices import require_device
+from napari_medvlm.backends.layouts.table import refuse_unconverted
 from napari_medvlm.backends.models.download import WANTED
 from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
 from napari_medvlm.settings.shell import quoted
@@ -136,8 +137,10 @@ def kind_of(folder: Path) -> str:
     Raises
     ------
     BackendUnavailable
-        If there is no configuration that can be read.
+        If there is no configuration that can be read, or the folder has the layout of its authors
+        and must be converted first.
     """
+    refuse_unconverted(folder)
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))
         return str(config["model_type"])
