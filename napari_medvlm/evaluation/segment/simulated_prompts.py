@@ -65,7 +65,7 @@ class PromptSimulator:
             return None if around is None else Lasso.at_index(volume, around, positive)
         if kind is PromptKind.LINE:
             ends = simulated_user.diameter(error, volume.spacing)
-            return None if ends is None else Line.at_index(volume, *ends, positive)
+            return None if ends is None else Line.at_index(volume, ends[0], ends[1], positive)
         return None
 
     def _boxed(self, mask: BoolArray, rng: np.random.Generator) -> SimulatedPrompt | None:
