@@ -63,10 +63,23 @@ class Window:
     center: float
     width: float
 
+    def __str__(self) -> str:
+        return f"W {_short(self.width)} L {_short(self.center)}"
+
+    @classmethod
+    def of_limits(cls, low: float, high: float) -> Window:
+        """The window between two intensities."""
+        return cls((low + high) / 2, high - low)
+
     @property
     def limits(self) -> tuple[float, float]:
         """Lowest and highest intensity shown."""
         return self.center - self.width / 2, self.center + self.width / 2
+
+
+def _short(value: float) -> str:
+    """A number in whole units from 1000 on, else with four digits; never ``-0``."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value + 0.0:.4g}"
 
 
 @dataclass(frozen=True, eq=False)

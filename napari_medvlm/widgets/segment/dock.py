@@ -12,7 +12,6 @@ from qtpy.QtWidgets import QFormLayout, QVBoxLayout
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import Cancelled, MedVLMError
-from napari_medvlm.data.window_presets import windows
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers.convert import role
 from napari_medvlm.layers.mask_layer import PROMPT_ROLES
@@ -24,6 +23,7 @@ from napari_medvlm.sessions.request_sender import ModelChoice
 from napari_medvlm.sessions.segment.session import SegmentationSession, check_image
 from napari_medvlm.settings.chosen_models import is_chosen
 from napari_medvlm.widgets.commands import bind_keys
+from napari_medvlm.widgets.display.window_row import WindowRow
 from napari_medvlm.widgets.dock import SessionDock
 from napari_medvlm.widgets.open_image import EarlierSession, Prepared, prepare
 from napari_medvlm.widgets.parts.progress import READING, ProgressRow
@@ -45,7 +45,7 @@ from napari_medvlm.widgets.segment.precompute import PreparePlane
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool, Tools
 from napari_medvlm.widgets.segment.session_toolbar import SessionRow
 from napari_medvlm.widgets.segment.timing import PENDING_MS, REST_MS, SOON_MS, is_fast
-from napari_medvlm.widgets.segment.view_toolbar import PlaneRow, show_view, show_window
+from napari_medvlm.widgets.segment.view_toolbar import PlaneRow, show_view
 from napari_medvlm.worker.messages import Request
 from napari_medvlm.worker.runner import Job
 
@@ -67,6 +67,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._reading = False
         self._when_open: list[Callable[[], None]] = []
         self.planes = PlaneRow()
+        self.windows = WindowRow(self.window_control)
         self.beforehand = PreparePlane(napari_viewer, self._runner)
         self.resume = ResumeBar()
         self.tools = Tools()
@@ -97,6 +98,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
     def close_dock(self) -> None:
         """Leave the image, end the worker and unbind the keys of the active layer."""
         self._layer_keys.close()
+        self.windows.close_row()
         super().close_dock()
 
     def new_object(self) -> None:
@@ -194,7 +196,6 @@ class SegmentDock(SessionDock[SegmentationSession]):
             self._reading = False
         if layer is not self.image.layer or self.session is not None:
             return
-        self.planes.set_windows(windows(prepared.volume))
         for note in unshown_notes(prepared.volume):
             show_message(note)
         self._begin(prepared)
@@ -316,6 +317,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         form.addRow("Backend", self.backend)
         form.addRow("Model", self.model)
         form.addRow("View", self.planes)
+        form.addRow("Window", self.windows)
         form.addRow("Labels", self.labels)
         layout = QVBoxLayout(self.body)
         layout.addLayout(form)
@@ -331,7 +333,6 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.model.chosen.connect(guarded(self._use_backend))
         self.row.opened.connect(guarded(self.go_on))
         self.planes.view_requested.connect(guarded(lambda name: show_view(self.viewer, name)))
-        self.planes.window_requested.connect(guarded(lambda w: show_window(self.image.layer, w)))
         self.resume.accepted.connect(guarded(self._resume))
         self.tools.tool_changed.connect(guarded(self._use_tool))
         self.tools.polarity_changed.connect(guarded(self._set_polarity))
