@@ -15,7 +15,7 @@ from napari_medvlm.data.errors import Cancelled, MedVLMError
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers.convert import role
 from napari_medvlm.layers.mask_layer import PROMPT_ROLES
-from napari_medvlm.layers.session_layers import SessionLayers
+from napari_medvlm.layers.views.session_views import LinkedSessionLayers
 from napari_medvlm.layers.volume_notes import unshown_notes
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Predicted
@@ -62,7 +62,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer, Task.SEGMENT)
-        self._layers: SessionLayers | None = None
+        self._layers: LinkedSessionLayers | None = None
         self._taken: list[tuple[Image, str, Any, str]] = []
         self._reading = False
         self._when_open: list[Callable[[], None]] = []
@@ -113,7 +113,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
 
     def _show_object(self, object_id: int, is_shown: bool) -> None:
         if self._layers is not None:
-            self._layers.mask.show_object(object_id, is_shown)
+            self._layers.show_object(object_id, is_shown)
 
     def _locate(self, object_id: int) -> None:
         if self._layers is not None:
@@ -121,7 +121,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
 
     def cancel(self) -> None:
         """End the polygon that is being drawn, or else stop what is being computed."""
-        if self._layers is not None and self._layers.shapes.finish_drawing():
+        if self._layers is not None and self._layers.finish_drawing():
             return
         if self.session is not None:
             self.session.cancel()
@@ -225,7 +225,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         session.noted.connect(self._noted)
         for notice in session.notices:
             show_message(notice)
-        self._layers = SessionLayers(self.viewer, session, show, self._removed)
+        self._layers = LinkedSessionLayers(self.viewer, session, show, self._removed)
         self._opened += [PausedGC(), session, self._layers]
         self._layers.set_polarity(self.tools.positive)
         self._set_object_per_point(self.tools.is_object_per_point)
@@ -289,7 +289,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
     def _show_points(self) -> None:
         """Show what was clicked; what is drawn by other tools is there already."""
         if self._layers is not None:
-            self._layers.points.pull()
+            self._layers.pull_points()
 
     def _show_prompts(self) -> None:
         if self._layers is not None:
@@ -396,4 +396,4 @@ class SegmentDock(SessionDock[SegmentationSession]):
 
     def _set_depth(self, depth_mm: float) -> None:
         if self._layers is not None:
-            self._layers.shapes.depth_mm = depth_mm
+            self._layers.set_depth(depth_mm)
