@@ -87,10 +87,7 @@ class Tools(QWidget):
         layout.addLayout(self._polarity_row(), 1, 0)
         self.size = self._size_row()
         layout.addWidget(self.size, 2, 0)
-        self._object_per_point = QCheckBox("One object per point")
-        self._object_per_point.setToolTip("Each positive point begins an object of its own.")
-        self._object_per_point.toggled.connect(self.object_per_point_changed.emit)
-        layout.addWidget(self._object_per_point, 3, 0)
+        layout.addLayout(self._options_row(), 3, 0)
 
     @property
     def tool(self) -> Tool:
@@ -187,6 +184,14 @@ class Tools(QWidget):
             row.addWidget(tool_button)
         self._this.setChecked(True)
         self._this.toggled.connect(self.polarity_changed.emit)
+        return row
+
+    def _options_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        self._object_per_point = QCheckBox("One object per point")
+        self._object_per_point.setToolTip("Each positive point begins an object of its own.")
+        self._object_per_point.toggled.connect(self.object_per_point_changed.emit)
+        row.addWidget(self._object_per_point, 1)
         depth = QDoubleSpinBox()
         depth.setRange(0.0, 1000.0)
         depth.setSuffix(" mm")
