@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
@@ -58,6 +59,7 @@ class ViewsDock(QWidget):
         self._first_shown.timeout.connect(lambda: place_dock(self, self.arrangement.layout))
         napari_viewer.dims.events.order.connect(self._on_plane)
         napari_viewer.dims.events.ndisplay.connect(self._on_plane)
+        self.destroyed.connect(partial(_close_panels, self.panels))
         self.arrange(read_view_layout())
 
     def arrange(self, arrangement: ViewLayout) -> None:
@@ -66,7 +68,10 @@ class ViewsDock(QWidget):
         self.toolbar.show_arrangement(arrangement)
         wanted = self._wanted()
         while len(self.panels) > len(wanted):
-            self.panels.pop().close_view()
+            panel = self.panels.pop()
+            panel.close_view()
+            panel.setParent(None)
+            panel.deleteLater()
         for plane in wanted[len(self.panels) :]:
             panel = ViewPanel(self.viewer, plane)
             self.panels.append(panel)
@@ -89,8 +94,7 @@ class ViewsDock(QWidget):
         """Close all side views."""
         self.viewer.dims.events.order.disconnect(self._on_plane)
         self.viewer.dims.events.ndisplay.disconnect(self._on_plane)
-        while self.panels:
-            self.panels.pop().close_view()
+        _close_panels(self.panels)
 
     def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """Room for the side views."""
@@ -129,3 +133,9 @@ class ViewsDock(QWidget):
         for panel in self.panels[:2]:
             if panel.plane is in_viewer and missing:
                 panel.show_plane(missing.pop(0))
+
+
+def _close_panels(panels: list[ViewPanel], _: object = None) -> None:
+    """Close side views, also when the window is closed with the dock open."""
+    while panels:
+        panels.pop().close_view()

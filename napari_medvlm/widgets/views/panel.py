@@ -46,11 +46,8 @@ class ViewPanel(QWidget):
             self.view.show(plane)
 
     def close_view(self) -> None:
-        """Free the canvas and the layers, and leave the dock."""
+        """Free the canvas and the layers."""
         if self.view is not None and self.canvas is not None:
             self.view.close()
             self.canvas.close()
-            self.canvas.deleteLater()
             self.view = self.canvas = None
-        self.setParent(None)
-        self.deleteLater()
