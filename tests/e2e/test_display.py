@@ -61,8 +61,29 @@ def test_the_tool_works_after_the_key_is_released_and_its_keys_do_the_rest(perso
     for code, window in ((Qt.Key.Key_3, "Bone"), (Qt.Key.Key_9, "Subdural")):
         key(person, QEvent.Type.KeyPress, code, CTRL)
         assert limits(person) == CT_WINDOWS[window].limits
-        assert person.dock.windows.shown == window
+        assert person.dock.display.windows.shown == window
     for _ in range(3):
-        person.dock.windows.undo.click()
+        person.dock.display.windows.undo.click()
     assert limits(person) == loaded
     assert len(person.session.now.objects[1].prompts) == 1
+
+
+def test_a_click_in_a_maximum_lies_on_the_brightest_voxel_of_the_slab(person):
+    volume = person.session.volume
+    person.dock.tools.choose(Tool.POINT)
+    person.dock.display.slab.thickness.setValue(4.5 * volume.grid.spacing[0])
+    key(person, QEvent.Type.KeyPress, Qt.Key.Key_M, SHIFT)
+    assert person.dock.display.slab.projection.currentText() == "Maximum"
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    (point,) = person.session.now.objects[1].prompts.values()
+    z, y, x = (round(i) for i in volume.grid.to_index(point.position_mm))
+    assert (abs(y - LEFT[1]), abs(x - LEFT[2])) <= (1, 1)
+    column = volume.data[LEFT[0] - 2 : LEFT[0] + 3, y, x]
+    assert volume.data[z, y, x] == column.max()
+    points = person.layer("points")
+    assert len(points._view_data) == 1  # shown, though it lies on another slice
+    key(person, QEvent.Type.KeyPress, Qt.Key.Key_M, SHIFT)
+    assert str(person.dock.image.layer.projection_mode) != "max"
+    person.dock.close_dock()
+    assert person.viewer.dims.margin_left == (0.0, 0.0, 0.0)

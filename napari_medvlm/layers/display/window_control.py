@@ -182,7 +182,7 @@ class WindowControl:
 
         overlays = self.viewer.canvas.overlays
         if OVERLAY not in overlays:
-            overlays[OVERLAY] = TextOverlay(position="bottom_left")
+            overlays[OVERLAY] = TextOverlay(position="top_left")
         return overlays[OVERLAY]
 
 

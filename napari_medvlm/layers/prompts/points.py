@@ -8,12 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.geometry.display import Reslice, displayed
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.prompts import Point
 from napari_medvlm.layers.object_picking import CLICK_PX, LEFT_BUTTON, PICK_KEY
+from napari_medvlm.layers.display.slab import SlabView
 from napari_medvlm.layers.prompts.base import NEGATIVE, PENDING, POSITIVE, PromptLayer, new_rows
 
 if TYPE_CHECKING:
@@ -33,6 +35,10 @@ class PointsLayer(PromptLayer[Point]):
 
     is_object_per_point: bool = False
     """Whether each positive point begins an object of its own."""
+    slab: SlabView | None = None
+    """The slab of the image, in which a click lies on the brightest or darkest voxel."""
+    _displayed: NDArray[Any] | Reslice | None = None
+    """The image on the display grid, from the first click in a slab on."""
     _drawn: frozenset[int] = frozenset()
     """Ids of the prompts that the layer shows, which the user can delete there."""
 
@@ -90,7 +96,7 @@ class PointsLayer(PromptLayer[Point]):
         if self.viewer.dims.ndisplay == 3:
             self._on_error(_no_depth())
             return
-        for spl in self.grid.to_world(np.atleast_2d(coords)).round(6):
+        for spl in self.grid.to_world(self._in_slab(np.atleast_2d(coords))).round(6):
             point = Point(position_mm=tuple(spl), positive=positive)
             self._try(partial(self._add, point))
 
@@ -99,6 +105,16 @@ class PointsLayer(PromptLayer[Point]):
             self.session.add_objects([point])
         else:
             self.session.add(point)
+
+    def _in_slab(self, clicked: FloatArray) -> FloatArray:
+        """Layer coordinates ``(n, 3)`` of clicks, moved across the slab that is shown, if any."""
+        if self.slab is None or not self.slab.is_projected:
+            return clicked
+        if self._displayed is None:
+            volume = self.session.volume
+            self._displayed = displayed(volume.data, volume.grid, order=1)
+        data = self._displayed
+        return np.array([self.slab.clicked_index(i, data, self.grid) for i in clicked])
 
     def _on_data(self, event: object) -> None:
         if getattr(event, "action", None) in ("added", "changed", "removed"):

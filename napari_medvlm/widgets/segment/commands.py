@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import napari
 
+from napari_medvlm.layers.display.slab import Projection
 from napari_medvlm.widgets.commands import find_dock, named_dock
 from napari_medvlm.widgets.runtime.notify import guarded
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool
@@ -119,3 +120,27 @@ def line_tool(viewer: napari.Viewer) -> None:
 def scribble_tool(viewer: napari.Viewer) -> None:
     """Prompt with scribbles."""
     dock_of(viewer).tools.choose(Tool.SCRIBBLE)
+
+
+@guarded
+def toggle_slab(viewer: napari.Viewer) -> None:
+    """Show several slices as one, or one slice again."""
+    dock_of(viewer).display.slab.toggle()
+
+
+@guarded
+def slab_maximum(viewer: napari.Viewer) -> None:
+    """Show the maximum of the slices of the slab."""
+    dock_of(viewer).display.slab.choose(Projection.MAX)
+
+
+@guarded
+def slab_mean(viewer: napari.Viewer) -> None:
+    """Show the mean of the slices of the slab."""
+    dock_of(viewer).display.slab.choose(Projection.MEAN)
+
+
+@guarded
+def slab_minimum(viewer: napari.Viewer) -> None:
+    """Show the minimum of the slices of the slab."""
+    dock_of(viewer).display.slab.choose(Projection.MIN)

@@ -23,7 +23,7 @@ from napari_medvlm.sessions.request_sender import ModelChoice
 from napari_medvlm.sessions.segment.session import SegmentationSession, check_image
 from napari_medvlm.settings.chosen_models import is_chosen
 from napari_medvlm.widgets.commands import bind_keys
-from napari_medvlm.widgets.display.window_row import WindowRow
+from napari_medvlm.widgets.display.controls import DisplayControls
 from napari_medvlm.widgets.dock import SessionDock
 from napari_medvlm.widgets.open_image import EarlierSession, Prepared, prepare
 from napari_medvlm.widgets.parts.progress import READING, ProgressRow
@@ -45,7 +45,6 @@ from napari_medvlm.widgets.segment.precompute import PreparePlane
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool, Tools
 from napari_medvlm.widgets.segment.session_toolbar import SessionRow
 from napari_medvlm.widgets.segment.timing import PENDING_MS, REST_MS, SOON_MS, is_fast
-from napari_medvlm.widgets.segment.view_toolbar import PlaneRow, show_view
 from napari_medvlm.worker.messages import Request
 from napari_medvlm.worker.runner import Job
 
@@ -66,8 +65,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._taken: list[tuple[Image, str, Any, str]] = []
         self._reading = False
         self._when_open: list[Callable[[], None]] = []
-        self.planes = PlaneRow()
-        self.windows = WindowRow(self.window_control)
+        self.display = DisplayControls(napari_viewer, self.window_control)
         self.beforehand = PreparePlane(napari_viewer, self._runner)
         self.resume = ResumeBar()
         self.tools = Tools()
@@ -98,7 +96,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
     def close_dock(self) -> None:
         """Leave the image, end the worker and unbind the keys of the active layer."""
         self._layer_keys.close()
-        self.windows.close_row()
+        self.display.close()
         super().close_dock()
 
     def new_object(self) -> None:
@@ -174,6 +172,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
     def _open(self, layer: Image | None) -> None:
         """Prepare another image off this thread; the tools wait for it."""
         self._end()
+        self.display.follow(layer)
         if layer is None:
             self._when_open.clear()
             return
@@ -227,6 +226,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
             show_message(notice)
         self._layers = LinkedSessionLayers(self.viewer, session, show, self._removed)
         self._opened += [PausedGC(), session, self._layers]
+        self._layers.points.slab = self.display.slab_view
         self._layers.set_polarity(self.tools.positive)
         self._set_object_per_point(self.tools.is_object_per_point)
         self._bind(session)
@@ -316,8 +316,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         form.addRow("Image", self.image)
         form.addRow("Backend", self.backend)
         form.addRow("Model", self.model)
-        form.addRow("View", self.planes)
-        form.addRow("Window", self.windows)
+        self.display.add_rows(form)
         form.addRow("Labels", self.labels)
         layout = QVBoxLayout(self.body)
         layout.addLayout(form)
@@ -332,7 +331,6 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.backend.chosen.connect(guarded(lambda _: self._use_backend()))
         self.model.chosen.connect(guarded(self._use_backend))
         self.row.opened.connect(guarded(self.go_on))
-        self.planes.view_requested.connect(guarded(lambda name: show_view(self.viewer, name)))
         self.resume.accepted.connect(guarded(self._resume))
         self.tools.tool_changed.connect(guarded(self._use_tool))
         self.tools.polarity_changed.connect(guarded(self._set_polarity))
