@@ -13,6 +13,7 @@ from napari_medvlm.cli import (
     measure,
     models,
     precompute,
+    register,
     segment,
 )
 
@@ -24,7 +25,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     segment.segment, segment.replay, precompute.prepare,
-    measure.measure, deidentify.deidentify,
+    measure.measure, deidentify.deidentify, register.register,
     ground_ask.ground, ground_ask.ask,
     backends.backends, cases.cases,
 )  # fmt: skip
