@@ -82,6 +82,8 @@ def rigid(shift_mm: tuple[float, float, float], degrees: float, about: FloatArra
 
 def _smooth(shape: tuple[int, ...], largest_mm: float, rng: np.random.Generator) -> FloatArray:
     """A smooth displacement ``(3, z, y, x)`` in mm with a given largest length."""
+    if largest_mm == 0:
+        return np.zeros((3, *shape))
     field = np.stack([ndimage.gaussian_filter(rng.normal(size=shape), 10) for _ in range(3)])
     field *= largest_mm / np.linalg.norm(field, axis=0).max()
     return field

@@ -15,6 +15,7 @@ from napari_medvlm.cli import (
     measure,
     models,
     precompute,
+    register,
     segment,
 )
 from napari_medvlm.cli.app import EXIT_STATUSES, App
@@ -47,7 +48,7 @@ def main(
 
 COMMANDS = (
     segment.segment, segment.replay, precompute.prepare,
-    measure.measure, deidentify.deidentify,
+    measure.measure, deidentify.deidentify, register.register,
     ground_ask.ground, ground_ask.ask,
     backends.backends, cases.cases,
 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_medvlm.backends.registration.scaled_image import ScaledImage, scaled
+from napari_medvlm.backends.registration.scaled_image import ScaledImage, coarse_mm, scaled
 from napari_medvlm.backends.registration.transforms import set_matrix
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.geometry.grid import FloatArray
@@ -19,8 +19,8 @@ from napari_medvlm.data.volume import Volume
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-SIZE_MM = 2.0
-"""Voxel size at which the displacement is computed."""
+FINER = 4
+"""How much smaller the voxels of the displacement are than the coarsest."""
 COMMAND = (
     "-i fixed moving -o warp -n 60x40x10 -m NCC 2x2x2 -s 2.0vox 0.5vox -threads {threads} -V 0"
 )
@@ -63,7 +63,8 @@ def displacement(
     import SimpleITK as sitk
     from picsl_greedy import Greedy3D
 
-    fixed, moving = scaled(current, SIZE_MM), scaled(prior, SIZE_MM)
+    size_mm = coarse_mm(current, prior) / FINER
+    fixed, moving = scaled(current, size_mm), scaled(prior, size_mm)
     greedy = Greedy3D()
     log = io.StringIO()
     greedy.execute(

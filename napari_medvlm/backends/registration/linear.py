@@ -11,48 +11,45 @@ from itertools import product
 import numpy as np
 
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.backends.registration.scaled_image import ScaledImage, scaled
-from napari_medvlm.backends.registration.similarity import BINS, Samples
+from napari_medvlm.backends.registration.scaled_image import ScaledImage, coarse_mm, scaled
+from napari_medvlm.backends.registration.similarity import BINS, Samples, linear
 from napari_medvlm.backends.registration.transforms import matrix_of, set_matrix, turn_about
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.volume import Volume
 
-SCOUT_MM, LEVELS_MM = 8.0, (4.0, 2.0)
-"""Voxel size at which starts are tried, and those at which the best is refined."""
+FINER = (2, 4)
+"""The best start is refined with voxels that are this much smaller than the coarsest."""
 SLIDE_MM = 40.0
 """Step along S at which another field of view is looked for."""
 TURN = 0.2
 """Angle of the starts that are turned, in radians."""
 MAX_STARTS = 3
 """Number of starts that are followed at the coarse level."""
-ITERATIONS = {SCOUT_MM: 60, 4.0: 60, 2.0: 40}
+ITERATIONS = {1: 60, 2: 60, 4: 40}
+"""By how much smaller the voxels are than the coarsest."""
 SAMPLED_VOXELS = 250_000
 """Number of voxels that are compared in each iteration, at most."""
 SEED = 1
 
 
-def align(
-    current: Volume, prior: Volume, affine: bool, progress: Progress, start: FloatArray | None
-) -> FloatArray:
+def align(current: Volume, prior: Volume, affine: bool, progress: Progress) -> FloatArray:
     """The transform from the current to the prior volume, 4 x 4 in ``(S, P, L)`` mm.
 
     Parameters
     ----------
     affine
         Scale and shear as well as rotate and shift.
-    start
-        Where to start, from the current to the prior volume; ``None``: several starts are tried.
     """
-    matrix = np.eye(4) if start is None else start
-    if start is None:
-        matrix = _best_coarse(scaled(current, SCOUT_MM), scaled(prior, SCOUT_MM), progress)
-    for k, size_mm in enumerate(LEVELS_MM):
-        progress(0.3 + 0.3 * k, f"Aligning at {size_mm:g} mm")
+    coarsest_mm = coarse_mm(current, prior)
+    matrix = _best_coarse(scaled(current, coarsest_mm), scaled(prior, coarsest_mm), progress)
+    for k, finer in enumerate(FINER):
+        size_mm = coarsest_mm / finer
+        progress(0.2 + 0.1 * k, f"Aligning at {size_mm:.1f} mm")
         fixed, moving = scaled(current, size_mm), scaled(prior, size_mm)
-        matrix = optimized(fixed, moving, matrix, False, ITERATIONS[size_mm], progress)
+        matrix = optimized(fixed, moving, matrix, False, ITERATIONS[finer])
     if affine:
-        progress(0.8, "Scaling")
-        matrix = optimized(fixed, moving, matrix, True, ITERATIONS[SCOUT_MM], progress)
+        progress(0.5, "Scaling")
+        matrix = optimized(fixed, moving, matrix, True, ITERATIONS[1])
     return matrix
 
 
@@ -62,9 +59,9 @@ def _best_coarse(fixed: ScaledImage, moving: ScaledImage, progress: Progress) ->
     candidates = []
     starts = _starts(samples, progress)
     for k, start in enumerate(starts):
-        progress(0.1 + 0.2 * k / len(starts), "Aligning coarsely")
-        matrix = optimized(fixed, moving, start, False, ITERATIONS[SCOUT_MM], progress)
-        candidates.append((samples.mutual_information(matrix, normalized=True), k, matrix))
+        progress(0.1 + 0.1 * k / len(starts), "Aligning coarsely")
+        matrix = optimized(fixed, moving, start, False, ITERATIONS[1])
+        candidates.append((samples.mutual_information(linear(matrix), normalized=True), k, matrix))
     return max(candidates)[2]
 
 
@@ -81,7 +78,7 @@ def _starts(samples: Samples, progress: Progress) -> list[FloatArray]:
 
 
 def _ranked(samples: Samples, matrices: list[FloatArray]) -> list[FloatArray]:
-    scores = [samples.mutual_information(matrix, normalized=True) for matrix in matrices]
+    scores = [samples.mutual_information(linear(matrix), normalized=True) for matrix in matrices]
     return [matrices[k] for k in np.argsort(-np.array(scores), kind="stable")]
 
 
@@ -101,13 +98,12 @@ def _shift(mm: FloatArray) -> FloatArray:
     return matrix
 
 
-def optimized(  # noqa: PLR0913  # the two images, the start and what may change
+def optimized(
     fixed: ScaledImage,
     moving: ScaledImage,
     start: FloatArray,
     affine: bool,
     iterations: int,
-    progress: Progress,
 ) -> FloatArray:
     """A transform refined at one voxel size; the start itself if the images leave each other."""
     import SimpleITK as sitk

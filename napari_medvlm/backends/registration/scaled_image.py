@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PERCENTILES = (0.5, 99.8)
 """Intensities outside these percentiles are clipped."""
+COARSEST_MM, COARSE_VOXELS = 8.0, 12
+"""Voxel size of the coarsest level, and the voxels that it has at least along a mean edge."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +56,7 @@ class ScaledImage:
 
         if self.data.min() == self.data.max():
             return np.ones(self.data.shape, bool)
-        labels, count = ndimage.label(self.data > threshold_otsu(self.data) / 2)
+        labels, count = ndimage.label(self.data > threshold_otsu(self.data.ravel()) / 2)
         if count == 0:
             return np.ones(self.data.shape, bool)
         largest = int(np.bincount(labels.ravel())[1:].argmax()) + 1
@@ -90,6 +92,12 @@ def scaled(volume: Volume, size_mm: float) -> ScaledImage:
     affine[:3, 3] = volume.grid.to_world((np.array(factors) - 1) / 2)
     z, y, x = data.shape
     return ScaledImage(data, Grid((z, y, x), affine))
+
+
+def coarse_mm(*volumes: Volume) -> float:
+    """Voxel size of the coarsest level: `COARSEST_MM`, less for images of a small part."""
+    edges = [float(np.prod(v.shape) * np.prod(v.spacing)) ** (1 / 3) for v in volumes]
+    return min(COARSEST_MM, min(edges) / COARSE_VOXELS)
 
 
 def _block_means(data: NDArray[Any], factors: list[int]) -> NDArray[np.float32]:
