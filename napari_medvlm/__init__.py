@@ -1,13 +1,18 @@
 """Ask questions of medical images, by click and by word. Not a medical device.
 
-Everything public is here and is loaded on first use; importing the package loads nothing heavy.
+The names in ``__all__`` are public and are loaded on first use; importing the package loads nothing
+heavy. Also public: the names of `napari_medvlm.checks`, `napari_medvlm.evaluation` and
+`napari_medvlm.backends`, for checks of answers, for evaluation and for backends of other packages.
+All other modules may change without notice.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from napari_medvlm.backends.registry import list_backends
     from napari_medvlm.data.answer import Answer, AnswerKind, Claim
+    from napari_medvlm.data.conversation import Conversation, Turn, Verdict
     from napari_medvlm.data.errors import MedVLMError
     from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
     from napari_medvlm.data.grounding import Grounding, Scope
@@ -15,14 +20,16 @@ if TYPE_CHECKING:
     from napari_medvlm.data.mask import Mask
     from napari_medvlm.data.measurements.measure import Measurement, measure
     from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Line, Point, Scribble
-    from napari_medvlm.data.region import Region
+    from napari_medvlm.data.region import Heatmap, Region
     from napari_medvlm.data.volume import Modality, Volume, Window
-    from napari_medvlm.io import read_volume, write_mask
+    from napari_medvlm.io import Gaps, Segment, read_volume, write_mask
+    from napari_medvlm.io.label_images import read_labels
     from napari_medvlm.ledger.ledger import Ledger
     from napari_medvlm.ledger.records import Overlap
     from napari_medvlm.sessions.ask.ask import ask
     from napari_medvlm.sessions.ask.model_input import ImageSelection
     from napari_medvlm.sessions.ask.session import AskSession
+    from napari_medvlm.sessions.ask.visual_prompts import VisualPrompting
     from napari_medvlm.sessions.ground import GroundingSession, ground
     from napari_medvlm.sessions.register import register
     from napari_medvlm.sessions.segment.replay import replay
@@ -36,8 +43,12 @@ _HOMES = {
     "AskSession": "sessions.ask.session",
     "Box": "data.prompts",
     "Claim": "data.answer",
+    "Conversation": "data.conversation",
+    "Gaps": "io",
     "Grounding": "data.grounding",
     "GroundingSession": "sessions.ground",
+    "Heatmap": "data.region",
+    "ImageSelection": "sessions.ask.model_input",
     "InitialMask": "data.prompts",
     "Lasso": "data.prompts",
     "Line": "data.prompts",
@@ -54,13 +65,18 @@ _HOMES = {
     "Region": "data.region",
     "Scope": "data.grounding",
     "Scribble": "data.prompts",
+    "Segment": "io",
     "SegmentationSession": "sessions.segment.session",
-    "ImageSelection": "sessions.ask.model_input",
+    "Turn": "data.conversation",
+    "Verdict": "data.conversation",
+    "VisualPrompting": "sessions.ask.visual_prompts",
     "Volume": "data.volume",
     "Window": "data.volume",
     "ask": "sessions.ask.ask",
     "ground": "sessions.ground",
+    "list_backends": "backends.registry",
     "measure": "data.measurements.measure",
+    "read_labels": "io.label_images",
     "read_volume": "io",
     "register": "sessions.register",
     "replay": "sessions.segment.replay",
@@ -73,8 +89,11 @@ __all__ = [
     "AskSession",
     "Box",
     "Claim",
+    "Conversation",
+    "Gaps",
     "Grounding",
     "GroundingSession",
+    "Heatmap",
     "ImageSelection",
     "InitialMask",
     "Lasso",
@@ -92,12 +111,18 @@ __all__ = [
     "Region",
     "Scope",
     "Scribble",
+    "Segment",
     "SegmentationSession",
+    "Turn",
+    "Verdict",
+    "VisualPrompting",
     "Volume",
     "Window",
     "ask",
     "ground",
+    "list_backends",
     "measure",
+    "read_labels",
     "read_volume",
     "register",
     "replay",
@@ -105,10 +130,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+if not TYPE_CHECKING:  # a checker would take any name for one of this module
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

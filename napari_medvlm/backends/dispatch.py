@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from napari_medvlm.backends.base import Backend, ObjectPrompts, Prepared, Progress
-from napari_medvlm.data.answer import Answer, AnswerDelta, Question
+from napari_medvlm.data.answer import Answer, AnswerDelta, AnswerKind, Question
 from napari_medvlm.data.classification import ClassificationResult, LabelQuery
 from napari_medvlm.data.errors import BackendFailed, InvalidPrompt, PromptNotSupported
 from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound
@@ -142,12 +142,14 @@ def answer(
     Raises
     ------
     InvalidPrompt
-        If nothing is asked.
+        If nothing is asked, or a choice question has no options.
     BackendFailed
         If there is no answer at the end.
     """
     if not question.text.strip():
         raise InvalidPrompt("The question is empty.", "Write a question.")
+    if question.kind is AnswerKind.CHOICE and not question.options:
+        raise InvalidPrompt("The choice question has no options.", "Give the options to choose.")
     complete: Answer | None = None
     deltas = backend.answer(question, progress)
     if isinstance(deltas, str | Answer) or not isinstance(deltas, Iterable):

@@ -41,6 +41,11 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(available, key=lambda name: (name != "embedded", name)))
 
 
+def list_backends() -> dict[str, BackendInfo]:
+    """The info of each backend by name, the embedded one first; broken ones are left out."""
+    return {name: info(name) for name in names()}
+
+
 def problems() -> Mapping[str, str]:
     """Backends that cannot be offered, and why, each in a sentence."""
     reasons = {name: _reason(name) for name in _entry_points()}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
 from napari_medvlm.cli.output import printable, quiet_output
 
@@ -21,6 +22,31 @@ Verbose = Annotated[
     int, typer.Option("--verbose", "-v", count=True, help="Print log messages; -vv: all of them.")
 ]
 Log = Annotated[Path | None, typer.Option("--log", help="Append log messages to this file.")]
+
+
+class Command(TyperCommand):
+    """A command that says how an index is written if its numbers stand apart."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse arguments; an index such as ``47 58 49`` is an error that shows ``47,58,49``."""
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            numbers = _separate_index(args)
+            if numbers and hasattr(error, "message"):
+                error.message += f" Write an index with commas and no blanks: {numbers}."
+            raise
+
+
+def _separate_index(args: list[str]) -> str:
+    """The first three numbers in a row after ``--point`` or ``--negative``, joined by commas."""
+    for at, name in enumerate(args):
+        numbers = args[at + 1 : at + 4]
+        if name in ("--point", "--negative") and len(numbers) == 3:
+            parts = [number.strip(",") for number in numbers]
+            if all(part.replace(".", "", 1).isdecimal() for part in parts):
+                return ",".join(parts)
+    return ""
 
 
 class App(typer.Typer):
@@ -36,6 +62,7 @@ class App(typer.Typer):
 
     def command(self, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
         """Register a function as a command with the common options."""
+        kwargs.setdefault("cls", Command)
         register = super().command(*args, **kwargs)
 
         def decorated(function: Callable[..., Any]) -> Callable[..., Any]:

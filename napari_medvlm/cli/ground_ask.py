@@ -24,6 +24,15 @@ from napari_medvlm.cli.output import NOT_FOUND, print_note, print_result, report
 from napari_medvlm.data.answer import Answer, AnswerKind
 from napari_medvlm.io import Gaps
 
+MasksFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        help="Write the masks to this file, one label for each phrase: .nii.gz, .nii, .nrrd, "
+        ".mha, .dcm (SEG), .rtstruct.dcm or .stl. Names are in a .tsv table next to it.",
+    ),
+]
+
 
 def ground(  # noqa: PLR0913  # one for each option
     image: Image,
@@ -42,13 +51,7 @@ def ground(  # noqa: PLR0913  # one for each option
     coarse_to_fine: Annotated[
         bool, typer.Option(help="Refine: then search every slice around the hits.")
     ] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write the masks to this file, one label for each phrase: .nii.gz, .nii, .nrrd, "
-            ".mha, .dcm (SEG), .rtstruct.dcm or .stl. Names are in a .tsv table next to it."
-        ),
-    ] = None,
+    out: MasksFile = None,
     backend: Backend = "embedded",
     model: Model = None,
     device: Device = "cpu",
@@ -80,19 +83,25 @@ def ground(  # noqa: PLR0913  # one for each option
         "backend": backend,
         "out": None if out is None else str(out),
         "labels": labels_written,
-        "notes": [*volume.notes, *grounding.notes],
         "seconds": round(seconds, 3),
-        "regions": [_region(region, volume) for region in grounding.regions],
-        "not_found": [
-            {"phrase": n.phrase, "best_score": n.best_score, "reason": n.reason}
-            for n in grounding.not_found
-        ],
+        **_grounding_summary(grounding, volume),
     }
     lines = [_region_line(region, volume) for region in grounding.regions]
     lines += [f"{n.phrase}: not found. {n.reason}" for n in grounding.not_found]
     print_result(summary, as_json, lambda: "\n".join(lines))
     if not grounding.regions:
         raise typer.Exit(NOT_FOUND)
+
+
+def _grounding_summary(grounding: Any, volume: Any) -> dict[str, Any]:
+    return {
+        "notes": [*volume.notes, *grounding.notes],
+        "regions": [_region(region, volume) for region in grounding.regions],
+        "not_found": [
+            {"phrase": n.phrase, "best_score": n.best_score, "reason": n.reason}
+            for n in grounding.not_found
+        ],
+    }
 
 
 def _write_masks(

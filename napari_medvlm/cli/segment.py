@@ -91,18 +91,29 @@ def segment(  # noqa: PLR0913  # one for each option
                 *([] if report is None else [lambda: write_page(report, work)]),
                 *([] if out is None else [lambda: _write_mask(out, work, named=name is not None)]),
             )
-        mask_notes = work.own_mask(work.active or 0).notes
+        mask_notes = _mask_notes(work, volume)
         if out is None and session is None:
             print_note("Nothing was written: give --out mask.nii.gz to write the mask.")
         summary: dict[str, Any] = {
             **_measured(measurement),
             "seconds_per_click": round(sum(seconds) / len(seconds), 4),
             "clicks": len(seconds),
-            "backend": backend,
-            "out": None if out is None else str(out),
+            "backend": backend, "out": None if out is None else str(out),
             "notes": [*volume.notes, *mask_notes],
-        }
+        }  # fmt: skip
         print_result(summary, as_json, lambda: _summary_text(measurement, summary, mask_notes))
+
+
+MOST_OF_IMAGE = 0.5
+"""Share of the image from which on a mask is noted as large."""
+
+
+def _mask_notes(work: Any, volume: Any) -> tuple[str, ...]:
+    """Return the notes on the active mask, and one if it covers most of the image."""
+    mask = work.own_mask(work.active or 0)
+    share = mask.voxels / math.prod(volume.shape)
+    large = f"The mask covers {100 * share:.0f} % of the image; check the order of the index z,y,x."
+    return (*mask.notes, *([large] if share > MOST_OF_IMAGE else []))
 
 
 def _measured(measurement: Any) -> dict[str, Any]:

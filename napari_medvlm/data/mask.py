@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.data.geometry.grid import Index
+from napari_medvlm.data.interface.thumbnail import html_of, png_of
 
 BoolArray = NDArray[np.bool_]
 
@@ -43,6 +44,28 @@ class Mask:
     score: float | None = None
     slice_scores: Mapping[tuple[int, int], float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        score = "" if self.score is None else f", score={self.score:.3g}"
+        return f"Mask(shape={self.shape}, voxels={self.voxels}{score})"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """The whole mask, as `full`; always a new array."""
+        full = self.full()
+        return full if dtype is None else full.astype(dtype, copy=False)
+
+    def _repr_png_(self) -> bytes:
+        """The slice across the first axis with the most voxels, for notebooks."""
+        counts = self.crop.sum(axis=(1, 2))
+        plane = np.zeros(self.shape[1:], bool)
+        if counts.size:
+            plane[self.slices[1:]] = self.crop[int(counts.argmax())]
+        return png_of(plane.astype(np.uint8) * 255)
+
+    def _repr_html_(self) -> str:
+        """The same slice with shape and number of voxels, for notebooks."""
+        rows = {"shape (z, y, x)": self.shape, "voxels": self.voxels, "score": self.score}
+        return html_of("Mask", rows | {"notes": " ".join(self.notes)}, self._repr_png_())
 
     @classmethod
     def of(cls, full: NDArray[Any], score: float | None = None) -> Mask:

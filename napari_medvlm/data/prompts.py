@@ -6,7 +6,7 @@ import base64
 import math
 import zlib
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.display import Reslice
 from napari_medvlm.data.geometry.grid import Grid, Index, apply_affine, round_index, same_grid
+from napari_medvlm.data.interface.prompt_arguments import (
+    EXAMPLES,
+    how_to_make,
+    index_of,
+    with_volume,
+)
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
 
@@ -34,6 +40,16 @@ class _Prompt(BaseModel):
 
     label: ClassVar[str]
     """What people call this kind of prompt."""
+    if not TYPE_CHECKING:
+
+        def __init__(self, *args: object, **values: object) -> None:
+            if args:
+                raise InvalidPrompt(
+                    f"{type(self).__name__} takes no position without a volume.",
+                    how_to_make(type(self)),
+                )
+            super().__init__(**values)
+
     positive: bool = True
     """Whether it says *this belongs to the object*, or *this does not*."""
 
@@ -56,9 +72,10 @@ class Point(_Prompt):
     size_step: Annotated[int, Field(ge=-MAX_SIZE_STEP, le=MAX_SIZE_STEP)] = 0
 
     @classmethod
+    @with_volume
     def at_index(cls, volume: Volume, zyx: ArrayLike, positive: bool = True) -> Point:
         """The point at the voxel index ``(z, y, x)`` of a volume, whole or between voxels."""
-        return cls(position_mm=_vector(volume.grid.to_world(zyx)), positive=positive)
+        return cls(position_mm=_vector(volume.grid.to_world(index_of(zyx))), positive=positive)
 
     def voxels(self, grid: Grid) -> IndexArray:
         """The voxel that it lies in: ``(1, 3)``, or ``(0, 3)`` outside the grid."""
@@ -83,12 +100,18 @@ class Box(_Prompt):
     edges_mm: tuple[Vector, Vector, Vector]
 
     @classmethod
+    @with_volume
     def at_index(
         cls, volume: Volume | Grid, start: ArrayLike, stop: ArrayLike, positive: bool = True
     ) -> Box:
         """The box of the voxels ``start <= (z, y, x) < stop`` of a volume."""
         grid = volume.grid if isinstance(volume, Volume) else volume
-        low, high = np.asarray(start, float) - 0.5, np.asarray(stop, float) - 0.5
+        low, high = index_of(start) - 0.5, index_of(stop) - 0.5
+        if (high < low).all():
+            raise InvalidPrompt(
+                f"The box goes from {_text(start)} to {_text(stop)}: its corners are exchanged.",
+                "Give the corner with the lower indices first.",
+            )
         if not (high > low).all():
             raise InvalidPrompt(
                 f"The box from {_text(start)} to {_text(stop)} has no size.",
@@ -139,6 +162,7 @@ class Scribble(_Prompt):
     points_mm: tuple[Vector, ...]
 
     @classmethod
+    @with_volume
     def at_index(cls, volume: Volume | Grid, zyx: ArrayLike, positive: bool = True) -> Scribble:
         """The stroke over the voxel indices ``(N, 3)`` of a volume."""
         return cls(points_mm=_vectors(volume, zyx), positive=positive)
@@ -162,6 +186,7 @@ class Lasso(_Prompt):
     vertices_mm: tuple[Vector, ...]
 
     @classmethod
+    @with_volume
     def at_index(cls, volume: Volume | Grid, zyx: ArrayLike, positive: bool = True) -> Lasso:
         """The outline through the voxel indices ``(N, 3)`` of a volume."""
         return cls(vertices_mm=_vectors(volume, zyx), positive=positive)
@@ -239,6 +264,7 @@ class InitialMask(_Prompt):
     bits: str
 
     @classmethod
+    @with_volume
     def of(cls, volume: Volume | Grid, mask: NDArray[Any] | Mask) -> InitialMask:
         """The prompt of a mask ``(z, y, x)`` on a volume's grid."""
         grid = volume.grid if isinstance(volume, Volume) else volume
@@ -309,6 +335,15 @@ PROMPT_TYPES: tuple[type[_Prompt], ...] = (
     Line,
     InitialMask,
 )
+
+
+def require_prompt(prompt: object) -> None:
+    """Raise `InvalidPrompt` unless an object is a prompt."""
+    if not isinstance(prompt, PROMPT_TYPES):
+        raise InvalidPrompt(
+            f"{type(prompt).__name__} is not a prompt.",
+            f"Make one with {EXAMPLES['Point']} or {EXAMPLES['Box']}.",
+        )
 
 
 def check_prompt(prompt: Prompt, grid: Grid) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import FloatArray, Grid, Index
+from napari_medvlm.data.interface.thumbnail import html_of, png_of
 
 HU = "HU"
 SUV_UNIT = "g/ml{SUVbw}"
@@ -136,6 +137,38 @@ class Volume:
     def __post_init__(self) -> None:
         _check_array(self.data)
         object.__setattr__(self, "affine", self.grid.affine)
+
+    def __repr__(self) -> str:
+        size = " x ".join(f"{mm:.4g}" for mm in self.spacing)
+        spacing = f"{size} mm" if self.spacing_is_known else "unknown"
+        kind = self.modality or "unknown modality"
+        return f"Volume({self.name!r}, {kind}, shape={self.shape}, spacing={spacing})"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """The intensities, as `data`; a copy only if one is asked for or the type changes."""
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    def _repr_png_(self) -> bytes:
+        """The middle axial slice, upright, for notebooks."""
+        from napari_medvlm.data.geometry.display import patient_axes
+        from napari_medvlm.data.region import SliceRef
+        from napari_medvlm.data.slice_image import picture_of
+
+        axis = 0 if self.is_color or not self.has_planes else patient_axes(self.affine)[0]
+        return png_of(picture_of(self, SliceRef(axis, self.shape[axis] // 2)).pixels)
+
+    def _repr_html_(self) -> str:
+        """The middle axial slice with shape, spacing and modality, for notebooks."""
+        size = " x ".join(f"{mm:.4g}" for mm in self.spacing)
+        rows = {
+            "shape (z, y, x)": self.shape,
+            "spacing (z, y, x)": f"{size} mm" if self.spacing_is_known else "unknown",
+            "modality": str(self.modality),
+            "type": self.data.dtype,
+            "range": f"{self.range[0]:g} to {self.range[1]:g} {self.unit}",
+            "notes": " ".join(self.notes),
+        }
+        return html_of(self.name, rows, self._repr_png_())
 
     @property
     def shape(self) -> Index:

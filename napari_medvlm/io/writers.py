@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from napari_medvlm.data.atomic_write import write_atomically
 from napari_medvlm.data.errors import CannotSave, GeometryMismatch
 from napari_medvlm.data.geometry.frames import affine_from_lps, lps_from_affine, ras_matrix
 from napari_medvlm.data.geometry.grid import FloatArray, Grid, same_grid
+from napari_medvlm.data.interface.arguments import require_volume
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.dicom_objects.rtstruct_write import SUFFIX as STRUCTURES
@@ -65,16 +67,16 @@ def write_mask(
         If the format is unknown, a value is no label (a fraction, negative, beyond 32 bits), or
         the folder cannot be written to or is full.
     """
-    path = Path(path).expanduser()
+    path = _path_of(path)
+    require_volume(volume)
     labels = mask.full() if isinstance(mask, Mask) else np.asarray(mask)
     if labels.shape != volume.shape:
         raise GeometryMismatch(
             f"The mask has the shape {labels.shape}, the image {volume.shape}.",
             "Save the mask with the image that it was made on.",
         )
-    suffix = next(
-        (s for s in (*NIFTI, *OTHERS, DICOM, SURFACE) if path.name.lower().endswith(s)), None
-    )
+    endings = (*NIFTI, *OTHERS, DICOM, SURFACE)
+    suffix = next((s for s in endings if path.name.lower().endswith(s)), None)
     if suffix is None:
         raise CannotSave(
             f"{path.name} has no known ending for a mask.",
@@ -92,6 +94,15 @@ def write_mask(
     else:
         write = _write_nifti if suffix in NIFTI else write_stl
         write_atomically(path, lambda temporary: write(temporary, small, volume.affine))
+
+
+def _path_of(path: object) -> Path:
+    if isinstance(path, str | PathLike):
+        return Path(path).expanduser()
+    raise CannotSave(
+        f"A path is needed first, but {type(path).__name__} was given.",
+        "Call write_mask(path, mask, volume).",
+    )
 
 
 def write_image(path: Path, volume: Volume) -> None:

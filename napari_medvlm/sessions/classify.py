@@ -11,6 +11,7 @@ from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.classification import ClassificationResult, LabelQuery, combined
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidPrompt, MedVLMError
+from napari_medvlm.data.interface.arguments import require_volume
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import Journal
 from napari_medvlm.ledger.ledger import Ledger
@@ -55,7 +56,7 @@ class LabellingSession(Closeable):
         *,
         journal: Path | None = None,
     ) -> None:
-        self.volume = volume
+        self.volume = require_volume(volume)
         self.ledger = Ledger.of(volume)
         self.labelling: ClassificationResult | None = None
         self._off: set[tuple[str, str]] = set()

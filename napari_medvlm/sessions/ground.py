@@ -14,6 +14,7 @@ from napari_medvlm.backends.base import Task
 from napari_medvlm.data.check_result import CheckResult
 from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt, MedVLMError
 from napari_medvlm.data.grounding import Grounding, GroundQuery, Scope
+from napari_medvlm.data.interface.arguments import require_volume
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume, Window
@@ -95,7 +96,7 @@ class GroundingSession(Closeable):
         device: str = "cpu",
         journal: Path | None = None,
     ) -> None:
-        self.volume = volume
+        self.volume = require_volume(volume)
         self.ledger = Ledger.of(volume)
         self._runner = new_runner(runner) if isinstance(runner, str) else runner
         self._owns_runner = isinstance(runner, str)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from napari_medvlm.data.errors import Cancelled
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled
 from napari_medvlm.settings.allowed_hosts import without_login
 from napari_medvlm.worker.environment_runner import RoutedRunner
 from napari_medvlm.worker.messages import Reply, Request
@@ -18,6 +18,10 @@ RunnerKind = Literal["worker", "inline"]
 
 def new_runner(kind: RunnerKind) -> Runner:
     """A runner with worker processes, or one that works in the caller's thread."""
+    if kind not in ("worker", "inline"):
+        raise BackendUnavailable(
+            f"{kind!r} is not a runner.", 'Choose "worker" or "inline", or give a runner.'
+        )
     return InlineRunner() if kind == "inline" else RoutedRunner()
 
 

@@ -79,15 +79,27 @@ def _segments(check: Check) -> Check:
 
 
 def check_backend(cls: type[Backend], model: str | None = None) -> None:
-    """Run all checks.
+    """Run all checks, also after one has failed.
 
     Raises
     ------
     AssertionError
-        If the backend does not keep the contract; the text says in what.
+        If the backend does not keep the contract; the text has a line for each check that failed.
     """
+    failures = []
     for check in CHECKS:
-        check(cls, model)
+        try:
+            check(cls, model)
+        except AssertionError as error:
+            failures.append(f"{check.__name__}: {error}")
+        except Exception as error:  # noqa: BLE001  # a foreign backend may raise anything
+            failures.append(f"{check.__name__}: it raised {type(error).__name__}: {error}")
+        if failures and not isinstance(getattr(cls, "info", None), BackendInfo):
+            break  # the other checks read the info
+    if failures:
+        raise AssertionError(
+            f"{cls.__name__} fails {len(failures)} of {len(CHECKS)} checks.\n" + "\n".join(failures)
+        )
 
 
 def backend_class(name: str) -> type[Backend]:
@@ -107,7 +119,7 @@ def check_imports_without_torch(cls: type[Backend], model: str | None = None) ->
 
 def check_info(cls: type[Backend], model: str | None = None) -> None:
     """The info is complete, has the entry point's name, and can be pickled."""
-    info = cls.info
+    info = getattr(cls, "info", None)
     assert isinstance(info, BackendInfo), f"{cls.__name__}.info is not a BackendInfo"
     assert info.name in registry.names(), f"no entry point is called {info.name}"
     assert info.title.strip(), "info.title is empty"

@@ -275,10 +275,7 @@ def loaded(
         )
         loaded_processor = getattr(transformers, processor).from_pretrained(folder, **settings)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        raise BackendUnavailable(
-            f"{title} cannot load the {kind} model in {folder}: {_first_line(error)}",
-            "Choose a model that transformers loads without code of its own, or download it again.",
-        ) from error
+        raise _cannot_load(title, kind, folder, error) from error
     missing = sorted(loading_info["missing_keys"])
     if missing:
         raise BackendUnavailable(
@@ -289,6 +286,23 @@ def loaded(
     if not hasattr(model, "hf_device_map"):
         model = model.to(torch_device_)
     return Loaded(model.eval(), loaded_processor, model.device, kind)
+
+
+def _cannot_load(title: str, kind: str, folder: Path, error: Exception) -> BackendUnavailable:
+    """The error of a model that cannot be loaded, with the backend that runs its kind if known."""
+    from napari_medvlm.backends import registry
+    from napari_medvlm.backends.models.catalog import rows
+
+    others = sorted({row.backend for row in rows() if kind in row.kinds})
+    if others and title not in {registry.info(name).title for name in others}:
+        return BackendUnavailable(
+            f"{title} does not run {kind} models such as {folder}.",
+            f"Run it with the backend {' or '.join(others)}: --backend {others[0]}.",
+        )
+    return BackendUnavailable(
+        f"{title} cannot load the {kind} model in {folder}: {_first_line(error)}",
+        "Choose a model that transformers loads without code of its own, or download it again.",
+    )
 
 
 def _placing(device: torch.device) -> dict[str, Any]:

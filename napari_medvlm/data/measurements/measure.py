@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.data.geometry.display import is_aligned, patient_axes
 from napari_medvlm.data.geometry.grid import FloatArray, Grid, apply_affine, world_bounds
+from napari_medvlm.data.interface.arguments import as_mask, require_volume
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import SUV_UNIT, Volume
 
@@ -74,8 +75,22 @@ def brightness(values: Mapping[str, Any]) -> str:
     return f"mean {mean:.4g}{' ' + unit if unit else ''}, SD {sd:.4g}"
 
 
-def measure(volume: Volume, mask: Mask) -> Measurement:
-    """Measure a mask on a volume's grid."""
+def measure(volume: Volume, mask: Mask | NDArray[Any]) -> Measurement:
+    """Measure a mask on a volume's grid.
+
+    Parameters
+    ----------
+    mask
+        A mask, or an array ``(z, y, x)`` in which what is not zero is inside.
+
+    Raises
+    ------
+    InvalidImage
+        If the image is no `Volume`.
+    GeometryMismatch
+        If the mask has another shape than the volume.
+    """
+    mask = as_mask("", mask, require_volume(volume))
     unit = volume.unit
     if not mask.voxels:
         return Measurement(0.0, None, float("nan"), float("nan"), float("nan"), unit)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.answer import Answer, AnswerKind, ChatTurn, NamedMask, Question
-from napari_medvlm.data.errors import BackendUnavailable, GeometryMismatch, InvalidPrompt
+from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
+from napari_medvlm.data.interface.arguments import as_mask, require_volume
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
@@ -63,9 +63,7 @@ def ask(  # noqa: PLR0913  # the inputs of a question
         If the backend fails; `GeometryMismatch` if a mask is on another grid; `InvalidPrompt` if a
         model is asked about a stack of slices and none is selected.
     """
-    require_answers(backend)
-    selection = selection or _default_selection(volume, backend)
-    model_input = ModelInput() if selection is None else pictures(volume, selection)
+    model_input = _model_input(volume, backend, selection)
     parsed = Question(
         question,
         tuple(earlier),
@@ -80,6 +78,14 @@ def ask(  # noqa: PLR0913  # the inputs of a question
     reply = InlineRunner().submit(AskRequest(backend, volume, model, device, parsed)).result()
     assert isinstance(reply, AnswerReply)
     return reply.answer
+
+
+def _model_input(volume: Volume, backend: str, selection: ImageSelection | None) -> ModelInput:
+    """Make the images to send; of a single slice without a selection, for a model."""
+    require_volume(volume)
+    require_answers(backend)
+    selection = selection or _default_selection(volume, backend)
+    return ModelInput() if selection is None else pictures(volume, selection)
 
 
 def _default_selection(volume: Volume, backend: str) -> ImageSelection | None:
@@ -102,14 +108,3 @@ def require_answers(backend: str) -> None:
         raise BackendUnavailable(
             f"{info.title} does not answer questions.", "Choose another backend."
         )
-
-
-def as_mask(name: str, mask: NDArray[Any] | Mask, volume: Volume) -> Mask:
-    """Convert to a mask; `GeometryMismatch` if it is on another grid."""
-    converted = mask if isinstance(mask, Mask) else Mask.of(np.asarray(mask))
-    if converted.shape != volume.shape:
-        raise GeometryMismatch(
-            f"The mask {name} has the shape {converted.shape}, the image {volume.shape}.",
-            "Resample it to the image first.",
-        )
-    return converted

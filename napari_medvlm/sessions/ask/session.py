@@ -14,12 +14,13 @@ from psygnal import Signal
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.conversation import Conversation, Turn, Verdict
 from napari_medvlm.data.errors import MedVLMError
+from napari_medvlm.data.interface.arguments import as_mask, require_volume
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.tool_call import ToolRound
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.sessions.ask.ask import as_mask, require_answers
+from napari_medvlm.sessions.ask.ask import require_answers
 from napari_medvlm.sessions.ask.check_context import AnswerCheckContext, answer_check_context
 from napari_medvlm.sessions.ask.explain import require_explainable
 from napari_medvlm.sessions.ask.ground_claim import request_of
@@ -95,7 +96,7 @@ class AskSession(Closeable):
         journal: Path | None = None,
         ledger: Ledger | None = None,
     ) -> None:
-        self.volume = volume
+        self.volume = require_volume(volume)
         self.segmenter = self.grounder = ModelChoice()
         self.use(backend, model, device)
         self._owns_runner = isinstance(runner, str)

@@ -18,8 +18,9 @@ from napari_medvlm.data.errors import (
     PromptNotSupported,
     SessionFileError,
 )
+from napari_medvlm.data.interface.arguments import require_volume
 from napari_medvlm.data.mask import Mask
-from napari_medvlm.data.prompts import Prompt, check_prompt
+from napari_medvlm.data.prompts import Prompt, check_prompt, require_prompt
 from napari_medvlm.data.volume import Volume, require_contrast
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Event, Overlap, Record
@@ -89,7 +90,7 @@ class SegmentationSession(SessionView):
         ledger: Ledger | None = None,
         journal: Path | None = None,
     ) -> None:
-        require_contrast(volume)
+        require_contrast(require_volume(volume))
         self.volume = volume
         self.ledger = ledger or Ledger.of(volume)
         check_image(self.ledger, volume)
@@ -97,6 +98,7 @@ class SegmentationSession(SessionView):
         self._info = segmenting_backend(backend)
         self._runner = new_runner(runner) if isinstance(runner, str) else runner
         self._owns_runner = isinstance(runner, str)
+        self._closed = False
         choice = Choice(backend, model, device)
         remember(backend, model)
         self._engine = Engine(volume, self.ledger, choice, self._runner, journal)
@@ -130,6 +132,8 @@ class SegmentationSession(SessionView):
             If the object is locked.
         """
         self._check(prompt)
+        if object_id is not None:
+            self.require_object(object_id)
         target = self.active if object_id is None else object_id
         prompt_id = self.ledger.next_prompt_id()
         self._append(*edits.add(self.now, target, prompt_id, prompt, origin))
@@ -195,7 +199,15 @@ class SegmentationSession(SessionView):
         self._write(lambda ledger: ledger.redo() if ledger.can_redo else None)
 
     def activate(self, object_id: int | None) -> None:
-        """Choose the object that the next prompts are about; `None`: a new one."""
+        """Choose the object that the next prompts are about; `None`: a new one.
+
+        Raises
+        ------
+        InvalidPrompt
+            If there is no such object.
+        """
+        if object_id is not None:
+            self.require_object(object_id)
         self.active = object_id
         self.changed.emit(None)
 
@@ -322,6 +334,7 @@ class SegmentationSession(SessionView):
 
     def close(self) -> None:
         """Stop what is running and finish the journal."""
+        self._closed = True
         self._engine.close()
         if self._owns_runner:
             self._runner.stop()
@@ -340,6 +353,9 @@ class SegmentationSession(SessionView):
     # The way of every gesture: check, then write; masks follow.
 
     def _check(self, prompt: Prompt) -> None:
+        require_prompt(prompt)
+        if self._closed:
+            raise InvalidPrompt("The session is closed.", "Open another one.")
         check_prompt(prompt, self.volume.grid)
         if type(prompt) not in self._info.prompts:
             raise PromptNotSupported(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_medvlm.backends.base import BackendInfo
+from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.mask import BoolArray, Mask
 from napari_medvlm.data.measurements.measure import Measurement, measure
 from napari_medvlm.data.volume import Volume
@@ -57,12 +58,26 @@ class SessionView:
         return self.mask_of(self.active)
 
     def mask_of(self, object_id: int) -> BoolArray:
-        """``(z, y, x)`` bool: what belongs to an object by the overlap rule."""
+        """``(z, y, x)`` bool: what belongs to an object by the overlap rule.
+
+        Raises
+        ------
+        InvalidPrompt
+            If there is no such object.
+        """
+        self.require_object(object_id)
         return self._engine.belonging(object_id).full()
 
     def own_mask(self, object_id: int) -> Mask:
         """An object's mask as it was computed, whatever others cover of it."""
         return self._engine.label_map.belonging(object_id, Overlap.BOTH)
+
+    def require_object(self, object_id: int) -> None:
+        """Raise `InvalidPrompt` unless there is an object of that id."""
+        if object_id in self.now.objects:
+            return
+        ids = ", ".join(map(str, self.now.objects)) or "none"
+        raise InvalidPrompt(f"There is no object {object_id}.", f"The ids are: {ids}.")
 
     @property
     def labels(self) -> Labels:
@@ -86,5 +101,6 @@ class SessionView:
         return self._engine.measurements.get(object_id)
 
     def measurement(self, object_id: int) -> Measurement:
-        """Size and intensity of what belongs to an object, measured now."""
+        """Size and intensity of what belongs to an object, measured now; raises as `mask_of`."""
+        self.require_object(object_id)
         return measure(self.volume, self._engine.belonging(object_id))

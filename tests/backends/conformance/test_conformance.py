@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from napari_medvlm.backends import registry
+from napari_medvlm.backends.base import Backend, BackendInfo
 from napari_medvlm.backends.conformance.segment import CHECKS, backend_class, check_backend
 from napari_medvlm.backends.models.trust import trust
+from napari_medvlm.data.prompts import Point
 from tests.backends.automatic.tiny_volumes import bundle, sammed3d, torchscript, vista3d, voxtell
 from tests.backends.clip.tiny_clip import save_clip
 from tests.backends.nninteractive.tiny_nninteractive import save_nninteractive, served
@@ -83,3 +85,34 @@ def test_a_backend_that_breaks_the_contract_is_reported_in_what(name, complaint)
 
 def test_the_whole_kit_runs_at_once():
     check_backend(backend_class("embedded"))
+
+
+def test_all_checks_run_and_any_error_is_an_assertion():
+    with pytest.raises(AssertionError) as failed:
+        check_backend(Nothing)
+    assert "check_info: Nothing.info is not a BackendInfo" in str(failed.value)
+    with pytest.raises(AssertionError) as failed:
+        check_backend(Everywhere)
+    lines = str(failed.value).splitlines()
+    assert "fails" in lines[0]
+    assert len(lines) > 4
+    assert any("check_mask: it raised BackendFailed" in line for line in lines)
+
+
+class Nothing(Backend):
+    """Lacks an info."""
+
+    def set_volume(self, volume):
+        pass
+
+
+class Everywhere(Backend):
+    """Returns an array instead of a mask."""
+
+    info = BackendInfo("everywhere", "Everywhere", "MIT", frozenset({Point}))
+
+    def set_volume(self, volume):
+        self.volume = volume
+
+    def segment(self, prompts, progress):
+        return self.volume.data > 0

@@ -1,0 +1,1 @@
+"""Arguments as Python callers give them, and what notebooks show."""

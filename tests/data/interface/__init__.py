@@ -1,0 +1,1 @@
+"""Arguments of Python callers and what notebooks show."""
