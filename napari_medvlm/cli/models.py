@@ -87,15 +87,36 @@ def download(
 
 
 @app.command()
-def verify(name: Name, as_json: AsJson = False) -> None:
-    """Check a model's files against their hashes; the exit status is 1 if a file differs."""
-    from napari_medvlm.backends.models import registry
+def verify(
+    name: Name,
+    files_only: Annotated[
+        bool, typer.Option("--files-only", help="Check the files only, and run nothing.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="Device to run on, such as cuda.")] = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Check a model's files, then run a known input with it and record the result.
 
+    The exit status is 1 if a file differs from its hash, or the model cannot be run.
+    """
+    from napari_medvlm.backends.models import registry
+    from napari_medvlm.worker.environment_runner import RoutedRunner
+    from napari_medvlm.worker.model_check import run_known_input
+
+    run = None
     with report_errors(), interruptible_progress() as progress:
         wrong = registry.verify(name, progress)
+        if not (wrong or files_only):
+            runner = RoutedRunner()
+            try:
+                run = run_known_input(registry.find(name), runner, device, progress)
+            finally:
+                runner.stop()
     summary = {"name": name, "whole": not wrong, "wrong": list(wrong)}
-    print_result(summary, as_json, lambda: "\n".join(wrong) or f"{name} is verified.")
-    if wrong:
+    summary["run"] = None if run is None else run.model_dump(mode="json")
+    text = f"{name}: files verified" + ("." if run is None else f"; {run.summary}")
+    print_result(summary, as_json, lambda: "\n".join(wrong) or text)
+    if wrong or (run is not None and not run.passed):
         raise typer.Exit(1)
 
 
@@ -197,11 +218,14 @@ def _summary(row: Any) -> dict[str, Any]:
         "use": model.licence_in_words,
         "page": model.page,
         "notes": about.notes,
+        "revision": about.revision or None,
+        "format_source": about.format_source,
+        "tested": row.tested,
     }
 
 
 def _line(row: dict[str, Any]) -> str:
-    parts = [row["backend"], row["use"], _memory(row), row["state"], _size(row)]
+    parts = [row["backend"], row["use"], _memory(row), row["state"], _size(row), row["tested"]]
     return f"{row['name']}: " + "; ".join(part for part in parts if part)
 
 
@@ -215,11 +239,21 @@ def _lines(row: dict[str, Any]) -> list[str]:
         "state": ", ".join(part for part in (row["state"], _size(row)) if part),
         "path": row["path"],
         "page": row["page"],
+        "written for": _written_for(row),
+        "format read in": row["format_source"],
+        "tested": row["tested"],
         "notes": row["notes"],
         "obstacle": row["obstacle"],
     }
     title = row["title"] if row["title"] == row["name"] else f"{row['name']} ({row['title']})"
     return [title, *(f"  {key}: {value}" for key, value in facts.items() if value)]
+
+
+def _written_for(row: dict[str, Any]) -> str:
+    """The published checkpoint that the code was written for, and its revision."""
+    if not row["format_source"]:
+        return ""
+    return f"{row['name']}, revision {row['revision'] or 'not recorded'}"
 
 
 def _memory(row: dict[str, Any]) -> str:

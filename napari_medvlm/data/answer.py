@@ -9,7 +9,7 @@ from enum import StrEnum
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import Region, SliceRef
-from napari_medvlm.data.slice_image import SliceImage
+from napari_medvlm.data.slice_image import PixelBounds, SliceImage
 from napari_medvlm.data.tool_call import ToolCall, ToolRound, ToolSpec
 
 
@@ -31,6 +31,20 @@ class NamedMask:
 
     name: str
     mask: Mask
+
+
+@dataclass(frozen=True, eq=False)
+class NamedPlaces:
+    """An object of a question, as boxes in the pictures; a backend writes their coordinates.
+
+    Parameters
+    ----------
+    boxes
+        The index of a picture, from 0, and edges in its pixels; none: it is in none of them.
+    """
+
+    name: str
+    boxes: tuple[tuple[int, PixelBounds], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +153,8 @@ class Question:
         What the model may call.
     steps
         Rounds of this answer so far, oldest first.
+    places
+        Objects whose coordinates the model is to be given, in its own grammar.
     """
 
     text: str
@@ -152,6 +168,7 @@ class Question:
     captions: tuple[str, ...] = ()
     tools: tuple[ToolSpec, ...] = ()
     steps: tuple[ToolRound, ...] = ()
+    places: tuple[NamedPlaces, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

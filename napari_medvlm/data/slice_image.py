@@ -22,6 +22,16 @@ Part = tuple[tuple[int, int], tuple[int, int]]
 """Voxels along the rows and along the columns of a picture, each from a first one up to a last."""
 
 
+def thousandths(bounds: PixelBounds, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """A box in thousandths of a picture's width and height, cut to the picture."""
+    height, width = size
+    x0, y0, x1, y1 = (
+        min(max(round(1000 * edge / side), 0), 1000)
+        for edge, side in zip(bounds, (width, height) * 2, strict=True)
+    )
+    return x0, y0, x1, y1
+
+
 @dataclass(frozen=True, eq=False)
 class SliceImage:
     """A slice as a person and a model see it: upright, windowed, with square pixels.

@@ -11,6 +11,7 @@ from napari_medvlm.backends.models import registry as models_registry
 from napari_medvlm.backends.models.registry import Model, State
 from napari_medvlm.backends.registry import EXTRAS
 from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.settings import verified_models
 from napari_medvlm.worker.environments import obstacle
 
 DOES = {
@@ -51,6 +52,11 @@ class ModelStatus:
         if self.obstacle and self.model.state is State.NOT_DOWNLOADED:
             return "not installed"
         return str(self.model.state)
+
+    @property
+    def tested(self) -> str:
+        """Whether the model was run with its files here: untested, or its last run."""
+        return verified_models.verification_status(self.model.name, self.model.bytes)
 
     @property
     def here(self) -> bool:

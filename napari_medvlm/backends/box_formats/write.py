@@ -138,6 +138,13 @@ def _kosmos2(items: _Items) -> str:
     )
 
 
+WITH_LABELS = frozenset(
+    {
+        *("qwen2", "medseq", "qwen2.5", "qwen3", "internvl", "medrega", "minicpm"),
+        *("florence2", "paligemma", "maira2", "gemini", "kosmos2", "point-detect-count"),
+    }
+)
+"""Grammars that write the label of a box beside it."""
 _WRITERS: Mapping[str, Callable[[_Items], str]] = {
     "qwen2": _qwen2,
     "medseq": _qwen2,

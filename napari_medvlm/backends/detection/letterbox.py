@@ -46,6 +46,18 @@ class Framed:
         """A box in pixels of `size`, in the image's own."""
         return *self.back(*bounds[:2]), *self.back(*bounds[2:])
 
+    def box_ahead(self, bounds: PixelBounds) -> PixelBounds:
+        """A box in the image's own pixels, in pixels of `size`: the reverse of `box_back`."""
+        height, width = self.size
+        sides = (self.pixels.shape[1], self.pixels.shape[0]) * 2
+        x0, y0, x1, y1 = (
+            (edge * scale + start) * seen / side
+            for edge, scale, start, seen, side in zip(
+                bounds, self.scale * 2, self.start * 2, (width, height) * 2, sides, strict=True
+            )
+        )
+        return x0, y0, x1, y1
+
 
 def center_square(pixels: NDArray[np.uint8]) -> Framed:
     """The middle square of an image ``(rows, columns, 3)``, its side the shorter of the two.

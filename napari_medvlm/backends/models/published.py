@@ -36,6 +36,10 @@ class Known(BaseModel):
         What it needs beside the image; 0: not known.
     notes
         What the user must know.
+    revision
+        Commit of the checkpoint that its files were listed at; empty: not known.
+    format_source
+        Where the format of its files, inputs and outputs was read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +51,8 @@ class Known(BaseModel):
     weights_licence: str
     memory_mib: int = 0
     notes: str = ""
+    revision: str = ""
+    format_source: str = ""
 
     @property
     def on_hub(self) -> bool:
@@ -73,6 +79,8 @@ def known() -> tuple[Known, ...]:
             weights_licence=row.weights_licence,
             memory_mib=row.memory_mib,
             notes=row.notes,
+            revision=row.revision,
+            format_source=row.format_source,
         )
         for row in catalog.rows()
         if is_hub_id(row.example)

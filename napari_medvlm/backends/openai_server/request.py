@@ -14,7 +14,7 @@ from typing import Any
 
 from napari_medvlm.backends.models.catalog import Row
 from napari_medvlm.backends.openai_server.images import framed_for, png_url
-from napari_medvlm.backends.vlm.chat_messages import Message, messages
+from napari_medvlm.backends.vlm.chat_messages import Message, messages, pictures_of
 from napari_medvlm.backends.vlm.text_tools import called
 from napari_medvlm.data.answer import AnswerKind, Question
 from napari_medvlm.data.slice_image import SliceImage
@@ -54,9 +54,11 @@ def request_of(
         in text.
     """
     functions = "tools" not in without
+    frames = [framed_for(p, row) for p, _ in pictures_of(question)] if question.places else []
+    chat = messages(question, row, functions=functions, frames=frames)
     request: dict[str, Any] = {
         "model": name,
-        "messages": [_message(m, row) for m in messages(question, row, functions=functions)],
+        "messages": [_message(m, row) for m in chat],
         "stream_options": {"include_usage": True},
         "temperature": 0,
     }

@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from napari_medvlm.backends.box_formats import GRAMMARS
+from napari_medvlm.backends.detection.letterbox import Framed
 from napari_medvlm.backends.models.catalog import Row
 from napari_medvlm.backends.vlm import text_tools
 from napari_medvlm.backends.vlm.reasoning import split_reasoning
-from napari_medvlm.data.answer import AnswerKind, Question
+from napari_medvlm.backends.vlm.written_places import written_places
+from napari_medvlm.data.answer import AnswerKind, NamedPlaces, Question
 from napari_medvlm.data.slice_image import SliceImage
 from napari_medvlm.data.tool_call import ToolCall, ToolResult, ToolRound
 
@@ -59,7 +61,9 @@ class Message:
         return "\n".join(part for part in self.parts if isinstance(part, str))
 
 
-def messages(question: Question, row: Row, *, functions: bool) -> tuple[Message, ...]:
+def messages(
+    question: Question, row: Row, *, functions: bool, frames: Sequence[Framed] = ()
+) -> tuple[Message, ...]:
     """The messages of a question.
 
     Parameters
@@ -68,11 +72,14 @@ def messages(question: Question, row: Row, *, functions: bool) -> tuple[Message,
         Of the model.
     functions
         Whether tools are offered, called and answered as functions; else in text.
+    frames
+        The images of `pictures_of` as the model sees them, for coordinates of its objects.
     """
     chat = [Message("system", (system_text(question, row, functions=functions),))]
     for turn in question.earlier:
         chat += [Message("user", (turn.question,)), Message("assistant", (turn.answer,))]
-    chat.append(Message("user", tuple(_asked(question))))
+    places = written_places(question.places, row, frames[: len(question.pictures)])
+    chat.append(Message("user", (*_asked(question), *((places,) if places else ()))))
     number = len(question.pictures)
     for step in question.steps:
         chat += _called(step, functions) + _results(step, number, functions)
@@ -112,11 +119,17 @@ def fewer_pictures(question: Question, dropped: int) -> tuple[Question, str]:
     note = f"{len(names)} of {len(everything)} images were left out: {', '.join(names)}."
     shortened = replace(
         question,
+        places=tuple(_without_first(places, own) for places in question.places),
         pictures=question.pictures[own:],
         captions=question.captions[own:],
         steps=tuple(steps),
     )
     return shortened, note
+
+
+def _without_first(named: NamedPlaces, dropped: int) -> NamedPlaces:
+    """The places of an object without those in the first pictures, which were left out."""
+    return replace(named, boxes=tuple((n - dropped, box) for n, box in named.boxes if n >= dropped))
 
 
 def system_text(question: Question, row: Row, *, functions: bool) -> str:

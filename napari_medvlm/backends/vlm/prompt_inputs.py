@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from napari_medvlm.backends.box_formats import GRAMMARS
 from napari_medvlm.backends.detection.letterbox import framed
 from napari_medvlm.backends.models.catalog import Row
 from napari_medvlm.backends.models.transformers_loader import Loaded
 from napari_medvlm.backends.vlm.chat_messages import Message, fewer_pictures, messages, pictures_of
 from napari_medvlm.backends.vlm.parse_claims import CitedImages, crop_note
+from napari_medvlm.backends.vlm.written_places import PlacesText
 from napari_medvlm.data.answer import Question
 from napari_medvlm.data.errors import InvalidPrompt
 
@@ -119,18 +121,32 @@ def with_tokens(loaded: Loaded, inputs: Any, tokens: Sequence[int]) -> Any:
 
 
 def _put(loaded: Loaded, row: Row, question: Question) -> ModelInputs:
-    chat = messages(question, row, functions=False)
     shown = tuple(
         CitedImages(picture, framed(picture.pixels, row.square, is_cropped(loaded, row)), caption)
         for picture, caption in pictures_of(question)
     )
+    if question.places and _writes_pixels(row):
+        plain = messages(replace(question, places=()), row, functions=False)
+        shown = _seen(loaded, shown, _inputs(loaded, plain, shown)[0])
+    chat = messages(question, row, functions=False, frames=[s.framed for s in shown])
     inputs, text = _inputs(loaded, chat, shown)
     inside = any(text.rstrip().endswith(opening) for opening, _ in row.markers)
-    seen = tuple(
+    seen = _seen(loaded, shown, inputs)
+    return ModelInputs(question, loaded.inputs(inputs), seen, inside=inside)
+
+
+def _writes_pixels(row: Row) -> bool:
+    """Whether a model writes pixels of the image that its processor made."""
+    grammar = GRAMMARS.get(row.grammar)
+    return grammar is not None and grammar.scale is None
+
+
+def _seen(loaded: Loaded, shown: Sequence[CitedImages], inputs: Any) -> tuple[CitedImages, ...]:
+    """Images with the sizes that the processor made of them."""
+    return tuple(
         replace(s, framed=replace(s.framed, seen=seen_size(loaded, inputs, k)))
         for k, s in enumerate(shown)
     )
-    return ModelInputs(question, loaded.inputs(inputs), seen, inside=inside)
 
 
 def _inputs(
@@ -162,7 +178,8 @@ def _message(loaded: Loaded, message: Message, images: list[Any]) -> dict[str, A
     content: list[dict[str, Any]] = []
     for part in message.parts:
         if isinstance(part, str):
-            text = part if message.role == "system" else loaded.without_control(part)
+            own = message.role == "system" or isinstance(part, PlacesText)
+            text = part if own else loaded.without_control(part)
             content.append({"type": "text", "text": text})
         else:
             content.append({"type": "image", "image": images.pop(0)})
@@ -205,6 +222,7 @@ def seen_size(loaded: Loaded, inputs: Any, number: int) -> tuple[int, int] | Non
 
 def _refuse_control(loaded: Loaded, question: Question) -> None:
     """Reject user text with control tokens of the model."""
-    texts = (question.text, question.context, *question.options, *question.captions)
+    names = (named.name for named in question.places)
+    texts = (question.text, question.context, *question.options, *question.captions, *names)
     for words in (*texts, *(turn.question for turn in question.earlier)):
         loaded.refuse_control(words)

@@ -53,8 +53,8 @@ class ImageSelection:
         Other images, shown at the same places, each slice after the image's own.
     draw
         Objects, boxes and points that the question is about.
-    pointing, grammar
-        How the model is told of them, see `drawing.pointed`.
+    pointing
+        How the model is told of them, see `visual_prompts`.
     """
 
     scope: Scope = field(default_factory=Scope)
@@ -64,7 +64,6 @@ class ImageSelection:
     others: tuple[NamedVolume, ...] = ()
     draw: tuple[Region, ...] = ()
     pointing: VisualPrompting = VisualPrompting.DRAWN
-    grammar: str = ""
 
     def check(self, volume: Volume) -> None:
         """Raise `InvalidPrompt` unless it shows something of a volume."""

@@ -78,7 +78,6 @@ def _stored(selection: ImageSelection) -> StoredImageSelection:
         other_images=tuple(other.name for other in selection.others),
         regions=tuple(StoredRegion.whole(region) for region in selection.draw),
         visual_prompting=selection.pointing,
-        box_format=selection.grammar,
     )
 
 
@@ -90,5 +89,4 @@ def _selection(stored: StoredImageSelection, volume: Volume) -> ImageSelection:
         tuple(Window(*pair) for pair in stored.windows),
         draw=tuple(region.region(volume.grid) for region in stored.regions),
         pointing=VisualPrompting(stored.visual_prompting),
-        grammar=stored.box_format,
     )

@@ -17,7 +17,7 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.sessions.ask.model_input import ImageSelection, ModelInput, pictures
 from napari_medvlm.sessions.ask.tool_schemas import TOOLS, specs
 from napari_medvlm.sessions.ask.tools import Scene, Toolbox
-from napari_medvlm.sessions.ask.visual_prompts import pointed
+from napari_medvlm.sessions.ask.visual_prompts import VisualPrompting, named_places, pointed
 from napari_medvlm.sessions.request_sender import ModelChoices, RequestSender
 from napari_medvlm.worker.messages import AnswerReply, AskRequest
 
@@ -127,14 +127,10 @@ def question_of(
     """The question as a backend receives it."""
     selection = inputs.selection or ImageSelection()
     objects = {**generated, **inputs.masks}
+    written = selection.pointing is VisualPrompting.WRITTEN
+    places = named_places(model_input.pictures, selection.draw) if written else ()
     return Question(
-        pointed(
-            turn.question,
-            model_input.pictures,
-            selection.draw,
-            selection.pointing,
-            selection.grammar,
-        ),
+        pointed(turn.question, selection.draw, selection.pointing),
         tuple(ChatTurn(e.question, answer_text(e)) for e in earlier if answer_text(e)),
         tuple(NamedMask(name, mask) for name, mask in objects.items()),
         inputs.labels,
@@ -144,6 +140,7 @@ def question_of(
         model_input.pictures,
         model_input.captions,
         specs(inputs.tools, [other.name for other in selection.others]),
+        places=places,
     )
 
 

@@ -16,7 +16,13 @@ from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.measurements.measure import diameters, longest_diameter_mm, measure
 from napari_medvlm.data.prompts import Box, Point
 from napari_medvlm.data.region import Region, SliceRef
-from napari_medvlm.data.slice_image import PixelBounds, SliceImage, part_around, picture_of
+from napari_medvlm.data.slice_image import (
+    PixelBounds,
+    SliceImage,
+    part_around,
+    picture_of,
+    thousandths,
+)
 from napari_medvlm.data.tool_call import ToolCall, ToolResult
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.language.structure_names import Names, Synonyms
@@ -27,7 +33,7 @@ from napari_medvlm.sessions.ask.model_input import (
     counterpart,
 )
 from napari_medvlm.sessions.ask.tool_schemas import TOOLS, schema_error, specs
-from napari_medvlm.sessions.ask.visual_prompts import name_of, places_in, thousandths
+from napari_medvlm.sessions.ask.visual_prompts import name_of, places_in
 from napari_medvlm.sessions.request_sender import ModelChoices, RequestSender
 from napari_medvlm.worker.messages import GroundReply, GroundRequest, SegmentReply, SegmentRequest
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.backends.box_formats import PixelBox, write
+from napari_medvlm.data.answer import NamedPlaces
 from napari_medvlm.data.montage import Montage
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.slice_image import PixelBounds, SliceImage
@@ -101,54 +101,31 @@ def places_in(slice_image: SliceImage, region: Region) -> tuple[PixelBounds, ...
 
 def pointed(
     text: str,
-    pictures: Sequence[SliceImage],
     regions: Sequence[Region],
     pointing: VisualPrompting = VisualPrompting.DRAWN,
-    grammar: str = "",
 ) -> str:
-    """A question with a sentence that tells where regions are.
-
-    Parameters
-    ----------
-    pictures
-        As the model sees them.
-    grammar
-        The name of the model's own in `box_formats`, for coordinates; empty: thousandths of the
-        picture's width and height.
-    """
-    if not regions or pointing is VisualPrompting.CROP:
+    """A question with a sentence that names the colours of the regions drawn into its pictures."""
+    if not regions or pointing is not VisualPrompting.DRAWN:
         return text
-    if pointing is VisualPrompting.DRAWN:
-        outlines = ", ".join(f"{name_of(r)} in {color_of(i)}" for i, r in enumerate(regions))
-        return f"{text}\n\nOutlined in the pictures: {outlines}."
-    lines = [_written(region, pictures, grammar) for region in regions]
-    how = "" if grammar else " (left, upper, right and lower edge in thousandths)"
-    return f"{text}\n\nPlaces in the pictures{how}:\n" + "\n".join(lines)
+    outlines = ", ".join(f"{name_of(r)} in {color_of(i)}" for i, r in enumerate(regions))
+    return f"{text}\n\nOutlined in the pictures: {outlines}."
 
 
-def thousandths(bounds: PixelBounds, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """A box in thousandths of a picture's width and height."""
-    height, width = size
-    x0, y0, x1, y1 = (
-        min(max(round(1000 * edge / side), 0), 1000)
-        for edge, side in zip(bounds, (width, height) * 2, strict=True)
+def named_places(
+    pictures: Sequence[SliceImage], regions: Sequence[Region]
+) -> tuple[NamedPlaces, ...]:
+    """The boxes of regions in pictures, for a model that is given coordinates."""
+    return tuple(
+        NamedPlaces(
+            name_of(region),
+            tuple(
+                (number, bounds)
+                for number, picture in enumerate(pictures)
+                for bounds in places_in(picture, region)
+            ),
+        )
+        for region in regions
     )
-    return x0, y0, x1, y1
-
-
-def _written(region: Region, pictures: Sequence[SliceImage], grammar: str) -> str:
-    positions = []
-    for number, slice_image in enumerate(pictures, start=1):
-        bounds = places_in(slice_image, region)
-        if grammar and bounds:
-            boxes = [PixelBox(name_of(region), *box) for box in bounds]
-            positions.append(f"picture {number}: {write(boxes, grammar, slice_image.size)}")
-        positions += [
-            f"picture {number}: {list(thousandths(box, slice_image.size))}"
-            for box in bounds
-            if not grammar
-        ]
-    return f"{name_of(region)}: " + ("; ".join(positions) or "in none of the pictures")
 
 
 def _outline(

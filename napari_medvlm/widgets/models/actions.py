@@ -60,7 +60,9 @@ class ModelActions(QWidget):
             "Download…", "Show the licence and size, then download.", self.download_requested
         )
         self.verify = self._button(
-            "Verify", "Check all files against their hashes.", self.verify_requested
+            "Verify",
+            "Check all files against their hashes, then run a known input and record the result.",
+            self.verify_requested,
         )
         self.install = self._button(
             "Install…", "Show how to install the backend's requirements.", self.install_requested

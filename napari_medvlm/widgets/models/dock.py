@@ -9,12 +9,14 @@ from qtpy.QtCore import QEvent, Qt, QTimer, QUrl
 from qtpy.QtGui import QDesktopServices, QShowEvent
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLabel, QVBoxLayout
 
+from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.memory import free as memory_free
 from napari_medvlm.backends.memory.free import Memory
 from napari_medvlm.backends.models import registry
 from napari_medvlm.backends.models.offline import is_offline, set_offline
-from napari_medvlm.backends.models.registry import State
-from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.backends.models.registry import Model, State
+from napari_medvlm.data.errors import BackendFailed, BackendUnavailable
+from napari_medvlm.settings.verified_models import VerifiedRun
 from napari_medvlm.widgets.commands import docks, named_dock
 from napari_medvlm.widgets.models.actions import ModelActions
 from napari_medvlm.widgets.models.add_dialog import AddModel
@@ -26,7 +28,8 @@ from napari_medvlm.widgets.parts.job_bar import JobBar
 from napari_medvlm.widgets.runtime.dock import Dock
 from napari_medvlm.widgets.runtime.notify import guarded, show_message
 from napari_medvlm.widgets.runtime.threads import in_background
-from napari_medvlm.worker.environment_runner import living
+from napari_medvlm.worker.environment_runner import RoutedRunner, living
+from napari_medvlm.worker.model_check import run_known_input
 from napari_medvlm.worker.model_status import ModelStatus, offered
 
 if TYPE_CHECKING:
@@ -85,8 +88,9 @@ class ModelsDock(Dock):
         self.download_bar.ask(self._row().model.about.source)
 
     def verify(self) -> None:
-        """Compare its files with their hashes."""
-        name = self._row().model.name
+        """Compare its files with their hashes, then run a known input with it."""
+        status = self._row()
+        name = status.model.name
 
         def done(wrong: tuple[str, ...]) -> None:
             if wrong:
@@ -95,8 +99,27 @@ class ModelsDock(Dock):
                     "Download it again, or add it again if you changed its files.",
                 )
             show_message(f"{name} is complete and unchanged.")
+            if status.obstacle is None:
+                self._run_known_input(status.model)
 
         self.job.start(lambda p: registry.verify(name, p), done, f"Verifying {name}")
+
+    def _run_known_input(self, model: Model) -> None:
+        runner = RoutedRunner()
+
+        def work(progress: Progress) -> VerifiedRun:
+            try:
+                return run_known_input(model, runner, "cpu", progress)
+            finally:
+                runner.stop()
+
+        def done(run: VerifiedRun) -> None:
+            self._look()
+            if not run.passed:
+                raise BackendFailed(f"{model.name} {run.summary}", "See its notes and its page.")
+            show_message(f"{model.name} {run.summary}.")
+
+        self.job.start(work, done, f"Running {model.name}")
 
     def remove(self) -> None:
         """Ask, and delete or forget it."""

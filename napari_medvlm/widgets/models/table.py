@@ -17,6 +17,7 @@ from napari_medvlm.backends.models.published import (
     OWN_WORDS,
     in_words,
 )
+from napari_medvlm.settings.verified_models import UNTESTED
 from napari_medvlm.widgets.parts.plain_text import plain
 from napari_medvlm.worker.model_status import ModelStatus
 
@@ -118,7 +119,7 @@ def _item(row: ModelStatus, memory: Memory) -> QTreeWidgetItem:
     size = megabytes(model.bytes) if model.bytes else ""
     item = QTreeWidgetItem([about.title, SHORT.get(use, use), needs, size])
     item.setData(MODEL, Qt.ItemDataRole.UserRole, model.name)
-    item.setToolTip(MODEL, plain(f"{about.title}: {row.state}\n{row.does}"))
+    item.setToolTip(MODEL, plain(f"{about.title}: {row.state}, {row.tested}\n{row.does}"))
     licences = f"Weights: {use} ({about.weights_licence})\nCode: {about.code_licence}"
     item.setToolTip(USE, plain(licences))
     item.setToolTip(NEEDS, plain(f"Needs {needs or 'not known'}. Free: {memory}"))
@@ -142,11 +143,22 @@ def described(row: ModelStatus, memory: Memory) -> str:
         escape(about.notes),
         f"Weights: {_colored(about.weights_licence)}. Code: {_colored(about.code_licence)}.",
         _memory(about.memory_mib, memory),
+        _tested(row),
         f"<small>{escape(str(model.path or model.about.source))}</small>",
     ]
     if row.obstacle:
         lines.append(f'<span style="color:{AMBER}">{escape(row.obstacle)}</span>')
     return "<br>".join(line for line in lines if line)
+
+
+def _tested(row: ModelStatus) -> str:
+    """The last run with the weights, and what the code was written for."""
+    text = escape(row.tested[:1].upper() + row.tested[1:])
+    source = row.model.about.format_source
+    read = f" Format read in {escape(source)}." if source else ""
+    if row.tested != UNTESTED:
+        return f"{text}.{read}"
+    return f'<span style="color:{AMBER}">{text}.</span> Verify runs a known input.{read}'
 
 
 def _colored(licence: str) -> str:

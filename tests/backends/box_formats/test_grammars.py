@@ -29,7 +29,7 @@ LABELLED = [
     "florence2",
     "paligemma",
 ]
-LABELLED += ["maira2", "gemini", "kosmos2", "point-detect-count"]
+LABELLED += ["medseq", "maira2", "gemini", "kosmos2", "point-detect-count"]
 GOOD = (40, 75, 200, 225)
 
 EXAMPLES = {

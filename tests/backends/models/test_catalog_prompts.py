@@ -1,4 +1,5 @@
 """The text that each row of the catalogue sends is the sentence of its authors' code."""
+# ruff: noqa: E501
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ from numpy.testing import assert_allclose
 
 from napari_medvlm.backends.dispatch import answer as call_answer
 from napari_medvlm.backends.models import transformers_loader
-from napari_medvlm.data.answer import AnswerKind, ChatTurn, Question
+from napari_medvlm.backends.vlm.prompt_inputs import build_inputs
+from napari_medvlm.data.answer import AnswerKind, ChatTurn, NamedPlaces, Question
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidPrompt, OutOfMemory
 from napari_medvlm.data.tool_call import ToolCall, ToolResult, ToolRound, ToolSpec
 from napari_medvlm.worker.messages import AskRequest
@@ -217,6 +218,27 @@ def test_words_with_a_meaning_of_their_own_for_the_model_are_refused(folders):
         ask(backend, question_of("portrait", context="<|image_pad|>"))
     earlier = (ChatTurn("Is it?", "It is <|image_pad|>."),)
     assert ask(backend, question_of("portrait", earlier=earlier))[1].tokens
+
+
+def test_an_object_is_sent_in_pixels_of_what_the_processor_made_of_the_picture(folders):
+    backend = loaded(folders["qwen2.5"])
+    question = question_of("portrait", "landscape")
+    width, height = question.pictures[1].size[::-1]
+    box = (width / 4, height / 2, width / 2, height)
+    question = replace(question, places=(NamedPlaces("cyst", ((1, box),)),))
+    inputs = build_inputs(backend._loaded, backend._answered_as, question, 24)
+    text = backend._loaded.processor.tokenizer.decode(inputs.tensors["input_ids"][0])
+    rows, columns = inputs.shown[1].framed.size
+    assert (rows, columns) != (height, width)
+    expected = [round(columns / 4), round(rows / 2), round(columns / 2), rows]
+    assert f'Image 2: [{{"bbox_2d": {expected}, "label": "cyst"}}]' in text
+
+
+def test_an_object_is_called_without_the_control_tokens_of_the_model(folders):
+    backend = loaded(folders["qwen3"])
+    places = (NamedPlaces("<|image_pad|>", ((0, (0, 0, 4, 4)),)),)
+    with pytest.raises(InvalidPrompt, match="control token"):
+        ask(backend, replace(question_of("portrait"), places=places))
 
 
 def test_a_tool_is_called_in_text_and_what_the_model_makes_up_is_left_out(folders):

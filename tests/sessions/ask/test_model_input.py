@@ -7,6 +7,10 @@ from hypothesis import strategies as st
 
 import napari_medvlm as nmv
 from napari_medvlm.backends.box_formats import parse
+from napari_medvlm.backends.detection.letterbox import framed
+from napari_medvlm.backends.models.catalog import rows
+from napari_medvlm.backends.vlm.written_places import written_places
+from napari_medvlm.data.conversation import Turn
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.mask import Mask
@@ -23,7 +27,15 @@ from napari_medvlm.sessions.ask.model_input import (
     pictures,
     slices_of,
 )
-from napari_medvlm.sessions.ask.visual_prompts import COLORS, VisualPrompting, places_in, pointed
+from napari_medvlm.sessions.ask.tool_loop import QuestionInputs, question_of
+from napari_medvlm.sessions.ask.visual_prompts import (
+    COLORS,
+    VisualPrompting,
+    bounds_in,
+    named_places,
+    places_in,
+    pointed,
+)
 from tests.conftest import make_phantom
 
 GRAY = (Window(180, 360),)
@@ -134,7 +146,7 @@ def test_an_object_is_outlined_on_a_copy(phantom, region):
     assert not (line & ~inside).any()
     np.testing.assert_array_equal(picture.pixels[~line], plain.pixels[~line])
     np.testing.assert_array_equal(volume.data, before)
-    text = pointed("How is it?", (picture,), (region,))
+    text = pointed("How is it?", (region,))
     assert text == "How is it?\n\nOutlined in the pictures: left kidney in red."
 
 
@@ -172,14 +184,14 @@ def test_an_object_can_be_shown_as_a_crop(phantom, region):
     shown = crop.box((0, 0, crop.size[1], crop.size[0])).bounds(volume.grid)
     assert (shown[0][1:] <= start[1:]).all()
     assert (shown[1][1:] >= stop[1:]).all()
-    assert pointed("a?", looked.pictures, (region,), VisualPrompting.CROP) == "a?"
+    assert pointed("a?", (region,), VisualPrompting.CROP) == "a?"
 
 
 @settings(max_examples=30, deadline=None)
 @given(
     st.tuples(*[st.integers(0, 20)] * 2),
     st.tuples(*[st.integers(2, 10)] * 2),
-    st.sampled_from(["", "qwen3", "paligemma", "gemini", "internvl"]),
+    st.sampled_from(["", "qwen3", "paligemma", "gemini", "internvl", "medseq"]),
 )
 def test_coordinates_in_the_text_lead_back_to_the_box(phantom, at, size, grammar):
     volume, *_ = phantom
@@ -187,15 +199,17 @@ def test_coordinates_in_the_text_lead_back_to_the_box(phantom, at, size, grammar
     region = Region("it", Box.at_index(volume, start, stop), name="it")
     view = ImageSelection(Scope(0, 8, 9), draw=(region,), pointing=VisualPrompting.WRITTEN)
     (picture,) = pictures(volume, view).pictures
-    text = pointed("Where?", (picture,), (region,), VisualPrompting.WRITTEN, grammar)
-    assert text.startswith("Where?\n\nPlaces in the pictures")
-    written = text.splitlines()[-1]
+    places = named_places((picture,), (region,))
+    row = rows()[-1].model_copy(update={"grammar": grammar})
+    written = written_places(places, row, [framed(picture.pixels, 0)])
+    assert written.startswith("Places in the pictures")
+    line = written.splitlines()[-1]
     height, width = picture.size
     if grammar:
-        (found,) = parse(written, grammar, picture.size).boxes
+        (found,) = parse(line, grammar, picture.size).boxes
         edges = found.x0, found.y0, found.x1, found.y1
     else:
-        numbers = [int(n) for n in written.split("[")[1].rstrip("]").split(",")]
+        numbers = [int(n) for n in line.split("[")[1].rstrip("]").split(",")]
         edges = [n * side / 1000 for n, side in zip(numbers, (width, height) * 2, strict=True)]
     back = picture.box(tuple(edges)).bounds(volume.grid)
     np.testing.assert_array_equal(back, (start, stop))
@@ -209,8 +223,9 @@ def test_places_in_a_montage_are_told_for_each_tile(phantom, region):
     for bounds, tile in zip(places, montage.tiles, strict=True):
         inside = montage.box(bounds).bounds(volume.grid)
         assert inside[0][0] == tile.picture.slice.index
-    text = pointed("a?", (montage,), (region,), VisualPrompting.WRITTEN)
-    assert text.count("picture 1:") == 4
+    (named,) = named_places((montage,), (region,))
+    assert named.boxes == tuple((0, bounds) for bounds in places)
+    assert pointed("a?", (region,), VisualPrompting.WRITTEN) == "a?"
 
 
 @pytest.mark.parametrize(
@@ -264,3 +279,14 @@ def test_a_picture_is_not_called_axial(phantom):
         .captions[0]
         .startswith("frames 3, 4 of 16")
     )
+
+
+def test_a_question_takes_the_places_of_its_objects_to_the_backend(phantom, region):
+    volume, *_ = phantom
+    view = ImageSelection(Scope(0, 8, 9), draw=(region,), pointing=VisualPrompting.WRITTEN)
+    seen = pictures(volume, view)
+    question = question_of(Turn(0, "How large?", "vlm"), QuestionInputs(view), (), seen, {})
+    assert question.text == "How large?"
+    (named,) = question.places
+    assert named.name == "left kidney"
+    assert named.boxes == ((0, bounds_in(seen.pictures[0], region)),)

@@ -1,0 +1,71 @@
+"""Objects of a question as coordinates in the grammar of the model that is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from napari_medvlm.backends.box_formats import GRAMMARS, PixelBox, write
+from napari_medvlm.backends.box_formats.write import WITH_LABELS
+from napari_medvlm.backends.detection.letterbox import Framed
+from napari_medvlm.backends.models.catalog import Row
+from napari_medvlm.data.answer import NamedPlaces
+from napari_medvlm.data.slice_image import thousandths
+
+IN_THOUSANDTHS = "Places in the pictures (left, upper, right and lower edge in thousandths):"
+NOWHERE = "in none of the pictures"
+
+
+class PlacesText(str):
+    """A text with a model's own tokens around coordinates, which are not taken out of it."""
+
+    __slots__ = ()
+
+
+def written_places(
+    places: Sequence[NamedPlaces], row: Row, frames: Sequence[Framed]
+) -> PlacesText | None:
+    """The sentence of a catalogue row and a line for each object; `None` without objects.
+
+    Boxes are in the pixels that the model sees: after the resizing, padding or cropping of its
+    image. A model whose row has no grammar of boxes gets thousandths of the width and height.
+
+    Parameters
+    ----------
+    frames
+        The images as the model sees them, in the order of their numbers.
+    """
+    if not places:
+        return None
+    grammar = GRAMMARS.get(row.grammar)
+    own = row.grammar if grammar is not None and grammar.holds == "boxes" else ""
+    lines = [_line(named, own, frames) for named in places]
+    return PlacesText("\n".join([row.region if own else IN_THOUSANDTHS, *lines]))
+
+
+def _line(named: NamedPlaces, grammar: str, frames: Sequence[Framed]) -> str:
+    parts = list(_parts(named, grammar, frames))
+    if not parts:
+        return f"{named.name}: {NOWHERE}"
+    text = "; ".join(parts)
+    return text if grammar in WITH_LABELS else f"{named.name}: {text}"
+
+
+def _parts(named: NamedPlaces, grammar: str, frames: Sequence[Framed]) -> Iterator[str]:
+    """The boxes of an object in each image, with its number where there are several images."""
+    for number, frame in enumerate(frames):
+        bounds = [frame.box_ahead(box) for picture, box in named.boxes if picture == number]
+        boxes = [PixelBox(named.name, *box) for box in bounds if _is_seen(frame, box)]
+        if not boxes:
+            continue
+        before = f"Image {number + 1}: " if len(frames) > 1 else ""
+        if grammar:
+            yield before + write(boxes, grammar, frame.size)
+        else:
+            edges = [list(thousandths((b.x0, b.y0, b.x1, b.y1), frame.size)) for b in boxes]
+            yield before + ", ".join(map(str, edges))
+
+
+def _is_seen(frame: Framed, box: tuple[float, float, float, float]) -> bool:
+    """Whether a part of a box lies in what the model sees; a crop may leave it out."""
+    height, width = frame.size
+    return box[0] < width and box[1] < height and box[2] > 0 and box[3] > 0
