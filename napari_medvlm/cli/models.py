@@ -148,12 +148,13 @@ def _summary(row: Any) -> dict[str, Any]:
         "weights_licence": about.weights_licence,
         "use": model.licence_in_words,
         "page": model.page,
+        "adapter": model.adapter,
         "notes": about.notes,
     }
 
 
 def _line(row: dict[str, Any]) -> str:
-    parts = [row["backend"], row["use"], _memory(row), row["state"], _size(row)]
+    parts = [row["backend"], row["use"], _memory(row), row["state"], _size(row), row["adapter"]]
     return f"{row['name']}: " + "; ".join(part for part in parts if part)
 
 
@@ -167,6 +168,7 @@ def _lines(row: dict[str, Any]) -> list[str]:
         "state": ", ".join(part for part in (row["state"], _size(row)) if part),
         "path": row["path"],
         "page": row["page"],
+        "adapter": row["adapter"],
         "notes": row["notes"],
         "obstacle": row["obstacle"],
     }
