@@ -21,7 +21,7 @@ from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.backends.embedded import EmbeddedBackend
 from napari_medvlm.data.geometry.frames import affine_from_ras
 from napari_medvlm.data.mask import bounding_box
-from napari_medvlm.data.prompts import Box, Scribble
+from napari_medvlm.data.prompts import Box, Line
 from napari_medvlm.data.volume import Volume
 
 METHODS: tuple[type[Method], ...] = (Embedded, Before, Geodesic, RegionWalker, GraphCut, GrowCut)
@@ -68,7 +68,7 @@ def drawn(task: Task) -> dict[str, float]:
     prompts = {
         "3D box": _box(task, task.truth, 0),
         "2D box": _box(task, task.truth[largest : largest + 1], largest),
-        "line": Scribble.at_index(task.volume, diameter(task, largest)),
+        "line": Line.at_index(task.volume, *diameter(task, largest)),
     }
     return {
         name: dice(backend.segment(ObjectPrompts((prompt,)), lambda *_: None).full(), task.truth)
@@ -84,15 +84,13 @@ def _box(task: Task, truth: np.ndarray, first: int) -> Box:
 
 
 def diameter(task: Task, z: int) -> np.ndarray:
-    """The voxels ``(N, 3)`` under the longest diameter of the truth on a slice."""
+    """The ends ``(2, 3)`` of the longest diameter of the truth on a slice, as indices."""
     section = task.truth[z]
     edge = np.argwhere(section & ~ndimage.binary_erosion(section))
     places = edge * np.array(task.volume.spacing[1:])
     apart = cdist(places, places)
-    a, b = (edge[k] for k in np.unravel_index(int(apart.argmax()), apart.shape))
-    steps = int(np.abs(a - b).max()) + 1
-    line = np.unique(np.round(np.linspace(a, b, steps)).astype(int), axis=0)
-    return np.column_stack([np.full(len(line), z), line])
+    ends = edge[list(np.unravel_index(int(apart.argmax()), apart.shape))]
+    return np.column_stack([np.full(2, z), ends])
 
 
 def report(tasks: list[Task], methods: tuple[type[Method], ...] = METHODS) -> str:

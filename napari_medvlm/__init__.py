@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_medvlm.data.label_image import NamedLabels
     from napari_medvlm.data.mask import Mask
     from napari_medvlm.data.measurements.measure import Measurement, measure
-    from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+    from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Line, Point, Scribble
     from napari_medvlm.data.region import Region
     from napari_medvlm.data.volume import Modality, Volume, Window
     from napari_medvlm.io import read_volume, write_mask
@@ -38,6 +38,7 @@ _HOMES = {
     "GroundingSession": "sessions.ground",
     "InitialMask": "data.prompts",
     "Lasso": "data.prompts",
+    "Line": "data.prompts",
     "Ledger": "ledger.ledger",
     "Mask": "data.mask",
     "Measurement": "data.measurements.measure",
@@ -73,6 +74,7 @@ __all__ = [
     "InitialMask",
     "Lasso",
     "Ledger",
+    "Line",
     "Mask",
     "Measurement",
     "MedVLMError",

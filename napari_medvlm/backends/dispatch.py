@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from napari_medvlm.backends.base import Backend, ObjectPrompts, Prepared, Progress
-from napari_medvlm.data.answer import Answer, Question
+from napari_medvlm.data.answer import Answer, AnswerDelta, Question
 from napari_medvlm.data.classification import ClassificationResult, LabelQuery
 from napari_medvlm.data.errors import BackendFailed, InvalidPrompt, PromptNotSupported
 from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import Heatmap
 from napari_medvlm.data.volume import Volume
+
+Result = TypeVar("Result")
+RETURNED = {
+    Mask: "Return napari_medvlm.Mask.of(array).",
+    Grounding: "Return a napari_medvlm.Grounding with the regions and what was not found.",
+    ClassificationResult: "Return a ClassificationResult with a probability for each label.",
+    Prepared: "Return a Prepared with the number of slices that were computed.",
+    Heatmap: "Return a Heatmap on the volume's grid, as SliceImage.heatmap makes it.",
+    AnswerDelta: "Yield AnswerDelta(text) as text comes, and AnswerDelta(answer=Answer(...)) last.",
+}
+"""What the author of a backend should return instead, by the type that was expected."""
 
 
 def segment(backend: Backend, volume: Volume, prompts: ObjectPrompts, progress: Progress) -> Mask:
@@ -25,7 +37,7 @@ def segment(backend: Backend, volume: Volume, prompts: ObjectPrompts, progress: 
     PromptNotSupported
         If the backend does not take a prompt of this kind.
     BackendFailed
-        If the mask lies on another grid.
+        If the result is not a `Mask`, or lies on another grid.
     """
     for prompt in prompts:
         if type(prompt) not in backend.info.prompts:
@@ -33,7 +45,7 @@ def segment(backend: Backend, volume: Volume, prompts: ObjectPrompts, progress: 
                 f"{backend.info.title} does not support {prompt.label} prompts.",
                 "Use another kind of prompt, or choose another backend.",
             )
-    mask = backend.segment(prompts, progress)
+    mask = _checked(backend, "segment", backend.segment(prompts, progress), Mask)
     if mask.shape != volume.shape:
         raise BackendFailed(
             f"{backend.info.name} gave a mask of shape {mask.shape} for an image of "
@@ -61,7 +73,7 @@ def prepare(
             f"{max(slices, default=0)} across axis {axis}.",
             "Choose slices of the image.",
         )
-    return backend.prepare(axis, progress, slices)
+    return _checked(backend, "prepare", backend.prepare(axis, progress, slices), Prepared)
 
 
 def ground(backend: Backend, volume: Volume, query: GroundQuery, progress: Progress) -> Grounding:
@@ -80,7 +92,7 @@ def ground(backend: Backend, volume: Volume, query: GroundQuery, progress: Progr
     if not any(phrase.strip() for phrase in query.phrases):
         raise InvalidPrompt("No phrase was given.", "Write one phrase a line.")
     query.scope.bounds(volume.grid)
-    grounding = backend.ground(query, progress)
+    grounding = _checked(backend, "ground", backend.ground(query, progress), Grounding)
     for region in grounding.regions:
         for part in (region.mask, region.heatmap):
             if part is not None and part.shape != volume.shape:
@@ -110,7 +122,7 @@ def label(
     if not any(name.strip() for name in query.labels):
         raise InvalidPrompt("No label was given.", "Write one label a line.")
     query.scope.bounds(volume.grid)
-    return backend.label(query, progress)
+    return _checked(backend, "label", backend.label(query, progress), ClassificationResult)
 
 
 def answer(
@@ -137,7 +149,11 @@ def answer(
     if not question.text.strip():
         raise InvalidPrompt("The question is empty.", "Write a question.")
     complete: Answer | None = None
-    for delta in backend.answer(question, progress):
+    deltas = backend.answer(question, progress)
+    if isinstance(deltas, str | Answer) or not isinstance(deltas, Iterable):
+        _checked(backend, "answer", deltas, AnswerDelta)
+    for delta in deltas:
+        _checked(backend, "answer", delta, AnswerDelta)
         if delta.text:
             deliver(delta.text)
         complete = delta.answer or complete
@@ -170,7 +186,9 @@ def explain(
             f"There is no answer to explain for image {picture + 1} of {len(question.pictures)}.",
             "Choose an image that was sent, and an answer with text.",
         )
-    heatmap = backend.explain(question, written, picture, progress)
+    heatmap = _checked(
+        backend, "explain", backend.explain(question, written, picture, progress), Heatmap
+    )
     if heatmap.shape != question.pictures[picture].grid.shape:
         raise BackendFailed(
             f"{backend.info.name} gave a heatmap of shape {heatmap.shape} for a picture of "
@@ -178,3 +196,14 @@ def explain(
             "This is an error of the backend; please report it to its authors.",
         )
     return heatmap
+
+
+def _checked(backend: Backend, method: str, result: object, expected: type[Result]) -> Result:
+    """Return a result of the expected type; else raise `BackendFailed` with what to return."""
+    if isinstance(result, expected):
+        return result
+    returned = type(result).__name__
+    raise BackendFailed(
+        f"{backend.info.name}: {method} gave {returned}, which is not a {expected.__name__}.",
+        f"This is an error of the backend. {RETURNED[expected]}",
+    )

@@ -5,16 +5,34 @@ from __future__ import annotations
 import importlib.util
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from napari_medvlm.backends.base import Backend, BackendInfo
 from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.text import did_you_mean
 
 logger = logging.getLogger(__name__)
 
 GROUP = "napari_medvlm.backends"
+EXTRAS = {
+    "bundle": "monai",
+    "detector": "vlm",
+    "florence": "vlm",
+    "network": "onnx",
+    "nninteractive": "nninteractive",
+    "nninteractive-server": "nninteractive-client",
+    "sam": "sam",
+    "sam2": "vlm",
+    "sammed3d": "sammed3d",
+    "server": "server",
+    "similarity": "clip",
+    "vista3d": "monai",
+    "vlm": "vlm",
+    "voxtell": "voxtell",
+}
+"""The extra of this package that installs what a backend needs."""
 
 
 def names() -> tuple[str, ...]:
@@ -64,9 +82,10 @@ def create(name: str) -> Backend:
     backend_class = _class(name)
     lacking = missing(name)
     if lacking:
+        packages = f'"napari-medvlm[{EXTRAS[name]}]"' if name in EXTRAS else " ".join(lacking)
         raise BackendUnavailable(
-            f"{backend_class.info.title} needs {', '.join(lacking)}, which is not installed.",
-            f"Install it with: {sys.executable} -m pip install {' '.join(lacking)}",
+            f"{backend_class.info.title} {needs_words(lacking)}",
+            f"Install it with: {sys.executable} -m pip install {packages}",
         )
     return backend_class()
 
@@ -86,7 +105,21 @@ def missing(name: str) -> tuple[str, ...]:
 
     A backend may run in another Python: `worker.environments.obstacle` looks there too.
     """
-    return tuple(m for m in _class(name).info.modules if importlib.util.find_spec(m) is None)
+    return tuple(m for m in _class(name).info.modules if not _is_installed(m))
+
+
+def needs_words(modules: Sequence[str]) -> str:
+    """``"needs torch and zarr, which are not installed."`` for the names of modules."""
+    *first, last = modules
+    names = f"{', '.join(first)} and {last}" if first else last
+    return f"needs {names}, which {'are' if first else 'is'} not installed."
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # of a module within a package that is missing
+        return False
 
 
 @cache
@@ -104,8 +137,11 @@ def _load(name: str) -> type[Backend] | str:
         return f"{name} cannot be imported: {type(error).__name__}: {error}"
     if not (isinstance(backend_class, type) and issubclass(backend_class, Backend)):
         return f"{name} is not a Backend: its entry point leads to {backend_class!r}."
-    if backend_class.info.name != name:
-        return f"{name} is named {backend_class.info.name}; entry point and info must agree."
+    backend_info = getattr(backend_class, "info", None)
+    if not isinstance(backend_info, BackendInfo):
+        return f"{name} cannot be used: {backend_class.__name__}.info is not a BackendInfo."
+    if backend_info.name != name:
+        return f"{name} is named {backend_info.name}; entry point and info must agree."
     return backend_class
 
 
@@ -117,7 +153,8 @@ def _reason(name: str) -> str | None:
 def _class(name: str) -> type[Backend]:
     if name not in _entry_points():
         raise BackendUnavailable(
-            f"There is no backend called {name}.", f"Choose one of: {', '.join(names())}."
+            f"There is no backend called {name}.",
+            f"{did_you_mean(name, names())}Choose one of: {', '.join(names())}.",
         )
     loaded = _load(name)
     if isinstance(loaded, str):

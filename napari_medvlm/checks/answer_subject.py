@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from napari_medvlm.backends.vlm.reasoning import split_reasoning
 from napari_medvlm.checks.answer_similarity import CheckedAnswer
 from napari_medvlm.checks.image_swap import Swap, repainted, shown_slices
 from napari_medvlm.checks.occlusion import blank, blank_volume, hidden_in, hidden_in_volume
@@ -19,24 +19,9 @@ from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.slice_image import SliceImage
 from napari_medvlm.language.closed_answers import count_in, option_in, yes_or_no
 from napari_medvlm.language.report_findings import findings_of
+from napari_medvlm.language.stated_confidence import confidence_in
 from napari_medvlm.sessions.ask.ground_claim import names_in, query_of
 from napari_medvlm.worker.messages import AnswerReply, AskRequest, GroundRequest, Reply
-
-_NUMBER = r"(?P<number>\d{1,3}(?:[.,]\d+)?)\s*(?P<percent>%|percent\b)"
-_SURE = r"(?:sure|certain|confiden\w*|certainty|probab\w*|likel\w*)"
-_NOT_INTERVAL = r"(?![\s-]*(?:interval|limit|bound|level|region|range|band)s?\b)"
-"""A confidence interval is of a measurement."""
-_NOT_OF = r"(?!\s*(?:of\s+)?(?!(?:sure|certain|confiden|in\b|that\b|for\b|and\b|but\b|or\b))[a-z])"
-"""What a percentage is of, such as "70 % stenosis", is no confidence."""
-_SAID = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"{_NUMBER}\s*(?:\w+\s+)?{_SURE}\b{_NOT_INTERVAL}",
-        rf"\b{_SURE}\b{_NOT_INTERVAL}[^.\d\n]{{0,24}}{_NUMBER}{_NOT_OF}",
-        r"\b(?:confidence|certainty|probability)\b\s*(?:is|of|score|[:=])*\s*"
-        r"(?P<number>[01]?[.,]\d+)(?P<percent>(?!\s*%))",
-    )
-)
 
 
 def stated(answer: Answer, question: Question) -> float | None:
@@ -45,17 +30,7 @@ def stated(answer: Answer, question: Question) -> float | None:
     if answer.probabilities and len(options) == len(answer.probabilities):
         shares = dict(zip(options, answer.probabilities, strict=True))
         return shares.get(answer.choice, max(answer.probabilities))
-    return percentage(answer.text)
-
-
-def percentage(text: str) -> float | None:
-    """The percentage that a text gives as its confidence, as a share; `None` if there is none."""
-    for pattern in _SAID:
-        if match := pattern.search(text):
-            value = float(match["number"].replace(",", "."))
-            share = value / 100 if match["percent"] else value
-            return share if 0 <= share <= 1 else None
-    return None
+    return confidence_in(split_reasoning(answer.written or answer.text).answer)
 
 
 NO_ANSWER = "no answer"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from napari_medvlm.cli import (
@@ -15,13 +17,34 @@ from napari_medvlm.cli import (
     precompute,
     segment,
 )
+from napari_medvlm.cli.app import EXIT_STATUSES, App
 
-app = typer.Typer(
-    help="Ask questions of medical images, with clicks and text. Not a medical device.",
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    pretty_exceptions_show_locals=False,
+app = App(
+    "Ask questions of medical images, with clicks and text. Not a medical device.\n\n"
+    + EXIT_STATUSES
 )
+
+
+def _print_version(wanted: bool) -> None:
+    import napari_medvlm
+
+    if wanted:
+        typer.echo(f"napari-medvlm {napari_medvlm.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", "-V", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Options before a command."""
+
+
 COMMANDS = (
     segment.segment, segment.replay, precompute.prepare,
     measure.measure, deidentify.deidentify,

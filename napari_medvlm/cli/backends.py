@@ -10,7 +10,7 @@ from napari_medvlm.data.errors import MedVLMError
 
 
 def backends(as_json: AsJson = False) -> None:
-    """List the installed backends with their licences and environments."""
+    """List all backends with their licences and environments, and why one is not available."""
     from napari_medvlm.backends import registry
     from napari_medvlm.worker.environments import Environments
 
@@ -37,11 +37,16 @@ def backends(as_json: AsJson = False) -> None:
 
 
 def _environment(environments: Any, name: str) -> dict[str, str | None]:
-    """Return the Python interpreter of a backend's own environment, and its problem if any."""
+    """Return the Python of a backend's own environment, and why the backend cannot be used."""
+    from napari_medvlm.worker.environments import obstacle
+
     try:
         environments.check(name)
+        problem = obstacle(name)
     except MedVLMError as error:
-        return {"python": None, "problem": str(error)}
+        problem = str(error)
+    if problem is not None:
+        return {"python": None, "problem": problem}
     python = environments.python_of(name) if name in environments.entries else None
     return {"python": python, "problem": None}
 

@@ -10,20 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_medvlm.cli.app import App
 from napari_medvlm.cli.evaluate_text import MAX_LISTED, ask, calibrate, ground, skipped
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.output import print_result, progress_bar, report_errors
 from napari_medvlm.evaluation.segment.cases import Layout
 from napari_medvlm.evaluation.segment.simulated_user import CHALLENGE_SEED, PromptKind
 
-app = typer.Typer(
-    help="Measure a backend on your own labelled cases.",
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(ground)
-app.command()(ask)
-app.command()(calibrate)
+app = App("Measure a backend on your own labelled cases.")
 
 Images = Annotated[Path, typer.Option(help="Data set, or folder of images.")]
 Out = Annotated[Path, typer.Option(help="Output folder; an unfinished run there is resumed.")]
@@ -36,7 +30,6 @@ RayAddress = Annotated[
 ]
 
 
-@app.command()
 def segment(  # noqa: PLR0913  # one for each option
     images: Images,
     out: Out,
@@ -94,7 +87,6 @@ def segment(  # noqa: PLR0913  # one for each option
     print_result(summary, as_json, lambda: _lines(summary, out))
 
 
-@app.command()
 def compare(
     a: Annotated[Path, typer.Argument(help="Folder of a run.")],
     b: Annotated[Path, typer.Argument(help="Folder of another run on the same cases.")],
@@ -108,7 +100,6 @@ def compare(
     print_result(comparison, as_json, lambda: _table(comparison))
 
 
-@app.command(name="open")
 def open_case(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     case: Annotated[str, typer.Argument(help="Name of the case.")],
@@ -181,3 +172,8 @@ def _table(comparison: dict[str, Any]) -> str:
             lines.append(f"  {name:8} {means}  {metric['difference']:+.4f} {interval}")
     lines += [f"  only in one run: {name}" for name in comparison["unpaired"]]
     return "\n".join(lines)
+
+
+for command in (segment, ground, ask, compare, calibrate):
+    app.command()(command)
+app.command(name="open")(open_case)

@@ -20,7 +20,7 @@ from napari_medvlm.cli.options import (
     Spacing,
     read_image,
 )
-from napari_medvlm.cli.output import print_result, printable, report_errors
+from napari_medvlm.cli.output import NOT_FOUND, print_note, print_result, report_errors
 from napari_medvlm.data.answer import Answer, AnswerKind
 from napari_medvlm.io import Gaps
 
@@ -42,6 +42,13 @@ def ground(  # noqa: PLR0913  # one for each option
     coarse_to_fine: Annotated[
         bool, typer.Option(help="Refine: then search every slice around the hits.")
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the masks to this file, one label for each phrase: .nii.gz, .nii, .nrrd, "
+            ".mha, .dcm (SEG), .rtstruct.dcm or .stl. Names are in a .tsv table next to it."
+        ),
+    ] = None,
     backend: Backend = "embedded",
     model: Model = None,
     device: Device = "cpu",
@@ -53,7 +60,9 @@ def ground(  # noqa: PLR0913  # one for each option
 ) -> None:
     """Locate phrases in an image.
 
-    Boxes are in patient millimetres (S, P, L): lowest and highest corner.
+    Boxes are in patient millimetres (S, P, L), lowest and highest corner, and in JSON also as
+    indices z,y,x, first and one after the last. The exit status is 3 if
+    none of the phrases is found.
     """
     import napari_medvlm as nmv
 
@@ -66,18 +75,38 @@ def ground(  # noqa: PLR0913  # one for each option
             labels=named, model=model, device=device,
         )  # fmt: skip
         seconds = time.perf_counter() - start
+        labels_written = _write_masks(out, grounding, volume, backend, model)
     summary = {
         "backend": backend,
+        "out": None if out is None else str(out),
+        "labels": labels_written,
+        "notes": [*volume.notes, *grounding.notes],
         "seconds": round(seconds, 3),
-        "regions": [_region(region) for region in grounding.regions],
+        "regions": [_region(region, volume) for region in grounding.regions],
         "not_found": [
             {"phrase": n.phrase, "best_score": n.best_score, "reason": n.reason}
             for n in grounding.not_found
         ],
     }
-    lines = [_region_line(region) for region in grounding.regions]
+    lines = [_region_line(region, volume) for region in grounding.regions]
     lines += [f"{n.phrase}: not found. {n.reason}" for n in grounding.not_found]
     print_result(summary, as_json, lambda: "\n".join(lines))
+    if not grounding.regions:
+        raise typer.Exit(NOT_FOUND)
+
+
+def _write_masks(
+    out: Path | None, grounding: Any, volume: Any, backend: str, model: str | None
+) -> dict[int, str]:
+    """Write the masks of a grounding if there are regions; return the name of each label."""
+    from napari_medvlm.sessions.export.grounding_masks import write_grounding
+
+    if out is None or not grounding.regions:
+        return {}
+    written = write_grounding(out, grounding, volume, backend, model)
+    for note in written.notes:
+        print_note(note)
+    return written.names
 
 
 Labels = Annotated[
@@ -135,6 +164,8 @@ def ask(  # noqa: PLR0913  # one for each option
     import napari_medvlm as nmv
 
     with report_errors():
+        if kind is AnswerKind.CHOICE and not option:
+            raise typer.BadParameter("A choice question needs --option, once for each answer.")
         volume = read_image(image, spacing, series=series, frame=frame, gaps=gaps)
         masks = dict(_named_mask(text, volume) for text in mask)
         named = _labels(labels, volume)
@@ -148,9 +179,9 @@ def ask(  # noqa: PLR0913  # one for each option
             model=model, device=device,
         )  # fmt: skip
         seconds = time.perf_counter() - start
-    print_result(_summary(backend, answer, seconds), as_json, lambda: answer.text)
+    print_result(_summary(backend, answer, seconds, volume), as_json, lambda: answer.text)
     if not answer.answered:
-        raise typer.Exit(3)
+        raise typer.Exit(NOT_FOUND)
 
 
 def _model(backend: str, model: str | None, base_url: str | None, allowed: bool) -> str | None:
@@ -176,17 +207,17 @@ def _selection(volume: Any, backend: str, slices: str | None, slice_step_mm: flo
         if registry.info(backend).uses_no_images:
             return None
         if volume.shape[0] > 1:
-            raise typer.BadParameter("Choose the slices to send with --slices or --every-mm.")
+            raise typer.BadParameter("Choose the slices to send with --slices or --slice-step-mm.")
     return ImageSelection(_scope(slices, slice_step_mm or 0.0, coarse_to_fine=False))
 
 
-def _summary(backend: str, answer: Answer, seconds: float) -> dict[str, Any]:
+def _summary(backend: str, answer: Answer, seconds: float, volume: Any) -> dict[str, Any]:
     """Return the JSON output of ``ask``."""
     summary: dict[str, Any] = {
         "backend": backend,
         "answered": answer.answered,
         "answer": answer.text,
-        "claims": [_claim(claim) for claim in answer.claims],
+        "claims": [_claim(claim, volume.spacing_is_known) for claim in answer.claims],
         "images": [{"axis": ref.axis, "index": ref.index} for ref in answer.images],
         "seconds": round(seconds, 3),
     }
@@ -194,7 +225,7 @@ def _summary(backend: str, answer: Answer, seconds: float) -> dict[str, Any]:
         "reason": "" if answer.answered else answer.reason,
         "choice": answer.choice,
         "probabilities": list(answer.probabilities),
-        "notes": list(answer.notes),
+        "notes": [*volume.notes, *answer.notes],
     }
     return summary | {name: value for name, value in more.items() if value}
 
@@ -207,7 +238,7 @@ def _labels(paths: list[Path], volume: Any) -> list[Any]:
     named = [read_labels(path, grid=volume.grid) for path in paths]
     for path, labels in zip(paths, named, strict=True):
         for note in (*mismatch_notes(path, volume), *labels.notes):
-            typer.echo(printable(note), err=True)
+            print_note(note)
     return named
 
 
@@ -224,11 +255,11 @@ def _named_mask(text: str, volume: Any) -> tuple[str, Any]:
     return name or Path(path).name.split(".")[0], loaded.data != 0
 
 
-def _claim(claim: Any) -> dict[str, Any]:
+def _claim(claim: Any, in_mm: bool) -> dict[str, Any]:
     regions = [
         {
             "kind": str(region.kind),
-            "box_mm": region.bounds_mm.round(3).tolist(),
+            "box_mm": region.bounds_mm.round(3).tolist() if in_mm else None,
             "source": claim.source,
         }
         for region in claim.regions
@@ -248,18 +279,24 @@ def _scope(slices: str | None, slice_step_mm: float, coarse_to_fine: bool) -> An
     return Scope(axis, start, stop, slice_step_mm, coarse_to_fine)
 
 
-def _region(region: Any) -> dict[str, Any]:
+def _region(region: Any, volume: Any) -> dict[str, Any]:
+    start, stop = region.box.bounds(volume.grid)
+    in_mm = volume.spacing_is_known
     return {
         "phrase": region.phrase,
         "score": region.score,
         "kind": str(region.kind),
         "name": region.name,
-        "box_mm": region.bounds_mm.round(3).tolist(),
-        "center_mm": region.center_mm.round(3).tolist(),
+        "box_zyx": [[int(i) for i in start], [int(i) for i in stop]],
+        "box_mm": region.bounds_mm.round(3).tolist() if in_mm else None,
+        "center_mm": region.center_mm.round(3).tolist() if in_mm else None,
     }
 
 
-def _region_line(region: Any) -> str:
-    center = ", ".join(f"{v:.1f}" for v in region.center_mm)
+def _region_line(region: Any, volume: Any) -> str:
+    position = f"({', '.join(f'{v:.1f}' for v in region.center_mm)}) mm"
+    if not volume.spacing_is_known:
+        index = volume.grid.to_index(region.center_mm).round().astype(int).tolist()
+        position = f"index {','.join(map(str, index))}"
     score = "" if region.score is None else f", score {region.score:.2f}"
-    return f"{region.phrase}: {region.name or region.kind} at ({center}) mm{score}"
+    return f"{region.phrase}: {region.name or region.kind} at {position}{score}"

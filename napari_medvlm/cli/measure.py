@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from napari_medvlm.cli.options import AsJson, AtGaps, Frame, Image, Series, Spacing, read_image
-from napari_medvlm.cli.output import print_result, printable, report_errors
+from napari_medvlm.cli.output import print_note, print_result, report_errors
 from napari_medvlm.io import Gaps
 
 
@@ -46,7 +47,7 @@ def measure(  # noqa: PLR0913  # one for each option
         named = read_masks(mask, volume.grid)
         mask_notes = [*mismatch_notes(mask, volume), *named.notes]
         for note in mask_notes:
-            typer.echo(printable(note), err=True)
+            print_note(note)
         rows = {v: row(n, named.mask_of(v), volume) for v, n in named.names.items()}
         if csv is not None:
             write_csv(csv, list(rows.values()))
@@ -64,8 +65,10 @@ def _line(values: dict[str, Any]) -> str:
 
     if not values["voxels"]:
         return f"{values['name']}: empty"
-    return (
-        f"{values['name']}: {values['volume_ml']:.2f} mL, "
-        f"{values['longest_axial_mm']:.1f} x {values['perpendicular_axial_mm']:.1f} mm, "
-        f"{brightness(values)}"
-    )
+    known = [f"{values['volume_ml']:.2f} mL"]
+    if math.isnan(values["volume_ml"]):
+        known = [f"{values['voxels']} voxels"]
+    if not math.isnan(values["longest_axial_mm"]):
+        longest, across = values["longest_axial_mm"], values["perpendicular_axial_mm"]
+        known.append(f"{longest:.1f} x {across:.1f} mm")
+    return f"{values['name']}: {', '.join([*known, brightness(values)])}"

@@ -7,14 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_medvlm.cli.app import App
 from napari_medvlm.cli.options import AsJson
 from napari_medvlm.cli.output import interruptible_progress, print_result, printable, report_errors
 
-app = typer.Typer(
-    help="List, add, download, verify and remove models.",
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = App("List, add, download, verify and remove models.")
 Name = Annotated[str, typer.Argument(help="Name, as in 'napari-medvlm models list'.")]
 
 
@@ -78,7 +75,7 @@ def download(
         offered = models_download.offer(name)
         typer.echo(printable(f"{offered.model}\n  licence: {offered.licence}"), err=as_json)
         size = f"  size: {offered.size} in {offered.files} file(s)\n  {offered.url}"
-        typer.echo(size, err=as_json)
+        typer.echo(printable(size), err=as_json)
         if offered.gated:
             typer.echo("  Accept its terms on its page first.", err=as_json)
         if not (yes or not offered.files or typer.confirm("Download it?", err=as_json)):
@@ -128,7 +125,58 @@ def trust(
 
     with report_errors():
         trust_file(path)
-    typer.echo(f"{path} is trusted until it changes.")
+    typer.echo(printable(f"{path} is trusted until it changes."))
+
+
+@app.command()
+def convert(
+    path: Annotated[str, typer.Argument(help="Folder or file of the authors, name or hub id.")],
+    out: Annotated[
+        Path | None, typer.Option(help="New folder; default: FOLDER-transformers, beside it.")
+    ] = None,
+    name: Annotated[
+        str, typer.Option(help="Name of the converted model; default: name of its folder.")
+    ] = "",
+    image_size: Annotated[
+        int, typer.Option(help="Side of the images in pixels, where no file states it (SAM 2).")
+    ] = 0,
+    architecture: Annotated[
+        str, typer.Option(help="Architecture of open_clip, where no file states it.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Convert a model in its authors' layout for transformers, and add it.
+
+    Licence files are copied; the checkpoint stays as it is. No code of the model is run.
+    """
+    from napari_medvlm.backends.layouts.convert import convert as convert_model
+    from napari_medvlm.backends.models import registry
+
+    options = {"image_size": str(image_size or ""), "architecture": architecture}
+    with report_errors(), interruptible_progress() as progress:
+        source = registry.local_path(path)
+        converted = convert_model(source, out, progress, {k: v for k, v in options.items() if v})
+        added = registry.add(converted.folder, converted.backend, progress, name)
+    summary = {
+        "name": added.name,
+        "path": str(converted.folder),
+        "layout": converted.layout,
+        "backend": converted.backend,
+        "licences": list(converted.licences),
+        "notes": list(converted.notes),
+    }
+    print_result(summary, as_json, lambda: "\n".join(_converted_lines(summary)))
+
+
+def _converted_lines(row: dict[str, Any]) -> list[str]:
+    licences = ", ".join(row["licences"]) or "none in the folder; see the model's page"
+    return [
+        f"{row['name']}: {row['path']}",
+        f"  layout: {row['layout']}",
+        f"  backend: {row['backend']}",
+        f"  licence files: {licences}",
+        *(f"  note: {note}" for note in row["notes"]),
+    ]
 
 
 def _summary(row: Any) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from napari_medvlm.cli.output import print_note
+from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.volume import UNTOLD_SIZE, Volume
 from napari_medvlm.io import Gaps, read_volume
 
@@ -37,9 +39,9 @@ def read_image(
     """
     volume = with_spacing(read_volume(image, series=series, frame=frame, gaps=gaps), spacing)
     for note in volume.notes:
-        typer.echo(note, err=True)
-    if volume.spacing_is_assumed:
-        typer.echo(f"{UNTOLD_SIZE} Set it with --spacing z,y,x.", err=True)
+        print_note(note)
+    if not volume.spacing_is_known:
+        print_note(f"{UNTOLD_SIZE} Set it with --spacing z,y,x.")
     return volume
 
 
@@ -64,6 +66,17 @@ def _parse_spacing(text: str) -> tuple[float, float, float]:
     return z, y, x
 
 
+def _device_name(device: str) -> str:
+    """Return the name of a device; raise `typer.BadParameter` if it is none."""
+    from napari_medvlm.backends.devices import require_device
+
+    try:
+        require_device(device)
+    except BackendUnavailable as error:
+        raise typer.BadParameter(str(error)) from None
+    return device
+
+
 Image = Annotated[
     Path, typer.Argument(help="NIfTI, NRRD, MHA, a DICOM file or folder, PNG, JPEG or TIFF.")
 ]
@@ -71,7 +84,9 @@ Backend = Annotated[str, typer.Option(help="Backend to use; see 'napari-medvlm b
 Model = Annotated[
     str | None, typer.Option(help="Name from 'napari-medvlm models list', or a file or folder.")
 ]
-Device = Annotated[str, typer.Option(help="Device: cpu, cuda, cuda:1 or mps.")]
+Device = Annotated[
+    str, typer.Option(help="Device: cpu, cuda, cuda:1 or mps.", callback=_device_name)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Series = Annotated[str | None, typer.Option(help="DICOM series: its UID, number or description.")]
 Frame = Annotated[int | None, typer.Option(help="Volume of a 4D file, from 0.")]

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,28 @@ import typer
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import Cancelled, MedVLMError
+
+FAILED = 1
+"""Exit status of a command that failed, or of a check that found a difference."""
+NOT_FOUND = 3
+"""Exit status if nothing was found, or a question was not answered."""
+_quiet = ContextVar("quiet", default=False)
+
+
+@contextmanager
+def quiet_output(quiet: bool) -> Iterator[None]:
+    """Print no notes and no progress within, if ``quiet``."""
+    token = _quiet.set(quiet)
+    try:
+        yield
+    finally:
+        _quiet.reset(token)
+
+
+def print_note(text: str) -> None:
+    """Print a line to standard error, unless the output is quiet."""
+    if not _quiet.get():
+        typer.echo(printable(text), err=True)
 
 
 @contextmanager
@@ -30,7 +53,7 @@ def interruptible_progress() -> Iterator[Progress]:
     columns = (bars.BarColumn(), description, bars.TimeRemainingColumn())
     previous_handler = signal.signal(signal.SIGINT, lambda *_: stopped.set())
     try:
-        with bars.Progress(*columns, console=Console(stderr=True)) as bar:
+        with bars.Progress(*columns, console=Console(stderr=True), disable=_quiet.get()) as bar:
             task = bar.add_task("", total=1.0)
 
             def progress(fraction: float, message: str = "") -> None:
@@ -45,14 +68,14 @@ def interruptible_progress() -> Iterator[Progress]:
 
 @contextmanager
 def report_errors() -> Iterator[None]:
-    """Print a `MedVLMError` with its hint and exit with status 1."""
+    """Print a `MedVLMError` with its hint and exit with status `FAILED`."""
     try:
         yield
     except MedVLMError as error:
         typer.secho(printable(error.message), fg="red", err=True)
         if error.hint:
             typer.echo(printable(error.hint), err=True)
-        raise typer.Exit(1) from None
+        raise typer.Exit(FAILED) from None
 
 
 def write_all(*writes: Callable[[], object]) -> None:
@@ -118,5 +141,5 @@ def progress_bar(out: Path) -> Iterator[Progress]:
 
 
 def _exit_stopped(message: str) -> None:
-    typer.echo(message, err=True)
+    typer.echo(printable(message), err=True)
     raise typer.Exit(STOPPED) from None

@@ -19,7 +19,7 @@ from napari_medvlm.cli.options import (
     Spacing,
     read_image,
 )
-from napari_medvlm.cli.output import interruptible_progress, print_result, report_errors
+from napari_medvlm.cli.output import interruptible_progress, print_note, print_result, report_errors
 from napari_medvlm.io import Gaps
 
 
@@ -57,7 +57,7 @@ def prepare(  # noqa: PLR0913  # one for each option
         axis = patient_axes(volume.grid.affine)[list(PlaneName).index(plane)]
         slices, megabytes = volume.shape[axis], kept_mib(backend, volume, axis) * 2**20 / 1e6
         if megabytes:
-            typer.echo(f"{slices} slices, up to {megabytes:.0f} MB on disk", err=True)
+            print_note(f"{slices} slices, up to {megabytes:.0f} MB on disk")
         start = time.perf_counter()
         with interruptible_progress() as progress, InlineRunner() as runner:
             done = prepare_plane(

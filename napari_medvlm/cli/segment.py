@@ -23,7 +23,7 @@ from napari_medvlm.cli.options import (
     Spacing,
     read_image,
 )
-from napari_medvlm.cli.output import print_result, report_errors, write_all
+from napari_medvlm.cli.output import FAILED, print_note, print_result, report_errors, write_all
 from napari_medvlm.io import Gaps
 
 Name = Annotated[
@@ -34,14 +34,20 @@ Name = Annotated[
     ),
 ]
 
+Boxes = Annotated[
+    list[str], typer.Option(help="z,y,x:z,y,x around the object, the second corner excluded.")
+]
+Lines = Annotated[
+    list[str], typer.Option(help="z,y,x:z,y,x, the longest diameter of the object on a slice.")
+]
+
 
 def segment(  # noqa: PLR0913  # one for each option
     image: Image,
     point: Annotated[list[str], typer.Option(help="Index z,y,x inside the object.")] = [],  # noqa: B006
     negative: Annotated[list[str], typer.Option(help="Index z,y,x outside the object.")] = [],  # noqa: B006
-    box: Annotated[
-        list[str], typer.Option(help="z,y,x:z,y,x around the object, the second corner excluded.")
-    ] = [],  # noqa: B006
+    box: Boxes = [],  # noqa: B006
+    line: Lines = [],  # noqa: B006
     out: Annotated[
         Path | None,
         typer.Option(
@@ -63,17 +69,18 @@ def segment(  # noqa: PLR0913  # one for each option
     spacing: Spacing = None,
     as_json: AsJson = False,
 ) -> None:
-    """Segment one object from points and boxes.
+    """Segment one object from points, boxes and lines.
 
     Indices are in array order (z, y, x) from 0, as read_volume gives them; millimetres are
-    patient coordinates (S, P, L). Boxes are applied first, then positive, then negative points.
+    patient coordinates (S, P, L). Boxes are applied first, then lines, then positive, then
+    negative points.
     """
     import napari_medvlm as nmv
     from napari_medvlm.sessions.export.session_report import write_page
 
     with report_errors():
         volume = read_image(image, spacing, series=series, frame=frame, gaps=gaps)
-        prompts = _prompts(volume, box, point, negative)
+        prompts = _prompts(volume, box, line, point, negative)
         with nmv.SegmentationSession(volume, backend, "inline", model=model, device=device) as work:
             if name is not None:
                 work.add_object(name)
@@ -85,6 +92,8 @@ def segment(  # noqa: PLR0913  # one for each option
                 *([] if out is None else [lambda: _write_mask(out, work, named=name is not None)]),
             )
         mask_notes = work.own_mask(work.active or 0).notes
+        if out is None and session is None:
+            print_note("Nothing was written: give --out mask.nii.gz to write the mask.")
         summary: dict[str, Any] = {
             **_measured(measurement),
             "seconds_per_click": round(sum(seconds) / len(seconds), 4),
@@ -98,8 +107,9 @@ def segment(  # noqa: PLR0913  # one for each option
 
 def _measured(measurement: Any) -> dict[str, Any]:
     return {
-        "volume_ml": round(measurement.volume_ml, 4),
-        "box_mm": measurement.box_mm,
+        "voxels": measurement.voxels,
+        "volume_ml": round(measurement.volume_ml, 4) if measurement.spacing_is_known else None,
+        "box_mm": measurement.box_mm if measurement.spacing_is_known else None,
         "mean": round(measurement.mean, 4),
         "sd": round(measurement.sd, 4),
         "unit": measurement.unit,
@@ -137,7 +147,7 @@ def replay(  # noqa: PLR0913  # one for each option
     With another backend, compare the masks of both backends for each object: Dice and volumes in
     mL.
 
-    The exit status is 0 if all masks are identical, else 2.
+    The exit status is 0 if all masks are identical, else 1.
     """
     import napari_medvlm as nmv
 
@@ -164,7 +174,7 @@ def replay(  # noqa: PLR0913  # one for each option
             ),
         )
         if not identical:
-            raise typer.Exit(2)
+            raise typer.Exit(FAILED)
 
 
 def _summary_text(measurement: Any, summary: dict[str, Any], notes: Iterable[str]) -> str:
@@ -212,14 +222,17 @@ def _seconds(session: Any, prompt: Any) -> float:
     return time.perf_counter() - start
 
 
-def _prompts(volume: Any, box: list[str], point: list[str], negative: list[str]) -> list[Any]:
+def _prompts(
+    volume: Any, box: list[str], line: list[str], point: list[str], negative: list[str]
+) -> list[Any]:
     import napari_medvlm as nmv
 
     prompts: list[Any] = [nmv.Box.at_index(volume, *_corners(text)) for text in box]
+    prompts += [nmv.Line.at_index(volume, *_corners(text, "line")) for text in line]
     prompts += [nmv.Point.at_index(volume, _index(text)) for text in point]
     prompts += [nmv.Point.at_index(volume, _index(text), positive=False) for text in negative]
     if not any(prompt.positive for prompt in prompts):
-        raise typer.BadParameter("Give at least one --point or --box inside the object.")
+        raise typer.BadParameter("Give at least one --point, --box or --line inside the object.")
     return prompts
 
 
@@ -233,10 +246,14 @@ def _index(text: str) -> tuple[float, float, float]:
     return z, y, x
 
 
-def _corners(text: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+def _corners(
+    text: str, kind: str = "box"
+) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
     start, colon, stop = text.partition(":")
     if not colon:
-        raise typer.BadParameter(f"{text!r} is not a box z,y,x:z,y,x such as 80,90,70:99,120,90.")
+        raise typer.BadParameter(
+            f"{text!r} is not a {kind} z,y,x:z,y,x such as 80,90,70:99,120,90."
+        )
     return _index(start), _index(stop)
 
 

@@ -49,7 +49,7 @@ def write_atomically(
 
 def write_bytes(path: str | Path, content: bytes) -> None:
     """Write bytes with `write_atomically`."""
-    write_atomically(Path(path), lambda temporary: temporary.write_bytes(content))
+    write_atomically(Path(path).expanduser(), lambda temporary: temporary.write_bytes(content))
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -121,6 +121,8 @@ class GroundQuery:
         Where to look.
     prompts
         What to send to the model in place of a phrase, where that differs.
+    descriptions
+        What a phrase means, in words; sent by models whose catalogue row has a sentence for it.
     labels
         Label images of this patient whose names may answer a phrase.
     window
@@ -132,6 +134,7 @@ class GroundQuery:
     prompts: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[NamedLabels, ...] = ()
     window: Window | None = None
+    descriptions: Mapping[str, str] = field(default_factory=dict)
 
     def prompt_of(self, phrase: str) -> str:
         """What to send to a model for a phrase."""

@@ -174,10 +174,46 @@ class Lasso(_Prompt):
         origin = vertices.mean(axis=0)
         plane = np.linalg.svd(vertices - origin, full_matrices=False)[2][:2]
         outline = (vertices - origin) @ plane.T
-        _require_near(vertices, grid)
+        _require_near(vertices, grid, self.label)
         low, step = outline.min(axis=0), min(grid.spacing) / 2
         samples = np.stack(polygon(*((outline - low) / step).T), axis=-1) * step + low
         return _inside(grid, grid.to_index(origin + samples @ plane))
+
+
+class Line(_Prompt):
+    """A straight line across the object, such as its longest diameter (RECIST).
+
+    Attributes
+    ----------
+    ends_mm
+        Its two ends, ``(S, P, L)`` in patient millimetres.
+    """
+
+    label: ClassVar[str] = "line"
+    kind: Literal["line"] = "line"
+    ends_mm: tuple[Vector, Vector]
+
+    @classmethod
+    def at_index(
+        cls, volume: Volume | Grid, start: ArrayLike, stop: ArrayLike, positive: bool = True
+    ) -> Line:
+        """The line between two voxel indices ``(z, y, x)`` of a volume."""
+        first, last = _vectors(volume, [start, stop])
+        if first == last:
+            raise InvalidPrompt("The line has no length.", "Draw it from edge to edge.")
+        return cls(ends_mm=(first, last), positive=positive)
+
+    @property
+    def length_mm(self) -> float:
+        """The distance between its ends in millimetres."""
+        return math.dist(*self.ends_mm)
+
+    def voxels(self, grid: Grid) -> IndexArray:
+        """The voxels ``(N, 3)`` that it passes, each once, in order of index."""
+        _require_near(np.array(self.ends_mm), grid, self.label)
+        ends = grid.to_index(self.ends_mm)
+        steps = int(np.ceil(np.round(np.abs(ends[1] - ends[0]).max(), 3))) + 1
+        return _inside(grid, np.linspace(ends[0], ends[1], max(steps, 2)))
 
 
 class InitialMask(_Prompt):
@@ -264,8 +300,15 @@ def _damaged_mask(reason: str) -> InvalidPrompt:
     )
 
 
-Prompt = Annotated[Point | Box | Scribble | Lasso | InitialMask, Field(discriminator="kind")]
-PROMPT_TYPES: tuple[type[_Prompt], ...] = (Point, Box, Scribble, Lasso, InitialMask)
+Prompt = Annotated[Point | Box | Scribble | Lasso | Line | InitialMask, Field(discriminator="kind")]
+PROMPT_TYPES: tuple[type[_Prompt], ...] = (
+    Point,
+    Box,
+    Scribble,
+    Lasso,
+    Line,
+    InitialMask,
+)
 
 
 def check_prompt(prompt: Prompt, grid: Grid) -> None:
@@ -294,12 +337,20 @@ def check_prompt(prompt: Prompt, grid: Grid) -> None:
     )
 
 
-def _require_near(points: NDArray[np.float64], grid: Grid) -> None:
-    """Raise `InvalidPrompt` if points lie farther from the image than `FAR` times its size."""
+def _require_near(points: NDArray[np.float64], grid: Grid, label: str) -> None:
+    """Raise `InvalidPrompt` if points lie farther from the image than `FAR` times its size.
+
+    Parameters
+    ----------
+    points
+        ``(N, 3)``, ``(S, P, L)`` in patient millimetres.
+    """
     zyx = grid.to_index(points)
     size = np.array(grid.shape)
     if len(points) and not ((zyx >= -FAR * size - 1) & (zyx <= (1 + FAR) * size + 1)).all():
-        raise InvalidPrompt("The lasso reaches far outside the image.", "Draw it over the image.")
+        raise InvalidPrompt(
+            f"The {label} reaches far outside the image.", "Draw it over the image."
+        )
 
 
 def _inside(grid: Grid, zyx: NDArray[np.float64]) -> IndexArray:

@@ -1,6 +1,9 @@
-"""Texts from outside, so that they can be encoded as UTF-8."""
+"""Texts from outside: their encoding as UTF-8, and names that are spelled wrong."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 def joined_surrogates(text: str) -> str:
@@ -8,6 +11,13 @@ def joined_surrogates(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``"Did you mean embedded? "`` for a name close to a known one; else empty."""
+    spellings = {text.casefold(): text for text in known}
+    close = get_close_matches(name.casefold(), spellings, n=1)
+    return f"Did you mean {spellings[close[0]]}? " if close else ""
 
 
 class TextStream:

@@ -23,6 +23,12 @@ ASSUMED = "1 mm is assumed."
 """End of the note on a file without voxel spacing."""
 TAKEN = "it was taken as 1 mm."
 """End of that note for a photograph, whose spacing is not asked for."""
+OF_SLICES = (
+    "The thickness of the slice ",
+    "The spacing of the slices ",
+    "The spacing of the frames ",
+)
+"""Begin of such notes where the size of a pixel within a slice is known."""
 UNTOLD_SIZE = "The file has no voxel spacing; lengths and volumes depend on it."
 
 
@@ -46,6 +52,10 @@ class Modality(StrEnum):
         return cls.UNKNOWN
 
 
+FLAT = (Modality.PHOTO, Modality.CR, Modality.DX, Modality.MG, Modality.XA, Modality.US)
+"""Modalities of pictures and projections, which have no anatomical planes."""
+
+
 @dataclass(frozen=True)
 class Window:
     """The range of intensities shown: its centre and width, in the image's units."""
@@ -53,10 +63,23 @@ class Window:
     center: float
     width: float
 
+    def __str__(self) -> str:
+        return f"W {_short(self.width)} L {_short(self.center)}"
+
+    @classmethod
+    def of_limits(cls, low: float, high: float) -> Window:
+        """The window between two intensities."""
+        return cls((low + high) / 2, high - low)
+
     @property
     def limits(self) -> tuple[float, float]:
         """Lowest and highest intensity shown."""
         return self.center - self.width / 2, self.center + self.width / 2
+
+
+def _short(value: float) -> str:
+    """A number in whole units from 1000 on, else with four digits; never ``-0``."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value + 0.0:.4g}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +152,22 @@ class Volume:
     def spacing_is_assumed(self) -> bool:
         """Whether the file has no voxel spacing along some axis."""
         return any(note.endswith(ASSUMED) for note in self.notes)
+
+    @property
+    def spacing_is_known(self) -> bool:
+        """Whether the file states the voxel spacing along all axes, so that volumes are in mL."""
+        return not any(note.endswith((ASSUMED, TAKEN)) for note in self.notes)
+
+    @property
+    def pixel_size_is_known(self) -> bool:
+        """Whether the file states the spacing within a slice, so that lengths in it are in mm."""
+        unknown = (note for note in self.notes if note.endswith((ASSUMED, TAKEN)))
+        return all(note.startswith(OF_SLICES) for note in unknown)
+
+    @property
+    def has_planes(self) -> bool:
+        """Whether slices are axial, coronal or sagittal; not so in pictures and projections."""
+        return self.modality not in FLAT
 
     def spaced(self, spacing_mm: Sequence[float]) -> Volume:
         """The same voxels in another size; the first one stays where it is.

@@ -1,10 +1,11 @@
-"""Which intensities are shown as black and white."""
+"""Which intensities are shown as black and white: presets, and windows from mouse and content."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_medvlm.data.volume import Volume, Window
 
@@ -22,6 +23,45 @@ CT_WINDOWS: Mapping[str, Window] = {
 
 CT_COLORS = (Window(0, 2048), Window(40, 350), Window(40, 80))
 """Windows of CT in red, green and blue as MedGemma was trained: all, soft tissue, brain."""
+
+DRAG_SHARE = 0.005
+"""Share of the width by which a window changes with each pixel that the mouse is dragged."""
+
+
+def dragged(window: Window, right_px: float, up_px: float, *, fixes_low: bool = False) -> Window:
+    """A window after a drag of the mouse, relative to the window at the start of the drag.
+
+    Each pixel to the right widens it by 0.5 per cent of the present width, each pixel up raises
+    its centre by 0.5 per cent of the width at the start.
+
+    Parameters
+    ----------
+    window
+        At the start of the drag.
+    right_px, up_px
+        Pixels dragged to the right and upwards.
+    fixes_low
+        Whether the lower limit stays, as in PET: a drag to the right or up raises the upper one.
+    """
+    if fixes_low:
+        low = window.limits[0]
+        return Window.of_limits(low, low + window.width * (1 + DRAG_SHARE) ** (right_px + up_px))
+    width = window.width * (1 + DRAG_SHARE) ** right_px
+    return Window(window.center + DRAG_SHARE * up_px * window.width, width)
+
+
+def window_of_values(values: NDArray[np.number]) -> Window | None:
+    """The window from the 1st to the 99th percentile of some intensities.
+
+    Returns
+    -------
+    `None` if there are no finite values, or if both percentiles are equal.
+    """
+    finite = np.asarray(values, float)[np.isfinite(values)]
+    if not finite.size:
+        return None
+    low, high = np.percentile(finite, [1, 99]).tolist()
+    return Window.of_limits(low, high) if high > low else None
 
 
 def default_window(volume: Volume) -> Window:

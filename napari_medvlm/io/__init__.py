@@ -50,7 +50,7 @@ def read_volume(
     InvalidImage
         If it cannot be read, is damaged, needs a choice, or does not fit into memory.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if not path.exists():
         raise InvalidImage(
             f"There is no {path.name} in {path.parent.resolve()}.", "Check the path."

@@ -60,7 +60,7 @@ def read_labels(
     InvalidImage
         If there is no table, it cannot be read, or the image does not hold labels.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if is_seg(path):
         return read_seg(path, grid)
     if is_rtstruct(path):
@@ -120,7 +120,7 @@ def read_masks(path: str | Path, grid: Grid) -> NamedLabels:
     InvalidImage
         If it cannot be read, or holds no labels.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     _require_objects(path)
     stem = _stem(path)
     has_names = _adjacent_table(path) is not None or bool(embedded_names(path)[0])

@@ -65,7 +65,7 @@ def write_mask(
         If the format is unknown, a value is no label (a fraction, negative, beyond 32 bits), or
         the folder cannot be written to or is full.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     labels = mask.full() if isinstance(mask, Mask) else np.asarray(mask)
     if labels.shape != volume.shape:
         raise GeometryMismatch(
@@ -116,7 +116,7 @@ def write_segments(
 
     The ending decides, see `write_mask`.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     described = {number: Segment(f"Object {number}") for number in masks} | dict(segments or {})
     write = write_rtstruct if path.name.lower().endswith(STRUCTURES) else write_seg
     write_atomically(path, lambda temporary: write(temporary, masks, volume, described))
@@ -139,7 +139,7 @@ def write_separately(
     -------
     The paths of the files.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.name.lower().endswith(DICOM):
         write_segments(path, masks, volume, segments)
         return (path,)

@@ -9,72 +9,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from napari_medvlm.language.counted_things import NUMBERS
 from napari_medvlm.language.negation import denied
-
-NUMBERS = {
-    word: number
-    for number, word in enumerate(
-        (
-            *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
-            *("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen"),
-            *("seventeen", "eighteen", "nineteen", "twenty"),
-        )
-    )
-}
-"""English number words."""
-
-_WORD = re.compile(r"(?<![\w./,-])(?:\d{1,2}(?![\w%]|[.,/:x-]\d|-\w)|[^\W\d][\w-]*+)")
-_NAMED_BY_NUMBER = frozenset(
-    {
-        *("image", "images", "picture", "figure", "slice", "slices", "grade", "level", "levels"),
-        *("stage", "phase", "zone", "segment", "segments", "rib", "series", "page", "type"),
-    }
-)
-_NO_THINGS = frozenset(
-    {
-        *("mm", "cm", "ml", "is", "was", "has", "shows", "this", "thus", "slices", "images"),
-        *("pictures", "views", "times", "days", "weeks", "months", "years", "hours", "thirds"),
-        *("sides", "lungs", "lobes", "hounsfield", "units", "various", "series", "focus"),
-    }
-)
-_BREAKS = frozenset({"of", "and", "or", "to", "in", "on", "at", "the", "x", "by", "with"})
-_REACH = 4
-
-
-class Counted(NamedTuple):
-    """A number of things, and the words that say it."""
-
-    number: int
-    words: str
-
-
-def counted(sentence: str) -> Counted | None:
-    """The number of things that an English sentence says; `None` if it says none, or several.
-
-    One thing is not counted, nor are measures, dates and the numbers of slices.
-    """
-    found = list(_WORD.finditer(sentence))
-    words = [match.group().casefold() for match in found]
-    counts = []
-    for index, word in enumerate(words):
-        number = int(word) if word.isdecimal() else {**NUMBERS, "both": 2}.get(word, 0)
-        named = index and words[index - 1] in _NAMED_BY_NUMBER
-        last = _things(words, index + 1)
-        if number > 1 and not named and last is not None:
-            counts.append(Counted(number, sentence[found[index].start() : found[last].end()]))
-    return counts[0] if len(counts) == 1 else None
-
-
-def _things(words: list[str], start: int) -> int | None:
-    """Where the noun in the plural stands that a number belongs to."""
-    for index in range(start, min(start + _REACH, len(words))):
-        word = words[index]
-        if word in _BREAKS or word in _NO_THINGS or word.isdecimal():
-            return None
-        if len(word) > 3 and word.endswith(("s", "ae", "foci")) and not word.endswith(("ss", "us")):
-            return index
-    return None
-
+from napari_medvlm.language.stated_answer import after_answer_is, stated, without_confidence
 
 YES = {
     "English": ("yes", "yeah", "yep"),
@@ -125,22 +62,49 @@ NO = {
 _READ = 2000
 """Of a text, so many characters are searched for denials."""
 _MARKUP = re.compile(r"[*_`#>\"]+")
-_SAID = re.compile(
-    r"(?:final answer|correct answer|answer|choice|option|letter)(?:\s+(?:is|would be))?[\s:=]*"
-    r"(?:option\s+)?\(?(?P<letter>[A-Z])(?![\w'])\)?",
+_WHY = r"(?:with|because|since|as|and|but|due|which|based|given|is\s+(?:the\s+)?correct)\b"
+"""Words that may follow the letter of an option; others follow an article: "A nodule"."""
+_ANSWERED = re.compile(
+    r"[\s:=]*(?:option\s+)?[(\[{<]?(?P<letter>[A-Z])(?![\w'])[)\]}>]?", re.IGNORECASE
+)
+_MENTIONED = re.compile(
+    r"(?:\b(?:choice|option|letter|choose|select|pick|selected|chose|\u9009\u9879?)"
+    r"(?:\s+(?:is|would be))?[\s:=]*(?:option\s+)?[(\[]?(?P<letter>[A-Z])(?![\w'])[)\]]?"
+    r"|\b(?P<correct>[A-Z])\)?\s+is\s+(?:the\s+)?(?:correct|right|best)\b)",
     re.IGNORECASE,
 )
-_FIRST = re.compile(r"\s*(?:option\s+)?(?:\((?P<a>[A-Za-z])\)|(?P<b>[A-Z])\s*(?:[).:,-]|\Z|\n)"
-                    r"|(?P<c>[a-z])\s*(?:[).:]|\Z))\s*")  # fmt: skip
-_ANSWER = re.compile(r"\s*(?:(?:final |the )?answer(?: is)?\s*[:=]?\s*)", re.IGNORECASE)
+_FIRST = re.compile(
+    r"\s*(?:option\s+)?(?:[(\[{<](?P<a>[A-Za-z])[)\]}>]"
+    rf"|(?P<b>[A-Z])\s*(?:[).:,-]|\Z|\n|(?=(?<=\s){_WHY}))|(?P<c>[a-z])\s*(?:[).:]|\Z))\s*"
+)
+_MORE = re.compile(r"(?:\s*(?:,|/|&|and)\s*[(\[]?([A-Z])(?![\w'])[)\]]?)+")
+"""Further letters: "B,E,F", "A and C"."""
+_LAST = re.compile(r"\n\s*[(\[]?(?P<letter>[A-Z])[)\]]?(?:[.:]\s*(?P<words>[^\n]*))?\s*\Z")
+_ANSWER = re.compile(
+    r"\s*(?:(?:in conclusion,?|therefore,?|thus,?|so,?)\s+)?(?:(?:final |the |correct )*answer"
+    r"(?: is)?\s*[:=]?\s*)",
+    re.IGNORECASE,
+)
+_LETTERED = re.compile(r"\s*[\[(]?[A-Za-z][).\]:]\s*")
 _SPACELESS = re.compile("[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]")
-_AFTER = re.compile(r"\s*(?:\Z|[^\w\s]|\n|(?:there|it|this|the|i|we|they)\b)", re.IGNORECASE)
+_AFTER = re.compile(
+    r"\s*(?:\Z|[^\w\s]|\n|(?:there|it|this|the|i|we|they|because|since"
+    r"|with (?:an? )?confidence)\b)",
+    re.IGNORECASE,
+)
 _COUNT = re.compile(
     r"(?<![\w.,-])(?P<number>\d{1,4}|" + "|".join(NUMBERS) + r")(?![\w%]|[.,]\d|-\w"
     r"|\s*(?:mm|cm|ml|hu|years?|%|x\s*\d))",
     re.IGNORECASE,
 )
-_NONE = re.compile(r"\s*(?:none|zero|no|there (?:is|are) (?:no|none))\b", re.IGNORECASE)
+_COUNT_KEY = re.compile(
+    r'"[^"\n]*count[^"\n]*"\s*:\s*"?(?P<number>\d{1,4})(?![\d.])', re.IGNORECASE
+)
+_NONE = re.compile(
+    r"\s*(?:none|zero|no|there (?:is|are) (?:no|none))\b|[^.\n]*\b(?:isn't|is not|aren't|are not) "
+    r"(?:in|visible in|present in) the (?:image|picture)\b",
+    re.IGNORECASE,
+)
 
 
 class Chosen(NamedTuple):
@@ -151,19 +115,18 @@ class Chosen(NamedTuple):
 
 
 def option_in(text: str, options: Sequence[str]) -> Chosen:
-    """The option that a text chooses, by its letter or in its own words."""
-    plain = _MARKUP.sub("", text)
-    letters = {m["letter"].upper() for m in _SAID.finditer(plain) if _is_letter(m["letter"], m)}
-    rest = plain
-    if not letters and (first := _FIRST.match(_ANSWER.sub("", plain, count=1))):
-        letters = {(first["a"] or first["b"] or first["c"]).upper()}
-        rest = _ANSWER.sub("", plain, count=1)[first.end() :]
-    places = {ord(letter) - ord("A") for letter in letters}
-    named = _named(rest if letters else plain, options)
-    if len(places) > 1:
+    r"""The option that a text chooses, by its letter or in its own words.
+
+    In this order: a LaTeX box or JSON value, "the answer is B", "option B", a letter at the
+    beginning, a last line that is a letter, words of an option.
+    """
+    plain = _MARKUP.sub("", stated(text))
+    letters, rest = _letters(plain)
+    if len(letters) > 1:
         return Chosen("", "The answer names more than one option.")
-    if places:
-        return _agreed(places.pop(), rest, options)
+    if letters:
+        return _agreed(ord(letters.pop()) - ord("A"), rest, options)
+    named = _named(plain, options)
     if len(named) == 1:
         return Chosen(options[named.pop()])
     what = "more than one option" if named else "none of the options"
@@ -171,41 +134,89 @@ def option_in(text: str, options: Sequence[str]) -> Chosen:
 
 
 def yes_or_no(text: str) -> Chosen:
-    """``"yes"`` or ``"no"`` if a text begins with such a word in a language of `YES` and `NO`."""
-    plain = _ANSWER.sub("", _MARKUP.sub("", text), count=1).lstrip().casefold()
-    found = {
-        answer: max((len(word) for words in table.values() for word in words
-                     if _begins(plain, word)), default=0)
-        for answer, table in (("yes", YES), ("no", NO))
-    }  # fmt: skip
-    if found["yes"] == found["no"]:
-        return Chosen("", "The answer begins with neither yes nor no.")
-    return Chosen(max(found, key=lambda answer: found[answer]))
+    """``"yes"`` or ``"no"`` if a text, or what follows "the answer is", begins with such a word.
+
+    In any language of `YES` and `NO`; a letter of an option before it is left out.
+    """
+    plain = _MARKUP.sub("", stated(text))
+    begins = [_ANSWER.sub("", plain, count=1), *after_answer_is(plain)]
+    answers = {answer for begin in begins if (answer := _yes_no_word(begin))}
+    if len(answers) == 1:
+        return Chosen(answers.pop())
+    if answers:
+        return Chosen("", "The answer says both yes and no.")
+    return Chosen("", "The answer begins with neither yes nor no.")
 
 
 def count_in(text: str) -> Chosen:
-    """The number that a text begins with, or the only one that is in its first sentence."""
-    plain = _MARKUP.sub("", text)
-    plain = _ANSWER.sub("", plain, count=1)
+    """The number that a text begins with, or the only number in its first sentence.
+
+    Numbers under a key of JSON with *count* in it are summed, as Point-Detect-Count writes them.
+    """
+    keyed = [int(match["number"]) for match in _COUNT_KEY.finditer(text)]
+    if keyed:
+        return Chosen(str(sum(keyed)))
+    plain = _ANSWER.sub("", _MARKUP.sub("", without_confidence(stated(text))), count=1)
     first = re.split(r"(?<=[.!?])\s|\n", plain.strip(), maxsplit=1)[0]
-    found = [_value(match["number"]) for match in _COUNT.finditer(first)]
-    if found and _COUNT.match(first.strip()):
-        return Chosen(str(found[0]))
-    if len(set(found)) == 1:
-        return Chosen(str(found[0]))
-    if not found and _NONE.match(first):
+    numbers = [_value(match["number"]) for match in _COUNT.finditer(first)]
+    if numbers and (_COUNT.match(first.strip()) or len(set(numbers)) == 1):
+        return Chosen(str(numbers[0]))
+    if not numbers and _NONE.match(first):
         return Chosen("0")
-    return Chosen("", "The answer names no number." if not found else "It names several numbers.")
+    return Chosen("", "The answer names no number." if not numbers else "It names several numbers.")
 
 
 def _value(word: str) -> int:
     return int(word) if word.isdecimal() else NUMBERS[word.casefold()]
 
 
+def _letters(plain: str) -> tuple[set[str], str]:
+    """The letters that a text chooses in its strongest form, and where options may follow."""
+    answered = [m for part in after_answer_is(plain) if (m := _ANSWERED.match(part))]
+    letters = {m["letter"].upper() for m in answered if _is_letter(m["letter"], m)}
+    if not letters:
+        matches = list(_MENTIONED.finditer(plain))
+        letters = {
+            m["letter"].upper() for m in matches if m["letter"] and _is_letter(m["letter"], m)
+        }
+        letters |= {m["correct"] for m in matches if m["correct"] and m["correct"].isupper()}
+    if letters:
+        return letters.union(*(_further(m.string, m.end()) for m in answered)), plain
+    start = _ANSWER.sub("", plain, count=1)
+    if first := _FIRST.match(start):
+        at = max(first.end(group) for group in "abc")
+        own = (first["a"] or first["b"] or first["c"]).upper()
+        return {own, *_further(start, at)}, start[first.end() :]
+    if last := _LAST.search(plain):
+        return {last["letter"]}, last["words"] or ""
+    return set(), plain
+
+
+def _further(text: str, start: int) -> set[str]:
+    """Letters of a list that goes on at a position, as in "B,E,F"."""
+    more = _MORE.match(text, start)
+    return set(re.findall(r"\b[A-Z]\b", more.group())) if more else set()
+
+
 def _is_letter(letter: str, match: re.Match[str]) -> bool:
-    """Whether a letter is one, and no article: "the answer is a nodule"."""
+    """Whether a letter is that of an option, and no article: "the answer is a nodule"."""
     after = match.string[match.end() :]
-    return (letter.isupper() and not re.match(r"\s+[a-z]", after)) or after[:1] in {")", "."}
+    sentence = re.match(r"\s+[a-z]", after) and not re.match(rf"\s+{_WHY}", after)
+    return (letter.isupper() and not sentence) or after[:1] in {")", "."}
+
+
+def _yes_no_word(text: str) -> str:
+    """``"yes"``, ``"no"`` or nothing: the word that a text begins with, the longest if several."""
+    text = text.lstrip(" \t\n'\u2018\u201c(").casefold()
+    for begin in (text, _LETTERED.sub("", text, count=1)):
+        lengths = {
+            answer: max((len(word) for words in table.values() for word in words
+                         if _begins(begin, word)), default=0)
+            for answer, table in (("yes", YES), ("no", NO))
+        }  # fmt: skip
+        if lengths["yes"] != lengths["no"]:
+            return max(lengths, key=lambda answer: lengths[answer])
+    return ""
 
 
 def _agreed(index: int, rest: str, options: Sequence[str]) -> Chosen:

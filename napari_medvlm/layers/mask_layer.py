@@ -39,6 +39,18 @@ class MaskLayer:
         self._shown: object = None
         self._hidden: set[int] = set()
 
+    @property
+    def layer(self) -> Labels | None:
+        """The layer, if it is in the viewer."""
+        is_there = self._layer is not None and self._layer in self.viewer.layers
+        return self._layer if is_there else None
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        if self.layer is not None:
+            self.viewer.layers.remove(self.layer)
+        self._layer = None
+
     def ready(self) -> Labels:
         """The layer, made if it is not there."""
         if self._layer is None or self._layer not in self.viewer.layers:

@@ -12,6 +12,7 @@ from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.grid import index_corners, world_bounds
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.volume import Volume
+from napari_medvlm.layers.views.linked import linked_views
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -93,15 +94,33 @@ def describe(viewer: Viewer) -> str:
 
 
 def go_to(viewer: Viewer, spl_mm: Sequence[float]) -> None:
-    """Move all planes through a place, ``(S, P, L)`` in patient millimetres."""
+    """Move the planes of a view and of all that are linked to it through a point.
+
+    Parameters
+    ----------
+    viewer
+        A viewer or one of its side views.
+    spl_mm
+        ``(S, P, L)`` in patient millimetres.
+    """
+    cursor = linked_views(viewer).cursor
     extra = viewer.dims.point[: max(viewer.dims.ndim - 3, 0)]
     viewer.dims.point = (*extra, *spl_mm)[-viewer.dims.ndim :]
+    if viewer.dims.ndim >= 3:
+        cursor.move_to(spl_mm)
 
 
 def place_in_view(viewer: Viewer) -> tuple[float, float, float]:
     """Where the planes are, ``(S, P, L)`` in patient millimetres; a picture alone lies at S 0."""
     s, p, left = (0.0, 0.0, 0.0, *viewer.dims.point)[-3:]
-    return float(s), float(p), float(left)
+    position = [float(s), float(p), float(left)]
+    cursor_mm = linked_views(viewer).cursor.position_mm
+    extra = int(viewer.dims.ndim) - 3
+    if cursor_mm is not None and extra >= 0:
+        for axis in viewer.dims.displayed:  # these sliders do not follow the cursor
+            if axis >= extra:
+                position[axis - extra] = cursor_mm[axis - extra]
+    return position[0], position[1], position[2]
 
 
 def visible_box(viewer: Viewer, volume: Volume) -> Box:

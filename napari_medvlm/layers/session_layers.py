@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.layers.convert import KEY, role
 from napari_medvlm.layers.mask_layer import PROMPT_ROLES, MaskLayer
+from napari_medvlm.layers.object_picking import ObjectPicking
 from napari_medvlm.layers.prompts.base import PromptLayer
 from napari_medvlm.layers.prompts.points import PointsLayer
 from napari_medvlm.layers.prompts.scribbles import ScribblesLayer
@@ -50,6 +51,7 @@ class SessionLayers:
         self.points = PointsLayer(viewer, session, on_error)
         self.shapes = ShapesLayer(viewer, session, on_error)
         self.scribbles = ScribblesLayer(viewer, session, on_error)
+        self._picking = ObjectPicking(viewer, session)
         viewer.layers.events.removed.connect(self._on_removed)
         for event in (viewer.dims.events.point, viewer.dims.events.order):
             event.connect(self._on_view)
@@ -88,6 +90,7 @@ class SessionLayers:
 
     def close(self) -> None:
         """Take the layers of prompts away; the masks stay as an ordinary labels layer."""
+        self._picking.close()
         self.mask.release()
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         for event in (self.viewer.dims.events.point, self.viewer.dims.events.order):

@@ -16,6 +16,7 @@ from napari_medvlm.data.atomic_write import write_text
 from napari_medvlm.data.errors import InvalidPrompt, SessionFileError
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.conversation_records import Said
+from napari_medvlm.ledger.edit_titles import edit_title
 from napari_medvlm.ledger.reading import JOURNAL_SUFFIX, count_text, read_session, without_gaps
 from napari_medvlm.ledger.records import (
     Classified,
@@ -107,6 +108,16 @@ class Ledger:
         """Whether an undone entry can be redone."""
         return self._cursor < len(self._entries)
 
+    @property
+    def undo_title(self) -> str | None:
+        """What undo takes back, such as ``"add negative point"``; None without an entry."""
+        return edit_title(self._entries[self._cursor - 1]) if self.can_undo else None
+
+    @property
+    def redo_title(self) -> str | None:
+        """What redo brings back; None without an undone entry."""
+        return edit_title(self._entries[self._cursor]) if self.can_redo else None
+
     def moment(self, serial: int) -> LedgerState:
         """What was live just after the live entry with this serial."""
         low, high = 0, self._cursor
@@ -196,7 +207,7 @@ class Ledger:
         SessionFileError
             If the file cannot be read, is damaged, or was written by a newer version.
         """
-        path = Path(path)
+        path = Path(path).expanduser()
         content = read_session(path, image)
         if not content.damaged:
             try:

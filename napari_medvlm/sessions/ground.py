@@ -152,6 +152,7 @@ class GroundingSession(Closeable):
         *,
         labels: Sequence[NamedLabels] = (),
         prompts: Mapping[str, str] | None = None,
+        descriptions: Mapping[str, str] | None = None,
         window: Window | None = None,
     ) -> None:
         """Search for phrases; returns at once unless the runner is inline, see `wait`.
@@ -164,6 +165,8 @@ class GroundingSession(Closeable):
             Label images of this patient whose names may match a phrase.
         prompts
             Text to send to the model instead of a phrase.
+        descriptions
+            What a phrase means, for models that are asked with a description of the finding.
         window
             The window in which the model sees the image; `None`: the default.
 
@@ -179,7 +182,14 @@ class GroundingSession(Closeable):
         wanted = [p for p in dict.fromkeys(phrase.strip() for phrase in phrases) if p]
         if not wanted:
             raise InvalidPrompt("There is no phrase to find.", "Enter one phrase per line.")
-        query = GroundQuery((), scope or Scope(), dict(prompts or {}), tuple(labels), window)
+        query = GroundQuery(
+            (),
+            scope or Scope(),
+            dict(prompts or {}),
+            tuple(labels),
+            window,
+            dict(descriptions or {}),
+        )
         query.scope.bounds(self.volume.grid)
         pending, model = self.pending, self._model
         new = [phrase for phrase in wanted if phrase not in pending]
@@ -246,7 +256,8 @@ class GroundingSession(Closeable):
     def _search(self, sender: RequestSender, request: GroundRequest) -> None:
         reply = sender.send(request)
         assert isinstance(reply, GroundReply)
-        self._record(reply, request)
+        grounding = _with_description_note(reply.grounding, request.query)
+        self._record(replace(reply, grounding=grounding), request)
 
     def _on_progress(self, fraction: float, message: str) -> None:
         done = self._asked - len(self._queue.keys)
@@ -267,6 +278,19 @@ class GroundingSession(Closeable):
         self.ledger.note(record)
         if self._journal is not None:
             self._journal.write(record)
+
+
+def _with_description_note(grounding: Grounding, query: GroundQuery) -> Grounding:
+    """A grounding with a note if a description was asked for and not sent."""
+    unsent = [
+        phrase
+        for phrase, definition in query.descriptions.items()
+        if phrase in query.phrases and definition not in grounding.prompts.get(phrase, "")
+    ]
+    if not unsent:
+        return grounding
+    note = "The description was not sent: this model has no sentence for descriptions."
+    return replace(grounding, notes=(*grounding.notes, note))
 
 
 def ground(

@@ -9,6 +9,7 @@ from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.layers import is_image
 from napari_medvlm.layers.orientation import name_axes, orient, shows_all
+from napari_medvlm.widgets.display.commands import bind_display_keys, drag_of
 from napari_medvlm.widgets.models.backend_combo import BackendChoice
 from napari_medvlm.widgets.models.model_picker import ModelRow
 from napari_medvlm.widgets.parts.layer_combo import LayerChoice
@@ -56,6 +57,10 @@ class SessionDock(Dock, Generic[S]):
         self._watched: Layer | None = None
         self.image.chosen.connect(self._watch)
         self._watch(self.image.layer)
+        bind_display_keys(napari_viewer)
+        self.window_control = drag_of(napari_viewer).control
+        self.image.chosen.connect(self.window_control.follow)
+        self.window_control.follow(self.image.layer)
         self.destroyed.connect(partial(close_all, self._opened, self._runner))
 
     def close_dock(self) -> None:

@@ -25,6 +25,7 @@ from pydantic import ConfigDict, Field
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.models.files import Stamp, stamp
+from napari_medvlm.backends.registry import EXTRAS
 from napari_medvlm.data.errors import Cancelled, SettingsError
 from napari_medvlm.language.yaml_tables import YamlTable, read
 from napari_medvlm.settings.paths import home
@@ -38,23 +39,6 @@ ANSWER_S = 60.0
 POLL_S = 0.02
 PYTHON_PATHS = ("bin/python", "Scripts/python.exe", "python.exe")
 """Where the interpreter is in the folder of an environment."""
-EXTRAS = {
-    "bundle": "monai",
-    "detector": "vlm",
-    "florence": "vlm",
-    "network": "onnx",
-    "nninteractive": "nninteractive",
-    "nninteractive-server": "nninteractive-client",
-    "sam": "sam",
-    "sam2": "vlm",
-    "sammed3d": "sammed3d",
-    "server": "server",
-    "similarity": "clip",
-    "vista3d": "monai",
-    "vlm": "vlm",
-    "voxtell": "voxtell",
-}
-"""What to install this package with, for each of its backends that need more than itself."""
 MARK = "medvlm: "
 QUESTION = f"""
 import sys
@@ -223,7 +207,12 @@ def obstacle(backend: str) -> str | None:
     except SettingsError as error:
         return str(error)
     if missing and backend not in environments.entries:
-        return f"It needs {', '.join(missing)}, which is not installed."
+        return (
+            f"It {registry.needs_words(missing)} "
+            f"Install it with: {install_command(sys.executable, backend)}"
+            if backend in EXTRAS
+            else f"It {registry.needs_words(missing)}"
+        )
     return None
 
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from napari_medvlm.backends import dispatch, registry
 from napari_medvlm.backends.base import Backend, Progress
+from napari_medvlm.backends.devices import require_device
 from napari_medvlm.backends.memory.out_of_memory import is_out_of_memory
 from napari_medvlm.backends.models import registry as models_registry
 from napari_medvlm.data.errors import BackendFailed, MedVLMError, OutOfMemory
 from napari_medvlm.data.volume import Volume
+from napari_medvlm.settings.log_file import log_path
 from napari_medvlm.worker.messages import (
     AnswerReply,
     AskRequest,
@@ -77,7 +79,8 @@ class Executor:
             logger.exception("The backend %s failed", request.backend)
             raise BackendFailed(
                 f"{request.backend} failed: {type(error).__name__}: {error}",
-                "Prompts are kept. Change them or choose another backend; see the log for details.",
+                "Prompts are kept. Change them or choose another backend. Details are in the log: "
+                f"{log_path()}",
             ) from error
 
     def _do(self, request: Request, progress: Progress, deliver: Deliver) -> Reply | None:
@@ -116,6 +119,7 @@ class Executor:
                 return None
 
     def _load(self, request: Request) -> _Loaded:
+        require_device(request.device)
         model = models_registry.resolve(request.model)
         key = (request.backend, model, request.device)
         if key not in self._loaded:

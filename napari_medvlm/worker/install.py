@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from napari_medvlm.backends import registry
+from napari_medvlm.backends.registry import EXTRAS
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, SettingsError
 from napari_medvlm.settings.paths import home
-from napari_medvlm.worker.environments import EXTRAS, PYTHON_PATHS, Environments, requirement
+from napari_medvlm.worker.environments import PYTHON_PATHS, Environments, requirement
 from napari_medvlm.worker.process import WINDOWS, variables
 
 logger = logging.getLogger(__name__)

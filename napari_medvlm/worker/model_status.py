@@ -9,8 +9,9 @@ from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.backends.models import registry as models_registry
 from napari_medvlm.backends.models.registry import Model, State
+from napari_medvlm.backends.registry import EXTRAS
 from napari_medvlm.data.errors import BackendUnavailable
-from napari_medvlm.worker.environments import EXTRAS, obstacle
+from napari_medvlm.worker.environments import obstacle
 
 DOES = {
     Task.SEGMENT: "segments",

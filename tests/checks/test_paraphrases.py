@@ -5,7 +5,6 @@ import math
 import pytest
 
 from napari_medvlm.checks.answer_similarity import CheckedAnswer, clusters, entropy, token_f1
-from napari_medvlm.checks.answer_subject import percentage
 from napari_medvlm.checks.paraphrases import (
     existence,
     paired_questions,
@@ -13,6 +12,7 @@ from napari_medvlm.checks.paraphrases import (
     phrase_variants,
 )
 from napari_medvlm.data.volume import Modality
+from napari_medvlm.language.stated_confidence import confidence_in
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_paraphrases_differ_and_keep_what_is_asked():
     ],
 )
 def test_a_percentage_is_read_where_it_is_a_confidence(text, share):
-    assert percentage(text) == share
+    assert confidence_in(text) == share
 
 
 def test_texts_are_counted_by_what_they_share():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from pydantic import TypeAdapter
@@ -13,6 +13,7 @@ from napari_medvlm.data.prompts import (
     Box,
     InitialMask,
     Lasso,
+    Line,
     Point,
     Prompt,
     Scribble,
@@ -63,6 +64,33 @@ def test_a_lasso_holds_the_inside_of_its_outline_on_its_slice_only(affine, z):
     assert voxels[:, 1].max() <= 10
 
 
+@given(affines, indices, indices)
+def test_a_line_passes_its_ends_and_each_voxel_between_touches_the_next(affine, start, stop):
+    assume(start != stop)
+    volume = volume_on(affine)
+    line = Line.at_index(volume, start, stop)
+    voxels = line.voxels(volume.grid)
+    assert {start, stop} <= set(map(tuple, voxels.tolist()))
+    away = np.linalg.norm(np.cross(voxels - start, np.subtract(stop, start)), axis=1)
+    assert (away <= np.sqrt(3) / 2 * np.linalg.norm(np.subtract(stop, start)) + 1e-6).all()
+    steps = np.abs(np.diff(voxels, axis=0)).max(axis=1)
+    assert len(voxels) >= np.abs(np.subtract(start, stop)).max() + 1
+    assert steps.min(initial=1) >= 1
+    length = np.linalg.norm(affine[:3, :3] @ np.subtract(stop, start))
+    assert line.length_mm == pytest.approx(length, abs=1e-4)
+
+
+def test_a_line_without_length_is_refused():
+    with pytest.raises(InvalidPrompt, match="no length"):
+        Line.at_index(VOLUME, (1, 2, 3), (1, 2, 3))
+
+
+def test_a_line_that_reaches_far_outside_is_refused():
+    line = Line.at_index(VOLUME, (0, 0, 0), (1, 2, 1e7))
+    with pytest.raises(InvalidPrompt, match="far outside"):
+        check_prompt(line, VOLUME.grid)
+
+
 @given(affines, st.integers(0, 2**32 - 1))
 def test_an_initial_mask_comes_back_voxel_for_voxel(affine, seed):
     volume = volume_on(affine)
@@ -85,6 +113,7 @@ def test_an_initial_mask_is_read_on_another_grid():
     st.one_of(
         st.builds(Point.at_index, affines.map(volume_on), indices, st.booleans()),
         st.builds(Scribble.at_index, affines.map(volume_on), st.lists(indices, max_size=5)),
+        st.builds(Line.at_index, affines.map(volume_on), indices, st.just((-3, 5, 40))),
     )
 )
 def test_a_prompt_comes_back_from_json_exactly(prompt):
@@ -103,9 +132,10 @@ VOLUME = volume_on(np.eye(4))
         (Box.at_index(VOLUME, (20, 0, 0), (22, 3, 3)), "covers no voxel"),
         (Scribble(points_mm=()), "covers no voxel"),
         (Lasso.at_index(VOLUME, [(0, 1, 1), (0, 5, 5)]), "covers no voxel"),
+        (Line.at_index(VOLUME, (0, 0, 20), (0, 3, 25)), "covers no voxel"),
         (InitialMask.of(VOLUME, np.zeros(SHAPE, bool)), "covers no voxel"),
     ],
-    ids=["point before", "point after", "box", "scribble", "line", "empty mask"],
+    ids=["point before", "point after", "box", "scribble", "two corners", "line", "empty mask"],
 )
 def test_a_prompt_that_says_nothing_of_the_image_is_refused(prompt, message):
     with pytest.raises(InvalidPrompt, match=message) as refused:

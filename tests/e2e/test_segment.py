@@ -93,68 +93,6 @@ def test_dragging_a_point_and_deleting_it_are_edits_of_the_ledger(person):
     assert len(points.data) == 1
 
 
-@pytest.mark.parametrize("plane", list(Plane), ids=lambda plane: plane.name)
-def test_a_box_on_any_plane_is_one_slice_thick_there(person, plane):
-    show_plane(person.viewer, plane)
-    person.dock.tools.choose(Tool.BOX)
-    axis = plane.value[0]
-    corner = np.array((12, 20, 13))
-    low, high = corner - (6, 9, 6), corner + (6, 9, 6)
-    low[axis] = high[axis] = corner[axis]
-    person.draws([low, corner, high])
-    person.waits_for_mask()
-    (box,) = person.session.now.objects[1].prompts.values()
-    start, stop = box.bounds(person.session.volume.grid)
-    assert stop[axis] - start[axis] == 1
-    assert start[axis] == corner[axis]
-    assert person.sees(LEFT) == 1
-
-
-def test_a_box_with_depth_is_seen_on_every_slice_that_it_spans(person):
-    person.dock._set_depth(12.0)
-    person.dock.tools.choose(Tool.BOX)
-    person.draws([(12, 8, 4), (12, 20, 10), (12, 34, 22)])
-    person.waits_for_mask()
-    start, stop = next(iter(person.session.now.objects[1].prompts.values())).bounds(
-        person.session.volume.grid
-    )
-    assert stop[0] - start[0] == 6
-    shapes = person.layer("shapes")
-    for z in range(start[0], stop[0]):
-        person.viewer.dims.point = tuple(person.world((z, 20, 13)))
-        person.qtbot.wait(1)
-        assert_allclose(np.asarray(shapes.data[0])[:, 0], z, atol=1e-6)
-
-
-def test_a_lasso_and_a_scribble_become_prompts(person):
-    person.dock.tools.choose(Tool.LASSO)
-    angles = np.linspace(0, 2 * np.pi, 30)
-    person.draws([(12, 20 + 11 * np.sin(a), 13 + 8 * np.cos(a)) for a in angles])
-    person.waits_for_mask()
-    assert person.sees(LEFT) == 1
-    person.dock.new_object()
-    person.dock.tools.choose(Tool.SCRIBBLE)
-    person.draws([(12, 20, 30), (12, 20, 33), (12, 20, 36)])
-    person.waits_for_mask()
-    kinds = [type(p) for o in person.session.now.objects.values() for p in o.prompts.values()]
-    assert kinds == [nmv.Lasso, nmv.Scribble]
-    assert person.sees(RIGHT) == 2
-
-
-def test_erasing_a_stroke_takes_its_prompt_away(person):
-    person.dock.tools.choose(Tool.SCRIBBLE)
-    person.draws([(12, 20, 10), (12, 20, 14)])
-    person.waits_for_mask()
-    scribbles = person.layer("scribbles")
-    scribbles.mode = "erase"
-    scribbles.brush_size = 20
-    person.draws([(12, 20, 8), (12, 20, 16)])
-    person.waits(lambda: not person.session.now.objects[1].prompts)
-    person.dock.row.undo()
-    person.waits_for_mask()
-    assert (np.asarray(scribbles.data) == 1).any()
-
-
 def test_taking_a_layer_of_prompts_away_takes_its_prompts_and_undo_brings_them_back(person):
     person.dock.tools.choose(Tool.POINT)
     person.clicks(LEFT)

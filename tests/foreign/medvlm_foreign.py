@@ -124,6 +124,21 @@ class Misshapen(Threshold):
         return Mask.empty((1, 2, 3))
 
 
+class ReturnsArray(Threshold):
+    """Gives an array instead of a mask."""
+
+    info = describe("returns_array")
+
+    def segment(self, prompts, progress):
+        return super().segment(prompts, progress).full()
+
+
+class NoInfo(Threshold):
+    """Has no info."""
+
+    info = None
+
+
 class Needy(Threshold):
     """Needs what nobody has."""
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_medvlm.language.closed_answers import NO, YES, count_in, counted, option_in, yes_or_no
+from napari_medvlm.language.closed_answers import NO, YES, count_in, option_in, yes_or_no
+from napari_medvlm.language.counted_things import counted
 from napari_medvlm.language.sentences import split, without_loop
 
 OPTIONS = ("pneumonia", "pneumothorax", "effusion")

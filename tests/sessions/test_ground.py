@@ -163,3 +163,16 @@ def test_what_was_found_elsewhere_is_shown_and_kept_like_an_answer(scene, tmp_pa
         assert [n.phrase for n in session.grounding.not_found] == ["lesion"]
         assert {located.backend for located in session.located.values()} == {"a colleague"}
     assert [r.backend for r in Ledger.load(path).records] == ["a colleague"] * 2
+
+
+def test_a_description_that_a_model_does_not_take_is_reported_and_not_put_into_the_phrase(scene):
+    volume, labels = scene
+    with nmv.GroundingSession(volume, runner="inline") as session:
+        session.ask(["spleen"], labels=[labels], descriptions={"spleen": "an organ on the left"})
+        session.wait()
+        result = session.located["spleen"].grounding
+    assert [region.name for region in result.regions] == ["spleen"]
+    assert result.prompts.get("spleen", "spleen") == "spleen"
+    assert "The description was not sent: this model has no sentence for descriptions." in (
+        result.notes
+    )

@@ -111,6 +111,7 @@ def test_broken_backends_hide_no_other_and_say_why():
     assert "No module named" in problems["broken"]
     assert "not a Backend" in problems["no_backend"]
     assert "is named threshold" in problems["misnamed"]
+    assert "NoInfo.info is not a BackendInfo" in problems["no_info"]
 
 
 def test_the_latest_backends_are_kept_and_any_can_be_asked_again(ask):

@@ -63,6 +63,7 @@ _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 _READERS: Mapping[str, Callable[[str, BoxCollector], None]] = MappingProxyType(
     {
         "qwen2": tags.read_qwen2,
+        "medseq": tags.read_medseq,
         "qwen2.5": json_grammars.read_bbox_2d,
         "qwen3": json_grammars.read_bbox_2d,
         "internvl": tags.read_ref_box,

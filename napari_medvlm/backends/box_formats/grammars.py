@@ -52,10 +52,15 @@ class Grammar:
 _ROWS = (
     Grammar(
         name="qwen2",
-        title="Qwen2-VL, MedSeq-Grounder",
+        title="Qwen2-VL, UMIT",
         scale=1000,
         example="<|object_ref_start|>polyp<|object_ref_end|>"
         "<|box_start|>(100,250),(500,750)<|box_end|>",
+    ),
+    Grammar(
+        name="medseq",
+        title="MedSeq-Grounder",
+        example="It's in the second image. <|box_start|>(92,150),(164,224)<|box_end|>",
     ),
     Grammar(
         name="qwen2.5",

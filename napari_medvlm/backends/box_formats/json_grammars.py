@@ -14,6 +14,8 @@ from napari_medvlm.backends.box_formats.parsed import Flaw
 # as JSON has it, so that one forgotten quote spoils one line.
 _INNARDS = re.compile(r'[^{}"]*+(?:"[^"\\\n]*+(?:\\.[^"\\\n]*+)*"?[^{}"]*+)*')
 _NOTHING = re.compile(r"\[\s*+\]")
+COUNT_KEYS = ("counts", "count")
+"""Point-Detect-Count is trained on the first and writes the second as well."""
 _BARE_NUMBERS = re.compile(r"\[\s*+-?\d[^\[\],]*+,[^\[\]]*+\]")
 
 
@@ -61,7 +63,7 @@ def _read_object(piece: str, reading: BoxCollector, keys: tuple[str, str]) -> No
     label = item.get("label", "")
     if not isinstance(label, str):
         reading.note(Flaw.BROKEN, piece, "The label is not a string.")
-    elif item.keys().isdisjoint({*keys, "counts"}):
+    elif item.keys().isdisjoint({*keys, *COUNT_KEYS}):
         reading.note(Flaw.BROKEN, piece, f"It has neither {keys[0]!r} nor {keys[1]!r}.")
     else:
         _add_shapes(item, label.strip(), piece, reading, keys)
@@ -77,8 +79,7 @@ def _add_shapes(
     if point_key in item:
         for numbers in number_lists(item[point_key], piece, reading):
             reading.add_point(label, numbers, piece)
-    if "counts" in item:
-        count = item["counts"]
+    for count in (item[key] for key in COUNT_KEYS if key in item):
         if isinstance(count, float) and count.is_integer() and 0 <= count < 1e9:
             reading.add_count(int(count))
         else:

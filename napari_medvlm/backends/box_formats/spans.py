@@ -10,14 +10,20 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 _JSON = re.compile(
-    r"```(?:json)?\s*+(?=[\[{])[\s\S]*?(?:```|\Z)"
+    r"```(?:[jJ][sS][oO][nN])?\s*+(?=[\[{])[\s\S]*?(?:```|\Z)"
     r"|\[\s*+\{[\s\S]*?(?:\}\s*+\]|\Z)"
-    r'|\{[^{}]*"(?:bbox_2d|box_2d|point_2d|point)"[^{}]*+(?:\}|\Z)'
+    r'|\{[^{}]*"(?:bbox_2d|box_2d|point_2d|point|counts?)"[^{}]*+(?:\}|\Z)'
 )
 _REF_BOX = re.compile(r"<ref>(?P<shown>[^<]*+)(?:</ref>|\Z)|<box>[^<\n]*+(?:</box>)?|</box>|</ref>")
 _QWEN2 = re.compile(
     r"<\|object_ref_start\|>(?P<shown>[^<]*+)(?:<\|object_ref_end\|>|\Z)"
     r"|<\|box_start\|>[^<\n]*+(?:<\|box_end\|>)?|<\|(?:box|object_ref)_end\|>"
+)
+_MEDSEQ = re.compile(
+    r"<\|object_ref_start\|>(?P<shown>[^<]*+)(?:<\|object_ref_end\|>|\Z)"
+    r"|(?:<\|box_start\|>)?\(\s*-?\d[\d.]*\s*,\s*-?\d[\d.]*\s*\)\s*,\s*"
+    r"\(\s*-?\d[\d.]*\s*,\s*-?\d[\d.]*\s*\)(?:<\|box_(?:end|start)\|>)?"
+    r"|<\|(?:box|object_ref)_(?:start|end)\|>"
 )
 _BRACKETS = re.compile(r"(?<!\[)\[++\s*+-?\d[\d.,;\s\[\]-]*\]")
 _RUNS = re.compile(r"[(\[]?-?\d+(?:\.\d+)?(?:\s*,\s*-?\d+(?:\.\d+)?){3}[)\]]?")
@@ -25,6 +31,7 @@ _PATTERNS = {
     **dict.fromkeys(("qwen2.5", "qwen3", "gemini", "point-detect-count"), _JSON),
     **dict.fromkeys(("internvl", "medrega", "minicpm"), _REF_BOX),
     "qwen2": _QWEN2,
+    "medseq": _MEDSEQ,
     **dict.fromkeys(("llava", "cogvlm"), _BRACKETS),
     **dict.fromkeys(("medvision", "medrpg"), _RUNS),
     "gemex": re.compile(r"</?(?:answer|reason)>|<location>[^<\n]*+"),

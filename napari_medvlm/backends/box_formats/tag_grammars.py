@@ -14,6 +14,10 @@ _TWO_CORNERS = re.compile(
     rf"\s*+\(\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+\)\s*+,"
     rf"\s*+\(\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+\)\s*+"
 )
+_BARE_CORNERS = re.compile(
+    rf"(?<![\d)]),?\s*+\(\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+\)\s*+,"
+    rf"\s*+\(\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+\)(?:<\|box_(?:end|start)\|>)?"
+)
 _SPACED = re.compile(rf"\s*+{NUMBER}(?:\s++{NUMBER})*\s*+")
 _PATCHES = re.compile(r"\s*+(?:<patch_index_\d++>\s*+)*")
 _NEXT_OBJECT = "</delimiter_of_multi_objects/>"
@@ -47,6 +51,22 @@ def read_qwen2(text: str, reading: BoxCollector) -> None:
             reading.add_box(label, [float(n) for n in match.groups()], tagged.piece)
         else:
             reading.refuse_numbers(tagged.content)
+
+
+def read_medseq(text: str, reading: BoxCollector) -> None:
+    """``(x1,y1),(x2,y2)``, in Qwen2-VL's tags or not: servers may leave special tokens out.
+
+    The authors ask for ``<|box_start|>`` at both ends, and so it is read as an end as well.
+    """
+    label = ""
+    position = 0
+    for match in reading.limited(_BARE_CORNERS.finditer(text)):
+        before = text[position : match.start()].removesuffix("<|box_start|>")
+        label = _label(before, "<|object_ref_start|>", "<|object_ref_end|>", label)
+        position = match.end()
+        reading.add_box(label, [float(n) for n in match.groups()], match.group())
+    if "<|box_start|>" in text and not position:
+        reading.note(Flaw.BROKEN, text[text.find("<|box_start|>") :][:400], "Not two corners.")
 
 
 def read_ref_box(text: str, reading: BoxCollector) -> None:

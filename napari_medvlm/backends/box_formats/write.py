@@ -140,6 +140,7 @@ def _kosmos2(items: _Items) -> str:
 
 _WRITERS: Mapping[str, Callable[[_Items], str]] = {
     "qwen2": _qwen2,
+    "medseq": _qwen2,
     "qwen2.5": _json("bbox_2d"),
     "qwen3": _json("bbox_2d"),
     "internvl": _ref_box,

@@ -40,6 +40,7 @@ from napari_medvlm.data.prompts import (
     Box,
     InitialMask,
     Lasso,
+    Line,
     Point,
     Prompt,
     Scribble,
@@ -60,6 +61,7 @@ def prompts_of(kind: type[Any], volume: Volume) -> Prompt:
         Box: lambda: Box.at_index(volume, (z, y - 8, x - 9), (z + 1, y + 9, x + 10)),
         Scribble: lambda: Scribble.at_index(volume, [(z, y, x + i) for i in range(-4, 5)]),
         Lasso: lambda: Lasso.at_index(volume, outline),
+        Line: lambda: Line.at_index(volume, (z, y, x - 7), (z, y, x + 7)),
         InitialMask: lambda: InitialMask.of(volume, mask),
     }
     return factories[kind]()

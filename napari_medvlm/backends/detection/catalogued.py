@@ -61,14 +61,27 @@ class CataloguedBackend(SlicewiseBackend, ABC):
         finally:
             self._progress = None
         note = (f"{self._row.title}: {self._row.notes}",) if self._row.notes else ()
-        sent = {phrase: self.text_for(query.prompt_of(phrase)) for phrase in query.phrases}
+        sent = {phrase: self.text_for(phrase, query) for phrase in query.phrases}
         precision = str(self._loaded.model.dtype).removeprefix("torch.")
         ran_on = f"{self._loaded.device}, {precision}"
         return replace(grounding, prompts=sent, notes=(*grounding.notes, *note), ran_on=ran_on)
 
-    def text_for(self, prompt: str) -> str:
-        """The very text that is sent for a phrase, or for what stands in its place."""
-        return self._row.filled(prompt)
+    def text_for(self, phrase: str, query: GroundQuery) -> str:
+        """The very text that is sent for a phrase, with ``<image>`` where it surrounds the image."""
+        return "<image>".join(filter(None, self.parts_for(phrase, query)))
+
+    def parts_for(self, phrase: str, query: GroundQuery) -> tuple[str, str]:
+        """The texts that are sent before and after the image for a phrase.
+
+        Raises
+        ------
+        InvalidPrompt
+            If the phrase or its description has control tokens of the model.
+        """
+        prompt, definition = query.prompt_of(phrase), query.descriptions.get(phrase, "")
+        self._loaded.refuse_control(prompt)
+        self._loaded.refuse_control(definition)
+        return self._row.parts(prompt, definition)
 
     def tick(self, *_: Any) -> bool:
         """Repeat the last progress, which may raise `Cancelled`. Always returns False.

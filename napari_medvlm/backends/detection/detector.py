@@ -86,7 +86,7 @@ class DetectorBackend(CataloguedBackend):
     def look(self, slice_images: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
         """The boxes of each phrase in each image, and the best score of those without."""
         looks = [Look(best={}) for _ in slice_images]
-        texts = {phrase: self.text_for(query.prompt_of(phrase)) for phrase in query.phrases}
+        texts = {phrase: self.text_for(phrase, query) for phrase in query.phrases}
         for asked in self._together(texts):
             self.tick()
             outputs = self._outputs(slice_images, asked.text)
@@ -105,11 +105,12 @@ class DetectorBackend(CataloguedBackend):
         """Whether all phrases form one text whose tokens have a column each."""
         return self._row.grammar == "sentence"
 
-    def text_for(self, prompt: str) -> str:
+    def parts_for(self, phrase: str, query: GroundQuery) -> tuple[str, str]:
         """The text sent for a phrase, without full stops inside it."""
+        prompt = query.prompt_of(phrase)
         if self._by_token:
             prompt = _STOPS.sub(" ", prompt.lower()).strip()
-        return super().text_for(prompt)
+        return self._row.parts(prompt)
 
     def _together(self, texts: Mapping[str, str]) -> list[_Asked]:
         """The phrases in as few groups as the model can read."""

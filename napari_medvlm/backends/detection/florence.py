@@ -45,10 +45,9 @@ class FlorenceBackend(CataloguedBackend):
         ]
 
     def _of(self, slice_image: SliceImage, phrase: str, query: GroundQuery) -> Look:
-        prompt = query.prompt_of(phrase)
-        self._loaded.refuse_control(prompt)
+        prompt = self.text_for(phrase, query)
         shown = framed(slice_image.pixels, self._row.square)
-        text, score = self._write(shown, self.text_for(prompt))
+        text, score = self._write(shown, prompt)
         return look_of(
             text, phrase, slice_image, shown=shown, grammar=self._row.grammar, score=score
         )

@@ -14,7 +14,7 @@ from napari_medvlm.backends.embedded.segmentation.seeds import read
 from napari_medvlm.data.answer import AnswerDelta, Question
 from napari_medvlm.data.grounding import Grounding, GroundQuery
 from napari_medvlm.data.mask import Mask
-from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Line, Point, Scribble
 from napari_medvlm.data.volume import Volume
 
 
@@ -24,7 +24,7 @@ class EmbeddedBackend(Backend):
     info = BackendInfo(
         name="embedded",
         title="Embedded (no model needed)",
-        prompts=frozenset({Point, Box, Scribble, Lasso, InitialMask}),
+        prompts=frozenset({Point, Box, Scribble, Lasso, Line, InitialMask}),
         tasks=frozenset({Task.SEGMENT, Task.GROUND, Task.ANSWER}),
         code_licence="BSD-3-Clause",
         memory_mib=400,

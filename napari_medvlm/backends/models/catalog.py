@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -9,14 +10,18 @@ from functools import cache
 from importlib.resources import files
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_medvlm.backends.vlm.reasoning import THINKING
 from napari_medvlm.data.errors import BackendUnavailable
 
 Text = Annotated[str, Field(min_length=1)]
+_PLACEHOLDER = re.compile(r"\{(?:phrase|definition)\}")
 ANY = "*"
 """As the only kind of a row: it is for any model."""
+
+HUB_PARTS = 2
+"""Parts of a hub id: owner and name."""
 
 
 class Row(BaseModel):
@@ -39,10 +44,24 @@ class Row(BaseModel):
         For models that write: a name in `box_formats.GRAMMARS`; empty: they write no boxes. For
         detectors: ``"sentence"``, all phrases in one text in lower case, or ``"list"``.
     prompt
-        What is sent to locate a phrase, with ``{phrase}`` where the phrase, or what is sent in its
-        place, belongs; empty: they are not asked to.
+        The whole text that is sent to locate a phrase, as the authors' code has it, with
+        ``{phrase}`` for the phrase, or what is sent in its place, and ``{image}`` for the image,
+        which otherwise comes first; empty: they are not asked to.
+    described
+        Likewise for a phrase with a description of the finding, ``{definition}``; empty: the
+        authors give no such sentence, and descriptions are not sent.
+    region
+        What is said before the coordinates of regions in a question.
+    longest
+        Tokens that an answer to `prompt` may have; 0: as the backend has it.
     example
-        The id on the hub of one of them.
+        The id on the hub of the published checkpoint that the row was written for.
+    revision
+        Commit of that checkpoint that its files were listed at; empty: not known.
+    format_source
+        Where the prompt and the form of the boxes were read.
+    run_with_weights
+        When the row was run with published weights by the project; empty: never, see `Verify`.
     code_licence, weights_licence
         As their authors state them.
     square
@@ -78,7 +97,13 @@ class Row(BaseModel):
     served: tuple[Text, ...] = ()
     grammar: str = ""
     prompt: str = ""
+    described: str = ""
+    region: str = "Places in the pictures:"
+    longest: Annotated[int, Field(ge=0)] = 0
     example: Text
+    revision: str = ""
+    format_source: Text
+    run_with_weights: str = ""
     code_licence: Text
     weights_licence: Text
     square: Annotated[int, Field(ge=0)] = 0
@@ -92,16 +117,32 @@ class Row(BaseModel):
     memory_mib: Annotated[int, Field(ge=0)] = 0
     tools: Literal["functions", "text", ""] = ""
 
-    @field_validator("prompt")
-    @classmethod
-    def _has_one_placeholder(cls, prompt: str) -> str:
-        if prompt and prompt.count("{phrase}") != 1:
-            raise ValueError("the prompt must have {phrase} in it, once")
-        return prompt
+    @model_validator(mode="after")
+    def _has_placeholders(self) -> Row:
+        if self.prompt and "{phrase}" not in self.prompt:
+            raise ValueError("the prompt must have {phrase} in it")
+        if self.described and not all(n in self.described for n in ("{phrase}", "{definition}")):
+            raise ValueError("the described prompt must have {phrase} and {definition} in it")
+        if max(self.prompt.count("{image}"), self.described.count("{image}")) > 1:
+            raise ValueError("a prompt may have {image} in it once")
+        return self
 
-    def filled(self, phrase: str) -> str:
-        """The prompt for a phrase. Other braces, as of JSON, stay as they are."""
-        return self.prompt.replace("{phrase}", phrase)
+    def parts(self, phrase: str, definition: str = "") -> tuple[str, str]:
+        """The texts before and after the image for a phrase, or for one with its definition.
+
+        Other braces, as of JSON, stay as they are. A definition is left out where the row has no
+        sentence for it.
+        """
+        template = self.described if definition and self.described else self.prompt
+        values = {"{phrase}": phrase, "{definition}": definition}
+        before, image, after = template.partition("{image}")
+        texts = (before, after) if image else ("", before)
+        filled = [_PLACEHOLDER.sub(lambda match: values[match.group()], text) for text in texts]
+        return filled[0], filled[1]
+
+    def filled(self, phrase: str, definition: str = "") -> str:
+        """The texts of `parts` in one, with ``<image>`` between them."""
+        return "<image>".join(filter(None, self.parts(phrase, definition)))
 
     def fits(self, model: str, kind: str) -> bool:
         """Return whether the row applies to a hub id or folder and a model type.
@@ -171,3 +212,12 @@ def served_row(model: str) -> Row:
         if row.answers
         and (row.kinds == (ANY,) or any(fnmatchcase(name, p) for p in (*row.names, *row.served)))
     )
+
+
+def name_of(model: str) -> str:
+    """The name of a model for people, by its hub id or folder: the hub id or the folder's name."""
+    parts = model.replace("\\", "/").rstrip("/").split("/")
+    cached = [part for part in parts if part.startswith("models--")]
+    if cached:
+        return cached[-1].removeprefix("models--").replace("--", "/")
+    return model if len(parts) <= HUB_PARTS and not model.startswith("/") else parts[-1]

@@ -14,6 +14,7 @@ from napari_medvlm.backends.models.download import ID, fetch, is_hub_id
 from napari_medvlm.backends.models.local import Added
 from napari_medvlm.backends.models.published import Known, in_words, known
 from napari_medvlm.data.errors import BackendUnavailable, CannotDownload
+from napari_medvlm.data.text import did_you_mean
 from napari_medvlm.settings.shell import quoted
 
 FORBIDDEN = frozenset('/\\#:*?"<>|')
@@ -95,6 +96,7 @@ def find(name: str) -> Model:
         return _of_known(_unknown(name))
     raise BackendUnavailable(
         f"There is no model called {name!r}.",
+        f"{did_you_mean(name, (model.name for model in models()))}"
         "See 'napari-medvlm models list', or add its file or folder: 'napari-medvlm models add'.",
     )
 
@@ -115,13 +117,61 @@ def resolve(model: str | None) -> str | None:
     name, mark, options = model.partition(OPTIONS)
     entry = local.added().get(name)
     if entry is None:
-        return model
+        return _resolve_published(name, model)
     if not entry.path.exists():
         raise BackendUnavailable(
             f"The model {name} no longer exists at {entry.path}.",
             f"Restore it, or add it again: napari-medvlm models add PATH --name {quoted(name)}",
         )
     return f"{entry.path}{mark}{options}"
+
+
+def _resolve_published(name: str, model: str) -> str:
+    """Resolve the title of a published model to its folder; all else stays as it is.
+
+    Raises
+    ------
+    BackendUnavailable
+        If the model of that title is not on this computer.
+    """
+    if Path(name).expanduser().exists() or "://" in name:
+        return model
+    titles = {about.title.casefold(): about for about in known()}
+    about = titles.get(name.casefold())
+    if about is None:
+        suggested = "/" not in name and did_you_mean(name, local.added())
+        if suggested:
+            raise BackendUnavailable(f"There is no model called {name!r}.", suggested.strip())
+        return model
+    published = _of_known(about)
+    if published.path is not None:
+        return f"{published.path}{model.removeprefix(name)}"
+    how = (
+        f"Download it with: napari-medvlm models download {about.source}"
+        if about.on_hub
+        else f"Download it from {published.page}, then give its file or folder as the model."
+    )
+    raise BackendUnavailable(f"{about.title} is not on this computer.", how)
+
+
+def local_path(model: str) -> Path:
+    """The file or folder of a model by its path, name, title or hub id.
+
+    Raises
+    ------
+    BackendUnavailable
+        If it is not on this computer.
+    """
+    path = Path(model).expanduser()
+    if model not in local.added() and path.exists():
+        return path
+    known_model = find(model)
+    if known_model.path is None:
+        raise BackendUnavailable(
+            f"{model} is not on this computer.",
+            f"Download it first: napari-medvlm models download {quoted(model)}",
+        )
+    return known_model.path
 
 
 def add(path: str | Path, backend: str, progress: Progress, name: str = "") -> Model:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_medvlm.backends.devices import require_device
+from napari_medvlm.backends.layouts.table import refuse_unconverted
 from napari_medvlm.backends.models import adapters
 from napari_medvlm.backends.models.download import WANTED
 from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
@@ -136,9 +138,11 @@ def kind_of(folder: Path) -> str:
     Raises
     ------
     BackendUnavailable
-        If there is no configuration that can be read, or an adapter's base model is missing.
+        If there is no configuration that can be read, an adapter's base model is missing, or the
+        folder has the layout of its authors and must be converted first.
     """
     folder = adapters.base_of(folder)
+    refuse_unconverted(folder)
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))
         return str(config["model_type"])
@@ -207,6 +211,7 @@ def torch_device(device: str) -> torch.device:
     """
     import torch
 
+    require_device(device)
     try:
         wanted = torch.device(device)
         torch.empty(0, device=wanted)

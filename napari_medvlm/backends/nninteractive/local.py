@@ -27,7 +27,7 @@ from napari_medvlm.backends.nninteractive.session import (
 )
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.mask import Mask
-from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Line, Point, Scribble
 from napari_medvlm.data.volume import Volume
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class NNInteractiveBackend(Backend):
     info = BackendInfo(
         name="nninteractive",
         title="nnInteractive",
-        prompts=frozenset({Point, Box, Scribble, Lasso, InitialMask}),
+        prompts=frozenset({Point, Box, Scribble, Lasso, Line, InitialMask}),
         code_licence="Apache-2.0",
         weights_licence="CC-BY-NC-SA-4.0 (published weights)",
         modules=("nnInteractive", "torch"),

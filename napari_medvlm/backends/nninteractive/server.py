@@ -23,7 +23,7 @@ from napari_medvlm.backends.nninteractive.session import (
 )
 from napari_medvlm.data.errors import BackendFailed, BackendUnavailable, Cancelled
 from napari_medvlm.data.mask import Mask
-from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Line, Point, Scribble
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.settings.allowed_hosts import (
     checked_address,
@@ -47,7 +47,7 @@ class NNInteractiveServerBackend(Backend):
     info = BackendInfo(
         name="nninteractive-server",
         title="nnInteractive server",
-        prompts=frozenset({Point, Box, Scribble, Lasso, InitialMask}),
+        prompts=frozenset({Point, Box, Scribble, Lasso, Line, InitialMask}),
         code_licence="Apache-2.0",
         weights_licence="CC-BY-NC-SA-4.0 (published weights)",
         modules=("nnInteractive", "httpx", "blosc2"),

@@ -23,6 +23,7 @@ from napari_medvlm.data.prompts import (
     Box,
     InitialMask,
     Lasso,
+    Line,
     Point,
     Prompt,
     Scribble,
@@ -37,7 +38,12 @@ Bounds = list[list[int]]
 NO_AUTOZOOM = "#no-autozoom"
 """At the end of a model's name: predict only at full resolution around the prompt."""
 
-NAMES: dict[type[Any], str] = {Point: "points", Scribble: "scribble", Lasso: "lasso"}
+NAMES: dict[type[Any], str] = {
+    Point: "points",
+    Scribble: "scribble",
+    Line: "scribble",
+    Lasso: "lasso",
+}
 """Kinds of prompt as the library calls them; boxes have two names."""
 
 
@@ -174,7 +180,7 @@ class SessionSync:
             case Box():
                 box = _bounds(*prompt.bounds(self._grid))
                 changed = session.add_bbox_interaction(box, *arguments)
-            case Scribble():
+            case Scribble() | Line():
                 crop, box = _crop(prompt.voxels(self._grid))
                 changed = session.add_scribble_interaction(crop, *arguments, interaction_bbox=box)
             case Lasso():

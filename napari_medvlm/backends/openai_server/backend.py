@@ -114,7 +114,8 @@ class ServerBackend(Backend):
                 notes += [note] if note else []
         shown = self._shown(question)
         notes += [note] if (note := crop_note(shown)) else []
-        yield AnswerDelta(answer=answer_of(reply.written(notes), question, self._row, shown))
+        written = reply.written(notes)
+        yield AnswerDelta(answer=answer_of(written, question, self._row, shown, self._name))
 
     def _reported(
         self, request: dict[str, Any], reply: Reply, progress: Progress

@@ -21,7 +21,7 @@ FEWEST, MOST = 1024 * PATCH**2, 1280 * PATCH**2
 llama.cpp's server asks to be started with ``--image-min-tokens 1024`` for these models, and then
 enlarges images of fewer patches.
 """
-IN_PIXELS = frozenset({"qwen2.5", "point-detect-count"})
+IN_PIXELS = frozenset({"qwen2.5", "medseq", "point-detect-count"})
 """Grammars of places in the pixels of what the processor made."""
 
 

@@ -35,7 +35,7 @@ OPTIONAL = {
 }
 """What a request can do without, and how a server that does not take it speaks of it."""
 IN_SPECIAL_TOKENS = frozenset(
-    {"qwen2", "internvl", "medrega", "minicpm", "florence2", "paligemma", "kosmos2"}
+    {"qwen2", "medseq", "internvl", "medrega", "minicpm", "florence2", "paligemma", "kosmos2"}
 )
 """Grammars whose tags are special tokens, which servers leave out unless asked not to."""
 

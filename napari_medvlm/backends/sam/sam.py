@@ -16,7 +16,7 @@ from napari_medvlm.backends.sam.one_object import OneObject
 from napari_medvlm.backends.sam.propagation import SliceMask, StopRule
 from napari_medvlm.backends.sam.slice_backend import Plane, SliceBySliceBackend
 from napari_medvlm.backends.sam.slice_prompts import ObjectOnSlices
-from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Line, Point, Scribble
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +39,7 @@ class SAMBackend(SliceBySliceBackend):
         name="sam",
         title="Segment Anything",
         code_licence="Apache-2.0",
-        prompts=frozenset({Point, Box, Scribble, Lasso, InitialMask}),
+        prompts=frozenset({Point, Box, Scribble, Lasso, Line, InitialMask}),
         weights_licence="Apache-2.0 (SAM and MedSAM; else see the checkpoint's own)",
         modules=("torch", "torchvision", "segment_anything", "zarr"),
         memory_mib=4000,

@@ -17,7 +17,7 @@ from napari_medvlm.backends.sam.propagation import SliceMask
 from napari_medvlm.backends.sam.slice_backend import Plane, SliceBySliceBackend
 from napari_medvlm.backends.sam.slice_prompts import ObjectOnSlices, SlicePrompts, bounds_of
 from napari_medvlm.data.errors import BackendUnavailable
-from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Point, Scribble
+from napari_medvlm.data.prompts import Box, InitialMask, Lasso, Line, Point, Scribble
 from napari_medvlm.data.slice_image import PixelBounds
 from napari_medvlm.data.volume import Volume
 
@@ -48,7 +48,7 @@ class SAM2Backend(SliceBySliceBackend):
         name="sam2",
         title="SAM 2 and other trackers",
         code_licence="Apache-2.0",
-        prompts=frozenset({Point, Box, Scribble, Lasso, InitialMask}),
+        prompts=frozenset({Point, Box, Scribble, Lasso, Line, InitialMask}),
         weights_licence="see the model's card (SAM 2, EdgeTAM: Apache-2.0)",
         modules=("torch", "torchvision", "transformers"),
         memory_mib=4000,

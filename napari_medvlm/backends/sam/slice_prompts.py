@@ -18,7 +18,16 @@ from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.geometry.grid import Grid, Index
 from napari_medvlm.data.mask import Mask
-from napari_medvlm.data.prompts import Box, IndexArray, InitialMask, Lasso, Point, Prompt, Scribble
+from napari_medvlm.data.prompts import (
+    Box,
+    IndexArray,
+    InitialMask,
+    Lasso,
+    Line,
+    Point,
+    Prompt,
+    Scribble,
+)
 from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import PixelBounds, SliceImage
 
@@ -148,7 +157,7 @@ def on_slices(
         reader.read_start(start)
     elif not reader.result.anchors:
         raise InvalidPrompt(
-            "All prompts are negative.", "Add a point, box, scribble or lasso on it."
+            "All prompts are negative.", "Add a point, box, scribble, lasso or line on it."
         )
     return reader.result
 
@@ -167,6 +176,8 @@ class _Reader:
                 self._points(self._grid.to_index([prompt.position_mm]), prompt.positive)
             case Scribble():
                 self._stroke(self._inside(prompt.points_mm), prompt.positive)
+            case Line():
+                self._stroke(prompt.voxels(self._grid).astype(float), prompt.positive)
             case Box():
                 self._box(prompt)
             case Lasso():
@@ -280,6 +291,9 @@ def _drawn_across(prompt: Prompt, grid: Grid) -> int | None:
         case Scribble():
             extent = np.ptp(grid.to_index(np.array(prompt.points_mm)), axis=0)
             return _thinnest(extent) if extent.min() < 0.5 else None
+        case Line():
+            extent = np.ptp(prompt.voxels(grid), axis=0)
+            return _thinnest(extent) if extent.min() < 1 else None
         case _:
             return None
 

@@ -15,7 +15,7 @@ from napari_medvlm.backends.detection.generated_boxes import joined, look_of
 from napari_medvlm.backends.detection.letterbox import Framed, framed
 from napari_medvlm.backends.models import transformers_loader
 from napari_medvlm.backends.models.adapters import names_of
-from napari_medvlm.backends.models.catalog import Row, answering_row, row_for
+from napari_medvlm.backends.models.catalog import Row, answering_row, name_of, row_for
 from napari_medvlm.backends.vlm.generation import AnswerGenerator
 from napari_medvlm.backends.vlm.prompt_inputs import is_cropped, seen_size
 from napari_medvlm.backends.vlm.streamer import Streamer
@@ -54,6 +54,7 @@ class VLMBackend(CataloguedBackend):
 
     _unknown: BackendUnavailable | None = None
     _answered_as: Row
+    _name = ""
 
     @classmethod
     def tools_unsupported_reason(cls, model: str | None) -> str:
@@ -70,6 +71,7 @@ class VLMBackend(CataloguedBackend):
     def row_of(self, model: str, kind: str, base: Sequence[str] = ()) -> Row:
         """The catalogue row for grounding; models without one can still answer questions."""
         self._answered_as = answering_row(model, kind, base)
+        self._name = name_of(model)
         try:
             return row_for(self.info.name, model, kind, base)
         except BackendUnavailable as unknown:
@@ -95,20 +97,18 @@ class VLMBackend(CataloguedBackend):
     @property
     def _answering(self) -> AnswerGenerator:
         settings = {**self.settings, "max_new_tokens": self.longest_answer}
-        return AnswerGenerator(self._loaded, self._answered_as, self._writer, settings)
+        return AnswerGenerator(self._loaded, self._answered_as, self._writer, settings, self._name)
 
     def look(self, slice_images: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
         """Boxes and points from the text that the model writes for each phrase and image."""
         return [
-            joined([self._of(p, phrase, query.prompt_of(phrase)) for phrase in query.phrases])
-            for p in slice_images
+            joined([self._of(p, phrase, query) for phrase in query.phrases]) for p in slice_images
         ]
 
-    def _of(self, slice_image: SliceImage, phrase: str, prompt: str) -> Look:
-        self._loaded.refuse_control(prompt)
+    def _of(self, slice_image: SliceImage, phrase: str, query: GroundQuery) -> Look:
         crop = is_cropped(self._loaded, self._row)
         shown = framed(slice_image.pixels, self._row.square, crop)
-        inputs = self._inputs(shown, self.text_for(prompt))
+        inputs = self._inputs(shown, *self.parts_for(phrase, query))
         tokens = self._write(inputs)
         look = look_of(
             self._loaded.text(tokens),
@@ -116,23 +116,30 @@ class VLMBackend(CataloguedBackend):
             slice_image,
             shown=replace(shown, seen=seen_size(self._loaded, inputs, 0)),
             grammar=self._row.grammar,
-            asked=(phrase, prompt),
+            asked=(phrase, query.prompt_of(phrase)),
         )
-        longest = self.settings["max_new_tokens"]
+        longest = self._limits["max_new_tokens"]
         if len(tokens) < longest or tokens[-1] in self._loaded.ends:
             return look
         note = f"{phrase!r}: the model was stopped after {longest} tokens, before it finished."
         return replace(look, notes=(*look.notes, note))
 
-    def _inputs(self, shown: Framed, prompt: str) -> Any:
+    @property
+    def _limits(self) -> dict[str, Any]:
+        """The settings, with the number of tokens that the row allows."""
+        return self.settings | ({"max_new_tokens": self._row.longest} if self._row.longest else {})
+
+    def _inputs(self, shown: Framed, before: str, after: str) -> Any:
         from PIL import Image
 
         processor, image = self._loaded.processor, Image.fromarray(shown.pixels)
         if not getattr(processor, "chat_template", None):
-            prompt = f"{getattr(processor, 'image_token', '')}{prompt}"
-            inputs = processor(images=[image], text=[prompt], return_tensors="pt")
+            text = f"{before}{getattr(processor, 'image_token', '')}{after}"
+            inputs = processor(images=[image], text=[text], return_tensors="pt")
         else:
-            parts = [{"type": "image", "image": image}, {"type": "text", "text": prompt}]
+            parts = [{"type": "image", "image": image}, {"type": "text", "text": after}]
+            if before:
+                parts.insert(0, {"type": "text", "text": before})
             inputs = processor.apply_chat_template(
                 [{"role": "user", "content": parts}],
                 add_generation_prompt=True,
@@ -145,6 +152,6 @@ class VLMBackend(CataloguedBackend):
     def _write(self, inputs: Any) -> list[int]:
         """The tokens that the model writes."""
         with closing(
-            self._writer.tokens(self._loaded.model, inputs, self.settings, self.tick)
+            self._writer.tokens(self._loaded.model, inputs, self._limits, self.tick)
         ) as tokens:
             return list(tokens)

@@ -36,15 +36,23 @@ class AnswerGenerator:
         Has it compute.
     settings
         How it writes; ``max_new_tokens`` is how long an answer may be.
+    source
+        Name of the model, which its claims state.
     """
 
     def __init__(
-        self, loaded: Loaded, row: Row, writer: Streamer, settings: Mapping[str, Any]
+        self,
+        loaded: Loaded,
+        row: Row,
+        writer: Streamer,
+        settings: Mapping[str, Any],
+        source: str = "",
     ) -> None:
         self._loaded = loaded
         self._row = row
         self._writer = writer
         self._settings = settings
+        self._source = source
 
     def answer(self, question: Question, progress: Progress) -> Iterator[AnswerDelta]:
         """The answer: text as it comes, without thoughts, and at the end the whole."""
@@ -117,7 +125,7 @@ class AnswerGenerator:
             cut_off=cut_off,
             notes=asked.notes,
         )
-        return answer_of(written, asked.question, self._row, asked.shown)
+        return answer_of(written, asked.question, self._row, asked.shown, self._source)
 
     def _probabilities(self, text: str, asked: ModelInputs) -> tuple[float, ...]:
         """Probability of each option's letter as the first token of the answer.

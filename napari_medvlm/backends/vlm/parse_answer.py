@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,10 @@ from napari_medvlm.data.answer import Answer, AnswerKind, Claim, Question
 from napari_medvlm.data.tool_call import ToolCall
 from napari_medvlm.language.closed_answers import Chosen, count_in, option_in, yes_or_no
 from napari_medvlm.language.sentences import without_loop
+from napari_medvlm.language.stated_answer import unboxed
+
+_FENCE = re.compile(r"```(?:json)?", re.IGNORECASE)
+_NO_ITEM = re.compile(r"\s*(?:```(?:json)?)?\s*\[\s*\]\s*(?:```)?\s*", re.IGNORECASE)
 
 __all__ = ["CitedImages", "ModelOutput", "Stream", "answer_of", "stream_for"]
 
@@ -56,7 +61,11 @@ def stream_for(question: Question, row: Row, *, inside: bool = False) -> Stream:
 
 
 def answer_of(
-    written: ModelOutput, question: Question, row: Row, pictures: Sequence[CitedImages]
+    written: ModelOutput,
+    question: Question,
+    row: Row,
+    pictures: Sequence[CitedImages],
+    source: str = "",
 ) -> Answer:
     """The answer in what a model wrote. Never raises, whatever the text is.
 
@@ -66,6 +75,8 @@ def answer_of(
         Of the model.
     images
         All that were sent, in the order of their numbers.
+    source
+        Name of the model, for its claims; empty: the title of the row, which may be of a family.
     """
     thinking, text = split_reasoning(written.text, row.markers)
     thinking = "\n\n".join(thought for thought in (written.thinking.strip(), thinking) if thought)
@@ -77,8 +88,9 @@ def answer_of(
     if written.cut_off:
         length = f" after {written.tokens} tokens" if written.tokens else ""
         notes.append(f"The model was stopped{length}, before it finished.")
+    shown = without(text, pieces(text, row.grammar))
     answer = Answer(
-        text=without(text, pieces(text, row.grammar)),
+        text=unboxed(shown),
         images=tuple(shown.picture.slice for shown in pictures),
         thinking=thinking,
         calls=calls,
@@ -91,9 +103,9 @@ def answer_of(
         return answer
     if not any(map(str.isalnum, text)):
         return replace(answer, answered=False, reason=_silence(answer, written))
-    claims, miscounts = claims_of(text, row.grammar, pictures, row.title)
+    claims, miscounts = claims_of(unboxed(text), row.grammar, pictures, source or row.title)
     answer = replace(answer, claims=claims, notes=(*answer.notes, *miscounts))
-    return _of_kind(answer, question)
+    return _of_kind(answer, question, shown, text)
 
 
 def _called(
@@ -118,16 +130,22 @@ def _silence(answer: Answer, written: ModelOutput) -> str:
     return f"The model wrote {what}. Ask again in other words, or choose another model."
 
 
-def _of_kind(answer: Answer, question: Question) -> Answer:
-    """An answer with what its kind asks for: a choice, a number, sections."""
+def _of_kind(answer: Answer, question: Question, shown: str, text: str) -> Answer:
+    """An answer with what its kind asks for: a choice, a number, sections.
+
+    Parameters
+    ----------
+    shown, text
+        The text without boxes in the grammar of the model, and with them.
+    """
     if question.kind is AnswerKind.CHOICE:
-        chosen = option_in(answer.text, question.options)
+        chosen = option_in(shown, question.options)
         return _chosen(answer, chosen, chosen.choice)
     if question.kind is AnswerKind.YES_NO:
-        chosen = yes_or_no(answer.text)
+        chosen = yes_or_no(shown)
         return _chosen(answer, chosen, chosen.choice.capitalize())
     if question.kind is AnswerKind.COUNT:
-        chosen = count_in(answer.text)
+        chosen = _count(answer, shown, text)
         return _counted(_chosen(answer, chosen, chosen.choice))
     if question.kind is AnswerKind.REPORT:
         return _report(answer)
@@ -137,6 +155,19 @@ def _of_kind(answer: Answer, question: Question) -> Answer:
 def _chosen(answer: Answer, chosen: Chosen, text: str) -> Answer:
     notes = (*answer.notes, chosen.note) if chosen.note else answer.notes
     return replace(answer, text=text or answer.text, choice=chosen.choice, notes=notes)
+
+
+def _count(answer: Answer, shown: str, text: str) -> Chosen:
+    """The number that is stated, in words or JSON; else that of the boxes and points drawn.
+
+    An empty list of JSON says that there is none.
+    """
+    keyed = count_in(text) if '"' in text and "count" in text.lower() else Chosen("")
+    chosen = keyed if keyed.choice else count_in(shown)
+    if chosen.choice or any(map(str.isalnum, _FENCE.sub("", shown))):
+        return chosen
+    drawn = sum(len(claim.regions) for claim in answer.claims)
+    return Chosen(str(drawn)) if drawn or _NO_ITEM.fullmatch(text) else chosen
 
 
 def _counted(answer: Answer) -> Answer:

@@ -19,12 +19,15 @@ from napari_medvlm.backends.detection.letterbox import Framed
 from napari_medvlm.data.answer import Claim
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.slice_image import SliceImage
-from napari_medvlm.language.closed_answers import counted
+from napari_medvlm.language.counted_things import counted
 from napari_medvlm.language.sentences import Sentence, split
 
 UNNAMED = "A box without a name."
 _NUMBERS = r"\s*(?:no\.\s*|#\s*)?(\d{1,5}(?:\s*(?:,|-|and|und|et|y|to|&)\s*\d{1,5}\b)*)\b"
 _PICTURE = re.compile(rf"\b(?:images?|pictures?|figures?|bild|imagen)\b{_NUMBERS}", re.IGNORECASE)
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+_ORDINAL = re.compile(rf"\b({'|'.join(_ORDINALS)})\s+(?:image|picture)\b", re.IGNORECASE)
+"""As MedSeq-Grounder names a picture: "It's in the third image."."""
 _SLICE = re.compile(rf"\b(?:slices?|slides?|schicht|coupe|corte)\b{_NUMBERS}", re.IGNORECASE)
 _DIGITS = re.compile(r"\d+")
 _N = r"\s*-?\d+(?:\.\d+)?\s*"
@@ -175,10 +178,12 @@ class _Reader:
             return self._pictures[0]
         numbers = _numbers(_PICTURE, self._text)
         indices = {n - 1 for n in numbers if 0 < n <= len(self._pictures)}
+        indices |= {_ORDINALS.index(word.lower()) for word in _ORDINAL.findall(self._text)}
         slices = _numbers(_SLICE, self._text)
         indices |= {
             k for k, s in enumerate(self._pictures) if slices & _numbers(_SLICE, s.caption)
         }  # fmt: skip
+        indices = {k for k in indices if k < len(self._pictures)}
         return self._pictures[indices.pop()] if len(indices) == 1 else None
 
     def _unplaced(self, parsed: Parsed) -> tuple[str, ...]:

@@ -34,6 +34,11 @@ class Measurement:
         Of the intensities inside, in ``unit``; not a number if the object is empty.
     unit
         `Volume.unit`: ``"HU"`` for CT, SUV for PET whose header allows it, else empty.
+    voxels
+        Number of voxels.
+    spacing_is_known
+        Whether the file states the voxel spacing; if not, ``volume_ml`` and ``box_mm`` are those
+        of voxels of 1 mm.
     """
 
     volume_ml: float
@@ -42,10 +47,14 @@ class Measurement:
     sd: float
     maximum: float
     unit: str
+    voxels: int = 0
+    spacing_is_known: bool = True
 
     def __str__(self) -> str:
         if self.box_mm is None:
             return "empty"
+        if not self.spacing_is_known:
+            return f"{self.voxels} voxels, {brightness(vars(self))}"
         low, high = np.array(self.box_mm)
         size = " x ".join(f"{v:.0f}" for v in high - low)
         return f"{self.volume_ml:.2f} mL, {size} mm, {brightness(vars(self))}"
@@ -81,6 +90,8 @@ def measure(volume: Volume, mask: Mask) -> Measurement:
         sd=sd * volume.scale,
         maximum=float(inside.max()) * volume.scale,
         unit=unit,
+        voxels=mask.voxels,
+        spacing_is_known=volume.spacing_is_known,
     )
 
 

@@ -62,7 +62,7 @@ def write_rulers(path: str | Path, rulers: Sequence[Ruler]) -> None:
     CannotSave
         If the file cannot be written.
     """
-    write_table(Path(path), list(COLUMNS), map(_cells, rulers))
+    write_table(Path(path).expanduser(), list(COLUMNS), map(_cells, rulers))
 
 
 def _cells(ruler: Ruler) -> list[str | float]:

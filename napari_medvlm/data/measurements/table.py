@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,10 @@ from napari_medvlm.data.volume import Volume
 
 @dataclass(frozen=True)
 class Row:
-    """What is measured of an object; not a number where there is nothing to measure.
+    """What is measured of an object; not a number where it cannot be measured.
+
+    That is so of all figures of an empty object, and of lengths and volumes where the file does
+    not state the voxel spacing: diameters in an axial slice need its pixel size only.
 
     Attributes
     ----------
@@ -81,7 +85,7 @@ def row(name: str, mask: Mask, volume: Volume) -> Row:
     inside = volume.intensity()[mask.slices][mask.crop] if mask.voxels else np.array([nothing])
     index = (np.argwhere(mask.crop) + mask.start).mean(axis=0) if mask.voxels else [nothing] * 3
     center = volume.grid.to_world(index).tolist()
-    return Row(
+    measured = Row(
         name=name,
         voxels=mask.voxels,
         volume_ml=measurement.volume_ml,
@@ -98,6 +102,18 @@ def row(name: str, mask: Mask, volume: Volume) -> Row:
         maximum=measurement.maximum,
         unit=measurement.unit,
     )
+    unknown: dict[str, Any] = dict.fromkeys(_unknown_columns(volume), nothing)
+    return replace(measured, **unknown)
+
+
+def _unknown_columns(volume: Volume) -> tuple[str, ...]:
+    """The columns that need a spacing which the file of a volume does not state."""
+    if volume.spacing_is_known:
+        return ()
+    units = tuple(name for name in COLUMNS if name.endswith(("_mm", "_mm2", "_ml")))
+    if not volume.pixel_size_is_known:
+        return units
+    return tuple(name for name in units if not name.endswith("axial_mm"))
 
 
 def _along(what: str, spl_mm: Sequence[float]) -> dict[str, float]:
@@ -113,7 +129,9 @@ def write_csv(path: str | Path, rows: Sequence[Row]) -> None:
         If the file cannot be written.
     """
     write_table(
-        Path(path), list(COLUMNS), ([row.values.get(column) for column in COLUMNS] for row in rows)
+        Path(path).expanduser(),
+        list(COLUMNS),
+        ([row.values.get(column) for column in COLUMNS] for row in rows),
     )
 
 

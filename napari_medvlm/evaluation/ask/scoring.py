@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from napari_medvlm.backends.vlm.reasoning import split_reasoning
-from napari_medvlm.checks.answer_subject import percentage
 from napari_medvlm.data.answer import Answer, AnswerKind
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.region import Region
@@ -18,8 +17,11 @@ from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Corners, Outcome
 from napari_medvlm.evaluation.metrics import text
 from napari_medvlm.evaluation.metrics.region_agreement import agreement
+from napari_medvlm.evaluation.metrics.values import unit_of, values_in
 from napari_medvlm.evaluation.references.boxes import slice_region
 from napari_medvlm.language.closed_answers import option_in, yes_or_no
+from napari_medvlm.language.stated_answer import stated_part, without_confidence
+from napari_medvlm.language.stated_confidence import confidence_in
 
 _LETTERS = re.compile(r"(?<![\w'])([A-H])(?![\w'])")
 EVIDENCE = "evidence"
@@ -28,6 +30,8 @@ EVIDENCE = "evidence"
 def score_answer(item: Item, answer: Answer, volume: Volume, seconds: float) -> Outcome:
     """An answer with its figures."""
     thinking, text_answer = split_reasoning(answer.text)
+    written = split_reasoning(answer.written or answer.text).answer
+    final = without_confidence(stated_part(written) or text_answer)
     choice = _choice(item, answer, text_answer)
     refused = not answer.answered or (not choice and text.is_refusal(text_answer))
     wanted = evidence(item, volume)
@@ -39,12 +43,12 @@ def score_answer(item: Item, answer: Answer, volume: Volume, seconds: float) -> 
         choice=choice,
         refused=refused,
         iou=_overlap(regions, wanted, volume.grid) if wanted else None,
-        confidence=_confidence(item, answer, choice, text_answer),
+        confidence=_confidence(item, answer, choice, written),
         boxes=tuple(_corners(region, volume.grid) for region in regions),
         wanted=tuple(_corners(region, volume.grid) for region in wanted),
         seconds=seconds,
         notes=answer.notes if answer.answered else (answer.reason, *answer.notes),
-        **_figures(item, text_answer, choice, refused),
+        **_figures(item, final, choice, refused),
     )
 
 
@@ -58,7 +62,9 @@ def evidence(item: Item, volume: Volume) -> tuple[Region, ...]:
 
 def _figures(item: Item, text_answer: str, choice: str, refused: bool) -> dict[str, Any]:
     if item.values:
-        return _of_values(item.values, () if refused else text.numbers_in(text_answer))
+        return _of_values(
+            item.values, () if refused else values_in(text_answer, unit_of(item.question))
+        )
     if item.options:
         letters = "".join(chr(65 + index) for index in item.right)
         several = len(item.right) > 1 or item.kind is AnswerKind.OPEN
@@ -96,14 +102,14 @@ def _choice(item: Item, answer: Answer, text_answer: str) -> str:
     if item.kind is AnswerKind.CHOICE:
         return answer.choice or option_in(text_answer, item.options).choice
     known = {chr(65 + index) for index in range(len(item.options))}
-    return "".join(sorted(set(_LETTERS.findall(text_answer)) & known))
+    return "".join(sorted(set(_LETTERS.findall(stated_part(text_answer) or text_answer)) & known))
 
 
-def _confidence(item: Item, answer: Answer, choice: str, text_answer: str) -> float | None:
+def _confidence(item: Item, answer: Answer, choice: str, written: str) -> float | None:
     if not choice:
         return None
     if not answer.probabilities:
-        return percentage(text_answer)
+        return confidence_in(written)
     options = item.options or ("yes", "no")
     indices = [n for n, option in enumerate(options) if option.casefold() == choice.casefold()]
     known = indices and indices[0] < len(answer.probabilities)

@@ -20,7 +20,7 @@ _REFUSAL = re.compile(
     rf"|{_UNABLE} (?:see|view|access|open) (?:the|this|that|any|an|your) (?:image|picture|scan)s?)",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(
+NUMBER = re.compile(
     r"(?:(?<![\w.])|(?<=\d[xX]))[-+]?"
     r"(?:(?<![(\[,])\d{1,3}(?:,\d{3})+(?![\d,])|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?"
 )
@@ -101,7 +101,7 @@ def is_refusal(text: str) -> bool:
 
 def numbers_in(text: str) -> tuple[float, ...]:
     """The numbers of a text, in order."""
-    return tuple(float(match.group().replace(",", "")) for match in _NUMBER.finditer(text))
+    return tuple(float(match.group().replace(",", "")) for match in NUMBER.finditer(text))
 
 
 class _Tokenizer:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from napari_medvlm.data.errors import InvalidImage, InvalidReference
 from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.mask import BoolArray
+from napari_medvlm.data.text import did_you_mean
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.runs.runner import SkippedCase
 
@@ -113,7 +114,7 @@ def require_known(cases: Sequence[Case], wanted: Sequence[str]) -> None:
     for text in unknown(tuple(known.values()), wanted) if known else ():
         raise InvalidReference(
             f"There is no structure {text!r} in the data set.",
-            f"It has: {', '.join(known)}.",
+            f"{did_you_mean(text, known)}It has: {', '.join(known)}.",
         )
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import BackendUnavailable, PromptNotSupported
-from napari_medvlm.data.prompts import Box, Lasso, Point, Scribble
+from napari_medvlm.data.prompts import Box, Lasso, Line, Point, Scribble
 from napari_medvlm.evaluation.runs.provenance import provenance as provenance_of
 from napari_medvlm.evaluation.segment.simulated_user import CHALLENGE_SEED, PromptKind
 
@@ -18,6 +18,7 @@ PROMPTS = {
     PromptKind.BOX: Box,
     PromptKind.SCRIBBLE: Scribble,
     PromptKind.LASSO: Lasso,
+    PromptKind.LINE: Line,
 }
 LIBRARIES = ("numpy", "scipy", "scikit-image", "SimpleITK")
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.mask import BoolArray
-from napari_medvlm.data.prompts import Box, Lasso, Point, Prompt, Scribble
+from napari_medvlm.data.prompts import Box, Lasso, Line, Point, Prompt, Scribble
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.segment import simulated_user
 from napari_medvlm.evaluation.segment.plan import Plan
@@ -48,19 +47,26 @@ class PromptSimulator:
         error = simulated_user.largest_error(self.truth, mask, self._rule)
         if error is None:
             return None
-        if kind is PromptKind.SCRIBBLE:
-            return self._at(Scribble, simulated_user.stroke(error), error.click)
-        if kind is PromptKind.LASSO:
-            around = simulated_user.outline(error)
-            if around is not None:
-                return self._at(Lasso, around, error.click)
+        drawn = self._drawn(kind, error)
+        if drawn is not None:
+            return SimulatedPrompt(drawn, error.click.zyx)
         click = error.click
         if self.plan.jitter_mm:
             click = simulated_user.jittered(error, self.volume.spacing, self.plan.jitter_mm, rng)
-        return self._at(Point, click.zyx, click)
+        return SimulatedPrompt(Point.at_index(self.volume, click.zyx, click.positive), click.zyx)
 
-    def _at(self, kind: Any, zyx: Any, click: simulated_user.Click) -> SimulatedPrompt:
-        return SimulatedPrompt(kind.at_index(self.volume, zyx, click.positive), click.zyx)
+    def _drawn(self, kind: PromptKind, error: simulated_user.LargestError) -> Prompt | None:
+        """A scribble, lasso or line on the error; `None` for a click, or where it is too small."""
+        volume, positive = self.volume, error.click.positive
+        if kind is PromptKind.SCRIBBLE:
+            return Scribble.at_index(volume, simulated_user.stroke(error), positive)
+        if kind is PromptKind.LASSO:
+            around = simulated_user.outline(error)
+            return None if around is None else Lasso.at_index(volume, around, positive)
+        if kind is PromptKind.LINE:
+            ends = simulated_user.diameter(error, volume.spacing)
+            return None if ends is None else Line.at_index(volume, ends[0], ends[1], positive)
+        return None
 
     def _boxed(self, mask: BoolArray, rng: np.random.Generator) -> SimulatedPrompt | None:
         if np.array_equal(mask, self.truth):

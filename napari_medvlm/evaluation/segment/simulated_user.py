@@ -23,6 +23,7 @@ class PromptKind(StrEnum):
     BOX = "box"
     SCRIBBLE = "scribble"
     LASSO = "lasso"
+    LINE = "line"
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,23 @@ def outline(error: LargestError) -> FloatArray | None:
     if len(around) < 3 or np.count_nonzero(plane) < 4:
         return None
     return _in_space(around, error, axis, at)
+
+
+def diameter(error: LargestError, spacing: Sequence[float]) -> NDArray[np.int64] | None:
+    """The longest diameter of the error on one slice, ``(2, 3)`` indices of its ends.
+
+    `None` where it is a single voxel.
+    """
+    from scipy.ndimage import binary_erosion
+    from scipy.spatial.distance import cdist
+
+    plane, axis, at = _cross_section(error)
+    edge = np.argwhere(plane & ~binary_erosion(plane))
+    if len(edge) < 2:
+        return None
+    apart = cdist(*[edge * np.delete(spacing, axis)] * 2)
+    ends = edge[list(np.unravel_index(int(apart.argmax()), apart.shape))]
+    return _in_space(ends.astype(np.float64), error, axis, at).astype(np.int64)
 
 
 def box_around(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -72,7 +73,7 @@ def write_sr(
             f"({sop_class(sources[0])}): {reason_of(error)}.",
             "Save the table as CSV.",
         ) from error
-    write_atomically(Path(path), report.save_as)
+    write_atomically(Path(path).expanduser(), report.save_as)
 
 
 def _report(
@@ -234,11 +235,14 @@ def _group(segmentation: Any, number: int, values: dict[str, Any], series: str) 
 
     described = segmentation.get_segment_description(number)
     fallback = generate_uid(entropy_srcs=[f"{segmentation.SOPInstanceUID} {number}"])
-    volume_mm3 = round(1000 * values["volume_ml"], 3)
-    measurements = [sr.Measurement(codes.SCT.Volume, volume_mm3, codes.UCUM.CubicMillimeter)]
+    measurements = []
+    if math.isfinite(values["volume_ml"]):  # else the voxel spacing is unknown
+        volume_mm3 = round(1000 * values["volume_ml"], 3)
+        measurements = [sr.Measurement(codes.SCT.Volume, volume_mm3, codes.UCUM.CubicMillimeter)]
     measurements += [
         sr.Measurement(getattr(codes.SCT, code), round(values[name], 3), codes.UCUM.Millimeter)
         for name, code in LENGTHS.items()
+        if math.isfinite(values[name])
     ]
     measurements += _statistics(values)
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(

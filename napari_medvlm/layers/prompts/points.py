@@ -13,16 +13,15 @@ from numpy.typing import ArrayLike
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.prompts import Point
+from napari_medvlm.layers.object_picking import CLICK_PX, LEFT_BUTTON, PICK_KEY
 from napari_medvlm.layers.prompts.base import NEGATIVE, PENDING, POSITIVE, PromptLayer, new_rows
 
 if TYPE_CHECKING:
     from napari.layers import Points
 
 POINT_DIAMETER_MM = 5.0
-LEFT_BUTTON, RIGHT_BUTTON = 1, 2
+RIGHT_BUTTON = 2
 """As napari numbers the buttons of the mouse."""
-CLICK_PX = 5
-"""A press that moves farther on the screen before its release is a drag and adds no point."""
 
 
 class PointsLayer(PromptLayer[Point]):
@@ -32,6 +31,8 @@ class PointsLayer(PromptLayer[Point]):
     name: ClassVar[str] = "Points (green: positive, red: negative)"
     kinds: ClassVar[tuple[type[Any], ...]] = (Point,)
 
+    is_object_per_point: bool = False
+    """Whether each positive point begins an object of its own."""
     _drawn: frozenset[int] = frozenset()
     """Ids of the prompts that the layer shows, which the user can delete there."""
 
@@ -70,7 +71,7 @@ class PointsLayer(PromptLayer[Point]):
         A right click adds a negative point; the middle button is the camera's.
         """
         start, button = event.pos, event.button
-        if button not in (LEFT_BUTTON, RIGHT_BUTTON):
+        if button not in (LEFT_BUTTON, RIGHT_BUTTON) or PICK_KEY in event.modifiers:
             return
         yield
         while event.type == "mouse_move":
@@ -91,7 +92,13 @@ class PointsLayer(PromptLayer[Point]):
             return
         for spl in self.grid.to_world(np.atleast_2d(coords)).round(6):
             point = Point(position_mm=tuple(spl), positive=positive)
-            self._try(partial(self.session.add, point))
+            self._try(partial(self._add, point))
+
+    def _add(self, point: Point) -> None:
+        if self.is_object_per_point and point.positive:
+            self.session.add_objects([point])
+        else:
+            self.session.add(point)
 
     def _on_data(self, event: object) -> None:
         if getattr(event, "action", None) in ("added", "changed", "removed"):
@@ -133,7 +140,7 @@ class PointsLayer(PromptLayer[Point]):
             layer.features.at[row, "positive"] = positive
             layer.features.at[row, "prompt"] = prompt_id = self.session.ledger.next_prompt_id()
             self._drawn |= {prompt_id}
-            self.session.add(point)
+            self._add(point)
 
     def _show(self, prompts: Mapping[int, Point], pending: frozenset[int]) -> None:
         layer: Points = self._layer

@@ -1,20 +1,23 @@
-"""Box and lasso prompts as a Shapes layer."""
+"""Box, lasso and line prompts as a Shapes layer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from napari_medvlm.data.errors import InvalidPrompt
-from napari_medvlm.data.prompts import Box, Lasso
+from napari_medvlm.data.prompts import Box, Lasso, Line
 from napari_medvlm.layers.box_shapes import Vertices, draw_box
 from napari_medvlm.layers.orientation import axis_across, go_to, place_in_view
 from napari_medvlm.layers.prompts.base import NEGATIVE, PENDING, POSITIVE, PromptLayer, new_rows
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
+
+Drawn: TypeAlias = Box | Lasso | Line
+"""A prompt that is drawn as a shape."""
 
 CLICK_PX = 5
 """A press that moves no farther on the screen before its release is a click."""
@@ -49,12 +52,15 @@ class _EventOnSlice:
         return getattr(self._event, name)
 
 
-class ShapesLayer(PromptLayer[Box | Lasso]):
-    """Boxes and lassos. A box with depth is shown as a rectangle on every plane that it spans."""
+class ShapesLayer(PromptLayer[Drawn]):
+    """Boxes, lassos and lines.
+
+    A box with depth is shown as a rectangle on every plane that it spans.
+    """
 
     role: ClassVar[str] = "shapes"
-    name: ClassVar[str] = "Boxes and lassos"
-    kinds: ClassVar[tuple[type[Any], ...]] = (Box, Lasso)
+    name: ClassVar[str] = "Boxes, lassos and lines"
+    kinds: ClassVar[tuple[type[Any], ...]] = (Box, Lasso, Line)
 
     depth_mm: float = 0.0
     """How deep new boxes are, centred on their plane; 0: that slice alone."""
@@ -194,24 +200,26 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
             drawn[said_id] = np.asarray(layer.data[row])
             self.session.add(prompt)
 
-    def _read(
-        self, vertices: Vertices, kind: str, positive: bool, old: Box | Lasso | None
-    ) -> Box | Lasso:
+    def _read(self, vertices: Vertices, kind: str, positive: bool, old: Drawn | None) -> Drawn:
         """The prompt of a shape; ``old`` is the one that it was before it was edited."""
-        if kind in ("line", "path"):
+        if kind == "path":
             raise InvalidPrompt(
-                "A line cannot be used as a prompt.",
-                "Draw a rectangle, polygon or lasso, or use a scribble.",
+                "A path cannot be used as a prompt.",
+                "Draw a rectangle, polygon, lasso or line, or use a scribble.",
             )
         across = int(np.argmin(np.ptp(vertices, axis=0)))
+        if kind == "line" and self.viewer.dims.ndisplay == 2:
+            across = axis_across(self.viewer)
         vertices = vertices.copy()
         vertices[:, across] = np.round(vertices[:, across])  # the slice that is nearest
         if kind == "rectangle":
             return self._box(vertices, positive, old)
+        if kind == "line":
+            return Line.at_index(self.grid, vertices[0], vertices[1], positive)
         outline = _ellipse(vertices) if kind == "ellipse" else vertices
         return Lasso.at_index(self.grid, outline, positive)
 
-    def _box(self, vertices: Vertices, positive: bool, old: Box | Lasso | None) -> Box:
+    def _box(self, vertices: Vertices, positive: bool, old: Drawn | None) -> Box:
         axis = int(np.argmin(np.ptp(vertices, axis=0)))
         depth = max(self.depth_mm / self.grid.spacing[axis], 1.0)
         start = vertices.min(axis=0) + 0.5
@@ -227,7 +235,7 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
             )
         return Box.at_index(self.grid, start, stop, positive)
 
-    def _show(self, prompts: Mapping[int, Box | Lasso], pending: frozenset[int]) -> None:
+    def _show(self, prompts: Mapping[int, Drawn], pending: frozenset[int]) -> None:
         layer: Shapes = self._layer
         self._is_late = self._is_busy
         if self._is_busy:
@@ -255,9 +263,11 @@ class ShapesLayer(PromptLayer[Box | Lasso]):
             ]
         self._prepare_next(layer)
 
-    def _draw(self, prompt: Box | Lasso) -> tuple[Vertices, str]:
+    def _draw(self, prompt: Drawn) -> tuple[Vertices, str]:
         if isinstance(prompt, Lasso):
             return self.grid.to_index(np.reshape(prompt.vertices_mm, (-1, 3))), "polygon"
+        if isinstance(prompt, Line):
+            return self.grid.to_index(prompt.ends_mm), "line"
         return draw_box(prompt, self.grid, self.viewer)
 
 

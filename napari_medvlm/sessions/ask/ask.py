@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.answer import Answer, AnswerKind, ChatTurn, NamedMask, Question
-from napari_medvlm.data.errors import BackendUnavailable, GeometryMismatch
+from napari_medvlm.data.errors import BackendUnavailable, GeometryMismatch, InvalidPrompt
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
@@ -44,7 +44,8 @@ def ask(  # noqa: PLR0913  # the inputs of a question
     masks, labels
         Objects by name, masks or arrays ``(z, y, x)`` on the volume's grid; label images.
     selection
-        The slices to send; `None`: no images, for backends that measure.
+        The slices to send. `None`: no images for a backend that measures; for a model, the image
+        if it is a single slice.
     earlier, context
         The earlier turns, and the clinical context.
     kind, options
@@ -59,9 +60,11 @@ def ask(  # noqa: PLR0913  # the inputs of a question
     Raises
     ------
     MedVLMError
-        If the backend fails; `GeometryMismatch` if a mask is on another grid.
+        If the backend fails; `GeometryMismatch` if a mask is on another grid; `InvalidPrompt` if a
+        model is asked about a stack of slices and none is selected.
     """
     require_answers(backend)
+    selection = selection or _default_selection(volume, backend)
     model_input = ModelInput() if selection is None else pictures(volume, selection)
     parsed = Question(
         question,
@@ -77,6 +80,19 @@ def ask(  # noqa: PLR0913  # the inputs of a question
     reply = InlineRunner().submit(AskRequest(backend, volume, model, device, parsed)).result()
     assert isinstance(reply, AnswerReply)
     return reply.answer
+
+
+def _default_selection(volume: Volume, backend: str) -> ImageSelection | None:
+    """Select the only slice for a model; raise `InvalidPrompt` if there are several."""
+    info = registry.info(backend)
+    if info.uses_no_images:
+        return None
+    if volume.shape[0] > 1:
+        raise InvalidPrompt(
+            f"{info.title} would see nothing of the image: no slices are selected.",
+            "Select slices, such as selection=ImageSelection(Scope(0, 40, 60)).",
+        )
+    return ImageSelection()
 
 
 def require_answers(backend: str) -> None:

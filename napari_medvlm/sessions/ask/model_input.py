@@ -17,7 +17,7 @@ from napari_medvlm.data.montage import Montage
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.slice_image import Part, SliceImage, part_around, picture_of
-from napari_medvlm.data.volume import Volume, Window
+from napari_medvlm.data.volume import Modality, Volume, Window
 from napari_medvlm.data.window_presets import default_window
 from napari_medvlm.sessions.ask.visual_prompts import VisualPrompting, drawn, name_of
 
@@ -169,13 +169,24 @@ def counterpart(
 def caption_of(volume: Volume, ref: SliceRef, windows: Sequence[Window] = ()) -> str:
     """What to say of a picture of a slice."""
     shown = " and ".join(f"{w.center:g}/{w.width:g}" for w in windows)
-    window = f", window {shown}" if shown else ""
-    return f"{plane_of(volume, ref.axis)} slice {ref.index} of {volume.shape[ref.axis]}{window}"
+    window = f", window {shown}" if shown and volume.modality is not Modality.PHOTO else ""
+    if not volume.has_planes and volume.shape[ref.axis] == 1:
+        return f"the image{window}"
+    return f"{_slice_words(volume, ref.axis)} {ref.index} of {volume.shape[ref.axis]}{window}"
 
 
 def plane_of(volume: Volume, axis: int) -> str:
-    """What people call slices across an axis."""
+    """The anatomical plane of slices across an axis; empty for pictures and projections."""
+    if not volume.has_planes:
+        return ""
     return {array: PLANES[i] for i, array in enumerate(patient_axes(volume.affine))}[axis]
+
+
+def _slice_words(volume: Volume, axis: int) -> str:
+    """What slices across an axis are called, such as ``"axial slice"``."""
+    if volume.has_planes:
+        return f"{plane_of(volume, axis)} slice"
+    return "frame" if axis == 0 else f"section across axis {axis}, number"
 
 
 def _caption(group: Sequence[SliceImage], volume: Volume) -> str:
@@ -184,9 +195,9 @@ def _caption(group: Sequence[SliceImage], volume: Volume) -> str:
     if len(group) == 1:
         return caption_of(volume, first.slice, first.windows) + cropped
     numbers = ", ".join(str(image.slice.index) for image in group)
-    plane = plane_of(volume, first.slice.axis)
+    words = _slice_words(volume, first.slice.axis).removesuffix(", number")
     return (
-        f"{plane} slices {numbers} of {volume.shape[first.slice.axis]}, from left to right and "
+        f"{words}s {numbers} of {volume.shape[first.slice.axis]}, from left to right and "
         f"from top to bottom{cropped}"
     )
 

@@ -206,13 +206,14 @@ class Toolbox:
         region = scene.find(call.arguments["object"])
         assert region.mask is not None
         size = measure(scene.volume, region.mask)
-        across = diameters(region.mask, scene.volume.affine)
-        longest = longest_diameter_mm(region.mask, scene.volume.affine)
         unit = f" {size.unit}" if size.unit else ""
+        extent = (
+            _extent_words(region.mask, scene.volume, size.volume_ml)
+            if size.spacing_is_known
+            else f"{size.voxels} voxels, whose size in mm is unknown"
+        )
         text = (
-            f"{region.name}: volume {size.volume_ml:.2f} mL; longest diameter "
-            f"{across.longest_mm:.1f} mm and {across.perpendicular_mm:.1f} mm at a right angle to "
-            f"it, in axial slice {across.slice[1]}; longest diameter in space {longest:.1f} mm; "
+            f"{region.name}: {extent}; "
             f"mean intensity {size.mean:.4g}{unit}, standard deviation {size.sd:.4g}{unit}."
         )
         return ToolResult(call, text, (region,))
@@ -342,3 +343,14 @@ def _grown(box: Box, volume: Volume, axis: int) -> Box:
 def _not_found_text(matches: Grounding, phrase: str) -> str:
     reasons = [missing.reason for missing in matches.not_found]
     return " ".join((f"{phrase!r} was not found.", *reasons))
+
+
+def _extent_words(mask: Mask, volume: Volume, volume_ml: float) -> str:
+    """Volume and diameters of a mask in words."""
+    across = diameters(mask, volume.affine)
+    longest = longest_diameter_mm(mask, volume.affine)
+    return (
+        f"volume {volume_ml:.2f} mL; longest diameter {across.longest_mm:.1f} mm and "
+        f"{across.perpendicular_mm:.1f} mm at a right angle to it, in axial slice "
+        f"{across.slice[1]}; longest diameter in space {longest:.1f} mm"
+    )

@@ -18,6 +18,7 @@ from napari_medvlm.sessions.ask.history import ConversationHistory
 from napari_medvlm.sessions.ask.tool_loop import AnswerLoop, QuestionInputs, render_images
 from napari_medvlm.sessions.job_queue import JobQueue
 from napari_medvlm.sessions.request_sender import ModelChoices, RequestSender
+from napari_medvlm.settings.log_file import log_path
 from napari_medvlm.worker.messages import ExplainReply, GroundReply, GroundRequest
 
 STOPPED = "Stopped; the partial answer is kept. Ask again for a complete one."
@@ -74,7 +75,7 @@ class TurnRunner:
             self._history.end(turn_id, State.FAILED, problem=str(error), **clock.times())
             raise
         except BaseException as error:  # a programming error: show it in the turn, then raise it
-            problem = f"Internal error: {error!r}. See the log for details."
+            problem = f"Internal error: {error!r}. See the log: {log_path()}"
             self._history.end(turn_id, State.FAILED, problem=problem, **clock.times())
             raise
         else:

@@ -42,7 +42,7 @@ def export(path: str | Path, volume: Volume, conversation: Conversation) -> None
     CannotSave
         If the ending is another, or the file cannot be written.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     ways: Mapping[str, Callable[[Volume, Conversation], str]] = {
         ".md": markdown,
         ".html": html,

@@ -46,7 +46,7 @@ def write_page(path: str | Path, session: SegmentationSession) -> Path:
     CannotSave
         If a mask is still on its way, or the file cannot be written.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if session.pending or session.pending_prompts():
         raise CannotSave("A mask is still being computed.", "Wait until it is there.")
     if path.suffix.lower() not in (".html", ".htm"):

@@ -48,11 +48,7 @@ def findings(grounding: Grounding, volume: Volume, kinds: Collection[type[Any]])
     missing = [
         f"{nowhere.phrase} was not found: {nowhere.reason}" for nowhere in grounding.not_found
     ]
-    named: dict[str, list[Region]] = {}
-    for region in grounding.regions:
-        everything = region.phrase.strip().lower() == EVERYTHING
-        named.setdefault(region.name if everything else region.phrase, []).append(region)
-    for name, regions in named.items():
+    for name, regions in regions_by_name(grounding).items():
         masks = [region.mask for region in regions if region.mask is not None]
         if masks:
             union = reduce(Mask.union, masks)
@@ -64,6 +60,15 @@ def findings(grounding: Grounding, volume: Volume, kinds: Collection[type[Any]])
                 f"{name} has only a box, and the segmentation backend does not support box prompts."
             )
     return Findings(tuple(objects), tuple(missing))
+
+
+def regions_by_name(grounding: Grounding) -> dict[str, list[Region]]:
+    """The regions of each phrase; of *everything* of each name."""
+    named: dict[str, list[Region]] = {}
+    for region in grounding.regions:
+        everything = region.phrase.strip().lower() == EVERYTHING
+        named.setdefault(region.name if everything else region.phrase, []).append(region)
+    return named
 
 
 def _boxes(name: str, regions: Sequence[Region]) -> list[NamedMatches]:

@@ -42,6 +42,19 @@ def add(
     return (_added(object_id, prompt_id, prompt, origin),)
 
 
+def add_objects(
+    state: LedgerState, prompt_id: int, prompts: Sequence[Prompt]
+) -> tuple[tuple[int, ...], tuple[Event, ...]]:
+    """A new object for each prompt, numbered from ``prompt_id`` on; the object ids, the events."""
+    first = 1 + max(state.objects, default=0)
+    ids = tuple(range(first, first + len(prompts)))
+    events: list[Event] = []
+    for number, (object_id, prompt) in enumerate(zip(ids, prompts, strict=True)):
+        events.append(_new_object(object_id, None))
+        events.append(_added(object_id, prompt_id + number, prompt, ""))
+    return ids, tuple(events)
+
+
 def take(
     state: LedgerState, name: str, prompt_id: int, prompt: Prompt, origin: str
 ) -> tuple[int, tuple[Event, ...]]:
@@ -92,13 +105,17 @@ def add_object(
 ) -> tuple[int, ObjectAdded]:
     """A new object with the next id and colour; the id and the event."""
     object_id = 1 + max(state.objects, default=0)
+    return object_id, _new_object(object_id, name, locked)
+
+
+def _new_object(object_id: int, name: str | None, locked: bool = False) -> ObjectAdded:
     info = ObjectInfo(
         id=object_id,
         name=name or f"Object {object_id}",
         color=color_of(object_id),
         locked=locked,
     )
-    return object_id, ObjectAdded(object=info)
+    return ObjectAdded(object=info)
 
 
 def edit_object(

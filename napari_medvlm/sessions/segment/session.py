@@ -5,7 +5,7 @@ The session writes every edit into the ledger and requests the masks that follow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -13,8 +13,11 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.backends import registry
-from napari_medvlm.data.errors import InvalidPrompt, PromptNotSupported, SessionFileError
+from napari_medvlm.data.errors import (
+    InvalidPrompt,
+    PromptNotSupported,
+    SessionFileError,
+)
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Prompt, check_prompt
 from napari_medvlm.data.volume import Volume, require_contrast
@@ -22,6 +25,7 @@ from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Event, Overlap, Record
 from napari_medvlm.sessions.request_sender import new_runner
 from napari_medvlm.sessions.segment import edits
+from napari_medvlm.sessions.segment.backend_choice import segmenting_backend
 from napari_medvlm.sessions.segment.engine import Engine
 from napari_medvlm.sessions.segment.predictions import Choice, key_of
 from napari_medvlm.sessions.segment.session_view import SessionView
@@ -69,7 +73,7 @@ class SegmentationSession(SessionView):
     InvalidImage
         If all voxels are equal.
     BackendUnavailable
-        If there is no such backend.
+        If there is no such backend, or it does not segment from prompts.
     SessionFileError
         If the ledger is about another image.
     """
@@ -90,7 +94,7 @@ class SegmentationSession(SessionView):
         self.ledger = ledger or Ledger.of(volume)
         check_image(self.ledger, volume)
         self.active: int | None = max(self.ledger.now.objects, default=None)
-        self._info = registry.info(backend)
+        self._info = segmenting_backend(backend)
         self._runner = new_runner(runner) if isinstance(runner, str) else runner
         self._owns_runner = isinstance(runner, str)
         choice = Choice(backend, model, device)
@@ -130,6 +134,24 @@ class SegmentationSession(SessionView):
         prompt_id = self.ledger.next_prompt_id()
         self._append(*edits.add(self.now, target, prompt_id, prompt, origin))
         return prompt_id
+
+    def add_objects(self, prompts: Sequence[Prompt]) -> tuple[int, ...]:
+        """Begin an object with each of several prompts, undone together.
+
+        Returns
+        -------
+        The ids of the objects.
+
+        Raises
+        ------
+        InvalidPrompt, PromptNotSupported
+            As of `add`; then no object is begun.
+        """
+        for prompt in prompts:
+            self._check(prompt)
+        ids, events = edits.add_objects(self.now, self.ledger.next_prompt_id(), prompts)
+        self._append(*events)
+        return ids
 
     def change(self, prompts: Mapping[int, Prompt]) -> None:
         """Put other prompts in the place of some, by id, in one gesture: they were moved."""
@@ -272,7 +294,7 @@ class SegmentationSession(SessionView):
 
     def use(self, backend: str, model: str | None = None, device: str = "cpu") -> None:
         """Choose who makes the next masks; those that are there stay, see `ask_again`."""
-        self._info = registry.info(backend)
+        self._info = segmenting_backend(backend)
         self._engine.choice = Choice(backend, model, device)
         remember(backend, model)
 

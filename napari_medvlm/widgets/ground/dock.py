@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 
 FILTER_MS = 80
 """How long the slider must rest before regions are filtered."""
-SENT = "Locate the phrases in the caption: {phrase} means {definition}."
-"""What a model is sent for a finding that is described, as AG-KD asks."""
 
 
 class GroundDock(SessionDock[GroundingSession]):
@@ -86,7 +84,7 @@ class GroundDock(SessionDock[GroundingSession]):
             self.phrases.phrases,
             self.scope.scope(self.viewer, session.volume),
             labels=named_labels(self.viewer, session.volume),
-            prompts=self._prompts(),
+            descriptions=self._descriptions(),
         )
         self._refresh()
 
@@ -234,11 +232,12 @@ class GroundDock(SessionDock[GroundingSession]):
         self.details.setText("\n".join(lines))
         self.trust.show_region(self._session(), shown.region)
 
-    def _prompts(self) -> Mapping[str, str]:
+    def _descriptions(self) -> Mapping[str, str]:
         if not self.phrases.describe.isChecked():
             return {}
         knowledge = Knowledge.load()
-        return {phrase: knowledge.expand(phrase, SENT) for phrase in self.phrases.phrases}
+        described = {phrase: knowledge.describe(phrase) for phrase in self.phrases.phrases}
+        return {phrase: found.text for phrase, found in described.items() if found is not None}
 
     def _on_report(self, phrases: list[str]) -> None:
         self.forget()

@@ -22,8 +22,9 @@ class PhraseList(QWidget):
         self.edit.setToolTip("Phrases to search for, one per line.")
         self.describe = QCheckBox("Describe findings to the model")
         self.describe.setToolTip(
-            "Add each finding's shape, density and location from knowledge.yaml to the "
-            "prompt. The prompt is shown below the table."
+            "Send each finding's shape, density and location from knowledge.yaml to models "
+            "that take descriptions, such as AG-KD and K2Sight, in their own sentence. The "
+            "prompt is shown below the table; a note says when no description was sent."
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -8,13 +8,16 @@ from qtpy.QtWidgets import QAbstractButton, QPushButton
 
 from napari_medvlm.widgets.runtime.notify import guarded
 
+PADDING_PX = 12
+"""Around the text of a button that is as narrow as it can be."""
+
 
 def button(text: str, tooltip: str, *, checkable: bool = False) -> QPushButton:
-    """A small button that says in its tooltip what it does."""
+    """A small button that says in its tooltip what it does; its text is never cut."""
     push_button = QPushButton(text)
     push_button.setToolTip(tooltip)
     push_button.setCheckable(checkable)
-    push_button.setMinimumWidth(10)
+    push_button.setMinimumWidth(push_button.fontMetrics().horizontalAdvance(text) + PADDING_PX)
     return push_button
 
 

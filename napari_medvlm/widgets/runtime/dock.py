@@ -6,6 +6,7 @@ from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QKeyEvent, QShowEvent
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QWidget
 
+from napari_medvlm.settings.log_file import ensure_log
 from napari_medvlm.widgets.runtime.dock_input import DockInput
 
 LEAST_HEIGHT, LARGEST_WIDTH = 120, 420
@@ -26,6 +27,7 @@ class Dock(QScrollArea):
 
     def __init__(self) -> None:
         super().__init__()
+        ensure_log()
         self.body = QWidget()
         self.setWidget(self.body)
         self.setWidgetResizable(True)

@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 from napari_medvlm.data.errors import Cancelled, MedVLMError
+from napari_medvlm.settings.log_file import log_path
 from napari_medvlm.settings.privacy import for_log
 from napari_medvlm.widgets.parts.plain_text import plain
 
@@ -26,7 +27,10 @@ def show(error: Exception) -> None:
         show_warning(plain(str(error)))
         return
     logger.error("Unexpected error: %s", for_log(error))
-    message = f"{type(error).__name__}: {error} No work is lost; please report this with the log."
+    message = (
+        f"{type(error).__name__}: {error} No work is lost; please report this with the log: "
+        f"{log_path()}"
+    )
     show_error(plain(message))
 
 

@@ -111,6 +111,11 @@ def lasso_tool(viewer: napari.Viewer) -> None:
     dock_of(viewer).tools.choose(Tool.LASSO)
 
 
+def line_tool(viewer: napari.Viewer) -> None:
+    """Prompt with lines."""
+    dock_of(viewer).tools.choose(Tool.LINE)
+
+
 def scribble_tool(viewer: napari.Viewer) -> None:
     """Prompt with scribbles."""
     dock_of(viewer).tools.choose(Tool.SCRIBBLE)

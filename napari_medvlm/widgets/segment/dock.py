@@ -12,11 +12,10 @@ from qtpy.QtWidgets import QFormLayout, QVBoxLayout
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import Cancelled, MedVLMError
-from napari_medvlm.data.window_presets import windows
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers.convert import role
 from napari_medvlm.layers.mask_layer import PROMPT_ROLES
-from napari_medvlm.layers.session_layers import SessionLayers
+from napari_medvlm.layers.views.session_views import LinkedSessionLayers
 from napari_medvlm.layers.volume_notes import unshown_notes
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Predicted
@@ -24,6 +23,7 @@ from napari_medvlm.sessions.request_sender import ModelChoice
 from napari_medvlm.sessions.segment.session import SegmentationSession, check_image
 from napari_medvlm.settings.chosen_models import is_chosen
 from napari_medvlm.widgets.commands import bind_keys
+from napari_medvlm.widgets.display.window_row import WindowRow
 from napari_medvlm.widgets.dock import SessionDock
 from napari_medvlm.widgets.open_image import EarlierSession, Prepared, prepare
 from napari_medvlm.widgets.parts.progress import READING, ProgressRow
@@ -45,7 +45,7 @@ from napari_medvlm.widgets.segment.precompute import PreparePlane
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool, Tools
 from napari_medvlm.widgets.segment.session_toolbar import SessionRow
 from napari_medvlm.widgets.segment.timing import PENDING_MS, REST_MS, SOON_MS, is_fast
-from napari_medvlm.widgets.segment.view_toolbar import PlaneRow, show_view, show_window
+from napari_medvlm.widgets.segment.view_toolbar import PlaneRow, show_view
 from napari_medvlm.worker.messages import Request
 from napari_medvlm.worker.runner import Job
 
@@ -62,11 +62,12 @@ class SegmentDock(SessionDock[SegmentationSession]):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer, Task.SEGMENT)
-        self._layers: SessionLayers | None = None
+        self._layers: LinkedSessionLayers | None = None
         self._taken: list[tuple[Image, str, Any, str]] = []
         self._reading = False
         self._when_open: list[Callable[[], None]] = []
         self.planes = PlaneRow()
+        self.windows = WindowRow(self.window_control)
         self.beforehand = PreparePlane(napari_viewer, self._runner)
         self.resume = ResumeBar()
         self.tools = Tools()
@@ -97,9 +98,8 @@ class SegmentDock(SessionDock[SegmentationSession]):
     def close_dock(self) -> None:
         """Leave the image, end the worker and unbind the keys of the active layer."""
         self._layer_keys.close()
+        self.windows.close_row()
         super().close_dock()
-
-    # What a person does.
 
     def new_object(self) -> None:
         """Begin another object; its first prompts are positive."""
@@ -113,7 +113,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
 
     def _show_object(self, object_id: int, is_shown: bool) -> None:
         if self._layers is not None:
-            self._layers.mask.show_object(object_id, is_shown)
+            self._layers.show_object(object_id, is_shown)
 
     def _locate(self, object_id: int) -> None:
         if self._layers is not None:
@@ -121,7 +121,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
 
     def cancel(self) -> None:
         """End the polygon that is being drawn, or else stop what is being computed."""
-        if self._layers is not None and self._layers.shapes.finish_drawing():
+        if self._layers is not None and self._layers.finish_drawing():
             return
         if self.session is not None:
             self.session.cancel()
@@ -171,8 +171,6 @@ class SegmentDock(SessionDock[SegmentationSession]):
         if prompts:
             show_message("Your new prompts are in the list of earlier sessions.")
 
-    # How an image becomes a session.
-
     def _open(self, layer: Image | None) -> None:
         """Prepare another image off this thread; the tools wait for it."""
         self._end()
@@ -198,7 +196,6 @@ class SegmentDock(SessionDock[SegmentationSession]):
             self._reading = False
         if layer is not self.image.layer or self.session is not None:
             return
-        self.planes.set_windows(windows(prepared.volume))
         for note in unshown_notes(prepared.volume):
             show_message(note)
         self._begin(prepared)
@@ -228,9 +225,10 @@ class SegmentDock(SessionDock[SegmentationSession]):
         session.noted.connect(self._noted)
         for notice in session.notices:
             show_message(notice)
-        self._layers = SessionLayers(self.viewer, session, show, self._removed)
+        self._layers = LinkedSessionLayers(self.viewer, session, show, self._removed)
         self._opened += [PausedGC(), session, self._layers]
         self._layers.set_polarity(self.tools.positive)
+        self._set_object_per_point(self.tools.is_object_per_point)
         self._bind(session)
         self._warm_up()
         self._on_view(None)
@@ -273,8 +271,6 @@ class SegmentDock(SessionDock[SegmentationSession]):
         except MedVLMError as error:
             self._failed(error)
 
-    # What the session tells.
-
     def _on_changed(self, boxes: list[object]) -> None:
         if self.session is None or self._layers is None:
             return
@@ -293,7 +289,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
     def _show_points(self) -> None:
         """Show what was clicked; what is drawn by other tools is there already."""
         if self._layers is not None:
-            self._layers.points.pull()
+            self._layers.pull_points()
 
     def _show_prompts(self) -> None:
         if self._layers is not None:
@@ -303,6 +299,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         if self.session is None:
             return
         self.objects.refresh()
+        self.row.refresh()
         self.folds.refresh()
         self.progress.show_state(
             busy=bool(self.session.pending),
@@ -314,14 +311,13 @@ class SegmentDock(SessionDock[SegmentationSession]):
         if self.session is not None and self.session.pending:
             self.progress.show_progress(*latest)
 
-    # Wiring.
-
     def _lay_out(self) -> None:
         form = QFormLayout()
         form.addRow("Image", self.image)
         form.addRow("Backend", self.backend)
         form.addRow("Model", self.model)
         form.addRow("View", self.planes)
+        form.addRow("Window", self.windows)
         form.addRow("Labels", self.labels)
         layout = QVBoxLayout(self.body)
         layout.addLayout(form)
@@ -337,7 +333,6 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.model.chosen.connect(guarded(self._use_backend))
         self.row.opened.connect(guarded(self.go_on))
         self.planes.view_requested.connect(guarded(lambda name: show_view(self.viewer, name)))
-        self.planes.window_requested.connect(guarded(lambda w: show_window(self.image.layer, w)))
         self.resume.accepted.connect(guarded(self._resume))
         self.tools.tool_changed.connect(guarded(self._use_tool))
         self.tools.polarity_changed.connect(guarded(self._set_polarity))
@@ -345,6 +340,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.objects.list.shown_changed.connect(guarded(self._show_object))
         self.objects.list.located.connect(guarded(self._locate))
         self.tools.depth_changed.connect(guarded(self._set_depth))
+        self.tools.object_per_point_changed.connect(guarded(self._set_object_per_point))
         self.tools.size_stepped.connect(guarded(lambda by: self._session().step_size(by)))
         self.labels.start_requested.connect(guarded(lambda x: start_from(self._session(), x)))
         self.labels.import_requested.connect(guarded(lambda x: import_locked(self._session(), x)))
@@ -374,6 +370,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
             Tool.POINT: (self._layers.points, "add"),
             Tool.BOX: (self._layers.shapes, "add_rectangle"),
             Tool.LASSO: (self._layers.shapes, "add_polygon_lasso"),
+            Tool.LINE: (self._layers.shapes, "add_line"),
             Tool.SCRIBBLE: (self._layers.scribbles, "paint"),
             Tool.LOOK: (None, "pan_zoom"),
         }
@@ -393,6 +390,10 @@ class SegmentDock(SessionDock[SegmentationSession]):
         if self._layers is not None:
             self._layers.set_polarity(positive)
 
+    def _set_object_per_point(self, is_on: bool) -> None:
+        if self._layers is not None:
+            self._layers.points.is_object_per_point = is_on
+
     def _set_depth(self, depth_mm: float) -> None:
         if self._layers is not None:
-            self._layers.shapes.depth_mm = depth_mm
+            self._layers.set_depth(depth_mm)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QWidget
 
 from napari_medvlm.data.prompts import InitialMask
 from napari_medvlm.layers import labels_of, named_labels_of
@@ -53,11 +53,11 @@ class LabelsRow(QWidget):
         self.take.clicked.connect(lambda: self.import_requested.emit(self.choice.layer))
         self.choice.chosen.connect(self._on_chosen)
         self._on_chosen(self.choice.layer)
-        layout = QHBoxLayout(self)
+        layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.choice, 1)
-        layout.addWidget(self.start)
-        layout.addWidget(self.take)
+        layout.addWidget(self.choice, 0, 0, 1, 2)
+        layout.addWidget(self.start, 1, 0)
+        layout.addWidget(self.take, 1, 1)
 
     def _on_chosen(self, layer: object) -> None:
         for widget in (self.start, self.take):

@@ -7,6 +7,7 @@ from enum import Enum
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
+    QCheckBox,
     QDoubleSpinBox,
     QGridLayout,
     QHBoxLayout,
@@ -16,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.backends.base import BackendInfo
-from napari_medvlm.data.prompts import Box, Lasso, Point, Prompt, Scribble
+from napari_medvlm.data.prompts import Box, Lasso, Line, Point, Prompt, Scribble
 from napari_medvlm.widgets.parts.buttons import button
 from napari_medvlm.widgets.parts.plain_text import plain
 
@@ -33,8 +34,9 @@ class Tool(Enum):
     )
     BOX = "Box", "Drag a rectangle around the object."
     LASSO = "Lasso", "Draw around the object with the mouse button held."
+    LINE = "Line", "Draw the longest diameter of the object, from edge to edge."
     SCRIBBLE = "Scribble", "Paint with napari's brush; erase to remove parts of a stroke."
-    LOOK = "Pan/zoom", "Clicks add no prompts."
+    LOOK = "Pan/zoom", "Click an object to make it active; drag to move the image."
 
     @property
     def title(self) -> str:
@@ -51,6 +53,7 @@ PROMPT_OF: dict[Tool, type[Prompt]] = {
     Tool.POINT: Point,
     Tool.BOX: Box,
     Tool.LASSO: Lasso,
+    Tool.LINE: Line,
     Tool.SCRIBBLE: Scribble,
 }
 """The type of prompt that a tool adds."""
@@ -65,12 +68,15 @@ class Tools(QWidget):
         The `Tool` chosen; whether prompts are positive; depth of new boxes in millimetres.
     size_stepped
         A larger (1) or smaller (-1) extent of the last point is requested.
+    object_per_point_changed
+        Whether each positive point begins an object of its own.
     """
 
     tool_changed = Signal(object)
     polarity_changed = Signal(bool)
     depth_changed = Signal(float)
     size_stepped = Signal(int)
+    object_per_point_changed = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -81,6 +87,7 @@ class Tools(QWidget):
         layout.addLayout(self._polarity_row(), 1, 0)
         self.size = self._size_row()
         layout.addWidget(self.size, 2, 0)
+        layout.addLayout(self._options_row(), 3, 0)
 
     @property
     def tool(self) -> Tool:
@@ -97,6 +104,11 @@ class Tools(QWidget):
     def positive(self) -> bool:
         """Whether prompts say *this*."""
         return bool(self._this.isChecked())
+
+    @property
+    def is_object_per_point(self) -> bool:
+        """Whether each positive point begins an object of its own."""
+        return bool(self._object_per_point.isChecked())
 
     def set_positive(self) -> None:
         """Have the next prompts say *this*."""
@@ -172,6 +184,14 @@ class Tools(QWidget):
             row.addWidget(tool_button)
         self._this.setChecked(True)
         self._this.toggled.connect(self.polarity_changed.emit)
+        return row
+
+    def _options_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        self._object_per_point = QCheckBox("One object per point")
+        self._object_per_point.setToolTip("Each positive point begins an object of its own.")
+        self._object_per_point.toggled.connect(self.object_per_point_changed.emit)
+        row.addWidget(self._object_per_point, 1)
         depth = QDoubleSpinBox()
         depth.setRange(0.0, 1000.0)
         depth.setSuffix(" mm")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGridLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
 
 from napari_medvlm.data.errors import InvalidImage, InvalidPrompt
 from napari_medvlm.ledger.ledger import Ledger
@@ -14,6 +14,7 @@ from napari_medvlm.sessions.export.session_report import write_page
 from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets.parts import dialogs
 from napari_medvlm.widgets.parts.buttons import button, on_click
+from napari_medvlm.widgets.parts.plain_text import plain
 from napari_medvlm.widgets.runtime.notify import guarded, show_message
 from napari_medvlm.widgets.runtime.threads import in_background
 
@@ -34,6 +35,7 @@ class SessionRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._session: SegmentationSession | None = None
+        self._buttons: dict[str, QPushButton] = {}
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         actions: tuple[tuple[str, str, Callable[[], None]], ...] = (
@@ -52,10 +54,23 @@ class SessionRow(QWidget):
             action_button = button(text, tooltip)
             on_click(action_button, action)
             layout.addWidget(action_button, *divmod(number, COLUMNS))
+            self._buttons[text] = action_button
 
     def bind(self, session: SegmentationSession | None) -> None:
         """Take another session; `None`: there is none."""
         self._session = session
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Name in the tooltips what undo and redo change; disable them where nothing is left."""
+        ledger = None if self._session is None else self._session.ledger
+        self._name("Undo", None if ledger is None else ledger.undo_title, "Ctrl+Z")
+        self._name("Redo", None if ledger is None else ledger.redo_title, "Ctrl+Shift+Z")
+
+    def _name(self, text: str, title: str | None, key: str) -> None:
+        self._buttons[text].setEnabled(title is not None)
+        edit = f"Nothing to {text.lower()}." if title is None else f"{text}: {title}."
+        self._buttons[text].setToolTip(plain(f"{edit} ({key})"))
 
     def undo(self) -> None:
         """Take back the last gesture."""

@@ -18,12 +18,23 @@ from napari_medvlm.backends.box_formats import (
 )
 from tests.backends.box_formats.box_texts import SIZE, WRITABLE, edges, flaws, parsed_boxes
 
-LABELLED = ["qwen2", "qwen2.5", "qwen3", "internvl", "medrega", "minicpm", "florence2", "paligemma"]
+LABELLED = [
+    "qwen2",
+    "medseq",
+    "qwen2.5",
+    "qwen3",
+    "internvl",
+    "medrega",
+    "minicpm",
+    "florence2",
+    "paligemma",
+]
 LABELLED += ["maira2", "gemini", "kosmos2", "point-detect-count"]
 GOOD = (40, 75, 200, 225)
 
 EXAMPLES = {
     "qwen2": [("polyp", 40, 75, 200, 225)],
+    "medseq": [("", 92, 150, 164, 224)],
     "qwen2.5": [("polyp", 20, 30, 120, 90)],
     "qwen3": [("polyp", 40, 75, 200, 225)],
     "internvl": [("nodule", 40, 75, 200, 225), ("nodule", 240, 3, 280, 15)],

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 
 from napari_medvlm.backends.detection.florence import FlorenceBackend
 from napari_medvlm.backends.detection.letterbox import framed
+from napari_medvlm.backends.models.catalog import row_for
 from napari_medvlm.data.errors import BackendUnavailable
 from tests.backends import tiny_models as tiny
 from tests.backends.detection.queries import (
@@ -161,3 +162,16 @@ def test_a_model_that_is_not_there_is_not_downloaded_and_the_way_to_it_told():
         BackendUnavailable, match="medvlm models download florence-community/no-such"
     ):
         FlorenceBackend().load("florence-community/no-such", "cpu")
+
+
+def test_a_description_is_sent_in_the_sentence_of_ag_kd_and_nowhere_else(folder, monkeypatch):
+    backend = new_backend(folder, monkeypatch)
+    volume, slice_ref = volume_of("square")
+    more = {"descriptions": {"nodule": "a small round opacity"}}
+    plain = asked(backend, volume, slice_ref, "nodule", **more)
+    assert plain.prompts == {"nodule": f"{TASK}nodule"}
+    backend._row = row_for("florence", "RioJune/AG-KD-merged", "florence2")
+    described = asked(backend, volume, slice_ref, "nodule", **more)
+    assert described.prompts == {
+        "nodule": f"{TASK}Locate the phrases in the caption: nodule means a small round opacity."
+    }

@@ -14,7 +14,7 @@ from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.backends.embedded import EmbeddedBackend
 from napari_medvlm.backends.embedded.proposals.flooding import flooded
 from napari_medvlm.data.mask import bounding_box
-from napari_medvlm.data.prompts import Box, Lasso, Point, Scribble
+from napari_medvlm.data.prompts import Box, Lasso, Line, Point
 
 
 @lru_cache(maxsize=8)
@@ -118,10 +118,10 @@ def test_a_box_on_one_slice_finds_the_object_on_all_slices(kind, seed):
 
 
 @pytest.mark.parametrize(("kind", "seed"), [(breast_lesion, 0), (lymph_nodes, 1), (hot_spot, 1)])
-def test_a_stroke_over_the_longest_diameter_finds_the_object(kind, seed):
+def test_a_line_over_the_longest_diameter_finds_the_object(kind, seed):
     volume, truth = case(kind, seed)
-    line = diameter(Task("", volume, truth), int(truth.sum((1, 2)).argmax()))
-    mask = ask(backend_of(volume), Scribble.at_index(volume, line))
+    ends = diameter(Task("", volume, truth), int(truth.sum((1, 2)).argmax()))
+    mask = ask(backend_of(volume), Line.at_index(volume, *ends))
     assert dice(mask, truth) > 0.75
 
 

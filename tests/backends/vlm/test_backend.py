@@ -10,7 +10,6 @@ import torch
 import transformers as hf
 from numpy.testing import assert_allclose
 from PIL import Image
-from pydantic import ValidationError
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
 
 from napari_medvlm.backends.box_formats import GRAMMARS
@@ -18,7 +17,7 @@ from napari_medvlm.backends.detection.generated_boxes import look_of
 from napari_medvlm.backends.detection.letterbox import framed
 from napari_medvlm.backends.dispatch import ground
 from napari_medvlm.backends.models import transformers_loader
-from napari_medvlm.backends.models.catalog import ANY, Row, answering_row, row_for, rows
+from napari_medvlm.backends.models.catalog import ANY, answering_row, row_for, rows
 from napari_medvlm.backends.vlm.backend import VLMBackend
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidPrompt
 from napari_medvlm.data.grounding import GroundQuery, Scope
@@ -280,9 +279,3 @@ def test_a_model_in_the_librarys_cache_is_known_by_its_name():
     model_path = "/home/me/.cache/huggingface/hub/models--RioJune--AG-KD-merged/snapshots/0123abc/"
     assert row_for("florence", model_path, "florence2").square == 512
     assert row_for("florence", "/data/some-model", "florence2").square == 0
-
-
-def test_a_row_without_a_place_for_the_phrase_is_refused():
-    row = rows()[0].model_dump()
-    with pytest.raises(ValidationError, match="once"):
-        Row.model_validate({**row, "prompt": "Locate it."})

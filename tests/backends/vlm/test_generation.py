@@ -66,7 +66,7 @@ def test_the_text_comes_token_by_token(folders):
     assert "".join(pieces) == answer.text == "The left lung is dark."
     assert len(pieces) > 5
     assert [claim.text for claim in answer.claims] == ["The left lung is dark."]
-    assert answer.claims[0].source == "Qwen3-VL"
+    assert answer.claims[0].source == folders["qwen3"].name
 
 
 def test_thoughts_are_not_shown_with_the_answer(folders):

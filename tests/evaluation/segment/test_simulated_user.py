@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_medvlm.data.prompts import Box, Lasso, Point, Scribble
+from napari_medvlm.data.prompts import Box, Lasso, Line, Point, Scribble
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.segment import simulated_user
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.simulated_prompts import PromptSimulator
@@ -156,3 +157,14 @@ def test_jitter_follows_from_the_seed_and_the_case_and_nothing_else():
     box = Plan(first_prompt="box", jitter_mm=3.0)
     boxes = {hand(box, f"{k}")[0].next(empty, 0).prompt for k in range(4)}
     assert len(boxes) > 1
+
+
+def test_a_line_is_the_longest_diameter_of_the_largest_slice_in_millimetres():
+    truth = np.zeros((5, 30, 30), bool)
+    truth[1:4, 10:14, 5:25] = True  # 4 x 20 voxels of 5 x 1 mm on a slice
+    volume = Volume(np.zeros(truth.shape, np.float32), np.diag([5.0, 5.0, 1.0, 1.0]))
+    prompts = PromptSimulator(Plan(first_prompt="line"), volume, truth, None, "bar")
+    line = prompts.next(np.zeros_like(truth), 0).prompt
+    assert isinstance(line, Line)
+    assert line.length_mm == pytest.approx(np.hypot(3 * 5.0, 19.0))
+    assert truth[tuple(line.voxels(volume.grid).T)].all()

@@ -247,3 +247,20 @@ def test_one_question_sees_its_scope(phantom):
     assert answer.answered
     with pytest.raises(InvalidPrompt, match="no slice"):
         nmv.ask(volume, "How large is it?", selection=ImageSelection(Scope(0, 99, 100)))
+
+
+def test_a_model_is_never_asked_without_an_image(phantom):
+    with pytest.raises(InvalidPrompt, match="no slices are selected"):
+        nmv.ask(phantom[0], "Is it normal?", "vlm", model="a/b")
+
+
+def test_a_picture_is_not_called_axial(phantom):
+    picture = nmv.Volume(phantom[0].data[:1], modality=nmv.Modality.PHOTO)
+    assert pictures(picture, ImageSelection()).captions == ("the image",)
+    film = nmv.Volume(phantom[0].data, modality=nmv.Modality.XA)
+    assert pictures(film, ImageSelection(Scope(0, 3, 4))).captions[0].startswith("frame 3 of 16")
+    assert (
+        pictures(film, ImageSelection(Scope(0, 3, 5), montage=2))
+        .captions[0]
+        .startswith("frames 3, 4 of 16")
+    )

@@ -7,7 +7,6 @@ from pydicom.uid import generate_uid
 import napari_medvlm as nmv
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import Cancelled, InvalidImage
-from napari_medvlm.data.volume import Window
 from napari_medvlm.io.label_images import read_labels
 from napari_medvlm.ledger.records import ObjectInfo, Overlap
 from napari_medvlm.sessions.export.masks import write_objects
@@ -17,7 +16,6 @@ from napari_medvlm.widgets.parts.progress import ProgressRow
 from napari_medvlm.widgets.runtime import notify
 from napari_medvlm.widgets.segment.object_list import LOCK, NAME, ObjectList
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool, Tools
-from napari_medvlm.widgets.segment.view_toolbar import PlaneRow
 from tests.conftest import make_phantom
 from tests.io.conftest import PATIENT
 from tests.io.dicom_files import write_series
@@ -89,15 +87,6 @@ def test_the_embedded_backend_is_offered_first_with_its_licence(qtbot):
     qtbot.addWidget(choice)
     assert choice.name == "embedded"
     assert "BSD-3-Clause" in choice.itemData(0, 3)  # tooltip
-
-
-def test_windows_are_chosen_by_name(qtbot):
-    row = PlaneRow()
-    qtbot.addWidget(row)
-    row.set_windows({"Bone": Window(400, 1800)})
-    with qtbot.waitSignal(row.window_requested) as chosen:
-        row._windows.textActivated.emit("Bone")
-    assert chosen.args == [Window(400, 1800)]
 
 
 def test_progress_tells_what_waits(qtbot):

@@ -27,6 +27,15 @@ from napari_medvlm.data.volume import Volume
 MIDLINE_MM = 5.0
 """A centre this near to the middle of the image, in mm, is on neither side."""
 
+IN_MM = {
+    QuestionForm.LARGER,
+    QuestionForm.VOLUME,
+    QuestionForm.DIAMETER,
+    QuestionForm.WIDTH,
+    QuestionForm.DISTANCE,
+}
+"""Questions whose answers are lengths or volumes."""
+
 
 class Answerer:
     """Answers questions about one volume and what was segmented in it.
@@ -51,6 +60,8 @@ class Answerer:
             return beyond()
         subjects = Subjects(self._volume, question, self._grounder)
         try:
+            if asked.form in IN_MM:
+                header_facts.require_spacing(self._volume)
             claims = self._ways[asked.form](asked, subjects, progress)
         except Unanswerable as reason:
             return Answer(str(reason), answered=False, reason=str(reason))
@@ -192,8 +203,10 @@ class Answerer:
         value = float(self._volume.intensity()[index]) * self._volume.scale
         unit = f" {self._volume.unit}" if self._volume.unit else ""
         here = Region("voxel", Box.at_index(grid, index, np.array(index) + 1))
+        position = number_format.position(grid.to_world(index), 1)
+        stated = self._volume.spacing_is_known and self._volume.has_planes
         text = (
-            f"At voxel {index}, that is {number_format.position(grid.to_world(index), 1)}, "
+            f"At voxel {index}{f', that is {position}' if stated else ''}, "
             f"the intensity is {number_format.intensity(value)}{unit}."
         )
         inside = [o for o in subjects.known if o.mask is not None and o.mask.full()[index]]
@@ -224,6 +237,11 @@ class Answerer:
         self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
     ) -> list[Claim]:
         claims = []
+        if not (self._volume.spacing_is_known and self._volume.has_planes):
+            raise Unanswerable(
+                "The file does not state how the image lies in the patient, so sides and positions "
+                "are unknown."
+            )
         for subject in self._any(asked.things[0], subjects, progress):
             side = _side(subject.region, self._volume.grid)
             center = number_format.position(subject.region.center_mm, 0)

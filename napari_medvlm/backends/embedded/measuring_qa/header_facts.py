@@ -13,7 +13,18 @@ KINDS = {
     Modality.MR: "an MR image",
     Modality.PT: "a PET image",
     Modality.US: "an ultrasound image",
+    Modality.NM: "a nuclear medicine image",
+    Modality.CR: "a computed radiograph",
+    Modality.DX: "a digital radiograph",
+    Modality.MG: "a mammogram",
+    Modality.XA: "an X-ray angiogram",
+    Modality.PHOTO: "a picture (a photograph or an export), whose file does not state a modality",
 }
+
+UNKNOWN_SPACING = (
+    "The file does not state the voxel spacing, so lengths and volumes cannot be measured. "
+    "Set the spacing first: --spacing z,y,x on the command line, or volume.spaced in Python."
+)
 
 
 class Unanswerable(Exception):  # a way out, not an error that a user meets
@@ -35,8 +46,15 @@ def modality(volume: Volume) -> Claim:
     return Claim(f"It is {kind}{unit}.", source="header")
 
 
+def require_spacing(volume: Volume) -> None:
+    """Raise `Unanswerable` if the file does not state the voxel spacing."""
+    if not volume.spacing_is_known:
+        raise Unanswerable(UNKNOWN_SPACING)
+
+
 def spacing(volume: Volume) -> Claim:
     """The size of a voxel in millimetres."""
+    require_spacing(volume)
     z, y, x = volume.spacing
     return Claim(f"A voxel is {z:.3g} x {y:.3g} x {x:.3g} mm (z, y, x).", source="header")
 
@@ -51,6 +69,7 @@ def shape(volume: Volume) -> Claim:
 
 def extent(volume: Volume) -> Claim:
     """The field of view along the axes of the patient."""
+    require_spacing(volume)
     low, high = world_bounds(volume.grid, (0, 0, 0), volume.shape)
     s, p, left = high - low
     region = Region("image", Box.at_index(volume.grid, (0, 0, 0), volume.shape))

@@ -102,6 +102,8 @@ def _seeded(levels: Levels, seed: Seed, progress: Progress) -> Start:
         section = np.zeros(levels.shape, bool)
         section[tuple(seed.voxels.T)] = True
         return Start(extended(levels, section, axis), seed)
+    if seed.kind == "line" and axis is not None:
+        return Start(lined(levels, seed.voxels, axis), seed)
     near = clicked(levels, seed)
     if axis is not None and _straight(levels, seed.voxels):
         long = lined(levels, seed.voxels, axis)

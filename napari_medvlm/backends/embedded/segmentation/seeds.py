@@ -84,7 +84,7 @@ def read(prompts: ObjectPrompts, grid: Grid) -> EmbeddedPrompts:
         if not isinstance(prompt, PROMPT_TYPES):
             raise PromptNotSupported(
                 f"The embedded backend does not take a {type(prompt).__name__}.",
-                "Use a point, box, scribble, lasso or initial mask.",
+                "Use a point, box, scribble, lasso, line or initial mask.",
             )
         check_prompt(prompt, grid)
         if isinstance(prompt, InitialMask):

@@ -1,0 +1,1 @@
+"""Checkpoints in the layouts of their authors, converted to the layout of transformers."""

@@ -1,0 +1,57 @@
+"""The table of layouts: which one a checkpoint has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_medvlm.backends.layouts.layout import Checkpoint, Layout
+from napari_medvlm.backends.layouts.llava import LlavaLayout
+from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.settings.shell import quoted
+
+LAYOUTS: tuple[Layout, ...] = (LlavaLayout(),)
+
+
+def layout_of(path: Path | str) -> Layout | None:
+    """The layout of authors that a folder or file has; `None`: it needs no conversion."""
+    checkpoint = Checkpoint(Path(path).expanduser())
+    return next((layout for layout in LAYOUTS if layout.recognizes(checkpoint)), None)
+
+
+def require_layout(checkpoint: Checkpoint) -> Layout:
+    """The layout of a checkpoint.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is no such file or folder, or none of the layouts.
+    """
+    if not checkpoint.path.exists():
+        raise BackendUnavailable(
+            f"There is no {checkpoint.path}.", "Choose the folder or weights file of a model."
+        )
+    layout = next((layout for layout in LAYOUTS if layout.recognizes(checkpoint)), None)
+    if layout is None:
+        kind = checkpoint.config.get("model_type", "no config.json")
+        raise BackendUnavailable(
+            f"{checkpoint.path} has none of the layouts that can be converted ({kind}).",
+            f"These can be: {'; '.join(layout.title for layout in LAYOUTS)}.",
+        )
+    return layout
+
+
+def refuse_unconverted(path: Path | str) -> None:
+    """Refuse a model in the layout of its authors, with the command that converts it.
+
+    Raises
+    ------
+    BackendUnavailable
+        If it has one of `LAYOUTS`.
+    """
+    layout = layout_of(path)
+    if layout is not None:
+        raise BackendUnavailable(
+            f"{Path(path).name} has the layout of its authors ({layout.title}) and must be "
+            "converted before it can be loaded.",
+            f"Run: napari-medvlm models convert {quoted(str(path))}",
+        )

@@ -1,0 +1,208 @@
+"""Weights of a checkpoint by name, read without running code that a file may hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_medvlm.backends.memory.out_of_memory import is_out_of_memory
+from napari_medvlm.backends.models.trust import check_weights_file
+from napari_medvlm.data.errors import BackendUnavailable
+
+if TYPE_CHECKING:
+    import torch
+
+Shape = tuple[int, ...]
+PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+SUFFIXES = (".safetensors", *PICKLES)
+_NOT_WEIGHTS = ("training_args", "optimizer", "scheduler", "rng_state")
+"""How files of training scripts begin that hold no weights of the model."""
+_WRAPPERS = ("model", "state_dict", "model_state_dict", "module")
+"""Keys under which training scripts put the weights."""
+
+
+def read_file(path: Path) -> Any:
+    """The content of a file of weights; of a pickle tensors and plain containers only.
+
+    Raises
+    ------
+    BackendUnavailable
+        If the file cannot be read, or holds more than weights.
+    """
+    import pickle
+
+    import torch
+
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        check_weights_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
+    except pickle.UnpicklingError:
+        raise BackendUnavailable(
+            f"{path.name} holds more than weights; its code is not run.",
+            "Save its state_dict() alone with torch.save, or choose another checkpoint.",
+        ) from None
+    except (OSError, RuntimeError, ValueError, EOFError) as error:
+        if is_out_of_memory(error):
+            raise
+        raise BackendUnavailable(
+            f"{path.name} cannot be read: {type(error).__name__}.",
+            "The file may be damaged or not be a checkpoint; download it again.",
+        ) from error
+
+
+class WeightFiles:
+    """The weights of a file, or of all weight files of a folder, by name.
+
+    Safetensors go before pickles of the same folder. Tensors are read when they are asked for.
+
+    Parameters
+    ----------
+    path
+        A file, or a folder with files of weights.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there are no weights.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.files = weight_files(path)
+        if not self.files:
+            raise BackendUnavailable(
+                f"There are no weights in {path}.",
+                "Choose the folder or file that the authors publish, downloaded in full.",
+            )
+
+    @cached_property
+    def shapes(self) -> Mapping[str, Shape]:
+        """The shape of each weight by its name."""
+        return {
+            name: shape for file in self.files for name, shape in self._opened(file).shapes.items()
+        }
+
+    def tensor(self, name: str) -> torch.Tensor:
+        """A weight on the CPU in the precision of the file.
+
+        Raises
+        ------
+        KeyError
+            If there is none of that name.
+        """
+        return self._file_of[name].tensor(name)
+
+    @cached_property
+    def _file_of(self) -> Mapping[str, _Safetensors | _Pickle]:
+        return {name: self._opened(f) for f in self.files for name in self._opened(f).shapes}
+
+    @cached_property
+    def _open_files(self) -> dict[Path, _Safetensors | _Pickle]:
+        return {}
+
+    def _opened(self, file: Path) -> _Safetensors | _Pickle:
+        if file not in self._open_files:
+            kind = _Safetensors if file.suffix == ".safetensors" else _Pickle
+            self._open_files[file] = kind(file)
+        return self._open_files[file]
+
+
+class _Safetensors:
+    """An open safetensors file."""
+
+    def __init__(self, path: Path) -> None:
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            self._file: Any = safe_open(path, framework="pt", device="cpu")
+            self.shapes: Mapping[str, Shape] = {
+                name: tuple(self._file.get_slice(name).get_shape())
+                for name in self._file.keys()  # noqa: SIM118 - it is no mapping
+            }
+        except (OSError, SafetensorError) as error:
+            raise BackendUnavailable(
+                f"{path.name} cannot be read: {type(error).__name__}.", "Download it again."
+            ) from error
+
+    def tensor(self, name: str) -> torch.Tensor:
+        tensor: torch.Tensor = self._file.get_tensor(name)
+        return tensor
+
+
+class _Pickle:
+    """The tensors of a pickle, mapped from the disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._tensors = state_of(read_file(path))
+        self.shapes: Mapping[str, Shape] = {n: tuple(t.shape) for n, t in self._tensors.items()}
+
+    def tensor(self, name: str) -> torch.Tensor:
+        return self._tensors[name]
+
+
+def state_of(content: Any) -> dict[str, torch.Tensor]:
+    """The tensors of a checkpoint by name, without the containers of training scripts."""
+    while isinstance(content, Mapping) and (
+        key := next((k for k in _WRAPPERS if isinstance(content.get(k), Mapping)), "")
+    ):
+        content = content[key]
+    if not isinstance(content, Mapping):
+        return {}
+    return {
+        str(name).removeprefix("module."): tensor
+        for name, tensor in content.items()
+        if hasattr(tensor, "shape")
+    }
+
+
+def weight_files(path: Path) -> tuple[Path, ...]:
+    """The files with the weights of a checkpoint, safetensors if there are any; none if absent."""
+    if path.is_file():
+        return (path,) if path.suffix in SUFFIXES else ()
+    indexed = _indexed(path)
+    if indexed:
+        return indexed
+    files = [f for f in sorted(path.glob("*")) if f.is_file() and f.suffix in SUFFIXES]
+    files = [f for f in files if not f.name.startswith(_NOT_WEIGHTS)]
+    safe = [f for f in files if f.suffix == ".safetensors"]
+    return tuple(safe or files)
+
+
+def _indexed(folder: Path) -> tuple[Path, ...]:
+    """The files that the index of a sharded checkpoint names; none if there is no index.
+
+    Raises
+    ------
+    BackendUnavailable
+        If the index cannot be read, or a file that it names is missing.
+    """
+    for name in ("model.safetensors.index.json", "pytorch_model.bin.index.json"):
+        index = folder / name
+        if not index.is_file():
+            continue
+        try:
+            names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BackendUnavailable(f"{index} cannot be read.", "Download it again.") from error
+        files = tuple(folder / Path(str(file)).name for file in names)
+        missing = [file.name for file in files if not file.is_file()]
+        if missing:
+            raise BackendUnavailable(
+                f"{folder} lacks {len(missing)} of {len(files)} files of weights, the first "
+                f"{missing[0]}.",
+                "Download the model again.",
+            )
+        return files
+    return ()
+
+
+def _is_zip(path: Path) -> bool:
+    """Whether a pickle is in the archive format of torch, which can be mapped from the disk."""
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"

@@ -1,0 +1,1 @@
+"""How the viewer shows an image: its window and slabs of several slices."""

@@ -1,0 +1,1 @@
+"""Lesions of a prior study followed into a current one."""

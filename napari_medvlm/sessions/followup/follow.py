@@ -1,0 +1,219 @@
+"""Lesions of a prior study followed into the current one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Literal
+
+import numpy as np
+
+from napari_medvlm.backends.base import Progress
+from napari_medvlm.data.errors import InvalidImage, InvalidPrompt
+from napari_medvlm.data.geometry.grid import require_same_grid
+from napari_medvlm.data.geometry.pairing import Pairing
+from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.volume import Volume
+from napari_medvlm.sessions.followup.backtest import mask_reliability
+from napari_medvlm.sessions.followup.comparison import (
+    Proposal,
+    RowOptions,
+    compared,
+    proposed_row,
+    with_targets,
+)
+from napari_medvlm.sessions.followup.followed import FollowedLesion, FollowUp
+from napari_medvlm.sessions.followup.lesions import Lesion, lesions_of
+from napari_medvlm.sessions.followup.matching import Studies
+from napari_medvlm.sessions.followup.overlap import LesionState
+from napari_medvlm.sessions.followup.proposals import proposals_of
+from napari_medvlm.sessions.followup.relabel import relabelled
+from napari_medvlm.sessions.followup.response import category_of
+from napari_medvlm.sessions.followup.segmenting import segmented_lesions
+from napari_medvlm.sessions.request_sender import ModelChoice, new_runner
+from napari_medvlm.worker.runner import Runner
+
+UNRELIABLE_PART = 0.5
+"""Part of the lesions with another position from which the registration is doubted."""
+NO_NEW = "New lesions are not searched for: compare with masks of the current study to get them."
+
+
+def follow(  # noqa: PLR0913  # what is compared, who segments, and what the table needs
+    current: Volume,
+    prior: Volume,
+    lesions: NamedLabels,
+    pairing: Pairing | None = None,
+    *,
+    current_masks: NamedLabels | None = None,
+    accept: bool = False,
+    backend: str = "embedded",
+    model: str | None = None,
+    device: str = "cpu",
+    runner: Literal["worker", "inline"] | Runner = "inline",
+    dates: tuple[date, date] | None = None,
+    nodes: Collection[str] = (),
+    backtest: bool = True,
+    progress: Progress = lambda *_: None,
+) -> FollowUp:
+    """Follow the lesions of a prior study into the current one.
+
+    Each lesion's centre is carried over by the pairing and moved to the best local match within
+    10 mm. What became of the lesions is read from the overlap of their masks with `current_masks`
+    or with the masks of accepted points; without either, points are only proposed.
+
+    Parameters
+    ----------
+    lesions
+        Masks on the prior's grid: one lesion for each value, or the components of a single value.
+    pairing
+        From the prior to the current study; by default that of `register`.
+    current_masks
+        Lesions on the current study's grid; those that overlap none of the prior are new.
+    accept
+        Whether the backend segments the proposed points. New lesions are then not found.
+    backend, model, device, runner
+        As of `SegmentationSession`.
+    dates
+        Of the prior and the current study, for doubling times; by default as in DICOM files.
+    nodes
+        Names of lesions that are lymph nodes, measured by their short axis.
+    backtest
+        Whether a known change is planted at each lesion and measured by the same steps.
+    progress
+        Called with the part that is done; an error that it raises goes through.
+
+    Raises
+    ------
+    InvalidPrompt
+        If there is no lesion, a name of `nodes` is none of a lesion, or both `current_masks` and
+        `accept` are set.
+    InvalidImage
+        If one study is a single slice and the other is not.
+    GeometryMismatch
+        If masks lie on another grid than their study.
+    MedVLMError
+        What the backend raises.
+    """
+    _check(current, prior, lesions, current_masks, accept)
+    old = lesions_of(lesions)
+    new = () if current_masks is None else _current_lesions(current_masks)
+    _check_nodes(nodes, (*old, *new))
+    options = RowOptions(frozenset(nodes), dates or study_dates(prior, current))
+    studies = Studies(current, prior, pairing or _registered(current, prior))
+    proposals = proposals_of(studies, old, progress)
+    if accept:
+        work = new_runner(runner) if isinstance(runner, str) else runner
+        try:
+            choice = ModelChoice(backend, model, device)
+            proposals, new = segmented_lesions(
+                studies, proposals, choice, work, backtest=backtest, progress=progress
+            )
+        finally:
+            if isinstance(runner, str):
+                work.stop()
+    elif backtest:
+        proposals = tuple(
+            p if p.is_outside else replace(p, reliability=mask_reliability(studies, p))
+            for p in proposals
+        )
+    if accept or current_masks is not None:
+        rows = compared(proposals, new, current.grid, options)
+    else:
+        rows = tuple(proposed_row(proposal, options) for proposal in proposals)
+    notes = () if current_masks is not None else (NO_NEW,)
+    return _follow_up(studies, rows, new, options, (*_pair_notes(studies, proposals), *notes))
+
+
+def _follow_up(
+    studies: Studies, rows: Sequence[FollowedLesion], new: Sequence[Lesion], options: RowOptions,
+    notes: tuple[str, ...],
+) -> FollowUp:  # fmt: skip
+    marked, targets = with_targets(rows)
+    now = [target.current_mm for target in targets if target.current_mm is not None]
+    sums = (
+        sum(target.prior_mm for target in targets),
+        sum(now) if len(now) == len(targets) else None,
+    )
+    has_new = any(row.state is LesionState.NEW for row in rows)
+    measured = all(row.is_measured for row in rows)
+    masks = None
+    if measured:
+        marked, masks = relabelled(marked, new, studies.current.grid)
+    return FollowUp(
+        marked,
+        sums,
+        category_of(targets, has_new),
+        studies.pairing,
+        masks,
+        options.dates,
+        notes,
+    )
+
+
+def _check(
+    current: Volume, prior: Volume, lesions: NamedLabels, current_masks: NamedLabels | None,
+    accept: bool,
+) -> None:  # fmt: skip
+    if accept and current_masks is not None:
+        raise InvalidPrompt(
+            "Points are segmented or masks are compared, not both.",
+            "Leave out the masks of the current study, or do not accept the points.",
+        )
+    if (1 in current.shape) != (1 in prior.shape):
+        single, other = (current, prior) if 1 in current.shape else (prior, current)
+        raise InvalidImage(
+            f"{single.name} is a single slice, {other.name} a volume of shape {other.shape}.",
+            "Choose two volumes, or two slices.",
+        )
+    require_same_grid(lesions.grid, prior.grid, f"The masks {lesions.title}")
+    if current_masks is not None:
+        require_same_grid(current_masks.grid, current.grid, f"The masks {current_masks.title}")
+
+
+def _check_nodes(nodes: Collection[str], lesions: Sequence[Lesion]) -> None:
+    names = sorted({lesion.name for lesion in lesions})
+    unknown = sorted(set(nodes) - set(names))
+    if unknown:
+        raise InvalidPrompt(
+            f"No lesion is named {', '.join(unknown)}.", f"The names are {', '.join(names)}."
+        )
+
+
+def _current_lesions(masks: NamedLabels) -> tuple[Lesion, ...]:
+    """The lesions of the current study, of which there may be none."""
+    return lesions_of(masks) if np.any(masks.values) else ()
+
+
+def _registered(current: Volume, prior: Volume) -> Pairing:
+    import napari_medvlm as nmv
+
+    pairing: Pairing = nmv.register(current, prior)
+    return pairing
+
+
+def _pair_notes(studies: Studies, proposals: Sequence[Proposal]) -> tuple[str, ...]:
+    """What speaks against the pair as such, a sentence each."""
+    notes = list(studies.pairing.notes)
+    modalities = [str(v.modality) for v in (studies.prior, studies.current) if v.modality]
+    if len(set(modalities)) > 1:
+        notes.append(
+            f"The prior is {modalities[0]}, the current study {modalities[1]}: "
+            "matches and contrast are not reliable."
+        )
+    tested = [p.reliability for p in proposals if p.reliability is not None]
+    off = [r for r in tested if not r.is_registered]
+    if off and len(off) >= UNRELIABLE_PART * len(tested):
+        notes.append(
+            f"The registration does not fit at {len(off)} of {len(tested)} lesions: no change is "
+            "reliable before it is corrected."
+        )
+    return tuple(notes)
+
+
+def study_dates(prior: Volume, current: Volume) -> tuple[date, date] | None:
+    """Acquisition dates of two volumes from their DICOM files; `None` if one has none."""
+    from napari_medvlm.io.dicom_objects.study_date import acquisition_date
+
+    dates = acquisition_date(prior), acquisition_date(current)
+    return None if dates[0] is None or dates[1] is None else (dates[0], dates[1])

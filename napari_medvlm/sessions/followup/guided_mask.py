@@ -1,0 +1,143 @@
+"""A lesion in the current study by the intensities that its mask holds in the prior."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_medvlm.data.geometry.grid import FloatArray
+from napari_medvlm.data.mask import BoolArray, Mask
+from napari_medvlm.sessions.followup.contrast import CORE, RING_MM
+from napari_medvlm.sessions.followup.lesions import box_points, sampled
+from napari_medvlm.sessions.followup.matching import Studies
+
+GROWTH_MM = 6.0
+"""Farthest distance from the mapped lesion that it may have grown to."""
+LEVELS = np.linspace(0.2, 0.8, 13)
+"""Parts of the contrast that are tried as the border of the lesion in the prior."""
+BLUR_VOXELS = 0.5
+"""Standard deviation of the smoothing of both studies before their comparison."""
+WORST_DICE = 0.5
+"""Agreement in the prior below which a lesion is not described by its intensities."""
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """The surroundings of a mapped lesion in both studies, on the current study's voxels.
+
+    Parameters
+    ----------
+    mapped
+        ``(z, y, x)`` bool: the lesion of the prior at its matched position.
+    prior, current
+        Intensities ``(z, y, x)``, the prior's at the same position.
+    distance_mm
+        Distance of each voxel from `mapped`.
+    ring
+        ``(z, y, x)`` bool: tissue around it without other lesions.
+    start
+        Index of the first voxel in the current study.
+    """
+
+    mapped: BoolArray
+    prior: FloatArray
+    current: FloatArray
+    distance_mm: FloatArray
+    ring: BoolArray
+    start: tuple[int, int, int]
+
+
+def guided_mask(
+    studies: Studies, mapped: Mask, offset_mm: FloatArray, others: NDArray[np.bool_]
+) -> Mask | None:
+    """The lesion in the current study, with the level of intensity that its mask has in the prior.
+
+    Intensities are scaled to 0 for the median of the tissue around and 1 for the core of the
+    lesion, in each study. The level at which the prior's lesion agrees best with its mask cuts the
+    current study. Beyond the mapped mask, up to 6 mm, voxels count only that the prior has not
+    above this level: what was like the lesion before is not new.
+
+    Parameters
+    ----------
+    mapped
+        The prior's mask on the current study's grid, at the matched position.
+    offset_mm
+        From the mapped to the matched position.
+    others
+        ``(z, y, x)`` bool: other mapped lesions.
+
+    Returns
+    -------
+    `None` if the lesion has no contrast in the prior, or its intensities do not describe it.
+    """
+    from scipy import ndimage
+
+    region = _region(studies, mapped, offset_mm, others)
+    if not region.ring.any() or not region.mapped.any():
+        return None
+    before, after = (_scaled(values, region) for values in (region.prior, region.current))
+    if before is None or after is None:
+        return None
+    level = _level(before, region)
+    if level is None:
+        return None
+    was_like = ndimage.binary_dilation(before >= level) & ~region.mapped
+    near = region.distance_mm <= GROWTH_MM
+    candidates = (after >= level) & near & ~was_like
+    inside = _touching(candidates, region.mapped)
+    return Mask.in_box(ndimage.binary_fill_holes(inside), region.start, mapped.shape)
+
+
+def _region(
+    studies: Studies, mapped: Mask, offset_mm: FloatArray, others: NDArray[np.bool_]
+) -> Region:
+    from scipy import ndimage
+
+    grid = studies.current.grid
+    margin = np.ceil((max(GROWTH_MM, RING_MM[1]) + 1) / np.array(grid.spacing)).astype(int)
+    low = np.maximum(np.array(mapped.start) - margin, 0)
+    high = np.minimum(np.array(mapped.stop) + margin, mapped.shape)
+    z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    points = studies.pairing.to_prior(box_points(grid, low, high) - offset_mm)
+    prior = sampled(
+        studies.prior.intensity(), studies.prior.grid.to_index(points), order=1, outside=0.0
+    )
+    current = studies.current.intensity()[z, y, x].astype(np.float64)
+    inside = mapped.full()[z, y, x]
+    distance = ndimage.distance_transform_edt(~inside, sampling=grid.spacing)
+    ring = (distance > RING_MM[0]) & (distance <= RING_MM[1]) & ~others[z, y, x]
+    smooth = [ndimage.gaussian_filter(values, BLUR_VOXELS) for values in (prior, current)]
+    return Region(inside, smooth[0], smooth[1], distance, ring, (z.start, y.start, x.start))
+
+
+def _scaled(values: FloatArray, region: Region) -> FloatArray | None:
+    """0 for the tissue around, 1 for the core, towards which the prior's lesion differs."""
+    around = float(np.median(values[region.ring]))
+    sign = np.sign(np.median(region.prior[region.mapped]) - np.median(region.prior[region.ring]))
+    core = float(np.percentile(values[region.mapped], CORE if sign > 0 else 100 - CORE))
+    if sign * (core - around) <= 0:
+        return None
+    return (values - around) / (core - around)
+
+
+def _level(before: FloatArray, region: Region) -> float | None:
+    near = region.distance_mm <= RING_MM[0]
+    scores = [_dice((before >= level) & near, region.mapped) for level in LEVELS]
+    best = int(np.argmax(scores))
+    return float(LEVELS[best]) if scores[best] >= WORST_DICE else None
+
+
+def _touching(candidates: BoolArray, mapped: BoolArray) -> BoolArray:
+    """The pieces of candidates that reach into the mapped lesion."""
+    from scipy import ndimage
+
+    labels, _ = ndimage.label(candidates)
+    reached = np.unique(labels[mapped])
+    inside: BoolArray = np.isin(labels, reached[reached > 0])
+    return inside
+
+
+def _dice(a: BoolArray, b: BoolArray) -> float:
+    return 2 * float(np.count_nonzero(a & b)) / max(np.count_nonzero(a) + np.count_nonzero(b), 1)

@@ -1,0 +1,65 @@
+"""How the Views dock was arranged last."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from napari_medvlm.data.errors import SettingsError
+from napari_medvlm.settings.files import read_setting, write_setting
+from napari_medvlm.settings.paths import home
+
+
+class Layout(Enum):
+    """Where the side views are."""
+
+    ONE = "One view"
+    ROW = "Three in a row"
+    RIGHT = "Two at the right"
+    BELOW = "Two below"
+
+
+@dataclass(frozen=True)
+class ViewLayout:
+    """The arrangement of the Views dock.
+
+    Parameters
+    ----------
+    layout
+        Where the side views are.
+    has_3d
+        Whether the volume is shown in 3D too.
+    has_crosshair
+        Whether the crosshair is shown.
+    """
+
+    layout: Layout = Layout.RIGHT
+    has_3d: bool = False
+    has_crosshair: bool = True
+
+
+def read_view_layout() -> ViewLayout:
+    """The arrangement that was used last, or the default."""
+    setting: Any = read_setting(_file())
+    if not isinstance(setting, dict):
+        return ViewLayout()
+    default = ViewLayout()
+    names = {layout.name: layout for layout in Layout}
+    return ViewLayout(
+        names.get(str(setting.get("layout")), default.layout),
+        bool(setting.get("has_3d", default.has_3d)),
+        bool(setting.get("has_crosshair", default.has_crosshair)),
+    )
+
+
+def write_view_layout(view_layout: ViewLayout) -> None:
+    """Write the arrangement; nothing happens where settings cannot be written."""
+    with contextlib.suppress(SettingsError):
+        write_setting(_file(), {**asdict(view_layout), "layout": view_layout.layout.name})
+
+
+def _file() -> Path:
+    return home() / "views.json"

@@ -1,0 +1,1 @@
+"""Controls of how the viewer shows an image: window and slab."""

@@ -1,0 +1,1 @@
+"""The Views dock: the other planes of the image, linked to the viewer."""

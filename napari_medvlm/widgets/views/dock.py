@@ -1,0 +1,131 @@
+"""The Views dock: the other planes of the image, linked to the viewer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QSplitter, QVBoxLayout, QWidget
+
+from napari_medvlm.layers.orientation import Plane, axis_across
+from napari_medvlm.settings.view_layout import (
+    Layout,
+    ViewLayout,
+    read_view_layout,
+    write_view_layout,
+)
+from napari_medvlm.widgets.runtime.notify import guarded
+from napari_medvlm.widgets.views.panel import ViewPanel
+from napari_medvlm.widgets.views.placing import place_dock
+from napari_medvlm.widgets.views.toolbar import ViewsToolbar
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+
+class ViewsDock(QWidget):
+    """Side views in a splitter, and a row of controls.
+
+    Two side views show the planes that the viewer does not show; a third one shows the volume in
+    3D if it is asked for.
+
+    Attributes
+    ----------
+    panels
+        The side views.
+    arrangement
+        The layout, and what else is shown.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.panels: list[ViewPanel] = []
+        self.arrangement = ViewLayout()
+        self.toolbar = ViewsToolbar()
+        self.splitter = QSplitter()
+        self.splitter.setChildrenCollapsible(False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 2, 2, 2)
+        layout.setSpacing(2)
+        layout.addWidget(self.splitter, 1)
+        layout.addWidget(self.toolbar)
+        self.toolbar.arranged.connect(guarded(self.arrange))
+        self._first_shown = QTimer(self)
+        self._first_shown.setSingleShot(True)
+        self._first_shown.timeout.connect(lambda: place_dock(self, self.arrangement.layout))
+        napari_viewer.dims.events.order.connect(self._on_plane)
+        napari_viewer.dims.events.ndisplay.connect(self._on_plane)
+        self.arrange(read_view_layout())
+
+    def arrange(self, arrangement: ViewLayout) -> None:
+        """Show the side views in a layout, and remember it."""
+        self.arrangement = arrangement
+        self.toolbar.show_arrangement(arrangement)
+        wanted = self._wanted()
+        while len(self.panels) > len(wanted):
+            self.panels.pop().close_view()
+        for plane in wanted[len(self.panels) :]:
+            panel = ViewPanel(self.viewer, plane)
+            self.panels.append(panel)
+            self.splitter.addWidget(panel)
+        self._on_plane()
+        is_stacked = arrangement.layout is Layout.RIGHT
+        self.splitter.setOrientation(
+            Qt.Orientation.Vertical if is_stacked else Qt.Orientation.Horizontal
+        )
+        self.splitter.setSizes([1000] * len(self.panels))
+        self.splitter.setVisible(bool(self.panels))
+        write_view_layout(arrangement)
+        place_dock(self, arrangement.layout)
+
+    def set_layout(self, layout: Layout) -> None:
+        """Show the side views in another layout."""
+        self.arrange(replace(self.arrangement, layout=layout))
+
+    def close_dock(self) -> None:
+        """Close all side views."""
+        self.viewer.dims.events.order.disconnect(self._on_plane)
+        self.viewer.dims.events.ndisplay.disconnect(self._on_plane)
+        while self.panels:
+            self.panels.pop().close_view()
+
+    def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
+        """Room for the side views."""
+        return QSize(340, 500) if self.panels else super().sizeHint()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
+        """Free everything when the dock is closed: it loses its parent."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.close_dock()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  # Qt's name
+        """Move to the side of the window that the layout asks for, the first time."""
+        super().showEvent(event)
+        self._first_shown.start(0)
+
+    def _wanted(self) -> list[Plane | None]:
+        """What the side views show, in order."""
+        if self.arrangement.layout is Layout.ONE:
+            return []
+        in_viewer = self._plane_of_viewer()
+        planes: list[Plane | None] = [plane for plane in Plane if plane is not in_viewer][:2]
+        return [*planes, None] if self.arrangement.has_3d else planes
+
+    def _plane_of_viewer(self) -> Plane:
+        if self.viewer.dims.ndisplay == 3:
+            shown = [panel.plane for panel in self.panels[:2]]
+            return next(plane for plane in Plane if plane not in shown)
+        return tuple(Plane)[axis_across(self.viewer)]
+
+    def _on_plane(self, _: Any = None) -> None:
+        """Let the side view that shows the plane of the viewer show the one it has left."""
+        in_viewer = self._plane_of_viewer()
+        shown = [panel.plane for panel in self.panels[:2]]
+        missing = [plane for plane in Plane if plane is not in_viewer and plane not in shown]
+        for panel in self.panels[:2]:
+            if panel.plane is in_viewer and missing:
+                panel.show_plane(missing.pop(0))

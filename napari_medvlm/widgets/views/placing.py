@@ -1,0 +1,67 @@
+"""Where the Views dock is in the window."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+from napari_medvlm.settings.view_layout import Layout
+
+AREAS = {
+    Layout.ONE: Qt.DockWidgetArea.BottomDockWidgetArea,
+    Layout.ROW: Qt.DockWidgetArea.RightDockWidgetArea,
+    Layout.RIGHT: Qt.DockWidgetArea.RightDockWidgetArea,
+    Layout.BELOW: Qt.DockWidgetArea.BottomDockWidgetArea,
+}
+SHARES = {Layout.ROW: 2 / 3, Layout.RIGHT: 0.4, Layout.BELOW: 0.5}
+"""Of the width or height that the viewer and the side views have together."""
+
+
+def place_dock(widget: QWidget, layout: Layout) -> None:
+    """Move the dock of a widget to the side that a layout asks for, next to the viewer.
+
+    At the right it is between the viewer and the other docks; below, the docks at the sides stay as
+    high as the window.
+    """
+    own, window = dock_of(widget), None
+    if own is not None and isinstance(own.parent(), QMainWindow):
+        window = own.parent()
+    if own is None or window is None or own.isFloating():
+        return
+    area = AREAS[layout]
+    for corner, side in (
+        (Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea),
+        (Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea),
+    ):
+        window.setCorner(corner, side)
+    window.addDockWidget(area, own)
+    if area is Qt.DockWidgetArea.RightDockWidgetArea:
+        for other in docks_at(window, area, own):
+            window.splitDockWidget(own, other, Qt.Orientation.Horizontal)
+            break
+    central = window.centralWidget()
+    if central is not None and layout in SHARES:
+        is_right = area is Qt.DockWidgetArea.RightDockWidgetArea
+        room = central.width() + own.width() if is_right else central.height() + own.height()
+        direction = Qt.Orientation.Horizontal if is_right else Qt.Orientation.Vertical
+        window.resizeDocks([own], [round(room * SHARES[layout])], direction)
+
+
+def dock_of(widget: QWidget) -> QDockWidget | None:
+    """The dock that holds a widget."""
+    parent = widget.parent()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parent()
+    return parent
+
+
+def docks_at(window: QMainWindow, area: Qt.DockWidgetArea, own: QDockWidget) -> list[QDockWidget]:
+    """The other docks in an area of the window that are seen."""
+    return [
+        dock
+        for dock in window.findChildren(QDockWidget)
+        if dock is not own
+        and not dock.isFloating()
+        and not dock.isHidden()
+        and window.dockWidgetArea(dock) == area
+    ]

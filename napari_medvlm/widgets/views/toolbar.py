@@ -1,0 +1,58 @@
+"""The controls of the Views dock."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QSizePolicy, QWidget
+
+from napari_medvlm.settings.view_layout import Layout, ViewLayout
+
+
+class ViewsToolbar(QWidget):
+    """The layout, and whether 3D and the crosshair are shown.
+
+    Attributes
+    ----------
+    arranged
+        The `ViewLayout` that a person chose.
+    """
+
+    arranged = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layouts = QComboBox()
+        self.layouts.setToolTip("Where the other planes are.")
+        for layout in Layout:
+            self.layouts.addItem(layout.value, layout)
+        self.volume = QCheckBox("3D")
+        self.volume.setToolTip("Show the volume in 3D too.")
+        self.crosshair = QCheckBox("Crosshair")
+        self.crosshair.setToolTip("Show where the planes cut; drag it to move them (Shift+C).")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        for part in (self.layouts, self.volume, self.crosshair):
+            row.addWidget(part)
+        row.addStretch(1)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.layouts.activated.connect(self._emit)
+        self.volume.clicked.connect(self._emit)
+        self.crosshair.clicked.connect(self._emit)
+
+    @property
+    def arrangement(self) -> ViewLayout:
+        """What the controls show."""
+        return ViewLayout(
+            self.layouts.currentData(), self.volume.isChecked(), self.crosshair.isChecked()
+        )
+
+    def show_arrangement(self, arrangement: ViewLayout) -> None:
+        """Set the controls."""
+        with QSignalBlocker(self):
+            self.layouts.setCurrentIndex(self.layouts.findText(arrangement.layout.value))
+            self.volume.setChecked(arrangement.has_3d)
+            self.crosshair.setChecked(arrangement.has_crosshair)
+        self.volume.setEnabled(arrangement.layout is not Layout.ONE)
+
+    def _emit(self, _: object = None) -> None:
+        self.arranged.emit(self.arrangement)

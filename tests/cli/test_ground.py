@@ -1,0 +1,76 @@
+"""``ground --out``: the masks of phrases as a file."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import napari_medvlm as nmv
+from napari_medvlm.cli import app
+from napari_medvlm.io.label_images import read_labels, write_names
+from tests.conftest import make_phantom
+
+run = CliRunner().invoke
+
+
+@pytest.fixture
+def scan(tmp_path):
+    volume, left, right = make_phantom()
+    nmv.write_mask(tmp_path / "scan.nrrd", volume.data - volume.data.min(), volume)
+    nmv.write_mask(tmp_path / "labels.nii.gz", left + 2 * right.astype(int), volume)
+    names = {1: ("left kidney", "#ff0000"), 2: ("liver", "#00ff00")}
+    write_names(tmp_path / "labels.nii.gz", names)
+    return tmp_path / "scan.nrrd", tmp_path / "labels.nii.gz", left, right
+
+
+def test_masks_and_names_are_written(scan, tmp_path):
+    image, labels, left, right = scan
+    out = tmp_path / "out.nii.gz"
+    done = run(
+        app,
+        ["ground", str(image), "liver", "left kidney", "--labels", str(labels), "--out", str(out),
+         "--json"],
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["labels"] == {"1": "liver", "2": "left kidney"}
+    written = read_labels(out)
+    np.testing.assert_array_equal(written.values == 1, right)
+    np.testing.assert_array_equal(written.values == 2, left)
+
+
+def test_nothing_is_written_where_nothing_is_found(scan, tmp_path):
+    out = tmp_path / "out.nii.gz"
+    done = run(app, ["ground", str(scan[0]), "xyzzy", "--out", str(out)])
+    assert done.exit_code == 3
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("backend", "command"), [("bundle", "napari-medvlm ground"), ("server", "napari-medvlm ask")]
+)
+def test_segment_names_the_command_of_a_backend_that_takes_no_prompts(scan, backend, command):
+    done = run(app, ["segment", str(scan[0]), "--point", "12,20,13", "--backend", backend])
+    assert done.exit_code == 1
+    assert "does not segment from points or boxes" in done.stderr
+    assert command in done.stderr
+
+
+def test_segment_without_out_says_that_nothing_was_written(scan):
+    done = run(app, ["segment", str(scan[0]), "--point", "12,20,13"])
+    assert done.exit_code == 0
+    assert "Nothing was written: give --out" in done.stderr
+
+
+def test_boxes_are_also_given_as_indices(scan):
+    image, labels, left, _ = scan
+    words = ["ground", str(image), "left kidney", "--labels", str(labels), "--json"]
+    (box,) = json.loads(run(app, words).stdout)["regions"]
+    inside = np.argwhere(left)
+    assert box["box_zyx"] == [inside.min(axis=0).tolist(), (inside.max(axis=0) + 1).tolist()]
+
+
+def test_a_choice_needs_options(scan):
+    done = run(app, ["ask", str(scan[0]), "Left or right?", "--kind", "choice"])
+    assert done.exit_code == 2
+    assert "--option" in done.stderr
