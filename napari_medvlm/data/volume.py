@@ -79,8 +79,7 @@ class Window:
 
 
 def _short(value: float) -> str:
-    """A number in whole units from 1000 on, else with four digits; never ``-0``."""
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value + 0.0:.4g}"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value + 0.0:.4g}"  # + 0.0: never -0
 
 
 @dataclass(frozen=True, eq=False)

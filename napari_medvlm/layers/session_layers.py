@@ -112,8 +112,13 @@ class SessionLayers:
 
 
 def _clear(viewer: Viewer, session: SegmentationSession) -> None:
-    """Take away what an earlier session of the same volume left in the viewer."""
+    """Take away what an earlier session of the same image left in the viewer.
+
+    The image is known by its digest: opened again, or read from a layer of another reader, it is
+    another `Volume`.
+    """
     for layer in list(viewer.layers):
-        mine = layer.metadata.get(KEY, {})
-        if role(layer) in (*PROMPT_ROLES, "mask") and mine.get("volume") is session.volume:
+        volume = layer.metadata.get(KEY, {}).get("volume")
+        is_left = role(layer) in (*PROMPT_ROLES, "mask")
+        if is_left and (volume is session.volume or volume.digest == session.ledger.image.digest):
             viewer.layers.remove(layer)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from qtpy.QtGui import QGuiApplication
+
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.layers import is_image
@@ -58,7 +60,11 @@ class SessionDock(Dock, Generic[S]):
         self.image.chosen.connect(self._watch)
         self._watch(self.image.layer)
         bind_display_keys(napari_viewer)
-        self.window_control = drag_of(napari_viewer).control
+        self._window_drag = drag_of(napari_viewer)
+        self.window_control = self._window_drag.control
+        application = QGuiApplication.instance()
+        if isinstance(application, QGuiApplication):
+            application.applicationStateChanged.connect(self._on_application_state)
         self.image.chosen.connect(self.window_control.follow)
         self.window_control.follow(self.image.layer)
         self.destroyed.connect(partial(close_all, self._opened, self._runner))
@@ -86,6 +92,10 @@ class SessionDock(Dock, Generic[S]):
             f"{self._watched.name} was moved; prompts and masks stay at the image's own position."
             " Undo the transformation to work on it."
         )
+
+    def _on_application_state(self, _: object) -> None:
+        """Leave the mouse to napari: a key released in another window is released unseen."""
+        self._window_drag.end()
 
     def fit_view(self) -> None:
         """Fit the image into what the dock has left of the canvas, if all of it was in view."""

@@ -7,6 +7,7 @@ from threading import Thread
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QFileDialog
 
 from napari_medvlm.settings import allowed_hosts
 from napari_medvlm.widgets.ask import dock as ask_module
@@ -99,11 +100,12 @@ def test_a_server_that_is_down_is_told_and_can_be_asked_again(asker, monkeypatch
 
 def test_a_conversation_is_exported(scripted, monkeypatch, tmp_path):
     scripted.asks("What is bright?")
-    for ending in ("", ".md", ".json"):
-        path = tmp_path / f"talk{ending}"
-        monkeypatch.setattr(ask_module, "ask_where_to_save", lambda *_, path=path: path)
+    kinds = {"": ".html", "Markdown (*.md)": ".md", "JSON (*.json)": ".json"}
+    for kind, ending in kinds.items():
+        chosen = str(tmp_path / "talk"), kind
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, chosen=chosen: chosen)
         scripted.dock.conversations.export.click()
-        written = path if ending else path.with_suffix(".html")
+        written = tmp_path / f"talk{ending}"
         scripted.waits(written.exists)
         assert "What is bright?" in written.read_text("utf-8")
 

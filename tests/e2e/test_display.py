@@ -85,5 +85,10 @@ def test_a_click_in_a_maximum_lies_on_the_brightest_voxel_of_the_slab(person):
     assert len(points._view_data) == 1  # shown, though it lies on another slice
     key(person, QEvent.Type.KeyPress, Qt.Key.Key_M, SHIFT)
     assert str(person.dock.image.layer.projection_mode) != "max"
+    before = limits(person)
+    key(person, QEvent.Type.KeyPress, Qt.Key.Key_W)
+    QApplication.instance().applicationStateChanged.emit(Qt.ApplicationState.ApplicationInactive)
+    person.draws([LEFT, OUTSIDE])  # the key was released in another window
+    assert limits(person) == before
     person.dock.close_dock()
     assert person.viewer.dims.margin_left == (0.0, 0.0, 0.0)

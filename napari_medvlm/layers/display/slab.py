@@ -137,7 +137,7 @@ class SlabView:
         """The axis of the viewer that the plane is cut across; `None` without a third axis."""
         dims = self.viewer.dims
         layer = self._layer
-        if layer is None or layer.ndim < 3 or dims.ndisplay == 3:
+        if layer is None or layer.ndim < 3 or len(dims.order) < layer.ndim or dims.ndisplay == 3:
             return None
         return int(dims.order[-3])
 

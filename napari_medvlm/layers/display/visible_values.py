@@ -59,7 +59,7 @@ def visible_values(
 
 def axis_step(layer: Image, axis: int) -> float:
     """Signed distance of two voxels along an axis of a layer, in the world's units."""
-    one_step = np.zeros(layer.ndim)
-    one_step[axis] = 1
+    unit = np.zeros(layer.ndim)
+    unit[axis] = 1
     origin = np.asarray(layer.data_to_world(np.zeros(layer.ndim)))
-    return float((np.asarray(layer.data_to_world(one_step)) - origin)[axis])
+    return float((np.asarray(layer.data_to_world(unit)) - origin)[axis])

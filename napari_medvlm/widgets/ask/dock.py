@@ -97,7 +97,6 @@ class AskDock(SessionDock[AskSession]):
         path = ask_where_to_save(self, "Export the conversation", "conversation.html", TALKS)
         if path is None:
             return
-        path = path if path.suffix else path.with_suffix(".html")
         talk = session.active
         in_background(
             lambda: export(path, session.volume, talk),

@@ -16,13 +16,65 @@ MASKS = (
 )
 TALKS = "Web page with images (*.html);;Markdown (*.md);;JSON (*.json)"
 PAGES = "Web page with images (*.html)"
-SESSIONS = "Session (*.json);;Journal (*.jsonl)"
+SESSION = "Session (*.json)"
+SESSIONS = f"{SESSION};;Journal (*.jsonl)"
 
 
 def ask_where_to_save(parent: QWidget, title: str, name: str, kinds: str) -> Path | None:
-    """Ask for a file to write; `None` if the person changed their mind."""
-    path, _ = QFileDialog.getSaveFileName(parent, title, name, kinds)
-    return Path(path) if path else None
+    """Ask for a file to write; `None` if the person changed their mind.
+
+    Parameters
+    ----------
+    name
+        The file name that is proposed.
+    kinds
+        Filters of the dialog, separated by ``;;``. The file gets the ending of the chosen filter,
+        or of the first, unless the name typed ends with one of them.
+    """
+    chosen, kind = QFileDialog.getSaveFileName(parent, title, name, kinds)
+    if not chosen:
+        return None
+    path = Path(chosen)
+    complete = path.with_name(with_ending(path.name, name, kind, kinds))
+    # The dialog has asked about replacing the file without the ending only.
+    if complete != path and complete.exists() and not _may_replace(parent, title, complete):
+        return None
+    return complete
+
+
+def with_ending(typed: str, proposed: str, kind: str, kinds: str) -> str:
+    """The name of a file with an ending that its filter allows.
+
+    Parameters
+    ----------
+    typed, proposed
+        The name chosen in the dialog, and the one that the dialog began with. Only an ending that
+        was typed is left when another filter is chosen.
+    kind
+        The chosen filter, as ``"NIfTI (*.nii.gz *.nii)"``; empty if the system does not tell.
+    kinds
+        All filters.
+    """
+    wanted = _endings(kind or kinds.split(";;")[0])
+    known = sorted((e for k in kinds.split(";;") for e in _endings(k)), key=len, reverse=True)
+    own = next((ending for ending in known if typed.lower().endswith(ending)), "")
+    if not wanted or own in wanted:
+        return typed
+    is_typed = typed != proposed and not wanted[0].endswith(own or " ")
+    if own and (is_typed or not kind):
+        return typed
+    return typed[: len(typed) - len(own)] + wanted[0]
+
+
+def _endings(kind: str) -> tuple[str, ...]:
+    """The endings of a filter, as ``(".nii.gz", ".nii")``; none if it allows all files."""
+    patterns = kind.rpartition("(")[2].rstrip(")").split()
+    return tuple(pattern[1:] for pattern in patterns if len(pattern) > 2)
+
+
+def _may_replace(parent: QWidget, title: str, path: Path) -> bool:
+    text = f"{path.name} already exists. Do you want to replace it?"
+    return bool(QMessageBox.question(parent, title, text) == QMessageBox.StandardButton.Yes)
 
 
 def ask_what_to_open(parent: QWidget, title: str, kinds: str) -> Path | None:

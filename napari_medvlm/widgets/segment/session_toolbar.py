@@ -99,7 +99,7 @@ class SessionRow(QWidget):
         """Ask for a file and write all prompts."""
         session = self._open_one()
         name = f"{session.volume.name}_session.json"
-        path = dialogs.ask_where_to_save(self, "Save session", name, dialogs.SESSIONS)
+        path = dialogs.ask_where_to_save(self, "Save session", name, dialogs.SESSION)
         if path is not None:
             session.ledger.save(path)
             show_message(f"Saved: {path.name}")

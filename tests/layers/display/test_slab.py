@@ -132,3 +132,18 @@ def test_a_click_lies_on_the_brightest_or_darkest_voxel_of_the_slab(name, plane)
     outside = index.copy()
     outside[(axis + 1) % 3] = -5
     assert_array_equal(slab.clicked_index(outside, data, grid), outside)
+
+
+def test_a_slab_outlives_other_axes_and_the_removal_of_its_image():
+    viewer, layer, slab = shown(VOLUMES["flipped"])
+    go_to(viewer, display_grid(VOLUMES["flipped"].grid).to_world((12, 20, 15)).tolist())
+    slab.show(Slab(Projection.MAX, 8.0))
+    expected = VOLUMES["flipped"].data[10:15].max(axis=0)
+    assert_array_equal(picture(viewer, layer), expected)
+    series = viewer.add_image(np.zeros((3, 2, 2, 2)))  # with an axis of time
+    assert_array_equal(picture(viewer, layer), expected)
+    viewer.layers.remove(series)
+    viewer.layers.remove(layer)
+    viewer.add_image(np.zeros((4, 5)))
+    slab.follow(None)
+    assert set(viewer.dims.margin_left) == {0.0}
