@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.resources import files as package_files
 from pathlib import Path
 
 from napari_medvlm.backends import registry
@@ -336,6 +337,8 @@ def _changes(entry: Added, progress: Progress) -> tuple[str, ...]:
 
 def _of_known(about: Known) -> Model:
     folder = hub_cache.folder_of(about.source) if about.on_hub else None
+    if about.bundled:
+        folder = Path(str(package_files("napari_medvlm") / about.bundled))
     if folder is None:
         return Model(about.name, about, State.NOT_DOWNLOADED)
     size, adapter = files.size_of(folder), description_of(folder)
