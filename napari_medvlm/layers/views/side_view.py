@@ -124,6 +124,7 @@ class SideView:
             name_axes(self.model)
             overlays = self.model.canvas.overlays
             overlays.axes.visible = self.model.dims.ndisplay == 3
+            overlays.text.font_size, overlays.text.position = 8, "top_left"
             overlays.text.text = describe(self.model).partition("\n")[0]
 
     def _show_cursor(self, position_mm: Position) -> None:

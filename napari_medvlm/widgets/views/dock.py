@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QSplitter, QVBoxLayout, QWidget
 from napari_medvlm.layers.orientation import Plane, axis_across
 from napari_medvlm.layers.views.crosshair import Crosshairs
 from napari_medvlm.layers.views.linked import linked_views
+from napari_medvlm.layers.views.view_labels import LinkedLabels
 from napari_medvlm.settings.view_layout import (
     Layout,
     ViewLayout,
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 KEYS = "napari_medvlm.widgets.views.commands"
 """Module of the commands whose keys the dock binds."""
+
+UNLIMITED = 16777215
+"""The largest height of a widget in Qt."""
 
 
 class ViewsDock(QWidget):
@@ -54,6 +58,7 @@ class ViewsDock(QWidget):
         self.arrangement = ViewLayout()
         self._linked = linked_views(napari_viewer)
         self._crosshairs: Crosshairs | None = None
+        self._labels = LinkedLabels(self._linked)
         self.toolbar = ViewsToolbar()
         self.splitter = QSplitter()
         self.splitter.setChildrenCollapsible(False)
@@ -88,12 +93,14 @@ class ViewsDock(QWidget):
             self.splitter.addWidget(panel)
         self._on_plane()
         self._show_crosshair(arrangement.has_crosshair)
+        self._linked.reach_mm = float(arrangement.reach_mm)
         is_stacked = arrangement.layout is Layout.RIGHT
         self.splitter.setOrientation(
             Qt.Orientation.Vertical if is_stacked else Qt.Orientation.Horizontal
         )
         self.splitter.setSizes([1000] * len(self.panels))
         self.splitter.setVisible(bool(self.panels))
+        self.setMaximumHeight(UNLIMITED if self.panels else self.toolbar.sizeHint().height() + 8)
         write_view_layout(arrangement)
         place_dock(self, arrangement.layout)
 
@@ -109,6 +116,8 @@ class ViewsDock(QWidget):
     def close_dock(self) -> None:
         """Close all side views, and take the crosshair away."""
         self._show_crosshair(False)
+        self._linked.reach_mm = 0.0
+        self._labels.close()
         self.viewer.dims.events.order.disconnect(self._on_plane)
         self.viewer.dims.events.ndisplay.disconnect(self._on_plane)
         _close_panels(self.panels)
