@@ -113,8 +113,10 @@ def test_with_shift_the_cursor_moves_while_a_tool_is_active_and_the_tool_stays()
     next(drag)
     assert points.mode == "pan_zoom"
     drag.close()
-    assert points.mode == "add" and len(points.data) == 0
-    assert sides[0].model.dims.point[1] == 5 and sides[1].model.dims.point[2] == 4
+    assert points.mode == "add"
+    assert len(points.data) == 0
+    assert sides[0].model.dims.point[1] == 5
+    assert sides[1].model.dims.point[2] == 4
 
 
 def test_the_cursor_stays_where_it_is_when_another_series_is_opened_and_is_gone_with_the_last():
@@ -127,7 +129,8 @@ def test_the_cursor_stays_where_it_is_when_another_series_is_opened_and_is_gone_
     assert sides[0].model.dims.point[1] == 5.0
     for layer in [x for x in viewer.layers if x.name != "Crosshair"]:
         viewer.layers.remove(layer)
-    assert not viewer.layers and not sides[0].model.layers
+    assert not viewer.layers
+    assert not sides[0].model.layers
     viewer.add_layer(Layer.create(*layer_data(volume)))
     assert sides[1].model.layers[0].data is viewer.layers[0].data
     assert sides[1].model.dims.order == Plane.SAGITTAL.value

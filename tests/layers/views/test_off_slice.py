@@ -1,14 +1,17 @@
 """Prompts off the slice with their distance, letters, the scale bar, and prompts of all views."""
 
-import napari_medvlm as nmv
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Layer
 
+import napari_medvlm as nmv
+from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.orientation import Plane, go_to, show_plane
+from napari_medvlm.layers.region_boxes import DisplayedRegion
+from napari_medvlm.layers.region_layers import RegionLayers
 from napari_medvlm.layers.views.linked import linked_views
 from napari_medvlm.layers.views.off_slice import OffSlicePrompts
 from napari_medvlm.layers.views.session_views import LinkedSessionLayers
@@ -57,7 +60,8 @@ def test_points_of_one_view_are_drawn_in_all_and_their_layers_go_with_the_sessio
     layers = LinkedSessionLayers(viewer, session, errors.append, lambda _: None)
     layers.use(layers.points, "add")
     in_side = sides[0].model.layers.selection.active
-    assert in_side.mode == "add" and in_side.name == layers.points.name
+    assert in_side.mode == "add"
+    assert in_side.name == layers.points.name
     in_side.add((4, 5, 6))
     layers.pull()
     (prompt,) = session.now.objects[1].prompts.values()
@@ -69,7 +73,8 @@ def test_points_of_one_view_are_drawn_in_all_and_their_layers_go_with_the_sessio
     assert not errors
     for side in sides:
         names = [x.name for x in side.model.layers]
-        assert layers.points.name not in names and names[0] == session.volume.name
+        assert layers.points.name not in names
+        assert names[0] == session.volume.name
 
 
 def test_letters_say_which_way_is_which_in_each_plane(opened):
@@ -92,3 +97,18 @@ def test_letters_say_which_way_is_which_in_each_plane(opened):
     labels.close()
     assert not viewer.canvas.overlays.scale_bar.visible
     assert LENGTH_KEY not in viewer.canvas.overlays
+
+
+def test_boxes_of_regions_are_drawn_on_the_plane_of_each_view(opened):
+    viewer, session = opened
+    side = SideView(viewer, Plane.CORONAL)
+    layers = RegionLayers(viewer, session.volume, "Found", lambda _: None)
+    box = nmv.Box.at_index(session.volume.grid, (3, 4, 5), (7, 9, 12))
+    layers.show([DisplayedRegion(0, Region("a box", box), "#ff0000", "embedded")])
+    go_to(viewer, (15, 9, 8))
+    (in_viewer,) = [x for x in viewer.layers if x.name == "Found: boxes"]
+    (in_side,) = [x for x in side.model.layers if x.name == "Found: boxes"]
+    assert set(in_viewer.data[0][:, 0]) == {5}  # S 15 mm
+    assert set(in_side.data[0][:, 1]) == {6}  # P 9 mm
+    layers.close()
+    assert [x.name for x in side.model.layers] == [session.volume.name]
