@@ -42,6 +42,7 @@ class Crosshair:
         self.view = view
         self._cursor = cursor
         self._layer: Vectors | None = None
+        self._colors: list[str] = []
         cursor.moved.connect(self._draw)
         for event in self._events():
             event.connect(self._draw)
@@ -82,9 +83,13 @@ class Crosshair:
         width = WIDTH_PX / self.view.scene.camera.zoom / float(np.min(layer.scale))
         if layer.edge_width != width:
             layer.edge_width = width
+        data = vectors / layer.scale[-3:]
+        if np.array_equal(data, layer.data):
+            return
         with layer.events.thumbnail.blocker():
-            layer.data = vectors / layer.scale[-3:]
-            layer.edge_color = colors
+            layer.data = data
+        if colors != self._colors:
+            layer.edge_color = self._colors = colors
 
     def _lines(self, position: Position) -> tuple[NDArray[np.float64], list[str]]:
         """Vectors ``(N, 2, 3)`` of start and direction in mm, and their colours."""
@@ -113,7 +118,7 @@ class Crosshair:
         if self._layer is None or self._layer not in self.view.layers:
             from napari.layers import Vectors
 
-            dims = self.view.dims
+            dims, self._colors = self.view.dims, []
             self._layer = Vectors(
                 ndim=3,
                 name="Crosshair",

@@ -40,16 +40,16 @@ class SliderLink:
         self._cursor = cursor
         self._is_setting = False
         self._seen: Position | None = None
-        self._ndim = 0
         events = view.dims.events
         events.point.connect(self._on_point)
         events.order.connect(self._on_plane)
         events.ndisplay.connect(self._on_plane)
         events.ndim.connect(self._on_ndim)
         cursor.moved.connect(self._follow)
-        self._on_ndim()
-        if cursor.position_mm is None and self._seen is not None:
-            cursor.move_to(self._seen)
+        position = self._sliders()
+        self._seen = position
+        if cursor.position_mm is None and position is not None:
+            cursor.move_to(position)
 
     def close(self) -> None:
         """Disconnect the view from the cursor."""

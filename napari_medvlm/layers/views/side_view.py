@@ -65,6 +65,8 @@ class SideView:
         else:
             show_plane(self.model, plane)
             self._fit()
+        name_axes(self.model)
+        self.model.canvas.overlays.axes.visible = plane is None
         self._describe()
 
     def take_keys(self) -> None:
@@ -121,11 +123,9 @@ class SideView:
 
     def _describe(self, _: Any = None) -> None:
         if self.model.dims.ndim >= 3:
-            name_axes(self.model)
-            overlays = self.model.canvas.overlays
-            overlays.axes.visible = self.model.dims.ndisplay == 3
-            overlays.text.font_size, overlays.text.position = 8, "top_left"
-            overlays.text.text = describe(self.model).partition("\n")[0]
+            overlay = self.model.canvas.overlays.text
+            overlay.font_size, overlay.position = 8, "top_left"
+            overlay.text = describe(self.model).partition("\n")[0]
 
     def _show_cursor(self, position_mm: Position) -> None:
         """Move the camera if the cursor is outside the canvas."""
