@@ -18,7 +18,7 @@ class Layout(Enum):
 
     ONE = "One view"
     ROW = "Three in a row"
-    RIGHT = "Two at the right"
+    RIGHT = "Two right"
     BELOW = "Two below"
 
 

@@ -20,8 +20,8 @@ KEY = "orientation {}"
 LENGTH_KEY = "scale bar length"
 """Key of the overlay with the length of the scale bar in mm: napari labels the bar in pixels."""
 LENGTHS_MM = tuple(digit * 10.0**power for power in range(-4, 5) for digit in (1, 2, 5))
-UNREADABLE_PT = 0.1
-"""Size of napari's own label of the bar, which is in pixels; the length in mm stands beside it."""
+UNREADABLE_PT = (0.1, 0.11)
+"""Sizes of napari's own label of the bar, which is in pixels; the length in mm stands beside it."""
 BAR_PX, BAR_SHARE = 120, 0.3
 """Length of the scale bar at most, in pixels and as a share of the width of the canvas."""
 
@@ -46,7 +46,7 @@ class ViewLabels:
         )
         for side, position in SIDES.items():
             view.canvas.overlays[KEY.format(side)] = TextOverlay(
-                position=position, font_size=11, color="#ffd75f", visible=False
+                position=position, font_size=11, visible=False
             )
         for event in self._events():
             event.connect(self._show)
@@ -90,10 +90,10 @@ class ViewLabels:
         fitting = [length for length in LENGTHS_MM if length * zoom <= longest_px]
         length = max(fitting, default=LENGTHS_MM[0])
         bar = overlays.scale_bar
-        if bar.length != length:
-            bar.length = length
-            bar.font_size = UNREADABLE_PT
-            overlays[LENGTH_KEY].text = f"{length:g} mm"
+        bar.length = length
+        is_first = bar.font_size == UNREADABLE_PT[0]
+        bar.font_size = UNREADABLE_PT[is_first]  # napari draws the bar anew only if this changes
+        overlays[LENGTH_KEY].text = f"{length:g} mm"
 
 
 def letters_of(view: ViewerModel) -> dict[str, str]:

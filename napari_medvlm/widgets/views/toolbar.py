@@ -26,7 +26,7 @@ class ViewsToolbar(QWidget):
         self.layouts.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
-        self.layouts.setMinimumContentsLength(8)
+        self.layouts.setMinimumContentsLength(6)
         for layout in Layout:
             self.layouts.addItem(layout.value, layout)
         self.volume = QCheckBox("3D")
@@ -35,11 +35,11 @@ class ViewsToolbar(QWidget):
         self.crosshair.setToolTip("Show where the planes cut; drag it to move them (Shift+C).")
         self.reach = QSpinBox()
         self.reach.setRange(0, 100)
-        self.reach.setSpecialValueText("± 0 mm")
-        self.reach.setPrefix("± ")
+        self.reach.setSpecialValueText("±0 mm")
+        self.reach.setPrefix("±")
         self.reach.setSuffix(" mm")
         self.reach.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-        self.reach.setFixedWidth(72)
+        self.reach.setFixedWidth(64)
         self.reach.setKeyboardTracking(False)
         self.reach.setToolTip(
             "Prompts this far from the slice are drawn hollow, with their distance to it."
