@@ -34,9 +34,13 @@ def place_dock(widget: QWidget, layout: Layout) -> None:
         (Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea),
     ):
         window.setCorner(corner, side)
+    others = docks_at(window, Qt.DockWidgetArea.RightDockWidgetArea, own)
+    widths = [other.width() for other in others]
     window.addDockWidget(area, own)
     if area is Qt.DockWidgetArea.RightDockWidgetArea:
-        _place_right_of(window, own, docks_at(window, area, own))
+        _place_right_of(window, own, others)
+    if others:
+        window.resizeDocks(others, widths, Qt.Orientation.Horizontal)
     central = window.centralWidget()
     if central is not None and layout in SHARES:
         is_right = area is Qt.DockWidgetArea.RightDockWidgetArea
