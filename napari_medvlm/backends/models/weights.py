@@ -67,6 +67,6 @@ def _bytes_in_half(file: Path) -> int:
             length = int.from_bytes(opened.read(8), "little")
             header = json.loads(opened.read(min(length, LARGEST_HEADER)))
         shapes = [entry["shape"] for key, entry in header.items() if key != "__metadata__"]
-        return HALF_BYTES * sum(math.prod(shape) for shape in shapes)
+        return HALF_BYTES * sum(int(math.prod(shape)) for shape in shapes)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return file.stat().st_size
