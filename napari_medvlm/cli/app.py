@@ -34,7 +34,7 @@ class Command(TyperCommand):
             return super().parse_args(ctx, args)
         except Exception as error:
             if numbers and hasattr(error, "message"):
-                error.message += f" Write an index with commas and no blanks: {numbers}."
+                error.message += f". Write an index with commas and no blanks: {numbers}."
             raise
 
 
