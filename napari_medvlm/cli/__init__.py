@@ -9,6 +9,7 @@ import typer
 from napari_medvlm.cli import (
     backends,
     cases,
+    data,
     deidentify,
     evaluate,
     ground_ask,
@@ -56,3 +57,4 @@ for command in COMMANDS:
     app.command()(command)
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(models.app, name="models")
+app.add_typer(data.app, name="data")

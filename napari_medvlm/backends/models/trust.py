@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.backends.models.files import digest_of_list
+from napari_medvlm.backends.models.weights import require_weights
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.settings.files import read_setting, write_setting
 from napari_medvlm.settings.paths import home
@@ -44,13 +45,14 @@ def trust(path: Path | str) -> None:
     Raises
     ------
         BackendUnavailable
-            If there is no such file or folder, or its content cannot be checked.
+            If there is no such file or folder, it is a text, or its content cannot be checked.
     SettingsError
         If the list of trusted files cannot be written.
     """
     path = Path(path).expanduser()
     if not path.exists():
         raise BackendUnavailable(f"There is no file {path}.", "Choose the file with the weights.")
+    require_weights(path)
     known = {**_known(), _sha256(path): str(path.resolve())}
     write_setting(_file(), dict(sorted(known.items())))
 
