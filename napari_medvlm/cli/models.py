@@ -217,6 +217,7 @@ def _summary(row: Any) -> dict[str, Any]:
         "weights_licence": about.weights_licence,
         "use": model.licence_in_words,
         "page": model.page,
+        "adapter": model.adapter,
         "notes": about.notes,
         "revision": about.revision or None,
         "format_source": about.format_source,
@@ -225,7 +226,10 @@ def _summary(row: Any) -> dict[str, Any]:
 
 
 def _line(row: dict[str, Any]) -> str:
-    parts = [row["backend"], row["use"], _memory(row), row["state"], _size(row), row["tested"]]
+    parts = [
+        *(row["backend"], row["use"], _memory(row), row["state"], _size(row)),
+        *(row["adapter"], row["tested"]),
+    ]
     return f"{row['name']}: " + "; ".join(part for part in parts if part)
 
 
@@ -242,6 +246,7 @@ def _lines(row: dict[str, Any]) -> list[str]:
         "written for": _written_for(row),
         "format read in": row["format_source"],
         "tested": row["tested"],
+        "adapter": row["adapter"],
         "notes": row["notes"],
         "obstacle": row["obstacle"],
     }

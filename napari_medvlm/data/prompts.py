@@ -223,7 +223,7 @@ class Line(_Prompt):
         cls, volume: Volume | Grid, start: ArrayLike, stop: ArrayLike, positive: bool = True
     ) -> Line:
         """The line between two voxel indices ``(z, y, x)`` of a volume."""
-        first, last = _vectors(volume, [start, stop])
+        first, last = _vectors(volume, np.asarray([start, stop], np.float64))
         if first == last:
             raise InvalidPrompt("The line has no length.", "Draw it from edge to edge.")
         return cls(ends_mm=(first, last), positive=positive)

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvlm.backends.models import adapters
 from napari_medvlm.backends.models.transformers_loader import local_config, refuse_kernels
 from napari_medvlm.data.errors import BackendUnavailable
 
@@ -101,15 +102,17 @@ class TransformersModel:
         from transformers import AutoModel, AutoProcessor
 
         local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        config = local_config(folder)
+        base = adapters.base_of(folder)
+        config = local_config(base)
         kind = config.model_type
         if kind not in ("clip", "siglip"):
             raise BackendUnavailable(
                 f"{folder.name} is a model of type {kind}, not clip or siglip.", DOWNLOAD
             )
-        model = AutoModel.from_pretrained(folder, config=config, dtype=torch.float32, **local)
-        self._model = model.to(device).eval()
-        self._processor = AutoProcessor.from_pretrained(folder, **local)
+        model = AutoModel.from_pretrained(base, config=config, dtype=torch.float32, **local)
+        model = adapters.merged(model.to(device), folder)
+        self._model = model.eval()
+        self._processor = AutoProcessor.from_pretrained(adapters.processor_folder(folder), **local)
         self._device = device
         self._size: int = model.config.vision_config.image_size
         self._grid = self._size // model.config.vision_config.patch_size

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.detection.base import SlicewiseBackend
 from napari_medvlm.backends.models import transformers_loader
+from napari_medvlm.backends.models.adapters import names_of
 from napari_medvlm.backends.models.catalog import Row, row_for
 from napari_medvlm.data.grounding import Grounding, GroundQuery
 
@@ -41,14 +43,15 @@ class CataloguedBackend(SlicewiseBackend, ABC):
     def load(self, model: str | None, device: str) -> None:
         """Take the model of a folder, or of a hub id that was downloaded before."""
         folder = transformers_loader.model_folder(model, self.info.title, self.example)
-        self._row = self.row_of(str(model), transformers_loader.kind_of(folder))
+        kind, (name, *base) = transformers_loader.kind_of(folder), names_of(str(model), folder)
+        self._row = self.row_of(name, kind, base)
         self._loaded = transformers_loader.loaded(
             self.auto, folder, device, title=self.info.title, half=self.half, shared=self.shared
         )
 
-    def row_of(self, model: str, kind: str) -> Row:
-        """The catalogue row of a model; raises as `catalog.row_for` does."""
-        return row_for(self.info.name, model, kind)
+    def row_of(self, model: str, kind: str, base: Sequence[str] = ()) -> Row:
+        """The catalogue row of a model; arguments and errors are those of `catalog.row_for`."""
+        return row_for(self.info.name, model, kind, base)
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
         """Search the slices of the scope, and merge regions of neighbouring slices."""

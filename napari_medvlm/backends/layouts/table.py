@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari_medvlm.backends.layouts.internvl import InternVLLayout
 from napari_medvlm.backends.layouts.layout import Checkpoint, Layout
 from napari_medvlm.backends.layouts.llava import LlavaLayout
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.settings.shell import quoted
 
-LAYOUTS: tuple[Layout, ...] = (LlavaLayout(),)
+LAYOUTS: tuple[Layout, ...] = (LlavaLayout(), InternVLLayout())
 
 
 def layout_of(path: Path | str) -> Layout | None:

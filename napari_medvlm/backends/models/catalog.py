@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
@@ -171,8 +172,13 @@ def rows() -> tuple[Row, ...]:
     return tuple(Row.model_validate(row) for row in tomllib.loads(text)["model"])
 
 
-def row_for(backend: str, model: str, kind: str) -> Row:
+def row_for(backend: str, model: str, kind: str, base: Sequence[str] = ()) -> Row:
     """The row of a model, by its hub id or folder and the ``model_type`` in its config.json.
+
+    Parameters
+    ----------
+    base
+        Further names that a row may fit: of an adapter, those of its base model.
 
     Raises
     ------
@@ -181,7 +187,7 @@ def row_for(backend: str, model: str, kind: str) -> Row:
     """
     own = [row for row in rows() if row.backend == backend and row.prompt]
     for row in own:
-        if row.fits(model, kind):
+        if any(row.fits(name, kind) for name in (model, *base)):
             return row
     raise BackendUnavailable(
         f"It is not known how the {kind} model {model} is asked, and how it writes boxes.",
@@ -189,9 +195,12 @@ def row_for(backend: str, model: str, kind: str) -> Row:
     )
 
 
-def answering_row(model: str, kind: str) -> Row:
-    """The row for questions to a model, by its hub id or folder and its type; always defined."""
-    return next(row for row in rows() if row.answers and row.fits(model, kind))
+def answering_row(model: str, kind: str, base: Sequence[str] = ()) -> Row:
+    """The row for questions to a model, by its names and its type, as `row_for`; always defined."""
+    names = (model, *base)
+    return next(
+        row for row in rows() if row.answers and any(row.fits(name, kind) for name in names)
+    )
 
 
 def served_row(model: str) -> Row:

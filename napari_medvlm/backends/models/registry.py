@@ -9,6 +9,7 @@ from pathlib import Path
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.models import files, hub_cache, local
+from napari_medvlm.backends.models.adapters import description_of
 from napari_medvlm.backends.models.download import ID, fetch, is_hub_id
 from napari_medvlm.backends.models.local import Added
 from napari_medvlm.backends.models.published import Known, in_words, known
@@ -46,6 +47,8 @@ class Model:
         Path, if it is local.
     bytes
         Size on disk.
+    adapter
+        Of an adapter, such as LoRA: its method and base model, in a sentence; else empty.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Model:
     state: State
     path: Path | None = None
     bytes: int = 0
+    adapter: str = ""
 
     @property
     def licence_in_words(self) -> str:
@@ -334,7 +338,8 @@ def _of_known(about: Known) -> Model:
     folder = hub_cache.folder_of(about.source) if about.on_hub else None
     if folder is None:
         return Model(about.name, about, State.NOT_DOWNLOADED)
-    return Model(about.name, about, State.DOWNLOADED, folder, files.size_of(folder))
+    size, adapter = files.size_of(folder), description_of(folder)
+    return Model(about.name, about, State.DOWNLOADED, folder, size, adapter)
 
 
 def _unknown(hub_id: str) -> Known:
@@ -354,8 +359,8 @@ def _of_added(entry: Added) -> Model:
     )
     if not entry.path.exists():
         return Model(entry.name, about, State.GONE)
-    size = files.size_of(entry.path)
-    return Model(entry.name, about, State.ADDED, entry.path, size)
+    size, adapter = files.size_of(entry.path), description_of(entry.path)
+    return Model(entry.name, about, State.ADDED, entry.path, size, adapter)
 
 
 def _stated(backend: str, field: str) -> str:

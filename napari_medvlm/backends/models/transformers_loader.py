@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.backends.devices import require_device
 from napari_medvlm.backends.layouts.table import refuse_unconverted
+from napari_medvlm.backends.models import adapters
 from napari_medvlm.backends.models.download import WANTED
 from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
 from napari_medvlm.settings.shell import quoted
@@ -132,14 +133,15 @@ def model_folder(model: str | None, title: str, example_id: str) -> Path:
 
 
 def kind_of(folder: Path) -> str:
-    """The ``model_type`` that a model's configuration names.
+    """The ``model_type`` that a model's configuration names; of an adapter, that of its base model.
 
     Raises
     ------
     BackendUnavailable
-        If there is no configuration that can be read, or the folder has the layout of its authors
-        and must be converted first.
+        If there is no configuration that can be read, an adapter's base model is missing, or the
+        folder has the layout of its authors and must be converted first.
     """
+    folder = adapters.base_of(folder)
     refuse_unconverted(folder)
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))
@@ -242,6 +244,8 @@ def loaded(
 ) -> Loaded:
     """A model and its processor from a folder, without running code that the folder brings.
 
+    The folder of an adapter gives its base model with the adapter merged into it.
+
     Parameters
     ----------
     auto
@@ -263,28 +267,32 @@ def loaded(
     import transformers
 
     kind, torch_device_ = kind_of(folder), torch_device(device)
+    base = adapters.base_of(folder)
     settings = {"local_files_only": True, "trust_remote_code": False}
     try:
         model, loading_info = getattr(transformers, auto).from_pretrained(
-            folder,
+            base,
             dtype=dtype_for(torch_device_) if half else torch.float32,
             output_loading_info=True,
-            config=local_config(folder),
+            config=local_config(base),
             **(_placing(torch_device_) if shared else {}),
             **settings,
         )
-        loaded_processor = getattr(transformers, processor).from_pretrained(folder, **settings)
+        loaded_processor = getattr(transformers, processor).from_pretrained(
+            adapters.processor_folder(folder), **settings
+        )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        raise _cannot_load(title, kind, folder, error) from error
+        raise _cannot_load(title, kind, base, error) from error
     missing = sorted(loading_info["missing_keys"])
     if missing:
         raise BackendUnavailable(
-            f"The model in {folder} lacks {len(missing)} of the weights of {kind}, the first "
+            f"The model in {base} lacks {len(missing)} of the weights of {kind}, the first "
             f"{missing[0]}.",
             "Choose the version of it that was converted for transformers.",
         )
     if not hasattr(model, "hf_device_map"):
         model = model.to(torch_device_)
+    model = adapters.merged(model, folder)
     return Loaded(model.eval(), loaded_processor, model.device, kind)
 
 

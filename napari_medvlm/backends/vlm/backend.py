@@ -14,6 +14,7 @@ from napari_medvlm.backends.detection.catalogued import CataloguedBackend
 from napari_medvlm.backends.detection.generated_boxes import joined, look_of
 from napari_medvlm.backends.detection.letterbox import Framed, framed
 from napari_medvlm.backends.models import transformers_loader
+from napari_medvlm.backends.models.adapters import names_of
 from napari_medvlm.backends.models.catalog import Row, answering_row, name_of, row_for
 from napari_medvlm.backends.vlm.generation import AnswerGenerator
 from napari_medvlm.backends.vlm.prompt_inputs import is_cropped, seen_size
@@ -59,21 +60,20 @@ class VLMBackend(CataloguedBackend):
     def tools_unsupported_reason(cls, model: str | None) -> str:
         """Why a model calls no tools, by the catalog; empty: it may."""
         folder = transformers_loader.model_folder(model, cls.info.title, cls.example)
-        return answering_row(
-            str(model), transformers_loader.kind_of(folder)
-        ).tools_unsupported_reason
+        kind, (name, *base) = transformers_loader.kind_of(folder), names_of(str(model), folder)
+        return answering_row(name, kind, base).tools_unsupported_reason
 
     def load(self, model: str | None, device: str) -> None:
         """Take the model of a folder, or of a hub id that was downloaded before."""
         self._writer = Streamer()
         self._writer.call(partial(super().load, model, device))
 
-    def row_of(self, model: str, kind: str) -> Row:
+    def row_of(self, model: str, kind: str, base: Sequence[str] = ()) -> Row:
         """The catalogue row for grounding; models without one can still answer questions."""
-        self._answered_as = answering_row(model, kind)
+        self._answered_as = answering_row(model, kind, base)
         self._name = name_of(model)
         try:
-            return row_for(self.info.name, model, kind)
+            return row_for(self.info.name, model, kind, base)
         except BackendUnavailable as unknown:
             self._unknown = unknown
             return self._answered_as

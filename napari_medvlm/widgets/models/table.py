@@ -140,6 +140,7 @@ def described(row: ModelStatus, memory: Memory) -> str:
     lines = [
         f"<b>{escape(about.title)}</b>: {escape(row.state + size)}",
         f"It {escape(row.does)}." if row.does else "",
+        escape(model.adapter),
         escape(about.notes),
         f"Weights: {_colored(about.weights_licence)}. Code: {_colored(about.code_licence)}.",
         _memory(about.memory_mib, memory),

@@ -36,15 +36,26 @@ def place_dock(widget: QWidget, layout: Layout) -> None:
         window.setCorner(corner, side)
     window.addDockWidget(area, own)
     if area is Qt.DockWidgetArea.RightDockWidgetArea:
-        for other in docks_at(window, area, own):
-            window.splitDockWidget(own, other, Qt.Orientation.Horizontal)
-            break
+        _place_right_of(window, own, docks_at(window, area, own))
     central = window.centralWidget()
     if central is not None and layout in SHARES:
         is_right = area is Qt.DockWidgetArea.RightDockWidgetArea
         room = central.width() + own.width() if is_right else central.height() + own.height()
         direction = Qt.Orientation.Horizontal if is_right else Qt.Orientation.Vertical
         window.resizeDocks([own], [round(room * SHARES[layout])], direction)
+
+
+def _place_right_of(window: QMainWindow, own: QDockWidget, others: list[QDockWidget]) -> None:
+    """Place other docks at the right of a dock; those that are tabs of each other stay tabs."""
+    if not others:
+        return
+    first, *rest = others
+    tabs = [dock for dock in window.tabifiedDockWidgets(first) if dock in rest]
+    shown = next((dock for dock in (first, *tabs) if not dock.visibleRegion().isEmpty()), first)
+    window.splitDockWidget(own, first, Qt.Orientation.Horizontal)
+    for dock in tabs:
+        window.tabifyDockWidget(first, dock)
+    shown.raise_()
 
 
 def dock_of(widget: QWidget) -> QDockWidget | None:
