@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari_medvlm.backends.layouts.edgetam import EdgeTamLayout
+from napari_medvlm.backends.layouts.florence2 import Florence2Layout
 from napari_medvlm.backends.layouts.internvl import InternVLLayout
 from napari_medvlm.backends.layouts.layout import Checkpoint, Layout
 from napari_medvlm.backends.layouts.llava import LlavaLayout
+from napari_medvlm.backends.layouts.sam2 import Sam2Layout
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.settings.shell import quoted
 
-LAYOUTS: tuple[Layout, ...] = (LlavaLayout(), InternVLLayout())
+LAYOUTS: tuple[Layout, ...] = (
+    LlavaLayout(),
+    InternVLLayout(),
+    Sam2Layout(),
+    EdgeTamLayout(),
+    Florence2Layout(),
+)
 
 
 def layout_of(path: Path | str) -> Layout | None:
