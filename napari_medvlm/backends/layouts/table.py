@@ -65,3 +65,11 @@ def refuse_unconverted(path: Path | str) -> None:
             "converted before it can be loaded.",
             f"Run: napari-medvlm models convert {quoted(str(path))}",
         )
+
+
+def conversion_hint(model: str, layout: Layout) -> str:
+    """What to do with a model, by its name or path, whose layout must be converted."""
+    return (
+        f"It has the layout of its authors ({layout.title}). Run: napari-medvlm models convert "
+        f"{quoted(model)}"
+    )
