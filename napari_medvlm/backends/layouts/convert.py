@@ -84,11 +84,10 @@ def convert(
     """
     source = Path(path).expanduser().absolute()
     checkpoint = Checkpoint(source, dict(options or {}))
-    layout = require_layout(checkpoint)
+    require_layout(checkpoint)
     target = Path(out).expanduser().absolute() if out else default_folder(source)
     _check_target(target, checkpoint)
-    conversion = _conversion(layout, checkpoint)
-    _check_weights(conversion, checkpoint)
+    layout, conversion = plan(checkpoint)
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
@@ -102,6 +101,20 @@ def convert(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return Converted(target, layout.title, layout.backend, licences, conversion.notes)
+
+
+def plan(checkpoint: Checkpoint) -> tuple[Layout, Conversion]:
+    """The layout of a checkpoint and its conversion, checked without reading a weight.
+
+    Raises
+    ------
+    BackendUnavailable
+        As `convert`, except for the new folder.
+    """
+    layout = require_layout(checkpoint)
+    conversion = _conversion(layout, checkpoint)
+    _check_weights(conversion, checkpoint)
+    return layout, conversion
 
 
 def default_folder(source: Path) -> Path:
