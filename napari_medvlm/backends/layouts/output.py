@@ -83,7 +83,7 @@ def _rename_shards(
     if len(files) == 1:
         files[0][0].rename(folder / f"{stem}.safetensors")
         return
-    weight_map = {}
+    weight_map: dict[str, str] = {}
     for number, (file, names) in enumerate(files, 1):
         name = f"{stem}-{number:05}-of-{len(files):05}.safetensors"
         file.rename(folder / name)
