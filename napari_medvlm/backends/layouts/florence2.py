@@ -154,5 +154,5 @@ def _processor(checkpoint: Checkpoint, tokenizer: Any, stride: int) -> Any:
         resample=stated.get("resample", 3),
         image_seq_length=(side["height"] // stride) * (side["width"] // stride) + 1,
     )
-    settings = {"phrase_grounding": {"banned_grounding_tokens": []}}
+    settings: dict[str, Any] = {"phrase_grounding": {"banned_grounding_tokens": []}}
     return transformers.Florence2Processor(images, tokenizer, post_processor_config=settings)

@@ -9,6 +9,7 @@ from napari_medvlm.backends.layouts.florence2 import Florence2Layout
 from napari_medvlm.backends.layouts.internvl import InternVLLayout
 from napari_medvlm.backends.layouts.layout import Checkpoint, Layout
 from napari_medvlm.backends.layouts.llava import LlavaLayout
+from napari_medvlm.backends.layouts.open_clip_file import OpenClipLayout
 from napari_medvlm.backends.layouts.sam2 import Sam2Layout
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.settings.shell import quoted
@@ -19,6 +20,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Sam2Layout(),
     EdgeTamLayout(),
     Florence2Layout(),
+    OpenClipLayout(),
 )
 
 

@@ -123,10 +123,11 @@ class _Safetensors:
         from safetensors import SafetensorError, safe_open
 
         try:
-            self._file: Any = safe_open(path, framework="pt", device="cpu")
+            file: Any = safe_open(path, framework="pt", device="cpu")
+            self._file = file
             self.shapes: Mapping[str, Shape] = {
-                name: tuple(self._file.get_slice(name).get_shape())
-                for name in self._file.keys()  # noqa: SIM118 - it is no mapping
+                name: tuple(file.get_slice(name).get_shape())
+                for name in file.keys()  # noqa: SIM118 - it is no mapping
             }
         except (OSError, SafetensorError) as error:
             raise BackendUnavailable(
