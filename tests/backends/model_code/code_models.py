@@ -50,7 +50,7 @@ SEGMENT = """
         self.asked = text
         return {
             "prediction": "There is <p>bright tissue</p> [SEG]. And <p>the dark</p> [SEG].<|im_end|>",
-            "prediction_masks": [frames > 200, frames < 20],
+            "prediction_masks": [frames > 200, frames < 80],
         }
 """
 
