@@ -83,6 +83,8 @@ SENT = {
         " Repeat the following finding as a grounded phrase with bounding boxes indicating all "
         "locations where it can be seen in the given chest X-ray image. Finding: left lung",
     ),
+    # Luffy03/UniBiomed, demo/demo_seg3D.py; <image> stands before it
+    "UniBiomed": ("", "Please segment left lung."),
     "PaliGemma": ("", "detect left lung"),
     # Google-Health/medgemma, cxr_anatomy_localization_with_hugging_face.ipynb
     "MedGemma 1.5": (
