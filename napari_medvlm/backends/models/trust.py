@@ -39,6 +39,11 @@ def trusted(path: Path | str) -> bool:
         return False
 
 
+def trusted_before(path: Path | str) -> bool:
+    """Return whether the user trusted a file or folder at this path, whatever its content now."""
+    return str(Path(path).expanduser().resolve()) in _known().values()
+
+
 def trust(path: Path | str) -> None:
     """Mark the current content of a file, or of all files of a folder, as trusted.
 
