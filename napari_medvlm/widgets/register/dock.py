@@ -27,7 +27,7 @@ from napari_medvlm.sessions.register import corrected, header_facts, quality_aft
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.collapsible import Collapsible
-from napari_medvlm.widgets.parts.dialogs import ask
+from napari_medvlm.widgets.parts.dialogs import ask, ask_what_to_open
 from napari_medvlm.widgets.parts.job_bar import JobBar
 from napari_medvlm.widgets.parts.layer_combo import LayerChoice
 from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
@@ -49,7 +49,9 @@ KIND_LABELS = {
     "Affine": PairingKind.AFFINE,
     "Deformable": PairingKind.DEFORMABLE,
     "Same positions": PairingKind.IDENTITY,
+    "DICOM registration…": PairingKind.SPATIAL_REGISTRATION,
 }
+DICOM_FILES = "DICOM (*.dcm *.DCM);;All files (*)"
 NOT_PAIRED = "Choose the current image and its prior, then register."
 
 
@@ -143,13 +145,19 @@ class RegisterDock(Dock):
     def _start(self, current: Image, prior: Image, other_patient: bool) -> None:
         volumes = volume_of(current), volume_of(prior)
         kind = KIND_LABELS[self.kind.currentText()]
+        path = None
+        if kind is PairingKind.SPATIAL_REGISTRATION:
+            path = ask_what_to_open(self, "DICOM Spatial Registration", DICOM_FILES)
+            if path is None:
+                return
+            kind = PairingKind.IDENTITY
         self.remove_pairing()
         self._shown = PairingLayers(self.viewer, current, prior)
 
         def work(progress: Progress) -> PairedStudies:
             pairing = register(
-                *volumes, kind, other_patient=other_patient, progress=progress,
-                runner=self._runner,
+                *volumes, kind, spatial_registration=path, other_patient=other_patient,
+                progress=progress, runner=self._runner,
             )  # fmt: skip
             return PairedStudies.of(*volumes, pairing)
 
@@ -195,7 +203,8 @@ class RegisterDock(Dock):
         self.kind.addItems(list(KIND_LABELS))
         self.kind.setToolTip(
             "Rigid: shift and rotate. Affine: scale as well. Deformable: soft tissue as well; "
-            "needs picsl-greedy. Same positions: compare without registering."
+            "needs picsl-greedy. Same positions: compare without registering. DICOM registration: "
+            "use the transform of a file."
         )
         self.register_button = button("Register", "Register the prior to the current image.")
         self.remove_button = button("Remove", "Remove the registered prior and the comparisons.")

@@ -14,7 +14,10 @@ from napari_medvlm.layers import layer_data, volume_of
 from napari_medvlm.layers.pairing.pairing_layers import CHECKERBOARD, PRIOR, SUBTRACTION
 from napari_medvlm.widgets.commands import named_dock
 from napari_medvlm.widgets.register import commands
+from napari_medvlm.widgets.register import dock as dock_module
 from napari_medvlm.widgets.register.quality_text import quality_text
+from tests.io.dicom_objects.test_spatial_registration import TURN, registration
+from tests.sessions.test_register import frame_of, series
 
 WAIT_MS = 300_000
 BLOBS = ndimage.gaussian_filter(np.random.default_rng(3).normal(size=(24, 32, 32)), 3)
@@ -141,3 +144,19 @@ def test_quality_in_words():
         "Affine, 12 s. Agreement (mutual information) changed from 0.30 to 0.90. "
         "Bodies overlap by 95%.\nNote."
     )
+
+
+def test_the_transform_of_a_dicom_file_is_used(make_napari_viewer, qtbot, tmp_path, monkeypatch):
+    viewer = make_napari_viewer()
+    prior, current = series(tmp_path / "prior"), series(tmp_path / "current")
+    for volume in (prior, current):
+        viewer.add_layer(Layer.create(*layer_data(volume)))
+    path = registration(tmp_path / "reg.dcm", frame_of(current), {frame_of(prior): TURN})
+    dock = named_dock(viewer, "Register")
+    monkeypatch.setattr(dock_module, "ask_what_to_open", lambda *_: path)
+    dock.kind.setCurrentText("DICOM registration…")
+    dock.start()
+    qtbot.waitUntil(lambda: dock.studies is not None, timeout=WAIT_MS)
+    assert dock.studies.pairing.kind is PairingKind.SPATIAL_REGISTRATION
+    assert_allclose(dock.studies.pairing.to_current((3, 2, 1)), (33, 21, 8))
+    dock.close_dock()
