@@ -109,26 +109,35 @@ def register(  # noqa: PLR0913  # all but the first three are rarely needed
     """
     wanted = PairingKind(kind)
     check_volumes(current, prior)
+    facts = _checked_facts(current, prior, other_patient)
+    notes = _notes(current, prior, facts)
+    if spatial_registration is not None:
+        pairing = _of_file(current, prior, Path(spatial_registration), facts)
+    else:
+        if facts.same_frame and not ignore_frame and wanted is not PairingKind.DEFORMABLE:
+            wanted, notes = PairingKind.IDENTITY, (*notes, SAME_FRAME)
+        pairing = _computed(current, prior, wanted, progress, runner or InlineRunner())
+    return replace(pairing, notes=(*notes, *pairing.notes))
+
+
+def _checked_facts(current: Volume, prior: Volume, other_patient: bool) -> HeaderFacts:
+    """The facts of the headers; `InvalidImage` for another patient that is not confirmed."""
     facts = header_facts(current, prior)
     if facts.other_patient and not other_patient:
         raise InvalidImage(
             OTHER_PATIENT,
             "Check that both are of the same patient; confirm (--other-patient) to go on.",
         )
-    notes = _notes(current, prior, facts)
-    if spatial_registration is not None:
-        start_s = time.perf_counter()
-        frames = facts.current_frame, facts.prior_frame
-        affine_mm = read_spatial_registration(Path(spatial_registration), *frames)
-        pairing = Pairing(PairingKind.SPATIAL_REGISTRATION, affine_mm)
-        pairing = quality_of(current, prior, pairing)
-        return replace(
-            pairing, seconds=time.perf_counter() - start_s, notes=(*notes, *pairing.notes)
-        )
-    if facts.same_frame and not ignore_frame and wanted is not PairingKind.DEFORMABLE:
-        wanted, notes = PairingKind.IDENTITY, (*notes, SAME_FRAME)
-    pairing = _computed(current, prior, wanted, progress, runner or InlineRunner())
-    return replace(pairing, notes=(*notes, *pairing.notes))
+    return facts
+
+
+def _of_file(current: Volume, prior: Volume, path: Path, facts: HeaderFacts) -> Pairing:
+    """The pairing of a DICOM Spatial Registration, with its quality."""
+    start_s = time.perf_counter()
+    affine_mm = read_spatial_registration(path, facts.current_frame, facts.prior_frame)
+    pairing = Pairing(PairingKind.SPATIAL_REGISTRATION, affine_mm)
+    pairing = quality_of(current, prior, pairing)
+    return replace(pairing, seconds=time.perf_counter() - start_s)
 
 
 def corrected(pairing: Pairing, change_mm: np.ndarray) -> Pairing:
