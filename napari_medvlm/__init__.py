@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from napari_medvlm.sessions.ask.ask import ask
     from napari_medvlm.sessions.ask.model_input import ImageSelection
     from napari_medvlm.sessions.ask.session import AskSession
+    from napari_medvlm.sessions.followup.follow import follow
+    from napari_medvlm.sessions.followup.followed import FollowUp
     from napari_medvlm.sessions.ground import GroundingSession, ground
     from napari_medvlm.sessions.segment.replay import replay
     from napari_medvlm.sessions.segment.session import SegmentationSession
@@ -34,6 +36,7 @@ _HOMES = {
     "AskSession": "sessions.ask.session",
     "Box": "data.prompts",
     "Claim": "data.answer",
+    "FollowUp": "sessions.followup.followed",
     "Grounding": "data.grounding",
     "GroundingSession": "sessions.ground",
     "InitialMask": "data.prompts",
@@ -54,6 +57,7 @@ _HOMES = {
     "Volume": "data.volume",
     "Window": "data.volume",
     "ask": "sessions.ask.ask",
+    "follow": "sessions.followup.follow",
     "ground": "sessions.ground",
     "measure": "data.measurements.measure",
     "read_volume": "io",
@@ -67,6 +71,7 @@ __all__ = [
     "AskSession",
     "Box",
     "Claim",
+    "FollowUp",
     "Grounding",
     "GroundingSession",
     "ImageSelection",
@@ -87,6 +92,7 @@ __all__ = [
     "Volume",
     "Window",
     "ask",
+    "follow",
     "ground",
     "measure",
     "read_volume",

@@ -9,6 +9,7 @@ from napari_medvlm.cli import (
     cases,
     deidentify,
     evaluate,
+    follow,
     ground_ask,
     measure,
     models,
@@ -24,7 +25,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     segment.segment, segment.replay, precompute.prepare,
-    measure.measure, deidentify.deidentify,
+    measure.measure, follow.follow, deidentify.deidentify,
     ground_ask.ground, ground_ask.ask,
     backends.backends, cases.cases,
 )  # fmt: skip

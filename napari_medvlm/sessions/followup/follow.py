@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Literal
@@ -47,6 +47,8 @@ def follow(  # noqa: PLR0913  # what is compared, who segments, and what the tab
     *,
     current_masks: NamedLabels | None = None,
     accept: bool = False,
+    kind: str = "rigid",
+    other_patient: bool = False,
     backend: str = "embedded",
     model: str | None = None,
     device: str = "cpu",
@@ -72,6 +74,8 @@ def follow(  # noqa: PLR0913  # what is compared, who segments, and what the tab
         Lesions on the current study's grid; those that overlap none of the prior are new.
     accept
         Whether the backend segments the proposed points. New lesions are then not found.
+    kind, other_patient
+        As of `register`, without `pairing`.
     backend, model, device, runner
         As of `SegmentationSession`.
     dates
@@ -100,7 +104,9 @@ def follow(  # noqa: PLR0913  # what is compared, who segments, and what the tab
     new = () if current_masks is None else _current_lesions(current_masks)
     _check_nodes(nodes, (*old, *new))
     options = RowOptions(frozenset(nodes), dates or study_dates(prior, current))
-    studies = Studies(current, prior, pairing or _registered(current, prior))
+    studies = Studies(
+        current, prior, pairing or _registered(current, prior, kind, other_patient, progress)
+    )
     proposals = proposals_of(studies, old, progress)
     if accept:
         work = new_runner(runner) if isinstance(runner, str) else runner
@@ -122,12 +128,14 @@ def follow(  # noqa: PLR0913  # what is compared, who segments, and what the tab
     else:
         rows = tuple(proposed_row(proposal, options) for proposal in proposals)
     notes = () if current_masks is not None else (NO_NEW,)
-    return _follow_up(studies, rows, new, options, (*_pair_notes(studies, proposals), *notes))
+    uids = {lesion.value: lesion.tracking_uid for lesion in old}
+    pair_notes = (*_pair_notes(studies, proposals), *notes)
+    return _follow_up(studies, rows, new, options, uids, pair_notes)
 
 
 def _follow_up(
     studies: Studies, rows: Sequence[FollowedLesion], new: Sequence[Lesion], options: RowOptions,
-    notes: tuple[str, ...],
+    uids: Mapping[int, str], notes: tuple[str, ...],
 ) -> FollowUp:  # fmt: skip
     marked, targets = with_targets(rows)
     now = [target.current_mm for target in targets if target.current_mm is not None]
@@ -139,7 +147,7 @@ def _follow_up(
     measured = all(row.is_measured for row in rows)
     masks = None
     if measured:
-        marked, masks = relabelled(marked, new, studies.current.grid)
+        marked, masks = relabelled(marked, new, studies.current.grid, uids)
     return FollowUp(
         marked,
         sums,
@@ -185,10 +193,14 @@ def _current_lesions(masks: NamedLabels) -> tuple[Lesion, ...]:
     return lesions_of(masks) if np.any(masks.values) else ()
 
 
-def _registered(current: Volume, prior: Volume) -> Pairing:
+def _registered(
+    current: Volume, prior: Volume, kind: str, other_patient: bool, progress: Progress
+) -> Pairing:
     import napari_medvlm as nmv
 
-    pairing: Pairing = nmv.register(current, prior)
+    pairing: Pairing = nmv.register(
+        current, prior, kind, other_patient=other_patient, progress=progress
+    )
     return pairing
 
 

@@ -191,5 +191,5 @@ def touches(a: Mask, b: Mask) -> bool:
     from scipy import ndimage
 
     grown = ndimage.binary_dilation(np.pad(a.crop, 1))
-    start = tuple(v - 1 for v in a.start)
-    return common_voxels(Mask(grown, start, a.shape), b) > 0
+    z, y, x = (v - 1 for v in a.start)
+    return common_voxels(Mask(grown, (z, y, x), a.shape), b) > 0
