@@ -1,135 +1,89 @@
-"""Two studies of the MNI152 brain with planted lesions and a known rigid map between them.
-
-The prior has nine lesions and the current study nine: two have grown by 20 per cent, one is gone,
-one is new, two have merged, one has split and three are unchanged. The current study has another
-position, 2 % noise and another gamma.
-"""
+"""A follow-up of a known patient: the MNI152 brain moved, deformed, brightened and with noise."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from nilearn import datasets
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from benchmarks.tasks import mni_maps
-from napari_medvlm.data.geometry.grid import Grid
-from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
-from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.geometry.frames import affine_from_ras
+from napari_medvlm.data.geometry.grid import FloatArray, apply_affine
 from napari_medvlm.data.volume import Modality, Volume
 
-GROWTH = 1.2
-EXPECTED = {
-    "grown a": "grown", "grown b": "grown", "gone": "gone", "merged a": "merged",
-    "merged b": "merged", "split": "split", "stable a": "stable", "stable b": "stable",
-    "stable c": "stable", "new": "new",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Blob:
-    """A planted ellipsoid: centre ``(S, P, L)`` in mm of the template, half axes in mm."""
-
-    name: str
-    center_mm: tuple[float, float, float]
-    radii_mm: tuple[float, float, float]
-    bright: bool = True
-
-
-SCALE = GROWTH ** (1 / 3)
-PRIOR = (
-    Blob("grown a", (20, 20, 28), (7, 8, 9)),
-    Blob("grown b", (32, -18, -24), (8, 7, 7), bright=False),
-    Blob("gone", (24, 30, -30), (7, 7, 6)),
-    Blob("merged a", (42, 8, 22), (6, 6, 6)),
-    Blob("merged b", (42, -8, 22), (6, 6, 6)),
-    Blob("split", (44, 18, -20), (6, 12, 6)),
-    Blob("stable a", (4, -30, 30), (6, 7, 8)),
-    Blob("stable b", (-2, 52, -26), (6, 6, 6), bright=False),
-    Blob("stable c", (14, -48, -14), (5, 7, 6)),
-)
-CURRENT = (
-    Blob("grown a", (20, 20, 28), (7 * SCALE, 8 * SCALE, 9 * SCALE)),
-    Blob("grown b", (32, -18, -24), (8 * SCALE, 7 * SCALE, 7 * SCALE), bright=False),
-    Blob("merged", (42, 0, 22), (6.5, 14, 6.5)),
-    Blob("split 1", (44, 11, -20), (5, 4.5, 5)),
-    Blob("split 2", (44, 25, -20), (5, 4.5, 5)),
-    *PRIOR[6:],
-    Blob("new", (8, 50, 24), (6, 6, 6)),
-)
+SHIFT_MM = (6.0, -7.0, 6.0)
+DEGREES = 8.0
+GAMMA, NOISE = 0.8, 0.02
 
 
 @dataclass(frozen=True, eq=False)
-class PlantedPair:
-    """A prior and a current study with their lesions and the true map between them."""
+class PlantedFollowup:
+    """Two volumes of one brain, and the true position of points of the current one in the prior.
+
+    Parameters
+    ----------
+    current_mm, prior_mm
+        The same points in both, ``(n, 3)`` in ``(S, P, L)`` mm.
+    matrix
+        4 x 4 from current to prior mm of the rigid part.
+    """
 
     current: Volume
     prior: Volume
-    prior_masks: NamedLabels
-    current_masks: NamedLabels
-    pairing: Pairing
+    current_mm: FloatArray
+    prior_mm: FloatArray
+    matrix: FloatArray
 
 
-def planted_pair(
-    resolution_mm: int = 2,
-    degrees: tuple[float, float, float] = (4.0, -3.0, 5.0),
-    shift_mm: tuple[float, float, float] = (3.0, -5.0, 4.0),
-    noise: float = 0.02,
-    gamma: float = 0.8,
+def planted_followup(
+    deform_mm: float = 0.0,
+    shift_mm: tuple[float, float, float] = SHIFT_MM,
+    degrees: float = DEGREES,
     seed: int = 0,
-) -> PlantedPair:
-    """The planted studies; everything follows from the arguments."""
-    template, _ = mni_maps(resolution_mm)
+) -> PlantedFollowup:
+    """The MNI152 brain at 2 mm as the prior, and a follow-up with a known transform.
+
+    Parameters
+    ----------
+    deform_mm
+        Largest displacement of a smooth deformation, mm; 0: none.
+    shift_mm, degrees
+        Of the rigid part: ``(S, P, L)`` and about an oblique axis through the centre.
+    """
     rng = np.random.default_rng(seed)
-    affine_mm = np.eye(4)
-    affine_mm[:3, :3] = Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
-    affine_mm[:3, 3] = shift_mm
-    identity = np.eye(4)
-    prior, prior_masks = _study(template, PRIOR, identity, rng, noise, 1.0, "prior")
-    current, current_masks = _study(template, CURRENT, affine_mm, rng, noise, gamma, "current")
-    pairing = Pairing(PairingKind.RIGID, affine_mm)
-    return PlantedPair(current, prior, prior_masks, current_masks, pairing)
+    image = datasets.load_mni152_template(resolution=2)
+    data, affine = image.get_fdata(dtype=np.float32).T, affine_from_ras(image.affine)
+    prior = Volume(data, affine, Modality.MR, "prior")
+    matrix = rigid(shift_mm, degrees, prior.grid.to_world((np.array(data.shape) - 1) / 2))
+    index = np.moveaxis(np.indices(data.shape), 0, -1).astype(float)
+    mm = prior.grid.to_world(index)
+    displacement = _smooth(data.shape, deform_mm, rng)
+    source_mm = apply_affine(matrix, mm + np.moveaxis(displacement, 0, -1))
+    source = np.moveaxis(prior.grid.to_index(source_mm), -1, 0)
+    moved = np.clip(ndimage.map_coordinates(data, source, order=1) / data.max(), 0, 1) ** GAMMA
+    noisy = moved + rng.normal(0, NOISE, moved.shape)
+    current = Volume((1000 * noisy).astype(np.float32), affine, Modality.MR, "current")
+    inside = np.argwhere(ndimage.binary_erosion(moved > 0.3, iterations=2))
+    chosen = inside[rng.choice(len(inside), 400, replace=False)]
+    at = tuple(chosen.T)
+    return PlantedFollowup(current, prior, mm[at], source_mm[at], matrix)
 
 
-def _study(
-    template: Volume, blobs: tuple[Blob, ...], affine_mm: np.ndarray, rng: np.random.Generator,
-    noise: float, gamma: float, name: str,
-) -> tuple[Volume, NamedLabels]:  # fmt: skip
-    """A study on the template's grid of a head that `affine_mm` moves."""
-    grid = template.grid
-    index = np.stack(np.indices(grid.shape), axis=-1)
-    moved = grid.to_world(index)
-    back = np.linalg.inv(affine_mm)
-    head_mm = moved @ back[:3, :3].T + back[:3, 3]
-    at = np.moveaxis(grid.to_index(head_mm), -1, 0)
-    brain = ndimage.map_coordinates(template.data.astype(np.float32), at, order=1, cval=0.0)
-    image, labels = _planted(brain, head_mm, blobs, grid)
-    image = np.clip(image + rng.normal(0, noise, image.shape), 0, None) ** gamma
-    volume = Volume((1000 * image).astype(np.float32), grid.affine, Modality.MR, name)
-    names = {value: blob.name for value, blob in enumerate(blobs, 1)}
-    return volume, NamedLabels(labels, grid, names, f"{name} masks")
+def rigid(shift_mm: tuple[float, float, float], degrees: float, about: FloatArray) -> FloatArray:
+    """A turn about an oblique axis through a point, then a shift, 4 x 4."""
+    axis = np.array([0.6, 0.64, 0.48])
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_rotvec(np.radians(degrees) * axis).as_matrix()
+    matrix[:3, 3] = about - matrix[:3, :3] @ about + shift_mm
+    return matrix
 
 
-def _planted(
-    brain: np.ndarray, head_mm: np.ndarray, blobs: tuple[Blob, ...], grid: Grid
-) -> tuple[np.ndarray, np.ndarray]:
-    labels = np.zeros(grid.shape, np.uint8)
-    image = brain.copy()
-    for value, blob in enumerate(blobs, 1):
-        scaled = (head_mm - blob.center_mm) / np.array(blob.radii_mm)
-        distance = np.linalg.norm(scaled, axis=-1)
-        edge_mm = (distance - 1) * min(blob.radii_mm)
-        weight = np.clip(0.5 - edge_mm / max(grid.spacing), 0, 1)
-        image = image * (1 - weight) + weight * (1.15 if blob.bright else 0.3)
-        labels[_nearest(distance, blob, grid)] = value
-    return image, labels
-
-
-def _nearest(distance: np.ndarray, blob: Blob, grid: Grid) -> np.ndarray:
-    """As many voxels as the ellipsoid's volume has, nearest first: volumes are exact."""
-    voxel_mm3 = float(np.prod(grid.spacing))
-    count = round(4 / 3 * np.pi * float(np.prod(blob.radii_mm)) / voxel_mm3)
-    inside = np.zeros(distance.shape, bool)
-    inside.flat[np.argsort(distance, axis=None, kind="stable")[:count]] = True
-    return inside
+def _smooth(shape: tuple[int, ...], largest_mm: float, rng: np.random.Generator) -> FloatArray:
+    """A smooth displacement ``(3, z, y, x)`` in mm with a given largest length."""
+    if largest_mm == 0:
+        return np.zeros((3, *shape))
+    field = np.stack([ndimage.gaussian_filter(rng.normal(size=shape), 10) for _ in range(3)])
+    field *= largest_mm / np.linalg.norm(field, axis=0).max()
+    return field

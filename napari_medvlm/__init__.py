@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_medvlm.data.answer import Answer, AnswerKind, Claim
     from napari_medvlm.data.errors import MedVLMError
+    from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
     from napari_medvlm.data.grounding import Grounding, Scope
     from napari_medvlm.data.label_image import NamedLabels
     from napari_medvlm.data.mask import Mask
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from napari_medvlm.sessions.followup.follow import follow
     from napari_medvlm.sessions.followup.followed import FollowUp
     from napari_medvlm.sessions.ground import GroundingSession, ground
+    from napari_medvlm.sessions.register import register
     from napari_medvlm.sessions.segment.replay import replay
     from napari_medvlm.sessions.segment.session import SegmentationSession
 
@@ -48,6 +50,8 @@ _HOMES = {
     "Modality": "data.volume",
     "NamedLabels": "data.label_image",
     "Overlap": "ledger.records",
+    "Pairing": "data.geometry.pairing",
+    "PairingKind": "data.geometry.pairing",
     "Point": "data.prompts",
     "Region": "data.region",
     "Scope": "data.grounding",
@@ -61,6 +65,7 @@ _HOMES = {
     "ground": "sessions.ground",
     "measure": "data.measurements.measure",
     "read_volume": "io",
+    "register": "sessions.register",
     "replay": "sessions.segment.replay",
     "write_mask": "io",
 }
@@ -84,6 +89,8 @@ __all__ = [
     "Modality",
     "NamedLabels",
     "Overlap",
+    "Pairing",
+    "PairingKind",
     "Point",
     "Region",
     "Scope",
@@ -96,6 +103,7 @@ __all__ = [
     "ground",
     "measure",
     "read_volume",
+    "register",
     "replay",
     "write_mask",
 ]

@@ -14,6 +14,7 @@ from napari_medvlm.cli import (
     measure,
     models,
     precompute,
+    register,
     segment,
 )
 
@@ -25,7 +26,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     segment.segment, segment.replay, precompute.prepare,
-    measure.measure, follow.follow, deidentify.deidentify,
+    measure.measure, follow.follow, register.register, deidentify.deidentify,
     ground_ask.ground, ground_ask.ask,
     backends.backends, cases.cases,
 )  # fmt: skip

@@ -12,6 +12,7 @@ from napari_medvlm.backends import dispatch, registry
 from napari_medvlm.backends.base import Backend, Progress
 from napari_medvlm.backends.memory.out_of_memory import is_out_of_memory
 from napari_medvlm.backends.models import registry as models_registry
+from napari_medvlm.backends.registration.engine import register_volumes
 from napari_medvlm.data.errors import BackendFailed, MedVLMError, OutOfMemory
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.worker.messages import (
@@ -25,6 +26,8 @@ from napari_medvlm.worker.messages import (
     LabelRequest,
     PrepareReply,
     PrepareRequest,
+    RegisterReply,
+    RegisterRequest,
     Reply,
     Request,
     SegmentReply,
@@ -65,6 +68,8 @@ class Executor:
             traceback in the log.
         """
         try:
+            if isinstance(request, RegisterRequest):
+                return _register(request, progress)
             return self._do(request, progress, deliver)
         except MedVLMError:
             raise
@@ -126,3 +131,9 @@ class Executor:
                 self._loaded.popitem(last=False)
         self._loaded.move_to_end(key)
         return self._loaded[key]
+
+
+def _register(request: RegisterRequest, progress: Progress) -> RegisterReply:
+    assert request.prior is not None, "a registration needs a prior"
+    pairing = register_volumes(request.volume, request.prior, request.kind, progress)
+    return RegisterReply(pairing, pairing.seconds)

@@ -13,6 +13,7 @@ from typing import Any
 from napari_medvlm.backends.base import ObjectPrompts, Prepared
 from napari_medvlm.data.answer import Answer, Question
 from napari_medvlm.data.classification import ClassificationResult, LabelQuery
+from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
 from napari_medvlm.data.grounding import Grounding, GroundQuery
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import Heatmap
@@ -135,7 +136,34 @@ class PrepareReply:
     seconds: float
 
 
-Reply = SegmentReply | PrepareReply | GroundReply | LabelReply | AnswerReply | ExplainReply
+@dataclass(frozen=True, eq=False)
+class RegisterRequest(Request):
+    """Register a prior to the volume. No backend is loaded: ``backend`` only names the request.
+
+    Parameters
+    ----------
+    prior
+        The volume that is registered; required.
+    kind
+        Rigid, affine or deformable; identity computes the quality only.
+    """
+
+    prior: Volume | None = None
+    kind: PairingKind = PairingKind.RIGID
+
+
+@dataclass(frozen=True, eq=False)
+class RegisterReply:
+    """The transform between the two volumes, and the run time in seconds."""
+
+    pairing: Pairing
+    seconds: float
+
+
+Reply = (
+    SegmentReply | PrepareReply | GroundReply | LabelReply | AnswerReply | ExplainReply
+    | RegisterReply
+)  # fmt: skip
 
 
 # Messages to the worker.
@@ -183,6 +211,8 @@ class RunJob:
         The voxels of the request's volume.
     labels
         The label images of the request's query or question.
+    prior
+        The voxels of the prior of a `RegisterRequest`.
     blocks
         Names of all blocks that the caller keeps; the worker detaches from all others.
     """
@@ -191,6 +221,7 @@ class RunJob:
     request: Request
     volume: SharedArray
     labels: tuple[SharedLabels, ...] = ()
+    prior: SharedArray | None = None
     blocks: frozenset[str] = frozenset()
 
 

@@ -27,6 +27,7 @@ from napari_medvlm.worker.messages import (
     JobDone,
     JobFailed,
     ProgressUpdate,
+    RegisterRequest,
     Reply,
     Request,
     TextDelta,
@@ -186,7 +187,9 @@ class WorkerRunner(Runner):
         return self._process
 
     def _note_loaded(self, request: Request) -> None:
-        """Remember what the worker has loaded, as `Work` keeps it."""
+        """Remember what the worker has loaded, as `Work` keeps it; a registration loads nothing."""
+        if isinstance(request, RegisterRequest):
+            return
         key = (request.backend, request.model, request.device)
         self._loaded_models[key] = None
         self._loaded_models.move_to_end(key)

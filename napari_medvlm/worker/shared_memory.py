@@ -20,6 +20,7 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.worker.messages import (
     AskRequest,
     GroundRequest,
+    RegisterRequest,
     Request,
     RunJob,
     SharedArray,
@@ -60,18 +61,18 @@ class SharedVolumes:
             If the volume does not fit into the shared memory.
         """
         volume = request.volume
-        block = self._share_volume(volume)
-        stripped = Volume(
-            NO_VOXELS, volume.affine, volume.modality, volume.name, volume.source, volume.window,
-            suv=volume.suv, stated_unit=volume.stated_unit,
-        )  # fmt: skip
-        request, labels = self._share_labels(replace(request, volume=stripped))
+        prior = request.prior if isinstance(request, RegisterRequest) else None
+        needed = {id(volume), id(prior)}
+        shared = self._share_volume(volume, needed)
+        shared_prior = None if prior is None else self._share_volume(prior, needed)
+        request, labels = self._share_labels(replace(request, volume=_without_voxels(volume)))
         blocks = [block for _, block in self._volumes.values()] + [*self._labels.values()]
         return RunJob(
             job=job,
             request=request,
-            volume=SharedArray(block.name, volume.data.dtype.str, volume.data.shape),
+            volume=shared,
             labels=labels,
+            prior=shared_prior,
             blocks=frozenset(block.name for block in blocks),
         )
 
@@ -83,22 +84,27 @@ class SharedVolumes:
         while self._labels:
             _free(self._labels.popitem()[1])
 
-    def _share_volume(self, volume: Volume) -> SharedMemory:
+    def _share_volume(self, volume: Volume, needed: set[int]) -> SharedArray:
+        """The voxels in a block; volumes with an identity in ``needed`` stay."""
         key = id(volume)
         if key not in self._volumes:
             while len(self._volumes) >= MAX_VOLUMES:
-                least = min(self._uses, key=lambda other: self._uses[other])
+                others = [other for other in self._uses if other not in needed]
+                least = min(others, key=lambda other: self._uses[other])
                 del self._uses[least]
                 _free(self._volumes.pop(least)[1])
             _require_space(volume.data.nbytes)
             self._volumes[key] = volume, _new_block(volume.data)
         self._uses = {other: uses * DECAY for other, uses in self._uses.items()}
         self._uses[key] = self._uses.get(key, 0.0) + 1.0
-        return self._volumes[key][1]
+        block = self._volumes[key][1]
+        return SharedArray(block.name, volume.data.dtype.str, volume.data.shape)
 
     def _share_labels(self, request: Request) -> tuple[Request, tuple[SharedLabels, ...]]:
         """The request without the label images that are shared, and those."""
         match request:
+            case RegisterRequest(prior=Volume() as prior):
+                return replace(request, prior=_without_voxels(prior)), ()
             case GroundRequest(query=query):
                 unshared, shared = self._split(query.labels)
                 return replace(request, query=replace(query, labels=unshared)), shared
@@ -156,6 +162,8 @@ class SharedVolumeReader:
         request = replace(run.request, volume=self._volumes[name])
         labels = tuple(self._named_labels(shared) for shared in run.labels)
         match request:
+            case RegisterRequest(prior=Volume() as prior) if run.prior is not None:
+                return replace(request, prior=replace(prior, data=self._array(run.prior)))
             case GroundRequest(query=query):
                 return replace(request, query=replace(query, labels=(*labels, *query.labels)))
             case AskRequest(question=question):
@@ -185,6 +193,14 @@ class _Attached:
         )
         array.flags.writeable = False
         self.__array_interface__ = array.__array_interface__
+
+
+def _without_voxels(volume: Volume) -> Volume:
+    """What a worker needs of a volume besides its voxels."""
+    return Volume(
+        NO_VOXELS, volume.affine, volume.modality, volume.name, volume.source, volume.window,
+        suv=volume.suv, stated_unit=volume.stated_unit,
+    )  # fmt: skip
 
 
 def attach(name: str) -> SharedMemory:

@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike
 
-from napari_medvlm.data.geometry.grid import FloatArray
+from napari_medvlm.data.geometry.grid import FloatArray, apply_affine
 
 
 class PairingKind(StrEnum):
@@ -33,15 +33,16 @@ class Pairing:
     affine_mm : ndarray, shape (4, 4)
         From the prior's to the current volume's patient millimetres ``(S, P, L)``.
     metric_before, metric_after : float or None
-        Mattes mutual information of the two volumes under the identity and under `affine_mm`, larger
-        is better. None where it was not computed.
+        Mutual information of the two volumes in nats under the identity and under `affine_mm`,
+        over the common field of view; larger is better. None where it was not computed.
     overlap : float or None
         Dice of the two bodies (foreground) under `affine_mm`, in ``[0, 1]``.
     seconds : float
         Time that the registration took.
     displacement_mm : ndarray, shape (3, z, y, x), or None
-        Of a deformable pairing: on the current volume's grid, what is added to a current point to get
-        the point that `affine_mm` carries to the prior. ``(S, P, L)`` millimetres.
+        Of a deformable pairing: on a grid over the current volume, what is added to a current point
+        to get the point that the inverse of `affine_mm` takes to the prior. ``(S, P, L)``
+        millimetres.
     displacement_affine : ndarray, shape (4, 4), or None
         From an index of `displacement_mm` to the current volume's patient millimetres.
     notes : tuple of str
@@ -60,7 +61,7 @@ class Pairing:
 
     def to_current(self, prior_mm: ArrayLike) -> FloatArray:
         """Points of the prior ``(..., 3)`` in the current volume's patient millimetres."""
-        points = _apply(self.affine_mm, prior_mm)
+        points = apply_affine(self.affine_mm, prior_mm)
         if self.displacement_mm is None:
             return points
         target = points
@@ -73,20 +74,20 @@ class Pairing:
         points = np.asarray(current_mm, np.float64)
         if self.displacement_mm is not None:
             points = points + self._displacement(points)
-        return _apply(np.linalg.inv(self.affine_mm), points)
+        return apply_affine(_inverse(self.affine_mm), points)
 
     def _displacement(self, current_mm: FloatArray) -> FloatArray:
         from scipy.ndimage import map_coordinates
 
-        assert self.displacement_mm is not None and self.displacement_affine is not None
-        index = np.moveaxis(_apply(np.linalg.inv(self.displacement_affine), current_mm), -1, 0)
+        assert self.displacement_mm is not None
+        assert self.displacement_affine is not None
+        index = apply_affine(_inverse(self.displacement_affine), current_mm)
+        columns = index.reshape(-1, 3).T
         values = [
-            map_coordinates(part, index, order=1, mode="nearest") for part in self.displacement_mm
+            map_coordinates(part, columns, order=1, mode="nearest") for part in self.displacement_mm
         ]
-        return np.stack(values, axis=-1)
+        return np.stack(values, axis=-1).reshape(index.shape)
 
 
-def _apply(affine: FloatArray, points_mm: ArrayLike) -> FloatArray:
-    points = np.asarray(points_mm, np.float64)
-    moved: FloatArray = points @ np.asarray(affine, np.float64)[:3, :3].T + affine[:3, 3]
-    return moved
+def _inverse(affine: FloatArray) -> FloatArray:
+    return np.linalg.inv(affine).astype(np.float64)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import Progress
+from napari_medvlm.backends.registration.transforms import matrix_of, set_matrix
 from napari_medvlm.data.geometry.display import Reslice
 from napari_medvlm.data.geometry.frames import affine_from_ras
 from napari_medvlm.data.geometry.grid import FloatArray, Grid, world_bounds
@@ -130,28 +131,13 @@ def _optimized(fixed: _Fixed, moving: _Gray, start: FloatArray, rounds: int) -> 
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetNumberOfThreads(1)  # sums in one order: the same image gives the same matrix
     transform = sitk.AffineTransform(3)
-    transform.SetCenter([float(v) for v in fixed.center_mm[::-1]])
-    linear = start[:3, :3]
-    transform.SetMatrix(linear[::-1, ::-1].ravel().tolist())
-    shift = start[:3, 3] + linear @ fixed.center_mm - fixed.center_mm
-    transform.SetTranslation([float(v) for v in shift[::-1]])
+    set_matrix(transform, start, fixed.center_mm)
     method.SetInitialTransform(transform, inPlace=True)
     try:
         method.Execute(fixed.gray.image(), moving.image())
     except RuntimeError:  # the images have left each other: this start leads nowhere
         return start
-    return _matrix_of(transform)
-
-
-def _matrix_of(transform: Any) -> FloatArray:
-    """4 x 4 in ``(S, P, L)`` of an affine transform in SimpleITK's ``(L, P, S)``."""
-    center = np.array(transform.GetCenter())
-    linear = np.reshape(transform.GetMatrix(), (3, 3))
-    shift = np.array(transform.GetTranslation()) + center - linear @ center
-    matrix = np.eye(4)
-    matrix[:3, :3] = linear[::-1, ::-1]
-    matrix[:3, 3] = shift[::-1]
-    return matrix
+    return matrix_of(transform)
 
 
 def _similarity(fixed: _Fixed, moving: _Gray, matrix: FloatArray) -> float:

@@ -1,0 +1,1 @@
+"""Registration of two volumes of one patient: rigid, affine and deformable."""

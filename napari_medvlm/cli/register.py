@@ -1,0 +1,104 @@
+"""``register``: register a prior to a current image of the same patient."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_medvlm.cli.options import AsJson, AtGaps, Frame, Image, Series, read_image
+from napari_medvlm.cli.output import (
+    interruptible_progress,
+    print_result,
+    printable,
+    report_errors,
+)
+from napari_medvlm.data.errors import CannotSave
+from napari_medvlm.data.geometry.pairing import Pairing
+from napari_medvlm.io import Gaps
+
+
+class Kind(StrEnum):
+    """Kinds of registration."""
+
+    RIGID = "rigid"
+    AFFINE = "affine"
+    DEFORMABLE = "deformable"
+
+
+def register(  # noqa: PLR0913  # one for each option
+    current: Image,
+    prior: Annotated[Path, typer.Argument(help="The earlier image of the same patient.")],
+    kind: Annotated[
+        Kind, typer.Option(help="Transform; deformable needs the extra 'register'.")
+    ] = Kind.RIGID,
+    registration: Annotated[
+        Path | None, typer.Option(help="Use this DICOM Spatial Registration.")
+    ] = None,
+    other_patient: Annotated[
+        bool, typer.Option("--other-patient", help="Go on if the Patient IDs differ.")
+    ] = False,
+    ignore_frame: Annotated[
+        bool,
+        typer.Option("--ignore-frame", help="Register also within one frame of reference."),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write the prior on the current image's grid (.nii.gz or .nii)."),
+    ] = None,
+    series: Series = None,
+    frame: Frame = None,
+    prior_series: Annotated[str | None, typer.Option(help="As --series, of the prior.")] = None,
+    prior_frame: Annotated[int | None, typer.Option(help="As --frame, of the prior.")] = None,
+    gaps: AtGaps = Gaps.REFUSE,
+    as_json: AsJson = False,
+) -> None:
+    """Register a prior to a current image: the transform between them and its quality.
+
+    The matrix takes the prior's patient millimetres (S, P, L) to those of the current image.
+    """
+    import napari_medvlm as nmv
+    from napari_medvlm.data.geometry.warp import prior_on_current
+    from napari_medvlm.data.volume import Volume
+    from napari_medvlm.io.writers import NIFTI, write_image
+
+    with report_errors():
+        if out is not None and not out.name.lower().endswith(NIFTI):
+            raise CannotSave(f"{out.name} is no NIfTI file.", "Use .nii.gz or .nii.")
+        now = read_image(current, series=series, frame=frame, gaps=gaps)
+        before = read_image(prior, series=prior_series, frame=prior_frame, gaps=gaps)
+        with interruptible_progress() as progress:
+            pairing = nmv.register(
+                now, before, kind.value, spatial_registration=registration,
+                other_patient=other_patient, ignore_frame=ignore_frame, progress=progress,
+            )  # fmt: skip
+        if not as_json:
+            for note in pairing.notes:
+                typer.echo(printable(note), err=True)
+        if out is not None:
+            write_image(out, Volume(prior_on_current(pairing, now.grid, before), now.affine))
+        print_result(summary(pairing), as_json, lambda: _text(pairing))
+
+
+def summary(pairing: Pairing) -> dict[str, Any]:
+    """A pairing as JSON has it."""
+    return {
+        "kind": pairing.kind.value,
+        "affine_mm": pairing.affine_mm.tolist(),
+        "metric_before": pairing.metric_before,
+        "metric_after": pairing.metric_after,
+        "overlap": pairing.overlap,
+        "seconds": round(pairing.seconds, 2),
+        "notes": list(pairing.notes),
+    }
+
+
+def _text(pairing: Pairing) -> str:
+    rows = "\n".join(" ".join(f"{v:10.4f}" for v in row) for row in pairing.affine_mm)
+    return (
+        f"{pairing.kind.value}, {pairing.seconds:.1f} s\n"
+        f"mutual information {pairing.metric_before or 0:.3f} before, "
+        f"{pairing.metric_after or 0:.3f} after; bodies overlap {pairing.overlap or 0:.0%}\n{rows}"
+    )
