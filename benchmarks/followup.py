@@ -117,7 +117,7 @@ def spoiled(pair: PlantedPair) -> dict[str, np.ndarray]:
 def report(done: list[Run], resolution_mm: int) -> str:
     """Two markdown tables: the runs, then the lesions of those with masks."""
     lines = [f"## MNI152 at {resolution_mm} mm", "",
-             "| run | named rightly | largest error of a change, points | flagged | pair flagged | s |",
+             "| run | named rightly | largest error, points | flagged | pair flagged | s |",
              "| --- | --- | ---: | --- | --- | ---: |"]  # fmt: skip
     for run in done:
         flagged = any("does not fit" in note for note in run.result.notes)

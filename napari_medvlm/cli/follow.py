@@ -65,6 +65,10 @@ def follow(  # noqa: PLR0913  # one for each option
         Path | None,
         typer.Option(help="Write the lesions of the current image to this file, see segment."),
     ] = None,
+    reports: Annotated[
+        Path | None,
+        typer.Option(help="Write a DICOM SEG and SR of each study to this existing folder."),
+    ] = None,
     backend: Backend = "embedded",
     model: Model = None,
     device: Device = "cpu",
@@ -82,6 +86,7 @@ def follow(  # noqa: PLR0913  # one for each option
     """
     import napari_medvlm as nmv
     from napari_medvlm.io.label_images import read_masks
+    from napari_medvlm.sessions.followup.study_reports import write_reports
 
     with report_errors():
         days = None if dates is None else _dates(dates)
@@ -102,6 +107,11 @@ def follow(  # noqa: PLR0913  # one for each option
         write_all(
             *([] if out is None else [lambda: result.write_csv(out)]),
             *([] if masks_out is None else [lambda: result.write_masks(masks_out, now)]),
+            *(
+                []
+                if reports is None
+                else [lambda: write_reports(reports, result, now, before, lesions)]
+            ),
         )
 
 

@@ -123,6 +123,8 @@ def follow(  # noqa: PLR0913  # what is compared, who segments, and what the tab
             p if p.is_outside else replace(p, reliability=mask_reliability(studies, p))
             for p in proposals
         )
+    if current_masks is None:
+        proposals = tuple(p.without_doubtful_state() for p in proposals)
     if accept or current_masks is not None:
         rows = compared(proposals, new, current.grid, options)
     else:

@@ -91,11 +91,12 @@ def segmented_lesions(
         form, reliability = segmenter.forms[0], None
         if backtest:
             form, reliability = _best_form(studies, proposal, segmenter)
-        proposal = replace(proposal, reliability=reliability)
-        mask = None if proposal.is_gone else _mask(studies, proposal, others, segmenter, form)
+        was_gone = proposal.is_gone
+        proposal = replace(proposal, reliability=reliability).without_doubtful_state()
+        mask = None if was_gone else _mask(studies, proposal, others, segmenter, form)
         if mask is not None and mask.voxels:
             masks.append(mask)
-        elif not proposal.is_gone:
+        elif not was_gone:
             proposal = replace(proposal, is_unsegmented=True, notes=(*proposal.notes, EMPTY))
         done.append(proposal)
     grid = studies.current.grid
