@@ -26,6 +26,7 @@ from napari_medvlm.cli.output import (
     report_errors,
     write_all,
 )
+from napari_medvlm.cli.register import Kind
 from napari_medvlm.io import Gaps
 
 Dates = Annotated[
@@ -51,7 +52,7 @@ def follow(  # noqa: PLR0913  # one for each option
     accept: Annotated[
         bool, typer.Option("--accept", help="Segment the proposed points with the backend.")
     ] = False,
-    kind: Annotated[str, typer.Option(help="Registration: rigid, affine or deformable.")] = "rigid",
+    kind: Annotated[Kind, typer.Option(help="Registration.")] = Kind.RIGID,
     other_patient: Annotated[
         bool, typer.Option("--other-patient", help="Go on if the Patient IDs differ.")
     ] = False,
@@ -99,7 +100,7 @@ def follow(  # noqa: PLR0913  # one for each option
             typer.echo(printable(note), err=True)
         with interruptible_progress() as progress:
             result = nmv.follow(
-                now, before, lesions, current_masks=present, accept=accept, kind=kind,
+                now, before, lesions, current_masks=present, accept=accept, kind=kind.value,
                 other_patient=other_patient, backend=backend, model=model, device=device,
                 dates=days, nodes=nodes, backtest=not no_backtest, progress=progress,
             )  # fmt: skip

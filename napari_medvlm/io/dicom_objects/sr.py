@@ -282,9 +282,16 @@ def _group(
         finding_type=_plain(described.segmented_property_type),
         finding_category=_plain(described.segmented_property_category),
         measurements=measurements,
-        time_point_context=time_point
-        and sr.TimePointContext(time_point.name, time_point_order=time_point.order),
+        time_point_context=_time_point_context(time_point),
     )
+
+
+def _time_point_context(time_point: TimePoint | None) -> Any:
+    from highdicom import sr
+
+    if time_point is None:
+        return None
+    return sr.TimePointContext(time_point.name, time_point_order=time_point.order)
 
 
 def _plain(code: Any) -> Any:

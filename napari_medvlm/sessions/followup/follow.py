@@ -12,7 +12,7 @@ import numpy as np
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import InvalidImage, InvalidPrompt
 from napari_medvlm.data.geometry.grid import require_same_grid
-from napari_medvlm.data.geometry.pairing import Pairing
+from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.sessions.followup.backtest import mask_reliability
@@ -31,6 +31,7 @@ from napari_medvlm.sessions.followup.proposals import proposals_of
 from napari_medvlm.sessions.followup.relabel import relabelled
 from napari_medvlm.sessions.followup.response import category_of
 from napari_medvlm.sessions.followup.segmenting import segmented_lesions
+from napari_medvlm.sessions.register import Kind
 from napari_medvlm.sessions.request_sender import ModelChoice, new_runner
 from napari_medvlm.worker.runner import Runner
 
@@ -47,7 +48,7 @@ def follow(  # noqa: PLR0913  # what is compared, who segments, and what the tab
     *,
     current_masks: NamedLabels | None = None,
     accept: bool = False,
-    kind: str = "rigid",
+    kind: Kind | PairingKind = PairingKind.RIGID,
     other_patient: bool = False,
     backend: str = "embedded",
     model: str | None = None,
@@ -196,7 +197,11 @@ def _current_lesions(masks: NamedLabels) -> tuple[Lesion, ...]:
 
 
 def _registered(
-    current: Volume, prior: Volume, kind: str, other_patient: bool, progress: Progress
+    current: Volume,
+    prior: Volume,
+    kind: Kind | PairingKind,
+    other_patient: bool,
+    progress: Progress,
 ) -> Pairing:
     import napari_medvlm as nmv
 
