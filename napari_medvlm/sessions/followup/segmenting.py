@@ -129,12 +129,12 @@ def _best_form(
     planted = Studies(planted_volume(studies, proposal, error), studies.prior, studies.pairing)
     grid = planted.current.grid
     truth = planted_mask(studies, lesion, grid, error.offset_mm)
-    found = match(planted, lesion)
-    mapped = mapped_mask(lesion, planted.pairing, grid, found.offset_mm)
+    planted_match = match(planted, lesion)
+    mapped = mapped_mask(lesion, planted.pairing, grid, planted_match.offset_mm)
     if not mapped.voxels or not truth.voxels:
         return segmenter.forms[0], judged(None, error)
     nothing = np.zeros(grid.shape, bool)
-    guided = guided_mask(planted, mapped, found.offset_mm, nothing)
+    guided = guided_mask(planted, mapped, planted_match.offset_mm, nothing)
     scores: list[tuple[float, PromptForm, float | None]] = []
     for form in segmenter.forms:
         prompt = prompt_of(form, mapped, guided, grid)
