@@ -12,6 +12,7 @@ from napari_medvlm.cli import (
     data,
     deidentify,
     evaluate,
+    follow,
     ground_ask,
     measure,
     models,
@@ -49,7 +50,7 @@ def main(
 
 COMMANDS = (
     segment.segment, segment.replay, precompute.prepare,
-    measure.measure, deidentify.deidentify, register.register,
+    measure.measure, follow.follow, register.register, deidentify.deidentify,
     ground_ask.ground, ground_ask.ask,
     backends.backends, cases.cases,
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Literal
@@ -12,7 +12,7 @@ import numpy as np
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import InvalidImage, InvalidPrompt
 from napari_medvlm.data.geometry.grid import require_same_grid
-from napari_medvlm.data.geometry.pairing import Pairing
+from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.sessions.followup.backtest import mask_reliability
@@ -31,6 +31,7 @@ from napari_medvlm.sessions.followup.proposals import proposals_of
 from napari_medvlm.sessions.followup.relabel import relabelled
 from napari_medvlm.sessions.followup.response import category_of
 from napari_medvlm.sessions.followup.segmenting import segmented_lesions
+from napari_medvlm.sessions.register import Kind
 from napari_medvlm.sessions.request_sender import ModelChoice, new_runner
 from napari_medvlm.worker.runner import Runner
 
@@ -47,6 +48,8 @@ def follow(  # noqa: PLR0913  # what is compared, who segments, and what the tab
     *,
     current_masks: NamedLabels | None = None,
     accept: bool = False,
+    kind: Kind | PairingKind = PairingKind.RIGID,
+    other_patient: bool = False,
     backend: str = "embedded",
     model: str | None = None,
     device: str = "cpu",
@@ -72,6 +75,8 @@ def follow(  # noqa: PLR0913  # what is compared, who segments, and what the tab
         Lesions on the current study's grid; those that overlap none of the prior are new.
     accept
         Whether the backend segments the proposed points. New lesions are then not found.
+    kind, other_patient
+        As of `register`, without `pairing`.
     backend, model, device, runner
         As of `SegmentationSession`.
     dates
@@ -100,7 +105,9 @@ def follow(  # noqa: PLR0913  # what is compared, who segments, and what the tab
     new = () if current_masks is None else _current_lesions(current_masks)
     _check_nodes(nodes, (*old, *new))
     options = RowOptions(frozenset(nodes), dates or study_dates(prior, current))
-    studies = Studies(current, prior, pairing or _registered(current, prior))
+    studies = Studies(
+        current, prior, pairing or _registered(current, prior, kind, other_patient, progress)
+    )
     proposals = proposals_of(studies, old, progress)
     if accept:
         work = new_runner(runner) if isinstance(runner, str) else runner
@@ -117,17 +124,21 @@ def follow(  # noqa: PLR0913  # what is compared, who segments, and what the tab
             p if p.is_outside else replace(p, reliability=mask_reliability(studies, p))
             for p in proposals
         )
+    if current_masks is None:
+        proposals = tuple(p.without_doubtful_state() for p in proposals)
     if accept or current_masks is not None:
         rows = compared(proposals, new, current.grid, options)
     else:
         rows = tuple(proposed_row(proposal, options) for proposal in proposals)
     notes = () if current_masks is not None else (NO_NEW,)
-    return _follow_up(studies, rows, new, options, (*_pair_notes(studies, proposals), *notes))
+    uids = {lesion.value: lesion.tracking_uid for lesion in old}
+    pair_notes = (*_pair_notes(studies, proposals), *notes)
+    return _follow_up(studies, rows, new, options, uids, pair_notes)
 
 
 def _follow_up(
     studies: Studies, rows: Sequence[FollowedLesion], new: Sequence[Lesion], options: RowOptions,
-    notes: tuple[str, ...],
+    uids: Mapping[int, str], notes: tuple[str, ...],
 ) -> FollowUp:  # fmt: skip
     marked, targets = with_targets(rows)
     now = [target.current_mm for target in targets if target.current_mm is not None]
@@ -139,7 +150,7 @@ def _follow_up(
     measured = all(row.is_measured for row in rows)
     masks = None
     if measured:
-        marked, masks = relabelled(marked, new, studies.current.grid)
+        marked, masks = relabelled(marked, new, studies.current.grid, uids)
     return FollowUp(
         marked,
         sums,
@@ -185,10 +196,18 @@ def _current_lesions(masks: NamedLabels) -> tuple[Lesion, ...]:
     return lesions_of(masks) if np.any(masks.values) else ()
 
 
-def _registered(current: Volume, prior: Volume) -> Pairing:
+def _registered(
+    current: Volume,
+    prior: Volume,
+    kind: Kind | PairingKind,
+    other_patient: bool,
+    progress: Progress,
+) -> Pairing:
     import napari_medvlm as nmv
 
-    pairing: Pairing = nmv.register(current, prior)
+    pairing: Pairing = nmv.register(
+        current, prior, kind, other_patient=other_patient, progress=progress
+    )
     return pairing
 
 
