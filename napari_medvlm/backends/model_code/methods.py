@@ -182,7 +182,7 @@ def _read(reply: Any, method: str) -> CodeReply:
             "This model cannot be asked by this method.",
         )
     arrays = [np.asarray(_array(mask), bool) for mask in masks or ()]
-    frames = [array if array.ndim > 2 else array[None] for array in arrays]  # noqa: PLR2004
+    frames = [array if array.ndim > 2 else array[None] for array in arrays]
     return CodeReply(_CONTROL.sub("", reply).strip(), tuple(tuple(f) for f in frames))
 
 
