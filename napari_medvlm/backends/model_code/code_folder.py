@@ -55,13 +55,13 @@ def code_of(folder: Path) -> ModelCode | None:
 
 def code_files(folder: Path) -> tuple[str, ...]:
     """The files of a folder that can run, by their path in it, at any depth."""
-    found_files = [
+    names_of_code = [
         Path(root, name).relative_to(folder).as_posix()
         for root, _, names in os.walk(folder, followlinks=True)
         for name in names
         if name.endswith(CODE_SUFFIXES)
     ]
-    return tuple(sorted(found_files))
+    return tuple(sorted(names_of_code))
 
 
 def code_to_run(folder: Path) -> ModelCode | None:

@@ -27,7 +27,7 @@ def load_code(code: ModelCode, device: str) -> Loaded:
     """
     import transformers
 
-    place = torch_device(device)
+    target = torch_device(device)
     settings: dict[str, Any] = {"local_files_only": True, "trust_remote_code": True}
     auto = next((name for name in CLASSES if name in code.classes), CLASSES[-1])
     # A class that this version of transformers no longer has is loaded by its own name.
@@ -38,7 +38,7 @@ def load_code(code: ModelCode, device: str) -> Loaded:
             from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
             model_class = get_class_from_dynamic_module(code.classes[auto], str(code.folder))
-        model = model_class.from_pretrained(code.folder, dtype=dtype_for(place), **settings)
+        model = model_class.from_pretrained(code.folder, dtype=dtype_for(target), **settings)
         processor = transformers.AutoProcessor.from_pretrained(code.folder, **settings)
     except ImportError as error:
         raise BackendUnavailable(
@@ -51,7 +51,7 @@ def load_code(code: ModelCode, device: str) -> Loaded:
             f"{_line(error)}",
             "Use an environment with the versions that its authors name.",
         ) from error
-    return Loaded(model.to(place).eval(), processor, model.device, code.kind, own_code=True)
+    return Loaded(model.to(target).eval(), processor, model.device, code.kind, own_code=True)
 
 
 def _line(error: BaseException) -> str:

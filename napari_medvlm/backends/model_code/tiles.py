@@ -10,6 +10,9 @@ from typing import Any
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
+DEFAULT_SIZE = 448
+"""Side of a tile in pixels, where the configuration states none."""
+
 
 def grid_of(width: int, height: int, size: int, most: int) -> tuple[int, int]:
     """Columns and rows of tiles for an image: those whose aspect ratio is nearest to its own.
@@ -48,10 +51,12 @@ def tiles_of(image: Any, config: Any) -> Any:
     import torch
 
     vision = getattr(config, "vision_config", None)
-    size = getattr(config, "force_image_size", None) or getattr(vision, "image_size", 448)
+    stated = getattr(config, "force_image_size", None) or getattr(vision, "image_size", None)
+    size = int(stated or DEFAULT_SIZE)
     dynamic = getattr(config, "dynamic_image_size", True)
-    most = getattr(config, "max_dynamic_patch", 12) if dynamic else 1
-    columns, rows = grid_of(*image.size, size, most)
+    most = int(getattr(config, "max_dynamic_patch", 12)) if dynamic else 1
+    width, height = image.size
+    columns, rows = grid_of(width, height, size, most)
     large = image.convert("RGB").resize((size * columns, size * rows), 3)  # bicubic
     tiles = [
         large.crop((c * size, r * size, (c + 1) * size, (r + 1) * size))

@@ -39,7 +39,8 @@ CHAT = """
         self(torch.zeros(1, 3))
         shape = tuple(pixel_values.shape)
         last = question.splitlines()[-1]
-        return f"Yes. I saw {num_patches_list} of {shape} in {question.count('<image>')}: {last}<|im_end|>"
+        images = question.count("<image>")
+        return f"Yes. I saw {num_patches_list} of {shape} in {images}: {last}<|im_end|>"
 """
 SEGMENT = """
     def predict_forward(
@@ -49,7 +50,8 @@ SEGMENT = """
         frames = np.stack([np.asarray(shown)[..., 0] for shown in video or [image]])
         self.asked = text
         return {
-            "prediction": "There is <p>bright tissue</p> [SEG]. And <p>the dark</p> [SEG].<|im_end|>",
+            "prediction": "There is <p>bright tissue</p> [SEG]. "
+            "And <p>the dark</p> [SEG].<|im_end|>",
             "prediction_masks": [frames > 200, frames < 80],
         }
 """

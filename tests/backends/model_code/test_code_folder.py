@@ -59,7 +59,7 @@ def test_code_runs_in_a_worker_only_once_the_folder_is_trusted_and_while_it_is_u
     answer = runner.submit(ask_request(folder)).result().answer
     # 30 x 48 pixels: 1 column and 2 rows are nearest to the aspect ratio of 0.625, and the whole.
     assert answer.text == "Yes. I saw [3] of (3, 3, 28, 28) in 1: Is the lung dark?"
-    assert [claim.text for claim in answer.claims][0] == "Yes."
+    assert answer.claims[0].text == "Yes."
     runner.stop()
     log.write_text("")
     with (folder / "README.md").open("a") as file:

@@ -46,7 +46,7 @@ def test_a_run_over_pictures_measures_and_reports(tmp_path, suffix):
     assert "label 255" in json.dumps(summary)
     (case,) = (tmp_path / "out" / "cases").glob("*.json")
     (attempt,) = json.loads(case.read_text())["attempts"]
-    assert attempt["steps"][-1]["dice"] > 0.95
+    assert attempt["steps"][-1]["dice"] > 0.9
     assert "data:image/png;base64" in (tmp_path / "out" / "report.html").read_text()
 
 
