@@ -16,7 +16,7 @@ from napari_medvlm.settings.paths import home
 class Layout(Enum):
     """Where the side views are."""
 
-    ONE = "One view"
+    SINGLE = "Single view"
     ROW = "Three in a row"
     RIGHT = "Two right"
     BELOW = "Two below"

@@ -117,7 +117,7 @@ class OffSlicePrompts:
             return ()
         axis = axis_across(self.view)
         here = place_in_view(self.view)[axis]
-        found = []
+        off_slice = []
         for prompt in live.prompts.values():
             bounds = _bounds(prompt)
             if bounds is None:
@@ -126,10 +126,10 @@ class OffSlicePrompts:
             distance = low - here if low > here else min(high - here, 0.0)
             if self._grid.spacing[axis] / 2 < abs(distance) <= reach_mm:
                 s, p, left = self._on_slice(bounds.mean(axis=0), axis, here)
-                found.append(
+                off_slice.append(
                     OffSlice((s, p, left), distance, prompt.positive, isinstance(prompt, Box))
                 )
-        return tuple(found)
+        return tuple(off_slice)
 
     def _on_slice(self, center: FloatArray, axis: int, here: float) -> list[float]:
         """A point moved onto the middle of the voxels in view, where napari draws it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.layers.layer_set import LayerSet
@@ -47,13 +48,13 @@ class LinkedRegionBoxes:
         """Show the boxes of these regions and no others."""
         self._shown = tuple(shown)
         for layers, boxes in self._views.values():
-            self._draw(layers, lambda boxes=boxes: boxes.show(shown))
+            self._draw(layers, partial(boxes.show, shown))
 
     def choose(self, *keys: int | None) -> None:
         """Draw the boxes of some regions thicker than the others."""
         self._chosen = keys
         for layers, boxes in self._views.values():
-            self._draw(layers, lambda boxes=boxes: boxes.choose(*keys))
+            self._draw(layers, partial(boxes.choose, *keys))
 
     def close(self) -> None:
         """Stop following the views, and take the layers out of the side views."""
@@ -69,8 +70,8 @@ class LinkedRegionBoxes:
         layers = LayerSet(side, self._main.volume, self._main.kind)
         boxes = RegionBoxes(layers, self._title, self._on_chosen)
         self._views[hash(side)] = layers, boxes
-        self._draw(layers, lambda: boxes.show(self._shown))
-        self._draw(layers, lambda: boxes.choose(*self._chosen))
+        self._draw(layers, partial(boxes.show, self._shown))
+        self._draw(layers, partial(boxes.choose, *self._chosen))
 
     def _remove(self, side: Any) -> None:
         layers, boxes = self._views.pop(hash(side), (None, None))

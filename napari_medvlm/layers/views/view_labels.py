@@ -21,7 +21,7 @@ LENGTH_KEY = "scale bar length"
 """Key of the overlay with the length of the scale bar in mm: napari labels the bar in pixels."""
 LENGTHS_MM = tuple(digit * 10.0**power for power in range(-4, 5) for digit in (1, 2, 5))
 UNREADABLE_PT = (0.1, 0.11)
-"""Sizes of napari's own label of the bar, which is in pixels; the length in mm is a text of its own."""
+"""Sizes of napari's own label of the bar, in pixels; a text of ours says the length in mm."""
 BAR_PX, BAR_SHARE = 120, 0.3
 """Length of the scale bar at most, in pixels and as a share of the width of the canvas."""
 

@@ -20,9 +20,9 @@ def dock_of(viewer: napari.Viewer) -> ViewsDock:
 
 
 @guarded
-def one_view(viewer: napari.Viewer) -> None:
+def single_view(viewer: napari.Viewer) -> None:
     """Show the plane of the viewer alone."""
-    dock_of(viewer).set_layout(Layout.ONE)
+    dock_of(viewer).set_layout(Layout.SINGLE)
 
 
 @guarded

@@ -22,8 +22,8 @@ from napari_medvlm.settings.view_layout import (
 )
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.runtime.notify import guarded
+from napari_medvlm.widgets.views.dock_area import move_dock
 from napari_medvlm.widgets.views.panel import ViewPanel
-from napari_medvlm.widgets.views.placing import place_dock
 from napari_medvlm.widgets.views.toolbar import ViewsToolbar
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class ViewsDock(QWidget):
         self.toolbar.arranged.connect(guarded(self.arrange))
         self._first_shown = QTimer(self)
         self._first_shown.setSingleShot(True)
-        self._first_shown.timeout.connect(lambda: place_dock(self, self.arrangement.layout))
+        self._first_shown.timeout.connect(lambda: move_dock(self, self.arrangement.layout))
         napari_viewer.dims.events.order.connect(self._on_plane)
         napari_viewer.dims.events.ndisplay.connect(self._on_plane)
         self.destroyed.connect(partial(_close_panels, self.panels))
@@ -102,7 +102,7 @@ class ViewsDock(QWidget):
         self.splitter.setVisible(bool(self.panels))
         self.setMaximumHeight(UNLIMITED if self.panels else self.toolbar.sizeHint().height() + 8)
         write_view_layout(arrangement)
-        place_dock(self, arrangement.layout)
+        move_dock(self, arrangement.layout)
 
     def set_layout(self, layout: Layout) -> None:
         """Show the side views in another layout."""
@@ -146,11 +146,11 @@ class ViewsDock(QWidget):
 
     def _wanted(self) -> list[Plane | None]:
         """What the side views show, in order."""
-        if self.arrangement.layout is Layout.ONE:
+        if self.arrangement.layout is Layout.SINGLE:
             return []
         in_viewer = self._plane_of_viewer()
-        planes: list[Plane | None] = [plane for plane in Plane if plane is not in_viewer][:2]
-        return [*planes, None] if self.arrangement.has_3d else planes
+        planes = [plane for plane in Plane if plane is not in_viewer][:2]
+        return [*planes, None] if self.arrangement.has_3d else [*planes]
 
     def _plane_of_viewer(self) -> Plane:
         if self.viewer.dims.ndisplay == 3:

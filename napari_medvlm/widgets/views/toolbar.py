@@ -72,7 +72,7 @@ class ViewsToolbar(QWidget):
             self.volume.setChecked(arrangement.has_3d)
             self.crosshair.setChecked(arrangement.has_crosshair)
             self.reach.setValue(arrangement.reach_mm)
-        self.volume.setEnabled(arrangement.layout is not Layout.ONE)
+        self.volume.setEnabled(arrangement.layout is not Layout.SINGLE)
 
     def _emit(self, _: object = None) -> None:
         self.arranged.emit(self.arrangement)

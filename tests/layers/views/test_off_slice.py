@@ -53,7 +53,7 @@ def test_points_and_boxes_within_the_reach_are_drawn_with_signed_distances(opene
     assert [x.name for x in viewer.layers] == [session.volume.name]
 
 
-def test_points_of_one_view_are_drawn_in_all_and_their_layers_go_with_the_session(opened):
+def test_points_of_single_view_are_drawn_in_all_and_their_layers_go_with_the_session(opened):
     viewer, session = opened
     sides = [SideView(viewer, Plane.CORONAL), SideView(viewer, Plane.SAGITTAL)]
     errors = []
