@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +30,31 @@ from napari_medvlm.cli.output import (
 from napari_medvlm.cli.register import Kind
 from napari_medvlm.io import Gaps
 
+Masks = Annotated[
+    Path,
+    typer.Option(help="Lesions of the prior: DICOM SEG or RTSTRUCT, NIfTI, NRRD or MHA."),
+]
+CurrentMasks = Annotated[
+    Path | None,
+    typer.Option(help="Lesions of the current image: compare them without segmenting."),
+]
+Accept = Annotated[
+    bool, typer.Option("--accept", help="Segment the proposed points with the backend.")
+]
+OtherPatient = Annotated[
+    bool, typer.Option("--other-patient", help="Go on if the Patient IDs differ.")
+]
+NoBacktest = Annotated[
+    bool, typer.Option("--no-backtest", help="Do not measure the reliability of changes.")
+]
+MasksOut = Annotated[
+    Path | None,
+    typer.Option(help="Write the lesions of the current image to this file, see segment."),
+]
+Reports = Annotated[
+    Path | None,
+    typer.Option(help="Write a DICOM SEG and SR of each study to this existing folder."),
+]
 Dates = Annotated[
     str | None,
     typer.Option(
@@ -41,35 +67,17 @@ Dates = Annotated[
 def follow(  # noqa: PLR0913  # one for each option
     current: Image,
     prior: Annotated[Path, typer.Argument(help="The earlier image of the same patient.")],
-    masks: Annotated[
-        Path,
-        typer.Option(help="Lesions of the prior: DICOM SEG or RTSTRUCT, NIfTI, NRRD or MHA."),
-    ],
-    current_masks: Annotated[
-        Path | None,
-        typer.Option(help="Lesions of the current image: compare them without segmenting."),
-    ] = None,
-    accept: Annotated[
-        bool, typer.Option("--accept", help="Segment the proposed points with the backend.")
-    ] = False,
+    masks: Masks,
+    current_masks: CurrentMasks = None,
+    accept: Accept = False,
     kind: Annotated[Kind, typer.Option(help="Registration.")] = Kind.RIGID,
-    other_patient: Annotated[
-        bool, typer.Option("--other-patient", help="Go on if the Patient IDs differ.")
-    ] = False,
+    other_patient: OtherPatient = False,
     nodes: Annotated[list[str], typer.Option(help="Name of a lesion that is a lymph node.")] = [],  # noqa: B006
     dates: Dates = None,
-    no_backtest: Annotated[
-        bool, typer.Option("--no-backtest", help="Do not measure the reliability of changes.")
-    ] = False,
+    no_backtest: NoBacktest = False,
     out: Annotated[Path | None, typer.Option(help="Write the table to this .csv file.")] = None,
-    masks_out: Annotated[
-        Path | None,
-        typer.Option(help="Write the lesions of the current image to this file, see segment."),
-    ] = None,
-    reports: Annotated[
-        Path | None,
-        typer.Option(help="Write a DICOM SEG and SR of each study to this existing folder."),
-    ] = None,
+    masks_out: MasksOut = None,
+    reports: Reports = None,
     backend: Backend = "embedded",
     model: Model = None,
     device: Device = "cpu",
@@ -105,15 +113,14 @@ def follow(  # noqa: PLR0913  # one for each option
                 dates=days, nodes=nodes, backtest=not no_backtest, progress=progress,
             )  # fmt: skip
         print_result(result.to_json(), as_json, lambda: _text(result))
-        write_all(
-            *([] if out is None else [lambda: result.write_csv(out)]),
-            *([] if masks_out is None else [lambda: result.write_masks(masks_out, now)]),
-            *(
-                []
-                if reports is None
-                else [lambda: write_reports(reports, result, now, before, lesions)]
-            ),
-        )
+        writes: list[Callable[[], object]] = []
+        if out is not None:
+            writes.append(lambda: result.write_csv(out))
+        if masks_out is not None:
+            writes.append(lambda: result.write_masks(masks_out, now))
+        if reports is not None:
+            writes.append(lambda: write_reports(reports, result, now, before, lesions))
+        write_all(*writes)
 
 
 def _dates(text: str) -> tuple[date, date]:
