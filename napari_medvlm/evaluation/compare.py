@@ -1,4 +1,4 @@
-"""Two runs on the same cases: paired differences, with confidence intervals by case.
+"""Two runs on the same cases: paired differences, with confidence intervals by case or image.
 
 Runs of all three kinds: segmentation, grounding, answers.
 """
@@ -6,16 +6,20 @@ Runs of all three kinds: segmentation, grounding, answers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from napari_medvlm.data.errors import SettingsError
 from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
+from napari_medvlm.evaluation.ask.summary import figures as answer_figures
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.ground.summary import figures as grounding_figures
-from napari_medvlm.evaluation.metrics.confidence_intervals import interval
+from napari_medvlm.evaluation.metrics.confidence_intervals import (
+    Observation,
+    difference_interval,
+    grouped_mean,
+)
 from napari_medvlm.evaluation.runs.run_folder import read_json
 from napari_medvlm.evaluation.segment.outcomes import Outcome
 from napari_medvlm.evaluation.segment.plan import Plan
@@ -30,19 +34,39 @@ METRICS = {
         *("noc80", "noc85", "noc90", "dsc_auc", "nsd_auc", "seconds"),
     ),
     "ground": ("iou", "acc30", "acc50", "acc70", "pointing", "seconds"),
-    "ask": ("correct", "exact", "f1", "rouge1", "rouge_l", "iou", "error", "refused", "seconds"),
+    "ask": ("accuracy", "exact", "f1", "rouge1", "rouge_l", "iou", "mre", "refused", "seconds"),
 }
 """What is compared, by the kind of run."""
-Figures = Iterator[tuple[str, str, Json]]
-"""A case, what of it, and its figures."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The figures of one structure, phrase or question of a case.
+
+    Attributes
+    ----------
+    part
+        The structure or the phrase; empty for a question.
+    cluster
+        What is independent of others and resampled: the case, or the first image of a question.
+    group
+        What has a mean of its own in the report: the structure; empty for phrases and questions.
+    """
+
+    case: str
+    part: str
+    cluster: str
+    group: str
+    figures: Json
 
 
 def compare(a: Path, b: Path, seed: int = 0) -> Json:
     """How much larger each figure is in the second run than in the first.
 
-    Structures that both runs have of a case are paired. The differences of a case are averaged, so
-    that cases, which are independent, and not structures, which are not, are drawn again by the
-    bootstrap (BCa, 95 %).
+    Structures, phrases and questions that both runs have are paired. Means are those of the
+    reports: over structures, each a mean over its cases; over phrases; over questions. The
+    bootstrap (BCa, 95 %) resamples what is independent, as the reports do: cases, and of questions
+    their images.
 
     Returns
     -------
@@ -86,35 +110,36 @@ class _Run:
             )
         self.task: str = settings["task"]
         self.plan: Json = settings["plan"]
-        self.figures: dict[tuple[str, str], Json] = {}
+        self.figures: dict[tuple[str, str], Measured] = {}
         for file in sorted((path / "cases").glob("[!.]*.json")):
             content = read_json(file)
             if content is not None:
-                figures_of_case = _READERS[self.task](content, self.plan)
-                self.figures |= {(case, part): own for case, part, own in figures_of_case}
+                own = _READERS[self.task](content, self.plan)
+                self.figures |= {(measured.case, measured.part): measured for measured in own}
 
 
-def _segmented(content: Json, plan: Json) -> Figures:
+def _segmented(content: Json, plan: Json) -> Iterator[Measured]:
     content.pop("source", None)
     outcome = Outcome.model_validate(content)
     for attempt in outcome.attempts:
-        yield outcome.case, attempt.structure, figures(attempt, Plan.model_validate(plan))
+        own, name = figures(attempt, Plan.model_validate(plan)), attempt.structure
+        yield Measured(outcome.case, name, outcome.case, name, own)
 
 
-def _grounded(content: Json, plan: Json) -> Figures:
+def _grounded(content: Json, plan: Json) -> Iterator[Measured]:
     outcome = Grounded.model_validate(content)
     for phrase in outcome.results:
         own = grounding_figures(phrase) | {"seconds": outcome.seconds}
-        yield outcome.case, phrase.phrase, own
+        yield Measured(outcome.case, phrase.phrase, outcome.case, "", own)
 
 
-def _answered(content: Json, plan: Json) -> Figures:
+def _answered(content: Json, plan: Json) -> Iterator[Measured]:
     outcome = Answered.model_validate(content)
-    own = {name: getattr(outcome, name) for name in METRICS["ask"]}
-    yield outcome.case, "", own
+    images = content.get("source", {}).get("images") or [outcome.case]
+    yield Measured(outcome.case, "", str(images[0]), "", answer_figures(outcome))
 
 
-_READERS: Mapping[str, Callable[[Json, Json], Figures]] = {
+_READERS: Mapping[str, Callable[[Json, Json], Iterator[Measured]]] = {
     "segment": _segmented,
     "ground": _grounded,
     "ask": _answered,
@@ -138,23 +163,26 @@ def _require_comparable(a: _Run, b: _Run) -> None:
 
 
 def _difference(name: str, keys: Sequence[tuple[str, str]], a: _Run, b: _Run, seed: int) -> Json:
-    """The difference of one figure, averaged within cases and then over them."""
-    by_case: dict[str, list[tuple[float, float]]] = {}
+    """The difference of one figure: of the means of the reports, over what both runs have."""
+    first: list[Observation] = []
+    second: list[Observation] = []
     for key in keys:
-        pair = _last(a.figures[key], name), _last(b.figures[key], name)
-        if pair[0] is not None and pair[1] is not None:
-            by_case.setdefault(key[0], []).append((pair[0], pair[1]))
-    means = np.array([np.mean(pairs, axis=0) for pairs in by_case.values()]).reshape(-1, 2)
-    if not len(means):
+        measured = a.figures[key]
+        values = _last(measured.figures, name), _last(b.figures[key].figures, name)
+        if values[0] is not None and values[1] is not None:
+            first.append((measured.cluster, measured.group, values[0]))
+            second.append((measured.cluster, measured.group, values[1]))
+    if not first:
         return dict.fromkeys(("a", "b", "difference", "low", "high")) | {"cases": 0}
-    low, high = interval(means[:, 1] - means[:, 0], seed)
+    low, high = difference_interval(first, second, seed)
+    means = grouped_mean(first), grouped_mean(second)
     return {
-        "a": float(means[:, 0].mean()),
-        "b": float(means[:, 1].mean()),
-        "difference": float((means[:, 1] - means[:, 0]).mean()),
+        "a": means[0],
+        "b": means[1],
+        "difference": means[1] - means[0],
         "low": low,
         "high": high,
-        "cases": len(means),
+        "cases": len({cluster for cluster, _, _ in first}),
     }
 
 

@@ -60,6 +60,25 @@ def summary(scored_items: Sequence[ScoredItem], unused: Sequence[SkippedCase], p
     }
 
 
+def figures(outcome: Outcome) -> Json:
+    """The figures of one question whose means `means` has under the same names.
+
+    ``accuracy`` of questions with something to choose from; `None` of others.
+    """
+    return {
+        "accuracy": float(bool(outcome.correct)) if _is_closed(outcome) else None,
+        **{name: getattr(outcome, name) for name in MEANS},
+        "mre": outcome.error,
+        "refused": float(outcome.refused),
+        "seconds": outcome.seconds,
+    }
+
+
+def _is_closed(outcome: Outcome) -> bool:
+    """Whether the question has something to choose from."""
+    return outcome.correct is not None and outcome.exact is None
+
+
 def means(scored_items: Sequence[ScoredItem]) -> Json:
     """The figures of some questions.
 
@@ -71,7 +90,7 @@ def means(scored_items: Sequence[ScoredItem]) -> Json:
     the share of pairs with the same answer to all; ``intervals`` of some, by image (questions on
     one image are not independent), see `intervals.interval_by_case`.
     """
-    closed = [(i, o) for i, o in scored_items if o.correct is not None and o.exact is None]
+    closed = [(i, o) for i, o in scored_items if _is_closed(o)]
     free_text = [(i, o) for i, o in scored_items if o.exact is not None]
     return {
         "questions": len(scored_items),
