@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_medvlm.cli.app import App
-from napari_medvlm.cli.evaluate_text import MAX_LISTED, ask, calibrate, ground, skipped
+from napari_medvlm.cli.evaluate_text import MAX_LISTED, ask, calibrate, ground, without_result
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.output import print_result, progress_bar, report_errors
 from napari_medvlm.evaluation.segment.cases import Layout
@@ -139,7 +139,7 @@ def _lines(summary: dict[str, Any], out: Path) -> str:
     if absent:
         more = f"; and {len(absent) - MAX_LISTED} more" if len(absent) > MAX_LISTED else ""
         lines.append(f"Not in the labels: {'; '.join(absent[:MAX_LISTED])}{more}")
-    lines += skipped(summary)
+    lines += without_result(summary)
     return "\n".join([*lines, str(out / "report.html")])
 
 

@@ -181,7 +181,12 @@ def _ground_lines(summary: dict[str, Any], out: Path) -> str:
                 f"{name}: mIoU {f['miou']:.3f}, Acc@0.5 {f['acc50']:.3f}, pointing "
                 f"{f['pointing']:.3f}, AP50 {_or_dash(f['ap50'])}; {f['pairs']} phrase(s)"
             )
-    return "\n".join([*lines, *skipped(summary), str(out / "report.html")])
+    if len(summary["comparisons"]) > 1:
+        lines += [
+            f"compared as {kind}: mIoU {f['miou']:.3f}; {f['pairs']} phrase(s)"
+            for kind, f in summary["comparisons"].items()
+        ]
+    return "\n".join([*lines, *without_result(summary), str(out / "report.html")])
 
 
 def _ask_lines(summary: dict[str, Any], out: Path) -> str:
@@ -192,7 +197,14 @@ def _ask_lines(summary: dict[str, Any], out: Path) -> str:
     for name, f in (*summary["kinds"].items(), ("all", summary["mean"])):
         figures = (f"{word} {f[key]:.3f}" for key, word in labels.items() if f[key] is not None)
         lines.append(f"{name}: {', '.join(figures)}; {f['questions']} question(s)")
-    return "\n".join([*lines, *skipped(summary), str(out / "report.html")])
+    return "\n".join([*lines, *without_result(summary), str(out / "report.html")])
+
+
+def without_result(summary: dict[str, Any]) -> list[str]:
+    """Return a line for each reason why a backend gave no result, and each skipped case."""
+    from napari_medvlm.evaluation.runs.reasons import reason_lines
+
+    return [*reason_lines(summary), *skipped(summary)]
 
 
 def skipped(summary: dict[str, Any]) -> list[str]:

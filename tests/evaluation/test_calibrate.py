@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from napari_medvlm.backends.models.catalog import served_row
 from typer.testing import CliRunner
 
+from napari_medvlm.backends.models.catalog import served_row
 from napari_medvlm.backends.vlm.parse_answer import ModelOutput, answer_of
 from napari_medvlm.checks import calibration
 from napari_medvlm.checks.answer_subject import AnswerSubject

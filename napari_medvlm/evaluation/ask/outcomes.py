@@ -34,6 +34,8 @@ class Outcome(CaseResult):
         The probability that the backend gave to what it chose; else the percentage that it stated.
     boxes
         The places that the answer shows, as index boxes ``(z, y, x)`` of the first image.
+    reason
+        Why the backend did not answer, in a sentence; empty if it did.
     seconds
         From the question to the whole answer.
     """
@@ -55,3 +57,4 @@ class Outcome(CaseResult):
     wanted: tuple[Corners, ...] = ()
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    reason: str = ""

@@ -15,12 +15,23 @@ from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.plan import Plan
 from napari_medvlm.evaluation.metrics.confidence_intervals import interval_by_case
 from napari_medvlm.evaluation.metrics.text import bleu
+from napari_medvlm.evaluation.runs.reasons import count_reasons
 from napari_medvlm.evaluation.runs.runner import SkippedCase
 
 Json = dict[str, Any]
 ScoredItem = tuple[Item, Outcome]
 MEANS = ("exact", "f1", "rouge1", "rouge_l", "iou")
-IN_ROWS = ("text", "choice", "refused", "correct", *MEANS, "error", "confidence", "seconds")
+IN_ROWS = (
+    "text",
+    "choice",
+    "refused",
+    "correct",
+    *MEANS,
+    "error",
+    "confidence",
+    "reason",
+    "seconds",
+)
 
 
 def rows(scored_items: Iterable[ScoredItem]) -> list[Json]:
@@ -42,6 +53,7 @@ def rows(scored_items: Iterable[ScoredItem]) -> list[Json]:
 def summary(scored_items: Sequence[ScoredItem], unused: Sequence[SkippedCase], plan: Plan) -> Json:
     """The means of a run, see `means`, over all questions, of each kind and of each type.
 
+    ``reasons``: why the backend did not answer, with a ``count``, of ``asked`` questions.
     ``calibration``, where the backend tells how sure it is: see `calibration.Reliability`.
     """
     kinds = _by(scored_items, lambda item: kind_name(item))
@@ -56,6 +68,8 @@ def summary(scored_items: Sequence[ScoredItem], unused: Sequence[SkippedCase], p
         "types": {name: means(own) for name, own in types.items()},
         "mean": means(scored_items)
         | {"seconds": _mean(outcome.seconds for _, outcome in scored_items)},
+        "reasons": count_reasons(outcome.reason for _, outcome in scored_items),
+        "asked": len(scored_items),
         "calibration": _calibration(scored_items),
     }
 
