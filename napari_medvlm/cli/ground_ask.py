@@ -178,7 +178,7 @@ def ask(  # noqa: PLR0913  # one for each option
         volume = read_image(image, spacing, series=series, frame=frame, gaps=gaps)
         masks = dict(_named_mask(text, volume) for text in mask)
         named = _labels(labels, volume)
-        model = _model(backend, model, base_url, allow_remote)
+        model = server_model(backend, model, base_url, allow_remote)
         selection = _selection(volume, backend, slices, slice_step_mm)
         start = time.perf_counter()
         answer = nmv.ask(
@@ -193,7 +193,7 @@ def ask(  # noqa: PLR0913  # one for each option
         raise typer.Exit(NOT_FOUND)
 
 
-def _model(backend: str, model: str | None, base_url: str | None, allowed: bool) -> str | None:
+def server_model(backend: str, model: str | None, base_url: str | None, allowed: bool) -> str | None:
     """Return the model, prefixed by its server's base URL if there is one."""
     from napari_medvlm.backends.openai_server.connection import joined
     from napari_medvlm.settings import allowed_hosts

@@ -50,9 +50,15 @@ def rows(scored_items: Iterable[ScoredItem]) -> list[Json]:
     ]
 
 
-def summary(scored_items: Sequence[ScoredItem], unused: Sequence[SkippedCase], plan: Plan) -> Json:
+def summary(
+    scored_items: Sequence[ScoredItem],
+    unused: Sequence[SkippedCase],
+    plan: Plan,
+    notes: Sequence[str] = (),
+) -> Json:
     """The means of a run, see `means`, over all questions, of each kind and of each type.
 
+    ``notes``: what of the data set was left out on purpose.
     ``reasons``: why the backend did not answer, with a ``count``, of ``asked`` questions.
     ``calibration``, where the backend tells how sure it is: see `calibration.Reliability`.
     """
@@ -68,6 +74,7 @@ def summary(scored_items: Sequence[ScoredItem], unused: Sequence[SkippedCase], p
         "types": {name: means(own) for name, own in types.items()},
         "mean": means(scored_items)
         | {"seconds": _mean(outcome.seconds for _, outcome in scored_items)},
+        "notes": list(notes),
         "reasons": count_reasons(outcome.reason for _, outcome in scored_items),
         "asked": len(scored_items),
         "calibration": _calibration(scored_items),
