@@ -86,6 +86,9 @@ def ask(  # noqa: PLR0913  # one for each option
     dataset: Annotated[AskLayout, typer.Option(help="Layout of the questions.")] = AskLayout.PLAIN,
     slices: Annotated[int, typer.Option(min=1, help="Number of slices of a volume to send.")] = 16,
     blind: Annotated[bool, typer.Option(help="Text-only baseline: ask without images.")] = False,
+    boxes: Annotated[
+        bool, typer.Option(help="Ask for boxes in every answer, not only where the data has them.")
+    ] = False,
     backend: Backend = "embedded",
     model: Model = None,
     base_url: BaseUrl = None,
@@ -106,7 +109,7 @@ def ask(  # noqa: PLR0913  # one for each option
         from napari_medvlm.evaluation.ask.plan import Plan
 
         model = server_model(backend, model, base_url, allow_remote)
-        plan = Plan(backend=backend, model=model, device=device, slices=slices, images=not blind)
+        plan = Plan(backend=backend, model=model, device=device, slices=slices, images=not blind, boxes=boxes)
         paths = images.absolute(), references.absolute(), out.absolute() / "images"
         items = find_items(dataset, *paths)
         data = _data(str(dataset), images, references)

@@ -137,6 +137,7 @@ def test_a_percentage_is_read_from_a_sentence_of_which_the_answer_shows_one_word
     answer = answer_of(ModelOutput(sentence), question, served_row("any"), ())
     scored = score_answer(item, answer, spotted(), 1.0)
     assert answer.text in ("Yes", "left")
+    assert scored.written == sentence
     assert (scored.correct, scored.confidence) == (True, confidence)
 
 

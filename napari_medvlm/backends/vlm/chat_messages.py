@@ -143,7 +143,7 @@ def system_text(question: Question, row: Row, *, functions: bool) -> str:
             "left is on the right side of the picture."
         )
     lines.append(_HOW[question.kind])
-    if pictures and row.grammar in GRAMMARS:
+    if pictures and question.boxes and row.grammar in GRAMMARS:
         lines.append(_places(row.grammar, len(pictures)))
     if question.tools and not functions:
         lines.append(text_tools.offer(question.tools))

@@ -14,6 +14,8 @@ class Outcome(CaseResult):
     ----------
     text
         The answer, without thoughts.
+    written
+        All that the model wrote, unchanged.
     thought
         Whether the model wrote thoughts before it.
     choice
@@ -41,6 +43,7 @@ class Outcome(CaseResult):
     """
 
     text: str = ""
+    written: str = ""
     thought: bool = False
     choice: str = ""
     refused: bool = False

@@ -39,6 +39,7 @@ def score_answer(item: Item, answer: Answer, volume: Volume, seconds: float) -> 
     return Outcome(
         case=item.name,
         text=text_answer,
+        written=answer.written or answer.text,
         thought=bool(thinking or answer.thinking),
         choice=choice,
         refused=refused,

@@ -23,6 +23,7 @@ ScoredItem = tuple[Item, Outcome]
 MEANS = ("exact", "f1", "rouge1", "rouge_l", "iou")
 IN_ROWS = (
     "text",
+    "written",
     "choice",
     "refused",
     "correct",
