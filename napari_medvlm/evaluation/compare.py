@@ -19,15 +19,15 @@ from napari_medvlm.evaluation.metrics.confidence_intervals import (
     Observation,
     difference_interval,
     grouped_mean,
+    mean_differences,
 )
+from napari_medvlm.evaluation.metrics.paired_tests import holm, rank_biserial, wilcoxon_p
 from napari_medvlm.evaluation.runs.run_folder import read_json
 from napari_medvlm.evaluation.segment.outcomes import Outcome
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.summary import figures
 
 Json = dict[str, Any]
-MAY_DIFFER = {"backend", "model", "device"}
-"""What two runs may differ in, so that their figures still mean the same."""
 METRICS = {
     "segment": (
         *("dice", "iou", "nsd", "hd95_mm"),
@@ -37,6 +37,15 @@ METRICS = {
     "ask": ("accuracy", "exact", "f1", "rouge1", "rouge_l", "iou", "mre", "refused", "seconds"),
 }
 """What is compared, by the kind of run."""
+FIELDS = ("a", "b", "difference", "low", "high", "p", "effect")
+NOC = ("noc80", "noc85", "noc90")
+AUC = ("dsc_auc", "nsd_auc")
+DEPENDS = {
+    "tolerance_mm": ("nsd", "nsd_auc"),
+    "interactions": (*NOC, *AUC),
+    "first_prompt": AUC,
+}
+"""Metrics that mean something else where a setting differs, which are not compared then."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +80,19 @@ def compare(a: Path, b: Path, seed: int = 0) -> Json:
     Returns
     -------
     ``metrics``: for each its means ``a`` and ``b``, ``difference`` with its interval ``low`` to
-    ``high``, and over how many ``cases``; Dice, IoU, NSD and HD95 after the last interaction.
-    Of grounding and answers: those of each phrase and question, see `ground.summary.figures` and
-    `ask.outcomes`. ``unpaired``: what only one of the runs has. An interval is `None` for fewer
+    ``high``, and over how many ``cases`` (of questions: images); Dice, IoU, NSD and HD95 after the
+    last interaction. Of grounding and answers: those of each phrase and question, see
+    `ground.summary.figures` and `ask.summary.figures`. ``p`` is of the Wilcoxon signed-rank test
+    of the mean differences of cases, ``p_holm`` adjusted for the number of metrics (without
+    ``seconds``), ``effect`` the rank-biserial correlation. ``structures``, of segmentation: the
+    same for each structure. ``settings``: those that differ, with both values; ``omitted``: metrics
+    that mean something else under them. ``unpaired``: what only one of the runs has. An interval is `None` for fewer
     than two cases.
 
     Raises
     ------
     SettingsError
-        If a folder holds no run, or the runs did different things.
+        If a folder holds no run, or the runs are of different tasks, or have no case in common.
     """
     first, second = (_Run(path) for path in (a, b))
     _require_comparable(first, second)
@@ -88,14 +101,23 @@ def compare(a: Path, b: Path, seed: int = 0) -> Json:
         raise SettingsError(
             f"{a} and {b} have no case in common.", "Compare runs on the same data set."
         )
+    settings = _differing_settings(first, second)
+    omitted = {name for setting in settings for name in DEPENDS.get(setting, ())}
+    names = [name for name in METRICS[first.task] if name not in omitted]
+    parts: dict[str, list[tuple[str, str]]] = {}
+    for key in keys if first.task == "segment" else ():
+        parts.setdefault(key[1], []).append(key)
     unpaired = sorted(first.figures.keys() ^ second.figures.keys())
     return {
         "a": str(a),
         "b": str(b),
         "pairs": len(keys),
         "unpaired": [f"{case}: {part}" if part else case for case, part in unpaired],
-        "metrics": {
-            name: _difference(name, keys, first, second, seed) for name in METRICS[first.task]
+        "settings": settings,
+        "omitted": sorted(omitted),
+        "metrics": _differences(names, keys, first, second, seed),
+        "structures": {
+            part: _differences(names, own, first, second, seed) for part, own in parts.items()
         },
     }
 
@@ -147,19 +169,26 @@ _READERS: Mapping[str, Callable[[Json, Json], Iterator[Measured]]] = {
 
 
 def _require_comparable(a: _Run, b: _Run) -> None:
-    kinds = [{"task": run.task, **run.plan} for run in (a, b)]
-    first, second = (
-        {k: v for k, v in settings.items() if k not in MAY_DIFFER} for settings in kinds
-    )
-    names = dict.fromkeys((*first, *second))
-    differing = [
-        f"{n} {first.get(n)}, {second.get(n)}" for n in names if first.get(n) != second.get(n)
-    ]
-    if differing:
+    if a.task != b.task:
         raise SettingsError(
-            f"The runs did different things: {'; '.join(differing)}.",
-            "Compare runs that differ in backend, model or device only.",
+            f"The runs did different things: task {a.task}, {b.task}.",
+            "Compare two runs of 'segment', of 'ground' or of 'ask'.",
         )
+
+
+def _differing_settings(a: _Run, b: _Run) -> dict[str, list[Any]]:
+    names = dict.fromkeys((*a.plan, *b.plan))
+    pairs = {name: [a.plan.get(name), b.plan.get(name)] for name in names}
+    return {name: values for name, values in pairs.items() if values[0] != values[1]}
+
+
+def _differences(
+    names: Sequence[str], keys: Sequence[tuple[str, str]], a: _Run, b: _Run, seed: int
+) -> Json:
+    """The difference of each figure, with p-values adjusted for their number."""
+    metrics = {name: _difference(name, keys, a, b, seed) for name in names}
+    adjusted = holm({name: row["p"] for name, row in metrics.items() if name != "seconds"})
+    return {name: row | {"p_holm": adjusted.get(name)} for name, row in metrics.items()}
 
 
 def _difference(name: str, keys: Sequence[tuple[str, str]], a: _Run, b: _Run, seed: int) -> Json:
@@ -173,16 +202,19 @@ def _difference(name: str, keys: Sequence[tuple[str, str]], a: _Run, b: _Run, se
             first.append((measured.cluster, measured.group, values[0]))
             second.append((measured.cluster, measured.group, values[1]))
     if not first:
-        return dict.fromkeys(("a", "b", "difference", "low", "high")) | {"cases": 0}
+        return dict.fromkeys(FIELDS) | {"cases": 0}
     low, high = difference_interval(first, second, seed)
     means = grouped_mean(first), grouped_mean(second)
+    by_case = mean_differences(first, second)
     return {
         "a": means[0],
         "b": means[1],
         "difference": means[1] - means[0],
         "low": low,
         "high": high,
-        "cases": len({cluster for cluster, _, _ in first}),
+        "p": wilcoxon_p(by_case),
+        "effect": rank_biserial(by_case),
+        "cases": len(by_case),
     }
 
 

@@ -22,6 +22,7 @@ from napari_medvlm.evaluation.metrics.confidence_intervals import (
     grouped_mean,
     interval,
 )
+from napari_medvlm.evaluation.metrics.paired_tests import holm, rank_biserial, wilcoxon_p
 from napari_medvlm.evaluation.runs.run_folder import RunFolder
 from napari_medvlm.evaluation.runs.runner import write_outcome
 from napari_medvlm.evaluation.segment.plan import Plan
@@ -174,10 +175,42 @@ def test_the_command_tells_the_differences(runs):
     assert told == compare(*runs)
 
 
+def test_settings_that_differ_are_stated_and_what_depends_on_them_is_left_out(tmp_path, runs):
+    other = write_run(tmp_path / "c", {"case 1": 0.5, "case 2": 0.6}, tolerance_mm=5.0, seed=1)
+    comparison = compare(runs[0], other)
+    assert comparison["settings"] == {"tolerance_mm": [2.0, 5.0], "seed": [42, 1]}
+    assert comparison["omitted"] == ["nsd", "nsd_auc"]
+    assert "dice" in comparison["metrics"]
+    assert "nsd" not in comparison["metrics"]
+    printed = run(app, ["evaluate", "compare", str(runs[0]), str(other)]).stdout
+    assert "setting tolerance_mm: 2.0 -> 5.0" in printed
+    assert "not comparable under these settings: nsd, nsd_auc" in printed
+
+
+def test_p_values_are_adjusted_for_the_number_of_metrics(runs):
+    comparison = compare(*runs)
+    dice = comparison["metrics"]["dice"]
+    assert 0 < dice["p"] <= dice["p_holm"] <= 1
+    assert dice["effect"] > 0.9
+    assert comparison["structures"]["a"]["dice"]["p"] == dice["p"]
+    assert comparison["metrics"]["seconds"]["p_holm"] is None
+
+
+def test_holm_is_worked_by_arithmetic():
+    adjusted = holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": None})
+    assert adjusted == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": None})
+
+
+def test_signed_ranks_are_summed_by_arithmetic():
+    differences = np.array([1.0, 2.0, -3.0, 4.0, 0.0])
+    assert rank_biserial(differences) == pytest.approx((1 + 2 - 3 + 4) / 10)
+    all_up = np.arange(1.0, 7.0)
+    assert wilcoxon_p(all_up) == pytest.approx(2 / 2**6), "exact, two-sided"
+    assert wilcoxon_p(np.zeros(5)) is None
+
+
 def test_runs_that_mean_other_things_are_refused(tmp_path, runs):
-    other = write_run(tmp_path / "c", {"case 1": 0.5}, tolerance_mm=5.0)
     for given, message in (
-        ((runs[0], other), "tolerance_mm 2.0, 5.0"),
         ((runs[0], tmp_path), "holds no run"),
         ((runs[0], write_run(tmp_path / "d", {"x": 0.5})), "no case in common"),
     ):

@@ -77,6 +77,18 @@ def difference_interval(
     return _bootstrap(sums, counts, seed) or (None, None)
 
 
+def mean_differences(first: Sequence[Observation], second: Sequence[Observation]) -> Floats:
+    """``(cases,)``: the mean of ``second - first`` of each case, paired by position.
+
+    Differences below 1e-12 are 0.
+    """
+    by_case: dict[str, list[float]] = {}
+    for (case, _, a), (*_, b) in zip(first, second, strict=True):
+        by_case.setdefault(case, []).append(b - a)
+    means = np.array([np.mean(own) for own in by_case.values()])
+    return np.where(np.abs(means) < NOISE, 0.0, means)
+
+
 def grouped_mean(observations: Sequence[Observation]) -> float:
     """The mean over groups of the mean of their values."""
     sums, counts = (array.sum(axis=0) for array in _sums(observations))
