@@ -122,5 +122,14 @@ def _planted(
         edge_mm = (distance - 1) * min(blob.radii_mm)
         weight = np.clip(0.5 - edge_mm / max(grid.spacing), 0, 1)
         image = image * (1 - weight) + weight * (1.15 if blob.bright else 0.3)
-        labels[distance <= 1] = value
+        labels[_nearest(distance, blob, grid)] = value
     return image, labels
+
+
+def _nearest(distance: np.ndarray, blob: Blob, grid: Grid) -> np.ndarray:
+    """As many voxels as the ellipsoid's volume has, nearest first: volumes are exact."""
+    voxel_mm3 = float(np.prod(grid.spacing))
+    count = round(4 / 3 * np.pi * float(np.prod(blob.radii_mm)) / voxel_mm3)
+    inside = np.zeros(distance.shape, bool)
+    inside.flat[np.argsort(distance, axis=None, kind="stable")[:count]] = True
+    return inside

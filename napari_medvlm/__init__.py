@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from napari_medvlm.sessions.ask.model_input import ImageSelection
     from napari_medvlm.sessions.ask.session import AskSession
     from napari_medvlm.sessions.ask.visual_prompts import VisualPrompting
+    from napari_medvlm.sessions.followup.follow import follow
+    from napari_medvlm.sessions.followup.followed import FollowUp
     from napari_medvlm.sessions.ground import GroundingSession, ground
     from napari_medvlm.sessions.register import register
     from napari_medvlm.sessions.segment.replay import replay
@@ -45,6 +47,7 @@ _HOMES = {
     "Claim": "data.answer",
     "Conversation": "data.conversation",
     "Gaps": "io",
+    "FollowUp": "sessions.followup.followed",
     "Grounding": "data.grounding",
     "GroundingSession": "sessions.ground",
     "Heatmap": "data.region",
@@ -73,6 +76,7 @@ _HOMES = {
     "Volume": "data.volume",
     "Window": "data.volume",
     "ask": "sessions.ask.ask",
+    "follow": "sessions.followup.follow",
     "ground": "sessions.ground",
     "list_backends": "backends.registry",
     "measure": "data.measurements.measure",
@@ -90,6 +94,7 @@ __all__ = [
     "Box",
     "Claim",
     "Conversation",
+    "FollowUp",
     "Gaps",
     "Grounding",
     "GroundingSession",
@@ -119,6 +124,7 @@ __all__ = [
     "Volume",
     "Window",
     "ask",
+    "follow",
     "ground",
     "list_backends",
     "measure",

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from napari_medvlm.backends.click_network.crops import Floats
+from napari_medvlm.backends.click_network.gestures import Gesture
+from napari_medvlm.backends.click_network.segmenter import Predict, Segmenter
 
 from training import exact_user
 from training.cases import Case, read_cases
 from training.checkpoint import State
-from training.crops import Floats
 from training.export import Onnx
-from training.gestures import Gesture
 from training.phantoms import FIRST_SEED, phantoms
-from training.proposals import Predict, Segmenter
 
 POINTS = 10
 SHOWN = (1, 3, 5, 10)

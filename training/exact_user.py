@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from napari_medvlm.backends.click_network.crops import bounding_box
+from napari_medvlm.backends.click_network.gestures import Box, Line, Point
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.distance import cdist
-
-from training.crops import bounding_box
-from training.gestures import Box, Line, Point
 
 Bools = NDArray[np.bool_]
 Spacing = tuple[float, float, float]

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 GROUP = "napari_medvlm.backends"
 EXTRAS = {
     "bundle": "monai",
+    "click-network": "click-network",
     "detector": "vlm",
     "florence": "vlm",
     "network": "onnx",

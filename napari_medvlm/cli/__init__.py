@@ -9,8 +9,10 @@ import typer
 from napari_medvlm.cli import (
     backends,
     cases,
+    data,
     deidentify,
     evaluate,
+    follow,
     ground_ask,
     measure,
     models,
@@ -48,7 +50,7 @@ def main(
 
 COMMANDS = (
     segment.segment, segment.replay, precompute.prepare,
-    measure.measure, deidentify.deidentify, register.register,
+    measure.measure, follow.follow, register.register, deidentify.deidentify,
     ground_ask.ground, ground_ask.ask,
     backends.backends, cases.cases,
 )  # fmt: skip
@@ -56,3 +58,4 @@ for command in COMMANDS:
     app.command()(command)
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(models.app, name="models")
+app.add_typer(data.app, name="data")

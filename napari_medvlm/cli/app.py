@@ -29,12 +29,12 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse arguments; an index such as ``47 58 49`` is an error that shows ``47,58,49``."""
+        numbers = _separate_index(args)  # before the parser empties the list
         try:
             return super().parse_args(ctx, args)
         except Exception as error:
-            numbers = _separate_index(args)
             if numbers and hasattr(error, "message"):
-                error.message += f" Write an index with commas and no blanks: {numbers}."
+                error.message += f". Write an index with commas and no blanks: {numbers}."
             raise
 
 

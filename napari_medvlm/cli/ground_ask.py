@@ -18,6 +18,7 @@ from napari_medvlm.cli.options import (
     Model,
     Series,
     Spacing,
+    note_device,
     read_image,
 )
 from napari_medvlm.cli.output import NOT_FOUND, print_note, print_result, report_errors
@@ -72,6 +73,7 @@ def ground(  # noqa: PLR0913  # one for each option
     with report_errors():
         volume = read_image(image, spacing, series=series, frame=frame, gaps=gaps)
         named = _labels(labels, volume)
+        note_device(backend, device)
         start = time.perf_counter()
         grounding = nmv.ground(
             volume, phrase, backend, scope=_scope(slices, slice_step_mm, coarse_to_fine),
@@ -178,6 +180,7 @@ def ask(  # noqa: PLR0913  # one for each option
         volume = read_image(image, spacing, series=series, frame=frame, gaps=gaps)
         masks = dict(_named_mask(text, volume) for text in mask)
         named = _labels(labels, volume)
+        note_device(backend, device)
         model = _model(backend, model, base_url, allow_remote)
         selection = _selection(volume, backend, slices, slice_step_mm)
         start = time.perf_counter()

@@ -139,13 +139,25 @@ def remove(
 
 @app.command()
 def trust(
-    path: Annotated[Path, typer.Argument(help="Weights file, or folder of a bundle.")],
+    path: Annotated[Path, typer.Argument(help="Weights file, or folder of a bundle or model.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip confirmation.")] = False,
 ) -> None:
-    """Trust a file or folder that can run code, in its present version."""
+    """Trust a file or folder that can run code, in its present version.
+
+    The files of a model's own code are listed first, and confirmation is asked for.
+    """
+    from napari_medvlm.backends.model_code import code_folder
     from napari_medvlm.backends.models.trust import trust as trust_file
 
     with report_errors():
-        trust_file(path)
+        folder = path.expanduser()
+        if code_folder.code_of(folder) is not None:
+            code_folder.refuse_hub_code(folder)
+            names = "".join(f"\n  {name}" for name in code_folder.code_files(folder))
+            typer.echo(printable(f"Code in {path} that can run:{names}"))
+            if not (yes or typer.confirm("Trust it?")):
+                raise typer.Exit(1)
+        trust_file(folder)
     typer.echo(printable(f"{path} is trusted until it changes."))
 
 
@@ -209,6 +221,7 @@ def _summary(row: Any) -> dict[str, Any]:
         "tasks": sorted(row.tasks),
         "backend": about.backend,
         "obstacle": row.obstacle,
+        "layout": row.layout or None,
         "state": row.state,
         "path": None if model.path is None else str(model.path),
         "bytes": model.bytes,
@@ -241,6 +254,7 @@ def _lines(row: dict[str, Any]) -> list[str]:
         "code": row["code_licence"],
         "memory": _memory(row) or "unknown",
         "state": ", ".join(part for part in (row["state"], _size(row)) if part),
+        "layout": row["layout"],
         "path": row["path"],
         "page": row["page"],
         "written for": _written_for(row),

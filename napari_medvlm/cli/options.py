@@ -66,6 +66,15 @@ def _parse_spacing(text: str) -> tuple[float, float, float]:
     return z, y, x
 
 
+def note_device(backend: str, device: str) -> None:
+    """Print a note if a backend computes on the processor only and another device is named."""
+    from napari_medvlm.backends import registry
+
+    info = registry.info(backend)
+    if device != "cpu" and not info.modules:
+        print_note(f"{info.title} computes on the CPU; --device {device} has no effect.")
+
+
 def _device_name(device: str) -> str:
     """Return the name of a device; raise `typer.BadParameter` if it is none."""
     from napari_medvlm.backends.devices import require_device

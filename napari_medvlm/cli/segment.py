@@ -21,6 +21,7 @@ from napari_medvlm.cli.options import (
     Report,
     Series,
     Spacing,
+    note_device,
     read_image,
 )
 from napari_medvlm.cli.output import FAILED, print_note, print_result, report_errors, write_all
@@ -81,6 +82,7 @@ def segment(  # noqa: PLR0913  # one for each option
     with report_errors():
         volume = read_image(image, spacing, series=series, frame=frame, gaps=gaps)
         prompts = _prompts(volume, box, line, point, negative)
+        note_device(backend, device)
         with nmv.SegmentationSession(volume, backend, "inline", model=model, device=device) as work:
             if name is not None:
                 work.add_object(name)
@@ -92,8 +94,7 @@ def segment(  # noqa: PLR0913  # one for each option
                 *([] if out is None else [lambda: _write_mask(out, work, named=name is not None)]),
             )
         mask_notes = _mask_notes(work, volume)
-        if out is None and session is None:
-            print_note("Nothing was written: give --out mask.nii.gz to write the mask.")
+        _note_unwritten(out, session)
         summary: dict[str, Any] = {
             **_measured(measurement),
             "seconds_per_click": round(sum(seconds) / len(seconds), 4),
@@ -102,6 +103,11 @@ def segment(  # noqa: PLR0913  # one for each option
             "notes": [*volume.notes, *mask_notes],
         }  # fmt: skip
         print_result(summary, as_json, lambda: _summary_text(measurement, summary, mask_notes))
+
+
+def _note_unwritten(out: Path | None, session: Path | None) -> None:
+    if out is None and session is None:
+        print_note("Nothing was written: give --out mask.nii.gz to write the mask.")
 
 
 MOST_OF_IMAGE = 0.5

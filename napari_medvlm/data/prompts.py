@@ -107,10 +107,10 @@ class Box(_Prompt):
         """The box of the voxels ``start <= (z, y, x) < stop`` of a volume."""
         grid = volume.grid if isinstance(volume, Volume) else volume
         low, high = index_of(start) - 0.5, index_of(stop) - 0.5
-        if (high < low).all():
+        if (high < low).any():
             raise InvalidPrompt(
                 f"The box goes from {_text(start)} to {_text(stop)}: its corners are exchanged.",
-                "Give the corner with the lower indices first.",
+                "Give the corner with the lower indices first; the second corner is excluded.",
             )
         if not (high > low).all():
             raise InvalidPrompt(

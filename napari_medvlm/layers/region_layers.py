@@ -14,7 +14,8 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.colormaps import label_colormap
 from napari_medvlm.layers.convert import KEY
 from napari_medvlm.layers.layer_set import LayerSet
-from napari_medvlm.layers.region_boxes import DisplayedRegion, RegionBoxes
+from napari_medvlm.layers.region_boxes import DisplayedRegion
+from napari_medvlm.layers.views.region_views import LinkedRegionBoxes
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -59,7 +60,7 @@ class RegionLayers:
         self.title = title
         self.grid = display_grid(volume.grid)
         self._layers = LayerSet(viewer, volume, kind)
-        self._boxes = RegionBoxes(self._layers, title, on_chosen)
+        self._boxes = LinkedRegionBoxes(self._layers, title, on_chosen)
         self._drawn: dict[str, tuple[object, ...]] = {}
         self._arrays: dict[str, NDArray[Any]] = {}
         self._colors: dict[str, str] = {}
@@ -87,8 +88,9 @@ class RegionLayers:
         self._boxes.choose(*keys)
 
     def __iter__(self) -> Iterator[Layer]:
-        """All layers that are in the viewer."""
-        return iter(self._layers)
+        """All layers that are in the viewer, and those of boxes in its side views."""
+        yield from self._layers
+        yield from self._boxes
 
     def layer(self, role: str) -> Layer | None:
         """The layer of a role: boxes, masks, points, callouts or ``heatmap: PHRASE``."""

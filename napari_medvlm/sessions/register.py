@@ -11,22 +11,23 @@ import numpy as np
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.registration.engine import check_volumes, quality_of
-from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.errors import Cancelled, InvalidImage
 from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
 from napari_medvlm.data.volume import Modality, Volume
 from napari_medvlm.io.dicom.header import text
 from napari_medvlm.io.dicom_objects.frame_of_reference import FRAME, PATIENT, header_of
 from napari_medvlm.io.dicom_objects.spatial_registration import read_spatial_registration
-from napari_medvlm.worker.messages import RegisterReply, RegisterRequest
+from napari_medvlm.worker.messages import RegisterReply, RegisterRequest, Reply
 from napari_medvlm.worker.runner import InlineRunner, Runner
 
 Kind = Literal["rigid", "affine", "deformable", "identity"]
 NAME = "registration"
 """Name of the requests in the worker."""
+POLL_S = 0.1
 OTHER_PATIENT = "The prior has another Patient ID than the current image."
 OTHER_MODALITY = "The images are of different modalities, {} and {}."
 SAME_FRAME = "Both images have the same frame of reference: the identity is used."
-NO_FRAME = "{} has no frame of reference: only the intensities are used."
+NO_FRAME = "No frame of reference in {}: only the intensities are used."
 ASSUMED_SPACING = "The voxel spacing of {} is assumed; millimetres depend on it."
 
 
@@ -108,26 +109,35 @@ def register(  # noqa: PLR0913  # all but the first three are rarely needed
     """
     wanted = PairingKind(kind)
     check_volumes(current, prior)
+    facts = _checked_facts(current, prior, other_patient)
+    notes = _notes(current, prior, facts)
+    if spatial_registration is not None:
+        pairing = _of_file(current, prior, Path(spatial_registration), facts)
+    else:
+        if facts.same_frame and not ignore_frame and wanted is not PairingKind.DEFORMABLE:
+            wanted, notes = PairingKind.IDENTITY, (*notes, SAME_FRAME)
+        pairing = _computed(current, prior, wanted, progress, runner or InlineRunner())
+    return replace(pairing, notes=(*notes, *pairing.notes))
+
+
+def _checked_facts(current: Volume, prior: Volume, other_patient: bool) -> HeaderFacts:
+    """The facts of the headers; `InvalidImage` for another patient that is not confirmed."""
     facts = header_facts(current, prior)
     if facts.other_patient and not other_patient:
         raise InvalidImage(
             OTHER_PATIENT,
             "Check that both are of the same patient; confirm (--other-patient) to go on.",
         )
-    notes = _notes(current, prior, facts)
-    if spatial_registration is not None:
-        start_s = time.perf_counter()
-        frames = facts.current_frame, facts.prior_frame
-        affine_mm = read_spatial_registration(Path(spatial_registration), *frames)
-        pairing = Pairing(PairingKind.SPATIAL_REGISTRATION, affine_mm)
-        pairing = quality_of(current, prior, pairing)
-        return replace(
-            pairing, seconds=time.perf_counter() - start_s, notes=(*notes, *pairing.notes)
-        )
-    if facts.same_frame and not ignore_frame and wanted is not PairingKind.DEFORMABLE:
-        wanted, notes = PairingKind.IDENTITY, (*notes, SAME_FRAME)
-    pairing = _computed(current, prior, wanted, progress, runner or InlineRunner())
-    return replace(pairing, notes=(*notes, *pairing.notes))
+    return facts
+
+
+def _of_file(current: Volume, prior: Volume, path: Path, facts: HeaderFacts) -> Pairing:
+    """The pairing of a DICOM Spatial Registration, with its quality."""
+    start_s = time.perf_counter()
+    affine_mm = read_spatial_registration(path, facts.current_frame, facts.prior_frame)
+    pairing = Pairing(PairingKind.SPATIAL_REGISTRATION, affine_mm)
+    pairing = quality_of(current, prior, pairing)
+    return replace(pairing, seconds=time.perf_counter() - start_s)
 
 
 def corrected(pairing: Pairing, change_mm: np.ndarray) -> Pairing:
@@ -147,11 +157,32 @@ def corrected(pairing: Pairing, change_mm: np.ndarray) -> Pairing:
     )
 
 
+def quality_after(current: Volume, prior: Volume, pairing: Pairing) -> Pairing:
+    """A pairing with its agreement, overlap and warnings computed anew."""
+    return quality_of(current, prior, pairing)
+
+
 def _computed(
     current: Volume, prior: Volume, kind: PairingKind, progress: Progress | None, runner: Runner
 ) -> Pairing:
+    """The pairing that a runner computes; a cancel reaches it also between two progress reports."""
     request = RegisterRequest(NAME, current, prior=prior, kind=kind)
-    reply = runner.submit(request, progress).result()
+    if progress is None or isinstance(runner, InlineRunner):
+        return _pairing(runner.submit(request, progress).result())
+    latest: list[tuple[float, str]] = [(0.0, "Starting")]
+    job = runner.submit(request, lambda *update: latest.append(update))
+    while True:
+        try:
+            return _pairing(job.result(POLL_S))
+        except TimeoutError:
+            try:
+                progress(*latest[-1])
+            except Cancelled:
+                job.cancel()
+                raise
+
+
+def _pairing(reply: Reply) -> Pairing:
     assert isinstance(reply, RegisterReply)
     return reply.pairing
 
@@ -163,6 +194,7 @@ def _notes(current: Volume, prior: Volume, facts: HeaderFacts) -> tuple[str, ...
     if len(set(modalities)) > 1 and Modality.UNKNOWN not in modalities:
         notes.append(OTHER_MODALITY.format(*modalities))
     frames = zip((current, prior), (facts.current_frame, facts.prior_frame), strict=True)
-    notes += [NO_FRAME.format(volume.name) for volume, frame in frames if not frame]
+    without = [volume.name for volume, frame in frames if not frame]
+    notes += [NO_FRAME.format(" and ".join(without))] if without else []
     notes += [ASSUMED_SPACING.format(v.name) for v in (current, prior) if v.spacing_is_assumed]
     return tuple(notes)

@@ -16,9 +16,9 @@ from napari_medvlm.settings.paths import home
 class Layout(Enum):
     """Where the side views are."""
 
-    ONE = "One view"
+    SINGLE = "Single view"
     ROW = "Three in a row"
-    RIGHT = "Two at the right"
+    RIGHT = "Two right"
     BELOW = "Two below"
 
 
@@ -34,11 +34,14 @@ class ViewLayout:
         Whether the volume is shown in 3D too.
     has_crosshair
         Whether the crosshair is shown.
+    reach_mm
+        How far from the slice prompts are drawn hollow with their distance; 0: not at all.
     """
 
     layout: Layout = Layout.RIGHT
     has_3d: bool = False
     has_crosshair: bool = True
+    reach_mm: int = 10
 
 
 def read_view_layout() -> ViewLayout:
@@ -47,11 +50,13 @@ def read_view_layout() -> ViewLayout:
     if not isinstance(setting, dict):
         return ViewLayout()
     default = ViewLayout()
+    reach_mm = setting.get("reach_mm")
     names = {layout.name: layout for layout in Layout}
     return ViewLayout(
         names.get(str(setting.get("layout")), default.layout),
         bool(setting.get("has_3d", default.has_3d)),
         bool(setting.get("has_crosshair", default.has_crosshair)),
+        reach_mm if isinstance(reach_mm, int) and 0 <= reach_mm <= 100 else default.reach_mm,
     )
 
 

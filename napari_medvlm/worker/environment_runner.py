@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Mapping
+from pathlib import Path
 
-from napari_medvlm.data.errors import SettingsError
+from napari_medvlm.backends.model_code.code_folder import WORKER, code_of
+from napari_medvlm.backends.models.registry import resolve
+from napari_medvlm.data.errors import BackendUnavailable, SettingsError
 from napari_medvlm.worker.environments import Environments
 from napari_medvlm.worker.messages import Request
 from napari_medvlm.worker.process_runner import WorkerRunner
@@ -14,6 +17,10 @@ from napari_medvlm.worker.runner import Job, OnProgress, OnText, Runner
 
 _living: weakref.WeakSet[RoutedRunner] = weakref.WeakSet()
 _living_guard = threading.Lock()
+CODE_VARIABLES = {
+    "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1",
+}  # fmt: skip
+"""Of workers that run code of a model: nothing is fetched, and nothing is written beside it."""
 
 
 def living() -> tuple[RoutedRunner, ...]:
@@ -24,6 +31,9 @@ def living() -> tuple[RoutedRunner, ...]:
 
 class RoutedRunner(Runner):
     """One worker process for each Python that backends run in, started on first use.
+
+    A model with its own code has a worker of its own, and the Python that the file names for the
+    added model, if it does.
 
     The file of environments is read again whenever it has changed, so corrections apply at once.
     Jobs of one Python are done one after the other; those of different ones side by side.
@@ -66,12 +76,14 @@ class RoutedRunner(Runner):
     ) -> Job:
         """Submit a request to the worker of its backend; returns at once."""
         try:
-            python = Environments.load().python_of(request.backend)
-        except SettingsError as error:
+            environments = Environments.load()
+            name = environments.name_of(request.backend, request.model)
+            worker = self._worker(environments.python_of(name), code_folder(request))
+        except (SettingsError, BackendUnavailable) as error:
             job = Job(request, on_progress, on_text)
             job.finish(error)
             return job
-        return self._worker(python).submit(request, on_progress, on_text)
+        return worker.submit(request, on_progress, on_text)
 
     def stop(self) -> None:
         """Cancel all jobs, end all workers, free the shared memory."""
@@ -80,13 +92,31 @@ class RoutedRunner(Runner):
         for worker in workers:
             worker.stop()
 
-    def _worker(self, python: str) -> WorkerRunner:
+    def _worker(self, python: str, folder: str) -> WorkerRunner:
+        """The worker of an interpreter, and of a folder with code that runs in no other worker."""
+        key = f"{python} {folder}".strip()
+        variables = {**CODE_VARIABLES, WORKER: folder} if folder else None
         with self._guard:
-            if python not in self._workers:
-                self._workers[python] = WorkerRunner(python, self._grace_s, _check)
-            return self._workers[python]
+            if key not in self._workers:
+                self._workers[key] = WorkerRunner(python, self._grace_s, _check, variables)
+            return self._workers[key]
+
+
+def code_folder(request: Request) -> str:
+    """The folder of a request's model if it brings its own code, else empty.
+
+    Raises
+    ------
+    BackendUnavailable
+        If an added model is no longer where it was.
+    """
+    model = resolve(request.model)
+    folder = Path(model).expanduser() if model else None
+    return str(folder.resolve()) if folder is not None and code_of(folder) is not None else ""
 
 
 def _check(job: Job) -> None:
-    """Check that the Python of a job's backend works."""
-    Environments.load().check(job.request.backend, lambda: job.unwanted or job.done())
+    """Check that the Python of a job's backend, or of its model, works."""
+    request, environments = job.request, Environments.load()
+    name = environments.name_of(request.backend, request.model)
+    environments.check(name, lambda: job.unwanted or job.done())

@@ -2,6 +2,9 @@
 
     vlm: /home/me/envs/vlm
     similarity: /home/me/envs/clip/bin/python
+    unibiomed: /home/me/envs/unibiomed
+
+The name is that of a backend, or of an added model, which goes before its backend.
 
 A backend that the file does not name runs in the Python that runs this program. Nothing is
 installed or built here: environments are made by whoever wants them, or by `installing`.
@@ -24,6 +27,7 @@ from typing import Annotated, BinaryIO
 from pydantic import ConfigDict, Field
 
 from napari_medvlm.backends import registry
+from napari_medvlm.backends.models import local
 from napari_medvlm.backends.models.files import Stamp, stamp
 from napari_medvlm.backends.registry import EXTRAS
 from napari_medvlm.data.errors import Cancelled, SettingsError
@@ -113,8 +117,14 @@ class Environments:
         entries = {name: _Entry(line, str(folder)) for line, name in enumerate(backends, 1)}
         return cls(home() / "environments.yaml", entries)
 
+    def name_of(self, backend: str, model: str | None) -> str:
+        """The entry for a request: that of its added model if there is one, else its backend."""
+        return model if model in self.entries and model in local.added() else backend
+
     def python_of(self, backend: str) -> str:
         """The interpreter that a backend runs in; the one that runs this program if none is named.
+
+        An added model of that name has an entry in the same way.
 
         Raises
         ------

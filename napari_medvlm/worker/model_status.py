@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
+from napari_medvlm.backends.layouts.table import conversion_hint, layout_of
 from napari_medvlm.backends.models import registry as models_registry
 from napari_medvlm.backends.models.registry import Model, State
 from napari_medvlm.backends.registry import EXTRAS
@@ -37,12 +38,15 @@ class ModelStatus:
         Why its backend cannot be used, in a sentence; `None` if it can.
     loaded
         Whether a worker has it in memory.
+    layout
+        Title of the layout of its authors, which must be converted; empty if it can be loaded.
     """
 
     model: Model
     tasks: frozenset[Task]
     obstacle: str | None
     loaded: bool = False
+    layout: str = ""
 
     @property
     def state(self) -> str:
@@ -51,6 +55,8 @@ class ModelStatus:
             return "loaded"
         if self.obstacle and self.model.state is State.NOT_DOWNLOADED:
             return "not installed"
+        if self.layout:
+            return "needs conversion"
         return str(self.model.state)
 
     @property
@@ -76,7 +82,8 @@ class ModelStatus:
     @property
     def installable(self) -> bool:
         """Whether it is known what to install for its backend."""
-        return self.obstacle is not None and self.model.about.backend in EXTRAS
+        missing = self.obstacle is not None and not self.layout
+        return missing and self.model.about.backend in EXTRAS
 
 
 def offered(loaded: Iterable[tuple[str, str | None]] = ()) -> tuple[ModelStatus, ...]:
@@ -99,7 +106,18 @@ def _of(model: Model, loaded: set[tuple[str, str | None]]) -> ModelStatus:
     backend = model.about.backend
     names = {model.name, None if model.path is None else str(model.path)} - {None}
     in_memory = any((backend, name) in loaded for name in names)
+    layout = None if model.path is None else layout_of(model.path)
+    if layout is not None:
+        tasks = _tasks(layout.backend)
+        return ModelStatus(model, tasks, conversion_hint(model.name, layout), layout=layout.title)
     try:
         return ModelStatus(model, registry.info(backend).tasks, obstacle(backend), in_memory)
     except BackendUnavailable as error:
         return ModelStatus(model, frozenset(), str(error) if backend else None, in_memory)
+
+
+def _tasks(backend: str) -> frozenset[Task]:
+    try:
+        return registry.info(backend).tasks
+    except BackendUnavailable:
+        return frozenset()

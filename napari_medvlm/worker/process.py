@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Mapping
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, Listener
 from typing import Any
@@ -48,6 +49,8 @@ class WorkerProcess:
     ----------
     python
         The interpreter that it runs in.
+    more_variables
+        Further environment variables.
 
     Raises
     ------
@@ -55,12 +58,12 @@ class WorkerProcess:
         If it cannot be started, or ends before it has connected.
     """
 
-    def __init__(self, python: str) -> None:
+    def __init__(self, python: str, more_variables: Mapping[str, str] | None = None) -> None:
         key = secrets.token_bytes(32)
         self._lines: deque[str] = deque(maxlen=MAX_LINES)
         self._sending = threading.Lock()
         with Listener(authkey=key) as listener:
-            self._process = _start(python, str(listener.address))
+            self._process = _start(python, str(listener.address), more_variables or {})
             self._reader = threading.Thread(target=self._read, name="medvlm-output", daemon=True)
             self._reader.start()
             with contextlib.suppress(BrokenPipeError), self._process.stdin as stdin:  # type: ignore[union-attr]  # PIPE
@@ -155,7 +158,7 @@ class WorkerProcess:
                 logger.debug("worker %d: %s", self.pid, line.rstrip())
 
 
-def _start(python: str, address: str) -> subprocess.Popen[str]:
+def _start(python: str, address: str, more: Mapping[str, str]) -> subprocess.Popen[str]:
     try:
         return subprocess.Popen(
             [python, "-m", "napari_medvlm.worker.host", address],
@@ -164,7 +167,7 @@ def _start(python: str, address: str) -> subprocess.Popen[str]:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            env={**variables(python), "PYTHONUNBUFFERED": "1"},
+            env={**variables(python), "PYTHONUNBUFFERED": "1", **more},
             creationflags=WINDOWS,
         )
     except OSError as error:

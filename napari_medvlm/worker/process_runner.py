@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from napari_medvlm.data import errors
@@ -56,6 +56,8 @@ class WorkerRunner(Runner):
     before_start
         Called on the runner's thread with the job for which a process is about to be started; the
         `MedVLMError` that it raises fails the job.
+    more_variables
+        Further environment variables of the worker.
     """
 
     def __init__(
@@ -63,7 +65,9 @@ class WorkerRunner(Runner):
         python: str | None = None,
         cancel_grace_s: float = 3.0,
         before_start: Callable[[Job], None] = lambda _: None,
+        more_variables: Mapping[str, str] | None = None,
     ) -> None:
+        self._more_variables = more_variables
         self._python = python or sys.executable
         self._before_start = before_start
         self._grace_s = cancel_grace_s
@@ -183,7 +187,7 @@ class WorkerRunner(Runner):
             self._process = None
             self._before_start(job)
             self._loaded_models.clear()
-            self._process = WorkerProcess(self._python)
+            self._process = WorkerProcess(self._python, self._more_variables)
         return self._process
 
     def _note_loaded(self, request: Request) -> None:

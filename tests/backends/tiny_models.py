@@ -208,6 +208,29 @@ def qwen25(folder: Path) -> Path:
     return _saved(folder, model, processor)
 
 
+def qwen2(folder: Path) -> Path:
+    """Qwen2-VL, which writes thousandths of the picture in tags of its own."""
+    torch.manual_seed(3)
+    tokenizer = _chat_tokenizer(QWEN_TOKENS)
+    config = hf.Qwen2VLConfig(
+        text_config={
+            **TEXT,
+            "vocab_size": len(tokenizer),
+            "rope_parameters": {"rope_type": "default", "mrope_section": [2, 3, 3]},
+        },
+        vision_config={
+            "depth": 1, "embed_dim": 16, "hidden_size": 32, "num_heads": 2, "mlp_ratio": 2,
+        },
+        **_qwen_ids(),
+    )  # fmt: skip
+    model = hf.Qwen2VLForConditionalGeneration(config)
+    images = hf.Qwen2VLImageProcessor(size={"shortest_edge": 28 * 28, "longest_edge": 84 * 84})
+    processor = hf.Qwen2VLProcessor(
+        images, tokenizer, hf.Qwen2VLVideoProcessor(), chat_template=_qwen_chat()
+    )
+    return _saved(folder, model, processor)
+
+
 def qwen3(folder: Path) -> Path:
     """Qwen3-VL, which writes thousandths of the picture."""
     torch.manual_seed(4)

@@ -131,3 +131,20 @@ def test_commands_of_evaluate_stand_in_the_order_of_their_use():
     lines = run(app, ["evaluate", "--help"]).stdout.split()
     order = [lines.index(name) for name in ("segment", "compare", "calibrate", "open")]
     assert order == sorted(order)
+
+
+def test_an_index_with_blanks_is_an_error_that_shows_commas(picture):
+    done = run(app, ["segment", picture, "--point", "0", "15", "15"])
+    assert done.exit_code == 2
+    assert "0,15,15" in done.stderr
+
+
+def test_a_device_without_effect_is_noted(picture):
+    done = run(app, ["segment", picture, "--point", "0,15,15", "--device", "cuda"])
+    assert done.exit_code == 0
+    assert "computes on the CPU; --device cuda has no effect" in done.stderr
+
+
+def test_a_mask_of_most_of_the_image_is_noted(picture):
+    done = run(app, ["segment", picture, "--point", "0,2,2"])
+    assert "of the image; check the order of the index z,y,x" in done.stdout + done.stderr

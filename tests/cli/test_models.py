@@ -27,7 +27,7 @@ def hub(monkeypatch, tmp_path):
 @pytest.fixture
 def weights(tmp_path):
     path = tmp_path / "sam vit.pth"
-    path.write_bytes(b"w" * 1000)
+    path.write_bytes(b"\x80" + b"w" * 999)
     return path
 
 
@@ -168,3 +168,23 @@ assert not {"torch", "transformers", "qtpy", "napari"} & set(sys.modules)
         env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_a_text_is_not_taken_for_weights(tmp_path):
+    text = tmp_path / "w.pth"
+    text.write_text("hello\n")
+    for arguments in (["add", str(text), "--backend", "sam"], ["trust", str(text)]):
+        done = run(app, ["models", *arguments])
+        assert done.exit_code == 1
+        assert "it is a text that begins with 'hello" in done.stderr
+    (tmp_path / "e.pth").write_bytes(b"")
+    assert "it is empty" in run(app, ["models", "trust", str(tmp_path / "e.pth")]).stderr
+
+
+def test_memory_is_that_of_the_parameters(tmp_path):
+    import torch
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.zeros(3 * 2**20), "b": torch.zeros(2, 2**20)}, tmp_path / "m.safetensors")
+    added = told("add", tmp_path / "m.safetensors", "--backend", "vlm", "--name", "mine")
+    assert added["memory_mib"] == 10  # five million numbers of two bytes

@@ -62,7 +62,8 @@ def test_a_jump_moves_all_views_and_a_slider_of_one_moves_the_others(person):
     coronal, sagittal = (panel.view.model for panel in dock.panels)
     s, p, left = person.world((12, 21, 14))
     go_to(person.viewer, (s, p, left))
-    assert coronal.dims.point[1] == p and sagittal.dims.point[2] == left
+    assert coronal.dims.point[1] == p
+    assert sagittal.dims.point[2] == left
     step = coronal.dims.range[1].step
     coronal.dims.point = (coronal.dims.point[0], p + 2 * step, coronal.dims.point[2])
     person.dock.planes.view_requested.emit("Coronal")
@@ -93,7 +94,8 @@ def test_display_settings_and_label_edits_follow_in_both_directions(person):
     image = person.viewer.layers[0]
     image.contrast_limits = (10, 50)
     image.visible = False
-    assert model.layers[0].contrast_limits == [10, 50] and not model.layers[0].visible
+    assert model.layers[0].contrast_limits == [10, 50]
+    assert not model.layers[0].visible
     model.layers[0].colormap = "magma"
     assert image.colormap.name == "magma"
     labels = person.viewer.add_labels(
@@ -104,7 +106,8 @@ def test_display_settings_and_label_edits_follow_in_both_directions(person):
     drawn = []
     labels.events.set_data.connect(lambda _: drawn.append(1))
     twin.paint((12, 20, 13), 3)
-    assert labels.data[12, 20, 13] == 3 and drawn
+    assert labels.data[12, 20, 13] == 3
+    assert drawn
     person.viewer.layers.remove(labels)
     assert twin not in model.layers
 

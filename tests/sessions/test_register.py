@@ -82,8 +82,7 @@ def test_what_is_assumed_is_noted():
     notes = nmv.register(current, prior, "identity").notes
     assert notes == (
         "The images are of different modalities, CT and MR.",
-        "now has no frame of reference: only the intensities are used.",
-        "before has no frame of reference: only the intensities are used.",
+        "No frame of reference in now and before: only the intensities are used.",
         "The voxel spacing of before is assumed; millimetres depend on it.",
     )
 

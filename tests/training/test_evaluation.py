@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from napari_medvlm.backends.click_network.channels import voxels_of
+from napari_medvlm.backends.click_network.choice import surface_contrast
+from napari_medvlm.backends.click_network.crops import Crop, put, take, transfer
+from napari_medvlm.backends.click_network.gestures import Box, Line, Point
+from napari_medvlm.backends.click_network.segmenter import Segmenter
 from training.cases import read_cases
 from training.checkpoint import State
-from training.choice import surface_contrast
-from training.crops import Crop, put, take, transfer
 from training.evaluate import main
 from training.exact_user import dice
-from training.gesture_channels import voxels_of
-from training.gestures import Box, Line, Point
 from training.phantoms import FIRST_SEED, KINDS, lung_nodule
 from training.prompts import CHANNELS
-from training.proposals import Segmenter
 
 SPACING = (3.0, 1.0, 1.0)
 

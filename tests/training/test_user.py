@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from napari_medvlm.backends.click_network.gestures import Box, Line, Point
 from training import exact_user
 from training.fields import Draw
 from training.generator import generate
-from training.gestures import Box, Line, Point
 from training.prompts import Prompts
 from training.user import BEGINNINGS, begin, correct, deepest
 

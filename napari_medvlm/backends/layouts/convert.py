@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.layouts.layout import Checkpoint, Conversion, Layout
@@ -18,6 +18,9 @@ from napari_medvlm.backends.layouts.table import require_layout
 from napari_medvlm.backends.models.files import no_progress, size_of
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.settings.paths import home
+
+if TYPE_CHECKING:
+    import torch
 
 LICENCE_FILES = ("LICEN[SC]E*", "COPYING*", "NOTICE*", "USE_POLICY*", "README*")
 SPACE = 1.2
@@ -81,11 +84,10 @@ def convert(
     """
     source = Path(path).expanduser().absolute()
     checkpoint = Checkpoint(source, dict(options or {}))
-    layout = require_layout(checkpoint)
+    require_layout(checkpoint)
     target = Path(out).expanduser().absolute() if out else default_folder(source)
     _check_target(target, checkpoint)
-    conversion = _conversion(layout, checkpoint)
-    _check_weights(conversion, checkpoint)
+    layout, conversion = plan(checkpoint)
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
@@ -99,6 +101,20 @@ def convert(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return Converted(target, layout.title, layout.backend, licences, conversion.notes)
+
+
+def plan(checkpoint: Checkpoint) -> tuple[Layout, Conversion]:
+    """The layout of a checkpoint and its conversion, checked without reading a weight.
+
+    Raises
+    ------
+    BackendUnavailable
+        As `convert`, except for the new folder.
+    """
+    layout = require_layout(checkpoint)
+    conversion = _conversion(layout, checkpoint)
+    _check_weights(conversion, checkpoint)
+    return layout, conversion
 
 
 def default_folder(source: Path) -> Path:
@@ -186,7 +202,10 @@ def _expected(conversion: Conversion) -> tuple[dict[str, tuple[int, ...]], froze
     import transformers
 
     with torch.device("meta"):
-        model = getattr(transformers, conversion.model_class)(conversion.config)
+        if conversion.build is None:
+            model = getattr(transformers, conversion.model_class)(conversion.config)
+        else:
+            model = conversion.build()
     shapes = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
     return shapes, frozenset(getattr(model, "all_tied_weights_keys", None) or ())
 
@@ -195,19 +214,28 @@ def _write(
     conversion: Conversion, layout: Layout, checkpoint: Checkpoint, folder: Path, progress: Progress
 ) -> tuple[str, ...]:
     """Write everything of a converted model; names of the licence files."""
+    if conversion.write_config is not None:
+        conversion.write_config(folder)
+    else:
+        conversion.processor.save_pretrained(folder)
+    precision = write_weights(conversion, checkpoint.weights, folder, progress)
+    if conversion.config is not None:
+        _write_config(conversion, precision, folder)
+    licences = _copied_licences(checkpoint.folder, folder)
+    write_record(folder, layout, checkpoint, licences, progress)
+    return licences
+
+
+def _write_config(conversion: Conversion, precision: torch.dtype, folder: Path) -> None:
+    """Write the configuration of the model, and how it generates text."""
     import transformers
 
     conversion.config.architectures = [conversion.model_class]
-    conversion.processor.save_pretrained(folder)
-    precision = write_weights(conversion, checkpoint.weights, folder, progress)
     conversion.config.dtype = precision
     conversion.config.save_pretrained(folder)
     if conversion.generation:
         settings: dict[str, Any] = dict(conversion.generation)
         transformers.GenerationConfig(**settings).save_pretrained(folder)
-    licences = _copied_licences(checkpoint.folder, folder)
-    write_record(folder, layout, checkpoint, licences, progress)
-    return licences
 
 
 def _copied_licences(source: Path, folder: Path) -> tuple[str, ...]:

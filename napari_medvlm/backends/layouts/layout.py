@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -78,6 +78,12 @@ class Conversion:
         Weights of other models that `recipes` name, by the prefix of their names.
     notes
         Sentences for the user.
+    build
+        Builds the model without weights; `None`: the class of transformers by its configuration.
+    write_config
+        Writes the configuration into a folder, in place of that of transformers.
+    stem
+        Name of the file of weights, without its suffix.
     """
 
     model_class: str
@@ -88,6 +94,9 @@ class Conversion:
     generation: Mapping[str, Any] = field(default_factory=dict)
     bases: Mapping[str, WeightFiles] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    build: Callable[[], Any] | None = None
+    write_config: Callable[[Path], None] | None = None
+    stem: str = "model"
 
 
 class Layout(ABC):

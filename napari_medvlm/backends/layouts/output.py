@@ -45,7 +45,7 @@ def write_weights(
         save_file(shard, file, metadata={"format": "pt"})
         size += sum(t.nbytes for t in shard.values())
         files.append((file, list(shard)))
-    _rename_shards(files, folder, size)
+    _rename_shards(files, folder, size, conversion.stem)
     if precision is None:
         raise ValueError("there are no weights")
     return precision
@@ -76,18 +76,20 @@ def _read(name: str, conversion: Conversion, weights: WeightFiles) -> torch.Tens
     return weights.tensor(name)
 
 
-def _rename_shards(files: Sequence[tuple[Path, list[str]]], folder: Path, size: int) -> None:
+def _rename_shards(
+    files: Sequence[tuple[Path, list[str]]], folder: Path, size: int, stem: str
+) -> None:
     """Give the shards the names that transformers expects, with an index if there are several."""
     if len(files) == 1:
-        files[0][0].rename(folder / "model.safetensors")
+        files[0][0].rename(folder / f"{stem}.safetensors")
         return
-    weight_map = {}
+    weight_map: dict[str, str] = {}
     for number, (file, names) in enumerate(files, 1):
-        name = f"model-{number:05}-of-{len(files):05}.safetensors"
+        name = f"{stem}-{number:05}-of-{len(files):05}.safetensors"
         file.rename(folder / name)
         weight_map |= dict.fromkeys(names, name)
     index = {"metadata": {"total_size": size}, "weight_map": weight_map}
-    _write_json(folder / "model.safetensors.index.json", index)
+    _write_json(folder / f"{stem}.safetensors.index.json", index)
 
 
 def write_record(

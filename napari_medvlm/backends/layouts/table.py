@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari_medvlm.backends.layouts.edgetam import EdgeTamLayout
+from napari_medvlm.backends.layouts.florence2 import Florence2Layout
 from napari_medvlm.backends.layouts.internvl import InternVLLayout
 from napari_medvlm.backends.layouts.layout import Checkpoint, Layout
 from napari_medvlm.backends.layouts.llava import LlavaLayout
+from napari_medvlm.backends.layouts.open_clip_file import OpenClipLayout
+from napari_medvlm.backends.layouts.sam2 import Sam2Layout
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.settings.shell import quoted
 
-LAYOUTS: tuple[Layout, ...] = (LlavaLayout(), InternVLLayout())
+LAYOUTS: tuple[Layout, ...] = (
+    LlavaLayout(),
+    InternVLLayout(),
+    Sam2Layout(),
+    EdgeTamLayout(),
+    Florence2Layout(),
+    OpenClipLayout(),
+)
 
 
 def layout_of(path: Path | str) -> Layout | None:
@@ -56,3 +67,11 @@ def refuse_unconverted(path: Path | str) -> None:
             "converted before it can be loaded.",
             f"Run: napari-medvlm models convert {quoted(str(path))}",
         )
+
+
+def conversion_hint(model: str, layout: Layout) -> str:
+    """What to do with a model, by its name or path, whose layout must be converted."""
+    return (
+        f"It has the layout of its authors ({layout.title}). Run: napari-medvlm models convert "
+        f"{quoted(model)}"
+    )

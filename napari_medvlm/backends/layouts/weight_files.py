@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 SUFFIXES = (".safetensors", *PICKLES)
+MOST_BYTES = 1 << 26
+"""Most bytes of a table of contents that are read."""
 _NOT_WEIGHTS = ("training_args", "optimizer", "scheduler", "rng_state")
 """How files of training scripts begin that hold no weights of the model."""
 _WRAPPERS = ("model", "state_dict", "model_state_dict", "module")
@@ -120,10 +123,11 @@ class _Safetensors:
         from safetensors import SafetensorError, safe_open
 
         try:
-            self._file: Any = safe_open(path, framework="pt", device="cpu")
+            file: Any = safe_open(path, framework="pt", device="cpu")
+            self._file = file
             self.shapes: Mapping[str, Shape] = {
-                name: tuple(self._file.get_slice(name).get_shape())
-                for name in self._file.keys()  # noqa: SIM118 - it is no mapping
+                name: tuple(file.get_slice(name).get_shape())
+                for name in file.keys()  # noqa: SIM118 - it is no mapping
             }
         except (OSError, SafetensorError) as error:
             raise BackendUnavailable(
@@ -172,6 +176,33 @@ def weight_files(path: Path) -> tuple[Path, ...]:
     files = [f for f in files if not f.name.startswith(_NOT_WEIGHTS)]
     safe = [f for f in files if f.suffix == ".safetensors"]
     return tuple(safe or files)
+
+
+def mentioned(file: Path, names: Sequence[str]) -> bool:
+    """Whether a file of weights names all of some weights, by parts of their names.
+
+    Its table of contents is searched as text: nothing is unpickled.
+    """
+    try:
+        contents = _contents(file)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return False
+    return all(name.encode() in contents for name in names)
+
+
+def _contents(file: Path) -> bytes:
+    """The names of weights in a file, as the bytes that hold them."""
+    if file.suffix == ".safetensors":
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            return opened.read(min(length, MOST_BYTES))
+    if not _is_zip(file):
+        with file.open("rb") as opened:
+            return opened.read(MOST_BYTES)
+    with zipfile.ZipFile(file) as archive:
+        name = next((n for n in archive.namelist() if n.endswith("data.pkl")), "data.pkl")
+        with archive.open(name) as opened_member:
+            return opened_member.read(MOST_BYTES)
 
 
 def _indexed(folder: Path) -> tuple[Path, ...]:

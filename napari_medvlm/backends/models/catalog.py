@@ -79,6 +79,10 @@ class Row(BaseModel):
         What opens and what closes their thoughts, beyond what is usual.
     most_pictures
         How many images they were made for at most; 0: as many as their context holds.
+    asked_by
+        Of models with their own code, the method by which they are asked: ``generate`` and
+        ``chat`` return text, ``predict_forward`` text and masks; empty: the first of
+        `model_code.methods.METHODS` that they have.
     windows
         The intensities, lowest and highest in HU, that CT is shown to them with as red, green and
         blue; none: as to the user.
@@ -113,6 +117,7 @@ class Row(BaseModel):
     system: str = ""
     thinking: tuple[tuple[Text, Text], ...] = ()
     most_pictures: Annotated[int, Field(ge=0)] = 0
+    asked_by: Literal["generate", "chat", "predict_forward", ""] = ""
     windows: tuple[tuple[float, float], ...] = ()
     memory_mib: Annotated[int, Field(ge=0)] = 0
     tools: Literal["functions", "text", ""] = ""

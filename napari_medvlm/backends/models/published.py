@@ -40,6 +40,8 @@ class Known(BaseModel):
         Commit of the checkpoint that its files were listed at; empty: not known.
     format_source
         Where the format of its files, inputs and outputs was read.
+    bundled
+        Its file in this package; empty: it is not part of it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +55,7 @@ class Known(BaseModel):
     notes: str = ""
     revision: str = ""
     format_source: str = ""
+    bundled: str = ""
 
     @property
     def on_hub(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.resources import files as package_files
 from pathlib import Path
 
 from napari_medvlm.backends import registry
@@ -13,6 +14,7 @@ from napari_medvlm.backends.models.adapters import description_of
 from napari_medvlm.backends.models.download import ID, fetch, is_hub_id
 from napari_medvlm.backends.models.local import Added
 from napari_medvlm.backends.models.published import Known, in_words, known
+from napari_medvlm.backends.models.weights import parameters_mib, require_weights
 from napari_medvlm.data.errors import BackendUnavailable, CannotDownload
 from napari_medvlm.data.text import did_you_mean
 from napari_medvlm.settings.shell import quoted
@@ -20,6 +22,8 @@ from napari_medvlm.settings.shell import quoted
 FORBIDDEN = frozenset('/\\#:*?"<>|')
 """What is not in a name, so that it is never taken for a path, a hub id, an address or options."""
 OPTIONS = "#"
+OF_MANY_SIZES = frozenset({"vlm", "detector", "florence", "similarity"})
+"""Backends whose models differ so much that their parameters decide on the memory."""
 
 
 class State(StrEnum):
@@ -192,12 +196,14 @@ def add(path: str | Path, backend: str, progress: Progress, name: str = "") -> M
     Raises
     ------
     BackendUnavailable
-        If there is nothing, there is no such backend, or the name is taken or cannot be one.
+        If there is nothing or a text, there is no such backend, or the name is taken or cannot be
+        one.
     """
     path = Path(path).expanduser().absolute()
     name = name.strip() or path.name
     if not path.exists():
         raise BackendUnavailable(f"There is no {path}.", "Choose the file or folder of a model.")
+    require_weights(path)
     _check_backend(backend)
     _check_name(name, path)
     hashes = files.hashes(path, progress)
@@ -336,10 +342,12 @@ def _changes(entry: Added, progress: Progress) -> tuple[str, ...]:
 
 def _of_known(about: Known) -> Model:
     folder = hub_cache.folder_of(about.source) if about.on_hub else None
+    if about.bundled:
+        folder = Path(str(package_files("napari_medvlm") / about.bundled))
     if folder is None:
         return Model(about.name, about, State.NOT_DOWNLOADED)
-    size, adapter = files.size_of(folder), description_of(folder)
-    return Model(about.name, about, State.DOWNLOADED, folder, size, adapter)
+    about, size = _with_memory(about, folder), files.size_of(folder)
+    return Model(about.name, about, State.DOWNLOADED, folder, size, description_of(folder))
 
 
 def _unknown(hub_id: str) -> Known:
@@ -359,8 +367,14 @@ def _of_added(entry: Added) -> Model:
     )
     if not entry.path.exists():
         return Model(entry.name, about, State.GONE)
-    size, adapter = files.size_of(entry.path), description_of(entry.path)
-    return Model(entry.name, about, State.ADDED, entry.path, size, adapter)
+    about, size = _with_memory(about, entry.path), files.size_of(entry.path)
+    return Model(entry.name, about, State.ADDED, entry.path, size, description_of(entry.path))
+
+
+def _with_memory(about: Known, path: Path) -> Known:
+    """The same with the memory of the model's own parameters, for backends of many sizes."""
+    sizes = parameters_mib(path) if about.backend in OF_MANY_SIZES else 0
+    return about.model_copy(update={"memory_mib": sizes}) if sizes else about
 
 
 def _stated(backend: str, field: str) -> str:

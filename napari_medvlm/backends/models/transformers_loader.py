@@ -38,12 +38,15 @@ class Loaded:
         Where the model is.
     kind
         The ``model_type`` of its configuration.
+    own_code
+        Whether it runs code of its folder.
     """
 
     model: Any
     processor: Any
     device: torch.device
     kind: str
+    own_code: bool = False
 
     def inputs(self, processed: Any) -> Any:
         """Move processor output to the model's device, with pixels in the model's precision."""
@@ -93,7 +96,8 @@ class Loaded:
         return words
 
     def _control(self) -> list[str]:
-        added = self.processor.tokenizer.added_tokens_decoder.values()
+        tokenizer = getattr(self.processor, "tokenizer", self.processor)
+        added = tokenizer.added_tokens_decoder.values()
         return [str(token) for token in added if token.special]
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.backends.models.files import digest_of_list
+from napari_medvlm.backends.models.weights import require_weights
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.settings.files import read_setting, write_setting
 from napari_medvlm.settings.paths import home
@@ -38,19 +39,25 @@ def trusted(path: Path | str) -> bool:
         return False
 
 
+def trusted_before(path: Path | str) -> bool:
+    """Return whether the user trusted a file or folder at this path, whatever its content now."""
+    return str(Path(path).expanduser().resolve()) in _known().values()
+
+
 def trust(path: Path | str) -> None:
     """Mark the current content of a file, or of all files of a folder, as trusted.
 
     Raises
     ------
         BackendUnavailable
-            If there is no such file or folder, or its content cannot be checked.
+            If there is no such file or folder, it is a text, or its content cannot be checked.
     SettingsError
         If the list of trusted files cannot be written.
     """
     path = Path(path).expanduser()
     if not path.exists():
         raise BackendUnavailable(f"There is no file {path}.", "Choose the file with the weights.")
+    require_weights(path)
     known = {**_known(), _sha256(path): str(path.resolve())}
     write_setting(_file(), dict(sorted(known.items())))
 

@@ -97,7 +97,7 @@ def scaled(volume: Volume, size_mm: float) -> ScaledImage:
 def coarse_mm(*volumes: Volume) -> float:
     """Voxel size of the coarsest level: `COARSEST_MM`, less for images of a small part."""
     edges = [float(np.prod(v.shape) * np.prod(v.spacing)) ** (1 / 3) for v in volumes]
-    return min(COARSEST_MM, min(edges) / COARSE_VOXELS)
+    return float(min(COARSEST_MM, min(edges) / COARSE_VOXELS))
 
 
 def _block_means(data: NDArray[Any], factors: list[int]) -> NDArray[np.float32]:

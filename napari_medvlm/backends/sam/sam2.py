@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medvlm.backends.base import BackendInfo, Progress
+from napari_medvlm.backends.layouts.table import refuse_unconverted
 from napari_medvlm.backends.memory.fallback import Fallback, MemoryFallbacks
 from napari_medvlm.backends.memory.out_of_memory import out_of_memory_errors
 from napari_medvlm.backends.models import transformers_loader
@@ -259,10 +260,11 @@ def _box_of(prompts: SlicePrompts) -> PixelBounds | None:
 
 
 def _refuse_files(model: str | None) -> None:
-    """Refuse the authors' own checkpoints, MedSAM2's among them."""
+    """Refuse the authors' own checkpoints, MedSAM2's among them, with the command to convert."""
     if model and Path(model).expanduser().is_file():
+        refuse_unconverted(model)
         raise BackendUnavailable(
             f"{Path(model).name} is one file; a tracker is a folder as transformers saves it.",
-            "Convert it with convert_sam2_to_hf.py of the transformers repository, and name the "
-            "folder that it makes.",
+            "Choose the folder of a converted tracker, or a checkpoint file of SAM 2, MedSAM2 or "
+            "EdgeTAM for 'napari-medvlm models convert'.",
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -13,13 +13,17 @@ from napari_medvlm.backends.detection.base import Look
 from napari_medvlm.backends.detection.catalogued import CataloguedBackend
 from napari_medvlm.backends.detection.generated_boxes import joined, look_of
 from napari_medvlm.backends.detection.letterbox import Framed, framed
+from napari_medvlm.backends.model_code.answers import SEGMENT_PROMPT, CodeAsker
+from napari_medvlm.backends.model_code.code_folder import code_of, code_to_run
+from napari_medvlm.backends.model_code.loader import load_code
+from napari_medvlm.backends.model_code.methods import method_of, ticking
 from napari_medvlm.backends.models import transformers_loader
 from napari_medvlm.backends.models.adapters import names_of
 from napari_medvlm.backends.models.catalog import Row, answering_row, name_of, row_for
 from napari_medvlm.backends.vlm.generation import AnswerGenerator
 from napari_medvlm.backends.vlm.prompt_inputs import is_cropped, seen_size
 from napari_medvlm.backends.vlm.streamer import Streamer
-from napari_medvlm.data.answer import AnswerDelta, Question
+from napari_medvlm.data.answer import Answer, AnswerDelta, Question
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.grounding import Grounding, GroundQuery
 from napari_medvlm.data.region import Heatmap
@@ -55,18 +59,29 @@ class VLMBackend(CataloguedBackend):
     _unknown: BackendUnavailable | None = None
     _answered_as: Row
     _name = ""
+    _asker: CodeAsker | None = None
 
     @classmethod
     def tools_unsupported_reason(cls, model: str | None) -> str:
         """Why a model calls no tools, by the catalog; empty: it may."""
         folder = transformers_loader.model_folder(model, cls.info.title, cls.example)
-        kind, (name, *base) = transformers_loader.kind_of(folder), names_of(str(model), folder)
+        code = code_of(folder)
+        kind = code.kind if code else transformers_loader.kind_of(folder)
+        name, *base = names_of(str(model), folder)
         return answering_row(name, kind, base).tools_unsupported_reason
 
     def load(self, model: str | None, device: str) -> None:
         """Take the model of a folder, or of a hub id that was downloaded before."""
         self._writer = Streamer()
-        self._writer.call(partial(super().load, model, device))
+        self._asker = None
+        folder = transformers_loader.model_folder(model, self.info.title, self.example)
+        code = code_to_run(folder)
+        if code is None:
+            self._writer.call(partial(super().load, model, device))
+        else:
+            self._row = self.row_of(str(model), code.kind)
+            self._loaded = self._writer.call(partial(load_code, code, device))
+            self._asker = self._asker_of(method_of(self._loaded, self._answered_as.asked_by))
 
     def row_of(self, model: str, kind: str, base: Sequence[str] = ()) -> Row:
         """The catalogue row for grounding; models without one can still answer questions."""
@@ -86,12 +101,19 @@ class VLMBackend(CataloguedBackend):
 
     def answer(self, question: Question, progress: Progress) -> Iterator[AnswerDelta]:
         """The answer to a question: text as it comes, at the end the answer as a whole."""
+        if self._asker is not None:
+            return self._asked(partial(self._asker.answer, question), progress)
         return self._answering.answer(question, progress)
 
     def explain(
         self, question: Question, written: str, picture: int, progress: Progress
     ) -> Heatmap:
         """Compute the evidence map of an image for a text that the model wrote."""
+        if self._asker is not None:
+            raise BackendUnavailable(
+                f"{self._name} is asked by its {self._asker.method}, which tells no probabilities.",
+                "Ask for the region in the question instead.",
+            )
         return self._answering.explain(question, written, picture, progress)
 
     @property
@@ -105,7 +127,30 @@ class VLMBackend(CataloguedBackend):
             joined([self._of(p, phrase, query) for phrase in query.phrases]) for p in slice_images
         ]
 
+    def _asker_of(self, method: str) -> CodeAsker | None:
+        """What asks a model with its own code; `None`: it is asked as models of transformers."""
+        if method == "generate":
+            return None
+        if method == "predict_forward" and self._unknown is not None:
+            self._unknown = None
+            self._row = self._row.model_copy(update={"prompt": SEGMENT_PROMPT})
+        longest = self.longest_answer
+        return CodeAsker(self._loaded, self._answered_as, method, longest, self._name)
+
+    def _asked(self, ask: Callable[[], Answer], progress: Progress) -> Iterator[AnswerDelta]:
+        """The answer of a model with its own code, which comes as a whole."""
+        progress(0.0, "writing")
+        with ticking(lambda: progress(0.0, "writing")):
+            answer = self._writer.call(ask)
+        yield AnswerDelta(answer.text)
+        yield AnswerDelta(answer=answer)
+
     def _of(self, slice_image: SliceImage, phrase: str, query: GroundQuery) -> Look:
+        if self._asker is not None:
+            asker = replace(self._asker, row=self._row)
+            text = "".join(self.parts_for(phrase, query))
+            with ticking(self.tick):
+                return self._writer.call(partial(asker.look, slice_image, phrase, text))
         crop = is_cropped(self._loaded, self._row)
         shown = framed(slice_image.pixels, self._row.square, crop)
         inputs = self._inputs(shown, *self.parts_for(phrase, query))

@@ -142,7 +142,8 @@ def system_text(question: Question, row: Row, *, functions: bool) -> str:
             f"You are shown {shown} of a medical image. In axial and coronal slices the patient's "
             "left is on the right side of the picture."
         )
-    lines.append(_HOW[question.kind])
+    if "<answer>" not in row.system or question.kind is AnswerKind.REPORT:
+        lines.append(_HOW[question.kind])
     if pictures and row.grammar in GRAMMARS:
         lines.append(_places(row.grammar, len(pictures)))
     if question.tools and not functions:

@@ -22,29 +22,36 @@ SHARE = Window(0.5, 1.0)
 
 
 def planes(volume: Volume, truth: BoolArray, mask: BoolArray) -> str:
-    """Axial, coronal and sagittal pictures in a row, as base64 of a PNG.
+    """Axial, coronal and sagittal pictures in a row, as base64 of a PNG; of a 2D image, one.
 
     They cross at the largest error, or in the middle of the truth if there is none.
     """
     from matplotlib.figure import Figure
 
-    patient_axes_zyx = patient_axes(volume.affine)
-    at = _crossing(truth, mask)
-    figure = Figure(figsize=(9, 3.2), dpi=100, facecolor="black", layout="compressed")
-    for axes, axis, name in zip(
-        figure.subplots(1, 3), patient_axes_zyx, ("axial", "coronal", "sagittal"), strict=True
-    ):
+    at, shown = _crossing(truth, mask), _planes_of(volume)
+    figure = Figure(figsize=(3 * len(shown), 3.2), dpi=100, facecolor="black", layout="compressed")
+    subplots = figure.subplots(1, len(shown), squeeze=False)[0]
+    for axes, (axis, name) in zip(subplots, shown, strict=True):
         slice_ref = SliceRef(axis, at[axis])
         axes.imshow(picture_of(volume, slice_ref).pixels)
         for what, color, style in ((truth, TRUTH, "solid"), (mask, DETECTED, "dashed")):
             inside = _upright(volume, what, slice_ref)
-            if inside.any() and not inside.all():
+            if min(inside.shape) > 1 and inside.any() and not inside.all():
                 axes.contour(inside, [0.5], colors=color, linestyles=style, linewidths=1.6)
-        axes.set_title(f"{name}, slice {at[axis]}", color="white", fontsize=9)
+        title = f"{name}, slice {at[axis]}" if len(shown) > 1 else name
+        axes.set_title(title, color="white", fontsize=9)
         axes.set_axis_off()
     file = io.BytesIO()
     figure.savefig(file, format="png", facecolor="black")
     return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def _planes_of(volume: Volume) -> list[tuple[int, str]]:
+    """The axis across each plane that is shown, with its name; of a 2D image its only plane."""
+    flat = [axis for axis, length in enumerate(volume.shape) if length == 1]
+    if flat:
+        return [(flat[0], "image")]
+    return list(zip(patient_axes(volume.affine), ("axial", "coronal", "sagittal"), strict=True))
 
 
 def _crossing(truth: BoolArray, mask: BoolArray) -> tuple[int, int, int]:

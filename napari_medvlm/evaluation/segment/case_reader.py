@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import require_same_grid
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.segment.cases import (
     MAX_LABELS,
     Case,
@@ -19,6 +21,10 @@ from napari_medvlm.evaluation.segment.cases import (
 )
 from napari_medvlm.evaluation.segment.cvpr_npz import read_case
 from napari_medvlm.io import read_volume
+
+LOSSY = (".jpg", ".jpeg")
+HALF = 127.5
+"""Brightness from which a pixel of a mask saved as JPEG is inside."""
 
 
 def load(case: Case) -> Loaded:
@@ -35,11 +41,32 @@ def load(case: Case) -> Loaded:
         return read_case(case)
     volume = read_volume(case.image, frame=case.channel)
     label_volume = read_volume(case.labels)
-    if label_volume.is_color:
-        raise InvalidImage(f"{case.labels.name} is a colour picture.", "Save labels as numbers.")
+    label_volume = replace(label_volume, data=_label_data(label_volume, case.labels))
     require_same_grid(volume.grid, label_volume.grid, f"The label image {case.labels.name}")
     labels = integer_labels(label_volume.data, case.labels)
     return Loaded(volume, labels, case.structures or _by_value(labels, case.labels))
+
+
+def _label_data(labels: Volume, path: Path) -> NDArray[np.generic]:
+    """The values of a label image ``(z, y, x)``.
+
+    Of a picture saved in colour, those of its channels if they are equal. A JPEG, whose compression
+    changes values, is a mask: 255 where it is brighter than half, else 0.
+
+    Raises
+    ------
+    InvalidImage
+        If the channels differ.
+    """
+    data = labels.data
+    if path.suffix.lower() in LOSSY:
+        brightness = data.mean(axis=-1) if labels.is_color else data
+        return np.where(brightness > HALF, np.uint8(255), np.uint8(0))
+    if not labels.is_color:
+        return data
+    if not (data == data[..., :1]).all():
+        raise InvalidImage(f"{path.name} is a colour picture.", "Save labels as numbers.")
+    return data[..., 0]
 
 
 def _by_value(labels: NDArray[np.integer], path: Path) -> tuple[Structure, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,12 +37,29 @@ STATISTICS = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class TimePoint:
+    """When a study was made among those that are compared.
+
+    Parameters
+    ----------
+    name
+        Such as ``"prior 2026-01-31"``.
+    order
+        From 1, the earliest.
+    """
+
+    name: str
+    order: int
+
+
 def write_sr(
     path: str | Path,
     seg: str | Path,
     rows: Rows,
     volume: Volume,
     evaluations: Sequence[Evaluation] = (),
+    time_point: TimePoint | None = None,
 ) -> None:
     """Write the measurements of the segments of a DICOM segmentation.
 
@@ -55,6 +73,8 @@ def write_sr(
         The image, read from DICOM.
     evaluations
         What else was found and answered.
+    time_point
+        When the study was made among those that are compared.
 
     Raises
     ------
@@ -66,7 +86,7 @@ def write_sr(
     _require_same_frame(Path(seg), volume)
     sources = source_headers(volume)
     try:
-        report = _report(Path(seg), there, sources, evaluations)
+        report = _report(Path(seg), there, sources, evaluations, time_point)
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise CannotSave(
             f"A report cannot refer to images as those of {volume.name} "
@@ -77,7 +97,11 @@ def write_sr(
 
 
 def _report(
-    seg: Path, rows: Rows, sources: list[Dataset], evaluations: Sequence[Evaluation]
+    seg: Path,
+    rows: Rows,
+    sources: list[Dataset],
+    evaluations: Sequence[Evaluation],
+    time_point: TimePoint | None,
 ) -> Any:
     """The report; errors are those of highdicom, for headers that lack what it needs."""
     import highdicom as hd
@@ -88,7 +112,10 @@ def _report(
     segmentation = hd.seg.segread(seg)
     _name_segments_in_frames(segmentation)
     frame, series = segmentation.FrameOfReferenceUID, sources[0].SeriesInstanceUID
-    groups = [_group(segmentation, number, dict(values), series) for number, values in rows.items()]
+    groups = [
+        _group(segmentation, number, dict(values), series, time_point)
+        for number, values in rows.items()
+    ]
     groups += [group for said in evaluations for group in groups_of(said, frame, series)]
     content = sr.MeasurementReport(
         sr.ObservationContext(observer_device_context=_device()),
@@ -228,7 +255,13 @@ def _reference(segmentation: Any, number: int, series: str) -> Any:
     )
 
 
-def _group(segmentation: Any, number: int, values: dict[str, Any], series: str) -> Any:
+def _group(
+    segmentation: Any,
+    number: int,
+    values: dict[str, Any],
+    series: str,
+    time_point: TimePoint | None,
+) -> Any:
     from highdicom import sr
     from pydicom.sr.codedict import codes
     from pydicom.uid import generate_uid
@@ -253,7 +286,16 @@ def _group(segmentation: Any, number: int, values: dict[str, Any], series: str) 
         finding_type=_plain(described.segmented_property_type),
         finding_category=_plain(described.segmented_property_category),
         measurements=measurements,
+        time_point_context=_time_point_context(time_point),
     )
+
+
+def _time_point_context(time_point: TimePoint | None) -> Any:
+    from highdicom import sr
+
+    if time_point is None:
+        return None
+    return sr.TimePointContext(time_point.name, time_point_order=time_point.order)
 
 
 def _plain(code: Any) -> Any:

@@ -33,5 +33,5 @@ def acquisition_date(volume: Volume) -> date | None:
 
 def _date(value: str) -> date | None:
     with suppress(ValueError):
-        return datetime.strptime(value[:8], "%Y%m%d").date()  # noqa: DTZ007  # a day only
+        return datetime.strptime(value[:8], "%Y%m%d").date()  # a day only
     return None

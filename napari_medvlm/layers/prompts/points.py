@@ -14,8 +14,8 @@ from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.display import Reslice, displayed
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.prompts import Point
-from napari_medvlm.layers.object_picking import CLICK_PX, LEFT_BUTTON, PICK_KEY
 from napari_medvlm.layers.display.slab import SlabView
+from napari_medvlm.layers.object_picking import CLICK_PX, LEFT_BUTTON, PICK_KEY
 from napari_medvlm.layers.prompts.base import NEGATIVE, PENDING, POSITIVE, PromptLayer, new_rows
 
 if TYPE_CHECKING:

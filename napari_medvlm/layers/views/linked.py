@@ -40,16 +40,16 @@ class SliderLink:
         self._cursor = cursor
         self._is_setting = False
         self._seen: Position | None = None
-        self._ndim = 0
         events = view.dims.events
         events.point.connect(self._on_point)
         events.order.connect(self._on_plane)
         events.ndisplay.connect(self._on_plane)
         events.ndim.connect(self._on_ndim)
         cursor.moved.connect(self._follow)
-        self._on_ndim()
-        if cursor.position_mm is None and self._seen is not None:
-            cursor.move_to(self._seen)
+        position = self._sliders()
+        self._seen = position
+        if cursor.position_mm is None and position is not None:
+            cursor.move_to(position)
 
     def close(self) -> None:
         """Disconnect the view from the cursor."""
@@ -122,13 +122,17 @@ class LinkedViews:
         What all views follow.
     added, removed
         Emitted with a side view that was added or is to be removed.
+    reach_changed
+        Emitted with the new reach in mm.
     """
 
     added = Signal(object)
     removed = Signal(object)
+    reach_changed = Signal(float)
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.cursor = CursorPosition()
+        self._reach_mm = 0.0
         self._main = weakref.ref(viewer)
         self._main_link = SliderLink(viewer, self.cursor)
         self._sides: dict[int, tuple[ViewerModel, SliderLink]] = {}
@@ -145,6 +149,17 @@ class LinkedViews:
     def sides(self) -> tuple[ViewerModel, ...]:
         """The side views."""
         return tuple(view for view, _ in self._sides.values())
+
+    @property
+    def reach_mm(self) -> float:
+        """How far from the slice prompts are drawn hollow, in mm; 0: only those on the slice."""
+        return self._reach_mm
+
+    @reach_mm.setter
+    def reach_mm(self, reach_mm: float) -> None:
+        if reach_mm != self._reach_mm:
+            self._reach_mm = reach_mm
+            self.reach_changed.emit(reach_mm)
 
     def add(self, view: ViewerModel) -> None:
         """Link a side view; it moves to the cursor."""

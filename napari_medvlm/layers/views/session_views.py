@@ -13,6 +13,7 @@ from napari_medvlm.layers.prompts.scribbles import ScribblesLayer
 from napari_medvlm.layers.prompts.shapes import ShapesLayer
 from napari_medvlm.layers.session_layers import SessionLayers
 from napari_medvlm.layers.views.linked import linked_views
+from napari_medvlm.layers.views.off_slice import OffSlicePrompts
 from napari_medvlm.sessions.segment.session import SegmentationSession
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class LinkedSessionLayers:
         self.session = session
         self._on_error = on_error
         self._main = SessionLayers(viewer, session, on_error, on_removed)
+        self._off_slice = {hash(viewer): OffSlicePrompts(viewer, session)}
         self._sides: dict[int, SessionLayers] = {}
         self._used: tuple[str | None, str] | None = None
         self._positive = True
@@ -86,12 +88,18 @@ class LinkedSessionLayers:
         """Show the objects' names and colours, and the prompts, as the session has them."""
         for layers in self._all():
             layers.pull()
+        self._pull_off_slice()
         self._watch_mask()
 
     def pull_points(self) -> None:
         """Show the point prompts as the session has them."""
         for layers in self._all():
             layers.points.pull()
+        self._pull_off_slice()
+
+    def _pull_off_slice(self) -> None:
+        for off_slice in self._off_slice.values():
+            off_slice.pull()
 
     def set_polarity(self, positive: bool) -> None:
         """Choose whether the next prompts say *this* or *not this*."""
@@ -112,7 +120,7 @@ class LinkedSessionLayers:
 
     def finish_drawing(self) -> bool:
         """End a polygon that is being drawn in any view; whether there was any."""
-        return any([layers.shapes.finish_drawing() for layers in self._all()])
+        return any(layers.shapes.finish_drawing() for layers in self._all())
 
     def use(self, layer: PromptLayer[Any] | None, mode: str) -> None:
         """Make a layer of the viewer, and those like it in the side views, the active ones."""
@@ -128,6 +136,8 @@ class LinkedSessionLayers:
         self._unwatch_mask()
         for side in list(self._linked.sides):
             self._remove(side)
+        for off_slice in self._off_slice.values():
+            off_slice.close()
         self._main.close()
 
     def removed(self, layer: Layer) -> None:
@@ -140,11 +150,13 @@ class LinkedSessionLayers:
     def _add(self, side: Any) -> None:
         layers = SessionLayers(side, self.session, self._on_error, lambda _: None)
         self._sides[hash(side)] = layers
+        self._off_slice[hash(side)] = OffSlicePrompts(side, self.session)
         layers.set_polarity(self._positive)
         layers.shapes.depth_mm = self._main.shapes.depth_mm
         for object_id in self._hidden:
             layers.mask.show_object(object_id, False)
         layers.pull()
+        self._off_slice[hash(side)].pull()
         self._watch_mask()
         self._on_mask_setting()
         self._use_in(layers)
@@ -152,6 +164,7 @@ class LinkedSessionLayers:
     def _remove(self, side: Any) -> None:
         layers = self._sides.pop(hash(side), None)
         if layers is not None:
+            self._off_slice.pop(hash(side)).close()
             layers.close()
             layers.mask.remove()
 

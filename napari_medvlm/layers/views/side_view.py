@@ -65,7 +65,18 @@ class SideView:
         else:
             show_plane(self.model, plane)
             self._fit()
+        name_axes(self.model)
+        self.model.canvas.overlays.axes.visible = plane is None
         self._describe()
+
+    def take_keys(self) -> None:
+        """Bind the keys that the viewer and its active layer have, also those of the docks."""
+        self.model.keymap.clear()
+        self.model.keymap.update(self._main.keymap)
+        active, own = self._main.layers.selection.active, self.model.layers.selection.active
+        if active is not None and own is not None:
+            own.keymap.clear()
+            own.keymap.update(active.keymap)
 
     def close(self) -> None:
         """Disconnect from the viewer and remove all layers."""
@@ -77,7 +88,11 @@ class SideView:
 
     def _on_inserted(self, _: Any) -> None:
         """Show the plane as soon as the first volume is there."""
-        if self.model.dims.ndim >= 3 and self.model.dims.axis_labels[-3:] != ("S", "P", "L"):
+        dims = self.model.dims
+        extra = tuple(range(int(dims.ndim) - 3))
+        axes = (0, 1, 2) if self.plane is None else self.plane.value
+        wanted = (2 + (self.plane is None), (*extra, *(axis + len(extra) for axis in axes)))
+        if dims.ndim >= 3 and (dims.ndisplay, tuple(dims.order)) != wanted:
             self.show(self.plane)
 
     def _on_size(self, _: Any) -> None:
@@ -108,10 +123,9 @@ class SideView:
 
     def _describe(self, _: Any = None) -> None:
         if self.model.dims.ndim >= 3:
-            name_axes(self.model)
-            overlays = self.model.canvas.overlays
-            overlays.axes.visible = self.model.dims.ndisplay == 3
-            overlays.text.text = describe(self.model).partition("\n")[0]
+            overlay = self.model.canvas.overlays.text
+            overlay.font_size, overlay.position = 8, "top_left"
+            overlay.text = describe(self.model).partition("\n")[0]
 
     def _show_cursor(self, position_mm: Position) -> None:
         """Move the camera if the cursor is outside the canvas."""

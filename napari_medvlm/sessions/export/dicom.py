@@ -76,7 +76,7 @@ def results_of(session: SegmentationSession, evaluations: tuple[Evaluation, ...]
     """
     if session.pending or session.pending_prompts():
         raise CannotSave("A mask is still being computed.", "Wait until it is there.")
-    masks = {i: session.mask_of(i) for i in session.now.objects}
+    masks = {i: session.belonging(i).full() for i in session.now.objects}
     segments = segments_of(session)
     there = [i for i in sorted(masks) if masks[i].any()]
     if not there:

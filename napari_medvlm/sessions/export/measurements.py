@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.measurements.measure import Diameters, diameters
 from napari_medvlm.data.measurements.table import Row, row
 from napari_medvlm.io import write_segments
@@ -27,7 +26,7 @@ class Measurements:
         """The row of each live object, by its id."""
         session, found = self.session, {}
         for object_id, live in session.now.objects.items():
-            mask = Mask.of(session.mask_of(object_id))
+            mask = session.belonging(object_id)
             digest, name = mask.digest, live.info.name
             known = self._known.get(object_id)
             if known is None or known[0] != digest:
@@ -38,7 +37,7 @@ class Measurements:
 
     def diameters(self, object_id: int) -> Diameters:
         """The longest axial diameter of an object and that across it, with their ends."""
-        mask = Mask.of(self.session.mask_of(object_id))
+        mask = self.session.belonging(object_id)
         return diameters(mask, self.session.volume.affine)
 
     def write_report(self, path: Path, evaluations: Sequence[Evaluation] = ()) -> tuple[Path, Path]:
@@ -59,7 +58,7 @@ class Measurements:
             i: dict(table_row.values) for i, table_row in self.rows().items() if table_row.voxels
         }
         seg = path.with_name(f"{path.stem}_seg.dcm")
-        masks = {i: session.mask_of(i) for i in rows}
+        masks = {i: session.belonging(i).full() for i in rows}
         write_segments(seg, masks, session.volume, with_weights(segments_of(session)))
         write_sr(path, seg, rows, session.volume, evaluations)
         return path, seg

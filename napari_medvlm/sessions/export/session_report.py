@@ -58,7 +58,7 @@ def write_page(path: str | Path, session: SegmentationSession) -> Path:
 def page(session: SegmentationSession) -> str:
     """The page as a text."""
     volume, rows = session.volume, Measurements(session).rows()
-    masks = {i: Mask.of(session.mask_of(i)) for i in rows}
+    masks = {i: session.belonging(i) for i in rows}
     objects = [
         {
             "color": live.info.color,

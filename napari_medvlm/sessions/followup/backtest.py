@@ -131,7 +131,8 @@ def shrunk_to(lesion: Lesion, points_mm: FloatArray) -> FloatArray:
     beyond = np.clip((distance / scale - radius) / FADE_MM, 0, 1)
     displaced = np.minimum(distance, radius * scale) * (1 - 1 / scale) * (1 - beyond)
     unit = offset / np.maximum(distance, 1e-9)
-    return points_mm - unit * displaced
+    moved: FloatArray = points_mm - unit * displaced
+    return moved
 
 
 def _scale() -> float:

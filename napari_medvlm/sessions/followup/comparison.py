@@ -28,6 +28,8 @@ from napari_medvlm.sessions.followup.response import (
     targets_of,
 )
 
+NOT_REGISTERED = "Whether it is gone cannot be told: the registration does not fit there."
+
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
@@ -70,6 +72,15 @@ class Proposal:
         """``(S, P, L)`` in millimetres of the current study."""
         s, p, left = self.match.point_mm.tolist()
         return s, p, left
+
+    def without_doubtful_state(self) -> Proposal:
+        """The same, not called gone where the registration does not fit."""
+        tested = self.reliability
+        if not self.is_gone or tested is None or tested.is_registered:
+            return self
+        return replace(
+            self, is_gone=False, is_unsegmented=True, notes=(*self.notes, NOT_REGISTERED)
+        )
 
     def mask_near(self, masks: Sequence[Mask]) -> Mask:
         """The mapped mask if it overlaps any of some masks, else the matched one."""

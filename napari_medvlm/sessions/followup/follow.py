@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -12,7 +12,7 @@ import numpy as np
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import InvalidImage, InvalidPrompt
 from napari_medvlm.data.geometry.grid import require_same_grid
-from napari_medvlm.data.geometry.pairing import Pairing
+from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.sessions.followup.backtest import mask_reliability
@@ -31,6 +31,7 @@ from napari_medvlm.sessions.followup.proposals import proposals_of
 from napari_medvlm.sessions.followup.relabel import relabelled
 from napari_medvlm.sessions.followup.response import category_of
 from napari_medvlm.sessions.followup.segmenting import segmented_lesions
+from napari_medvlm.sessions.register import Kind
 from napari_medvlm.sessions.request_sender import ModelChoice, new_runner
 from napari_medvlm.worker.runner import Runner
 
@@ -47,6 +48,8 @@ def follow(  # noqa: PLR0913  # what is compared, who segments, and what the tab
     *,
     current_masks: NamedLabels | None = None,
     accept: bool = False,
+    kind: Kind | PairingKind = PairingKind.RIGID,
+    other_patient: bool = False,
     backend: str = "embedded",
     model: str | None = None,
     device: str = "cpu",
@@ -58,76 +61,109 @@ def follow(  # noqa: PLR0913  # what is compared, who segments, and what the tab
 ) -> FollowUp:
     """Follow the lesions of a prior study into the current one.
 
-    Each lesion's centre is carried over by the pairing and moved to the best local match within
-    10 mm. What became of the lesions is read from the overlap of their masks with `current_masks`
-    or with the masks of accepted points; without either, points are only proposed.
+    Each lesion's centre is mapped and moved to the best local match within 10 mm. What became of
+    the lesions follows from the overlap of their masks with `current_masks` or with the masks of
+    accepted points; without either, points are only proposed.
 
     Parameters
     ----------
     lesions
         Masks on the prior's grid: one lesion for each value, or the components of a single value.
     pairing
-        From the prior to the current study; by default that of `register`.
+        From the prior to the current study; by default that of `register`, which gets `kind` and
+        `other_patient`.
     current_masks
         Lesions on the current study's grid; those that overlap none of the prior are new.
     accept
-        Whether the backend segments the proposed points. New lesions are then not found.
-    backend, model, device, runner
-        As of `SegmentationSession`.
+        Whether `backend` segments the points; `model`, `device`, `runner`: see
+        `SegmentationSession`.
     dates
-        Of the prior and the current study, for doubling times; by default as in DICOM files.
+        Of the prior and the current study; by default as in DICOM files.
     nodes
         Names of lesions that are lymph nodes, measured by their short axis.
     backtest
         Whether a known change is planted at each lesion and measured by the same steps.
-    progress
-        Called with the part that is done; an error that it raises goes through.
 
     Raises
     ------
-    InvalidPrompt
-        If there is no lesion, a name of `nodes` is none of a lesion, or both `current_masks` and
-        `accept` are set.
-    InvalidImage
-        If one study is a single slice and the other is not.
-    GeometryMismatch
-        If masks lie on another grid than their study.
-    MedVLMError
-        What the backend raises.
+    InvalidPrompt, InvalidImage, GeometryMismatch
+        If there is no lesion or no such node, or studies and masks do not fit each other.
     """
     _check(current, prior, lesions, current_masks, accept)
-    old = lesions_of(lesions)
     new = () if current_masks is None else _current_lesions(current_masks)
+    old = lesions_of(lesions)
     _check_nodes(nodes, (*old, *new))
     options = RowOptions(frozenset(nodes), dates or study_dates(prior, current))
-    studies = Studies(current, prior, pairing or _registered(current, prior))
-    proposals = proposals_of(studies, old, progress)
+    paired = pairing or _registered(current, prior, kind, other_patient, progress)
+    work = _Work(Studies(current, prior, paired), old, backtest, progress)
     if accept:
+        return work.segmented(ModelChoice(backend, model, device), runner, options)
+    return work.proposed(options) if current_masks is None else work.compared(new, options)
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """The lesions of the prior, and how they are followed."""
+
+    studies: Studies
+    lesions: Sequence[Lesion]
+    backtest: bool
+    progress: Progress
+
+    def segmented(
+        self, choice: ModelChoice, runner: Literal["worker", "inline"] | Runner, options: RowOptions
+    ) -> FollowUp:
+        """The points, segmented by a backend."""
+        proposals = proposals_of(self.studies, self.lesions, self.progress)
         work = new_runner(runner) if isinstance(runner, str) else runner
         try:
-            choice = ModelChoice(backend, model, device)
             proposals, new = segmented_lesions(
-                studies, proposals, choice, work, backtest=backtest, progress=progress
-            )
+                self.studies, proposals, choice, work,
+                backtest=self.backtest, progress=self.progress,
+            )  # fmt: skip
         finally:
             if isinstance(runner, str):
                 work.stop()
-    elif backtest:
-        proposals = tuple(
-            p if p.is_outside else replace(p, reliability=mask_reliability(studies, p))
+        rows = compared(proposals, new, self.studies.current.grid, options)
+        return self._follow_up(proposals, rows, new, options, (NO_NEW,))
+
+    def compared(self, new: Sequence[Lesion], options: RowOptions) -> FollowUp:
+        """The masks of both studies compared."""
+        proposals = self._tested()
+        rows = compared(proposals, new, self.studies.current.grid, options)
+        return self._follow_up(proposals, rows, new, options, ())
+
+    def proposed(self, options: RowOptions) -> FollowUp:
+        """Points only."""
+        proposals = [p.without_doubtful_state() for p in self._tested()]
+        rows = tuple(proposed_row(proposal, options) for proposal in proposals)
+        return self._follow_up(proposals, rows, (), options, (NO_NEW,))
+
+    def _tested(self) -> tuple[Proposal, ...]:
+        proposals = proposals_of(self.studies, self.lesions, self.progress)
+        if not self.backtest:
+            return proposals
+        return tuple(
+            p if p.is_outside else replace(p, reliability=mask_reliability(self.studies, p))
             for p in proposals
         )
-    if accept or current_masks is not None:
-        rows = compared(proposals, new, current.grid, options)
-    else:
-        rows = tuple(proposed_row(proposal, options) for proposal in proposals)
-    notes = () if current_masks is not None else (NO_NEW,)
-    return _follow_up(studies, rows, new, options, (*_pair_notes(studies, proposals), *notes))
+
+    def _follow_up(
+        self,
+        proposals: Sequence[Proposal],
+        rows: Sequence[FollowedLesion],
+        new: Sequence[Lesion],
+        options: RowOptions,
+        notes: tuple[str, ...],
+    ) -> FollowUp:
+        uids = {lesion.value: lesion.tracking_uid for lesion in self.lesions}
+        pair_notes = (*_pair_notes(self.studies, proposals), *notes)
+        return _follow_up(self.studies, rows, new, options, uids, pair_notes)
 
 
 def _follow_up(
     studies: Studies, rows: Sequence[FollowedLesion], new: Sequence[Lesion], options: RowOptions,
-    notes: tuple[str, ...],
+    uids: Mapping[int, str], notes: tuple[str, ...],
 ) -> FollowUp:  # fmt: skip
     marked, targets = with_targets(rows)
     now = [target.current_mm for target in targets if target.current_mm is not None]
@@ -139,7 +175,7 @@ def _follow_up(
     measured = all(row.is_measured for row in rows)
     masks = None
     if measured:
-        marked, masks = relabelled(marked, new, studies.current.grid)
+        marked, masks = relabelled(marked, new, studies.current.grid, uids)
     return FollowUp(
         marked,
         sums,
@@ -185,10 +221,18 @@ def _current_lesions(masks: NamedLabels) -> tuple[Lesion, ...]:
     return lesions_of(masks) if np.any(masks.values) else ()
 
 
-def _registered(current: Volume, prior: Volume) -> Pairing:
+def _registered(
+    current: Volume,
+    prior: Volume,
+    kind: Kind | PairingKind,
+    other_patient: bool,
+    progress: Progress,
+) -> Pairing:
     import napari_medvlm as nmv
 
-    pairing: Pairing = nmv.register(current, prior)
+    pairing: Pairing = nmv.register(
+        current, prior, kind, other_patient=other_patient, progress=progress
+    )
     return pairing
 
 

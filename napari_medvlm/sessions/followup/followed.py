@@ -8,9 +8,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.data.geometry.pairing import Pairing
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.measurements.csv_file import write_table
+from napari_medvlm.data.volume import Volume
+from napari_medvlm.io.dicom_objects.seg_write import Segment
 from napari_medvlm.sessions.followup.overlap import LesionState
 from napari_medvlm.sessions.followup.response import Response
 
@@ -230,6 +233,37 @@ class FollowUp:
         """
         rows = [self._row(lesion, study) for lesion in self.lesions for study in (0, 1)]
         write_table(Path(path), COLUMNS, ([row.get(c) for c in COLUMNS] for row in rows))
+
+    def write_masks(self, path: str | Path, current: Volume) -> None:
+        """Write the lesions of the current study, with the tracking UIDs of the prior's.
+
+        Formats without names get a table of them in a ``.tsv`` file of the same name.
+
+        Raises
+        ------
+        CannotSave
+            If nothing is segmented, or the file cannot be written.
+        """
+        from napari_medvlm.io.label_images import write_names
+        from napari_medvlm.io.writers import write_mask
+
+        masks = self.masks
+        if masks is None or not masks.present:
+            raise CannotSave("The current study has no lesion to save.", "Save the table instead.")
+        path = Path(path)
+        write_mask(path, masks.values, current, self.segments())
+        if not path.name.lower().endswith((".dcm", ".stl")):
+            write_names(path, {value: (name, "") for value, name in masks.names.items()})
+
+    def segments(self) -> dict[int, Segment]:
+        """What DICOM files hold of the lesions of the current study, by their value."""
+        if self.masks is None:
+            return {}
+        uids = self.masks.tracking_uids
+        return {
+            value: Segment(name, tracking_id=name, tracking_uid=uids.get(value, ""))
+            for value, name in self.masks.names.items()
+        }
 
     def _row(self, lesion: FollowedLesion, study: int) -> Mapping[str, Any]:
         extent = (lesion.prior, lesion.current)[study]

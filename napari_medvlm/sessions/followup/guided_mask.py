@@ -15,10 +15,12 @@ from napari_medvlm.sessions.followup.matching import Studies
 
 GROWTH_MM = 6.0
 """Farthest distance from the mapped lesion that it may have grown to."""
-LEVELS = np.linspace(0.2, 0.8, 13)
+LEVELS = np.linspace(0.2, 0.8, 25)
 """Parts of the contrast that are tried as the border of the lesion in the prior."""
-BLUR_VOXELS = 0.5
+BLUR_VOXELS = 0.4
 """Standard deviation of the smoothing of both studies before their comparison."""
+EDGE_VOXELS = 1.5
+"""Distance around the mask, in voxels, in which the level of the prior is searched for."""
 WORST_DICE = 0.5
 """Agreement in the prior below which a lesion is not described by its intensities."""
 
@@ -39,6 +41,8 @@ class Region:
         ``(z, y, x)`` bool: tissue around it without other lesions.
     start
         Index of the first voxel in the current study.
+    spacing
+        Size of a voxel in millimetres.
     """
 
     mapped: BoolArray
@@ -47,6 +51,7 @@ class Region:
     distance_mm: FloatArray
     ring: BoolArray
     start: tuple[int, int, int]
+    spacing: tuple[float, float, float]
 
 
 def guided_mask(
@@ -55,9 +60,9 @@ def guided_mask(
     """The lesion in the current study, with the level of intensity that its mask has in the prior.
 
     Intensities are scaled to 0 for the median of the tissue around and 1 for the core of the
-    lesion, in each study. The level at which the prior's lesion agrees best with its mask cuts the
-    current study. Beyond the mapped mask, up to 6 mm, voxels count only that the prior has not
-    above this level: what was like the lesion before is not new.
+    lesion, in each study. The level at which the prior's lesion has the volume of its mask cuts the
+    current study. Beyond the voxels next to the mapped mask, up to 6 mm, voxels count only that the
+    prior has not above this level: what was like the lesion before is not new.
 
     Parameters
     ----------
@@ -72,8 +77,6 @@ def guided_mask(
     -------
     `None` if the lesion has no contrast in the prior, or its intensities do not describe it.
     """
-    from scipy import ndimage
-
     region = _region(studies, mapped, offset_mm, others)
     if not region.ring.any() or not region.mapped.any():
         return None
@@ -83,11 +86,9 @@ def guided_mask(
     level = _level(before, region)
     if level is None:
         return None
-    was_like = ndimage.binary_dilation(before >= level) & ~region.mapped
-    near = region.distance_mm <= GROWTH_MM
-    candidates = (after >= level) & near & ~was_like
-    inside = _touching(candidates, region.mapped)
-    return Mask.in_box(ndimage.binary_fill_holes(inside), region.start, mapped.shape)
+    was_like = (before >= level) & ~_edge(region)
+    candidates = (after >= level) & (region.distance_mm <= GROWTH_MM) & ~was_like
+    return Mask.in_box(_touching(candidates, region.mapped), region.start, mapped.shape)
 
 
 def _region(
@@ -109,7 +110,8 @@ def _region(
     distance = ndimage.distance_transform_edt(~inside, sampling=grid.spacing)
     ring = (distance > RING_MM[0]) & (distance <= RING_MM[1]) & ~others[z, y, x]
     smooth = [ndimage.gaussian_filter(values, BLUR_VOXELS) for values in (prior, current)]
-    return Region(inside, smooth[0], smooth[1], distance, ring, (z.start, y.start, x.start))
+    start = (z.start, y.start, x.start)
+    return Region(inside, smooth[0], smooth[1], distance, ring, start, grid.spacing)
 
 
 def _scaled(values: FloatArray, region: Region) -> FloatArray | None:
@@ -122,11 +124,20 @@ def _scaled(values: FloatArray, region: Region) -> FloatArray | None:
     return (values - around) / (core - around)
 
 
+def _edge(region: Region) -> BoolArray:
+    """The lesion and the voxels next to it."""
+    return region.distance_mm <= EDGE_VOXELS * max(region.spacing)
+
+
 def _level(before: FloatArray, region: Region) -> float | None:
-    near = region.distance_mm <= RING_MM[0]
-    scores = [_dice((before >= level) & near, region.mapped) for level in LEVELS]
-    best = int(np.argmax(scores))
-    return float(LEVELS[best]) if scores[best] >= WORST_DICE else None
+    """The level whose mask in the prior has the volume of the lesion; `None` if none is like it."""
+    masks = [(before >= level) & _edge(region) for level in LEVELS]
+    alike = [n for n, mask in enumerate(masks) if _dice(mask, region.mapped) >= WORST_DICE]
+    if not alike:
+        return None
+    volume = np.count_nonzero(region.mapped)
+    best = min(alike, key=lambda n: abs(np.count_nonzero(masks[n]) - volume))
+    return float(LEVELS[best])
 
 
 def _touching(candidates: BoolArray, mapped: BoolArray) -> BoolArray:
@@ -140,4 +151,5 @@ def _touching(candidates: BoolArray, mapped: BoolArray) -> BoolArray:
 
 
 def _dice(a: BoolArray, b: BoolArray) -> float:
-    return 2 * float(np.count_nonzero(a & b)) / max(np.count_nonzero(a) + np.count_nonzero(b), 1)
+    total = int(np.count_nonzero(a)) + int(np.count_nonzero(b))
+    return 2 * int(np.count_nonzero(a & b)) / max(total, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from napari_medvlm.data.geometry.grid import Grid
@@ -14,9 +14,14 @@ LARGEST_VALUE = 65535
 
 
 def relabelled(
-    rows: Sequence[FollowedLesion], lesions: Sequence[Lesion], grid: Grid
+    rows: Sequence[FollowedLesion],
+    lesions: Sequence[Lesion],
+    grid: Grid,
+    tracking_uids: Mapping[int, str] = {},
 ) -> tuple[tuple[FollowedLesion, ...], NamedLabels]:
     """Rows with the new values of their current lesions, and the label image with these.
+
+    A lesion with the value of one of the prior has its tracking UID too.
 
     A lesion has the value of the prior's lesion that it was; merged ones that of the first, the
     largest piece of a split one that of the whole. Other lesions have values that the prior lacks.
@@ -25,6 +30,8 @@ def relabelled(
     ----------
     lesions
         Of the current study, whose values are those in `rows`.
+    tracking_uids
+        Of the lesions of the prior, by value.
     grid
         The current study's.
     """
@@ -40,7 +47,9 @@ def relabelled(
     changed = tuple(
         replace(row, current_values=tuple(values[v] for v in row.current_values)) for row in rows
     )
-    return changed, NamedLabels(array, grid, names, "current lesions", covered=covered)
+    uids = {value: uid for value, uid in tracking_uids.items() if uid and value in masks}
+    title = "current lesions"
+    return changed, NamedLabels(array, grid, names, title, tracking_uids=uids, covered=covered)
 
 
 def _values(rows: Sequence[FollowedLesion]) -> dict[int, int]:

@@ -91,11 +91,12 @@ def segmented_lesions(
         form, reliability = segmenter.forms[0], None
         if backtest:
             form, reliability = _best_form(studies, proposal, segmenter)
-        proposal = replace(proposal, reliability=reliability)
-        mask = None if proposal.is_gone else _mask(studies, proposal, others, segmenter, form)
+        was_gone = proposal.is_gone
+        proposal = replace(proposal, reliability=reliability).without_doubtful_state()
+        mask = None if was_gone else _mask(studies, proposal, others, segmenter, form)
         if mask is not None and mask.voxels:
             masks.append(mask)
-        elif not proposal.is_gone:
+        elif not was_gone:
             proposal = replace(proposal, is_unsegmented=True, notes=(*proposal.notes, EMPTY))
         done.append(proposal)
     grid = studies.current.grid
@@ -128,12 +129,12 @@ def _best_form(
     planted = Studies(planted_volume(studies, proposal, error), studies.prior, studies.pairing)
     grid = planted.current.grid
     truth = planted_mask(studies, lesion, grid, error.offset_mm)
-    found = match(planted, lesion)
-    mapped = mapped_mask(lesion, planted.pairing, grid, found.offset_mm)
+    planted_match = match(planted, lesion)
+    mapped = mapped_mask(lesion, planted.pairing, grid, planted_match.offset_mm)
     if not mapped.voxels or not truth.voxels:
         return segmenter.forms[0], judged(None, error)
     nothing = np.zeros(grid.shape, bool)
-    guided = guided_mask(planted, mapped, found.offset_mm, nothing)
+    guided = guided_mask(planted, mapped, planted_match.offset_mm, nothing)
     scores: list[tuple[float, PromptForm, float | None]] = []
     for form in segmenter.forms:
         prompt = prompt_of(form, mapped, guided, grid)
@@ -191,5 +192,5 @@ def touches(a: Mask, b: Mask) -> bool:
     from scipy import ndimage
 
     grown = ndimage.binary_dilation(np.pad(a.crop, 1))
-    start = tuple(v - 1 for v in a.start)
-    return common_voxels(Mask(grown, start, a.shape), b) > 0
+    z, y, x = (v - 1 for v in a.start)
+    return common_voxels(Mask(grown, (z, y, x), a.shape), b) > 0

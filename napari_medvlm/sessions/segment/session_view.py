@@ -66,7 +66,11 @@ class SessionView:
             If there is no such object.
         """
         self.require_object(object_id)
-        return self._engine.belonging(object_id).full()
+        return self.belonging(object_id).full()
+
+    def belonging(self, object_id: int) -> Mask:
+        """What belongs to an object by the overlap rule; empty if there is no such object."""
+        return self._engine.belonging(object_id)
 
     def own_mask(self, object_id: int) -> Mask:
         """An object's mask as it was computed, whatever others cover of it."""

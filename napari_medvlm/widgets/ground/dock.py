@@ -237,7 +237,7 @@ class GroundDock(SessionDock[GroundingSession]):
             return {}
         knowledge = Knowledge.load()
         described = {phrase: knowledge.describe(phrase) for phrase in self.phrases.phrases}
-        return {phrase: found.text for phrase, found in described.items() if found is not None}
+        return {phrase: known.text for phrase, known in described.items() if known is not None}
 
     def _on_report(self, phrases: list[str]) -> None:
         self.forget()

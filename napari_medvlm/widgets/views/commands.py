@@ -20,9 +20,9 @@ def dock_of(viewer: napari.Viewer) -> ViewsDock:
 
 
 @guarded
-def one_view(viewer: napari.Viewer) -> None:
+def single_view(viewer: napari.Viewer) -> None:
     """Show the plane of the viewer alone."""
-    dock_of(viewer).set_layout(Layout.ONE)
+    dock_of(viewer).set_layout(Layout.SINGLE)
 
 
 @guarded
@@ -41,3 +41,9 @@ def two_at_the_right(viewer: napari.Viewer) -> None:
 def two_below(viewer: napari.Viewer) -> None:
     """Show the other two planes below the viewer."""
     dock_of(viewer).set_layout(Layout.BELOW)
+
+
+@guarded
+def toggle_crosshair(viewer: napari.Viewer) -> None:
+    """Show or hide the crosshair in all views."""
+    dock_of(viewer).toggle_crosshair()

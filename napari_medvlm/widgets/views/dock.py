@@ -11,19 +11,30 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from napari_medvlm.layers.orientation import Plane, axis_across
+from napari_medvlm.layers.views.crosshair import Crosshairs
+from napari_medvlm.layers.views.linked import linked_views
+from napari_medvlm.layers.views.view_labels import LinkedLabels
 from napari_medvlm.settings.view_layout import (
     Layout,
     ViewLayout,
     read_view_layout,
     write_view_layout,
 )
+from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.runtime.notify import guarded
+from napari_medvlm.widgets.views.dock_area import move_dock
 from napari_medvlm.widgets.views.panel import ViewPanel
-from napari_medvlm.widgets.views.placing import place_dock
 from napari_medvlm.widgets.views.toolbar import ViewsToolbar
 
 if TYPE_CHECKING:
     from napari import Viewer
+
+
+KEYS = "napari_medvlm.widgets.views.commands"
+"""Module of the commands whose keys the dock binds."""
+
+UNLIMITED = 16777215
+"""The largest height of a widget in Qt."""
 
 
 class ViewsDock(QWidget):
@@ -45,6 +56,9 @@ class ViewsDock(QWidget):
         self.viewer = napari_viewer
         self.panels: list[ViewPanel] = []
         self.arrangement = ViewLayout()
+        self._linked = linked_views(napari_viewer)
+        self._crosshairs: Crosshairs | None = None
+        self._labels = LinkedLabels(self._linked)
         self.toolbar = ViewsToolbar()
         self.splitter = QSplitter()
         self.splitter.setChildrenCollapsible(False)
@@ -56,10 +70,11 @@ class ViewsDock(QWidget):
         self.toolbar.arranged.connect(guarded(self.arrange))
         self._first_shown = QTimer(self)
         self._first_shown.setSingleShot(True)
-        self._first_shown.timeout.connect(lambda: place_dock(self, self.arrangement.layout))
+        self._first_shown.timeout.connect(lambda: move_dock(self, self.arrangement.layout))
         napari_viewer.dims.events.order.connect(self._on_plane)
         napari_viewer.dims.events.ndisplay.connect(self._on_plane)
         self.destroyed.connect(partial(_close_panels, self.panels))
+        bind_keys(napari_viewer, napari_viewer, KEYS)
         self.arrange(read_view_layout())
 
     def arrange(self, arrangement: ViewLayout) -> None:
@@ -77,21 +92,32 @@ class ViewsDock(QWidget):
             self.panels.append(panel)
             self.splitter.addWidget(panel)
         self._on_plane()
+        self._show_crosshair(arrangement.has_crosshair)
+        self._linked.reach_mm = float(arrangement.reach_mm)
         is_stacked = arrangement.layout is Layout.RIGHT
         self.splitter.setOrientation(
             Qt.Orientation.Vertical if is_stacked else Qt.Orientation.Horizontal
         )
         self.splitter.setSizes([1000] * len(self.panels))
         self.splitter.setVisible(bool(self.panels))
+        self.setMaximumHeight(UNLIMITED if self.panels else self.toolbar.sizeHint().height() + 8)
         write_view_layout(arrangement)
-        place_dock(self, arrangement.layout)
+        move_dock(self, arrangement.layout)
 
     def set_layout(self, layout: Layout) -> None:
         """Show the side views in another layout."""
         self.arrange(replace(self.arrangement, layout=layout))
 
+    def toggle_crosshair(self) -> None:
+        """Show or hide the crosshair in all views."""
+        has_crosshair = not self.arrangement.has_crosshair
+        self.arrange(replace(self.arrangement, has_crosshair=has_crosshair))
+
     def close_dock(self) -> None:
-        """Close all side views."""
+        """Close all side views, and take the crosshair away."""
+        self._show_crosshair(False)
+        self._linked.reach_mm = 0.0
+        self._labels.close()
         self.viewer.dims.events.order.disconnect(self._on_plane)
         self.viewer.dims.events.ndisplay.disconnect(self._on_plane)
         _close_panels(self.panels)
@@ -111,13 +137,20 @@ class ViewsDock(QWidget):
         super().showEvent(event)
         self._first_shown.start(0)
 
+    def _show_crosshair(self, is_shown: bool) -> None:
+        if is_shown and self._crosshairs is None:
+            self._crosshairs = Crosshairs(self._linked)
+        elif not is_shown and self._crosshairs is not None:
+            self._crosshairs.close()
+            self._crosshairs = None
+
     def _wanted(self) -> list[Plane | None]:
         """What the side views show, in order."""
-        if self.arrangement.layout is Layout.ONE:
+        if self.arrangement.layout is Layout.SINGLE:
             return []
         in_viewer = self._plane_of_viewer()
-        planes: list[Plane | None] = [plane for plane in Plane if plane is not in_viewer][:2]
-        return [*planes, None] if self.arrangement.has_3d else planes
+        planes = [plane for plane in Plane if plane is not in_viewer][:2]
+        return [*planes, None] if self.arrangement.has_3d else [*planes]
 
     def _plane_of_viewer(self) -> Plane:
         if self.viewer.dims.ndisplay == 3:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_medvlm.layers.orientation import Plane
@@ -34,6 +35,7 @@ class ViewPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.canvas)
         self.setMinimumSize(80, 80)
+        self.canvas.canvas.native.installEventFilter(self)
 
     @property
     def plane(self) -> Plane | None:
@@ -45,9 +47,16 @@ class ViewPanel(QWidget):
         if self.view is not None:
             self.view.show(plane)
 
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+        """Give the view the keys of the viewer when the mouse enters it."""
+        if event is not None and event.type() == QEvent.Type.Enter and self.view is not None:
+            self.view.take_keys()
+        return bool(super().eventFilter(watched, event))
+
     def close_view(self) -> None:
         """Free the canvas and the layers."""
         if self.view is not None and self.canvas is not None:
+            self.canvas.canvas.native.removeEventFilter(self)
             self.view.close()
             self.canvas.close()
             self.view = self.canvas = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QSizePolicy, QSpinBox, QWidget
 
 from napari_medvlm.settings.view_layout import Layout, ViewLayout
 
@@ -23,27 +23,46 @@ class ViewsToolbar(QWidget):
         super().__init__()
         self.layouts = QComboBox()
         self.layouts.setToolTip("Where the other planes are.")
+        self.layouts.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.layouts.setMinimumContentsLength(6)
         for layout in Layout:
             self.layouts.addItem(layout.value, layout)
         self.volume = QCheckBox("3D")
         self.volume.setToolTip("Show the volume in 3D too.")
         self.crosshair = QCheckBox("Crosshair")
         self.crosshair.setToolTip("Show where the planes cut; drag it to move them (Shift+C).")
+        self.reach = QSpinBox()
+        self.reach.setRange(0, 100)
+        self.reach.setSpecialValueText("±0 mm")
+        self.reach.setPrefix("±")
+        self.reach.setSuffix(" mm")
+        self.reach.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        self.reach.setFixedWidth(64)
+        self.reach.setKeyboardTracking(False)
+        self.reach.setToolTip(
+            "Prompts this far from the slice are drawn hollow, with their distance to it."
+        )
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        for part in (self.layouts, self.volume, self.crosshair):
+        for part in (self.layouts, self.volume, self.crosshair, self.reach):
             row.addWidget(part)
         row.addStretch(1)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.layouts.activated.connect(self._emit)
         self.volume.clicked.connect(self._emit)
         self.crosshair.clicked.connect(self._emit)
+        self.reach.valueChanged.connect(self._emit)
 
     @property
     def arrangement(self) -> ViewLayout:
         """What the controls show."""
         return ViewLayout(
-            self.layouts.currentData(), self.volume.isChecked(), self.crosshair.isChecked()
+            self.layouts.currentData(),
+            self.volume.isChecked(),
+            self.crosshair.isChecked(),
+            self.reach.value(),
         )
 
     def show_arrangement(self, arrangement: ViewLayout) -> None:
@@ -52,7 +71,8 @@ class ViewsToolbar(QWidget):
             self.layouts.setCurrentIndex(self.layouts.findText(arrangement.layout.value))
             self.volume.setChecked(arrangement.has_3d)
             self.crosshair.setChecked(arrangement.has_crosshair)
-        self.volume.setEnabled(arrangement.layout is not Layout.ONE)
+            self.reach.setValue(arrangement.reach_mm)
+        self.volume.setEnabled(arrangement.layout is not Layout.SINGLE)
 
     def _emit(self, _: object = None) -> None:
         self.arranged.emit(self.arrangement)

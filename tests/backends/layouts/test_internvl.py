@@ -75,7 +75,7 @@ def test_images_are_written_as_tiles_between_marks(converted):
 
 def test_the_catalogue_row_of_the_authors_model_is_used(converted):
     backend = loaded(converted)
-    assert backend._row.title == "MedRegA, FundusExpert"
+    assert backend._row.title == "FundusExpert"
 
 
 @pytest.mark.parametrize(

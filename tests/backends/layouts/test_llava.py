@@ -21,8 +21,10 @@ from napari_medvlm.backends.models.files import no_progress
 from napari_medvlm.backends.vlm.backend import VLMBackend
 from napari_medvlm.backends.vlm.prompt_inputs import build_inputs
 from napari_medvlm.cli import app
+from napari_medvlm.cli.models import _summary
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.settings.paths import home
+from napari_medvlm.worker.model_status import offer_of
 from tests.backends.layouts.published import LICENCE, clip_base, llava, llava_authors
 from tests.backends.vlm.conversations import ask, loaded, question_of
 
@@ -205,6 +207,21 @@ def test_a_folder_is_converted_and_added_by_the_command(tmp_path):
     again = CliRunner().invoke(app, ["models", "convert", str(source)])
     assert again.exit_code == 1
     assert "already exists" in again.output
+
+
+def test_the_list_of_models_names_the_layout_and_the_command(tmp_path):
+    registry.add(llava_authors(tmp_path / "llava med", "mistral"), "vlm", no_progress)
+    row = _summary(offer_of("llava med"))
+    assert row["state"] == "needs conversion"
+    assert row["layout"] == "LLaVA 1.5 (llava_mistral, llava_llama)"
+    assert row["obstacle"].endswith("Run: napari-medvlm models convert 'llava med'")
+    assert not offer_of("llava med").usable
+    assert not offer_of("llava med").installable
+    done = CliRunner().invoke(app, ["models", "convert", "llava med", "--json"])
+    assert done.exit_code == 0, done.output
+    assert _summary(offer_of("llava med-transformers"))["state"] == "added"
+    listed = CliRunner().invoke(app, ["models", "list"]).stdout
+    assert "needs conversion" in listed
 
 
 def test_a_download_is_converted_outside_the_folder_of_the_hub_library():

@@ -7,6 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from napari_medvlm.backends.models.catalog import Row, rows
+from napari_medvlm.backends.vlm.chat_messages import system_text
+from napari_medvlm.data.answer import AnswerKind, Question
 
 REGION = (
     "The region is represented in the form of bounding box, [x1, y1, x2, y2], with integers ranging "
@@ -81,6 +83,8 @@ SENT = {
         " Repeat the following finding as a grounded phrase with bounding boxes indicating all "
         "locations where it can be seen in the given chest X-ray image. Finding: left lung",
     ),
+    # Luffy03/UniBiomed, demo/demo_seg3D.py; <image> stands before it
+    "UniBiomed": ("", "Please segment left lung."),
     "PaliGemma": ("", "detect left lung"),
     # Google-Health/medgemma, cxr_anatomy_localization_with_hugging_face.ipynb
     "MedGemma 1.5": (
@@ -139,3 +143,25 @@ def test_braces_of_a_phrase_and_of_json_stay_as_they_are():
 def test_a_row_without_its_placeholders_is_refused(fields):
     with pytest.raises(ValidationError, match="must have|may have"):
         Row.model_validate({**rows()[0].model_dump(), **fields})
+
+
+SYSTEM = {
+    # MAGIC-AI4Med/ChestX-Reasoner, prompt.py: rft_system_prompt and rft_format_prompt
+    "ChestX-Reasoner": "You are a professional radiology doctor. You will be provided with chest X-ray images, and a question followed by several answer options, each marked with a letter (e.g., A), B), etc.). Your task is to think through the question step by step based on the analysis on the images, then return the letter corresponding to the most appropriate answer. Enclose the reasoning process within <think></think> and the answer within <answer></answer>. The output format is like <think> thinking processes </think><answer> letter the answer </answer>.",
+    # lxirich/OphthaReason, eval.py: SYSTEM_PROMPT
+    "OphthaReason": "You're a professional ophthalmologist.A conversation between User and Assistant. The user asks a question, and the Assistant solves it. The assistant first thinks about the reasoning process in the mind and then provides the user with the answer. The reasoning process and answer are enclosed within <think> </think> and <answer> </answer> tags, respectively, i.e., <think> reasoning process here </think><answer> answer here </answer>",
+    # UCSC-VLAA/MedVLSynther, convert_trl_for_vlm.py: INSTRUCTION_PROMPT
+    "MedVLSynther": "You will solve a problem/request. You should provide your thoughts within <think> </think> tags before providing the answer.\nWrite your final answer within <answer> </answer> tags.",
+    # UbiquantAI/Fleming-VL, demo.py: REASONING_PROMPT
+    "Fleming-VL": "A conversation between User and Assistant. The user asks a question, and the Assistant solves it. The assistant first thinks about the reasoning process in the mind and then provides the user a concise final answer in a short word or phrase. The reasoning process and answer are enclosed within <think> </think> and <answer> </answer> tags, respectively, i.e., <think> reasoning process here </think><answer> answer here </answer>",
+    "Med-R1": "Output the thinking process in <think> </think> and final answer (option) in <answer> </answer> tags.",
+    "MedGemma 1.5": "You are an expert radiologist.",
+}
+
+
+@pytest.mark.parametrize("row", [row for row in rows() if row.system], ids=lambda row: row.title)
+def test_the_instruction_of_the_authors_begins_the_conversation_and_asks_for_no_other_order(row):
+    assert row.system == SYSTEM[row.title]
+    sent = system_text(Question("?", kind=AnswerKind.CHOICE), row, functions=False)
+    assert sent.startswith(row.system)
+    assert ("option first" in sent) == ("<answer>" not in row.system)

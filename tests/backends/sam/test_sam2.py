@@ -225,7 +225,7 @@ def test_the_authors_checkpoints_are_refused_with_the_remedy(tmp_path):
     path.write_bytes(b"weights")
     with pytest.raises(BackendUnavailable, match=r"MedSAM2_latest.pt is one file") as error:
         SAM2Backend().load(str(path), "cpu")
-    assert "convert_sam2_to_hf" in error.value.hint
+    assert "napari-medvlm models convert" in error.value.hint
 
 
 def test_a_model_that_does_not_track_is_refused(tmp_path):

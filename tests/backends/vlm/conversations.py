@@ -15,7 +15,7 @@ from tests.backends.detection.queries import picture, volume_of
 from tests.backends.vlm import tiny_chat
 
 FAMILIES = {
-    "qwen2.5": tiny.qwen25, "qwen3": tiny.qwen3, "internvl": tiny.internvl,
+    "qwen2": tiny.qwen2, "qwen2.5": tiny.qwen25, "qwen3": tiny.qwen3, "internvl": tiny.internvl,
     "paligemma": tiny.paligemma, "llava-next": tiny_chat.llava_next,
     "idefics3": tiny_chat.idefics3, "gemma3": tiny_chat.gemma3,
 }  # fmt: skip

@@ -77,8 +77,8 @@ def test_the_line_is_in_the_form_of_the_authors():
     text = written_places(places, medrega, [framed(PICTURES[0].pixels, 0)])
     assert text == (
         "The region is represented in the form of bounding box, [x1, y1, x2, y2], with integers "
-        "ranging from 0 to 999. These values correspond to the top left x, top left y, bottom right "
-        "x, and bottom right y.\n<ref>right mandible</ref><box>[[421, 354, 507, 468]]</box>"
+        "ranging from 0 to 999. These values correspond to the top left x, top left y, bottom "
+        "right x, and bottom right y.\n<ref>right mandible</ref><box>[[421, 354, 507, 468]]</box>"
     )
 
 

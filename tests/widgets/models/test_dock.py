@@ -158,7 +158,7 @@ def test_a_model_is_downloaded_checked_and_removed(dock, qtbot, told, tmp_path):
     blob = next(tmp_path.rglob("model.safetensors")).resolve()
     blob.chmod(0o644)
     blob.write_bytes(b"damaged")
-    qtbot.waitUntil(dock.actions.verify.isEnabled)
+    qtbot.waitUntil(dock.actions.verify.isEnabled, timeout=60_000)  # a worker starts and ends
     dock.actions.verify.click()
     qtbot.waitUntil(lambda: "model.safetensors is damaged" in told[-1])
     qtbot.waitUntil(dock.actions.remove.isEnabled)

@@ -8,11 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from training.crops import Crop, Floats, bounding_box, transfer
-from training.gesture_channels import voxels_of
-from training.gestures import Box, Gesture, Line, Point
+from napari_medvlm.backends.click_network.channels import voxels_of
+from napari_medvlm.backends.click_network.crops import Crop, Floats, bounding_box, transfer
+from napari_medvlm.backends.click_network.gestures import Box, Gesture, Line, Point, Stroke
 
 SCORE, AGREEMENT, STABILITY, CONTRAST = 0.2, 0.1, 0.3, 0.4
 OBEDIENCE, PERSISTENCE, CONTACT = 0.6, 0.8, 0.4
@@ -74,6 +73,8 @@ def surface_contrast(image: Floats, mask: NDArray[np.bool_]) -> float:
 
     In units of the standard deviation within the layers; 0 for a mask without one of them.
     """
+    from scipy import ndimage
+
     block = np.ones((3, 3, 3), bool)
     inner = mask & ~ndimage.binary_erosion(mask, block, border_value=1)
     outer = ndimage.binary_dilation(mask, block) & ~mask
@@ -109,12 +110,13 @@ def satisfied(
         match gesture:
             case Point(positive=positive):
                 values.append(float((mask[voxels] == positive).all()))
+            case Stroke(positive=positive):
+                values.append(float((mask[voxels] == positive).mean()) if voxels.any() else 1.0)
             case Line():
                 values.append(float(mask[voxels].mean()))
-            case Box(low=low, high=high):
-                flat = high[0] - low[0] == 1
-                reach = np.asarray(voxels.any((1, 2)))[:, None, None]
-                inside = mask & reach if flat else mask
+            case Box(flat_axis=axis):
+                others = tuple(a for a in range(3) if a != axis)
+                inside = mask if axis is None else mask & voxels.any(others, keepdims=True)
                 values.append(_box_overlap(bounding_box(inside), bounding_box(voxels)))
     return float(np.mean(values)) if values else 1.0
 

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 from napari_medvlm.settings.view_layout import Layout
 
 AREAS = {
-    Layout.ONE: Qt.DockWidgetArea.BottomDockWidgetArea,
+    Layout.SINGLE: Qt.DockWidgetArea.BottomDockWidgetArea,
     Layout.ROW: Qt.DockWidgetArea.RightDockWidgetArea,
     Layout.RIGHT: Qt.DockWidgetArea.RightDockWidgetArea,
     Layout.BELOW: Qt.DockWidgetArea.BottomDockWidgetArea,
@@ -17,7 +17,7 @@ SHARES = {Layout.ROW: 2 / 3, Layout.RIGHT: 0.4, Layout.BELOW: 0.5}
 """Of the width or height that the viewer and the side views have together."""
 
 
-def place_dock(widget: QWidget, layout: Layout) -> None:
+def move_dock(widget: QWidget, layout: Layout) -> None:
     """Move the dock of a widget to the side that a layout asks for, next to the viewer.
 
     At the right it is between the viewer and the other docks; below, the docks at the sides stay as
@@ -34,9 +34,13 @@ def place_dock(widget: QWidget, layout: Layout) -> None:
         (Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea),
     ):
         window.setCorner(corner, side)
+    others = docks_at(window, Qt.DockWidgetArea.RightDockWidgetArea, own)
+    widths = [other.width() for other in others]
     window.addDockWidget(area, own)
     if area is Qt.DockWidgetArea.RightDockWidgetArea:
-        _place_right_of(window, own, docks_at(window, area, own))
+        _place_right_of(window, own, others)
+    if others:
+        window.resizeDocks(others, widths, Qt.Orientation.Horizontal)
     central = window.centralWidget()
     if central is not None and layout in SHARES:
         is_right = area is Qt.DockWidgetArea.RightDockWidgetArea

@@ -1,0 +1,144 @@
+"""Orientation letters at the borders of a view, and a scale bar in mm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+LETTERS = (("I", "S"), ("A", "P"), ("R", "L"))
+"""Where each of the world's axes S, P, L comes from and leads to."""
+SIDES = {
+    "up": "top_center",
+    "down": "bottom_center",
+    "left": "middle_left",
+    "right": "middle_right",
+}
+KEY = "orientation {}"
+"""Key of the overlay at a side of the canvas."""
+LENGTH_KEY = "scale bar length"
+"""Key of the overlay with the length of the scale bar in mm: napari labels the bar in pixels."""
+LENGTHS_MM = tuple(digit * 10.0**power for power in range(-4, 5) for digit in (1, 2, 5))
+UNREADABLE_PT = (0.1, 0.11)
+"""Sizes of napari's own label of the bar, in pixels; a text of ours says the length in mm."""
+BAR_PX, BAR_SHARE = 120, 0.3
+"""Length of the scale bar at most, in pixels and as a share of the width of the canvas."""
+
+
+class ViewLabels:
+    """Letters that say which way is which, and a scale bar, in one view.
+
+    Parameters
+    ----------
+    view
+        The viewer or a side view.
+    """
+
+    def __init__(self, view: ViewerModel) -> None:
+        from napari.components.overlays import TextOverlay
+
+        self._view = view
+        bar = view.canvas.overlays.scale_bar
+        self._bar_before = bar.visible, bar.font_size, bar.length
+        view.canvas.overlays[LENGTH_KEY] = TextOverlay(
+            position=bar.position, font_size=8, visible=False
+        )
+        for side, position in SIDES.items():
+            view.canvas.overlays[KEY.format(side)] = TextOverlay(
+                position=position, font_size=11, visible=False
+            )
+        for event in self._events():
+            event.connect(self._show)
+        for event in (view.scene.camera.events.zoom, view.canvas.events.size):
+            event.connect(self._show_length)
+        view.layers.events.inserted.connect(self._show, position="last")
+        self._show()
+
+    def close(self) -> None:
+        """Take the letters away, and the scale bar if it was not there before."""
+        for event in self._events():
+            event.disconnect(self._show)
+        for event in (self._view.scene.camera.events.zoom, self._view.canvas.events.size):
+            event.disconnect(self._show_length)
+        self._view.layers.events.inserted.disconnect(self._show)
+        overlays = self._view.canvas.overlays
+        bar = overlays.scale_bar
+        bar.visible, bar.font_size, bar.length = self._bar_before
+        for key in (LENGTH_KEY, *(KEY.format(side) for side in SIDES)):
+            overlays.pop(key)
+
+    def _events(self) -> tuple[Any, ...]:
+        dims = self._view.dims.events
+        return dims.order, dims.ndisplay, dims.ndim, self._view.scene.camera.events.orientation
+
+    def _show(self, _: Any = None) -> None:
+        view, overlays = self._view, self._view.canvas.overlays
+        is_plane = view.dims.ndim >= 3 and view.dims.ndisplay == 2 and len(view.layers) > 0
+        overlays.scale_bar.visible = overlays[LENGTH_KEY].visible = is_plane
+        self._show_length()
+        letters = letters_of(view) if is_plane else {}
+        for side in SIDES:
+            overlay = overlays[KEY.format(side)]
+            overlay.text = letters.get(side, "")
+            overlay.visible = is_plane
+
+    def _show_length(self, _: Any = None) -> None:
+        """Give the scale bar a round length in mm, and label it."""
+        overlays, zoom = self._view.canvas.overlays, self._view.scene.camera.zoom
+        longest_px = min(BAR_PX, BAR_SHARE * self._view.canvas.size[1])
+        fitting = [length for length in LENGTHS_MM if length * zoom <= longest_px]
+        length = max(fitting, default=LENGTHS_MM[0])
+        bar = overlays.scale_bar
+        bar.length = length
+        is_first = bar.font_size == UNREADABLE_PT[0]
+        bar.font_size = UNREADABLE_PT[is_first]  # napari draws the bar anew only if this changes
+        overlays[LENGTH_KEY].text = f"{length:g} mm"
+
+
+def letters_of(view: ViewerModel) -> dict[str, str]:
+    """The letter (R, L, A, P, S, I) at each side of a 2D view: up, down, left, right."""
+    extra = int(view.dims.ndim) - 3
+    down, across = (int(axis) - extra for axis in view.dims.displayed)
+    vertical, horizontal = (str(way) for way in view.scene.camera.orientation2d)
+    opposite = {"up": "down", "down": "up", "left": "right", "right": "left"}
+    return {
+        vertical: LETTERS[down][1],
+        opposite[vertical]: LETTERS[down][0],
+        horizontal: LETTERS[across][1],
+        opposite[horizontal]: LETTERS[across][0],
+    }
+
+
+class LinkedLabels:
+    """Letters and a scale bar in a viewer and in each of its side views.
+
+    Parameters
+    ----------
+    linked
+        The views.
+    """
+
+    def __init__(self, linked: Any) -> None:
+        self._linked = linked
+        self._by_view: dict[int, ViewLabels] = {}
+        linked.added.connect(self._add)
+        linked.removed.connect(self._remove)
+        for view in linked:
+            self._add(view)
+
+    def close(self) -> None:
+        """Take all letters and scale bars away."""
+        self._linked.added.disconnect(self._add)
+        self._linked.removed.disconnect(self._remove)
+        for labels in self._by_view.values():
+            labels.close()
+        self._by_view.clear()
+
+    def _add(self, view: Any) -> None:
+        self._by_view[hash(view)] = ViewLabels(view)
+
+    def _remove(self, view: Any) -> None:
+        labels = self._by_view.pop(hash(view), None)
+        if labels is not None:
+            labels.close()

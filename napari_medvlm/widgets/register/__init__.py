@@ -1,0 +1,1 @@
+"""The Register dock: two studies of a patient, registered and compared."""

@@ -1,0 +1,28 @@
+"""The commands of the Register dock, for menus, the command palette and keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import napari
+
+from napari_medvlm.widgets.commands import named_dock
+from napari_medvlm.widgets.runtime.notify import guarded
+
+if TYPE_CHECKING:
+    from napari_medvlm.widgets.register.dock import RegisterDock
+
+
+def register_dock_of(viewer: napari.Viewer) -> RegisterDock:
+    """The Register dock of a viewer, opened if it is not there."""
+    from napari_medvlm.widgets.register.dock import RegisterDock
+
+    widget = named_dock(viewer, "Register")
+    assert isinstance(widget, RegisterDock)
+    return widget
+
+
+@guarded
+def blink(viewer: napari.Viewer) -> None:
+    """Show the registered prior instead of the current image, or the other way round."""
+    register_dock_of(viewer).blink()

@@ -1,0 +1,69 @@
+"""``docs/systems.tsv``: the state of all published systems, each *works* with tests that exist."""
+
+from __future__ import annotations
+
+import ast
+import csv
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+COLUMNS = ["id", "name", "tier", "task", "status", "evidence", "missing"]
+STATUSES = {"works", "seam", "part", "gap"}
+LEAST_WORKS = {"M": 11, "S": 12, "P": 6}
+"""Systems that work by tier; a number may only rise."""
+
+
+def systems():
+    with (ROOT / "docs" / "systems.tsv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+@cache
+def names_in(path):
+    tree = ast.parse((ROOT / path).read_text("utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+def evidence_of(system):
+    return [entry.strip() for entry in system["evidence"].split(";") if entry.strip()]
+
+
+def test_all_128_systems_have_a_status_and_a_tier():
+    table = systems()
+    assert list(table[0]) == COLUMNS
+    assert [system["id"] for system in table] == [f"A{number}" for number in range(1, 129)]
+    assert {system["status"] for system in table} == STATUSES
+    assert Counter(system["tier"] for system in table) == {"M": 26, "S": 59, "P": 43}
+
+
+@pytest.mark.parametrize("system", systems(), ids=lambda system: system["id"])
+def test_the_tests_that_show_a_system_exist(system):
+    entries = evidence_of(system)
+    assert entries or system["status"] != "works"
+    for entry in entries:
+        path, _, name = entry.partition("::")
+        assert (ROOT / path).exists(), path
+        assert not name or name in names_in(path), entry
+
+
+def test_what_does_not_work_states_what_is_missing():
+    assert not [s["id"] for s in systems() if s["status"] != "works" and not s["missing"]]
+
+
+@pytest.mark.parametrize("tier", LEAST_WORKS)
+def test_no_fewer_systems_of_a_tier_work_than_before(tier):
+    works = [s["id"] for s in systems() if s["tier"] == tier and s["status"] == "works"]
+    assert len(works) >= LEAST_WORKS[tier]
+
+
+def test_the_documentation_gives_the_counts_of_the_table():
+    table = systems()
+    page = (ROOT / "docs" / "which-model.md").read_text("utf-8")
+    for tier in LEAST_WORKS:
+        own = Counter(s["status"] for s in table if s["tier"] == tier)
+        row = " | ".join(str(own[status]) for status in ("works", "seam", "part", "gap"))
+        assert f"| {tier} | {row} |" in page

@@ -1,0 +1,162 @@
+"""The Register dock: two studies in a real window."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from napari.layers import Layer
+from numpy.testing import assert_allclose
+from scipy import ndimage
+
+from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
+from napari_medvlm.data.volume import Volume
+from napari_medvlm.layers import layer_data, volume_of
+from napari_medvlm.layers.pairing.pairing_layers import CHECKERBOARD, PRIOR, SUBTRACTION
+from napari_medvlm.widgets.commands import named_dock
+from napari_medvlm.widgets.register import commands
+from napari_medvlm.widgets.register import dock as dock_module
+from napari_medvlm.widgets.register.quality_text import quality_text
+from tests.io.dicom_objects.test_spatial_registration import TURN, registration
+from tests.sessions.test_register import frame_of, series
+
+WAIT_MS = 300_000
+BLOBS = ndimage.gaussian_filter(np.random.default_rng(3).normal(size=(24, 32, 32)), 3)
+CURRENT = Volume((4000 * BLOBS).astype(np.float32), name="current")
+SHIFTED = np.eye(4)
+SHIFTED[:3, 3] = 0, 6, 0
+PRIOR_VOLUME = replace(CURRENT, affine=SHIFTED, name="prior")
+"""The same image 6 mm further back."""
+
+
+@pytest.fixture
+def dock(make_napari_viewer):
+    viewer = make_napari_viewer()
+    for volume in (PRIOR_VOLUME, CURRENT):
+        viewer.add_layer(Layer.create(*layer_data(volume)))
+    dock = named_dock(viewer, "Register")
+    yield dock
+    dock.close_dock()
+
+
+@pytest.fixture
+def paired(dock, qtbot):
+    dock.start()
+    qtbot.waitUntil(lambda: not dock.job.busy and dock.studies is not None, timeout=WAIT_MS)
+    return dock
+
+
+def names(dock):
+    return [layer.name for layer in dock.viewer.layers]
+
+
+def test_the_last_two_images_are_chosen_and_nothing_is_paired(dock):
+    assert (dock.current.layer.name, dock.prior.layer.name) == ("current", "prior")
+    assert not dock.blink_button.isEnabled()
+    assert "then register" in dock.quality.text()
+
+
+def test_the_registered_prior_is_shown_without_resampling_and_removed_again(paired):
+    assert names(paired) == ["prior", "current", "prior (registered)"]
+    layer = paired.viewer.layers["prior (registered)"]
+    assert volume_of(layer).data is PRIOR_VOLUME.data
+    corner = volume_of(layer).affine[:3, 3]
+    assert_allclose(corner, (0, 0, 0), atol=1.0)  # of a prior that lies 6 mm behind
+    assert not paired.viewer.layers["prior"].visible
+    assert "Rigid" in paired.quality.text()
+    assert [paired.prior.itemText(k) for k in range(paired.prior.count())] == ["prior", "current"]
+    paired.remove_pairing()
+    assert names(paired) == ["prior", "current"]
+    assert paired.viewer.layers["prior"].visible
+
+
+def test_blink_checkerboard_and_subtraction(paired):
+    commands.blink(paired.viewer)
+    assert not paired.viewer.layers["prior (registered)"].visible
+    paired.blink_button.click()
+    assert paired.viewer.layers["prior (registered)"].visible
+    paired.board.click()
+    paired.difference.click()
+    assert names(paired)[3:] == ["Checkerboard", "Current minus prior"]
+    layer = paired.viewer.layers["Current minus prior"]
+    paired.threshold.setValue(1e6)
+    assert not np.asarray(layer.data).any()
+    paired.board.click()
+    assert not paired._shown.has(CHECKERBOARD)
+    assert paired._shown.has(SUBTRACTION)
+
+
+def test_a_shift_by_hand_moves_the_prior_and_says_so(paired, qtbot):
+    before = paired.studies.pairing.affine_mm
+    paired.correction.shifts[0].setValue(5)
+    paired.correct()
+    qtbot.waitUntil(lambda: paired.studies.pairing.kind is PairingKind.MANUAL, timeout=WAIT_MS)
+    shift = paired.studies.pairing.affine_mm @ np.linalg.inv(before)
+    assert_allclose(shift[:3, 3], (5, 0, 0), atol=1e-9)
+    assert "Corrected by hand" in paired.quality.text()
+    assert paired.correction.shifts[0].value() == 0
+
+
+def test_the_same_point_in_the_other_study(paired):
+    paired.viewer.dims.point = (10, 10, 10)
+    paired.go_to_prior()
+    assert_allclose(paired.viewer.dims.point, (10, 16, 10), atol=1.0)
+    assert paired.viewer.layers["prior"].visible
+    assert not paired._shown.layer(PRIOR).visible
+    paired.go_to_current()
+    assert_allclose(paired.viewer.dims.point, (10, 10, 10), atol=1.0)
+
+
+def test_points_boxes_and_labels_of_the_prior_are_carried_over(paired):
+    viewer = paired.viewer
+    viewer.add_points([[10, 16, 10]], name="nodule")
+    paired.carry()
+    assert_allclose(viewer.layers["nodule (carried over)"].data, [[10, 10, 10]], atol=0.6)
+    viewer.add_shapes([[[5, 10, 10], [5, 10, 14], [5, 14, 14], [5, 14, 10]]], name="box")
+    paired.carry()
+    carried = viewer.layers["box (carried over)"].data[0]
+    assert_allclose(carried, [[5, 4, 10], [5, 4, 14], [5, 8, 14], [5, 8, 10]], atol=0.6)
+    values = np.zeros(CURRENT.shape, np.uint8)
+    values[8:12, 10:14, 10:14] = 3
+    viewer.add_labels(values, name="lesion", translate=(0, 6, 0))
+    paired.carry()
+    moved = viewer.layers["lesion (carried over)"].data
+    overlap = ((moved == 3) & (values == 3)).sum() / (values == 3).sum()
+    assert overlap > 0.7
+
+
+def test_removing_an_image_ends_the_pairing(paired, qtbot):
+    paired.viewer.layers.remove("prior")
+    qtbot.waitUntil(lambda: names(paired) == ["current"], timeout=WAIT_MS)
+    assert paired.studies is None
+
+
+def test_a_cancelled_registration_leaves_nothing(dock, qtbot):
+    dock.start()
+    dock.job.cancel()
+    qtbot.waitUntil(lambda: not dock.job.busy, timeout=WAIT_MS)
+    assert dock.studies is None
+    assert names(dock) == ["prior", "current"]
+
+
+def test_quality_in_words():
+    pairing = Pairing(PairingKind.AFFINE, np.eye(4), 0.3, 0.9, 0.95, 12.4, notes=("Note.",))
+    assert quality_text(pairing) == (
+        "Affine, 12 s. Agreement (mutual information) changed from 0.30 to 0.90. "
+        "Bodies overlap by 95%.\nNote."
+    )
+
+
+def test_the_transform_of_a_dicom_file_is_used(make_napari_viewer, qtbot, tmp_path, monkeypatch):
+    viewer = make_napari_viewer()
+    prior, current = series(tmp_path / "prior"), series(tmp_path / "current")
+    for volume in (prior, current):
+        viewer.add_layer(Layer.create(*layer_data(volume)))
+    path = registration(tmp_path / "reg.dcm", frame_of(current), {frame_of(prior): TURN})
+    dock = named_dock(viewer, "Register")
+    monkeypatch.setattr(dock_module, "ask_what_to_open", lambda *_: path)
+    dock.kind.setCurrentText("DICOM registration…")
+    dock.start()
+    qtbot.waitUntil(lambda: dock.studies is not None, timeout=WAIT_MS)
+    assert dock.studies.pairing.kind is PairingKind.SPATIAL_REGISTRATION
+    assert_allclose(dock.studies.pairing.to_current((3, 2, 1)), (33, 21, 8))
+    dock.close_dock()
