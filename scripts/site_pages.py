@@ -7,6 +7,7 @@ replaced; only the Python reference has directives, those of mkdocstrings.
 
 from __future__ import annotations
 
+import csv
 import importlib
 import re
 import shutil
@@ -19,13 +20,19 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 SOURCE_URL = "https://github.com/napari-medvlm/napari-medvlm/blob/main/"
+SITE_URL = "https://napari-medvlm.github.io/napari-medvlm/"
+"""Of the generated pages, which stored pages link to by their address: GitHub shows those, too."""
+
+SITE_URL = "https://napari-medvlm.github.io/napari-medvlm/"
+"""Stored pages link to generated ones by their address, which works on GitHub too."""
+
 OUTSIDE = {
     "CHANGELOG.md": "changelog.md",
     "CONTEXT.md": "glossary.md",
     "CONTRIBUTING.md": "contributing.md",
     "README.md": "index.md",
 }
-"""Files of the root, and the page of each."""
+"""Files of the root, and the page of each; the site has a first page of its own."""
 
 PACKAGE = "napari_medvlm"
 PYTHON_PAGES = {
@@ -38,6 +45,7 @@ PYTHON_PAGES = {
 """Title of a page, and the modules whose public names are on it; the first page that fits."""
 
 COMMON_OPTIONS = ("quiet", "verbose", "log", "help", "install_completion", "show_completion")
+GENERATED = re.compile(rf"(\]\(){re.escape(SITE_URL)}([^)#\s]+)/((?:#[^)\s]*)?\))")
 LINK = re.compile(r"(\]\()(?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?(\))")
 
 
@@ -110,7 +118,10 @@ def catalogue_page() -> str:
         models.setdefault(model.backend, []).append(model)
     for backend, rows in sorted(models.items()):
         parts.append(f"## {backend}")
-        table = ["| model | licence of weights | of code | memory | notes |", "|---|---|---|---|---|"]
+        table = [
+            "| model | licence of weights | of code | memory | notes |",
+            "|---|---|---|---|---|",
+        ]
         for row in sorted(rows, key=lambda row: row.title.lower()):
             url = row.source if "//" in row.source else f"https://huggingface.co/{row.source}"
             memory = f"{row.memory_mib / 1024:.1f} GB" if row.memory_mib else ""
@@ -118,6 +129,24 @@ def catalogue_page() -> str:
             table.append(f"| [{escaped(row.title)}]({url}) | {' | '.join(map(escaped, cells))} |")
         parts.append("\n".join(table))
     return "\n\n".join(parts)
+
+
+def systems_page() -> str:
+    """The published systems of ``docs/systems.tsv``, and what of each works."""
+    with (DOCS / "systems.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    table = ["| system | task | status | missing |", "|---|---|---|---|"]
+    for row in rows:
+        cells = (escaped(row[key] or "") for key in ("name", "task", "status", "missing"))
+        table.append(f"| {' | '.join(cells)} |")
+    return "\n\n".join(
+        [
+            "# Published systems",
+            "[Which model](../which-model.md) explains the states; "
+            "[systems.tsv](../systems.tsv) also names the tests of each.",
+            "\n".join(table),
+        ]
+    )
 
 
 def gallery_page() -> str:
@@ -150,6 +179,7 @@ def pages() -> dict[str, str]:
     texts = {
         "reference/commands.md": commands_page(),
         "reference/catalogue.md": catalogue_page(),
+        "reference/systems.md": systems_page(),
         "gallery.md": gallery_page(),
         **python_pages(),
     }
@@ -160,7 +190,7 @@ def pages() -> dict[str, str]:
 
 
 def with_links(text: str, page: str) -> str:
-    """Lead the links of a page that leave ``docs/`` to their page or to the repository.
+    """Lead links to generated pages and out of ``docs/`` to the page or to the repository.
 
     Parameters
     ----------
@@ -169,7 +199,7 @@ def with_links(text: str, page: str) -> str:
     page
         Path of the page in the site.
     """
-    outside = {path: name for name, path in OUTSIDE.items()}
+    outside = {path: name for name, path in OUTSIDE.items() if name != "README.md"}
     folder = Path(outside.get(page, f"docs/{page}")).parent.as_posix()
 
     def rewritten(match: re.Match[str]) -> str:
@@ -182,7 +212,8 @@ def with_links(text: str, page: str) -> str:
         inner = relpath(target.removeprefix("docs/"), Path(page).parent.as_posix())
         return f"{start}{inner}{anchor or ''}{end}"
 
-    return LINK.sub(rewritten, text)
+    up = "../" * page.count("/")
+    return GENERATED.sub(rf"\1{up}\2.md\3", LINK.sub(rewritten, text))
 
 
 def write(folder: Path) -> int:
