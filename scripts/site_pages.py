@@ -1,8 +1,8 @@
 """Writes the source of the documentation site: the pages of ``docs/`` and generated ones.
 
-Generated are the reference of the Python names, of the commands and of the models, the gallery, and the
-pages of files that lie outside ``docs/``. They are plain Markdown, so that the site's generator can be
-replaced; only the Python reference has directives, those of mkdocstrings.
+Generated are the reference of the Python names, of the commands and of the models, the gallery, and
+the pages of files that lie outside ``docs/``. They are plain Markdown, so that the site's generator
+can be replaced; only the Python reference has directives, those of mkdocstrings.
 """
 
 from __future__ import annotations

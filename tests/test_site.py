@@ -159,3 +159,28 @@ def test_the_check_of_a_built_site_names_broken_links_only(tmp_path: Path) -> No
     broken, pages, inner, outer = CHECK["broken_links"](tmp_path)
     assert broken == ["index.html: #b", "index.html: inner/#d", "index.html: no.png"]
     assert (pages, inner, outer) == (2, 6, 1)
+
+
+def test_links_and_pictures_of_the_readme_work_on_other_sites() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    pictures = "https://raw.githubusercontent.com/napari-medvlm/napari-medvlm/main/"
+    targets = re.findall(r"(!?)\[[^\]]*\]\(([^)\s]+)\)", text)
+    assert len(targets) > 20
+    for picture, target in targets:
+        assert target.startswith("https://"), target
+        if picture:
+            assert target.startswith(pictures), target
+            assert (ROOT / target.removeprefix(pictures)).is_file(), target
+        name, _, anchor = target.removeprefix(SITE["SOURCE_URL"]).partition("#")
+        if anchor and name.startswith("docs/"):
+            assert anchor in anchors_of((ROOT / name).read_text("utf-8")), target
+
+
+def test_pages_name_docks_as_the_menu_does() -> None:
+    manifest = yaml.safe_load((ROOT / "napari_medvlm" / "napari.yaml").read_text("utf-8"))
+    plugin = manifest["display_name"]
+    docks = [widget["display_name"] for widget in manifest["contributions"]["widgets"]]
+    entries = {f"Plugins > {plugin} > {dock} ({plugin})" for dock in docks}
+    for page, text in {**STORED, "README.md": (ROOT / "README.md").read_text("utf-8")}.items():
+        for entry in re.findall(r"\*(Plugins\s[^*]+)\*", text):
+            assert " ".join(entry.split()) in entries, f"{page}: {entry}"
