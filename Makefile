@@ -17,7 +17,7 @@ SCREEN := $(if $(filter Linux,$(shell uname)),$(if $(DISPLAY)$(WAYLAND_DISPLAY),
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint format unit coverage manifest wheel bench sizes pictures clean system programs
+.PHONY: help demo test lint format unit coverage manifest wheel bench sizes docs pictures clean system programs
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 - \2/p' $(firstword $(MAKEFILE_LIST))
@@ -58,6 +58,11 @@ bench: $(VENV)/.ready-dev ## clicks, seconds and frames beside other methods
 sizes: $(VENV)/.ready-dev ## sizes of files, functions and classes, as a row of a table
 	$(BIN)/python -m benchmarks.sizes
 
+docs: $(VENV)/.ready-docs ## the documentation site in build/site, with every warning an error
+	$(BIN)/python scripts/site_pages.py build/docs
+	$(BIN)/python -m mkdocs build --strict
+	$(BIN)/python scripts/check_site.py build/site
+
 pictures: demo $(VENV)/.ready-dev ## make the pictures of the documents again
 	$(SCREEN) $(BIN)/python -m examples.ground
 	$(SCREEN) $(BIN)/python -m examples.models
@@ -91,4 +96,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt | system
 
 $(VENV)/.ready-dev: $(VENV)/.ready | programs
 	$(PIP) install --quiet --constraint constraints.txt --group dev
+	@touch $@
+
+$(VENV)/.ready-docs: $(VENV)/.ready
+	$(PIP) install --quiet --constraint constraints.txt --group docs
 	@touch $@

@@ -278,7 +278,7 @@ class Backend(ABC):
             As given in the query.
         written
             What the model wrote to it, unchanged.
-        image
+        picture
             Which of the question's images, from 0.
 
         Raises
