@@ -86,8 +86,8 @@ def compare(a: Path, b: Path, seed: int = 0) -> Json:
     of the mean differences of cases, ``p_holm`` adjusted for the number of metrics (without
     ``seconds``), ``effect`` the rank-biserial correlation. ``structures``, of segmentation: the
     same for each structure. ``settings``: those that differ, with both values; ``omitted``: metrics
-    that mean something else under them. ``unpaired``: what only one of the runs has. An interval is `None` for fewer
-    than two cases.
+    that mean something else under them. ``unpaired``: what only one of the runs has. An interval
+    is `None` for fewer than two cases.
 
     Raises
     ------
