@@ -69,8 +69,8 @@ def segment(  # noqa: PLR0913  # one for each option
 ) -> None:
     """Segment all cases with simulated prompts, and write tables and a report.
 
-    Writes report.html, results.parquet and summary.json to --out. Run the same command again to
-    resume an interrupted run.
+    Writes report.html, results (CSV, Parquet) and summary (JSON, CSV, LaTeX) to --out. Run the same
+    command again to resume an interrupted run.
     """
     with progress_bar(out) as progress:
         from napari_medvlm.evaluation.segment.evaluate import DataSet, evaluate

@@ -23,6 +23,7 @@ from napari_medvlm.evaluation.runs.runner import (
     run_cases,
     write_outcome,
 )
+from napari_medvlm.evaluation.runs.tables import write_summary, write_table
 from napari_medvlm.evaluation.runs.workers import Workers
 from napari_medvlm.evaluation.segment import report, summary
 from napari_medvlm.evaluation.segment.cases import Case, Cases, Layout, Skipped, require_known
@@ -158,8 +159,8 @@ def write_all(
 ) -> Json:
     """Write the table, the summary and the report of a run that is kept; the summary."""
     figures: Json = summary.summary(outcomes, skipped, plan)
-    summary.write_table(out, summary.rows(outcomes))
-    write_json(out / "summary.json", figures)
+    write_table(out, summary.rows(outcomes))
+    write_summary(out, figures)
     settings: Mapping[str, Any] = read_json(out / "run.json") or {}
     report.write_report(out, figures, settings, cases, outcomes)
     return figures

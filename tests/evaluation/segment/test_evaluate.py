@@ -14,6 +14,7 @@ from benchmarks.tasks import mni_truths
 from napari_medvlm import Ledger, read_volume, replay
 from napari_medvlm.cli import app
 from napari_medvlm.evaluation.runs.provenance import weights_digest
+from napari_medvlm.evaluation.runs.tables import write_table
 from napari_medvlm.evaluation.segment import summary
 from napari_medvlm.evaluation.segment.case_worker import CaseWorker
 from napari_medvlm.evaluation.segment.cases import Layout, Skipped
@@ -284,9 +285,9 @@ def test_with_a_box_first_the_area_is_over_the_clicks():
 
 def test_without_pyarrow_the_table_is_csv(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
-    path = summary.write_table(tmp_path, summary.rows([outcome("one", 0.5, 0.75)]))
-    lines = path.read_text().splitlines()
-    assert path.name == "results.csv"
+    write_table(tmp_path, summary.rows([outcome("one", 0.5, 0.75)]))
+    lines = (tmp_path / "results.csv").read_text().splitlines()
+    assert not (tmp_path / "results.parquet").exists()
     assert lines[0].startswith("case,structure,interaction,prompt,positive,dice")
     assert lines[2].startswith("one,a,2,point,True,0.75")
 
