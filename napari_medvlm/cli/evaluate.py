@@ -63,6 +63,9 @@ def segment(  # noqa: PLR0913  # one for each option
     tolerance_mm: Annotated[
         float, typer.Option(min=0, help="Tolerance of the surface Dice (NSD), mm.")
     ] = 2.0,
+    save_masks: Annotated[
+        bool, typer.Option("--save-masks", help="Write predicted masks to masks/ in --out.")
+    ] = False,
     workers: Workers = 1,
     ray: RayAddress = None,
     as_json: AsJson = False,
@@ -83,7 +86,8 @@ def segment(  # noqa: PLR0913  # one for each option
             structures=tuple(structure),
         )  # fmt: skip
         data = DataSet(dataset, images, labels, names, channel, (image_pattern, label_pattern))
-        summary = evaluate(data, plan, out, _workers(workers, ray), progress)
+        by = _workers(workers, ray)
+        summary = evaluate(data, plan, out, by, progress, with_masks=save_masks)
     print_result(summary, as_json, lambda: _lines(summary, out))
 
 

@@ -71,9 +71,7 @@ def ground(  # noqa: PLR0913  # one for each option
         table = None if names is None else read_names(names)
         paths = images.absolute(), references.absolute()  # cases are opened from other folders too
         patterns = image_pattern, label_pattern
-        cases = find_cases(
-            dataset, *paths, every_class=every_class, names=table, patterns=patterns
-        )
+        cases = find_cases(dataset, *paths, every_class=every_class, names=table, patterns=patterns)
         data = _data(str(dataset), images, references)
         summary = run(cases, plan, data, out, _workers(workers, ray), progress)
     print_result(summary, as_json, lambda: _ground_lines(summary, out))
@@ -109,7 +107,14 @@ def ask(  # noqa: PLR0913  # one for each option
         from napari_medvlm.evaluation.ask.plan import Plan
 
         model = server_model(backend, model, base_url, allow_remote)
-        plan = Plan(backend=backend, model=model, device=device, slices=slices, images=not blind, boxes=boxes)
+        plan = Plan(
+            backend=backend,
+            model=model,
+            device=device,
+            slices=slices,
+            images=not blind,
+            boxes=boxes,
+        )
         paths = images.absolute(), references.absolute(), out.absolute() / "images"
         items = find_items(dataset, *paths)
         data = _data(str(dataset), images, references)

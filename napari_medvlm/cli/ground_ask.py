@@ -193,7 +193,9 @@ def ask(  # noqa: PLR0913  # one for each option
         raise typer.Exit(NOT_FOUND)
 
 
-def server_model(backend: str, model: str | None, base_url: str | None, allowed: bool) -> str | None:
+def server_model(
+    backend: str, model: str | None, base_url: str | None, allowed: bool
+) -> str | None:
     """Return the model, prefixed by its server's base URL if there is one."""
     from napari_medvlm.backends.openai_server.connection import joined
     from napari_medvlm.settings import allowed_hosts

@@ -13,10 +13,10 @@ from pyarrow import parquet
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.evaluation.ask.datasets import find_items
+from napari_medvlm.evaluation.ask.items import Layout
 from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.plan import Plan
 from napari_medvlm.evaluation.ask.summary import summary
-from napari_medvlm.evaluation.ask.items import Layout
 from tests.evaluation.segment import data_sets
 from tests.evaluation.text_runs import picture
 

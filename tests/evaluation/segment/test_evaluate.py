@@ -71,6 +71,24 @@ def test_a_run_leaves_the_figures_that_it_promises(finished):
     assert told["mean"]["dice"][0] == pytest.approx(np.mean(first))
 
 
+def test_saved_masks_have_the_dice_of_the_table(pairs, tmp_path):
+    options = (*segment_options(pairs, tmp_path), "--structure", "2")
+    before = evaluate(*options)
+    assert not (tmp_path / "masks").exists()
+    assert evaluate(*options, "--save-masks") == before, "the masks of cases that were done"
+    last = {
+        row["case"]: row["dice"]
+        for row in parquet.read_table(tmp_path / "results.parquet").to_pylist()
+    }
+    assert last
+    for case, dice in last.items():
+        image = nibabel.load(tmp_path / "masks" / case / "label 2.nii.gz")
+        truth = nibabel.load(pairs / "labels" / f"{case}.nii.gz")
+        a, b = np.asarray(image.dataobj) > 0, np.asarray(truth.dataobj) == 2
+        assert np.allclose(image.affine, truth.affine, atol=1e-4)
+        assert 2 * (a & b).sum() / (a.sum() + b.sum()) == pytest.approx(dice)
+
+
 def test_a_run_records_what_it_depends_on(finished):
     settings = json.loads((finished[0] / "run.json").read_text())
     assert settings["plan"]["seed"] == 42
