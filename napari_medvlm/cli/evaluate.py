@@ -60,6 +60,9 @@ def segment(  # noqa: PLR0913  # one for each option
         float, typer.Option(min=0, help="Click jitter, standard deviation in mm.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = CHALLENGE_SEED,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Number of runs, with seeds counted up from --seed.")
+    ] = 1,
     tolerance_mm: Annotated[
         float, typer.Option(min=0, help="Tolerance of the surface Dice (NSD), mm.")
     ] = 2.0,
@@ -87,8 +90,21 @@ def segment(  # noqa: PLR0913  # one for each option
         )  # fmt: skip
         data = DataSet(dataset, images, labels, names, channel, (image_pattern, label_pattern))
         by = _workers(workers, ray)
-        summary = evaluate(data, plan, out, by, progress, with_masks=save_masks)
-    print_result(summary, as_json, lambda: _lines(summary, out))
+        if seeds == 1:
+            summary = evaluate(data, plan, out, by, progress, with_masks=save_masks)
+        else:
+            from napari_medvlm.evaluation.runs.run_folder import write_json
+            from napari_medvlm.evaluation.seeds import over_seeds
+
+            folders = [out / f"seed-{number}" for number in range(seed, seed + seeds)]
+            for number, folder in enumerate(folders, seed):
+                own = plan.model_copy(update={"seed": number})
+                evaluate(data, own, folder, by, progress, with_masks=save_masks)
+            summary = over_seeds(folders)
+            write_json(out / "seeds.json", summary)
+    print_result(
+        summary, as_json, lambda: _lines(summary, out) if seeds == 1 else _seed_lines(summary, out)
+    )
 
 
 def compare(
@@ -145,6 +161,17 @@ def _lines(summary: dict[str, Any], out: Path) -> str:
         lines.append(f"Not in the labels: {'; '.join(absent[:MAX_LISTED])}{more}")
     lines += without_result(summary)
     return "\n".join([*lines, str(out / "report.html")])
+
+
+def _seed_lines(summary: dict[str, Any], out: Path) -> str:
+    """Return the lines printed after runs of several seeds."""
+    lines = [f"{len(summary['seeds'])} seeds, from {summary['seeds'][0]}; after the last prompt:"]
+    for name, metrics in (*summary["structures"].items(), ("mean", summary["metrics"])):
+        dice = metrics["dice"]
+        ends = dice["interval"]
+        interval = "" if ends is None else f", 95 % {ends[0]:.3f} to {ends[1]:.3f}"
+        lines.append(f"{name}: Dice {dice['mean']:.3f}, SD over seeds {dice['sd']:.3f}{interval}")
+    return "\n".join([*lines, str(out / "seeds.json")])
 
 
 def _curve(dice: list[float]) -> str:
