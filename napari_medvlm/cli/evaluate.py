@@ -24,6 +24,14 @@ Out = Annotated[Path, typer.Option(help="Output folder; an unfinished run there 
 Labels = Annotated[Path | None, typer.Option(help="Folder of labels.")]
 Names = Annotated[Path | None, typer.Option(help="Table of label names: JSON, TSV, CSV or text.")]
 Channel = Annotated[int | None, typer.Option(help="Channel of a multi-channel image, from 0.")]
+ImagePattern = Annotated[str, typer.Option(help="Pairs: image names, such as {case}_t1.nii.gz.")]
+LabelPattern = Annotated[str, typer.Option(help="Pairs: label names, such as {case}_seg.nii.gz.")]
+Seeds = Annotated[
+    int, typer.Option(min=1, help="Number of runs, with seeds counted up from --seed.")
+]
+SaveMasks = Annotated[
+    bool, typer.Option("--save-masks", help="Write predicted masks to masks/ in --out.")
+]
 Workers = Annotated[int, typer.Option(min=1, help="Number of worker processes.")]
 RayAddress = Annotated[
     str | None, typer.Option("--ray", help="Address of a Ray cluster to run on, or 'local'.")
@@ -35,12 +43,8 @@ def segment(  # noqa: PLR0913  # one for each option
     out: Out,
     labels: Labels = None,
     dataset: Annotated[Layout, typer.Option(help="Layout of the data set on disk.")] = Layout.PAIRS,
-    image_pattern: Annotated[
-        str, typer.Option(help="Pairs: image names, such as {case}_t1.nii.gz.")
-    ] = "{case}",
-    label_pattern: Annotated[
-        str, typer.Option(help="Pairs: label names, such as {case}_seg.nii.gz.")
-    ] = "{case}",
+    image_pattern: ImagePattern = "{case}",
+    label_pattern: LabelPattern = "{case}",
     names: Names = None,
     structure: Annotated[
         list[str], typer.Option(help="Structure by name or label value; default: all.")
@@ -60,15 +64,11 @@ def segment(  # noqa: PLR0913  # one for each option
         float, typer.Option(min=0, help="Click jitter, standard deviation in mm.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = CHALLENGE_SEED,
-    seeds: Annotated[
-        int, typer.Option(min=1, help="Number of runs, with seeds counted up from --seed.")
-    ] = 1,
+    seeds: Seeds = 1,
     tolerance_mm: Annotated[
         float, typer.Option(min=0, help="Tolerance of the surface Dice (NSD), mm.")
     ] = 2.0,
-    save_masks: Annotated[
-        bool, typer.Option("--save-masks", help="Write predicted masks to masks/ in --out.")
-    ] = False,
+    save_masks: SaveMasks = False,
     workers: Workers = 1,
     ray: RayAddress = None,
     as_json: AsJson = False,
@@ -79,29 +79,22 @@ def segment(  # noqa: PLR0913  # one for each option
     command again to resume an interrupted run.
     """
     with progress_bar(out) as progress:
+        from napari_medvlm.evaluation.seeds import run_seeds
         from napari_medvlm.evaluation.segment.evaluate import DataSet, evaluate
         from napari_medvlm.evaluation.segment.plan import Plan
 
         plan = Plan(
             backend=backend, model=model, device=device, interactions=interactions,
             first_prompt=first_prompt, next_prompt=next_prompt, jitter_mm=jitter_mm, seed=seed,
-            tolerance_mm=tolerance_mm,
-            structures=tuple(structure),
+            tolerance_mm=tolerance_mm, structures=tuple(structure),
         )  # fmt: skip
         data = DataSet(dataset, images, labels, names, channel, (image_pattern, label_pattern))
         by = _workers(workers, ray)
-        if seeds == 1:
-            summary = evaluate(data, plan, out, by, progress, with_masks=save_masks)
-        else:
-            from napari_medvlm.evaluation.runs.run_folder import write_json
-            from napari_medvlm.evaluation.seeds import over_seeds
 
-            folders = [out / f"seed-{number}" for number in range(seed, seed + seeds)]
-            for number, folder in enumerate(folders, seed):
-                own = plan.model_copy(update={"seed": number})
-                evaluate(data, own, folder, by, progress, with_masks=save_masks)
-            summary = over_seeds(folders)
-            write_json(out / "seeds.json", summary)
+        def one_run(plan: Plan, folder: Path) -> dict[str, Any]:
+            return evaluate(data, plan, folder, by, progress, with_masks=save_masks)
+
+        summary = one_run(plan, out) if seeds == 1 else run_seeds(one_run, plan, seeds, out)
     print_result(
         summary, as_json, lambda: _lines(summary, out) if seeds == 1 else _seed_lines(summary, out)
     )

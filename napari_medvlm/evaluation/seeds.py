@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,32 @@ from napari_medvlm.evaluation.metrics.confidence_intervals import (
     grouped_mean,
     interval_by_case,
 )
+from napari_medvlm.evaluation.runs.run_folder import write_json
+from napari_medvlm.evaluation.segment.plan import Plan
 
 Json = dict[str, Any]
+
+
+def run_seeds(one_run: Callable[[Plan, Path], Json], plan: Plan, count: int, out: Path) -> Json:
+    """Run once for each of ``count`` seeds from the plan's; `over_seeds`, written to ``out``.
+
+    Parameters
+    ----------
+    one_run
+        Runs a plan in a folder, ``out/seed-SEED``.
+
+    Raises
+    ------
+    MedVLMError
+        As ``one_run``.
+    """
+    folders = []
+    for seed in range(plan.seed, plan.seed + count):
+        folders.append(out / f"seed-{seed}")
+        one_run(plan.model_copy(update={"seed": seed}), folders[-1])
+    summary = over_seeds(folders)
+    write_json(out / "seeds.json", summary)
+    return summary
 
 
 def over_seeds(runs: Sequence[Path]) -> Json:
