@@ -24,6 +24,14 @@ Out = Annotated[Path, typer.Option(help="Output folder; an unfinished run there 
 Labels = Annotated[Path | None, typer.Option(help="Folder of labels.")]
 Names = Annotated[Path | None, typer.Option(help="Table of label names: JSON, TSV, CSV or text.")]
 Channel = Annotated[int | None, typer.Option(help="Channel of a multi-channel image, from 0.")]
+ImagePattern = Annotated[str, typer.Option(help="Pairs: image names, such as {case}_t1.nii.gz.")]
+LabelPattern = Annotated[str, typer.Option(help="Pairs: label names, such as {case}_seg.nii.gz.")]
+Seeds = Annotated[
+    int, typer.Option(min=1, help="Number of runs, with seeds counted up from --seed.")
+]
+SaveMasks = Annotated[
+    bool, typer.Option("--save-masks", help="Write predicted masks to masks/ in --out.")
+]
 Workers = Annotated[int, typer.Option(min=1, help="Number of worker processes.")]
 RayAddress = Annotated[
     str | None, typer.Option("--ray", help="Address of a Ray cluster to run on, or 'local'.")
@@ -35,12 +43,8 @@ def segment(  # noqa: PLR0913  # one for each option
     out: Out,
     labels: Labels = None,
     dataset: Annotated[Layout, typer.Option(help="Layout of the data set on disk.")] = Layout.PAIRS,
-    image_pattern: Annotated[
-        str, typer.Option(help="Pairs: image names, such as {case}_t1.nii.gz.")
-    ] = "{case}",
-    label_pattern: Annotated[
-        str, typer.Option(help="Pairs: label names, such as {case}_seg.nii.gz.")
-    ] = "{case}",
+    image_pattern: ImagePattern = "{case}",
+    label_pattern: LabelPattern = "{case}",
     names: Names = None,
     structure: Annotated[
         list[str], typer.Option(help="Structure by name or label value; default: all.")
@@ -60,31 +64,40 @@ def segment(  # noqa: PLR0913  # one for each option
         float, typer.Option(min=0, help="Click jitter, standard deviation in mm.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = CHALLENGE_SEED,
+    seeds: Seeds = 1,
     tolerance_mm: Annotated[
         float, typer.Option(min=0, help="Tolerance of the surface Dice (NSD), mm.")
     ] = 2.0,
+    save_masks: SaveMasks = False,
     workers: Workers = 1,
     ray: RayAddress = None,
     as_json: AsJson = False,
 ) -> None:
     """Segment all cases with simulated prompts, and write tables and a report.
 
-    Writes report.html, results.parquet and summary.json to --out. Run the same command again to
-    resume an interrupted run.
+    Writes report.html, results (CSV, Parquet) and summary (JSON, CSV, LaTeX) to --out. Run the same
+    command again to resume an interrupted run.
     """
     with progress_bar(out) as progress:
+        from napari_medvlm.evaluation.seeds import run_seeds
         from napari_medvlm.evaluation.segment.evaluate import DataSet, evaluate
         from napari_medvlm.evaluation.segment.plan import Plan
 
         plan = Plan(
             backend=backend, model=model, device=device, interactions=interactions,
             first_prompt=first_prompt, next_prompt=next_prompt, jitter_mm=jitter_mm, seed=seed,
-            tolerance_mm=tolerance_mm,
-            structures=tuple(structure),
+            tolerance_mm=tolerance_mm, structures=tuple(structure),
         )  # fmt: skip
         data = DataSet(dataset, images, labels, names, channel, (image_pattern, label_pattern))
-        summary = evaluate(data, plan, out, _workers(workers, ray), progress)
-    print_result(summary, as_json, lambda: _lines(summary, out))
+        by = _workers(workers, ray)
+
+        def one_run(plan: Plan, folder: Path) -> dict[str, Any]:
+            return evaluate(data, plan, folder, by, progress, with_masks=save_masks)
+
+        summary = one_run(plan, out) if seeds == 1 else run_seeds(one_run, plan, seeds, out)
+    print_result(
+        summary, as_json, lambda: _lines(summary, out) if seeds == 1 else _seed_lines(summary, out)
+    )
 
 
 def compare(
@@ -141,6 +154,17 @@ def _lines(summary: dict[str, Any], out: Path) -> str:
         lines.append(f"Not in the labels: {'; '.join(absent[:MAX_LISTED])}{more}")
     lines += without_result(summary)
     return "\n".join([*lines, str(out / "report.html")])
+
+
+def _seed_lines(summary: dict[str, Any], out: Path) -> str:
+    """Return the lines printed after runs of several seeds."""
+    lines = [f"{len(summary['seeds'])} seeds, from {summary['seeds'][0]}; after the last prompt:"]
+    for name, metrics in (*summary["structures"].items(), ("mean", summary["metrics"])):
+        dice = metrics["dice"]
+        ends = dice["interval"]
+        interval = "" if ends is None else f", 95 % {ends[0]:.3f} to {ends[1]:.3f}"
+        lines.append(f"{name}: Dice {dice['mean']:.3f}, SD over seeds {dice['sd']:.3f}{interval}")
+    return "\n".join([*lines, str(out / "seeds.json")])
 
 
 def _curve(dice: list[float]) -> str:

@@ -52,8 +52,8 @@ def ground(  # noqa: PLR0913  # one for each option
 ) -> None:
     """Ground phrases with known regions, and write tables and a report.
 
-    Writes report.html, results.parquet and summary.json to --out. Run the same command again to
-    resume an interrupted run.
+    Writes report.html, results (CSV, Parquet) and summary (JSON, CSV, LaTeX) to --out. Run the same
+    command again to resume an interrupted run.
     """
     with progress_bar(out) as progress:
         from napari_medvlm.evaluation.ground.datasets import find_cases
@@ -98,8 +98,8 @@ def ask(  # noqa: PLR0913  # one for each option
 ) -> None:
     """Ask questions with known answers, and write tables and a report.
 
-    Writes report.html, results.parquet and summary.json to --out. Run the same command again to
-    resume an interrupted run.
+    Writes report.html, results (CSV, Parquet) and summary (JSON, CSV, LaTeX) to --out. Run the same
+    command again to resume an interrupted run.
     """
     with progress_bar(out) as progress:
         from napari_medvlm.evaluation.ask.datasets import find_items

@@ -157,12 +157,18 @@ def replay(  # noqa: PLR0913  # one for each option
     frame: Frame = None,
     gaps: AtGaps = Gaps.REFUSE,
     spacing: Spacing = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the recomputed masks to this label image.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Recompute the masks of a session and compare them with the recorded ones.
 
     With another backend, compare the masks of both backends for each object: Dice and volumes in
     mL.
+
+    --out writes objects as the label values 1, 2, ... in their order; where objects overlap, the
+    last one counts.
 
     The exit status is 0 if all masks are identical, else 1.
     """
@@ -180,6 +186,8 @@ def replay(  # noqa: PLR0913  # one for each option
             ):
                 entry |= comparison
         identical = all(r.identical is not False for r in replayed)
+        if out is not None:
+            _write_replayed(out, replayed, volume)
         print_result(
             {"identical": identical, "objects": objects},
             as_json,
@@ -192,6 +200,21 @@ def replay(  # noqa: PLR0913  # one for each option
         )
         if not identical:
             raise typer.Exit(FAILED)
+
+
+def _write_replayed(out: Path, replayed: Iterable[Any], volume: Any) -> None:
+    """Write the recomputed masks as one label image, with the names of the objects."""
+    import numpy as np
+
+    import napari_medvlm as nmv
+    from napari_medvlm.io.dicom_objects.seg_write import Segment
+
+    objects = list(replayed)
+    labels = np.zeros(volume.shape, np.uint16)
+    for value, item in enumerate(objects, 1):
+        labels[item.mask.full().astype(bool)] = value
+    segments = {value: Segment(item.name) for value, item in enumerate(objects, 1)}
+    nmv.write_mask(out, labels, volume, segments)
 
 
 def _summary_text(measurement: Any, summary: dict[str, Any], notes: Iterable[str]) -> str:

@@ -86,15 +86,15 @@ def compare(a: Path, b: Path, seed: int = 0) -> Json:
     of the mean differences of cases, ``p_holm`` adjusted for the number of metrics (without
     ``seconds``), ``effect`` the rank-biserial correlation. ``structures``, of segmentation: the
     same for each structure. ``settings``: those that differ, with both values; ``omitted``: metrics
-    that mean something else under them. ``unpaired``: what only one of the runs has. An interval
-    is `None` for fewer than two cases.
+    that mean something else under them. ``unpaired``: what only one of the runs has. An interval is
+    `None` for fewer than two cases.
 
     Raises
     ------
     SettingsError
         If a folder holds no run, or the runs are of different tasks, or have no case in common.
     """
-    first, second = (_Run(path) for path in (a, b))
+    first, second = (MeasuredRun(path) for path in (a, b))
     _require_comparable(first, second)
     keys = [key for key in first.figures if key in second.figures]
     if not keys:
@@ -122,7 +122,20 @@ def compare(a: Path, b: Path, seed: int = 0) -> Json:
     }
 
 
-class _Run:
+class MeasuredRun:
+    """The settings and the figures of a run.
+
+    Parameters
+    ----------
+    path
+        The folder of the run.
+
+    Raises
+    ------
+    SettingsError
+        If it holds no run.
+    """
+
     def __init__(self, path: Path) -> None:
         settings = read_json(path / "run.json")
         if settings is None or settings.get("task") not in METRICS:
@@ -168,7 +181,7 @@ _READERS: Mapping[str, Callable[[Json, Json], Iterator[Measured]]] = {
 }
 
 
-def _require_comparable(a: _Run, b: _Run) -> None:
+def _require_comparable(a: MeasuredRun, b: MeasuredRun) -> None:
     if a.task != b.task:
         raise SettingsError(
             f"The runs did different things: task {a.task}, {b.task}.",
@@ -176,14 +189,14 @@ def _require_comparable(a: _Run, b: _Run) -> None:
         )
 
 
-def _differing_settings(a: _Run, b: _Run) -> dict[str, list[Any]]:
+def _differing_settings(a: MeasuredRun, b: MeasuredRun) -> dict[str, list[Any]]:
     names = dict.fromkeys((*a.plan, *b.plan))
     pairs = {name: [a.plan.get(name), b.plan.get(name)] for name in names}
     return {name: values for name, values in pairs.items() if values[0] != values[1]}
 
 
 def _differences(
-    names: Sequence[str], keys: Sequence[tuple[str, str]], a: _Run, b: _Run, seed: int
+    names: Sequence[str], keys: Sequence[tuple[str, str]], a: MeasuredRun, b: MeasuredRun, seed: int
 ) -> Json:
     """The difference of each figure, with p-values adjusted for their number."""
     metrics = {name: _difference(name, keys, a, b, seed) for name in names}
@@ -191,13 +204,15 @@ def _differences(
     return {name: row | {"p_holm": adjusted.get(name)} for name, row in metrics.items()}
 
 
-def _difference(name: str, keys: Sequence[tuple[str, str]], a: _Run, b: _Run, seed: int) -> Json:
+def _difference(
+    name: str, keys: Sequence[tuple[str, str]], a: MeasuredRun, b: MeasuredRun, seed: int
+) -> Json:
     """The difference of one figure: of the means of the reports, over what both runs have."""
     first: list[Observation] = []
     second: list[Observation] = []
     for key in keys:
         measured = a.figures[key]
-        values = _last(measured.figures, name), _last(b.figures[key].figures, name)
+        values = last_of(measured.figures, name), last_of(b.figures[key].figures, name)
         if values[0] is not None and values[1] is not None:
             first.append((measured.cluster, measured.group, values[0]))
             second.append((measured.cluster, measured.group, values[1]))
@@ -218,7 +233,7 @@ def _difference(name: str, keys: Sequence[tuple[str, str]], a: _Run, b: _Run, se
     }
 
 
-def _last(figure: Mapping[str, Any], name: str) -> float | None:
+def last_of(figure: Mapping[str, Any], name: str) -> float | None:
     """A figure, or the last of a curve."""
     value = figure[name]
     last: float | None = value[-1] if isinstance(value, list) else value

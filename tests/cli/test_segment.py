@@ -101,6 +101,17 @@ def test_session_and_report_are_there_though_the_mask_cannot_be_written(scan, tm
     assert run(app, ["replay", str(session)]).stdout.splitlines()[-1] == "Identical."
 
 
+def test_replay_writes_the_masks_that_it_computes(scan, tmp_path):
+    session, mask = tmp_path / "session.json", tmp_path / "mask.nii.gz"
+    options = ("--point", "12,20,13", "--out", str(mask), "--session", str(session))
+    assert run(app, ["segment", str(scan[0]), *options]).exit_code == 0
+    done = run(app, ["replay", str(session), "--out", str(tmp_path / "again.nii.gz")])
+    assert done.exit_code == 0, done.output
+    first, again = (nmv.read_volume(path).data for path in (mask, tmp_path / "again.nii.gz"))
+    assert first.any()
+    assert (first == again).all()
+
+
 def test_replay_finds_a_moved_image_when_told_and_refuses_another(scan, tmp_path):
     path, _ = scan
     session = tmp_path / "session.json"

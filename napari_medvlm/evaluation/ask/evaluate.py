@@ -15,10 +15,10 @@ from napari_medvlm.evaluation.ask.summary import rows, summary
 from napari_medvlm.evaluation.ground.plan import require_able
 from napari_medvlm.evaluation.runs.provenance import provenance
 from napari_medvlm.evaluation.runs.report import require_libraries
-from napari_medvlm.evaluation.runs.run_folder import alone_in, read_json, write_json
+from napari_medvlm.evaluation.runs.run_folder import alone_in, read_json
 from napari_medvlm.evaluation.runs.runner import EvaluationTask, require_measured, run_cases
+from napari_medvlm.evaluation.runs.tables import write_summary, write_table
 from napari_medvlm.evaluation.runs.workers import Workers
-from napari_medvlm.evaluation.segment.summary import write_table
 
 Json = dict[str, Any]
 KIND = EvaluationTask("ask", "napari_medvlm.evaluation.ask.item_worker:ItemWorker", Outcome)
@@ -61,7 +61,7 @@ def run(
         scored_items = [(items[outcome.case], outcome) for outcome in outcomes]
         figures = summary(scored_items, (*dataset.unused, *unused), plan, dataset.notes)
         write_table(out, rows(scored_items))
-        write_json(out / "summary.json", figures)
+        write_summary(out, figures)
         write_report(out, figures, read_json(out / "run.json") or {}, scored_items)
     require_measured(len(scored_items), (*dataset.unused, *unused), out)
     return figures

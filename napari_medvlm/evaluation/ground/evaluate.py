@@ -14,10 +14,10 @@ from napari_medvlm.evaluation.ground.report import write_report
 from napari_medvlm.evaluation.ground.summary import rows, summary
 from napari_medvlm.evaluation.runs.provenance import provenance
 from napari_medvlm.evaluation.runs.report import require_libraries
-from napari_medvlm.evaluation.runs.run_folder import alone_in, read_json, write_json
+from napari_medvlm.evaluation.runs.run_folder import alone_in, read_json
 from napari_medvlm.evaluation.runs.runner import EvaluationTask, require_measured, run_cases
+from napari_medvlm.evaluation.runs.tables import write_summary, write_table
 from napari_medvlm.evaluation.runs.workers import Workers
-from napari_medvlm.evaluation.segment.summary import write_table
 
 Json = dict[str, Any]
 KIND = EvaluationTask("ground", "napari_medvlm.evaluation.ground.case_worker:CaseWorker", Outcome)
@@ -58,7 +58,7 @@ def run(
         outcomes, unused = run_cases(KIND, dataset.cases, plan, record, out, workers, progress)
         figures = summary(outcomes, (*dataset.unused, *unused), plan)
         write_table(out, rows(outcomes))
-        write_json(out / "summary.json", figures)
+        write_summary(out, figures)
         write_report(out, figures, read_json(out / "run.json") or {}, dataset.cases, outcomes)
     require_measured(len(outcomes), (*dataset.unused, *unused), out)
     return figures

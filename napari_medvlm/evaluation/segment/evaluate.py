@@ -13,7 +13,6 @@ from napari_medvlm.evaluation.runs.run_folder import (
     alone_in,
     read_json,
     session_path,
-    write_json,
     write_text,
 )
 from napari_medvlm.evaluation.runs.runner import (
@@ -23,10 +22,12 @@ from napari_medvlm.evaluation.runs.runner import (
     run_cases,
     write_outcome,
 )
+from napari_medvlm.evaluation.runs.tables import write_summary, write_table
 from napari_medvlm.evaluation.runs.workers import Workers
 from napari_medvlm.evaluation.segment import report, summary
 from napari_medvlm.evaluation.segment.cases import Case, Cases, Layout, Skipped, require_known
 from napari_medvlm.evaluation.segment.datasets import find_cases
+from napari_medvlm.evaluation.segment.mask_files import save_masks
 from napari_medvlm.evaluation.segment.outcomes import Outcome
 from napari_medvlm.evaluation.segment.plan import Plan, provenance, require_able
 from napari_medvlm.io.label_images import read_names
@@ -124,8 +125,21 @@ class DataSet:
         }
 
 
-def evaluate(data: DataSet, plan: Plan, out: Path, workers: Workers, progress: Progress) -> Json:
+def evaluate(  # the run, and what it leaves
+    data: DataSet,
+    plan: Plan,
+    out: Path,
+    workers: Workers,
+    progress: Progress,
+    *,
+    with_masks: bool = False,
+) -> Json:
     """Work on all cases that are not done yet and write everything; the summary.
+
+    Parameters
+    ----------
+    with_masks
+        Also write the predicted masks, of cases that were done before too.
 
     Raises
     ------
@@ -145,6 +159,8 @@ def evaluate(data: DataSet, plan: Plan, out: Path, workers: Workers, progress: P
     with alone_in(out):
         outcomes, skipped = run(dataset, plan, data.record(), out, workers, progress)
         figures = write_all(out, plan, dataset.cases, outcomes, skipped)
+        if with_masks:
+            save_masks(out, dataset.cases, outcomes)
     require_measured(len(figures["structures"]), skipped, out)
     return figures
 
@@ -158,8 +174,8 @@ def write_all(
 ) -> Json:
     """Write the table, the summary and the report of a run that is kept; the summary."""
     figures: Json = summary.summary(outcomes, skipped, plan)
-    summary.write_table(out, summary.rows(outcomes))
-    write_json(out / "summary.json", figures)
+    write_table(out, summary.rows(outcomes))
+    write_summary(out, figures)
     settings: Mapping[str, Any] = read_json(out / "run.json") or {}
     report.write_report(out, figures, settings, cases, outcomes)
     return figures

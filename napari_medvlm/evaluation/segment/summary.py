@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_medvlm.data.atomic_write import write_atomically
-from napari_medvlm.data.measurements.csv_file import cell
 from napari_medvlm.evaluation.metrics.confidence_intervals import interval_by_case
 from napari_medvlm.evaluation.metrics.segmentation import area_under, challenge_nsd, interactions_to
 from napari_medvlm.evaluation.runs.reasons import count_reasons
-from napari_medvlm.evaluation.runs.run_folder import write_text
 from napari_medvlm.evaluation.segment.cases import Skipped
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome, Step
 from napari_medvlm.evaluation.segment.plan import Plan
@@ -121,28 +115,6 @@ def _intervals(outcomes: Sequence[Outcome], structure: str | None = None) -> Jso
             for name in SURE
         }
     }
-
-
-def write_table(out: Path, table: Sequence[Json]) -> Path:
-    """``results.parquet``, or ``results.csv`` where pyarrow is not installed; its path."""
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        return _write_csv(out / "results.csv", table)
-    path = out / "results.parquet"
-    rows = pyarrow.Table.from_pylist(list(table))
-    write_atomically(path, lambda temporary: parquet.write_table(rows, temporary))
-    return path
-
-
-def _write_csv(path: Path, table: Sequence[Json]) -> Path:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(table[0]) if table else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: cell(value) for key, value in row.items()} for row in table)
-    write_text(path, text.getvalue())
-    return path
 
 
 def _row(case: str, attempt: Attempt, number: int, step: Step) -> Json:

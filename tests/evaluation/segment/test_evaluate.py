@@ -14,6 +14,7 @@ from benchmarks.tasks import mni_truths
 from napari_medvlm import Ledger, read_volume, replay
 from napari_medvlm.cli import app
 from napari_medvlm.evaluation.runs.provenance import weights_digest
+from napari_medvlm.evaluation.runs.tables import write_table
 from napari_medvlm.evaluation.segment import summary
 from napari_medvlm.evaluation.segment.case_worker import CaseWorker
 from napari_medvlm.evaluation.segment.cases import Layout, Skipped
@@ -68,6 +69,24 @@ def test_a_run_leaves_the_figures_that_it_promises(finished):
     assert len(table) == 4 * 2 * INTERACTIONS
     first = [row["dice"] for row in table if row["interaction"] == 1]
     assert told["mean"]["dice"][0] == pytest.approx(np.mean(first))
+
+
+def test_saved_masks_have_the_dice_of_the_table(pairs, tmp_path):
+    options = (*segment_options(pairs, tmp_path), "--structure", "2")
+    before = evaluate(*options)
+    assert not (tmp_path / "masks").exists()
+    assert evaluate(*options, "--save-masks") == before, "the masks of cases that were done"
+    last = {
+        row["case"]: row["dice"]
+        for row in parquet.read_table(tmp_path / "results.parquet").to_pylist()
+    }
+    assert last
+    for case, dice in last.items():
+        image = nibabel.load(tmp_path / "masks" / case / "label 2.nii.gz")
+        truth = nibabel.load(pairs / "labels" / f"{case}.nii.gz")
+        a, b = np.asarray(image.dataobj) > 0, np.asarray(truth.dataobj) == 2
+        assert np.allclose(image.affine, truth.affine, atol=1e-4)
+        assert 2 * (a & b).sum() / (a.sum() + b.sum()) == pytest.approx(dice)
 
 
 def test_a_run_records_what_it_depends_on(finished):
@@ -284,9 +303,9 @@ def test_with_a_box_first_the_area_is_over_the_clicks():
 
 def test_without_pyarrow_the_table_is_csv(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
-    path = summary.write_table(tmp_path, summary.rows([outcome("one", 0.5, 0.75)]))
-    lines = path.read_text().splitlines()
-    assert path.name == "results.csv"
+    write_table(tmp_path, summary.rows([outcome("one", 0.5, 0.75)]))
+    lines = (tmp_path / "results.csv").read_text().splitlines()
+    assert not (tmp_path / "results.parquet").exists()
     assert lines[0].startswith("case,structure,interaction,prompt,positive,dice")
     assert lines[2].startswith("one,a,2,point,True,0.75")
 
