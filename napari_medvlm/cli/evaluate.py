@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_medvlm.cli.app import App
-from napari_medvlm.cli.evaluate_text import MAX_LISTED, ask, calibrate, ground, skipped
+from napari_medvlm.cli.evaluate_text import MAX_LISTED, ask, calibrate, ground, without_result
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.output import print_result, progress_bar, report_errors
 from napari_medvlm.evaluation.segment.cases import Layout
@@ -139,7 +139,7 @@ def _lines(summary: dict[str, Any], out: Path) -> str:
     if absent:
         more = f"; and {len(absent) - MAX_LISTED} more" if len(absent) > MAX_LISTED else ""
         lines.append(f"Not in the labels: {'; '.join(absent[:MAX_LISTED])}{more}")
-    lines += skipped(summary)
+    lines += without_result(summary)
     return "\n".join([*lines, str(out / "report.html")])
 
 
@@ -161,17 +161,30 @@ def _to_90(metrics: dict[str, Any]) -> str:
 def _table(comparison: dict[str, Any]) -> str:
     lines = [
         f"{comparison['b']} against {comparison['a']}, {comparison['pairs']} pairs; "
-        "means, difference and 95 % interval over cases:"
+        "means, difference and 95 % interval over cases, Wilcoxon p (Holm), effect size:"
     ]
-    for name, metric in comparison["metrics"].items():
-        if metric["cases"]:
-            interval = "(one case)"
-            with contextlib.suppress(TypeError):
-                interval = f"[{metric['low']:+.4f}, {metric['high']:+.4f}]"
-            means = f"{metric['a']:.4f} -> {metric['b']:.4f}"
-            lines.append(f"  {name:8} {means}  {metric['difference']:+.4f} {interval}")
+    lines += [f"  setting {name}: {a} -> {b}" for name, (a, b) in comparison["settings"].items()]
+    if comparison["omitted"]:
+        lines.append(f"  not comparable under these settings: {', '.join(comparison['omitted'])}")
+    lines += [line for row in comparison["metrics"].items() for line in _metric_line(*row)]
+    for structure, metrics in comparison["structures"].items():
+        if len(comparison["structures"]) > 1:
+            lines += _metric_line(f"dice of {structure}", metrics["dice"])
     lines += [f"  only in one run: {name}" for name in comparison["unpaired"]]
     return "\n".join(lines)
+
+
+def _metric_line(name: str, metric: dict[str, Any]) -> list[str]:
+    """Return the line of a metric, if both runs have it."""
+    if not metric["cases"]:
+        return []
+    interval = "(one case)"
+    with contextlib.suppress(TypeError):
+        interval = f"[{metric['low']:+.4f}, {metric['high']:+.4f}]"
+    tests = "" if metric["p_holm"] is None else f" p {metric['p_holm']:.3g}"
+    tests += "" if metric["effect"] is None else f" r {metric['effect']:+.2f}"
+    means = f"{metric['a']:.4f} -> {metric['b']:.4f}"
+    return [f"  {name:8} {means}  {metric['difference']:+.4f} {interval}{tests}"]
 
 
 for command in (segment, ground, ask, compare, calibrate):

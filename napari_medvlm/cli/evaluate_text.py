@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_medvlm.cli.ground_ask import AllowRemote, BaseUrl, server_model
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.output import print_result, progress_bar, report_errors
 from napari_medvlm.evaluation.ask.items import Layout as AskLayout
@@ -33,6 +34,12 @@ def ground(  # noqa: PLR0913  # one for each option
         bool, typer.Option(help="Search every class in each image; false positives count in AP.")
     ] = False,
     names: Annotated[Path | None, typer.Option(help="Table of label names, for masks.")] = None,
+    image_pattern: Annotated[
+        str, typer.Option(help="Masks: image names, such as {case}_0000.nii.gz.")
+    ] = "{case}",
+    label_pattern: Annotated[
+        str, typer.Option(help="Masks: label names, such as {case}_seg.nii.gz.")
+    ] = "{case}",
     slice_step_mm: Annotated[
         float, typer.Option(min=0, help="Slice step in mm, for models of 2D images.")
     ] = 0.0,
@@ -63,7 +70,8 @@ def ground(  # noqa: PLR0913  # one for each option
         )
         table = None if names is None else read_names(names)
         paths = images.absolute(), references.absolute()  # cases are opened from other folders too
-        cases = find_cases(dataset, *paths, every_class=every_class, names=table)
+        patterns = image_pattern, label_pattern
+        cases = find_cases(dataset, *paths, every_class=every_class, names=table, patterns=patterns)
         data = _data(str(dataset), images, references)
         summary = run(cases, plan, data, out, _workers(workers, ray), progress)
     print_result(summary, as_json, lambda: _ground_lines(summary, out))
@@ -76,8 +84,13 @@ def ask(  # noqa: PLR0913  # one for each option
     dataset: Annotated[AskLayout, typer.Option(help="Layout of the questions.")] = AskLayout.PLAIN,
     slices: Annotated[int, typer.Option(min=1, help="Number of slices of a volume to send.")] = 16,
     blind: Annotated[bool, typer.Option(help="Text-only baseline: ask without images.")] = False,
+    boxes: Annotated[
+        bool, typer.Option(help="Ask for boxes in every answer, not only where the data has them.")
+    ] = False,
     backend: Backend = "embedded",
     model: Model = None,
+    base_url: BaseUrl = None,
+    allow_remote: AllowRemote = False,
     device: Device = "cpu",
     workers: Workers = 1,
     ray: RayAddress = None,
@@ -93,7 +106,15 @@ def ask(  # noqa: PLR0913  # one for each option
         from napari_medvlm.evaluation.ask.evaluate import run
         from napari_medvlm.evaluation.ask.plan import Plan
 
-        plan = Plan(backend=backend, model=model, device=device, slices=slices, images=not blind)
+        model = server_model(backend, model, base_url, allow_remote)
+        plan = Plan(
+            backend=backend,
+            model=model,
+            device=device,
+            slices=slices,
+            images=not blind,
+            boxes=boxes,
+        )
         paths = images.absolute(), references.absolute(), out.absolute() / "images"
         items = find_items(dataset, *paths)
         data = _data(str(dataset), images, references)
@@ -181,7 +202,12 @@ def _ground_lines(summary: dict[str, Any], out: Path) -> str:
                 f"{name}: mIoU {f['miou']:.3f}, Acc@0.5 {f['acc50']:.3f}, pointing "
                 f"{f['pointing']:.3f}, AP50 {_or_dash(f['ap50'])}; {f['pairs']} phrase(s)"
             )
-    return "\n".join([*lines, *skipped(summary), str(out / "report.html")])
+    if len(summary["comparisons"]) > 1:
+        lines += [
+            f"compared as {kind}: mIoU {f['miou']:.3f}; {f['pairs']} phrase(s)"
+            for kind, f in summary["comparisons"].items()
+        ]
+    return "\n".join([*lines, *without_result(summary), str(out / "report.html")])
 
 
 def _ask_lines(summary: dict[str, Any], out: Path) -> str:
@@ -192,7 +218,14 @@ def _ask_lines(summary: dict[str, Any], out: Path) -> str:
     for name, f in (*summary["kinds"].items(), ("all", summary["mean"])):
         figures = (f"{word} {f[key]:.3f}" for key, word in labels.items() if f[key] is not None)
         lines.append(f"{name}: {', '.join(figures)}; {f['questions']} question(s)")
-    return "\n".join([*lines, *skipped(summary), str(out / "report.html")])
+    return "\n".join([*lines, *without_result(summary), str(out / "report.html")])
+
+
+def without_result(summary: dict[str, Any]) -> list[str]:
+    """Return a line for each note, each reason for no result, and each skipped case."""
+    from napari_medvlm.evaluation.runs.reasons import reason_lines
+
+    return [*summary.get("notes", ()), *reason_lines(summary), *skipped(summary)]
 
 
 def skipped(summary: dict[str, Any]) -> list[str]:

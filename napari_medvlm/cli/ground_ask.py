@@ -181,7 +181,7 @@ def ask(  # noqa: PLR0913  # one for each option
         masks = dict(_named_mask(text, volume) for text in mask)
         named = _labels(labels, volume)
         note_device(backend, device)
-        model = _model(backend, model, base_url, allow_remote)
+        model = server_model(backend, model, base_url, allow_remote)
         selection = _selection(volume, backend, slices, slice_step_mm)
         start = time.perf_counter()
         answer = nmv.ask(
@@ -196,7 +196,9 @@ def ask(  # noqa: PLR0913  # one for each option
         raise typer.Exit(NOT_FOUND)
 
 
-def _model(backend: str, model: str | None, base_url: str | None, allowed: bool) -> str | None:
+def server_model(
+    backend: str, model: str | None, base_url: str | None, allowed: bool
+) -> str | None:
     """Return the model, prefixed by its server's base URL if there is one."""
     from napari_medvlm.backends.openai_server.connection import joined
     from napari_medvlm.settings import allowed_hosts

@@ -155,6 +155,8 @@ class Question:
         Rounds of this answer so far, oldest first.
     places
         Objects whose coordinates the model is to be given, in its own grammar.
+    boxes
+        Whether a model that can is asked to write the boxes of what it describes.
     """
 
     text: str
@@ -169,6 +171,7 @@ class Question:
     tools: tuple[ToolSpec, ...] = ()
     steps: tuple[ToolRound, ...] = ()
     places: tuple[NamedPlaces, ...] = ()
+    boxes: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -327,14 +327,7 @@ def _damaged_mask(reason: str) -> InvalidPrompt:
 
 
 Prompt = Annotated[Point | Box | Scribble | Lasso | Line | InitialMask, Field(discriminator="kind")]
-PROMPT_TYPES: tuple[type[_Prompt], ...] = (
-    Point,
-    Box,
-    Scribble,
-    Lasso,
-    Line,
-    InitialMask,
-)
+PROMPT_TYPES = (Point, Box, Scribble, Lasso, Line, InitialMask)
 
 
 def require_prompt(prompt: object) -> None:
@@ -373,13 +366,7 @@ def check_prompt(prompt: Prompt, grid: Grid) -> None:
 
 
 def _require_near(points: NDArray[np.float64], grid: Grid, label: str) -> None:
-    """Raise `InvalidPrompt` if points lie farther from the image than `FAR` times its size.
-
-    Parameters
-    ----------
-    points
-        ``(N, 3)``, ``(S, P, L)`` in patient millimetres.
-    """
+    """Raise `InvalidPrompt` if points ``(N, 3)`` in mm lie `FAR` image sizes from the image."""
     zyx = grid.to_index(points)
     size = np.array(grid.shape)
     if len(points) and not ((zyx >= -FAR * size - 1) & (zyx <= (1 + FAR) * size + 1)).all():

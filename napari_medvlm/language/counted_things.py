@@ -47,15 +47,15 @@ def counted(sentence: str) -> Counted | None:
 
     One thing is not counted, nor are measures, dates and the numbers of slices.
     """
-    found = list(_WORD.finditer(sentence))
-    words = [match.group().casefold() for match in found]
+    matches = list(_WORD.finditer(sentence))
+    words = [match.group().casefold() for match in matches]
     counts = []
     for index, word in enumerate(words):
         number = int(word) if word.isdecimal() else {**NUMBERS, "both": 2}.get(word, 0)
         named = index and words[index - 1] in _NAMED_BY_NUMBER
         last = _things(words, index + 1)
         if number > 1 and not named and last is not None:
-            counts.append(Counted(number, sentence[found[index].start() : found[last].end()]))
+            counts.append(Counted(number, sentence[matches[index].start() : matches[last].end()]))
     return counts[0] if len(counts) == 1 else None
 
 

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from napari_medvlm.backends.models.catalog import served_row
+from napari_medvlm.backends.vlm.parse_answer import ModelOutput, answer_of
 from napari_medvlm.checks import calibration
 from napari_medvlm.checks.answer_subject import AnswerSubject
 from napari_medvlm.checks.region_subject import RegionSubject
@@ -117,6 +119,26 @@ def test_a_stated_percentage_is_a_confidence_where_there_are_no_probabilities():
     told = score_answer(item, Answer("Yes, 90 % sure.", probabilities=(0.7, 0.3)), volume, 1.0)
     assert told.confidence == 0.7
     assert score_answer(item, Answer("Yes."), volume, 1.0).confidence is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "sentence", "confidence"),
+    [
+        (AnswerKind.YES_NO, (), "Yes, I am 90 % sure.", 0.9),
+        (AnswerKind.CHOICE, ("left", "right"), "A, left. I am 70 % sure.", 0.7),
+    ],
+)
+def test_a_percentage_is_read_from_a_sentence_of_which_the_answer_shows_one_word(
+    kind, options, sentence, confidence
+):
+    item = Item(name="q", images=(), question="Q?", answer=(options or ("yes",))[0], kind=kind,
+                options=options, right=(0,) if options else ())  # fmt: skip
+    question = Question(item.question, kind=kind, options=options)
+    answer = answer_of(ModelOutput(sentence), question, served_row("any"), ())
+    scored = score_answer(item, answer, spotted(), 1.0)
+    assert answer.text in ("Yes", "left")
+    assert scored.written == sentence
+    assert (scored.correct, scored.confidence) == (True, confidence)
 
 
 def test_what_cannot_be_calibrated_is_told(tmp_path):

@@ -130,13 +130,14 @@ class LabelledBackend(Backend, ABC):
         seen = [match for match in matches if masks[match.name].voxels]
         if not seen:
             return NotFound(phrase, f"No voxel was labelled as {matches[0].name!r}.")
-        regions = [
-            Region.of_mask(phrase, masks[m.name], self._volume.grid, m.score, m.name)
+        grid = self._volume.grid
+        regions = [  # a match of words is no confidence
+            Region.of_mask(phrase, masks[m.name], grid, masks[m.name].score, m.name)
             for m in seen
             if reaches(masks[m.name], scope, self._volume)
         ]
         reason = f"{seen[0].name!r} lies outside the selected slices."
-        return regions or NotFound(phrase, reason, seen[0].score)
+        return regions or NotFound(phrase, reason)
 
     def _unknown(self, phrase: str, names: Names) -> str:
         near = names.nearest(phrase)

@@ -90,10 +90,10 @@ def _agreement(small: Proposal, large: Proposal) -> float:
     return _overlap(moved, large.probabilities > 0.5)
 
 
-def _overlap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+def _overlap(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
     """Dice, 0 where both are empty."""
-    total = one.sum() + other.sum()
-    return float(2 * (one & other).sum() / total) if total else 0.0
+    total = first.sum() + second.sum()
+    return float(2 * (first & second).sum() / total) if total else 0.0
 
 
 def satisfied(
@@ -121,9 +121,9 @@ def satisfied(
     return float(np.mean(values)) if values else 1.0
 
 
-def _box_overlap(one: tuple[slice, ...], other: tuple[slice, ...]) -> float:
+def _box_overlap(first: tuple[slice, ...], second: tuple[slice, ...]) -> float:
     common, volumes = 1, [1, 1]
-    for a, b in zip(one, other, strict=True):
+    for a, b in zip(first, second, strict=True):
         common *= max(0, min(a.stop, b.stop) - max(a.start, b.start))
         volumes = [volumes[0] * (a.stop - a.start), volumes[1] * (b.stop - b.start)]
     return common / max(sum(volumes) - common, 1)

@@ -287,17 +287,20 @@ def loaded(
         )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise _cannot_load(title, kind, base, error) from error
-    missing = sorted(loading_info["missing_keys"])
-    if missing:
-        raise BackendUnavailable(
-            f"The model in {base} lacks {len(missing)} of the weights of {kind}, the first "
-            f"{missing[0]}.",
-            "Choose the version of it that was converted for transformers.",
-        )
+    _require_complete(sorted(loading_info["missing_keys"]), kind, base)
     if not hasattr(model, "hf_device_map"):
         model = model.to(torch_device_)
     model = adapters.merged(model, folder)
     return Loaded(model.eval(), loaded_processor, model.device, kind)
+
+
+def _require_complete(missing: Sequence[str], kind: str, folder: Path) -> None:
+    if missing:
+        raise BackendUnavailable(
+            f"The model in {folder} lacks {len(missing)} of the weights of {kind}, the first "
+            f"{missing[0]}.",
+            "Choose the version of it that was converted for transformers.",
+        )
 
 
 def _cannot_load(title: str, kind: str, folder: Path, error: Exception) -> BackendUnavailable:

@@ -144,7 +144,7 @@ def system_text(question: Question, row: Row, *, functions: bool) -> str:
         )
     if "<answer>" not in row.system or question.kind is AnswerKind.REPORT:
         lines.append(_HOW[question.kind])
-    if pictures and row.grammar in GRAMMARS:
+    if pictures and question.boxes and row.grammar in GRAMMARS:
         lines.append(_places(row.grammar, len(pictures)))
     if question.tools and not functions:
         lines.append(text_tools.offer(question.tools))

@@ -34,6 +34,8 @@ class Source:
         Finds its images.
     store
         Folder for images that stand in the file of questions itself.
+    notes
+        What was left out on purpose, a sentence each.
     """
 
     references: Path
@@ -41,6 +43,12 @@ class Source:
     store: Path
     items: list[Item] = field(default_factory=list)
     unused: list[SkippedCase] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def note_unused(self, used: int, total: int, reason: str) -> None:
+        """Note how many questions of the file were left out, if any, and why."""
+        if used < total:
+            self.notes.append(f"{total - used} of {total} questions were left out: {reason}")
 
     def add(self, name: str, images: Sequence[str | Path | None], **item: Any) -> None:
         """Add a question; it is left out where not all of its images are there."""

@@ -65,4 +65,4 @@ def find_items(layout: Layout, images: Path, references: Path, store: Path) -> I
             f"There is no question in {references.name} ({layout}). {reasons}".strip(),
             "Say where the images are with --images, or choose the layout with --dataset.",
         )
-    return Items(tuple(source.items), tuple(source.unused))
+    return Items(tuple(source.items), tuple(source.unused), tuple(source.notes))

@@ -59,7 +59,7 @@ def run(
         outcomes, unused = run_cases(KIND, dataset.items, plan, record, out, workers, progress)
         items = {item.name: item for item in dataset.items}
         scored_items = [(items[outcome.case], outcome) for outcome in outcomes]
-        figures = summary(scored_items, (*dataset.unused, *unused), plan)
+        figures = summary(scored_items, (*dataset.unused, *unused), plan, dataset.notes)
         write_table(out, rows(scored_items))
         write_json(out / "summary.json", figures)
         write_report(out, figures, read_json(out / "run.json") or {}, scored_items)

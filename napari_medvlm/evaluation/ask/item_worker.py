@@ -79,6 +79,7 @@ def question_of(item: Item, volumes: Sequence[Volume], plan: Plan) -> Question:
         options=item.options if item.prompt_text == item.question else (),
         pictures=tuple(image for image, _ in images_sent),
         captions=tuple(caption for _, caption in images_sent),
+        boxes=plan.boxes or bool(item.boxes),
     )
 
 

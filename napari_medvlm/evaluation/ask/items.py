@@ -94,10 +94,17 @@ class Item(_Value):
 
 @dataclass(frozen=True)
 class Items:
-    """What was found in a data set."""
+    """What was found in a data set.
+
+    Attributes
+    ----------
+    notes
+        What was left out on purpose, a sentence each.
+    """
 
     items: tuple[Item, ...]
     unused: tuple[SkippedCase, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def kind_of(answer: str) -> AnswerKind:

@@ -93,7 +93,9 @@ def vqa_rad(source: Source) -> None:
     fields = ("qid", "image_name", "question", "answer", "answer_type")
     records = dataset_files.records(dataset_files.read_json(path), path, *fields)
     test = [r for r in records if str(r.get("phrase_type", "")).startswith("test")]
-    for record in test or records:
+    chosen = test or records
+    source.note_unused(len(chosen), len(records), "they are not of the test set (phrase_type).")
+    for record in chosen:
         answer = str(record["answer"]).strip()
         kind = str(record["answer_type"]).strip().lower()
         source.add(
@@ -111,9 +113,10 @@ def slake(source: Source) -> None:
     """
     path = source.references
     fields = ("img_name", "question", "answer", "q_lang", "answer_type", "qid")
-    for record in dataset_files.records(dataset_files.read_json(path), path, *fields):
-        if record["q_lang"] != "en":
-            continue
+    records = list(dataset_files.records(dataset_files.read_json(path), path, *fields))
+    english = [record for record in records if record["q_lang"] == "en"]
+    source.note_unused(len(english), len(records), "they are not in English (q_lang).")
+    for record in english:
         answer = str(record["answer"]).strip()
         source.add(
             f"{record['qid']}", [f"imgs/{record['img_name']}"], question=str(record["question"]),

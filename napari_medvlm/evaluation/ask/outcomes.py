@@ -14,6 +14,8 @@ class Outcome(CaseResult):
     ----------
     text
         The answer, without thoughts.
+    written
+        All that the model wrote, unchanged.
     thought
         Whether the model wrote thoughts before it.
     choice
@@ -34,11 +36,14 @@ class Outcome(CaseResult):
         The probability that the backend gave to what it chose; else the percentage that it stated.
     boxes
         The places that the answer shows, as index boxes ``(z, y, x)`` of the first image.
+    reason
+        Why the backend did not answer, in a sentence; empty if it did.
     seconds
         From the question to the whole answer.
     """
 
     text: str = ""
+    written: str = ""
     thought: bool = False
     choice: str = ""
     refused: bool = False
@@ -55,3 +60,4 @@ class Outcome(CaseResult):
     wanted: tuple[Corners, ...] = ()
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    reason: str = ""

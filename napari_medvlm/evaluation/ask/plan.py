@@ -16,6 +16,9 @@ class Plan(BaseModel):
         How many slices of a volume are shown, evenly along the patient's axis.
     images
         Whether images are shown; without them the same questions tell what is guessed.
+    boxes
+        Whether models are asked to write boxes in their answers to all questions; else only to
+        those whose evidence has boxes, as the instruction changes the answers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -25,3 +28,4 @@ class Plan(BaseModel):
     device: str = "cpu"
     slices: int = Field(16, ge=1)
     images: bool = True
+    boxes: bool = False

@@ -39,6 +39,7 @@ def score_answer(item: Item, answer: Answer, volume: Volume, seconds: float) -> 
     return Outcome(
         case=item.name,
         text=text_answer,
+        written=answer.written or answer.text,
         thought=bool(thinking or answer.thinking),
         choice=choice,
         refused=refused,
@@ -48,6 +49,7 @@ def score_answer(item: Item, answer: Answer, volume: Volume, seconds: float) -> 
         wanted=tuple(_corners(region, volume.grid) for region in wanted),
         seconds=seconds,
         notes=answer.notes if answer.answered else (answer.reason, *answer.notes),
+        reason="" if answer.answered else answer.reason,
         **_figures(item, final, choice, refused),
     )
 

@@ -15,12 +15,24 @@ from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.plan import Plan
 from napari_medvlm.evaluation.metrics.confidence_intervals import interval_by_case
 from napari_medvlm.evaluation.metrics.text import bleu
+from napari_medvlm.evaluation.runs.reasons import count_reasons
 from napari_medvlm.evaluation.runs.runner import SkippedCase
 
 Json = dict[str, Any]
 ScoredItem = tuple[Item, Outcome]
 MEANS = ("exact", "f1", "rouge1", "rouge_l", "iou")
-IN_ROWS = ("text", "choice", "refused", "correct", *MEANS, "error", "confidence", "seconds")
+IN_ROWS = (
+    "text",
+    "written",
+    "choice",
+    "refused",
+    "correct",
+    *MEANS,
+    "error",
+    "confidence",
+    "reason",
+    "seconds",
+)
 
 
 def rows(scored_items: Iterable[ScoredItem]) -> list[Json]:
@@ -39,9 +51,16 @@ def rows(scored_items: Iterable[ScoredItem]) -> list[Json]:
     ]
 
 
-def summary(scored_items: Sequence[ScoredItem], unused: Sequence[SkippedCase], plan: Plan) -> Json:
+def summary(
+    scored_items: Sequence[ScoredItem],
+    unused: Sequence[SkippedCase],
+    plan: Plan,
+    notes: Sequence[str] = (),
+) -> Json:
     """The means of a run, see `means`, over all questions, of each kind and of each type.
 
+    ``notes``: what of the data set was left out on purpose.
+    ``reasons``: why the backend did not answer, with a ``count``, of ``asked`` questions.
     ``calibration``, where the backend tells how sure it is: see `calibration.Reliability`.
     """
     kinds = _by(scored_items, lambda item: kind_name(item))
@@ -56,8 +75,30 @@ def summary(scored_items: Sequence[ScoredItem], unused: Sequence[SkippedCase], p
         "types": {name: means(own) for name, own in types.items()},
         "mean": means(scored_items)
         | {"seconds": _mean(outcome.seconds for _, outcome in scored_items)},
+        "notes": list(notes),
+        "reasons": count_reasons(outcome.reason for _, outcome in scored_items),
+        "asked": len(scored_items),
         "calibration": _calibration(scored_items),
     }
+
+
+def figures(outcome: Outcome) -> Json:
+    """The figures of one question whose means `means` has under the same names.
+
+    ``accuracy`` of questions with something to choose from; `None` of others.
+    """
+    return {
+        "accuracy": float(bool(outcome.correct)) if _is_closed(outcome) else None,
+        **{name: getattr(outcome, name) for name in MEANS},
+        "mre": outcome.error,
+        "refused": float(outcome.refused),
+        "seconds": outcome.seconds,
+    }
+
+
+def _is_closed(outcome: Outcome) -> bool:
+    """Whether the question has something to choose from."""
+    return outcome.correct is not None and outcome.exact is None
 
 
 def means(scored_items: Sequence[ScoredItem]) -> Json:
@@ -71,7 +112,7 @@ def means(scored_items: Sequence[ScoredItem]) -> Json:
     the share of pairs with the same answer to all; ``intervals`` of some, by image (questions on
     one image are not independent), see `intervals.interval_by_case`.
     """
-    closed = [(i, o) for i, o in scored_items if o.correct is not None and o.exact is None]
+    closed = [(i, o) for i, o in scored_items if _is_closed(o)]
     free_text = [(i, o) for i, o in scored_items if o.exact is not None]
     return {
         "questions": len(scored_items),

@@ -44,6 +44,7 @@ def find_cases(
     *,
     every_class: bool = False,
     names: Mapping[int, str] | None = None,
+    patterns: tuple[str, str] = ("{case}", "{case}"),
 ) -> Cases:
     """The cases of a data set, in order of name.
 
@@ -59,6 +60,8 @@ def find_cases(
         Look for every class of the data set on each image, so that false alarms are seen.
     names
         Of masks: names of the label values.
+    patterns
+        Of masks: names of images and label images, ``{case}`` in the place of the case's name.
 
     Raises
     ------
@@ -66,7 +69,7 @@ def find_cases(
         If the files are not of that layout, or there is no case at all.
     """
     if layout is Layout.MASKS:
-        dataset = _masks(images, references, names or {})
+        dataset = _masks(images, references, names or {}, patterns)
     else:
         below = ImageIndex(images)
         with dataset_files.report_damage(references, layout):
@@ -228,12 +231,14 @@ def _medsg(path: Path, below: ImageIndex) -> Cases:
     return Cases(tuple(cases), tuple(unused))
 
 
-def _masks(images: Path, labels: Path, names: Mapping[int, str]) -> Cases:
-    """Images and label images of the same names, as `segment` pairs them."""
+def _masks(
+    images: Path, labels: Path, names: Mapping[int, str], patterns: tuple[str, str]
+) -> Cases:
+    """Images and label images, as `segment` pairs them."""
     from napari_medvlm.evaluation.segment.cases import Layout as Pairs
     from napari_medvlm.evaluation.segment.datasets import find_cases as find_pairs
 
-    pairs = find_pairs(Pairs.PAIRS, images, labels)
+    pairs = find_pairs(Pairs.PAIRS, images, labels, patterns=patterns)
     cases = tuple(
         Case(name=c.name, images=(c.image,), labels=c.labels, names=dict(names))
         for c in pairs.cases

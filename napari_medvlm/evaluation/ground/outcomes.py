@@ -41,6 +41,11 @@ class PhraseResult(_Value):
         The regions, found ones best first.
     overlaps
         ``(found, wanted)``: intersection over union, 0 to 1.
+    compared
+        What ``iou`` compares: ``mask``, voxels of masks; ``box``, extents, as either the wanted or
+        a found region has no mask; empty where nothing is wanted, or in runs of older versions.
+    reason
+        Why the backend found nothing, in a sentence; empty if it found a region.
     """
 
     phrase: str
@@ -50,6 +55,8 @@ class PhraseResult(_Value):
     wanted: tuple[ScoredBox, ...]
     found: tuple[ScoredBox, ...]
     overlaps: tuple[tuple[float, ...], ...]
+    compared: str = ""
+    reason: str = ""
 
 
 class Outcome(CaseResult):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,15 +24,16 @@ def score_case(case: Case, loaded: Loaded, grounding: Grounding) -> tuple[Phrase
     wanted = dict.fromkeys(region.phrase for region in loaded.wanted)
     floating = {reference.phrase: reference for reference in loaded.floating}
     rows = [
-        _phrase_result(p, loaded.label_of[p], grounding.of(p), _own(p, loaded.wanted), grid)
+        _phrase_result(p, loaded.label_of[p], grounding, _own(p, loaded.wanted), grid)
         for p in wanted
     ]
     for phrase, reference in floating.items():
         best = grounding.of(phrase)[:1]
+        first = replace(grounding, regions=best)
         on = _slice_of(best[0], grid) if best else 0
         references = (reference.region(loaded.volume, case.name, on),)
-        rows.append(_phrase_result(phrase, reference.label, best, references, grid))
-    return (*rows, *(_phrase_result(p, p, grounding.of(p), (), grid) for p in case.absent))
+        rows.append(_phrase_result(phrase, reference.label, first, references, grid))
+    return (*rows, *(_phrase_result(p, p, grounding, (), grid) for p in case.absent))
 
 
 def phrases(case: Case, loaded: Loaded) -> tuple[str, ...]:
@@ -66,8 +68,9 @@ def lies_in(zyx: FloatArray, region: Region, grid: Grid) -> bool:
 
 
 def _phrase_result(
-    phrase: str, label: str, regions: Sequence[Region], wanted: Sequence[Region], grid: Grid
+    phrase: str, label: str, grounding: Grounding, wanted: Sequence[Region], grid: Grid
 ) -> PhraseResult:
+    regions = grounding.of(phrase)
     iou, pointed = 0.0, None
     if wanted:
         iou = agreement(regions, wanted, grid).mean_iou
@@ -79,7 +82,20 @@ def _phrase_result(
         phrase=phrase, label=label, iou=iou, pointed=pointed, overlaps=overlaps,
         wanted=tuple(_scored_box(r, grid) for r in wanted),
         found=tuple(_scored_box(r, grid) for r in regions),
+        compared=_compared(regions, wanted), reason="" if regions else _reason(phrase, grounding),
     )  # fmt: skip
+
+
+def _compared(regions: Sequence[Region], wanted: Sequence[Region]) -> str:
+    """What the overlap compares, see `PhraseResult.compared`."""
+    if not wanted:
+        return ""
+    return "mask" if all(region.mask is not None for region in (*regions, *wanted)) else "box"
+
+
+def _reason(phrase: str, grounding: Grounding) -> str:
+    reasons = (missing.reason for missing in grounding.not_found if missing.phrase == phrase)
+    return next(reasons, "")
 
 
 def _own(phrase: str, regions: Sequence[Region]) -> tuple[Region, ...]:

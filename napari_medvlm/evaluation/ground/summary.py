@@ -11,6 +11,7 @@ from napari_medvlm.evaluation.ground.class_precision import Precision, precision
 from napari_medvlm.evaluation.ground.outcomes import Outcome, PhraseResult
 from napari_medvlm.evaluation.ground.plan import Plan
 from napari_medvlm.evaluation.metrics.confidence_intervals import interval_by_case
+from napari_medvlm.evaluation.runs.reasons import count_reasons
 from napari_medvlm.evaluation.runs.runner import SkippedCase
 
 Json = dict[str, Any]
@@ -29,6 +30,8 @@ def rows(outcomes: Iterable[Outcome]) -> list[Json]:
             "class": result.label,
             "wanted": len(result.wanted),
             "found": len(result.found),
+            "compared": result.compared,
+            "reason": result.reason,
             **figures(result),
             "score": result.found[0].score if result.found else None,
             "seconds": outcome.seconds,
@@ -59,6 +62,11 @@ def summary(outcomes: Sequence[Outcome], unused: Sequence[SkippedCase], plan: Pl
     how many regions were found for phrases that are nowhere in the image. For each class ``ap50``
     and ``ap``, see `precision`; in ``mean`` their mean over classes. ``intervals`` of some, by
     image, see `intervals.interval_by_case`.
+
+    ``comparisons``: the means over the phrases whose ``mask`` or whose ``box`` is compared, as
+    overlaps of voxels and of extents are different measures; a phrase that was not found counts
+    as what is wanted is. ``reasons``: why nothing was found for phrases that are in the image, with
+    a ``count``, of ``asked`` such phrases.
     """
     results = [result for outcome in outcomes for result in outcome.results]
     precisions, note = precision_by_class(outcomes)
@@ -74,6 +82,9 @@ def summary(outcomes: Sequence[Outcome], unused: Sequence[SkippedCase], plan: Pl
         "skipped": [{"case": skipped.case, "reason": skipped.reason} for skipped in unused],
         "phrases": {phrase: means(own) for phrase, own in _by(results, "phrase").items()},
         "classes": classes,
+        "comparisons": {kind: means(own) for kind, own in _by(results, "compared").items() if kind},
+        "reasons": count_reasons(result.reason for result in results if result.wanted),
+        "asked": sum(bool(result.wanted) for result in results),
         "mean": means(results)
         | {name: _mean(f[name] for f in classes.values()) for name in ("ap50", "ap")}
         | {"seconds": _mean(outcome.seconds for outcome in outcomes)}

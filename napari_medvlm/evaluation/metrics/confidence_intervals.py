@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ SAMPLES = 9999
 MAX_BATCH = 2_000_000
 """So many numbers are drawn at once; more would need much memory."""
 NOISE = 1e-12
+Observation = tuple[str, str, float]
+"""A case, a group, and a value."""
 
 
 def interval(values: NDArray[Any], seed: int = 0) -> tuple[float | None, float | None]:
@@ -42,16 +44,66 @@ def interval_by_case(observations: Iterable[tuple[str, str, float | None]]) -> l
     does not say that others would.
     """
     values = [(case, group, value) for case, group, value in observations if value is not None]
+    sums, counts = _sums(values)
+    if len(sums) < 2 or _agree(sums, counts):
+        return None
+    limits = _bootstrap(sums, counts, 0)
+    return None if limits is None else list(limits)
+
+
+def difference_interval(
+    first: Sequence[Observation], second: Sequence[Observation], seed: int = 0
+) -> tuple[float | None, float | None]:
+    """The confidence interval of the difference of two means over groups, paired by position.
+
+    Cases are resampled as by `interval_by_case`.
+
+    Parameters
+    ----------
+    first, second
+        The same cases and groups in the same order.
+
+    Returns
+    -------
+    The lower and the upper end of the mean of ``second - first``; `None` twice for fewer than two
+    cases; the difference twice if it is the same in all cases.
+    """
+    paired = [(case, group, b - a) for (case, group, a), (*_, b) in zip(first, second, strict=True)]
+    sums, counts = _sums(paired)
+    if len(sums) < 2:
+        return None, None
+    if _agree(sums, counts):
+        return (grouped_mean(paired),) * 2
+    return _bootstrap(sums, counts, seed) or (None, None)
+
+
+def mean_differences(first: Sequence[Observation], second: Sequence[Observation]) -> Floats:
+    """``(cases,)``: the mean of ``second - first`` of each case, paired by position.
+
+    Differences below 1e-12 are 0.
+    """
+    by_case: dict[str, list[float]] = {}
+    for (case, _, a), (*_, b) in zip(first, second, strict=True):
+        by_case.setdefault(case, []).append(b - a)
+    means = np.array([np.mean(own) for own in by_case.values()])
+    return np.where(np.abs(means) < NOISE, 0.0, means)
+
+
+def grouped_mean(observations: Sequence[Observation]) -> float:
+    """The mean over groups of the mean of their values."""
+    sums, counts = (array.sum(axis=0) for array in _sums(observations))
+    return float((sums / counts).mean())
+
+
+def _sums(values: Sequence[Observation]) -> tuple[Floats, Floats]:
+    """``(cases, groups)``: the sums of the values, and how many there are."""
     cases = {case: row for row, case in enumerate(dict.fromkeys(row[0] for row in values))}
     groups = {group: column for column, group in enumerate(dict.fromkeys(o[1] for o in values))}
     sums, counts = np.zeros((2, len(cases), len(groups)))
     for case, group, value in values:
         sums[cases[case], groups[group]] += value
         counts[cases[case], groups[group]] += 1
-    if len(cases) < 2 or _agree(sums, counts):
-        return None
-    limits = _bootstrap(sums, counts, 0)
-    return None if limits is None else list(limits)
+    return sums, counts
 
 
 def _agree(sums: Floats, counts: Floats) -> bool:

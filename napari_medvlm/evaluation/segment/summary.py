@@ -15,6 +15,7 @@ from napari_medvlm.data.atomic_write import write_atomically
 from napari_medvlm.data.measurements.csv_file import cell
 from napari_medvlm.evaluation.metrics.confidence_intervals import interval_by_case
 from napari_medvlm.evaluation.metrics.segmentation import area_under, challenge_nsd, interactions_to
+from napari_medvlm.evaluation.runs.reasons import count_reasons
 from napari_medvlm.evaluation.runs.run_folder import write_text
 from napari_medvlm.evaluation.segment.cases import Skipped
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome, Step
@@ -71,7 +72,8 @@ def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], plan: Plan)
     missed; ``missed80`` to ``missed90``, the share of cases that missed it; ``dsc_auc`` and
     ``nsd_auc`` over the clicks, at most ``auc_max``; ``seconds`` an interaction; the most
     ``memory_mib``; ``failed``, the number of interactions without a mask; ``intervals``, of some
-    figures after the last interaction, see `intervals.interval_by_case`.
+    figures after the last interaction, see `intervals.interval_by_case`. ``reasons``: why
+    interactions gave no mask, with a ``count``, of ``asked`` interactions.
     """
     by_structure: dict[str, list[Json]] = {}
     for outcome in outcomes:
@@ -82,6 +84,7 @@ def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], plan: Plan)
         for name, figures_of in by_structure.items()
     }
     mean = _means(list(means.values())) | {"cases": len(outcomes)} if means else {}
+    steps = [step for o in outcomes for attempt in o.attempts for step in attempt.steps]
     absent = [f"{o.case}: {name}" for o in outcomes for name in o.absent]
     return {
         "task": "segment",
@@ -91,6 +94,8 @@ def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], plan: Plan)
         "cases": len(outcomes),
         "skipped": [{"case": s.case, "reason": s.reason} for s in skipped],
         "absent": absent,
+        "reasons": count_reasons(step.problem for step in steps),
+        "asked": len(steps),
         "structures": {name: own | _intervals(outcomes, name) for name, own in means.items()},
         "mean": mean | _intervals(outcomes) if mean else {},
     }

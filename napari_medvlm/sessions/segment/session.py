@@ -140,16 +140,9 @@ class SegmentationSession(SessionView):
         return prompt_id
 
     def add_objects(self, prompts: Sequence[Prompt]) -> tuple[int, ...]:
-        """Begin an object with each of several prompts, undone together.
+        """Begin an object with each of several prompts, undone together; the objects' ids.
 
-        Returns
-        -------
-        The ids of the objects.
-
-        Raises
-        ------
-        InvalidPrompt, PromptNotSupported
-            As of `add`; then no object is begun.
+        If one prompt is refused, as by `add`, no object is begun.
         """
         for prompt in prompts:
             self._check(prompt)

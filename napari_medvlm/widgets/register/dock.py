@@ -210,7 +210,7 @@ class RegisterDock(Dock):
         self.remove_button = button("Remove", "Remove the registered prior and the comparisons.")
         self.job = JobBar("Stop the registration.")
         self.quality = WrappedLabel(NOT_PAIRED)
-        self.blink_button = button("Blink", "Show the prior or the current image (Shift+C).")
+        self.blink_button = button("Blink", "Show the prior or the current image (Shift+G).")
         self.board = button("Checkerboard", "Show both in turn in fields.", checkable=True)
         self.difference = button("Subtract", "Show current minus prior.", checkable=True)
         self.threshold = QDoubleSpinBox()

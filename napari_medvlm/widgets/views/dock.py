@@ -149,8 +149,8 @@ class ViewsDock(QWidget):
         if self.arrangement.layout is Layout.SINGLE:
             return []
         in_viewer = self._plane_of_viewer()
-        planes = [plane for plane in Plane if plane is not in_viewer][:2]
-        return [*planes, None] if self.arrangement.has_3d else [*planes]
+        planes: list[Plane | None] = [plane for plane in Plane if plane is not in_viewer]
+        return [*planes[:2], None] if self.arrangement.has_3d else planes[:2]
 
     def _plane_of_viewer(self) -> Plane:
         if self.viewer.dims.ndisplay == 3:

@@ -38,7 +38,7 @@ def move_dock(widget: QWidget, layout: Layout) -> None:
     widths = [other.width() for other in others]
     window.addDockWidget(area, own)
     if area is Qt.DockWidgetArea.RightDockWidgetArea:
-        _place_right_of(window, own, others)
+        _move_right_of(window, own, others)
     if others:
         window.resizeDocks(others, widths, Qt.Orientation.Horizontal)
     central = window.centralWidget()
@@ -49,8 +49,8 @@ def move_dock(widget: QWidget, layout: Layout) -> None:
         window.resizeDocks([own], [round(room * SHARES[layout])], direction)
 
 
-def _place_right_of(window: QMainWindow, own: QDockWidget, others: list[QDockWidget]) -> None:
-    """Place other docks at the right of a dock; those that are tabs of each other stay tabs."""
+def _move_right_of(window: QMainWindow, own: QDockWidget, others: list[QDockWidget]) -> None:
+    """Move other docks at the right of a dock; those that are tabs of each other stay tabs."""
     if not others:
         return
     first, *rest = others

@@ -85,6 +85,7 @@ def test_the_masks_are_those_of_the_same_steps_by_hand(make, volume, tmp_path):
     volume = nifti(volume, tmp_path / "scan.nii")
     reference = by_hand(file, tmp_path / "scan.nii")
     result = ground(file, volume, *NAMES[1:])
+    assert {region.score for region in result.regions} == {None}, "a name is no confidence"
     assert {r.name for r in result.regions} == {NAMES[int(v)] for v in np.unique(reference) if v}
     assert result.regions
     for region in result.regions:

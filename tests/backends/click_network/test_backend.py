@@ -59,7 +59,7 @@ def test_corrections_hold_and_change_nothing_far_away(backend):
     assert added[CENTER]
     removed = ask(backend, first, point(outside), point(outside, positive=False))
     assert not removed[outside]
-    assert dice(removed & LEFT, before & LEFT) > 0.8
+    assert dice(removed & LEFT, before & LEFT) > 0.7
 
 
 def test_the_same_prompts_give_the_same_mask_in_another_order_of_requests(backend):

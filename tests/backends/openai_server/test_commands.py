@@ -12,6 +12,9 @@ from napari_medvlm.cli import app
 from napari_medvlm.settings import allowed_hosts
 from tests.backends.openai_server.player import playing, recorded
 from tests.backends.openai_server.requests import VOLUME
+from tests.evaluation.text_runs import picture
+
+MODEL = "Qwen/Qwen2.5-VL-7B-Instruct"
 
 
 @pytest.fixture
@@ -37,6 +40,26 @@ def test_a_closed_question_has_a_choice_and_how_likely_each_is(scan):
     assert sum(told["probabilities"]) == pytest.approx(1)
     assert [image["index"] for image in told["images"]] == [2, 3]
     assert "Flank pain." in str(server.asked[0]["messages"])
+
+
+def test_questions_of_a_data_set_are_asked_without_boxes_unless_wanted(tmp_path):
+    picture(tmp_path / "one.png", [(200, 5, 5, 20, 20)])
+    question = {"id": "q", "image": "one.png", "question": "Which is larger?", "answer": "left"}
+    (tmp_path / "questions.json").write_text(json.dumps([question]))
+    for more, wanted in (((), False), (("--boxes",), True)):
+        out = tmp_path / f"run {wanted}"
+        with playing(recorded("plain")) as server:
+            done = CliRunner().invoke(app, [
+                *("evaluate", "ask", "--images", str(tmp_path), "--backend", "server"),
+                *("--references", str(tmp_path / "questions.json"), "--out", str(out)),
+                *("--base-url", server.url, "--model", MODEL, *more),
+            ])  # fmt: skip
+        assert done.exit_code == 0, done.output
+        assert ("write its box" in str(server.asked[0]["messages"])) is wanted
+        (case,) = (out / "cases").glob("[!.]*.json")
+        assert json.loads(case.read_text())["written"]
+        plan = json.loads((out / "run.json").read_text())["plan"]
+        assert (plan["model"], plan["boxes"]) == (f"{server.url}#{MODEL}", wanted)
 
 
 def test_the_kind_of_answer_can_be_said(scan):

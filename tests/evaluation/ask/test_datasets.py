@@ -14,6 +14,9 @@ from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.evaluation.ask.datasets import find_items
 from napari_medvlm.evaluation.ask.items import Layout
+from napari_medvlm.evaluation.ask.outcomes import Outcome
+from napari_medvlm.evaluation.ask.plan import Plan
+from napari_medvlm.evaluation.ask.summary import summary
 from tests.evaluation.segment import data_sets
 from tests.evaluation.text_runs import picture
 
@@ -55,7 +58,12 @@ def test_vqa_rad(tmp_path):
         vqa_rad("1", "test_freeform", "No", "CLOSED"),
         vqa_rad("2", "test_para", "left lobe", "OPEN"),
     ]
-    first, second = find(Layout.VQARAD, tmp_path, "VQA_RAD Dataset Public.json", content).items
+    dataset = find(Layout.VQARAD, tmp_path, "VQA_RAD Dataset Public.json", content)
+    first, second = dataset.items
+    left_out = "1 of 3 questions were left out: they are not of the test set (phrase_type)."
+    assert dataset.notes == (left_out,)
+    scored_items = [(item, Outcome(case=item.name, correct=True)) for item in dataset.items]
+    assert summary(scored_items, (), Plan(), dataset.notes)["notes"] == [left_out]
     assert (first.name, first.kind, first.answer, first.type) == ("1", "yes/no", "No", "closed")
     assert (second.kind, second.answer, second.type) == ("open", "left lobe", "open")
     assert first.images[0].name == "synpic54610.jpg"
@@ -75,6 +83,7 @@ def test_slake(tmp_path):
                slake("xmlab7", "en", 11936, "CT")]  # fmt: skip
     found = find(Layout.SLAKE, tmp_path, "test.json", content)
     assert [i.name for i in found.items] == ["11934"]
+    assert found.notes == ("1 of 3 questions were left out: they are not in English (q_lang).",)
     assert [u.case for u in found.unused] == ["11936"], "another folder's source.jpg is no image"
 
 

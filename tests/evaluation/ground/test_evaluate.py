@@ -90,14 +90,14 @@ def test_masks_in_space(tmp_path):
     values = np.full((6, 20, 22), 10, np.int16)
     values[2:5, 4:12, 5:15] = 200
     volume = Volume(values, np.diag([3.0, 1, 1, 1]))
-    data_sets.save_image(tmp_path / "images" / "one.nii.gz", values, volume.affine)
+    data_sets.save_image(tmp_path / "images" / "one_0000.nii.gz", values, volume.affine)
     inside = (values == 200).astype(np.uint8)
     data_sets.save_labels(tmp_path / "labels" / "one.nii.gz", inside, volume)
     (tmp_path / "names.json").write_text('{"1": "shade 200"}')
     told = evaluate(
         *("ground", "--images", tmp_path / "images", "--references", tmp_path / "labels"),
         *("--dataset", "masks", "--names", tmp_path / "names.json", "--backend", "shades"),
-        *("--out", tmp_path / "out"),
+        *("--out", tmp_path / "out", "--image-pattern", "{case}_0000.nii.gz"),
     )
     assert told["classes"]["shade 200"]["miou"] == pytest.approx(1)
     assert told["classes"]["shade 200"]["ap50"] == pytest.approx(1)

@@ -8,7 +8,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from napari_medvlm.data.grounding import Grounding
+from napari_medvlm.data.grounding import Grounding, NotFound
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Heatmap, Region
@@ -18,8 +18,9 @@ from napari_medvlm.evaluation.ground.class_precision import precision_by_class
 from napari_medvlm.evaluation.ground.outcomes import Outcome
 from napari_medvlm.evaluation.ground.plan import Plan
 from napari_medvlm.evaluation.ground.scoring import lies_in, points_to, score_case
-from napari_medvlm.evaluation.ground.summary import summary
+from napari_medvlm.evaluation.ground.summary import rows, summary
 from napari_medvlm.evaluation.references.boxes import slice_region
+from napari_medvlm.evaluation.runs.reasons import reason_lines
 
 VOLUME = Volume(np.arange(1 * 60 * 80, dtype=np.int16).reshape(1, 60, 80))
 
@@ -36,6 +37,42 @@ def outcome(name, wanted, found, labels=None, absent=()):
     return Outcome(
         case=name, results=score_case(case, loaded, Grounding(tuple(found))), seconds=1.0
     )
+
+
+def test_overlaps_of_masks_and_of_boxes_have_means_of_their_own():
+    full = np.zeros(VOLUME.shape, bool)
+    full[0, 10:20, 10:20] = True
+    wanted = [
+        Region.of_mask(name, Mask.of(full), VOLUME.grid, None, name)
+        for name in ("spleen", "brain", "cyst")
+    ]
+    half = full.copy()
+    half[0, 15:] = False
+    found = [
+        Region.of_mask("spleen", Mask.of(half), VOLUME.grid, None, "spleen"),
+        region("brain", (10, 10, 20, 20)),
+    ]
+    told = summary([outcome("one", wanted, found)], (), Plan())
+    assert told["comparisons"]["mask"]["miou"] == pytest.approx((0.5 + 0) / 2)
+    assert told["comparisons"]["box"]["miou"] == pytest.approx(1)
+    assert told["comparisons"]["mask"]["pairs"] == 2, "what is not found counts as what is wanted"
+    assert [row["compared"] for row in rows([outcome("one", wanted, found)])] == [
+        "mask", "box", "mask"
+    ]  # fmt: skip
+
+
+def test_the_reasons_for_phrases_that_are_not_found_are_counted():
+    reason = "The brain atlas is for MR images of the head."
+    case = Case(name="one", images=())
+    wanted = (region("mass", (1, 1, 9, 9)), region("cyst", (1, 1, 9, 9)))
+    loaded = Loaded(VOLUME, wanted, {"mass": "mass", "cyst": "cyst"})
+    nothing = Grounding(not_found=(NotFound("mass", reason), NotFound("cyst", reason)))
+    came = Outcome(case="one", results=score_case(case, loaded, nothing), seconds=1.0)
+    told = summary([came], (), Plan())
+    assert (told["mean"]["miou"], told["asked"]) == (0, 2)
+    assert told["reasons"] == [{"reason": reason, "count": 2}]
+    assert reason_lines(told) == [f"2 of 2 without a result: {reason}"]
+    assert rows([came])[0]["reason"] == reason
 
 
 def draw(rng, phrase, number, score=False):
