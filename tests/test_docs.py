@@ -1,70 +1,24 @@
 """The examples and module names in the documentation are correct."""
 
+import ast
 import importlib
-import os
 import re
-import subprocess
-import sys
+import shlex
+import textwrap
 from pathlib import Path
 
 import pytest
+import typer.main
+
+import napari_medvlm as nmv
+from napari_medvlm.cli import app
 
 DOCS = Path(__file__).parents[1] / "docs"
-
-
 ROOT = DOCS.parent
 PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+NAMES = ("napari-medvlm session", "napari-medvlm PACS")
+"""Values of a format and a name, no commands."""
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
-
-
-def blocks(name, language):
-    text = (DOCS / name).read_text("utf-8")
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
-
-
-@pytest.fixture
-def package(tmp_path):
-    """A package as the document tells to make it, where Python finds it."""
-    code, check = blocks("new-backend.md", "python")
-    (tmp_path / "bright_dark.py").write_text(code)
-    info = tmp_path / "bright_dark-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bright-dark\nVersion: 1.0\n")
-    (toml,) = blocks("new-backend.md", "toml")
-    entry = toml.splitlines()[-1].replace('"', "")
-    (info / "entry_points.txt").write_text(f"[napari_medvlm.backends]\n{entry}\n")
-    return tmp_path, code, check
-
-
-def test_the_backend_of_the_document_conforms_and_is_short(package):
-    folder, code, check = package
-    assert len(code.splitlines()) < 60
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
-    done = subprocess.run(
-        [sys.executable, "-c", check], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def test_the_backend_of_the_document_finds_the_bright_thing(package):
-    folder, _, _ = package
-    program = """
-import napari_medvlm as nmv
-from tests.conftest import make_phantom
-volume, left, right = make_phantom(degrees=(0, 0, 20))
-found = nmv.ground(volume, ["a bright thing"], "bright-dark", scope=nmv.Scope(0, 10, 14))
-region, = found.regions
-start, stop = region.box.bounds(volume.grid)
-assert (start[0], stop[0]) == (10, 14), (start, stop)
-assert (region.mask.full() & right).sum() > 0.5 * right[10:14].sum()
-"""
-    root = Path(__file__).parents[1]
-    path = os.pathsep.join([str(folder), str(root)])
-    done = subprocess.run(
-        [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": path},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -82,3 +36,34 @@ def test_modules_that_a_page_imports_exist(page):
 def test_links_of_a_page_lead_to_files(page):
     for target in LINK.findall(page.read_text("utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def commands_of(text):
+    """The lines of a page that start the program, in blocks and in running text."""
+    for block in re.findall(r"```(?:sh|console)\n(.*?)```", text, re.DOTALL):
+        yield from re.findall(r"^napari-medvlm .*$", block.replace("\\\n", " "), re.MULTILINE)
+    inline = (" ".join(code.split()) for code in re.findall(r"`(napari-medvlm [^`]+)`", text))
+    yield from (code for code in inline if code not in NAMES)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_of_a_page_exist_with_their_options(page):
+    for line in commands_of(page.read_text("utf-8")):
+        words = shlex.split(line, comments=True)[1:]
+        command = typer.main.get_command(app)
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]
+        group = hasattr(command, "commands")
+        assert not (group and words) or words[0] in ("--help", "--version", "COMMAND"), line
+        known = {"--help", "-h"}.union(*((*p.opts, *p.secondary_opts) for p in command.params))
+        options = {word.split("=")[0] for word in words if re.match("--?[a-z]", word)}
+        assert options <= known, f"{line}: {options - known}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_of_a_page_can_be_parsed_and_uses_public_names_that_exist(page):
+    text = page.read_text("utf-8")
+    for block in re.findall(r"^ *```python\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE):
+        ast.parse(textwrap.dedent(block))
+        for name in re.findall(r"\bnmv\.(\w+)", block):
+            assert name in nmv.__all__, name

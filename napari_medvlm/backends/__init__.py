@@ -9,21 +9,33 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress, Task
     from napari_medvlm.backends.conformance.segment import check_backend
+    from napari_medvlm.backends.detection.base import Look, Seen, SlicewiseBackend
+    from napari_medvlm.data.answer import AnswerDelta, Question
 
 _HOMES = {
+    "AnswerDelta": "base",
     "Backend": "base",
     "BackendInfo": "base",
+    "Look": "detection.base",
     "ObjectPrompts": "base",
     "Progress": "base",
+    "Question": "base",
+    "Seen": "detection.base",
+    "SlicewiseBackend": "detection.base",
     "Task": "base",
     "check_backend": "conformance.segment",
 }
 
 __all__ = [
+    "AnswerDelta",
     "Backend",
     "BackendInfo",
+    "Look",
     "ObjectPrompts",
     "Progress",
+    "Question",
+    "Seen",
+    "SlicewiseBackend",
     "Task",
     "check_backend",
 ]
