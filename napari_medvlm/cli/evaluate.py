@@ -91,10 +91,10 @@ def segment(  # noqa: PLR0913  # one for each option
         data = DataSet(dataset, images, labels, names, channel, (image_pattern, label_pattern))
         by = _workers(workers, ray)
 
-        def one_run(plan: Plan, folder: Path) -> dict[str, Any]:
+        def run_plan(plan: Plan, folder: Path) -> dict[str, Any]:
             return evaluate(data, plan, folder, by, progress, with_masks=save_masks)
 
-        summary = one_run(plan, out) if seeds == 1 else run_seeds(one_run, plan, seeds, out)
+        summary = run_plan(plan, out) if seeds == 1 else run_seeds(run_plan, plan, seeds, out)
     print_result(
         summary, as_json, lambda: _lines(summary, out) if seeds == 1 else _seed_lines(summary, out)
     )

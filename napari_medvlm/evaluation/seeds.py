@@ -20,23 +20,23 @@ from napari_medvlm.evaluation.segment.plan import Plan
 Json = dict[str, Any]
 
 
-def run_seeds(one_run: Callable[[Plan, Path], Json], plan: Plan, count: int, out: Path) -> Json:
+def run_seeds(run_plan: Callable[[Plan, Path], Json], plan: Plan, count: int, out: Path) -> Json:
     """Run once for each of ``count`` seeds from the plan's; `over_seeds`, written to ``out``.
 
     Parameters
     ----------
-    one_run
+    run_plan
         Runs a plan in a folder, ``out/seed-SEED``.
 
     Raises
     ------
     MedVLMError
-        As ``one_run``.
+        As ``run_plan``.
     """
     folders = []
     for seed in range(plan.seed, plan.seed + count):
         folders.append(out / f"seed-{seed}")
-        one_run(plan.model_copy(update={"seed": seed}), folders[-1])
+        run_plan(plan.model_copy(update={"seed": seed}), folders[-1])
     summary = over_seeds(folders)
     write_json(out / "seeds.json", summary)
     return summary
