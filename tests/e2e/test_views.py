@@ -53,7 +53,7 @@ def test_two_side_views_show_the_other_planes_with_the_same_array(person):
     assert [panel.plane for panel in dock.panels] == [Plane.CORONAL, Plane.SAGITTAL]
     for panel in dock.panels:
         assert panel.view.model.layers[0].data is person.viewer.layers[0].data
-    person.dock.planes.view_requested.emit("Coronal")
+    person.dock.display.planes.view_requested.emit("Coronal")
     assert [panel.plane for panel in dock.panels] == [Plane.AXIAL, Plane.SAGITTAL]
 
 
@@ -66,7 +66,7 @@ def test_a_jump_moves_all_views_and_a_slider_of_one_moves_the_others(person):
     assert sagittal.dims.point[2] == left
     step = coronal.dims.range[1].step
     coronal.dims.point = (coronal.dims.point[0], p + 2 * step, coronal.dims.point[2])
-    person.dock.planes.view_requested.emit("Coronal")
+    person.dock.display.planes.view_requested.emit("Coronal")
     assert_allclose(person.viewer.dims.point, (s, p + 2 * step, left))
 
 
