@@ -15,7 +15,7 @@ _TWO_CORNERS = re.compile(
     rf"\s*+\(\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+\)\s*+"
 )
 _BARE_CORNERS = re.compile(
-    rf"(?<![\d)]),?\s*+\(\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+\)\s*+,"
+    rf"(?<![\d)])(?:,\s*+)?\(\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+\)\s*+,"
     rf"\s*+\(\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+\)(?:<\|box_(?:end|start)\|>)?"
 )
 _SPACED = re.compile(rf"\s*+{NUMBER}(?:\s++{NUMBER})*\s*+")

@@ -149,7 +149,7 @@ def with_card(text):
 
 def spoiled(make, name):
     def new_folder(folder):
-        (make(folder).parent / name).write_bytes(b"nothing")
+        (make(folder).parent / name).write_bytes(b"\x80nothing")
         trust(folder / name)
         return folder
 

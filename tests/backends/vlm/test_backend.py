@@ -254,7 +254,7 @@ def test_code_that_a_model_brings_is_not_run(tmp_path):
     (folder / "config.json").write_text(
         json.dumps({"model_type": "maira2", "auto_map": auto}), "utf-8"
     )
-    with pytest.raises(BackendUnavailable, match="cannot load the maira2 model"):
+    with pytest.raises(BackendUnavailable, match="it is not trusted"):
         VLMBackend().load(str(folder), "cpu")
     assert not marker.exists()
 
@@ -271,7 +271,8 @@ def test_a_row_of_the_catalog_can_be_asked_and_read(row):
     if not row.prompt:
         return
     assert all(row_for(row.backend, row.example, kind) is row for kind in row.kinds)
-    assert row.grammar in (["sentence", "list"] if row.backend == "detector" else GRAMMARS)
+    written = ["sentence", "list"] if row.backend == "detector" else GRAMMARS
+    assert row.grammar in written or row.asked_by == "predict_forward"  # masks, no boxes
     assert "left lung" in row.filled("left lung")
 
 
