@@ -21,6 +21,9 @@ from napari_medvlm.data.prompts import Box, Lasso, Line, Point, Prompt, Scribble
 from napari_medvlm.widgets.parts.buttons import button
 from napari_medvlm.widgets.parts.plain_text import plain
 
+STEP_BUTTONS_PX = 64
+"""Width of the buttons and margins of a spin box."""
+
 
 class Tool(Enum):
     """A way to prompt: its name and what it is for."""
@@ -196,6 +199,8 @@ class Tools(QWidget):
         depth.setRange(0.0, 1000.0)
         depth.setSuffix(" mm")
         depth.setSpecialValueText("this slice")
+        text_px = depth.fontMetrics().horizontalAdvance(depth.specialValueText())
+        depth.setMinimumWidth(text_px + STEP_BUTTONS_PX)
         depth.setToolTip("Thickness of new boxes, centred on the current slice.")
         depth.valueChanged.connect(self.depth_changed.emit)
         row.addWidget(QLabel("Box depth"))
