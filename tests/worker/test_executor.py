@@ -20,7 +20,7 @@ def ignored(fraction, message=""):
 @pytest.fixture
 def weights(tmp_path):
     path = tmp_path / "weights.pth"
-    path.write_bytes(b"w" * 100)
+    path.write_bytes(b"\x80" * 100)
     return path
 
 
@@ -88,6 +88,7 @@ def test_a_backend_that_lacks_a_module_is_reported_with_its_models(monkeypatch):
     monkeypatch.setattr(registry, "missing", lambda name: ("transformers",))
     row = model_status.offer_of("OWLv2, OWL-ViT")
     assert row.state == "not installed"
-    assert row.obstacle == "It needs transformers, which is not installed."
+    assert row.obstacle.startswith("It needs transformers, which is not installed. Install it with")
+    assert "napari-medvlm[vlm]" in row.obstacle
     assert row.installable
     assert not row.usable

@@ -49,7 +49,7 @@ def test_the_answer_has_the_tokens_of_the_library(folder):
     backend = loaded(folder)
     question = question_of("portrait", "square")
     _, answer = ask(backend, question)
-    assert backend._answered_as.title == "MedSeq-Grounder, Qwen2-VL"
+    assert backend._answered_as.title == "Qwen2-VL"
     tokens = ByHand(folder, backend._answered_as).tokens(question)
     assert answer.tokens == len(tokens)
     assert answer.text == backend._loaded.text(tokens)
