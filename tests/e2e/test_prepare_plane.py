@@ -72,4 +72,5 @@ def test_on_the_command_line_the_second_time_nothing_is_new(model, tmp_path):
     assert first["computed"] == first["slices"] == 40
     assert again["computed"] == 0
     prompt = ("--point", "12,20,13", "--backend", "sam", "--model", str(model))
-    assert commanded("segment", scan, *prompt)["notes"] == []
+    notes = commanded("segment", scan, *prompt)["notes"]
+    assert not [n for n in notes if "The mask covers" not in n]  # random weights take all
