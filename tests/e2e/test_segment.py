@@ -50,12 +50,12 @@ def test_a_prompt_is_seen_as_pending_until_its_mask_is_there(person):
     try:
         points.add(points.world_to_data(person.world(RIGHT)))
         person.waits(lambda: len(points.data) == 2)
-        answered, pending = points.border_color.copy()
-        assert not np.allclose(answered, pending)
+        person.waits(lambda: not np.allclose(*points.border_color))
+        answered = points.border_color[0].copy()
     finally:
         os.kill(worker, signal.SIGCONT)
     person.waits_for_mask()
-    assert_allclose(points.border_color, [answered, answered])
+    person.waits(lambda: np.allclose(points.border_color, [answered, answered]))
 
 
 def test_a_point_that_is_not_drawn_yet_outlives_the_removal_of_another(person):
@@ -313,7 +313,8 @@ viewer.close()
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=untraced)
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout.splitlines()[-1]) < 0.5  # a third where no file is compiled yet
+    # A third on a quiet machine, half on a busy one; torch alone would be more than once.
+    assert float(done.stdout.splitlines()[-1]) < 1
 
 
 def test_outside_is_background(person):
