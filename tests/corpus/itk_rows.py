@@ -239,32 +239,55 @@ def nrrd_windows_lines(folder):
     return by_simpleitk(path)
 
 
-@OTHERS("io63-4d-time-not-chosen")
-def nrrd_time(folder):
+@OTHERS("io63-4d-list-not-chosen")
+def nrrd_list_not_chosen(folder):
     return Refused(nrrd_4d(folder), ("2 volumes", "frame=1"))
 
 
-@OTHERS("io63-4d-time-chosen")
+@OTHERS("io63-4d-time-with-spacings")
 def nrrd_time_chosen(folder):
-    return Image(nrrd_4d(folder), DATA + 7, OBLIQUE, options={"frame": 1})
+    raw = np.stack([DATA, DATA + 7]).astype("<i2").tobytes()
+    path = nrrd(
+        folder / "a.nrrd", raw, dimension="4", sizes="5 4 3 2", kinds="domain domain domain time",
+        space=None, space_directions=None, space_origin=None, spacings="1.5 2 3 1",
+    )  # fmt: skip
+    return Image(path, DATA + 7, np.diag([1.5, 2, 3, 1]), options={"frame": 1})
 
 
-def nrrd_4d(folder):
+@OTHERS("io63-4d-time-without-direction")
+def nrrd_time_without_direction(folder):
+    return Refused(nrrd_4d(folder, "time"), ("axis of time", "kind of that axis to list"))
+
+
+def nrrd_4d(folder, kind="list"):
     raw = np.stack([DATA, DATA + 7]).astype("<i2").tobytes()
     return nrrd(
-        folder / "a.nrrd", raw, dimension="4", sizes="5 4 3 2", kinds="domain domain domain time",
+        folder / "a.nrrd", raw, dimension="4", sizes="5 4 3 2", kinds=f"domain domain domain {kind}",
         space_directions=NRRD["space directions"] + " none",
     )  # fmt: skip
 
 
-@OTHERS.each("io63-values-of-a-voxel", {"list": ("list",), "vector": ("vector",), "rgb": ("RGB-color",)})
-def nrrd_list(kind, folder):
+@OTHERS.each("io63-values-of-a-voxel", {"vector": ("vector",), "rgb": ("RGB-color",)})
+def nrrd_vector(kind, folder):
     raw = np.repeat(DATA[..., None], 3, -1).astype("<i2").tobytes()
     path = nrrd(
         folder / "a.nrrd", raw, dimension="4", sizes="3 5 4 3", kinds=f"{kind} domain domain domain",
         space_directions="none " + NRRD["space directions"],
     )  # fmt: skip
     return Refused(path, ("several values a voxel",))
+
+
+@OTHERS.each("io63-4d-list", {"first": (True,), "last": (False,)})
+def nrrd_list(is_first, folder):
+    """3D Slicer's sequences have the axis of volumes first, diffusion images mostly last."""
+    if not is_first:
+        return Image(nrrd_4d(folder), DATA + 7, OBLIQUE, options={"frame": 1})
+    path = nrrd(
+        folder / "a.seq.nrrd", np.stack([DATA, DATA + 7], -1).astype("<i2").tobytes(), dimension="4",
+        sizes="2 5 4 3", kinds="list domain domain domain",
+        space_directions="none " + NRRD["space directions"],
+    )  # fmt: skip
+    return Image(path, DATA + 7, OBLIQUE, options={"frame": 1})
 
 
 @OTHERS("io64-mha-oblique")
