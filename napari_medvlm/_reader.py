@@ -55,6 +55,8 @@ def _read(path: Path) -> list[LayerData]:
     from napari_medvlm.data.errors import Cancelled, InvalidImage
     from napari_medvlm.io.dicom_objects.rtstruct_read import is_rtstruct, read_on_series
     from napari_medvlm.io.dicom_objects.seg_read import is_seg, read_seg_on_series
+    from napari_medvlm.io.embedded_names import embedded_names
+    from napari_medvlm.io.label_images import read_labels
     from napari_medvlm.layers import labels_data
 
     if path.is_file() and is_rtstruct(path):
@@ -64,6 +66,10 @@ def _read(path: Path) -> list[LayerData]:
     if path.is_file() and is_seg(path):
         named = read_seg_on_series(path, _open_series())
         _tell_notes((*_mismatch_notes(path), *named.notes))
+        return [labels_data(named)]
+    if embedded_names(path)[0]:
+        named = read_labels(path)
+        _tell_notes(named.notes)
         return [labels_data(named)]
     layers, refused = [], []
     for series in _series(path) if path.is_dir() else [None]:
