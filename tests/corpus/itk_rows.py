@@ -12,19 +12,22 @@ from tests.corpus.rows import Image, Refused, Rows, counted, matrix
 OTHERS = Rows()
 DATA = counted((3, 4, 5))
 """``(z, y, x)``."""
+
 RAW = DATA.astype("<i2").tobytes()
 STEPS = [(1.2, 0.9, 0.0), (-0.96, 1.28, 1.2), (1.08, -1.44, 2.4)]
 OBLIQUE = matrix(STEPS, (-20, 11.5, 7))
 NRRD = {
-    "type": "int16", "dimension": "3", "space": "left-posterior-superior", "sizes": "5 4 3",
-    "space directions": "(1.2,0.9,0) (-0.96,1.28,1.2) (1.08,-1.44,2.4)", "kinds": "domain domain domain",
-    "endian": "little", "encoding": "raw", "space origin": "(-20,11.5,7)",
-}  # fmt: skip
-MHA = {
-    "ObjectType": "Image", "NDims": "3", "BinaryData": "True", "BinaryDataByteOrderMSB": "False",
-    "CompressedData": "False", "TransformMatrix": "1 0 0 0 1 0 0 0 1", "Offset": "-20 11.5 7",
-    "ElementSpacing": "1.5 2 3", "DimSize": "5 4 3", "ElementType": "MET_SHORT",
-}  # fmt: skip
+    "type": "int16",
+    "dimension": "3",
+    "space": "left-posterior-superior",
+    "sizes": "5 4 3",
+    "space directions": "(1.2,0.9,0) (-0.96,1.28,1.2) (1.08,-1.44,2.4)",
+    "kinds": "domain domain domain",
+    "endian": "little",
+    "encoding": "raw",
+    "space origin": "(-20,11.5,7)",
+}
+
 ALIGNED = matrix([(1.5, 0, 0), (0, 2, 0), (0, 0, 3)], (-20, 11.5, 7))
 ASSUMED = "1 mm is assumed"
 
@@ -34,15 +37,6 @@ def nrrd(path, data=RAW, **changes):
     fields = NRRD | {name.replace("_", " "): value for name, value in changes.items()}
     lines = [f"{name}: {value}" for name, value in fields.items() if value is not None]
     path.write_bytes("\n".join(["NRRD0005", *lines, "", ""]).encode() + data)
-    return path
-
-
-def mha(path, data=RAW, **changes):
-    """A MetaImage file; a field that is None is left out."""
-    fields = {**MHA, **changes}
-    file = fields.pop("ElementDataFile", "LOCAL")
-    lines = [f"{name} = {value}" for name, value in fields.items() if value is not None]
-    path.write_bytes("\n".join([*lines, f"ElementDataFile = {file}", ""]).encode() + data)
     return path
 
 
@@ -64,17 +58,39 @@ def itk_image(data=DATA):
     return image
 
 
-@OTHERS.each("io62-simpleitk", {
-    name: (name, compressed)
-    for name, compressed in (("a.nrrd", 0), ("b.nrrd", 1), ("a.mha", 0), ("b.mha", 1), ("a.mhd", 0),
-                             ("b.mhd", 1), ("a.nhdr", 0), ("b.nhdr", 1))
-})  # fmt: skip
+@OTHERS.each(
+    "io62-simpleitk",
+    {
+        name: (name, compressed)
+        for name, compressed in (
+            ("a.nrrd", 0),
+            ("b.nrrd", 1),
+            ("a.mha", 0),
+            ("b.mha", 1),
+            ("a.mhd", 0),
+            ("b.mhd", 1),
+            ("a.nhdr", 0),
+            ("b.nhdr", 1),
+        )
+    },
+)
 def simpleitk_files(name, compressed, folder):
     sitk.WriteImage(itk_image(), str(folder / name), useCompression=bool(compressed))
     return Image(folder / name, DATA, OBLIQUE)
 
 
-TYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64")
+TYPES = (
+    "int8",
+    "uint8",
+    "int16",
+    "uint16",
+    "int32",
+    "uint32",
+    "int64",
+    "uint64",
+    "float32",
+    "float64",
+)
 
 
 @OTHERS.each("type", {f"{n}{e}": (n, e) for n in TYPES for e in (".nrrd", ".mha")})
@@ -85,7 +101,16 @@ def data_type(name, ending, folder):
     return Image(folder / f"a{ending}", data, OBLIQUE)
 
 
-UNITS = {"um": 1e-3, "µm": 1e-3, "microns": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1000.0, "nm": 1e-6, "meters": 1000.0}
+UNITS = {
+    "um": 1e-3,
+    "µm": 1e-3,
+    "microns": 1e-3,
+    "mm": 1.0,
+    "cm": 10.0,
+    "m": 1000.0,
+    "nm": 1e-6,
+    "meters": 1000.0,
+}
 
 
 @OTHERS.each("io19-nrrd-unit", {unit: (unit, factor) for unit, factor in UNITS.items()})
@@ -97,9 +122,13 @@ def nrrd_unit(unit, factor, folder):
 @OTHERS("io19-nrrd-units-of-axes")
 def nrrd_units_of_axes(folder):
     path = nrrd(
-        folder / "a.nrrd", space=None, space_directions=None, space_origin=None,
-        spacings="0.5 0.5 2", units='"um" "um" "um"',
-    )  # fmt: skip
+        folder / "a.nrrd",
+        space=None,
+        space_directions=None,
+        space_origin=None,
+        spacings="0.5 0.5 2",
+        units='"um" "um" "um"',
+    )
     return by_simpleitk(path, 1e-3, ("converted to mm",))
 
 
@@ -111,7 +140,9 @@ def nrrd_units_differ(folder):
 
 @OTHERS("io19-nrrd-unknown-unit")
 def nrrd_unknown_unit(folder):
-    return by_simpleitk(nrrd(folder / "a.nrrd", space_units='"px" "px" "px"'), notes=("taken as mm",))
+    return by_simpleitk(
+        nrrd(folder / "a.nrrd", space_units='"px" "px" "px"'), notes=("taken as mm",)
+    )
 
 
 @OTHERS("io19-nrrd-no-size")
@@ -123,20 +154,13 @@ def nrrd_no_size(folder):
 @OTHERS("io19-nrrd-spacing-nan")
 def nrrd_spacing_nan(folder):
     path = nrrd(
-        folder / "a.nrrd", space=None, space_directions=None, space_origin=None, spacings="nan nan nan"
+        folder / "a.nrrd",
+        space=None,
+        space_directions=None,
+        space_origin=None,
+        spacings="nan nan nan",
     )
     return by_simpleitk(path, notes=(ASSUMED,))
-
-
-@OTHERS("io19-mha-no-size")
-def mha_no_size(folder):
-    return by_simpleitk(mha(folder / "a.mha", ElementSpacing=None), notes=(ASSUMED,))
-
-
-@OTHERS.each("io19-mha-unit", {"um": ("um", 1e-3), "cm": ("cm", 10.0), "unknown": ("?", 1.0)})
-def mha_unit(unit, factor, folder):
-    path = mha(folder / "a.mha", DistanceUnits=unit)
-    return by_simpleitk(path, factor, () if factor == 1 else ("converted to mm",))
 
 
 @OTHERS("io44-bzip2")
@@ -145,19 +169,29 @@ def bzip2(folder):
     return Refused(path, ("bzip2", "gzip"))
 
 
-@OTHERS.each("io62-encoding", {
-    "gzip": ("gzip", gzip.compress(RAW)), "gz": ("gz", gzip.compress(RAW)),
-    "text": ("text", " ".join(map(str, DATA.ravel())).encode()), "ascii": ("ascii", "\n".join(map(str, DATA.ravel())).encode()),
-    "hex": ("hex", RAW.hex().encode()),
-})  # fmt: skip
+@OTHERS.each(
+    "io62-encoding",
+    {
+        "gzip": ("gzip", gzip.compress(RAW)),
+        "gz": ("gz", gzip.compress(RAW)),
+        "text": ("text", " ".join(map(str, DATA.ravel())).encode()),
+        "ascii": ("ascii", "\n".join(map(str, DATA.ravel())).encode()),
+        "hex": ("hex", RAW.hex().encode()),
+    },
+)
 def nrrd_encoding(encoding, data, folder):
     return by_simpleitk(nrrd(folder / "a.nrrd", data, encoding=encoding))
 
 
-@OTHERS.each("io62-detached", {
-    "nhdr": ({}, b""), "line-skip": ({"line_skip": "2"}, b"one\ntwo\n"),
-    "byte-skip": ({"byte_skip": "5"}, b"12345"), "byte-skip-from-end": ({"byte_skip": "-1"}, b"123456789"),
-})  # fmt: skip
+@OTHERS.each(
+    "io62-detached",
+    {
+        "nhdr": ({}, b""),
+        "line-skip": ({"line_skip": "2"}, b"one\ntwo\n"),
+        "byte-skip": ({"byte_skip": "5"}, b"12345"),
+        "byte-skip-from-end": ({"byte_skip": "-1"}, b"123456789"),
+    },
+)
 def nrrd_detached(skips, before, folder):
     (folder / "data.raw").write_bytes(before + RAW)
     return by_simpleitk(nrrd(folder / "a.nhdr", b"", **skips, data_file="data.raw"))
@@ -188,7 +222,9 @@ def nrrd_outside(folder):
 def space(name):
     """The factors of the axes from a space of NRRD to LPS."""
     words = name.split("-")
-    return np.array([1.0 if w in ("left", "posterior", "superior") else -1.0 for w in words] + [1.0])
+    return np.array(
+        [1.0 if w in ("left", "posterior", "superior") else -1.0 for w in words] + [1.0]
+    )
 
 
 SPACES = ("left-posterior-superior", "right-anterior-superior", "left-anterior-superior")
@@ -200,7 +236,10 @@ def nrrd_space(name, folder):
     return Image(path, DATA, space(name)[:, None] * OBLIQUE)
 
 
-@OTHERS.each("io62-space-short", {"RAS": ("RAS", SPACES[1]), "LAS": ("LAS", SPACES[2]), "LPS": ("LPS", SPACES[0])})
+@OTHERS.each(
+    "io62-space-short",
+    {"RAS": ("RAS", SPACES[1]), "LAS": ("LAS", SPACES[2]), "LPS": ("LPS", SPACES[0])},
+)
 def nrrd_short_space(short, name, folder):
     return Image(nrrd(folder / "a.nrrd", space=short), DATA, space(name)[:, None] * OBLIQUE)
 
@@ -225,8 +264,10 @@ def nrrd_big_endian(folder):
 @OTHERS("io62-comments-and-keys")
 def nrrd_comments(folder):
     path = nrrd(folder / "a.nrrd", **{"#": "a comment: with a colon"})
-    content = path.read_bytes().replace(b"#: a comment", b"# a comment").replace(
-        b"endian", b"spacings:=9 9 9\nendian", 1
+    content = (
+        path.read_bytes()
+        .replace(b"#: a comment", b"# a comment")
+        .replace(b"endian", b"spacings:=9 9 9\nendian", 1)
     )
     path.write_bytes(content)
     return by_simpleitk(path)
@@ -248,9 +289,16 @@ def nrrd_list_not_chosen(folder):
 def nrrd_time_chosen(folder):
     raw = np.stack([DATA, DATA + 7]).astype("<i2").tobytes()
     path = nrrd(
-        folder / "a.nrrd", raw, dimension="4", sizes="5 4 3 2", kinds="domain domain domain time",
-        space=None, space_directions=None, space_origin=None, spacings="1.5 2 3 1",
-    )  # fmt: skip
+        folder / "a.nrrd",
+        raw,
+        dimension="4",
+        sizes="5 4 3 2",
+        kinds="domain domain domain time",
+        space=None,
+        space_directions=None,
+        space_origin=None,
+        spacings="1.5 2 3 1",
+    )
     return Image(path, DATA + 7, np.diag([1.5, 2, 3, 1]), options={"frame": 1})
 
 
@@ -262,18 +310,26 @@ def nrrd_time_without_direction(folder):
 def nrrd_4d(folder, kind="list"):
     raw = np.stack([DATA, DATA + 7]).astype("<i2").tobytes()
     return nrrd(
-        folder / "a.nrrd", raw, dimension="4", sizes="5 4 3 2", kinds=f"domain domain domain {kind}",
+        folder / "a.nrrd",
+        raw,
+        dimension="4",
+        sizes="5 4 3 2",
+        kinds=f"domain domain domain {kind}",
         space_directions=NRRD["space directions"] + " none",
-    )  # fmt: skip
+    )
 
 
 @OTHERS.each("io63-values-of-a-voxel", {"vector": ("vector",), "rgb": ("RGB-color",)})
 def nrrd_vector(kind, folder):
     raw = np.repeat(DATA[..., None], 3, -1).astype("<i2").tobytes()
     path = nrrd(
-        folder / "a.nrrd", raw, dimension="4", sizes="3 5 4 3", kinds=f"{kind} domain domain domain",
+        folder / "a.nrrd",
+        raw,
+        dimension="4",
+        sizes="3 5 4 3",
+        kinds=f"{kind} domain domain domain",
         space_directions="none " + NRRD["space directions"],
-    )  # fmt: skip
+    )
     return Refused(path, ("several values a voxel",))
 
 
@@ -283,61 +339,14 @@ def nrrd_list(is_first, folder):
     if not is_first:
         return Image(nrrd_4d(folder), DATA + 7, OBLIQUE, options={"frame": 1})
     path = nrrd(
-        folder / "a.seq.nrrd", np.stack([DATA, DATA + 7], -1).astype("<i2").tobytes(), dimension="4",
-        sizes="2 5 4 3", kinds="list domain domain domain",
+        folder / "a.seq.nrrd",
+        np.stack([DATA, DATA + 7], -1).astype("<i2").tobytes(),
+        dimension="4",
+        sizes="2 5 4 3",
+        kinds="list domain domain domain",
         space_directions="none " + NRRD["space directions"],
-    )  # fmt: skip
+    )
     return Image(path, DATA + 7, OBLIQUE, options={"frame": 1})
-
-
-@OTHERS("io64-mha-oblique")
-def mha_oblique(folder):
-    path = mha(
-        folder / "a.mha", TransformMatrix="0.8 0.6 0 -0.48 0.64 0.6 0.36 -0.48 0.8",
-        CenterOfRotation="1 2 3",
-    )  # fmt: skip
-    return Image(path, DATA, OBLIQUE)
-
-
-@OTHERS("io64-mha-element-size")
-def mha_element_size(folder):
-    return by_simpleitk(mha(folder / "a.mha", ElementSpacing=None, ElementSize="1.5 2 3"))
-
-
-@OTHERS("io64-mha-negative-direction")
-def mha_negative(folder):
-    path = mha(folder / "a.mha", TransformMatrix="-1 0 0 0 1 0 0 0 1")
-    return Image(path, DATA, matrix([(-1.5, 0, 0), (0, 2, 0), (0, 0, 3)], (-20, 11.5, 7)))
-
-
-@OTHERS("io64-mha-big-endian")
-def mha_big_endian(folder):
-    path = mha(folder / "a.mha", DATA.astype(">i2").tobytes(), BinaryDataByteOrderMSB="True")
-    return Image(path, DATA, ALIGNED)
-
-
-@OTHERS.each("io64-mhd-header-size", {"fixed": ("7",), "from-end": ("-1",)})
-def mhd_header_size(size, folder):
-    (folder / "a.raw").write_bytes(b"1234567" + RAW)
-    return Image(mha(folder / "a.mhd", b"", HeaderSize=size, ElementDataFile="a.raw"), DATA, ALIGNED)
-
-
-@OTHERS("io64-mhd-a-file-for-each-slice")
-def mhd_list(folder):
-    for z, values in enumerate(DATA):
-        (folder / f"a{z}.raw").write_bytes(values.tobytes())
-    path = mha(folder / "a.mhd", b"a0.raw\na1.raw\na2.raw\n", ElementDataFile="LIST")
-    return Image(path, DATA, ALIGNED)
-
-
-@OTHERS("io64-mha-zero-spacing")
-def mha_zero_spacing(folder):
-    return Refused(mha(folder / "a.mha", ElementSpacing="0 2 3"), ("a.mha",))
-
-
-@OTHERS("mha-anatomical-orientation-is-a-comment")
-def mha_anatomical(folder):
-    return Image(mha(folder / "a.mha", AnatomicalOrientation="RAI"), DATA, ALIGNED)
 
 
 @OTHERS("two-axes-nrrd")

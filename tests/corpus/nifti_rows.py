@@ -1,7 +1,6 @@
 """NIfTI, Analyze and MGH files that nibabel writes, or whose header is set byte by byte."""
 
 import gzip
-import itertools
 import struct
 
 import nibabel
@@ -27,7 +26,9 @@ def written(folder, name="image.nii.gz", affine=OBLIQUE, kind=nibabel.Nifti1Imag
 
 def patched(path, offset, form, *values):
     """The file with a field of its header overwritten, whatever the library would write."""
-    content = bytearray(gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes())
+    content = bytearray(
+        gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    )
     struct.pack_into(form, content, offset, *values)
     path.write_bytes(gzip.compress(bytes(content)) if path.suffix == ".gz" else bytes(content))
 
@@ -47,12 +48,20 @@ def by_nibabel(path, notes=(), **options):
     return Image(path, values.T, RAS @ image.affine, notes=notes, options=options)
 
 
-@NIFTI.each("io03-unit", {
-    "metres": (1, 1000.0, ("in meters",)), "mm": (2, 1.0, ()), "microns": (3, 0.001, ("in microns",)),
-    "none": (0, 1.0, ()), "metres-seconds": (1 | 8, 1000.0, ("in meters",)),
-    "mm-milliseconds": (2 | 16, 1.0, ()), "microns-hz": (3 | 32, 0.001, ("in microns",)),
-    "mm-microseconds": (2 | 24, 1.0, ()), "unknown-code": (4, 1.0, ()),
-})  # fmt: skip
+@NIFTI.each(
+    "io03-unit",
+    {
+        "metres": (1, 1000.0, ("in meters",)),
+        "mm": (2, 1.0, ()),
+        "microns": (3, 0.001, ("in microns",)),
+        "none": (0, 1.0, ()),
+        "metres-seconds": (1 | 8, 1000.0, ("in meters",)),
+        "mm-milliseconds": (2 | 16, 1.0, ()),
+        "microns-hz": (3 | 32, 0.001, ("in microns",)),
+        "mm-microseconds": (2 | 24, 1.0, ()),
+        "unknown-code": (4, 1.0, ()),
+    },
+)
 def unit_of_space(code, factor, notes, folder):
     path, data = written(folder, affine=np.diag([1, 1, 2, 1.0]) / factor, xyzt_units=code)
     return Image(path, data.T, RAS @ np.diag([1, 1, 2, 1.0]), notes=notes)
@@ -131,25 +140,18 @@ def no_codes(folder):
     return by_nibabel(path, (NO_SIDES,))
 
 
-AXES = ["".join(axes) for axes in itertools.product(*["LR", "AP", "IS"])]
-ORDERS = ["".join(p) for axes in AXES for p in itertools.permutations(axes)]
-
-
-@NIFTI.each("io11-axes", {axes: (axes,) for axes in ORDERS})
-def axes_in_any_order(axes, folder):
-    """In which the first, second and third index point along these letters."""
-    steps = {"R": (2, 0, 0), "L": (-2, 0, 0), "A": (0, 3, 0), "P": (0, -3, 0), "S": (0, 0, 4), "I": (0, 0, -4)}
-    affine = matrix([steps[letter] for letter in axes], (9, 8, 7))
-    assert "".join(nibabel.aff2axcodes(affine)) == axes
-    path, data = written(folder, "a.nii", affine)
-    return Image(path, data.T, RAS @ affine)
-
-
-@NIFTI.each("io22-slope", {
-    "1-intercept-nan": (1.0, np.nan, 1, 0), "nan": (np.nan, np.nan, 1, 0), "inf": (np.inf, 0, 1, 0),
-    "0": (0.0, 5.0, 1, 0), "negative": (-2.0, 100.0, -2, 100), "half": (0.5, -3.0, 0.5, -3),
-    "1-intercept-1000": (1.0, -1000.0, 1, -1000),
-})  # fmt: skip
+@NIFTI.each(
+    "io22-slope",
+    {
+        "1-intercept-nan": (1.0, np.nan, 1, 0),
+        "nan": (np.nan, np.nan, 1, 0),
+        "inf": (np.inf, 0, 1, 0),
+        "0": (0.0, 5.0, 1, 0),
+        "negative": (-2.0, 100.0, -2, 100),
+        "half": (0.5, -3.0, 0.5, -3),
+        "1-intercept-1000": (1.0, -1000.0, 1, -1000),
+    },
+)
 def slope_and_intercept(slope, intercept, true_slope, true_intercept, folder):
     path, data = written(folder, "a.nii")
     patched(path, 112, "<f", slope)
@@ -192,7 +194,9 @@ def negative_dim(folder):
 def cifti(folder):
     from nibabel import cifti2
 
-    brain = cifti2.BrainModelAxis.from_mask(np.ones(SHAPE, bool), affine=OBLIQUE, name="thalamus_left")
+    brain = cifti2.BrainModelAxis.from_mask(
+        np.ones(SHAPE, bool), affine=OBLIQUE, name="thalamus_left"
+    )
     axis = cifti2.ScalarAxis(["one"])
     image = cifti2.Cifti2Image(counted((1, brain.size), np.float32), (axis, brain))
     nibabel.save(image, path := folder / "a.dscalar.nii")
@@ -224,10 +228,15 @@ def five_axes(folder):
     return Image(path, data[..., 1, 2].T, RAS @ OBLIQUE, options={"frame": 1 + 2 * 2})
 
 
-@NIFTI.each("io43", {
-    "plain-called-gz": ("a.nii", "b.nii.gz"), "pair": ("a.img", None), "pair-gz": ("a.img.gz", None),
-    "header-of-pair": ("a.hdr", None),
-})  # fmt: skip
+@NIFTI.each(
+    "io43",
+    {
+        "plain-called-gz": ("a.nii", "b.nii.gz"),
+        "pair": ("a.img", None),
+        "pair-gz": ("a.img.gz", None),
+        "header-of-pair": ("a.hdr", None),
+    },
+)
 def name_and_compression(name, renamed, folder):
     kind = nibabel.Nifti1Pair if ".nii" not in name else nibabel.Nifti1Image
     path, data = written(folder, name, kind=kind)
@@ -257,16 +266,22 @@ def long_extension(folder):
     return Image(path, counted(SHAPE).T, RAS @ OBLIQUE)
 
 
-@NIFTI.each("io60", {
-    "nifti-2": (nibabel.Nifti2Image, "a.nii"), "nifti-2-gz": (nibabel.Nifti2Image, "a.nii.gz"),
-    "nifti-2-pair": (nibabel.Nifti2Pair, "a.img"),
-})  # fmt: skip
+@NIFTI.each(
+    "io60",
+    {
+        "nifti-2": (nibabel.Nifti2Image, "a.nii"),
+        "nifti-2-gz": (nibabel.Nifti2Image, "a.nii.gz"),
+        "nifti-2-pair": (nibabel.Nifti2Pair, "a.img"),
+    },
+)
 def nifti_2(kind, name, folder):
     path, data = written(folder, name, kind=kind)
     return Image(path, data.T, RAS @ OBLIQUE)
 
 
-@NIFTI.each("io60-big-endian", {"nifti-1": (nibabel.Nifti1Image,), "nifti-2": (nibabel.Nifti2Image,)})
+@NIFTI.each(
+    "io60-big-endian", {"nifti-1": (nibabel.Nifti1Image,), "nifti-2": (nibabel.Nifti2Image,)}
+)
 def big_endian(kind, folder):
     header = kind.header_class(endianness=">")
     header.set_data_dtype(">i2")
@@ -285,24 +300,9 @@ def gzip_members(folder):
     return Image(folder / "b.nii.gz", data.T, RAS @ OBLIQUE)
 
 
-TYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64")
-
-
-@NIFTI.each("type", {name: (name,) for name in TYPES})
-def data_type(name, folder):
-    data = (counted(SHAPE) % 100).astype(name)
-    data.flat[0] = np.iinfo(name).max if "int" in name else 0.1
-    nibabel.save(nibabel.Nifti1Image(data, OBLIQUE, dtype=name), path := folder / "a.nii")
-    return Image(path, data.T, RAS @ OBLIQUE)
-
-
-@NIFTI.each("io69-name", {"japanese": ("肝臓.nii.gz",), "signs": ("a#b%20c d.nii",), "capitals": ("A.NII.GZ",)})
-def name_of_file(name, folder):
-    path, data = written(folder, "a.nii.gz" if name.lower().endswith("gz") else "a.nii")
-    return Image(path.rename(folder / name), data.T, RAS @ OBLIQUE)
-
-
-@NIFTI.each("several-values", {"rgb": ([("R", "u1"), ("G", "u1"), ("B", "u1")],), "complex": ("c8",)})
+@NIFTI.each(
+    "several-values", {"rgb": ([("R", "u1"), ("G", "u1"), ("B", "u1")],), "complex": ("c8",)}
+)
 def several_values(dtype, folder):
     nibabel.save(nibabel.Nifti1Image(np.zeros(SHAPE, dtype), OBLIQUE), path := folder / "a.nii")
     return Refused(path, ("several values a voxel",))
@@ -330,31 +330,3 @@ def two_axes(folder):
     data = counted((5, 4))
     nibabel.save(nibabel.Nifti1Image(data, OBLIQUE), path := folder / "a.nii")
     return Image(path, data.T[None], RAS @ OBLIQUE)
-
-
-@NIFTI("analyze")
-def analyze(folder):
-    image = nibabel.AnalyzeImage(counted(SHAPE), np.diag([-2.0, 2.0, 3.0, 1.0]))
-    nibabel.save(image, folder / "a.img")
-    return by_nibabel(folder / "a.img", (NO_SIDES,))
-
-
-@NIFTI.each("io41-mgh", {"mgz": ("a.mgz",), "mgh": ("a.mgh",)})
-def mgh(name, folder):
-    image = nibabel.MGHImage(counted(SHAPE, np.int32), OBLIQUE.astype(np.float32))
-    nibabel.save(image, path := folder / name)
-    return by_nibabel(path)
-
-
-@NIFTI("io41-mgh-several-frames")
-def mgh_several_frames(folder):
-    image = nibabel.MGHImage(counted((*SHAPE, 2), np.float32), OBLIQUE.astype(np.float32))
-    nibabel.save(image, path := folder / "a.mgz")
-    return by_nibabel(path, frame=1)
-
-
-@NIFTI("io41-mgh-no-orientation")
-def mgh_no_orientation(folder):
-    nibabel.save(nibabel.MGHImage(counted(SHAPE, np.int32), np.eye(4)), path := folder / "a.mgh")
-    patched(path, 28, ">h", 0)
-    return by_nibabel(path, (NO_SIDES, "no voxel size"))

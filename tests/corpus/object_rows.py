@@ -15,7 +15,7 @@ from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_
 
 import napari_medvlm as nmv
 from napari_medvlm.io.label_images import read_masks
-from tests.corpus.dicom_rows import slices
+from tests.corpus.dicom_files import slices
 from tests.corpus.rows import Rows, counted
 
 OBJECTS = Rows()
@@ -23,10 +23,19 @@ DATA = counted((5, 23, 38))
 """23 x 38 pixels of one bit do not end at a byte."""
 SHAPE = DATA.shape
 STUDY = {
-    "PatientID": "1", "PatientName": "", "PatientBirthDate": "", "PatientSex": "O", "StudyID": "1",
-    "StudyDate": "20260101", "StudyTime": "120000", "AccessionNumber": "", "ReferringPhysicianName": "",
-    "Manufacturer": "maker", "StudyInstanceUID": "1.2.7", "FrameOfReferenceUID": "1.2.8",
-}  # fmt: skip
+    "PatientID": "1",
+    "PatientName": "",
+    "PatientBirthDate": "",
+    "PatientSex": "O",
+    "StudyID": "1",
+    "StudyDate": "20260101",
+    "StudyTime": "120000",
+    "AccessionNumber": "",
+    "ReferringPhysicianName": "",
+    "Manufacturer": "maker",
+    "StudyInstanceUID": "1.2.7",
+    "FrameOfReferenceUID": "1.2.8",
+}
 
 
 def box(z, y, x):
@@ -75,16 +84,33 @@ def seg(folder, images, array, kind="BINARY", names=("body", "tumor"), **more):
         for n, name in enumerate(names, 1)
     ]
     made = hd.seg.Segmentation(
-        images, array, kind, described, generate_uid(), 7, generate_uid(), 1, "m", "m", "1", "1", **more
-    )  # fmt: skip
+        images,
+        array,
+        kind,
+        described,
+        generate_uid(),
+        7,
+        generate_uid(),
+        1,
+        "m",
+        "m",
+        "1",
+        "1",
+        **more,
+    )
     made.save_as(folder / "seg.dcm")
     return folder / "seg.dcm"
 
 
-@OBJECTS.each("io02-overlap", {
-    "in-each-other": (TUMOR, ("body, tumor",)), "crossing": (CROSSING, ("body, tumor",)),
-    "equal": (BODY, ("body, tumor",)), "apart": (box((0, 5), (21, 23), (0, 38)), ()),
-})  # fmt: skip
+@OBJECTS.each(
+    "io02-overlap",
+    {
+        "in-each-other": (TUMOR, ("body, tumor",)),
+        "crossing": (CROSSING, ("body, tumor",)),
+        "equal": (BODY, ("body, tumor",)),
+        "apart": (box((0, 5), (21, 23), (0, 38)), ()),
+    },
+)
 def seg_overlap(second, notes, folder):
     path = seg(folder, sources(folder), np.stack([BODY, second], -1).astype(np.uint8))
     return Objects(path, {"body": BODY, "tumor": second}, notes, folder / "series")
@@ -92,7 +118,12 @@ def seg_overlap(second, notes, folder):
 
 @OBJECTS.each("io57-sparse", {"empty-frames-left-out": (True,), "all-frames": (False,)})
 def seg_sparse(omit, folder):
-    path = seg(folder, sources(folder), np.stack([BODY, TUMOR], -1).astype(np.uint8), omit_empty_frames=omit)
+    path = seg(
+        folder,
+        sources(folder),
+        np.stack([BODY, TUMOR], -1).astype(np.uint8),
+        omit_empty_frames=omit,
+    )
     return Objects(path, {"body": BODY, "tumor": TUMOR}, ("overlap",), folder / "series")
 
 
@@ -102,7 +133,9 @@ def seg_one_slice(folder):
     array = np.stack([BODY[3:4], CROSSING[3:4]], -1).astype(np.uint8)
     path = seg(folder, [image], array)
     on = box((3, 4), (0, 23), (0, 38))
-    return Objects(path, {"body": BODY & on, "tumor": CROSSING & on}, ("overlap",), folder / "series")
+    return Objects(
+        path, {"body": BODY & on, "tumor": CROSSING & on}, ("overlap",), folder / "series"
+    )
 
 
 @OBJECTS("io57-images-in-reverse")
@@ -116,7 +149,9 @@ def seg_reverse(folder):
 def seg_fractional(folder):
     array = np.stack([BODY * 0.6, np.where(TUMOR, 0.8, 0.3)], -1).astype(np.float32)
     path = seg(folder, sources(folder), array, "FRACTIONAL", fractional_type="PROBABILITY")
-    return Objects(path, {"body": BODY, "tumor": TUMOR}, ("holds fractions", "overlap"), folder / "series")
+    return Objects(
+        path, {"body": BODY, "tumor": TUMOR}, ("holds fractions", "overlap"), folder / "series"
+    )
 
 
 @OBJECTS("io57-label-map")
@@ -158,7 +193,12 @@ POSITION, MM = np.array([-20.0, 11.5, 7.0]), np.array([1.5, 2.0, 3.0])
 def square(z, y, x, aside_mm=0.0):
     """The corners of a contour around the centres of half-open ranges of rows and columns."""
     (top, bottom), (left, right) = np.array(y) - 0.25, np.array(x) - 0.25
-    corners = [(left, top, z), (right - 0.5, top, z), (right - 0.5, bottom - 0.5, z), (left, bottom - 0.5, z)]
+    corners = [
+        (left, top, z),
+        (right - 0.5, top, z),
+        (right - 0.5, bottom - 0.5, z),
+        (left, bottom - 0.5, z),
+    ]
     lps = POSITION + np.array(corners) * MM + (0, 0, aside_mm)
     return [float(f"{value:.6f}") for value in lps.ravel()]
 
@@ -170,14 +210,24 @@ def structures(folder, rois, kind="CLOSED_PLANAR"):
     made.file_meta = FileMetaDataset()
     made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     made.SOPClassUID, made.SOPInstanceUID = RTStructureSetStorage, generate_uid()
-    made.Modality, made.SeriesInstanceUID, made.SpecificCharacterSet = "RTSTRUCT", "1.9", "ISO_IR 192"
+    made.Modality, made.SeriesInstanceUID, made.SpecificCharacterSet = (
+        "RTSTRUCT",
+        "1.9",
+        "ISO_IR 192",
+    )
     for keyword, value in STUDY.items():
         setattr(made, keyword, value)
-    made.StructureSetROISequence, made.ROIContourSequence, made.RTROIObservationsSequence = [], [], []
+    made.StructureSetROISequence, made.ROIContourSequence, made.RTROIObservationsSequence = (
+        [],
+        [],
+        [],
+    )
     for number, (name, contours) in enumerate(rois.items(), 1):
         roi, drawn, observed = Dataset(), Dataset(), Dataset()
         roi.ROINumber, roi.ROIName, roi.ReferencedFrameOfReferenceUID = number, name, "1.2.8"
-        drawn.ReferencedROINumber = observed.ReferencedROINumber = observed.ObservationNumber = number
+        drawn.ReferencedROINumber = observed.ReferencedROINumber = observed.ObservationNumber = (
+            number
+        )
         observed.RTROIInterpretedType = observed.ROIInterpreter = ""
         drawn.ContourSequence = [contour(data, kind) for data in contours]
         made.StructureSetROISequence.append(roi)
@@ -201,11 +251,17 @@ def squares(z, y, x, **more):
 
 @OBJECTS("io01-regions-in-each-other")
 def nested(folder):
-    path = structures(folder, {
-        "BODY": squares((0, 5), (2, 20), (3, 30)), "PTV": squares((2, 4), (7, 15), (10, 34)),
-        "GTV": squares((1, 3), (5, 9), (7, 12)),
-    })  # fmt: skip
-    return Objects(path, {"BODY": BODY, "PTV": CROSSING, "GTV": TUMOR}, ("overlap",), folder / "series")
+    path = structures(
+        folder,
+        {
+            "BODY": squares((0, 5), (2, 20), (3, 30)),
+            "PTV": squares((2, 4), (7, 15), (10, 34)),
+            "GTV": squares((1, 3), (5, 9), (7, 12)),
+        },
+    )
+    return Objects(
+        path, {"BODY": BODY, "PTV": CROSSING, "GTV": TUMOR}, ("overlap",), folder / "series"
+    )
 
 
 @OBJECTS("io31-contour-twice")
@@ -222,7 +278,11 @@ def pieces(folder):
 
 @OBJECTS("io31-pieces-of-the-xor-kind")
 def pieces_xor(folder):
-    path = structures(folder, {"GTV": [square(1, (5, 10), (5, 10)), square(1, (5, 10), (8, 13))]}, "CLOSEDPLANAR_XOR")
+    path = structures(
+        folder,
+        {"GTV": [square(1, (5, 10), (5, 10)), square(1, (5, 10), (8, 13))]},
+        "CLOSEDPLANAR_XOR",
+    )
     mask = box((1, 2), (5, 10), (5, 13)) & ~box((1, 2), (5, 10), (8, 10))
     return Objects(path, {"GTV": mask}, (), folder / "series")
 
@@ -274,12 +334,18 @@ def labels_as(folder, name, write):
 
 
 TABLES = {
-    "json": ("a.json", '{"1": "body", "2": "tumor"}'), "nnunet": ("a.json", '{"labels": {"background": 0, "body": 1, "tumor": 2}}'),
-    "bids": ("a.tsv", "index\tname\n1\tbody\n2\ttumor\n"), "csv": ("a.csv", "value,name\n1,body\n2,tumor\n"),
-    "itk-snap": ("a.txt", '0 0 0 0 0 0 0 "Clear Label"\n1 255 0 0 1 1 1 "body"\n2 0 255 0 1 1 1 "tumor"\n'),
+    "json": ("a.json", '{"1": "body", "2": "tumor"}'),
+    "nnunet": ("a.json", '{"labels": {"background": 0, "body": 1, "tumor": 2}}'),
+    "bids": ("a.tsv", "index\tname\n1\tbody\n2\ttumor\n"),
+    "csv": ("a.csv", "value,name\n1,body\n2,tumor\n"),
+    "itk-snap": (
+        "a.txt",
+        '0 0 0 0 0 0 0 "Clear Label"\n1 255 0 0 1 1 1 "body"\n2 0 255 0 1 1 1 "tumor"\n',
+    ),
     "freesurfer": ("a.txt", "#No. Label\n1 body 1 2 3 0\n2 tumor 4 5 6 0\n"),
-    "semicolons": ("a.csv", "id;name\n1;body\n2;tumor\n"), "byte-order-mark": ("a.csv", "\ufeffvalue,name\n1,body\n2,tumor\n"),
-}  # fmt: skip
+    "semicolons": ("a.csv", "id;name\n1;body\n2;tumor\n"),
+    "byte-order-mark": ("a.csv", "\ufeffvalue,name\n1,body\n2,tumor\n"),
+}
 
 
 @OBJECTS.each("io41-table", TABLES)
@@ -307,6 +373,8 @@ def total_segmentator(folder):
         xml = '<CaretExtension><VolumeInformation Index="0"><LabelTable><Label Key="1">body</Label>'
         xml += '<Label Key="2">tumor</Label></LabelTable></VolumeInformation></CaretExtension>'
         loaded.header.extensions.append(nibabel.nifti1.Nifti1Extension(0, xml.encode()))
-        nibabel.save(nibabel.Nifti1Image(np.asarray(loaded.dataobj), loaded.affine, loaded.header), path)
+        nibabel.save(
+            nibabel.Nifti1Image(np.asarray(loaded.dataobj), loaded.affine, loaded.header), path
+        )
 
     return labels_as(folder, "a.nii", write)

@@ -3,7 +3,6 @@
 import numpy as np
 import tifffile
 from PIL import Image as Pillow
-from PIL import PngImagePlugin
 
 from tests.corpus.rows import Image, Refused, Rows, counted
 
@@ -11,7 +10,11 @@ PICTURES = Rows()
 STACK = counted((3, 16, 20), np.uint16)
 PICTURE = (STACK[0] % 251).astype(np.uint8)
 RGB = np.stack([PICTURE, 250 - PICTURE, (PICTURE * 7) % 251], -1).astype(np.uint8)
-UNKNOWN, SLICES, THICKNESS = "size of a pixel is unknown", "spacing of the slices is unknown", "thickness"
+UNKNOWN, SLICES, THICKNESS = (
+    "size of a pixel is unknown",
+    "spacing of the slices is unknown",
+    "thickness",
+)
 
 
 def spaced(z, y, x):
@@ -26,7 +29,9 @@ def tiff(folder, data, name="a.tif", **keywords):
 
 def by_tifffile(path, notes, place=None):
     data = tifffile.imread(path)
-    return Image(path, data.reshape(-1, *data.shape[-2:]), np.eye(4) if place is None else place, notes=notes)
+    return Image(
+        path, data.reshape(-1, *data.shape[-2:]), np.eye(4) if place is None else place, notes=notes
+    )
 
 
 def by_pillow(path, notes=(UNKNOWN,), pages=1):
@@ -46,7 +51,9 @@ OME_UNITS = {"µm": 1e-3, "mm": 1.0, "nm": 1e-6, "cm": 10.0, "m": 1e3, "none": 1
 
 @PICTURES.each("io14-ome-unit", {unit: (unit, factor) for unit, factor in OME_UNITS.items()})
 def ome_unit(unit, factor, folder):
-    sizes = {f"PhysicalSize{axis}": value for axis, value in zip("ZYX", (2.0, 0.5, 0.25), strict=True)}
+    sizes = {
+        f"PhysicalSize{axis}": value for axis, value in zip("ZYX", (2.0, 0.5, 0.25), strict=True)
+    }
     units = {} if unit == "none" else {f"{key}Unit": unit for key in sizes}
     path = tiff(folder, STACK, "a.ome.tif", metadata={"axes": "ZYX", **sizes, **units})
     return Image(path, STACK, spaced(2 * factor, 0.5 * factor, 0.25 * factor))
@@ -69,13 +76,27 @@ def ome_without_sizes(folder):
 def ome_in_pixels(folder):
     metadata = {"axes": "ZYX"} | {f"PhysicalSize{a}": 1 for a in "ZYX"}
     metadata |= {f"PhysicalSize{a}Unit": "pixel" for a in "ZYX"}
-    return Image(tiff(folder, STACK, "a.ome.tif", metadata=metadata), STACK, np.eye(4), notes=(UNKNOWN,))
+    return Image(
+        tiff(folder, STACK, "a.ome.tif", metadata=metadata), STACK, np.eye(4), notes=(UNKNOWN,)
+    )
 
 
-@PICTURES.each("io14-ome-axis", {"time": ("TYX", "3 frames in time"), "channel": ("CYX", "3 channels")})
+@PICTURES.each(
+    "io14-ome-axis", {"time": ("TYX", "3 frames in time"), "channel": ("CYX", "3 channels")}
+)
 def ome_axis(axes, note, folder):
-    path = tiff(folder, STACK, "a.ome.tif", metadata={"axes": axes, "PhysicalSizeX": 1, "PhysicalSizeY": 1,
-                                                      "PhysicalSizeXUnit": "mm", "PhysicalSizeYUnit": "mm"})  # fmt: skip
+    path = tiff(
+        folder,
+        STACK,
+        "a.ome.tif",
+        metadata={
+            "axes": axes,
+            "PhysicalSizeX": 1,
+            "PhysicalSizeY": 1,
+            "PhysicalSizeXUnit": "mm",
+            "PhysicalSizeYUnit": "mm",
+        },
+    )
     return Image(path, STACK, np.eye(4), notes=(SLICES, note))
 
 
@@ -91,7 +112,15 @@ def ome_rgb(folder):
     return Image(path, RGB[None], np.eye(4), notes=(UNKNOWN,))
 
 
-IMAGEJ = {"um": 1e-3, "\\u00B5m": 1e-3, "micron": 1e-3, "mm": 1.0, "cm": 10.0, "nm": 1e-6, "inch": 25.4}
+IMAGEJ = {
+    "um": 1e-3,
+    "\\u00B5m": 1e-3,
+    "micron": 1e-3,
+    "mm": 1.0,
+    "cm": 10.0,
+    "nm": 1e-6,
+    "inch": 25.4,
+}
 
 
 @PICTURES.each("io14-imagej-unit", {unit.strip("\\"): (unit, f) for unit, f in IMAGEJ.items()})
@@ -107,7 +136,9 @@ def imagej_without(metadata, folder):
     return Image(path, STACK, np.eye(4), notes=(UNKNOWN,))
 
 
-@PICTURES.each("io14-imagej-axis", {"time": ("TYX", "3 frames in time"), "channel": ("CYX", "3 channels")})
+@PICTURES.each(
+    "io14-imagej-axis", {"time": ("TYX", "3 frames in time"), "channel": ("CYX", "3 channels")}
+)
 def imagej_axis(axes, note, folder):
     path = tiff(folder, STACK, imagej=True, metadata={"axes": axes})
     return Image(path, STACK, np.eye(4), notes=(UNKNOWN, note))
@@ -119,9 +150,13 @@ def imagej_hyperstack(folder):
     return Refused(tiff(folder, data, imagej=True, metadata={"axes": "TZCYX"}), ("5 axes", "TZCYX"))
 
 
-@PICTURES.each("io14-resolution", {
-    "cm": ("CENTIMETER", (200, 400), (0.025, 0.05)), "inch": ("INCH", (254, 508), (0.05, 0.1)),
-})  # fmt: skip
+@PICTURES.each(
+    "io14-resolution",
+    {
+        "cm": ("CENTIMETER", (200, 400), (0.025, 0.05)),
+        "inch": ("INCH", (254, 508), (0.05, 0.1)),
+    },
+)
 def resolution(unit, per_unit, mm, folder):
     path = tiff(folder, PICTURE, resolution=per_unit, resolutionunit=unit, metadata=None)
     return Image(path, PICTURE[None], spaced(1, *mm), notes=("from the resolution", THICKNESS))
@@ -159,11 +194,16 @@ def orientation(value, folder):
 
 @PICTURES("io17-orientation-of-a-stack")
 def orientation_of_stack(folder):
-    path = tiff(folder, STACK, metadata=None, extratags=[(274, "H", 1, 2, True)], photometric="minisblack")
+    path = tiff(
+        folder, STACK, metadata=None, extratags=[(274, "H", 1, 2, True)], photometric="minisblack"
+    )
     return Image(path, STACK[:, :, ::-1], np.eye(4), notes=(UNKNOWN,))
 
 
-@PICTURES.each("io38-compression", {name: (name,) for name in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")})
+@PICTURES.each(
+    "io38-compression",
+    {name: (name,) for name in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")},
+)
 def compression(name, folder):
     Pillow.fromarray(PICTURE).save(path := folder / "a.tif", compression=name)
     return by_pillow(path)
@@ -177,15 +217,21 @@ def fax(folder):
 
 @PICTURES("io38-jpeg-colour")
 def jpeg_colour(folder):
-    Pillow.fromarray(np.kron(RGB, np.ones((8, 8, 1), np.uint8))).save(path := folder / "a.tif", compression="jpeg")
+    Pillow.fromarray(np.kron(RGB, np.ones((8, 8, 1), np.uint8))).save(
+        path := folder / "a.tif", compression="jpeg"
+    )
     return by_pillow(path)
 
 
 LAYOUTS = {
-    "big-tiff": {"bigtiff": True}, "big-endian": {"byteorder": ">"}, "tiles": {"tile": (16, 16)},
-    "strips": {"rowsperstrip": 3}, "predictor": {"compression": "zlib", "predictor": True},
-    "deflate": {"compression": "zlib"}, "no-metadata": {"metadata": None},
-}  # fmt: skip
+    "big-tiff": {"bigtiff": True},
+    "big-endian": {"byteorder": ">"},
+    "tiles": {"tile": (16, 16)},
+    "strips": {"rowsperstrip": 3},
+    "predictor": {"compression": "zlib", "predictor": True},
+    "deflate": {"compression": "zlib"},
+    "no-metadata": {"metadata": None},
+}
 
 
 @PICTURES.each("layout", {name: (keywords,) for name, keywords in LAYOUTS.items()})
@@ -194,9 +240,13 @@ def layout(keywords, folder):
     return Image(path, STACK, np.eye(4), notes=(UNKNOWN,))
 
 
-@PICTURES.each("layout-colour", {
-    "planar": ("separate",), "contiguous": ("contig",),
-})  # fmt: skip
+@PICTURES.each(
+    "layout-colour",
+    {
+        "planar": ("separate",),
+        "contiguous": ("contig",),
+    },
+)
 def planar(config, folder):
     data = np.moveaxis(RGB, -1, 0) if config == "separate" else RGB
     path = tiff(folder, data, photometric="rgb", planarconfig=config, metadata=None)
@@ -219,9 +269,13 @@ def transparency(folder):
 
 @PICTURES("layout-palette")
 def palette(folder):
-    colormap = np.stack([np.arange(256), np.arange(256)[::-1], np.full(256, 40)]).astype(np.uint16) * 257
+    colormap = (
+        np.stack([np.arange(256), np.arange(256)[::-1], np.full(256, 40)]).astype(np.uint16) * 257
+    )
     path = tiff(folder, PICTURE, photometric="palette", colormap=colormap, metadata=None)
-    return Image(path, np.moveaxis(colormap[:, PICTURE] // 257, 0, -1)[None], np.eye(4), notes=(UNKNOWN,))
+    return Image(
+        path, np.moveaxis(colormap[:, PICTURE] // 257, 0, -1)[None], np.eye(4), notes=(UNKNOWN,)
+    )
 
 
 @PICTURES.each("layout-white-is-0", {"8": (np.uint8, 255), "16": (np.uint16, 65535)})
@@ -238,7 +292,18 @@ def cmyk(folder):
     return Image(path, values[None], np.eye(4), notes=(UNKNOWN,))
 
 
-TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64", "bool")
+TYPES = (
+    "uint8",
+    "int8",
+    "uint16",
+    "int16",
+    "uint32",
+    "int32",
+    "float16",
+    "float32",
+    "float64",
+    "bool",
+)
 
 
 @PICTURES.each("type", {name: (name,) for name in TYPES})
@@ -267,80 +332,3 @@ def cut_off(metadata, folder):
     path = tiff(folder, STACK, metadata=metadata, photometric="minisblack")
     path.write_bytes(path.read_bytes()[:-900])
     return Refused(path, ("a.tif", "Copy or download"))
-
-
-# PNG and JPEG.
-
-
-@PICTURES.each("io69-exif", {str(n): (n,) for n in range(1, 9)})
-def exif(value, folder):
-    image = Pillow.fromarray(np.kron(RGB, np.ones((8, 8, 1), np.uint8)))
-    tags = Pillow.Exif()
-    tags[274] = value
-    image.save(path := folder / "a.jpg", exif=tags, quality=95)
-    return by_pillow(path)
-
-
-@PICTURES.each("io69-exif-png", {str(n): (n,) for n in (3, 6)})
-def exif_png(value, folder):
-    tags = Pillow.Exif()
-    tags[274] = value
-    Pillow.fromarray(RGB).save(path := folder / "a.png", exif=tags)
-    return by_pillow(path)
-
-
-def as_png(folder, image, values, notes=(UNKNOWN,), **keywords):
-    image.save(path := folder / "a.png", **keywords)
-    return Image(path, np.asarray(values)[None], np.eye(4), notes=notes)
-
-
-@PICTURES("io69-png-16-bit")
-def png_16(folder):
-    return as_png(folder, Pillow.fromarray(STACK[0]), STACK[0])
-
-
-@PICTURES("io69-png-rgba")
-def png_rgba(folder):
-    image = Pillow.fromarray(RGB)
-    image.putalpha(Pillow.fromarray(PICTURE))
-    return as_png(folder, image, RGB)
-
-
-@PICTURES("io69-png-grey-and-transparency")
-def png_la(folder):
-    image = Pillow.fromarray(PICTURE)
-    image.putalpha(Pillow.fromarray(PICTURE))
-    return as_png(folder, image, PICTURE)
-
-
-@PICTURES("io69-png-1-bit")
-def png_1(folder):
-    return as_png(folder, Pillow.fromarray(PICTURE > 90), PICTURE > 90)
-
-
-@PICTURES("io69-png-palette")
-def png_palette(folder):
-    image = Pillow.fromarray(RGB).quantize(200)
-    return as_png(folder, image, image.convert("RGB"))
-
-
-@PICTURES("io69-png-animated")
-def png_animated(folder):
-    image = Pillow.fromarray(PICTURE)
-    others = [Pillow.fromarray(PICTURE[::-1])]
-    notes = (UNKNOWN, "first of 2 frames")
-    return as_png(folder, image, PICTURE, notes, save_all=True, append_images=others)
-
-
-@PICTURES("io69-png-resolution")
-def png_resolution(folder):
-    """A PNG's resolution is that of a screen or a printer, not of the patient."""
-    return as_png(folder, Pillow.fromarray(PICTURE), PICTURE, dpi=(300, 300), pnginfo=PngImagePlugin.PngInfo())
-
-
-@PICTURES.each("io69-jpeg", {"grey": ("L",), "cmyk": ("CMYK",), "progressive": ("RGB",)})
-def jpeg(mode, folder):
-    Pillow.fromarray(RGB).convert(mode).save(path := folder / "a.jpeg", progressive=True)
-    with Pillow.open(path) as image:
-        values = np.asarray(image if mode != "CMYK" else image.convert("RGB"))
-    return Image(path, values[None], np.eye(4), notes=(UNKNOWN,))

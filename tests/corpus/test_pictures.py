@@ -3,10 +3,16 @@ import builtins
 import pytest
 
 from tests.corpus.picture_rows import PICTURES
+from tests.corpus.raster_rows import RASTERS
 
 
 @PICTURES.parametrized
-def test_a_picture_is_read_as_its_library_shows_it(build, tmp_path):
+def test_a_tiff_is_read_as_its_library_shows_it(build, tmp_path):
+    build(tmp_path).check()
+
+
+@RASTERS.parametrized
+def test_a_png_or_jpeg_is_read_as_pillow_shows_it(build, tmp_path):
     build(tmp_path).check()
 
 

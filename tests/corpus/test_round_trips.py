@@ -27,11 +27,20 @@ def written(tmp_path_factory):
     sources(folder)
     volume = nmv.read_volume(folder / "series")
     segments = {number: Segment(name) for number, name in NAMES.items()}
-    paths = {kind: folder / name for kind, name in
-             (("seg", "a.dcm"), ("structures", "a.rtstruct.dcm"), ("report", "sr.dcm"))}  # fmt: skip
+    paths = {
+        kind: folder / name
+        for kind, name in (("seg", "a.dcm"), ("structures", "a.rtstruct.dcm"), ("report", "sr.dcm"))
+    }
     for kind in ("seg", "structures"):
         write_segments(paths[kind], MASKS, volume, segments)
-    asked = ["measure", str(volume.source), "--mask", str(paths["seg"]), "--sr", str(paths["report"])]
+    asked = [
+        "measure",
+        str(volume.source),
+        "--mask",
+        str(paths["seg"]),
+        "--sr",
+        str(paths["report"]),
+    ]
     done = CliRunner().invoke(app, asked)
     assert done.exit_code == 0, done.output
     return paths

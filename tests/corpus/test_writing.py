@@ -11,8 +11,17 @@ from napari_medvlm.io import Segment, write_separately
 from tests.corpus.itk_rows import DATA, OBLIQUE, itk_image
 
 ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
-GREATEST = {1: "uint8", 255: "uint8", 256: "uint16", 65535: "uint16", 65536: "int32", 70000: "int32",
-            2**31 - 1: "int32", 2**31: "uint32", 2**32 - 1: "uint32"}  # fmt: skip
+GREATEST = {
+    1: "uint8",
+    255: "uint8",
+    256: "uint16",
+    65535: "uint16",
+    65536: "int32",
+    70000: "int32",
+    2**31 - 1: "int32",
+    2**31: "uint32",
+    2**32 - 1: "uint32",
+}
 
 
 @pytest.fixture
@@ -35,7 +44,9 @@ def read_by_others(path):
 
 @pytest.mark.parametrize("greatest", GREATEST, ids=[f"io09-{value}" for value in GREATEST])
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_labels_are_written_as_they_are_at_the_place_of_the_image(tmp_path, volume, ending, greatest):
+def test_labels_are_written_as_they_are_at_the_place_of_the_image(
+    tmp_path, volume, ending, greatest
+):
     labels = np.zeros(DATA.shape, np.int64)
     labels[1, 2, 3], labels[2] = 1, greatest
     nmv.write_mask(tmp_path / f"a{ending}", labels, volume)

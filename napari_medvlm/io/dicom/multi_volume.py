@@ -176,7 +176,9 @@ def _range(low: float, high: float) -> str:
 
 def _order(key: tuple[Label | None, ...], planes: Sequence[Labelled]) -> tuple[Hashable, ...]:
     """Rising values; directions, which have no order of their own, as they were acquired."""
-    first = min((_instance(plane) for plane in planes if "InstanceNumber" in plane.labels), default=0)
+    first = min(
+        (_instance(plane) for plane in planes if "InstanceNumber" in plane.labels), default=0
+    )
 
     def of(label: Label | None) -> tuple[str, tuple[float | str, ...]]:
         if not label:
