@@ -72,8 +72,8 @@ def slicer_segments(path: Path) -> tuple[SlicerSegment, ...]:
         return ()
     fields = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
     numbers = sorted(int(match[1]) for key in fields if (match := NAME_KEY.fullmatch(key)))
-    found = (_slicer_segment(fields, n, i) for i, n in enumerate(numbers))
-    return tuple(segment for segment in found if segment is not None)
+    segments = (_slicer_segment(fields, n, i) for i, n in enumerate(numbers))
+    return tuple(segment for segment in segments if segment is not None)
 
 
 def _slicer_segment(fields: dict[str, str], number: int, order: int) -> SlicerSegment | None:

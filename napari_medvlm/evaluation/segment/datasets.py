@@ -74,9 +74,9 @@ def _pairs(
     channel: int | None,
     names: Mapping[int, str],
 ) -> Cases:
-    of_image, found = (_matching(f, p) for f, p in zip((images, labels), patterns, strict=True))
+    of_image, matching = (_matching(f, p) for f, p in zip((images, labels), patterns, strict=True))
     of_image = {name: path for name, path in of_image.items() if path not in (images, labels)}
-    of_label, skipped = _label_files(found)
+    of_label, skipped = _label_files(matching)
     same = [path for name, path in of_image.items() if of_label.get(name) == path]
     if same:
         raise InvalidReference(
@@ -87,7 +87,7 @@ def _pairs(
     skipped += [
         Skipped(name, f"There is no label image for {path.name}.")
         for name, path in of_image.items()
-        if name not in found
+        if name not in matching
     ]
     skipped += [
         Skipped(name, f"There is no image for the labels {path.name}.")
@@ -105,10 +105,10 @@ def _pairs(
     return Cases(tuple(cases), tuple(skipped))
 
 
-def _label_files(found: Mapping[str, Path]) -> tuple[dict[str, Path], list[Skipped]]:
+def _label_files(matching: Mapping[str, Path]) -> tuple[dict[str, Path], list[Skipped]]:
     """The labels of each case, and cases whose folder has not exactly one file of objects."""
     files, skipped = {}, []
-    for name, path in found.items():
+    for name, path in matching.items():
         try:
             files[name] = object_file(path) if path.is_dir() else path
         except InvalidReference as error:
