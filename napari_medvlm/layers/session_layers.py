@@ -73,8 +73,9 @@ class SessionLayers:
 
     def set_polarity(self, positive: bool) -> None:
         """Choose whether the next prompts say *this* or *not this*."""
-        for layer in (*self._prompts, self.mask):
+        for layer in self._prompts:
             layer.set_polarity(positive)
+        self.mask.set_polarity(positive)
 
     def use(self, layer: PromptLayer[Any] | MaskLayer | None, mode: str) -> None:
         """Make a layer the one that the mouse works on, in one of napari's modes."""

@@ -322,57 +322,77 @@ class Model:
         return True
 
 
+class Steps:
+    """Takes the same steps in a session and in the model."""
+
+    def __init__(self, session):
+        self.session, self.model = session, Model()
+        self.past, self.future = [], []
+
+    def take(self, kind, *values):
+        if kind in ("undo", "redo"):
+            getattr(self, kind)()
+            return
+        before = self.model.copy()
+        if getattr(self, kind)(*values):
+            self.past.append(before)
+            self.future.clear()
+
+    def paint(self, value, corner, size):
+        changed = self.model.paint(value, cube(corner, size))
+        try:
+            self.session.paint({value: cube(corner, size)})
+        except ObjectLocked:
+            assert not changed
+        return changed
+
+    def start(self, value, corner, size):
+        """Take an initial mask; locked objects keep their voxels."""
+        if value not in self.model.masks or value in self.model.locked:
+            return False
+        self.model.masks[value] = cube(corner, size)
+        for i in self.model.locked:
+            self.model.masks[value] &= ~self.model.masks[i]
+        self.session.add(nmv.InitialMask.of(VOLUME, cube(corner, size)), value)
+        return True
+
+    def lock(self, value):
+        if value not in self.model.masks:
+            return False
+        self.model.locked ^= {value}
+        self.session.edit_object(value, locked=value in self.model.locked)
+        return True
+
+    def rule(self, rule):
+        changed = rule is not self.model.rule
+        self.model.rule = rule
+        self.session.set_overlap(rule)
+        return changed
+
+    def undo(self):
+        self.session.undo()
+        if self.past:
+            self.future.append(self.model)
+            self.model = self.past.pop()
+
+    def redo(self):
+        self.session.redo()
+        if self.future:
+            self.past.append(self.model)
+            self.model = self.future.pop()
+
+
 @given(st.lists(steps, max_size=14))
 @settings(max_examples=60, deadline=None)
 def test_any_strokes_give_the_masks_that_arrays_give_also_after_reopening(actions):
-    past, future, model = [], [], Model()
     with nmv.SegmentationSession(VOLUME, runner="inline") as session:
-        for kind, *values in actions:
-            before = model.copy()
-            match kind:
-                case "paint":
-                    value, corner, size = values
-                    changed = model.paint(value, cube(corner, size))
-                    try:
-                        session.paint({value: cube(corner, size)})
-                    except ObjectLocked:
-                        assert not changed
-                case "start" if values[0] in model.masks and values[0] not in model.locked:
-                    changed = True
-                    model.masks[values[0]] = cube(*values[1:])
-                    of_locked = [model.masks[i] for i in model.locked]
-                    for mask in of_locked:
-                        model.masks[values[0]] &= ~mask
-                    session.add(nmv.InitialMask.of(VOLUME, cube(*values[1:])), values[0])
-                case "lock" if values[0] in model.masks:
-                    changed = True
-                    model.locked ^= {values[0]}
-                    session.edit_object(values[0], locked=values[0] in model.locked)
-                case "rule":
-                    changed = values[0] is not model.rule
-                    model.rule = values[0]
-                    session.set_overlap(values[0])
-                case "undo":
-                    changed = False
-                    session.undo()
-                    if past:
-                        future.append(model)
-                        model = past.pop()
-                case "redo":
-                    changed = False
-                    session.redo()
-                    if future:
-                        past.append(model)
-                        model = future.pop()
-                case _:
-                    changed = False
-            if changed:
-                past.append(before)
-                future.clear()
-            assert_same(session, model)
+        run = Steps(session)
+        for action in actions:
+            run.take(*action)
+            assert_same(session, run.model)
         ledger = Ledger(session.ledger.image, session.ledger.records)
         with nmv.SegmentationSession(VOLUME, runner="inline", ledger=ledger) as again:
-            assert_same(again, model)
+            assert_same(again, run.model)
             assert_array_equal(again.labels, session.labels)
 
 
