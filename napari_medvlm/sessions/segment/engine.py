@@ -15,7 +15,7 @@ from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.measurements.measure import Measurement, measure
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.io.journal import Journal
+from napari_medvlm.io.journal import Journal, notices_of
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Record
 from napari_medvlm.sessions.job_queue import emit_safely
@@ -77,8 +77,7 @@ class Engine:
         self._noted: tuple[str, ...] = ()
         self._edits_noted = False
         self._journal = None if journal is None else Journal(journal, ledger, self.failed.emit)
-        notice = "" if self._journal is None else self._journal.notice
-        self.notices = tuple(text for text in (ledger.damage, notice) if text)
+        self.notices = notices_of(ledger, self._journal)
 
     @property
     def pending(self) -> frozenset[int]:
