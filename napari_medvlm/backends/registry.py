@@ -101,6 +101,11 @@ def vocabulary(name: str, model: str | None) -> tuple[str, ...]:
     return _class(name).vocabulary(model)
 
 
+def channels(name: str, model: str | None) -> tuple[str, ...]:
+    """The images that a backend's model takes together; errors as of `Backend.channels`."""
+    return _class(name).channels(model)
+
+
 def supports_all_structures(name: str) -> bool:
     """Return whether a backend can segment all structures at once; raises as `info` does."""
     return _class(name).supports_all_structures

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_medvlm.cli.channels import Channels, Resample, read_channels
 from napari_medvlm.cli.options import (
     AsJson,
     AtGaps,
@@ -53,6 +54,8 @@ def ground(  # noqa: PLR0913  # one for each option
         bool, typer.Option(help="Refine: then search every slice around the hits.")
     ] = False,
     out: MasksFile = None,
+    channel: Channels = [],  # noqa: B006
+    resample: Resample = False,
     backend: Backend = "embedded",
     model: Model = None,
     device: Device = "cpu",
@@ -66,18 +69,20 @@ def ground(  # noqa: PLR0913  # one for each option
 
     Boxes are in patient millimetres (S, P, L), lowest and highest corner, and in JSON also as
     indices z,y,x, first and one after the last. The exit status is 3 if
-    none of the phrases is found.
+    none of the phrases is found. A model of several images, such as T1, T2 and
+    FLAIR, gets all of them by --channel; IMAGE is the one whose grid the masks have.
     """
     import napari_medvlm as nmv
 
     with report_errors():
         volume = read_image(image, spacing, series=series, frame=frame, gaps=gaps)
         named = _labels(labels, volume)
+        channels = read_channels(channel, image, volume, spacing, gaps)
         note_device(backend, device)
         start = time.perf_counter()
         grounding = nmv.ground(
             volume, phrase, backend, scope=_scope(slices, slice_step_mm, coarse_to_fine),
-            labels=named, model=model, device=device,
+            labels=named, model=model, device=device, channels=channels, resample=resample,
         )  # fmt: skip
         seconds = time.perf_counter() - start
         labels_written = _write_masks(out, grounding, volume, backend, model)
