@@ -186,7 +186,7 @@ class Backend(ABC):
 
     @classmethod
     def channels(cls, model: str | None) -> tuple[str, ...]:
-        """The `channel_names` of a model, read without loading it; empty if it takes a single image.
+        """The `channel_names` of a model, read without loading it; empty for a single image.
 
         Raises
         ------

@@ -147,7 +147,7 @@ class GroundingSession(Closeable):
             )
         self._model = ModelChoice(backend, model, device)
 
-    def ask(
+    def ask(  # noqa: PLR0913  # the parts of a query
         self,
         phrases: Sequence[str],
         scope: Scope | None = None,
@@ -306,7 +306,7 @@ def _with_notes(grounding: Grounding, query: GroundQuery) -> Grounding:
     return replace(grounding, notes=notes)
 
 
-def ground(
+def ground(  # noqa: PLR0913  # the parts of a request
     volume: Volume,
     phrases: Sequence[str],
     backend: str = "embedded",

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 
 def tensor_of(*volumes: Volume) -> Any:
-    """Volumes as MONAI's loader gives NIfTI files of them: MetaTensor ``(channel, x, y, z)`` float32.
+    """Volumes as MONAI's loader gives NIfTI files of them.
 
-    All lie on the grid of the first.
+    All lie on the grid of the first. A MetaTensor ``(channel, x, y, z)`` float32.
     """
     import torch
     from monai.data import MetaTensor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
@@ -14,6 +15,7 @@ from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.grounding import NotFound, Scope
 from napari_medvlm.data.prompts import Box, InitialMask
 from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.language.finding_descriptions import Knowledge
 from napari_medvlm.layers.label_names import named_labels
@@ -26,6 +28,7 @@ from napari_medvlm.sessions.segment.colors import color_of
 from napari_medvlm.widgets.checks.panel import TrustFold
 from napari_medvlm.widgets.checks.quality_note import QualityNote
 from napari_medvlm.widgets.dock import SessionDock
+from napari_medvlm.widgets.ground.channels import ChannelRows
 from napari_medvlm.widgets.ground.classify_tab import LabelsTab
 from napari_medvlm.widgets.ground.phrase_list import PhraseList
 from napari_medvlm.widgets.ground.reference import ReferenceRow
@@ -56,6 +59,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self._shown: dict[int, DisplayedRegion] = {}
         self._keys: dict[int, tuple[int, Region]] = {}
         self.quality = QualityNote()
+        self.channels = ChannelRows(napari_viewer, self.backend, self.model)
         self.phrases = PhraseList()
         self.report = ReportTab()
         self.labels = LabelsTab(self._runner, self._where)
@@ -80,13 +84,23 @@ class GroundDock(SessionDock[GroundingSession]):
         session = self._session()
         self.phrases.remember()
         session.use(self.backend.name, self.model.model, self.model.device)
-        session.ask(
+        ask = partial(
+            session.ask,
             self.phrases.phrases,
             self.scope.scope(self.viewer, session.volume),
             labels=named_labels(self.viewer, session.volume),
             descriptions=self._descriptions(),
         )
-        self._refresh()
+
+        def ask_with(channels: Mapping[str, Volume]) -> None:
+            if session is self.session:
+                ask(channels=channels)
+                self._refresh()
+
+        if self.channels.names:
+            self.channels.volumes(self.image.layer, session.volume, ask_with)
+        else:
+            ask_with({})
 
     def cancel(self) -> None:
         """Stop looking; what was found stays."""
@@ -253,6 +267,7 @@ class GroundDock(SessionDock[GroundingSession]):
         form.addRow(self.quality)
         form.addRow("Backend", self.backend)
         form.addRow("Model", self.model)
+        form.addRow(self.channels)
         form.addRow("Search in", self.scope)
         self.tabs.addTab(self.phrases, "Phrases")
         self.tabs.addTab(self.report, "Report")
@@ -296,6 +311,7 @@ class GroundDock(SessionDock[GroundingSession]):
     def _connect(self) -> None:
         self.model.turn_to(self.backend.name)
         self.backend.chosen.connect(self.model.turn_to)
+        self.backend.chosen.connect(guarded(lambda _: self.channels.read()))
         self.image.chosen.connect(guarded(self._open))
         self.run.run_requested.connect(guarded(self.ground))
         self.run.cancel_requested.connect(guarded(self.cancel))

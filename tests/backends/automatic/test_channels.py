@@ -162,9 +162,7 @@ def test_other_channels_of_the_same_image_are_segmented_anew(folder):
 
 def test_a_worker_gets_all_channels(folder):
     images = sequences(phantom())
-    inline = nmv.ground(
-        images["T1"], ["Whole tumor"], "bundle", model=str(folder), channels=images
-    )
+    inline = nmv.ground(images["T1"], ["Whole tumor"], "bundle", model=str(folder), channels=images)
     with nmv.GroundingSession(images["T1"], "bundle", model=str(folder)) as session:
         session.ask(["Whole tumor"], channels=images)
         session.wait(300)
