@@ -24,6 +24,7 @@ EXTRAS = {
     "network": "onnx",
     "nninteractive": "nninteractive",
     "nninteractive-server": "nninteractive-client",
+    "nnunet": "nnunet",
     "sam": "sam",
     "sam2": "vlm",
     "sammed3d": "sammed3d",

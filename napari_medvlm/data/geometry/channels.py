@@ -87,8 +87,9 @@ def channels_in_order(
         If a channel lies on another grid.
     """
     if not names and channels:
+        count = "1 channel is" if len(channels) == 1 else f"{len(channels)} channels are"
         raise InvalidPrompt(
-            f"{title} takes a single image, but {len(channels)} channels are given.",
+            f"{title} takes a single image, but {count} given.",
             "Leave the channels out, or choose a model for several images.",
         )
     given = {channel.name.casefold(): channel for channel in channels}
