@@ -53,6 +53,10 @@ def ground(  # noqa: PLR0913  # one for each option
     coarse_to_fine: Annotated[
         bool, typer.Option(help="Refine: then search every slice around the hits.")
     ] = False,
+    heatmap_threshold: Annotated[
+        float | None,
+        typer.Option(help="Turn heatmaps into masks of the values from this one on, 0 to 1."),
+    ] = None,
     out: MasksFile = None,
     channel: Channels = [],  # noqa: B006
     resample: Resample = False,
@@ -85,6 +89,8 @@ def ground(  # noqa: PLR0913  # one for each option
             labels=named, model=model, device=device, channels=channels, resample=resample,
         )  # fmt: skip
         seconds = time.perf_counter() - start
+        if heatmap_threshold is not None:
+            grounding = grounding.masked(heatmap_threshold, volume.grid)
         labels_written = _write_masks(out, grounding, volume, backend, model)
     summary = {
         "backend": backend,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -183,3 +183,8 @@ class Grounding:
         """The regions of one phrase, best first."""
         own = (region for region in self.regions if region.phrase == phrase)
         return tuple(sorted(own, key=lambda r: -(r.score if r.score is not None else 1.0)))
+
+    def masked(self, threshold: float, grid: Grid) -> Grounding:
+        """The same with masks of the heatmaps, see `Region.masked`."""
+        regions = tuple(region.masked(threshold, grid) for region in self.regions)
+        return replace(self, regions=regions)

@@ -108,3 +108,20 @@ def test_channels_for_a_backend_of_a_single_image_are_refused(scan):
     done = run(app, ["ground", str(scan[0]), "liver", channel])
     assert done.exit_code == 1
     assert "takes a single image, but 1 channel is given" in done.stderr
+
+
+def test_heatmaps_become_masks_from_a_threshold_on(scan, tmp_path, monkeypatch):
+    volume = nmv.read_volume(scan[0])
+    crop = np.linspace(0, 1, 4, dtype=np.float32).reshape(1, 1, 4)
+    heatmap = nmv.Heatmap(crop, (3, 2, 1), volume.shape)
+    box = nmv.Box.at_index(volume.grid, (3, 2, 1), (4, 3, 5))
+    grounding = nmv.Grounding((nmv.Region("opacity", box, heatmap=heatmap),))
+    monkeypatch.setattr(nmv, "ground", lambda *_, **__: grounding, raising=False)
+    out = tmp_path / "out.nii.gz"
+    words = ["ground", str(scan[0]), "opacity", "--out", str(out), "--heatmap-threshold", "0.6"]
+    done = run(app, [*words, "--json"])
+    assert done.exit_code == 0, done.stderr
+    (region,) = json.loads(done.stdout)["regions"]
+    assert region["kind"] == "mask"
+    assert region["box_zyx"] == [[3, 2, 3], [4, 3, 5]]
+    assert np.argwhere(nmv.read_volume(out).data).tolist() == [[3, 2, 3], [3, 2, 4]]

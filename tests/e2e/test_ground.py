@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from napari.layers import Labels, Layer
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from qtpy.QtCore import Qt
 
 from benchmarks.tasks import mni_truths
@@ -196,6 +196,15 @@ def test_a_heatmap_lies_on_the_image_and_says_what_was_looked_at(asker, clip):
     dock.table.setCurrentItem(dock.table.topLevelItem(0))
     assert "Prompt:" in dock.details.text()
     assert "1 slice" in dock.details.text()
+    dock.heatmap_threshold.slider.setValue(0.6)
+    asker.waits(lambda: asker.layer("found masks") is not None)
+    regions = dock.session.grounding.regions
+    limit = dock.heatmap_threshold.slider.value()
+    wanted = np.any([region.heatmap.full() >= limit for region in regions], axis=0)
+    assert_array_equal(np.asarray(asker.layer("found masks").data) > 0, wanted)
+    assert wanted.any()
+    dock.heatmap_threshold.slider.setValue(0)
+    asker.waits(lambda: asker.layer("found masks") is None)
 
 
 def test_labels_are_shown_as_bars_and_a_descriptor_can_be_switched_off(asker, clip):

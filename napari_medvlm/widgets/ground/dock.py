@@ -30,6 +30,7 @@ from napari_medvlm.widgets.checks.quality_note import QualityNote
 from napari_medvlm.widgets.dock import SessionDock
 from napari_medvlm.widgets.ground.channels import ChannelRows
 from napari_medvlm.widgets.ground.classify_tab import LabelsTab
+from napari_medvlm.widgets.ground.heatmap_threshold import HeatmapThreshold
 from napari_medvlm.widgets.ground.phrase_list import PhraseList
 from napari_medvlm.widgets.ground.reference import ReferenceRow
 from napari_medvlm.widgets.ground.region_table import FoundTable
@@ -67,6 +68,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self.scope = ScopeRow()
         self.run = RunRow("Ground", "Search for the phrases in the image.")
         self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.heatmap_threshold = HeatmapThreshold()
         self.table = FoundTable()
         self.details = PlainLabel()
         self.trust = TrustFold(napari_viewer, scrolls=True)
@@ -199,15 +201,19 @@ class GroundDock(SessionDock[GroundingSession]):
         """The regions above the threshold with their numbers, and the phrases without any."""
         shown: list[DisplayedRegion] = []
         missing: list[NotFound] = []
+        grid, has_heatmap = self._session().volume.grid, False
         for index, (phrase, located) in enumerate(self._session().located.items()):
             regions = located.grounding.of(phrase)
             color = color_of(index + 1)
             above = [r for r in regions if _score(r) >= self.threshold.value()]
-            shown += [DisplayedRegion(self._key(r), r, color, located.backend) for r in above]
+            masked = [(self._key(r), self.heatmap_threshold.masked(r, grid)) for r in above]
+            shown += [DisplayedRegion(key, r, color, located.backend) for key, r in masked]
+            has_heatmap = has_heatmap or any(r.heatmap is not None for r in regions)
             missing += located.grounding.not_found
             if regions and not above:
                 best = max(_score(r) for r in regions)
                 missing.append(NotFound(phrase, "Score below the minimum.", best))
+        self.heatmap_threshold.setVisible(has_heatmap)
         return shown, missing
 
     def _on_progress(self, latest: Any) -> None:
@@ -283,6 +289,7 @@ class GroundDock(SessionDock[GroundingSession]):
         layout.addWidget(self.tabs)
         layout.addWidget(self.run)
         layout.addLayout(least)
+        layout.addWidget(self.heatmap_threshold)
         self.trust.hide()
         for widget in (self.table, self.details, self.trust, self.reference):
             layout.addWidget(widget)
@@ -320,6 +327,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self._filter_due.setInterval(FILTER_MS)
         self._filter_due.timeout.connect(guarded(self._refresh))
         self.threshold.valueChanged.connect(lambda _: self._filter_due.start())
+        self.heatmap_threshold.changed.connect(lambda: self._filter_due.start())
         self.table.chosen.connect(guarded(self.choose))
         self.report.found.connect(guarded(self._on_report))
         self.reference.changed.connect(guarded(self._refresh))
