@@ -26,6 +26,18 @@ from napari_medvlm.cli.output import NOT_FOUND, print_note, print_result, report
 from napari_medvlm.data.answer import Answer, AnswerKind
 from napari_medvlm.io import Gaps
 
+Labels = Annotated[
+    list[Path],
+    typer.Option(help="Label image of the patient, with a table of label names next to it."),
+]
+Searched = Annotated[
+    str | None,
+    typer.Option(help="Slices to search: AXIS:START:STOP in array order, such as 0:40:60."),
+]
+HeatmapThreshold = Annotated[
+    float | None,
+    typer.Option(help="Turn heatmaps into masks of the values from this one on, 0 to 1."),
+]
 MasksFile = Annotated[
     Path | None,
     typer.Option(
@@ -39,24 +51,15 @@ MasksFile = Annotated[
 def ground(  # noqa: PLR0913  # one for each option
     image: Image,
     phrase: Annotated[list[str], typer.Argument(help="Phrases to search for, each in quotes.")],
-    labels: Annotated[
-        list[Path],
-        typer.Option(help="Label image of the patient, with a table of label names next to it."),
-    ] = [],  # noqa: B006
-    slices: Annotated[
-        str | None,
-        typer.Option(help="Slices to search: AXIS:START:STOP in array order, such as 0:40:60."),
-    ] = None,
+    labels: Labels = [],  # noqa: B006
+    slices: Searched = None,
     slice_step_mm: Annotated[
         float, typer.Option(help="Slice step in mm, for models of 2D images.")
     ] = 0.0,
     coarse_to_fine: Annotated[
         bool, typer.Option(help="Refine: then search every slice around the hits.")
     ] = False,
-    heatmap_threshold: Annotated[
-        float | None,
-        typer.Option(help="Turn heatmaps into masks of the values from this one on, 0 to 1."),
-    ] = None,
+    heatmap_threshold: HeatmapThreshold = None,
     out: MasksFile = None,
     channel: Channels = [],  # noqa: B006
     resample: Resample = False,
@@ -131,10 +134,6 @@ def _write_masks(
     return written.names
 
 
-Labels = Annotated[
-    list[Path],
-    typer.Option(help="Label image of the patient, with a table of label names next to it."),
-]
 Sliced = Annotated[
     str | None,
     typer.Option("--slices", help="Slices to send: AXIS:START:STOP, such as 0:40:60."),

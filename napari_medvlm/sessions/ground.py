@@ -186,13 +186,7 @@ class GroundingSession(Closeable):
         GeometryMismatch
             If channels lie on other grids and are not to be resampled.
         """
-        if isinstance(phrases, str) or not all(isinstance(phrase, str) for phrase in phrases):
-            raise InvalidPrompt(
-                f"Phrases are a list of texts, not {phrases!r}.", "Put each phrase into the list."
-            )
-        wanted = [p for p in dict.fromkeys(phrase.strip() for phrase in phrases) if p]
-        if not wanted:
-            raise InvalidPrompt("There is no phrase to find.", "Enter one phrase per line.")
+        wanted = _distinct(phrases)
         query = GroundQuery(
             (),
             scope or Scope(),
@@ -207,13 +201,8 @@ class GroundingSession(Closeable):
         new = [phrase for phrase in wanted if phrase not in pending]
         self._asked = len(pending) + len(new)
         for phrase in new:
-            request = GroundRequest(
-                model.backend,
-                self.volume,
-                model.model,
-                model.device,
-                replace(query, phrases=(phrase,)),
-            )
+            own = replace(query, phrases=(phrase,))
+            request = GroundRequest(model.backend, self.volume, model.model, model.device, own)
             self._queue.put(phrase, partial(self._search, request=request))
 
     def import_report(self, source: str, grounding: Grounding) -> None:
@@ -290,6 +279,18 @@ class GroundingSession(Closeable):
         self.ledger.note(record)
         if self._journal is not None:
             self._journal.write(record)
+
+
+def _distinct(phrases: Sequence[str]) -> list[str]:
+    """The phrases without blanks and repetitions; at least one."""
+    if isinstance(phrases, str) or not all(isinstance(phrase, str) for phrase in phrases):
+        raise InvalidPrompt(
+            f"Phrases are a list of texts, not {phrases!r}.", "Put each phrase into the list."
+        )
+    wanted = [p for p in dict.fromkeys(phrase.strip() for phrase in phrases) if p]
+    if not wanted:
+        raise InvalidPrompt("There is no phrase to find.", "Enter one phrase per line.")
+    return wanted
 
 
 def _with_notes(grounding: Grounding, query: GroundQuery) -> Grounding:

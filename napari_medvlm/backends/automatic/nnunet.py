@@ -163,7 +163,7 @@ class NNUNetBackend(LabelledBackend):
             np.prod(shape[: -len(patch)], dtype=int)
         )
         axes = self._predictor.allowed_mirroring_axes if self._folder.mirrors else None
-        return windows * 2 ** len(axes or ()) * len(self._folder.folds)
+        return windows * (1 << len(axes or ())) * len(self._folder.folds)
 
     def _new_ladder(self, usual: Any) -> MemoryFallbacks:
         """The fallbacks for too little memory, mildest first."""
@@ -243,7 +243,8 @@ def _stoppable(predictor: Any, report: Any) -> Iterator[None]:
     end.
     """
     network, heads = predictor.network, predictor.label_manager.num_segmentation_heads
-    forward, errors = network.forward, []
+    forward = network.forward
+    errors: list[Exception] = []
 
     def stoppable(image: Any) -> Any:
         try:
