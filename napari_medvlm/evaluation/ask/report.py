@@ -12,7 +12,8 @@ from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.summary import ScoredItem, right_of, stated_confidence
-from napari_medvlm.evaluation.runs.report import WORST, boxed, open_command, svg, write_page
+from napari_medvlm.evaluation.plots.figure_files import svg
+from napari_medvlm.evaluation.runs.report import WORST, boxed, open_command, write_page
 
 LENGTH = 400
 """Characters of an answer that are shown."""
@@ -67,7 +68,7 @@ def _report_row(out: Path, item: Item, outcome: Outcome) -> ReportRow:
     except MedVLMError as error:  # the image is gone meanwhile
         note = error.message
     answer = outcome.text if len(outcome.text) <= LENGTH else outcome.text[:LENGTH] + " ..."
-    command = open_command(out, item.name, "")
+    command = open_command(item.name, "")
     fields = (
         item.name,
         item.prompt_text,

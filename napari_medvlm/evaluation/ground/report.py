@@ -55,5 +55,5 @@ def _report_row(out: Path, case: Case, result: PhraseResult) -> ReportRow:
     except MedVLMError as error:  # the image is gone meanwhile
         note = error.message
     counts = len(result.wanted), len(result.found)
-    command = open_command(out, case.name, result.phrase)
+    command = open_command(case.name, result.phrase)
     return ReportRow(case.name, result.phrase, result.iou, *counts, command, image, note)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.backends.base import Progress
+from napari_medvlm.evaluation.runs.report import require_libraries
 from napari_medvlm.evaluation.runs.run_folder import (
     RunFolder,
     alone_in,
@@ -154,7 +155,7 @@ def evaluate(  # the run, and what it leaves
     """
     dataset = data.find()
     require_able(plan)
-    report.require_libraries()
+    require_libraries("surface_distance")
     require_known(dataset.cases, plan.structures)
     with alone_in(out):
         outcomes, skipped = run(dataset, plan, data.record(), out, workers, progress)

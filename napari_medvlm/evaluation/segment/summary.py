@@ -129,6 +129,7 @@ def _row(case: str, attempt: Attempt, number: int, step: Step) -> Json:
         "y": y,
         "x": x,
         "memory_mib": attempt.memory_mib,
+        "truth_ml": attempt.truth_ml,
         "problem": step.problem,
     }
 
