@@ -14,6 +14,7 @@ from napari_medvlm.cli.app import App
 from napari_medvlm.cli.evaluate_text import MAX_LISTED, ask, calibrate, ground, without_result
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.output import print_result, progress_bar, report_errors
+from napari_medvlm.data.text import quantity
 from napari_medvlm.evaluation.segment.cases import Layout
 from napari_medvlm.evaluation.segment.simulated_user import CHALLENGE_SEED, PromptKind
 
@@ -31,6 +32,10 @@ Seeds = Annotated[
 ]
 SaveMasks = Annotated[
     bool, typer.Option("--save-masks", help="Write predicted masks to masks/ in --out.")
+]
+CaseTable = Annotated[
+    Path | None,
+    typer.Option(help="CSV or TSV: column 'case', and columns whose values group the results."),
 ]
 Workers = Annotated[int, typer.Option(min=1, help="Number of worker processes.")]
 RayAddress = Annotated[
@@ -69,6 +74,7 @@ def segment(  # noqa: PLR0913  # one for each option
         float, typer.Option(min=0, help="Tolerance of the surface Dice (NSD), mm.")
     ] = 2.0,
     save_masks: SaveMasks = False,
+    case_table: CaseTable = None,
     workers: Workers = 1,
     ray: RayAddress = None,
     as_json: AsJson = False,
@@ -79,9 +85,10 @@ def segment(  # noqa: PLR0913  # one for each option
     command again to resume an interrupted run.
     """
     with progress_bar(out) as progress:
-        from napari_medvlm.evaluation.seeds import run_seeds
         from napari_medvlm.evaluation.segment.evaluate import DataSet, evaluate
         from napari_medvlm.evaluation.segment.plan import Plan
+        from napari_medvlm.evaluation.studies.seeds import run_seeds
+        from napari_medvlm.evaluation.studies.strata import read_columns
 
         plan = Plan(
             backend=backend, model=model, device=device, interactions=interactions,
@@ -90,9 +97,12 @@ def segment(  # noqa: PLR0913  # one for each option
         )  # fmt: skip
         data = DataSet(dataset, images, labels, names, channel, (image_pattern, label_pattern))
         by = _workers(workers, ray)
+        columns = None if case_table is None else read_columns(case_table)
 
         def run_plan(plan: Plan, folder: Path) -> dict[str, Any]:
-            return evaluate(data, plan, folder, by, progress, with_masks=save_masks)
+            return evaluate(
+                data, plan, folder, by, progress, with_masks=save_masks, columns=columns
+            )
 
         summary = run_plan(plan, out) if seeds == 1 else run_seeds(run_plan, plan, seeds, out)
     print_result(
@@ -103,14 +113,25 @@ def segment(  # noqa: PLR0913  # one for each option
 def compare(
     a: Annotated[Path, typer.Argument(help="Folder of a run.")],
     b: Annotated[Path, typer.Argument(help="Folder of another run on the same cases.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for a page, figures (PDF, SVG) and tables.")
+    ] = None,
+    case_table: CaseTable = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two runs: mean differences with 95 % confidence intervals over cases."""
-    from napari_medvlm.evaluation.compare import compare as compared
+    """Compare two runs: mean differences with 95 % confidence intervals over cases.
+
+    With --out, writes compare.html, curves or pairs (PDF, SVG) and differences (CSV, LaTeX).
+    """
+    from napari_medvlm.evaluation.studies.compare import compare as compared
+    from napari_medvlm.evaluation.studies.compare_report import write_comparison
+    from napari_medvlm.evaluation.studies.strata import read_columns
 
     with report_errors():
-        comparison = compared(a, b)
-    print_result(comparison, as_json, lambda: _table(comparison))
+        columns = None if case_table is None else read_columns(case_table)
+        comparison = compared(a, b, columns=columns)
+        page = [] if out is None else [str(write_comparison(out, comparison, a, b))]
+    print_result(comparison, as_json, lambda: "\n".join([_table(comparison), *page]))
 
 
 def open_case(
@@ -145,7 +166,8 @@ def _lines(summary: dict[str, Any], out: Path) -> str:
     from napari_medvlm.evaluation.segment.summary import sure_words
 
     lines = [
-        f"{name}: Dice {_curve(f['dice'])}{sure_words(f)}; {_to_90(f)}; {f['cases']} case(s)"
+        f"{name}: Dice {_curve(f['dice'])}{sure_words(f)}; {_to_90(f)}; "
+        f"{quantity(f['cases'], 'case')}"
         for name, f in (*summary["structures"].items(), ("mean", summary["mean"]))
     ]
     absent = summary["absent"]
@@ -185,7 +207,8 @@ def _to_90(metrics: dict[str, Any]) -> str:
 def _table(comparison: dict[str, Any]) -> str:
     lines = [
         f"{comparison['b']} against {comparison['a']}, {comparison['pairs']} pairs; "
-        "means, difference and 95 % interval over cases, Wilcoxon p (Holm), effect size:"
+        "means, difference and 95 % interval over cases, Wilcoxon p (Holm), effect size, "
+        "permutation p (Holm):"
     ]
     lines += [f"  setting {name}: {a} -> {b}" for name, (a, b) in comparison["settings"].items()]
     if comparison["omitted"]:
@@ -194,6 +217,10 @@ def _table(comparison: dict[str, Any]) -> str:
     for structure, metrics in comparison["structures"].items():
         if len(comparison["structures"]) > 1:
             lines += _metric_line(f"dice of {structure}", metrics["dice"])
+    for column, groups in comparison["strata"].items():
+        for name, metrics in groups.items():
+            first = next(iter(metrics))
+            lines += _metric_line(f"{first}, {column} {name}", metrics[first])
     lines += [f"  only in one run: {name}" for name in comparison["unpaired"]]
     return "\n".join(lines)
 
@@ -207,6 +234,8 @@ def _metric_line(name: str, metric: dict[str, Any]) -> list[str]:
         interval = f"[{metric['low']:+.4f}, {metric['high']:+.4f}]"
     tests = "" if metric["p_holm"] is None else f" p {metric['p_holm']:.3g}"
     tests += "" if metric["effect"] is None else f" r {metric['effect']:+.2f}"
+    permutation = metric["p_permutation_holm"]
+    tests += "" if permutation is None else f" perm. p {permutation:.3g}"
     means = f"{metric['a']:.4f} -> {metric['b']:.4f}"
     return [f"  {name:8} {means}  {metric['difference']:+.4f} {interval}{tests}"]
 

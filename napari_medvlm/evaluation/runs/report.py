@@ -29,6 +29,7 @@ CALIBRATION = "calibration.json"
 COMMANDS = "Commands are for the folder of this report."
 WORST = 8
 """How many cases are shown as pictures."""
+SMALL_P = 0.001
 NONE = "–"  # noqa: RUF001
 """Stands where there is no value."""
 Corners = tuple[Sequence[float], Sequence[float]]
@@ -65,7 +66,7 @@ def write_page(
         "created": datetime.now().astimezone().strftime("%d %B %Y, %H:%M"),
     }
     path = out / name
-    write_text(path, _with_contents(environment.get_template(template).render(shared | content)))
+    write_text(path, _with_contents(environment.get_template(template).render(**shared, **content)))
     return path
 
 
@@ -107,6 +108,25 @@ def percent_span(ends: Sequence[float] | None) -> str:
     return "" if not ends else f"{100 * ends[0]:.0f} to {100 * ends[1]:.0f} %"
 
 
+def signed(value: float | None, digits: int = 3) -> str:
+    """A difference for people, with its sign."""
+    return NONE if value is None else f"{value:+.{digits}f}"
+
+
+def signed_span(ends: Sequence[float | None], digits: int = 3) -> str:
+    """The confidence interval of a difference, for people; nothing where there is none."""
+    low, high = ends
+    known = low is not None and high is not None
+    return f"{low:+.{digits}f} to {high:+.{digits}f}" if known else ""
+
+
+def pvalue(value: float | None) -> str:
+    """A p-value for people."""
+    if value is None:
+        return NONE
+    return "< 0.001" if value < SMALL_P else f"{value:.3f}"
+
+
 def setting(value: object) -> str:
     """The value of a setting, for people."""
     if isinstance(value, bool):
@@ -118,7 +138,7 @@ def setting(value: object) -> str:
 
 FILTERS: dict[str, Callable[..., str]] = {
     "figure": figure, "percent": percent, "span": span, "percent_span": percent_span,
-    "setting": setting,
+    "setting": setting, "signed": signed, "signed_span": signed_span, "pvalue": pvalue,
 }  # fmt: skip
 """What the pages of reports write numbers with."""
 

@@ -31,6 +31,7 @@ from napari_medvlm.evaluation.segment.datasets import find_cases
 from napari_medvlm.evaluation.segment.mask_files import save_masks
 from napari_medvlm.evaluation.segment.outcomes import Outcome
 from napari_medvlm.evaluation.segment.plan import Plan, provenance, require_able
+from napari_medvlm.evaluation.studies.strata import Columns, store_columns, stored_columns
 from napari_medvlm.io.label_images import read_names
 
 __all__ = ("crashed", "keep", "run")
@@ -134,6 +135,7 @@ def evaluate(  # the run, and what it leaves
     progress: Progress,
     *,
     with_masks: bool = False,
+    columns: Columns | None = None,
 ) -> Json:
     """Work on all cases that are not done yet and write everything; the summary.
 
@@ -141,6 +143,8 @@ def evaluate(  # the run, and what it leaves
     ----------
     with_masks
         Also write the predicted masks, of cases that were done before too.
+    columns
+        Groups of cases that have means of their own; by default those stored in the folder.
 
     Raises
     ------
@@ -159,6 +163,8 @@ def evaluate(  # the run, and what it leaves
     require_known(dataset.cases, plan.structures)
     with alone_in(out):
         outcomes, skipped = run(dataset, plan, data.record(), out, workers, progress)
+        if columns is not None:
+            store_columns(out, columns)
         figures = write_all(out, plan, dataset.cases, outcomes, skipped)
         if with_masks:
             save_masks(out, dataset.cases, outcomes)
@@ -174,7 +180,7 @@ def write_all(
     skipped: Sequence[Skipped] = (),
 ) -> Json:
     """Write the table, the summary and the report of a run that is kept; the summary."""
-    figures: Json = summary.summary(outcomes, skipped, plan)
+    figures: Json = summary.summary(outcomes, skipped, plan, stored_columns(out))
     write_table(out, summary.rows(outcomes))
     write_summary(out, figures)
     settings: Mapping[str, Any] = read_json(out / "run.json") or {}

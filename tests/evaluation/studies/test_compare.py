@@ -13,7 +13,6 @@ from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
 from napari_medvlm.evaluation.ask.plan import Plan as Asking
 from napari_medvlm.evaluation.ask.summary import summary
-from napari_medvlm.evaluation.compare import compare
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.ground.outcomes import PhraseResult, ScoredBox
 from napari_medvlm.evaluation.ground.plan import Plan as Grounding
@@ -26,6 +25,7 @@ from napari_medvlm.evaluation.metrics.paired_tests import holm, rank_biserial, w
 from napari_medvlm.evaluation.runs.run_folder import RunFolder
 from napari_medvlm.evaluation.runs.runner import write_outcome
 from napari_medvlm.evaluation.segment.plan import Plan
+from napari_medvlm.evaluation.studies.compare import compare
 from tests.evaluation.segment.test_evaluate import outcome
 
 run = CliRunner().invoke
