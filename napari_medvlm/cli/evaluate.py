@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from napari_medvlm.cli.app import App
+from napari_medvlm.cli.evaluate_open import open_case
 from napari_medvlm.cli.evaluate_text import MAX_LISTED, ask, calibrate, ground, without_result
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.output import print_result, progress_bar, report_errors
@@ -132,25 +131,6 @@ def compare(
         comparison = compared(a, b, columns=columns)
         page = [] if out is None else [str(write_comparison(out, comparison, a, b))]
     print_result(comparison, as_json, lambda: "\n".join([_table(comparison), *page]))
-
-
-def open_case(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
-    case: Annotated[str, typer.Argument(help="Name of the case.")],
-    what: Annotated[str, typer.Argument(help="Structure or phrase; default: the first.")] = "",
-) -> None:
-    """Open a case of a run in napari, next to the ground truth.
-
-    Shows the simulated prompts of a segmentation, the regions of a phrase, or the correct answer
-    and the model's answer to a question.
-    """
-    from napari_medvlm.evaluation.runs.run_folder import case_of
-    from napari_medvlm.worker.process import variables
-
-    with report_errors():  # report in the terminal before a window opens
-        case_of(run, case)
-    viewer = [sys.executable, "-m", "napari_medvlm.widgets.evaluate.open_case"]
-    raise typer.Exit(subprocess.call([*viewer, str(run), case, what], env=variables(viewer[0])))
 
 
 def _workers(number: int, ray: str | None) -> Any:

@@ -20,8 +20,8 @@ COLUMNS = {
     "segment": {"dice": "Dice", "nsd": "NSD", "hd95_mm": "HD95 (mm)", "noc90": "NoC@90"},
     "ground": {"miou": "mIoU", "acc50": "Acc@0.5", "pointing": "Pointing", "ap50": "AP50"},
     "ask": {
-        "accuracy": "Accuracy", "f1": "F1", "rouge_l": "ROUGE-L", "bleu": "BLEU", "iou": "IoU",
-        "mre": "Relative error", "refused": "Refused",
+        "accuracy": "Accuracy", "f1": "F1", "recall": "Recall", "rouge_l": "ROUGE-L",
+        "bleu": "BLEU", "iou": "IoU", "mre": "Relative error", "refused": "Refused",
     },
 }  # fmt: skip
 """The metrics of these tables and their names in print, by the kind of run."""

@@ -12,6 +12,7 @@ from napari_medvlm.evaluation.runs.report import require_libraries
 from napari_medvlm.evaluation.runs.run_folder import (
     RunFolder,
     alone_in,
+    case_contents,
     read_json,
     session_path,
     write_text,
@@ -196,10 +197,9 @@ def worst_in(out: Path) -> tuple[str, str] | None:
     out
         The folder of a run, which need not be finished.
     """
-    done = [read_json(path) or {} for path in sorted((out / "cases").glob("[!.]*.json"))]
     scores = [
         (attempt["steps"][-1]["dice"], str(content["case"]), str(attempt["structure"]))
-        for content in done
+        for content in case_contents(out)
         for attempt in content.get("attempts", ())
     ]
     return min(scores)[1:] if scores else None

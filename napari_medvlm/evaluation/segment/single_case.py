@@ -10,8 +10,9 @@ import numpy as np
 from napari_medvlm.data.errors import InvalidImage, MedVLMError
 from napari_medvlm.data.mask import BoolArray
 from napari_medvlm.data.volume import Volume
+from napari_medvlm.evaluation.runs.provenance import hardware
 from napari_medvlm.evaluation.runs.report import require_libraries
-from napari_medvlm.evaluation.runs.run_folder import RunFolder, alone_in
+from napari_medvlm.evaluation.runs.run_folder import HARDWARE, RunFolder, alone_in
 from napari_medvlm.evaluation.segment import evaluate
 from napari_medvlm.evaluation.segment.cases import Case, Layout, Structure
 from napari_medvlm.evaluation.segment.evaluate import DataSet, write_all
@@ -55,6 +56,7 @@ def write_single(  # what was measured, and where to
         "plan": plan.model_dump(mode="json"),
         "data": data.record(),
         "provenance": dict(provenance(plan)),
+        HARDWARE: [hardware()],
     }
     with alone_in(out):
         folder = RunFolder(out, settings)

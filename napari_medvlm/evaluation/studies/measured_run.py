@@ -12,7 +12,7 @@ from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
 from napari_medvlm.evaluation.ask.summary import figures as answer_figures
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.ground.summary import figures as grounding_figures
-from napari_medvlm.evaluation.runs.run_folder import read_json
+from napari_medvlm.evaluation.runs.run_folder import case_contents, read_json
 from napari_medvlm.evaluation.segment.outcomes import Outcome
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.summary import figures
@@ -24,7 +24,18 @@ METRICS = {
         *("noc80", "noc85", "noc90", "dsc_auc", "nsd_auc", "seconds"),
     ),
     "ground": ("iou", "acc30", "acc50", "acc70", "pointing", "seconds"),
-    "ask": ("accuracy", "exact", "f1", "rouge1", "rouge_l", "iou", "mre", "refused", "seconds"),
+    "ask": (
+        "accuracy",
+        "exact",
+        "f1",
+        "recall",
+        "rouge1",
+        "rouge_l",
+        "iou",
+        "mre",
+        "refused",
+        "seconds",
+    ),
 }
 """What is compared, by the kind of run."""
 
@@ -79,11 +90,9 @@ class MeasuredRun:
         self.task: str = settings["task"]
         self.plan: Json = settings["plan"]
         self.figures: dict[tuple[str, str], Measured] = {}
-        for file in sorted((path / "cases").glob("[!.]*.json")):
-            content = read_json(file)
-            if content is not None:
-                own = _READERS[self.task](content, self.plan)
-                self.figures |= {(measured.case, measured.part): measured for measured in own}
+        for content in case_contents(path):
+            own = _READERS[self.task](content, self.plan)
+            self.figures |= {(measured.case, measured.part): measured for measured in own}
 
 
 def _segmented(content: Json, plan: Json) -> Iterator[Measured]:
