@@ -20,18 +20,22 @@ def provenance(
     backend: str, model: str | None, libraries: Sequence[str]
 ) -> Mapping[str, str | None]:
     """Versions of all that the figures depend on, the weights' digest, and the machine."""
-    version: str = sys.modules["napari_medvlm"].__version__
     package = registry.distribution(backend)
     packages = (package,) if package else ()
     wanted = dict.fromkeys((*libraries, *registry.info(backend).modules, *packages))
     return {
-        "python": platform.python_version(),
-        **{name: _version(name) for name in wanted},
-        "napari-medvlm": version,
+        **library_versions(tuple(wanted)),
         "weights_licence": registry.info(backend).weights_licence,
         "weights_digest": weights_digest(model),
         "machine": f"{platform.system()} {platform.machine()}",
     }
+
+
+def library_versions(libraries: Sequence[str]) -> dict[str, str | None]:
+    """Versions of Python, of libraries and of this package."""
+    version: str = sys.modules["napari_medvlm"].__version__
+    versions = {name: _version(name) for name in libraries}
+    return {"python": platform.python_version(), **versions, "napari-medvlm": version}
 
 
 def hardware() -> dict[str, str]:

@@ -24,8 +24,8 @@ MAX_NAME_LENGTH = 200
 """Characters of a file's name; most systems take 255, some of which are for the ending."""
 
 
-PATHS = {"image", "images", "labels", "names", "references"}
-"""Keys of data and of cases whose values are paths, or lists of them."""
+PATHS = {"image", "masks", "images", "labels", "names", "references"}
+"""Keys of data and of cases whose texts, also in lists, are paths."""
 HARDWARE = "hardware"
 """Key of the machines that worked on a run; another one may go on with it."""
 
@@ -221,7 +221,7 @@ def _with_paths(content: Json, change: Callable[[str], str]) -> Json:
         if isinstance(value, str):
             changed[key] = change(value)
         elif isinstance(value, list):
-            changed[key] = [change(path) for path in value]
+            changed[key] = [change(item) if isinstance(item, str) else item for item in value]
     return changed
 
 

@@ -84,7 +84,8 @@ def _with_sessions(out: Path, outcome: Outcome) -> Outcome:
     """Write the sessions of a case to files of their own."""
     bare = []
     for attempt in outcome.attempts:
-        write_text(session_path(out, outcome.case, attempt.structure), attempt.session)
+        if attempt.session:
+            write_text(session_path(out, outcome.case, attempt.structure), attempt.session)
         bare.append(attempt.model_copy(update={"session": ""}))
     return outcome.model_copy(update={"attempts": tuple(bare)})
 

@@ -23,7 +23,10 @@ WORST = 6
 
 @dataclass(frozen=True)
 class ReportRow:
-    """A structure of a case in the report: its figures, how to open it, and a picture if worst."""
+    """A structure of a case in the report: its figures, how to open it, and a picture if worst.
+
+    ``command`` and ``session`` are empty in runs of masks, which have no prompts.
+    """
 
     case: str
     attempt: Attempt
@@ -69,6 +72,8 @@ def write_report(
 
 def _report_row(out: Path, case: str, attempt: Attempt) -> ReportRow:
     session = session_path(out, case, attempt.structure)
+    if not session.is_file():
+        return ReportRow(case, attempt, "", "")
     command = open_command(case, attempt.structure)
     return ReportRow(case, attempt, command, session.relative_to(out).as_posix())
 

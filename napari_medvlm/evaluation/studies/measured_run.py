@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.summary import figures
 
 Json = dict[str, Any]
+Key = tuple[str, str]
 METRICS = {
     "segment": (
         *("dice", "iou", "nsd", "hd95_mm"),
@@ -65,12 +66,12 @@ class Measured:
 
 
 class MeasuredRun:
-    """The settings and the figures of a run.
+    """The settings and the figures of a run, or their means over the seeds of a study.
 
     Parameters
     ----------
     path
-        The folder of the run.
+        The folder of the run, or of a study with several seeds; its plan has all seeds as ``seed``.
 
     Raises
     ------
@@ -79,7 +80,8 @@ class MeasuredRun:
     """
 
     def __init__(self, path: Path) -> None:
-        settings = read_json(path / "run.json")
+        seeds = [] if (path / "run.json").exists() else seed_folders(path)
+        settings = read_json((seeds or [path])[0] / "run.json")
         if settings is None or settings.get("task") not in METRICS:
             raise SettingsError(
                 f"{path} holds no run of 'napari-medvlm evaluate'.",
@@ -89,10 +91,53 @@ class MeasuredRun:
         self.settings: Json = settings
         self.task: str = settings["task"]
         self.plan: Json = settings["plan"]
-        self.figures: dict[tuple[str, str], Measured] = {}
+        self.figures: dict[Key, Measured] = {}
+        if seeds:
+            runs = [MeasuredRun(folder) for folder in seeds]
+            self.plan = self.plan | {"seed": [run.plan["seed"] for run in runs]}
+            self.settings = settings | {"plan": self.plan}
+            self.figures = _means_over(runs)
+            return
         for content in case_contents(path):
             own = _READERS[self.task](content, self.plan)
             self.figures |= {(measured.case, measured.part): measured for measured in own}
+
+
+def seed_folders(path: Path) -> list[Path]:
+    """The folders ``seed-SEED`` of a study, in the order of the seeds."""
+    numbered = {
+        int(folder.name.removeprefix("seed-")): folder
+        for folder in path.glob("seed-*")
+        if folder.name.removeprefix("seed-").isdecimal()
+    }
+    return [numbered[seed] for seed in sorted(numbered)]
+
+
+def _means_over(runs: Sequence[MeasuredRun]) -> dict[Key, Measured]:
+    """The means over runs of what all of them have."""
+    first, *others = runs
+    return {
+        key: replace(measured, figures=_mean_figures([run.figures[key].figures for run in runs]))
+        for key, measured in first.figures.items()
+        if all(key in run.figures for run in others)
+    }
+
+
+def _mean_figures(figures_by_run: Sequence[Json]) -> Json:
+    means: Json = {}
+    for name, first in figures_by_run[0].items():
+        values = [own[name] for own in figures_by_run]
+        if isinstance(first, list):
+            means[name] = [_mean(step) for step in zip(*values, strict=True)]
+        else:
+            means[name] = _mean(values)
+    return means
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """The mean of the values that are known; `None` if none is."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _segmented(content: Json, plan: Json) -> Iterator[Measured]:

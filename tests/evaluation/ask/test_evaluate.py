@@ -14,7 +14,7 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.ask.item_worker import question_of
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.plan import Plan
-from napari_medvlm.evaluation.runs.run_folder import case_of
+from napari_medvlm.evaluation.runs.run_folder import case_contents, case_of
 from tests.evaluation.text_runs import ROOT, command, environment, evaluate, picture, require_alone
 
 
@@ -62,10 +62,9 @@ def finished(data, tmp_path_factory):
 
 def found(out):
     cases = {}
-    for path in sorted((out / "cases").glob("[!.]*.json")):
-        content = json.loads(path.read_text())
+    for content in case_contents(out):
         content.pop("seconds")
-        cases[path.name] = content
+        cases[content["case"]] = content
     return cases
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from napari_medvlm.cli import app
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.runs.run_folder import case_of
+from napari_medvlm.evaluation.runs.run_folder import case_contents, case_of
 from tests.evaluation.segment import data_sets
 from tests.evaluation.text_runs import ROOT, command, environment, evaluate, picture, require_alone
 
@@ -54,10 +54,9 @@ def finished(data, tmp_path_factory):
 
 def found(out):
     cases = {}
-    for path in sorted((out / "cases").glob("[!.]*.json")):
-        content = json.loads(path.read_text())
+    for content in case_contents(out):
         content.pop("seconds")
-        cases[path.name] = content
+        cases[content["case"]] = content
     return cases
 
 

@@ -217,3 +217,17 @@ def test_runs_that_mean_other_things_are_refused(tmp_path, runs):
         done = run(app, ["evaluate", "compare", *map(str, given)])
         assert done.exit_code == 1
         assert message in " ".join(done.output.split())
+
+
+def test_studies_of_several_seeds_are_compared_by_the_means_of_each_case(tmp_path):
+    for kind, rise in (("a", 0.0), ("b", 0.1)):
+        for seed in (1, 2, 10):
+            dice = {f"case {n}": 0.3 + 0.02 * n + 0.01 * seed + rise for n in range(4)}
+            write_run(tmp_path / kind / f"seed-{seed}", dice, seed=seed, jitter_mm=10 * rise)
+    comparison = compare(tmp_path / "a", tmp_path / "b")
+    dice = comparison["metrics"]["dice"]
+    seeds = (0.01 + 0.02 + 0.10) / 3
+    assert dice["a"] == pytest.approx(0.3 + 0.02 * 1.5 + seeds)
+    assert dice["difference"] == pytest.approx(0.1)
+    assert (comparison["pairs"], dice["cases"]) == (4, 4), "seeds are no cases"
+    assert comparison["settings"] == {"jitter_mm": [0.0, 1.0]}
