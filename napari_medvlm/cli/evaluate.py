@@ -83,7 +83,7 @@ def segment(  # noqa: PLR0913  # one for each option
         from napari_medvlm.evaluation.segment.evaluate import DataSet, evaluate
         from napari_medvlm.evaluation.segment.plan import Plan
         from napari_medvlm.evaluation.studies.seeds import run_seeds
-        from napari_medvlm.evaluation.studies.strata import read_columns
+        from napari_medvlm.evaluation.studies.strata import columns_in
 
         plan = Plan(
             backend=backend, model=model, device=device, interactions=interactions,
@@ -92,12 +92,10 @@ def segment(  # noqa: PLR0913  # one for each option
         )  # fmt: skip
         data = DataSet(dataset, images, labels, names, channel, (image_pattern, label_pattern))
         by = _workers(workers, ray)
-        columns = None if case_table is None else read_columns(case_table)
+        extra: dict[str, Any] = {"with_masks": save_masks, "columns": columns_in(case_table)}
 
         def run_plan(plan: Plan, folder: Path) -> dict[str, Any]:
-            return evaluate(
-                data, plan, folder, by, progress, with_masks=save_masks, columns=columns
-            )
+            return evaluate(data, plan, folder, by, progress, **extra)
 
         summary = run_plan(plan, out) if seeds == 1 else run_seeds(run_plan, plan, seeds, out)
     lines = run_lines if seeds == 1 else seed_lines
@@ -119,11 +117,10 @@ def compare(
     """
     from napari_medvlm.evaluation.studies.compare import compare as compared
     from napari_medvlm.evaluation.studies.compare_report import write_comparison
-    from napari_medvlm.evaluation.studies.strata import read_columns
+    from napari_medvlm.evaluation.studies.strata import columns_in
 
     with report_errors():
-        columns = None if case_table is None else read_columns(case_table)
-        comparison = compared(a, b, columns=columns)
+        comparison = compared(a, b, columns=columns_in(case_table))
         page = [] if out is None else [str(write_comparison(out, comparison, a, b))]
     print_result(comparison, as_json, lambda: "\n".join([comparison_lines(comparison), *page]))
 

@@ -46,12 +46,11 @@ def masks(  # noqa: PLR0913  # one for each option
     """
     with progress_bar(out) as progress:
         from napari_medvlm.evaluation.segment.score_masks import MaskFolders, plan_of, score_masks
-        from napari_medvlm.evaluation.studies.strata import read_columns
+        from napari_medvlm.evaluation.studies.strata import columns_in
         from napari_medvlm.io.label_images import read_names
 
         table = None if names is None else read_names(names)
-        columns = None if case_table is None else read_columns(case_table)
         folders = MaskFolders(predicted, labels, images, table, (mask_pattern, label_pattern))
         plan = plan_of(structure, tolerance_mm)
-        summary = score_masks(folders, plan, out, progress, columns)
+        summary = score_masks(folders, plan, out, progress, columns_in(case_table))
     print_result(summary, as_json, lambda: run_lines(summary, out))

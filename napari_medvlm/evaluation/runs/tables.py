@@ -18,7 +18,10 @@ GROUPS = {"segment": "structures", "ground": "classes", "ask": "kinds"}
 COUNTS = {"segment": "cases", "ground": "pairs", "ask": "questions"}
 COLUMNS = {
     "segment": {"dice": "Dice", "nsd": "NSD", "hd95_mm": "HD95 (mm)", "noc90": "NoC@90"},
-    "ground": {"miou": "mIoU", "acc50": "Acc@0.5", "pointing": "Pointing", "ap50": "AP50"},
+    "ground": {
+        "miou": "mIoU", "acc50": "Acc@0.5", "pointing": "Pointing", "ap50": "AP50",
+        "dice": "Dice", "nsd": "NSD", "hd95_mm": "HD95 (mm)",
+    },
     "ask": {
         "accuracy": "Accuracy", "f1": "F1", "recall": "Recall", "rouge_l": "ROUGE-L",
         "bleu": "BLEU", "iou": "IoU", "mre": "Relative error", "refused": "Refused",

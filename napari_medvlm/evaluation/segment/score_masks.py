@@ -62,8 +62,8 @@ class MaskFolders:
         if self.images is None:
             return {}
         paths = self.images.absolute(), self.labels.absolute()
-        found = find_cases(Layout.PAIRS, *paths, patterns=("{case}", self.patterns[1]))
-        return {case.name: case.image for case in found.cases}
+        dataset = find_cases(Layout.PAIRS, *paths, patterns=("{case}", self.patterns[1]))
+        return {case.name: case.image for case in dataset.cases}
 
     def record(self) -> Json:
         """The folders as a run records them."""

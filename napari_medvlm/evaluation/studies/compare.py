@@ -6,6 +6,7 @@ Runs of all three kinds: segmentation, grounding, answers.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,7 @@ def compare(a: Path, b: Path, seed: int = 0, columns: Columns | None = None) -> 
     names = [name for name in METRICS[first.task] if name not in omitted]
     unpaired = sorted(first.figures.keys() ^ second.figures.keys())
 
-    def differences(of: Sequence[Key]) -> Json:
-        return _differences(names, of, first, second, seed)
-
+    differences = partial(_differences, names, a=first, b=second, seed=seed)
     return {
         "a": str(a),
         "b": str(b),

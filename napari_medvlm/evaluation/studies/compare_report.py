@@ -91,7 +91,11 @@ def labels_of(a: Path, b: Path) -> tuple[str, str]:
 
 
 def latex(comparison: Mapping[str, Any]) -> str:
-    """The differences as a LaTeX ``tabular`` for the package booktabs."""
+    """The differences as a LaTeX ``tabular`` for the package booktabs.
+
+    All metrics over all pairs, and those of `MAIN` for each structure and stratum.
+    """
+    main = {name for names in MAIN.values() for name in names}
     head = (
         "",
         "A",
@@ -109,7 +113,8 @@ def latex(comparison: Mapping[str, Any]) -> str:
         lines.append(r"\midrule")
         if group != ALL:
             lines.append(rf"\multicolumn{{8}}{{l}}{{{escaped(group)}}} \\")
-        lines += [_latex_row(name, row) for name, row in metrics.items() if row["cases"]]
+        names = metrics if group == ALL else [name for name in metrics if name in main]
+        lines += [_latex_row(name, metrics[name]) for name in names if metrics[name]["cases"]]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 

@@ -24,7 +24,7 @@ METRICS = {
         *("dice", "iou", "nsd", "hd95_mm"),
         *("noc80", "noc85", "noc90", "dsc_auc", "nsd_auc", "seconds"),
     ),
-    "ground": ("iou", "acc30", "acc50", "acc70", "pointing", "seconds"),
+    "ground": ("iou", "acc30", "acc50", "acc70", "pointing", "dice", "nsd", "hd95_mm", "seconds"),
     "ask": (
         "accuracy",
         "exact",

@@ -79,6 +79,11 @@ def read_columns(path: Path) -> dict[str, dict[str, str]]:
     return columns
 
 
+def columns_in(path: Path | None) -> dict[str, dict[str, str]] | None:
+    """`read_columns` of a table, if there is one."""
+    return None if path is None else read_columns(path)
+
+
 def store_columns(out: Path, columns: Columns) -> None:
     """Write the groups of the cases of a run to its folder."""
     write_json(out / FILE, columns)
