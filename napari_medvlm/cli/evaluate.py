@@ -91,15 +91,13 @@ def segment(  # noqa: PLR0913  # one for each option
             tolerance_mm=tolerance_mm, structures=tuple(structure),
         )  # fmt: skip
         data = DataSet(dataset, images, labels, names, channel, (image_pattern, label_pattern))
-        by = _workers(workers, ray)
         extra: dict[str, Any] = {"with_masks": save_masks, "columns": columns_in(case_table)}
 
         def run_plan(plan: Plan, folder: Path) -> dict[str, Any]:
-            return evaluate(data, plan, folder, by, progress, **extra)
+            return evaluate(data, plan, folder, _workers(workers, ray), progress, **extra)
 
         summary = run_plan(plan, out) if seeds == 1 else run_seeds(run_plan, plan, seeds, out)
-    lines = run_lines if seeds == 1 else seed_lines
-    print_result(summary, as_json, lambda: lines(summary, out))
+    print_result(summary, as_json, lambda: (run_lines if seeds == 1 else seed_lines)(summary, out))
 
 
 def compare(
