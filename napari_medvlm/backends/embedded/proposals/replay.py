@@ -41,9 +41,7 @@ class Source(Protocol):
     def start(self, prompts: EmbeddedPrompts, found: Start) -> Start:
         """The first mask, of the boxes or else of the first positive seed."""
 
-    def change(
-        self, prompts: EmbeddedPrompts, before: BoolArray, after: BoolArray, earlier: list[Seed]
-    ) -> BoolArray:
+    def change(self, prompts: EmbeddedPrompts, before: BoolArray, after: BoolArray) -> BoolArray:
         """The mask after the newest seed, which contradicts the mask before."""
 
 
@@ -153,7 +151,7 @@ class Replay:
             return mask
         after = self._changed(mask, start, said.seeds, before, progress)
         if self._other is not None:
-            after = self._other.change(said, mask, after, before)
+            after = self._other.change(said, mask, after)
         if not seed.size_step:
             return after
         resized = resized_change(self._levels, mask, after, seed, before)
