@@ -25,6 +25,8 @@ SPREAD_NETWORK, SPREAD_REGIONS = 0.3, 0.1
 """Differences of a score at which a candidate counts 1/e."""
 CORRECTIONS = 2
 """So many masks of the network compete at a correction."""
+TISSUE_MARGIN = 0.05
+"""A region of one tissue in the whole image is kept unless another mask is worth so much more."""
 MARGIN = 0.005
 """The network's correction is taken if it is worth so much more than that of the regions."""
 LARGER, SHARE = 4.0, 0.04
@@ -63,7 +65,7 @@ class NetworkSource:
         network = self._segmenter.alternatives(gestures_of((), [seed]))
         regions = [found.mask, *self._regions(seed)]
         candidates = self._candidates(regions, network, seed)
-        best = best_of(candidates)
+        best = best_of(candidates, TISSUE_MARGIN if found.tissue else 0.0)
         if best == 0:
             return found
         return Start(candidates[best].mask, seed)
