@@ -13,7 +13,7 @@ from napari_medvlm.backends.click_network.gestures import Box, Gesture, Line, Po
 from napari_medvlm.backends.click_network.segmenter import Predict, Segmenter
 from napari_medvlm.backends.embedded.proposals.click import LARGEST_MM3, proposals
 from napari_medvlm.backends.embedded.proposals.correcting import depth_at
-from napari_medvlm.backends.embedded.proposals.sources import Start, middle_rated, rated
+from napari_medvlm.backends.embedded.proposals.sources import DRAW, Start, middle_rated, rated
 from napari_medvlm.backends.embedded.proposals.starting import write
 from napari_medvlm.backends.embedded.segmentation.pyramid import Levels
 from napari_medvlm.backends.embedded.segmentation.seeds import EmbeddedPrompts, Seed
@@ -65,6 +65,8 @@ class NetworkSource:
         network = self._segmenter.alternatives(gestures_of((), [seed]))
         regions = [found.mask, *self._regions(seed)]
         candidates = self._candidates(regions, network, seed)
+        if found.tissue and candidates[0].quality < candidates[1].quality - DRAW:
+            return found  # flat inside, with the click in its middle: not a matter of quality
         best = best_of(candidates, TISSUE_MARGIN if found.tissue else 0.0)
         if best == 0:
             return found
