@@ -57,9 +57,9 @@ def values(candidates: Sequence[Candidate]) -> Vector:
 
 def best_of(candidates: Sequence[Candidate], margin: float = 0.0) -> int:
     """The index of the best candidate; the first unless another is worth more by a margin."""
-    found = values(candidates)
-    best = int(np.argmax(found))
-    return best if found[best] > found[0] + margin else 0
+    worth = values(candidates)
+    best = int(np.argmax(worth))
+    return best if worth[best] > worth[0] + margin else 0
 
 
 def overlaps(masks: Sequence[Bools]) -> Vector:

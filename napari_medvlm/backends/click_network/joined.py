@@ -56,20 +56,20 @@ class NetworkSource:
         self._segmenter = Segmenter(image, levels.spacing, predict)
         self._suited = min(image.shape) >= SLICES
 
-    def start(self, prompts: EmbeddedPrompts, found: Start) -> Start:
+    def start(self, prompts: EmbeddedPrompts, start: Start) -> Start:
         """The first mask: of the boxes, or else of the first positive seed."""
-        large = np.count_nonzero(found.mask) * np.prod(self._levels.spacing) > LARGEST_MM3
-        seed = found.seed
+        large = np.count_nonzero(start.mask) * np.prod(self._levels.spacing) > LARGEST_MM3
+        seed = start.seed
         if not self._suited or large or seed is None or len(seed.voxels) > 1:
-            return found
+            return start
         network = self._segmenter.alternatives(gestures_of((), [seed]))
-        regions = [found.mask, *self._regions(seed)]
+        regions = [start.mask, *self._regions(seed)]
         candidates = self._candidates(regions, network, seed)
-        if found.tissue and candidates[0].quality < candidates[1].quality - DRAW:
-            return found  # flat inside, with the click in its middle: not a matter of quality
-        best = best_of(candidates, TISSUE_MARGIN if found.tissue else 0.0)
+        if start.tissue and candidates[0].quality < candidates[1].quality - DRAW:
+            return start  # flat inside, with the click in its middle: not a matter of quality
+        best = best_of(candidates, TISSUE_MARGIN if start.tissue else 0.0)
         if best == 0:
-            return found
+            return start
         return Start(candidates[best].mask, seed)
 
     def change(self, prompts: EmbeddedPrompts, before: Bools, after: Bools) -> Bools:
@@ -113,7 +113,7 @@ class NetworkSource:
 
     def _regions(self, seed: Seed) -> list[Bools]:
         """Regions around a click, of different volumes, the best first."""
-        found: list[Bools] = []
+        masks: list[Bools] = []
         volumes: list[float] = []
         for proposal in proposals(self._levels, seed.voxels):
             voxels = np.count_nonzero(proposal.mask)
@@ -124,10 +124,10 @@ class NetworkSource:
             mask = np.zeros(self._levels.shape, bool)
             write(self._levels, proposal, seed.voxels, mask)
             mask[tuple(seed.voxels.T)] = True
-            found.append(mask)
-            if len(found) == REGIONS:
+            masks.append(mask)
+            if len(masks) == REGIONS:
                 break
-        return found
+        return masks
 
     def _candidates(
         self,
@@ -138,15 +138,15 @@ class NetworkSource:
         qualities = [self._quality(mask, seed) for mask in regions]
         best = max(qualities)
         shares = [float(np.exp((q - best) / SPREAD_REGIONS)) for q in qualities]
-        found = [
+        candidates = [
             Candidate(mask, q, share, network=False)
             for mask, q, share in zip(regions, qualities, shares, strict=True)
         ]
         highest = max(total for _, total in network)
         for mask, total in network:
             share = float(np.exp((total - highest) / SPREAD_NETWORK))
-            found.append(Candidate(mask, self._quality(mask, seed), share, network=True))
-        return found
+            candidates.append(Candidate(mask, self._quality(mask, seed), share, network=True))
+        return candidates
 
     def _quality(self, mask: Bools, seed: Seed | None) -> float:
         if not mask.any():

@@ -38,11 +38,11 @@ Key = tuple[object, ...]
 class Source(Protocol):
     """Another source of masks, and the choice between them and those of the regions."""
 
-    def start(self, prompts: EmbeddedPrompts, found: Start) -> Start:
+    def start(self, prompts: EmbeddedPrompts, start: Start) -> Start:
         """The first mask, of the boxes or else of the first positive seed."""
 
     def change(self, prompts: EmbeddedPrompts, before: BoolArray, after: BoolArray) -> BoolArray:
-        """The mask after the newest seed, which contradicts the mask before."""
+        """The mask after the newest seed, which contradicts the mask before; for no tissue."""
 
 
 @dataclass(eq=False)
@@ -116,9 +116,9 @@ class Replay:
         return (*key, step), start
 
     def _replayed(
-        self, key: Key, start: Start, said: EmbeddedPrompts, progress: Progress
+        self, key: Key, start: Start, prompts: EmbeddedPrompts, progress: Progress
     ) -> BoolArray:
-        seeds = said.seeds
+        seeds = prompts.seeds
         keys = [_key(seed) for seed in seeds]
         mask, done = start.mask, 0
         step = self._step
@@ -132,7 +132,7 @@ class Replay:
             if i != first:
                 before = [s for k, s in enumerate(seeds) if k < i or k == first]
                 self._last_size = 0
-                known = replace(said, seeds=seeds[: i + 1])
+                known = replace(prompts, seeds=seeds[: i + 1])
                 mask = self._after(mask, start, known, before, progress)
         self._step = _Step(key, keys, mask, self._last_size)
         return mask
@@ -141,17 +141,17 @@ class Replay:
         self,
         mask: BoolArray,
         start: Start,
-        said: EmbeddedPrompts,
+        prompts: EmbeddedPrompts,
         before: list[Seed],
         progress: Progress,
     ) -> BoolArray:
         """The mask after the newest of the seeds."""
-        seed = said.seeds[-1]
+        seed = prompts.seeds[-1]
         if not (mask[tuple(seed.voxels.T)] != seed.positive).any():
             return mask
-        after = self._changed(mask, start, said.seeds, before, progress)
-        if self._other is not None:
-            after = self._other.change(said, mask, after)
+        after = self._changed(mask, start, prompts.seeds, before, progress)
+        if self._other is not None and not start.tissue:
+            after = self._other.change(prompts, mask, after)
         if not seed.size_step:
             return after
         resized = resized_change(self._levels, mask, after, seed, before)
