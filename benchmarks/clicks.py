@@ -1,6 +1,7 @@
 """How many clicks a structure takes: ``python -m benchmarks.clicks [--quick] [--unseen]``.
 
-With ``--cases FOLDER``, the image and label pairs of a folder (see `benchmarks.lesions`).
+With ``--cases FOLDER``, the image and label pairs of a folder (see `benchmarks.lesions`); with
+``--phantoms FIRST STOP``, the phantoms of these seeds by the backends alone.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from benchmarks import lesions
-from benchmarks.methods import Confidence, Embedded, Growing, Method, RandomWalker
+from benchmarks.methods import Confidence, Embedded, Growing, Joined, Method, RandomWalker
 from benchmarks.tasks import Task, all_tasks, quick_tasks, unseen_tasks
 from benchmarks.user import dice, next_click
 
@@ -98,7 +99,14 @@ def main() -> None:
     parser.add_argument("--unseen", action="store_true", help="variants that nothing was tuned on")
     parser.add_argument("--ours", action="store_true", help="without the other methods")
     parser.add_argument("--cases", type=Path, help="a folder of image and label pairs")
+    parser.add_argument(
+        "--phantoms", type=int, nargs=2, help="seeds: the first, and one past the last"
+    )
     chosen = parser.parse_args()
+    if chosen.phantoms is not None:
+        tasks = list(lesions.phantoms(range(*chosen.phantoms)))
+        (RESULTS / "phantoms.md").write_text(lesions.report(tasks, (Embedded, Joined)) + "\n")
+        return
     if chosen.cases is not None:
         (RESULTS / "lesions.md").write_text(
             lesions.report(list(lesions.cases(chosen.cases))) + "\n"

@@ -13,7 +13,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial.distance import cdist
 
-from benchmarks.methods import Embedded, Method
+from benchmarks import patients
+from benchmarks.methods import Embedded, Joined, Method
 from benchmarks.regions import Before, Geodesic, GraphCut, GrowCut, RegionWalker
 from benchmarks.tasks import Task
 from benchmarks.user import dice, next_click
@@ -24,7 +25,9 @@ from napari_medvlm.data.mask import bounding_box
 from napari_medvlm.data.prompts import Box, Line
 from napari_medvlm.data.volume import Volume
 
-METHODS: tuple[type[Method], ...] = (Embedded, Before, Geodesic, RegionWalker, GraphCut, GrowCut)
+METHODS: tuple[type[Method], ...] = (
+    Embedded, Joined, Before, Geodesic, RegionWalker, GraphCut, GrowCut
+)  # fmt: skip
 CLICKS = 10
 FALL = 0.02
 
@@ -41,6 +44,13 @@ def cases(folder: Path) -> Iterator[Task]:
         truth = sitk.GetArrayFromImage(sitk.ReadImage(str(label))) > 0
         name = path.name.split("_image")[0]
         yield Task(name, Volume(sitk.GetArrayFromImage(image), affine), truth)
+
+
+def phantoms(seeds: range) -> Iterator[Task]:
+    """The phantoms of all kinds of `benchmarks.patients`."""
+    for seed in seeds:
+        for kind in patients.KINDS:
+            yield Task(f"{kind.__name__} {seed}", *kind(seed))
 
 
 def clicked(method: type[Method], task: Task) -> tuple[list[float], list[float]]:

@@ -20,7 +20,8 @@ import numpy as np
 from scipy import ndimage
 
 from benchmarks.user import Click
-from napari_medvlm.backends.base import ObjectPrompts
+from napari_medvlm.backends.base import Backend, ObjectPrompts
+from napari_medvlm.backends.click_network.backend import ClickNetworkBackend
 from napari_medvlm.backends.embedded import EmbeddedBackend
 from napari_medvlm.data.mask import bounding_box
 from napari_medvlm.data.prompts import Point
@@ -42,16 +43,24 @@ class Method(ABC):
 
 class Embedded(Method):
     name = "embedded (ours)"
+    backend: type[Backend] = EmbeddedBackend
 
     def __init__(self, volume: Volume) -> None:
         self._volume = volume
-        self._backend = EmbeddedBackend()
+        self._backend = self.backend()
         self._backend.load(None, "cpu")
         self._backend.set_volume(volume)
 
     def segment(self, clicks: Sequence[Click]) -> np.ndarray:
         points = [Point.at_index(self._volume, c.zyx, c.positive) for c in clicks]
         return self._backend.segment(ObjectPrompts(tuple(points)), lambda *_: None).full()
+
+
+class Joined(Embedded):
+    """The bundled network joined with the embedded method; needs onnxruntime."""
+
+    name = "click-network (ours)"
+    backend = ClickNetworkBackend
 
 
 class RandomWalker(Method):

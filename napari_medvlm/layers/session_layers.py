@@ -13,6 +13,7 @@ from napari_medvlm.layers.prompts.base import PromptLayer
 from napari_medvlm.layers.prompts.points import PointsLayer
 from napari_medvlm.layers.prompts.scribbles import ScribblesLayer
 from napari_medvlm.layers.prompts.shapes import ShapesLayer
+from napari_medvlm.layers.prompts.size_scroll import SizeScroll
 from napari_medvlm.sessions.segment.session import SegmentationSession
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class SessionLayers:
         self.shapes = ShapesLayer(viewer, session, on_error)
         self.scribbles = ScribblesLayer(viewer, session, on_error)
         self._picking = ObjectPicking(viewer, session)
+        self._size_scroll = SizeScroll(viewer, session, on_error)
         viewer.layers.events.removed.connect(self._on_removed)
         for event in (viewer.dims.events.point, viewer.dims.events.order):
             event.connect(self._on_view)
@@ -95,6 +97,7 @@ class SessionLayers:
     def close(self) -> None:
         """Take the layers of prompts away; the masks stay as an ordinary labels layer."""
         self._picking.close()
+        self._size_scroll.close()
         self.mask.release()
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         for event in (self.viewer.dims.events.point, self.viewer.dims.events.order):

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QPushButton
+from qtpy.QtWidgets import QApplication, QPushButton
 
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 from tests.e2e.conftest import LEFT, OUTSIDE, RIGHT
@@ -138,4 +139,34 @@ def test_brackets_set_the_brush_of_scribbles(person):
     size = layer.brush_size
     press(person, Qt.Key.Key_BracketRight)
     assert layer.brush_size == size + 1
+    assert prompts(person)[0].size_step == 0
+
+
+def turn_wheel(person, notches, modifier):
+    """Turn the wheel over the middle of the canvas, by notches away from the person."""
+    widget = canvas(person)
+    at = QPointF(widget.rect().center())
+    event = QWheelEvent(
+        at, QPointF(widget.mapToGlobal(at.toPoint())), QPoint(), QPoint(0, 120 * notches),
+        Qt.MouseButton.NoButton, modifier, Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QApplication.sendEvent(widget, event)
+
+
+def test_shift_and_the_wheel_step_the_size_of_the_last_point_and_nothing_else(person):
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    zoom, slices = person.viewer.scene.camera.zoom, person.viewer.dims.point
+    turn_wheel(person, 1, SHIFT)
+    person.waits(lambda: prompts(person)[0].size_step == 1)
+    for _ in range(2):
+        turn_wheel(person, -1, SHIFT)
+    person.waits(lambda: prompts(person)[0].size_step == -1)
+    assert person.viewer.scene.camera.zoom == zoom
+    assert person.viewer.dims.point == slices
+    turn_wheel(person, 1, CTRL)
+    assert person.viewer.dims.point != slices
+    assert prompts(person)[0].size_step == -1
+    person.session.undo()
     assert prompts(person)[0].size_step == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,11 @@ from napari_medvlm.backends.click_network.gestures import (
     Stroke,
     is_positive,
 )
+from napari_medvlm.backends.click_network.joined import NetworkSource
 from napari_medvlm.backends.click_network.segmenter import Segmenter
+from napari_medvlm.backends.embedded.proposals.replay import Replay
+from napari_medvlm.backends.embedded.segmentation.pyramid import Levels
+from napari_medvlm.backends.embedded.segmentation.seeds import read
 from napari_medvlm.data import prompts as kinds
 from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
 from napari_medvlm.data.geometry.grid import Grid, Index
@@ -29,16 +34,23 @@ NETWORK = Path(__file__).with_name("network.onnx")
 
 
 class ClickNetworkBackend(Backend):
-    """A 3D network learned from synthetic volumes, on crops of several sizes. Deterministic."""
+    """A 3D network learned from synthetic volumes, joined with the embedded method's regions.
+
+    At every point the masks of both compete. Boxes and lines alone are left to the embedded method,
+    an initial mask and its corrections to the network. Deterministic.
+    """
 
     info = BackendInfo(
         name="click-network",
         title="Bundled network (experimental)",
-        prompts=frozenset({kinds.Point, kinds.Box, kinds.Scribble, kinds.Line, kinds.InitialMask}),
+        prompts=frozenset(
+            {kinds.Point, kinds.Box, kinds.Scribble, kinds.Lasso, kinds.Line, kinds.InitialMask}
+        ),
         code_licence="BSD-3-Clause",
         weights_licence="CC0-1.0",
         modules=("onnxruntime",),
-        memory_mib=400,
+        memory_mib=500,
+        sizes_points=True,
     )
 
     def load(self, model: str | None, device: str) -> None:
@@ -67,28 +79,42 @@ class ClickNetworkBackend(Backend):
     def set_volume(self, volume: Volume) -> None:
         """Take the volume."""
         self._volume = volume
-        self._image = np.asarray(volume.data, np.float32)
+        self._image = np.asarray(volume.intensity(), np.float32)
         self._start: kinds.InitialMask | None = None
         self._excluded: Mask | None = None
         self._segmenter: Segmenter | None = None
         self._answered: tuple[Gesture, ...] = ()
         self._mask: NDArray[np.bool_] = np.zeros(volume.shape, bool)
+        levels = Levels(volume)
+        self._replay = Replay(levels, NetworkSource(levels, self._image, self._predict))
 
     def segment(self, prompts: ObjectPrompts, progress: Progress) -> Mask:
         """The object's mask on the volume's grid, following the prompts one after the other."""
-        grid = self._volume.grid
-        for prompt in prompts:
-            kinds.check_prompt(prompt, grid)
-        starts = [n for n, p in enumerate(prompts) if isinstance(p, kinds.InitialMask)]
-        first = starts[-1] + 1 if starts else 0
-        start = prompts[first - 1] if starts else None
-        gestures = tuple(gesture_of(prompt, grid) for prompt in prompts.items[first:])
-        self._prepare(start if isinstance(start, kinds.InitialMask) else None, prompts.excluded)
-        self._follow(gestures, progress)
+        joined = read(prompts, self._volume.grid)
+        notes: tuple[str, ...] = ()
+        if joined.base is not None:
+            self._correct_start(prompts, progress)
+            full = self._mask
+        elif joined.bounds or joined.positives:
+            full = self._replay.segment(joined, prompts.excluded, progress)
+            notes = self._replay.notes
+        else:
+            full = np.zeros(self._volume.shape, bool)
         progress(1.0, "done")
-        return Mask.of(self._mask) if self._mask.any() else Mask.empty(self._volume.shape)
+        mask = Mask.of(full) if full.any() else Mask.empty(self._volume.shape)
+        return replace(mask, notes=notes)
 
-    def _prepare(self, start: kinds.InitialMask | None, excluded: Mask | None) -> None:
+    def _correct_start(self, prompts: ObjectPrompts, progress: Progress) -> None:
+        """The last initial mask, and the corrections after it by the network alone."""
+        first = max(n for n, p in enumerate(prompts) if isinstance(p, kinds.InitialMask)) + 1
+        start = prompts[first - 1]
+        assert isinstance(start, kinds.InitialMask)
+        grid = self._volume.grid
+        gestures = tuple(gesture_of(prompt, grid) for prompt in prompts.items[first:])
+        self._prepare(start, prompts.excluded)
+        self._follow(gestures, progress)
+
+    def _prepare(self, start: kinds.InitialMask, excluded: Mask | None) -> None:
         """Begin anew unless the start and the locked objects are those of the last request."""
         if self._segmenter is None or start != self._start or excluded is not self._excluded:
             self._start, self._excluded = start, excluded
@@ -141,7 +167,7 @@ def gesture_of(prompt: kinds.Prompt, grid: Grid) -> Gesture:
     match prompt:
         case kinds.Point():
             return Point(_index(prompt.voxels(grid)[0]), prompt.positive)
-        case kinds.Scribble():
+        case kinds.Scribble() | kinds.Lasso():
             voxels = tuple(map(_index, prompt.voxels(grid)))
             return Stroke(voxels, prompt.positive)
         case kinds.Line(positive=True):

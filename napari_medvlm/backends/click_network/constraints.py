@@ -11,6 +11,7 @@ from napari_medvlm.backends.click_network.crops import bounding_box
 from napari_medvlm.backends.click_network.gestures import Box, Gesture, Line, Point, Stroke
 
 Bools = NDArray[np.bool_]
+Vector = NDArray[np.float64]
 
 REACH, LEAST_MM = 4.0, 4.0
 """A local correction reaches so many distances to the surface, and at least so far."""
@@ -71,34 +72,81 @@ def connected(mask: Bools, gestures: Sequence[Gesture]) -> Bools:
 def corrected(
     before: Bools, after: Bools, correction: Point | Stroke, spacing: tuple[float, ...]
 ) -> Bools:
-    """Of a change, only the part that is near and connected to the correcting prompt.
+    """Of a change, only the part that is near and connected to the correcting prompt."""
+    return corrected_all(before, [after], correction, spacing)[0]
+
+
+def corrected_all(
+    before: Bools, afters: Sequence[Bools], correction: Point | Stroke, spacing: tuple[float, ...]
+) -> list[Bools]:
+    """Of several changes, only the parts that are near and connected to the correcting prompt.
 
     Near is within `REACH` times the distance from the prompt to the surface of the mask: a point is
     expected in the middle of an error.
     """
+    box, ball = _ball(before, correction, spacing)
+    low = [part.start for part in box]
+    at = tuple(np.stack(voxel_index(correction), axis=-1).T - np.array(low)[:, None])
+    return [_local(before, after, correction.positive, at, box, ball) for after in afters]
+
+
+def _local(
+    before: Bools,
+    after: Bools,
+    positive: bool,
+    at: tuple[NDArray[np.int64], ...],
+    box: tuple[slice, ...],
+    ball: Bools,
+) -> Bools:
+    """A mask with the part of its change in a ball that is connected to voxels of its box."""
     from scipy import ndimage
 
-    positive, at = correction.positive, voxel_index(correction)
-    changed = (after & ~before) if positive else (before & ~after)
-    changed &= _ball(before, correction, spacing)
+    old, new = before[box], after[box]
+    changed = ((new & ~old) if positive else (old & ~new)) & ball
     changed[at] = True
-    box = bounding_box(changed)
-    labels, part = np.zeros(changed.shape, np.int32), np.zeros(changed.shape, bool)
-    labels[box] = ndimage.label(changed[box], CORNERS)[0]
-    part[box] = np.isin(labels[box], np.unique(labels[at]))
-    return np.asarray((before | part) if positive else (before & ~part))
+    labels = ndimage.label(changed, CORNERS)[0]
+    part = np.isin(labels, np.unique(labels[at]))
+    result = before.copy()
+    result[box] = (old | part) if positive else (old & ~part)
+    return result
 
 
-def _ball(before: Bools, correction: Point | Stroke, spacing: tuple[float, ...]) -> Bools:
-    """The voxels within reach of the middle of a correcting prompt."""
+def _ball(
+    before: Bools, correction: Point | Stroke, spacing: tuple[float, ...]
+) -> tuple[tuple[slice, ...], Bools]:
+    """The voxels within reach of the middle of a correcting prompt, in a box of the image."""
     voxels = np.stack(voxel_index(correction), axis=-1)
-    middle = voxels[len(voxels) // 2]
-    squared = np.zeros(before.shape, np.float32)
-    for i, c, s in zip(np.ogrid[tuple(map(slice, before.shape))], middle, spacing, strict=True):
-        squared += ((i - c) * s) ** 2
-    other = before if correction.positive else ~before
-    if not other.any():
-        return np.ones(before.shape, bool)
-    reach = max(REACH * float(np.sqrt(squared[other].min())), LEAST_MM)
-    spread = np.linalg.norm((voxels - middle) * np.array(spacing), axis=1).max()
-    return np.asarray(squared <= (reach + spread) ** 2)
+    middle, sizes = voxels[len(voxels) // 2], np.array(spacing)
+    spread = float(np.linalg.norm((voxels - middle) * sizes, axis=1).max())
+    distance = _distance(before == correction.positive, middle, sizes)
+    reach = np.inf if distance is None else max(REACH * distance, LEAST_MM) + spread
+    steps = np.minimum(np.ceil(reach / sizes), max(before.shape)).astype(int)
+    low, high = np.maximum(middle - steps, 0), np.minimum(middle + steps + 1, before.shape)
+    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    squared = _squared(box, middle, sizes)
+    return box, np.asarray(squared <= reach**2)
+
+
+def _distance(agreeing: Bools, middle: NDArray[np.int64], sizes: Vector) -> float | None:
+    """Distance in mm from a voxel to the nearest that is true; `None` if there is none."""
+    shape = np.array(agreeing.shape)
+    reach = 8.0 * float(sizes.min())
+    while True:
+        steps = np.ceil(reach / sizes).astype(int)
+        low, high = np.maximum(middle - steps, 0), np.minimum(middle + steps + 1, shape)
+        box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        inside = agreeing[box]
+        if inside.any():
+            nearest = float(np.sqrt(_squared(box, middle, sizes)[inside].min()))
+            if nearest <= reach:
+                return nearest
+        elif (low == 0).all() and (high == shape).all():
+            return None
+        reach *= 2
+
+
+def _squared(box: tuple[slice, ...], middle: NDArray[np.int64], sizes: Vector) -> Vector:
+    """Squared distance in mm of the voxels of a box from a voxel."""
+    axes = np.ogrid[box]
+    parts = zip(axes, middle, sizes, strict=True)
+    return np.asarray(sum(((i - c) * s) ** 2 for i, c, s in parts))

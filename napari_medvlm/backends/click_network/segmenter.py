@@ -35,6 +35,8 @@ Predict = Callable[[Floats], tuple[Floats, Floats]]
 EDGES_MM = (24.0, 40.0, 64.0, 100.0, 160.0)
 EXTENTS = (1.5, 2.2, 3.2)
 """Edges of the crops, in extents of a line or box."""
+FEW = 3
+"""So many sizes, from that of the last mask on, are used for a correction beside other sources."""
 LARGEST = 2.0
 """A crop is at most so many times as large as the image."""
 MARGIN = 1.25
@@ -81,14 +83,45 @@ class Segmenter:
 
     def segment(self, gestures: Sequence[Gesture]) -> NDArray[np.bool_]:
         """The mask ``(Z, Y, X)`` after one more prompt; all prompts are passed every time."""
-        self.proposals = self._propose(self._crops(gestures), gestures)
-        last = [self._last_in(p.crop) > 0.5 for p in self.proposals] if self._mask.any() else None
-        values = totals(self.proposals, gestures, self._spacing, last)
+        values = self._valued(gestures)
         mask = self.mask_of(self.proposals[int(np.argmax(values))], gestures)
         if self._local and self._mask.any() and isinstance(gestures[-1], Point | Stroke):
             mask = corrected(self._mask, mask, gestures[-1], self._spacing)
         self._mask = mask
         return mask.copy()
+
+    def alternatives(
+        self,
+        gestures: Sequence[Gesture],
+        last: NDArray[np.bool_] | None = None,
+        most: int = len(EDGES_MM),
+    ) -> list[tuple[NDArray[np.bool_], float]]:
+        """The masks ``(Z, Y, X)`` of the crop sizes with the largest totals, and these, descending.
+
+        Parameters
+        ----------
+        last
+            ``(Z, Y, X)`` the mask before the newest prompt, if there is one.
+        most
+            Number of masks.
+        """
+        self._mask = np.zeros(self._image.shape, bool) if last is None else last
+        values = self._valued(gestures, FEW if last is not None else len(EDGES_MM))
+        best = sorted(range(len(values)), key=lambda k: -values[k])[:most]
+        return [(self.mask_of(self.proposals[k], gestures), values[k]) for k in best]
+
+    def _valued(self, gestures: Sequence[Gesture], sizes: int = len(EDGES_MM)) -> list[float]:
+        """Propose a mask in each crop, of at most so many sizes; the totals of the proposals."""
+        crops = self._crops(gestures)
+        if sizes < len(crops):
+            extents = zip(bounding_box(self._mask), self._spacing, strict=True)
+            extent = MARGIN * max((b.stop - b.start) * s for b, s in extents)
+            first = sum(crop.edge_mm < extent for crop in crops)
+            first = min(first, len(crops) - sizes)
+            crops = crops[first : first + sizes]
+        self.proposals = self._propose(crops, gestures)
+        last = [self._last_in(p.crop) > 0.5 for p in self.proposals] if self._mask.any() else None
+        return totals(self.proposals, gestures, self._spacing, last)
 
     def mask_of(self, proposal: Proposal, gestures: Sequence[Gesture]) -> NDArray[np.bool_]:
         """A proposal on the grid of the image, with the points as hard constraints."""

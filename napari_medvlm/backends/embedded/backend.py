@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress, Task
 from napari_medvlm.backends.embedded.atlas.grounder import Grounder
@@ -55,7 +56,8 @@ class EmbeddedBackend(Backend):
         embedded_prompts = read(prompts, self._volume.grid)
         full = self._replay.segment(embedded_prompts, prompts.excluded, progress)
         progress(1.0, "done")
-        return Mask.of(full) if full.any() else Mask.empty(self._volume.shape)
+        mask = Mask.of(full) if full.any() else Mask.empty(self._volume.shape)
+        return replace(mask, notes=self._replay.notes)
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
         """The places that label images and the brain atlas have names for."""

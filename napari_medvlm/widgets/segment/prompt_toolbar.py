@@ -164,7 +164,8 @@ class Tools(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(QLabel("Last point"))
         for title, key, by in (("Smaller", "[", -1), ("Larger", "]", 1)):
-            size_button = button(title, f"{title} extent of the last point. Key: {key}")
+            tooltip = f"{title} extent of the last point. Key: {key}, or Shift and the wheel"
+            size_button = button(title, tooltip)
             size_button.clicked.connect(lambda _=False, by=by: self.size_stepped.emit(by))
             row.addWidget(size_button, 1)
         return widget

@@ -64,3 +64,29 @@ def test_a_correction_takes_more_or_less_with_its_steps(volume, backend, zyx, po
         for step in (-1, 0, 1)
     ]
     assert changed == sorted(set(changed)), changed
+
+
+@pytest.mark.parametrize(("direction", "note"), [(1, "Largest size"), (-1, "Smallest size")])
+def test_the_mask_notes_that_a_correction_has_no_further_size(volume, backend, direction, note):
+    first = sized(volume, (20, 40, 40), 1)
+    zyx = (20, 40, 45)
+    positive = not masks(backend, first).full()[zyx]
+    answers = [
+        masks(backend, first, sized(volume, zyx, direction * n, positive)) for n in range(13)
+    ]
+    noted = [any(note in text for text in mask.notes) for mask in answers]
+    assert not noted[0]
+    last = noted.index(True)
+    assert all(noted[last:])
+    assert {mask.digest for mask in answers[last:]} == {answers[last].digest}
+    again = masks(backend, first, sized(volume, zyx, direction * last, positive))
+    assert again.notes == answers[last].notes
+    assert not masks(backend, first).notes
+
+
+def test_the_mask_notes_that_a_first_point_has_no_smaller_size(volume, backend):
+    answers = [masks(backend, sized(volume, (20, 40, 40), -n)) for n in range(13)]
+    assert not answers[0].notes
+    assert "Smallest size" in answers[12].notes[0]
+    after = masks(backend, sized(volume, (20, 40, 40), -12), sized(volume, (20, 40, 45), 0))
+    assert not after.notes

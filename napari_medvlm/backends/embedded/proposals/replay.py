@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -29,16 +30,32 @@ CORE = 0.8
 MANY = 2000
 """A seed of more voxels is taken as it is: nothing grows from it."""
 
+LARGEST, SMALLEST = "Largest size of the last point.", "Smallest size of the last point."
+
 Key = tuple[object, ...]
+
+
+class Source(Protocol):
+    """Another source of masks, and the choice between them and those of the regions."""
+
+    def start(self, prompts: EmbeddedPrompts, start: Start) -> Start:
+        """The first mask, of the boxes or else of the first positive seed."""
+
+    def change(self, prompts: EmbeddedPrompts, before: BoolArray, after: BoolArray) -> BoolArray:
+        """The mask after the newest seed, which contradicts the mask before; for no tissue."""
 
 
 @dataclass(eq=False)
 class _Step:
-    """The mask after some of the seeds; only to be read."""
+    """The mask after some of the seeds; only to be read.
+
+    ``last_size`` is 1 or -1 where the newest prompt has its largest or smallest size.
+    """
 
     start: Key
     seeds: list[Key]
     mask: BoolArray
+    last_size: int = 0
 
 
 class Replay:
@@ -48,26 +65,35 @@ class Replay:
     ----------
     levels
         The image.
+    other
+        Another source of masks, if there is one.
     """
 
-    def __init__(self, levels: Levels) -> None:
-        self._levels = levels
+    def __init__(self, levels: Levels, other: Source | None = None) -> None:
+        self._levels, self._other = levels, other
         self._started: tuple[Key, Start] | None = None
+        self._last_size = 0
         self._step: _Step | None = None
 
     def segment(
         self, said: EmbeddedPrompts, excluded: Mask | None, progress: Progress
     ) -> BoolArray:
         """The object ``(z, y, x)`` on the image's own voxels."""
+        self._last_size = 0
         if said.base is not None or not (said.bounds or said.positives):
             return refine.segment(self._levels, said, excluded, progress)
         key, start = self._start(said, progress)
-        full = self._replayed(key, start, said.seeds, progress).copy()
+        full = self._replayed(key, start, said, progress).copy()
         for seed in said.seeds:
             full[tuple(seed.voxels.T)] = seed.positive
         if excluded is not None:
             full[excluded.slices] &= ~excluded.crop
         return full
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """That the newest prompt of the last request has its largest or smallest size."""
+        return {1: (LARGEST,), -1: (SMALLEST,)}.get(self._last_size, ())
 
     def _start(self, said: EmbeddedPrompts, progress: Progress) -> tuple[Key, Start]:
         bounds = tuple(
@@ -77,46 +103,60 @@ class Replay:
         first = () if bounds else _key(said.positives[0], sized=False)
         key: Key = (bounds, first)
         if self._started is None or self._started[0] != key:
-            self._started = key, start_of(self._levels, said, progress)
+            start = start_of(self._levels, said, progress)
+            if self._other is not None:
+                start = self._other.start(said, start)
+            self._started = key, start
         start = self._started[1]
         step = 0 if bounds else said.positives[0].size_step
         if step and start.seed is not None:
-            mask = resized_start(self._levels, start.mask, said.positives[0])
-            start = Start(mask, start.seed)
+            resized = resized_start(self._levels, start.mask, said.positives[0])
+            start = Start(resized.mask, start.seed)
+            self._last_size = int(np.sign(step)) if resized.is_last else 0
         return (*key, step), start
 
-    def _replayed(self, key: Key, start: Start, seeds: list[Seed], progress: Progress) -> BoolArray:
+    def _replayed(
+        self, key: Key, start: Start, prompts: EmbeddedPrompts, progress: Progress
+    ) -> BoolArray:
+        seeds = prompts.seeds
         keys = [_key(seed) for seed in seeds]
         mask, done = start.mask, 0
         step = self._step
         if step is not None and step.start == key and step.seeds == keys[: len(step.seeds)]:
             mask, done = step.mask, len(step.seeds)
+            self._last_size = step.last_size
         first = next((i for i, s in enumerate(seeds) if s.positive), None)
         first = first if start.seed is not None else None
         for i in range(done, len(seeds)):
             progress(0.5 + 0.5 * i / len(seeds), "correcting the mask")
             if i != first:
                 before = [s for k, s in enumerate(seeds) if k < i or k == first]
-                mask = self._after(mask, start, seeds[: i + 1], before, progress)
-        self._step = _Step(key, keys, mask)
+                self._last_size = 0
+                known = replace(prompts, seeds=seeds[: i + 1])
+                mask = self._after(mask, start, known, before, progress)
+        self._step = _Step(key, keys, mask, self._last_size)
         return mask
 
     def _after(
         self,
         mask: BoolArray,
         start: Start,
-        seeds: list[Seed],
+        prompts: EmbeddedPrompts,
         before: list[Seed],
         progress: Progress,
     ) -> BoolArray:
         """The mask after the newest of the seeds."""
-        seed = seeds[-1]
+        seed = prompts.seeds[-1]
         if not (mask[tuple(seed.voxels.T)] != seed.positive).any():
             return mask
-        after = self._changed(mask, start, seeds, before, progress)
+        after = self._changed(mask, start, prompts.seeds, before, progress)
+        if self._other is not None and not start.tissue:
+            after = self._other.change(prompts, mask, after)
         if not seed.size_step:
             return after
-        return resized_change(self._levels, mask, after, seed, before)
+        resized = resized_change(self._levels, mask, after, seed, before)
+        self._last_size = int(np.sign(seed.size_step)) if resized.is_last else 0
+        return resized.mask
 
     def _changed(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from napari_medvlm.backends.embedded.proposals.click import Proposal, proposals
@@ -15,6 +17,7 @@ from napari_medvlm.backends.embedded.segmentation.morphology import (
 from napari_medvlm.backends.embedded.segmentation.pyramid import Levels
 from napari_medvlm.backends.embedded.segmentation.seeds import Seed
 from napari_medvlm.data.mask import bounding_box
+from napari_medvlm.data.prompts import MAX_SIZE_STEP
 
 STEP = 1.4
 """Candidates of a first point differ in volume by this factor or more."""
@@ -22,7 +25,23 @@ CHANGE = 1.1
 """Candidates of a correction differ in volume by this factor or more."""
 
 
-def resized_start(levels: Levels, mask: BoolArray, seed: Seed) -> BoolArray:
+@dataclass(frozen=True, eq=False)
+class Resized:
+    """A mask of another extent.
+
+    Parameters
+    ----------
+    mask
+        ``(z, y, x)`` bool of the image.
+    is_last
+        Whether no further step in this direction changes it.
+    """
+
+    mask: BoolArray
+    is_last: bool
+
+
+def resized_start(levels: Levels, mask: BoolArray, seed: Seed) -> Resized:
     """The extent of a first point that is ``seed.size_step`` steps from its own.
 
     Parameters
@@ -32,8 +51,7 @@ def resized_start(levels: Levels, mask: BoolArray, seed: Seed) -> BoolArray:
 
     Returns
     -------
-    ``(z, y, x)`` bool. If there are fewer candidates on that side, the border of the last one is
-    moved.
+    If there are fewer candidates on that side, the border of the last one is moved.
     """
     voxel = float(np.prod(levels.spacing))
     own = max(int(np.count_nonzero(mask)), 1) * voxel
@@ -50,9 +68,12 @@ def resized_start(levels: Levels, mask: BoolArray, seed: Seed) -> BoolArray:
         if _beyond(candidate, ladder[-1], seed.size_step):
             ladder.append(candidate)
         if len(ladder) > abs(seed.size_step):
-            return ladder[-1]
+            return Resized(ladder[-1], abs(seed.size_step) == MAX_SIZE_STEP)
     left = abs(seed.size_step) + 1 - len(ladder)
-    return _border_moved(levels, ladder[-1], left if seed.size_step > 0 else -left, seed)
+    moved = _border_moved(levels, ladder[-1], left if seed.size_step > 0 else -left, seed)
+    count = int(np.count_nonzero(moved))
+    ended = count == moved.size if seed.size_step > 0 else count <= len(seed.voxels)
+    return Resized(moved, ended or abs(seed.size_step) == MAX_SIZE_STEP)
 
 
 def _beyond(mask: BoolArray, last: BoolArray, direction: int) -> bool:
@@ -86,7 +107,7 @@ def _border_moved(levels: Levels, mask: BoolArray, steps: int, seed: Seed) -> Bo
 
 def resized_change(
     levels: Levels, before: BoolArray, after: BoolArray, seed: Seed, earlier: list[Seed]
-) -> BoolArray:
+) -> Resized:
     """The mask after a correction whose extent is ``seed.size_step`` steps from its own.
 
     Parameters
@@ -102,4 +123,5 @@ def resized_change(
     for mask in masks if seed.size_step > 0 else reversed(masks):
         if _beyond(mask != before, ladder[-1] != before, seed.size_step):
             ladder.append(mask)
-    return ladder[min(abs(seed.size_step), len(ladder) - 1)]
+    step = min(abs(seed.size_step), len(ladder) - 1)
+    return Resized(ladder[step], step == len(ladder) - 1)

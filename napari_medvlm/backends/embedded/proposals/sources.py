@@ -79,10 +79,7 @@ def _boxed(levels: Levels, start: IndexArray, stop: IndexArray, flat: int | None
     piece = np.zeros(levels.shape, bool)
     piece[inside] = fill_of(levels, start, stop, flat)
     found = boxed(levels, start, stop, flat)
-    if (
-        _is_full(found[inside])
-        or _middle_rated(levels, piece) >= _middle_rated(levels, found) - EVEN
-    ):
+    if _is_full(found[inside]) or middle_rated(levels, piece) >= middle_rated(levels, found) - EVEN:
         found = piece
     return found if flat is None else extended(levels, found, flat)
 
@@ -91,7 +88,7 @@ def _is_full(part: BoolArray) -> bool:
     return bool(np.count_nonzero(part) > FULL * part.size)
 
 
-def _middle_rated(levels: Levels, mask: BoolArray) -> float:
+def middle_rated(levels: Levels, mask: BoolArray) -> float:
     """The score of a mask whose most interior voxel is the seed."""
     box = bounding_box(mask)
     depth = depth_mm(np.pad(mask[box], 1), levels.spacing)[1:-1, 1:-1, 1:-1]
