@@ -33,7 +33,8 @@ NO_PICTURES = re.compile(
 )
 NO_SUCH_MODEL = re.compile(
     r"model\b.*(not found|not exist|not loaded|unknown|invalid|pinned)"
-    r"|(unknown|invalid|no such|no) model|not in the model[_ ]?list|is pinned to|not a valid model|not a local folder",
+    r"|(unknown|invalid|no such|no) model|not in the model[_ ]?list"
+    r"|is pinned to|not a valid model|not a local folder",
     re.IGNORECASE,
 )
 OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemory|\bOOM\b|cudaMalloc", re.IGNORECASE)

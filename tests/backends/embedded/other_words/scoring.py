@@ -39,7 +39,7 @@ BLOCKS = {
     "lesion 1": ((20, 25), (40, 50), (20, 30), 20),
     "lesion 2": ((30, 32), (60, 65), (30, 36), 10),
 }
-"""Ranges of z, y and x of the abdomen's organs, and their Hounsfield units; voxels of 2 x 1 x 1 mm."""
+"""Ranges of z, y and x of the abdomen's organs, and Hounsfield units; 2 x 1 x 1 mm voxels."""
 
 
 class Outcome(StrEnum):
@@ -50,7 +50,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """A question or phrase, and the fields of its row in the table."""
 
@@ -152,7 +152,7 @@ def outcome_of_answer(row: Row, answer: Answer) -> Outcome:
         return Outcome.RIGHT if row.beyond else Outcome.REFUSED
     if row.beyond:
         return Outcome.WRONG
-    names = {region.name for claim in answer.claims for region in claim.regions} - {"voxel"}
+    names = {region.name for claim in answer.claims for region in claim.regions} - {""}
     about = set(filter(None, row.fields["about"].split(";")))
     fits = (
         row.fields["words"].lower() in answer.text.lower()
@@ -164,9 +164,14 @@ def outcome_of_answer(row: Row, answer: Answer) -> Outcome:
 
 def _has_numbers(row: Row, text: str) -> bool:
     unit = re.escape(row.fields["unit"])
-    stated = [float(n) for n in re.findall(rf"(-?\d+(?:\.\d+)?)(?=[^.\d]|$|\.\D|\.$)(?=.*{unit})", text)]
+    stated = [
+        float(n) for n in re.findall(rf"(-?\d+(?:\.\d+)?)(?=[^.\d]|$|\.\D|\.$)(?=.*{unit})", text)
+    ]
     return all(
-        any(abs(n - right) <= float(row.fields["tolerance"] or 0) * abs(right) + 1e-6 for n in stated)
+        any(
+            abs(n - right) <= float(row.fields["tolerance"] or 0) * abs(right) + 1e-6
+            for n in stated
+        )
         for right in _numbers(row.fields["numbers"])
     )
 
@@ -187,6 +192,8 @@ def outcome_of_phrase(row: Row, grounding: Grounding) -> Outcome:
     right = set(filter(None, row.fields["structures"].split(";")))
     names = {region.name for region in grounding.regions}
     if not names:
-        offered = re.findall(r"Did you mean '(.+?)'", " ".join(m.reason for m in grounding.not_found))
+        offered = re.findall(
+            r"Did you mean '(.+?)'", " ".join(m.reason for m in grounding.not_found)
+        )
         return Outcome.RIGHT if row.beyond or set(offered) & right else Outcome.REFUSED
     return Outcome.RIGHT if names == right else Outcome.WRONG
