@@ -262,6 +262,7 @@ def test_numbers_read_as_a_reader_of_images_says_them():
         ("Compare the left and right kidneys", ("left kidneys", "right kidneys")),
         ("Is the third larger than the fourth ventricle?", ("third ventricle", "fourth ventricle")),
         ("Which kidney is bigger, left or right?", ("left kidney", "right kidney")),
+        ("Is the left kidney larger than the right one?", ("left kidney", "right kidney")),
         ("How far is the left from the right kidney?", ("left kidney", "right kidney")),
     ],
 )

@@ -214,6 +214,7 @@ def _completed(*things: str) -> tuple[str, ...]:
     bare = [_QUALIFIERS.fullmatch(thing) is not None for thing in things]
     if bare[0] == bare[1]:
         return things
+    things = tuple(re.sub(r"\s+one$", "", thing, flags=re.IGNORECASE) for thing in things)
     noun = _QUALIFIER.sub("", things[bare[0]]).strip()
     return tuple(f"{t} {noun}" if is_bare else t for t, is_bare in zip(things, bare, strict=True))
 
