@@ -173,11 +173,13 @@ class Names:
         # "rigth" is a side, "bright" is none.
         if (side := next((s for s in _LONG_SIDES if _swapped(word, s)), None)) is not None:
             return side
-        one = next((known for known in self._vocabulary if _one_letter(word, known)), None)
-        if one is None and word.endswith("e"):  # "precunes" was taken for a plural
+        close = next((known for known in self._vocabulary if _one_letter(word, known)), None)
+        if close is None and word.endswith("e"):  # "precunes" was taken for a plural
             latin = (known for known in self._vocabulary if known.endswith("us"))
-            one = next((known for known in latin if _one_letter(f"{word}s", known)), None)
-        return one or next((known for known in self._vocabulary if _two_letters(word, known)), word)
+            close = next((known for known in latin if _one_letter(f"{word}s", known)), None)
+        if close is not None:
+            return close
+        return next((known for known in self._vocabulary if _two_letters(word, known)), word)
 
 
 def _all(words: Words) -> frozenset[str]:

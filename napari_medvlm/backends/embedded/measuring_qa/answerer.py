@@ -168,7 +168,7 @@ class Answerer:
         return claims
 
     def _share(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
-        inner, outer = (subjects.require_one(words, progress) for words in asked.things)
+        inner, outer = (subjects.require_single(words, progress) for words in asked.things)
         assert inner.mask is not None
         assert outer.mask is not None
         own = inner.mask.full()

@@ -93,7 +93,7 @@ def brighter(
     volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
 ) -> list[Claim]:
     """Which of two structures has the higher mean intensity."""
-    pair = [subjects.require_one(words, progress) for words in asked.things]
+    pair = [subjects.require_single(words, progress) for words in asked.things]
     means = {s.name: measure(volume, s.region.mask).mean for s in pair if s.region.mask is not None}
     first, second = sorted(pair, key=lambda s: -means[s.name])
     unit = f" {volume.unit}" if volume.unit else ""

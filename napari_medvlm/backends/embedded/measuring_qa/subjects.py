@@ -93,7 +93,7 @@ class Subjects:
             )
         return masked
 
-    def require_one(self, words: str, progress: Progress, masks: bool = True) -> Subject:
+    def require_single(self, words: str, progress: Progress, masks: bool = True) -> Subject:
         """The only subject of the words; raise `Unanswerable` if there are several."""
         find = self.require_masks if masks else self.require
         return single(words, find(words, progress))
