@@ -46,9 +46,10 @@ _FILLERS = {
         "sided",
         "with",
         "within",
+        "all",
     ),
-    *("der", "die", "das", "des", "dem", "den", "und", "im", "vom", "seite"),
-    *("le", "la", "les", "du", "de", "et", "cote", "deux"),
+    *("der", "die", "das", "des", "dem", "den", "und", "im", "vom", "seite", "alle", "aller"),
+    *("le", "la", "les", "du", "de", "et", "cote", "deux", "tous", "toutes"),
 }
 _NUMBERS = {
     **{
@@ -106,6 +107,14 @@ _ENDINGS = (
     ("uses", "us"),
     ("xes", "x"),
     ("ches", "ch"),
+    ("mina", "men"),
+    ("cula", "culum"),
+    ("ungen", "ung"),
+    ("rales", "ralis"),
+    ("tales", "talis"),
+    ("eaux", "eau"),
+    ("yaux", "yau"),
+    ("aux", "al"),
     ("s", ""),
 )
 
@@ -152,6 +161,7 @@ def split(text: str) -> list[str]:
     apart = re.sub(r"(?<=[^\W\d_A-Z]{2})(?=[A-Z][a-z])", " ", text)
     plain = unicodedata.normalize("NFKD", apart.casefold())
     bare = "".join(c for c in plain if not unicodedata.combining(c))
+    bare = re.sub(r"\b(?:of|in) the (left|right) hemisphere$", r"\1", bare)
     unelided = re.sub(r"\b[ld]['\u2019](?=\w)|(?<=\w)['\u2019]s\b", "", bare)
     listed = re.findall(r"[^\W_]+", re.sub(r"\b(\d+)(?:st|nd|rd|th)\b", r"\1", unelided))
     return [_NUMBERS.get(word, word) for word in listed]

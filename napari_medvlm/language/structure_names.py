@@ -140,6 +140,9 @@ class Names:
             sides = 1.0
         if asked.words == words.words and asked.numbers == words.numbers:
             return sides
+        own = {number for reading in readings for number in asked.numbers & reading.numbers}
+        if own and words.numbers and not own & words.numbers:
+            return 0.0  # "fifth ventricle" is not the third, though a ventricle may be
         pairs = ((a, b) for a in readings for b in self._readings[name])
         return sides * _SYNONYM * max((self._overlap(a, b) for a, b in pairs), default=0.0)
 
@@ -170,8 +173,13 @@ class Names:
         # "rigth" is a side, "bright" is none.
         if (side := next((s for s in _LONG_SIDES if _swapped(word, s)), None)) is not None:
             return side
-        one = next((known for known in self._vocabulary if _one_letter(word, known)), None)
-        return one or next((known for known in self._vocabulary if _two_letters(word, known)), word)
+        close = next((known for known in self._vocabulary if _one_letter(word, known)), None)
+        if close is None and word.endswith("e"):  # "precunes" was taken for a plural
+            latin = (known for known in self._vocabulary if known.endswith("us"))
+            close = next((known for known in latin if _one_letter(f"{word}s", known)), None)
+        if close is not None:
+            return close
+        return next((known for known in self._vocabulary if _two_letters(word, known)), word)
 
 
 def _all(words: Words) -> frozenset[str]:

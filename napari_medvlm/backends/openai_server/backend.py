@@ -37,6 +37,8 @@ BATCH_S = 0.02
 """Text that comes within this time is told together: nobody reads faster."""
 GRACE_S = 2.0
 """How long a server may take to close the stream of an answer that has ended."""
+FOR_QUESTION = 0.75
+"""Share of the context that a shortened question may fill; the answer needs the rest."""
 TRIES = 8
 
 
@@ -95,6 +97,7 @@ class ServerBackend(Backend):
 
         require_may_send(self._url, self._name)
         question, notes = _for_model(question, self._row)
+        complete, cause = question, ""
         for tries_left in reversed(range(TRIES)):
             request = request_of(question, self._row, self._name, self._without)
             reply = Reply(question, self._row, self._name)
@@ -110,8 +113,9 @@ class ServerBackend(Backend):
             ) as error:
                 if reply.begun or not tries_left:
                     raise user_error(error, self._url, reply.begun) from error
-                question, note = self._easier(question, request, error)
-                notes += [note] if note else []
+                question, newer = self._easier(question, request, error)
+                cause = newer or cause
+        notes += _left_out(complete, question, cause)
         shown = self._shown(question)
         notes += [note] if (note := crop_note(shown)) else []
         written = reply.written(notes)
@@ -151,7 +155,7 @@ class ServerBackend(Backend):
     def _easier(
         self, question: Question, request: dict[str, Any], error: Exception
     ) -> tuple[Question, str]:
-        """The shortened question after a rejection, and a note for the user.
+        """The shortened question after a rejection, and why images were left out.
 
         Raises
         ------
@@ -160,11 +164,11 @@ class ServerBackend(Backend):
         """
         words, pictures = server_message(error), len(pictures_of(question))
         if (most := TOO_MANY_PICTURES.search(words)) and 0 < int(most[1]) < pictures:
-            question, note = fewer_pictures(question, pictures - int(most[1]))
-            return question, f"The server takes {most[1]} at most. {note}"
+            question, _ = fewer_pictures(question, pictures - int(most[1]))
+            return question, f"The server takes {most[1]} at most."
         if TOO_LONG.search(words) and pictures:
-            question, note = fewer_pictures(question, _too_many(words, pictures))
-            return question, f"The question exceeded the context length. {note}"
+            question, _ = fewer_pictures(question, _too_many(words, pictures))
+            return question, "The question exceeded the context length."
         if part := refused(words, request):
             self._without |= {part}
             return question, ""
@@ -198,6 +202,12 @@ def _for_model(question: Question, row: Row) -> tuple[Question, list[str]]:
     return question, [f"{row.title} was made for {row.most_pictures} at most. {note}"]
 
 
+def _left_out(complete: Question, sent: Question, cause: str) -> list[str]:
+    """The note on all images that were left out, however many tries it took; none if none was."""
+    dropped = len(pictures_of(complete)) - len(pictures_of(sent))
+    return [f"{cause} {fewer_pictures(complete, dropped)[1]}"] if dropped else []
+
+
 def _only(offered: list[str], base_url: str) -> str:
     if len(offered) == 1:
         return offered[0]
@@ -209,7 +219,10 @@ def _only(offered: list[str], base_url: str) -> str:
 
 
 def _too_many(words: str, pictures: int) -> int:
-    """Number of images to leave out, from the token counts in the server's message, or half."""
+    """Number of images to leave out, from the token counts in the server's message, or half.
+
+    A quarter of the context remains for the answer.
+    """
     numbers = sorted({int(number) for number in re.findall(r"\d{3,9}", words)})
-    share = 1 - numbers[-2] / numbers[-1] if len(numbers) > 1 else 0.5
+    share = 1 - FOR_QUESTION * numbers[-2] / numbers[-1] if len(numbers) > 1 else 0.5
     return min(max(math.ceil(pictures * share), 1), pictures)

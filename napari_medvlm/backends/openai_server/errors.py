@@ -33,7 +33,8 @@ NO_PICTURES = re.compile(
 )
 NO_SUCH_MODEL = re.compile(
     r"model\b.*(not found|not exist|not loaded|unknown|invalid|pinned)"
-    r"|(unknown|invalid|no such|no) model|is pinned to|not a valid model|not a local folder",
+    r"|(unknown|invalid|no such|no) model|not in the model[_ ]?list"
+    r"|is pinned to|not a valid model|not a local folder",
     re.IGNORECASE,
 )
 OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemory|\bOOM\b|cudaMalloc", re.IGNORECASE)
@@ -111,11 +112,22 @@ def may_be_the_name(error: Exception) -> bool:
 def wrong_name(
     error: Exception, base_url: str, name: str, offered: Sequence[str]
 ) -> BackendUnavailable:
-    """The error for a model name that the server does not list."""
+    """The error for a model name that the server does not list.
+
+    A server that does not name the model in its message may have failed for another reason: its
+    message comes first.
+    """
     listed = ", ".join(offered[:LISTED]) or "none"
     more = f" and {len(offered) - LISTED} more" if len(offered) > LISTED else ""
+    words = server_message(error)
+    if getattr(error, "status_code", 0) >= 500 and NO_SUCH_MODEL.search(words) is None:
+        return BackendUnavailable(
+            f"The server at {base_url} failed ({error.status_code}): {words} "  # type: ignore[attr-defined]
+            f"It does not list a model {name!r}.",
+            f"If the name is the cause, choose one of: {listed}{more}. Else see the server's log.",
+        )
     return BackendUnavailable(
-        f"The server at {base_url} does not list a model {name!r}: {server_message(error)}",
+        f"The server at {base_url} does not list a model {name!r}: {words}",
         f"Choose one of: {listed}{more}.",
     )
 

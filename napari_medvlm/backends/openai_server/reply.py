@@ -11,7 +11,7 @@ from typing import Any
 from napari_medvlm.backends.models.catalog import Row
 from napari_medvlm.backends.openai_server.request import ToolCallIds
 from napari_medvlm.backends.openai_server.stream import Piece
-from napari_medvlm.backends.vlm.chat_messages import LETTERS
+from napari_medvlm.backends.vlm.chat_messages import LETTERS, pictures_of
 from napari_medvlm.backends.vlm.parse_answer import ModelOutput, stream_for
 from napari_medvlm.data.answer import AnswerKind, Question
 from napari_medvlm.language.sentences import without_loop
@@ -42,6 +42,7 @@ class Reply:
     def __init__(self, question: Question, row: Row, name: str = "") -> None:
         self._name = name
         self._model = ""
+        self._has_images = bool(pictures_of(question))
         self.begun = False
         """Whether anything has come."""
         self.is_over = False
@@ -106,7 +107,12 @@ class Reply:
         if not self._finish and not self._stopped and self.begun:
             own.append(UNKNOWN_END)
         if not self.begun:
-            own.append("Some servers send nothing when the question is longer than the context.")
+            images = " or when the model accepts no images" if self._has_images else ""
+            own.append(
+                "Some servers send nothing when the question is longer than the context"
+                + images
+                + "."
+            )
         return ModelOutput(
             self._stream.text,
             "".join(self._thinking),

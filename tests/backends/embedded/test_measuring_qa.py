@@ -35,6 +35,24 @@ PARAPHRASES = {
         "Which kidney is bigger, left or right?",
         "How much larger is the left than the right kidney?",
     ],
+    QuestionForm.EXTREME: ["Which lesion is the largest?", "How big is the smallest lesion?"],
+    QuestionForm.SUM: [
+        "What is the total volume of both kidneys?",
+        "What is the sum of the liver and the spleen's volumes?",
+        "How large are the kidneys together?",
+    ],
+    QuestionForm.DEPTH: ["How deep is the liver from front to back?"],
+    QuestionForm.HEIGHT: ["How tall is the liver?"],
+    QuestionForm.RANGE: ["What is the highest intensity in the liver?"],
+    QuestionForm.BRIGHTER: [
+        "Is white matter brighter than grey?",
+        "Which is denser, the liver or the spleen?",
+    ],
+    QuestionForm.SHARE: [
+        "What percentage of the liver is inside the box?",
+        "Does the lesion lie in the liver?",
+    ],
+    QuestionForm.SLICES: ["In which slices is the lesion visible?"],
     QuestionForm.VOLUME: [
         "How large is the liver?",
         "What is the volume of the liver?",
@@ -42,7 +60,7 @@ PARAPHRASES = {
         "What's the volume of the liver?",
         "How many ml of CSF are there?",
         "How much fat is there?",
-        "What is the total volume of both kidneys?",
+        "Could you please tell me the liver's volume?",
         "brain volume",
     ],
     QuestionForm.DIAMETER: [
@@ -73,7 +91,8 @@ BEYOND = [
     "Is the lesion malignant?",
     "What",
     "Describe the volume",
-    "Is white matter brighter than grey?",
+    "How deep is the lesion?",
+    "Does the scan show a lesion?",
     "Which?",
 ]
 
@@ -243,6 +262,7 @@ def test_numbers_read_as_a_reader_of_images_says_them():
         ("Compare the left and right kidneys", ("left kidneys", "right kidneys")),
         ("Is the third larger than the fourth ventricle?", ("third ventricle", "fourth ventricle")),
         ("Which kidney is bigger, left or right?", ("left kidney", "right kidney")),
+        ("Is the left kidney larger than the right one?", ("left kidney", "right kidney")),
         ("How far is the left from the right kidney?", ("left kidney", "right kidney")),
     ],
 )

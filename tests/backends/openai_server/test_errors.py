@@ -55,12 +55,21 @@ def test_errors_of_servers(name, kind, message, remedy):
     assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize("name", ["no model (vLLM)", "no model (Ollama)", "server failed"])
+@pytest.mark.parametrize(
+    "name", ["no model (vLLM)", "no model (Ollama)", "no model (ms-swift)", "server failed"]
+)
 def test_a_wrong_name_is_reported_with_the_names_there_are(name):
     with playing(failed(name)) as server, pytest.raises(BackendUnavailable) as told:
         asked(server.url, name="seeer")
     assert "does not list a model 'seeer'" in told.value.message
     assert "seer" in told.value.hint
+
+
+def test_a_failure_that_does_not_name_the_model_comes_before_the_name() -> None:
+    with playing(failed("server failed")) as server, pytest.raises(BackendUnavailable) as error:
+        asked(server.url, name="seeer")
+    assert "failed (500): Internal failure" in error.value.message
+    assert error.value.hint.startswith("If the name is the cause, choose one of: seer")
 
 
 def test_no_server_is_reported():
@@ -131,6 +140,12 @@ def test_an_empty_answer_is_none():
     assert any("context" in note for note in answer.notes)
 
 
+def test_an_empty_answer_about_images_may_be_of_a_model_that_accepts_none() -> None:
+    with playing(recorded("empty")) as server:
+        answer = asked(server.url, question(shown=1))
+    assert any("the model accepts no images" in note for note in answer.notes)
+
+
 def test_another_language_is_an_answer():
     with playing(recorded("other_language")) as server:
         answer = asked(server.url)
@@ -196,9 +211,16 @@ def test_pictures_are_left_out_oldest_first_until_it_fits_and_that_is_noted(name
     assert sent[0] == 6
     assert sent == sorted(set(sent), reverse=True)
     assert [ref.index for ref in answer.images] == list(range(6 - sent[-1], 6))
-    assert sum("left out" in note for note in answer.notes) == 2
-    assert "slice 0" in answer.notes[0]
+    (note,) = [note for note in answer.notes if "left out" in note]
+    names = ", ".join(f"slice {k}" for k in range(6 - sent[-1]))
+    assert note.endswith(f"{6 - sent[-1]} of 6 images were left out: {names}.")
     assert answer.text == TEXT
+
+
+def test_a_shortened_question_leaves_a_quarter_of_the_context_for_the_answer() -> None:
+    # 4096 of 6144 tokens, three quarters of these for the question: half of the images.
+    with playing(failed("too long (vLLM)"), recorded("plain")) as server:
+        assert len(asked(server.url, question(shown=6)).images) == 3
 
 
 def test_a_question_that_is_too_long_without_pictures_is_reported():

@@ -8,18 +8,22 @@ import numpy as np
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.embedded.atlas.grounder import Grounder
-from napari_medvlm.backends.embedded.measuring_qa import header_facts, number_format
+from napari_medvlm.backends.embedded.measuring_qa import (
+    comparisons,
+    extents,
+    header_facts,
+    number_format,
+)
 from napari_medvlm.backends.embedded.measuring_qa.header_facts import Unanswerable
 from napari_medvlm.backends.embedded.measuring_qa.question_forms import (
     ParsedQuestion,
     QuestionForm,
     read,
 )
-from napari_medvlm.backends.embedded.measuring_qa.subjects import Subject, Subjects
+from napari_medvlm.backends.embedded.measuring_qa.subjects import Subject, Subjects, single
 from napari_medvlm.data.answer import Answer, Claim, Question
 from napari_medvlm.data.geometry.grid import Grid, world_bounds
-from napari_medvlm.data.mask import Mask
-from napari_medvlm.data.measurements.measure import longest_diameter_mm, measure
+from napari_medvlm.data.measurements.measure import measure
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
@@ -29,9 +33,13 @@ MIDLINE_MM = 5.0
 
 IN_MM = {
     QuestionForm.LARGER,
+    QuestionForm.EXTREME,
     QuestionForm.VOLUME,
+    QuestionForm.SUM,
     QuestionForm.DIAMETER,
     QuestionForm.WIDTH,
+    QuestionForm.DEPTH,
+    QuestionForm.HEIGHT,
     QuestionForm.DISTANCE,
 }
 """Questions whose answers are lengths or volumes."""
@@ -62,11 +70,17 @@ class Answerer:
         try:
             if asked.form in IN_MM:
                 header_facts.require_spacing(self._volume)
-            claims = self._ways[asked.form](asked, subjects, progress)
+            claims = self._claims(asked, subjects, progress)
         except Unanswerable as reason:
             return Answer(str(reason), answered=False, reason=str(reason))
         progress(1.0, "done")
         return Answer(" ".join(claim.text for claim in claims), tuple(claims))
+
+    def _claims(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
+        for functions in (comparisons.FUNCTIONS, extents.FUNCTIONS):
+            if asked.form in functions:
+                return functions[asked.form](self._volume, asked, subjects, progress)
+        return self._ways[asked.form](asked, subjects, progress)
 
     @property
     def _ways(
@@ -78,13 +92,10 @@ class Answerer:
             QuestionForm.EXTENT: lambda *_: [header_facts.extent(self._volume)],
             QuestionForm.SHAPE: lambda *_: [header_facts.shape(self._volume)],
             QuestionForm.COUNT: self._count,
-            QuestionForm.LARGER: self._larger,
-            QuestionForm.VOLUME: self._sizes,
-            QuestionForm.DIAMETER: self._diameters,
-            QuestionForm.WIDTH: self._widths,
             QuestionForm.INTENSITY: self._intensities,
             QuestionForm.DISTANCE: self._distance,
             QuestionForm.OVERLAP: self._overlaps,
+            QuestionForm.SHARE: self._share,
             QuestionForm.AT: self._at,
             QuestionForm.WHERE: self._location,
             QuestionForm.PRESENT: self._present,
@@ -92,59 +103,25 @@ class Answerer:
 
     # What was segmented, or is in the atlas.
 
-    def _count(self, _: ParsedQuestion, subjects: Subjects, __: Progress) -> list[Claim]:
-        known = subjects.known
+    def _count(self, asked: ParsedQuestion, subjects: Subjects, __: Progress) -> list[Claim]:
+        known = subjects.named(asked.things[0]) if asked.things else subjects.known
+        if not known and asked.things:
+            raise Unanswerable(
+                f"Nothing called {asked.things[0]!r} was segmented, so none can be counted. A "
+                "vision-language model may answer this."
+            )
         if not known:
             return [Claim("There are no objects.", source="measured")]
         names = ", ".join(subject.name for subject in known)
         count = "There is 1 object" if len(known) == 1 else f"There are {len(known)} objects"
-        return [Claim(f"{count}: {names}.", tuple(s.region for s in known), "measured")]
-
-    def _larger(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
-        found = [self._masked(thing, subjects, progress) for thing in asked.things]
-        if len(found) > 1:
-            found = [[_single(t, s)] for t, s in zip(asked.things, found, strict=True)]
-        masked = [subject for group in found for subject in group]
-        if len(masked) < 2:
-            raise Unanswerable(
-                f"A comparison needs two structures; only {masked[0].name} is known. "
-                "Segment the other one."
-            )
-        sizes = sorted(((self._ml(s), s) for s in masked), key=lambda pair: -pair[0])
-        (most, first), (less, second) = sizes[:2]
-        text = number_format.compared(first.name, most, second.name, less)
-        claim = Claim(text, (first.region, second.region), "measured")
-        return [claim, *(self._size(subject) for _, subject in sizes)]
-
-    def _sizes(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
-        return [self._size(s) for s in self._masked(asked.things[0], subjects, progress)]
-
-    def _diameters(
-        self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
-    ) -> list[Claim]:
-        claims = []
-        for subject in self._masked(asked.things[0], subjects, progress):
-            assert subject.mask is not None
-            longest = longest_diameter_mm(subject.mask, self._volume.affine)
-            text = f"The longest diameter of the {subject.name} is {longest:.1f} mm."
-            claims.append(Claim(text, (subject.region,), _source(subject)))
-        return claims
-
-    def _widths(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
-        """Extents of the voxels from right to left, in patient millimetres."""
-        claims = []
-        for subject in self._masked(asked.things[0], subjects, progress):
-            assert subject.mask is not None
-            width = _width_mm(subject.mask, self._volume.grid)
-            text = f"The {subject.name} extends {width:.1f} mm from right to left."
-            claims.append(Claim(text, (subject.region,), _source(subject)))
-        return claims
+        of = f" called {asked.things[0]!r}" if asked.things else ""
+        return [Claim(f"{count}{of}: {names}.", tuple(s.region for s in known), "measured")]
 
     def _intensities(
         self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
     ) -> list[Claim]:
         claims = []
-        for subject in self._masked(asked.things[0], subjects, progress):
+        for subject in subjects.require_masks(asked.things[0], progress):
             assert subject.mask is not None
             measured = measure(self._volume, subject.mask)
             unit = f" {measured.unit}" if measured.unit else ""
@@ -159,11 +136,11 @@ class Answerer:
     def _distance(
         self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
     ) -> list[Claim]:
-        found = [self._any(thing, subjects, progress) for thing in asked.things]
+        found = [subjects.require(thing, progress) for thing in asked.things]
         if len(found) == 1 and len(found[0]) == 2:
             first, second = found[0]
         elif len(found) == 2:
-            first, second = (_single(t, s) for t, s in zip(asked.things, found, strict=True))
+            first, second = (single(t, s) for t, s in zip(asked.things, found, strict=True))
         else:
             raise Unanswerable("A distance needs two structures.")
         apart = float(np.linalg.norm(first.region.center_mm - second.region.center_mm))
@@ -174,7 +151,7 @@ class Answerer:
         self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
     ) -> list[Claim]:
         claims = []
-        for subject in self._masked(asked.things[0], subjects, progress):
+        for subject in subjects.require_masks(asked.things[0], progress):
             assert subject.mask is not None
             own = subject.mask.full()
             for other in subjects.known:
@@ -189,6 +166,16 @@ class Answerer:
                 text = f"The {subject.name} overlaps no other object."
                 claims.append(Claim(text, (subject.region,), "measured"))
         return claims
+
+    def _share(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
+        inner, outer = (subjects.require_single(words, progress) for words in asked.things)
+        assert inner.mask is not None
+        assert outer.mask is not None
+        own = inner.mask.full()
+        share = float((own & outer.mask.full()).sum() / own.sum())
+        part = number_format.share(share) if share else "None"
+        text = f"{part} of the {inner.name} lies in the {outer.name}."
+        return [Claim(text, (inner.region, outer.region), _source(inner, outer))]
 
     def _at(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
         index = asked.index
@@ -242,7 +229,7 @@ class Answerer:
                 "The file does not state how the image lies in the patient, so sides and positions "
                 "are unknown."
             )
-        for subject in self._any(asked.things[0], subjects, progress):
+        for subject in subjects.require(asked.things[0], progress):
             side = _side(subject.region, self._volume.grid)
             center = number_format.position(subject.region.center_mm, 0)
             text = f"The {subject.name} is {side}, centred at {center}."
@@ -263,37 +250,6 @@ class Answerer:
             Claim(f"Yes: the {s.name} was segmented.", (s.region,), _source(s)) for s in segmented
         ]
 
-    # Parts.
-
-    def _any(self, words: str, subjects: Subjects, progress: Progress) -> list[Subject]:
-        matches = subjects.find(words, progress)
-        if not matches:
-            near = subjects.nearest(words)
-            offer = f" Did you mean {near!r}?" if near else ""
-            raise Unanswerable(
-                f"There is no object, label or structure called {words!r}.{offer} Segment it, or "
-                "load labels that name it."
-            )
-        return matches
-
-    def _masked(self, words: str, subjects: Subjects, progress: Progress) -> list[Subject]:
-        matches = self._any(words, subjects, progress)
-        masked = [subject for subject in matches if subject.mask is not None]
-        if not masked:
-            raise Unanswerable(
-                f"The atlas knows only the position of the {matches[0].name}, not its outline. "
-                "Segment it to measure it."
-            )
-        return masked
-
-    def _ml(self, subject: Subject) -> float:
-        assert subject.mask is not None
-        return measure(self._volume, subject.mask).volume_ml
-
-    def _size(self, subject: Subject) -> Claim:
-        text = f"The {subject.name} has a volume of {number_format.volume(self._ml(subject))}."
-        return Claim(text, (subject.region,), _source(subject))
-
 
 def beyond() -> Answer:
     """The answer to a question that no form fits."""
@@ -303,20 +259,6 @@ def beyond() -> Answer:
         f"{known}. For other questions, choose a vision-language model."
     )
     return Answer(reason, answered=False, reason=reason)
-
-
-def _single(words: str, subjects: list[Subject]) -> Subject:
-    """The only subject that words mean; several are not chosen from."""
-    names = list(dict.fromkeys(subject.name for subject in subjects))
-    if len(names) > 1:
-        raise Unanswerable(f"{words!r} may be {', '.join(names)}. Name one of them.")
-    return subjects[0]
-
-
-def _width_mm(mask: Mask, grid: Grid) -> float:
-    """Extent of a mask's voxels along the patient's axis from right to left."""
-    centers = grid.to_world(np.argwhere(mask.crop) + np.array(mask.start))[:, 2]
-    return float(np.ptp(centers) + np.abs(grid.affine[2, :3]).sum())
 
 
 def _source(*subjects: Subject) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.embedded.atlas.grounder import Grounder
 from napari_medvlm.backends.embedded.atlas.label_names import on_grid
+from napari_medvlm.backends.embedded.measuring_qa.header_facts import Unanswerable
 from napari_medvlm.data.answer import Question
 from napari_medvlm.data.grounding import GroundQuery
 from napari_medvlm.data.mask import Mask
@@ -37,6 +38,19 @@ class Subject:
         """Its voxels, if they are known."""
         return self.region.mask
 
+    @property
+    def provenance(self) -> str:
+        """``"atlas"`` or ``"measured"``, as the source of a claim."""
+        return "atlas" if self.source == "atlas" else "measured"
+
+
+def single(words: str, subjects: list[Subject]) -> Subject:
+    """The only subject that words mean; raise `Unanswerable` if there are several."""
+    names = list(dict.fromkeys(subject.name for subject in subjects))
+    if len(names) > 1:
+        raise Unanswerable(f"{words!r} may be {', '.join(names)}. Name one of them.")
+    return subjects[0]
+
 
 class Subjects:
     """All named subjects of questions about a volume."""
@@ -49,9 +63,40 @@ class Subjects:
 
     def find(self, words: str, progress: Progress) -> list[Subject]:
         """Subjects that match the words: objects and labels, or else atlas structures."""
-        named = {match.name for match in self._names.find(words)}
-        matches = [subject for subject in self.known if subject.name in named]
-        return matches or self._from_atlas(words, progress)
+        return self.named(words) or self._from_atlas(words, progress)
+
+    def named(self, words: str) -> list[Subject]:
+        """Objects and labels that match the words."""
+        names = {match.name for match in self._names.find(words)}
+        return [subject for subject in self.known if subject.name in names]
+
+    def require(self, words: str, progress: Progress) -> list[Subject]:
+        """Like `find`; raise `Unanswerable` with the nearest name if there is none."""
+        matches = self.find(words, progress)
+        if not matches:
+            near = self.nearest(words)
+            offer = f" Did you mean {near!r}?" if near else ""
+            raise Unanswerable(
+                f"There is no object, label or structure called {words!r}.{offer} Segment it, or "
+                "load labels that name it."
+            )
+        return matches
+
+    def require_masks(self, words: str, progress: Progress) -> list[Subject]:
+        """Like `require`, those with a mask; raise `Unanswerable` if only boxes are known."""
+        matches = self.require(words, progress)
+        masked = [subject for subject in matches if subject.mask is not None]
+        if not masked:
+            raise Unanswerable(
+                f"The atlas knows only the position of the {matches[0].name}, not its outline. "
+                "Segment it to measure it."
+            )
+        return masked
+
+    def require_single(self, words: str, progress: Progress, masks: bool = True) -> Subject:
+        """The only subject of the words; raise `Unanswerable` if there are several."""
+        find = self.require_masks if masks else self.require
+        return single(words, find(words, progress))
 
     def nearest(self, words: str) -> str:
         """The name that comes nearest to words that name nothing; empty if none is near."""

@@ -1,0 +1,130 @@
+"""Volumes and intensities of several structures, compared or added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from napari_medvlm.backends.base import Progress
+from napari_medvlm.backends.embedded.measuring_qa import number_format
+from napari_medvlm.backends.embedded.measuring_qa.header_facts import Unanswerable
+from napari_medvlm.backends.embedded.measuring_qa.question_forms import ParsedQuestion, QuestionForm
+from napari_medvlm.backends.embedded.measuring_qa.subjects import Subject, Subjects, single
+from napari_medvlm.data.answer import Claim
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.measurements.measure import measure
+from napari_medvlm.data.volume import Volume
+
+ANY_OBJECT = {"object", "structure", "segmentation", "mask", "label"}
+"""Nouns for everything that was segmented."""
+
+
+def sizes(
+    volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+) -> list[Claim]:
+    """The volume of each structure of a name."""
+    return [_size(volume, s) for s in subjects.require_masks(asked.things[0], progress)]
+
+
+def larger(
+    volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+) -> list[Claim]:
+    """Which of two structures has the larger volume, and the volume of each."""
+    matches = [subjects.require_masks(thing, progress) for thing in asked.things]
+    if len(matches) > 1:
+        matches = [[single(t, s)] for t, s in zip(asked.things, matches, strict=True)]
+    masked = [subject for group in matches for subject in group]
+    if len(masked) < 2:
+        raise Unanswerable(
+            f"A comparison needs two structures; only {masked[0].name} is known. "
+            "Segment the other one."
+        )
+    ordered = sorted(((_ml(volume, s), s) for s in masked), key=lambda pair: -pair[0])
+    (most, first), (less, second) = ordered[:2]
+    text = number_format.compared(first.name, most, second.name, less)
+    claim = Claim(text, (first.region, second.region), "measured")
+    return [claim, *(_size(volume, subject) for _, subject in ordered)]
+
+
+def extreme(
+    volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+) -> list[Claim]:
+    """The largest or smallest of the segmented structures of a name."""
+    words, which = asked.things
+    masked = [s for s in _segmented(words, subjects) if s.mask is not None]
+    if not masked:
+        raise Unanswerable(f"Nothing called {words!r} was segmented, so none can be compared.")
+    ordered = sorted(masked, key=lambda s: _ml(volume, s), reverse=which.lower() != "smallest")
+    first = ordered[0]
+    size = number_format.volume(_ml(volume, first))
+    of = f" of {len(ordered)}" if len(ordered) > 1 else ""
+    text = f"The {first.name} is the {which.lower()}{of}, with a volume of {size}."
+    return [Claim(text, (first.region,), first.provenance)]
+
+
+def _segmented(words: str, subjects: Subjects) -> list[Subject]:
+    if words.lower().removesuffix("s") in ANY_OBJECT:
+        return list(subjects.known)
+    return subjects.named(words)
+
+
+def summed(
+    volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+) -> list[Claim]:
+    """The volume of several structures together; voxels of two of them count once."""
+    masked = [s for thing in asked.things for s in subjects.require_masks(thing, progress)]
+    masked = list({subject.name: subject for subject in masked}.values())
+    claims = [_size(volume, subject) for subject in masked]
+    if len(masked) == 1:
+        return claims
+    union = np.zeros(volume.shape, bool)
+    for subject in masked:
+        assert subject.mask is not None
+        union |= subject.mask.full()
+    total = number_format.volume(measure(volume, Mask.of(union)).volume_ml)
+    names = ", ".join(subject.name for subject in masked[:-1]) + f" and {masked[-1].name}"
+    source = "atlas" if any(s.source == "atlas" for s in masked) else "measured"
+    text = f"Together the {names} have a volume of {total}."
+    return [Claim(text, tuple(s.region for s in masked), source), *claims]
+
+
+def brighter(
+    volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+) -> list[Claim]:
+    """Which of two structures has the higher mean intensity."""
+    pair = [subjects.require_single(words, progress) for words in asked.things]
+    means = {s.name: measure(volume, s.region.mask).mean for s in pair if s.region.mask is not None}
+    first, second = sorted(pair, key=lambda s: -means[s.name])
+    unit = f" {volume.unit}" if volume.unit else ""
+    high, low = (number_format.intensity(means[s.name]) + unit for s in (first, second))
+    text = (
+        f"The {first.name} and the {second.name} have the same mean intensity, {high}."
+        if high == low
+        else f"The {first.name} is brighter than the {second.name}: the mean intensities are "
+        f"{high} and {low}."
+    )
+    source = "atlas" if "atlas" in (first.provenance, second.provenance) else "measured"
+    return [Claim(text, (first.region, second.region), source)]
+
+
+def _ml(volume: Volume, subject: Subject) -> float:
+    assert subject.mask is not None
+    return measure(volume, subject.mask).volume_ml
+
+
+def _size(volume: Volume, subject: Subject) -> Claim:
+    text = f"The {subject.name} has a volume of {number_format.volume(_ml(volume, subject))}."
+    return Claim(text, (subject.region,), subject.provenance)
+
+
+FUNCTIONS: Mapping[
+    QuestionForm, Callable[[Volume, ParsedQuestion, Subjects, Progress], list[Claim]]
+] = {
+    QuestionForm.VOLUME: sizes,
+    QuestionForm.LARGER: larger,
+    QuestionForm.EXTREME: extreme,
+    QuestionForm.SUM: summed,
+    QuestionForm.BRIGHTER: brighter,
+}
+"""Forms of questions that this module answers."""

@@ -1,0 +1,106 @@
+"""Lengths of structures, the slices that they are in and the range of their intensities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from napari_medvlm.backends.base import Progress
+from napari_medvlm.backends.embedded.measuring_qa import number_format
+from napari_medvlm.backends.embedded.measuring_qa.question_forms import ParsedQuestion, QuestionForm
+from napari_medvlm.backends.embedded.measuring_qa.subjects import Subject, Subjects
+from napari_medvlm.data.answer import Claim
+from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.measurements.measure import longest_diameter_mm
+from napari_medvlm.data.volume import Volume
+
+DIRECTIONS = {
+    QuestionForm.HEIGHT: (0, "from top to bottom"),
+    QuestionForm.DEPTH: (1, "from front to back"),
+    QuestionForm.WIDTH: (2, "from right to left"),
+}
+"""Axis of ``spl_mm`` of a form, and its words."""
+
+
+def lengths(
+    volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+) -> list[Claim]:
+    """Extents of masks along an axis of the patient, in millimetres."""
+    axis, direction = DIRECTIONS[asked.form]
+    return [
+        _claim(s, f"The {s.name} extends {_extent_mm(mask, volume.grid, axis):.1f} mm {direction}.")
+        for s, mask in _masks(asked, subjects, progress)
+    ]
+
+
+def diameters(
+    volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+) -> list[Claim]:
+    """The longest diameters of masks."""
+    return [
+        _claim(
+            s,
+            f"The longest diameter of the {s.name} is "
+            f"{longest_diameter_mm(mask, volume.affine):.1f} mm.",
+        )
+        for s, mask in _masks(asked, subjects, progress)
+    ]
+
+
+def slices(
+    volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+) -> list[Claim]:
+    """First and last slice along z that masks have voxels in."""
+    claims = []
+    for subject, mask in _masks(asked, subjects, progress):
+        held = np.flatnonzero(mask.crop.any(axis=(1, 2))) + mask.start[0]
+        text = (
+            f"The {subject.name} is in the slices z = {held[0]} to {held[-1]}; the first slice of "
+            "the image is 0."
+        )
+        claims.append(_claim(subject, text))
+    return claims
+
+
+def ranges(
+    volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+) -> list[Claim]:
+    """The lowest and highest intensity in masks."""
+    unit = f" {volume.unit}" if volume.unit else ""
+    claims = []
+    for subject, mask in _masks(asked, subjects, progress):
+        values = volume.intensity()[mask.full()] * volume.scale
+        low, high = (number_format.intensity(float(v)) for v in (values.min(), values.max()))
+        text = f"The intensities of the {subject.name} range from {low}{unit} to {high}{unit}."
+        claims.append(_claim(subject, text))
+    return claims
+
+
+def _masks(
+    asked: ParsedQuestion, subjects: Subjects, progress: Progress
+) -> list[tuple[Subject, Mask]]:
+    masked = subjects.require_masks(asked.things[0], progress)
+    return [(subject, subject.mask) for subject in masked if subject.mask is not None]
+
+
+def _claim(subject: Subject, text: str) -> Claim:
+    return Claim(text, (subject.region,), subject.provenance)
+
+
+def _extent_mm(mask: Mask, grid: Grid, axis: int) -> float:
+    """Extent of a mask's voxels along an axis of ``spl_mm``."""
+    centers = grid.to_world(np.argwhere(mask.crop) + np.array(mask.start))[:, axis]
+    return float(np.ptp(centers) + np.abs(grid.affine[axis, :3]).sum())
+
+
+FUNCTIONS: Mapping[
+    QuestionForm, Callable[[Volume, ParsedQuestion, Subjects, Progress], list[Claim]]
+] = {
+    **dict.fromkeys(DIRECTIONS, lengths),
+    QuestionForm.DIAMETER: diameters,
+    QuestionForm.SLICES: slices,
+    QuestionForm.RANGE: ranges,
+}
+"""Forms of questions that this module answers."""

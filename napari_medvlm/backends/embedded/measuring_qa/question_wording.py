@@ -1,0 +1,38 @@
+"""Reduce the wording of a question to the forms that `question_forms` matches."""
+
+from __future__ import annotations
+
+import re
+
+_NOUNS = r"(?:volumes?|sizes?|widths?|heights?|depths?|diameters?|location|position|mean intensity)"
+
+_POSSESSIVE = (
+    r"^(?!.*\b(?:sum|total|combined|joint)\b)(?:what (?:is|are) )?(?:the )?"
+    rf"(\S.*?)(?:['\u2019]s|(?<=s)['\u2019]) ({_NOUNS})$"
+)
+_REWRITES = [
+    (r"^please,? ", ""),
+    (r"^(?:can|could|would) you (?:please )?(?=tell|give|show)", ""),
+    (r"^do you know ", ""),
+    (r"^i (?:want|would like|'d like) to know ", ""),
+    (r"^(?:tell|give|show) (?:me|us) ", ""),
+    (r",? please$", ""),
+    (r"^(what|where|which|how)['\u2019]s\b", r"\1 is"),
+    (r"^(where|how \w+) (?!is\b|are\b|does\b|do\b|many\b|much\b|can\b)(.+) (is|are)$", r"\1 \3 \2"),
+    (_POSSESSIVE, r"what is the \2 of \1"),
+    (r" (?:on average|in (?:this|the) (?:image|scan)|located|situated)$", ""),
+    (r",? in (?:ml|cc|[cm]m[3³]?|millilit(?:re|er)s|(?:cubic )?(?:centi|milli)met(?:re|er)s"
+     r"|hu|hounsfield units)$", ""),
+    (r"^where (?:can|do|could) (?:i|we|you|one) (?:find|see|locate) ", "where is "),
+    (r"^whereabouts (is|are) ", r"where \1 "),
+    (r"^(?:what (?:is|are) )?(?:the )?(?:location|position|coordinates) of ", "where is "),
+]  # fmt: skip
+_COMPILED = [(re.compile(pattern, re.IGNORECASE), to) for pattern, to in _REWRITES]
+
+
+def plain_wording(question: str) -> str:
+    """A question without courtesies, contractions, possessives and the unit that it asks for."""
+    text = " ".join(question.split()).strip(" ?.!")
+    for pattern, replacement in _COMPILED:
+        text = pattern.sub(replacement, text)
+    return text.strip()

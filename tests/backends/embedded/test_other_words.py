@@ -1,0 +1,41 @@
+"""Questions and phrases in other words than those of the rules: none is answered wrongly."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.backends.embedded.other_words.scoring import (
+    Outcome,
+    answered,
+    grounded,
+    outcome_of_answer,
+    outcome_of_phrase,
+    phrases,
+    questions,
+)
+
+LEAST_RIGHT = 0.9
+
+
+def test_there_are_60_questions_and_30_phrases_and_none_twice() -> None:
+    for rows, least in ((questions(), 60), (phrases(), 30)):
+        texts = {row.text for row in rows if not row.beyond}
+        assert len({row.text for row in rows}) == len(rows)
+        assert len(texts) >= least
+
+
+@pytest.mark.parametrize("scene", ["brain", "abdomen"])
+def test_no_question_is_answered_wrongly_and_most_are_answered(scene: str) -> None:
+    rows = [row for row in questions() if row.fields["scene"] == scene]
+    outcomes = {row: outcome_of_answer(row, answered(row)) for row in rows}
+    assert [row.text for row, o in outcomes.items() if o is Outcome.WRONG] == []
+    counts = Counter(outcomes.values())
+    assert counts[Outcome.RIGHT] >= LEAST_RIGHT * len(rows)
+
+
+def test_no_phrase_is_placed_wrongly_and_most_are_known() -> None:
+    outcomes = {row: outcome_of_phrase(row, grounded(row)) for row in phrases()}
+    assert [row.text for row, o in outcomes.items() if o is Outcome.WRONG] == []
+    assert Counter(outcomes.values())[Outcome.RIGHT] >= LEAST_RIGHT * len(outcomes)
