@@ -108,37 +108,3 @@ def letters_of(view: ViewerModel) -> dict[str, str]:
         horizontal: LETTERS[across][1],
         opposite[horizontal]: LETTERS[across][0],
     }
-
-
-class LinkedLabels:
-    """Letters and a scale bar in a viewer and in each of its side views.
-
-    Parameters
-    ----------
-    linked
-        The views.
-    """
-
-    def __init__(self, linked: Any) -> None:
-        self._linked = linked
-        self._by_view: dict[int, ViewLabels] = {}
-        linked.added.connect(self._add)
-        linked.removed.connect(self._remove)
-        for view in linked:
-            self._add(view)
-
-    def close(self) -> None:
-        """Take all letters and scale bars away."""
-        self._linked.added.disconnect(self._add)
-        self._linked.removed.disconnect(self._remove)
-        for labels in self._by_view.values():
-            labels.close()
-        self._by_view.clear()
-
-    def _add(self, view: Any) -> None:
-        self._by_view[hash(view)] = ViewLabels(view)
-
-    def _remove(self, view: Any) -> None:
-        labels = self._by_view.pop(hash(view), None)
-        if labels is not None:
-            labels.close()

@@ -199,3 +199,23 @@ def study_dates(prior: Volume, current: Volume) -> tuple[date, date] | None:
 
     dates = acquisition_date(prior), acquisition_date(current)
     return None if dates[0] is None or dates[1] is None else (dates[0], dates[1])
+
+
+def parsed_dates(text: str) -> tuple[date, date]:
+    """The dates of the prior and the current study from a text as 2026-01-31,2026-06-30.
+
+    Raises
+    ------
+    InvalidPrompt
+        If it is not two dates, or the second is not later.
+    """
+    example = "Write the date of the prior, a comma and the date of the current study."
+    try:
+        prior, current = (date.fromisoformat(part.strip()) for part in text.split(","))
+    except ValueError:
+        raise InvalidPrompt(
+            f"{text!r} is not two dates such as 2026-01-31,2026-06-30.", example
+        ) from None
+    if current <= prior:
+        raise InvalidPrompt(f"The current study, {current}, is not later than the prior.", example)
+    return prior, current

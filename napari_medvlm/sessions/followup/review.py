@@ -187,10 +187,12 @@ class LesionReview:
         grid = self.studies.current.grid
         lesions = _lesions(accepted, others if others_are_new else (), grid)
         segmented = {o.tracking_uid for o in accepted}
-        asked = [_asked(p, segmented) for v, p in self._proposals.items() if v not in self._gone]
+        present = {o.tracking_uid for o in objects}
+        gone = {v for v in self.values if self.decision(v, present) is Decision.GONE}
+        asked = [_asked(p, segmented) for v, p in self._proposals.items() if v not in gone]
         rows = compared(asked, lesions, grid, options, _links(asked, accepted, lesions))
         by_value = {row.value: row for row in rows if row.value}
-        by_value |= {v: proposed_row(self._proposals[v], options) for v in self._gone}
+        by_value |= {v: proposed_row(self._proposals[v], options) for v in gone}
         new = [row for row in rows if not row.value]
         ordered = [by_value[value] for value in self._proposals]
         proposals = tuple(self._proposals.values())
