@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.convert import layer_data
-from napari_medvlm.layers.orientation import describe, name_axes
+from napari_medvlm.layers.orientation import describe, name_axes, orient
 from napari_medvlm.layers.views.crosshair import Crosshair
 from napari_medvlm.layers.views.linked import SliderLink, linked_views
 from napari_medvlm.layers.views.view_labels import ViewLabels
@@ -47,8 +47,8 @@ class PriorView:
         self.model.theme = main.theme
         self._layer: Image | None = None
         cursor = linked_views(main).cursor
-        self._slider = SliderLink(self.model, cursor)
         self.show(prior, limits)
+        self._slider = SliderLink(self.model, cursor)  # after the layer, which moves the sliders
         self._crosshair = Crosshair(self.model, cursor)
         self._labels = ViewLabels(self.model)
         for emitter, callback in self._callbacks():
@@ -57,16 +57,17 @@ class PriorView:
         if cursor.position_mm is not None:
             cursor.moved.emit(cursor.position_mm)
 
-    def show(self, prior: Volume, limits: tuple[float, float] | None = None) -> None:
-        """Show another registration of the prior; its window stays unless it is given."""
+    def show(self, prior: Volume, limits: tuple[float, float]) -> None:
+        """Show another registration of the prior; its window is set the first time only."""
         from napari.layers import Image
 
         data, keywords, _ = layer_data(prior)
-        before, self._layer = self._layer, Image(data, **keywords)
-        if before is not None:
-            limits = limits or tuple(before.contrast_limits)
-            self.model.layers.remove(before)
-        if limits is not None and not prior.is_color:
+        if self._layer is not None:
+            self._layer.data, self._layer.affine = data, keywords["affine"]
+            self._layer.metadata.update(keywords["metadata"])
+            return
+        self._layer = Image(data, **keywords)
+        if not prior.is_color:
             self._layer.contrast_limits = limits
         self.model.layers.insert(0, self._layer)
 
@@ -95,10 +96,10 @@ class PriorView:
         extra = int(self._main.dims.ndim) - 3
         if extra < 0 or self.model.dims.ndim < 3:
             return
-        own, camera = self.model.dims, self._main.scene.camera
+        own = self.model.dims
         own.ndisplay = self._main.dims.ndisplay
         own.order = tuple(int(a) - extra for a in self._main.dims.order if int(a) >= extra)
-        self.model.scene.camera.orientation = camera.orientation
+        orient(self.model)
         name_axes(self.model)
         self._describe()
         self._follow_camera()
@@ -121,7 +122,7 @@ class PriorView:
     def _describe(self, _: object = None) -> None:
         overlay = self.model.canvas.overlays.text
         overlay.font_size, overlay.position = 8, "top_left"
-        overlay.text = "Prior: " + describe(self.model).partition("\n")[0]
+        overlay.text = "Prior," + describe(self.model).partition("\n")[0].partition(",")[2]
 
     def _on_theme(self, _: object) -> None:
         self.model.theme = self._main.theme

@@ -204,6 +204,7 @@ class FollowUpDock(Dock):
 
     def _on_proposed(self, review: LesionReview) -> None:
         self._end()
+        self._register.show_current()
         self.review = review
         self._points = points = ProposedPoints(self.viewer, review.studies.current)
         points.moved.connect(guarded(self._on_moved))

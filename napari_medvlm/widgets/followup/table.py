@@ -17,9 +17,9 @@ HEAD = (
     "State",
     "Change",
     "mL",
-    "Longest, mm",
-    "Perpendicular, mm",
-    "Doubling, d",
+    "Long, mm",
+    "Perp., mm",
+    "Doubling",
     "Node",
 )
 TIPS = {

@@ -114,6 +114,10 @@ class RegisterDock(Dock):
         """Show the registered prior instead of the current image, or the other way round."""
         self._pairing_layers().blink()
 
+    def show_current(self) -> None:
+        """Show the current image without the registered prior over it."""
+        self._pairing_layers().show_over(False)
+
     def show_beside(self, on: bool) -> None:
         """Show the prior in a view of its own beside the current image, or over it again."""
         if not on:
@@ -201,7 +205,8 @@ class RegisterDock(Dock):
         self._shown.show(studies)
         orient(self.viewer)
         if self._beside is not None and self._beside.view is not None:
-            self._beside.view.show(studies.moved)
+            low, high = self._shown.prior.contrast_limits
+            self._beside.view.show(studies.moved, (float(low), float(high)))
             self._shown.show_over(False)
         self._show_state()
         self.pairing_changed.emit(studies)

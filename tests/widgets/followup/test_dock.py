@@ -105,6 +105,7 @@ def test_lesions_of_the_prior_are_proposed_as_hollow_points_and_nothing_is_accep
     assert list(layer.features["name"]) == ["a", "b", "c (gone?)"]
     assert_allclose(layer.data[:2], [CENTERS["a"], CENTERS["b"]], atol=1.0)
     assert_allclose(layer.face_color[:, 3], 0)
+    assert not proposed.viewer.layers["prior (registered)"].visible
     assert not proposed._current_session().now.objects
     assert "not measured" in proposed.controls.summary.text()
 
