@@ -24,6 +24,7 @@ EXTRAS = {
     "network": "onnx",
     "nninteractive": "nninteractive",
     "nninteractive-server": "nninteractive-client",
+    "nnunet": "nnunet",
     "sam": "sam",
     "sam2": "vlm",
     "sammed3d": "sammed3d",
@@ -77,6 +78,12 @@ def tools_unsupported_reason(name: str, model: str | None) -> str:
     return _class(name).tools_unsupported_reason(model)
 
 
+def distribution(name: str) -> str | None:
+    """The installed package that brings a backend; `None` if it is not stated."""
+    point = _entry_points().get(name)
+    return None if point is None or point.dist is None else point.dist.name
+
+
 def create(name: str) -> Backend:
     """A new backend, not yet loaded.
 
@@ -99,6 +106,11 @@ def create(name: str) -> Backend:
 def vocabulary(name: str, model: str | None) -> tuple[str, ...]:
     """The names that a backend's model knows; errors as of `Backend.vocabulary` and `info`."""
     return _class(name).vocabulary(model)
+
+
+def channels(name: str, model: str | None) -> tuple[str, ...]:
+    """The images that a backend's model takes together; errors as of `Backend.channels`."""
+    return _class(name).channels(model)
 
 
 def supports_all_structures(name: str) -> bool:

@@ -71,7 +71,7 @@ def add_objects(
     ids = tuple(range(first, first + len(objects)))
     events: list[Event] = []
     for number, (object_id, new) in enumerate(zip(ids, objects, strict=True)):
-        events.append(_new_object(object_id, new.name, tracking_uid=new.tracking_uid))
+        events.append(new_object(object_id, new.name, tracking_uid=new.tracking_uid))
         events.append(_added(object_id, prompt_id + number, new.prompt, new.origin))
     return ids, tuple(events)
 
@@ -118,12 +118,13 @@ def add_object(
 ) -> tuple[int, ObjectAdded]:
     """A new object with the next id and colour; the id and the event."""
     object_id = 1 + max(state.objects, default=0)
-    return object_id, _new_object(object_id, name, locked)
+    return object_id, new_object(object_id, name, locked)
 
 
-def _new_object(
+def new_object(
     object_id: int, name: str | None, locked: bool = False, tracking_uid: str = ""
 ) -> ObjectAdded:
+    """A new object of an id and its colour."""
     info = ObjectInfo(
         id=object_id,
         name=name or f"Object {object_id}",

@@ -7,6 +7,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from PIL import Image
 from pyarrow import parquet
 from typer.testing import CliRunner
 
@@ -193,6 +194,25 @@ def test_a_brain_at_4_mm(tmp_path, worker):
     assert attempt.mask is not None
 
 
+@pytest.mark.parametrize("image", ["a.png", "a.jpg"])
+@pytest.mark.parametrize(("label", "channels"), [("a.png", 1), ("a.png", 3), ("a.jpg", 1)])
+def test_colour_pictures_with_masks_are_segmented(image, label, channels, tmp_path, worker):
+    drawn = np.zeros((48, 64), np.uint8)
+    drawn[16:32, 16:40] = 255
+    pixels = np.random.default_rng(0).integers(0, 60, (48, 64, 3), np.uint8)
+    pixels[drawn > 0] += 150
+    for name, picture in (
+        (f"images/{image}", pixels),
+        (f"labels/{label}", drawn if channels == 1 else np.stack([drawn] * channels, axis=-1)),
+    ):
+        (tmp_path / name).parent.mkdir()
+        Image.fromarray(picture).save(tmp_path / name)
+    (case,) = data_sets_cases(tmp_path)
+    (attempt,) = worker(interactions=1).outcome(case).attempts
+    assert attempt.structure == "label 255"
+    assert attempt.dice[0] > 0.9
+
+
 def data_sets_cases(root):
     return find_cases(Layout.PAIRS, root / "images", root / "labels").cases
 
@@ -249,7 +269,7 @@ def test_what_was_never_reached_is_said_so(tmp_path):
     data_sets.save_labels(labels / "case_00.nii.gz", chequered, volume)
     arguments = segment_options(tmp_path, tmp_path / "out", "--interactions", 1)
     done = run(app, ["evaluate", *map(str, arguments)])
-    assert "after 1 interaction; 0.90 not reached; 1 case(s)" in done.output
+    assert "after 1 interaction; 0.90 not reached; 1 case" in done.output
 
 
 def test_an_image_without_contrast_is_told(tmp_path, worker):
