@@ -28,6 +28,7 @@ from napari_medvlm.cli.output import (
     write_all,
 )
 from napari_medvlm.cli.register import Kind
+from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.io import Gaps
 
 Masks = Annotated[
@@ -124,15 +125,12 @@ def follow(  # noqa: PLR0913  # one for each option
 
 
 def _dates(text: str) -> tuple[date, date]:
+    from napari_medvlm.sessions.followup.follow import parsed_dates
+
     try:
-        prior, current = (date.fromisoformat(part.strip()) for part in text.split(","))
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is not two dates such as 2026-01-31,2026-06-30."
-        ) from None
-    if current <= prior:
-        raise typer.BadParameter(f"The current study, {current}, is not later than the prior.")
-    return prior, current
+        return parsed_dates(text)
+    except InvalidPrompt as error:
+        raise typer.BadParameter(error.message) from None
 
 
 def _check_output(masks_out: Path | None, has_masks: bool) -> None:

@@ -11,6 +11,7 @@ from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.layers import is_image
 from napari_medvlm.layers.orientation import name_axes, orient, shows_all
+from napari_medvlm.sessions.request_sender import ModelChoice
 from napari_medvlm.widgets.display.commands import bind_display_keys, drag_of
 from napari_medvlm.widgets.models.backend_combo import BackendChoice
 from napari_medvlm.widgets.models.model_picker import ModelRow
@@ -68,6 +69,16 @@ class SessionDock(Dock, Generic[S]):
         self.image.chosen.connect(self.window_control.follow)
         self.window_control.follow(self.image.layer)
         self.destroyed.connect(partial(close_all, self._opened, self._runner))
+
+    @property
+    def runner(self) -> RoutedRunner:
+        """The worker, for work on the same image with the same model."""
+        return self._runner
+
+    @property
+    def choice(self) -> ModelChoice:
+        """The backend, model and device that are chosen."""
+        return ModelChoice(self.backend.name, self.model.model, self.model.device)
 
     def close_dock(self) -> None:
         """Leave the image and end the worker."""

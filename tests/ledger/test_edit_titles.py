@@ -46,7 +46,7 @@ def test_other_edits_are_named_by_what_they_do(ledger):
         lambda state: edits.change(state, {1: nmv.Point.at_index(VOLUME, (3, 3, 3))}),
         lambda state: (edits.add_object(state, "Liver")[1],),
         lambda state: edits.edit_object(state, 2, "Kidney", None, None),
-        lambda state: edits.add_objects(state, 2, [POINT, POINT, POINT])[1],
+        lambda state: edits.add_objects(state, 2, [edits.NewObject(POINT)] * 3)[1],
         lambda state: edits.remove(state, (2, 3)),
         lambda state: edits.set_overlap(state, nmv.Overlap.BOTH),
         lambda state: edits.remove_objects(state, (1, 2)),

@@ -108,12 +108,16 @@ class PairingLayers:
         if layer is not None:
             layer.visible = not layer.visible
 
+    def show_over(self, on: bool) -> None:
+        """Show the registered prior over the current image, or hide it."""
+        layer = self.layer(PRIOR)
+        if layer is not None:
+            layer.visible = on
+
     def show_original(self, on: bool) -> None:
         """Show the prior's own layer at its own position instead of the registered one."""
         self.prior.visible = on
-        layer = self.layer(PRIOR)
-        if layer is not None:
-            layer.visible = not on
+        self.show_over(not on)
 
     def toggle(self, role: str, on: bool) -> None:
         """Add or remove the checkerboard or the subtraction."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.prompts import Scribble
 from napari_medvlm.layers.colormaps import label_colormap
 from napari_medvlm.layers.prompts.base import NEGATIVE, POSITIVE, PromptLayer
+from napari_medvlm.sessions.segment.session import SegmentationSession
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -23,8 +26,54 @@ HALF_WAY = 1e-3
 Voxels = NDArray[np.int64]
 
 
+class StrokeMap:
+    """The strokes of a session as labels, which the layers of all its views share.
+
+    Attributes
+    ----------
+    values
+        ``(z, y, x)``: what the layers show and napari paints on.
+    before
+        The same without what was painted since the last edit of the session.
+    shown
+        The prompts that are drawn, by id; `None` if they are to be drawn anew.
+    version
+        Counts the changes: a layer that has drawn an older one is refreshed.
+    """
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        self.values = np.zeros(shape, np.uint8)
+        self.before = np.zeros(shape, np.uint8)
+        self.shown: tuple[tuple[int, Scribble], ...] | None = ()
+        self.version = 0
+
+    def draw(self, prompts: tuple[tuple[int, Scribble], ...], grid: Grid) -> None:
+        """Draw these prompts and nothing else; slices without any are not written to."""
+        for plane in (*self.values, *self.before):
+            if plane.any():
+                plane[...] = 0
+        for _, prompt in prompts:
+            voxels = tuple(prompt.voxels(grid).T)
+            self.values[voxels] = self.before[voxels] = THIS if prompt.positive else NOT_THIS
+        self.shown = prompts
+        self.version += 1
+
+
+_stroke_maps: WeakKeyDictionary[SegmentationSession, StrokeMap] = WeakKeyDictionary()
+
+
+def stroke_map(session: SegmentationSession, grid: Grid) -> StrokeMap:
+    """The strokes of a session, made when they are first asked for."""
+    if session not in _stroke_maps:
+        _stroke_maps[session] = StrokeMap(grid.shape)
+    return _stroke_maps[session]
+
+
 class ScribblesLayer(PromptLayer[Scribble]):
-    """Strokes of napari's brush. Erasing part of a stroke changes its prompt."""
+    """Strokes of napari's brush. Erasing part of a stroke changes its prompt.
+
+    The layers of all views of a session share one array, see `StrokeMap`.
+    """
 
     role: ClassVar[str] = "scribbles"
     name: ClassVar[str] = "Scribbles (1: positive, 2: negative)"
@@ -44,8 +93,10 @@ class ScribblesLayer(PromptLayer[Scribble]):
     def _make(self) -> Labels:
         from napari.layers import Labels
 
+        self._strokes = stroke_map(self.session, self.grid)
+        self._drawn = self._strokes.version
         layer = Labels(
-            np.zeros(self.grid.shape, np.uint8),
+            self._strokes.values,
             name=self.name,
             affine=self.grid.affine,
             colormap=label_colormap({NOT_THIS: NEGATIVE}, other=POSITIVE),
@@ -55,8 +106,6 @@ class ScribblesLayer(PromptLayer[Scribble]):
         layer.selected_label = THIS if self.positive else NOT_THIS
         layer.events.paint.connect(self._on_paint)
         layer.events.labels_update.connect(self._on_update)
-        self._before = np.zeros(self.grid.shape, np.uint8)
-        self._shown: tuple[tuple[int, Scribble], ...] | None = ()
         return layer
 
     def _on_paint(self, _: Any) -> None:
@@ -72,8 +121,8 @@ class ScribblesLayer(PromptLayer[Scribble]):
 
     def _push(self) -> None:
         """Read the stroke as what differs from the prompts that were shown."""
-        layer, part = self._layer, self._painted_part()
-        before, after = self._before[part], np.asarray(layer.data[part])
+        strokes_map, part = self._strokes, self._painted_part()
+        before, after = strokes_map.before[part], np.asarray(self._layer.data[part])
         first = np.array([s.start for s in part])
         differs = before != after
         strokes = {
@@ -82,8 +131,13 @@ class ScribblesLayer(PromptLayer[Scribble]):
         }
         erased = np.argwhere(differs & (after == 0)) + first
         self._has_changed = bool(differs.any())
-        was_whole, self._shown = self._shown == tuple(self.mine().items()), None
-        before[...] = after
+        was_whole = strokes_map.shown == tuple(self.mine().items())
+        strokes_map.shown = None
+        if self._has_changed:
+            before[...] = strokes_map.values[part] = after
+            is_drawn = self._drawn == strokes_map.version
+            strokes_map.version += 1
+            self._drawn = strokes_map.version if is_drawn else self._drawn
         self._erase(erased)
         for positive, painted in strokes.items():
             voxels = np.argwhere(painted) + first
@@ -95,7 +149,7 @@ class ScribblesLayer(PromptLayer[Scribble]):
             if len(voxels):
                 self.session.add(Scribble.at_index(self.grid, voxels, positive))
         if was_whole:  # it is all there: drawn anew, a next stroke that has begun would be lost
-            self._shown = tuple(self.mine().items())
+            strokes_map.shown = tuple(self.mine().items())
 
     def _painted_part(self) -> tuple[slice, ...]:
         """Where napari can have painted: the slice in view, or everywhere with a 3D brush."""
@@ -126,16 +180,14 @@ class ScribblesLayer(PromptLayer[Scribble]):
             self.session.remove(*gone)
 
     def _show(self, prompts: Mapping[int, Scribble], pending: frozenset[int]) -> None:
-        layer: Labels = self._layer
-        wanted = tuple(prompts.items())
-        if self._shown == wanted:
-            return
-        layer.data[...] = 0
-        for prompt in prompts.values():
-            layer.data[tuple(prompt.voxels(self.grid).T)] = THIS if prompt.positive else NOT_THIS
-        self._before[...] = layer.data
-        self._shown = wanted
-        layer.refresh()
+        layer, strokes_map, wanted = self._layer, self._strokes, tuple(prompts.items())
+        if strokes_map.shown != wanted:
+            strokes_map.draw(wanted, self.grid)
+        if layer.data is not strokes_map.values:  # as after napari's "Convert data type"
+            layer.data = strokes_map.values
+        if self._drawn != strokes_map.version:
+            self._drawn = strokes_map.version
+            layer.refresh()
 
 
 def _contained(voxels: Voxels, others: Voxels, shape: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -186,37 +186,3 @@ class Crosshair:
         finally:
             if active in self.view.layers:
                 active.mode = mode
-
-
-class Crosshairs:
-    """A crosshair in a viewer and in each of its side views.
-
-    Parameters
-    ----------
-    linked
-        The views.
-    """
-
-    def __init__(self, linked: Any) -> None:
-        self._linked = linked
-        self._by_view: dict[int, Crosshair] = {}
-        linked.added.connect(self._add)
-        linked.removed.connect(self._remove)
-        for view in linked:
-            self._add(view)
-
-    def close(self) -> None:
-        """Take all crosshairs away."""
-        self._linked.added.disconnect(self._add)
-        self._linked.removed.disconnect(self._remove)
-        for crosshair in self._by_view.values():
-            crosshair.close()
-        self._by_view.clear()
-
-    def _add(self, view: Any) -> None:
-        self._by_view[hash(view)] = Crosshair(view, self._linked.cursor)
-
-    def _remove(self, view: Any) -> None:
-        crosshair = self._by_view.pop(hash(view), None)
-        if crosshair is not None:
-            crosshair.close()

@@ -15,6 +15,8 @@ SIDES = {
     "left": "middle_left",
     "right": "middle_right",
 }
+NARROW_PX, NARROW_UP = 300, "top_right"
+"""Width of a canvas below which the upper letter is in a corner, clear of the text at the left."""
 KEY = "orientation {}"
 """Key of the overlay at a side of the canvas."""
 LENGTH_KEY = "scale bar length"
@@ -50,8 +52,8 @@ class ViewLabels:
             )
         for event in self._events():
             event.connect(self._show)
-        for event in (view.scene.camera.events.zoom, view.canvas.events.size):
-            event.connect(self._show_length)
+        view.scene.camera.events.zoom.connect(self._show_length)
+        view.canvas.events.size.connect(self._show)
         view.layers.events.inserted.connect(self._show, position="last")
         self._show()
 
@@ -59,8 +61,8 @@ class ViewLabels:
         """Take the letters away, and the scale bar if it was not there before."""
         for event in self._events():
             event.disconnect(self._show)
-        for event in (self._view.scene.camera.events.zoom, self._view.canvas.events.size):
-            event.disconnect(self._show_length)
+        self._view.scene.camera.events.zoom.disconnect(self._show_length)
+        self._view.canvas.events.size.disconnect(self._show)
         self._view.layers.events.inserted.disconnect(self._show)
         overlays = self._view.canvas.overlays
         bar = overlays.scale_bar
@@ -78,6 +80,8 @@ class ViewLabels:
         overlays.scale_bar.visible = overlays[LENGTH_KEY].visible = is_plane
         self._show_length()
         letters = letters_of(view) if is_plane else {}
+        is_narrow = view.canvas.size[1] < NARROW_PX
+        overlays[KEY.format("up")].position = NARROW_UP if is_narrow else SIDES["up"]
         for side in SIDES:
             overlay = overlays[KEY.format(side)]
             overlay.text = letters.get(side, "")
@@ -108,37 +112,3 @@ def letters_of(view: ViewerModel) -> dict[str, str]:
         horizontal: LETTERS[across][1],
         opposite[horizontal]: LETTERS[across][0],
     }
-
-
-class LinkedLabels:
-    """Letters and a scale bar in a viewer and in each of its side views.
-
-    Parameters
-    ----------
-    linked
-        The views.
-    """
-
-    def __init__(self, linked: Any) -> None:
-        self._linked = linked
-        self._by_view: dict[int, ViewLabels] = {}
-        linked.added.connect(self._add)
-        linked.removed.connect(self._remove)
-        for view in linked:
-            self._add(view)
-
-    def close(self) -> None:
-        """Take all letters and scale bars away."""
-        self._linked.added.disconnect(self._add)
-        self._linked.removed.disconnect(self._remove)
-        for labels in self._by_view.values():
-            labels.close()
-        self._by_view.clear()
-
-    def _add(self, view: Any) -> None:
-        self._by_view[hash(view)] = ViewLabels(view)
-
-    def _remove(self, view: Any) -> None:
-        labels = self._by_view.pop(hash(view), None)
-        if labels is not None:
-            labels.close()

@@ -15,6 +15,7 @@ from napari_medvlm.sessions.followup.followed import Extent, FollowedLesion, Rel
 from napari_medvlm.sessions.followup.lesions import Lesion
 from napari_medvlm.sessions.followup.matching import Match
 from napari_medvlm.sessions.followup.overlap import (
+    Edge,
     Group,
     LesionState,
     change_percent,
@@ -97,12 +98,22 @@ class RowOptions:
 
 
 def compared(
-    proposals: Sequence[Proposal], lesions: Sequence[Lesion], grid: Grid, options: RowOptions
+    proposals: Sequence[Proposal],
+    lesions: Sequence[Lesion],
+    grid: Grid,
+    options: RowOptions,
+    links: Sequence[Edge] = (),
 ) -> tuple[FollowedLesion, ...]:
-    """Rows of the lesions of the prior and those of the current study."""
+    """Rows of the lesions of the prior and those of the current study.
+
+    Parameters
+    ----------
+    links
+        Of the graph, known without an overlap: by the index of a proposal and of a lesion.
+    """
     masks = [lesion.mask for lesion in lesions]
     edges = edges_of([p.mask_near(masks) for p in proposals], masks, grid)
-    groups = groups_of(edges, len(proposals), len(lesions))
+    groups = groups_of((*edges, *links), len(proposals), len(lesions))
     rows: dict[int, FollowedLesion] = {}
     new = []
     for group in groups:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
@@ -21,22 +21,17 @@ from napari_medvlm.sessions.followup.comparison import (
     RowOptions,
     compared,
     proposed_row,
-    with_targets,
 )
-from napari_medvlm.sessions.followup.followed import FollowedLesion, FollowUp
+from napari_medvlm.sessions.followup.followed import FollowUp
 from napari_medvlm.sessions.followup.lesions import Lesion, lesions_of
 from napari_medvlm.sessions.followup.matching import Studies
-from napari_medvlm.sessions.followup.overlap import LesionState
 from napari_medvlm.sessions.followup.proposals import proposals_of
-from napari_medvlm.sessions.followup.relabel import relabelled
-from napari_medvlm.sessions.followup.response import category_of
+from napari_medvlm.sessions.followup.result import follow_up_of
 from napari_medvlm.sessions.followup.segmenting import segmented_lesions
 from napari_medvlm.sessions.register import Kind
 from napari_medvlm.sessions.request_sender import ModelChoice, new_runner
 from napari_medvlm.worker.runner import Runner
 
-UNRELIABLE_PART = 0.5
-"""Part of the lesions with another position from which the registration is doubted."""
 NO_NEW = "New lesions are not searched for: compare with masks of the current study to get them."
 
 
@@ -125,19 +120,19 @@ class _Work:
             if isinstance(runner, str):
                 work.stop()
         rows = compared(proposals, new, self.studies.current.grid, options)
-        return self._follow_up(proposals, rows, new, options, (NO_NEW,))
+        return follow_up_of(self.studies, proposals, rows, new, options, (NO_NEW,))
 
     def compared(self, new: Sequence[Lesion], options: RowOptions) -> FollowUp:
         """The masks of both studies compared."""
         proposals = self._tested()
         rows = compared(proposals, new, self.studies.current.grid, options)
-        return self._follow_up(proposals, rows, new, options, ())
+        return follow_up_of(self.studies, proposals, rows, new, options, ())
 
     def proposed(self, options: RowOptions) -> FollowUp:
         """Points only."""
         proposals = [p.without_doubtful_state() for p in self._tested()]
         rows = tuple(proposed_row(proposal, options) for proposal in proposals)
-        return self._follow_up(proposals, rows, (), options, (NO_NEW,))
+        return follow_up_of(self.studies, proposals, rows, (), options, (NO_NEW,))
 
     def _tested(self) -> tuple[Proposal, ...]:
         proposals = proposals_of(self.studies, self.lesions, self.progress)
@@ -147,44 +142,6 @@ class _Work:
             p if p.is_outside else replace(p, reliability=mask_reliability(self.studies, p))
             for p in proposals
         )
-
-    def _follow_up(
-        self,
-        proposals: Sequence[Proposal],
-        rows: Sequence[FollowedLesion],
-        new: Sequence[Lesion],
-        options: RowOptions,
-        notes: tuple[str, ...],
-    ) -> FollowUp:
-        uids = {lesion.value: lesion.tracking_uid for lesion in self.lesions}
-        pair_notes = (*_pair_notes(self.studies, proposals), *notes)
-        return _follow_up(self.studies, rows, new, options, uids, pair_notes)
-
-
-def _follow_up(
-    studies: Studies, rows: Sequence[FollowedLesion], new: Sequence[Lesion], options: RowOptions,
-    uids: Mapping[int, str], notes: tuple[str, ...],
-) -> FollowUp:  # fmt: skip
-    marked, targets = with_targets(rows)
-    now = [target.current_mm for target in targets if target.current_mm is not None]
-    sums = (
-        sum(target.prior_mm for target in targets),
-        sum(now) if len(now) == len(targets) else None,
-    )
-    has_new = any(row.state is LesionState.NEW for row in rows)
-    measured = all(row.is_measured for row in rows)
-    masks = None
-    if measured:
-        marked, masks = relabelled(marked, new, studies.current.grid, uids)
-    return FollowUp(
-        marked,
-        sums,
-        category_of(targets, has_new),
-        studies.pairing,
-        masks,
-        options.dates,
-        notes,
-    )
 
 
 def _check(
@@ -236,28 +193,29 @@ def _registered(
     return pairing
 
 
-def _pair_notes(studies: Studies, proposals: Sequence[Proposal]) -> tuple[str, ...]:
-    """What speaks against the pair as such, a sentence each."""
-    notes = list(studies.pairing.notes)
-    modalities = [str(v.modality) for v in (studies.prior, studies.current) if v.modality]
-    if len(set(modalities)) > 1:
-        notes.append(
-            f"The prior is {modalities[0]}, the current study {modalities[1]}: "
-            "matches and contrast are not reliable."
-        )
-    tested = [p.reliability for p in proposals if p.reliability is not None]
-    off = [r for r in tested if not r.is_registered]
-    if off and len(off) >= UNRELIABLE_PART * len(tested):
-        notes.append(
-            f"The registration does not fit at {len(off)} of {len(tested)} lesions: no change is "
-            "reliable before it is corrected."
-        )
-    return tuple(notes)
-
-
 def study_dates(prior: Volume, current: Volume) -> tuple[date, date] | None:
     """Acquisition dates of two volumes from their DICOM files; `None` if one has none."""
     from napari_medvlm.io.dicom_objects.study_date import acquisition_date
 
     dates = acquisition_date(prior), acquisition_date(current)
     return None if dates[0] is None or dates[1] is None else (dates[0], dates[1])
+
+
+def parsed_dates(text: str) -> tuple[date, date]:
+    """The dates of the prior and the current study from a text as 2026-01-31,2026-06-30.
+
+    Raises
+    ------
+    InvalidPrompt
+        If it is not two dates, or the second is not later.
+    """
+    example = "Write the date of the prior, a comma and the date of the current study."
+    try:
+        prior, current = (date.fromisoformat(part.strip()) for part in text.split(","))
+    except ValueError:
+        raise InvalidPrompt(
+            f"{text!r} is not two dates such as 2026-01-31,2026-06-30.", example
+        ) from None
+    if current <= prior:
+        raise InvalidPrompt(f"The current study, {current}, is not later than the prior.", example)
+    return prior, current

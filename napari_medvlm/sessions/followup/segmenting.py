@@ -88,12 +88,11 @@ def segmented_lesions(
         if proposal.is_outside:
             done.append(proposal)
             continue
-        form, reliability = segmenter.forms[0], None
-        if backtest:
-            form, reliability = _best_form(studies, proposal, segmenter)
         was_gone = proposal.is_gone
-        proposal = replace(proposal, reliability=reliability).without_doubtful_state()
-        mask = None if was_gone else _mask(studies, proposal, others, segmenter, form)
+        proposal, prompt = guided_prompt(
+            studies, proposal, others, segmenter, backtest=backtest, is_wanted=not was_gone
+        )
+        mask = None if prompt is None else segmenter.masks(studies.current, [prompt])[0]
         if mask is not None and mask.voxels:
             masks.append(mask)
         elif not was_gone:
@@ -105,19 +104,37 @@ def segmented_lesions(
     return tuple(done), lesions
 
 
-def _mask(
+def guided_prompt(
     studies: Studies,
     proposal: Proposal,
     others: NDArray[np.bool_],
     segmenter: Segmenter,
-    form: PromptForm,
-) -> Mask | None:
+    *,
+    backtest: bool,
+    is_wanted: bool = True,
+) -> tuple[Proposal, Prompt | None]:
+    """The prompt that segments a lesion at its point, and the proposal with its reliability.
+
+    Parameters
+    ----------
+    others
+        ``(z, y, x)`` bool: all lesions of the prior at their matched positions.
+    backtest
+        Whether a change is planted, and the form of prompts that measures it best is chosen.
+    is_wanted
+        Whether a prompt is needed, or the reliability only.
+    """
+    form, reliability = segmenter.forms[0], None
+    if backtest:
+        form, reliability = _best_form(studies, proposal, segmenter)
+    proposal = replace(proposal, reliability=reliability).without_doubtful_state()
+    if not is_wanted:
+        return proposal, None
     guided = guided_mask(studies, proposal.matched, proposal.match.offset_mm, others)
     grid = studies.current.grid
     forms = [form, *(other for other in segmenter.forms if other is not form)]
     prompts = (prompt_of(f, proposal.matched, guided, grid) for f in forms)
-    prompt = next((p for p in prompts if p is not None), None)
-    return None if prompt is None else segmenter.masks(studies.current, [prompt])[0]
+    return proposal, next((p for p in prompts if p is not None), None)
 
 
 def _best_form(

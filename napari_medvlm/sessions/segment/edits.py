@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,26 @@ SPECK = 0.01
 """Pieces smaller than this share of an object stay with it when it is split."""
 
 
+@dataclass(frozen=True)
+class NewObject:
+    """An object to begin with a prompt.
+
+    Parameters
+    ----------
+    name
+        `None`: "Object" and its id.
+    origin
+        Where the prompt came from, for the ledger; empty if a person drew it.
+    tracking_uid
+        DICOM tracking UID of what it stands for; empty for one of its own.
+    """
+
+    prompt: Prompt
+    name: str | None = None
+    origin: str = ""
+    tracking_uid: str = ""
+
+
 def add(
     state: LedgerState, object_id: int | None, prompt_id: int, prompt: Prompt, origin: str = ""
 ) -> tuple[Event, ...]:
@@ -43,24 +64,16 @@ def add(
 
 
 def add_objects(
-    state: LedgerState, prompt_id: int, prompts: Sequence[Prompt]
+    state: LedgerState, prompt_id: int, objects: Sequence[NewObject]
 ) -> tuple[tuple[int, ...], tuple[Event, ...]]:
-    """A new object for each prompt, numbered from ``prompt_id`` on; the object ids, the events."""
+    """New objects, whose prompts are numbered from ``prompt_id`` on; their ids, the events."""
     first = 1 + max(state.objects, default=0)
-    ids = tuple(range(first, first + len(prompts)))
+    ids = tuple(range(first, first + len(objects)))
     events: list[Event] = []
-    for number, (object_id, prompt) in enumerate(zip(ids, prompts, strict=True)):
-        events.append(new_object(object_id, None))
-        events.append(_added(object_id, prompt_id + number, prompt, ""))
+    for number, (object_id, new) in enumerate(zip(ids, objects, strict=True)):
+        events.append(new_object(object_id, new.name, tracking_uid=new.tracking_uid))
+        events.append(_added(object_id, prompt_id + number, new.prompt, new.origin))
     return ids, tuple(events)
-
-
-def take(
-    state: LedgerState, name: str, prompt_id: int, prompt: Prompt, origin: str
-) -> tuple[int, tuple[Event, ...]]:
-    """A new object from a prompt that came from elsewhere; its id and the events."""
-    object_id, new = add_object(state, name)
-    return object_id, (new, _added(object_id, prompt_id, prompt, origin))
 
 
 def change(state: LedgerState, prompts: Mapping[int, Prompt]) -> tuple[Event, ...]:
@@ -108,13 +121,16 @@ def add_object(
     return object_id, new_object(object_id, name, locked)
 
 
-def new_object(object_id: int, name: str | None, locked: bool = False) -> ObjectAdded:
+def new_object(
+    object_id: int, name: str | None, locked: bool = False, tracking_uid: str = ""
+) -> ObjectAdded:
     """A new object of an id and its colour."""
     info = ObjectInfo(
         id=object_id,
         name=name or f"Object {object_id}",
         color=color_of(object_id),
         locked=locked,
+        tracking_uid=tracking_uid,
     )
     return ObjectAdded(object=info)
 

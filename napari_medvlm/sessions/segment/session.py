@@ -134,14 +134,15 @@ class SegmentationSession(MaskSession):
         self._append(*edits.add(self.now, target, prompt_id, prompt, origin))
         return prompt_id
 
-    def add_objects(self, prompts: Sequence[Prompt]) -> tuple[int, ...]:
+    def add_objects(self, prompts: Sequence[Prompt | edits.NewObject]) -> tuple[int, ...]:
         """Begin an object with each of several prompts, undone together; the objects' ids.
 
         If one prompt is refused, as by `add`, no object is begun.
         """
-        for prompt in prompts:
-            self._check(prompt)
-        ids, events = edits.add_objects(self.now, self.ledger.next_prompt_id(), prompts)
+        new = [p if isinstance(p, edits.NewObject) else edits.NewObject(p) for p in prompts]
+        for item in new:
+            self._check(item.prompt)
+        ids, events = edits.add_objects(self.now, self.ledger.next_prompt_id(), new)
         self._append(*events)
         return ids
 
@@ -218,11 +219,7 @@ class SegmentationSession(MaskSession):
         InvalidPrompt, PromptNotSupported
             As of `add`.
         """
-        self._check(prompt)
-        prompt_id = self.ledger.next_prompt_id()
-        self.active, events = edits.take(self.now, name, prompt_id, prompt, origin)
-        self._append(*events)
-        return self.active
+        return self.add_objects([edits.NewObject(prompt, name, origin)])[0]
 
     def edit_object(
         self,

@@ -26,3 +26,10 @@ def register_dock_of(viewer: napari.Viewer) -> RegisterDock:
 def blink(viewer: napari.Viewer) -> None:
     """Show the registered prior instead of the current image, or the other way round."""
     register_dock_of(viewer).blink()
+
+
+@guarded
+def side_by_side(viewer: napari.Viewer) -> None:
+    """Show the registered prior beside the current image, or over it again."""
+    dock = register_dock_of(viewer)
+    dock.show_beside(not dock.beside.isChecked())

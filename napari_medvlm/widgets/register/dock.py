@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QVBoxLayout
 
 from napari_medvlm.backends.base import Progress
@@ -33,8 +34,9 @@ from napari_medvlm.widgets.parts.layer_combo import LayerChoice
 from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
 from napari_medvlm.widgets.register.correction import CorrectionForm
 from napari_medvlm.widgets.register.quality_text import quality_text
+from napari_medvlm.widgets.register.side_by_side import TITLE, PriorPanel
 from napari_medvlm.widgets.runtime.dock import Dock
-from napari_medvlm.widgets.runtime.notify import warn
+from napari_medvlm.widgets.runtime.notify import guarded, warn
 from napari_medvlm.widgets.runtime.resources import close_all
 from napari_medvlm.widgets.runtime.threads import MainThreadQueue
 from napari_medvlm.worker.environment_runner import RoutedRunner
@@ -62,13 +64,18 @@ class RegisterDock(Dock):
     ----------
     studies
         The paired volumes and their transform; None while nothing is registered.
+    pairing_changed
+        The studies that are paired now, or None.
     """
+
+    pairing_changed = Signal(object)
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self.viewer = napari_viewer
         self.studies: PairedStudies | None = None
         self._shown: PairingLayers | None = None
+        self._beside: PriorPanel | None = None
         self._runner = RoutedRunner()
         self._make_widgets()
         self._lay_out()
@@ -81,6 +88,13 @@ class RegisterDock(Dock):
         self.job.cancel()
         self.remove_pairing()
         self._runner.stop()
+
+    @property
+    def paired_layers(self) -> tuple[Image, Image] | None:
+        """The layers of the current image and the prior, while they are registered."""
+        if self._shown is None or self.studies is None:
+            return None
+        return self._shown.current, self._shown.prior
 
     def start(self) -> None:
         """Register the prior to the current image; asks first if the patients differ."""
@@ -100,12 +114,33 @@ class RegisterDock(Dock):
         """Show the registered prior instead of the current image, or the other way round."""
         self._pairing_layers().blink()
 
+    def show_current(self) -> None:
+        """Show the current image without the registered prior over it."""
+        self._pairing_layers().show_over(False)
+
+    def show_beside(self, on: bool) -> None:
+        """Show the prior in a view of its own beside the current image, or over it again."""
+        if not on:
+            self._close_beside()
+            return
+        studies, shown = self._studies(), self._pairing_layers()
+        if self._beside is not None:
+            return
+        low, high = shown.prior.contrast_limits
+        self._beside = PriorPanel(self.viewer, studies.moved, (float(low), float(high)))
+        self._beside.closed.connect(self._on_beside_closed)
+        shown.show_over(False)
+        self.viewer.window.add_dock_widget(self._beside, name=TITLE, area="right")
+        self._show_state()
+
     def remove_pairing(self) -> None:
         """Remove the registered prior and the comparisons."""
+        self._close_beside()
         shown, self._shown, self.studies = self._shown, None, None
         if shown is not None:
             shown.close()
         self._show_state()
+        self.pairing_changed.emit(None)
 
     def correct(self) -> None:
         """Move the registered prior by the numbers of the form."""
@@ -169,6 +204,23 @@ class RegisterDock(Dock):
         self.studies = studies
         self._shown.show(studies)
         orient(self.viewer)
+        if self._beside is not None and self._beside.view is not None:
+            low, high = self._shown.prior.contrast_limits
+            self._beside.view.show(studies.moved, (float(low), float(high)))
+            self._shown.show_over(False)
+        self._show_state()
+        self.pairing_changed.emit(studies)
+
+    def _close_beside(self) -> None:
+        panel = self._beside
+        if panel is not None and panel.view is not None:
+            self.viewer.window.remove_dock_widget(panel)
+        self._on_beside_closed()
+
+    def _on_beside_closed(self) -> None:
+        panel, self._beside = self._beside, None
+        if panel is not None and self._shown is not None:
+            self._shown.show_over(True)
         self._show_state()
 
     def _go(self, spl_mm: Any, *, show_original: bool) -> None:
@@ -213,6 +265,7 @@ class RegisterDock(Dock):
         self.blink_button = button("Blink", "Show the prior or the current image (Shift+G).")
         self.board = button("Checkerboard", "Show both in turn in fields.", checkable=True)
         self.difference = button("Subtract", "Show current minus prior.", checkable=True)
+        self.beside = button("Side by side", "Show the prior in a view of its own.", checkable=True)
         self.threshold = QDoubleSpinBox()
         self.threshold.setRange(0, 1e9)
         self.threshold.setDecimals(1)
@@ -236,7 +289,8 @@ class RegisterDock(Dock):
         layout.addLayout(_row(self.register_button, self.remove_button))
         layout.addWidget(self.job)
         layout.addWidget(self.quality)
-        layout.addLayout(_row(self.blink_button, self.board, self.difference))
+        layout.addLayout(_row(self.beside, self.blink_button))
+        layout.addLayout(_row(self.board, self.difference))
         layout.addLayout(thresholds)
         layout.addLayout(_row(self.to_prior, self.to_current, self.carry_button))
         tooltip = "Shift and rotate the registered prior."
@@ -250,6 +304,7 @@ class RegisterDock(Dock):
             (self.to_current, self.go_to_current), (self.carry_button, self.carry),
         ):  # fmt: skip
             on_click(pressed, action)
+        self.beside.toggled.connect(guarded(self.show_beside))
         self.board.toggled.connect(partial(self._toggle, CHECKERBOARD))
         self.difference.toggled.connect(partial(self._toggle, SUBTRACTION))
         self.threshold.valueChanged.connect(self._on_threshold)
@@ -296,7 +351,8 @@ class RegisterDock(Dock):
         shown = self._shown
         self.register_button.setEnabled(not self.job.busy)
         for widget in (
-            self.remove_button, self.blink_button, self.board, self.difference, self.to_prior,
+            self.remove_button, self.blink_button, self.beside, self.board, self.difference,
+            self.to_prior,
             self.to_current, self.carry_button, self.correction,
         ):  # fmt: skip
             widget.setEnabled(paired and not self.job.busy)
@@ -305,6 +361,9 @@ class RegisterDock(Dock):
             box.blockSignals(True)
             box.setChecked(on)
             box.blockSignals(False)
+        self.beside.blockSignals(True)
+        self.beside.setChecked(self._beside is not None)
+        self.beside.blockSignals(False)
         self.threshold.setEnabled(self.difference.isChecked())
         self.quality.tell(quality_text(self.studies.pairing) if self.studies else NOT_PAIRED)
 

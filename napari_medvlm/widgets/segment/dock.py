@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QVBoxLayout
 
 from napari_medvlm.backends import registry
@@ -19,7 +20,6 @@ from napari_medvlm.layers.views.session_views import LinkedSessionLayers
 from napari_medvlm.layers.volume_notes import unshown_notes
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Predicted
-from napari_medvlm.sessions.request_sender import ModelChoice
 from napari_medvlm.sessions.segment.session import SegmentationSession, check_image
 from napari_medvlm.settings.chosen_models import is_chosen
 from napari_medvlm.widgets.commands import bind_keys
@@ -58,6 +58,8 @@ KEYS = "napari_medvlm.widgets.segment.commands"
 
 class SegmentDock(SessionDock[SegmentationSession]):
     """Parts of the dock, connected to a session of the image that is chosen."""
+
+    session_changed = Signal(object)  # the session that is now worked on, or None
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer, Task.SEGMENT)
@@ -148,8 +150,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         ask_for_models(self, ledger, journal, partial(self._go_on, ledger, journal))
 
     def _go_on(self, ledger: Ledger, journal: Path | None) -> None:
-        predictions = [r for r in ledger.records if isinstance(r, Predicted)]
-        latest = predictions[-1] if predictions else None
+        latest = next((r for r in reversed(ledger.records) if isinstance(r, Predicted)), None)
         if (
             latest is not None
             and self.backend.offers(latest.backend)
@@ -253,6 +254,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.row.bind(session)
         self.beforehand.bind(session)
         self._allow_tools()
+        self.session_changed.emit(session)
 
     def _warm_up(self) -> None:
         """Have the model loaded and the image looked at, before the first click."""
@@ -355,7 +357,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
     def _use_backend(self) -> None:
         info = registry.info(self.backend.name)
         self.model.setEnabled(info.weights_licence != "none")
-        self.beforehand.offer(ModelChoice(info.name, self.model.model, self.model.device))
+        self.beforehand.offer(self.choice)
         if self.session is not None:
             self.session.use(info.name, self.model.model, self.model.device)
             self._warm_up()

@@ -11,9 +11,10 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from napari_medvlm.layers.orientation import Plane, axis_across
-from napari_medvlm.layers.views.crosshair import Crosshairs
+from napari_medvlm.layers.views.crosshair import Crosshair
 from napari_medvlm.layers.views.linked import linked_views
-from napari_medvlm.layers.views.view_labels import LinkedLabels
+from napari_medvlm.layers.views.per_view import PerView
+from napari_medvlm.layers.views.view_labels import ViewLabels
 from napari_medvlm.settings.view_layout import (
     Layout,
     ViewLayout,
@@ -57,8 +58,8 @@ class ViewsDock(QWidget):
         self.panels: list[ViewPanel] = []
         self.arrangement = ViewLayout()
         self._linked = linked_views(napari_viewer)
-        self._crosshairs: Crosshairs | None = None
-        self._labels = LinkedLabels(self._linked)
+        self._crosshairs: PerView[Crosshair] | None = None
+        self._labels = PerView(self._linked, ViewLabels)
         self.toolbar = ViewsToolbar()
         self.splitter = QSplitter()
         self.splitter.setChildrenCollapsible(False)
@@ -139,7 +140,8 @@ class ViewsDock(QWidget):
 
     def _show_crosshair(self, is_shown: bool) -> None:
         if is_shown and self._crosshairs is None:
-            self._crosshairs = Crosshairs(self._linked)
+            cursor = self._linked.cursor
+            self._crosshairs = PerView(self._linked, lambda view: Crosshair(view, cursor))
         elif not is_shown and self._crosshairs is not None:
             self._crosshairs.close()
             self._crosshairs = None

@@ -13,8 +13,9 @@ from scipy.spatial.transform import Rotation
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.orientation import Plane, go_to, place_in_view, show_plane
-from napari_medvlm.layers.views.crosshair import Crosshairs
+from napari_medvlm.layers.views.crosshair import Crosshair
 from napari_medvlm.layers.views.linked import linked_views
+from napari_medvlm.layers.views.per_view import PerView
 from napari_medvlm.layers.views.side_view import SideView
 
 SPACING = np.array([3.0, 1.5, 0.8])
@@ -42,7 +43,8 @@ def opened(affine):
     viewer.add_layer(Layer.create(*layer_data(volume)))
     show_plane(viewer, Plane.AXIAL)
     sides = [SideView(viewer, Plane.CORONAL), SideView(viewer, Plane.SAGITTAL)]
-    crosshairs = Crosshairs(linked_views(viewer))
+    linked = linked_views(viewer)
+    crosshairs = PerView(linked, lambda view: Crosshair(view, linked.cursor))
     return volume, viewer, sides, crosshairs
 
 

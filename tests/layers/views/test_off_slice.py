@@ -14,9 +14,10 @@ from napari_medvlm.layers.region_boxes import DisplayedRegion
 from napari_medvlm.layers.region_layers import RegionLayers
 from napari_medvlm.layers.views.linked import linked_views
 from napari_medvlm.layers.views.off_slice import OffSlicePrompts
+from napari_medvlm.layers.views.per_view import PerView
 from napari_medvlm.layers.views.session_views import LinkedSessionLayers
 from napari_medvlm.layers.views.side_view import SideView
-from napari_medvlm.layers.views.view_labels import LENGTH_KEY, LinkedLabels, letters_of
+from napari_medvlm.layers.views.view_labels import LENGTH_KEY, ViewLabels, letters_of
 from napari_medvlm.worker.runner import InlineRunner
 
 
@@ -77,6 +78,35 @@ def test_points_of_single_view_are_drawn_in_all_and_their_layers_go_with_the_ses
         assert names[0] == session.volume.name
 
 
+def test_scribbles_of_all_views_share_one_array_and_are_drawn_in_all(opened):
+    viewer, session = opened
+    sides = [SideView(viewer, Plane.CORONAL), SideView(viewer, Plane.SAGITTAL)]
+    errors = []
+    layers = LinkedSessionLayers(viewer, session, errors.append, lambda _: None)
+    go_to(viewer, (12, 12, 5))
+    layers.use(layers.scribbles, "paint")
+    views = (viewer, *(side.model for side in sides))
+    shown = [next(x for x in v.layers if x.name == layers.scribbles.name) for v in views]
+    assert all(layer.data is shown[0].data for layer in shown)
+    refreshed = []
+    shown[2].events.set_data.connect(lambda _: refreshed.append(2))
+    layer = shown[1]  # coronal, at row 8
+    layer.data_setitem((np.array([4, 4]), np.array([8, 8]), np.array([5, 6])), 1)
+    layer.events.paint(value=[])
+    layers.pull()
+    (scribble,) = session.now.objects[1].prompts.values()
+    assert sorted(scribble.voxels(session.volume.grid).tolist()) == [[4, 8, 5], [4, 8, 6]]
+    assert refreshed
+    session.undo()
+    layers.pull()
+    assert not any(layer.data.any() for layer in shown)
+    session.redo()
+    layers.pull()
+    assert np.argwhere(shown[0].data).tolist() == [[4, 8, 5], [4, 8, 6]]
+    layers.close()
+    assert not errors
+
+
 def test_letters_say_which_way_is_which_in_each_plane(opened):
     viewer, _ = opened
     wanted = {
@@ -84,7 +114,7 @@ def test_letters_say_which_way_is_which_in_each_plane(opened):
         Plane.CORONAL: {"up": "S", "down": "I", "left": "R", "right": "L"},
         Plane.SAGITTAL: {"up": "S", "down": "I", "left": "A", "right": "P"},
     }
-    labels = LinkedLabels(linked_views(viewer))
+    labels = PerView(linked_views(viewer), ViewLabels)
     for plane, letters in wanted.items():
         show_plane(viewer, plane)
         assert letters_of(viewer) == letters

@@ -1,5 +1,7 @@
 """The Register dock: two studies in a real window."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +13,7 @@ from scipy import ndimage
 from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers import layer_data, volume_of
+from napari_medvlm.layers.orientation import go_to, place_in_view
 from napari_medvlm.layers.pairing.pairing_layers import CHECKERBOARD, PRIOR, SUBTRACTION
 from napari_medvlm.widgets.commands import named_dock
 from napari_medvlm.widgets.register import commands
@@ -83,6 +86,35 @@ def test_blink_checkerboard_and_subtraction(paired):
     paired.board.click()
     assert not paired._shown.has(CHECKERBOARD)
     assert paired._shown.has(SUBTRACTION)
+
+
+def test_the_prior_is_shown_side_by_side_with_a_window_of_its_own(paired):
+    viewer = paired.viewer
+    go_to(viewer, (9, 12, 14))
+    paired.beside.click()
+    assert place_in_view(viewer) == (9, 12, 14)
+    panel = paired._beside
+    (image,) = [layer for layer in panel.view.model.layers if layer.name.startswith("prior")]
+    assert image.metadata["medvlm"]["volume"].data is PRIOR_VOLUME.data  # resliced, not copied
+    assert not viewer.layers["prior (registered)"].visible
+    image.contrast_limits = (-100, 100)
+    viewer.layers["current"].contrast_limits = (-500, 500)
+    assert tuple(image.contrast_limits) == (-100, 100)
+
+
+def test_closing_the_side_by_side_view_frees_it_and_shows_the_prior_over_again(paired, qtbot):
+    paired.beside.click()
+    panel = paired._beside
+    model = weakref.ref(panel.view.model)
+    paired.viewer.window.remove_dock_widget(panel)
+    assert not paired.beside.isChecked()
+    assert paired.viewer.layers["prior (registered)"].visible
+    del panel
+    gc.collect()
+    qtbot.waitUntil(lambda: gc.collect() is None or model() is None, timeout=WAIT_MS)
+    paired.beside.click()
+    paired.remove_pairing()
+    assert paired._beside is None
 
 
 def test_a_shift_by_hand_moves_the_prior_and_says_so(paired, qtbot):

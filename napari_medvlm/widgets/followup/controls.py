@@ -1,0 +1,87 @@
+"""The widgets of the Follow-up dock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+
+from napari_medvlm.layers.convert import role
+from napari_medvlm.widgets.followup.table import LesionTable
+from napari_medvlm.widgets.parts.buttons import button
+from napari_medvlm.widgets.parts.job_bar import JobBar
+from napari_medvlm.widgets.parts.layer_combo import LayerChoice
+from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Layer
+
+NOT_PAIRED = "Register the prior to the current image in the Register dock, then propose points."
+
+
+class FollowUpControls(QWidget):
+    """The choices, the table of lesions and the buttons.
+
+    Parameters
+    ----------
+    viewer
+        Whose labels layers are offered as lesions.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self.pair = WrappedLabel(NOT_PAIRED)
+        self.lesions = LayerChoice(viewer, _is_lesions)
+        self.lesions.setToolTip("Labels of the lesions in the prior.")
+        self.dates = QLineEdit()
+        self.dates.setPlaceholderText("2026-01-31, 2026-06-30")
+        self.dates.setToolTip("Dates of the prior and the current image, for doubling times.")
+        self.backtest = QCheckBox("Check reliability")
+        self.backtest.setChecked(True)
+        self.backtest.setToolTip(
+            "Plant a known change at each lesion and measure it before the lesion is segmented."
+        )
+        self.others = QCheckBox("Other objects are new")
+        self.others.setChecked(True)
+        self.others.setToolTip("Count other objects of the current image as new lesions.")
+        self.propose_button = button("Propose points", "Locate the lesions in the current image.")
+        self.job = JobBar("Stop.")
+        self.table = LesionTable()
+        self.accept_button = button("Accept", "Segment the selected lesions (Enter).")
+        self.gone_button = button("Gone", "Mark the selected lesions as gone, or not (Delete).")
+        self.all_button = button("Accept all", "Accept all proposed points.")
+        self.summary = WrappedLabel()
+        self.csv_button = button("Export CSV…", "Save the table.")
+        self.report_button = button(
+            "Save reports…", "Save DICOM SEG and SR of both studies, when all points are decided."
+        )
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.addRow("Lesions", self.lesions)
+        form.addRow("Dates", self.dates)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.pair)
+        layout.addLayout(form)
+        layout.addLayout(_row(self.backtest, self.others))
+        layout.addWidget(self.propose_button)
+        layout.addWidget(self.job)
+        layout.addWidget(self.table, 1)
+        layout.addLayout(_row(self.accept_button, self.gone_button, self.all_button))
+        layout.addWidget(self.summary)
+        layout.addLayout(_row(self.csv_button, self.report_button))
+
+
+def _is_lesions(layer: Layer) -> bool:
+    from napari.layers import Labels
+
+    return isinstance(layer, Labels) and role(layer) in (None, "labels", "mask")
+
+
+def _row(*widgets: Any) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget)
+    return row

@@ -1,0 +1,400 @@
+"""The Follow-up dock: lesions of a prior study proposed and measured in the current one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QVBoxLayout,
+)
+
+from napari_medvlm.backends.base import Progress
+from napari_medvlm.data.errors import GeometryMismatch, InvalidImage, InvalidPrompt
+from napari_medvlm.data.geometry.grid import same_grid
+from napari_medvlm.layers.convert import labels_and_grid, named_labels_of
+from napari_medvlm.layers.label_names import names_of
+from napari_medvlm.layers.orientation import go_to
+from napari_medvlm.layers.pairing.pairing_layers import PairedStudies
+from napari_medvlm.layers.pairing.proposed_points import ProposedPoint, ProposedPoints
+from napari_medvlm.sessions.followup.comparison import RowOptions
+from napari_medvlm.sessions.followup.follow import parsed_dates, study_dates
+from napari_medvlm.sessions.followup.followed import FollowUp
+from napari_medvlm.sessions.followup.matching import Studies
+from napari_medvlm.sessions.followup.review import (
+    CurrentObject,
+    Decision,
+    LesionReview,
+    review_of,
+)
+from napari_medvlm.sessions.followup.segmenting import Segmenter
+from napari_medvlm.sessions.followup.study_reports import write_reports
+from napari_medvlm.sessions.segment.edits import NewObject
+from napari_medvlm.sessions.segment.session import SegmentationSession
+from napari_medvlm.widgets.followup.controls import NOT_PAIRED, FollowUpControls
+from napari_medvlm.widgets.parts.buttons import on_click
+from napari_medvlm.widgets.parts.dialogs import ask_where_to_save
+from napari_medvlm.widgets.register.commands import register_dock_of
+from napari_medvlm.widgets.runtime.dock import Dock
+from napari_medvlm.widgets.runtime.notify import guarded, show_message
+from napari_medvlm.widgets.runtime.threads import DeferredCalls, MainThreadQueue, in_background
+from napari_medvlm.widgets.segment.commands import dock_of
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+PROPOSED, MAYBE_GONE, PENDING = "proposed", "gone?", "…"
+REFRESH_MS = 150
+
+
+class FollowUpDock(Dock):
+    """Propose points, decide on them, and read what became of the lesions.
+
+    Attributes
+    ----------
+    controls
+        The widgets of the dock.
+    review
+        The proposed points and the decisions; None before.
+    result
+        What the table shows; None before.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.review: LesionReview | None = None
+        self.result: FollowUp | None = None
+        self._points: ProposedPoints | None = None
+        self._session: SegmentationSession | None = None
+        self._version = 0
+        self._register = register_dock_of(napari_viewer)
+        self._segment = dock_of(napari_viewer)
+        self.controls = FollowUpControls(napari_viewer)
+        self.table, self.job = self.controls.table, self.controls.job
+        layout = QVBoxLayout(self.body)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.controls)
+        self._changed = MainThreadQueue(lambda _: self._refresh.begin(REFRESH_MS), self)
+        self._refresh = DeferredCalls(self, self.refresh)
+        self._connect()
+        self._on_pairing(self._register.studies)
+        self._watch(self._segment.session)
+
+    def close_dock(self) -> None:
+        """Stop what runs and remove the proposed points; objects stay."""
+        self.job.cancel()
+        self._end()
+        self._watch(None)
+        for signal, slot in (
+            (self._register.pairing_changed, self._on_pairing),
+            (self._segment.session_changed, self._watch),
+        ):
+            signal.disconnect(slot)
+
+    def propose(self) -> None:
+        """Locate the lesions of the prior in the current image."""
+        studies, layer = self._paired(), self.controls.lesions.layer
+        layers = self._register.paired_layers
+        if layer is None or layers is None:
+            raise InvalidImage(
+                "No lesions of the prior are chosen.", "Open their labels, or segment them first."
+            )
+        self._segment.image.choose(layers[0])
+        pair = Studies(studies.current, studies.prior, studies.pairing)
+        names = names_of(layer)
+
+        def work(progress: Progress) -> LesionReview:
+            return review_of(pair, named_labels_of(layer, pair.prior, names), progress)
+
+        self.job.start(work, self._on_proposed, "Locating lesions")
+
+    def accept(self, values: Sequence[int]) -> None:
+        """Segment lesions at their proposed points; those that look gone become gone."""
+        review, session = self._review(), self._open_session()
+        uids = self._tracking_uids()
+        asked = [v for v in values if review.decision(v, uids) is Decision.PROPOSED]
+        for value in [v for v in asked if review.proposal(v).is_gone]:
+            review.set_gone(value, True)
+            asked.remove(value)
+        outside = [review.proposal(v) for v in asked if review.proposal(v).is_outside]
+        if outside:
+            raise InvalidPrompt(
+                f"{outside[0].lesion.name} lies outside the current image.",
+                "Drag its point into the image, or mark the lesion as gone.",
+            )
+        self._refresh.begin()
+        if asked:
+            self._start_segmenting(review, session, asked)
+
+    def accept_all(self) -> None:
+        """Accept all points that are not decided yet and lie in the current image."""
+        review = self._review()
+        self.accept([v for v in review.values if not review.proposal(v).is_outside])
+
+    def mark_gone(self, values: Sequence[int]) -> None:
+        """Mark lesions as gone, or take that back; the object of an accepted one is removed."""
+        review = self._review()
+        for value in values:
+            decision = review.decision(value, self._tracking_uids())
+            if decision is Decision.ACCEPTED:
+                self._open_session().remove_objects(*self._object_ids(value))
+            review.set_gone(value, decision is not Decision.GONE)
+        self._refresh.begin()
+
+    def refresh(self) -> None:
+        """Measure the objects as they are and show the table."""
+        review = self.review
+        if review is None:
+            return
+        self._version += 1
+        version, objects = self._version, self._objects()
+        options = RowOptions(self.table.nodes, self._dates())
+        others = self.controls.others.isChecked()
+        self._show_points()
+
+        def show(result: FollowUp) -> None:
+            if version == self._version and review is self.review:
+                self._show_result(result)
+
+        in_background(
+            lambda: review.follow_up(objects, options, others_are_new=others), guarded(show)
+        )
+
+    def save_table(self) -> None:
+        """Ask for a file and write the table."""
+        result = self._require_result()
+        path = ask_where_to_save(self, "Export the table", "lesions.csv", "Table (*.csv)")
+        if path is not None:
+            result.write_csv(path)
+
+    def save_reports(self) -> None:
+        """Ask for a folder, and write a segmentation and a report of each study there."""
+        review, result = self._review(), self._require_result()
+        folder = QFileDialog.getExistingDirectory(self, "Folder for the reports")
+        if not folder:
+            return
+        studies = review.studies
+
+        def work(_: Progress) -> tuple[Path, ...]:
+            return write_reports(
+                Path(folder), result, studies.current, studies.prior, review.labels
+            )
+
+        self.job.start(
+            work, lambda paths: show_message(f"Saved {len(paths)} files."), "Writing reports"
+        )
+
+    def _start_segmenting(
+        self, review: LesionReview, session: SegmentationSession, values: Sequence[int]
+    ) -> None:
+        segmenter = Segmenter(self._segment.choice, self._segment.runner)
+        backtest = self.controls.backtest.isChecked()
+
+        def work(progress: Progress) -> tuple[NewObject, ...]:
+            return review.new_objects(values, segmenter, backtest=backtest, progress=progress)
+
+        def add(objects: tuple[NewObject, ...]) -> None:
+            if session is self._session:
+                session.add_objects(objects)
+
+        self.job.start(work, add, "Segmenting")
+
+    def _on_proposed(self, review: LesionReview) -> None:
+        self._end()
+        self._register.show_current()
+        self.review = review
+        self._points = points = ProposedPoints(self.viewer, review.studies.current)
+        points.moved.connect(guarded(self._on_moved))
+        points.deleted.connect(guarded(lambda value: self.mark_gone([value])))
+        points.accept_pressed.connect(guarded(self.accept))
+        self.refresh()
+
+    def _on_moved(self, value: int, spl_mm: Any) -> None:
+        review = self._review()
+        try:
+            if self.job.busy:
+                raise InvalidPrompt("Lesions are being segmented.", "Wait, or press Cancel.")
+            review.move(value, spl_mm)
+        finally:
+            self._refresh.begin()
+
+    def _on_chosen(self, row: int) -> None:
+        """Move all views to a lesion."""
+        review, result = self.review, self.result
+        if review is None or result is None or not 0 <= row < len(result.lesions):
+            return
+        lesion = result.lesions[row]
+        here = lesion.current.center_mm
+        if here is None and lesion.value:
+            here = review.proposal(lesion.value).point_mm
+        if here is not None:
+            go_to(self.viewer, here)
+        if self._points is not None and lesion.value:
+            self._points.select(lesion.value)
+
+    def _on_pairing(self, studies: PairedStudies | None) -> None:
+        """Start again with another pairing, as the points depend on it."""
+        self._end()
+        if studies is None:
+            self.controls.pair.tell(NOT_PAIRED)
+        else:
+            self.controls.pair.tell(f"{studies.prior.name} → {studies.current.name}")
+            dates = study_dates(studies.prior, studies.current)
+            self.controls.dates.setText(
+                "" if dates is None else ", ".join(d.isoformat() for d in dates)
+            )
+            self._choose_lesions(studies)
+        self._show_state()
+
+    def _choose_lesions(self, studies: PairedStudies) -> None:
+        for index in range(self.controls.lesions.count()):
+            layer = self.controls.lesions.itemData(index)
+            try:
+                _, grid = labels_and_grid(layer)
+            except (GeometryMismatch, ValueError):
+                continue
+            if same_grid(grid, studies.prior.grid):
+                self.controls.lesions.setCurrentIndex(index)
+                return
+
+    def _watch(self, session: SegmentationSession | None) -> None:
+        """Follow the objects of the session that the Segment dock has open."""
+        if self._session is not None:
+            self._session.changed.disconnect(self._changed)
+        self._session = session
+        if session is not None:
+            session.changed.connect(self._changed)
+        self._refresh.begin(REFRESH_MS)
+
+    def _end(self) -> None:
+        points, self._points = self._points, None
+        self.review = self.result = None
+        if points is not None:
+            points.close()
+        self.table.show_lesions((), {})
+        self.controls.summary.tell("")
+        self._show_state()
+
+    def _show_points(self) -> None:
+        review, uids = self._review(), self._tracking_uids()
+        shown = {
+            v: ProposedPoint(
+                review.proposal(v).lesion.name
+                + (f" ({MAYBE_GONE})" if review.proposal(v).is_gone else ""),
+                review.proposal(v).point_mm,
+            )
+            for v in review.values
+            if review.decision(v, uids) is Decision.PROPOSED and not review.proposal(v).is_outside
+        }
+        if self._points is not None:
+            self._points.show(shown)
+
+    def _show_result(self, result: FollowUp) -> None:
+        self.result = result
+        review, uids = self._review(), self._tracking_uids()
+        states = {Decision.PROPOSED: PROPOSED, Decision.ACCEPTED: PENDING, Decision.GONE: "gone"}
+        shown = {v: states[review.decision(v, uids)] for v in review.values}
+        for value in [v for v in review.values if shown[v] == PROPOSED]:
+            if review.proposal(value).is_gone:
+                shown[value] = MAYBE_GONE
+        self.table.show_lesions(result.lesions, shown)
+        before, now = result.sum_mm
+        after = "not measured" if now is None else f"{now:.1f} mm"
+        lines = [f"Sum of diameters {before:.1f} mm → {after}: {result.category} (RECIST 1.1)"]
+        self.controls.summary.tell("\n".join([*lines, *result.notes]))
+        self._show_state()
+
+    def _show_state(self) -> None:
+        is_idle, has_review = not self.job.busy, self.review is not None
+        self.controls.propose_button.setEnabled(is_idle and self._register.studies is not None)
+        for widget in (
+            self.controls.accept_button,
+            self.controls.gone_button,
+            self.controls.all_button,
+        ):
+            widget.setEnabled(is_idle and has_review)
+        self.controls.csv_button.setEnabled(self.result is not None)
+        has_masks = self.result is not None and self.result.masks is not None
+        self.controls.report_button.setEnabled(is_idle and has_masks)
+
+    def _objects(self) -> list[CurrentObject]:
+        session = self._current_session()
+        if session is None:
+            return []
+        return [
+            CurrentObject(live.info.name, session.own_mask(i), session.ledger.uid_of(i))
+            for i, live in session.now.objects.items()
+        ]
+
+    def _tracking_uids(self) -> set[str]:
+        session = self._current_session()
+        objects = () if session is None else session.now.objects
+        return set() if session is None else {session.ledger.uid_of(i) for i in objects}
+
+    def _object_ids(self, value: int) -> list[int]:
+        session, uid = self._open_session(), self._review().proposal(value).lesion.tracking_uid
+        return [i for i in session.now.objects if session.ledger.uid_of(i) == uid]
+
+    def _current_session(self) -> SegmentationSession | None:
+        """The session of the Segment dock, if it is about the current study."""
+        session, review = self._session, self.review
+        if session is None or review is None:
+            return None
+        is_current = session.ledger.image.digest == review.studies.current.digest
+        return session if is_current else None
+
+    def _open_session(self) -> SegmentationSession:
+        session = self._current_session()
+        if session is None:
+            raise InvalidImage(
+                "The Segment dock has another image open.",
+                f"Choose {self._review().studies.current.name} in the Segment dock.",
+            )
+        return session
+
+    def _paired(self) -> PairedStudies:
+        if self._register.studies is None:
+            raise InvalidImage("Nothing is registered.", NOT_PAIRED)
+        return self._register.studies
+
+    def _review(self) -> LesionReview:
+        if self.review is None:
+            raise InvalidImage("No points are proposed.", "Press Propose points first.")
+        return self.review
+
+    def _require_result(self) -> FollowUp:
+        if self.result is None:
+            raise InvalidImage("Nothing is measured yet.", "Press Propose points first.")
+        return self.result
+
+    def _dates(self) -> Any:
+        text = self.controls.dates.text().strip()
+        return parsed_dates(text) if text else None
+
+    def _connect(self) -> None:
+        controls = self.controls
+        for pressed, action in (
+            (controls.propose_button, self.propose), (controls.all_button, self.accept_all),
+            (controls.csv_button, self.save_table), (controls.report_button, self.save_reports),
+            (controls.accept_button, self._accept_selected),
+            (controls.gone_button, self._gone_selected),
+        ):  # fmt: skip
+            on_click(pressed, action)
+        self.table.accept_pressed.connect(guarded(self._accept_selected))
+        self.table.gone_pressed.connect(guarded(self._gone_selected))
+        self.table.chosen.connect(guarded(self._on_chosen))
+        self.table.nodes_changed.connect(self._refresh.begin)
+        controls.others.toggled.connect(lambda _: self._refresh.begin())
+        controls.dates.editingFinished.connect(self._refresh.begin)
+        self.job.busy_changed.connect(self._show_state)
+        self._register.pairing_changed.connect(self._on_pairing)
+        self._segment.session_changed.connect(self._watch)
+
+    def _accept_selected(self) -> None:
+        self.accept(self.table.selected)
+
+    def _gone_selected(self) -> None:
+        self.mark_gone(self.table.selected)
