@@ -4,6 +4,9 @@ No process runs both kinds: OpenGL drawn by the processor (Mesa) and torch's com
 load an LLVM of their own, and the second one to be loaded crashes the process. Within each kind
 pytest-xdist spreads the modules over processes, each with a display of its own where there is Xvfb
 (``tests/display.py``). Further arguments go to pytest. The last line is the sum of both runs.
+
+A few tests that fail run once more on an otherwise idle machine. Those that pass then are reported
+as unstable: a fault of the test or of the product to be mended, but no reason to stop a release.
 """
 
 import os
@@ -18,8 +21,12 @@ WINDOWS = ("tests/e2e", "tests/widgets")
 """Folders of the tests that open windows."""
 PROCESSES = max(2, min(4, os.cpu_count() or 2))
 SUMMARY = re.compile(r"^(=+ )?(?P<counts>\d+ \w+.*) in [\d.]+s")
+FAILED = 1
+"""Exit status of pytest where a test failed."""
 NO_TESTS = 5
 """Exit status of pytest where no test was selected."""
+MOST_REPEATED = 5
+"""Where more tests than this fail, none runs again."""
 
 
 def pytest_options() -> dict[str, list[str]]:
@@ -64,6 +71,31 @@ def run_pytest(arguments: list[str]) -> tuple[int, Counter[str]]:
     return process.returncode, counts
 
 
+def run_failed_again(arguments: list[str], first: Counter[str]) -> tuple[int, Counter[str]]:
+    """Run the tests that failed once more, in one process.
+
+    Parameters
+    ----------
+    arguments : list of str
+        Of the run in which they failed.
+    first : Counter
+        Numbers of that run.
+
+    Returns
+    -------
+    tuple of int and Counter
+        The exit status of the second run, and the numbers of both: a test that passed in the second
+        one only is *unstable*.
+    """
+    print("Tests: those that failed, once more", flush=True)
+    single = ["--numprocesses=1"] if any("--numprocesses" in text for text in arguments) else []
+    last_failed = ["--last-failed", "--last-failed-no-failures=none", "--verbose"]
+    status, second = run_pytest([*arguments, *single, *last_failed])
+    counts = Counter(first)
+    counts.subtract({"failed": second["passed"], "unstable": -second["passed"]})
+    return status, +counts
+
+
 def main() -> int:
     """Run both kinds.
 
@@ -83,6 +115,8 @@ def main() -> int:
         if status not in (0, NO_TESTS) and not counts:
             print(f"The run of the {title} ended early, with status {status}.", flush=True)
             counts["error"] = 1
+        if status == FAILED and 0 < counts["failed"] <= MOST_REPEATED and not counts["error"]:
+            status, counts = run_failed_again(arguments, counts)
         total += counts
         failed = failed or (0 if status == NO_TESTS else status)
     seconds = time.monotonic() - start
