@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from napari_medvlm.data.errors import InvalidImage
     from napari_medvlm.data.geometry.grid import Grid
+    from napari_medvlm.data.label_image import NamedLabels
     from napari_medvlm.data.volume import Volume
     from napari_medvlm.io.dicom.read import SeriesInfo
 
@@ -53,17 +54,10 @@ def _read_all(path: Any) -> list[LayerData]:
 def _read(path: Path) -> list[LayerData]:
     """One layer, or for a folder of DICOM one for each series of it that is wanted."""
     from napari_medvlm.data.errors import Cancelled, InvalidImage
-    from napari_medvlm.io.dicom_objects.rtstruct_read import is_rtstruct, read_on_series
-    from napari_medvlm.io.dicom_objects.seg_read import is_seg, read_seg_on_series
     from napari_medvlm.layers import labels_data
 
-    if path.is_file() and is_rtstruct(path):
-        named = read_on_series(path, _open_series())
-        _tell_notes((*_mismatch_notes(path), *named.notes))
-        return [labels_data(named)]
-    if path.is_file() and is_seg(path):
-        named = read_seg_on_series(path, _open_series())
-        _tell_notes((*_mismatch_notes(path), *named.notes))
+    named = _objects(path) if path.is_file() else None
+    if named is not None:
         return [labels_data(named)]
     layers, refused = [], []
     for series in _series(path) if path.is_dir() else [None]:
@@ -78,6 +72,25 @@ def _read(path: Path) -> list[LayerData]:
     for reason in refused:
         _tell(reason)
     return layers or [(None,)]  # type: ignore[list-item]  # napari's word for nothing
+
+
+def _objects(path: Path) -> NamedLabels | None:
+    """The objects of a file that names them, its notes shown; `None` of an image."""
+    from napari_medvlm.io.dicom_objects.rtstruct_read import is_rtstruct, read_on_series
+    from napari_medvlm.io.dicom_objects.seg_read import is_seg, read_seg_on_series
+    from napari_medvlm.io.embedded_names import embedded_names
+    from napari_medvlm.io.label_images import read_labels
+
+    if is_rtstruct(path):
+        named = read_on_series(path, _open_series())
+    elif is_seg(path):
+        named = read_seg_on_series(path, _open_series())
+    elif embedded_names(path)[0]:
+        named = read_labels(path)
+    else:
+        return None
+    _tell_notes((*_mismatch_notes(path), *named.notes))
+    return named
 
 
 def _series(path: Path) -> Sequence[SeriesInfo]:

@@ -6,6 +6,7 @@ import nibabel
 import npe2
 import numpy as np
 import pytest
+import SimpleITK as sitk
 import yaml
 from napari.layers import Labels, Layer
 from numpy.testing import assert_allclose, assert_array_equal
@@ -33,6 +34,20 @@ def test_a_scan_is_read_as_a_layer_at_its_place(tmp_path):
     layer = Layer.create(*data)
     assert_allclose(layer.data_to_world((3, 4, 5)), volume.grid.to_world((3, 4, 5)))
     assert volume_of(layer).name == "scan"
+
+
+def test_a_segmentation_of_3d_slicer_opens_as_labels_with_its_names(tmp_path):
+    labels = np.zeros((3, 4, 5), np.uint8)
+    labels[1, 1:3, 2:4] = 2
+    image = sitk.GetImageFromArray(labels)
+    for field, value in {"Name": "liver", "LabelValue": "2", "Color": "1 0.5 0"}.items():
+        image.SetMetaData(f"Segment0_{field}", value)
+    sitk.WriteImage(image, str(tmp_path / "a.seg.nrrd"))
+    (data,) = _reader.get_reader(str(tmp_path / "a.seg.nrrd"))(str(tmp_path / "a.seg.nrrd"))
+    layer = Layer.create(*data)
+    assert isinstance(layer, Labels)
+    assert (layer.data == 2).sum() == 4
+    assert "liver" in list(layer.features["object"])
 
 
 def test_each_series_of_a_folder_is_a_layer(tmp_path):

@@ -147,6 +147,11 @@ class Backend(ABC):
     supports_all_structures: ClassVar[bool] = False
     """Whether the phrase *everything* asks for all structures that it knows."""
 
+    channel_names: tuple[str, ...] = ()
+    """The images of a patient that the loaded model takes together, in its order; empty if it takes
+    a single image. `GroundQuery.channels` has them under these names.
+    """
+
     def load(self, model: str | None, device: str) -> None:
         """Get ready to work.
 
@@ -176,6 +181,17 @@ class Backend(ABC):
         ------
         BackendUnavailable
             If there is no such model, or its names cannot be read.
+        """
+        return ()
+
+    @classmethod
+    def channels(cls, model: str | None) -> tuple[str, ...]:
+        """The `channel_names` of a model, read without loading it; empty for a single image.
+
+        Raises
+        ------
+        BackendUnavailable
+            If there is no such model, or its channels cannot be read.
         """
         return ()
 

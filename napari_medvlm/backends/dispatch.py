@@ -10,6 +10,7 @@ from napari_medvlm.backends.base import Backend, ObjectPrompts, Prepared, Progre
 from napari_medvlm.data.answer import Answer, AnswerDelta, AnswerKind, Question
 from napari_medvlm.data.classification import ClassificationResult, LabelQuery
 from napari_medvlm.data.errors import BackendFailed, InvalidPrompt, PromptNotSupported
+from napari_medvlm.data.geometry.channels import channels_in_order
 from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import Heatmap
@@ -85,13 +86,17 @@ def ground(backend: Backend, volume: Volume, query: GroundQuery, progress: Progr
     Raises
     ------
     InvalidPrompt
-        If there is nothing to look for.
+        If there is nothing to look for, or a channel of the model is missing.
+    GeometryMismatch
+        If a channel lies on another grid.
     BackendFailed
         If a mask or heatmap lies on another grid.
     """
     if not any(phrase.strip() for phrase in query.phrases):
         raise InvalidPrompt("No phrase was given.", "Write one phrase a line.")
     query.scope.bounds(volume.grid)
+    title, names = backend.info.title, backend.channel_names
+    query = replace(query, channels=channels_in_order(query.channels, names, title, volume.grid))
     grounding = _checked(backend, "ground", backend.ground(query, progress), Grounding)
     for region in grounding.regions:
         for part in (region.mask, region.heatmap):

@@ -24,6 +24,7 @@ EXTRAS = {
     "network": "onnx",
     "nninteractive": "nninteractive",
     "nninteractive-server": "nninteractive-client",
+    "nnunet": "nnunet",
     "sam": "sam",
     "sam2": "vlm",
     "sammed3d": "sammed3d",
@@ -99,6 +100,11 @@ def create(name: str) -> Backend:
 def vocabulary(name: str, model: str | None) -> tuple[str, ...]:
     """The names that a backend's model knows; errors as of `Backend.vocabulary` and `info`."""
     return _class(name).vocabulary(model)
+
+
+def channels(name: str, model: str | None) -> tuple[str, ...]:
+    """The images that a backend's model takes together; errors as of `Backend.channels`."""
+    return _class(name).channels(model)
 
 
 def supports_all_structures(name: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_medvlm.cli.channels import Channels, Resample, read_channels
 from napari_medvlm.cli.options import (
     AsJson,
     AtGaps,
@@ -25,6 +26,18 @@ from napari_medvlm.cli.output import NOT_FOUND, print_note, print_result, report
 from napari_medvlm.data.answer import Answer, AnswerKind
 from napari_medvlm.io import Gaps
 
+Labels = Annotated[
+    list[Path],
+    typer.Option(help="Label image of the patient, with a table of label names next to it."),
+]
+Searched = Annotated[
+    str | None,
+    typer.Option(help="Slices to search: AXIS:START:STOP in array order, such as 0:40:60."),
+]
+HeatmapThreshold = Annotated[
+    float | None,
+    typer.Option(help="Turn heatmaps into masks of the values from this one on, 0 to 1."),
+]
 MasksFile = Annotated[
     Path | None,
     typer.Option(
@@ -38,21 +51,18 @@ MasksFile = Annotated[
 def ground(  # noqa: PLR0913  # one for each option
     image: Image,
     phrase: Annotated[list[str], typer.Argument(help="Phrases to search for, each in quotes.")],
-    labels: Annotated[
-        list[Path],
-        typer.Option(help="Label image of the patient, with a table of label names next to it."),
-    ] = [],  # noqa: B006
-    slices: Annotated[
-        str | None,
-        typer.Option(help="Slices to search: AXIS:START:STOP in array order, such as 0:40:60."),
-    ] = None,
+    labels: Labels = [],  # noqa: B006
+    slices: Searched = None,
     slice_step_mm: Annotated[
         float, typer.Option(help="Slice step in mm, for models of 2D images.")
     ] = 0.0,
     coarse_to_fine: Annotated[
         bool, typer.Option(help="Refine: then search every slice around the hits.")
     ] = False,
+    heatmap_threshold: HeatmapThreshold = None,
     out: MasksFile = None,
+    channel: Channels = [],  # noqa: B006
+    resample: Resample = False,
     backend: Backend = "embedded",
     model: Model = None,
     device: Device = "cpu",
@@ -66,20 +76,24 @@ def ground(  # noqa: PLR0913  # one for each option
 
     Boxes are in patient millimetres (S, P, L), lowest and highest corner, and in JSON also as
     indices z,y,x, first and one after the last. The exit status is 3 if
-    none of the phrases is found.
+    none of the phrases is found. A model of several images, such as T1, T2 and
+    FLAIR, gets all of them by --channel; IMAGE is the one whose grid the masks have.
     """
     import napari_medvlm as nmv
 
     with report_errors():
         volume = read_image(image, spacing, series=series, frame=frame, gaps=gaps)
         named = _labels(labels, volume)
+        channels = read_channels(channel, image, volume, spacing, gaps)
         note_device(backend, device)
         start = time.perf_counter()
         grounding = nmv.ground(
             volume, phrase, backend, scope=_scope(slices, slice_step_mm, coarse_to_fine),
-            labels=named, model=model, device=device,
+            labels=named, model=model, device=device, channels=channels, resample=resample,
         )  # fmt: skip
         seconds = time.perf_counter() - start
+        if heatmap_threshold is not None:
+            grounding = grounding.masked(heatmap_threshold, volume.grid)
         labels_written = _write_masks(out, grounding, volume, backend, model)
     summary = {
         "backend": backend,
@@ -120,10 +134,6 @@ def _write_masks(
     return written.names
 
 
-Labels = Annotated[
-    list[Path],
-    typer.Option(help="Label image of the patient, with a table of label names next to it."),
-]
 Sliced = Annotated[
     str | None,
     typer.Option("--slices", help="Slices to send: AXIS:START:STOP, such as 0:40:60."),

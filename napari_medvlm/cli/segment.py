@@ -229,6 +229,7 @@ def _replay_summary(replayed: Any) -> dict[str, Any]:
         "identical": replayed.identical,
         "voxels_recorded": replayed.voxels_recorded,
         "voxels_replayed": replayed.voxels_replayed,
+        "edits": replayed.edits,
     }
 
 
@@ -314,6 +315,8 @@ def _line(replayed: dict[str, Any]) -> str:
     states = {True: "identical", False: "NOT identical", None: "not recorded"}
     change = f"{replayed['voxels_recorded']} voxels recorded, {replayed['voxels_replayed']} now"
     line = f"{replayed['object']}: {states[replayed['identical']]} ({change})"
+    if replayed["edits"]:
+        line += f", then {replayed['edits']} edits by hand"
     if "dice" not in replayed:
         return line
     volumes = (

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.geometry.channels import Channel
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.region import Region, SliceRef
@@ -127,6 +128,8 @@ class GroundQuery:
         Label images of this patient whose names may answer a phrase.
     window
         The intensities that a model is to see as black and white; `None`: the backend's own.
+    channels
+        The images of all channels of a model that takes several, see `Backend.channel_names`.
     """
 
     phrases: tuple[str, ...]
@@ -135,6 +138,7 @@ class GroundQuery:
     labels: tuple[NamedLabels, ...] = ()
     window: Window | None = None
     descriptions: Mapping[str, str] = field(default_factory=dict)
+    channels: tuple[Channel, ...] = ()
 
     def prompt_of(self, phrase: str) -> str:
         """What to send to a model for a phrase."""
@@ -179,3 +183,8 @@ class Grounding:
         """The regions of one phrase, best first."""
         own = (region for region in self.regions if region.phrase == phrase)
         return tuple(sorted(own, key=lambda r: -(r.score if r.score is not None else 1.0)))
+
+    def masked(self, threshold: float, grid: Grid) -> Grounding:
+        """The same with masks of the heatmaps, see `Region.masked`."""
+        regions = tuple(region.masked(threshold, grid) for region in self.regions)
+        return replace(self, regions=regions)

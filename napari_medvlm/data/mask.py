@@ -80,6 +80,8 @@ class Mask:
     def in_box(cls, voxels: BoolArray, start: Index, shape: Index) -> Mask:
         """The mask of the voxels ``(z, y, x)`` of a box that begins at the index `start`."""
         cut = cls.of(voxels)
+        if not cut.crop.size:
+            return cls.empty(shape)
         z, y, x = (a + b for a, b in zip(cut.start, start, strict=True))
         return replace(cut, start=(z, y, x), shape=shape)
 
@@ -120,12 +122,40 @@ class Mask:
 
     def without(self, other: Mask) -> Mask:
         """What is inside this mask and not inside the other."""
-        mask = Mask.of(self.full() & ~other.full(), self.score)
-        return replace(mask, slice_scores=self.slice_scores, notes=self.notes)
+        return self._with(self.crop & ~other.within(self.slices), self.start)
 
     def union(self, other: Mask) -> Mask:
         """What is inside this mask or the other."""
-        return Mask.of(self.full() | other.full(), self.score)
+        filled = [mask for mask in (self, other) if mask.crop.size]
+        if not filled:
+            return self
+        low = np.min([mask.start for mask in filled], axis=0)
+        high = np.max([mask.stop for mask in filled], axis=0)
+        z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        box = z, y, x
+        return self._with(self.within(box) | other.within(box), (z.start, y.start, x.start))
+
+    def intersection(self, other: Mask) -> Mask:
+        """What is inside this mask and inside the other."""
+        return self._with(self.crop & other.within(self.slices), self.start)
+
+    def within(self, box: tuple[slice, slice, slice]) -> BoolArray:
+        """The voxels ``(z, y, x)`` of a box of the volume, a new array."""
+        voxels = np.zeros([part.stop - part.start for part in box], bool)
+        low = [max(part.start, a) for part, a in zip(box, self.start, strict=True)]
+        high = [min(part.stop, b) for part, b in zip(box, self.stop, strict=True)]
+        if all(a < b for a, b in zip(low, high, strict=True)):
+            inside, own = (
+                tuple(slice(a - o, b - o) for a, b, o in zip(low, high, origin, strict=True))
+                for origin in ([part.start for part in box], self.start)
+            )
+            voxels[inside] = self.crop[own]
+        return voxels
+
+    def _with(self, voxels: BoolArray, start: Index) -> Mask:
+        """The voxels of a box with the score and the notes of this mask."""
+        cut = Mask.in_box(voxels, start, self.shape)
+        return replace(cut, score=self.score, slice_scores=self.slice_scores, notes=self.notes)
 
     @property
     def digest(self) -> str:

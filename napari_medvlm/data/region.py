@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.grid import FloatArray, Grid, Index
 from napari_medvlm.data.mask import Mask, bounding_box
 from napari_medvlm.data.prompts import Box, Point
@@ -93,6 +94,33 @@ class Region:
         """The region of a mask, which must not be empty."""
         box = Box.at_index(grid, mask.start, mask.stop)
         return cls(phrase, box, score, name, mask=mask)
+
+    def masked(self, threshold: float, grid: Grid) -> Region:
+        """The region with the part of its heatmap from a threshold on as its mask and box.
+
+        The region itself if it has no heatmap, or nothing in it reaches the threshold.
+
+        Parameters
+        ----------
+        threshold
+            From 0, exclusive, to 1: the lowest value of the heatmap that belongs to the mask.
+        grid
+            The volume's grid.
+
+        Raises
+        ------
+        InvalidPrompt
+            If the threshold lies outside of that.
+        """
+        if not 0 < threshold <= 1:
+            raise InvalidPrompt(
+                f"A heatmap has no threshold of {threshold:g}.",
+                "Choose a number above 0 and at most 1.",
+            )
+        if self.heatmap is None or not (self.heatmap.crop >= threshold).any():
+            return self
+        mask = Mask.of(self.heatmap.full() >= threshold)
+        return replace(self, mask=mask, box=Box.at_index(grid, mask.start, mask.stop))
 
     @property
     def kind(self) -> RegionKind:

@@ -44,6 +44,15 @@ def size_unit(path: Path) -> tuple[float, tuple[str, ...]]:
     return 1.0, ()
 
 
+def has_list(path: Path) -> bool:
+    """Whether the values of a voxel in a NRRD file are those of several volumes.
+
+    3D Slicer writes sequences and the layers of segmentations along an axis of that kind.
+    """
+    kinds = header_fields(path).get("kinds", "").lower().split()
+    return path.name.lower().endswith(NRRD) and "list" in kinds
+
+
 def header_fields(path: Path) -> Mapping[str, str]:
     """The fields of a NRRD or MetaImage header, their names in lower case."""
     with path.open("rb") as file:
@@ -66,8 +75,16 @@ def _of_nrrd(path: Path, fields: Mapping[str, str]) -> tuple[float, tuple[str, .
             "its voxels are compressed by bzip2, which SimpleITK does not read",
             "Save it with gzip, for instance in 3D Slicer or with pynrrd.",
         )
-    if not {"spacings", "space directions"} & fields.keys():
+    sizes = fields.get("spacings", "").lower().split()
+    if "space directions" not in fields and (not sizes or "nan" in sizes[:3]):
         return 1.0, (NO_SIZE,)
+    kinds = fields.get("kinds", "").lower().split()
+    if "time" in kinds and "none" in fields.get("space directions", ""):
+        raise unsupported(
+            path,
+            "its axis of time has no direction in space, and SimpleITK does not read that",
+            "Set the kind of that axis to list in the header.",
+        )
     told = fields.get("space units") or fields.get("units") or ""
     names = re.findall(r'"([^"]*)"', told)
     return _factor({name for name in names if name} - {"s", "ms", "???"})

@@ -12,7 +12,7 @@ from napari_medvlm.data.array_checks import require_memory
 from napari_medvlm.data.geometry.frames import affine_from_lps
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.io.detached_data import require_data_beside
-from napari_medvlm.io.itk_header import size_unit
+from napari_medvlm.io.itk_header import has_list, size_unit
 from napari_medvlm.io.read_errors import choose_frame, not_scalar, unreadable
 
 BYTES = {"8-bit": 1, "16-bit": 2, "32-bit": 4, "64-bit": 8}
@@ -37,17 +37,19 @@ def read_itk(path: Path, frame: int | None) -> tuple[NDArray[Any], FloatArray, t
         factor, notes = size_unit(path)
         require_data_beside(path)
         reader.ReadImageInformation()
-        voxels = float(np.prod(reader.GetSize(), dtype=float))
-        require_memory(path, COPIES * voxels * _itemsize(reader))
-        if reader.GetNumberOfComponents() > 1:
+        size, components = list(reader.GetSize()), reader.GetNumberOfComponents()
+        require_memory(path, COPIES * components * np.prod(size, dtype=float) * _itemsize(reader))
+        if components > 1 and (len(size) > 3 or not has_list(path)):
             raise not_scalar(path)
-        size = list(reader.GetSize())
-        chosen = choose_frame(path, int(np.prod(size[3:])) if len(size) > 3 else 1, frame)
+        volumes = components if components > 1 else int(np.prod(size[3:]))
+        chosen = choose_frame(path, volumes, frame)
         image = reader.Execute()
     except (RuntimeError, OSError) as error:
         raise unreadable(path, error) from error
     data = sitk.GetArrayFromImage(image)
-    if len(size) > 3:
+    if components > 1:
+        data = np.ascontiguousarray(data[..., chosen])
+    elif len(size) > 3:
         data = data.reshape(-1, *data.shape[-3:])[chosen]
     n = min(len(size), 3)
     direction, spacing, origin = np.eye(3), np.ones(3), np.zeros(3)

@@ -32,7 +32,15 @@ from napari_medvlm.ledger.serialization import json_of
 from napari_medvlm.settings.paths import make_private, private_folder
 from napari_medvlm.settings.privacy import for_log
 
-__all__ = ["Journal", "Task", "journal_folder", "journals", "new_journal", "resumable"]
+__all__ = [
+    "Journal",
+    "Task",
+    "journal_folder",
+    "journals",
+    "new_journal",
+    "notices_of",
+    "resumable",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +48,12 @@ RETRY_S = 10.0
 """Interval at which records that could not be written are tried again, in seconds."""
 IN_USE = "The session is open in another window: this window continues a copy of it."
 CHANGED = "The session was continued in another window: this window continues a copy of it."
+
+
+def notices_of(ledger: Ledger, journal: Journal | None) -> tuple[str, ...]:
+    """Sentences about an opened session: its damaged records, a copy that is continued."""
+    notice = "" if journal is None else journal.notice
+    return tuple(text for text in (ledger.damage, notice) if text)
 
 
 class Journal:

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from napari_medvlm.data.atomic_write import write_text
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import Grid, placed, require_same_grid, same_grid
-from napari_medvlm.data.label_image import NamedLabels
+from napari_medvlm.data.label_image import NamedLabels, flattened, overlap_notes
+from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.dicom.folder import is_dicom
 from napari_medvlm.io.dicom.header import read_header, sop_class
 from napari_medvlm.io.dicom_objects.rtstruct_read import is_rtstruct, read_rtstruct
 from napari_medvlm.io.dicom_objects.seg_read import is_seg, read_seg
-from napari_medvlm.io.embedded_names import embedded_names
+from napari_medvlm.io.embedded_names import embedded_names, has_layers, slicer_segments
 from napari_medvlm.io.label_values import whole_numbers
 from napari_medvlm.io.medical_images import MEDICAL, read_image
 
@@ -51,6 +52,7 @@ def read_labels(
         (as TotalSegmentator and BIDS write it), an ITK-SNAP label file or FreeSurfer's table of
         colours. By default the file of the image's name with one of those endings, then the names
         that the image's own header has (3D Slicer's ``.seg.nrrd``, TotalSegmentator's NIfTI).
+        Without effect on a segmentation of 3D Slicer in several layers.
     grid
         The voxels of the image: a structure set has none of its own, a segmentation may have only
         some of its slices.
@@ -65,6 +67,8 @@ def read_labels(
         return read_seg(path, grid)
     if is_rtstruct(path):
         return _structures(path, grid)
+    if has_layers(path):
+        return _layered(path)
     table_path = Path(table) if table is not None else _adjacent_table(path)
     colors: Mapping[int, str] = {}
     if table_path is not None:
@@ -201,6 +205,34 @@ def _labels(path: Path) -> tuple[NDArray[np.integer], Volume]:
     if values is None:
         raise InvalidImage(f"{path.name} holds no labels but fractions.", "Choose labels.")
     return values, volume
+
+
+def _layered(path: Path) -> NamedLabels:
+    """A segmentation of 3D Slicer in several volumes, whose segments may overlap.
+
+    A segment has the value of its layer, or its number from 1 where two of them have one value.
+    """
+    segments = slicer_segments(path)
+    values = [segment.value for segment in segments]
+    if len(set(values)) < len(values):
+        values = list(range(1, len(values) + 1))
+    layers = {layer: read_image(path, layer) for layer in sorted({s.layer for s in segments})}
+    masks = {
+        value: Mask.of(layers[segment.layer].data == segment.value)
+        for value, segment in zip(values, segments, strict=True)
+    }
+    volume = next(iter(layers.values()))
+    sizes = {value: mask.voxels for value, mask in masks.items()}
+    labels, covered = flattened(sizes, masks.__getitem__, volume.shape)
+    named = NamedLabels(
+        labels,
+        volume.grid,
+        {value: segment.name for value, segment in zip(values, segments, strict=True)},
+        path.name,
+        {v: segment.color for v, segment in zip(values, segments, strict=True) if segment.color},
+        covered=covered,
+    )
+    return replace(named, notes=(*volume.notes, *overlap_notes(named)))
 
 
 def _no_names(path: Path) -> InvalidImage:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +45,7 @@ def read_tiff(path: Path) -> TiffImage:
     """
     import tifffile
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _complete(path):
         warnings.simplefilter("ignore")
         with tifffile.TiffFile(path) as file:
             sizes = [series.size for series in file.series]
@@ -55,6 +58,33 @@ def read_tiff(path: Path) -> TiffImage:
             data = data if upright else _upright(data, turned)
             notes = (*_left_out(file, index), *_stacked(series))
             return TiffImage(data, size.transposed() if turned > 4 else size, notes)
+
+
+@contextmanager
+def _complete(path: Path) -> Iterator[None]:
+    """Raise `InvalidImage` if tifffile leaves pages out for want of bytes, which it only logs."""
+    log, records = logging.getLogger("tifffile"), _Records()
+    log.addHandler(records)
+    try:
+        yield
+    finally:
+        log.removeHandler(records)
+    if any("invalid page offset" in text for text in records.texts):
+        raise InvalidImage(
+            f"{path.name} is incomplete: it names pages beyond its end.",
+            "Copy or download the file again, or choose another one.",
+        )
+
+
+class _Records(logging.Handler):
+    """The messages of a log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
 
 
 def _pixels(path: Path, series: Any) -> tuple[NDArray[Any], bool]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_medvlm.data.geometry.display import display_grid, displayed
+from napari_medvlm.data.errors import MedVLMError
+from napari_medvlm.data.geometry.display import display_grid, displayed, is_aligned
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.layers.colormaps import label_colormap
 from napari_medvlm.layers.convert import KEY, role
+from napari_medvlm.layers.mask_strokes import PaintedReslice, Stroke
 from napari_medvlm.layers.orientation import axis_across, go_to, place_in_view
+from napari_medvlm.layers.prompts.base import visible_mm
 from napari_medvlm.layers.prompts.points import PointsLayer
 from napari_medvlm.layers.prompts.scribbles import ScribblesLayer
 from napari_medvlm.layers.prompts.shapes import ShapesLayer
 from napari_medvlm.ledger.records import Overlap
+from napari_medvlm.sessions.segment.colors import color_of
 from napari_medvlm.sessions.segment.session import SegmentationSession
 
 if TYPE_CHECKING:
@@ -22,18 +27,41 @@ if TYPE_CHECKING:
     from napari.layers import Labels, Layer
 
 PROMPT_ROLES = (PointsLayer.role, ShapesLayer.role, ScribblesLayer.role)
+LAYER_ROLES = (*PROMPT_ROLES, "mask")
 
 
 class MaskLayer:
     """Shows the session's label map: a view of its memory, so only what changed is drawn anew.
 
-    It is not painted on: what it shows follows from the prompts. To correct a mask by hand, paint
-    with the scribbles, or take another labels layer as the initial mask.
+    What a person paints, fills or erases in it is an edit of the session, see
+    `SegmentationSession.paint`. The selected label follows the active object, and the other way.
+
+    Parameters
+    ----------
+    viewer
+        The viewer that shows it.
+    session
+        The session whose masks it shows.
+    on_error
+        Called with the error of a stroke that the session refused.
     """
 
-    def __init__(self, viewer: Viewer, session: SegmentationSession) -> None:
+    role = "mask"
+    """Entry of the layer's metadata by which it is found."""
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        session: SegmentationSession,
+        on_error: Callable[[MedVLMError], None] = lambda _: None,
+    ) -> None:
         self.viewer = viewer
         self.session = session
+        self._on_error = on_error
+        self.positive = True
+        self._pulling = False
+        self._selected: int | None = None
+        self._early: Stroke | None = None
         self._layer: Labels | None = None
         self._looks: object = None
         self._shown: object = None
@@ -69,10 +97,13 @@ class MaskLayer:
         layer = self.ready()
         if active is not None and self.viewer.layers.selection.active is not active:
             self.viewer.layers.selection.active = active
+        self._pulling = True
         self._color(layer)
+        self._select(layer)
+        self._pulling = False
         is_replaced = layer.data is not self._shown  # as napari's "Convert data type" does
         if is_replaced or layer.metadata[KEY]["labels"] is not self.session.labels:
-            layer.data = displayed(self.session.labels, self.session.volume.grid, order=0)
+            layer.data = self._data()
             layer.metadata[KEY]["labels"] = self.session.labels
             self._shown = layer.data
         elif redrawn:
@@ -111,6 +142,12 @@ class MaskLayer:
         layer = self._layer
         if layer is None or layer not in self.viewer.layers:
             return
+        layer.events.paint.disconnect(self._on_paint)
+        layer.events.labels_update.disconnect(self._on_update)
+        layer.events.selected_label.disconnect(self._on_selected)
+        for key in _undo_keys():
+            layer.bind_key(key, None, overwrite=True)
+        layer.editable = False  # which ends napari's own history of the session's strokes
         layer.editable = True
 
         def give(_: object) -> None:
@@ -126,7 +163,7 @@ class MaskLayer:
 
         volume = self.session.volume
         layer = Labels(
-            displayed(self.session.labels, volume.grid, order=0),
+            self._data(),
             name=f"Objects in {volume.name}",
             affine=display_grid(volume.grid).affine,
             opacity=0.5,
@@ -139,8 +176,74 @@ class MaskLayer:
             "covered": self._covered,
             "owner": layer.unique_id,
         }
-        layer.editable = False
+        brush_mm = visible_mm(display_grid(volume.grid), 3.0, 1 / 100, 1 / 20)
+        layer.brush_size = max(1.0, brush_mm / min(volume.spacing))
+        layer.events.paint.connect(self._on_paint)
+        layer.events.labels_update.connect(self._on_update)
+        layer.events.selected_label.connect(self._on_selected)
+        undo, redo = _undo_keys()
+        layer.bind_key(undo, lambda _: self.session.undo(), overwrite=True)
+        layer.bind_key(redo, lambda _: self.session.redo(), overwrite=True)
         return layer
+
+    def _data(self) -> Any:
+        """The label map on the display grid."""
+        labels, grid = self.session.labels, self.session.volume.grid
+        if is_aligned(grid.affine):
+            return displayed(labels, grid, order=0)
+        return PaintedReslice(labels, grid, display_grid(grid), order=0)
+
+    def set_polarity(self, positive: bool) -> None:
+        """Choose whether the brush paints or erases."""
+        self.positive = positive
+        if self.layer is not None and str(self.layer.mode) in ("paint", "erase"):
+            self.layer.mode = "paint" if positive else "erase"
+
+    def _on_paint(self, event: Any) -> None:
+        """Tell the session of a stroke, and show what came of it."""
+        assert self._layer is not None
+        grid = self.session.volume.grid
+        stroke = Stroke.of(event.value, self.session.labels.dtype)
+        if not stroke.is_in(self._layer.data):  # napari tells of polygons before it draws them
+            self._early = stroke
+        try:
+            self.session.paint(stroke.masks(grid, display_grid(grid)))
+        except MedVLMError as error:
+            self._on_error(error)
+        self._redraw(stroke)
+
+    def _on_update(self, _: Any) -> None:
+        stroke, self._early = self._early, None
+        if stroke is not None:
+            self._redraw(stroke)
+
+    def _redraw(self, stroke: Stroke) -> None:
+        """Draw the labels of the session over what napari painted."""
+        grid = self.session.volume.grid
+        for mask in stroke.masks(grid, display_grid(grid)).values():
+            self.session.redraw(mask.slices)
+        if self._layer is not None:
+            self._layer.refresh(extent=False, thumbnail=False)
+
+    def _select(self, layer: Labels) -> None:
+        """Have the brush paint the active object, or the next one if there is none."""
+        active = self.session.active or self._next_id
+        if active != self._selected and active <= np.iinfo(layer.data.dtype).max:
+            self._selected = active
+            layer.selected_label = active
+
+    @property
+    def _next_id(self) -> int:
+        return 1 + max(self.session.now.objects, default=0)
+
+    def _on_selected(self, _: Any) -> None:
+        """Make the object of the label that a person chose for the brush the active one."""
+        if self._pulling or self._layer is None:
+            return
+        label = int(self._layer.selected_label)
+        if label != self.session.active and label in self.session.now.objects:
+            self._selected = label
+            self.session.activate(label)
 
     def _covered(self) -> dict[int, Mask]:
         """The voxels of objects at which others are drawn, where a voxel may belong to both."""
@@ -163,10 +266,17 @@ class MaskLayer:
             return
         self._looks = looks
         layer.metadata[KEY]["tracking_uids"] = uids
-        layer.colormap = label_colormap(
-            {info.id: info.color for info in infos if info.id not in self._hidden}
-        )
+        colors = {info.id: info.color for info in infos if info.id not in self._hidden}
+        layer.colormap = label_colormap({self._next_id: color_of(self._next_id)} | colors)
         layer.features = {
             "index": [0, *(info.id for info in infos)],
             "object": ["none", *(info.name for info in infos)],
         }
+
+
+def _undo_keys() -> tuple[Any, Any]:
+    """The keys for undo and redo that napari binds to the history of a Labels layer."""
+    from app_model.types import KeyCode, KeyMod
+
+    undo = KeyMod.CtrlCmd | KeyCode.KeyZ
+    return undo, KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ

@@ -47,7 +47,7 @@ class SessionLayers:
         self.session = session
         self._tell_removed = on_removed
         _clear(viewer, session)
-        self.mask = MaskLayer(viewer, session)
+        self.mask = MaskLayer(viewer, session, on_error)
         self.points = PointsLayer(viewer, session, on_error)
         self.shapes = ShapesLayer(viewer, session, on_error)
         self.scribbles = ScribblesLayer(viewer, session, on_error)
@@ -75,8 +75,9 @@ class SessionLayers:
         """Choose whether the next prompts say *this* or *not this*."""
         for layer in self._prompts:
             layer.set_polarity(positive)
+        self.mask.set_polarity(positive)
 
-    def use(self, layer: PromptLayer[Any] | None, mode: str) -> None:
+    def use(self, layer: PromptLayer[Any] | MaskLayer | None, mode: str) -> None:
         """Make a layer the one that the mouse works on, in one of napari's modes."""
         if layer is None:
             active = self.viewer.layers.selection.active
@@ -87,6 +88,9 @@ class SessionLayers:
         chosen = layer.ready()
         self.viewer.layers.selection.active = chosen
         chosen.mode = mode
+        if layer is self.mask:
+            self.mask.pull(redrawn=False)
+            self.mask.set_polarity(self.mask.positive)
 
     def close(self) -> None:
         """Take the layers of prompts away; the masks stay as an ordinary labels layer."""

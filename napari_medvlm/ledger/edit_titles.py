@@ -8,6 +8,7 @@ from napari_medvlm.data.prompts import Prompt
 from napari_medvlm.ledger.records import (
     Entry,
     Event,
+    MaskEdited,
     ObjectAdded,
     ObjectChanged,
     ObjectRemoved,
@@ -25,6 +26,9 @@ def edit_title(entry: Entry) -> str:
     removed = _count(events, PromptRemoved)
     objects = [event.object.name for event in events if isinstance(event, ObjectAdded)]
     deleted, edited = _count(events, ObjectRemoved), _count(events, ObjectChanged)
+    strokes = [event for event in events if isinstance(event, MaskEdited)]
+    if strokes:
+        return "paint mask" if any(stroke.added for stroke in strokes) else "erase from mask"
     if deleted and added:
         return "merge objects"
     if added or changed:

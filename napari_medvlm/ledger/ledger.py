@@ -135,6 +135,10 @@ class Ledger:
         """The last prediction recorded for an object as it was at an entry."""
         return self._predicted.get((object_id, serial))
 
+    def prediction_of(self, live: LiveObject) -> Predicted | None:
+        """The last prediction recorded for an object with its present prompts."""
+        return self.predicted(live.info.id, live.prompted)
+
     def uid_of(self, object_id: int) -> str:
         """The DICOM UID of a live object: the same whenever and wherever it is written.
 

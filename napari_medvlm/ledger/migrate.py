@@ -1,6 +1,7 @@
 """Upgrade the JSON content of session files and journals of older versions to the current one.
 
-Version 1, of napari-medvlm 0.1, named some kinds of record and some fields differently.
+Version 1, of napari-medvlm 0.1, named some kinds of record and some fields differently. Version 2
+has no edits of masks by hand.
 """
 
 from __future__ import annotations
@@ -51,10 +52,12 @@ def upgrade(content: Json) -> Json:
     content
         The parsed JSON of a session file, or of a journal joined to one. It is not changed.
     """
+    if content.get("version") == 2:
+        return {**content, "version": 3}
     if content.get("version") != 1:
         return content
     records = [_record(record) for record in content.get("records", [])]
-    return {**content, "version": 2, "records": records}
+    return {**content, "version": 3, "records": records}
 
 
 def _record(old: Json) -> Json:

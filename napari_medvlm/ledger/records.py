@@ -10,13 +10,13 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from napari_medvlm.data.grounding import Grounding
-from napari_medvlm.data.prompts import Prompt
+from napari_medvlm.data.prompts import InitialMask, Prompt
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.conversation_records import Said, StoredCheckResult
 from napari_medvlm.ledger.serialization import Number, RegionRecord, Value, now
 from napari_medvlm.settings.privacy import names_somebody
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Version of the session file; a newer one is refused, an older one is upgraded by `migrate`."""
 
 
@@ -99,6 +99,23 @@ class PromptRemoved(Value):
     prompt_id: int
 
 
+class MaskEdited(Value):
+    """Voxels painted or erased by hand in the mask of an object.
+
+    They are applied to every later mask of the object: painted voxels stay in, erased ones out.
+
+    Attributes
+    ----------
+    added, removed
+        The voxels on the grid of the volume; None if there are none.
+    """
+
+    event: Literal["mask_edited"] = "mask_edited"
+    object_id: int
+    added: InitialMask | None = None
+    removed: InitialMask | None = None
+
+
 class OverlapChosen(Value):
     """Another rule for voxels that two objects claim."""
 
@@ -113,6 +130,7 @@ Event = Annotated[
     | PromptAdded
     | PromptChanged
     | PromptRemoved
+    | MaskEdited
     | OverlapChosen,
     Field(discriminator="event"),
 ]
@@ -291,7 +309,7 @@ class SessionHeader(Value):
     """The first line of a journal: all of a session but its records."""
 
     format: Literal["napari-medvlm session"] = "napari-medvlm session"
-    version: Literal[2] = VERSION
+    version: Literal[3] = VERSION
     image: ImageReference
 
 

@@ -9,6 +9,7 @@ from napari_medvlm.ledger.records import (
     CursorMoved,
     Entry,
     Event,
+    MaskEdited,
     ObjectAdded,
     ObjectInfo,
     PromptAdded,
@@ -23,10 +24,10 @@ COLOR = "#b3b3b3"
 def repaired(records: Sequence[Record | None]) -> list[Record]:
     """The records, changed where a damaged one left a gap.
 
-    A damaged entry becomes an entry without events, so that undo counts as before. A prompt of an
-    object whose record is damaged adds that object. Events that refer to what is damaged are left
-    out, the cursor is limited to the live entries, and an entry whose serial is not above the ones
-    before gets the next one.
+    A damaged entry becomes an entry without events, so that undo counts as before. A prompt or an
+    edit by hand of an object whose record is damaged adds that object. Events that refer to what is
+    damaged are left out, the cursor is limited to the live entries, and an entry whose serial is not
+    above the ones before gets the next one.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ def _fitting(state: LedgerState, entry: Entry) -> tuple[tuple[Event, ...], Ledge
     fitting: list[Event] = []
     for event in entry.events:
         steps: list[Event] = [event]
-        if isinstance(event, PromptAdded) and event.object_id not in state.objects:
+        if isinstance(event, PromptAdded | MaskEdited) and event.object_id not in state.objects:
             number = event.object_id
             info = ObjectInfo(id=number, name=f"Object {number}", color=COLOR)
             steps.insert(0, ObjectAdded(object=info))

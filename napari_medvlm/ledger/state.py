@@ -11,6 +11,7 @@ from napari_medvlm.data.prompts import InitialMask, Prompt
 from napari_medvlm.ledger.records import (
     Entry,
     Event,
+    MaskEdited,
     ObjectAdded,
     ObjectChanged,
     ObjectInfo,
@@ -24,6 +25,23 @@ from napari_medvlm.ledger.records import (
 
 
 @dataclass(frozen=True)
+class LiveEdit:
+    """An edit of a mask by hand.
+
+    Attributes
+    ----------
+    serial
+        Serial of its entry.
+    start
+        Id of the initial mask that the edited mask began with; None if it had none.
+    """
+
+    serial: int
+    start: int | None
+    event: MaskEdited
+
+
+@dataclass(frozen=True)
 class LiveObject:
     """An object in a state of the ledger.
 
@@ -34,8 +52,13 @@ class LiveObject:
     prompts
         Its live prompts by id, oldest first.
     changed
-        Serial of the entry that last changed its prompts. With the object's id this names its
-        mask: what came before an entry never changes.
+        Serial of the entry that last changed its prompts or edited its mask by hand. With the
+        object's id this names its mask: what came before an entry never changes.
+    prompted
+        Serial of the entry that last changed its prompts. With the object's id this names the
+        mask as the backend returns it, without edits by hand.
+    edits
+        All edits of its mask by hand, oldest first.
     appended
         ``(serial, number of prompts)`` after each entry since which prompts were only appended.
     """
@@ -44,6 +67,8 @@ class LiveObject:
     made: tuple[int, datetime]
     prompts: Mapping[int, Prompt] = field(default_factory=dict)
     changed: int = 0
+    prompted: int = 0
+    edits: tuple[LiveEdit, ...] = ()
     appended: tuple[tuple[int, int], ...] = ()
 
     def current(self) -> tuple[Prompt, ...]:
@@ -51,6 +76,19 @@ class LiveObject:
         prompts = tuple(self.prompts.values())
         starts = [i for i, p in enumerate(prompts) if isinstance(p, InitialMask)]
         return prompts[starts[-1] :] if starts else prompts
+
+    def current_edits(self) -> tuple[LiveEdit, ...]:
+        """The edits by hand that count: those of the last initial mask, oldest first."""
+        start = self.start if self.edits else None
+        return tuple(edit for edit in self.edits if edit.start == start)
+
+    @property
+    def start(self) -> int | None:
+        """Id of the last initial mask among the prompts; None if there is none."""
+        starts = (
+            i for i in reversed(tuple(self.prompts)) if isinstance(self.prompts[i], InitialMask)
+        )
+        return next(starts, None)
 
 
 @dataclass(frozen=True)
@@ -82,26 +120,44 @@ def _apply(moment: LedgerState, event: Event, entry: Entry) -> LedgerState:
             return replace(moment, overlap=event.overlap)
         case ObjectAdded():
             made = (serial, entry.time)
-            objects[event.object.id] = LiveObject(event.object, made, changed=serial)
+            new = LiveObject(event.object, made, changed=serial, prompted=serial)
+            objects[event.object.id] = new
         case ObjectChanged():
             objects[event.object.id] = replace(objects[event.object.id], info=event.object)
         case ObjectRemoved():
             del objects[event.object_id]
         case PromptAdded():
-            owner = objects[event.object_id]
-            prompts = {**owner.prompts, event.prompt_id: event.prompt}
-            grown = replace(owner, prompts=prompts, changed=serial)
-            before = () if isinstance(event.prompt, InitialMask) else owner.appended
-            steps = (*before, (serial, len(grown.current())))
-            objects[event.object_id] = replace(grown, appended=steps)
+            objects[event.object_id] = _prompted(objects[event.object_id], event, serial)
+        case MaskEdited():
+            objects[event.object_id] = _edited(objects[event.object_id], event, serial)
         case PromptChanged() | PromptRemoved():
             owner = moment.owner(event.prompt_id)
-            prompts = dict(owner.prompts)
-            if isinstance(event, PromptChanged):
-                prompts[event.prompt_id] = event.prompt
-            else:
-                del prompts[event.prompt_id]
-            changed = replace(owner, prompts=prompts, changed=serial)
-            steps = ((serial, len(changed.current())),)
-            objects[owner.info.id] = replace(changed, appended=steps)
+            objects[owner.info.id] = _with_other_prompts(owner, event, serial)
     return replace(moment, objects=objects)
+
+
+def _prompted(owner: LiveObject, event: PromptAdded, serial: int) -> LiveObject:
+    """The object after a prompt was added."""
+    prompts = {**owner.prompts, event.prompt_id: event.prompt}
+    grown = replace(owner, prompts=prompts, changed=serial, prompted=serial)
+    before = () if isinstance(event.prompt, InitialMask) else owner.appended
+    return replace(grown, appended=(*before, (serial, len(grown.current()))))
+
+
+def _with_other_prompts(
+    owner: LiveObject, event: PromptChanged | PromptRemoved, serial: int
+) -> LiveObject:
+    """The object after a prompt was changed or removed."""
+    prompts = dict(owner.prompts)
+    if isinstance(event, PromptChanged):
+        prompts[event.prompt_id] = event.prompt
+    else:
+        del prompts[event.prompt_id]
+    changed = replace(owner, prompts=prompts, changed=serial, prompted=serial)
+    return replace(changed, appended=((serial, len(changed.current())),))
+
+
+def _edited(owner: LiveObject, event: MaskEdited, serial: int) -> LiveObject:
+    """The object after its mask was edited by hand."""
+    edit = LiveEdit(serial, owner.start, event)
+    return replace(owner, edits=(*owner.edits, edit), changed=serial)

@@ -13,6 +13,7 @@ from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.check_result import CheckResult
 from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt, MedVLMError
+from napari_medvlm.data.geometry.channels import channels_on_grid, resampling_notes
 from napari_medvlm.data.grounding import Grounding, GroundQuery, Scope
 from napari_medvlm.data.interface.arguments import require_volume
 from napari_medvlm.data.label_image import NamedLabels
@@ -146,7 +147,7 @@ class GroundingSession(Closeable):
             )
         self._model = ModelChoice(backend, model, device)
 
-    def ask(
+    def ask(  # noqa: PLR0913  # the parts of a query
         self,
         phrases: Sequence[str],
         scope: Scope | None = None,
@@ -155,6 +156,8 @@ class GroundingSession(Closeable):
         prompts: Mapping[str, str] | None = None,
         descriptions: Mapping[str, str] | None = None,
         window: Window | None = None,
+        channels: Mapping[str, Volume] | None = None,
+        resample: bool = False,
     ) -> None:
         """Search for phrases; returns at once unless the runner is inline, see `wait`.
 
@@ -170,19 +173,20 @@ class GroundingSession(Closeable):
             What a phrase means, for models that are asked with a description of the finding.
         window
             The window in which the model sees the image; `None`: the default.
+        channels
+            The images of a model that takes several, by the names of its channels; the masks lie
+            on the grid of the session's volume.
+        resample
+            Resample channels on other grids to that of the session's volume.
 
         Raises
         ------
         InvalidPrompt
             If there is no phrase, or the scope lies outside the image.
+        GeometryMismatch
+            If channels lie on other grids and are not to be resampled.
         """
-        if isinstance(phrases, str) or not all(isinstance(phrase, str) for phrase in phrases):
-            raise InvalidPrompt(
-                f"Phrases are a list of texts, not {phrases!r}.", "Put each phrase into the list."
-            )
-        wanted = [p for p in dict.fromkeys(phrase.strip() for phrase in phrases) if p]
-        if not wanted:
-            raise InvalidPrompt("There is no phrase to find.", "Enter one phrase per line.")
+        wanted = _distinct(phrases)
         query = GroundQuery(
             (),
             scope or Scope(),
@@ -190,19 +194,15 @@ class GroundingSession(Closeable):
             tuple(labels),
             window,
             dict(descriptions or {}),
+            channels_on_grid(channels or {}, self.volume, resample),
         )
         query.scope.bounds(self.volume.grid)
         pending, model = self.pending, self._model
         new = [phrase for phrase in wanted if phrase not in pending]
         self._asked = len(pending) + len(new)
         for phrase in new:
-            request = GroundRequest(
-                model.backend,
-                self.volume,
-                model.model,
-                model.device,
-                replace(query, phrases=(phrase,)),
-            )
+            own = replace(query, phrases=(phrase,))
+            request = GroundRequest(model.backend, self.volume, model.model, model.device, own)
             self._queue.put(phrase, partial(self._search, request=request))
 
     def import_report(self, source: str, grounding: Grounding) -> None:
@@ -257,7 +257,7 @@ class GroundingSession(Closeable):
     def _search(self, sender: RequestSender, request: GroundRequest) -> None:
         reply = sender.send(request)
         assert isinstance(reply, GroundReply)
-        grounding = _with_description_note(reply.grounding, request.query)
+        grounding = _with_notes(reply.grounding, request.query)
         self._record(replace(reply, grounding=grounding), request)
 
     def _on_progress(self, fraction: float, message: str) -> None:
@@ -281,20 +281,33 @@ class GroundingSession(Closeable):
             self._journal.write(record)
 
 
-def _with_description_note(grounding: Grounding, query: GroundQuery) -> Grounding:
-    """A grounding with a note if a description was asked for and not sent."""
+def _distinct(phrases: Sequence[str]) -> list[str]:
+    """The phrases without blanks and repetitions; at least one."""
+    if isinstance(phrases, str) or not all(isinstance(phrase, str) for phrase in phrases):
+        raise InvalidPrompt(
+            f"Phrases are a list of texts, not {phrases!r}.", "Put each phrase into the list."
+        )
+    wanted = [p for p in dict.fromkeys(phrase.strip() for phrase in phrases) if p]
+    if not wanted:
+        raise InvalidPrompt("There is no phrase to find.", "Enter one phrase per line.")
+    return wanted
+
+
+def _with_notes(grounding: Grounding, query: GroundQuery) -> Grounding:
+    """A grounding with notes on resampled channels, and on a description that was not sent."""
+    notes = (*resampling_notes(query.channels), *grounding.notes)
     unsent = [
         phrase
         for phrase, definition in query.descriptions.items()
         if phrase in query.phrases and definition not in grounding.prompts.get(phrase, "")
     ]
-    if not unsent:
-        return grounding
-    note = "The description was not sent: this model has no sentence for descriptions."
-    return replace(grounding, notes=(*grounding.notes, note))
+    if unsent:
+        note = "The description was not sent: this model has no sentence for descriptions."
+        notes = (*notes, note)
+    return replace(grounding, notes=notes)
 
 
-def ground(
+def ground(  # noqa: PLR0913  # the parts of a request
     volume: Volume,
     phrases: Sequence[str],
     backend: str = "embedded",
@@ -303,6 +316,8 @@ def ground(
     labels: Sequence[NamedLabels] = (),
     model: str | None = None,
     device: str = "cpu",
+    channels: Mapping[str, Volume] | None = None,
+    resample: bool = False,
 ) -> Grounding:
     """Find phrases in a volume, in the caller's thread.
 
@@ -318,6 +333,11 @@ def ground(
         The slices to search; `None`: all.
     labels
         Label images of this patient whose names may match a phrase.
+    channels
+        The images of a model that takes several, such as ``{"T1": ..., "FLAIR": ...}``; see
+        ``napari-medvlm ground --help``. The masks lie on the grid of `volume`.
+    resample
+        Resample channels on other grids to that of `volume`; otherwise they are an error.
 
     Returns
     -------
@@ -329,6 +349,6 @@ def ground(
         If the backend fails.
     """
     with GroundingSession(volume, backend, "inline", model=model, device=device) as session:
-        session.ask(phrases, scope, labels=labels)
+        session.ask(phrases, scope, labels=labels, channels=channels, resample=resample)
         session.wait()
         return session.grounding

@@ -213,6 +213,8 @@ class RunJob:
         The label images of the request's query or question.
     prior
         The voxels of the prior of a `RegisterRequest`.
+    channels
+        The voxels of the channels of the request's query.
     blocks
         Names of all blocks that the caller keeps; the worker detaches from all others.
     """
@@ -222,6 +224,7 @@ class RunJob:
     volume: SharedArray
     labels: tuple[SharedLabels, ...] = ()
     prior: SharedArray | None = None
+    channels: tuple[SharedArray, ...] = ()
     blocks: frozenset[str] = frozenset()
 
 

@@ -18,6 +18,7 @@ from napari_medvlm.backends.models.registry import Model
 from napari_medvlm.data.answer import Question
 from napari_medvlm.data.classification import LabelQuery
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, MedVLMError
+from napari_medvlm.data.geometry.channels import Channel
 from napari_medvlm.data.grounding import GroundQuery, Scope
 from napari_medvlm.data.prompts import PROMPT_TYPES
 from napari_medvlm.data.region import SliceRef
@@ -108,12 +109,17 @@ def _requests(model: Model, device: str) -> list[Request]:
     volume = phantom()
     own = (info.name, volume, str(model.path), device)
     scope = Scope.of_slice(0, SLICE)
+    channels = tuple(
+        Channel(name, volume) for name in registry.channels(info.name, str(model.path))
+    )
     kinds = [kind for kind in PROMPT_TYPES if kind in info.prompts]
     makers: Mapping[Task, Callable[[], Request]] = {
         Task.SEGMENT: lambda: SegmentRequest(
             *own, prompts=ObjectPrompts((prompts_of(kinds[0], volume),))
         ),
-        Task.GROUND: lambda: GroundRequest(*own, query=GroundQuery((PHRASE,), scope)),
+        Task.GROUND: lambda: GroundRequest(
+            *own, query=GroundQuery((PHRASE,), scope, channels=channels)
+        ),
         Task.LABEL: lambda: LabelRequest(
             *own, query=LabelQuery(("nodule", "effusion"), exclusive=True, scope=scope)
         ),

@@ -28,6 +28,7 @@ from napari_medvlm.worker.messages import (
 )
 
 MAX_VOLUMES = 2
+"""How many volumes stay in shared memory; more if one request has more."""
 MAX_LABELS = 4
 """How many label images stay in shared memory; more if one request has more."""
 DECAY = 0.9
@@ -62,8 +63,10 @@ class SharedVolumes:
         """
         volume = request.volume
         prior = request.prior if isinstance(request, RegisterRequest) else None
-        needed = {id(volume), id(prior)}
+        channels = _channels_of(request)
+        needed = {id(volume), id(prior), *map(id, channels)}
         shared = self._share_volume(volume, needed)
+        shared_channels = tuple(self._share_volume(channel, needed) for channel in channels)
         shared_prior = None if prior is None else self._share_volume(prior, needed)
         request, labels = self._share_labels(replace(request, volume=_without_voxels(volume)))
         blocks = [block for _, block in self._volumes.values()] + [*self._labels.values()]
@@ -73,6 +76,7 @@ class SharedVolumes:
             volume=shared,
             labels=labels,
             prior=shared_prior,
+            channels=shared_channels,
             blocks=frozenset(block.name for block in blocks),
         )
 
@@ -90,6 +94,8 @@ class SharedVolumes:
         if key not in self._volumes:
             while len(self._volumes) >= MAX_VOLUMES:
                 others = [other for other in self._uses if other not in needed]
+                if not others:
+                    break
                 least = min(others, key=lambda other: self._uses[other])
                 del self._uses[least]
                 _free(self._volumes.pop(least)[1])
@@ -107,7 +113,12 @@ class SharedVolumes:
                 return replace(request, prior=_without_voxels(prior)), ()
             case GroundRequest(query=query):
                 unshared, shared = self._split(query.labels)
-                return replace(request, query=replace(query, labels=unshared)), shared
+                channels = tuple(
+                    replace(channel, volume=_without_voxels(channel.volume))
+                    for channel in query.channels
+                )
+                query = replace(query, labels=unshared, channels=channels)
+                return replace(request, query=query), shared
             case AskRequest(question=question):
                 unshared, shared = self._split(question.labels)
                 return replace(request, question=replace(question, labels=unshared)), shared
@@ -155,22 +166,30 @@ class SharedVolumeReader:
         """The request with voxels and label images; the same arrays for the same blocks."""
         self._volumes = {name: v for name, v in self._volumes.items() if name in run.blocks}
         self._arrays = {name: a for name, a in self._arrays.items() if name in run.blocks}
-        name = run.volume.block
-        if name not in self._volumes:
-            data = self._array(run.volume)
-            self._volumes[name] = replace(run.request.volume, data=data)
-        request = replace(run.request, volume=self._volumes[name])
+        request = replace(run.request, volume=self._volume(run.request.volume, run.volume))
         labels = tuple(self._named_labels(shared) for shared in run.labels)
         match request:
             case RegisterRequest(prior=Volume() as prior) if run.prior is not None:
                 return replace(request, prior=replace(prior, data=self._array(run.prior)))
             case GroundRequest(query=query):
-                return replace(request, query=replace(query, labels=(*labels, *query.labels)))
+                channels = tuple(
+                    replace(channel, volume=self._volume(channel.volume, shared))
+                    for channel, shared in zip(query.channels, run.channels, strict=True)
+                )
+                labels = (*labels, *query.labels)
+                return replace(request, query=replace(query, labels=labels, channels=channels))
             case AskRequest(question=question):
                 question = replace(question, labels=(*labels, *question.labels))
                 return replace(request, question=question)
             case _:
                 return request
+
+    def _volume(self, without_voxels: Volume, shared: SharedArray) -> Volume:
+        """The volume with its voxels; the same object for the same block."""
+        if shared.block not in self._volumes:
+            data = self._array(shared)
+            self._volumes[shared.block] = replace(without_voxels, data=data)
+        return self._volumes[shared.block]
 
     def _named_labels(self, shared: SharedLabels) -> NamedLabels:
         labels = NamedLabels(values=self._array(shared.values), **shared.other_fields)
@@ -193,6 +212,12 @@ class _Attached:
         )
         array.flags.writeable = False
         self.__array_interface__ = array.__array_interface__
+
+
+def _channels_of(request: Request) -> tuple[Volume, ...]:
+    if not isinstance(request, GroundRequest):
+        return ()
+    return tuple(channel.volume for channel in request.query.channels)
 
 
 def _without_voxels(volume: Volume) -> Volume:

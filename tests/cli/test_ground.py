@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 import napari_medvlm as nmv
 from napari_medvlm.cli import app
+from napari_medvlm.cli.channels import read_channels
 from napari_medvlm.io.label_images import read_labels, write_names
 from tests.conftest import make_phantom
 
@@ -74,3 +75,53 @@ def test_a_choice_needs_options(scan):
     done = run(app, ["ask", str(scan[0]), "Left or right?", "--kind", "choice"])
     assert done.exit_code == 2
     assert "--option" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["flair.nii.gz"], "is not NAME=FILE"),
+        (["T1=SCAN", "T1=SCAN"], "channel T1 is given twice"),
+        (["T1=nowhere.nii"], "no file nowhere.nii for the channel T1"),
+    ],
+)
+def test_a_channel_that_cannot_be_read_is_a_usage_error(scan, texts, message):
+    channels = [f"--channel={text.replace('SCAN', str(scan[0]))}" for text in texts]
+    done = run(app, ["ground", str(scan[0]), "tumour", *channels])
+    assert done.exit_code == 2
+    assert message in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_the_file_of_the_image_is_read_once_and_others_with_its_spacing(scan, tmp_path):
+    image, labels, _, _ = scan
+    volume = nmv.read_volume(image).spaced((2, 1, 1))
+    channels = read_channels(
+        [f"T1={image}", f" T2 = {labels} "], image, volume, "2,1,1", nmv.Gaps.REFUSE
+    )
+    assert channels["T1"] is volume
+    assert channels["T2"].spacing == (2, 1, 1)
+    np.testing.assert_array_equal(channels["T2"].data, nmv.read_volume(labels).data)
+
+
+def test_channels_for_a_backend_of_a_single_image_are_refused(scan):
+    channel = f"--channel=T1={scan[0]}"
+    done = run(app, ["ground", str(scan[0]), "liver", channel])
+    assert done.exit_code == 1
+    assert "takes a single image, but 1 channel is given" in done.stderr
+
+
+def test_heatmaps_become_masks_from_a_threshold_on(scan, tmp_path, monkeypatch):
+    volume = nmv.read_volume(scan[0])
+    crop = np.linspace(0, 1, 4, dtype=np.float32).reshape(1, 1, 4)
+    heatmap = nmv.Heatmap(crop, (3, 2, 1), volume.shape)
+    box = nmv.Box.at_index(volume.grid, (3, 2, 1), (4, 3, 5))
+    grounding = nmv.Grounding((nmv.Region("opacity", box, heatmap=heatmap),))
+    monkeypatch.setattr(nmv, "ground", lambda *_, **__: grounding, raising=False)
+    out = tmp_path / "out.nii.gz"
+    words = ["ground", str(scan[0]), "opacity", "--out", str(out), "--heatmap-threshold", "0.6"]
+    done = run(app, [*words, "--json"])
+    assert done.exit_code == 0, done.stderr
+    (region,) = json.loads(done.stdout)["regions"]
+    assert region["kind"] == "mask"
+    assert region["box_zyx"] == [[3, 2, 3], [4, 3, 5]]
+    assert np.argwhere(nmv.read_volume(out).data).tolist() == [[3, 2, 3], [3, 2, 4]]

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QMessageBox
 import napari_medvlm as nmv
 from napari_medvlm.data.conversation import State
 from napari_medvlm.io.dicom_objects.sr_evaluations import Evaluation
+from napari_medvlm.io.journal import resumable
 from napari_medvlm.widgets.other_docks import bring_in
 from tests.conftest import make_phantom
 from tests.foreign.medvlm_foreign_answers import THINKING
@@ -136,6 +137,22 @@ def test_conversations_are_brought_back(scripted):
     assert scripted.lit()[0] == [LEFT]
     scripted.asks("What is dark?")
     assert len(scripted.exchanges) == 2
+
+
+def test_damaged_records_of_a_conversation_are_reported(scripted, told):
+    scripted.asks("What is bright?")
+    scripted.asks("What is dark?")
+    dock = scripted.dock
+    layer, image = dock.image.layer, dock.session.ledger.image
+    dock._open(None)
+    (path,) = resumable(image, "ask")
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[-1] = lines[-1].replace(b"record", b"reXord", 1)
+    path.write_bytes(b"".join(lines))
+    dock._open(layer)
+    scripted.waits(lambda: dock.session is not None and dock.resume._offered != ())
+    dock.resume.resume.click()
+    scripted.waits(lambda: any("1 record is damaged" in text for text in told))
 
 
 def test_objects_are_offered_and_can_be_left_out(asker):

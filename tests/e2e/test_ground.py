@@ -1,6 +1,5 @@
 """The Ground dock in a real window: words, what is found, and where it is shown."""
 
-import contextlib
 import json
 import subprocess
 import sys
@@ -9,69 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 from napari.layers import Labels, Layer
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication
 
 from benchmarks.tasks import mni_truths
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.orientation import Plane, show_plane
 from napari_medvlm.widgets.ground.scope import SLICE
 from tests.conftest import dice, make_phantom
+from tests.e2e.grounding import Asker, ground_docks
 
 ROOT = Path(__file__).parents[2]
 
 
-class Asker:
-    """What a person does in the dock, and what they see."""
-
-    def __init__(self, viewer, dock, qtbot):
-        self.viewer, self.dock, self.qtbot = viewer, dock, qtbot
-
-    def waits(self, condition, timeout_ms=300_000):
-        self.qtbot.waitUntil(condition, timeout=timeout_ms)
-
-    def sees_from(self, score):
-        """Move the slider and wait until it has rested."""
-        self.dock.threshold.setValue(score)
-        self.waits(lambda: not self.dock._filter_due.isActive())
-
-    def asks(self, *phrases):
-        self.dock.phrases.set_phrases(list(phrases))
-        self.dock.run.run.click()
-        self.waits(lambda: not self.dock.session.pending)
-        QApplication.processEvents()
-        self.waits(lambda: len(self.rows()) >= len(phrases))
-
-    def rows(self):
-        table = self.dock.table
-        items = [table.topLevelItem(k) for k in range(table.topLevelItemCount())]
-        return [[item.text(column) for column in range(6)] for item in items]
-
-    def layer(self, role):
-        for layer in self.viewer.layers:
-            if layer.metadata.get("medvlm", {}).get("role") == role:
-                return layer
-        return None
-
-
 @pytest.fixture
 def open_dock(make_napari_viewer, qtbot):
-    docks = []
-
-    def open_dock(volume):
-        viewer = make_napari_viewer(show=True)
-        viewer.add_layer(Layer.create(*layer_data(volume)))
-        _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "Ground")
-        docks.append(dock)
-        asker = Asker(viewer, dock, qtbot)
-        asker.waits(lambda: dock.session is not None)
-        return asker
-
-    yield open_dock
-    for dock in docks:
-        with contextlib.suppress(RuntimeError):  # the test has closed it
-            dock.close_dock()
+    with ground_docks(make_napari_viewer, qtbot) as open_dock:
+        yield open_dock
 
 
 @pytest.fixture
@@ -243,6 +196,15 @@ def test_a_heatmap_lies_on_the_image_and_says_what_was_looked_at(asker, clip):
     dock.table.setCurrentItem(dock.table.topLevelItem(0))
     assert "Prompt:" in dock.details.text()
     assert "1 slice" in dock.details.text()
+    dock.heatmap_threshold.slider.setValue(0.6)
+    asker.waits(lambda: asker.layer("found masks") is not None)
+    regions = dock.session.grounding.regions
+    limit = dock.heatmap_threshold.slider.value()
+    wanted = np.any([region.heatmap.full() >= limit for region in regions], axis=0)
+    assert_array_equal(np.asarray(asker.layer("found masks").data) > 0, wanted)
+    assert wanted.any()
+    dock.heatmap_threshold.slider.setValue(0)
+    asker.waits(lambda: asker.layer("found masks") is None)
 
 
 def test_labels_are_shown_as_bars_and_a_descriptor_can_be_switched_off(asker, clip):

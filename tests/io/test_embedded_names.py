@@ -65,3 +65,44 @@ def test_the_table_beside_a_file_of_freesurfer_is_read(tmp_path):
     nibabel.save(nibabel.MGHImage(LABELS.T.astype(np.int32), np.eye(4)), tmp_path / "aseg.mgz")
     (tmp_path / "aseg.json").write_text('{"1": "liver", "2": "left kidney"}')
     assert read_labels(tmp_path / "aseg.mgz").names == NAMES
+
+
+def layers(path, segments, fields=("Name", "LabelValue", "Layer")):
+    """A segmentation of 3D Slicer: an axis of layers before those of space, as it writes them."""
+    stack = np.zeros((*LABELS.shape, 2), np.uint8)
+    lines = ["NRRD0004", "type: uint8", "dimension: 4", "space: left-posterior-superior"]
+    lines += ["sizes: 2 6 5 4", "space directions: none (2,0,0) (0,3,0) (0,0,4)"]
+    lines += ["kinds: list domain domain domain", "encoding: raw", "space origin: (1,2,3)"]
+    for number, (name, value, layer, mask) in enumerate(segments):
+        stack[..., layer][mask] = value
+        values = {"Name": name, "LabelValue": value, "Layer": layer}
+        lines += [f"Segment{number}_{field}:={values[field]}" for field in fields]
+    path.write_bytes("\n".join([*lines, "", ""]).encode() + stack.tobytes())
+    return path
+
+
+OUTER, INNER, ASIDE = (np.zeros(LABELS.shape, bool) for _ in range(3))
+OUTER[:3, 1:5, 1:5], INNER[1:3, 2:4, 2:4], ASIDE[3, :2, :2] = True, True, True
+
+
+@pytest.mark.parametrize("values", [(1, 1, 2), (1, 3, 2)])
+def test_segments_of_several_layers_are_read_with_all_their_voxels(tmp_path, values):
+    segments = [("body", values[0], 0, OUTER), ("tumor", values[1], 1, INNER)]
+    path = layers(tmp_path / "a.seg.nrrd", [*segments, ("cyst", values[2], 0, ASIDE)])
+    named = read_labels(path)
+    masks = {name: named.mask_of(value).full() for value, name in named.names.items()}
+    assert set(masks) == {"body", "tumor", "cyst"}
+    assert (masks["body"] == OUTER).all()
+    assert (masks["tumor"] == INNER).all()
+    assert (masks["cyst"] == ASIDE).all()
+    assert named.grid.spacing == (4, 3, 2)
+    assert "overlap (body, tumor)" in named.notes[0]
+    assert read_masks(path, named.grid).names == named.names
+
+
+def test_segments_of_an_older_slicer_are_a_volume_each(tmp_path):
+    segments = [("body", 1, 0, OUTER), ("tumor", 1, 1, INNER)]
+    named = read_labels(layers(tmp_path / "a.seg.nrrd", segments, fields=("Name",)))
+    assert (named.mask_of(1).full() == OUTER).all()
+    assert (named.mask_of(2).full() == INNER).all()
+    assert named.names == {1: "body", 2: "tumor"}

@@ -61,7 +61,7 @@ def test_a_file_of_0_1_opens_and_is_saved_in_the_current_format(name, tmp_path):
     ledger = Ledger.load(FOLDER / name)
     ledger.save(tmp_path / "again.json")
     saved = json.loads((tmp_path / "again.json").read_text("utf-8"))
-    assert saved["version"] == VERSION == 2
+    assert saved["version"] == VERSION == 3
     assert upgrade(saved) == saved
     assert Ledger.load(tmp_path / "again.json").records == ledger.records
 
@@ -195,12 +195,25 @@ def test_opening_a_journal_of_0_1_changes_none_of_its_lines(tmp_path):
     assert path.read_bytes() == (FOLDER / "segment.jsonl").read_bytes()
 
 
-@pytest.mark.parametrize("version", [3, 99])
+@pytest.mark.parametrize("name", ["segment.json", "segment.jsonl"])
+def test_a_file_of_version_2_opens_with_the_same_records(name, tmp_path):
+    path = tmp_path / "session.json"
+    ledger = Ledger.load(FOLDER / name)
+    ledger.save(path)
+    path.write_text(path.read_text("utf-8").replace('"version": 3', '"version": 2'), "utf-8")
+    assert Ledger.load(path).records == ledger.records
+    journal = tmp_path / "session.jsonl"
+    Journal(journal, ledger, print).close()
+    text = journal.read_text("utf-8") if journal.exists() else ledger.header()
+    assert '"version":3' in text
+
+
+@pytest.mark.parametrize("version", [4, 99])
 def test_a_file_of_a_newer_version_is_refused(version, tmp_path):
     content = json.loads((FOLDER / "segment.json").read_text("utf-8"))
     path = tmp_path / "newer.json"
     path.write_text(json.dumps({**content, "version": version}))
-    with pytest.raises(SessionFileError, match=f"newer version .format {version}, known: 2"):
+    with pytest.raises(SessionFileError, match=f"newer version .format {version}, known: 3"):
         Ledger.load(path)
 
 

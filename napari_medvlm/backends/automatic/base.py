@@ -34,10 +34,15 @@ class LabelledBackend(Backend, ABC):
 
     A phrase is matched to the names as `napari_medvlm.language.structure_names` does;
     *everything* asks for all of them. The segmentation of a volume is cached, so that a second
-    phrase costs nothing.
+    phrase costs nothing. A model of several images, see `Backend.channel_names`, gets those of the
+    query; its masks lie on the volume's grid.
     """
 
     supports_all_structures = True
+
+    _volume: Volume
+    _images: tuple[Volume, ...]
+    """What the model sees: the images of its channels, or the volume alone."""
 
     def __init__(self) -> None:
         self._cached: OrderedDict[str, dict[str, Mask]] = OrderedDict()
@@ -67,10 +72,11 @@ class LabelledBackend(Backend, ABC):
     def set_volume(self, volume: Volume) -> None:
         """Take the volume."""
         self._ladder.renew()
-        self._volume = volume
+        self._volume, self._images = volume, (volume,)
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
         """The masks of the names that the phrases mean, if they reach into the scope."""
+        self._images = tuple(c.volume for c in query.channels) or (self._volume,)
         grounding, notes = self._ladder.tried(lambda: self._grounded(query, progress), progress)
         return replace(grounding, notes=(*grounding.notes, *notes))
 
@@ -106,8 +112,9 @@ class LabelledBackend(Backend, ABC):
         return exact or matches
 
     def _segmented(self, names: Sequence[str], progress: Progress) -> Mapping[str, Mask]:
-        cached = self._cached.setdefault(self._volume.digest, {})
-        self._cached.move_to_end(self._volume.digest)
+        digest = " ".join(image.digest for image in self._images)
+        cached = self._cached.setdefault(digest, {})
+        self._cached.move_to_end(digest)
         while len(self._cached) > MAX_CACHED_VOLUMES:
             self._cached.popitem(last=False)
         lacking = [name for name in names if name not in cached]

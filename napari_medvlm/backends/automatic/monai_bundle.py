@@ -1,4 +1,4 @@
-"""MONAI bundles that segment one volume, run by their own inference configuration."""
+"""MONAI bundles that segment volumes, run by their own inference configuration."""
 
 from __future__ import annotations
 
@@ -67,6 +67,11 @@ class BundleBackend(LabelledBackend):
         """The names of the bundle's labels, from its metadata."""
         return tuple(_labels(_metadata(_folder(model))).values())
 
+    @classmethod
+    def channels(cls, model: str | None) -> tuple[str, ...]:
+        """The names of the channels of the bundle's input, from its metadata."""
+        return _channels(_metadata(_folder(model)))
+
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the loaded bundle's labels."""
@@ -78,13 +83,12 @@ class BundleBackend(LabelledBackend):
         Raises
         ------
         BackendUnavailable
-            If there is no bundle, it is not trusted, or it is for something else than segmenting
-            one image.
+            If there is no bundle, it is not trusted, or it is for something else than segmenting.
         """
         folder = _folder(model)
         metadata = _metadata(folder)
         self._labels = _labels(metadata)
-        _require_one_channel(folder, metadata)
+        self.channel_names = _channels(metadata)
         require_trusted(folder, "The bundle in")
         self._device = torch_device(device)
         self._read(folder, metadata)
@@ -99,7 +103,7 @@ class BundleBackend(LabelledBackend):
 
         progress(0.0, "preparing the image")
         with torch.no_grad():
-            item = self._before({self._key: tensor_of(self._volume)})
+            item = self._before({self._key: tensor_of(*self._images)})
             image = item[self._key][None].to(self._device)
             with (
                 monai_progress(self._network, self._windows(image.shape[2:]), progress),
@@ -235,20 +239,27 @@ def _labels(metadata: Mapping[str, Any]) -> dict[int, str]:
     return {k: name for k, name in labels.items() if name.lower() != "background"}
 
 
-def _require_one_channel(folder: Path, metadata: Mapping[str, Any]) -> None:
+def _channels(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the channels of the input; empty if it has a single one."""
     try:
         inputs = metadata.get("network_data_format", {}).get("inputs", {})
-        channels = [int(part.get("num_channels", 1)) for part in inputs.values()]
+        several = {key: p for key, p in inputs.items() if int(p.get("num_channels", 1)) > 1}
+        named = {key: dict(p.get("channel_def") or {}) for key, p in several.items()}
     except DAMAGED as error:
         raise BackendUnavailable(
-            f"The inputs in the metadata.json of {folder} cannot be read: {error}.",
+            f"The inputs in the bundle's metadata.json cannot be read: {error}.",
             "Download the bundle again.",
         ) from error
-    if sum(channels) > 1:
+    if several and len(inputs) > 1:
         raise BackendUnavailable(
-            f"The bundle in {folder} needs {sum(channels)} images per patient.",
-            "Choose a bundle that segments a single image.",
+            f"The bundle has {len(inputs)} inputs: {', '.join(inputs)}.",
+            "Choose a bundle with a single input, of one or more channels.",
         )
+    if not several:
+        return ()
+    ((key, part),) = several.items()
+    count = min(int(part["num_channels"]), MOST_CHANNELS)
+    return tuple(str(named[key].get(str(k)) or f"channel {k}") for k in range(count))
 
 
 def _require_no_prompts(folder: Path, config: Mapping[str, Any]) -> None:

@@ -26,13 +26,17 @@ if TYPE_CHECKING:
     import torch
 
 
-def tensor_of(volume: Volume) -> Any:
-    """A volume as MONAI's loader gives a NIfTI file of it: MetaTensor ``(1, x, y, z)`` float32."""
+def tensor_of(*volumes: Volume) -> Any:
+    """Volumes as MONAI's loader gives NIfTI files of them.
+
+    All lie on the grid of the first. A MetaTensor ``(channel, x, y, z)`` float32.
+    """
     import torch
     from monai.data import MetaTensor
     from monai.utils import MetaKeys, SpaceKeys
 
-    data = np.ascontiguousarray(volume.intensity().T[None], np.float32)
+    volume = volumes[0]
+    data = np.stack([np.asarray(v.intensity().T, np.float32) for v in volumes])
     affine = torch.as_tensor(ras_matrix(volume.affine), dtype=torch.float64)
     meta = {
         MetaKeys.ORIGINAL_CHANNEL_DIM: 0,
@@ -41,7 +45,7 @@ def tensor_of(volume: Volume) -> Any:
         MetaKeys.SPACE: SpaceKeys.RAS,
         "filename_or_obj": volume.name,
     }
-    return MetaTensor(torch.from_numpy(data.copy()), affine=affine, meta=meta)
+    return MetaTensor(torch.from_numpy(data), affine=affine, meta=meta)
 
 
 def array_of(answer: Any) -> NDArray[Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,14 @@ from napari_medvlm.backends.automatic.network_card import (
     card_of,
     network_of,
 )
+from napari_medvlm.backends.automatic.sliced_network import Predictor, sliced, window_of
 from napari_medvlm.backends.base import BackendInfo, Progress, Task
 from napari_medvlm.backends.memory.fallback import MemoryFallbacks
 from napari_medvlm.backends.models.transformers_loader import torch_device
 from napari_medvlm.backends.models.trust import require_trusted
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.mask import Mask
-
-Predictor = Callable[[Any], Any]
-"""From windows ``(n, 1, x, y, z)`` to answers ``(n, channel, x, y, z)``, both tensors."""
+from napari_medvlm.data.volume import Volume
 
 
 class NetworkBackend(LabelledBackend):
@@ -54,6 +54,11 @@ class NetworkBackend(LabelledBackend):
         """The names of the labels, from the card."""
         return _names(card_of(network_of(model)))
 
+    @classmethod
+    def channels(cls, model: str | None) -> tuple[str, ...]:
+        """The names of the images that the network takes together, from the card."""
+        return card_of(network_of(model)).channels
+
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the loaded network's labels."""
@@ -69,6 +74,7 @@ class NetworkBackend(LabelledBackend):
         """
         path = network_of(model)
         self._card = card_of(path)
+        self.channel_names = self._card.channels
         self._device = torch_device(device)
         self._ladder = MemoryFallbacks(self.info.title, device)
         if path.suffix == ".onnx":
@@ -87,43 +93,61 @@ class NetworkBackend(LabelledBackend):
 
         card = self._card
         progress(0.0, "preparing the image")
-        steps = [Orientationd("image", axcodes=card.orientation, labels=None)]
+        steps: list[Any] = []
+        if self._volume.has_planes:
+            steps.append(Orientationd("image", axcodes=card.axcodes, labels=None))
         if card.spacing_mm is not None:
             steps.append(Spacingd("image", pixdim=card.spacing_mm, mode="bilinear"))
         before = Compose(steps)
-        item = before({"image": tensor_of(self._volume)})
+        item = before({"image": tensor_of(*self._inputs())})
         seen = scaled(item["image"].as_tensor(), card.intensity)[None].to(self._device)
-        report = teller(windows(seen.shape[2:], card.patch, card.overlap), progress)
+        patch, predict = window_of(card, seen.shape[2:]), self._predict
+        if card.is_flat:
+            predict = sliced(predict, card.patch if card.resize else None)
+        report = teller(windows(seen.shape[2:], patch, card.overlap), progress)
         with torch.no_grad():
             answer = sliding_window_inference(
-                seen,
-                card.patch,
-                1,
-                lambda window: (report(), self._predict(window))[1],
-                card.overlap,
+                seen, patch, 1, lambda window: (report(), predict(window))[1], card.overlap
             )
         progress(0.9, "resampling the labels")
         item["pred"] = MetaTensor(decided(answer[0], card).cpu())
-        back = Invertd("pred", before, "image", nearest_interp=True)(item)["pred"]
-        output = array_of(back)
+        if steps:
+            item = Invertd("pred", before, "image", nearest_interp=True)(item)
+        output = array_of(item["pred"])
         require_shape(output.shape, self._volume, self._card.title or "The network")
         if card.answer == "exclusive":
             return masks_of_values(output[0], {k: n for k, n in card.labels.items() if k})
         return {name: Mask.of(output[k] > 0.5) for k, name in card.labels.items()}
 
+    def _inputs(self) -> tuple[Volume, ...]:
+        """A volume for each input channel of the network."""
+        if not self._card.color:
+            return self._images
+        volume = self._volume
+        if not volume.is_color:
+            return (volume, volume, volume)
+        return tuple(replace(volume, data=volume.data[..., k]) for k in range(3))
+
 
 def scaled(image: Any, how: Intensity) -> Any:
-    """Intensities as a card wants them; a tensor of any shape."""
+    """Intensities as a card wants them; a tensor ``(channel, ...)``, each channel by itself."""
     import torch
 
+    return torch.stack([_scaled(channel, how, k) for k, channel in enumerate(image)])
+
+
+def _scaled(image: Any, how: Intensity, channel: int) -> Any:
+    import torch
+
+    mean, sd = (v[channel] if isinstance(v, tuple) else v for v in (how.mean, how.sd))
     limits = how.clip
     if how.percentile is not None:
         low, high = np.percentile(image.numpy(), how.percentile)
         limits = float(low), float(high)
     if limits is not None:
         image = torch.clip(image, *limits)
-    if how.mean is not None and how.sd is not None:
-        return (image - how.mean) / how.sd
+    if mean is not None and sd is not None:
+        return (image - mean) / sd
     return image if limits is None else (image - limits[0]) / max(limits[1] - limits[0], 1e-6)
 
 

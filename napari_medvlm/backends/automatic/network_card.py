@@ -14,6 +14,7 @@ KINDS = (".onnx", ".pt", ".ts", ".pth")
 """How files of networks end: ONNX, or TorchScript."""
 
 Range = tuple[float, float]
+Sizes = tuple[PositiveInt, PositiveInt, PositiveInt] | tuple[PositiveInt, PositiveInt]
 
 
 class Intensity(BaseModel):
@@ -24,15 +25,16 @@ class Intensity(BaseModel):
     percentile, clip
         Lowest and highest intensity that are kept: percentiles of the image, or intensities.
     mean, sd
-        Subtracted, and then divided by. Without them, the range that was kept becomes 0 to 1.
+        Subtracted, and then divided by: a number, or a list with one for each input channel.
+        Without them, the range that was kept becomes 0 to 1.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     percentile: Range | None = None
     clip: Range | None = None
-    mean: float | None = None
-    sd: PositiveFloat | None = None
+    mean: float | tuple[float, ...] | None = None
+    sd: PositiveFloat | tuple[PositiveFloat, ...] | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Intensity:
@@ -57,9 +59,17 @@ class NetworkCard(YamlTable):
     spacing_mm
         Voxel size along x, y, z after turning; none: the image's own.
     orientation
-        Towards where x, y and z grow, as nibabel says it.
+        Towards where x, y and z grow, as nibabel says it; none: RAS, or LPS for 2D networks, whose
+        rows then go from anterior to posterior. Pictures and projections are never turned.
+    color
+        Whether the network takes red, green and blue; a grey image is given three times.
+    channels
+        The names of the images of a patient that the network takes together, in its order.
     patch, overlap
-        Size of the windows in voxels, x, y, z, and how much of a side neighbours share.
+        Size of the windows in voxels, x, y, z, and how much of a side neighbours share. With two
+        numbers, x and y, the network is 2D and gets each slice as ``(n, channel, y, x)``.
+    resize
+        Whether a 2D network gets whole slices, resized to `patch`, and not windows.
     answer
         ``exclusive``: the channel with the highest value wins, the first is the background; of a
         single channel, what exceeds the threshold is 1. ``overlapping``: each channel by itself.
@@ -72,13 +82,42 @@ class NetworkCard(YamlTable):
     labels: Annotated[dict[int, str], Field(min_length=1)]
     title: str = ""
     spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None
-    orientation: Annotated[str, Field(pattern="^[LR][PA][IS]$")] = "RAS"
+    orientation: Annotated[str | None, Field(pattern="^[LR][PA][IS]$")] = None
+    color: bool = False
+    channels: tuple[str, ...] = ()
     intensity: Intensity = Intensity()
-    patch: tuple[PositiveInt, PositiveInt, PositiveInt]
+    patch: Sizes
     overlap: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    resize: bool = False
     answer: Literal["exclusive", "overlapping"] = "exclusive"
     threshold: float = 0.0
     licence: str = "not stated"
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the network is 2D."""
+        return len(self.patch) == 2
+
+    @property
+    def inputs(self) -> int:
+        """The number of input channels."""
+        return 3 if self.color else max(len(self.channels), 1)
+
+    @property
+    def axcodes(self) -> str:
+        """Towards where x, y and z grow."""
+        return self.orientation or ("LPS" if self.is_flat else "RAS")
+
+    @model_validator(mode="after")
+    def _fits(self) -> NetworkCard:
+        if self.color and self.channels:
+            raise ValueError("give either color or channels")
+        if self.resize and not self.is_flat:
+            raise ValueError("only slices for a 2D network are resized: patch has two numbers then")
+        for value in (self.intensity.mean, self.intensity.sd):
+            if isinstance(value, tuple) and len(value) != self.inputs:
+                raise ValueError(f"mean and sd need {self.inputs} numbers, one for each channel")
+        return self
 
 
 def network_of(model: str | None) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -147,7 +147,6 @@ def load(case: Case) -> Loaded:
     """
     from napari_medvlm.evaluation.references.image_stack import read_stack
     from napari_medvlm.evaluation.references.read import references_of_labels
-    from napari_medvlm.io import read_volume
 
     volume = read_stack(case.images)
     if case.size is not None and case.size != volume.shape[1:]:
@@ -157,12 +156,23 @@ def load(case: Case) -> Loaded:
             "Use the images at their full size.",
         )
     if case.labels is not None:
-        label_image = read_volume(case.labels)
-        values = integer_labels(label_image.data, case.labels)
-        named = NamedLabels(values, label_image.grid, case.names, case.labels.name)
+        named = _named_labels(case, case.labels, volume)
         regions = references_of_labels(named, volume)
         return Loaded(volume, regions, {r.phrase: r.phrase for r in regions})
     fixed = [r for r in case.references if r.slice is not None or r.frame is not Frame.PIXELS]
     regions = tuple(r.region(volume, case.name) for r in fixed)
     floating = tuple(r for r in case.references if r not in fixed)
     return Loaded(volume, regions, {r.phrase: r.label for r in case.references}, floating)
+
+
+def _named_labels(case: Case, path: Path, volume: Volume) -> NamedLabels:
+    """The labels of a case; names of the data set count before those of the file."""
+    from napari_medvlm.evaluation.references.label_objects import has_objects, read_objects
+    from napari_medvlm.io import read_volume
+
+    if has_objects(path):
+        named = read_objects(path, volume)
+        return replace(named, names={**named.names, **case.names})
+    label_image = read_volume(path)
+    values = integer_labels(label_image.data, path)
+    return NamedLabels(values, label_image.grid, case.names, path.name)

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import require_same_grid
+from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.volume import Volume
+from napari_medvlm.evaluation.references.label_objects import (
+    has_objects,
+    image_series,
+    read_objects,
+)
 from napari_medvlm.evaluation.segment.cases import (
     MAX_LABELS,
     Case,
@@ -35,11 +41,17 @@ def load(case: Case) -> Loaded:
     InvalidImage
         If a file cannot be read, or the labels are no whole numbers.
     GeometryMismatch
-        If image and labels do not lie on the same grid.
+        If image and labels do not lie on the same grid, or are of different patients or frames of
+        reference.
     """
     if case.layout is Layout.CVPR25:
         return read_case(case)
-    volume = read_volume(case.image, frame=case.channel)
+    series = image_series(case.image, case.labels)
+    volume = read_volume(case.image, series=series, frame=case.channel)
+    if has_objects(case.labels):
+        named = read_objects(case.labels, volume)
+        structures = case.structures or _by_name(named)
+        return Loaded(volume, named.values, structures, named.covered)
     label_volume = read_volume(case.labels)
     label_volume = replace(label_volume, data=_label_data(label_volume, case.labels))
     require_same_grid(volume.grid, label_volume.grid, f"The label image {case.labels.name}")
@@ -67,6 +79,14 @@ def _label_data(labels: Volume, path: Path) -> NDArray[np.generic]:
     if not (data == data[..., :1]).all():
         raise InvalidImage(f"{path.name} is a colour picture.", "Save labels as numbers.")
     return data[..., 0]
+
+
+def _by_name(named: NamedLabels) -> tuple[Structure, ...]:
+    """A structure for each name; objects of one name are one structure."""
+    values: dict[str, list[int]] = {}
+    for value in sorted(named.present):
+        values.setdefault(named.names.get(value, f"label {value}"), []).append(value)
+    return tuple(Structure(name=name, values=tuple(of)) for name, of in values.items())
 
 
 def _by_value(labels: NDArray[np.integer], path: Path) -> tuple[Structure, ...]:

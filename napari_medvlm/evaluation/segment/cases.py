@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from napari_medvlm.data.errors import InvalidImage, InvalidReference
 from napari_medvlm.data.geometry.grid import Index
-from napari_medvlm.data.mask import BoolArray
+from napari_medvlm.data.mask import BoolArray, Mask
 from napari_medvlm.data.text import did_you_mean
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.runs.runner import SkippedCase
@@ -86,15 +86,29 @@ class Cases:
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """A case in memory: ``labels`` is ``(z, y, x)`` of whole numbers on the volume's grid."""
+    """A case in memory.
+
+    Parameters
+    ----------
+    labels
+        ``(z, y, x)`` of whole numbers on the volume's grid.
+    covered
+        By the value of an object that overlaps others, its voxels that have another's value in
+        ``labels``.
+    """
 
     volume: Volume
     labels: NDArray[np.integer]
     structures: tuple[Structure, ...]
+    covered: Mapping[int, Mask] = field(default_factory=dict)
 
     def truth(self, structure: Structure) -> BoolArray:
         """``(z, y, x)`` bool: where a structure is."""
-        return np.isin(self.labels, structure.values)
+        inside = np.isin(self.labels, structure.values)
+        for value in self.covered.keys() & set(structure.values):
+            mask = self.covered[value]
+            inside[mask.slices] |= mask.crop
+        return inside
 
 
 def chosen(structures: Sequence[Structure], wanted: Sequence[str]) -> tuple[Structure, ...]:

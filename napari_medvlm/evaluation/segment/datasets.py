@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from napari_medvlm.data.errors import InvalidReference
+from napari_medvlm.evaluation.references.label_objects import object_file
 from napari_medvlm.evaluation.segment.cases import Case, Cases, Layout, Skipped, named
 from napari_medvlm.evaluation.segment.nnunet_datasets import ENDINGS, msd, nnunet, with_files
+from napari_medvlm.io.dicom.folder import holds_dicom
 
 
 def find_cases(
@@ -25,7 +27,8 @@ def find_cases(
     Parameters
     ----------
     layout
-        How it lies on disk.
+        How it lies on disk. A case of pairs may be a folder of DICOM files: an image, and beside it
+        or in the folder of labels one segmentation or structure set.
     images
         Its folder; for pairs and npz that of the images; ``imagesTr`` also stands for its parent.
     labels
@@ -71,7 +74,9 @@ def _pairs(
     channel: int | None,
     names: Mapping[int, str],
 ) -> Cases:
-    of_image, of_label = (_matching(f, p) for f, p in zip((images, labels), patterns, strict=True))
+    of_image, matching = (_matching(f, p) for f, p in zip((images, labels), patterns, strict=True))
+    of_image = {name: path for name, path in of_image.items() if path not in (images, labels)}
+    of_label, skipped = _label_files(matching)
     same = [path for name, path in of_image.items() if of_label.get(name) == path]
     if same:
         raise InvalidReference(
@@ -79,10 +84,10 @@ def _pairs(
             "Say where the labels are with --labels, or tell them apart with --image-pattern and "
             "--label-pattern.",
         )
-    skipped = [
+    skipped += [
         Skipped(name, f"There is no label image for {path.name}.")
         for name, path in of_image.items()
-        if name not in of_label
+        if name not in matching
     ]
     skipped += [
         Skipped(name, f"There is no image for the labels {path.name}.")
@@ -100,8 +105,19 @@ def _pairs(
     return Cases(tuple(cases), tuple(skipped))
 
 
+def _label_files(matching: Mapping[str, Path]) -> tuple[dict[str, Path], list[Skipped]]:
+    """The labels of each case, and cases whose folder has not exactly one file of objects."""
+    files, skipped = {}, []
+    for name, path in matching.items():
+        try:
+            files[name] = object_file(path) if path.is_dir() else path
+        except InvalidReference as error:
+            skipped.append(Skipped(name, error.message))
+    return files, skipped
+
+
 def _matching(folder: Path, pattern: str) -> dict[str, Path]:
-    """The files of a pattern by the name of their case."""
+    """The files of a pattern, and folders of DICOM files, by the name of their case."""
     if pattern.count("{case}") != 1:
         raise InvalidReference(
             f"The pattern {pattern!r} does not say once where the case's name is.",
@@ -110,12 +126,18 @@ def _matching(folder: Path, pattern: str) -> dict[str, Path]:
     before, after = (re.escape(part) for part in pattern.split("{case}"))
     ending = "" if pattern.endswith(ENDINGS) else f"(?:{'|'.join(map(re.escape, ENDINGS))})"
     form = re.compile(f"{before}(?P<case>.+?){after}{ending}")
+    of_folder = re.compile(f"{before}(?P<case>.+){after}")
     if not folder.is_dir():
         raise InvalidReference(f"There is no folder {folder}.", "Check the path.")
-    matches = ((path, form.fullmatch(path.name)) for path in sorted(folder.iterdir()))
+    matches = (
+        (path, (of_folder if path.is_dir() else form).fullmatch(path.name))
+        for path in sorted(folder.iterdir())
+    )
     files: dict[str, Path] = {}
     for path, match in matches:
-        if match is None or path.name.startswith(".") or not path.is_file():
+        if match is None or path.name.startswith("."):
+            continue
+        if not path.is_file() and not holds_dicom(path):
             continue
         name = match["case"]
         if name in files:

@@ -11,10 +11,11 @@ from napari_medvlm.data.errors import DAMAGED, InvalidReference
 from napari_medvlm.evaluation.segment.cases import Case, Cases, Layout, Skipped, Structure
 
 ENDINGS = (
+    *(".rtstruct.dcm", ".labelmap.dcm", ".seg.dcm", ".dcm", ".seg.nrrd"),
     *(".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd"),
     *(".png", ".jpg", ".jpeg", ".tif", ".tiff"),
 )
-"""Endings of images that pairs may have."""
+"""Endings of images and labels that pairs may have, longer ones first."""
 NOT_STRUCTURES = {"background", "ignore"}
 """Names in nnU-Net's ``dataset.json`` that are no structures."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,9 @@ KEYWORDS = [
         "AcquisitionNumber",
         "TemporalPositionIdentifier",
     ),
+    *("EchoNumbers", "InversionTime", "FlipAngle", "RepetitionTime", "KVP", "ConvolutionKernel"),
+    *("DiffusionGradientOrientation", "NominalPercentageOfCardiacPhase", "FrameReferenceTime"),
+    "ContentTime",
     *("EchoTime", "DiffusionBValue", "TriggerTime", "NumberOfFrames", "Rows", "Columns"),
     *("SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored"),
     *("PixelRepresentation", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"),
@@ -50,6 +54,7 @@ KEYWORDS = [
 COPY_AGAIN = "Copy or export the file again, or move it out of the folder."
 
 
+ESCAPES = re.compile(r"\x1b[ -/]+[0-~]")
 RUST_PANIC = "PanicException"
 """Decoders written in Rust raise it on damaged bytes; it is no `Exception`."""
 
@@ -214,7 +219,12 @@ def integer(path: Path, values: Dataset, keyword: str, default: int) -> int:
 def text(values: Dataset, keyword: str) -> str:
     """A value as text without spaces around it; empty if it is absent."""
     value = values.get(keyword)
-    return "" if value is None else str(value).strip()
+    return "" if value is None else without_escapes(str(value)).strip()
+
+
+def without_escapes(value: str) -> str:
+    """A text without the escape sequences of ISO 2022, which pydicom leaves in Chinese texts."""
+    return ESCAPES.sub("", value) if "\x1b" in value else value
 
 
 def item(values: Dataset, keyword: str) -> Dataset | None:

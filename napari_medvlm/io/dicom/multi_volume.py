@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -20,8 +20,19 @@ KEYWORDS = (
     "TriggerTime",
     "ImageType",
     "AcquisitionTime",
+    "EchoNumbers",
+    "InversionTime",
+    "FlipAngle",
+    "RepetitionTime",
+    "DiffusionGradientOrientation",
+    "NominalPercentageOfCardiacPhase",
+    "FrameReferenceTime",
+    "KVP",
+    "ConvolutionKernel",
+    "ContentTime",
     "InstanceNumber",
 )
+"""By which volumes are told apart, the first that does it alone before others."""
 
 FRAME_VALUES = {
     "EchoTime": ("MREchoSequence", "EffectiveEchoTime"),
@@ -29,6 +40,14 @@ FRAME_VALUES = {
     "AcquisitionNumber": ("FrameContentSequence", "FrameAcquisitionNumber"),
     "DiffusionBValue": ("MRDiffusionSequence", "DiffusionBValue"),
     "TriggerTime": ("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime"),
+    "FlipAngle": ("MRTimingAndRelatedParametersSequence", "FlipAngle"),
+    "RepetitionTime": ("MRTimingAndRelatedParametersSequence", "RepetitionTime"),
+    "NominalPercentageOfCardiacPhase": (
+        "CardiacSynchronizationSequence",
+        "NominalPercentageOfCardiacPhase",
+    ),
+    "KVP": ("CTXRayDetailsSequence", "KVP"),
+    "ConvolutionKernel": ("CTReconstructionSequence", "ConvolutionKernel"),
     "ImageType": ("", "FrameType"),
 }
 """Where a multi-frame file keeps these values; a frame's type stands in one of many sequences."""
@@ -97,7 +116,7 @@ def split(places: Sequence[Sequence[P]]) -> tuple[str, list[str], list[list[P]]]
         for chosen in itertools.combinations(varying, size):
             groups = _grouped(places, chosen)
             if len(groups) == count and all(len(g) == len(places) for g in groups.values()):
-                keys = sorted(groups, key=_order)
+                keys = sorted(groups, key=lambda key: _order(key, groups[key]))
                 return " and ".join(chosen), [_show(k) for k in keys], [groups[k] for k in keys]
     return _by_time(places, count) or _by_instance(places, count)
 
@@ -155,8 +174,19 @@ def _range(low: float, high: float) -> str:
     return f"{low:.10g}" if low == high else f"{low:.10g} to {high:.10g}"
 
 
-def _order(key: tuple[Label | None, ...]) -> tuple[tuple[str, Label], ...]:
-    return tuple((type(label[0]).__name__, label) if label else ("", ()) for label in key)
+def _order(key: tuple[Label | None, ...], planes: Sequence[Labelled]) -> tuple[Hashable, ...]:
+    """Rising values; directions, which have no order of their own, as they were acquired."""
+    first = min(
+        (_instance(plane) for plane in planes if "InstanceNumber" in plane.labels), default=0
+    )
+
+    def of(label: Label | None) -> tuple[str, tuple[float | str, ...]]:
+        if not label:
+            return "", ()
+        is_vector = len(label) > 1 and isinstance(label[0], float)
+        return type(label[0]).__name__, (first,) if is_vector else label
+
+    return tuple(of(label) for label in key)
 
 
 def _show(key: tuple[Label | None, ...]) -> str:

@@ -128,14 +128,19 @@ def _rescaled(frame: NDArray[Any], plane: Plane) -> NDArray[Any]:
 def _mapped(frame: NDArray[Any], header: Dataset) -> NDArray[Any]:
     """Stored values by the modality LUT of the header.
 
-    Entries of 9 to 15 bits, which pydicom refuses, stand in 16 like the others.
+    Entries of 9 to 15 bits, which pydicom refuses, stand in 16 like the others. Those of 8 bits may
+    stand two in a word.
     """
     from pydicom import Dataset
     from pydicom.pixels import apply_modality_lut
 
     table, values = deepcopy(header.ModalityLUTSequence[0]), Dataset()
     count, first, bits = table.LUTDescriptor
-    table.LUTDescriptor = [count, first, 8 if bits == 8 else 16]
+    is_packed = isinstance(table.LUTData, bytes) and len(table.LUTData) < 2 * (count or 2**16)
+    if is_packed:
+        words = np.frombuffer(table.LUTData, np.uint8)[: count or 2**16].astype("<u2")
+        table.LUTData = words.tobytes()
+    table.LUTDescriptor = [count, first, 8 if bits == 8 and not is_packed else 16]
     values.ModalityLUTSequence = [table]
     values.file_meta = header.file_meta
     mapped: NDArray[Any] = apply_modality_lut(frame, values)

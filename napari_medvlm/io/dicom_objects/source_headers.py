@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from napari_medvlm.data.errors import CannotSave, InvalidImage
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.dicom.folder import headers_of, is_dicom
-from napari_medvlm.io.dicom.header import guarded
+from napari_medvlm.io.dicom.header import guarded, without_escapes
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 UNICODE = "ISO_IR 192"
 """The character set of written files, UTF-8: names of objects may be in any script."""
+TEXTS = ("LO", "LT", "PN", "SH", "ST", "UC", "UT")
 TYPE_2 = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime",
     "ReferringPhysicianName", "StudyID", "AccessionNumber",
@@ -51,6 +52,9 @@ def source_headers(volume: Volume) -> list[Dataset]:
         ) from error
     sources = [_completed(dcmread(file, stop_before_pixels=True)) for file, _ in headers]
     guarded(headers[0][0], sources[0].decode)
+    for element in sources[0]:
+        if element.VR in TEXTS and "\x1b" in str(element.value):
+            element.value = without_escapes(str(element.value))
     sources[0].SpecificCharacterSet = UNICODE
     return sources
 

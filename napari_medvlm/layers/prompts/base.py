@@ -64,17 +64,7 @@ class PromptLayer(ABC, Generic[P]):
         self._pulling = False
 
     def _seen_mm(self, usual_mm: float, least: float, largest: float) -> float:
-        """A size in mm that can be seen and does not hide the image.
-
-        Parameters
-        ----------
-        usual_mm
-            The size for images as large as a patient.
-        least, largest
-            Limits as shares of the longest side of the image.
-        """
-        side_mm = float(np.max(np.multiply(self.grid.shape, self.grid.spacing)))
-        return min(max(usual_mm, least * side_mm), largest * side_mm)
+        return visible_mm(self.grid, usual_mm, least, largest)
 
     @abstractmethod
     def _make(self) -> Layer:
@@ -154,6 +144,22 @@ class PromptLayer(ABC, Generic[P]):
             yield
         finally:
             self._pulling = False
+
+
+def visible_mm(grid: Grid, usual_mm: float, least: float, largest: float) -> float:
+    """A size in mm that can be seen and does not hide the image.
+
+    Parameters
+    ----------
+    grid
+        The display grid of the image.
+    usual_mm
+        The size for images as large as a patient.
+    least, largest
+        Limits as shares of the longest side of the image.
+    """
+    side_mm = float(np.max(np.multiply(grid.shape, grid.spacing)))
+    return min(max(usual_mm, least * side_mm), largest * side_mm)
 
 
 def new_rows(ids: Sequence[int], known: Container[int], drawn: Container[int]) -> list[int]:

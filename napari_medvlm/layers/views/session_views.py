@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
 
-MASK_SETTINGS = ("visible", "opacity", "contour", "blending")
+MASK_SETTINGS = ("visible", "opacity", "contour", "blending", "brush_size", "n_edit_dimensions")
 """What the layers of masks have in common in all views."""
 
 
@@ -122,7 +122,7 @@ class LinkedSessionLayers:
         """End a polygon that is being drawn in any view; whether there was any."""
         return any(layers.shapes.finish_drawing() for layers in self._all())
 
-    def use(self, layer: PromptLayer[Any] | None, mode: str) -> None:
+    def use(self, layer: PromptLayer[Any] | MaskLayer | None, mode: str) -> None:
         """Make a layer of the viewer, and those like it in the side views, the active ones."""
         self._used = (None if layer is None else layer.role, mode)
         self._main.use(layer, mode)
@@ -172,7 +172,7 @@ class LinkedSessionLayers:
         if self._used is None:
             return
         role, mode = self._used
-        own = {layer.role: layer for layer in (side.points, side.shapes, side.scribbles)}
+        own = {layer.role: layer for layer in (side.points, side.shapes, side.scribbles, side.mask)}
         side.use(own.get(role or ""), mode)
 
     def _watch_mask(self) -> None:

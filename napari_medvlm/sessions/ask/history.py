@@ -17,7 +17,7 @@ from napari_medvlm.data.conversation import Conversation, Evidence, State, Turn,
 from napari_medvlm.data.errors import CannotSave, InvalidPrompt, SessionFileError
 from napari_medvlm.data.tool_call import ToolRound
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.io.journal import Journal
+from napari_medvlm.io.journal import Journal, notices_of
 from napari_medvlm.ledger.conversation_records import (
     AnswerRecord,
     Checked,
@@ -59,6 +59,11 @@ class ConversationHistory:
     on_failure
         Called when the journal cannot be written.
 
+    Attributes
+    ----------
+    notices
+        Sentences about what was opened: damaged records, a copy that is continued.
+
     Raises
     ------
     SessionFileError
@@ -93,6 +98,7 @@ class ConversationHistory:
                 "The file was edited or mixed with another one; open an earlier copy.",
             ) from error
         self._journal = None if journal is None else Journal(journal, self.ledger, on_failure)
+        self.notices = notices_of(self.ledger, self._journal)
         for turn in list(self._state.turns.values()):
             self.end(turn.id, State.STOPPED, problem=UNFINISHED)
 

@@ -128,6 +128,11 @@ class AskSession(Closeable):
         return self._history.ledger
 
     @property
+    def notices(self) -> tuple[str, ...]:
+        """What happened on opening: damaged records, a copy that is continued."""
+        return self._history.notices
+
+    @property
     def conversations(self) -> tuple[Conversation, ...]:
         """The conversations, oldest first."""
         return self._history.conversations

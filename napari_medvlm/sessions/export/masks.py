@@ -20,11 +20,13 @@ def segments_of(session: SegmentationSession) -> dict[int, Segment]:
     """What a DICOM file is to tell of the objects of a session."""
     segments = {}
     for object_id, live in session.now.objects.items():
-        prediction = session.ledger.predicted(object_id, live.changed)
+        prediction = session.ledger.prediction_of(live)
         model = "" if prediction is None else prediction.model or ""
         algorithm = (
             "by hand" if prediction is None else f"{prediction.backend} {Path(model).name}".strip()
         )
+        if prediction is not None and live.current_edits():
+            algorithm += ", corrected by hand"
         segments[object_id] = Segment(
             live.info.name,
             live.info.color,

@@ -97,7 +97,7 @@ def _image(volume: Volume) -> dict[str, Any]:
 
 def _provenance(session: SegmentationSession, live: LiveObject) -> dict[str, Any]:
     """Who made the mask of an object, from how many prompts."""
-    prediction = session.ledger.predicted(live.info.id, live.changed)
+    prediction = session.ledger.prediction_of(live)
     row = {"backend": "by hand", "model": "", "weights": "", "prompts": len(live.prompts)}
     if prediction is None:
         return row

@@ -50,7 +50,7 @@ def add_objects(
     ids = tuple(range(first, first + len(prompts)))
     events: list[Event] = []
     for number, (object_id, prompt) in enumerate(zip(ids, prompts, strict=True)):
-        events.append(_new_object(object_id, None))
+        events.append(new_object(object_id, None))
         events.append(_added(object_id, prompt_id + number, prompt, ""))
     return ids, tuple(events)
 
@@ -105,10 +105,11 @@ def add_object(
 ) -> tuple[int, ObjectAdded]:
     """A new object with the next id and colour; the id and the event."""
     object_id = 1 + max(state.objects, default=0)
-    return object_id, _new_object(object_id, name, locked)
+    return object_id, new_object(object_id, name, locked)
 
 
-def _new_object(object_id: int, name: str | None, locked: bool = False) -> ObjectAdded:
+def new_object(object_id: int, name: str | None, locked: bool = False) -> ObjectAdded:
+    """A new object of an id and its colour."""
     info = ObjectInfo(
         id=object_id,
         name=name or f"Object {object_id}",

@@ -15,7 +15,7 @@ from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.measurements.measure import Measurement, measure
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.io.journal import Journal
+from napari_medvlm.io.journal import Journal, notices_of
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Record
 from napari_medvlm.sessions.job_queue import emit_safely
@@ -28,6 +28,7 @@ from napari_medvlm.worker.runner import Runner
 
 MEASURED_AFTER_S = 0.03
 """Delay from a mask to its measurement, so that it is drawn first."""
+EDITS_STAY = "Voxels that were painted or erased by hand stay as they are; undo to change that."
 
 
 class Engine:
@@ -57,7 +58,7 @@ class Engine:
     ) -> None:
         self.ledger = ledger
         self.choice = choice
-        self.label_map = LabelMap(volume.shape)
+        self.label_map = LabelMap(volume.grid)
         self.measurements: dict[int, Measurement] = {}
         self._volume = volume
         self._digests: dict[int, str] = {}
@@ -76,9 +77,9 @@ class Engine:
         )
         self._failure: MedVLMError | None = None
         self._noted: tuple[str, ...] = ()
+        self._edits_noted = False
         self._journal = None if journal is None else Journal(journal, ledger, self.failed.emit)
-        notice = "" if self._journal is None else self._journal.notice
-        self.notices = tuple(text for text in (ledger.damage, notice) if text)
+        self.notices = notices_of(ledger, self._journal)
 
     @property
     def pending(self) -> frozenset[int]:
@@ -125,14 +126,21 @@ class Engine:
     def _request_missing(self, anew: Key | None) -> None:
         with self._lock:
             wanted = self._predictions.wanted(self.choice, anew)
-            problems, self._predictions.problems = self._predictions.problems, []
-        for problem in problems:
-            self._failure = problem
-            self.notices += (str(problem),)
-            emit_safely(self.failed, problem)
         self._requests.drop(*wanted)
         for key, request in wanted.items():
             self._ask(key, request)
+
+    def redraw(self, box: Box) -> None:
+        """Draw a box of the label map again, over what a person painted there."""
+        with self._lock:
+            self.label_map.redraw(box)
+        emit_safely(self.changed, box)
+
+    def before_edits(self, object_id: int) -> Mask | None:
+        """The mask of an object before edits by hand; None if it is not computed."""
+        with self._lock:
+            live = self.ledger.now.objects.get(object_id)
+            return None if live is None else self._predictions.before_edits(live)
 
     def ask_again(self, key: Key) -> None:
         """Recompute a mask with the chosen backend."""
@@ -174,6 +182,10 @@ class Engine:
         for note in reply.mask.notes:
             if note not in notes:  # once, not at each click
                 emit_safely(self.noted, note)
+        live = self.ledger.now.objects.get(key[0])
+        if live is not None and live.current_edits() and not self._edits_noted:
+            self._edits_noted = True
+            emit_safely(self.noted, EDITS_STAY)
 
     def _on_failure(self, key: Key, error: MedVLMError) -> None:
         """Emit the error; the prompts stay."""
@@ -199,6 +211,11 @@ class Engine:
     def _refresh(self) -> None:
         with self._lock:
             box = self.label_map.update(self.ledger.now, self._predictions.known)
+            problems, self._predictions.problems = self._predictions.problems, []
+        for problem in problems:
+            self._failure = problem
+            self.notices += (str(problem),)
+            emit_safely(self.failed, problem)
         emit_safely(self.changed, box)
         if box is not None:
             with self._lock:

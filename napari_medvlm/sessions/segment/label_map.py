@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.data.geometry.grid import Index
+from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.mask import BoolArray, Mask, bounding_box, unpacked
 from napari_medvlm.data.prompts import Prompt
 from napari_medvlm.ledger.records import Overlap
 from napari_medvlm.ledger.state import LedgerState, LiveObject
+from napari_medvlm.sessions.segment.mask_edits import edited
 
 Key = tuple[int, int]
-"""An object's id and the serial of the entry that last changed its prompts: it names a mask."""
+"""An object's id and the serial of the entry that last changed its prompts: it names a mask before
+edits by hand."""
 
 Box = tuple[slice, slice, slice]
 Labels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32]
@@ -31,13 +35,13 @@ class MaskStore:
     """
 
     def __init__(self) -> None:
-        self._packed: OrderedDict[Key, tuple[NDArray[np.uint8], Mask]] = OrderedDict()
+        self._packed: OrderedDict[tuple[int, ...], tuple[NDArray[np.uint8], Mask]] = OrderedDict()
         self._bytes = 0
 
-    def __contains__(self, key: Key) -> bool:
+    def __contains__(self, key: tuple[int, ...]) -> bool:
         return key in self._packed
 
-    def __setitem__(self, key: Key, mask: Mask) -> None:
+    def __setitem__(self, key: tuple[int, ...], mask: Mask) -> None:
         self.discard(key)
         outline = replace(mask, crop=np.broadcast_to(np.False_, mask.crop.shape))
         self._packed[key] = mask.packed, outline
@@ -45,7 +49,7 @@ class MaskStore:
         while self._bytes > KEPT_BYTES and len(self._packed) > 1:
             self.discard(next(iter(self._packed)))
 
-    def get(self, key: Key) -> Mask | None:
+    def get(self, key: tuple[int, ...]) -> Mask | None:
         """The mask, if it is kept."""
         if key not in self._packed:
             return None
@@ -54,17 +58,35 @@ class MaskStore:
         z, y, x = outline.crop.shape
         return replace(outline, crop=unpacked(bits, (z, y, x)))
 
-    def discard(self, key: Key) -> None:
+    def discard(self, key: tuple[int, ...]) -> None:
         """Forget a mask, if it is there."""
         if key in self._packed:
             self._bytes -= self._packed.pop(key)[0].nbytes
 
+    def discard_object(self, object_id: int) -> None:
+        """Forget all masks of an object."""
+        for key in [key for key in self._packed if key[0] == object_id]:
+            self.discard(key)
+
 
 @dataclass(frozen=True)
 class _Shown:
+    """The mask that is shown of an object.
+
+    Attributes
+    ----------
+    key
+        The object's id and the serial of the entry that last changed it.
+    computed
+        The last mask that was computed, and the edits by hand that it has.
+    prompts
+        The prompts that the computed mask follows.
+    """
+
     key: Key
     mask: Mask
     prompts: Mapping[int, Prompt]
+    computed: tuple[Mask, frozenset[int]]
 
 
 class LabelMap:
@@ -75,16 +97,17 @@ class LabelMap:
 
     Parameters
     ----------
-    shape
-        Shape ``(z, y, x)`` of the volume.
+    grid
+        The grid of the volume.
     """
 
-    def __init__(self, shape: Index) -> None:
-        self.labels: Labels = np.zeros(shape, np.uint8)
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
+        self.labels: Labels = np.zeros(grid.shape, np.uint8)
         self._shown: dict[int, _Shown] = {}
         self._order: tuple[int, ...] = ()
 
-    def update(self, moment: LedgerState, known: Callable[[Key], Mask | None]) -> Box | None:
+    def update(self, moment: LedgerState, known: Callable[[LiveObject], Mask | None]) -> Box | None:
         """Show the objects of a moment with the masks known; the box drawn anew, or `None`."""
         order = tuple(live.info.id for live in sorted(moment.objects.values(), key=_rank(moment)))
         touched = set(order) if _crossing(order, self._order) else set()
@@ -126,17 +149,43 @@ class LabelMap:
         shown = self._shown.get(live.info.id)
         return {} if shown is None else shown.prompts
 
-    def _show(self, live: LiveObject, known: Callable[[Key], Mask | None]) -> list[Box]:
+    def _show(self, live: LiveObject, known: Callable[[LiveObject], Mask | None]) -> list[Box]:
         """Take the object's mask if it is new; the boxes that must be redrawn."""
         key = (live.info.id, live.changed)
         before = self._shown.get(live.info.id)
         if before is not None and before.key == key and before.prompts is live.prompts:
             return []
-        mask = known(key)
-        if mask is None:
+        mask = known(live)
+        serials = frozenset(edit.serial for edit in live.current_edits())
+        if mask is not None:
+            shown = _Shown(key, mask, live.prompts, (mask, serials))
+        elif self._lacks_edits(serials, before):
+            shown = self._provisional(live, before)
+        else:
             return []
-        self._shown[live.info.id] = _Shown(key, mask, live.prompts)
-        return [mask.slices if before is None else _difference(before.mask, mask)]
+        self._shown[live.info.id] = shown
+        return [shown.mask.slices if before is None else _difference(before.mask, shown.mask)]
+
+    def _lacks_edits(self, serials: frozenset[int], before: _Shown | None) -> bool:
+        """Whether edits by hand were made or undone since the last computed mask."""
+        if before is None:
+            return bool(serials)
+        return bool(serials - before.computed[1]) or before.mask is not before.computed[0]
+
+    def _provisional(self, live: LiveObject, before: _Shown | None) -> _Shown:
+        """The last computed mask with the edits by hand that it lacks."""
+        empty = Mask.empty(self._grid.shape)
+        computed, done = (empty, frozenset[int]()) if before is None else before.computed
+        missing = [edit for edit in live.current_edits() if edit.serial not in done]
+        with suppress(InvalidPrompt):  # reported when the mask is computed
+            mask = edited(computed, missing, self._grid)
+            prompts = {} if before is None else before.prompts
+            return _Shown((live.info.id, -1), mask, prompts, (computed, done))
+        return _Shown((live.info.id, -1), computed, {}, (computed, done))
+
+    def redraw(self, box: Box) -> None:
+        """Draw a box of the labels again."""
+        self._draw(box)
 
     def forget(self, object_id: int) -> None:
         """Take the object's mask again at the next update; until then the present one is shown."""

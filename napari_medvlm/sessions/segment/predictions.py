@@ -17,6 +17,7 @@ from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Predicted
 from napari_medvlm.ledger.state import LiveObject
 from napari_medvlm.sessions.segment.label_map import Key, MaskStore
+from napari_medvlm.sessions.segment.mask_edits import edited
 from napari_medvlm.settings.allowed_hosts import without_login
 from napari_medvlm.worker.messages import SegmentReply, SegmentRequest
 
@@ -38,32 +39,39 @@ class Choice:
 
 
 def key_of(live: LiveObject) -> Key:
-    """What names the mask of an object as it is."""
-    return live.info.id, live.changed
+    """What names the mask of an object before edits by hand, as its prompts are."""
+    return live.info.id, live.prompted
 
 
 class Predictions:
     """The masks of one ledger, as far as they are known.
 
-    A mask depends on the object's prompts and on the masks of the objects that were locked when its
-    prompts last changed: both are fixed by the ledger, so a key always stands for the same mask.
+    A mask depends on the object's prompts, on the masks of the objects that were locked when its
+    prompts last changed, and on edits by hand, which are applied to what the backend returned: all
+    are fixed by the ledger, so a key always stands for the same mask.
 
     Attributes
     ----------
     problems
-        Errors of stored masks that are damaged; those masks are empty.
+        Errors of stored masks that are damaged; those masks are empty, those edits left out.
     """
 
     def __init__(self, volume: Volume, ledger: Ledger) -> None:
         self._volume = volume
         self._ledger = ledger
         self._masks = MaskStore()
+        self._edited = MaskStore()
         self._abandoned: set[Key] = set()
         self.problems: list[InvalidPrompt] = []
 
-    def known(self, key: Key) -> Mask | None:
-        """The mask, if it was computed and is still kept."""
-        return self._masks.get(key)
+    def known(self, live: LiveObject) -> Mask | None:
+        """The mask of an object with its edits by hand, if it was computed and is still kept."""
+        mask = self._masks.get(key_of(live))
+        return None if mask is None else self._after_edits(live, mask)
+
+    def before_edits(self, live: LiveObject) -> Mask | None:
+        """The mask of an object before edits by hand, if it was computed and is still kept."""
+        return self._masks.get(key_of(live))
 
     def give_up(self, key: Key) -> None:
         """Ask no more for a mask that failed or was cancelled, until `forget`."""
@@ -72,6 +80,7 @@ class Predictions:
     def forget(self, key: Key) -> None:
         """Have a mask computed anew."""
         self._masks.discard(key)
+        self._edited.discard_object(key[0])
         self._abandoned.discard(key)
 
     def wanted(self, choice: Choice, anew: Key | None = None) -> dict[Key, SegmentRequest]:
@@ -88,12 +97,13 @@ class Predictions:
         requests: dict[Key, SegmentRequest] = {}
         for live in self._ledger.now.objects.values():
             if key_of(live) not in self._masks:
-                self._resolve(key_of(live), choice, anew, requests)
+                self._resolve(live, choice, anew, requests)
         return requests
 
     def accept(self, key: Key, request: SegmentRequest, reply: SegmentReply) -> Predicted:
         """Keep a mask that came back; the record of it for the ledger."""
         self._masks[key] = reply.mask
+        self._edited.discard_object(key[0])
         return Predicted(
             object_id=key[0],
             serial=key[1],
@@ -105,17 +115,39 @@ class Predictions:
             seconds=round(reply.seconds, 4),
         )
 
+    def _after_edits(self, live: LiveObject, mask: Mask) -> Mask:
+        """A mask of the backend after the edits by hand of an object."""
+        edits = live.current_edits()
+        if not edits:
+            return mask
+        keys = [(*key_of(live), edit.serial) for edit in edits]
+        done = next((n for n in range(len(keys), 0, -1) if keys[n - 1] in self._edited), 0)
+        result = (self._edited.get(keys[done - 1]) if done else None) or mask
+        for edit in edits[done:]:
+            try:
+                result = edited(result, (edit,), self._volume.grid)
+            except InvalidPrompt as error:
+                self.problems.append(error)
+        self._edited[keys[-1]] = result
+        return result
+
     def _resolve(
-        self, key: Key, choice: Choice, anew: Key | None, requests: dict[Key, SegmentRequest]
+        self,
+        live: LiveObject,
+        choice: Choice,
+        anew: Key | None,
+        requests: dict[Key, SegmentRequest],
     ) -> Mask | None:
+        """The mask of an object before edits by hand; what must be asked for it is added."""
+        key = key_of(live)
         cached = self._masks.get(key)
         if cached is not None:
             return cached
-        moment = self._ledger.moment(key[1])
-        live = moment.objects[key[0]]
-        locked = [o for o in moment.objects.values() if o.info.locked and o.changed < live.changed]
-        masks = [self._resolve(key_of(o), choice, anew, requests) for o in locked]
-        known = [m for m in masks if m is not None]
+        moment = self._ledger.moment(live.prompted)
+        live = moment.objects[live.info.id]
+        locked = [o for o in moment.objects.values() if o.info.locked and o.changed < live.prompted]
+        masks = [(o, self._resolve(o, choice, anew, requests)) for o in locked]
+        known = [self._after_edits(o, m) for o, m in masks if m is not None]
         if len(known) < len(masks):
             return None
         excluded = _union(known, self._volume.shape)
@@ -133,7 +165,7 @@ class Predictions:
     def _request(
         self, live: LiveObject, excluded: Mask | None, choice: Choice, forced: bool
     ) -> SegmentRequest:
-        prediction = None if forced else self._ledger.predicted(*key_of(live))
+        prediction = None if forced else self._ledger.prediction_of(live)
         steps = self._ledger.steps(live) if prediction is None else prediction.steps
         return SegmentRequest(
             backend=choice.backend if prediction is None else prediction.backend,

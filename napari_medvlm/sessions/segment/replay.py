@@ -13,7 +13,6 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Predicted, Record
 from napari_medvlm.sessions.segment.edits import remove_objects
-from napari_medvlm.sessions.segment.predictions import key_of
 from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.worker.runner import Runner
 
@@ -27,11 +26,15 @@ class Replayed:
     backend
         Who made the mask now; `None` if it follows from the prompts alone.
     identical
-        Whether it equals the recorded mask voxel for voxel; `None` if none was recorded.
+        Whether it equals the recorded mask voxel for voxel, both before edits by hand; `None` if
+        none was recorded.
     voxels_recorded, voxels_replayed
-        Size of the recorded mask (`None` if none was recorded) and of the new one.
+        Size of the recorded mask (`None` if none was recorded) and of the new one, before edits by
+        hand.
     mask
-        The new mask, on the volume's grid.
+        The new mask with all edits by hand, on the volume's grid.
+    edits
+        Number of edits by hand in it.
     """
 
     object_id: int
@@ -41,6 +44,7 @@ class Replayed:
     voxels_recorded: int | None
     voxels_replayed: int
     mask: Mask
+    edits: int = 0
 
 
 def replay(
@@ -150,15 +154,17 @@ def _by(records: Iterable[Record], backend: str, model: str | None) -> list[Reco
 
 def _compare(ledger: Ledger, session: SegmentationSession, object_id: int) -> Replayed:
     live = ledger.now.objects[object_id]
-    then = ledger.predicted(*key_of(live))
-    now = session.ledger.predicted(*key_of(live))
+    then, now = ledger.prediction_of(live), session.ledger.prediction_of(live)
     mask = session.own_mask(object_id)
+    computed = session.mask_before_edits(object_id)
+    computed = mask if computed is None else computed
     return Replayed(
         object_id=object_id,
         name=live.info.name,
         backend=None if now is None else now.backend,
-        identical=None if then is None else then.digest == mask.digest,
+        identical=None if then is None else then.digest == computed.digest,
         voxels_recorded=None if then is None else then.voxels,
-        voxels_replayed=mask.voxels,
+        voxels_replayed=computed.voxels,
         mask=mask,
+        edits=len(live.current_edits()),
     )

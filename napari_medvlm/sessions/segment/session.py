@@ -10,16 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_medvlm.data.errors import (
-    InvalidPrompt,
     PromptNotSupported,
     SessionFileError,
 )
 from napari_medvlm.data.interface.arguments import require_volume
-from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Prompt, check_prompt, require_prompt
 from napari_medvlm.data.volume import Volume, require_contrast
 from napari_medvlm.ledger.ledger import Ledger
@@ -28,13 +23,13 @@ from napari_medvlm.sessions.request_sender import new_runner
 from napari_medvlm.sessions.segment import edits
 from napari_medvlm.sessions.segment.backend_choice import segmenting_backend
 from napari_medvlm.sessions.segment.engine import Engine
+from napari_medvlm.sessions.segment.mask_session import MaskSession
 from napari_medvlm.sessions.segment.predictions import Choice, key_of
-from napari_medvlm.sessions.segment.session_view import SessionView
 from napari_medvlm.settings.chosen_models import remember
 from napari_medvlm.worker.runner import Runner
 
 
-class SegmentationSession(SessionView):
+class SegmentationSession(MaskSession):
     """Objects in one volume, each the result of its prompts.
 
     Gestures return at once; masks follow, see `wait`. Signals may come on another thread.
@@ -246,53 +241,6 @@ class SegmentationSession(SessionView):
         """Take away objects with their prompts, in one gesture."""
         self._append(*edits.remove_objects(self.now, object_ids))
 
-    def merge(self, object_id: int, *others: int) -> None:
-        """Make other objects part of one; they are gone, their voxels are in it.
-
-        Raises
-        ------
-        InvalidPrompt
-            If prompts of one of them have no mask yet.
-        """
-        self._require_answered(object_id, *others)
-        masks = {i: self._engine.belonging(i) for i in (object_id, *others)}
-        prompt_id = self.ledger.next_prompt_id()
-        self._append(*edits.merge(self.now, self.volume.grid, prompt_id, masks))
-
-    def split(self, object_id: int) -> tuple[int, ...]:
-        """Make each piece of an object but the largest an object of its own; their ids.
-
-        Raises
-        ------
-        InvalidPrompt
-            If it is one piece, or prompts of it have no mask yet.
-        """
-        self._require_answered(object_id)
-        mask = self._engine.belonging(object_id)
-        prompt_id = self.ledger.next_prompt_id()
-        object_ids, events = edits.split(self.now, self.volume.grid, prompt_id, object_id, mask)
-        self._append(*events)
-        return object_ids
-
-    def import_labels(
-        self,
-        labels: NDArray[np.integer],
-        names: Mapping[int, str] | None = None,
-        tracking_uids: Mapping[int, str] | None = None,
-        covered: Mapping[int, Mask] | None = None,
-    ) -> tuple[int, ...]:
-        """Take the labels of an array ``(z, y, x)`` on the volume's grid as locked objects.
-
-        They are never overwritten, count as negative for others, and are written to DICOM with
-        their tracking UIDs. Regions that overlap (``covered``, see `NamedLabels`) set the rule
-        `Overlap.BOTH`.
-        """
-        grid, prompt_id = self.volume.grid, self.ledger.next_prompt_id()
-        masks = edits.label_masks(labels, grid, covered or {})
-        ids, events = edits.take_masks(self.now, grid, prompt_id, masks, names, tracking_uids)
-        self._append(*(edits.set_overlap(self.now, Overlap.BOTH) if covered else ()), *events)
-        return ids
-
     def set_overlap(self, overlap: Overlap) -> None:
         """Choose which object a voxel belongs to when two claim it."""
         self._append(*edits.set_overlap(self.now, overlap))
@@ -347,25 +295,13 @@ class SegmentationSession(SessionView):
 
     def _check(self, prompt: Prompt) -> None:
         require_prompt(prompt)
-        if self._closed:
-            raise InvalidPrompt("The session is closed.", "Open another one.")
+        self._require_open()
         check_prompt(prompt, self.volume.grid)
         if type(prompt) not in self._info.prompts:
             raise PromptNotSupported(
                 f"{self._info.title} does not support {prompt.label} prompts.",
                 "Use another kind of prompt, or choose another backend.",
             )
-
-    def _require_answered(self, *object_ids: int) -> None:
-        """Refuse what goes on from masks where prompts would be lost."""
-        waiting = self.pending_prompts()
-        for object_id in object_ids:
-            live = self.now.objects.get(object_id)
-            if live is not None and waiting & live.prompts.keys():
-                raise InvalidPrompt(
-                    f"The mask of {live.info.name} does not follow all its prompts yet.",
-                    "Wait for it or press Ask again, or take the prompts away.",
-                )
 
     def _append(self, *events: Event) -> None:
         if events:

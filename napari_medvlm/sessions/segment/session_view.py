@@ -76,6 +76,10 @@ class SessionView:
         """An object's mask as it was computed, whatever others cover of it."""
         return self._engine.label_map.belonging(object_id, Overlap.BOTH)
 
+    def mask_before_edits(self, object_id: int) -> Mask | None:
+        """The mask that a backend returned, without edits by hand; None if it is not there."""
+        return self._engine.before_edits(object_id)
+
     def require_object(self, object_id: int) -> None:
         """Raise `InvalidPrompt` unless there is an object of that id."""
         if object_id in self.now.objects:

@@ -135,6 +135,8 @@ class AskDock(SessionDock[AskSession]):
         )
         self.session = session
         self._opened += [session, self.reading.bind(session)]
+        for notice in session.notices:
+            show_message(notice)
         self.along.bind(self.image.layer, volume)
         self.quality.look_at(volume)
         session.changed.connect(self._changed)

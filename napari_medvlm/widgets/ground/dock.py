@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
@@ -14,6 +15,7 @@ from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.grounding import NotFound, Scope
 from napari_medvlm.data.prompts import Box, InitialMask
 from napari_medvlm.data.region import Region
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.language.finding_descriptions import Knowledge
 from napari_medvlm.layers.label_names import named_labels
@@ -26,7 +28,9 @@ from napari_medvlm.sessions.segment.colors import color_of
 from napari_medvlm.widgets.checks.panel import TrustFold
 from napari_medvlm.widgets.checks.quality_note import QualityNote
 from napari_medvlm.widgets.dock import SessionDock
+from napari_medvlm.widgets.ground.channels import ChannelRows
 from napari_medvlm.widgets.ground.classify_tab import LabelsTab
+from napari_medvlm.widgets.ground.heatmap_threshold import HeatmapThreshold
 from napari_medvlm.widgets.ground.phrase_list import PhraseList
 from napari_medvlm.widgets.ground.reference import ReferenceRow
 from napari_medvlm.widgets.ground.region_table import FoundTable
@@ -56,6 +60,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self._shown: dict[int, DisplayedRegion] = {}
         self._keys: dict[int, tuple[int, Region]] = {}
         self.quality = QualityNote()
+        self.channels = ChannelRows(napari_viewer, self.backend, self.model)
         self.phrases = PhraseList()
         self.report = ReportTab()
         self.labels = LabelsTab(self._runner, self._where)
@@ -63,6 +68,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self.scope = ScopeRow()
         self.run = RunRow("Ground", "Search for the phrases in the image.")
         self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.heatmap_threshold = HeatmapThreshold()
         self.table = FoundTable()
         self.details = PlainLabel()
         self.trust = TrustFold(napari_viewer, scrolls=True)
@@ -80,13 +86,23 @@ class GroundDock(SessionDock[GroundingSession]):
         session = self._session()
         self.phrases.remember()
         session.use(self.backend.name, self.model.model, self.model.device)
-        session.ask(
+        ask = partial(
+            session.ask,
             self.phrases.phrases,
             self.scope.scope(self.viewer, session.volume),
             labels=named_labels(self.viewer, session.volume),
             descriptions=self._descriptions(),
         )
-        self._refresh()
+
+        def ask_with(channels: Mapping[str, Volume]) -> None:
+            if session is self.session:
+                ask(channels=channels)
+                self._refresh()
+
+        if self.channels.names:
+            self.channels.volumes(self.image.layer, session.volume, ask_with)
+        else:
+            ask_with({})
 
     def cancel(self) -> None:
         """Stop looking; what was found stays."""
@@ -185,15 +201,19 @@ class GroundDock(SessionDock[GroundingSession]):
         """The regions above the threshold with their numbers, and the phrases without any."""
         shown: list[DisplayedRegion] = []
         missing: list[NotFound] = []
+        grid, has_heatmap = self._session().volume.grid, False
         for index, (phrase, located) in enumerate(self._session().located.items()):
             regions = located.grounding.of(phrase)
             color = color_of(index + 1)
             above = [r for r in regions if _score(r) >= self.threshold.value()]
-            shown += [DisplayedRegion(self._key(r), r, color, located.backend) for r in above]
+            masked = [(self._key(r), self.heatmap_threshold.masked(r, grid)) for r in above]
+            shown += [DisplayedRegion(key, r, color, located.backend) for key, r in masked]
+            has_heatmap = has_heatmap or any(r.heatmap is not None for r in regions)
             missing += located.grounding.not_found
             if regions and not above:
                 best = max(_score(r) for r in regions)
                 missing.append(NotFound(phrase, "Score below the minimum.", best))
+        self.heatmap_threshold.setVisible(has_heatmap)
         return shown, missing
 
     def _on_progress(self, latest: Any) -> None:
@@ -253,6 +273,7 @@ class GroundDock(SessionDock[GroundingSession]):
         form.addRow(self.quality)
         form.addRow("Backend", self.backend)
         form.addRow("Model", self.model)
+        form.addRow(self.channels)
         form.addRow("Search in", self.scope)
         self.tabs.addTab(self.phrases, "Phrases")
         self.tabs.addTab(self.report, "Report")
@@ -268,6 +289,7 @@ class GroundDock(SessionDock[GroundingSession]):
         layout.addWidget(self.tabs)
         layout.addWidget(self.run)
         layout.addLayout(least)
+        layout.addWidget(self.heatmap_threshold)
         self.trust.hide()
         for widget in (self.table, self.details, self.trust, self.reference):
             layout.addWidget(widget)
@@ -296,6 +318,7 @@ class GroundDock(SessionDock[GroundingSession]):
     def _connect(self) -> None:
         self.model.turn_to(self.backend.name)
         self.backend.chosen.connect(self.model.turn_to)
+        self.backend.chosen.connect(guarded(lambda _: self.channels.read()))
         self.image.chosen.connect(guarded(self._open))
         self.run.run_requested.connect(guarded(self.ground))
         self.run.cancel_requested.connect(guarded(self.cancel))
@@ -304,6 +327,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self._filter_due.setInterval(FILTER_MS)
         self._filter_due.timeout.connect(guarded(self._refresh))
         self.threshold.valueChanged.connect(lambda _: self._filter_due.start())
+        self.heatmap_threshold.changed.connect(lambda: self._filter_due.start())
         self.table.chosen.connect(guarded(self.choose))
         self.report.found.connect(guarded(self._on_report))
         self.reference.changed.connect(guarded(self._refresh))

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QCompleter, QFormLayout, QHBoxLayout, QLineEdit, QVBo
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.automatic.base import EVERYTHING
 from napari_medvlm.backends.base import Task
+from napari_medvlm.backends.models.registry import resolve
 from napari_medvlm.data.errors import InvalidImage, MedVLMError
 from napari_medvlm.layers.label_names import named_labels
 from napari_medvlm.sessions.ground import GroundingSession, Located
@@ -194,5 +195,5 @@ class ByName(QWidget):
 def _vocabulary(name: str, model: str | None) -> tuple[str, ...]:
     """The names that a model knows; none if it cannot be read, which finding will tell."""
     with suppress(MedVLMError):
-        return registry.vocabulary(name, model)
+        return registry.vocabulary(name, resolve(model))
     return ()

@@ -122,6 +122,11 @@ def scribble_tool(viewer: napari.Viewer) -> None:
     dock_of(viewer).tools.choose(Tool.SCRIBBLE)
 
 
+def brush_tool(viewer: napari.Viewer) -> None:
+    """Paint on the masks by hand."""
+    dock_of(viewer).tools.choose(Tool.PAINT)
+
+
 @guarded
 def toggle_slab(viewer: napari.Viewer) -> None:
     """Show several slices as one, or one slice again."""

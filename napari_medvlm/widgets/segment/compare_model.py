@@ -83,7 +83,7 @@ class OtherModel(QWidget):
             raise InvalidPrompt("No object is active.", "Select an object in the list first.")
         ledger, then = only(session.ledger, object_id), session.own_mask(object_id)
         live = session.now.objects[object_id]
-        made = session.ledger.predicted(object_id, live.changed)
+        made = session.ledger.prediction_of(live)
         chosen = self.backend.name, self.model.model, self.model.device
         self._show(None)
         self._set_busy(True)

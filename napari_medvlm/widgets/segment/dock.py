@@ -14,7 +14,7 @@ from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import Cancelled, MedVLMError
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers.convert import role
-from napari_medvlm.layers.mask_layer import PROMPT_ROLES
+from napari_medvlm.layers.mask_layer import LAYER_ROLES
 from napari_medvlm.layers.views.session_views import LinkedSessionLayers
 from napari_medvlm.layers.volume_notes import unshown_notes
 from napari_medvlm.ledger.ledger import Ledger
@@ -370,6 +370,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
             Tool.LASSO: (self._layers.shapes, "add_polygon_lasso"),
             Tool.LINE: (self._layers.shapes, "add_line"),
             Tool.SCRIBBLE: (self._layers.scribbles, "paint"),
+            Tool.PAINT: (self._layers.mask, "paint"),
             Tool.LOOK: (None, "pan_zoom"),
         }
         self._layers.use(*ways[tool])
@@ -381,7 +382,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
     def _use_tool_again(self) -> None:
         """Use the chosen tool after the 3D view, for which napari turns some of its modes off."""
         active = self.viewer.layers.selection.active
-        if self.tools.tool is not Tool.LOOK and active is not None and role(active) in PROMPT_ROLES:
+        if self.tools.tool is not Tool.LOOK and active is not None and role(active) in LAYER_ROLES:
             self._use_tool(self.tools.tool)
 
     def _set_polarity(self, positive: bool) -> None:

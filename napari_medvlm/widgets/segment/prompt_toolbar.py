@@ -39,6 +39,13 @@ class Tool(Enum):
     LASSO = "Lasso", "Draw around the object with the mouse button held."
     LINE = "Line", "Draw the longest diameter of the object, from edge to edge."
     SCRIBBLE = "Scribble", "Paint with napari's brush; erase to remove parts of a stroke."
+    PAINT = (
+        "Brush",
+        (
+            "Paint voxels into the active object's mask by hand; erase with Negative."
+            " They stay as they are in later masks. (Shift+E)"
+        ),
+    )
     LOOK = "Pan/zoom", "Click an object to make it active; drag to move the image."
 
     @property
@@ -133,6 +140,7 @@ class Tools(QWidget):
         """Enable the tools that a backend of this title supports."""
         reason = None if info.sizes_points else f"{title} has one extent for each point."
         self.allow_sizes(reason)
+        self.allow(Tool.PAINT, None)
         for tool, kind in PROMPT_OF.items():
             reason = (
                 None if kind in info.prompts else f"{title} does not support {kind.label} prompts."
@@ -142,7 +150,7 @@ class Tools(QWidget):
     def disable(self, reason: str) -> None:
         """Disable all tools that add prompts."""
         self.allow_sizes(reason)
-        for tool in PROMPT_OF:
+        for tool in (*PROMPT_OF, Tool.PAINT):
             self.allow(tool, reason)
 
     def allow_sizes(self, reason: str | None) -> None:

@@ -132,10 +132,6 @@ def test_a_bundle_brings_modules_of_its_own(tmp_path):
     assert sides == {16: 16, 24: 24}
 
 
-def with_metadata(**fields):
-    return lambda folder: bundle(folder, **fields)
-
-
 def without(part):
     def make(folder):
         (bundle(folder) / part).unlink()
@@ -179,7 +175,6 @@ def unknown_class(folder):
         (without("configs/inference.json"), "no configs/inference.json"),
         (without("configs/metadata.json"), "no configs/metadata.json"),
         (without("models/model.pt"), "no weights at"),
-        (with_metadata(channels=4), "needs 4 images"),
         (other_weights, "for another network"),
         (damaged, "is damaged"),
         (pickled, "holds more than weights"),

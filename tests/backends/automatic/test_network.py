@@ -188,9 +188,10 @@ def test_a_label_that_the_network_does_not_have_is_reported(tmp_path):
 
 def test_the_card_of_the_documentation_can_be_read(tmp_path):
     text = (Path(__file__).parents[3] / "docs" / "automatic-models.md").read_text("utf-8")
-    (card,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    file = with_card(card)(tmp_path / "net")
-    assert NetworkBackend.vocabulary(str(file)) == ("liver", "liver tumour")
+    cards = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    files = [with_card(card)(tmp_path / f"net{k}") for k, card in enumerate(cards)]
+    names = [NetworkBackend.vocabulary(str(file)) for file in files]
+    assert names == [("liver", "liver tumour"), ("wound",)]
 
 
 def test_torchscript_is_code_and_must_be_trusted(tmp_path, monkeypatch):

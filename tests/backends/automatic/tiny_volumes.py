@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import pydoc
 import warnings
@@ -58,10 +59,10 @@ def nifti(volume: Volume, path: Path) -> Volume:
     return replace(volume, affine=affine_from_ras(nib.load(path).affine))
 
 
-def unet(out: int = len(NAMES), seed: int = 0) -> UNet:
+def unet(out: int = len(NAMES), seed: int = 0, channels: int = 1) -> UNet:
     """A network that says something else of bright voxels than of dark ones."""
     torch.manual_seed(seed)
-    network = UNet(3, 1, out, channels=(4, 8), strides=(2,), norm="batch")
+    network = UNet(3, channels, out, channels=(4, 8), strides=(2,), norm="batch")
     for part in network.modules():
         if isinstance(part, torch.nn.Conv3d | torch.nn.ConvTranspose3d):
             torch.nn.init.normal_(part.weight, std=0.5)
@@ -131,6 +132,52 @@ def bundle(folder: Path, config: dict[str, object] | None = None, **settings: ob
     torch.save({"model": unet().state_dict()}, folder / "models" / "model.pt")
     trust(folder)
     return folder
+
+
+BRATS_CHANNELS = ("T1c", "T1", "T2", "FLAIR")
+BRATS_NAMES = ("Tumor core", "Whole tumor", "Enhancing tumor")
+
+
+def brats_bundle(folder: Path) -> Path:
+    """A trusted bundle of four MR sequences and three overlapping labels, as BraTS has them.
+
+    Source of the layout: ``brats_mri_segmentation`` of MONAI's model zoo, made small.
+    """
+    config = copy.deepcopy(CONFIG)
+    config["network_def"] |= {"in_channels": 4, "out_channels": 3}
+    steps = config["preprocessing"]["transforms"]
+    steps[4] = {
+        "_target_": "NormalizeIntensityd", "keys": "image", "nonzero": True, "channel_wise": True,
+    }  # fmt: skip
+    config["postprocessing"]["transforms"][0] = {
+        "_target_": "Activationsd", "keys": "pred", "sigmoid": True,
+    }  # fmt: skip
+    config["postprocessing"]["transforms"][2] = {
+        "_target_": "AsDiscreted", "keys": "pred", "threshold": 0.5,
+    }  # fmt: skip
+    bundle(folder, config)
+    outputs = {"pred": {"type": "image", "num_channels": 3,
+                        "channel_def": dict(enumerate(BRATS_NAMES))}}  # fmt: skip
+    inputs = {"image": {"type": "image", "modality": "MR", "num_channels": 4,
+                        "channel_def": dict(enumerate(BRATS_CHANNELS))}}  # fmt: skip
+    format_ = {"network_data_format": {"inputs": inputs, "outputs": outputs}}
+    (folder / "configs" / "metadata.json").write_text(json.dumps({"name": "BraTS"} | format_))
+    weights = unet(3, channels=4).state_dict()
+    torch.save({"model": weights}, folder / "models" / "model.pt")
+    trust(folder)
+    return folder
+
+
+def sequences(base: Volume, seed: int = 4) -> dict[str, Volume]:
+    """An image for each channel of `brats_bundle`, all different, on the grid of a volume."""
+    generator = np.random.default_rng(seed)
+    return {
+        name: replace(
+            base, data=(base.data * (k + 1) + generator.normal(0, 9, base.shape)).astype("f4"),
+            name=name,
+        )
+        for k, name in enumerate(BRATS_CHANNELS)
+    }  # fmt: skip
 
 
 CARD = """

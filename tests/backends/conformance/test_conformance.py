@@ -13,6 +13,7 @@ from napari_medvlm.backends.base import Backend, BackendInfo
 from napari_medvlm.backends.conformance.segment import CHECKS, backend_class, check_backend
 from napari_medvlm.backends.models.trust import trust
 from napari_medvlm.data.prompts import Point
+from tests.backends.automatic.tiny_nnunet import save_nnunet
 from tests.backends.automatic.tiny_volumes import bundle, sammed3d, torchscript, vista3d, voxtell
 from tests.backends.clip.tiny_clip import save_clip
 from tests.backends.nninteractive.tiny_nninteractive import save_nninteractive, served
@@ -21,7 +22,7 @@ from tests.worker.conftest import FOREIGN
 
 MAKERS = {
     "bundle": bundle, "detector": dino, "florence": florence, "network": torchscript,
-    "nninteractive": save_nninteractive, "nninteractive-server": served,
+    "nninteractive": save_nninteractive, "nninteractive-server": served, "nnunet": save_nnunet,
     "sammed3d": sammed3d, "similarity": save_clip, "vista3d": partial(vista3d, seed=3),
     "vlm": qwen25, "voxtell": voxtell,
 }  # fmt: skip

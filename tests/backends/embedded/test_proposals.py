@@ -15,6 +15,7 @@ from napari_medvlm.backends.embedded import EmbeddedBackend
 from napari_medvlm.backends.embedded.proposals.flooding import flooded
 from napari_medvlm.data.mask import bounding_box
 from napari_medvlm.data.prompts import Box, Lasso, Line, Point
+from napari_medvlm.data.volume import Volume
 
 
 @lru_cache(maxsize=8)
@@ -49,6 +50,22 @@ def section_box(volume, truth):
     z = int(truth.sum((1, 2)).argmax())
     _, y, x = bounding_box(truth[z : z + 1])
     return Box.at_index(volume, (z, y.start, x.start), (z + 1, y.stop, x.stop))
+
+
+@pytest.mark.parametrize("zyx", [(0, 110, 105), (0, 130, 102)])
+def test_a_click_beside_the_middle_means_the_object_and_not_a_part_of_even_intensity(zyx):
+    volume, truth = case(picture, 2)
+    assert dice(ask(backend_of(volume), Point.at_index(volume, zyx)), truth) > 0.8
+
+
+def test_a_click_on_a_dark_voxel_of_a_bright_object_means_the_object():
+    z, y, x = np.indices((60, 80, 80))
+    truth = ((z - 30) / 20) ** 2 + ((y - 40) / 22) ** 2 + ((x - 40) / 24) ** 2 <= 1
+    data = np.where(truth, 1000, 500) + np.random.default_rng(0).normal(0, 20, truth.shape)
+    data[30, 44, 46] = 560
+    volume = Volume(data.astype(np.int16), np.eye(4))
+    mask = ask(backend_of(volume), Point.at_index(volume, (30, 44, 46)))
+    assert dice(mask, truth) > 0.85
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from PIL import Image
 from pyarrow import parquet
 from typer.testing import CliRunner
 
@@ -191,6 +192,25 @@ def test_a_brain_at_4_mm(tmp_path, worker):
     assert [s.prompt for s in attempt.steps] == ["lasso", "scribble", "scribble"]
     assert min(attempt.dice) > 0.95
     assert attempt.mask is not None
+
+
+@pytest.mark.parametrize("image", ["a.png", "a.jpg"])
+@pytest.mark.parametrize(("label", "channels"), [("a.png", 1), ("a.png", 3), ("a.jpg", 1)])
+def test_colour_pictures_with_masks_are_segmented(image, label, channels, tmp_path, worker):
+    drawn = np.zeros((48, 64), np.uint8)
+    drawn[16:32, 16:40] = 255
+    pixels = np.random.default_rng(0).integers(0, 60, (48, 64, 3), np.uint8)
+    pixels[drawn > 0] += 150
+    for name, picture in (
+        (f"images/{image}", pixels),
+        (f"labels/{label}", drawn if channels == 1 else np.stack([drawn] * channels, axis=-1)),
+    ):
+        (tmp_path / name).parent.mkdir()
+        Image.fromarray(picture).save(tmp_path / name)
+    (case,) = data_sets_cases(tmp_path)
+    (attempt,) = worker(interactions=1).outcome(case).attempts
+    assert attempt.structure == "label 255"
+    assert attempt.dice[0] > 0.9
 
 
 def data_sets_cases(root):

@@ -142,3 +142,13 @@ def test_a_report_that_cannot_be_written_says_what_is_missing(of_series, tmp_pat
     assert "they have no StudyInstanceUID." in rows.stderr
     with pytest.raises(CannotSave, match="nothing to report"):
         write_sr(tmp_path / "c.dcm", seg, {}, volume)
+
+
+def test_a_chinese_name_behind_an_escape_sequence_is_written_without_it(of_series, tmp_path):
+    marks = "x" * 13
+    volume = of_series(SpecificCharacterSet=["", "ISO 2022 IR 58"], PatientName=f"Wang={marks}")
+    name = b"^".join(b"\x1b$)A" + part.encode("gb2312") for part in "王小")
+    for file in volume.source.iterdir():  # pydicom writes no escape sequence of this set
+        file.write_bytes(file.read_bytes().replace(marks.encode(), name))
+    nmv.write_mask(tmp_path / "seg.dcm", labels_of(volume), volume)
+    assert str(pydicom.dcmread(tmp_path / "seg.dcm").PatientName) == "Wang=王^小"

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import Progress
+from napari_medvlm.backends.embedded.proposals.click import SMALLEST
 from napari_medvlm.backends.embedded.proposals.measures import NAMES, measured
 from napari_medvlm.backends.embedded.proposals.scoring import score
 from napari_medvlm.backends.embedded.proposals.sections import extended
@@ -26,6 +27,8 @@ DRAW = 0.025
 """Scores that differ by less count as equal."""
 CALM, CENTRAL, OPEN = 0.45, 0.5, 0.1
 """A region of one tissue: flat inside, the click in its middle, ending inside the image."""
+WORSE = 0.2
+"""Such a region is not taken if its score is lower than that of the near one by more than this."""
 EVEN = 0.01
 """Two readings of a box score alike within this."""
 FULL = 0.98
@@ -117,11 +120,12 @@ def _seeded(levels: Levels, seed: Seed, progress: Progress) -> Start:
 
 def _one_tissue(levels: Levels, wide: BoolArray, near: BoolArray, seed: Seed) -> bool:
     """Whether the region of one tissue in the whole image is rather meant than the near one."""
+    if np.count_nonzero(wide) < SMALLEST:
+        return False
     value, measures = rated(levels, wide, seed)
     calm, central, opened = (measures[NAMES.index(n)] for n in ("calm", "central", "open"))
-    if calm < CALM and central >= CENTRAL and opened < OPEN:
-        return True
-    return value >= rated(levels, near, seed)[0] - DRAW
+    calm_tissue = calm < CALM and central >= CENTRAL and opened < OPEN
+    return value >= rated(levels, near, seed)[0] - (WORSE if calm_tissue else DRAW)
 
 
 def rated(levels: Levels, mask: BoolArray, seed: Seed) -> tuple[float, NDArray[np.float64]]:

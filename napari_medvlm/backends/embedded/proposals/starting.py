@@ -99,8 +99,10 @@ def write(levels: Levels, proposal: Proposal, seeds: IndexArray, full: BoolArray
     if fine.factors == (1, 1, 1) and level.factors != (1, 1, 1):
         steps = max(level.factors) // 2 + 1
         sure = ~grown(~part, steps)
-        part = sure | (grown(part, steps) & proposal.holds(fine.values))
-        part = components_of(part, fine.index_of(seeds))
+        near = sure | (grown(part, steps) & proposal.holds(fine.values))
+        near = components_of(near, fine.index_of(seeds))
+        # A click on a spot that looks unlike the region is outside of its finer border.
+        part = near if near.any() else part
     full[fine.box] |= filled(part)
 
 

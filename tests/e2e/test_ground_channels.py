@@ -1,0 +1,77 @@
+"""The Ground dock with a model that takes several images of a patient."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from napari.layers import Layer
+
+from napari_medvlm.backends.models.trust import trust
+from napari_medvlm.layers import layer_data
+from tests.conftest import make_phantom
+from tests.e2e.grounding import ground_docks
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def open_dock(make_napari_viewer, qtbot):
+    with ground_docks(make_napari_viewer, qtbot) as open_dock:
+        yield open_dock
+
+
+@pytest.fixture(scope="module")
+def brats(tmp_path_factory):
+    """A bundle of T1c, T1, T2 and FLAIR, written by another process without a window."""
+    folder = tmp_path_factory.mktemp("bundles") / "brats"
+    program = (
+        "from pathlib import Path; from tests.backends.automatic.tiny_volumes import brats_bundle; "
+        f"brats_bundle(Path({str(folder)!r}))"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+    return folder
+
+
+def test_the_channels_of_a_model_are_chosen_from_layers(open_dock, brats, monkeypatch):
+    trust(brats)
+    volume, _, _ = make_phantom()
+    asker = open_dock(replace(volume, name="sub-01_t1ce"))
+    for name in ("sub-01_t1", "sub-01_T2w", "sub-01_other"):
+        changed = replace(volume, data=volume.data * 2, name=name)
+        asker.viewer.add_layer(Layer.create(*layer_data(changed)))
+    dock = asker.dock
+    assert not dock.channels.isVisible()
+    dock.model.edit.setText(str(brats))
+    index = dock.backend.findData("bundle")
+    dock.backend.setCurrentIndex(index)
+    dock.backend.activated.emit(index)
+    dock.model.edit.setText(str(brats))
+    dock.model.edit.editingFinished.emit()
+    asker.waits(dock.channels.isVisible)
+    assert dock.channels.names == ("T1c", "T1", "T2", "FLAIR")
+    assert [box.currentText() for box in dock.channels.boxes.values()] == [
+        "sub-01_t1ce", "sub-01_t1", "sub-01_T2w", "Choose a layer",
+    ]  # fmt: skip
+    errors = []
+    monkeypatch.setattr(
+        "napari_medvlm.widgets.runtime.notify.show", lambda error: errors.append(str(error))
+    )
+    dock.phrases.set_phrases(["whole tumor"])
+    dock.run.run.click()
+    assert errors == [
+        "No layer is chosen for: FLAIR. Choose an image layer for each channel below the model."
+    ]
+    dock.channels.boxes["FLAIR"].setCurrentIndex(4)
+    asker.asks("whole tumor")
+    (row,) = asker.rows()
+    assert row[2] != "not found"
+    assert errors == errors[:1]
+    query = dock.session.located["whole tumor"].request.query
+    assert [channel.volume.name for channel in query.channels] == [
+        "sub-01_t1ce", "sub-01_t1", "sub-01_T2w", "sub-01_other",
+    ]  # fmt: skip
+    dock.backend.setCurrentIndex(dock.backend.findData("embedded"))
+    dock.backend.activated.emit(dock.backend.currentIndex())
+    asker.waits(lambda: not dock.channels.isVisible())
