@@ -26,8 +26,8 @@ def repaired(records: Sequence[Record | None]) -> list[Record]:
 
     A damaged entry becomes an entry without events, so that undo counts as before. A prompt or an
     edit by hand of an object whose record is damaged adds that object. Events that refer to what is
-    damaged are left out, the cursor is limited to the live entries, and an entry whose serial is not
-    above the ones before gets the next one.
+    damaged are left out, the cursor is limited to the live entries, and an entry whose serial is
+    not above the ones before gets the next one.
 
     Parameters
     ----------
