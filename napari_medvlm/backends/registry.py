@@ -78,6 +78,12 @@ def tools_unsupported_reason(name: str, model: str | None) -> str:
     return _class(name).tools_unsupported_reason(model)
 
 
+def distribution(name: str) -> str | None:
+    """The installed package that brings a backend; `None` if it is not stated."""
+    point = _entry_points().get(name)
+    return None if point is None or point.dist is None else point.dist.name
+
+
 def create(name: str) -> Backend:
     """A new backend, not yet loaded.
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from napari_medvlm.cli.app import App
-from napari_medvlm.cli.evaluate_text import MAX_LISTED, ask, calibrate, ground, without_result
+from napari_medvlm.cli.evaluate_lines import comparison_lines, run_lines, seed_lines
+from napari_medvlm.cli.evaluate_masks import CaseTable, masks
+from napari_medvlm.cli.evaluate_open import open_case
+from napari_medvlm.cli.evaluate_text import ask, calibrate, ground
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.output import print_result, progress_bar, report_errors
 from napari_medvlm.evaluation.segment.cases import Layout
@@ -69,6 +69,7 @@ def segment(  # noqa: PLR0913  # one for each option
         float, typer.Option(min=0, help="Tolerance of the surface Dice (NSD), mm.")
     ] = 2.0,
     save_masks: SaveMasks = False,
+    case_table: CaseTable = None,
     workers: Workers = 1,
     ray: RayAddress = None,
     as_json: AsJson = False,
@@ -79,9 +80,10 @@ def segment(  # noqa: PLR0913  # one for each option
     command again to resume an interrupted run.
     """
     with progress_bar(out) as progress:
-        from napari_medvlm.evaluation.seeds import run_seeds
         from napari_medvlm.evaluation.segment.evaluate import DataSet, evaluate
         from napari_medvlm.evaluation.segment.plan import Plan
+        from napari_medvlm.evaluation.studies.seeds import run_seeds
+        from napari_medvlm.evaluation.studies.strata import columns_in
 
         plan = Plan(
             backend=backend, model=model, device=device, interactions=interactions,
@@ -89,47 +91,36 @@ def segment(  # noqa: PLR0913  # one for each option
             tolerance_mm=tolerance_mm, structures=tuple(structure),
         )  # fmt: skip
         data = DataSet(dataset, images, labels, names, channel, (image_pattern, label_pattern))
-        by = _workers(workers, ray)
+        extra: dict[str, Any] = {"with_masks": save_masks, "columns": columns_in(case_table)}
 
         def run_plan(plan: Plan, folder: Path) -> dict[str, Any]:
-            return evaluate(data, plan, folder, by, progress, with_masks=save_masks)
+            return evaluate(data, plan, folder, _workers(workers, ray), progress, **extra)
 
         summary = run_plan(plan, out) if seeds == 1 else run_seeds(run_plan, plan, seeds, out)
-    print_result(
-        summary, as_json, lambda: _lines(summary, out) if seeds == 1 else _seed_lines(summary, out)
-    )
+    print_result(summary, as_json, lambda: (run_lines if seeds == 1 else seed_lines)(summary, out))
 
 
 def compare(
     a: Annotated[Path, typer.Argument(help="Folder of a run.")],
     b: Annotated[Path, typer.Argument(help="Folder of another run on the same cases.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for a page, figures (PDF, SVG) and tables.")
+    ] = None,
+    case_table: CaseTable = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two runs: mean differences with 95 % confidence intervals over cases."""
-    from napari_medvlm.evaluation.compare import compare as compared
+    """Compare two runs: mean differences with 95 % confidence intervals over cases.
+
+    With --out, writes compare.html, curves or pairs (PDF, SVG) and differences (CSV, LaTeX).
+    """
+    from napari_medvlm.evaluation.studies.compare import compare as compared
+    from napari_medvlm.evaluation.studies.compare_report import write_comparison
+    from napari_medvlm.evaluation.studies.strata import columns_in
 
     with report_errors():
-        comparison = compared(a, b)
-    print_result(comparison, as_json, lambda: _table(comparison))
-
-
-def open_case(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
-    case: Annotated[str, typer.Argument(help="Name of the case.")],
-    what: Annotated[str, typer.Argument(help="Structure or phrase; default: the first.")] = "",
-) -> None:
-    """Open a case of a run in napari, next to the ground truth.
-
-    Shows the simulated prompts of a segmentation, the regions of a phrase, or the correct answer
-    and the model's answer to a question.
-    """
-    from napari_medvlm.evaluation.runs.run_folder import case_of
-    from napari_medvlm.worker.process import variables
-
-    with report_errors():  # report in the terminal before a window opens
-        case_of(run, case)
-    viewer = [sys.executable, "-m", "napari_medvlm.widgets.evaluate.open_case"]
-    raise typer.Exit(subprocess.call([*viewer, str(run), case, what], env=variables(viewer[0])))
+        comparison = compared(a, b, columns=columns_in(case_table))
+        page = [] if out is None else [str(write_comparison(out, comparison, a, b))]
+    print_result(comparison, as_json, lambda: "\n".join([comparison_lines(comparison), *page]))
 
 
 def _workers(number: int, ray: str | None) -> Any:
@@ -140,77 +131,6 @@ def _workers(number: int, ray: str | None) -> Any:
     return Processes(number, crashed) if ray is None else Ray(ray, number)
 
 
-def _lines(summary: dict[str, Any], out: Path) -> str:
-    """Return the lines printed after a run."""
-    from napari_medvlm.evaluation.segment.summary import sure_words
-
-    lines = [
-        f"{name}: Dice {_curve(f['dice'])}{sure_words(f)}; {_to_90(f)}; {f['cases']} case(s)"
-        for name, f in (*summary["structures"].items(), ("mean", summary["mean"]))
-    ]
-    absent = summary["absent"]
-    if absent:
-        more = f"; and {len(absent) - MAX_LISTED} more" if len(absent) > MAX_LISTED else ""
-        lines.append(f"Not in the labels: {'; '.join(absent[:MAX_LISTED])}{more}")
-    lines += without_result(summary)
-    return "\n".join([*lines, str(out / "report.html")])
-
-
-def _seed_lines(summary: dict[str, Any], out: Path) -> str:
-    """Return the lines printed after runs of several seeds."""
-    lines = [f"{len(summary['seeds'])} seeds, from {summary['seeds'][0]}; after the last prompt:"]
-    for name, metrics in (*summary["structures"].items(), ("mean", summary["metrics"])):
-        dice = metrics["dice"]
-        ends = dice["interval"]
-        interval = "" if ends is None else f", 95 % {ends[0]:.3f} to {ends[1]:.3f}"
-        lines.append(f"{name}: Dice {dice['mean']:.3f}, SD over seeds {dice['sd']:.3f}{interval}")
-    return "\n".join([*lines, str(out / "seeds.json")])
-
-
-def _curve(dice: list[float]) -> str:
-    last = f", {dice[-1]:.3f} after {len(dice)} interactions" if len(dice) > 1 else " interaction"
-    return f"{dice[0]:.3f} after 1{last}"
-
-
-def _to_90(metrics: dict[str, Any]) -> str:
-    """Return the mean number of interactions to a Dice of 0.90, with the share of misses."""
-    missed = metrics["missed90"]
-    if missed == 1:
-        return "0.90 not reached"
-    return f"{metrics['noc90']:.1f} to 0.90" + (
-        f" ({100 * missed:.0f} % did not reach it)" if missed else ""
-    )
-
-
-def _table(comparison: dict[str, Any]) -> str:
-    lines = [
-        f"{comparison['b']} against {comparison['a']}, {comparison['pairs']} pairs; "
-        "means, difference and 95 % interval over cases, Wilcoxon p (Holm), effect size:"
-    ]
-    lines += [f"  setting {name}: {a} -> {b}" for name, (a, b) in comparison["settings"].items()]
-    if comparison["omitted"]:
-        lines.append(f"  not comparable under these settings: {', '.join(comparison['omitted'])}")
-    lines += [line for row in comparison["metrics"].items() for line in _metric_line(*row)]
-    for structure, metrics in comparison["structures"].items():
-        if len(comparison["structures"]) > 1:
-            lines += _metric_line(f"dice of {structure}", metrics["dice"])
-    lines += [f"  only in one run: {name}" for name in comparison["unpaired"]]
-    return "\n".join(lines)
-
-
-def _metric_line(name: str, metric: dict[str, Any]) -> list[str]:
-    """Return the line of a metric, if both runs have it."""
-    if not metric["cases"]:
-        return []
-    interval = "(one case)"
-    with contextlib.suppress(TypeError):
-        interval = f"[{metric['low']:+.4f}, {metric['high']:+.4f}]"
-    tests = "" if metric["p_holm"] is None else f" p {metric['p_holm']:.3g}"
-    tests += "" if metric["effect"] is None else f" r {metric['effect']:+.2f}"
-    means = f"{metric['a']:.4f} -> {metric['b']:.4f}"
-    return [f"  {name:8} {means}  {metric['difference']:+.4f} {interval}{tests}"]
-
-
-for command in (segment, ground, ask, compare, calibrate):
+for command in (segment, ground, ask, masks, compare, calibrate):
     app.command()(command)
 app.command(name="open")(open_case)

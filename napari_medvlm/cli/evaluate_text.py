@@ -11,6 +11,7 @@ import typer
 from napari_medvlm.cli.ground_ask import AllowRemote, BaseUrl, server_model
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.output import print_result, progress_bar, report_errors
+from napari_medvlm.data.text import quantity
 from napari_medvlm.evaluation.ask.items import Layout as AskLayout
 from napari_medvlm.evaluation.ground.cases import Layout as GroundLayout
 
@@ -200,11 +201,11 @@ def _ground_lines(summary: dict[str, Any], out: Path) -> str:
         if f["pairs"]:
             lines.append(
                 f"{name}: mIoU {f['miou']:.3f}, Acc@0.5 {f['acc50']:.3f}, pointing "
-                f"{f['pointing']:.3f}, AP50 {_or_dash(f['ap50'])}; {f['pairs']} phrase(s)"
+                f"{f['pointing']:.3f}, AP50 {_or_dash(f['ap50'])}; {quantity(f['pairs'], 'phrase')}"
             )
     if len(summary["comparisons"]) > 1:
         lines += [
-            f"compared as {kind}: mIoU {f['miou']:.3f}; {f['pairs']} phrase(s)"
+            f"compared as {kind}: mIoU {f['miou']:.3f}; {quantity(f['pairs'], 'phrase')}"
             for kind, f in summary["comparisons"].items()
         ]
     return "\n".join([*lines, *without_result(summary), str(out / "report.html")])
@@ -217,7 +218,7 @@ def _ask_lines(summary: dict[str, Any], out: Path) -> str:
     lines = []
     for name, f in (*summary["kinds"].items(), ("all", summary["mean"])):
         figures = (f"{word} {f[key]:.3f}" for key, word in labels.items() if f[key] is not None)
-        lines.append(f"{name}: {', '.join(figures)}; {f['questions']} question(s)")
+        lines.append(f"{name}: {', '.join(figures)}; {quantity(f['questions'], 'question')}")
     return "\n".join([*lines, *without_result(summary), str(out / "report.html")])
 
 

@@ -10,6 +10,7 @@ import typer
 from napari_medvlm.cli.app import App
 from napari_medvlm.cli.options import AsJson
 from napari_medvlm.cli.output import interruptible_progress, print_result, printable, report_errors
+from napari_medvlm.data.text import quantity
 
 app = App("List, add, download, verify and remove models.")
 Name = Annotated[str, typer.Argument(help="Name, as in 'napari-medvlm models list'.")]
@@ -74,7 +75,7 @@ def download(
         registry.require_on_hub(name)
         offered = models_download.offer(name)
         typer.echo(printable(f"{offered.model}\n  licence: {offered.licence}"), err=as_json)
-        size = f"  size: {offered.size} in {offered.files} file(s)\n  {offered.url}"
+        size = f"  size: {offered.size} in {quantity(offered.files, 'file')}\n  {offered.url}"
         typer.echo(printable(size), err=as_json)
         if offered.gated:
             typer.echo("  Accept its terms on its page first.", err=as_json)

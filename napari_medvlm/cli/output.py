@@ -17,6 +17,7 @@ import typer
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import Cancelled, MedVLMError
+from napari_medvlm.data.text import quantity
 
 FAILED = 1
 """Exit status of a command that failed, or of a check that found a difference."""
@@ -61,7 +62,11 @@ def interruptible_progress() -> Iterator[Progress]:
                     raise Cancelled
                 bar.update(task, completed=fraction, description=escape(printable(message)))
 
-            yield progress
+            try:
+                yield progress
+            except BaseException:  # the message that follows stands alone
+                bar.update(task, visible=False)
+                raise
     finally:
         signal.signal(signal.SIGINT, previous_handler)
 
@@ -136,7 +141,7 @@ def progress_bar(out: Path) -> Iterator[Progress]:
         except KeyboardInterrupt:  # between two cases
             done = len(list((out / "cases").glob("[!.]*.json")))
             _exit_stopped(
-                f"Stopped with {done} case(s) done; run the same command again to resume."
+                f"Stopped with {quantity(done, 'case')} done; run the same command again to resume."
             )
 
 

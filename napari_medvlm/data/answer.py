@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from napari_medvlm.data.label_image import NamedLabels
@@ -101,6 +101,10 @@ class Answer:
         All that the model wrote, unchanged.
     tokens
         How many tokens the model wrote; 0 if it does not tell.
+    prompt
+        The text that the model was sent, without images; empty if the backend does not state it.
+    settings
+        How the model writes, such as ``temperature``, by the names of its library or protocol.
     """
 
     text: str
@@ -115,6 +119,8 @@ class Answer:
     notes: tuple[str, ...] = ()
     written: str = ""
     tokens: int = 0
+    prompt: str = ""
+    settings: Mapping[str, str | float | bool | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -180,3 +186,12 @@ class AnswerDelta:
 
     text: str = ""
     answer: Answer | None = None
+
+
+def plain_settings(settings: Mapping[str, object]) -> dict[str, str | float | bool | None]:
+    """The settings whose values are texts, numbers or `None`: those that can be written down."""
+    return {
+        name: value
+        for name, value in settings.items()
+        if value is None or isinstance(value, str | int | float)
+    }

@@ -1,4 +1,4 @@
-"""Texts from outside: their encoding as UTF-8, and names that are spelled wrong."""
+"""Texts: their encoding as UTF-8, names that are spelled wrong, numbers of things."""
 
 from __future__ import annotations
 
@@ -35,6 +35,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     spellings = {text.casefold(): text for text in known}
     close = get_close_matches(name.casefold(), spellings, n=1)
     return f"Did you mean {spellings[close[0]]}? " if close else ""
+
+
+def quantity(number: int, noun: str) -> str:
+    """``"1 case"``, ``"2 cases"``, for a noun with a regular plural."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 class TextStream:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from napari_medvlm.evaluation.ground import report as ground_report
 from napari_medvlm.evaluation.ground.cases import Case
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.runs.report import CALIBRATION
-from napari_medvlm.evaluation.runs.run_folder import alone_in, read_json, write_json
+from napari_medvlm.evaluation.runs.run_folder import alone_in, case_contents, read_json, write_json
 
 Json = dict[str, Any]
 ScoredConfidence = tuple[str, float, bool]
@@ -68,7 +68,7 @@ def calibrate(run: Path, method: Kind, copy: Path | None = None) -> Json:
 
 def _calibrated(run: Path, settings: Json, method: Kind, copy: Path | None) -> Json:
     task, plan = settings["task"], settings["plan"]
-    contents = list(_contents(run))
+    contents = list(case_contents(run))
     known = [answer for content in contents for answer in _KNOWN[task](content)]
     if not known:
         raise InvalidReference(
@@ -139,11 +139,6 @@ def _settings(run: Path) -> Json:
             "Give the folder that it made with --out.",
         )
     return settings
-
-
-def _contents(run: Path) -> Iterator[Json]:
-    contents = (read_json(path) for path in sorted((run / "cases").glob("[!.]*.json")))
-    return (content for content in contents if content is not None)
 
 
 def _of_answer(content: Json) -> list[ScoredConfidence]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from napari_medvlm.ledger.reading import JOURNAL_SUFFIX
 from napari_medvlm.ledger.records import ImageReference
 from napari_medvlm.settings.paths import home
 
+SESSIONS = "NAPARI_MEDVLM_SESSIONS"
+"""Environment variable: another folder of journals."""
 Task = Literal["segment", "ground", "label", "ask"]
 
 _STAMP = "%Y%m%d-%H%M%S-%f"
@@ -23,7 +26,8 @@ _STAMP_IN_NAME = re.compile(r"\.(\d{8}-\d{6}-\d{6})\.jsonl$")
 
 def journal_folder(task: Task = "segment") -> Path:
     """The folder of the journals of a task."""
-    folder = home() / "sessions"
+    named = os.environ.get(SESSIONS)
+    folder = Path(named) if named else home() / "sessions"
     return folder if task == "segment" else folder / task
 
 

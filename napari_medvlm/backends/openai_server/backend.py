@@ -22,12 +22,12 @@ from napari_medvlm.backends.openai_server.errors import (
 )
 from napari_medvlm.backends.openai_server.images import framed_for
 from napari_medvlm.backends.openai_server.reply import Reply
-from napari_medvlm.backends.openai_server.request import refused, request_of
+from napari_medvlm.backends.openai_server.request import prompt_of, refused, request_of
 from napari_medvlm.backends.openai_server.stream import NOTHING, StreamReader
 from napari_medvlm.backends.vlm.chat_messages import fewer_pictures, pictures_of
 from napari_medvlm.backends.vlm.parse_answer import CitedImages, answer_of
 from napari_medvlm.backends.vlm.parse_claims import crop_note
-from napari_medvlm.data.answer import AnswerDelta, Question
+from napari_medvlm.data.answer import AnswerDelta, Question, plain_settings
 from napari_medvlm.data.errors import BackendFailed, BackendUnavailable, MedVLMError
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.settings.allowed_hosts import require_allowed
@@ -115,7 +115,9 @@ class ServerBackend(Backend):
         shown = self._shown(question)
         notes += [note] if (note := crop_note(shown)) else []
         written = reply.written(notes)
-        yield AnswerDelta(answer=answer_of(written, question, self._row, shown, self._name))
+        answer = answer_of(written, question, self._row, shown, self._name)
+        settings = plain_settings({k: v for k, v in request.items() if k != "model"})
+        yield AnswerDelta(answer=replace(answer, prompt=prompt_of(request), settings=settings))
 
     def _reported(
         self, request: dict[str, Any], reply: Reply, progress: Progress

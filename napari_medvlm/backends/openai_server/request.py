@@ -73,6 +73,19 @@ def request_of(
     return {key: value for key, value in request.items() if key not in dropped}
 
 
+def prompt_of(request: Mapping[str, Any]) -> str:
+    """The messages of a request as text, each after its role; ``[image]`` stands for an image."""
+    return "\n\n".join(
+        f"{message['role']}: {_plain(message['content'])}" for message in request["messages"]
+    )
+
+
+def _plain(content: str | Sequence[Mapping[str, Any]] | None) -> str:
+    if content is None or isinstance(content, str):
+        return content or ""
+    return "\n".join(str(part.get("text", "[image]")) for part in content)
+
+
 def refused(words: str, request: Mapping[str, Any]) -> str:
     """The parameter that a server rejects, by its error message; empty if unknown."""
     return next(

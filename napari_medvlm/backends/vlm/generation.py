@@ -20,7 +20,7 @@ from napari_medvlm.backends.vlm.parse_answer import ModelOutput, Stream, answer_
 from napari_medvlm.backends.vlm.prompt_inputs import ModelInputs, build_inputs, with_tokens
 from napari_medvlm.backends.vlm.reasoning import split_reasoning
 from napari_medvlm.backends.vlm.streamer import Spelling, Streamer
-from napari_medvlm.data.answer import AnswerDelta, AnswerKind, Question
+from napari_medvlm.data.answer import AnswerDelta, AnswerKind, Question, plain_settings
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.region import Heatmap
 
@@ -125,7 +125,9 @@ class AnswerGenerator:
             cut_off=cut_off,
             notes=asked.notes,
         )
-        return answer_of(written, asked.question, self._row, asked.shown, self._source)
+        answer = answer_of(written, asked.question, self._row, asked.shown, self._source)
+        settings = plain_settings({**self._settings, "max_new_tokens": asked.room})
+        return replace(answer, prompt=asked.text, settings=settings)
 
     def _probabilities(self, text: str, asked: ModelInputs) -> tuple[float, ...]:
         """Probability of each option's letter as the first token of the answer.

@@ -42,6 +42,8 @@ class ModelInputs:
         How many tokens there are for the answer.
     notes
         What the user must know of it.
+    text
+        The chat as the model's template has it, with its signs for images.
     """
 
     question: Question
@@ -51,6 +53,7 @@ class ModelInputs:
     inside: bool = False
     room: int = 0
     notes: tuple[str, ...] = ()
+    text: str = ""
 
     @property
     def length(self) -> int:
@@ -132,7 +135,7 @@ def _put(loaded: Loaded, row: Row, question: Question) -> ModelInputs:
     inputs, text = _inputs(loaded, chat, shown)
     inside = any(text.rstrip().endswith(opening) for opening, _ in row.markers)
     seen = _seen(loaded, shown, inputs)
-    return ModelInputs(question, loaded.inputs(inputs), seen, inside=inside)
+    return ModelInputs(question, loaded.inputs(inputs), seen, inside=inside, text=text)
 
 
 def _writes_pixels(row: Row) -> bool:

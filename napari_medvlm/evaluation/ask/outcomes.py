@@ -24,7 +24,7 @@ class Outcome(CaseResult):
         Whether it did not answer.
     correct
         Whether the right option, yes or no, was chosen; of open questions an exact match.
-    exact, f1, rouge1, rouge_l
+    exact, f1, recall, rouge1, rouge_l
         See `texts`.
     iou
         Of the places that the answer shows with those that are right, see `agreement`.
@@ -36,6 +36,8 @@ class Outcome(CaseResult):
         The probability that the backend gave to what it chose; else the percentage that it stated.
     boxes
         The places that the answer shows, as index boxes ``(z, y, x)`` of the first image.
+    prompt, settings
+        The text that the model was sent, and how it writes, see `data.answer.Answer`.
     reason
         Why the backend did not answer, in a sentence; empty if it did.
     seconds
@@ -50,6 +52,7 @@ class Outcome(CaseResult):
     correct: bool | None = None
     exact: bool | None = None
     f1: float | None = None
+    recall: float | None = None
     rouge1: float | None = None
     rouge_l: float | None = None
     iou: float | None = None
@@ -61,3 +64,5 @@ class Outcome(CaseResult):
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     reason: str = ""
+    prompt: str = ""
+    settings: dict[str, str | float | bool | None] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ from napari_medvlm.checks.calibration import reliability_summary, risk_coverage
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome
-from napari_medvlm.evaluation.ask.summary import ScoredItem, right_of, stated_confidence
-from napari_medvlm.evaluation.runs.report import WORST, boxed, open_command, svg, write_page
+from napari_medvlm.evaluation.ask.summary import ScoredItem, kind_name, right_of, stated_confidence
+from napari_medvlm.evaluation.plots.figure_files import svg
+from napari_medvlm.evaluation.runs.report import WORST, boxed, open_command, write_page
 
 LENGTH = 400
 """Characters of an answer that are shown."""
@@ -29,6 +30,9 @@ class ReportRow:
     refused: bool
     iou: float | None
     command: str
+    kind: str = ""
+    verdict: str = ""
+    score: float | None = None
     image: str = ""
     note: str = ""
 
@@ -44,7 +48,8 @@ def write_report(
     content = {
         "summary": summary,
         "settings": settings,
-        "worst": [_report_row(out, *pair) for pair in worst],
+        "worst": [_with_image(*pair) for pair in worst],
+        "rows": [_report_row(*pair) for pair in scored_items],
         "curves": _curves(scored_items),
     }
     return write_page(out, "ask/report.html.j2", content)
@@ -58,7 +63,7 @@ def goodness(outcome: Outcome) -> float:
     return answer + (1.0 if outcome.iou is None else outcome.iou)
 
 
-def _report_row(out: Path, item: Item, outcome: Outcome) -> ReportRow:
+def _with_image(item: Item, outcome: Outcome) -> ReportRow:
     from napari_medvlm.evaluation.ask.item_worker import read
 
     image = note = ""
@@ -66,17 +71,34 @@ def _report_row(out: Path, item: Item, outcome: Outcome) -> ReportRow:
         image = boxed(read(item.images[0]), outcome.wanted, outcome.boxes)
     except MedVLMError as error:  # the image is gone meanwhile
         note = error.message
+    return replace(_report_row(item, outcome), image=image, note=note)
+
+
+def _report_row(item: Item, outcome: Outcome) -> ReportRow:
+    """A row without a picture; the reason for no answer is the note."""
     answer = outcome.text if len(outcome.text) <= LENGTH else outcome.text[:LENGTH] + " ..."
-    command = open_command(out, item.name, "")
-    fields = (
-        item.name,
-        item.prompt_text,
-        right_of(item),
-        answer,
-        outcome.refused,
-        outcome.iou,
-    )
-    return ReportRow(*fields, command, image, note)
+    return ReportRow(
+        case=item.name, question=item.prompt_text, right=right_of(item), answer=answer,
+        refused=outcome.refused, iou=outcome.iou, command=open_command(item.name, ""),
+        kind=kind_name(item), verdict=_verdict(outcome), score=_score(outcome),
+        note=outcome.reason,
+    )  # fmt: skip
+
+
+def _verdict(outcome: Outcome) -> str:
+    """Whether the answer is right, in a word."""
+    if outcome.refused:
+        return "refused"
+    if outcome.exact is not None:
+        return "same text" if outcome.exact else "other text"
+    if outcome.parsed is not None:
+        return "values" if outcome.parsed else "no values"
+    return "right" if outcome.correct else "wrong"
+
+
+def _score(outcome: Outcome) -> float | None:
+    """F1 of an answer in words, relative error of values; `None` of others."""
+    return outcome.error if outcome.parsed is not None else outcome.f1
 
 
 def _curves(scored_items: Sequence[ScoredItem]) -> str:

@@ -50,6 +50,8 @@ def score_answer(item: Item, answer: Answer, volume: Volume, seconds: float) -> 
         seconds=seconds,
         notes=answer.notes if answer.answered else (answer.reason, *answer.notes),
         reason="" if answer.answered else answer.reason,
+        prompt=answer.prompt,
+        settings=dict(answer.settings),
         **_figures(item, final, choice, refused),
     )
 
@@ -80,6 +82,7 @@ def _figures(item: Item, text_answer: str, choice: str, refused: bool) -> dict[s
         "correct": same,
         "exact": same,
         "f1": text.token_f1(text_answer, item.answer),
+        "recall": text.token_recall(text_answer, item.answer),
         "rouge1": rouge1,
         "rouge_l": rouge_l,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -20,7 +21,7 @@ from napari_medvlm.evaluation.runs.runner import SkippedCase
 
 Json = dict[str, Any]
 ScoredItem = tuple[Item, Outcome]
-MEANS = ("exact", "f1", "rouge1", "rouge_l", "iou")
+MEANS = ("exact", "f1", "recall", "rouge1", "rouge_l", "iou")
 IN_ROWS = (
     "text",
     "written",
@@ -46,6 +47,8 @@ def rows(scored_items: Iterable[ScoredItem]) -> list[Json]:
             "question": item.question,
             "answer": right_of(item),
             **{name: getattr(outcome, name) for name in IN_ROWS},
+            "prompt": outcome.prompt,
+            "settings": json.dumps(outcome.settings),
         }
         for item, outcome in scored_items
     ]
@@ -106,8 +109,9 @@ def means(scored_items: Sequence[ScoredItem]) -> Json:
 
     ``accuracy``, of questions with something to choose from, refusals counted as wrong;
     ``accuracy_answered``, without them; ``refused``, the share that was not answered; ``exact``,
-    ``f1``, ``bleu``, ``rouge1``, ``rouge_l``, of questions that are answered in words; ``iou`` of
-    places; ``mre``, the mean relative error of values, over ``parsed``, the share that has them;
+    ``f1``, ``recall``, ``bleu``, ``rouge1``, ``rouge_l``, of questions that are answered in words;
+    ``iou`` of places; ``mre``, the mean relative error of values, over ``parsed``, the share that
+    has them;
     ``pairs``, ``set_accuracy``, the share of pairs with all questions right, and ``confusion``,
     the share of pairs with the same answer to all; ``intervals`` of some, by image (questions on
     one image are not independent), see `intervals.interval_by_case`.

@@ -52,7 +52,7 @@ def run(
         If the folder cannot be written to, or another run writes there.
     """
     require_able(plan.backend, Task.GROUND, "find phrases")
-    require_libraries()
+    require_libraries("surface_distance")
     record = {"data": dict(data), "provenance": provenance(plan.backend, plan.model, LIBRARIES)}
     with alone_in(out):
         outcomes, unused = run_cases(KIND, dataset.cases, plan, record, out, workers, progress)

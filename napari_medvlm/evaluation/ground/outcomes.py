@@ -44,6 +44,9 @@ class PhraseResult(_Value):
     compared
         What ``iou`` compares: ``mask``, voxels of masks; ``box``, extents, as either the wanted or
         a found region has no mask; empty where nothing is wanted, or in runs of older versions.
+    dice, nsd, hd95_mm
+        Of masks, all that was found against all that is wanted, see `metrics.Scores`; the surface
+        Dice within `scoring.TOLERANCE_MM`. `None` of boxes; ``hd95_mm`` also if nothing was found.
     reason
         Why the backend found nothing, in a sentence; empty if it found a region.
     """
@@ -56,6 +59,9 @@ class PhraseResult(_Value):
     found: tuple[ScoredBox, ...]
     overlaps: tuple[tuple[float, ...], ...]
     compared: str = ""
+    dice: float | None = None
+    nsd: float | None = None
+    hd95_mm: float | None = None
     reason: str = ""
 
 

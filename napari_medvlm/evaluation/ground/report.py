@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +39,20 @@ def write_report(
     by_name = {case.name: case for case in cases}
     results = [(o.case, result) for o in outcomes for result in o.results if result.wanted]
     results.sort(key=lambda pair: pair[1].iou)
-    worst = [_report_row(out, by_name[name], result) for name, result in results[:WORST]]
-    content = {"summary": summary, "settings": settings, "worst": worst}
+    worst = [_report_row(by_name[name], result) for name, result in results[:WORST]]
+    rows = [_bare_row(o.case, result) for o in outcomes for result in o.results]
+    content = {"summary": summary, "settings": settings, "worst": worst, "rows": rows}
     return write_page(out, "ground/report.html.j2", content)
 
 
-def _report_row(out: Path, case: Case, result: PhraseResult) -> ReportRow:
+def _bare_row(case: str, result: PhraseResult) -> ReportRow:
+    """A row without a picture; the reason is the note."""
+    counts = len(result.wanted), len(result.found)
+    command = open_command(case, result.phrase)
+    return ReportRow(case, result.phrase, result.iou, *counts, command, note=result.reason)
+
+
+def _report_row(case: Case, result: PhraseResult) -> ReportRow:
     image = note = ""
     try:
         volume = read_stack(case.images)
@@ -54,6 +62,4 @@ def _report_row(out: Path, case: Case, result: PhraseResult) -> ReportRow:
         image = boxed(volume, wanted, detected)
     except MedVLMError as error:  # the image is gone meanwhile
         note = error.message
-    counts = len(result.wanted), len(result.found)
-    command = open_command(out, case.name, result.phrase)
-    return ReportRow(case.name, result.phrase, result.iou, *counts, command, image, note)
+    return replace(_bare_row(case.name, result), image=image, note=note)

@@ -10,12 +10,16 @@ import numpy as np
 from napari_medvlm.data.geometry.grid import FloatArray, Grid
 from napari_medvlm.data.grounding import Grounding
 from napari_medvlm.data.iou import region_iou
+from napari_medvlm.data.mask import BoolArray
 from napari_medvlm.data.region import Region
 from napari_medvlm.evaluation.ground.cases import Case, Loaded
 from napari_medvlm.evaluation.ground.outcomes import PhraseResult, ScoredBox
 from napari_medvlm.evaluation.metrics.region_agreement import agreement
+from napari_medvlm.evaluation.metrics.segmentation import scores
 
 SLACK = 1e-6
+TOLERANCE_MM = 2.0
+"""How far surfaces may be apart for the surface Dice; the default of segmentation."""
 
 
 def score_case(case: Case, loaded: Loaded, grounding: Grounding) -> tuple[PhraseResult, ...]:
@@ -78,11 +82,13 @@ def _phrase_result(
             lies_in(points_to(regions[0], grid), region, grid) for region in wanted
         )
     overlaps = tuple(tuple(region_iou(f, w, grid) for w in wanted) for f in regions)
+    compared = _compared(regions, wanted)
     return PhraseResult(
         phrase=phrase, label=label, iou=iou, pointed=pointed, overlaps=overlaps,
         wanted=tuple(_scored_box(r, grid) for r in wanted),
         found=tuple(_scored_box(r, grid) for r in regions),
-        compared=_compared(regions, wanted), reason="" if regions else _reason(phrase, grounding),
+        compared=compared, **(_mask_scores(regions, wanted, grid) if compared == "mask" else {}),
+        reason="" if regions else _reason(phrase, grounding),
     )  # fmt: skip
 
 
@@ -91,6 +97,24 @@ def _compared(regions: Sequence[Region], wanted: Sequence[Region]) -> str:
     if not wanted:
         return ""
     return "mask" if all(region.mask is not None for region in (*regions, *wanted)) else "box"
+
+
+def _mask_scores(
+    regions: Sequence[Region], wanted: Sequence[Region], grid: Grid
+) -> dict[str, float | None]:
+    """Dice, surface Dice and Hausdorff distance of all found masks against all wanted ones."""
+    predicted_mask, reference_mask = (_union(own, grid) for own in (regions, wanted))
+    values = scores(predicted_mask, reference_mask, grid.spacing, TOLERANCE_MM)
+    return {"dice": values.dice, "nsd": values.nsd, "hd95_mm": values.hd95_mm}
+
+
+def _union(regions: Sequence[Region], grid: Grid) -> BoolArray:
+    """``(z, y, x)`` bool: where any of the regions is."""
+    union = np.zeros(grid.shape, bool)
+    for region in regions:
+        if region.mask is not None:
+            union[region.mask.slices] |= region.mask.crop
+    return union
 
 
 def _reason(phrase: str, grounding: Grounding) -> str:

@@ -15,9 +15,18 @@ from napari_medvlm.evaluation.runs.reasons import count_reasons
 from napari_medvlm.evaluation.runs.runner import SkippedCase
 
 Json = dict[str, Any]
+MASKS = ("dice", "nsd", "hd95_mm")
+"""Metrics of phrases whose masks are compared."""
 HITS = (0.3, 0.5, 0.7)
 """Where accuracy is told."""
-SURE = {"miou": "iou", "acc50": "acc50", "pointing": "pointing"}
+SURE = {
+    "miou": "iou",
+    "acc50": "acc50",
+    "pointing": "pointing",
+    "dice": "dice",
+    "nsd": "nsd",
+    "hd95_mm": "hd95_mm",
+}
 """What is told with an interval, and of which figure it is the mean."""
 
 
@@ -44,12 +53,13 @@ def rows(outcomes: Iterable[Outcome]) -> list[Json]:
 def figures(result: PhraseResult) -> Json:
     """The figures of one phrase on one image; `None` where nothing is wanted."""
     if not result.wanted:
-        names = ("iou", *(f"acc{hit * 100:.0f}" for hit in HITS), "pointing")
+        names = ("iou", *(f"acc{hit * 100:.0f}" for hit in HITS), "pointing", *MASKS)
         return dict.fromkeys(names)
     return {
         "iou": result.iou,
         **{f"acc{hit * 100:.0f}": float(result.iou >= hit) for hit in HITS},
         "pointing": float(bool(result.pointed)),
+        **{name: getattr(result, name) for name in MASKS},
     }
 
 
@@ -62,6 +72,9 @@ def summary(outcomes: Sequence[Outcome], unused: Sequence[SkippedCase], plan: Pl
     how many regions were found for phrases that are nowhere in the image. For each class ``ap50``
     and ``ap``, see `precision`; in ``mean`` their mean over classes. ``intervals`` of some, by
     image, see `intervals.interval_by_case`.
+
+    ``dice``, ``nsd`` and ``hd95_mm`` are means over the phrases whose masks are compared,
+    ``hd95_mm`` over those that were found.
 
     ``comparisons``: the means over the phrases whose ``mask`` or whose ``box`` is compared, as
     overlaps of voxels and of extents are different measures; a phrase that was not found counts
@@ -97,7 +110,7 @@ def means(results: Sequence[PhraseResult]) -> Json:
     """The means over phrases on images."""
     pairs = [figures(result) for result in results if result.wanted]
     summary_row: Json = {"miou": _mean(pair["iou"] for pair in pairs)}
-    for name in (*(f"acc{hit * 100:.0f}" for hit in HITS), "pointing"):
+    for name in (*(f"acc{hit * 100:.0f}" for hit in HITS), "pointing", *MASKS):
         summary_row[name] = _mean(pair[name] for pair in pairs)
     summary_row["pairs"] = len(pairs)
     summary_row["false"] = sum(len(result.found) for result in results if not result.wanted)

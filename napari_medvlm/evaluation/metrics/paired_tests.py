@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+PERMUTATIONS = 9999
+EQUAL = 1e-12
 
 
 def wilcoxon_p(differences: Floats) -> float | None:
@@ -45,3 +47,31 @@ def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
         largest = max(largest, min(1.0, (len(known) - rank) * p))
         adjusted[name] = largest
     return adjusted
+
+
+def permutation_p(differences: Floats, seed: int = 0) -> float | None:
+    """Two-sided p-value of the paired permutation test of the mean difference, by SciPy.
+
+    The signs of the differences are flipped, in all ways where these are no more than
+    ``PERMUTATIONS``, else in as many random ones. `None` if fewer than two values are not zero.
+    """
+    from scipy import stats
+
+    if np.count_nonzero(differences) < 2:
+        return None
+    result = stats.permutation_test(
+        (differences,), lambda sample, axis: np.mean(sample, axis=axis),
+        permutation_type="samples", vectorized=True, n_resamples=PERMUTATIONS,
+        rng=np.random.default_rng(seed),
+    )  # fmt: skip
+    return float(result.pvalue)
+
+
+def cohen_d(differences: Floats) -> float | None:
+    """Standardised mean difference of pairs: mean by standard deviation, n - 1 (Cohen's d_z).
+
+    `None` for fewer than two differences, or where all are equal.
+    """
+    if len(differences) < 2 or np.ptp(differences) < EQUAL:
+        return None
+    return float(differences.mean() / differences.std(ddof=1))

@@ -71,6 +71,17 @@ def token_f1(answer: str, reference: str) -> float:
     return 2 * common / (len(a) + len(b))
 
 
+def token_recall(answer: str, reference: str) -> float:
+    """Share of the words of the reference that the answer has, each as often as it stands there.
+
+    The measure of open answers of LLaVA-Med (Li et al. 2023), on words normalized as by SQuAD.
+    """
+    a, b = (spaced(normalized(text)).split() for text in (answer, reference))
+    if not b:
+        return float(not a)
+    return sum((Counter(a) & Counter(b)).values()) / len(b)
+
+
 def bleu(answer: Sequence[str], reference: Sequence[str]) -> float | None:
     """Corpus BLEU-4 of sacrebleu with its defaults, 0 to 100.
 

@@ -1,17 +1,17 @@
-"""What the reports of grounding and of answers share: the page, pictures with boxes, curves."""
+"""What all reports share: the page, pictures with boxes, numbers."""
 
 from __future__ import annotations
 
 import base64
 import io
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.geometry.grid import FloatArray
@@ -19,17 +19,17 @@ from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.volume import Volume
+from napari_medvlm.evaluation.plots.figure_files import svg
 from napari_medvlm.evaluation.runs.report_images import DETECTED, TRUTH
 from napari_medvlm.evaluation.runs.run_folder import read_json, write_text
 from napari_medvlm.settings.shell import quoted
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 CALIBRATION = "calibration.json"
 """What a curve came to that was fitted on a run, see `calibrating`."""
+COMMANDS = "Commands are for the folder of this report."
 WORST = 8
 """How many cases are shown as pictures."""
+SMALL_P = 0.001
 NONE = "–"  # noqa: RUF001
 """Stands where there is no value."""
 Corners = tuple[Sequence[float], Sequence[float]]
@@ -46,8 +46,10 @@ def require_libraries(*names: str) -> None:
         )
 
 
-def write_page(out: Path, template: str, content: Mapping[str, Any]) -> Path:
-    """Write ``report.html`` from a template of this package; its path."""
+def write_page(
+    out: Path, template: str, content: Mapping[str, Any], name: str = "report.html"
+) -> Path:
+    """Write a page from a template of this package; its path."""
     import jinja2
 
     folder = resources.files("napari_medvlm.evaluation")
@@ -57,21 +59,33 @@ def write_page(out: Path, template: str, content: Mapping[str, Any]) -> Path:
     )
     environment.filters |= FILTERS
     calibration = read_json(out / CALIBRATION)
-    calibrated = "" if calibration is None else _calibrated(calibration)
-    created = datetime.now().astimezone().strftime("%d %B %Y, %H:%M")
-    path = out / "report.html"
-    page = environment.get_template(template)
-    write_text(
-        path,
-        page.render(created=created, calibration=calibration, calibrated=calibrated, **content),
-    )
+    shared = {
+        "calibration": calibration,
+        "calibrated": "" if calibration is None else _calibrated(calibration),
+        "commands": COMMANDS,
+        "created": datetime.now().astimezone().strftime("%d %B %Y, %H:%M"),
+    }
+    path = out / name
+    write_text(path, _with_contents(environment.get_template(template).render(**shared, **content)))
     return path
 
 
-def open_command(out: Path, case: str, what: str) -> str:
-    """What a person gives to a shell, in any folder, to open a case in napari."""
-    words = (str(out.resolve()), case, what)
-    return "napari-medvlm evaluate open " + " ".join(map(quoted, filter(None, words)))
+def open_command(case: str, what: str) -> str:
+    """The shell command that opens a case in napari, in the folder of the run."""
+    return "napari-medvlm evaluate open . " + " ".join(map(quoted, filter(None, (case, what))))
+
+
+def _with_contents(page: str) -> str:
+    """A page with an anchor at each heading, and a table of contents of them."""
+    titles: list[str] = []
+
+    def with_anchor(heading: re.Match[str]) -> str:
+        titles.append(heading[1])
+        return f'<h2 id="section-{len(titles)}">{heading[1]}</h2>'
+
+    page = re.sub("<h2>(.*?)</h2>", with_anchor, page)
+    items = (f'<li><a href="#section-{n}">{t}</a></li>' for n, t in enumerate(titles, 1))
+    return page.replace("<!--contents-->", "".join(items), 1)
 
 
 def figure(value: float | None, digits: int = 3) -> str:
@@ -94,6 +108,25 @@ def percent_span(ends: Sequence[float] | None) -> str:
     return "" if not ends else f"{100 * ends[0]:.0f} to {100 * ends[1]:.0f} %"
 
 
+def signed(value: float | None, digits: int = 3) -> str:
+    """A difference for people, with its sign."""
+    return NONE if value is None else f"{value:+.{digits}f}"
+
+
+def signed_span(ends: Sequence[float | None], digits: int = 3) -> str:
+    """The confidence interval of a difference, for people; nothing where there is none."""
+    low, high = ends
+    known = low is not None and high is not None
+    return f"{low:+.{digits}f} to {high:+.{digits}f}" if known else ""
+
+
+def pvalue(value: float | None) -> str:
+    """A p-value for people."""
+    if value is None:
+        return NONE
+    return "< 0.001" if value < SMALL_P else f"{value:.3f}"
+
+
 def setting(value: object) -> str:
     """The value of a setting, for people."""
     if isinstance(value, bool):
@@ -105,7 +138,7 @@ def setting(value: object) -> str:
 
 FILTERS: dict[str, Callable[..., str]] = {
     "figure": figure, "percent": percent, "span": span, "percent_span": percent_span,
-    "setting": setting,
+    "setting": setting, "signed": signed, "signed_span": signed_span, "pvalue": pvalue,
 }  # fmt: skip
 """What the pages of reports write numbers with."""
 
@@ -133,24 +166,11 @@ def boxed(volume: Volume, wanted: Sequence[Corners], detected: Sequence[Corners]
                 if low[0] < index + 1 and high[0] > index:
                     corners = image.pixel_of(_corners(volume, low, high)) - 0.5
                     axes.add_patch(_outline(corners, color, style, 1.8 * large))
-        axes.set_title(f"slice {index} of {volume.shape[0]}", color="white", fontsize=9 * large)
+        axes.set_title(slice_title(index, volume.shape[0]), color="white", fontsize=9 * large)
         axes.set_axis_off()
     file = io.BytesIO()
     page.savefig(file, format="png", facecolor="black")
     return base64.b64encode(file.getvalue()).decode("ascii")
-
-
-def svg(draw: Callable[[Any], None], size: tuple[float, float] = (10, 4.2)) -> str:
-    """What is drawn on a matplotlib figure, as SVG to stand in a page."""
-    from matplotlib.figure import Figure
-
-    with _same_every_time():
-        page = Figure(figsize=size, layout="constrained")
-        draw(page)
-        file = io.StringIO()
-        page.savefig(file, format="svg", metadata={"Date": None})
-    text = file.getvalue()
-    return text[text.index("<svg") :]
 
 
 def _calibrated(calibration: Mapping[str, Any]) -> str:
@@ -171,12 +191,9 @@ def _calibrated(calibration: Mapping[str, Any]) -> str:
     return svg(draw, (6, 4.2))
 
 
-@contextmanager
-def _same_every_time() -> Iterator[None]:
-    from matplotlib import rc_context
-
-    with rc_context({"svg.hashsalt": "napari-medvlm", "svg.fonttype": "none"}):
-        yield
+def slice_title(index: int, count: int) -> str:
+    """The number of a slice in a stack, counted from 1; empty for a single picture."""
+    return f"slice {index + 1} of {count}" if count > 1 else ""
 
 
 def _through(corners: Corners, volume: Volume) -> int:

@@ -38,7 +38,7 @@ def planes(volume: Volume, truth: BoolArray, mask: BoolArray) -> str:
             inside = _upright(volume, what, slice_ref)
             if min(inside.shape) > 1 and inside.any() and not inside.all():
                 axes.contour(inside, [0.5], colors=color, linestyles=style, linewidths=1.6)
-        title = f"{name}, slice {at[axis]}" if len(shown) > 1 else name
+        title = f"{name}, slice {at[axis] + 1} of {volume.shape[axis]}" if len(shown) > 1 else name
         axes.set_title(title, color="white", fontsize=9)
         axes.set_axis_off()
     file = io.BytesIO()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,17 @@ MAX_NAME_LENGTH = 200
 """Characters of a file's name; most systems take 255, some of which are for the ending."""
 
 
+PATHS = {"image", "masks", "images", "labels", "names", "references"}
+"""Keys of data and of cases whose texts, also in lists, are paths."""
+HARDWARE = "hardware"
+"""Key of the machines that worked on a run; another one may go on with it."""
+
+
 class RunFolder:
     """The folder of a run.
 
     ``run.json`` says what is run; ``cases/NAME.json`` is what came of a case, whole or not there.
+    Paths in them are relative to the folder.
 
     Parameters
     ----------
@@ -48,25 +56,46 @@ class RunFolder:
         self.path = path
         wanted = json.loads(json.dumps(settings))
         recorded = read_json(path / "run.json")
-        if recorded is not None and recorded != wanted and self.done():
-            raise SettingsError(
-                f"{path} holds a run with other settings: {_difference(recorded, wanted)}.",
-                "Choose another folder with --out, or the settings of that run.",
-            )
-        write_json(path / "run.json", wanted)
+        machines = wanted.pop(HARDWARE, [])
+        if recorded is not None and self.done():
+            known = recorded.pop(HARDWARE, [])
+            machines = [*known, *(machine for machine in machines if machine not in known)]
+            recorded = _with_data(recorded, path, located)
+            if recorded != wanted:
+                raise SettingsError(
+                    f"{path} holds a run with other settings: {_difference(recorded, wanted)}.",
+                    "Choose another folder with --out, or the settings of that run.",
+                )
+        content = _with_data(wanted, path, portable)
+        write_json(path / "run.json", content | ({HARDWARE: machines} if machines else {}))
 
     def done(self) -> dict[str, Json]:
         """What came of the cases that are done, by their names."""
-        outcomes = {}
-        for path in sorted((self.path / "cases").glob("[!.]*.json")):
-            outcome = read_json(path)
-            if outcome is not None:
-                outcomes[str(outcome["case"])] = outcome
-        return outcomes
+        return {str(content["case"]): content for content in case_contents(self.path)}
 
     def keep(self, outcome: Json) -> None:
         """Write what came of a case."""
+        if "source" in outcome:
+            outcome = outcome | {"source": portable(outcome["source"], self.path)}
         write_json(self.path / "cases" / f"{safe(outcome['case'])}.json", outcome)
+
+
+def portable(content: Json, out: Path) -> Json:
+    """With paths relative to the folder of a run, so that both can be moved together."""
+    return _with_paths(content, lambda path: _relative(path, out))
+
+
+def located(content: Json, out: Path) -> Json:
+    """With paths that `portable` wrote made absolute; absolute ones stay."""
+    return _with_paths(content, lambda path: os.path.normpath(out.resolve() / path))
+
+
+def case_contents(out: Path) -> Iterator[Json]:
+    """What came of each case that is done, in the order of file names, with absolute paths."""
+    for path in sorted((out / "cases").glob("[!.]*.json")):
+        content = read_json(path)
+        if content is not None:
+            yield _with_source(content, out)
 
 
 @contextmanager
@@ -113,7 +142,7 @@ def case_of(out: Path, case: str) -> Json:
     """
     content = read_json(out / "cases" / f"{safe(case)}.json")
     if content is not None:
-        return content
+        return _with_source(content, out)
     if read_json(out / "run.json") is None:
         raise SessionFileError(
             f"There is no run of 'napari-medvlm evaluate' in {out}.", "Check the path."
@@ -172,6 +201,35 @@ def write_bytes(path: Path, content: bytes) -> None:
     except OSError as error:
         raise cannot_save(path, error) from error
     atomic_write.write_bytes(path, content)
+
+
+def _with_source(content: Json, out: Path) -> Json:
+    source = content.get("source")
+    return content if source is None else content | {"source": located(source, out)}
+
+
+def _with_data(content: Json, out: Path, change: Callable[[Json, Path], Json]) -> Json:
+    data = content.get("data")
+    return content if data is None else content | {"data": change(data, out)}
+
+
+def _with_paths(content: Json, change: Callable[[str], str]) -> Json:
+    """With the values of `PATHS` changed, texts and lists of texts."""
+    changed = dict(content)
+    for key in PATHS & content.keys():
+        value = content[key]
+        if isinstance(value, str):
+            changed[key] = change(value)
+        elif isinstance(value, list):
+            changed[key] = [change(item) if isinstance(item, str) else item for item in value]
+    return changed
+
+
+def _relative(path: str, out: Path) -> str:
+    try:
+        return Path(os.path.relpath(Path(path).resolve(), out.resolve())).as_posix()
+    except ValueError:  # on another drive
+        return path
 
 
 def _difference(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidReference, WorkerCrashed
-from napari_medvlm.evaluation.runs.run_folder import RunFolder
+from napari_medvlm.evaluation.runs.provenance import hardware
+from napari_medvlm.evaluation.runs.run_folder import HARDWARE, RunFolder
 from napari_medvlm.evaluation.runs.workers import Json, Workers, WorkerSpec
 
 
@@ -113,7 +114,8 @@ def run_cases(
         If it is stopped by ``progress`` or Ctrl-C, with how many cases are done.
     """
     planned = plan.model_dump(mode="json")
-    folder = RunFolder(out, {"task": kind.task, "plan": planned, **record})
+    settings = {"task": kind.task, "plan": planned, **record, HARDWARE: [hardware()]}
+    folder = RunFolder(out, settings)
     recorded = {
         name: kind.outcome.model_validate(outcome) for name, outcome in folder.done().items()
     }

@@ -18,10 +18,13 @@ GROUPS = {"segment": "structures", "ground": "classes", "ask": "kinds"}
 COUNTS = {"segment": "cases", "ground": "pairs", "ask": "questions"}
 COLUMNS = {
     "segment": {"dice": "Dice", "nsd": "NSD", "hd95_mm": "HD95 (mm)", "noc90": "NoC@90"},
-    "ground": {"miou": "mIoU", "acc50": "Acc@0.5", "pointing": "Pointing", "ap50": "AP50"},
+    "ground": {
+        "miou": "mIoU", "acc50": "Acc@0.5", "pointing": "Pointing", "ap50": "AP50",
+        "dice": "Dice", "nsd": "NSD", "hd95_mm": "HD95 (mm)",
+    },
     "ask": {
-        "accuracy": "Accuracy", "f1": "F1", "rouge_l": "ROUGE-L", "bleu": "BLEU", "iou": "IoU",
-        "mre": "Relative error", "refused": "Refused",
+        "accuracy": "Accuracy", "f1": "F1", "recall": "Recall", "rouge_l": "ROUGE-L",
+        "bleu": "BLEU", "iou": "IoU", "mre": "Relative error", "refused": "Refused",
     },
 }  # fmt: skip
 """The metrics of these tables and their names in print, by the kind of run."""
@@ -33,7 +36,7 @@ _ESCAPES = {
 
 def write_table(out: Path, table: Sequence[Json]) -> None:
     """Write ``results.csv``, and ``results.parquet`` where pyarrow is installed."""
-    _write_csv(out / "results.csv", list(table[0]) if table else [], table)
+    write_csv(out / "results.csv", list(table[0]) if table else [], table)
     try:
         import pyarrow
         from pyarrow import parquet
@@ -54,7 +57,7 @@ def write_summary(out: Path, summary: Mapping[str, Any]) -> None:
     write_json(out / "summary.json", summary)
     rows = list(_rows(summary))
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    _write_csv(out / "summary.csv", columns, rows)
+    write_csv(out / "summary.csv", columns, rows)
     write_text(out / "summary.tex", latex(summary))
 
 
@@ -62,9 +65,9 @@ def latex(summary: Mapping[str, Any]) -> str:
     """The means of a run as a LaTeX ``tabular``, each with its 95 % interval in brackets."""
     names, rows = COLUMNS[summary["task"]], list(_rows(summary))
     shown = [name for name in names if any(row[name] is not None for row in rows)]
-    head = ["", "n", *(_escaped(names[name]) for name in shown)]
+    head = ["", "n", *(escaped(names[name]) for name in shown)]
     body = [
-        [_escaped(row["group"]), str(row["n"]), *(_with_interval(row, name) for name in shown)]
+        [escaped(row["group"]), str(row["n"]), *(_with_interval(row, name) for name in shown)]
         for row in rows
     ]
     *groups, mean = [" & ".join(line) + r" \\" for line in body]
@@ -79,7 +82,13 @@ def latex(summary: Mapping[str, Any]) -> str:
 
 def _rows(summary: Mapping[str, Any]) -> Iterator[Json]:
     task = summary["task"]
-    for name, means in (*summary[GROUPS[task]].items(), ("mean", summary["mean"])):
+    strata = {
+        f"{column}: {name}": means
+        for column, groups in summary.get("strata", {}).items()
+        for name, means in groups.items()
+    }
+    groups = summary[GROUPS[task]] | strata
+    for name, means in (*groups.items(), ("mean", summary["mean"])):
         row: Json = {"group": name, "n": means.get(COUNTS[task], 0)}
         intervals = means.get("intervals") or {}
         for metric in COLUMNS[task]:
@@ -97,11 +106,13 @@ def _with_interval(row: Json, name: str) -> str:
     return f"{row[name]:.3f}" if low is None else f"{row[name]:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """A text for LaTeX."""
     return "".join(_ESCAPES.get(character, character) for character in text)
 
 
-def _write_csv(path: Path, columns: Sequence[str], table: Sequence[Json]) -> None:
+def write_csv(path: Path, columns: Sequence[str], table: Sequence[Json]) -> None:
+    """Write a table as CSV, with a header; cells that a spreadsheet would run are quoted."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,10 +52,14 @@ def load(case: Case) -> Loaded:
         structures = case.structures or _by_name(named)
         return Loaded(volume, named.values, structures, named.covered)
     label_volume = read_volume(case.labels)
-    label_volume = replace(label_volume, data=_label_data(label_volume, case.labels))
     require_same_grid(volume.grid, label_volume.grid, f"The label image {case.labels.name}")
-    labels = integer_labels(label_volume.data, case.labels)
+    labels = integer_labels_of(label_volume, case.labels)
     return Loaded(volume, labels, case.structures or _by_value(labels, case.labels))
+
+
+def integer_labels_of(labels: Volume, path: Path) -> NDArray[np.integer]:
+    """The values of a label image ``(z, y, x)`` as whole numbers; errors as of `load`."""
+    return integer_labels(_label_data(labels, path), path)
 
 
 def _label_data(labels: Volume, path: Path) -> NDArray[np.generic]:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.backends.base import Progress
+from napari_medvlm.evaluation.runs.report import require_libraries
 from napari_medvlm.evaluation.runs.run_folder import (
     RunFolder,
     alone_in,
+    case_contents,
     read_json,
     session_path,
     write_text,
@@ -30,6 +32,7 @@ from napari_medvlm.evaluation.segment.datasets import find_cases
 from napari_medvlm.evaluation.segment.mask_files import save_masks
 from napari_medvlm.evaluation.segment.outcomes import Outcome
 from napari_medvlm.evaluation.segment.plan import Plan, provenance, require_able
+from napari_medvlm.evaluation.studies.strata import Columns, store_columns, stored_columns
 from napari_medvlm.io.label_images import read_names
 
 __all__ = ("crashed", "keep", "run")
@@ -81,7 +84,8 @@ def _with_sessions(out: Path, outcome: Outcome) -> Outcome:
     """Write the sessions of a case to files of their own."""
     bare = []
     for attempt in outcome.attempts:
-        write_text(session_path(out, outcome.case, attempt.structure), attempt.session)
+        if attempt.session:
+            write_text(session_path(out, outcome.case, attempt.structure), attempt.session)
         bare.append(attempt.model_copy(update={"session": ""}))
     return outcome.model_copy(update={"attempts": tuple(bare)})
 
@@ -133,6 +137,7 @@ def evaluate(  # the run, and what it leaves
     progress: Progress,
     *,
     with_masks: bool = False,
+    columns: Columns | None = None,
 ) -> Json:
     """Work on all cases that are not done yet and write everything; the summary.
 
@@ -140,6 +145,8 @@ def evaluate(  # the run, and what it leaves
     ----------
     with_masks
         Also write the predicted masks, of cases that were done before too.
+    columns
+        Groups of cases that have means of their own; by default those stored in the folder.
 
     Raises
     ------
@@ -154,10 +161,12 @@ def evaluate(  # the run, and what it leaves
     """
     dataset = data.find()
     require_able(plan)
-    report.require_libraries()
+    require_libraries("surface_distance")
     require_known(dataset.cases, plan.structures)
     with alone_in(out):
         outcomes, skipped = run(dataset, plan, data.record(), out, workers, progress)
+        if columns is not None:
+            store_columns(out, columns)
         figures = write_all(out, plan, dataset.cases, outcomes, skipped)
         if with_masks:
             save_masks(out, dataset.cases, outcomes)
@@ -173,7 +182,7 @@ def write_all(
     skipped: Sequence[Skipped] = (),
 ) -> Json:
     """Write the table, the summary and the report of a run that is kept; the summary."""
-    figures: Json = summary.summary(outcomes, skipped, plan)
+    figures: Json = summary.summary(outcomes, skipped, plan, stored_columns(out))
     write_table(out, summary.rows(outcomes))
     write_summary(out, figures)
     settings: Mapping[str, Any] = read_json(out / "run.json") or {}
@@ -189,10 +198,9 @@ def worst_in(out: Path) -> tuple[str, str] | None:
     out
         The folder of a run, which need not be finished.
     """
-    done = [read_json(path) or {} for path in sorted((out / "cases").glob("[!.]*.json"))]
     scores = [
         (attempt["steps"][-1]["dice"], str(content["case"]), str(attempt["structure"]))
-        for content in done
+        for content in case_contents(out)
         for attempt in content.get("attempts", ())
     ]
     return min(scores)[1:] if scores else None

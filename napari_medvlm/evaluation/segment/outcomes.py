@@ -54,6 +54,8 @@ class Attempt(_Value):
         The last one; `None` if it is empty.
     session
         The session file's text.
+    truth_ml
+        Volume of the structure in the labels; `None` in runs of older versions.
     """
 
     structure: str
@@ -61,6 +63,7 @@ class Attempt(_Value):
     memory_mib: float | None
     mask: InitialMask | None
     session: str = ""
+    truth_ml: float | None = None
 
     @property
     def dice(self) -> list[float]:

@@ -20,6 +20,8 @@ PROMPTS = {
     PromptKind.LASSO: Lasso,
     PromptKind.LINE: Line,
 }
+MASKS = "masks"
+"""Stands for the backend in runs of masks that were made by another program."""
 LIBRARIES = ("numpy", "scipy", "scikit-image", "SimpleITK")
 
 

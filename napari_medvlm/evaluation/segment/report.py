@@ -1,19 +1,18 @@
-"""The report of a run: one page that needs nothing else."""
+"""The report of a run: one page that needs nothing else, and the curves as files."""
 
 from __future__ import annotations
 
-import io
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from importlib import resources
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from napari_medvlm.data.errors import BackendUnavailable, MedVLMError
-from napari_medvlm.evaluation.runs.report import FILTERS, open_command
-from napari_medvlm.evaluation.runs.run_folder import session_path, write_text
+from napari_medvlm.data.errors import MedVLMError
+from napari_medvlm.evaluation.plots.curves import PANELS, Curve, curve_of, draw_curves
+from napari_medvlm.evaluation.plots.figure_files import svg, write_figure
+from napari_medvlm.evaluation.runs.report import open_command, write_page
+from napari_medvlm.evaluation.runs.run_folder import session_path
 from napari_medvlm.evaluation.segment.case_reader import load
 from napari_medvlm.evaluation.segment.cases import Case
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome
@@ -24,7 +23,10 @@ WORST = 6
 
 @dataclass(frozen=True)
 class ReportRow:
-    """A structure of a case in the report: its figures, how to open it, and a picture if worst."""
+    """A structure of a case in the report: its figures, how to open it, and a picture if worst.
+
+    ``command`` and ``session`` are empty in runs of masks, which have no prompts.
+    """
 
     case: str
     attempt: Attempt
@@ -33,17 +35,15 @@ class ReportRow:
     image: str = ""
     note: str = ""
 
+    @property
+    def failed(self) -> int:
+        """Number of interactions without a mask."""
+        return sum(bool(step.problem) for step in self.attempt.steps)
 
-def require_libraries() -> None:
-    """Raise `BackendUnavailable` unless all that an evaluation needs is installed."""
-    from importlib.util import find_spec
-
-    missing = [n for n in ("jinja2", "matplotlib", "surface_distance") if find_spec(n) is None]
-    if missing:
-        raise BackendUnavailable(
-            f"An evaluation needs {', '.join(missing)}, which is not installed.",
-            f'Install it with: {sys.executable} -m pip install "napari-medvlm[evaluate]"',
-        )
+    @property
+    def problem(self) -> str:
+        """Why the last interaction without a mask gave none; empty if all gave one."""
+        return next((s.problem for s in reversed(self.attempt.steps) if s.problem), "")
 
 
 def write_report(
@@ -53,37 +53,33 @@ def write_report(
     cases: Sequence[Case],
     outcomes: Sequence[Outcome],
 ) -> Path:
-    """Write ``report.html``; its path."""
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= FILTERS
-    template = resources.files("napari_medvlm.evaluation.segment") / "report.html.j2"
+    """Write ``report.html``, and its curves as ``curves.svg`` and ``curves.pdf``; its path."""
     rows = [_report_row(out, outcome.case, a) for outcome in outcomes for a in outcome.attempts]
     rows.sort(key=lambda row: row.attempt.steps[-1].dice)
     by_name = {case.name: case for case in cases}
-    worst = [_with_image(row, by_name[row.case]) for row in rows[:WORST]]
-    text = environment.from_string(template.read_text("utf-8")).render(
-        summary=summary,
-        settings=settings,
-        curves=_curves(summary["structures"]) if rows else "",
-        worst=worst,
-        rows=rows,
-        created=datetime.now().astimezone().strftime("%d %B %Y, %H:%M"),
-    )
-    path = out / "report.html"
-    write_text(path, text)
-    return path
+    content = {
+        "summary": summary,
+        "settings": settings,
+        "worst": [_with_image(row, by_name[row.case]) for row in rows[:WORST]],
+        "rows": rows,
+    }
+    if rows:
+        draw = partial(draw_curves, panels=_panels(outcomes))
+        content["curves"] = svg(draw)
+        write_figure(out, "curves", draw)
+    return write_page(out, "segment/report.html.j2", content)
 
 
 def _report_row(out: Path, case: str, attempt: Attempt) -> ReportRow:
     session = session_path(out, case, attempt.structure)
-    command = open_command(out, case, attempt.structure)
+    if not session.is_file():
+        return ReportRow(case, attempt, "", "")
+    command = open_command(case, attempt.structure)
     return ReportRow(case, attempt, command, session.relative_to(out).as_posix())
 
 
 def _with_image(row: ReportRow, case: Case) -> ReportRow:
-    """With the last mask over the image; a case that is gone meanwhile is told."""
+    """With the last mask over the image, or a note where the case cannot be read any more."""
     import numpy as np
 
     from napari_medvlm.evaluation.runs.report_images import planes
@@ -91,34 +87,24 @@ def _with_image(row: ReportRow, case: Case) -> ReportRow:
     try:
         loaded = load(case)
     except MedVLMError as error:
-        return ReportRow(row.case, row.attempt, row.command, row.session, note=error.message)
+        return replace(row, note=error.message)
     structure = next(s for s in loaded.structures if s.name == row.attempt.structure)
     last = row.attempt.mask
     empty = np.zeros(loaded.volume.shape, bool)
     mask = empty if last is None else last.mask(loaded.volume.grid).full()
-    image = planes(loaded.volume, loaded.truth(structure), mask)
-    return ReportRow(row.case, row.attempt, row.command, row.session, image)
+    return replace(row, image=planes(loaded.volume, loaded.truth(structure), mask))
 
 
-def _curves(structures: Mapping[str, Any]) -> str:
-    """Dice and NSD against interactions as SVG, a line for each structure."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    with rc_context({"svg.hashsalt": "napari-medvlm", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(10, 4.2), layout="constrained")
-        for axes, key, title in zip(
-            figure.subplots(1, 2, sharey=True), ("dice", "nsd"), ("Dice", "NSD (surface Dice)"),
-            strict=True,
-        ):  # fmt: skip
-            for name, curves in structures.items():
-                axes.plot(range(1, len(curves[key]) + 1), curves[key], marker="o", ms=4, label=name)
-            axes.set(xlabel="interactions", title=title, ylim=(0, 1.02))
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axes.grid(alpha=0.3)
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
-        file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None})
-    text = file.getvalue()
-    return text[text.index("<svg") :]
+def _panels(outcomes: Sequence[Outcome]) -> dict[str, list[Curve]]:
+    """For each metric a curve of each structure."""
+    attempts: dict[str, list[tuple[str, Attempt]]] = {}
+    for outcome in outcomes:
+        for attempt in outcome.attempts:
+            attempts.setdefault(attempt.structure, []).append((outcome.case, attempt))
+    return {
+        metric: [
+            curve_of(name, [(case, name, [getattr(s, metric) for s in a.steps]) for case, a in own])
+            for name, own in attempts.items()
+        ]
+        for metric in PANELS
+    }

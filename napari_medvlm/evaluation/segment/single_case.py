@@ -10,8 +10,10 @@ import numpy as np
 from napari_medvlm.data.errors import InvalidImage, MedVLMError
 from napari_medvlm.data.mask import BoolArray
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.runs.run_folder import RunFolder, alone_in
-from napari_medvlm.evaluation.segment import evaluate, report
+from napari_medvlm.evaluation.runs.provenance import hardware
+from napari_medvlm.evaluation.runs.report import require_libraries
+from napari_medvlm.evaluation.runs.run_folder import HARDWARE, RunFolder, alone_in
+from napari_medvlm.evaluation.segment import evaluate
 from napari_medvlm.evaluation.segment.cases import Case, Layout, Structure
 from napari_medvlm.evaluation.segment.evaluate import DataSet, write_all
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome
@@ -41,7 +43,7 @@ def write_single(  # what was measured, and where to
     InvalidImage
         If it is a colour picture that is in no file.
     """
-    report.require_libraries()
+    require_libraries("surface_distance")
     case = Case(
         name=volume.name, image=out / "image.nii.gz", labels=out / "truth.nii.gz",
         layout=Layout.PAIRS, structures=(structure,),
@@ -54,6 +56,7 @@ def write_single(  # what was measured, and where to
         "plan": plan.model_dump(mode="json"),
         "data": data.record(),
         "provenance": dict(provenance(plan)),
+        HARDWARE: [hardware()],
     }
     with alone_in(out):
         folder = RunFolder(out, settings)

@@ -15,6 +15,7 @@ from napari_medvlm.evaluation.segment.cases import Skipped
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome, Step
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.simulated_user import PromptKind
+from napari_medvlm.evaluation.studies.strata import Columns, groups_of
 
 Json = dict[str, Any]
 WANTED = (0.80, 0.85, 0.90)
@@ -57,7 +58,12 @@ def auc_max(plan: Plan) -> int:
     return max(plan.interactions - 1 - (plan.first_prompt is PromptKind.BOX), 0)
 
 
-def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], plan: Plan) -> Json:
+def summary(
+    outcomes: Sequence[Outcome],
+    skipped: Sequence[Skipped],
+    plan: Plan,
+    columns: Columns | None = None,
+) -> Json:
     """The means of a run.
 
     For each structure over its cases, and over structures, each counting the same: ``dice``,
@@ -67,17 +73,10 @@ def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], plan: Plan)
     ``nsd_auc`` over the clicks, at most ``auc_max``; ``seconds`` an interaction; the most
     ``memory_mib``; ``failed``, the number of interactions without a mask; ``intervals``, of some
     figures after the last interaction, see `intervals.interval_by_case`. ``reasons``: why
-    interactions gave no mask, with a ``count``, of ``asked`` interactions.
+    interactions gave no mask, with a ``count``, of ``asked`` interactions. ``strata``: for each
+    column and group, see `strata.groups_of`, the mean over structures.
     """
-    by_structure: dict[str, list[Json]] = {}
-    for outcome in outcomes:
-        for attempt in outcome.attempts:
-            by_structure.setdefault(attempt.structure, []).append(figures(attempt, plan))
-    means = {
-        name: _means(figures_of) | {"cases": len(figures_of)}
-        for name, figures_of in by_structure.items()
-    }
-    mean = _means(list(means.values())) | {"cases": len(outcomes)} if means else {}
+    structures, mean = _all_means(outcomes, plan)
     steps = [step for o in outcomes for attempt in o.attempts for step in attempt.steps]
     absent = [f"{o.case}: {name}" for o in outcomes for name in o.absent]
     return {
@@ -90,9 +89,42 @@ def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], plan: Plan)
         "absent": absent,
         "reasons": count_reasons(step.problem for step in steps),
         "asked": len(steps),
-        "structures": {name: own | _intervals(outcomes, name) for name, own in means.items()},
-        "mean": mean | _intervals(outcomes) if mean else {},
+        "structures": structures,
+        "strata": _strata(outcomes, plan, columns or {}),
+        "mean": mean,
     }
+
+
+def _all_means(outcomes: Sequence[Outcome], plan: Plan) -> tuple[Json, Json]:
+    """The means of each structure, and over structures."""
+    by_structure: dict[str, list[Json]] = {}
+    for outcome in outcomes:
+        for attempt in outcome.attempts:
+            by_structure.setdefault(attempt.structure, []).append(figures(attempt, plan))
+    means = {
+        name: _means(figures_of) | {"cases": len(figures_of)}
+        for name, figures_of in by_structure.items()
+    }
+    structures = {name: own | _intervals(outcomes, name) for name, own in means.items()}
+    if not means:
+        return structures, {}
+    mean = _means(list(means.values())) | {"cases": len(outcomes)}
+    return structures, mean | _intervals(outcomes)
+
+
+def _strata(outcomes: Sequence[Outcome], plan: Plan, columns: Columns) -> Json:
+    sizes = {(o.case, a.structure): a.truth_ml for o in outcomes for a in o.attempts}
+    strata: Json = {}
+    for group in groups_of(sizes, columns):
+        own = [
+            outcome.model_copy(update={"attempts": attempts})
+            for outcome in outcomes
+            if (attempts := tuple(
+                a for a in outcome.attempts if (outcome.case, a.structure) in group.keys
+            ))
+        ]  # fmt: skip
+        strata.setdefault(group.column, {})[group.name] = _all_means(own, plan)[1]
+    return strata
 
 
 def sure_words(means: Json) -> str:
@@ -129,6 +161,7 @@ def _row(case: str, attempt: Attempt, number: int, step: Step) -> Json:
         "y": y,
         "x": x,
         "memory_mib": attempt.memory_mib,
+        "truth_ml": attempt.truth_ml,
         "problem": step.problem,
     }
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, MedVLMError
 from napari_medvlm.data.mask import BoolArray, Mask
 from napari_medvlm.data.prompts import InitialMask
@@ -26,6 +28,7 @@ from napari_medvlm.worker.messages import Request
 from napari_medvlm.worker.runner import Job
 
 MIB = 2**20
+MM3_PER_ML = 1000.0
 MEMORY_S = 0.02
 OnStep = Callable[[Step, Mask], object]
 
@@ -92,7 +95,7 @@ class Trial:
         last = InitialMask.of(volume, mask) if mask.any() else None
         return Attempt(
             structure=structure.name, steps=tuple(steps), memory_mib=memory.peak_mib,
-            mask=last, session=text,
+            mask=last, session=text, truth_ml=_volume_ml(volume, truth),
         )  # fmt: skip
 
     def cancel(self) -> None:
@@ -196,6 +199,11 @@ class _Memory:
         self._over.set()
         self._thread.join()
         self._look()
+
+
+def _volume_ml(volume: Volume, mask: BoolArray) -> float:
+    voxel_mm3 = abs(float(np.linalg.det(volume.affine[:3, :3])))
+    return int(np.count_nonzero(mask)) * voxel_mm3 / MM3_PER_ML
 
 
 def _step(

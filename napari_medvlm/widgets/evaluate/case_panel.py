@@ -20,10 +20,10 @@ from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import InvalidImage, InvalidReference
 from napari_medvlm.data.mask import BoolArray, Mask
 from napari_medvlm.data.volume import Volume
+from napari_medvlm.evaluation.runs.report import require_libraries
 from napari_medvlm.evaluation.segment.cases import Structure
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Step
 from napari_medvlm.evaluation.segment.plan import Plan, require_able
-from napari_medvlm.evaluation.segment.report import require_libraries
 from napari_medvlm.evaluation.segment.single_case import write_single
 from napari_medvlm.evaluation.segment.trial import OnStep, Trial
 from napari_medvlm.layers import is_image, mask_of_label, volume_of
@@ -109,7 +109,7 @@ class CasePanel(QWidget):
         layer, value = self.truth.chosen()
         plan, name = self._plan(), self.truth.name
         require_able(plan)
-        require_libraries()
+        require_libraries("surface_distance")
         self.clear()
         self._running = plan
         trial = self._trial = Trial(plan, self._runner)

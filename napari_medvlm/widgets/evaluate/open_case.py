@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import napari
 import numpy as np
 from napari.layers import Layer
+from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtCore import QTimer
 
 from napari_medvlm.data.errors import SessionFileError
 from napari_medvlm.data.geometry.display import display_grid, displayed
+from napari_medvlm.data.prompts import Point
+from napari_medvlm.evaluation.runs.report_images import TRUTH
 from napari_medvlm.evaluation.runs.run_folder import case_of, read_json, session_path
 from napari_medvlm.evaluation.segment.case_reader import load
 from napari_medvlm.evaluation.segment.cases import Case, Loaded
+from napari_medvlm.evaluation.segment.outcomes import Outcome
+from napari_medvlm.evaluation.segment.simulated_user import largest_error
 from napari_medvlm.layers import layer_data
+from napari_medvlm.layers.orientation import go_to
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.widgets.runtime.notify import guarded
 from napari_medvlm.widgets.segment.commands import dock_of
@@ -82,6 +88,8 @@ def show_case(viewer: napari.Viewer, out: Path, case: str, structure: str) -> Se
     viewer.reset_view()
     dock = dock_of(viewer)
     dock.image.choose(image)  # others may be open
+    position_mm = _largest_error_mm(loaded, structure, there)
+    go_to(viewer, position_mm)
     waiting = QTimer(dock)
     waiting.setInterval(LOOK_MS)
 
@@ -91,10 +99,25 @@ def show_case(viewer: napari.Viewer, out: Path, case: str, structure: str) -> Se
         elif dock.session is not None:
             waiting.stop()
             dock.go_on(ledger)
+            go_to(viewer, position_mm)
 
     waiting.timeout.connect(guarded(look))
     waiting.start()
     return dock
+
+
+def _largest_error_mm(
+    loaded: Loaded, structure: str, content: dict[str, Any]
+) -> tuple[float, float, float]:
+    """``(S, P, L)`` in patient mm: the largest error of the last mask, as in the report."""
+    truth = loaded.truth(next(s for s in loaded.structures if s.name == structure))
+    attempt = next(a for a in Outcome.model_validate(content).attempts if a.structure == structure)
+    mask = np.zeros_like(truth)
+    if attempt.mask is not None:
+        mask = attempt.mask.mask(loaded.volume.grid).full()
+    error = largest_error(truth, mask) or largest_error(truth, np.zeros_like(truth))
+    zyx = (0, 0, 0) if error is None else error.click.zyx
+    return Point.at_index(loaded.volume, zyx).position_mm
 
 
 def _add_truth(viewer: napari.Viewer, loaded: Loaded, structure: str) -> None:
@@ -104,6 +127,7 @@ def _add_truth(viewer: napari.Viewer, loaded: Loaded, structure: str) -> None:
     affine = display_grid(loaded.volume.grid).affine
     layer = viewer.add_labels(shown, name=f"{structure} (reference)", affine=affine)
     layer.contour = 1
+    layer.colormap = DirectLabelColormap(color_dict={None: "transparent", 1: TRUTH})
 
 
 def main() -> None:

@@ -43,6 +43,25 @@ def test_text_comes_as_it_is_written_and_is_the_answer():
     assert not answer.notes
 
 
+def test_the_answer_keeps_the_text_that_was_sent_and_how_the_model_writes():
+    with playing(recorded("plain")) as server:
+        answer = asked(server.url, question(shown=1, context="Flank pain."))
+        (body,) = server.asked
+    sent = [
+        part["text"]
+        for message in body["messages"]
+        if not isinstance(message["content"], str)
+        for part in message["content"]
+        if part["type"] == "text"
+    ]
+    assert sent
+    assert all(text in answer.prompt for text in sent)
+    assert answer.prompt.startswith("system: ")
+    assert answer.prompt.count("[image]") == 1
+    assert "base64" not in answer.prompt
+    assert dict(answer.settings) == {"temperature": 0}
+
+
 @pytest.mark.parametrize("name", ["reasoning", "reasoning_content", "think_tags"])
 def test_thoughts_are_kept_apart_however_the_server_sends_them(name):
     come = []

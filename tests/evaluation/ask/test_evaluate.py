@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.ask.item_worker import question_of
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.plan import Plan
+from napari_medvlm.evaluation.runs.run_folder import case_contents, case_of
 from tests.evaluation.text_runs import ROOT, command, environment, evaluate, picture, require_alone
 
 
@@ -60,10 +62,9 @@ def finished(data, tmp_path_factory):
 
 def found(out):
     cases = {}
-    for path in sorted((out / "cases").glob("[!.]*.json")):
-        content = json.loads(path.read_text())
+    for content in case_contents(out):
         content.pop("seconds")
-        cases[path.name] = content
+        cases[content["case"]] = content
     return cases
 
 
@@ -126,7 +127,11 @@ def test_a_case_is_opened_from_any_folder(data, tmp_path, monkeypatch):
     done = CliRunner().invoke(app, ["evaluate", *arguments, "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
     (case,) = (tmp_path / "out" / "cases").glob("[!.]*.json")
-    assert json.loads(case.read_text())["source"]["images"] == [str(data / "images" / "cxr_1.png")]
+    content = json.loads(case.read_text())
+    (stored,) = content["source"]["images"]
+    assert not Path(stored).is_absolute(), "run and data can be moved together"
+    (absolute,) = case_of(tmp_path / "out", content["case"])["source"]["images"]
+    assert Path(absolute) == (data / "images" / "cxr_1.png").resolve()
 
 
 def volume(*shape):

@@ -274,3 +274,9 @@ def test_the_report_shows_whether_confidence_can_be_believed(tmp_path):
     text = write_report(tmp_path, told, settings, asked).read_text()
     assert "calibration error 0.300" in text
     assert "Risk and coverage" in text
+
+
+def test_recall_counts_each_word_of_the_reference_as_often_as_it_stands_there():
+    assert metrics_text.token_recall("A left pleural effusion.", "left effusion") == 1.0
+    assert metrics_text.token_recall("the left", "left and left") == pytest.approx(1 / 3)
+    assert metrics_text.token_recall("", "left") == 0.0

@@ -19,6 +19,7 @@ from napari_medvlm.evaluation.ground.outcomes import Outcome
 from napari_medvlm.evaluation.ground.plan import Plan
 from napari_medvlm.evaluation.ground.scoring import lies_in, points_to, score_case
 from napari_medvlm.evaluation.ground.summary import rows, summary
+from napari_medvlm.evaluation.metrics.segmentation import scores
 from napari_medvlm.evaluation.references.boxes import slice_region
 from napari_medvlm.evaluation.runs.reasons import reason_lines
 
@@ -54,6 +55,11 @@ def test_overlaps_of_masks_and_of_boxes_have_means_of_their_own():
     ]
     told = summary([outcome("one", wanted, found)], (), Plan())
     assert told["comparisons"]["mask"]["miou"] == pytest.approx((0.5 + 0) / 2)
+    assert told["comparisons"]["mask"]["dice"] == pytest.approx((2 / 3 + 0) / 2), "of voxels"
+    reached = scores(half, full, VOLUME.spacing, 2.0)
+    assert told["comparisons"]["mask"]["hd95_mm"] == pytest.approx(reached.hd95_mm)
+    assert told["comparisons"]["mask"]["nsd"] == pytest.approx(reached.nsd / 2)
+    assert told["comparisons"]["box"]["dice"] is None
     assert told["comparisons"]["box"]["miou"] == pytest.approx(1)
     assert told["comparisons"]["mask"]["pairs"] == 2, "what is not found counts as what is wanted"
     assert [row["compared"] for row in rows([outcome("one", wanted, found)])] == [

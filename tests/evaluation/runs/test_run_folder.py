@@ -1,15 +1,18 @@
 """What a run leaves on disk is whole, and is not mixed with another run."""
 
 import json
+import os
 import subprocess
 import sys
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
 from napari_medvlm.cli import app
 from napari_medvlm.data.atomic_write import temporary_path
 from napari_medvlm.data.errors import CannotSave, SettingsError
+from napari_medvlm.evaluation.runs.provenance import hardware
 from napari_medvlm.evaluation.runs.run_folder import RunFolder, alone_in, safe
 
 
@@ -110,3 +113,38 @@ def test_a_killed_run_gives_its_folder_free(tmp_path):
         process.kill()
     with alone_in(tmp_path):
         pass
+
+
+def test_a_run_moved_with_its_data_goes_on(tmp_path):
+    def settings(root):
+        return {"plan": {}, "data": {"images": str(root / "images"), "dataset": "pairs"}}
+
+    before, after = tmp_path / "before", tmp_path / "after"
+    source = {"name": "a", "image": str(before / "images" / "a.nii"), "labels": None}
+    RunFolder(before / "out", settings(before)).keep({"case": "a", "source": source})
+    recorded = json.loads((before / "out" / "run.json").read_text())
+    assert recorded["data"] == {"images": "../images", "dataset": "pairs"}
+    before.rename(after)
+    folder = RunFolder(after / "out", settings(after))
+    assert folder.done()["a"]["source"]["image"] == str(after / "images" / "a.nii")
+
+
+def test_a_run_with_absolute_paths_goes_on(tmp_path):
+    settings = {"plan": {}, "data": {"images": str(tmp_path / "images")}}
+    RunFolder(tmp_path / "out", settings).keep({"case": "a"})
+    (tmp_path / "out" / "run.json").write_text(json.dumps(settings))
+    RunFolder(tmp_path / "out", settings)
+
+
+def test_another_machine_may_go_on_and_is_recorded(tmp_path):
+    for cpu in ("A", "B", "A"):
+        RunFolder(tmp_path, {"plan": {}, "hardware": [{"cpu": cpu}]}).keep({"case": cpu})
+    recorded = json.loads((tmp_path / "run.json").read_text())
+    assert recorded["hardware"] == [{"cpu": "A"}, {"cpu": "B"}]
+
+
+def test_the_hardware_is_that_of_this_machine():
+    machine = hardware()
+    assert int(machine["cpu_threads"]) == os.cpu_count()
+    assert machine["ram"] == f"{psutil.virtual_memory().total / 1e9:.1f} GB"
+    assert machine["cpu"]

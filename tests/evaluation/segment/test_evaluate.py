@@ -269,7 +269,7 @@ def test_what_was_never_reached_is_said_so(tmp_path):
     data_sets.save_labels(labels / "case_00.nii.gz", chequered, volume)
     arguments = segment_options(tmp_path, tmp_path / "out", "--interactions", 1)
     done = run(app, ["evaluate", *map(str, arguments)])
-    assert "after 1 interaction; 0.90 not reached; 1 case(s)" in done.output
+    assert "after 1 interaction; 0.90 not reached; 1 case" in done.output
 
 
 def test_an_image_without_contrast_is_told(tmp_path, worker):

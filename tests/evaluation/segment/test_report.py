@@ -2,12 +2,15 @@
 
 import base64
 import io
+import json
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from napari_medvlm.evaluation.plots.curves import curve_of
 from napari_medvlm.evaluation.runs.report_images import planes
 from napari_medvlm.evaluation.segment import report, summary
 from napari_medvlm.evaluation.segment.cases import Skipped
@@ -31,6 +34,8 @@ class Page(HTMLParser):
                 self.links.append(given[key])
 
     def handle_data(self, data):
+        if self.lasttag in ("script", "style"):
+            return
         self.text += " ".join(data.split()) + " "
 
 
@@ -57,10 +62,10 @@ def test_the_worst_cases_are_shown_as_pictures_with_both_outlines(page):
 
 def test_the_report_needs_nothing_from_outside(page, finished):
     assert "svg" in page.tags
-    assert {"script", "link", "iframe"}.isdisjoint(page.tags)
+    assert {"link", "iframe"}.isdisjoint(page.tags)
     out = finished[0]
     for link in page.links:
-        if not link.startswith("data:"):
+        if not link.startswith(("data:", "#")):
             assert (out / link.replace("%20", " ")).is_file(), link
 
 
@@ -70,9 +75,42 @@ def test_the_report_tells_figures_skipped_cases_and_how_to_open_each(page, finis
     assert "2 cases could not be used" in page.text
     assert "another grid" in page.text
     for name in ("case_00", "case_03"):
-        assert f"napari-medvlm evaluate open {out} {name} 'label 1'" in page.text
+        assert f"napari-medvlm evaluate open . {name} 'label 1'" in page.text
     assert "napari-medvlm" in page.text
     assert "label 2" in page.text
+
+
+def test_the_first_line_names_the_prompts_of_the_plan(page):
+    assert "first a point, then points at the largest error" in page.text
+
+
+def test_each_heading_is_in_the_contents(page):
+    anchors = [link for link in page.links if link.startswith("#")]
+    assert anchors == [f"#section-{n + 1}" for n in range(page.tags.count("h2"))]
+
+
+def test_curves_are_files_for_a_paper(finished):
+    out = finished[0]
+    assert (out / "curves.pdf").read_bytes().startswith(b"%PDF")
+    svg = ElementTree.parse(out / "curves.svg").getroot()
+    texts = {element.text for element in svg.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"label 1", "label 2", "Dice", "interactions"} <= texts
+
+
+def test_a_curve_has_the_mean_and_the_interval_of_the_tables(finished):
+    out, told = finished
+    cases = [json.loads(path.read_text()) for path in sorted((out / "cases").glob("*.json"))]
+    rows = [
+        (case["case"], "label 1", [step["dice"] for step in attempt["steps"]])
+        for case in cases
+        for attempt in case["attempts"]
+        if attempt["structure"] == "label 1"
+    ]
+    curve, means = curve_of("label 1", rows), told["structures"]["label 1"]
+    assert curve.mean == pytest.approx(means["dice"])
+    expected = means["intervals"]["dice"]
+    assert curve.band[-1] == (None if expected is None else pytest.approx(tuple(expected)))
+    assert curve.cases == tuple(tuple(values) for *_, values in rows)
 
 
 def test_a_picture_shows_the_largest_error_and_survives_an_empty_mask():
@@ -87,7 +125,7 @@ def test_words_from_files_cannot_break_the_page(tmp_path):
     settings = {"plan": plan.model_dump(mode="json"), "data": {}, "provenance": {}}
     path = report.write_report(tmp_path, told, settings, [], [])
     page = Page(path.read_text("utf-8"))
-    assert "script" not in page.tags
+    assert page.tags.count("script") == 1, "only the page's own, which sorts tables"
     assert "<script>alert(1)</script>" in page.text
 
 

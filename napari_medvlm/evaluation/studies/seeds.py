@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from napari_medvlm.evaluation.compare import METRICS, MeasuredRun, last_of
 from napari_medvlm.evaluation.metrics.confidence_intervals import (
     Observation,
     grouped_mean,
@@ -16,6 +15,7 @@ from napari_medvlm.evaluation.metrics.confidence_intervals import (
 )
 from napari_medvlm.evaluation.runs.run_folder import write_json
 from napari_medvlm.evaluation.segment.plan import Plan
+from napari_medvlm.evaluation.studies.measured_run import METRICS, MeasuredRun, last_of
 
 Json = dict[str, Any]
 

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from napari_medvlm.evaluation.seeds import over_seeds
+from napari_medvlm.evaluation.studies.seeds import over_seeds
 from tests.evaluation.segment import data_sets
 from tests.evaluation.segment.conftest import segment_options
-from tests.evaluation.test_compare import write_run
+from tests.evaluation.studies.test_compare import write_run
 from tests.evaluation.text_runs import evaluate
 
 

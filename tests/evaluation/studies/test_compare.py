@@ -13,7 +13,6 @@ from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
 from napari_medvlm.evaluation.ask.plan import Plan as Asking
 from napari_medvlm.evaluation.ask.summary import summary
-from napari_medvlm.evaluation.compare import compare
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.ground.outcomes import PhraseResult, ScoredBox
 from napari_medvlm.evaluation.ground.plan import Plan as Grounding
@@ -26,6 +25,7 @@ from napari_medvlm.evaluation.metrics.paired_tests import holm, rank_biserial, w
 from napari_medvlm.evaluation.runs.run_folder import RunFolder
 from napari_medvlm.evaluation.runs.runner import write_outcome
 from napari_medvlm.evaluation.segment.plan import Plan
+from napari_medvlm.evaluation.studies.compare import compare
 from tests.evaluation.segment.test_evaluate import outcome
 
 run = CliRunner().invoke
@@ -217,3 +217,17 @@ def test_runs_that_mean_other_things_are_refused(tmp_path, runs):
         done = run(app, ["evaluate", "compare", *map(str, given)])
         assert done.exit_code == 1
         assert message in " ".join(done.output.split())
+
+
+def test_studies_of_several_seeds_are_compared_by_the_means_of_each_case(tmp_path):
+    for kind, rise in (("a", 0.0), ("b", 0.1)):
+        for seed in (1, 2, 10):
+            dice = {f"case {n}": 0.3 + 0.02 * n + 0.01 * seed + rise for n in range(4)}
+            write_run(tmp_path / kind / f"seed-{seed}", dice, seed=seed, jitter_mm=10 * rise)
+    comparison = compare(tmp_path / "a", tmp_path / "b")
+    dice = comparison["metrics"]["dice"]
+    seeds = (0.01 + 0.02 + 0.10) / 3
+    assert dice["a"] == pytest.approx(0.3 + 0.02 * 1.5 + seeds)
+    assert dice["difference"] == pytest.approx(0.1)
+    assert (comparison["pairs"], dice["cases"]) == (4, 4), "seeds are no cases"
+    assert comparison["settings"] == {"jitter_mm": [0.0, 1.0]}

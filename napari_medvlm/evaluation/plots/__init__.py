@@ -1,0 +1,1 @@
+"""Figures of runs: curves with bands, and files for a paper."""

@@ -1,0 +1,155 @@
+"""Masks made by another program, scored as a run of segmentation with one step for each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_medvlm.backends.base import Progress
+from napari_medvlm.data.errors import MedVLMError
+from napari_medvlm.data.geometry.grid import require_same_grid
+from napari_medvlm.data.prompts import InitialMask
+from napari_medvlm.evaluation.metrics.segmentation import scores
+from napari_medvlm.evaluation.runs.provenance import hardware, library_versions
+from napari_medvlm.evaluation.runs.report import require_libraries
+from napari_medvlm.evaluation.runs.run_folder import HARDWARE, RunFolder, alone_in
+from napari_medvlm.evaluation.runs.runner import require_measured
+from napari_medvlm.evaluation.segment.case_reader import integer_labels_of, load
+from napari_medvlm.evaluation.segment.cases import Case, Cases, Layout, Skipped, present
+from napari_medvlm.evaluation.segment.datasets import find_cases
+from napari_medvlm.evaluation.segment.evaluate import keep, write_all
+from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome, Step
+from napari_medvlm.evaluation.segment.plan import LIBRARIES, MASKS, Plan
+from napari_medvlm.evaluation.studies.strata import Columns, store_columns
+from napari_medvlm.io import read_volume
+
+Json = dict[str, Any]
+MM3_PER_ML = 1000.0
+
+
+@dataclass(frozen=True)
+class MaskFolders:
+    """Predicted and reference label images with the same values, paired by their names.
+
+    Attributes
+    ----------
+    images
+        Folder of the images, named like the labels, for pictures in the report.
+    patterns
+        File names of masks and of labels, see `datasets.find_cases`.
+    """
+
+    masks: Path
+    labels: Path
+    images: Path | None = None
+    names: Mapping[int, str] | None = None
+    patterns: tuple[str, str] = ("{case}", "{case}")
+
+    def find(self) -> Cases:
+        """Its cases, whose ``image`` is the predicted mask; errors as of `find_cases`."""
+        return find_cases(
+            Layout.PAIRS, self.masks.absolute(), self.labels.absolute(),
+            patterns=self.patterns, names=self.names,
+        )  # fmt: skip
+
+    def images_by_case(self) -> dict[str, Path]:
+        """The image of each case, if there is a folder of them; errors as of `find_cases`."""
+        if self.images is None:
+            return {}
+        paths = self.images.absolute(), self.labels.absolute()
+        dataset = find_cases(Layout.PAIRS, *paths, patterns=("{case}", self.patterns[1]))
+        return {case.name: case.image for case in dataset.cases}
+
+    def record(self) -> Json:
+        """The folders as a run records them."""
+        images = None if self.images is None else str(self.images.resolve())
+        folders = {"masks": str(self.masks.resolve()), "labels": str(self.labels.resolve())}
+        return {**folders, "images": images, "patterns": list(self.patterns)}
+
+
+def plan_of(structures: Sequence[str] = (), tolerance_mm: float = 2.0) -> Plan:
+    """The plan of a run of masks."""
+    return Plan(
+        backend=MASKS, interactions=1, tolerance_mm=tolerance_mm, structures=tuple(structures)
+    )
+
+
+def score_masks(
+    folders: MaskFolders, plan: Plan, out: Path, progress: Progress, columns: Columns | None = None
+) -> Json:
+    """Score label images against reference labels and write everything; the summary.
+
+    Only structures that the reference has are scored. The result is a run of one interaction that
+    can be compared with runs of backends.
+
+    Parameters
+    ----------
+    plan
+        As of `plan_of`.
+    columns
+        Groups of cases that have means of their own.
+
+    Raises
+    ------
+    InvalidReference
+        If no mask has labels, or none could be scored.
+    CannotSave
+        If the folder cannot be written to, or another run writes there.
+    """
+    require_libraries("surface_distance")
+    dataset, of_image = folders.find(), folders.images_by_case()
+    settings = {
+        "task": "segment",
+        "plan": plan.model_dump(mode="json"),
+        "data": folders.record(),
+        "provenance": library_versions(LIBRARIES),
+        HARDWARE: [hardware()],
+    }
+    cases, outcomes, skipped = [], [], list(dataset.skipped)
+    with alone_in(out):
+        folder = RunFolder(out, settings)
+        for number, pair in enumerate(dataset.cases):
+            progress(number / len(dataset.cases), pair.name)
+            case = pair.model_copy(update={"image": of_image.get(pair.name, pair.labels)})
+            try:
+                outcome = _scored(case, pair.image, plan)
+            except MedVLMError as error:
+                skipped.append(Skipped(pair.name, error.message))
+                continue
+            cases.append(case)
+            outcomes.append(keep(folder, case, outcome))
+        if columns is not None:
+            store_columns(out, columns)
+        summary = write_all(out, plan, cases, outcomes, skipped)
+    require_measured(len(summary["structures"]), skipped, out)
+    return summary
+
+
+def _scored(case: Case, mask_path: Path, plan: Plan) -> Outcome:
+    """The scores of all structures of a case; errors as of `case_reader.load`."""
+    loaded, mask_image = load(case), read_volume(mask_path)
+    require_same_grid(loaded.volume.grid, mask_image.grid, f"The mask {mask_path.name}")
+    predicted = integer_labels_of(mask_image, mask_path)
+    voxel_ml = math.prod(loaded.volume.spacing) / MM3_PER_ML
+    attempts, absent = [], []
+    for structure in present(case, loaded, plan.structures):
+        truth = loaded.truth(structure)
+        if not truth.any():
+            absent.append(structure.name)
+            continue
+        mask = np.isin(predicted, structure.values)
+        own = scores(mask, truth, loaded.volume.spacing, plan.tolerance_mm)
+        step = Step(prompt="", positive=True, zyx=None, seconds=None, **asdict(own))
+        attempts.append(
+            Attempt(
+                structure=structure.name, steps=(step,), memory_mib=None,
+                mask=InitialMask.of(loaded.volume, mask) if mask.any() else None,
+                truth_ml=int(np.count_nonzero(truth)) * voxel_ml,
+            )
+        )  # fmt: skip
+    return Outcome(case=case.name, attempts=tuple(attempts), absent=tuple(absent))

@@ -1,0 +1,81 @@
+"""Masks of another program are scored as MONAI does, and compared with a run of clicks."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from monai.metrics import compute_hausdorff_distance
+from typer.testing import CliRunner
+
+from napari_medvlm.cli import app
+from tests.conftest import dice
+from tests.evaluation.segment import data_sets
+from tests.evaluation.segment.test_report import Page
+
+run = CliRunner().invoke
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory):
+    """Two cases whose predicted masks are shifted by a voxel: root, truths, masks and summary."""
+    root = tmp_path_factory.mktemp("masks")
+    data_sets.write_pairs(root, 2)
+    truths, masks = {}, {}
+    for name, volume, labels in data_sets.cases(2):
+        shifted = np.roll(labels, 1, axis=2)
+        data_sets.save_labels(root / "predicted" / f"{name}_pred.nii.gz", shifted, volume)
+        truths[name], masks[name] = (volume, labels), shifted
+    arguments = [root / "predicted", root / "labels", "--images", root / "images"]
+    options = ["--mask-pattern", "{case}_pred", "--out", root / "out", "--json"]
+    done = run(app, ["evaluate", "masks", *map(str, (*arguments, *options))])
+    assert done.exit_code == 0, done.output
+    return root, truths, masks, json.loads(done.stdout)
+
+
+def test_dice_and_the_hausdorff_distance_are_those_of_other_programs(scored):
+    root, truths, masks, _ = scored
+    for name, (volume, labels) in truths.items():
+        content = json.loads((root / "out" / "cases" / f"{name}.json").read_text())
+        for value, attempt in zip((1, 2), content["attempts"], strict=True):
+            (step,) = attempt["steps"]
+            truth, mask = labels == value, masks[name] == value
+            assert step["dice"] == pytest.approx(dice(truth, mask))
+            batch = [torch.tensor(m[None, None].astype(np.float32)) for m in (mask, truth)]
+            expected = compute_hausdorff_distance(*batch, percentile=95, spacing=volume.spacing)
+            assert step["hd95_mm"] == pytest.approx(float(expected), abs=1e-4)
+
+
+def test_the_report_has_pictures_and_no_prompts(scored):
+    root, _, _, summary = scored
+    page = Page((root / "out" / "report.html").read_text("utf-8"))
+    assert "2 cases, masks of another program" in page.text
+    assert len(page.pictures) == 4
+    assert "evaluate open" not in page.text
+    assert summary["structures"]["label 1"]["cases"] == 2
+    assert not (root / "out" / "sessions").exists()
+
+
+def test_masks_are_compared_with_other_masks(scored):
+    root = scored[0]
+    arguments = [root / "labels", root / "labels", "--out", root / "perfect"]
+    assert run(app, ["evaluate", "masks", *map(str, arguments)]).exit_code == 1, "the same folder"
+    arguments = [root / "predicted", root / "labels", "--mask-pattern", "{case}_pred"]
+    options = ["--tolerance-mm", "2", "--structure", "1", "--out", root / "one"]
+    assert run(app, ["evaluate", "masks", *map(str, (*arguments, *options))]).exit_code == 0
+    compared = run(app, ["evaluate", "compare", str(root / "out"), str(root / "one"), "--json"])
+    dice_row = json.loads(compared.stdout)["metrics"]["dice"]
+    assert (dice_row["difference"], dice_row["cases"]) == (0, 2)
+
+
+def test_a_mask_on_another_grid_is_named_and_left_out(scored, tmp_path):
+    root, truths, masks, _ = scored
+    for name, (volume, _) in truths.items():
+        cut = type(volume)(volume.data[1:], volume.affine) if name == "case_01" else volume
+        mask = masks[name][1:] if name == "case_01" else masks[name]
+        data_sets.save_labels(tmp_path / "masks" / f"{name}.nii.gz", mask, cut)
+    arguments = [tmp_path / "masks", root / "labels", "--out", tmp_path / "out", "--json"]
+    done = run(app, ["evaluate", "masks", *map(str, arguments)])
+    summary = json.loads(done.stdout)
+    assert [row["case"] for row in summary["skipped"]] == ["case_01"]
+    assert "case_01.nii.gz" in summary["skipped"][0]["reason"]
