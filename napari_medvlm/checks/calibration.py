@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_medvlm.data.atomic_write import write_text
-from napari_medvlm.data.errors import CannotSave, InvalidReference, SettingsError
+from napari_medvlm.data.errors import DAMAGED, CannotSave, InvalidReference, SettingsError
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.settings.paths import home, private_folder
 
@@ -202,7 +202,7 @@ def load(backend: str, model: str | None = None, regions: bool = False) -> Curve
     try:
         values = json.loads(path.read_text("utf-8"))
         return Curve(**{**values, "x": tuple(values["x"]), "y": tuple(values["y"])})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except DAMAGED as error:
         raise SettingsError(
             f"{path.name} is no calibration: {error}.", f"Fit it again, or move {path} away."
         ) from error

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from napari_medvlm.data.text import shown_text
+
+DAMAGED: Final = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError,
+)  # fmt: skip
+"""What reading a damaged or foreign file raises, by its syntax, members, types and sizes."""
+
+LONGEST = 1000
+"""Characters of the longest message."""
+
 
 class MedVLMError(Exception):
     """What happened, in one sentence with the numbers, and a hint that says what to do.
+
+    Both may quote files and servers, see `shown_text`.
 
     Attributes
     ----------
@@ -15,9 +29,9 @@ class MedVLMError(Exception):
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message, hint)
-        self.message = message
-        self.hint = hint
+        self.message = shown_text(message, LONGEST)
+        self.hint = shown_text(hint, LONGEST)
+        super().__init__(self.message, self.hint)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

@@ -13,6 +13,23 @@ def joined_surrogates(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def shown_text(text: str, longest: int) -> str:
+    """A text for a message: without control characters, its middle left out if it is too long.
+
+    White space becomes a space, but for line ends and tabs; other characters that are not printable
+    (escape sequences, changes of the writing direction, lone surrogates) become U+FFFD.
+    """
+    if len(text) > longest:
+        end = longest // 3
+        text = f"{text[: longest - end - 3]} … {text[-end:]}"
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else " " if c.isspace() else "\ufffd"
+        for c in joined_surrogates(text)
+    )
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``"Did you mean embedded? "`` for a name close to a known one; else empty."""
     spellings = {text.casefold(): text for text in known}

@@ -235,13 +235,15 @@ class Ledger:
     def _take(self, record: Record) -> None:
         match record:
             case Entry():
+                if record.serial <= self._last_serial:
+                    raise IndexError(record.serial)
                 moment = self._moments[self._cursor].after(record)
                 del self._entries[self._cursor :]
                 del self._moments[self._cursor + 1 :]
                 self._entries.append(record)
                 self._moments.append(moment)
                 self._cursor += 1
-                self._last_serial = max(self._last_serial, record.serial)
+                self._last_serial = record.serial
                 added = (e.prompt_id for e in record.events if isinstance(e, PromptAdded))
                 self._last_prompt_id = max(self._last_prompt_id, *added, 0)
             case CursorMoved():

@@ -26,7 +26,8 @@ def repaired(records: Sequence[Record | None]) -> list[Record]:
 
     A damaged entry becomes an entry without events, so that undo counts as before. A prompt or an
     edit by hand of an object whose record is damaged adds that object. Events that refer to what is
-    damaged are left out, and the cursor is limited to the live entries.
+    damaged are left out, the cursor is limited to the live entries, and an entry whose serial is
+    not above the ones before gets the next one.
 
     Parameters
     ----------
@@ -39,11 +40,12 @@ def repaired(records: Sequence[Record | None]) -> list[Record]:
     for record in _with_empty_entries(records):
         match record:
             case Entry():
+                serial = max(serial + 1, record.serial)
+                record = record.model_copy(update={"serial": serial})
                 events, state = _fitting(states[cursor], record)
                 del states[cursor + 1 :]
                 states.append(state)
                 cursor += 1
-                serial = max(serial, record.serial)
                 record = record.model_copy(update={"events": events})
             case CursorMoved():
                 cursor = min(max(record.to, 0), len(states) - 1)

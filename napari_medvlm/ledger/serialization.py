@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import PydanticSerializationError
 
+from napari_medvlm.data.errors import SessionFileError
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.montage import Montage
 from napari_medvlm.data.prompts import Box, InitialMask, Point
@@ -30,6 +31,8 @@ def _nan_of_null(value: Any) -> Any:
 
 Number = Annotated[float, BeforeValidator(_nan_of_null)]
 """A float; files of version 0.2 and earlier have null for NaN and infinity."""
+MOST_PIXELS = 2**26
+"""Pixels of the largest stored picture that is decoded."""
 
 
 class Value(BaseModel):
@@ -220,9 +223,15 @@ class StoredHeatmap(Value):
         return cls(start=heatmap.start, shape=(z, y, x), png=_png(steps))
 
     def heatmap(self, grid: Grid) -> Heatmap:
-        """The heatmap on the grid of the volume."""
-        steps = _pixels(self.png)[..., 0].reshape(self.shape)
-        return Heatmap((steps / 255).astype(np.float32), self.start, grid.shape)
+        """The heatmap on the grid of the volume; `SessionFileError` if it does not fit it."""
+        pixels = _pixels(self.png)[..., 0]
+        z, y, x = self.shape
+        ends = zip(self.start, self.shape, grid.shape, strict=True)
+        if pixels.shape != (z * y, x) or any(s < 0 or s + n > size for s, n, size in ends):
+            raise _undecodable("evidence map")
+        return Heatmap(
+            (pixels.reshape(self.shape) / 255).astype(np.float32), self.start, grid.shape
+        )
 
 
 def digest_of(pixels: NDArray[np.uint8]) -> str:
@@ -241,7 +250,22 @@ def _png(pixels: NDArray[np.uint8]) -> str:
 
 
 def _pixels(png: str) -> NDArray[np.uint8]:
+    """The RGB pixels of a PNG in base64; `SessionFileError` if it cannot be decoded."""
     from PIL import Image
 
-    with Image.open(BytesIO(base64.b64decode(png))) as image:
-        return np.asarray(image.convert("RGB"))
+    try:
+        with Image.open(BytesIO(base64.b64decode(png)), formats=["PNG"]) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise _undecodable("picture")
+            return np.asarray(image.convert("RGB"))
+    except SessionFileError:
+        raise
+    except Exception as error:  # damaged pictures make Pillow raise anything
+        raise _undecodable("picture") from error
+
+
+def _undecodable(what: str) -> SessionFileError:
+    return SessionFileError(
+        f"A stored {what} of the session cannot be decoded.",
+        "The file was edited or damaged; open an earlier copy.",
+    )

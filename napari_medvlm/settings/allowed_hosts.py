@@ -111,11 +111,15 @@ def require_allowed(url: str) -> None:
         If it lies outside the private network and the user did not choose it, or is no address.
     """
     if origin(url) not in allowed() and not is_private(url):
-        raise BackendUnavailable(
-            f"{origin(url)} is neither this machine nor on its private network, so images are not "
-            "sent there.",
-            "Allow it in the dock, or with --allow-remote on the command line.",
-        )
+        raise _outside(url)
+
+
+def _outside(url: str) -> BackendUnavailable:
+    return BackendUnavailable(
+        f"{origin(url)} is neither this machine nor on its private network, so images are not "
+        "sent there.",
+        "Allow it in the dock, or with --allow-remote on the command line.",
+    )
 
 
 def checked_address(url: str) -> str | None:
@@ -140,7 +144,7 @@ def checked_address(url: str) -> str | None:
         return None
     addresses = _addresses(url)
     if not all(address.is_private for address in addresses):
-        require_allowed(url)
+        raise _outside(url)
     return str(min(addresses, key=lambda address: address.version))
 
 

@@ -7,11 +7,11 @@ get the image, or a folder, which may hold anything.
 from __future__ import annotations
 
 import contextlib
-import json
 from pathlib import Path
 
-from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable, SettingsError
 from napari_medvlm.settings.allowed_hosts import origin
+from napari_medvlm.settings.files import read_setting, write_setting
 from napari_medvlm.settings.paths import home
 
 _chosen: set[tuple[str, str]] = set()
@@ -23,9 +23,8 @@ def remember(backend: str, model: str | None) -> None:
     if not model or _entry(backend, model) in _chosen:
         return
     _chosen.add(_entry(backend, model))
-    with contextlib.suppress(OSError):
-        _file().parent.mkdir(parents=True, exist_ok=True)
-        _file().write_text(json.dumps(sorted(_written() | _chosen), indent=1), "utf-8")
+    with contextlib.suppress(SettingsError):
+        write_setting(_file(), sorted(_written() | _chosen))
 
 
 def is_chosen(backend: str, model: str | None) -> bool:
@@ -68,11 +67,9 @@ def _entry(backend: str, model: str) -> tuple[str, str]:
 
 
 def _written() -> set[tuple[str, str]]:
-    try:
-        entries = json.loads(_file().read_text("utf-8"))
-        return {(str(backend), str(model)) for backend, model in entries}
-    except (OSError, ValueError, TypeError):
-        return set()
+    entries = read_setting(_file())
+    pairs = entries if isinstance(entries, list) else []
+    return {(p[0], p[1]) for p in pairs if isinstance(p, list) and list(map(type, p)) == [str] * 2}
 
 
 def _file() -> Path:

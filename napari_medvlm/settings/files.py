@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from napari_medvlm.data.errors import SettingsError
+from napari_medvlm.data.errors import DAMAGED, SettingsError
 from napari_medvlm.settings.paths import private_folder
 
 
@@ -15,7 +15,7 @@ def read_setting(path: Path) -> Any:
     """The content of a JSON file; `None` if there is none, or it cannot be read."""
     try:
         return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+    except DAMAGED:
         return None
 
 

@@ -34,3 +34,11 @@ def make_private(path: Path) -> None:
     """Let this user alone read a file or folder; without effect on files of other users."""
     with contextlib.suppress(OSError):
         path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def exists(path: str | Path) -> bool:
+    """Whether there is a file or folder of a name from a file; False if none can have the name."""
+    try:
+        return Path(path).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):
+        return False

@@ -83,7 +83,7 @@ class Executor:
                 ) from error
             logger.exception("The backend %s failed", request.backend)
             raise BackendFailed(
-                f"{request.backend} failed: {type(error).__name__}: {error}",
+                f"{request.backend} failed: {type(error).__name__}: {str(error).rstrip('.')}.",
                 "Prompts are kept. Change them or choose another backend. Details are in the log: "
                 f"{log_path()}",
             ) from error

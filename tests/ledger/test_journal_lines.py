@@ -17,6 +17,7 @@ from napari_medvlm.io.journal import Journal, new_journal, resumable
 from napari_medvlm.ledger.journal_lines import line_of, read_line, read_lines
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Classified, ObjectAdded, ObjectInfo, PromptAdded
+from tests.mutations import mutated
 
 VOLUME = Volume(np.random.default_rng(0).integers(0, 99, (4, 6, 8)).astype(np.int16))
 RECORD = '{"record":"cursor","to":3,"time":"2026-11-28T00:00:00Z"}'
@@ -241,27 +242,6 @@ def test_journals_are_readable_by_their_user_alone(home):
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert path.parent.parent.stat().st_mode & 0o777 == 0o700
-
-
-def mutated(data, rng):
-    """The bytes with one to five random changes."""
-    data = bytearray(data)
-    for _ in range(rng.randint(1, 5)):
-        at, length = rng.randrange(len(data)), rng.randint(1, 40)
-        match rng.randrange(5):
-            case 0:
-                data[at] ^= 1 << rng.randrange(8)
-            case 1:
-                data[at : at + length] = rng.randbytes(length)
-            case 2:
-                del data[at : at + length]
-            case 3:
-                data[at:at] = data[at // 2 : at // 2 + length]
-            case 4:
-                data[at : at + 1] = rng.choice(
-                    [b"-1", b"1e999", b"null", b'"', b"[" * 500, b"{", b"99999999999999999999"]
-                )
-    return bytes(data)
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -29,10 +29,11 @@ from napari_medvlm.backends.base import BackendInfo, Progress, Task
 from napari_medvlm.backends.memory.fallback import Fallback, MemoryFallbacks
 from napari_medvlm.backends.models.transformers_loader import torch_device
 from napari_medvlm.backends.models.trust import require_trusted
-from napari_medvlm.data.errors import BackendFailed, BackendUnavailable
+from napari_medvlm.data.errors import DAMAGED, BackendFailed, BackendUnavailable
 from napari_medvlm.data.mask import Mask
 
 CONFIGS = ("inference.json", "inference.yaml", "inference.yml")
+MOST_CHANNELS = 10_000
 SLIDING = ("sw_batch_size", "sw_device", "device")
 """What says of an inferer how many windows it looks at together, and where."""
 FILES = ("LoadImaged", "LoadImage", "SaveImaged", "SaveImage")
@@ -210,7 +211,7 @@ def _metadata(folder: Path) -> dict[str, Any]:
     _config(folder)
     try:
         return dict(json.loads((folder / "configs" / "metadata.json").read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+    except DAMAGED as error:
         raise BackendUnavailable(
             f"The bundle in {folder} has no configs/metadata.json that can be read.",
             "Download the bundle again; its labels are named there.",
@@ -219,23 +220,36 @@ def _metadata(folder: Path) -> dict[str, Any]:
 
 def _labels(metadata: Mapping[str, Any]) -> dict[int, str]:
     """Names of the output's values or channels, without the background."""
-    outputs = metadata.get("network_data_format", {}).get("outputs", {})
-    output: dict[str, Any] = outputs.get("pred") or next(iter(outputs.values()), {})
-    named = output.get("channel_def") or {
-        str(k): f"label {k}" for k in range(1, int(output.get("num_channels", 2)))
-    }
-    if output.get("type") == "object" or not named:
+    try:
+        outputs = metadata.get("network_data_format", {}).get("outputs", {})
+        output: dict[str, Any] = outputs.get("pred") or next(iter(outputs.values()), {})
+        channels = min(int(output.get("num_channels", 2)), MOST_CHANNELS)
+        named = output.get("channel_def") or {str(k): f"label {k}" for k in range(1, channels)}
+        labels = {int(k): str(name) for k, name in named.items()}
+    except DAMAGED as error:
+        raise BackendUnavailable(
+            f"The labels in the bundle's metadata.json cannot be read: {error}.",
+            "Download the bundle again.",
+        ) from error
+    if output.get("type") == "object" or not labels:
         raise BackendUnavailable(
             "The bundle does not segment: its metadata lists no label image.",
             "Choose a bundle for segmentation.",
         )
-    return {int(k): str(name) for k, name in named.items() if str(name).lower() != "background"}
+    return {k: name for k, name in labels.items() if name.lower() != "background"}
 
 
 def _channels(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the channels of the input; empty if it has a single one."""
-    inputs = metadata.get("network_data_format", {}).get("inputs", {})
-    several = {key: p for key, p in inputs.items() if int(p.get("num_channels", 1)) > 1}
+    try:
+        inputs = metadata.get("network_data_format", {}).get("inputs", {})
+        several = {key: p for key, p in inputs.items() if int(p.get("num_channels", 1)) > 1}
+        named = {key: dict(p.get("channel_def") or {}) for key, p in several.items()}
+    except DAMAGED as error:
+        raise BackendUnavailable(
+            f"The inputs in the bundle's metadata.json cannot be read: {error}.",
+            "Download the bundle again.",
+        ) from error
     if several and len(inputs) > 1:
         raise BackendUnavailable(
             f"The bundle has {len(inputs)} inputs: {', '.join(inputs)}.",
@@ -243,9 +257,9 @@ def _channels(metadata: Mapping[str, Any]) -> tuple[str, ...]:
         )
     if not several:
         return ()
-    (part,) = several.values()
-    count, named = int(part["num_channels"]), part.get("channel_def") or {}
-    return tuple(str(named.get(str(k)) or f"channel {k}") for k in range(count))
+    ((key, part),) = several.items()
+    count = min(int(part["num_channels"]), MOST_CHANNELS)
+    return tuple(str(named[key].get(str(k)) or f"channel {k}") for k in range(count))
 
 
 def _require_no_prompts(folder: Path, config: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ from napari_medvlm.backends.automatic.vista3d_classes import ZERO_SHOT, classes
 from napari_medvlm.backends.base import BackendInfo, ObjectPrompts, Progress, Task
 from napari_medvlm.backends.memory.fallback import Fallback, MemoryFallbacks
 from napari_medvlm.backends.models.transformers_loader import torch_device
-from napari_medvlm.data.errors import BackendUnavailable, InvalidImage
+from napari_medvlm.data.errors import DAMAGED, BackendUnavailable, InvalidImage
 from napari_medvlm.data.geometry.display import Reslice
 from napari_medvlm.data.geometry.frames import affine_from_ras
 from napari_medvlm.data.geometry.grid import Grid
@@ -320,14 +320,18 @@ def _settings(path: Path) -> tuple[Path, tuple[int, ...], tuple[float, ...]]:
         return path, PATCH, SPACING_MM
     try:
         config = json.loads((path / "configs" / "inference.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        config = {}
-    patch, spacing_mm = config.get("patch_size"), config.get("resample_spacing")
-    return (
-        path / "models" / "model.pt",
-        tuple(map(int, patch)) if isinstance(patch, list) else PATCH,
-        tuple(map(float, spacing_mm)) if isinstance(spacing_mm, list) else SPACING_MM,
-    )
+        patch = tuple(map(int, config.get("patch_size") or PATCH))
+        spacing_mm = tuple(map(float, config.get("resample_spacing") or SPACING_MM))
+        if len(patch) != 3 or len(spacing_mm) != 3 or min(*patch, *spacing_mm) <= 0:
+            raise ValueError("sizes of three axes are needed")
+    except FileNotFoundError:
+        patch, spacing_mm = PATCH, SPACING_MM
+    except DAMAGED as error:
+        raise BackendUnavailable(
+            f"configs/inference.json of the bundle in {path} cannot be read: {error}.",
+            "Download the bundle again.",
+        ) from error
+    return path / "models" / "model.pt", patch, spacing_mm
 
 
 def _union(masks: Sequence[Mask]) -> Mask:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.backends.models import adapters
 from napari_medvlm.backends.models.transformers_loader import local_config, refuse_kernels
-from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.errors import DAMAGED, BackendUnavailable
 
 Vectors = NDArray[np.float32]
 
@@ -89,9 +89,11 @@ def load_model(folder: Path, device: str) -> ClipModel:
             return OpenClipModel(folder, device)
         return TransformersModel(folder, device)
     except ImportError as error:
-        raise BackendUnavailable(f"{folder.name} cannot be loaded: {error}", INSTALL) from error
-    except (OSError, ValueError) as error:
-        raise BackendUnavailable(f"{folder.name} cannot be loaded: {error}", DOWNLOAD) from error
+        raise BackendUnavailable(f"{folder.name} cannot be loaded: {error}.", INSTALL) from error
+    except DAMAGED as error:
+        raise BackendUnavailable(
+            f"{folder.name} cannot be loaded: {str(error) or type(error).__name__}.", DOWNLOAD
+        ) from error
 
 
 class TransformersModel:

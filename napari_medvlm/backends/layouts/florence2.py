@@ -14,7 +14,7 @@ from typing import Any
 from napari_medvlm.backends.layouts.layout import Checkpoint, Conversion, Layout
 from napari_medvlm.backends.layouts.recipes import Recipe, padded_rows, rename_all
 from napari_medvlm.backends.layouts.tokenizers import local_tokenizer
-from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.errors import DAMAGED, BackendUnavailable
 
 IMAGE = "<image>"
 SHARED = "model.language_model.shared.weight"
@@ -142,7 +142,7 @@ def _processor(checkpoint: Checkpoint, tokenizer: Any, stride: int) -> Any:
     try:
         text = (checkpoint.folder / "preprocessor_config.json").read_text("utf-8")
         stated: Mapping[str, Any] = json.loads(text)
-    except (OSError, ValueError):
+    except DAMAGED:
         stated = {}
     size = stated.get("size", {})
     side = {"height": size.get("height", SIDE), "width": size.get("width", SIDE)}

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from napari_medvlm.backends.layouts.recipes import Recipe
 from napari_medvlm.backends.layouts.weight_files import WeightFiles
+from napari_medvlm.data.errors import DAMAGED
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Checkpoint:
         file = self.path / "config.json"
         try:
             config = json.loads(file.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
+        except DAMAGED:
             return {}
         return config if isinstance(config, dict) else {}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.backends.layouts.sentencepiece_model import Piece, merges_of, read_pieces
-from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.errors import DAMAGED, BackendUnavailable
 
 LLAMA = ("LlamaTokenizer", "LlamaTokenizerFast", "CodeLlamaTokenizer")
 INTERNLM = ("InternLM2Tokenizer", "InternLM2TokenizerFast", "InternLMTokenizer")
@@ -96,13 +96,13 @@ def _from_pieces(folder: Path, stated: Mapping[str, Any], options: Mapping[str, 
 def _added(folder: Path, stated: Mapping[str, Any]) -> dict[int, str]:
     """Tokens that are added to a vocabulary, by their numbers."""
     decoder = stated.get("added_tokens_decoder")
-    if isinstance(decoder, Mapping):
-        return {int(number): _text(token) for number, token in decoder.items()}
     try:
+        if isinstance(decoder, Mapping):
+            return {int(number): _text(token) for number, token in decoder.items()}
         tokens = json.loads((folder / "added_tokens.json").read_text("utf-8"))
-    except (OSError, ValueError):
+        return {int(number): str(text) for text, number in tokens.items()}
+    except DAMAGED:
         return {}
-    return {int(number): str(text) for text, number in tokens.items()}
 
 
 def _text(token: Any) -> str:
@@ -113,6 +113,6 @@ def _text(token: Any) -> str:
 def _stated(folder: Path) -> Mapping[str, Any]:
     try:
         stated = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
-    except (OSError, ValueError):
+    except DAMAGED:
         return {}
     return stated if isinstance(stated, Mapping) else {}

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.backends.memory.out_of_memory import is_out_of_memory
 from napari_medvlm.backends.models.trust import check_weights_file
-from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.errors import DAMAGED, BackendUnavailable
+from napari_medvlm.settings.paths import exists
 
 if TYPE_CHECKING:
     import torch
@@ -219,10 +220,10 @@ def _indexed(folder: Path) -> tuple[Path, ...]:
             continue
         try:
             names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except DAMAGED as error:
             raise BackendUnavailable(f"{index} cannot be read.", "Download it again.") from error
         files = tuple(folder / Path(str(file)).name for file in names)
-        missing = [file.name for file in files if not file.is_file()]
+        missing = [file.name for file in files if not exists(file)]
         if missing:
             raise BackendUnavailable(
                 f"{folder} lacks {len(missing)} of {len(files)} files of weights, the first "

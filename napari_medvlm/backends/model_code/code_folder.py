@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.backends.models.trust import require_trusted, trusted_before
-from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.errors import DAMAGED, BackendUnavailable
 
 WORKER = "NAPARI_MEDVLM_MODEL_CODE"
 """The environment variable of worker processes that may run code of models: the folder."""
@@ -136,5 +136,5 @@ def _texts(value: Any) -> Iterator[str]:
 def _json(file: Path) -> Any:
     try:
         return json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+    except DAMAGED:
         return {}

@@ -14,7 +14,8 @@ from typing import Any
 
 from napari_medvlm.backends.models import hub_cache, local
 from napari_medvlm.backends.models.download import is_hub_id
-from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.errors import DAMAGED, BackendUnavailable
+from napari_medvlm.settings.paths import exists
 from napari_medvlm.settings.shell import quoted
 
 CONFIG = "adapter_config.json"
@@ -55,7 +56,7 @@ class Adapter:
         own = local.added()
         folders += [own[name].path for name in (self.base, self._short) if name in own]
         folders += [e.path for e in own.values() if e.path.name == self._short]
-        here = (f for f in folders if (f / "config.json").is_file() and f != self.folder)
+        here = (f for f in folders if exists(f / "config.json") and f != self.folder)
         base = next(here, None)
         if base is None and is_hub_id(self.base):
             base = hub_cache.folder_of(self.base)
@@ -88,7 +89,7 @@ def adapter_of(folder: Path) -> Adapter | None:
     try:
         config = json.loads(path.read_text("utf-8"))
         kind, base = str(config["peft_type"]).upper(), config["base_model_name_or_path"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except DAMAGED as error:
         raise BackendUnavailable(
             f"{path} cannot be read: {type(error).__name__}.", "Download the adapter again."
         ) from error
@@ -243,8 +244,14 @@ def _check(adapter: Adapter) -> None:
             f"The adapter in {folder} has {has}.",
             "Choose a version of it in safetensors, or convert it to safetensors.",
         )
-    config = json.loads((folder / CONFIG).read_text("utf-8"))
-    named = [key for key in REFUSED_KEYS if config.get(key) not in (None, "megatron.core")]
+    try:
+        config = json.loads((folder / CONFIG).read_text("utf-8"))
+        named = [key for key in REFUSED_KEYS if config.get(key) not in (None, "megatron.core")]
+    except DAMAGED as error:
+        raise BackendUnavailable(
+            f"{folder / CONFIG} cannot be read: {type(error).__name__}.",
+            "Download the adapter again.",
+        ) from error
     if named:
         raise BackendUnavailable(
             f"{folder / CONFIG} sets {', '.join(named)}, which imports code.",

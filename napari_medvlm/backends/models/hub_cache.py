@@ -13,7 +13,8 @@ from typing import Any
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.models.download import WANTED, megabytes
 from napari_medvlm.backends.models.files import Tally, digest, files_of
-from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.errors import DAMAGED, BackendUnavailable
+from napari_medvlm.settings.paths import exists
 
 HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 SHA256_LETTERS = 64
@@ -95,17 +96,17 @@ def _is_complete(folder: Path) -> bool:
     """Return whether the weights and all shards of an index exist."""
     if not any(file.is_file() for file in folder.rglob("*.safetensors")):
         return False
-    return all((index.parent / part).is_file() for index, part in _parts(folder))
+    return all(exists(index.parent / part) for index, part in _parts(folder))
 
 
 def _parts(folder: Path) -> Iterator[tuple[Path, str]]:
     for index in folder.rglob("*.safetensors.index.json"):
         try:
-            parts = json.loads(index.read_text("utf-8"))["weight_map"].values()
-        except (OSError, ValueError, KeyError, AttributeError):
+            parts = set(map(str, json.loads(index.read_text("utf-8"))["weight_map"].values()))
+        except DAMAGED:
             continue  # whoever loads the model tells of it
-        for part in sorted(set(parts)):
-            yield index, str(part)
+        for part in sorted(parts):
+            yield index, part
 
 
 def _hash(file: Path, tally: Tally) -> str:

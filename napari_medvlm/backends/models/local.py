@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from napari_medvlm.backends.models.files import Stamp, stamp
-from napari_medvlm.data.errors import SettingsError
+from napari_medvlm.data.errors import DAMAGED, SettingsError
 from napari_medvlm.settings.files import write_setting
 from napari_medvlm.settings.paths import home, private_folder
 
@@ -102,7 +102,7 @@ def _read() -> tuple[dict[str, Added], bool]:
         rows: Any = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}, True
-    except (OSError, ValueError, RecursionError):
+    except DAMAGED:
         logger.warning("%s cannot be read", path.name, exc_info=True)
         return {}, False
     entries, complete = {}, isinstance(rows, list)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.backends.models.trust import require_trusted
-from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.errors import DAMAGED, BackendUnavailable
 
 PLANS = "plans.json"
 PACKAGES = ("torch.nn.", "dynamic_network_architectures.")
@@ -53,7 +53,7 @@ def require_known_classes(folder: Path) -> None:
         plans = json.loads((folder / PLANS).read_text("utf-8"))
         names = sorted(set(_imported_names(plans)))
         own_parts = all(_are_known_parts(part) for part in _dicts(plans))
-    except (OSError, ValueError, RecursionError) as error:
+    except DAMAGED as error:
         raise BackendUnavailable(
             f"{folder / PLANS} cannot be read: {type(error).__name__}.",
             "Download the model again.",

@@ -17,11 +17,14 @@ from napari_medvlm.backends.models.published import Known, in_words, known
 from napari_medvlm.backends.models.weights import parameters_mib, require_weights
 from napari_medvlm.data.errors import BackendUnavailable, CannotDownload
 from napari_medvlm.data.text import did_you_mean
+from napari_medvlm.settings.paths import exists
 from napari_medvlm.settings.shell import quoted
 
 FORBIDDEN = frozenset('/\\#:*?"<>|')
 """What is not in a name, so that it is never taken for a path, a hub id, an address or options."""
 OPTIONS = "#"
+LONGEST_NAME = 4096
+"""Characters of the longest path."""
 OF_MANY_SIZES = frozenset({"vlm", "detector", "florence", "similarity"})
 """Backends whose models differ so much that their parameters decide on the memory."""
 
@@ -122,7 +125,7 @@ def resolve(model: str | None) -> str | None:
     entry = local.added().get(name)
     if entry is None:
         return _resolve_published(name, model)
-    if not entry.path.exists():
+    if not exists(entry.path):
         raise BackendUnavailable(
             f"The model {name} no longer exists at {entry.path}.",
             f"Restore it, or add it again: napari-medvlm models add PATH --name {quoted(name)}",
@@ -136,10 +139,15 @@ def _resolve_published(name: str, model: str) -> str:
     Raises
     ------
     BackendUnavailable
-        If the model of that title is not on this computer.
+        If the model of that title is not on this computer, or no model can have the name.
     """
-    if Path(name).expanduser().exists() or "://" in name:
+    if exists(name) or "://" in name:
         return model
+    if not name.isprintable() or len(name) > LONGEST_NAME:
+        raise BackendUnavailable(
+            f"{name[:60]!r} cannot be the name or path of a model.",
+            "Choose a model from 'napari-medvlm models list', or give a file or folder.",
+        )
     titles = {about.title.casefold(): about for about in known()}
     about = titles.get(name.casefold())
     if about is None:
@@ -167,7 +175,7 @@ def local_path(model: str) -> Path:
         If it is not on this computer.
     """
     path = Path(model).expanduser()
-    if model not in local.added() and path.exists():
+    if model not in local.added() and exists(path):
         return path
     known_model = find(model)
     if known_model.path is None:
@@ -365,7 +373,7 @@ def _of_added(entry: Added) -> Model:
         weights_licence=_stated(entry.backend, "weights_licence"),
         memory_mib=int(_stated(entry.backend, "memory_mib") or 0),
     )
-    if not entry.path.exists():
+    if not exists(entry.path):
         return Model(entry.name, about, State.GONE)
     about, size = _with_memory(about, entry.path), files.size_of(entry.path)
     return Model(entry.name, about, State.ADDED, entry.path, size, description_of(entry.path))

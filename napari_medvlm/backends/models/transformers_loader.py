@@ -13,7 +13,7 @@ from napari_medvlm.backends.devices import require_device
 from napari_medvlm.backends.layouts.table import refuse_unconverted
 from napari_medvlm.backends.models import adapters
 from napari_medvlm.backends.models.download import WANTED
-from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
+from napari_medvlm.data.errors import DAMAGED, BackendUnavailable, InvalidPrompt
 from napari_medvlm.settings.shell import quoted
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def kind_of(folder: Path) -> str:
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))
         return str(config["model_type"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except DAMAGED:
         raise BackendUnavailable(
             f"The folder {folder} has no config.json that names a model type.",
             "Choose the folder with config.json and the weights.",
@@ -192,7 +192,7 @@ def refuse_kernels(folder: Path) -> None:
             if key.strip("_").removesuffix("_internal") in KERNEL_KEYS
             and value not in PLAIN_KERNELS
         }
-    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
+    except DAMAGED as error:
         raise BackendUnavailable(
             f"{folder / 'config.json'} cannot be read: {type(error).__name__}.",
             "Download the model again.",

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 from napari_medvlm.backends.models.files import files_of
-from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.errors import DAMAGED, BackendUnavailable
 
 START_BYTES = 4096
 """Bytes of a file that are looked at."""
@@ -68,5 +68,5 @@ def _bytes_in_half(file: Path) -> int:
             header = json.loads(opened.read(min(length, LARGEST_HEADER)))
         shapes = [entry["shape"] for key, entry in header.items() if key != "__metadata__"]
         return HALF_BYTES * sum(int(math.prod(shape)) for shape in shapes)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except DAMAGED:
         return file.stat().st_size

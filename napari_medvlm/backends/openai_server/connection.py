@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.backends.openai_server.errors import user_error
-from napari_medvlm.backends.openai_server.limits import limit
+from napari_medvlm.backends.openai_server.limits import limit, typed
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.settings.allowed_hosts import (
     allowed,
@@ -114,7 +114,8 @@ def models_of(base_url: str, timeout_s: float = 5.0) -> list[str]:
 
     async def names() -> list[str]:
         async with client(base_url) as server:
-            return [model.id async for model in server.models.list(timeout=timeout_s)]
+            listed = server.models.list(timeout=timeout_s)
+            return [typed(str, model.id) or "" async for model in listed]
 
     from openai import OpenAIError
 

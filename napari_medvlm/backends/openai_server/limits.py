@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 from napari_medvlm.data.errors import BackendFailed
+
+T = TypeVar("T")
 
 LONGEST_LINE = 1 << 20
 """Bytes without a line break; one piece of an answer takes a few hundred."""
 MOST_BYTES = 32 << 20
 """Bytes of one response; an answer of `LONGEST` characters, one a piece, takes them."""
 HINT = "The server may be misconfigured: see its log, or choose another one."
+
+
+def typed(kind: type[T], value: Any) -> T | None:
+    """A member of a response, `None` if it is left out.
+
+    Raises
+    ------
+    TypeError
+        If it has another type than in the protocol, which the library does not check.
+    """
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(f"{type(value).__name__} instead of {kind.__name__}")
+    return value
 
 
 async def limit(response: Any) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from napari_medvlm.backends.models.catalog import Row
 from napari_medvlm.backends.openai_server.images import framed_for, png_url
+from napari_medvlm.backends.openai_server.limits import typed
 from napari_medvlm.backends.vlm.chat_messages import Message, messages, pictures_of
 from napari_medvlm.backends.vlm.text_tools import called
 from napari_medvlm.data.answer import AnswerKind, Question
@@ -153,13 +154,14 @@ class ToolCallIds:
         Some servers give all calls the same index: another id is another call.
         """
         for part in parts:
-            function, call_id = getattr(part, "function", None), getattr(part, "id", None) or ""
-            name = getattr(function, "name", None) or ""
+            function = getattr(part, "function", None)
+            call_id = typed(str, getattr(part, "id", None)) or ""
+            name = typed(str, getattr(function, "name", None)) or ""
             own = self._parts.setdefault(self._index(part, name), _Parts())
             if call_id and own.id and call_id != own.id:
                 own = self._parts[len(self._parts)] = _Parts()
             own.id, own.name = own.id or call_id, own.name or name
-            own.arguments += getattr(function, "arguments", None) or ""
+            own.arguments += typed(str, getattr(function, "arguments", None)) or ""
 
     @property
     def arguments(self) -> str:

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from napari_medvlm.backends.openai_server.connection import client
+from napari_medvlm.backends.openai_server.limits import typed
 from napari_medvlm.data.errors import BackendFailed
 from napari_medvlm.data.text import TextStream
 
@@ -145,20 +146,26 @@ class StreamReader:
 
 
 def _piece(chunk: Any) -> Piece:
-    """A part of the stream; servers leave out what they have nothing to say of."""
-    tokens = getattr(getattr(chunk, "usage", None), "completion_tokens", 0) or 0
-    model = getattr(chunk, "model", "") or ""
+    """A part of the stream; servers leave out what they have nothing to say of.
+
+    Raises
+    ------
+    TypeError
+        If a member has another type than in the protocol, which the library does not check.
+    """
+    tokens = typed(int, getattr(getattr(chunk, "usage", None), "completion_tokens", None)) or 0
+    model = typed(str, getattr(chunk, "model", None)) or ""
     choices = getattr(chunk, "choices", None)
     if not choices:
         return Piece(tokens=tokens, model=model)
     choice, delta = choices[0], getattr(choices[0], "delta", None)
     more = getattr(delta, "model_extra", None) or {}
     return Piece(
-        text=_END_TOKENS.sub("", getattr(delta, "content", None) or ""),
-        thinking=more.get("reasoning_content") or more.get("reasoning") or "",
+        text=_END_TOKENS.sub("", typed(str, getattr(delta, "content", None)) or ""),
+        thinking=typed(str, more.get("reasoning_content") or more.get("reasoning")) or "",
         calls=tuple(getattr(delta, "tool_calls", None) or ()),
         likely=_likely(getattr(getattr(choice, "logprobs", None), "content", None) or ()),
-        finish=getattr(choice, "finish_reason", None) or "",
+        finish=typed(str, getattr(choice, "finish_reason", None)) or "",
         tokens=tokens,
         model=model,
     )
@@ -166,6 +173,10 @@ def _piece(chunk: Any) -> Piece:
 
 def _likely(tokens: Sequence[Any]) -> tuple[Mapping[str, float], ...]:
     return tuple(
-        {token.token: token.logprob, **{top.token: top.logprob for top in token.top_logprobs or ()}}
+        {
+            str(place.token): float(place.logprob)
+            for place in (token, *(token.top_logprobs or ()))
+            if place.logprob is not None
+        }
         for token in tokens
     )

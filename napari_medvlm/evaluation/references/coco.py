@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from napari_medvlm.data.errors import InvalidReference
+from napari_medvlm.data.errors import DAMAGED, InvalidReference
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.references.boxes import index_in_name, own_names, slice_region
@@ -24,6 +24,10 @@ def coco_regions(text: str, file: str, volume: Volume) -> tuple[Region, ...]:
         raise InvalidReference(
             f"{file}, line {error.lineno} is not JSON: {error.msg}.",
             "Export the boxes again as COCO JSON.",
+        ) from error
+    except DAMAGED as error:
+        raise InvalidReference(
+            f"{file} cannot be read: {error}.", "Export the boxes again as COCO JSON."
         ) from error
     images, annotations, categories = (
         _records(content, key, file) for key in ("images", "annotations", "categories")

@@ -10,7 +10,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from napari_medvlm.data.errors import InvalidReference
+from napari_medvlm.data.errors import DAMAGED, InvalidReference
 
 Record = Mapping[str, Any]
 ENDINGS = (".jpg", ".jpeg", ".png", ".dcm", ".dicom", ".nii.gz", ".nii", ".tif", ".tiff")
@@ -106,6 +106,10 @@ def read_json(path: Path) -> Any:
         raise InvalidReference(
             f"{path.name} is not JSON: line {error.lineno}, {error.msg}.",
             "Download the file again, or choose another layout with --dataset.",
+        ) from error
+    except DAMAGED as error:
+        raise InvalidReference(
+            f"{path.name} cannot be read: {error}.", "Download the file again."
         ) from error
 
 

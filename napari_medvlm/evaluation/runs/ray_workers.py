@@ -74,7 +74,7 @@ class Ray:
                 self._ray.init(self._address, **options)
         except (OSError, RuntimeError, ValueError) as error:
             raise BackendUnavailable(
-                f"There is no Ray cluster at {self._address}: {error}",
+                f"There is no Ray cluster at {self._address}: {str(error).rstrip('.')}.",
                 "Start one with 'ray start --head', or say --ray local.",
             ) from error
 

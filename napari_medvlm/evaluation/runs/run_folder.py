@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from napari_medvlm.data import atomic_write
 from napari_medvlm.data.atomic_write import cannot_save
-from napari_medvlm.data.errors import CannotSave, SessionFileError, SettingsError
+from napari_medvlm.data.errors import DAMAGED, CannotSave, SessionFileError, SettingsError
 
 Json = dict[str, Any]
 MAX_LISTED = 10
@@ -173,7 +173,7 @@ def read_json(path: Path) -> Json | None:
     """The mapping in a file; `None` if there is none, or it is damaged."""
     try:
         content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except DAMAGED:
         return None
     return content if isinstance(content, dict) else None
 

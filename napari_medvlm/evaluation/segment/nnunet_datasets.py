@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_medvlm.data.errors import InvalidReference
+from napari_medvlm.data.errors import DAMAGED, InvalidReference
 from napari_medvlm.evaluation.segment.cases import Case, Cases, Layout, Skipped, Structure
 
 ENDINGS = (
@@ -151,7 +151,7 @@ def _dataset(root: Path) -> dict[str, Any]:
         content = json.loads(path.read_text("utf-8-sig"))
         if not isinstance(content, dict):
             raise ValueError("it is not a mapping")
-    except (OSError, ValueError) as error:
+    except DAMAGED as error:
         raise InvalidReference(
             f"{path} cannot be read: {error}.", "Choose the folder that holds dataset.json."
         ) from error

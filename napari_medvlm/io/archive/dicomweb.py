@@ -19,9 +19,10 @@ from napari_medvlm.io.archive.base import (
     pattern,
 )
 from napari_medvlm.io.archive.cache import Cache, file_of
+from napari_medvlm.io.archive.connection import checked_adapter
 from napari_medvlm.io.archive.dicomweb_errors import error_context, not_installed
 from napari_medvlm.io.archive.servers import login_for
-from napari_medvlm.settings.allowed_hosts import is_private, origin, require_allowed
+from napari_medvlm.settings.allowed_hosts import checked_address, is_private, origin
 
 if TYPE_CHECKING:
     from dicomweb_client import DICOMwebClient
@@ -33,6 +34,7 @@ Found = Mapping[str, Any]
 
 CONNECT_S, READ_S = 5.0, 60.0
 MOST_STUDIES = 200
+MOST_INSTANCES = 100_000
 STUDY_FIELDS = ["StudyDescription", "ModalitiesInStudy", "NumberOfStudyRelatedSeries"]
 SERIES_FIELDS = ["SeriesDescription", "SeriesNumber", "NumberOfSeriesRelatedInstances"]
 TAGS = {
@@ -176,17 +178,25 @@ class DicomWeb:
 
     def _client(self) -> DICOMwebClient:
         """A client of its own for each call, so that threads share nothing."""
-        require_allowed(self.url)
+        address = checked_address(self.url)
         try:
             from dicomweb_client import DICOMwebClient
         except ImportError:
             raise not_installed() from None
-        client = DICOMwebClient(self.url, session=self._session(), timeout=(CONNECT_S, READ_S))
+        client = DICOMwebClient(
+            self.url, session=self._session(address), timeout=(CONNECT_S, READ_S)
+        )
         client.set_http_retry_params(retry=False)
         return client
 
-    def _session(self) -> Session:
-        """Certificates are verified, redirections not followed, private networks not proxied."""
+    def _session(self, address: str | None) -> Session:
+        """Certificates are verified, redirections not followed, private networks not proxied.
+
+        Parameters
+        ----------
+        address
+            The IP address to connect to, as of `checked_address`.
+        """
         import requests
 
         class Plain(requests.Session):
@@ -199,7 +209,9 @@ class DicomWeb:
         session.max_redirects = 0
         session.trust_env = False
         session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
-        if not is_private(self.url):
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, checked_adapter(self.url, address))
+        if address is None and not is_private(self.url):
             session.proxies = requests.utils.get_environ_proxies(self.url)
         login = login_for(self.url)
         if login is not None:
@@ -236,6 +248,11 @@ def _instances(client: DICOMwebClient, series: StudySeries) -> dict[str, int]:
             series.study_uid, series.uid, fields=["InstanceNumber"], offset=len(numbers)
         )
         new = {_text(i, "instance"): _integer(i, "instance_number") or 0 for i in page}
+        if len(numbers) > MOST_INSTANCES:
+            raise ArchiveError(
+                f"The series lists more than {MOST_INSTANCES} images.",
+                "Contact the server's administrator.",
+            )
         if new.keys() <= numbers.keys():  # the last, or a server that knows no pages
             return numbers
         numbers |= new

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from napari_medvlm.data.errors import ArchiveError
+from napari_medvlm.data.errors import DAMAGED, ArchiveError, BackendUnavailable
 from napari_medvlm.settings.allowed_hosts import origin
 from napari_medvlm.settings.files import read_setting, write_setting
 from napari_medvlm.settings.paths import home
@@ -38,10 +39,19 @@ _here: dict[str, Login] = {}
 
 def servers() -> tuple[Server, ...]:
     """The servers that are remembered."""
+    rows = read_setting(_file())
+    rows = rows if isinstance(rows, list) else []
+    return tuple(server for row in rows if (server := _server(row)) is not None)
+
+
+def _server(row: Any) -> Server | None:
+    """The server of a row of the file; `None` if the row is damaged or has no address."""
     try:
-        return tuple(Server(**values) for values in read_setting(_file()))
-    except TypeError:  # there is none, or it is damaged
-        return ()
+        server = Server(**row)
+        origin(server.url)
+    except (*DAMAGED, BackendUnavailable):
+        return None
+    return server if isinstance(server.name, str) else None
 
 
 def require_remembered(url: str) -> None:
@@ -103,7 +113,10 @@ def login_for(url: str) -> Login | None:
         stored = keyring.get_password(SERVICE, at)
     except KeyringError:
         return None
-    return Login(**json.loads(stored)) if stored else None
+    try:
+        return Login(**json.loads(stored)) if stored else None
+    except DAMAGED:  # another program has written it
+        return None
 
 
 def keep_login(url: str, login: Login) -> bool:

@@ -59,8 +59,19 @@ RUST_PANIC = "PanicException"
 """Decoders written in Rust raise it on damaged bytes; it is no `Exception`."""
 
 
-def guarded(path: Path, action: Callable[[], T]) -> T:
-    """What ``action`` gives; whatever it raises is an `InvalidImage` that names the file."""
+def guarded(
+    path: Path,
+    action: Callable[[], T],
+    problem: str = "is damaged or of an unknown kind",
+    hint: str = COPY_AGAIN,
+) -> T:
+    """What ``action`` gives; whatever it raises is an `InvalidImage` that names the file.
+
+    Parameters
+    ----------
+    problem, hint
+        What is said of the file, and the remedy.
+    """
     with _quiet():
         try:
             return action()
@@ -69,14 +80,16 @@ def guarded(path: Path, action: Callable[[], T]) -> T:
         except BaseException as error:  # damaged bytes make pydicom raise anything
             if not isinstance(error, Exception) and type(error).__name__ != RUST_PANIC:
                 raise
-            lines = str(error).strip().splitlines()
-            reason = lines[0] if lines else type(error).__name__
-            if reason.endswith(":"):  # the reasons of several decoders follow
-                reason = lines[-1].strip()
-            reason = reason[:160].rstrip(".:")
-            raise InvalidImage(
-                f"{path.name} is damaged or of an unknown kind: {reason}.", COPY_AGAIN
-            ) from error
+            raise InvalidImage(f"{path.name} {problem}: {_reason(error)}.", hint) from error
+
+
+def _reason(error: BaseException) -> str:
+    """The reason that a library gives, in a line, without the values that it quotes below it."""
+    lines = str(error).strip().splitlines()
+    reason = lines[0] if lines else type(error).__name__
+    if reason.endswith("plugins:"):  # the reasons of several decoders follow
+        reason = lines[-1].strip()
+    return reason[:160].rstrip(".:")
 
 
 @contextmanager
@@ -147,8 +160,8 @@ def sop_class(header: Dataset) -> str:
     from pydicom.uid import UID
 
     meta = getattr(header, "file_meta", {})
-    uid = str(header.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID") or "")
     with _quiet():
+        uid = str(header.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID") or "")
         name = UID(uid).name
     return "an unknown kind" if name and name == uid else name
 

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.frames import lps_rows
 from napari_medvlm.data.geometry.grid import FloatArray, Grid
 from napari_medvlm.data.label_image import NamedLabels, flattened, overlap_notes
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.io.dicom.folder import is_dicom
 from napari_medvlm.io.dicom.frames import Plane, planes_of
-from napari_medvlm.io.dicom.header import read_header, sop_class
+from napari_medvlm.io.dicom.header import guarded, read_header, sop_class
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -54,19 +53,22 @@ def read_seg(path: Path, grid: Grid | None = None) -> NamedLabels:
     InvalidImage
         If it is no segmentation, or its frames make no regular volume.
     """
+    return guarded(
+        path,
+        lambda: _read(path, grid),
+        "cannot be read as a DICOM segmentation",
+        "Open the series that it was made on first, or save it as NIfTI in the program that wrote "
+        "it.",
+    )
+
+
+def _read(path: Path, grid: Grid | None) -> NamedLabels:
     import highdicom as hd
 
-    try:
-        seg = hd.seg.segread(path)
-        on_image = None if grid is None else _on_image(seg, path, grid)
-        labels, covered, own = on_image or _alone(seg)
-        described = {v: seg.get_segment_description(n) for n, v in _label_values(seg).items()}
-    except Exception as error:  # files by anybody: whatever highdicom cannot read
-        raise InvalidImage(
-            f"{path.name} cannot be read as a DICOM segmentation: {error}",
-            "Open the series that it was made on first, or save it as NIfTI in the program that "
-            "wrote it.",
-        ) from error
+    seg = hd.seg.segread(path)
+    on_image = None if grid is None else _on_image(seg, path, grid)
+    labels, covered, own = on_image or _alone(seg)
+    described = {v: seg.get_segment_description(n) for n, v in _label_values(seg).items()}
     names = {n: str(segment.segment_label) for n, segment in described.items()}
     colors = {n: color for n, segment in described.items() if (color := _shown(segment))}
     uids = {n: uid for n, segment in described.items() if (uid := _tracking_uid(segment))}

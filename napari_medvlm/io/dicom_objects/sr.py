@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_medvlm.data.atomic_write import write_atomically
-from napari_medvlm.data.errors import CannotSave, InvalidImage
+from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.data.volume import HU, SUV_UNIT, Volume
-from napari_medvlm.io.dicom.header import sop_class
+from napari_medvlm.io.dicom.header import guarded, sop_class
 from napari_medvlm.io.dicom_objects.frame_of_reference import mismatch_notes
 from napari_medvlm.io.dicom_objects.seg_read import is_seg
 from napari_medvlm.io.dicom_objects.seg_write import MAKER, VERSION
@@ -203,13 +203,12 @@ def series_of_report(path: str | Path) -> tuple[str, ...]:
 def _read(path: str | Path, what: Callable[[Any], tuple[T, ...]]) -> tuple[T, ...]:
     import highdicom as hd
 
-    try:
-        return what(hd.sr.srread(path))
-    except Exception as error:  # files by anybody: whatever highdicom cannot read
-        raise InvalidImage(
-            f"{Path(path).name} cannot be read as a report of measurements: {error}",
-            "Choose a structured report by template 1500.",
-        ) from error
+    return guarded(
+        Path(path),
+        lambda: what(hd.sr.srread(path)),
+        "cannot be read as a report of measurements",
+        "Choose a structured report by template 1500.",
+    )
 
 
 def _measured(content: Any) -> list[Any]:

@@ -92,7 +92,7 @@ class ConversationHistory:
             for record in self.ledger.records:
                 if isinstance(record, Said):
                     self._state.apply(record, payload_of(record, volume))
-        except (KeyError, IndexError) as error:
+        except (LookupError, ValueError, TypeError, OverflowError) as error:
             raise SessionFileError(
                 "A record of the conversations contradicts an earlier one.",
                 "The file was edited or mixed with another one; open an earlier copy.",

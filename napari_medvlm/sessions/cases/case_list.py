@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_medvlm.data.errors import CaseListError
+from napari_medvlm.settings.paths import exists
 
 VERSION = 1
 
@@ -84,7 +84,7 @@ class Case(_Value):
     @property
     def is_missing(self) -> bool:
         """Whether its file or folder is not where it was."""
-        return not self.server and not Path(self.path).exists()
+        return not self.server and not exists(self.path)
 
 
 class CaseList(_Value):

@@ -282,7 +282,13 @@ def _row_case(table: Path, columns: dict[str, str], row: dict[str, str | None], 
         raise CaseListError(
             f"Line {line} of {table.name} has no path.", "Name a file or folder in each line."
         )
-    path = (table.parent / Path(cells["path"]).expanduser()).resolve()
+    try:
+        path = (table.parent / Path(cells["path"]).expanduser()).resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise CaseListError(
+            f"The path in line {line} of {table.name} cannot be that of a file: {error}.",
+            "Name a file or folder in each line.",
+        ) from error
     name = cells["name"] or path.name.removesuffix(_ending(path.name))
     return Case(name=name, path=str(path), series=cells["series"])
 

@@ -13,6 +13,7 @@ from napari_medvlm.io import Segment, write_mask, write_segments, write_separate
 from napari_medvlm.io.label_images import write_names
 from napari_medvlm.ledger.records import Overlap
 from napari_medvlm.sessions.segment.session import SegmentationSession
+from napari_medvlm.settings.paths import exists
 
 
 def segments_of(session: SegmentationSession) -> dict[int, Segment]:
@@ -48,7 +49,7 @@ def weights_of(model: str | None) -> str:
         location = (registry.resolve(model) or "").partition(registry.OPTIONS)[0]
     except BackendUnavailable:
         return ""
-    if not location or not Path(location).exists():
+    if not location or not exists(location):
         return ""
     return weights_digest(Path(location))
 

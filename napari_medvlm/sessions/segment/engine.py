@@ -19,7 +19,7 @@ from napari_medvlm.io.journal import Journal, notices_of
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Record
 from napari_medvlm.sessions.job_queue import emit_safely
-from napari_medvlm.sessions.segment.label_map import Box, Key, LabelMap
+from napari_medvlm.sessions.segment.label_map import Box, Key, LabelMap, overlaps
 from napari_medvlm.sessions.segment.predictions import Choice, Predictions
 from napari_medvlm.sessions.segment.requests import Requests
 from napari_medvlm.settings.chosen_models import require_chosen
@@ -62,9 +62,11 @@ class Engine:
         self.measurements: dict[int, Measurement] = {}
         self._volume = volume
         self._digests: dict[int, str] = {}
+        self._drawn: list[Box] = []
         self._closing = threading.Event()
         self._measuring = ThreadPoolExecutor(1, thread_name_prefix="medvlm-measure")
         self._lock = threading.RLock()
+        self._settling = threading.local()
         self._predictions = Predictions(volume, ledger)
         self._requests = Requests(
             runner,
@@ -104,13 +106,29 @@ class Engine:
             self.settle()
 
     def settle(self, anew: Key | None = None) -> None:
-        """Request missing masks, and update the label map with the others."""
+        """Request missing masks, and update the label map with the others.
+
+        An inline runner answers within the request: that answer is settled by the call that asked.
+        """
+        if getattr(self._settling, "again", None) is not None:
+            self._settling.again = True
+            return
+        self._settling.again = True
+        try:
+            while self._settling.again:
+                self._settling.again = False
+                self._request_missing(anew)
+                anew = None
+        finally:
+            self._settling.again = None
+        self._refresh()
+
+    def _request_missing(self, anew: Key | None) -> None:
         with self._lock:
             wanted = self._predictions.wanted(self.choice, anew)
         self._requests.drop(*wanted)
         for key, request in wanted.items():
             self._ask(key, request)
-        self._refresh()
 
     def redraw(self, box: Box) -> None:
         """Draw a box of the label map again, over what a person painted there."""
@@ -200,6 +218,8 @@ class Engine:
             emit_safely(self.failed, problem)
         emit_safely(self.changed, box)
         if box is not None:
+            with self._lock:
+                self._drawn.append(box)
             with contextlib.suppress(RuntimeError):  # closed meanwhile
                 self._measuring.submit(self._measure)
 
@@ -207,8 +227,13 @@ class Engine:
         """Measure the objects whose masks changed, then emit `measured`."""
         if self._closing.wait(MEASURED_AFTER_S):
             return
+        with self._lock:
+            drawn, self._drawn = self._drawn, []
         measured = set()
         for object_id in self.ledger.now.objects:
+            shown = self.label_map.shown(object_id)
+            if object_id in self._digests and not (shown and overlaps(shown, drawn)):
+                continue
             mask = self.belonging(object_id)
             if self._digests.get(object_id) != mask.digest:
                 self.measurements[object_id] = measure(self._volume, mask)

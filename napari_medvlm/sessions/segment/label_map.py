@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -131,6 +131,11 @@ class LabelMap:
         own = self.labels[shown.mask.slices] == object_id
         return replace(shown.mask, crop=own)
 
+    def shown(self, object_id: int) -> Mask | None:
+        """The mask that is shown of an object, before the overlap rule; `None` if there is none."""
+        shown = self._shown.get(object_id)
+        return None if shown is None else shown.mask
+
     def unanswered(self, moment: LedgerState) -> frozenset[int]:
         """Ids of the prompts that the masks shown do not yet follow."""
         return frozenset(
@@ -212,7 +217,8 @@ def _rank(moment: LedgerState) -> Any:
 
 def _crossing(new: tuple[int, ...], old: tuple[int, ...]) -> bool:
     """Whether objects that are in both orders stand in another sequence."""
-    return [i for i in new if i in old] != [i for i in old if i in new]
+    both = set(new) & set(old)
+    return [i for i in new if i in both] != [i for i in old if i in both]
 
 
 def _around(boxes: list[Box]) -> Box | None:
@@ -245,6 +251,11 @@ def _within(mask: Mask, box: Box) -> BoolArray:
     if common is not None:
         voxels[common[0]] = mask.crop
     return voxels
+
+
+def overlaps(mask: Mask, boxes: Sequence[Box]) -> bool:
+    """Whether a mask lies in one of the boxes; an empty mask lies in all."""
+    return not mask.crop.size or any(_common(mask, box) is not None for box in boxes)
 
 
 def _common(mask: Mask, box: Box) -> tuple[Box, Box] | None:
