@@ -27,7 +27,7 @@ DRAW = 0.025
 """Scores that differ by less count as equal."""
 CALM, CENTRAL, OPEN = 0.45, 0.5, 0.1
 """A region of one tissue: flat inside, the click in its middle, ending inside the image."""
-WORSE = 0.2
+WORSE = 0.25
 """Such a region is not taken if its score is lower than that of the near one by more than this."""
 EVEN = 0.01
 """Two readings of a box score alike within this."""
