@@ -147,6 +147,10 @@ def test_phrases_are_remembered(asker, open_dock, home):
     assert again.dock.phrases.phrases == ["liver", "spleen"]
 
 
+def test_every_control_fits_beside_another_dock_on_a_small_screen(asker):
+    assert asker.dock.body.minimumSizeHint().width() <= 440
+
+
 def test_nothing_to_look_for_is_told_in_a_sentence(asker, monkeypatch):
     told = []
     monkeypatch.setattr(

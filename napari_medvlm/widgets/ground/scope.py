@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.grounding import Scope
@@ -30,11 +38,14 @@ class ScopeRow(QWidget):
         self.every = millimetres(5, "Step between the slices searched, in mm; for 2D models.")
         self.scout = QCheckBox("Refine")
         self.scout.setToolTip("Then search every slice around the hits.")
-        layout = QHBoxLayout(self)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        widgets = (self.where, self.reach, QLabel("step"), self.every, self.scout)
-        for widget in widgets:
-            layout.addWidget(widget)
+        for widgets in ((self.where, self.reach), (QLabel("Step"), self.every, self.scout)):
+            row = QHBoxLayout()
+            for widget in widgets:
+                row.addWidget(widget)
+            layout.addLayout(row)
+        row.addStretch()
         self.where.currentIndexChanged.connect(self._on_where)
         self._on_where(WHOLE)
 
