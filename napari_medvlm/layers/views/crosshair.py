@@ -118,11 +118,14 @@ class Crosshair:
         if self._layer is None or self._layer not in self.view.layers:
             from napari.layers import Vectors
 
-            dims, self._colors = self.view.dims, []
+            self._colors = []
+            # The same for all axes, so that all lines have one width; not below that of any
+            # image, so that sliders keep their steps.
+            scale = max(axis_range.step for axis_range in self.view.dims.range[-3:])
             self._layer = Vectors(
                 ndim=3,
                 name="Crosshair",
-                scale=[axis_range.step for axis_range in dims.range[-3:]],
+                scale=(scale,) * 3,
                 vector_style="line",
                 opacity=0.9,
                 blending="translucent_no_depth",

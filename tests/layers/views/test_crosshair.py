@@ -149,3 +149,11 @@ def test_the_lines_lie_in_the_image_and_leave_the_sliders_as_they_are():
     sides[0].show(None)
     (in_3d,) = [x for x in sides[0].model.layers if x.name == "Crosshair"]
     assert len(in_3d.data) == 6
+
+
+def test_all_lines_are_as_wide_in_images_with_thick_slices():
+    _, viewer, sides, _crosshairs = opened(np.diag([6.5, 0.78, 0.78, 1.0]))
+    for view in (viewer, *(side.model for side in sides)):
+        (lines,) = [x for x in view.layers if x.name == "Crosshair"]
+        width_px = lines.edge_width * lines.scale * view.scene.camera.zoom
+        assert_allclose(width_px, 1.5, rtol=1e-4)
