@@ -40,6 +40,7 @@ def figures(out):
     found = {}
     for path in sorted((out / "cases").glob("*.json")):
         content = json.loads(path.read_text())
+        content.pop("source")  # relative to the folder
         for attempt in content["attempts"]:
             attempt.pop("memory_mib")
             for step in attempt["steps"]:
