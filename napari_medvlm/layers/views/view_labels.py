@@ -86,6 +86,8 @@ class ViewLabels:
             overlay = overlays[KEY.format(side)]
             overlay.text = letters.get(side, "")
             overlay.visible = is_plane
+        if is_narrow and overlays.text.visible and "bottom" in str(overlays.text.position):
+            overlays[KEY.format("down")].visible = False  # the text there names the directions
 
     def _show_length(self, _: Any = None) -> None:
         """Give the scale bar a round length in mm, and label it."""

@@ -46,6 +46,7 @@ class ViewsToolbar(QWidget):
         )
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2)  # with the Segment dock, all fits on 1366 pixels
         for part in (self.layouts, self.volume, self.crosshair, self.reach):
             row.addWidget(part)
         row.addStretch(1)

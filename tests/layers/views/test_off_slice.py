@@ -124,6 +124,11 @@ def test_letters_say_which_way_is_which_in_each_plane(opened):
     viewer.canvas.size = (300, 600)
     assert viewer.canvas.overlays[LENGTH_KEY].text == "20 mm"
     assert viewer.canvas.overlays.scale_bar.length == 20
+    overlays = viewer.canvas.overlays
+    overlays.text.visible = True
+    assert overlays["orientation down"].visible
+    viewer.canvas.size = (600, 250)  # the text at the bottom right would lie under the letter
+    assert [overlays[f"orientation {side}"].visible for side in ("up", "down")] == [True, False]
     labels.close()
     assert not viewer.canvas.overlays.scale_bar.visible
     assert LENGTH_KEY not in viewer.canvas.overlays
