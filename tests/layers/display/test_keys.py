@@ -13,7 +13,8 @@ def test_the_page_lists_all_keys_of_the_manifest_and_no_others():
     rows = "\n".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))
     listed = set(re.findall(r"`([^`]+)`", rows))
     manifest = yaml.safe_load((ROOT / "napari_medvlm" / "napari.yaml").read_text("utf-8"))
-    keys = {binding["key"] for binding in manifest["contributions"]["keybindings"]} | {"Alt"}
+    keys = {binding["key"] for binding in manifest["contributions"]["keybindings"]}
+    keys |= {"Alt", "Shift"}  # with a click or the wheel
     assert listed == keys - {f"Ctrl+{number}" for number in range(2, 9)}
 
 
