@@ -1,7 +1,7 @@
 """What makes opening a window cheaper: files and glyphs that are the same in all windows.
 
 napari reads the manifests of all plugins and vispy computes the signed distance fields of all
-letters anew for each window; together they are a quarter of the time of a test.
+letters again for each window; together they are a quarter of the time of a test.
 """
 
 import pytest

@@ -164,7 +164,7 @@ class Grounding:
     texts
         What the model wrote, unchanged.
     notes
-        What a person must know to judge it, a sentence each: what could not be read, or was left
+        What the user must know to judge it, a sentence each: what could not be read, or was left
         out.
     ran_on
         The device and the precision that a model ran in, as ``"cuda:0, bfloat16"``.

@@ -85,8 +85,8 @@ def _of_nrrd(path: Path, fields: Mapping[str, str]) -> tuple[float, tuple[str, .
             "its axis of time has no direction in space, and SimpleITK does not read that",
             "Set the kind of that axis to list in the header.",
         )
-    told = fields.get("space units") or fields.get("units") or ""
-    names = re.findall(r'"([^"]*)"', told)
+    unit_text = fields.get("space units") or fields.get("units") or ""
+    names = re.findall(r'"([^"]*)"', unit_text)
     return _factor({name for name in names if name} - {"s", "ms", "???"})
 
 

@@ -111,7 +111,7 @@ def _require_volume(path: Path, image: Any) -> None:
         raise unsupported(
             path,
             f"its header gives the shape {image.shape}",
-            "Copy or download the file again, or write it anew with the program that it is from.",
+            "Copy or download the file again, or save it again with the program that it is from.",
         )
     dtype = image.get_data_dtype()
     if dtype.names is not None or dtype.kind == "c":

@@ -31,9 +31,9 @@ LAYER_ROLES = (*PROMPT_ROLES, "mask")
 
 
 class MaskLayer:
-    """Shows the session's label map: a view of its memory, so only what changed is drawn anew.
+    """Shows the session's label map: a view of its memory, so only what changed is drawn again.
 
-    What a person paints, fills or erases in it is an edit of the session, see
+    What the user paints, fills or erases in it is an edit of the session, see
     `SegmentationSession.paint`. The selected label follows the active object, and the other way.
 
     Parameters

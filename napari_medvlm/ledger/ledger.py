@@ -15,7 +15,7 @@ from pathlib import Path
 from napari_medvlm.data.atomic_write import write_text
 from napari_medvlm.data.errors import InvalidPrompt, SessionFileError
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.ledger.conversation_records import Said
+from napari_medvlm.ledger.conversation_records import ConversationRecord
 from napari_medvlm.ledger.edit_titles import edit_title
 from napari_medvlm.ledger.reading import JOURNAL_SUFFIX, count_text, read_session, without_gaps
 from napari_medvlm.ledger.records import (
@@ -172,7 +172,13 @@ class Ledger:
         return self._move(self._cursor + 1)
 
     def note(
-        self, answer: Predicted | Grounded | RegionChecked | Classified | DescriptorToggled | Said
+        self,
+        answer: Predicted
+        | Grounded
+        | RegionChecked
+        | Classified
+        | DescriptorToggled
+        | ConversationRecord,
     ) -> None:
         """Add a record that changes no object: an answer of a backend, a question, a mark."""
         self._take(answer)

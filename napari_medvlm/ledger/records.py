@@ -12,7 +12,7 @@ from pydantic import Field
 from napari_medvlm.data.grounding import Grounding
 from napari_medvlm.data.prompts import InitialMask, Prompt
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.ledger.conversation_records import Said, StoredCheckResult
+from napari_medvlm.ledger.conversation_records import ConversationRecord, StoredCheckResult
 from napari_medvlm.ledger.serialization import Number, RegionRecord, Value, now
 from napari_medvlm.settings.privacy import names_somebody
 
@@ -277,7 +277,7 @@ Record = Annotated[
     | RegionChecked
     | Classified
     | DescriptorToggled
-    | Said,
+    | ConversationRecord,
     Field(discriminator="record"),
 ]
 

@@ -172,7 +172,7 @@ def test_what_was_found_is_on_the_disk(asker, home):
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
-    """Made by a process of its own: torch does not load beside a window with software OpenGL."""
+    """Made by another process: torch does not load in that of a window with software OpenGL."""
     folder = str(tmp_path_factory.mktemp("clip"))
     program = f"from tests.backends.clip.tiny_clip import save_clip; save_clip({folder!r})"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)

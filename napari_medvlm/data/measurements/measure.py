@@ -111,7 +111,7 @@ def measure(volume: Volume, mask: Mask | NDArray[Any]) -> Measurement:
 
 
 def _mean_and_sd(values: NDArray[Any]) -> tuple[float, float]:
-    """Of many values, in parts: as one array of doubles they would be large beside the image."""
+    """Of many values, in parts: one array of doubles could be larger than the image."""
     mean = float(values.mean(dtype=np.float64))
     parts = (values[k : k + PART] for k in range(0, len(values), PART))
     squares = sum(float(np.square(part - mean, dtype=np.float64).sum()) for part in parts)

@@ -20,7 +20,7 @@ from napari_medvlm.io.dicom_objects.sr_evaluations import (
     Evaluation,
     evaluations_in,
     groups_of,
-    said_in,
+    sentence_in,
 )
 
 if TYPE_CHECKING:
@@ -116,7 +116,9 @@ def _report(
         _group(segmentation, number, dict(values), series, time_point)
         for number, values in rows.items()
     ]
-    groups += [group for said in evaluations for group in groups_of(said, frame, series)]
+    groups += [
+        group for evaluation in evaluations for group in groups_of(evaluation, frame, series)
+    ]
     content = sr.MeasurementReport(
         sr.ObservationContext(observer_device_context=_device()),
         codes.SCT.ImagingProcedure,
@@ -213,7 +215,7 @@ def _read(path: str | Path, what: Callable[[Any], tuple[T, ...]]) -> tuple[T, ..
 
 def _measured(content: Any) -> list[Any]:
     groups = content.get_volumetric_roi_measurement_groups()
-    return [group for group in groups if said_in(group) is None]
+    return [group for group in groups if sentence_in(group) is None]
 
 
 def _name_segments_in_frames(segmentation: Any) -> None:

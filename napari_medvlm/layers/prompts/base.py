@@ -29,8 +29,8 @@ P = TypeVar("P")
 class PromptLayer(ABC, Generic[P]):
     """One of napari's own layers with the active object's prompts of some kinds.
 
-    The ledger is the truth: `pull` makes the layer show it, and what a person edits in the layer is
-    read by `_push` as gestures. An edit that the session refuses is told and taken back.
+    The ledger is the truth: `pull` makes the layer show it, and what the user edits in the layer is
+    read by `_push` as gestures. An edit that the session refuses is reported and reverted.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class PromptLayer(ABC, Generic[P]):
     session
         Whose prompts.
     on_error
-        Told of edits that were refused.
+        Called with edits that were refused.
     """
 
     role: ClassVar[str]

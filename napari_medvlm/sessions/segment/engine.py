@@ -105,7 +105,7 @@ class Engine:
         if record is not None:
             self.settle()
 
-    def settle(self, anew: Key | None = None) -> None:
+    def settle(self, recompute: Key | None = None) -> None:
         """Request missing masks, and update the label map with the others.
 
         An inline runner answers within the request: that answer is settled by the call that asked.
@@ -117,21 +117,21 @@ class Engine:
         try:
             while self._settling.again:
                 self._settling.again = False
-                self._request_missing(anew)
-                anew = None
+                self._request_missing(recompute)
+                recompute = None
         finally:
             self._settling.again = None
         self._refresh()
 
-    def _request_missing(self, anew: Key | None) -> None:
+    def _request_missing(self, recompute: Key | None) -> None:
         with self._lock:
-            wanted = self._predictions.wanted(self.choice, anew)
+            wanted = self._predictions.wanted(self.choice, recompute)
         self._requests.drop(*wanted)
         for key, request in wanted.items():
             self._ask(key, request)
 
     def redraw(self, box: Box) -> None:
-        """Draw a box of the label map again, over what a person painted there."""
+        """Draw a box of the label map again, over what the user painted there."""
         with self._lock:
             self.label_map.redraw(box)
         emit_safely(self.changed, box)
@@ -147,7 +147,7 @@ class Engine:
         with self._lock:
             self._predictions.forget(key)
             self.label_map.forget(key[0])
-        self.settle(anew=key)
+        self.settle(recompute=key)
 
     def cancel(self) -> None:
         """Cancel all requests."""

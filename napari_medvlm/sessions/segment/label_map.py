@@ -25,7 +25,7 @@ edits by hand."""
 
 Box = tuple[slice, slice, slice]
 Labels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32]
-KEPT_BYTES = 256 * 2**20
+CACHED_BYTES = 256 * 2**20
 
 
 class MaskStore:
@@ -46,7 +46,7 @@ class MaskStore:
         outline = replace(mask, crop=np.broadcast_to(np.False_, mask.crop.shape))
         self._packed[key] = mask.packed, outline
         self._bytes += mask.packed.nbytes
-        while self._bytes > KEPT_BYTES and len(self._packed) > 1:
+        while self._bytes > CACHED_BYTES and len(self._packed) > 1:
             self.discard(next(iter(self._packed)))
 
     def get(self, key: tuple[int, ...]) -> Mask | None:
@@ -108,7 +108,7 @@ class LabelMap:
         self._order: tuple[int, ...] = ()
 
     def update(self, moment: LedgerState, known: Callable[[LiveObject], Mask | None]) -> Box | None:
-        """Show the objects of a moment with the masks known; the box drawn anew, or `None`."""
+        """Show the objects of a moment with the masks known; the box drawn again, or `None`."""
         order = tuple(live.info.id for live in sorted(moment.objects.values(), key=_rank(moment)))
         touched = set(order) if _crossing(order, self._order) else set()
         redrawn = [self._shown[i].mask.slices for i in touched & self._shown.keys()]

@@ -78,12 +78,12 @@ class Predictions:
         self._abandoned.add(key)
 
     def forget(self, key: Key) -> None:
-        """Have a mask computed anew."""
+        """Have a mask computed again."""
         self._masks.discard(key)
         self._edited.discard_object(key[0])
         self._abandoned.discard(key)
 
-    def wanted(self, choice: Choice, anew: Key | None = None) -> dict[Key, SegmentRequest]:
+    def wanted(self, choice: Choice, recompute: Key | None = None) -> dict[Key, SegmentRequest]:
         """What must be asked now for the masks of all live objects.
 
         Parameters
@@ -91,13 +91,13 @@ class Predictions:
         choice
             The backend for masks that were never computed. One that was, and is no longer kept,
             is asked of the backend that the ledger names.
-        anew
+        recompute
             A mask to ask of ``choice`` although the ledger names another backend for it.
         """
         requests: dict[Key, SegmentRequest] = {}
         for live in self._ledger.now.objects.values():
             if key_of(live) not in self._masks:
-                self._resolve(live, choice, anew, requests)
+                self._resolve(live, choice, recompute, requests)
         return requests
 
     def accept(self, key: Key, request: SegmentRequest, reply: SegmentReply) -> Predicted:
@@ -135,7 +135,7 @@ class Predictions:
         self,
         live: LiveObject,
         choice: Choice,
-        anew: Key | None,
+        recompute: Key | None,
         requests: dict[Key, SegmentRequest],
     ) -> Mask | None:
         """The mask of an object before edits by hand; what must be asked for it is added."""
@@ -146,7 +146,7 @@ class Predictions:
         moment = self._ledger.moment(live.prompted)
         live = moment.objects[live.info.id]
         locked = [o for o in moment.objects.values() if o.info.locked and o.changed < live.prompted]
-        masks = [(o, self._resolve(o, choice, anew, requests)) for o in locked]
+        masks = [(o, self._resolve(o, choice, recompute, requests)) for o in locked]
         known = [self._after_edits(o, m) for o, m in masks if m is not None]
         if len(known) < len(masks):
             return None
@@ -159,7 +159,7 @@ class Predictions:
         if mask is not None:
             self._masks[key] = mask
         elif key not in self._abandoned:
-            requests[key] = self._request(live, excluded, choice, forced=key == anew)
+            requests[key] = self._request(live, excluded, choice, forced=key == recompute)
         return mask
 
     def _request(

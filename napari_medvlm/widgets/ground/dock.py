@@ -33,7 +33,7 @@ from napari_medvlm.widgets.ground.classify_tab import LabelsTab
 from napari_medvlm.widgets.ground.heatmap_threshold import HeatmapThreshold
 from napari_medvlm.widgets.ground.phrase_list import PhraseList
 from napari_medvlm.widgets.ground.reference import ReferenceRow
-from napari_medvlm.widgets.ground.region_table import FoundTable
+from napari_medvlm.widgets.ground.region_table import RegionTable
 from napari_medvlm.widgets.ground.report_tab import ReportTab
 from napari_medvlm.widgets.ground.scope import ScopeRow
 from napari_medvlm.widgets.open_image import Prepared, prepare
@@ -69,7 +69,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self.run = RunRow("Ground", "Search for the phrases in the image.")
         self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.heatmap_threshold = HeatmapThreshold()
-        self.table = FoundTable()
+        self.table = RegionTable()
         self.details = PlainLabel()
         self.trust = TrustFold(napari_viewer, scrolls=True)
         self.reference = ReferenceRow(napari_viewer)
@@ -79,7 +79,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self._connect()
         self._open(self.image.layer)
 
-    # What a person does.
+    # Actions.
 
     def ground(self) -> None:
         """Look for all phrases of the list."""
@@ -192,7 +192,7 @@ class GroundDock(SessionDock[GroundingSession]):
         shown, missing = self._above() if session is not None else ([], [])
         self._shown = {displayed.key: displayed for displayed in shown}
         agreement = self.reference.compare([displayed.region for displayed in shown])
-        self.table.show_found(shown, missing, agreement)
+        self.table.show_regions(shown, missing, agreement)
         self.report.color({displayed.region.phrase: displayed.color for displayed in shown})
         if self._layers is not None:
             self._layers.show(shown)
