@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from napari_medvlm.evaluation.runs.runner import CaseResult
+from napari_medvlm.evaluation.runs.cases import CaseResult
 
 
 class _Value(BaseModel):

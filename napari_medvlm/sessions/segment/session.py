@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from napari_medvlm.data.errors import (
     PromptNotSupported,
@@ -19,6 +18,7 @@ from napari_medvlm.data.prompts import Prompt, check_prompt, require_prompt
 from napari_medvlm.data.volume import Volume, require_contrast
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Event, Overlap, Record
+from napari_medvlm.sessions.closeable import Closeable
 from napari_medvlm.sessions.request_sender import new_runner
 from napari_medvlm.sessions.segment import edits
 from napari_medvlm.sessions.segment.backend_choice import segmenting_backend
@@ -29,7 +29,7 @@ from napari_medvlm.settings.chosen_models import remember
 from napari_medvlm.worker.runner import Runner
 
 
-class SegmentationSession(MaskSession):
+class SegmentationSession(MaskSession, Closeable):
     """Objects in one volume, each the result of its prompts.
 
     Gestures return at once; masks follow, see `wait`. Signals may come on another thread.
@@ -276,17 +276,6 @@ class SegmentationSession(MaskSession):
         self._engine.close()
         if self._owns_runner:
             self._runner.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     # The way of every gesture: check, then write; masks follow.
 
