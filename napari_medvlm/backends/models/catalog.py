@@ -95,7 +95,7 @@ class Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: Text
-    backend: Literal["detector", "florence", "vlm"]
+    backend: Literal["detector", "florence", "sam3", "vlm"]
     kinds: Annotated[tuple[Text, ...], Field(min_length=1)]
     names: tuple[Text, ...] = ()
     served: tuple[Text, ...] = ()

@@ -25,7 +25,7 @@ FORBIDDEN = frozenset('/\\#:*?"<>|')
 OPTIONS = "#"
 LONGEST_NAME = 4096
 """Characters of the longest path."""
-OF_MANY_SIZES = frozenset({"vlm", "detector", "florence", "similarity"})
+OF_MANY_SIZES = frozenset({"vlm", "detector", "florence", "sam3", "similarity"})
 """Backends whose models differ so much that their parameters decide on the memory."""
 
 

@@ -20,6 +20,8 @@ SENT = {
     "Grounding DINO": ("", "left lung."),
     # transformers, OWLv2: the text alone
     "OWLv2, OWL-ViT": ("", "left lung"),
+    # facebookresearch/sam3, sam3_image_processor.py, set_text_prompt: the text alone
+    "SAM 3 by words": ("", "left lung"),
     # LijunRio/AG-KD, simple_use/detailed_example.py, without ``means {definition}``
     "AG-KD, K2Sight": (
         "", "<CAPTION_TO_PHRASE_GROUNDING>Locate the phrases in the caption: left lung.",
