@@ -38,7 +38,7 @@ def stack(planes: Sequence[Plane], frame: int | None, gaps: Gaps) -> Stack:
     notes: tuple[str, ...] = ()
     if all(plane.placed for plane in planes):
         _require_alike(planes)
-        notes = _one_frame_of_reference(planes)
+        notes = _shared_frame_of_reference(planes)
         chosen = _volume_at_places(planes, frame)
     else:
         chosen = _volume_by_file(planes, frame)
@@ -47,7 +47,7 @@ def stack(planes: Sequence[Plane], frame: int | None, gaps: Gaps) -> Stack:
     return replace(regular_stack, notes=(*regular_stack.notes, *notes)) if notes else regular_stack
 
 
-def _one_frame_of_reference(planes: Sequence[Plane]) -> tuple[str, ...]:
+def _shared_frame_of_reference(planes: Sequence[Plane]) -> tuple[str, ...]:
     """See that the positions are of one space; a note where each file names one of its own."""
     frames = [text(plane.header, "FrameOfReferenceUID") for plane in planes]
     count = len(set(frames))

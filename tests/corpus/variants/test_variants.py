@@ -2,6 +2,7 @@ from tests.corpus.variants.codec_variants import CODECS
 from tests.corpus.variants.kind_variants import KINDS
 from tests.corpus.variants.pet_variants import PET
 from tests.corpus.variants.picture_variants import LAYOUTS
+from tests.corpus.variants.volume_variants import VOLUMES
 
 
 @LAYOUTS.parametrized
@@ -21,4 +22,9 @@ def test_pixels_are_read_as_they_were_before_compression(build, tmp_path):
 
 @KINDS.parametrized
 def test_images_that_are_no_plain_series_are_read_or_refused(build, tmp_path):
+    build(tmp_path).check()
+
+
+@VOLUMES.parametrized
+def test_a_volume_is_read_as_the_library_that_wrote_it_reads_it(build, tmp_path):
     build(tmp_path).check()
