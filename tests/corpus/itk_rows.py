@@ -30,6 +30,7 @@ NRRD = {
 
 ALIGNED = matrix([(1.5, 0, 0), (0, 2, 0), (0, 0, 3)], (-20, 11.5, 7))
 ASSUMED = "1 mm is assumed"
+NO_SIDES = "sides are unknown"
 
 
 def nrrd(path, data=RAW, **changes):
@@ -115,7 +116,7 @@ def nrrd_units_of_axes(folder):
         spacings="0.5 0.5 2",
         units='"um" "um" "um"',
     )
-    return by_simpleitk(path, 1e-3, ("converted to mm",))
+    return by_simpleitk(path, 1e-3, ("converted to mm", NO_SIDES))
 
 
 @OTHERS("io19-nrrd-units-that-differ")
@@ -134,7 +135,7 @@ def nrrd_unknown_unit(folder):
 @OTHERS("io19-nrrd-no-size")
 def nrrd_no_size(folder):
     path = nrrd(folder / "a.nrrd", space=None, space_directions=None, space_origin=None)
-    return by_simpleitk(path, notes=(ASSUMED,))
+    return by_simpleitk(path, notes=(ASSUMED, NO_SIDES))
 
 
 @OTHERS("io19-nrrd-spacing-nan")
@@ -146,7 +147,7 @@ def nrrd_spacing_nan(folder):
         space_origin=None,
         spacings="nan nan nan",
     )
-    return by_simpleitk(path, notes=(ASSUMED,))
+    return by_simpleitk(path, notes=(ASSUMED, NO_SIDES))
 
 
 @OTHERS("io44-bzip2")
@@ -285,7 +286,7 @@ def nrrd_time_chosen(folder):
         space_origin=None,
         spacings="1.5 2 3 1",
     )
-    return Image(path, DATA + 7, np.diag([1.5, 2, 3, 1]), options={"frame": 1})
+    return Image(path, DATA + 7, np.diag([1.5, 2, 3, 1]), "", (NO_SIDES,), {"frame": 1})
 
 
 @OTHERS("io63-4d-time-without-direction")

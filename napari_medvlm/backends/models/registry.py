@@ -22,7 +22,7 @@ from napari_medvlm.settings.paths import exists
 FORBIDDEN = frozenset('/\\#:*?"<>|')
 """What is not in a name, so that it is never taken for a path, a hub id, an address or options."""
 OPTIONS = "#"
-OF_MANY_SIZES = frozenset({"vlm", "detector", "florence", "similarity"})
+OF_MANY_SIZES = frozenset({"vlm", "detector", "florence", "sam3", "similarity"})
 """Backends whose models differ so much that their parameters decide on the memory."""
 
 

@@ -9,16 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from napari_medvlm.data.errors import (
-    PromptNotSupported,
-    SessionFileError,
-)
+from napari_medvlm.data.errors import PromptNotSupported
 from napari_medvlm.data.interface.arguments import require_volume
 from napari_medvlm.data.prompts import Prompt, check_prompt, require_prompt
 from napari_medvlm.data.volume import Volume, require_contrast
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Event, Overlap, Record
 from napari_medvlm.sessions.closeable import Closeable
+from napari_medvlm.sessions.earlier import check_image
 from napari_medvlm.sessions.request_sender import new_runner
 from napari_medvlm.sessions.segment import edits
 from napari_medvlm.sessions.segment.backend_choice import segmenting_backend
@@ -308,15 +306,3 @@ class SegmentationSession(MaskSession, Closeable):
             return record
 
         self._engine.write(change_and_follow)
-
-
-def check_image(ledger: Ledger, volume: Volume) -> None:
-    """Raise `SessionFileError` unless the ledger is about the volume."""
-    if ledger.image.digest == volume.digest:
-        return
-    raise SessionFileError(
-        f"The session is about another image, {ledger.image.name} {ledger.image.shape}, "
-        f"than {volume.name} {volume.shape}.",
-        "Open the image that the session was made on"
-        + (f": {ledger.image.source}" if ledger.image.source else "."),
-    )

@@ -99,6 +99,12 @@ def open_session(viewer: napari.Viewer) -> None:
     dock_of(viewer).open_session()
 
 
+@guarded
+def list_sessions(viewer: napari.Viewer) -> None:
+    """List the earlier sessions of the image."""
+    dock_of(viewer).list_sessions()
+
+
 def point_tool(viewer: napari.Viewer) -> None:
     """Prompt with points."""
     dock_of(viewer).tools.choose(Tool.POINT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +17,13 @@ from napari_medvlm.layers.views.session_views import LinkedSessionLayers
 from napari_medvlm.layers.volume_notes import unshown_notes
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Predicted
-from napari_medvlm.sessions.segment.session import SegmentationSession, check_image
+from napari_medvlm.sessions.earlier import EarlierSession, check_image
+from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.settings.chosen_models import is_chosen
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.display.controls import DisplayControls
 from napari_medvlm.widgets.dock import SessionDock
-from napari_medvlm.widgets.open_image import EarlierSession, Prepared, prepare
+from napari_medvlm.widgets.open_image import Prepared, prepare
 from napari_medvlm.widgets.parts.progress import READING, ProgressRow
 from napari_medvlm.widgets.parts.resume_bar import ResumeBar
 from napari_medvlm.widgets.runtime.notify import guarded, show, show_message
@@ -65,7 +65,6 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._layers: LinkedSessionLayers | None = None
         self._taken: list[tuple[Image, str, Any, str]] = []
         self._reading = False
-        self._when_open: list[Callable[[], None]] = []
         self.display = DisplayControls(napari_viewer, self.window_control)
         self.beforehand = PreparePlane(napari_viewer, self._runner)
         self.resume = ResumeBar()
@@ -126,10 +125,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
 
     def open_session(self) -> None:
         """Ask for a session file as soon as the image is prepared."""
-        if self.session is None and self.image.layer is not None:
-            self._when_open.append(guarded(self.row.open_session))
-        else:
-            self.row.open_session()
+        self.when_open(self.row.open_session)
 
     def take(self, layer: Image, name: str, prompt: Any, origin: str) -> None:
         """Make an object of a prompt that was found in an image, as soon as that is open."""
@@ -160,11 +156,10 @@ class SegmentDock(SessionDock[SegmentationSession]):
             self._use_backend()
         self._begin(Prepared(self._session().volume), ledger, journal)
 
-    def _resume(self, earlier: EarlierSession) -> None:
-        """Go on with an earlier session as it is on the disk now."""
+    def resume_session(self, earlier: EarlierSession) -> None:
+        """Continue an earlier session of the open image as it is on the disk now."""
         prompts = sum(len(live.prompts) for live in self._session().now.objects.values())
-        image = self._session().ledger.image
-        self.go_on(Ledger.load(earlier.path, image), earlier.path)
+        self.go_on(earlier.reload(), earlier.path)
         if prompts:
             show_message("Your new prompts are in the list of earlier sessions.")
 
@@ -198,6 +193,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
             show_message(note)
         self._begin(prepared)
         self.resume.offer(*prepared.sessions)
+        self._run_when_open()
 
     def _begin(
         self, prepared: Prepared, ledger: Ledger | None = None, journal: Path | None = None
@@ -234,9 +230,6 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._taken = [taken for taken in self._taken if taken[0] is self.image.layer]
         for _, name, prompt, origin in self._taken:
             session.take(name, prompt, origin)
-        actions, self._when_open = self._when_open, []
-        for action in actions:
-            action()
 
     def _end(self) -> None:
         """Leave the image that was worked on; its journal is finished."""
@@ -313,7 +306,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
 
     def _lay_out(self) -> None:
         form = QFormLayout()
-        form.addRow("Image", self.image)
+        form.addRow("Image", self._image_row())
         form.addRow("Backend", self.backend)
         form.addRow("Model", self.model)
         self.display.add_rows(form)
@@ -331,7 +324,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.backend.chosen.connect(guarded(lambda _: self._use_backend()))
         self.model.chosen.connect(guarded(self._use_backend))
         self.row.opened.connect(guarded(self.go_on))
-        self.resume.accepted.connect(guarded(self._resume))
+        self.resume.accepted.connect(guarded(self.resume_session))
         self.objects.object_added.connect(self.tools.set_positive)
         self.objects.list.shown_changed.connect(guarded(self._show_object))
         self.objects.list.located.connect(guarded(self._locate))
