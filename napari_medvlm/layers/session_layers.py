@@ -33,8 +33,8 @@ class SessionLayers:
     on_error
         Called with edits that the session refused.
     on_removed
-        Called with each layer that is taken out of the viewer; it calls `removed` in a moment if the
-        image is still there: removing everything is no edit of the prompts.
+        Called with each layer that is taken out of the viewer; it calls `removed` in a moment if
+        the image is still there: removing everything is no edit of the prompts.
     """
 
     def __init__(

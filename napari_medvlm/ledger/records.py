@@ -13,7 +13,7 @@ from napari_medvlm.data.grounding import Grounding, NotFound
 from napari_medvlm.data.prompts import InitialMask, Prompt
 from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.volume import Volume, Window
-from napari_medvlm.ledger.conversation_records import Said, StoredCheckResult
+from napari_medvlm.ledger.conversation_records import ConversationRecord, StoredCheckResult
 from napari_medvlm.ledger.serialization import Number, RegionRecord, Value, now
 from napari_medvlm.settings.privacy import names_somebody
 

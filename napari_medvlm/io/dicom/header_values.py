@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 LARGEST = 1e30
-"""What intensities may be multiplied by, or shifted by, and still be told apart in 32 bits."""
+"""What intensities may be multiplied by, or shifted by, and still be distinguished in 32 bits."""
 PROJECTIONS = ("CR", "DX", "IO", "MG", "PX", "RF", "RG", "XA")
 """Modalities of projections: an object is magnified by its distance from the detector."""
 AT_DETECTOR = "The pixel spacing is the pixel spacing at the detector; the patient is magnified."
@@ -153,7 +153,7 @@ def window(header: Dataset, groups: list[Dataset]) -> Window | None:
 
 def _ultrasound_mm(path: Path, header: Dataset) -> tuple[FloatArray, tuple[str, ...]]:
     """From the regions of an ultrasound picture if they agree; else 1 mm, in a pixel's shape."""
-    found = set()
+    items = set()
     for region in header.get("SequenceOfUltrasoundRegions") or []:
         units = [region.get(f"PhysicalUnits{axis}Direction") for axis in "YX"]
         deltas = [abs(first_number(region, f"PhysicalDelta{axis}") or 0) for axis in "YX"]

@@ -124,7 +124,7 @@ class LabelMap:
         known: Callable[[LiveObject], Mask | None],
         answered: AbstractSet[int] = frozenset(),
     ) -> Box | None:
-        """Show the objects of a moment with the masks known; the box drawn anew, or `None`.
+        """Show the objects of a moment with the masks known; the box drawn again, or `None`.
 
         Parameters
         ----------

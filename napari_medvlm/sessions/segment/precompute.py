@@ -28,8 +28,8 @@ def prepare_plane(
     Parameters
     ----------
     progress
-        Called with the slice and the time that is left; the `Cancelled` that it raises ends the work
-        after the slices that are under way. What is done stays.
+        Called with the slice and the time that is left; the `Cancelled` that it raises ends the
+        work after the slices that are under way. What is done stays.
 
     Raises
     ------

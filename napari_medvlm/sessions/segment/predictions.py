@@ -116,7 +116,7 @@ class Predictions:
             if self._complete.get(object_id) is live:
                 continue
             if key_of(live) not in self._masks:
-                self._resolve(live, choice, anew, requests)
+                self._resolve(live, choice, recompute, requests)
             if key_of(live) in self._masks:
                 self._complete[object_id] = live
         self._discards = self._masks.discards
@@ -172,7 +172,7 @@ class Predictions:
         if cached is not None:
             return cached
         built = self._built.get(key)
-        if built is not None and built[0] == choice and key != anew:
+        if built is not None and built[0] == choice and key != recompute:
             requests[key] = built[1]
             return None
         moment = self._ledger.moment(live.prompted)
@@ -192,7 +192,7 @@ class Predictions:
         if mask is not None:
             self._store(key, mask)
         elif key not in self._abandoned:
-            requests[key] = self._request(live, excluded, choice, forced=key == anew)
+            requests[key] = self._request(live, excluded, choice, forced=key == recompute)
             self._built[key] = choice, requests[key]
         return mask
 
