@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,8 @@ def read_nifti(path: Path, frame: int | None) -> Read:
         require_offset(path)
         affine, notes = _affine(image)
         return _data(path, image, frame), affine_from_ras(affine), notes
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise unreadable(path, error) from error
-    except Exception as error:
-        if type(error).__module__ == "zlib":
-            raise unreadable(path, error) from error
-        raise
 
 
 def _read_leniently(path: Path, frame: int | None, error: Exception) -> Read:

@@ -89,6 +89,11 @@ class Ledger:
         return tuple(self._records)
 
     @property
+    def last_prediction(self) -> Predicted | None:
+        """The latest record of a predicted mask."""
+        return next((r for r in reversed(self._records) if isinstance(r, Predicted)), None)
+
+    @property
     def entries(self) -> Sequence[Entry]:
         """The live entries, oldest first."""
         return tuple(self._entries[: self._cursor])

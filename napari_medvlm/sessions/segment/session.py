@@ -281,11 +281,7 @@ class SegmentationSession(MaskSession, Closeable):
         require_prompt(prompt)
         self._require_open()
         check_prompt(prompt, self.volume.grid)
-        if type(prompt) not in self._info.prompts:
-            raise PromptNotSupported(
-                f"{self._info.title} does not support {prompt.label} prompts.",
-                "Use another kind of prompt, or choose another backend.",
-            )
+        self._info.require_prompt(prompt)
 
     def _append(self, *events: Event) -> None:
         if events:
