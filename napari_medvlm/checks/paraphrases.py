@@ -63,7 +63,7 @@ class Existence:
     ----------
     finding
         With its article, without a "no".
-    place
+    location
         Where, with a space in front; or empty.
     denied
         Whether it is asked if the finding is *not* there.
@@ -102,7 +102,7 @@ def existence(question: str) -> Existence | None:
             phrase = " ".join(match["finding"].split())
             denied = phrase.casefold().startswith("no ")
             finding = phrase[3:] if denied else phrase
-            return Existence(finding, match["place"].rstrip(" ?."), denied) if finding else None
+            return Existence(finding, match["location"].rstrip(" ?."), denied) if finding else None
     return None
 
 
