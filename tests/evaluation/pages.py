@@ -28,7 +28,7 @@ from napari_medvlm.evaluation.studies.compare_report import write_comparison
 from tests.evaluation.segment import data_sets
 from tests.evaluation.text_runs import picture
 
-STEPS = 5
+STEPS = 2
 PHRASES = ("left kidney", "spleen", "a nodule in the upper lobe")
 BOX = ScoredBox(low=(0, 10, 10), high=(1, 20, 20))
 
