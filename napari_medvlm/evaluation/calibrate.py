@@ -15,6 +15,7 @@ from napari_medvlm.data.errors import InvalidReference, SettingsError
 from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
 from napari_medvlm.evaluation.ask.task import TASK as ASK
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
+from napari_medvlm.evaluation.ground.outcomes import scored_regions
 from napari_medvlm.evaluation.ground.task import TASK as GROUND
 from napari_medvlm.evaluation.runs.evaluate import rewrite_report
 from napari_medvlm.evaluation.runs.report import CALIBRATION
@@ -26,8 +27,6 @@ ScoredConfidence = tuple[str, float, bool]
 FOLDS = 5
 """Into how many parts answers are divided to check the curve."""
 SEED = 0
-MIN_IOU = 0.5
-"""The intersection over union with a wanted place from which a region is right."""
 
 
 def calibrate(run: Path, method: Kind, copy: Path | None = None) -> Json:
@@ -154,12 +153,7 @@ def _of_answer(content: Json) -> list[ScoredConfidence]:
 def _of_regions(content: Json) -> list[ScoredConfidence]:
     """All regions that have a score."""
     outcome = Grounded.model_validate(content)
-    return [
-        (outcome.case, region.score, max(ious, default=0.0) >= MIN_IOU)
-        for phrase in outcome.results
-        for region, ious in zip(phrase.found, phrase.overlaps, strict=True)
-        if region.score is not None
-    ]
+    return [(outcome.case, *region) for region in scored_regions(outcome)]
 
 
 _KNOWN: Mapping[str, Callable[[Json], list[ScoredConfidence]]] = {

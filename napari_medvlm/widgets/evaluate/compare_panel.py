@@ -236,7 +236,7 @@ class ComparePanel(QWidget):
 def _texts(result: MaskComparison) -> dict[str, str]:
     """The figures as they are shown."""
     larger = result.b_ml - result.a_ml
-    share = f" ({100 * larger / result.a_ml:+.1f} %)" if result.a_ml else ""
+    share = f" ({100 * larger / result.a_ml:+z.1f} %)" if result.a_ml else ""
     return {
         "Dice": f"{result.dice:.4f}",
         "IoU": f"{result.iou:.4f}",
@@ -244,7 +244,7 @@ def _texts(result: MaskComparison) -> dict[str, str]:
         "HD95": NONE if result.hd95_mm is None else f"{result.hd95_mm:.2f} mm",
         "Volume A": f"{result.a_ml:.3f} mL",
         "Volume B": f"{result.b_ml:.3f} mL",
-        "Difference": f"B - A: {larger:+.3f} mL{share}",
+        "Difference": f"B - A: {larger:+z.3f} mL{share}",
     }
 
 
