@@ -71,7 +71,7 @@ def resnet(state: State) -> Any:
     from torch import nn
     from torchvision.models.resnet import Bottleneck, ResNet
 
-    counts = [_count(state, rf"layer{n}\.(\d+)\.") for n in (1, 2, 3, 4)]
+    counts = [count_of(state, rf"layer{n}\.(\d+)\.") for n in (1, 2, 3, 4)]
     whole = ResNet(Bottleneck, counts)
     whole.fc = nn.Identity()
     filled(whole, state, "image encoder")
@@ -96,7 +96,7 @@ def bert(state: State, folder: Path) -> Any:
     config = transformers.BertConfig(
         vocab_size=words,
         hidden_size=width,
-        num_hidden_layers=_count(state, r"encoder\.layer\.(\d+)\."),
+        num_hidden_layers=count_of(state, r"encoder\.layer\.(\d+)\."),
         intermediate_size=len(state["encoder.layer.0.intermediate.dense.weight"]),
         max_position_embeddings=len(state["embeddings.position_embeddings.weight"]),
         **options,
@@ -124,7 +124,7 @@ def word_pieces(folder: Path) -> Any:
     )
 
 
-def _count(state: Mapping[str, Any], pattern: str) -> int:
+def count_of(state: Mapping[str, Any], pattern: str) -> int:
     """How many parts of a pattern's number there are."""
     numbers = (re.match(pattern, name) for name in state)
     return 1 + max((int(m.group(1)) for m in numbers if m), default=-1)
