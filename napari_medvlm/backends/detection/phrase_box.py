@@ -153,7 +153,7 @@ def _layers(state: State, prefix: str) -> Any:
     count = 1 + max(int(n.split(".")[1]) for n in own if re.match(r"layers\.\d+\.", n))
     inner, width = own["layers.0.linear1.weight"].shape
 
-    class Layers(nn.Module):
+    class Layers(nn.Module):  # type: ignore[misc]  # torch is not typed here
         def __init__(self) -> None:
             super().__init__()
             self.layers = nn.ModuleList(

@@ -58,7 +58,7 @@ def _bottleneck(wide: int, inner: int, step: int) -> Any:
     """A block from ``wide`` channels to ``EXPANSION * inner``, with a step in all directions."""
     from torch import nn
 
-    class Bottleneck(nn.Module):
+    class Bottleneck(nn.Module):  # type: ignore[misc]  # torch is not typed here
         def __init__(self) -> None:
             super().__init__()
             out = EXPANSION * inner

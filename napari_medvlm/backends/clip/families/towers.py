@@ -69,7 +69,10 @@ def resnet(state: State) -> Any:
         Under the names of torchvision.
     """
     from torch import nn
-    from torchvision.models.resnet import Bottleneck, ResNet
+    from torchvision.models.resnet import (  # type: ignore[import-untyped]  # it has no types
+        Bottleneck,
+        ResNet,
+    )
 
     counts = [count_of(state, rf"layer{n}\.(\d+)\.") for n in (1, 2, 3, 4)]
     whole = ResNet(Bottleneck, counts)
