@@ -194,9 +194,9 @@ def _sines(inside: torch.Tensor, width: int) -> torch.Tensor:
     for axis in (0, 1):
         count = inside.cumsum(axis, dtype=torch.float32)
         last = count[-1:] if axis == 0 else count[:, -1:]
-        place = count / (last + 1e-6) * 2 * math.pi
+        angle = count / (last + 1e-6) * 2 * math.pi
         half = torch.arange(width // 2, device=inside.device)
-        angles = place[..., None] / 10000 ** (2 * (half // 2) / (width // 2))
+        angles = angle[..., None] / 10000 ** (2 * (half // 2) / (width // 2))
         pair = torch.stack([angles[..., 0::2].sin(), angles[..., 1::2].cos()], dim=-1)
         parts.append(pair.flatten(2))
     return torch.cat(parts, dim=-1).flatten(0, 1)

@@ -296,11 +296,17 @@ def loaded(
     _require_complete(sorted(loading_info["missing_keys"]), kind, base)
     if kind == maira2.KIND:
         maira2.fit(loaded_processor, model.config)
+    model = _ready(model, folder, torch_device_)
+    return Loaded(model, loaded_processor, model.device, kind)
+
+
+def _ready(model: Any, folder: Path, device: torch.device) -> Any:
+    """A model on its device, with the adapter of its folder, for use without training."""
     if not hasattr(model, "hf_device_map"):
-        model = model.to(torch_device_)
+        model = model.to(device)
     model = adapters.merged(model, folder)
     use_shuffle_version(model)
-    return Loaded(model.eval(), loaded_processor, model.device, kind)
+    return model.eval()
 
 
 def _require_complete(missing: Sequence[str], kind: str, folder: Path) -> None:

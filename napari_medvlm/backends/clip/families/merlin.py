@@ -139,7 +139,7 @@ class MerlinModel:
                 f"phenotypes.csv has {len(self._names)} rows for {len(values)} phenotypes.",
                 "Use the file of the authors that belongs to the checkpoint.",
             )
-        found = {
+        probabilities = {
             label: values[k]
             for label in labels
             for k, names in enumerate(self._names)
@@ -147,8 +147,8 @@ class MerlinModel:
         }
         if PHENOTYPES in labels:
             order = np.argsort(values)[::-1][:MOST]
-            found |= {self._names[k][-1]: values[k] for k in order}
-        return found
+            probabilities |= {self._names[k][-1]: values[k] for k in order}
+        return probabilities
 
     def _features(self, volume: Volume) -> Any:
         """Features ``(1, C)`` of a volume; those of the last are stored."""

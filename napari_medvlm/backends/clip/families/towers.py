@@ -75,11 +75,11 @@ def resnet(state: State) -> Any:
     )
 
     counts = [count_of(state, rf"layer{n}\.(\d+)\.") for n in (1, 2, 3, 4)]
-    whole = ResNet(Bottleneck, counts)
-    whole.fc = nn.Identity()
-    filled(whole, state, "image encoder")
+    network = ResNet(Bottleneck, counts)
+    network.fc = nn.Identity()
+    filled(network, state, "image encoder")
     names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
-    return nn.Sequential(*(getattr(whole, name) for name in names))
+    return nn.Sequential(*(getattr(network, name) for name in names))
 
 
 def bert(state: State, folder: Path) -> Any:
