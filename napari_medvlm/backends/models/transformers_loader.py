@@ -274,18 +274,17 @@ def loaded(
     kind, torch_device_ = kind_of(folder), torch_device(device)
     base = adapters.base_of(folder)
     settings = {"local_files_only": True, "trust_remote_code": False}
-    renamed = {}
+    options = _placing(torch_device_) if shared else {}
     if kind == maira2.KIND:
         maira2.register()
-        processor, renamed = maira2.PROCESSOR, {"key_mapping": maira2.KEYS}
+        processor, options["key_mapping"] = maira2.PROCESSOR, maira2.KEYS
     try:
         model, loading_info = getattr(transformers, auto).from_pretrained(
             base,
             dtype=dtype_for(torch_device_) if half else torch.float32,
             output_loading_info=True,
             config=local_config(base),
-            **(_placing(torch_device_) if shared else {}),
-            **renamed,
+            **options,
             **settings,
         )
         loaded_processor = getattr(transformers, processor).from_pretrained(
