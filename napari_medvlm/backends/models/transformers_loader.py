@@ -274,18 +274,17 @@ def loaded(
     kind, torch_device_ = kind_of(folder), torch_device(device)
     base = adapters.base_of(folder)
     settings = {"local_files_only": True, "trust_remote_code": False}
-    renamed = {}
+    options = _placing(torch_device_) if shared else {}
     if kind == maira2.KIND:
         maira2.register()
-        processor, renamed = maira2.PROCESSOR, {"key_mapping": maira2.KEYS}
+        processor, options["key_mapping"] = maira2.PROCESSOR, maira2.KEYS
     try:
         model, loading_info = getattr(transformers, auto).from_pretrained(
             base,
             dtype=dtype_for(torch_device_) if half else torch.float32,
             output_loading_info=True,
             config=local_config(base),
-            **(_placing(torch_device_) if shared else {}),
-            **renamed,
+            **options,
             **settings,
         )
         loaded_processor = getattr(transformers, processor).from_pretrained(
@@ -296,11 +295,17 @@ def loaded(
     _require_complete(sorted(loading_info["missing_keys"]), kind, base)
     if kind == maira2.KIND:
         maira2.fit(loaded_processor, model.config)
+    model = _ready(model, folder, torch_device_)
+    return Loaded(model, loaded_processor, model.device, kind)
+
+
+def _ready(model: Any, folder: Path, device: torch.device) -> Any:
+    """A model on its device, with the adapter of its folder, for use without training."""
     if not hasattr(model, "hf_device_map"):
-        model = model.to(torch_device_)
+        model = model.to(device)
     model = adapters.merged(model, folder)
     use_shuffle_version(model)
-    return Loaded(model.eval(), loaded_processor, model.device, kind)
+    return model.eval()
 
 
 def _require_complete(missing: Sequence[str], kind: str, folder: Path) -> None:
