@@ -72,11 +72,11 @@ def labels_of(header: Dataset, groups: list[Dataset]) -> dict[str, Label]:
     groups
         The functional groups of a frame: its own, then the shared ones; empty for a plain file.
     """
-    labels = {keyword: _label(header.get(keyword)) for keyword in KEYWORDS}
+    found = {keyword: _label(header.get(keyword)) for keyword in KEYWORDS}
     for group in reversed(groups):
-        labels |= {keyword: _label(value) for keyword, value in _frame_values(group)}
-        labels |= _dimensions(header, group)
-    return {keyword: label for keyword, label in labels.items() if label}
+        found |= {keyword: _label(value) for keyword, value in _frame_values(group)}
+        found |= _dimensions(header, group)
+    return {keyword: label for keyword, label in found.items() if label}
 
 
 def _frame_values(group: Dataset) -> Iterator[tuple[str, object]]:

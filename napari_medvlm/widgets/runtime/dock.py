@@ -16,8 +16,8 @@ LEAST_HEIGHT, LARGEST_WIDTH = 120, 420
 class Dock(QScrollArea):
     """A scrolling dock that frees what it holds when napari takes it out of the window.
 
-    Opened next to another dock of the plugin it becomes a tab of that one. Wheel and keys go
-    through `DockInput`.
+    Opened beside another dock of the plugin it becomes a tab of that one. Wheel and keys go through
+    `DockInput`.
 
     Attributes
     ----------

@@ -74,15 +74,15 @@ class SessionRow(QWidget):
 
     def undo(self) -> None:
         """Take back the last gesture."""
-        self._open_session().undo()
+        self._open_one().undo()
 
     def redo(self) -> None:
         """Bring back the gesture that was taken back last."""
-        self._open_session().redo()
+        self._open_one().redo()
 
     def save_mask(self) -> None:
         """Ask for a file and write the objects."""
-        session = self._open_session()
+        session = self._open_one()
         if not session.now.objects:
             raise InvalidPrompt("There is no object to save.", "Add prompts to segment one first.")
         name = f"{session.volume.name}_mask.nii.gz"
@@ -97,7 +97,7 @@ class SessionRow(QWidget):
 
     def save_session(self) -> None:
         """Ask for a file and write all prompts."""
-        session = self._open_session()
+        session = self._open_one()
         name = f"{session.volume.name}_session.json"
         path = dialogs.ask_where_to_save(self, "Save session", name, dialogs.SESSION)
         if path is not None:
@@ -106,7 +106,7 @@ class SessionRow(QWidget):
 
     def save_report(self) -> None:
         """Ask for a file and write a page about the objects."""
-        session = self._open_session()
+        session = self._open_one()
         name = f"{session.volume.name}_report.html"
         path = dialogs.ask_where_to_save(self, "Save report", name, dialogs.PAGES)
         if path is not None:
@@ -117,12 +117,12 @@ class SessionRow(QWidget):
 
     def open_session(self) -> None:
         """Ask for a session file of this image and go on with it."""
-        self._open_session()
+        self._open_one()
         path = dialogs.ask_what_to_open(self, "Open session", dialogs.SESSIONS)
         if path is not None:
             self.opened.emit(Ledger.load(path))
 
-    def _open_session(self) -> SegmentationSession:
+    def _open_one(self) -> SegmentationSession:
         if self._session is None:
             raise InvalidImage("No image is open.", "Open an image and choose it in the dock.")
         return self._session
