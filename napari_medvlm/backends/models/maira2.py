@@ -55,13 +55,13 @@ def _classes() -> tuple[Any, Any]:
     from transformers.activations import ACT2FN
     from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-    class Maira2Config(LlavaConfig):
+    class Maira2Config(LlavaConfig):  # type: ignore[misc]
         """LLaVA's configuration with the number of linear layers of the projector."""
 
         model_type = KIND
         projector_n_layers: int = 4
 
-    class Maira2Projector(nn.Module):
+    class Maira2Projector(nn.Module):  # type: ignore[misc]
         """Linear layers with an activation between them."""
 
         def __init__(self, config: Any) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from napari_medvlm.data.errors import BackendUnavailable, MedVLMError, SettingsError
+from napari_medvlm.data.geometry.channels import channels_on_grid
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.grounding import GroundQuery, Scope
 from napari_medvlm.data.volume import Volume
@@ -52,10 +53,15 @@ class CaseWorker:
         self._runner.stop()
 
     def _ask(self, volume: Volume, case: Case, wanted: tuple[str, ...]) -> GroundReply:
+        from napari_medvlm.io import read_volume
+
         plan = self._plan
         on_slices = any(reference.slice is not None for reference in case.references)
         axis = 0 if on_slices or len(case.images) > 1 else patient_axes(volume.affine)[0]
-        query = GroundQuery(wanted, Scope(axis, slice_step_mm=plan.slice_step_mm))
+        images = {name: read_volume(path) for name, path in case.channels.items()}
+        channels = channels_on_grid(images, volume, plan.resample)
+        scope = Scope(axis, slice_step_mm=plan.slice_step_mm)
+        query = GroundQuery(wanted, scope, channels=channels)
         request = GroundRequest(plan.backend, volume, plan.model, plan.device, query)
         reply = self._runner.submit(request).result()
         assert isinstance(reply, GroundReply)

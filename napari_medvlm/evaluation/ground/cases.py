@@ -104,6 +104,8 @@ class Case(_Value):
         Names of its values.
     absent
         Phrases to look for that are nowhere in the image.
+    channels
+        The images of a model that takes several, by the names of its channels.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Case(_Value):
     labels: Path | None = None
     names: dict[int, str] = {}
     absent: tuple[str, ...] = ()
+    channels: dict[str, Path] = {}
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,8 @@ class Plan(BaseModel):
         For backends that look at slices: from one slice to the next; 0: every slice.
     every_class
         Whether each image is searched for every class of the data set.
+    resample
+        Whether channels on other grids are resampled to that of the image.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,6 +31,7 @@ class Plan(BaseModel):
     device: str = "cpu"
     slice_step_mm: float = Field(0.0, ge=0)
     every_class: bool = False
+    resample: bool = False
 
 
 def require_able(backend: str, task: Task, what: str) -> None:
