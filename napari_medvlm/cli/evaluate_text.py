@@ -20,6 +20,14 @@ Images = Annotated[Path, typer.Option(help="Folder of images.")]
 References = Annotated[Path, typer.Option(help="Reference (ground-truth) file.")]
 Out = Annotated[Path, typer.Option(help="Output folder; an unfinished run there is resumed.")]
 Workers = Annotated[int, typer.Option(min=1, help="Number of worker processes.")]
+ChannelPatterns = Annotated[
+    list[str],
+    typer.Option(
+        "--channel",
+        help="Masks, for a model of several images: NAME=PATTERN for each channel, such as "
+        "FLAIR={case}_0003.nii.gz.",
+    ),
+]
 RayAddress = Annotated[
     str | None, typer.Option("--ray", help="Address of a Ray cluster to run on, or 'local'.")
 ]
@@ -42,13 +50,7 @@ def ground(  # noqa: PLR0913  # one for each option
     label_pattern: Annotated[
         str, typer.Option(help="Masks: label names, such as {case}_seg.nii.gz.")
     ] = "{case}",
-    channel: Annotated[
-        list[str],
-        typer.Option(
-            help="Masks, for a model of several images: NAME=PATTERN for each channel, such as "
-            "FLAIR={case}_0003.nii.gz."
-        ),
-    ] = [],  # noqa: B006
+    channel: ChannelPatterns = [],  # noqa: B006
     resample: Resample = False,
     slice_step_mm: Annotated[
         float, typer.Option(min=0, help="Slice step in mm, for models of 2D images.")

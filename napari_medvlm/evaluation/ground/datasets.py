@@ -72,14 +72,11 @@ def find_cases(
         If the files are not of that layout, there is no case at all, or channels are named for
         another layout than masks.
     """
-    if channels and layout is not Layout.MASKS:
-        raise InvalidReference(
-            f"Channels are not paired with the images of {layout}.", "Use --dataset masks."
-        )
     if layout is Layout.MASKS:
         dataset = _masks(images, references, names or {}, patterns)
         dataset = _with_channels(dataset, images, references, channels or {}, patterns[1])
     else:
+        _refuse_channels(layout, channels or {})
         below = ImageIndex(images)
         with dataset_files.report_damage(references, layout):
             dataset = (
@@ -253,6 +250,13 @@ def _masks(
         for c in pairs.cases
     )
     return Cases(cases, tuple(SkippedCase(s.case, s.reason) for s in pairs.skipped))
+
+
+def _refuse_channels(layout: Layout, channels: Mapping[str, str]) -> None:
+    if channels:
+        raise InvalidReference(
+            f"Channels are not paired with the images of {layout}.", "Use --dataset masks."
+        )
 
 
 def _with_channels(
