@@ -13,6 +13,7 @@ from napari_medvlm.backends.devices import require_device
 from napari_medvlm.backends.layouts.table import refuse_unconverted
 from napari_medvlm.backends.models import adapters, maira2
 from napari_medvlm.backends.models.download import WANTED
+from napari_medvlm.backends.models.pixel_shuffle import use_shuffle_version
 from napari_medvlm.data.errors import DAMAGED, BackendUnavailable, InvalidPrompt
 from napari_medvlm.settings.shell import quoted
 
@@ -294,6 +295,7 @@ def loaded(
     if not hasattr(model, "hf_device_map"):
         model = model.to(torch_device_)
     model = adapters.merged(model, folder)
+    use_shuffle_version(model)
     return Loaded(model.eval(), loaded_processor, model.device, kind)
 
 

@@ -160,6 +160,8 @@ SYSTEM = {
     "Fleming-VL": "A conversation between User and Assistant. The user asks a question, and the Assistant solves it. The assistant first thinks about the reasoning process in the mind and then provides the user a concise final answer in a short word or phrase. The reasoning process and answer are enclosed within <think> </think> and <answer> </answer> tags, respectively, i.e., <think> reasoning process here </think><answer> answer here </answer>",
     "Med-R1": "Output the thinking process in <think> </think> and final answer (option) in <answer> </answer> tags.",
     "MedGemma 1.5": "You are an expert radiologist.",
+    # OpenGVLab/InternVL, conversation.py: Hermes-2, whose format the code of MedRegA imports
+    "MedRegA": "你是由上海人工智能实验室联合商汤科技开发的书生多模态大模型，英文名叫InternVL, 是一个有用无害的人工智能助手。",  # noqa: RUF001
 }
 
 

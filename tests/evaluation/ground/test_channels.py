@@ -6,10 +6,11 @@ import pytest
 import napari_medvlm as nmv
 from napari_medvlm.backends.conformance.phantom import phantom
 from napari_medvlm.data.errors import InvalidReference
-from napari_medvlm.evaluation.ground.case_worker import CaseWorker
 from napari_medvlm.evaluation.ground.cases import Layout
 from napari_medvlm.evaluation.ground.datasets import find_cases
+from napari_medvlm.evaluation.ground.measure import measure
 from napari_medvlm.evaluation.ground.plan import Plan
+from napari_medvlm.worker.environment_runner import RoutedRunner
 from tests.backends.automatic.tiny_volumes import BRATS_CHANNELS, brats_bundle, nifti, sequences
 
 PATTERNS = {name: f"{{case}}_{name}" for name in BRATS_CHANNELS}
@@ -44,14 +45,10 @@ def test_the_channels_of_a_case_are_sent_to_the_model(folders):
     )  # fmt: skip
     (case,) = dataset.cases
     assert case.channels == {k: images / f"a_{k}.nii" for k in BRATS_CHANNELS}
-    (skipped,) = (s for s in dataset.unused if s.case == "b")
+    (skipped,) = (s for s in dataset.skipped if s.case == "b")
     assert skipped.reason == f"There is no image of {BRATS_CHANNELS[-1]}."
-    worker = CaseWorker(Plan(backend="bundle", model=str(model)).model_dump())
-    try:
-        outcome = worker.outcome(case)
-    finally:
-        worker.stop()
-    assert not outcome.problem
+    with RoutedRunner() as runner:
+        outcome = measure(case, Plan(backend="bundle", model=str(model)), runner)
     (result,) = outcome.results
     assert result.phrase == NAME
     assert result.iou == 1
