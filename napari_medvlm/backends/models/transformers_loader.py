@@ -274,17 +274,15 @@ def loaded(
     kind, torch_device_ = kind_of(folder), torch_device(device)
     base = adapters.base_of(folder)
     settings = {"local_files_only": True, "trust_remote_code": False}
-    options = _placing(torch_device_) if shared else {}
-    if kind == maira2.KIND:
-        maira2.register()
-        processor, options["key_mapping"] = maira2.PROCESSOR, maira2.KEYS
+    processor, renamed = maira2.loading(kind, processor)
     try:
         model, loading_info = getattr(transformers, auto).from_pretrained(
             base,
             dtype=dtype_for(torch_device_) if half else torch.float32,
             output_loading_info=True,
             config=local_config(base),
-            **options,
+            **(_placing(torch_device_) if shared else {}),
+            **renamed,
             **settings,
         )
         loaded_processor = getattr(transformers, processor).from_pretrained(
@@ -293,19 +291,12 @@ def loaded(
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise _cannot_load(title, kind, base, error) from error
     _require_complete(sorted(loading_info["missing_keys"]), kind, base)
-    if kind == maira2.KIND:
-        maira2.fit(loaded_processor, model.config)
-    model = _ready(model, folder, torch_device_)
-    return Loaded(model, loaded_processor, model.device, kind)
-
-
-def _ready(model: Any, folder: Path, device: torch.device) -> Any:
-    """A model on its device, with the adapter of its folder, for use without training."""
+    maira2.fit(kind, loaded_processor, model.config)
     if not hasattr(model, "hf_device_map"):
-        model = model.to(device)
+        model = model.to(torch_device_)
     model = adapters.merged(model, folder)
     use_shuffle_version(model)
-    return model.eval()
+    return Loaded(model.eval(), loaded_processor, model.device, kind)
 
 
 def _require_complete(missing: Sequence[str], kind: str, folder: Path) -> None:
