@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import SimpleITK as sitk
 
-from tests.corpus.rows import Image, Refused, Rows, counted, matrix
+from tests.corpus.rows import NUMBER_TYPES, Image, Refused, Rows, counted, matrix
 
 OTHERS = Rows()
 DATA = counted((3, 4, 5))
@@ -80,21 +80,7 @@ def simpleitk_files(name, compressed, folder):
     return Image(folder / name, DATA, OBLIQUE)
 
 
-TYPES = (
-    "int8",
-    "uint8",
-    "int16",
-    "uint16",
-    "int32",
-    "uint32",
-    "int64",
-    "uint64",
-    "float32",
-    "float64",
-)
-
-
-@OTHERS.each("type", {f"{n}{e}": (n, e) for n in TYPES for e in (".nrrd", ".mha")})
+@OTHERS.each("type", {f"{n}{e}": (n, e) for n in NUMBER_TYPES for e in (".nrrd", ".mha")})
 def data_type(name, ending, folder):
     data = (DATA % 100).astype(name)
     data.flat[0] = np.iinfo(name).max if "int" in name else 0.1
