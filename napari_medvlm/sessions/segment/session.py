@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from napari_medvlm.data.errors import PromptNotSupported
 from napari_medvlm.data.interface.arguments import require_volume
@@ -16,6 +15,7 @@ from napari_medvlm.data.prompts import Prompt, check_prompt, require_prompt
 from napari_medvlm.data.volume import Volume, require_contrast
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Event, Overlap, Record
+from napari_medvlm.sessions.closeable import Closeable
 from napari_medvlm.sessions.earlier import check_image
 from napari_medvlm.sessions.request_sender import new_runner
 from napari_medvlm.sessions.segment import edits
@@ -27,7 +27,7 @@ from napari_medvlm.settings.chosen_models import remember
 from napari_medvlm.worker.runner import Runner
 
 
-class SegmentationSession(MaskSession):
+class SegmentationSession(MaskSession, Closeable):
     """Objects in one volume, each the result of its prompts.
 
     Gestures return at once; masks follow, see `wait`. Signals may come on another thread.
@@ -274,17 +274,6 @@ class SegmentationSession(MaskSession):
         self._engine.close()
         if self._owns_runner:
             self._runner.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     # The way of every gesture: check, then write; masks follow.
 

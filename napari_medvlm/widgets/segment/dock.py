@@ -13,8 +13,6 @@ from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import Cancelled, MedVLMError
 from napari_medvlm.io.journal import new_journal
-from napari_medvlm.layers.convert import role
-from napari_medvlm.layers.mask_layer import LAYER_ROLES
 from napari_medvlm.layers.views.session_views import LinkedSessionLayers
 from napari_medvlm.layers.volume_notes import unshown_notes
 from napari_medvlm.ledger.ledger import Ledger
@@ -42,9 +40,10 @@ from napari_medvlm.widgets.segment.layer_keys import LayerKeys
 from napari_medvlm.widgets.segment.more_panels import SegmentFolds
 from napari_medvlm.widgets.segment.object_panel import ObjectPanel
 from napari_medvlm.widgets.segment.precompute import PreparePlane
-from napari_medvlm.widgets.segment.prompt_toolbar import Tool, Tools
+from napari_medvlm.widgets.segment.prompt_toolbar import Tools
 from napari_medvlm.widgets.segment.session_toolbar import SessionRow
 from napari_medvlm.widgets.segment.timing import PENDING_MS, REST_MS, SOON_MS, is_fast
+from napari_medvlm.widgets.segment.tool_layers import ToolLayers
 from napari_medvlm.worker.messages import Request
 from napari_medvlm.worker.runner import Job
 
@@ -70,6 +69,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.beforehand = PreparePlane(napari_viewer, self._runner)
         self.resume = ResumeBar()
         self.tools = Tools()
+        self._tool_layers = ToolLayers(napari_viewer, self.tools, self)
         self.labels = LabelsRow(napari_viewer)
         self.objects = ObjectPanel()
         self.folds = SegmentFolds(napari_viewer, self._runner)
@@ -84,13 +84,11 @@ class SegmentDock(SessionDock[SegmentationSession]):
         )
         self._noted = MainThreadQueue(lambda notes: show_message(str(notes[-1])), self)
         self._removed = MainThreadQueue(self._on_removed, self)
-        self._back_in_2d = DeferredCalls(self, self._use_tool_again)
         self._clicked = DeferredCalls(self, self._show_points)
         self._rest = DeferredCalls(self, self._show_prompts, self._show_panel)
         self._connect()
         self._use_backend()
         bind_keys(napari_viewer, napari_viewer, KEYS)
-        napari_viewer.dims.events.ndisplay.connect(self._on_ndisplay)
         self._layer_keys = LayerKeys(napari_viewer, KEYS)
         self._open(self.image.layer)
 
@@ -224,8 +222,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._layers = LinkedSessionLayers(self.viewer, session, show, self._removed)
         self._opened += [PausedGC(), session, self._layers]
         self._layers.points.slab = self.display.slab_view
-        self._layers.set_polarity(self.tools.positive)
-        self._set_object_per_point(self.tools.is_object_per_point)
+        self._tool_layers.bind(self._layers)
         self._bind(session)
         self._warm_up()
         self._on_view(None)
@@ -238,6 +235,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         """Leave the image that was worked on; its journal is finished."""
         super()._end()
         self._layers = None
+        self._tool_layers.bind(None)
         self.resume.offer()
         self._bind(None)
 
@@ -327,13 +325,9 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.model.chosen.connect(guarded(self._use_backend))
         self.row.opened.connect(guarded(self.go_on))
         self.resume.accepted.connect(guarded(self.resume_session))
-        self.tools.tool_changed.connect(guarded(self._use_tool))
-        self.tools.polarity_changed.connect(guarded(self._set_polarity))
         self.objects.object_added.connect(self.tools.set_positive)
         self.objects.list.shown_changed.connect(guarded(self._show_object))
         self.objects.list.located.connect(guarded(self._locate))
-        self.tools.depth_changed.connect(guarded(self._set_depth))
-        self.tools.object_per_point_changed.connect(guarded(self._set_object_per_point))
         self.tools.size_stepped.connect(guarded(lambda by: self._session().step_size(by)))
         self.labels.start_requested.connect(guarded(lambda x: start_from(self._session(), x)))
         self.labels.import_requested.connect(guarded(lambda x: import_locked(self._session(), x)))
@@ -355,39 +349,3 @@ class SegmentDock(SessionDock[SegmentationSession]):
             self.session.use(info.name, self.model.model, self.model.device)
             self._warm_up()
         self._allow_tools()
-
-    def _use_tool(self, tool: Tool) -> None:
-        if self._layers is None:
-            return
-        ways: dict[Tool, tuple[Any, str]] = {
-            Tool.POINT: (self._layers.points, "add"),
-            Tool.BOX: (self._layers.shapes, "add_rectangle"),
-            Tool.LASSO: (self._layers.shapes, "add_polygon_lasso"),
-            Tool.LINE: (self._layers.shapes, "add_line"),
-            Tool.SCRIBBLE: (self._layers.scribbles, "paint"),
-            Tool.PAINT: (self._layers.mask, "paint"),
-            Tool.LOOK: (None, "pan_zoom"),
-        }
-        self._layers.use(*ways[tool])
-
-    def _on_ndisplay(self, _: object) -> None:
-        if self.viewer.dims.ndisplay == 2:
-            self._back_in_2d.begin()
-
-    def _use_tool_again(self) -> None:
-        """Use the chosen tool after the 3D view, for which napari turns some of its modes off."""
-        active = self.viewer.layers.selection.active
-        if self.tools.tool is not Tool.LOOK and active is not None and role(active) in LAYER_ROLES:
-            self._use_tool(self.tools.tool)
-
-    def _set_polarity(self, positive: bool) -> None:
-        if self._layers is not None:
-            self._layers.set_polarity(positive)
-
-    def _set_object_per_point(self, is_on: bool) -> None:
-        if self._layers is not None:
-            self._layers.points.is_object_per_point = is_on
-
-    def _set_depth(self, depth_mm: float) -> None:
-        if self._layers is not None:
-            self._layers.set_depth(depth_mm)
