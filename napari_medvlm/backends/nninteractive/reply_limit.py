@@ -61,7 +61,7 @@ def packed_bytes(body: bytes) -> int:
         shape = struct.unpack_from(f"<{axes}q", body, start + length)
     except (struct.error, TypeError, ValueError):  # the library refuses it
         return 0
-    return itemsize * math.prod(abs(size) for size in shape)
+    return int(itemsize * math.prod(abs(size) for size in shape))
 
 
 def _magic() -> bytes:
