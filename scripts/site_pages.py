@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import importlib
+import json
 import re
 import shutil
 import sys
@@ -20,9 +21,6 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 SOURCE_URL = "https://github.com/napari-medvlm/napari-medvlm/blob/main/"
-SITE_URL = "https://napari-medvlm.github.io/napari-medvlm/"
-"""Of the generated pages, which stored pages link to by their address: GitHub shows those, too."""
-
 SITE_URL = "https://napari-medvlm.github.io/napari-medvlm/"
 """Stored pages link to generated ones by their address, which works on GitHub too."""
 
@@ -160,6 +158,24 @@ def gallery_page() -> str:
     return "\n\n".join(parts)
 
 
+def notebook_page(path: Path) -> str:
+    """A notebook as Markdown: its text, and its code in blocks."""
+    parts = [f"Download this page as a [notebook]({path.name})."]
+    for cell in json.loads(path.read_text("utf-8"))["cells"]:
+        text = "".join(line for line in cell["source"] if not line.startswith("# ruff:"))
+        parts.append(f"```python\n{text}\n```" if cell["cell_type"] == "code" else text)
+    title, *others = parts[1:]
+    return "\n\n".join([title, parts[0], *others]) + "\n"
+
+
+def notebook_pages() -> dict[str, str]:
+    """The notebooks of ``docs/``, by the path of their page."""
+    return {
+        path.relative_to(DOCS).with_suffix(".md").as_posix(): notebook_page(path)
+        for path in sorted(DOCS.rglob("*.ipynb"))
+    }
+
+
 def picture_captions() -> dict[str, tuple[str, str]]:
     """Alternative text of each picture, and the page that shows it first, by file name."""
     captions: dict[str, tuple[str, str]] = {}
@@ -182,6 +198,7 @@ def pages() -> dict[str, str]:
         "reference/systems.md": systems_page(),
         "gallery.md": gallery_page(),
         **python_pages(),
+        **notebook_pages(),
     }
     for name, path in OUTSIDE.items():
         if path != "index.md":
