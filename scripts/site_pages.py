@@ -32,6 +32,7 @@ OUTSIDE = {
 }
 """Files of the root, and the page of each; the site has a first page of its own."""
 
+PICTURES = (".png", ".gif")
 PACKAGE = "napari_medvlm"
 PYTHON_PAGES = {
     "files": ("Files and images", r"io(\.|$)|data\.(volume|label_image|mask)"),
@@ -151,7 +152,7 @@ def gallery_page() -> str:
     """All pictures of ``docs/images`` with the text and the page that they belong to."""
     parts = ["# Gallery", "Made by `make pictures`. Choose a picture to read its page."]
     captions = picture_captions()
-    for picture in sorted((DOCS / "images").glob("*.png")):
+    for picture in sorted(p for p in (DOCS / "images").iterdir() if p.suffix in PICTURES):
         name = f"images/{picture.name}"
         caption, page = captions.get(picture.name, (picture.stem.replace("-", " "), name))
         parts += [f"## {caption}", f"[![{caption}]({name}){{ loading=lazy }}]({page})"]
