@@ -11,7 +11,7 @@ from napari_medvlm.cli.app import App
 from napari_medvlm.cli.evaluate_lines import comparison_lines, run_lines, seed_lines
 from napari_medvlm.cli.evaluate_masks import CaseTable, masks
 from napari_medvlm.cli.evaluate_open import open_case
-from napari_medvlm.cli.evaluate_text import ask, calibrate, ground
+from napari_medvlm.cli.evaluate_text import ask, bertscore, calibrate, ground
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.output import print_result, progress_bar, report_errors
 from napari_medvlm.evaluation.segment.cases import Layout
@@ -131,6 +131,6 @@ def _workers(number: int, ray: str | None) -> Any:
     return Processes(number, crashed) if ray is None else Ray(ray, number)
 
 
-for command in (segment, ground, ask, masks, compare, calibrate):
+for command in (segment, ground, ask, masks, compare, calibrate, bertscore):
     app.command()(command)
 app.command(name="open")(open_case)
