@@ -72,7 +72,7 @@ def goodness(outcome: Outcome) -> float:
 
 
 def _with_image(item: Item, outcome: Outcome) -> ReportRow:
-    from napari_medvlm.evaluation.ask.item_worker import read
+    from napari_medvlm.evaluation.ask.measure import read
 
     image = note = ""
     try:

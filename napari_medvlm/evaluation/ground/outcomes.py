@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from napari_medvlm.evaluation.runs.runner import CaseResult
+from napari_medvlm.evaluation.runs.cases import CaseResult
 
 MIN_IOU = 0.5
 """The intersection over union with a wanted region from which a region is right."""

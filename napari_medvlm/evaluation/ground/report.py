@@ -41,22 +41,19 @@ def write_report(
     out: Path,
     summary: Mapping[str, Any],
     settings: Mapping[str, Any],
-    cases: Sequence[Case],
-    outcomes: Sequence[Outcome],
+    scored: Sequence[tuple[Case, Outcome]],
 ) -> Path:
     """Write ``report.html``, and ``classes`` and ``scores`` as SVG and PDF; its path."""
-    by_name = {case.name: case for case in cases}
-    results = [(o.case, result) for o in outcomes for result in o.results if result.wanted]
-    results.sort(key=lambda pair: pair[1].iou)
-    worst = [_report_row(by_name[name], result) for name, result in results[:WORST]]
-    rows = [_bare_row(o.case, result) for o in outcomes for result in o.results]
+    results = [(case, result) for case, outcome in scored for result in outcome.results]
+    rows = [_bare_row(case.name, result) for case, result in results]
+    wanted = sorted((pair for pair in results if pair[1].wanted), key=lambda pair: pair[1].iou)
     content = {
         "summary": summary,
         "settings": settings,
-        "worst": worst,
+        "worst": [_report_row(*pair) for pair in wanted[:WORST]],
         "rows": rows,
         "most_groups": MAX_GROUPS,
-        "drawings": _drawings(out, summary, outcomes),
+        "drawings": _drawings(out, summary, [outcome for _, outcome in scored]),
     }
     return write_page(out, "ground/report.html.j2", content)
 
