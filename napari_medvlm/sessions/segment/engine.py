@@ -19,7 +19,8 @@ from napari_medvlm.io.journal import Journal, notices_of
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Record
 from napari_medvlm.sessions.job_queue import emit_safely
-from napari_medvlm.sessions.segment.label_map import Box, Key, LabelMap
+from napari_medvlm.sessions.segment.drawing_order import Box
+from napari_medvlm.sessions.segment.label_map import Key, LabelMap
 from napari_medvlm.sessions.segment.predictions import Choice, Predictions
 from napari_medvlm.sessions.segment.requests import Requests
 from napari_medvlm.settings.chosen_models import require_chosen

@@ -166,7 +166,7 @@ class LabelMap:
             changed = list(moment.objects)
             self._touched |= moment.objects.keys()
         rank = _rank(moment)
-        moved = [i for i in changed if self._order.set(i, rank(moment.objects[i]))]
+        moved = [i for i in changed if self._order.put(i, rank(moment.objects[i]))]
         return [i for i in moved if i in self._shown]
 
     def belonging(self, object_id: int, overlap: Overlap) -> Mask:
@@ -208,7 +208,7 @@ class LabelMap:
         else:
             return []
         self._shown[live.info.id] = shown
-        self._boxes.set(live.info.id, shown.mask.slices)
+        self._boxes.put(live.info.id, shown.mask.slices)
         self._touched.add(live.info.id)
         return [shown.mask.slices if before is None else _difference(before.mask, shown.mask)]
 
