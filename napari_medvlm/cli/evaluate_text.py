@@ -174,6 +174,38 @@ def calibrate(
     print_result(calibration, as_json, lambda: _calibration_lines(calibration))
 
 
+def bertscore(
+    run: Annotated[Path, typer.Argument(help="Folder of a run of 'ask'.")],
+    model: Annotated[
+        Path, typer.Option(help="Folder of a transformers encoder. Nothing is downloaded.")
+    ],
+    layers: Annotated[
+        int | None, typer.Option(min=1, help="Layer to compare, from 1; default: the last.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Compute BERTScore of the open answers of a run.
+
+    Writes bertscore.csv, a row for each answer, and bertscore.json, the means, to the run's folder.
+    """
+    from napari_medvlm.evaluation.ask.bert_score import bert_score_run
+
+    with report_errors():
+        scores = bert_score_run(run, model.expanduser(), layers, device)
+    print_result(scores, as_json, lambda: _bertscore_line(scores))
+
+
+def _bertscore_line(scores: dict[str, Any]) -> str:
+    ends = scores["interval"]
+    interval = "" if ends is None else f" [{ends[0]:.3f}, {ends[1]:.3f}]"
+    return (
+        f"BERTScore F1 {scores['f1']:.3f}{interval}, precision {scores['precision']:.3f}, recall "
+        f"{scores['recall']:.3f}; {quantity(scores['answers'], 'open answer')}, "
+        f"{scores['model']}, layer {scores['layers']}"
+    )
+
+
 def _calibration_lines(calibration: dict[str, Any]) -> str:
     checked = f"on held-out data, {calibration['checked']}-fold cross-validation"
     if not calibration["checked"]:

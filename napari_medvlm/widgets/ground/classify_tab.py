@@ -73,8 +73,10 @@ class LabelsTab(QWidget):
             "Open your own copy of the findings and their descriptors. It is read at each run."
         )
         self.only_region = QCheckBox("Selected region only")
+        self.only_region.setToolTip("Show the model only the region that is selected in the table.")
         self.run = RunRow("Classify", "Estimate the probability of each label.")
         self.tree = QTreeWidget()
+        self.tree.setToolTip("Labels and their descriptors. Uncheck a descriptor to leave it out.")
         self.tree.setHeaderLabels(["Label", "Probability"])
         self.tree.header().setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         self._lay_out()

@@ -28,6 +28,7 @@ class LayerChoice(QComboBox):
 
     def __init__(self, viewer: Viewer, fits: Callable[[Layer], bool]) -> None:
         super().__init__()
+        self.setToolTip("Layer to use.")
         self._viewer = viewer
         self._fits = fits
         self._last: Layer | None = None
