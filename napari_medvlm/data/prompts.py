@@ -380,6 +380,16 @@ def _inside(grid: Grid, zyx: NDArray[np.float64]) -> IndexArray:
     return np.unique(index[grid.contains(index)], axis=0)
 
 
+def enclosing_box(spl_mm: ArrayLike) -> Box:
+    """The box along the patient's axes around places ``(n, 3)`` in ``(S, P, L)`` mm."""
+    places = np.asarray(spl_mm, np.float64)
+    low, high = places.min(axis=0), places.max(axis=0)
+    edges = np.diag(high - low)
+    return Box(
+        corner_mm=_vector(low), edges_mm=(_vector(edges[0]), _vector(edges[1]), _vector(edges[2]))
+    )
+
+
 def _vector(values: ArrayLike) -> Vector:
     s, p, left = (float(v) for v in np.round(np.asarray(values, np.float64), 6))
     if not np.isfinite((s, p, left)).all():
