@@ -35,7 +35,7 @@ _ROLES = {
     "current": re.compile(rf"\b(?:in|on|of) the (?:current|present|latest|new) {_STUDY}", re.I),
 }
 _CAPTIONS = {
-    "prior": re.compile(r"^(?:the )?(?:prior|last) (?:study|visit)", re.I),
+    "prior": re.compile(r"^(?:the |a )?(?:prior|last) (?:study|visit)", re.I),
     "current": re.compile(r"^(?:the )?current (?:study|visit)", re.I),
 }
 """How the captions of `model_input` and of data sets of two visits begin."""
