@@ -84,7 +84,8 @@ class Row(BaseModel):
         ``chat`` return text, ``predict_forward`` text and masks; empty: the first of
         `model_code.methods.METHODS` that they have.
     numbering
-        How several images are named, with ``{number}`` from 1, as their authors do it.
+        How several images are named, with ``{number}`` from 1, as their authors do it; empty: they
+        do not.
     windows
         The intensities, lowest and highest in HU, that CT is shown to them with as red, green and
         blue; none: as to the user.
@@ -131,7 +132,7 @@ class Row(BaseModel):
             raise ValueError("the prompt must have {phrase} in it")
         if self.described and not all(n in self.described for n in ("{phrase}", "{definition}")):
             raise ValueError("the described prompt must have {phrase} and {definition} in it")
-        if self.numbering.count("{number}") != 1:
+        if self.numbering and self.numbering.count("{number}") != 1:
             raise ValueError("the numbering must have {number} in it once")
         if max(self.prompt.count("{image}"), self.described.count("{image}")) > 1:
             raise ValueError("a prompt may have {image} in it once")
@@ -139,7 +140,7 @@ class Row(BaseModel):
 
     def numbered(self, number: int) -> str:
         """The name of an image by its number from 1."""
-        return self.numbering.replace("{number}", str(number))
+        return (self.numbering or "Image {number}").replace("{number}", str(number))
 
     def parts(self, phrase: str, definition: str = "") -> tuple[str, str]:
         """The texts before and after the image for a phrase, or for one with its definition.

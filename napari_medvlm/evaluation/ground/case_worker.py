@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from napari_medvlm.backends import registry
 from napari_medvlm.data.errors import BackendUnavailable, MedVLMError, SettingsError
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.grounding import GroundQuery, Scope
@@ -56,6 +57,9 @@ class CaseWorker:
         on_slices = any(reference.slice is not None for reference in case.references)
         axis = 0 if on_slices or len(case.images) > 1 else patient_axes(volume.affine)[0]
         query = GroundQuery(wanted, Scope(axis, slice_step_mm=plan.slice_step_mm))
+        if case.question and registry.info(plan.backend).takes_sequences:
+            prompts = dict.fromkeys(wanted, case.question)
+            query = GroundQuery(wanted, Scope(axis), prompts, is_sequence=True)
         request = GroundRequest(plan.backend, volume, plan.model, plan.device, query)
         reply = self._runner.submit(request).result()
         assert isinstance(reply, GroundReply)

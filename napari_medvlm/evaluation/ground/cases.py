@@ -104,6 +104,8 @@ class Case(_Value):
         Names of its values.
     absent
         Phrases to look for that are nowhere in the image.
+    question
+        Of a sequence: the whole question, sent with all images together by backends that can.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Case(_Value):
     labels: Path | None = None
     names: dict[int, str] = {}
     absent: tuple[str, ...] = ()
+    question: str = ""
 
 
 @dataclass(frozen=True, eq=False)

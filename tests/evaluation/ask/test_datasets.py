@@ -278,7 +278,7 @@ RAD3D = (
     '6,1,test_7_c_1.nii.gz,"Past sequences of cardiomegaly: [0]. What is it now?",'
     '"New Lesion (Absent previously, now present)",Close,C,"Refractory Lesion","Resolved Lesion",'
     '"New Lesion (Absent previously, now present)",No Abnormality\n'
-    '5,1,test_7_c_1.nii.gz,"What is it?",No Abnormality,Close,B,Refractory Lesion,No Abnormality,,\n'
+    '5,1,test_7_c_1.nii.gz,"What is it?",No Abnormality,Close,B,Refractory,No Abnormality,,\n'
     "3,1,test_9_a_1.nii.gz,How thick?,3 mm,Open,,,,,\n"
 )
 
