@@ -14,12 +14,12 @@ from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.geometry.pairing import Pairing
 from napari_medvlm.data.geometry.warp import prior_on_current
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.layers.convert import KEY, layer_data
+from napari_medvlm.layers.convert import KEY, is_image, layer_data, role
 from napari_medvlm.layers.layer_set import LayerSet
 
 if TYPE_CHECKING:
     from napari import Viewer
-    from napari.layers import Image
+    from napari.layers import Image, Layer
 
 KIND = "paired"
 PRIOR, CHECKERBOARD, SUBTRACTION = "prior", "checkerboard", "subtraction"
@@ -60,6 +60,11 @@ class PairedStudies:
                 prior, data=data, affine=current.affine, name=name, series="", source=None
             )
         return cls(current, prior, pairing, moved)
+
+
+def is_study(layer: Layer) -> bool:
+    """Whether a layer is an image that can be paired: none that a pairing made."""
+    return is_image(layer) and not (role(layer) or "").startswith(KIND)
 
 
 def paired_studies(viewer: Viewer) -> PairedStudies | None:
