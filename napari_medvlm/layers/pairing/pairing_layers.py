@@ -14,7 +14,8 @@ from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.geometry.pairing import Pairing
 from napari_medvlm.data.geometry.warp import prior_on_current
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.layers.convert import KEY, is_image, layer_data, role
+from napari_medvlm.layers.convert import KEY, is_image, layer_data
+from napari_medvlm.layers.convert import role as role_of
 from napari_medvlm.layers.layer_set import LayerSet
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class PairedStudies:
 
 def is_study(layer: Layer) -> bool:
     """Whether a layer is an image that can be paired: none that a pairing made."""
-    return is_image(layer) and not (role(layer) or "").startswith(KIND)
+    return is_image(layer) and not (role_of(layer) or "").startswith(KIND)
 
 
 def paired_studies(viewer: Viewer) -> PairedStudies | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QVBoxLayout
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QVBoxLayout
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import InvalidImage
@@ -25,7 +25,7 @@ from napari_medvlm.layers.pairing.pairing_layers import (
 )
 from napari_medvlm.sessions.register import corrected, header_facts, quality_after, register
 from napari_medvlm.widgets.commands import bind_keys
-from napari_medvlm.widgets.parts.buttons import button, on_click
+from napari_medvlm.widgets.parts.buttons import button, on_click, row_of
 from napari_medvlm.widgets.parts.collapsible import Collapsible
 from napari_medvlm.widgets.parts.dialogs import ask, ask_what_to_open
 from napari_medvlm.widgets.parts.job_bar import JobBar
@@ -307,13 +307,13 @@ class RegisterDock(Dock):
         thresholds.addRow("Hide below", self.threshold)
         layout = QVBoxLayout(self.body)
         layout.addLayout(form)
-        layout.addLayout(_row(self.register_button, self.undo_button, self.remove_button))
+        layout.addLayout(row_of(self.register_button, self.undo_button, self.remove_button))
         layout.addWidget(self.job)
         layout.addWidget(self.quality)
-        layout.addLayout(_row(self.beside, self.blink_button))
-        layout.addLayout(_row(self.board, self.difference))
+        layout.addLayout(row_of(self.beside, self.blink_button))
+        layout.addLayout(row_of(self.board, self.difference))
         layout.addLayout(thresholds)
-        layout.addLayout(_row(self.to_prior, self.to_current, self.carry_button))
+        layout.addLayout(row_of(self.to_prior, self.to_current, self.carry_button))
         tooltip = "Shift and rotate the registered prior."
         layout.addWidget(Collapsible("Correct by hand", tooltip, self.correction))
         tooltip = "Mark pairs of points, see the error, and register by them."
@@ -392,10 +392,3 @@ class RegisterDock(Dock):
         self.beside.blockSignals(False)
         self.threshold.setEnabled(self.difference.isChecked())
         self.quality.tell(quality_text(self.studies.pairing) if self.studies else NOT_PAIRED)
-
-
-def _row(*widgets: Any) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget)
-    return row
