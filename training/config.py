@@ -32,6 +32,11 @@ class Config:
         Weights of 1, 2, ... prompts in a step.
     drop_last, drop_likeness
         Probability that the last mask, or the two channels of similar intensity, are left empty.
+    interior_start
+        Probability that the first voxel is any of the target; it is a deep voxel otherwise.
+    ring_enhancing
+        Probability that an object has a core on the other side of its organ's intensity, so that
+        its rim is brighter or darker than both.
     bfloat16
         Whether the network is computed in bfloat16 where torch's autocast allows it.
     save_s
@@ -52,6 +57,8 @@ class Config:
     )
     drop_last: float = 0.1
     drop_likeness: float = 0.1
+    interior_start: float = 0
+    ring_enhancing: float = 0
     bfloat16: bool = False
     save_s: float = 60
 

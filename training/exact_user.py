@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from napari_medvlm.backends.click_network.crops import bounding_box
 from napari_medvlm.backends.click_network.gestures import Box, Line, Point
+from napari_medvlm.data.mask import bounding_box
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.distance import cdist

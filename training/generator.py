@@ -27,8 +27,12 @@ class Sample:
     targets: Tensor
 
 
-def generate(draw: Draw, count: int, size: int) -> Sample:
-    """Draw ``count`` crops of ``size`` voxels along each axis, on the device of the draw."""
-    scene = random_scenes(draw, count, size)
-    images = render(draw, scene)
+def generate(draw: Draw, count: int, size: int, ring_enhancing: float = 0) -> Sample:
+    """Draw ``count`` crops of ``size`` voxels along each axis, on the device of the draw.
+
+    ``ring_enhancing`` is that of `Config`.
+    """
+    rings = draw.chance(ring_enhancing, count) if ring_enhancing else None
+    scene = random_scenes(draw, count, size, rings)
+    images = render(draw, scene, rings)
     return Sample(images, scene.target)

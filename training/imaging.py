@@ -15,12 +15,16 @@ CLIP = 3.0
 """Normalised intensities are cut at so many standard deviations."""
 
 
-def render(draw: Draw, scene: Scene) -> Tensor:
+def render(draw: Draw, scene: Scene, rings: Tensor | None = None) -> Tensor:
     """Normalised images of scenes, ``(B, N, N, N)`` float; may cut the target at a border.
 
-    The target of the scene is changed where the image ends inside the crop.
+    The target of the scene is changed where the image ends inside the crop. In the batch elements
+    of ``rings``, ``(B,)`` bool, the organ lies between the core and the rest of the object.
     """
     means, contrast = _means(draw, len(scene.labels))
+    if rings is not None:
+        step = (means[:, OBJECT] - means[:, ORGAN]) * draw.uniform(0.1, 1.2, len(means))
+        means[:, CORE] = torch.where(rings, means[:, ORGAN] - step, means[:, CORE])
     images = torch.einsum("blzyx,bl->bzyx", scene.weights, means)
     images = images + _texture(draw, scene, contrast)
     images = gaussian_blur(images, draw.uniform(0.05, 0.9, len(images), 3))

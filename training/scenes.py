@@ -38,8 +38,11 @@ class Scene:
     meant: Tensor
 
 
-def random_scenes(draw: Draw, count: int, size: int) -> Scene:
-    """Label maps with partial volume at the surfaces, and their targets."""
+def random_scenes(draw: Draw, count: int, size: int, rings: Tensor | None = None) -> Scene:
+    """Label maps with partial volume at the surfaces, and their targets.
+
+    The objects of ``rings``, ``(B,)`` bool, all have a core.
+    """
     painter = _Painter(draw, count, size)
     radii, centres = _object_geometry(draw, count)
     painter.paint(ORGAN, _organ(draw, size, centres, radii), draw.chance(0.7, count))
@@ -47,7 +50,9 @@ def random_scenes(draw: Draw, count: int, size: int) -> Scene:
         painter.paint(label, _neighbour(draw, size, centres, radii), draw.chance(0.5, count))
     shape = random_shapes(draw, size, centres, radii)
     painter.paint(OBJECT, shape, torch.ones(count, dtype=torch.bool, device=draw.device))
-    painter.paint(CORE, _core(draw, shape, centres, radii), draw.chance(0.35, count))
+    cored = draw.chance(0.35, count)
+    cored = cored if rings is None else cored | rings
+    painter.paint(CORE, _core(draw, shape, centres, radii), cored)
     late = _neighbour(draw, size, centres, radii)
     painter.paint(NEIGHBOUR, late, draw.chance(0.15, count))
     meant, target = _targets(draw, painter.labels)

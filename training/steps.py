@@ -32,7 +32,7 @@ class Samples:
         config, index = self._config, step // self._config.reuse
         if self._drawn is None or self._drawn[0] != index:
             crops = Draw(step_seed(config.seed, CROPS + index), self._device)
-            self._drawn = (index, generate(crops, config.batch, config.crop))
+            self._drawn = (index, generate(crops, config.batch, config.crop, config.ring_enhancing))
         return _turned(draw, self._drawn[1])
 
 
@@ -59,7 +59,7 @@ def train_step(
     draw = Draw(step_seed(config.seed, step), device)
     sample = samples.at(step, draw)
     rounds = draw.choice(list(config.rounds), 1)[0] + 1
-    prompts = begin(draw, sample.images, sample.targets)
+    prompts = begin(draw, sample.images, sample.targets, config.interior_start)
     channels = _dialogue(network, draw, sample, prompts, rounds, config)
     for group in optimizer.param_groups:
         warmth = (_updates(optimizer) + 1) / config.warm_up

@@ -46,12 +46,16 @@ def deepest(region: Tensor) -> Tensor:
     return depth(region).flatten(1).argmax(1)
 
 
-def begin(draw: Draw, images: Tensor, targets: Tensor) -> Prompts:
-    """The first prompt of each batch element, of a random kind."""
+def begin(draw: Draw, images: Tensor, targets: Tensor, anywhere: float = 0) -> Prompts:
+    """The first prompt of each batch element, of a random kind.
+
+    With the probability ``anywhere`` it starts at any voxel of the target, and at a deep one
+    otherwise.
+    """
     prompts = Prompts.none(images)
     kinds = draw.choice(list(BEGINNINGS.values()), len(images))
     names = [list(BEGINNINGS)[k] for k in kinds]
-    start = _interior(draw, targets)
+    start = _interior(draw, targets, anywhere)
     means = local_mean(images)
     intensity = means.flatten(1).gather(1, start[:, None])[:, 0]
     prompts.refer(intensity, torch.ones_like(intensity, dtype=torch.bool))
@@ -79,11 +83,15 @@ def correct(draw: Draw, images: Tensor, targets: Tensor, masks: Tensor, prompts:
     prompts.refer(torch.where(wrong, intensity, torch.nan), positive)
 
 
-def _interior(draw: Draw, targets: Tensor) -> Tensor:
-    """An interior voxel, the deeper the likelier: flat index ``(B,)``."""
+def _interior(draw: Draw, targets: Tensor, anywhere: float = 0) -> Tensor:
+    """An interior voxel, the deeper the likelier, or any: flat index ``(B,)``."""
     noise = draw.voxel_uniform(*targets.shape)
     power = draw.uniform(0.2, 1.2, len(targets), 1, 1, 1)
-    return (depth(targets) * noise**power).flatten(1).argmax(1)
+    likely = depth(targets) * noise**power
+    if anywhere:
+        flat = draw.chance(anywhere, len(targets), 1, 1, 1)
+        likely = torch.where(flat, targets * (noise + 1e-3), likely)
+    return likely.flatten(1).argmax(1)
 
 
 def _inner(voxels: Tensor, target: Tensor) -> Tensor:

@@ -9,8 +9,9 @@ import torch
 
 from training.fields import FIRST_EVALUATION_SEED, Draw, rotations, smooth_field, step_seed
 from training.generator import generate
+from training.imaging import render
 from training.phantoms import FIRST_SEED
-from training.scenes import CORE, OBJECT, random_scenes
+from training.scenes import CORE, LABELS, OBJECT, ORGAN, random_scenes
 from training.shapes import FAMILIES
 
 OPENED: list[object] = []
@@ -42,6 +43,21 @@ def test_the_generator_and_a_step_of_training_open_no_file(tiny):
     finally:
         LISTENING.clear()
     assert OPENED == []
+
+
+def test_the_organ_lies_between_the_rim_and_the_core_of_a_ring():
+    rings = torch.ones(24, dtype=torch.bool)
+    scene = random_scenes(Draw(4), 24, 24, rings)
+    scene.weights = torch.nn.functional.one_hot(scene.labels, LABELS).movedim(-1, 1).float()
+    images = render(Draw(4), scene, rings)
+    assert ((scene.labels == CORE).flatten(1).sum(1) > 0).float().mean() > 0.7
+    between = 0
+    for image, labels in zip(images, scene.labels, strict=True):
+        parts = [labels == k for k in (CORE, ORGAN, OBJECT)]
+        if min(int(p.sum()) for p in parts) > 200:
+            core, organ, rim = (float(image[p].median()) for p in parts)
+            between += 1 if (core < organ) == (organ < rim) else -1
+    assert between > 0
 
 
 def test_images_are_finite_and_normalised():

@@ -64,6 +64,22 @@ def test_each_dialogue_begins_with_one_kind_of_prompt_on_the_target(seed):
     assert prompts.references[0][valid].isfinite().all()
 
 
+def test_a_first_point_can_be_drawn_from_all_voxels_of_the_target():
+    target = torch.zeros(1, 16, 16, 16, dtype=torch.bool)
+    target[0, 2:14, 2:14, 2:14] = True
+    border = target.clone()
+    border[0, 4:12, 4:12, 4:12] = False  # 70 % of the voxels
+    image = torch.zeros(target.shape)
+
+    def share(anywhere: float) -> float:
+        starts = [begin(Draw(s), image, target, anywhere).positive for s in range(80)]
+        points = [p for p in starts if p.sum() == 1]
+        return sum(bool((p & border).any()) for p in points) / len(points)
+
+    assert share(1.0) > 0.45
+    assert share(0.0) < 0.3
+
+
 def test_the_kinds_of_first_prompts_are_drawn_with_their_probabilities():
     assert sum(BEGINNINGS.values()) == pytest.approx(1)
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.backends.click_network.channels import voxels_of
-from napari_medvlm.backends.click_network.crops import Crop, Floats, bounding_box, transfer
+from napari_medvlm.backends.click_network.crops import Crop, Floats, transfer
 from napari_medvlm.backends.click_network.gestures import Box, Gesture, Line, Point, Stroke
+from napari_medvlm.data.mask import bounding_box
 
 SCORE, AGREEMENT, STABILITY, CONTRAST = 0.2, 0.1, 0.3, 0.4
 OBEDIENCE, PERSISTENCE, CONTACT = 0.6, 0.8, 0.4

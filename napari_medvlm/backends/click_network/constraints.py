@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.backends.click_network.crops import bounding_box
 from napari_medvlm.backends.click_network.gestures import Box, Gesture, Line, Point, Stroke
+from napari_medvlm.data.mask import bounding_box
 
 Bools = NDArray[np.bool_]
 Vector = NDArray[np.float64]
@@ -49,24 +49,36 @@ def connected(mask: Bools, gestures: Sequence[Gesture]) -> Bools:
     from scipy import ndimage
 
     box = bounding_box(mask)
-    labels = np.zeros(mask.shape, np.int32)
-    labels[box] = ndimage.label(mask[box], CORNERS)[0]
-    touched: set[int] = set()
+    labels, count = ndimage.label(mask[box], CORNERS)
+    touched = np.zeros(count + 1, bool)
     for gesture in gestures:
         match gesture:
             case Point(positive=True) | Stroke(positive=True):
-                touched |= set(labels[voxel_index(gesture)].tolist())
+                touched[_labels_at(labels, box, np.stack(voxel_index(gesture), axis=-1))] = True
             case Line(start=start, end=end):
-                for t in np.linspace(0.2, 0.8, 16):
-                    at = np.round(np.array(start) + t * (np.array(end) - np.array(start)))
-                    touched.add(int(labels[tuple(at.astype(int))]))
+                parts = np.linspace(0.2, 0.8, 16)[:, None]
+                at = np.round(np.array(start) + parts * (np.array(end) - np.array(start)))
+                touched[_labels_at(labels, box, at.astype(np.int64))] = True
             case Box(low=low, high=high):
-                inside = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-                touched |= set(np.unique(labels[inside]).tolist())
-    touched.discard(0)
-    if touched:
-        mask[box] = np.isin(labels[box], list(touched))
+                inside = tuple(
+                    slice(max(a - b.start, 0), max(z - b.start, 0))
+                    for a, z, b in zip(low, high, box, strict=True)
+                )
+                touched[np.unique(labels[inside])] = True
+    touched[0] = False
+    if touched.any():
+        mask[box] = touched[labels]
     return mask
+
+
+def _labels_at(
+    labels: NDArray[np.int32], box: tuple[slice, ...], voxels: NDArray[np.int64]
+) -> NDArray[np.int32]:
+    """The labels of a box of the image at voxels ``(n, 3)`` of the image; none outside the box."""
+    at = voxels - [part.start for part in box]
+    inside = ((at >= 0) & (at < labels.shape)).all(axis=1)
+    found: NDArray[np.int32] = labels[tuple(at[inside].T)]
+    return found
 
 
 def corrected(

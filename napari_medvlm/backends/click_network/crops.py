@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvlm.data.mask import bounding_box
+
 Floats = NDArray[np.float32]
 Vector = NDArray[np.float64]
 
@@ -106,6 +108,28 @@ def take_mask(mask: NDArray[np.bool_], spacing: tuple[float, ...], crop: Crop) -
     return resample(mask[tuple(reach)].astype(np.float32), (by[0], by[1], by[2]))
 
 
+def box_above(
+    values: Floats,
+    limit: float,
+    crop: Crop,
+    shape: tuple[int, ...],
+    spacing: tuple[float, ...],
+) -> tuple[slice, ...]:
+    """A box of the image outside which `put` gives no value above a limit that is positive."""
+    parts = []
+    for part, box, s, first in zip(
+        bounding_box(values > limit), crop.box(shape, spacing), spacing, crop.centre_mm, strict=True
+    ):
+        width = max(crop.step_mm, s)
+        start_mm = first - crop.edge_mm / 2
+        low = (start_mm + (part.start + 0.5) * crop.step_mm - width) / s
+        high = (start_mm + (part.stop - 0.5) * crop.step_mm + width) / s
+        start = int(np.clip(np.floor(low), box.start, box.stop))
+        stop = int(np.clip(np.ceil(high) + 1, start, box.stop))
+        parts.append(slice(start, stop if part.stop > part.start else start))
+    return tuple(parts)
+
+
 def put(values: Floats, crop: Crop, box: tuple[slice, ...], spacing: tuple[float, ...]) -> Floats:
     """Values of a crop at the voxels of a box of the image."""
     by = [
@@ -123,14 +147,3 @@ def transfer(values: Floats, source: Crop, to: Crop) -> Floats:
 
 def _voxel_mm(part: slice, count: int, spacing: float) -> Vector:
     return np.arange(count, dtype=np.float64)[part] * spacing
-
-
-def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
-    """The smallest box with all true voxels; empty slices without any."""
-    box = []
-    for axis in range(3):
-        others = tuple(a for a in range(3) if a != axis)
-        indices = np.flatnonzero(mask.any(axis=others))
-        low, high = (int(indices[0]), int(indices[-1]) + 1) if len(indices) else (0, 0)
-        box.append(slice(low, high))
-    return box[0], box[1], box[2]

@@ -18,7 +18,7 @@ from napari_medvlm.backends.click_network.constraints import (
 from napari_medvlm.backends.click_network.crops import (
     Crop,
     Floats,
-    bounding_box,
+    box_above,
     put,
     take,
     take_mask,
@@ -29,6 +29,7 @@ from napari_medvlm.backends.click_network.gestures import (
     Stroke,
     is_positive,
 )
+from napari_medvlm.data.mask import bounding_box
 
 Predict = Callable[[Floats], tuple[Floats, Floats]]
 """Channels ``(B, C, N, N, N)`` to logits ``(B, N, N, N)`` and score logits ``(B,)``."""
@@ -78,7 +79,7 @@ class Segmenter:
         self._image, self._spacing = np.asarray(image, np.float32), spacing
         self._predict, self._voxels, self._local = predict, voxels, local
         self._mask = np.zeros(image.shape, bool) if start is None else start.copy()
-        self._excluded = np.zeros(1, bool) if excluded is None else excluded
+        self._excluded = excluded
         self.proposals: list[Proposal] = []
 
     def segment(self, gestures: Sequence[Gesture]) -> NDArray[np.bool_]:
@@ -125,14 +126,18 @@ class Segmenter:
 
     def mask_of(self, proposal: Proposal, gestures: Sequence[Gesture]) -> NDArray[np.bool_]:
         """A proposal on the grid of the image, with the points as hard constraints."""
-        box = proposal.crop.box(self._image.shape, self._spacing)
-        inside = put(proposal.probabilities, proposal.crop, box, self._spacing) > 0.5
         mask = np.zeros(self._image.shape, bool)
-        mask[box] = inside
+        box = box_above(
+            proposal.probabilities, 0.5, proposal.crop, self._image.shape, self._spacing
+        )
+        mask[box] = put(proposal.probabilities, proposal.crop, box, self._spacing) > 0.5
         for gesture in gestures:
             if isinstance(gesture, Point | Stroke):
                 mask[voxel_index(gesture)] = gesture.positive
-        return connected(within_boxes(mask, gestures), gestures) & ~self._excluded
+        mask = connected(within_boxes(mask, gestures), gestures)
+        if self._excluded is not None:
+            mask &= ~self._excluded
+        return mask
 
     def _crops(self, gestures: Sequence[Gesture]) -> list[Crop]:
         low, high, extent = extent_of(

@@ -121,13 +121,13 @@ class VLMBackend(CataloguedBackend):
             prompt = SequencePrompt.of(self._loaded, self._row, pictures, question)
             inputs = self._loaded.inputs(prompt.inputs(self._loaded, self._row))
             written = self._loaded.text(self._write(inputs))
-            own, told = prompt.regions(self._loaded, self._row, inputs, written, phrase)
+            own, problems = prompt.regions(self._loaded, self._row, inputs, written, phrase)
             prompts[phrase] = prompt.text
             regions += own
             texts.append(written)
-            notes += told
-        found = {region.phrase for region in regions}
-        absent = [NotFound(p, NO_BOX) for p in query.phrases if p not in found]
+            notes += problems
+        located = {region.phrase for region in regions}
+        absent = [NotFound(p, NO_BOX) for p in query.phrases if p not in located]
         return Grounding(
             tuple(regions), tuple(absent), refs, query.window, prompts, tuple(texts), tuple(notes)
         )
@@ -185,7 +185,7 @@ class VLMBackend(CataloguedBackend):
             with ticking(self.tick):
                 return self._writer.call(partial(asker.look, slice_image, phrase, text))
         crop = is_cropped(self._loaded, self._row)
-        shown = framed(slice_image.pixels, self._row.square, crop)
+        shown = framed(slice_image.pixels, self._row.square, crop, self._row.full_range)
         inputs = self._inputs(shown, *self.parts_for(phrase, query))
         tokens = self._write(inputs)
         look = look_of(

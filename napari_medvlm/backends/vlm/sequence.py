@@ -79,8 +79,8 @@ class SequencePrompt:
         notes: tuple[str, ...] = ()
         if not any(claim.regions for claim in claims):
             claims, _ = claims_of(written, row.grammar, cited[-1:], row.title)
-            found = any(claim.regions for claim in claims)
-            notes = (UNNAMED_IMAGE.format(phrase),) if found else ()
+            has_box = any(claim.regions for claim in claims)
+            notes = (UNNAMED_IMAGE.format(phrase),) if has_box else ()
         problems = tuple(f"{phrase!r}: {text}" for claim in claims for text in claim.problems)
         regions = (region for claim in claims for region in claim.regions)
         return tuple(replace(region, phrase=phrase) for region in regions), (*notes, *problems)

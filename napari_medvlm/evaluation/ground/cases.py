@@ -13,6 +13,7 @@ from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.references.boxes import patient_region, slice_region, voxel_region
+from napari_medvlm.evaluation.runs.cases import EvaluationCase
 from napari_medvlm.evaluation.segment.cases import integer_labels
 
 
@@ -85,13 +86,11 @@ class Reference(_Value):
         return slice_region(self.phrase, volume, index, bounds, location)
 
 
-class Case(_Value):
+class Case(EvaluationCase):
     """An image, or a sequence of pictures that is taken as slices, and what is to be found.
 
     Attributes
     ----------
-    name
-        Unique in its data set.
     images
         One image; several: pictures of one size, each a slice.
     size
@@ -108,7 +107,6 @@ class Case(_Value):
         Of a sequence: the whole question, sent with all images together by backends that can.
     """
 
-    name: str
     images: tuple[Path, ...]
     size: tuple[int, int] | None = None
     references: tuple[Reference, ...] = ()

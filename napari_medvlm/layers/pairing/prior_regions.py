@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.data.geometry.pairing import Pairing
-from napari_medvlm.data.prompts import Box, enclosing_box
+from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.layer_set import LayerSet
@@ -31,7 +31,7 @@ def in_current(region: Region, viewer: Viewer, volume: Volume) -> Region:
 
 def _moved(box: Box, pairing: Pairing) -> Box:
     if pairing.displacement_mm is not None:
-        return enclosing_box(pairing.to_current(box.corners()))
+        return Box.around(pairing.to_current(box.corners()))
     turn = pairing.affine_mm[:3, :3]
     s, p, left = pairing.to_current(box.corner_mm).tolist()
     edges = [tuple((turn @ edge).tolist()) for edge in box.edges_mm]

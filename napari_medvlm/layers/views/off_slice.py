@@ -110,7 +110,7 @@ class OffSlicePrompts:
         if [str(symbol) for symbol in layer.symbol] != symbols:
             layer.symbol = symbols
         layer.features = {
-            "distance": [f"{prompt.distance_mm:+.1f} mm" for prompt in wanted],
+            "distance": [f"{prompt.distance_mm:+z.1f} mm" for prompt in wanted],
             "color": names,
         }
 

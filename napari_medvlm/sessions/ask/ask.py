@@ -52,8 +52,7 @@ def ask(  # noqa: PLR0913  # the inputs of a question
         The slices to send. `None`: no images for a backend that measures; for a model, the image
         if it is a single slice.
     prior, pairing
-        An earlier study of the patient, whose slices at the same places are sent too, and the
-        transform from it, see `register`; `None`: both have the same millimetres.
+        An earlier study, sent at the same places, and its transform, see `register`.
     earlier, context
         The earlier turns, and the clinical context.
     kind, options
@@ -84,10 +83,14 @@ def ask(  # noqa: PLR0913  # the inputs of a question
         pictures=model_input.pictures,
         captions=model_input.captions,
     )
-    reply = InlineRunner().submit(AskRequest(backend, volume, model, device, parsed)).result()
+    return _answered(AskRequest(backend, volume, model, device, parsed), model_input.notes)
+
+
+def _answered(request: AskRequest, notes: tuple[str, ...]) -> Answer:
+    """The answer to a request, with the notes on its images before its own."""
+    reply = InlineRunner().submit(request).result()
     assert isinstance(reply, AnswerReply)
-    answer = reply.answer
-    return replace(answer, notes=(*model_input.notes, *answer.notes))
+    return replace(reply.answer, notes=(*notes, *reply.answer.notes))
 
 
 def _model_input(

@@ -139,9 +139,9 @@ def pictures(volume: Volume, selection: ImageSelection) -> ModelInput:
     ]
     notes: list[str] = []
     for other in selection.others:
-        found, missing = _others(other, volume, refs, selection)
+        matches, missing = _others(other, volume, refs, selection)
         notes += missing
-        rows = _merged(rows, found) if other.is_prior else rows + list(found.values())
+        rows = _merged(rows, matches) if other.is_prior else rows + list(matches.values())
     if selection.pointing is VisualPrompting.CROP:
         rows += _crops(volume, selection, notes)
     covered = len(refs) / volume.shape[selection.scope.axis]
@@ -192,9 +192,9 @@ def _others(
     same_units = other.is_prior and volume.unit == other.volume.unit != ""
     window = (same_units and selection.windows) or (default_window(other.volume),)
     name = other.name if not other.is_prior else PRIOR
-    found, notes = counterparts(volume, refs, other, selection.region)
+    matches, notes = counterparts(volume, refs, other, selection.region)
     rows: dict[SliceRef, ImageRow] = {}
-    for ref, (at, part) in found.items():
+    for ref, (at, part) in matches.items():
         image = replace(picture_of(other.volume, at, window, part), image_name=other.name)
         caption = caption_of(other.volume, at, image.windows) + (", cropped" if part else "")
         rows[ref] = (image, f"{name}, {caption}", other.name)

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.geometry.pairing import Pairing
-from napari_medvlm.data.prompts import Box, enclosing_box
+from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import Part, part_around
 from napari_medvlm.data.volume import Volume
@@ -56,7 +56,7 @@ def counterpart(
         return None
     if region is None:
         return SliceRef(axis, index), None
-    box = region if other.pairing is None else enclosing_box(other.places(region.corners()))
+    box = region if other.pairing is None else Box.around(other.places(region.corners()))
     part = part_around(box, other.volume.grid, axis)
     return None if part is None else (SliceRef(axis, index), part)
 
@@ -75,19 +75,19 @@ def counterparts(
     """The slices of another image at the places of slices, each of them once, and notes."""
     matched = {ref: counterpart(volume, ref, other, region) for ref in refs}
     used: set[SliceRef] = set()
-    found: dict[SliceRef, tuple[SliceRef, Part | None]] = {}
+    matches: dict[SliceRef, tuple[SliceRef, Part | None]] = {}
     for ref, match in matched.items():
         if match is not None and match[0] not in used:
             used.add(match[0])
-            found[ref] = match
+            matches[ref] = match
     missing = sum(match is None for match in matched.values())
     absent = f"{other.name} has no slice at {missing} of the {len(refs)} places."
-    tilted = tilt_note(volume, refs[0], other) if found else ""
+    tilted = tilt_note(volume, refs[0], other) if matches else ""
     is_flat = min(volume.shape) == min(other.volume.shape) == 1
     assumed = NOT_REGISTERED.format(other.name)
     unpaired = other.is_prior and other.pairing is None and not is_flat
     notes = (absent if missing else "", tilted, assumed if unpaired else "")
-    return found, tuple(filter(None, notes))
+    return matches, tuple(filter(None, notes))
 
 
 def _middle(volume: Volume, ref: SliceRef, region: Box | None) -> FloatArray:

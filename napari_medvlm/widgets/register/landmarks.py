@@ -11,7 +11,7 @@ from napari_medvlm.sessions.landmarks import LandmarkPair, errors_mm, fitted
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
 
-Place = tuple[float, float, float]
+Position = tuple[float, float, float]
 NO_PAIR = "Go to a point of the prior and mark it; then go to the same point of the current image."
 HALF = "Go to the same point of the current image and mark it."
 
@@ -23,7 +23,7 @@ class LandmarkForm(QWidget):
     ----------
     pairing
         Returns the pairing that is shown; raises `MedVLMError` if there is none.
-    place
+    position
         Returns the position of the planes, ``(S, P, L)`` in the current image's mm.
     replace
         Called with a fitted pairing.
@@ -37,13 +37,13 @@ class LandmarkForm(QWidget):
     def __init__(
         self,
         pairing: Callable[[], Pairing],
-        place: Callable[[], Sequence[float]],
+        position: Callable[[], Sequence[float]],
         replace: Callable[[Pairing], object],
     ) -> None:
         super().__init__()
         self.pairs: list[LandmarkPair] = []
-        self._prior_mm: Place | None = None
-        self._pairing, self._place, self._replace = pairing, place, replace
+        self._prior_mm: Position | None = None
+        self._pairing, self._position, self._replace = pairing, position, replace
         self.prior_button = button("Mark in prior", "The position of the planes is the landmark.")
         self.current_button = button("Mark in current", "The same point in the current image.")
         self.fit_button = button("Fit", "Register by the pairs: 3 or more rotate, fewer shift.")
@@ -65,7 +65,7 @@ class LandmarkForm(QWidget):
 
     def mark_prior(self) -> None:
         """Mark the point of the registered prior that the planes show."""
-        s, p, left = self._pairing().to_prior(tuple(self._place())).tolist()
+        s, p, left = self._pairing().to_prior(tuple(self._position())).tolist()
         self._prior_mm = s, p, left
         self.show_errors(self._pairing())
 
@@ -73,7 +73,7 @@ class LandmarkForm(QWidget):
         """Mark the point of the current image that the planes show; completes a pair."""
         if self._prior_mm is None:
             return
-        s, p, left = self._place()
+        s, p, left = self._position()
         self.pairs.append(LandmarkPair(self._prior_mm, (float(s), float(p), float(left))))
         self._prior_mm = None
         self.show_errors(self._pairing())

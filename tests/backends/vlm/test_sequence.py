@@ -12,10 +12,11 @@ from napari_medvlm.data.grounding import GroundQuery, Scope
 from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.volume import Volume, Window
-from napari_medvlm.evaluation.ground.case_worker import CaseWorker
 from napari_medvlm.evaluation.ground.cases import Layout
 from napari_medvlm.evaluation.ground.datasets import find_cases
+from napari_medvlm.evaluation.ground.measure import measure
 from napari_medvlm.evaluation.ground.plan import Plan
+from napari_medvlm.worker.environment_runner import RoutedRunner
 from tests.backends import tiny_models as tiny
 from tests.backends.detection.queries import force
 from tests.backends.vlm.conversations import loaded
@@ -88,10 +89,10 @@ def test_a_question_of_medsg_bench_is_scored_on_the_plane_of_the_box(folder, tmp
     (tmp_path / "t.json").write_text(json.dumps([record]))
     (case,) = find_cases(Layout.MEDSG, tmp_path, tmp_path / "t.json").cases
     assert case.question == "Find Ventricle."
-    worker = CaseWorker(Plan(backend="vlm", model=str(folder)).model_dump())
+    runner = RoutedRunner()
     try:
-        outcome = worker.outcome(case)
+        outcome = measure(case, Plan(backend="vlm", model=str(folder)), runner)
     finally:
-        worker.stop()
+        runner.stop()
     assert not outcome.problem
     assert [result.phrase for result in outcome.results] == ["Ventricle"]

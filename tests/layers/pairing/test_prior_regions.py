@@ -14,7 +14,6 @@ from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.answer_layers import AnswerLayers
-from napari_medvlm.layers.convert import volume_of
 from napari_medvlm.layers.orientation import Plane, show_plane
 from napari_medvlm.layers.pairing.pairing_layers import (
     PairedStudies,
@@ -23,7 +22,6 @@ from napari_medvlm.layers.pairing.pairing_layers import (
 )
 from napari_medvlm.layers.pairing.prior_regions import in_current
 from napari_medvlm.layers.views.prior_view import PriorView
-from napari_medvlm.widgets.ask.image_input import AS_PRIOR, ViewChoice
 
 DATA = np.random.default_rng(0).normal(size=(12, 16, 18)).astype(np.float32)
 CURRENT = Volume(DATA, name="current")
@@ -82,17 +80,3 @@ def test_a_box_of_the_prior_is_drawn_in_its_view_while_that_is_open(viewer, pair
     assert len(boxes(viewer.layers)) == 2
     shown.close()
     assert not boxes(viewer.layers)
-
-
-def test_the_registered_prior_is_asked_about_at_its_registered_places(viewer, paired, qtbot):
-    choice = ViewChoice(viewer)
-    qtbot.addWidget(choice)
-    choice.bind(viewer.layers["current"], volume_of(viewer.layers["current"]))
-    choice.with_other.setCurrentText(AS_PRIOR)
-    choice.other.setCurrentIndex(choice.other.findText("prior"))
-    volume = volume_of(viewer.layers["current"])
-    (other,) = choice.view(volume, ()).others
-    assert other.is_prior
-    assert other.name == "prior"
-    assert other.pairing is (PAIRING if volume is CURRENT else None)
-    assert "with prior" in choice.title

@@ -90,12 +90,14 @@ def lined(levels: Levels, voxels: IndexArray, axis: int) -> BoolArray:
 def write(levels: Levels, proposal: Proposal, seeds: IndexArray, full: BoolArray) -> None:
     """Write a proposal into the image's voxels; its border is found anew among them."""
     level = proposal.level
-    mask = np.zeros(levels.shape, bool)
-    mask[level.box] = to_image(proposal.mask, level)
+    mask = to_image(proposal.mask, level)
     box = bounding_box(mask)
-    low, high = (np.array([getattr(s, n) for s in box]) for n in ("start", "stop"))
+    origin = np.array([s.start for s in level.box])
+    low, high = (origin + [getattr(s, n) for s in box] for n in ("start", "stop"))
     fine = window(levels, low, high, 2.0 * _coarsest(level), FINE_VOXELS)
-    part = mask[fine.box]
+    part = np.zeros([s.stop - s.start for s in fine.box], bool)
+    inner = low - [s.start for s in fine.box]
+    part[tuple(slice(a, b) for a, b in zip(inner, inner + high - low, strict=True))] = mask[box]
     if fine.factors == (1, 1, 1) and level.factors != (1, 1, 1):
         steps = max(level.factors) // 2 + 1
         sure = ~grown(~part, steps)
