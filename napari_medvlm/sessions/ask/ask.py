@@ -49,8 +49,7 @@ def ask(  # noqa: PLR0913  # the inputs of a question
     masks, labels
         Objects by name, masks or arrays ``(z, y, x)`` on the volume's grid; label images.
     selection
-        The slices to send. `None`: no images for a backend that measures; for a model, the image
-        if it is a single slice.
+        The slices to send. `None`: none for a backend that measures; for a model, a single slice.
     prior, pairing
         An earlier study, sent at the same places, and its transform, see `register`.
     earlier, context
@@ -62,14 +61,13 @@ def ask(  # noqa: PLR0913  # the inputs of a question
 
     Returns
     -------
-    `Answer`. A question that the backend cannot answer is no error: see ``answered``.
+    `Answer`. A question that cannot be answered is no error: see ``answered``.
 
     Raises
     ------
     MedVLMError
-        If the backend fails; `GeometryMismatch` if a mask is on another grid; `InvalidPrompt` if a
-        model is asked about a stack of slices and none is selected, or a prior is passed to a
-        backend that looks at no images.
+        If the backend fails; `GeometryMismatch` if a mask is on another grid; `InvalidPrompt` if
+        no slice of a stack is selected for a model, or a prior is passed to one without images.
     """
     model_input = _model_input(volume, backend, selection, prior, pairing)
     parsed = Question(
