@@ -105,6 +105,8 @@ class Case(EvaluationCase):
         Phrases to look for that are nowhere in the image.
     question
         Of a sequence: the whole question, sent with all images together by backends that can.
+    channels
+        The images of a model that takes several, by the names of its channels.
     """
 
     images: tuple[Path, ...]
@@ -114,6 +116,7 @@ class Case(EvaluationCase):
     names: dict[int, str] = {}
     absent: tuple[str, ...] = ()
     question: str = ""
+    channels: dict[str, Path] = {}
 
 
 @dataclass(frozen=True, eq=False)

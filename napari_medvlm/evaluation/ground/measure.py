@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_medvlm.backends import registry
+from napari_medvlm.data.geometry.channels import channels_on_grid
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.grounding import GroundQuery, Scope
 from napari_medvlm.evaluation.ground.cases import Case, Loaded, load
@@ -29,11 +30,16 @@ def _request(case: Case, loaded: Loaded, plan: Plan) -> GroundRequest:
 
     A sequence with a question is one question, for a backend that takes sequences.
     """
+    from napari_medvlm.io import read_volume
+
     volume = loaded.volume
     on_slices = any(reference.slice is not None for reference in case.references)
     axis = 0 if on_slices or len(case.images) > 1 else patient_axes(volume.affine)[0]
+    images = {name: read_volume(path) for name, path in case.channels.items()}
+    channels = channels_on_grid(images, volume, plan.resample)
+    scope = Scope(axis, slice_step_mm=plan.slice_step_mm)
     wanted = phrases(case, loaded)
-    query = GroundQuery(wanted, Scope(axis, slice_step_mm=plan.slice_step_mm))
+    query = GroundQuery(wanted, scope, channels=channels)
     if case.question and registry.info(plan.backend).takes_sequences:
         prompts = dict.fromkeys(wanted, case.question)
         query = GroundQuery(wanted, Scope(axis), prompts, is_sequence=True)
