@@ -288,14 +288,14 @@ def test_3d_rad_with_the_earlier_scans_of_longitudinal_questions(tmp_path):
     for name in ("test_7_a_1", "test_7_c_1", "test_7_d_1", "test_17_b_1"):
         data_sets.save_image(tmp_path / name / f"{name}.nii.gz", volume.data, volume.affine)
     found = find(Layout.RAD3D, tmp_path, "c.csv", RAD3D)
-    longitudinal, single = found.items
+    longitudinal, single = found.cases
     assert [path.name for path in longitudinal.images] == ["test_7_a_1.nii.gz", "test_7_c_1.nii.gz"]
     assert longitudinal.captions == ("a prior visit", "the current visit")
     assert (longitudinal.right, longitudinal.type) == ((2,), "task 6")
     assert longitudinal.options[2] == "New Lesion (Absent previously, now present)"
     assert [path.name for path in single.images] == ["test_7_c_1.nii.gz"]
     assert (single.right, len(single.options)) == ((1,), 2)
-    assert [u.reason for u in found.unused] == ["There is no image test_9_a_1.nii.gz."]
+    assert [u.reason for u in found.skipped] == ["There is no image test_9_a_1.nii.gz."]
 
 
 def test_ones_own_questions_as_people_write_them(tmp_path):
