@@ -95,6 +95,8 @@ class BackendInfo:
     prepared_mib
         The most that is kept on disk of each slice that it looked at beforehand, as `prepare` has
         it do; 0 if it cannot.
+    takes_sequences
+        Whether it locates a phrase in several images that are shown together.
     """
 
     name: str
@@ -108,6 +110,7 @@ class BackendInfo:
     uses_no_images: bool = False
     prepared_mib: float = 0.0
     sizes_points: bool = False
+    takes_sequences: bool = False
 
     def require_prompt(self, prompt: Prompt) -> None:
         """Raise `PromptNotSupported` unless the backend segments by this kind of prompt."""

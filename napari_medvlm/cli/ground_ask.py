@@ -23,6 +23,15 @@ from napari_medvlm.cli.options import (
     read_image,
 )
 from napari_medvlm.cli.output import NOT_FOUND, print_note, print_result, report_errors
+from napari_medvlm.cli.register import (
+    Kind,
+    OtherPatient,
+    Prior,
+    PriorKind,
+    SamePositions,
+    read_prior,
+)
+from napari_medvlm.cli.register import summary as pairing_summary
 from napari_medvlm.data.answer import Answer, AnswerKind
 from napari_medvlm.io import Gaps
 
@@ -170,7 +179,7 @@ AllowRemote = Annotated[
         help="Allow sending images to this non-local server; remembered.",
     ),
 ]
-Kind = Annotated[
+Answers = Annotated[
     AnswerKind | None, typer.Option(help="Answer type; default with --option: choice.")
 ]
 
@@ -180,10 +189,14 @@ def ask(  # noqa: PLR0913  # one for each option
     question: Annotated[str, typer.Argument(help="The question, quoted.")],
     mask: Masks = [],  # noqa: B006
     labels: Labels = [],  # noqa: B006
+    prior: Prior = None,
+    prior_kind: PriorKind = Kind.RIGID,
+    same_positions: SamePositions = False,
+    other_patient: OtherPatient = False,
     slices: Sliced = None,
     slice_step_mm: EveryMm = None,
     context: Annotated[str, typer.Option(help="Clinical context.")] = "",
-    kind: Kind = None,
+    kind: Answers = None,
     option: Annotated[list[str], typer.Option(help="Answer option of a choice question.")] = [],  # noqa: B006
     backend: Backend = "embedded",
     model: Model = None,
@@ -196,9 +209,10 @@ def ask(  # noqa: PLR0913  # one for each option
     spacing: Spacing = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask a question about an image.
+    """Ask a question about an image, or about an image and its prior.
 
-    The exit status is 3 if the backend cannot answer.
+    A prior is registered first; boxes are in the millimetres of the study that the
+    model names. The exit status is 3 if the backend cannot answer.
     """
     import napari_medvlm as nmv
 
@@ -211,15 +225,19 @@ def ask(  # noqa: PLR0913  # one for each option
         note_device(backend, device)
         model = server_model(backend, model, base_url, allow_remote)
         selection = _selection(volume, backend, slices, slice_step_mm)
+        before, pairing = read_prior(volume, prior, prior_kind, same_positions, other_patient, gaps)
         start = time.perf_counter()
         answer = nmv.ask(
             volume, question, backend, masks=masks, labels=named, selection=selection,
-            context=context,
+            prior=before, pairing=pairing, context=context,
             kind=kind or (AnswerKind.CHOICE if option else AnswerKind.OPEN), options=option,
             model=model, device=device,
         )  # fmt: skip
         seconds = time.perf_counter() - start
-    print_result(_summary(backend, answer, seconds, volume), as_json, lambda: answer.text)
+    summary = _summary(backend, answer, seconds, volume)
+    if pairing is not None:
+        summary["registration"] = pairing_summary(pairing)
+    print_result(summary, as_json, lambda: answer.text)
     if not answer.answered:
         raise typer.Exit(NOT_FOUND)
 
@@ -260,7 +278,7 @@ def _summary(backend: str, answer: Answer, seconds: float, volume: Any) -> dict[
         "answered": answer.answered,
         "answer": answer.text,
         "claims": [_claim(claim, volume.spacing_is_known) for claim in answer.claims],
-        "images": [{"axis": ref.axis, "index": ref.index} for ref in answer.images],
+        "images": _images(answer),
         "seconds": round(seconds, 3),
     }
     more = {
@@ -270,6 +288,15 @@ def _summary(backend: str, answer: Answer, seconds: float, volume: Any) -> dict[
         "notes": [*volume.notes, *answer.notes],
     }
     return summary | {name: value for name, value in more.items() if value}
+
+
+def _images(answer: Answer) -> list[dict[str, Any]]:
+    """Return the slices that were sent; ``image`` names those of another image."""
+    names = answer.image_names or ("",) * len(answer.images)
+    return [
+        {"axis": ref.axis, "index": ref.index} | ({"image": name} if name else {})
+        for ref, name in zip(answer.images, names, strict=True)
+    ]
 
 
 def _labels(paths: list[Path], volume: Any) -> list[Any]:
@@ -304,6 +331,7 @@ def _claim(claim: Any, in_mm: bool) -> dict[str, Any]:
             "box_mm": region.bounds_mm.round(3).tolist() if in_mm else None,
             "source": claim.source,
         }
+        | ({"image": region.image_name} if region.image_name else {})
         for region in claim.regions
     ]
     return {"text": claim.text, "source": claim.source, "regions": regions}

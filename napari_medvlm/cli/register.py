@@ -11,12 +11,14 @@ import typer
 from napari_medvlm.cli.options import AsJson, AtGaps, Frame, Image, Series, read_image
 from napari_medvlm.cli.output import (
     interruptible_progress,
+    print_note,
     print_result,
     printable,
     report_errors,
 )
 from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.data.geometry.pairing import Pairing
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io import Gaps
 
 
@@ -61,7 +63,6 @@ def register(  # noqa: PLR0913  # one for each option
     """
     import napari_medvlm as nmv
     from napari_medvlm.data.geometry.warp import prior_on_current
-    from napari_medvlm.data.volume import Volume
     from napari_medvlm.io.writers import NIFTI, write_image
 
     with report_errors():
@@ -80,6 +81,49 @@ def register(  # noqa: PLR0913  # one for each option
         if out is not None:
             write_image(out, Volume(prior_on_current(pairing, now.grid, before), now.affine))
         print_result(summary(pairing), as_json, lambda: _text(pairing))
+
+
+Prior = Annotated[
+    Path | None,
+    typer.Option(help="Earlier image of the same patient, whose slices at the same places go too."),
+]
+PriorKind = Annotated[Kind, typer.Option(help="Transform by which --prior is registered to IMAGE.")]
+SamePositions = Annotated[
+    bool, typer.Option("--same-positions", help="Take the positions of --prior as they are.")
+]
+OtherPatient = Annotated[
+    bool, typer.Option("--other-patient", help="Go on if the Patient IDs of --prior differ.")
+]
+
+
+def read_prior(
+    volume: Volume,
+    path: Path | None,
+    kind: Kind,
+    same_positions: bool,
+    other_patient: bool,
+    gaps: Gaps,
+) -> tuple[Volume | None, Pairing | None]:
+    """The image of ``--prior`` and its registration to an image; prints notes to stderr."""
+    import napari_medvlm as nmv
+    from napari_medvlm.data.geometry.pairing import PairingKind
+    from napari_medvlm.sessions.register import require_same_patient
+
+    if path is None:
+        return None, None
+    prior = read_image(path, gaps=gaps)
+    if min(volume.shape) == min(prior.shape) == 1:
+        require_same_patient(volume, prior, other_patient)
+        print_note("Single slices are not registered; both are sent as they are.")
+        return prior, None
+    wanted = PairingKind.IDENTITY if same_positions else PairingKind(kind.value)
+    with interruptible_progress() as progress:
+        pairing = nmv.register(
+            volume, prior, wanted, other_patient=other_patient, progress=progress
+        )
+    for note in pairing.notes:
+        print_note(note)
+    return prior, pairing
 
 
 def summary(pairing: Pairing) -> dict[str, Any]:

@@ -84,8 +84,9 @@ class Answer:
         Its sentences.
     answered
         Whether the question was answered; if not, ``reason`` says why and what would help.
-    images
-        The slices that were looked at.
+    images, image_names
+        The slices that were looked at, and for each the name of the other image that it belongs to,
+        such as a prior; no names if all are of the image asked about.
     thinking
         What the model wrote before its answer.
     calls
@@ -121,14 +122,23 @@ class Answer:
     tokens: int = 0
     prompt: str = ""
     settings: Mapping[str, str | float | bool | None] = field(default_factory=dict)
+    image_names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ChatTurn:
-    """A question of a conversation, and what was answered to it."""
+    """A question of a conversation, and what was answered to it.
+
+    Parameters
+    ----------
+    pictures, captions
+        The images that were sent with the question and are sent again, as of `Question`.
+    """
 
     question: str
     answer: str
+    pictures: tuple[SliceImage, ...] = ()
+    captions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_medvlm.data.answer import Answer, AnswerKind
 from napari_medvlm.data.check_result import CheckResult
 from napari_medvlm.data.region import Heatmap, SliceRef
+from napari_medvlm.data.slice_image import SliceImage
 from napari_medvlm.data.tool_call import ToolRound
 
 
@@ -45,12 +46,16 @@ class SentImage:
         What was said of it.
     of
         The name of the image that it shows, if that is another one than the session's.
+    picture
+        The picture itself, which later questions send again; `None` if it cannot be had: it shows
+        another image, and was read from a session file.
     """
 
     pixels: NDArray[np.uint8]
     slice: SliceRef
     caption: str = ""
     of: str = ""
+    picture: SliceImage | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -131,6 +131,9 @@ class GroundQuery:
         The intensities that a model is to see as black and white; `None`: the backend's own.
     channels
         The images of all channels of a model that takes several, see `Backend.channel_names`.
+    is_sequence
+        Whether the slices of the scope are shown together as one question, by a backend that can
+        (`BackendInfo.takes_sequences`); then `prompts` are whole questions.
     """
 
     phrases: tuple[str, ...]
@@ -140,6 +143,7 @@ class GroundQuery:
     window: Window | None = None
     descriptions: Mapping[str, str] = field(default_factory=dict)
     channels: tuple[Channel, ...] = ()
+    is_sequence: bool = False
 
     def prompt_of(self, phrase: str) -> str:
         """What to send to a model for a phrase."""

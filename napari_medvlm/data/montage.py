@@ -75,6 +75,7 @@ class Montage(SliceImage):
             first.flipped,
             first.part,
             first.windows,
+            first.image_name,
             tuple(tiles),
         )
 

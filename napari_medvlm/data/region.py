@@ -77,6 +77,9 @@ class Region:
         The slice that it was found on, if the backend looks at slices.
     uncertainty
         Spread of the box over several tries, in millimetres, if the backend tells.
+    image_name
+        Name of the other image, such as a prior, that it lies in and whose millimetres and slices
+        are meant; empty: the image asked about.
     """
 
     phrase: str
@@ -88,6 +91,7 @@ class Region:
     points: tuple[Point, ...] = ()
     slice: SliceRef | None = None
     uncertainty: float | None = None
+    image_name: str = ""
 
     @classmethod
     def of_mask(cls, phrase: str, mask: Mask, grid: Grid, score: float | None, name: str) -> Region:

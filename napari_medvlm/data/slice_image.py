@@ -56,6 +56,8 @@ class SliceImage:
     windows
         The intensities shown as black and white: one window, or one each for red, green and blue;
         none of a colour image.
+    image_name
+        Name of the other image that it shows, such as a prior; empty: the image asked about.
     """
 
     pixels: NDArray[np.uint8]
@@ -66,6 +68,7 @@ class SliceImage:
     flipped: tuple[bool, bool]
     part: Part | None = None
     windows: tuple[Window, ...] = ()
+    image_name: str = ""
 
     @property
     def size(self) -> tuple[int, int]:

@@ -24,6 +24,7 @@ from napari_medvlm.layers.orientation import (
     place_in_view,
     show_plane,
 )
+from napari_medvlm.layers.pairing.prior_regions import PriorRegions, in_current
 from napari_medvlm.layers.region_boxes import DisplayedRegion
 from napari_medvlm.layers.region_layers import RegionLayers
 from napari_medvlm.sessions.segment.colors import FIRST, color_of
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 STORY_WIDTH, STORY_LINES = 48, 4
 """Letters a line, and lines, of the question and of the answer in the picture."""
+LONGEST_NAME = 12
+"""Letters of an image's name in a callout."""
 NUDGE = 1e-3
 """Of a voxel: which of two slices a place just between them is on must not hang on rounding."""
 STEPS_FROM = 1000
@@ -52,8 +55,9 @@ class AnswerRegion(DisplayedRegion):
 
     @property
     def callout(self) -> str:
-        """The numbers of its sentences."""
-        return ",".join(map(str, self.numbers))
+        """The numbers of its sentences, and the name of another image that it lies in."""
+        numbers, name = ",".join(map(str, self.numbers)), self.region.image_name
+        return f"{numbers} ({name[:LONGEST_NAME]})" if name else numbers
 
 
 def numbered(claims: Sequence[Claim], backend: str) -> list[AnswerRegion]:
@@ -119,6 +123,9 @@ class AnswerLayers:
         self._visible = True
         self._story = ""
         self._regions = RegionLayers(viewer, volume, "Answer", self._on_region, "found answer")
+        self._prior = PriorRegions(
+            viewer, volume, "Answer in prior", self._on_region, "found prior"
+        )
         self._steps = RegionLayers(viewer, volume, "Steps", lambda _: None, "found step")
         self._evidence = EvidenceLayer(viewer, volume)
         self._explained: Evidence | None = None
@@ -149,9 +156,14 @@ class AnswerLayers:
         self._chosen = None
         claims = _claims(turn)
         backend = "" if turn is None else turn.backend
-        self._shown = {shown_region.key: shown_region for shown_region in numbered(claims, backend)}
-        self._regions.choose()
-        self._regions.show(list(self._shown.values()))
+        shown = [
+            replace(s, region=in_current(s.region, self.viewer, self.volume))
+            for s in numbered(claims, backend)
+        ]
+        self._shown = {shown_region.key: shown_region for shown_region in shown}
+        for layers, is_other in ((self._regions, False), (self._prior, True)):
+            layers.choose()
+            layers.show([s for s in shown if bool(s.region.image_name) is is_other])
         self._steps.show([] if turn is None else step_regions(turn.steps, backend))
         self._explained = None if turn is None else turn.evidence
         self._story = "" if turn is None else caption(turn)
@@ -167,7 +179,8 @@ class AnswerLayers:
         ]
         if lit and go:
             look_at(self.viewer, self.volume, [shown_region.region for shown_region in lit])
-        self._regions.choose(*(shown_region.key for shown_region in lit))
+        for layers in (self._regions, self._prior):
+            layers.choose(*(shown_region.key for shown_region in lit))
         self._show_or_hide()
 
     def close(self) -> None:
@@ -177,6 +190,7 @@ class AnswerLayers:
         self._tell_story()
         self._evidence.close()
         self._regions.close()
+        self._prior.close()
         self._steps.close()
 
     def _on_region(self, key: int) -> None:
@@ -188,7 +202,7 @@ class AnswerLayers:
         return sum(number in shown_region.numbers for shown_region in self._shown.values())
 
     def _show_or_hide(self) -> None:
-        for layers in (self._regions, self._steps):
+        for layers in (self._regions, self._prior, self._steps):
             for layer in layers:
                 layer.visible = self._visible
         self._evidence.show(self._explained, visible=self._visible)
@@ -270,7 +284,13 @@ def _claims(turn: Turn | None) -> tuple[Claim, ...]:
 
 
 def _region_key(region: Region) -> Any:
-    return (region.kind, region.name, region.slice, *np.round(region.bounds_mm, 3).ravel().tolist())
+    return (
+        region.kind,
+        region.name,
+        region.slice,
+        region.image_name,
+        *np.round(region.bounds_mm, 3).ravel().tolist(),
+    )
 
 
 def _spans(region: Region, axis: int, position: Any) -> bool:

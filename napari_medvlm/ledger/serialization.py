@@ -10,7 +10,13 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 from pydantic_core import PydanticSerializationError
 
 from napari_medvlm.data.errors import SessionFileError
@@ -89,12 +95,22 @@ class StoredRegion(RegionRecord):
     ----------
     mask
         The mask itself, of what a tool segmented: nothing else has it.
+    image_name
+        As of `Region`; not written if it is empty, so that earlier programs read the record.
     """
 
     phrase: str
     points: tuple[Point, ...] = ()
     uncertainty: float | None = None
     mask: InitialMask | None = None
+    image_name: str = ""
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        if not self.image_name:
+            written.pop("image_name", None)
+        return written
 
     @classmethod
     def whole(cls, region: Region, grid: Grid | None = None) -> StoredRegion:
@@ -106,6 +122,7 @@ class StoredRegion(RegionRecord):
             points=region.points,
             uncertainty=region.uncertainty,
             mask=mask,
+            image_name=region.image_name,
         )
 
     def region(self, grid: Grid) -> Region:
@@ -119,6 +136,7 @@ class StoredRegion(RegionRecord):
             points=self.points,
             slice=None if self.slice is None else SliceRef(*self.slice),
             uncertainty=self.uncertainty,
+            image_name=self.image_name,
         )
 
 

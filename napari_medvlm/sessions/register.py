@@ -109,7 +109,7 @@ def register(  # noqa: PLR0913  # all but the first three are rarely needed
     """
     wanted = PairingKind(kind)
     check_volumes(current, prior)
-    facts = _checked_facts(current, prior, other_patient)
+    facts = require_same_patient(current, prior, other_patient)
     notes = _notes(current, prior, facts)
     if spatial_registration is not None:
         pairing = _of_file(current, prior, Path(spatial_registration), facts)
@@ -120,7 +120,7 @@ def register(  # noqa: PLR0913  # all but the first three are rarely needed
     return replace(pairing, notes=(*notes, *pairing.notes))
 
 
-def _checked_facts(current: Volume, prior: Volume, other_patient: bool) -> HeaderFacts:
+def require_same_patient(current: Volume, prior: Volume, other_patient: bool) -> HeaderFacts:
     """The facts of the headers; `InvalidImage` for another patient that is not confirmed."""
     facts = header_facts(current, prior)
     if facts.other_patient and not other_patient:

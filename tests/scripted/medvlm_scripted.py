@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from dataclasses import replace
 
 from napari_medvlm.backends.base import Backend, BackendInfo, Task
 from napari_medvlm.data.answer import Answer, AnswerDelta, Claim
@@ -65,7 +66,8 @@ class Scripted(Backend):
         regions = ()
         if "box" in part:
             picture = question.pictures[part.get("picture", 1) - 1]
-            regions = (Region("it", picture.box(tuple(part["box"])), slice=picture.slice),)
+            region = Region("it", picture.box(tuple(part["box"])), slice=picture.slice)
+            regions = (replace(region, image_name=picture.image_name),)
         return Answer(
             text, (Claim(text, regions, "scripted"),), written=text, tokens=len(text.split())
         )
@@ -79,6 +81,7 @@ def told(question):
             "earlier": [[turn.question, turn.answer] for turn in question.earlier],
             "objects": [named.name for named in question.objects],
             "captions": list(question.captions),
+            "earlier_captions": [list(turn.captions) for turn in question.earlier],
             "tools": [tool.name for tool in question.tools],
             "steps": [[r.text for r in step.results] for step in question.steps],
         }

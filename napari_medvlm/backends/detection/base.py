@@ -168,7 +168,17 @@ def regions_of(slice_image: SliceImage, look: Look) -> list[Region]:
         if box is not None:
             slice_ref = _slice_of(slice_image, box)
             regions.append(
-                Region(seen.phrase, box, seen.score, seen.name, mask, heatmap, points, slice_ref)
+                Region(
+                    seen.phrase,
+                    box,
+                    seen.score,
+                    seen.name,
+                    mask,
+                    heatmap,
+                    points,
+                    slice_ref,
+                    image_name=slice_image.image_name,
+                )
             )
     return regions
 

@@ -91,6 +91,9 @@ class Row(BaseModel):
         Of models with their own code, the method by which they are asked: ``generate`` and
         ``chat`` return text, ``predict_forward`` text and masks; empty: the first of
         `model_code.methods.METHODS` that they have.
+    numbering
+        How several images are named, with ``{number}`` from 1, as their authors do it; empty: they
+        do not.
     windows
         The intensities, lowest and highest in HU, that CT is shown to them with as red, green and
         blue; none: as to the user.
@@ -128,6 +131,7 @@ class Row(BaseModel):
     thinking: tuple[tuple[Text, Text], ...] = ()
     most_pictures: Annotated[int, Field(ge=0)] = 0
     asked_by: Literal["generate", "chat", "predict_forward", ""] = ""
+    numbering: str = "Image {number}"
     windows: tuple[tuple[float, float], ...] = ()
     memory_mib: Annotated[int, Field(ge=0)] = 0
     tools: Literal["functions", "text", ""] = ""
@@ -138,11 +142,17 @@ class Row(BaseModel):
             raise ValueError("the prompt must have {phrase} in it")
         if self.described and not all(n in self.described for n in ("{phrase}", "{definition}")):
             raise ValueError("the described prompt must have {phrase} and {definition} in it")
+        if self.numbering and self.numbering.count("{number}") != 1:
+            raise ValueError("the numbering must have {number} in it once")
         if max(self.prompt.count("{image}"), self.described.count("{image}")) > 1:
             raise ValueError("a prompt may have {image} in it once")
         if self.only_report and any(self.only_report.count(n) != 1 for n in REPORT_PLACEHOLDERS):
             raise ValueError("the prompt of a report must have {image} and {context} in it once")
         return self
+
+    def numbered(self, number: int) -> str:
+        """The name of an image by its number from 1."""
+        return (self.numbering or "Image {number}").replace("{number}", str(number))
 
     def parts(self, phrase: str, definition: str = "") -> tuple[str, str]:
         """The texts before and after the image for a phrase, or for one with its definition.

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from napari_medvlm.backends.base import BackendInfo, Progress, Task
+from napari_medvlm.backends.box_formats import GRAMMARS
 from napari_medvlm.backends.detection.base import Look
 from napari_medvlm.backends.detection.catalogued import CataloguedBackend
 from napari_medvlm.backends.detection.generated_boxes import joined, look_of
@@ -22,12 +23,15 @@ from napari_medvlm.backends.models.adapters import names_of
 from napari_medvlm.backends.models.catalog import Row, answering_row, name_of, row_for
 from napari_medvlm.backends.vlm.generation import AnswerGenerator
 from napari_medvlm.backends.vlm.prompt_inputs import is_cropped, seen_size
+from napari_medvlm.backends.vlm.sequence import SequencePrompt
 from napari_medvlm.backends.vlm.streamer import Streamer
 from napari_medvlm.data.answer import Answer, AnswerDelta, Question
 from napari_medvlm.data.errors import BackendUnavailable
-from napari_medvlm.data.grounding import Grounding, GroundQuery
-from napari_medvlm.data.region import Heatmap
-from napari_medvlm.data.slice_image import SliceImage
+from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound
+from napari_medvlm.data.region import Heatmap, Region
+from napari_medvlm.data.slice_image import SliceImage, picture_of
+
+NO_BOX = "The model wrote no box."
 
 
 class VLMBackend(CataloguedBackend):
@@ -44,6 +48,7 @@ class VLMBackend(CataloguedBackend):
         weights_licence="see the model's card",
         modules=("torch", "torchvision", "transformers"),
         memory_mib=18000,
+        takes_sequences=True,
     )
     auto = "AutoModelForImageTextToText"
     example = "Qwen/Qwen2.5-VL-3B-Instruct"
@@ -97,7 +102,35 @@ class VLMBackend(CataloguedBackend):
         """Search the slices of the scope, and merge regions of neighbouring slices."""
         if self._unknown is not None:
             raise self._unknown
+        if query.is_sequence and self._asker is None and self._row.grammar in GRAMMARS:
+            return self._in_sequence(query, progress)
         return super().ground(query, progress)
+
+    def _in_sequence(self, query: GroundQuery, progress: Progress) -> Grounding:
+        """Locate each phrase in the slices of the scope, shown together as one question."""
+        self._progress, self._last_progress = progress, (0.0, "searching the sequence")
+        refs = query.scope.slices(self._volume.grid)
+        pictures = [picture_of(self._volume, ref, query.window) for ref in refs]
+        regions: list[Region] = []
+        texts: list[str] = []
+        notes: list[str] = []
+        prompts: dict[str, str] = {}
+        for phrase in query.phrases:
+            question = query.prompts.get(phrase, f"Locate {phrase}.")
+            self._loaded.refuse_control(question)
+            prompt = SequencePrompt.of(self._loaded, self._row, pictures, question)
+            inputs = self._loaded.inputs(prompt.inputs(self._loaded, self._row))
+            written = self._loaded.text(self._write(inputs))
+            own, problems = prompt.regions(self._loaded, self._row, inputs, written, phrase)
+            prompts[phrase] = prompt.text
+            regions += own
+            texts.append(written)
+            notes += problems
+        located = {region.phrase for region in regions}
+        absent = [NotFound(p, NO_BOX) for p in query.phrases if p not in located]
+        return Grounding(
+            tuple(regions), tuple(absent), refs, query.window, prompts, tuple(texts), tuple(notes)
+        )
 
     def answer(self, question: Question, progress: Progress) -> Iterator[AnswerDelta]:
         """The answer to a question: text as it comes, at the end the answer as a whole."""

@@ -17,7 +17,7 @@ from napari_medvlm.backends.models.catalog import Row
 from napari_medvlm.backends.vlm import text_tools
 from napari_medvlm.backends.vlm.reasoning import split_reasoning
 from napari_medvlm.backends.vlm.written_places import written_places
-from napari_medvlm.data.answer import AnswerKind, NamedPlaces, Question
+from napari_medvlm.data.answer import AnswerKind, ChatTurn, NamedPlaces, Question
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.slice_image import SliceImage
 from napari_medvlm.data.tool_call import ToolCall, ToolResult, ToolRound
@@ -84,13 +84,16 @@ def messages(
     if row.only_report:
         return _report_messages(question, row)
     chat = [Message("system", (system_text(question, row, functions=functions),))]
+    number = 0
     for turn in question.earlier:
-        chat += [Message("user", (turn.question,)), Message("assistant", (turn.answer,))]
-    places = written_places(question.places, row, frames[: len(question.pictures)])
-    chat.append(Message("user", (*_asked(question), *((places,) if places else ()))))
-    number = len(question.pictures)
+        shown = tuple(_numbered(_captioned(turn), number, row))
+        number += len(turn.pictures)
+        chat += [Message("user", (*shown, turn.question)), Message("assistant", (turn.answer,))]
+    places = written_places(question.places, row, frames, number)
+    chat.append(Message("user", (*_asked(question, number, row), *((places,) if places else ()))))
+    number += len(question.pictures)
     for step in question.steps:
-        chat += _called(step, functions) + _results(step, number, functions)
+        chat += _called(step, functions) + _results(step, number, row, functions)
         number += sum(len(result.pictures) for result in step.results)
     return tuple(chat)
 
@@ -108,24 +111,38 @@ def _report_messages(question: Question, row: Row) -> tuple[Message, ...]:
 
 def pictures_of(question: Question) -> tuple[tuple[SliceImage, str], ...]:
     """All images of the messages with their captions, in the order of their numbers from 1."""
-    captions = question.captions or ("",) * len(question.pictures)
-    first = zip(question.pictures, captions, strict=True)
+    earlier = (pair for turn in question.earlier for pair in _captioned(turn))
     later = (
         (picture, f"from {result.call.name}")
         for step in question.steps
         for result in step.results
         for picture in result.pictures
     )
-    return (*first, *later)
+    return (*earlier, *_captioned(question), *later)
+
+
+def earlier_pictures(question: Question) -> int:
+    """How many of the images of `pictures_of` belong to the questions before this one."""
+    return sum(len(turn.pictures) for turn in question.earlier)
+
+
+def _captioned(source: Question | ChatTurn) -> Iterator[tuple[SliceImage, str]]:
+    captions = source.captions or ("",) * len(source.pictures)
+    return zip(source.pictures, captions, strict=True)
 
 
 def fewer_pictures(question: Question, dropped: int) -> tuple[Question, str]:
     """A question without its first images, and a sentence that names them.
 
-    The question's own go first, then those that tools have shown.
+    Those of earlier questions go first, then the question's own, then those that tools have shown.
     """
     everything = pictures_of(question)
-    own, left = min(dropped, len(question.pictures)), max(dropped - len(question.pictures), 0)
+    earlier, left = [], dropped
+    for turn in question.earlier:
+        cut = min(left, len(turn.pictures))
+        left -= cut
+        earlier.append(replace(turn, pictures=turn.pictures[cut:], captions=turn.captions[cut:]))
+    own, left = min(left, len(question.pictures)), max(left - len(question.pictures), 0)
     steps = []
     for step in question.steps:
         results = []
@@ -138,6 +155,7 @@ def fewer_pictures(question: Question, dropped: int) -> tuple[Question, str]:
     note = f"{len(names)} of {len(everything)} images were left out: {', '.join(names)}."
     shortened = replace(
         question,
+        earlier=tuple(earlier),
         places=tuple(_without_first(places, own) for places in question.places),
         pictures=question.pictures[own:],
         captions=question.captions[own:],
@@ -164,7 +182,7 @@ def system_text(question: Question, row: Row, *, functions: bool) -> str:
     if "<answer>" not in row.system or question.kind is AnswerKind.REPORT:
         lines.append(_HOW[question.kind])
     if pictures and question.boxes and row.grammar in GRAMMARS:
-        lines.append(_places(row.grammar, len(pictures)))
+        lines.append(_places(row, len(pictures)))
     if question.tools and not functions:
         lines.append(text_tools.offer(question.tools))
     return "\n".join(lines)
@@ -176,17 +194,17 @@ def lettered(options: Sequence[str]) -> str:
     return "\n".join(f"{letter}) {option}" for letter, option in pairs)
 
 
-def _places(grammar: str, pictures: int) -> str:
+def _places(row: Row, pictures: int) -> str:
     text = (
         "Where a sentence tells of something that can be seen, write its box in the same sentence, "
-        f"in this form: {GRAMMARS[grammar].example}"
+        f"in this form: {GRAMMARS[row.grammar].example}"
     )
-    return text if pictures == 1 else f"{text} Say in that sentence which image it is in: image 2."
+    second = f"{row.numbered(2)[:1].lower()}{row.numbered(2)[1:]}"
+    return text if pictures == 1 else f"{text} Say in that sentence which image it is in: {second}."
 
 
-def _asked(question: Question) -> Iterator[Part]:
-    captions = question.captions or ("",) * len(question.pictures)
-    yield from _numbered(zip(question.pictures, captions, strict=True), 0)
+def _asked(question: Question, number: int, row: Row) -> Iterator[Part]:
+    yield from _numbered(_captioned(question), number, row)
     if question.context.strip():
         yield f"What is known of the patient:\n{question.context.strip()}"
     text = question.text.strip()
@@ -195,9 +213,9 @@ def _asked(question: Question) -> Iterator[Part]:
     yield text
 
 
-def _numbered(pictures: Iterable[tuple[SliceImage, str]], start: int) -> Iterator[Part]:
+def _numbered(pictures: Iterable[tuple[SliceImage, str]], start: int, row: Row) -> Iterator[Part]:
     for number, (picture, caption) in enumerate(pictures, start + 1):
-        yield f"Image {number}: {caption}" if caption else f"Image {number}:"
+        yield f"{row.numbered(number)}: {caption}" if caption else f"{row.numbered(number)}:"
         yield picture
 
 
@@ -212,9 +230,9 @@ def _called(step: ToolRound, functions: bool) -> list[Message]:
     return [Message("assistant", ("\n".join([*lines, *map(text_tools.written, calls)]),))]
 
 
-def _results(step: ToolRound, number: int, functions: bool) -> list[Message]:
+def _results(step: ToolRound, number: int, row: Row, functions: bool) -> list[Message]:
     """The results of tool calls; images follow in a user message, as servers expect."""
-    shown = _shown(step.results, number)
+    shown = _shown(step.results, number, row)
     if not functions:
         text = "\n".join(text_tools.tool_result_text(result) for result in step.results)
         return [Message("user", (text, *shown))]
@@ -225,8 +243,8 @@ def _results(step: ToolRound, number: int, functions: bool) -> list[Message]:
     return [*images, Message("user", shown)] if shown else images
 
 
-def _shown(results: Sequence[ToolResult], number: int) -> tuple[Part, ...]:
+def _shown(results: Sequence[ToolResult], number: int, row: Row) -> tuple[Part, ...]:
     pictures = [
         (picture, f"from {result.call.name}") for result in results for picture in result.pictures
     ]
-    return tuple(_numbered(pictures, number))
+    return tuple(_numbered(pictures, number, row))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.models.catalog import Row
 from napari_medvlm.backends.models.transformers_loader import Loaded
-from napari_medvlm.backends.vlm.chat_messages import LETTERS
+from napari_medvlm.backends.vlm.chat_messages import LETTERS, earlier_pictures
 from napari_medvlm.backends.vlm.occlusion import evidence_map
 from napari_medvlm.backends.vlm.parse_answer import ModelOutput, Stream, answer_of, stream_for
 from napari_medvlm.backends.vlm.prompt_inputs import ModelInputs, build_inputs, with_tokens
@@ -89,7 +89,8 @@ class AnswerGenerator:
         """
         progress(0.0, "reading the question")
         asked = build_inputs(self._loaded, self._row, question, self._longest)
-        position, tokens = picture - asked.dropped, self._tokens_of(written)
+        own = picture + earlier_pictures(question) - asked.dropped
+        position, tokens = own - earlier_pictures(asked.question), self._tokens_of(written)
         pictures = asked.question.pictures
         if not tokens or not 0 <= position < len(pictures):
             raise InvalidPrompt(

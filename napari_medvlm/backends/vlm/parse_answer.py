@@ -90,9 +90,11 @@ def answer_of(
         length = f" after {written.tokens} tokens" if written.tokens else ""
         notes.append(f"The model was stopped{length}, before it finished.")
     shown = without(text, pieces(text, row.grammar))
+    names = tuple(cited.picture.image_name for cited in pictures)
     answer = Answer(
         text=unboxed(shown),
         images=tuple(shown.picture.slice for shown in pictures),
+        image_names=names if any(names) else (),
         thinking=thinking,
         calls=calls,
         probabilities=written.probabilities,

@@ -23,12 +23,23 @@ from napari_medvlm.language.counted_things import counted
 from napari_medvlm.language.sentences import Sentence, split
 
 UNNAMED = "A box without a name."
-_NUMBERS = r"\s*(?:no\.\s*|#\s*)?(\d{1,5}(?:\s*(?:,|-|and|und|et|y|to|&)\s*\d{1,5}\b)*)\b"
+_NUMBERS = r"\s*(?:no\.\s*|#\s*|-)?(\d{1,5}(?:\s*(?:,|-|and|und|et|y|to|&)\s*\d{1,5}\b)*)\b"
 _PICTURE = re.compile(rf"\b(?:images?|pictures?|figures?|bild|imagen)\b{_NUMBERS}", re.IGNORECASE)
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 _ORDINAL = re.compile(rf"\b({'|'.join(_ORDINALS)})\s+(?:image|picture)\b", re.IGNORECASE)
 """As MedSeq-Grounder names a picture: "It's in the third image."."""
 _SLICE = re.compile(rf"\b(?:slices?|slides?|schicht|coupe|corte)\b{_NUMBERS}", re.IGNORECASE)
+_STUDY = r"(?:chest |ct |mr )?(?:study|image|picture|scan|examination|radiograph|x-ray|visit)\b"
+_ROLES = {
+    "prior": re.compile(rf"\b(?:in|on|of) the (?:prior|previous|earlier|last) {_STUDY}", re.I),
+    "current": re.compile(rf"\b(?:in|on|of) the (?:current|present|latest|new) {_STUDY}", re.I),
+}
+_CAPTIONS = {
+    "prior": re.compile(r"^(?:the |a )?(?:prior|last) (?:study|visit)", re.I),
+    "current": re.compile(r"^(?:the )?current (?:study|visit)", re.I),
+}
+"""How the captions of `model_input` and of data sets of two visits begin."""
+_COMPARES = re.compile(r"\b(?:than|compared|comparison|since|unlike|versus|vs|relative)\b", re.I)
 _DIGITS = re.compile(r"\d+")
 _N = r"\s*-?\d+(?:\.\d+)?\s*"
 _BOX_LIKE = re.compile(
@@ -183,8 +194,18 @@ class _Reader:
         indices |= {
             k for k, s in enumerate(self._pictures) if slices & _numbers(_SLICE, s.caption)
         }  # fmt: skip
-        indices = {k for k in indices if k < len(self._pictures)}
+        indices = {k for k in indices if k < len(self._pictures)} or self._of_role()
         return self._pictures[indices.pop()] if len(indices) == 1 else None
+
+    def _of_role(self) -> set[int]:
+        """The images of the study that the sentence says it sees something in.
+
+        None if it names both studies, or compares them: "larger than in the prior study".
+        """
+        named = [role for role, words in _ROLES.items() if words.search(self._text)]
+        if len(named) != 1 or _COMPARES.search(self._text):
+            return set()
+        return {k for k, s in enumerate(self._pictures) if _CAPTIONS[named[0]].search(s.caption)}
 
     def _unplaced(self, parsed: Parsed) -> tuple[str, ...]:
         if not self._pictures:

@@ -22,7 +22,7 @@ class PlacesText(str):
 
 
 def written_places(
-    places: Sequence[NamedPlaces], row: Row, frames: Sequence[Framed]
+    places: Sequence[NamedPlaces], row: Row, frames: Sequence[Framed], earlier: int = 0
 ) -> PlacesText | None:
     """The sentence of a catalogue row and a line for each object; `None` without objects.
 
@@ -33,31 +33,38 @@ def written_places(
     ----------
     frames
         The images as the model sees them, in the order of their numbers.
+    earlier
+        How many of them are of earlier questions and stand before those of the places.
     """
     if not places:
         return None
     grammar = GRAMMARS.get(row.grammar)
     own = row.grammar if grammar is not None and grammar.holds == "boxes" else ""
-    lines = [_line(named, own, frames) for named in places]
+    lines = [_line(named, own, frames, earlier, row) for named in places]
     return PlacesText("\n".join([row.region if own else IN_THOUSANDTHS, *lines]))
 
 
-def _line(named: NamedPlaces, grammar: str, frames: Sequence[Framed]) -> str:
-    parts = list(_parts(named, grammar, frames))
+def _line(
+    named: NamedPlaces, grammar: str, frames: Sequence[Framed], earlier: int, row: Row
+) -> str:
+    parts = list(_parts(named, grammar, frames, earlier, row))
     if not parts:
         return f"{named.name}: {NOWHERE}"
     text = "; ".join(parts)
     return text if grammar in WITH_LABELS else f"{named.name}: {text}"
 
 
-def _parts(named: NamedPlaces, grammar: str, frames: Sequence[Framed]) -> Iterator[str]:
+def _parts(
+    named: NamedPlaces, grammar: str, frames: Sequence[Framed], earlier: int, row: Row
+) -> Iterator[str]:
     """The boxes of an object in each image, with its number where there are several images."""
     for number, frame in enumerate(frames):
-        bounds = [frame.box_ahead(box) for picture, box in named.boxes if picture == number]
+        own = (box for picture, box in named.boxes if picture == number - earlier)
+        bounds = [frame.box_ahead(box) for box in own]
         boxes = [PixelBox(named.name, *box) for box in bounds if _is_seen(frame, box)]
         if not boxes:
             continue
-        before = f"Image {number + 1}: " if len(frames) > 1 else ""
+        before = f"{row.numbered(number + 1)}: " if len(frames) > 1 else ""
         if grammar:
             yield before + write(boxes, grammar, frame.size)
         else:

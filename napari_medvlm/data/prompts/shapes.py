@@ -102,6 +102,15 @@ class Box(BasePrompt):
             positive=positive,
         )
 
+    @classmethod
+    def around(cls, spl_mm: ArrayLike) -> Box:
+        """The box along the patient's axes around places ``(n, 3)`` in ``(S, P, L)`` mm."""
+        places = np.asarray(spl_mm, np.float64)
+        low, high = places.min(axis=0), places.max(axis=0)
+        first, second, third = np.diag(high - low)
+        edges = vector_of(first), vector_of(second), vector_of(third)
+        return cls(corner_mm=vector_of(low), edges_mm=edges)
+
     def bounds(self, grid: Grid) -> tuple[IndexArray, IndexArray]:
         """Half-open index box ``start, stop`` (each ``(3,)``) of the voxels whose centres it holds.
 

@@ -27,6 +27,7 @@ READERS: dict[Layout, Callable[[Source], None]] = {
     Layout.MMXU: closed_datasets.mmxu,
     Layout.TEMMED: paired_datasets.temmed,
     Layout.DEEPTUMOR: closed_datasets.deeptumorvqa,
+    Layout.RAD3D: paired_datasets.rad3d,
 }
 
 

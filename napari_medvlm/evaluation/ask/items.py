@@ -27,6 +27,7 @@ class Layout(StrEnum):
     MMXU = "mmxu"
     TEMMED = "temmed-bench"
     DEEPTUMOR = "deeptumorvqa"
+    RAD3D = "3d-rad"
 
 
 class Item(EvaluationCase):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 from napari_medvlm.data.answer import AnswerKind
@@ -9,6 +11,9 @@ from napari_medvlm.evaluation.ask.dataset_records import Source, choice_fields, 
 from napari_medvlm.evaluation.ask.items import kind_of
 from napari_medvlm.evaluation.references import dataset_files
 
+LONGITUDINAL = "6"
+"""3D-RAD's task of questions about several scans of a patient."""
+_SCAN = re.compile(r"(?P<patient>.+)_(?P<scan>[a-z])_\d+(?P<rest>\.nii(?:\.gz)?|)")
 IMAGENOME = 224
 """Side of the squares that Chest ImaGenome's boxes, which GEMeX took over, are written in."""
 
@@ -83,6 +88,42 @@ def temmed(source: Source) -> None:
                 f"{number:05d} {index}", images, question=str(pair["VQA_question"]), answer=answer,
                 captions=("the last visit", "the current visit"), kind=kind_of(answer),
             )  # fmt: skip
+
+
+def rad3d(source: Source) -> None:
+    """3D-RAD, https://github.com/Tang-xiaoxiao/3D-RAD (``3DRAD/test/TASK/*.csv``).
+
+    Columns ``Task``, ``VolumeName`` of CT-RATE, ``Question``, ``Answer``, ``AnswerChoice`` and
+    ``Choice A`` to ``Choice D``, of which some are empty. Names of volumes are
+    ``PATIENT_SCAN_RECONSTRUCTION`` with letters for scans in order of time. Questions of task 6
+    (longitudinal) get the earlier scans of the patient that are there before the current one; the
+    question itself states what was seen in them.
+    """
+    path = source.references
+    columns = ("task", "volumename", "question", "answer", "answerchoice")
+    for line, row in dataset_files.read_rows(path, *columns):
+        name, task = row["volumename"], row["task"]
+        earlier = _earlier_scans(source, name) if task == LONGITUDINAL else []
+        captions = ("a prior visit",) * len(earlier) + ("the current visit",)
+        fields: dict[str, Any] = {"answer": row["answer"], "kind": kind_of(row["answer"])}
+        options = {c.upper(): row[f"choice {c}"] for c in "abcd" if row.get(f"choice {c}")}
+        if options:
+            location = f"{path.name}, line {line}"
+            fields = choice_fields(options, row["answerchoice"], location)
+        source.add(
+            f"{line:06d} {name}", [*earlier, name], question=row["question"], type=f"task {task}",
+            captions=captions if earlier else (), **fields,
+        )  # fmt: skip
+
+
+def _earlier_scans(source: Source, name: str) -> list[Path]:
+    """The earlier scans of a patient that are there, oldest first."""
+    match = _SCAN.fullmatch(name)
+    if match is None:
+        return []
+    before = (chr(code) for code in range(ord("a"), ord(match["scan"])))
+    paths = (source.below(f"{match['patient']}_{scan}_1{match['rest']}") for scan in before)
+    return [path for path in paths if path is not None]
 
 
 def gemex(source: Source) -> None:

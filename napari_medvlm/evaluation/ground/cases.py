@@ -103,6 +103,8 @@ class Case(EvaluationCase):
         Names of its values.
     absent
         Phrases to look for that are nowhere in the image.
+    question
+        Of a sequence: the whole question, sent with all images together by backends that can.
     channels
         The images of a model that takes several, by the names of its channels.
     """
@@ -113,6 +115,7 @@ class Case(EvaluationCase):
     labels: Path | None = None
     names: dict[int, str] = {}
     absent: tuple[str, ...] = ()
+    question: str = ""
     channels: dict[str, Path] = {}
 
 

@@ -203,7 +203,8 @@ def _medsg(path: Path, below: ImageIndex) -> Cases[Case]:
     The file itself was not seen; its fields are those that the authors' evaluation reads: ``task``,
     ``images``, ``question`` with the phrase between ``<|object_ref_start|>`` and
     ``<|object_ref_end|>``, and ``answer``, ``x1, y1, x2, y2`` in pixels. It does not say on which
-    image the answer is, so only the plane counts.
+    image the answer is, so only the plane counts. The question is sent with all images together by
+    backends that take sequences; boxes in it are pixels of the first image.
     """
     cases, skipped = [], []
     content = dataset_files.records(
@@ -220,7 +221,8 @@ def _medsg(path: Path, below: ImageIndex) -> Cases[Case]:
         phrase = " ".join(_TAG.sub(" ", named[0] if named else record["question"]).split())
         reference = _pixels(phrase, str(record["task"]), bounds, None)
         images = tuple(path for path in paths if path is not None)
-        cases.append(Case(name=name, images=images, references=(reference,)))
+        question = " ".join(_TAG.sub("", str(record["question"])).split())
+        cases.append(Case(name=name, images=images, references=(reference,), question=question))
     return Cases(tuple(cases), tuple(skipped))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_medvlm.backends import registry
 from napari_medvlm.data.geometry.channels import channels_on_grid
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.grounding import GroundQuery, Scope
@@ -25,7 +26,10 @@ def measure(case: Case, plan: Plan, runner: RoutedRunner) -> Outcome:
 
 
 def _request(case: Case, loaded: Loaded, plan: Plan) -> GroundRequest:
-    """All phrases of a case, on the slices of its references or of the acquisition."""
+    """All phrases of a case, on the slices of its references or of the acquisition.
+
+    A sequence with a question is one question, for a backend that takes sequences.
+    """
     from napari_medvlm.io import read_volume
 
     volume = loaded.volume
@@ -34,5 +38,9 @@ def _request(case: Case, loaded: Loaded, plan: Plan) -> GroundRequest:
     images = {name: read_volume(path) for name, path in case.channels.items()}
     channels = channels_on_grid(images, volume, plan.resample)
     scope = Scope(axis, slice_step_mm=plan.slice_step_mm)
-    query = GroundQuery(phrases(case, loaded), scope, channels=channels)
+    wanted = phrases(case, loaded)
+    query = GroundQuery(wanted, scope, channels=channels)
+    if case.question and registry.info(plan.backend).takes_sequences:
+        prompts = dict.fromkeys(wanted, case.question)
+        query = GroundQuery(wanted, Scope(axis), prompts, is_sequence=True)
     return GroundRequest(plan.backend, volume, plan.model, plan.device, query)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -13,12 +14,13 @@ from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.geometry.pairing import Pairing
 from napari_medvlm.data.geometry.warp import prior_on_current
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.layers.convert import layer_data
+from napari_medvlm.layers.convert import KEY, is_image, layer_data
+from napari_medvlm.layers.convert import role as role_of
 from napari_medvlm.layers.layer_set import LayerSet
 
 if TYPE_CHECKING:
     from napari import Viewer
-    from napari.layers import Image
+    from napari.layers import Image, Layer
 
 KIND = "paired"
 PRIOR, CHECKERBOARD, SUBTRACTION = "prior", "checkerboard", "subtraction"
@@ -59,6 +61,20 @@ class PairedStudies:
                 prior, data=data, affine=current.affine, name=name, series="", source=None
             )
         return cls(current, prior, pairing, moved)
+
+
+def is_study(layer: Layer) -> bool:
+    """Whether a layer is an image that can be paired: none that a pairing made."""
+    return is_image(layer) and not (role_of(layer) or "").startswith(KIND)
+
+
+def paired_studies(viewer: Viewer) -> PairedStudies | None:
+    """The two studies whose pairing a viewer shows, if there is a pairing."""
+    for layer in viewer.layers:
+        mine = layer.metadata.get(KEY)
+        if isinstance(mine, Mapping) and isinstance(mine.get("paired"), PairedStudies):
+            return cast("PairedStudies", mine["paired"])
+    return None
 
 
 class PairingLayers:
@@ -162,7 +178,7 @@ class PairingLayers:
         layer = self._layers.add(role, Image(data, **keywords))
         if role == PRIOR:
             assert self._studies is not None
-            layer.metadata["medvlm"]["volume"] = self._studies.moved
+            layer.metadata[KEY] |= {"volume": self._studies.moved, "paired": self._studies}
         if active is not None and active in self.viewer.layers:
             self.viewer.layers.selection.active = active
 

@@ -124,8 +124,11 @@ class LinkedViews:
         Emitted with a side view that was added or is to be removed.
     reach_changed
         Emitted with the new reach in mm.
+    prior_changed
+        Emitted with the view of the prior that was opened, or with None.
     """
 
+    prior_changed = Signal(object)
     added = Signal(object)
     removed = Signal(object)
     reach_changed = Signal(float)
@@ -133,6 +136,7 @@ class LinkedViews:
     def __init__(self, viewer: ViewerModel) -> None:
         self.cursor = CursorPosition()
         self._reach_mm = 0.0
+        self._prior: ViewerModel | None = None
         self._main = weakref.ref(viewer)
         self._main_link = SliderLink(viewer, self.cursor)
         self._sides: dict[int, tuple[ViewerModel, SliderLink]] = {}
@@ -160,6 +164,17 @@ class LinkedViews:
         if reach_mm != self._reach_mm:
             self._reach_mm = reach_mm
             self.reach_changed.emit(reach_mm)
+
+    @property
+    def prior(self) -> ViewerModel | None:
+        """The view of the registered prior next to the viewer, if it is open."""
+        return self._prior
+
+    @prior.setter
+    def prior(self, view: ViewerModel | None) -> None:
+        if view is not self._prior:
+            self._prior = view
+            self.prior_changed.emit(view)
 
     def add(self, view: ViewerModel) -> None:
         """Link a side view; it moves to the cursor."""

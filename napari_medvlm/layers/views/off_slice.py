@@ -90,23 +90,28 @@ class OffSlicePrompts:
         layer = self._ready()
         if self.view.layers.selection.active is not active:
             self.view.layers.selection.active = active
-        layer.data = self._grid.to_index(
-            np.array([prompt.position_mm for prompt in wanted]).reshape(-1, 3)
-        )
+        with layer.events.set_data.blocker():  # drawn once, by the refresh below
+            self._set(layer, wanted)
+        layer.refresh(extent=False)
+
+    def _set(self, layer: Points, wanted: tuple[OffSlice, ...]) -> None:
+        """Set positions and, only where they differ, looks: napari slices again each time."""
+        from napari.utils.colormaps.standardize_color import transform_color
+
+        positions = np.array([prompt.position_mm for prompt in wanted]).reshape(-1, 3)
+        layer.data = self._grid.to_index(positions)
         if not wanted:
             return
-        layer.features = {"distance": [f"{prompt.distance_mm:+z.1f} mm" for prompt in wanted]}
-        colors = [POSITIVE if prompt.positive else NEGATIVE for prompt in wanted]
-        layer.size = DIAMETER_MM / min(self._grid.spacing)
-        layer.symbol = ["square" if prompt.is_box else "disc" for prompt in wanted]
-        layer.border_color = colors
-        layer.face_color = "transparent"
-        layer.text = {
-            "string": "{distance}",
-            "size": 9,
-            "color": {"array": colors, "default": "white"},
-            "anchor": "upper_left",
-            "translation": np.zeros(3),
+        names = [POSITIVE if prompt.positive else NEGATIVE for prompt in wanted]
+        colors = transform_color(names)
+        if not np.allclose(layer.border_color, colors, atol=1e-3):
+            layer.border_color = colors
+        symbols = ["square" if prompt.is_box else "disc" for prompt in wanted]
+        if [str(symbol) for symbol in layer.symbol] != symbols:
+            layer.symbol = symbols
+        layer.features = {
+            "distance": [f"{prompt.distance_mm:+z.1f} mm" for prompt in wanted],
+            "color": names,
         }
 
     def prompts(self) -> tuple[OffSlice, ...]:
@@ -154,9 +159,19 @@ class OffSlicePrompts:
                 affine=self._grid.affine,
                 border_width=0.2,
                 face_color="transparent",
-                features={"distance": np.zeros(0, object)},
+                size=DIAMETER_MM / min(self._grid.spacing),
+                features={"distance": np.zeros(0, object), "color": np.zeros(0, object)},
+                text={
+                    "string": "{distance}",
+                    "size": 9,
+                    "color": {"feature": "color", "fallback": "white"},
+                    "anchor": "upper_left",
+                    "translation": np.zeros(3),
+                },
                 opacity=0.8,
             )
+            self._layer.current_size = DIAMETER_MM / min(self._grid.spacing)
+            self._layer.current_face_color = "transparent"
             self._layer.metadata[KEY] = {"role": ROLE, "owner": self._layer.unique_id}
             self._layer.editable = False
             self.view.layers.append(self._layer)

@@ -56,6 +56,7 @@ class PriorView:
         self._on_plane()
         if cursor.position_mm is not None:
             cursor.moved.emit(cursor.position_mm)
+        linked_views(main).prior = self.model
 
     def show(self, prior: Volume, limits: tuple[float, float]) -> None:
         """Show another registration of the prior; its window is set the first time only."""
@@ -73,6 +74,7 @@ class PriorView:
 
     def close(self) -> None:
         """Disconnect from the viewer and remove all layers."""
+        linked_views(self._main).prior = None
         for emitter, callback in self._callbacks():
             emitter.disconnect(callback)
         self._crosshair.close()

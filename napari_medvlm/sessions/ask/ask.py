@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -11,11 +12,13 @@ from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.answer import Answer, AnswerKind, ChatTurn, NamedMask, Question
 from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
+from napari_medvlm.data.geometry.pairing import Pairing
 from napari_medvlm.data.interface.arguments import as_mask, require_volume
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.sessions.ask.model_input import ImageSelection, ModelInput, pictures
+from napari_medvlm.sessions.ask.other_images import NamedVolume
 from napari_medvlm.worker.messages import AnswerReply, AskRequest
 from napari_medvlm.worker.runner import InlineRunner
 
@@ -28,6 +31,8 @@ def ask(  # noqa: PLR0913  # the inputs of a question
     masks: Mapping[str, NDArray[Any] | Mask] | None = None,
     labels: Sequence[NamedLabels] = (),
     selection: ImageSelection | None = None,
+    prior: Volume | None = None,
+    pairing: Pairing | None = None,
     earlier: Sequence[ChatTurn] = (),
     context: str = "",
     kind: AnswerKind = AnswerKind.OPEN,
@@ -44,8 +49,9 @@ def ask(  # noqa: PLR0913  # the inputs of a question
     masks, labels
         Objects by name, masks or arrays ``(z, y, x)`` on the volume's grid; label images.
     selection
-        The slices to send. `None`: no images for a backend that measures; for a model, the image
-        if it is a single slice.
+        The slices to send. `None`: none for a backend that measures; for a model, a single slice.
+    prior, pairing
+        An earlier study, sent at the same places, and its transform, see `register`.
     earlier, context
         The earlier turns, and the clinical context.
     kind, options
@@ -55,15 +61,15 @@ def ask(  # noqa: PLR0913  # the inputs of a question
 
     Returns
     -------
-    `Answer`. A question that the backend cannot answer is no error: see ``answered``.
+    `Answer`. A question that cannot be answered is no error: see ``answered``.
 
     Raises
     ------
     MedVLMError
-        If the backend fails; `GeometryMismatch` if a mask is on another grid; `InvalidPrompt` if a
-        model is asked about a stack of slices and none is selected.
+        If the backend fails; `GeometryMismatch` if a mask is on another grid; `InvalidPrompt` if
+        no slice of a stack is selected for a model, or a prior is passed to one without images.
     """
-    model_input = _model_input(volume, backend, selection)
+    model_input = _model_input(volume, backend, selection, prior, pairing)
     parsed = Question(
         question,
         tuple(earlier),
@@ -75,17 +81,43 @@ def ask(  # noqa: PLR0913  # the inputs of a question
         pictures=model_input.pictures,
         captions=model_input.captions,
     )
-    reply = InlineRunner().submit(AskRequest(backend, volume, model, device, parsed)).result()
+    return _answered(AskRequest(backend, volume, model, device, parsed), model_input.notes)
+
+
+def _answered(request: AskRequest, notes: tuple[str, ...]) -> Answer:
+    """The answer to a request, with the notes on its images before its own."""
+    reply = InlineRunner().submit(request).result()
     assert isinstance(reply, AnswerReply)
-    return reply.answer
+    return replace(reply.answer, notes=(*notes, *reply.answer.notes))
 
 
-def _model_input(volume: Volume, backend: str, selection: ImageSelection | None) -> ModelInput:
+def _model_input(
+    volume: Volume,
+    backend: str,
+    selection: ImageSelection | None,
+    prior: Volume | None,
+    pairing: Pairing | None,
+) -> ModelInput:
     """Make the images to send; of a single slice without a selection, for a model."""
     require_volume(volume)
     require_answers(backend)
     selection = selection or _default_selection(volume, backend)
+    if prior is not None:
+        selection = _with_prior(selection, backend, require_volume(prior), pairing)
     return ModelInput() if selection is None else pictures(volume, selection)
+
+
+def _with_prior(
+    selection: ImageSelection | None, backend: str, prior: Volume, pairing: Pairing | None
+) -> ImageSelection:
+    """A selection with the slices of an earlier study, called ``"prior"``."""
+    if selection is None:
+        raise InvalidPrompt(
+            f"{registry.info(backend).title} looks at no images, so it cannot compare two studies.",
+            "Choose a vision-language model.",
+        )
+    other = NamedVolume("prior", prior, pairing, is_prior=True)
+    return replace(selection, others=(*selection.others, other))
 
 
 def _default_selection(volume: Volume, backend: str) -> ImageSelection | None:

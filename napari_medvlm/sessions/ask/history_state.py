@@ -168,5 +168,6 @@ def _sent(stored_images: Sequence[StoredSliceImage], volume: Volume) -> tuple[Se
         image = stored.slice_image(volume)
         same = digest_of(image.pixels) == stored.digest
         caption = stored.caption if same else stored.caption + NOT_IDENTICAL
-        sent.append(SentImage(image.pixels, image.slice, caption, stored.other_image))
+        again = None if stored.other_image else image
+        sent.append(SentImage(image.pixels, image.slice, caption, stored.other_image, again))
     return tuple(sent)

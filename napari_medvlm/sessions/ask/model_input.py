@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from napari_medvlm.data.conversation import SentImage
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.display import patient_axes
-from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.montage import Montage
@@ -19,19 +18,16 @@ from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.slice_image import Part, SliceImage, part_around, picture_of
 from napari_medvlm.data.volume import Modality, Volume, Window
 from napari_medvlm.data.window_presets import default_window
+from napari_medvlm.sessions.ask.other_images import NamedVolume, counterparts
 from napari_medvlm.sessions.ask.visual_prompts import VisualPrompting, drawn, name_of
 
 PLANES = ("axial", "coronal", "sagittal")
+CURRENT, PRIOR = "current study, ", "prior study"
+"""How captions begin where a prior is sent."""
+ImageRow = tuple[SliceImage, str, str]
+"""A picture, its caption, and the name of the other image that it shows."""
 MARGIN = 0.25
 """How much of an object's size is shown around it in a picture of its own."""
-
-
-@dataclass(frozen=True, eq=False)
-class NamedVolume:
-    """Another image of the same patient: a second sequence, a prior study."""
-
-    name: str
-    volume: Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +46,8 @@ class ImageSelection:
         The intensities shown as black and white: none, the image's own; one; or one each for red,
         green and blue, see `windows.CT_COLORS`.
     others
-        Other images, shown at the same places, each slice after the image's own.
+        Other images, shown at the same places; priors before the image's own slices, each place
+        for itself, others after all of them.
     draw
         Objects, boxes and points that the question is about.
     pointing
@@ -106,7 +103,7 @@ class ModelInput:
     def sent(self) -> tuple[SentImage, ...]:
         """The pictures as a conversation keeps them."""
         rows = zip(self.pictures, self.captions, self.of, strict=True)
-        return tuple(SentImage(p.pixels, p.slice, caption, of) for p, caption, of in rows)
+        return tuple(SentImage(p.pixels, p.slice, caption, of, p) for p, caption, of in rows)
 
 
 def slices_of(mask: Mask, axis: int, slice_step_mm: float = 0.0) -> Scope:
@@ -135,34 +132,21 @@ def pictures(volume: Volume, selection: ImageSelection) -> ModelInput:
         own = [drawn(image, selection.draw) for image in own]
     size = max(selection.montage, 1)
     groups = [own[at : at + size] for at in range(0, len(own), size)]
-    rows: list[tuple[SliceImage, str, str]] = [
-        (group[0] if len(group) == 1 else Montage.of(group), _caption(group, volume), "")
+    role = CURRENT if any(other.is_prior for other in selection.others) else ""
+    rows: list[ImageRow] = [
+        (group[0] if len(group) == 1 else Montage.of(group), role + _caption(group, volume), "")
         for group in groups
     ]
     notes: list[str] = []
     for other in selection.others:
-        rows += _others(other, volume, refs, selection, notes)
+        matches, missing = _others(other, volume, refs, selection)
+        notes += missing
+        rows = _merged(rows, matches) if other.is_prior else rows + list(matches.values())
     if selection.pointing is VisualPrompting.CROP:
         rows += _crops(volume, selection, notes)
     covered = len(refs) / volume.shape[selection.scope.axis]
     images, captions, of = zip(*rows, strict=True)
     return ModelInput(images, captions, of, covered, tuple(notes))
-
-
-def counterpart(
-    volume: Volume, ref: SliceRef, other: Volume, region: Box | None = None
-) -> tuple[SliceRef, Part | None] | None:
-    """The slice of another image at the place of a slice, and its part; `None`: there is none."""
-    position = (np.array(volume.shape) - 1) / 2
-    if region is not None:
-        position = volume.grid.to_index(region.corners().mean(axis=0))
-    position[ref.axis] = ref.index
-    axis = _parallel(volume.affine[:3, ref.axis], other.affine)
-    index = int(np.floor(other.grid.to_index(volume.grid.to_world(position))[axis] + 0.5))
-    if not 0 <= index < other.shape[axis]:
-        return None
-    part = None if region is None else part_around(region, other.grid, axis)
-    return None if region is not None and part is None else (SliceRef(axis, index), part)
 
 
 def caption_of(volume: Volume, ref: SliceRef, windows: Sequence[Window] = ()) -> str:
@@ -202,33 +186,36 @@ def _caption(group: Sequence[SliceImage], volume: Volume) -> str:
 
 
 def _others(
-    other: NamedVolume,
-    volume: Volume,
-    refs: Sequence[SliceRef],
-    selection: ImageSelection,
-    notes: list[str],
-) -> list[tuple[SliceImage, str, str]]:
-    rows: list[tuple[SliceImage, str, str]] = []
-    window = default_window(other.volume)
-    for ref in refs:
-        match = counterpart(volume, ref, other.volume, selection.region)
-        if match is None:
-            continue
-        image = picture_of(other.volume, match[0], window, match[1])
-        caption = f"{other.name}, {caption_of(other.volume, match[0], image.windows)}"
-        rows.append((image, caption, other.name))
-    if len(rows) < len(refs):
-        notes.append(
-            f"{other.name} has no slice at {len(refs) - len(rows)} of the {len(refs)} places."
-        )
-    return list({row[0].slice: row for row in rows}.values())
+    other: NamedVolume, volume: Volume, refs: Sequence[SliceRef], selection: ImageSelection
+) -> tuple[dict[SliceRef, ImageRow], tuple[str, ...]]:
+    """The pictures of another image by the slice of the image at their place, and notes."""
+    same_units = other.is_prior and volume.unit == other.volume.unit != ""
+    window = (same_units and selection.windows) or (default_window(other.volume),)
+    name = other.name if not other.is_prior else PRIOR
+    matches, notes = counterparts(volume, refs, other, selection.region)
+    rows: dict[SliceRef, ImageRow] = {}
+    for ref, (at, part) in matches.items():
+        image = replace(picture_of(other.volume, at, window, part), image_name=other.name)
+        caption = caption_of(other.volume, at, image.windows) + (", cropped" if part else "")
+        rows[ref] = (image, f"{name}, {caption}", other.name)
+    return rows, notes
 
 
-def _crops(
-    volume: Volume, selection: ImageSelection, notes: list[str]
-) -> list[tuple[SliceImage, str, str]]:
+def _merged(own: Sequence[ImageRow], prior: Mapping[SliceRef, ImageRow]) -> list[ImageRow]:
+    """The images of both studies, the prior's before the own one of the same place.
+
+    Prior images of places without an image of their own, as of montages, come first.
+    """
+    left, rows = dict(prior), []
+    for row in own:
+        at = None if isinstance(row[0], Montage) or row[2] else left.pop(row[0].slice, None)
+        rows += [row] if at is None else [at, row]
+    return [*left.values(), *rows]
+
+
+def _crops(volume: Volume, selection: ImageSelection, notes: list[str]) -> list[ImageRow]:
     """Each object in a picture of its own, on the slice through its middle."""
-    rows: list[tuple[SliceImage, str, str]] = []
+    rows: list[ImageRow] = []
     for region in selection.draw:
         image = crop_of(volume, region, selection.scope.axis, selection.windows)
         if image is None:
@@ -261,9 +248,3 @@ def _part(region: Box, volume: Volume, axis: int) -> Part:
     if part is None:
         raise InvalidPrompt("The region lies outside the image.", "Draw it over the image.")
     return part
-
-
-def _parallel(normal: FloatArray, affine: FloatArray) -> int:
-    """The axis of another image that runs closest along a direction."""
-    lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    return int(np.argmax(np.abs(normal @ affine[:3, :3]) / lengths))

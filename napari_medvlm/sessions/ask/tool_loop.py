@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
+from napari_medvlm.backends import registry
 from napari_medvlm.data.answer import Answer, ChatTurn, NamedMask, Question
 from napari_medvlm.data.conversation import State, Turn
 from napari_medvlm.data.errors import InvalidPrompt
@@ -12,6 +14,7 @@ from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import Region
+from napari_medvlm.data.slice_image import SliceImage
 from napari_medvlm.data.tool_call import ToolRound
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.sessions.ask.model_input import ImageSelection, ModelInput, pictures
@@ -87,8 +90,9 @@ class AnswerLoop:
         question = question_of(turn, inputs, earlier, model_input, generated)
         objects = {named.name: named.mask for named in question.objects}
         scene = Scene(
-            self.volume, inputs.selection or ImageSelection(), model_input, objects, inputs.labels
-        )
+            self.volume, inputs.selection or ImageSelection(), model_input, objects, inputs.labels,
+            earlier=tuple(picture for e in question.earlier for picture in e.pictures),
+        )  # fmt: skip
         toolbox = Toolbox(scene, self.sender, self.models)
         for number in range(self.rounds + 1):
             last = number == self.rounds
@@ -131,7 +135,7 @@ def question_of(
     places = named_places(model_input.pictures, selection.draw) if written else ()
     return Question(
         pointed(turn.question, selection.draw, selection.pointing),
-        tuple(ChatTurn(e.question, answer_text(e)) for e in earlier if answer_text(e)),
+        earlier_turns(turn, earlier, model_input),
         tuple(NamedMask(name, mask) for name, mask in objects.items()),
         inputs.labels,
         turn.context,
@@ -142,6 +146,40 @@ def question_of(
         specs(inputs.tools, [other.name for other in selection.others]),
         places=places,
     )
+
+
+def earlier_turns(
+    turn: Turn, turns: Sequence[Turn], model_input: ModelInput
+) -> tuple[ChatTurn, ...]:
+    """The answered questions before a question, each image with the last question that sent it.
+
+    Images that the question itself sends are left out; all, if the backend looks at none.
+    """
+    looks = not (turn.backend and registry.info(turn.backend).uses_no_images)
+    sent = {_key(picture) for picture in model_input.pictures}
+    chat: list[ChatTurn] = []
+    for before in reversed([before for before in turns if answer_text(before)]):
+        pairs = []
+        for image in before.sent if looks else ():
+            if image.picture is not None and _key(image.picture) not in sent:
+                sent.add(_key(image.picture))
+                pairs.append((image.picture, image.caption))
+        pictures, captions = tuple(p for p, _ in pairs), tuple(c for _, c in pairs)
+        chat.append(ChatTurn(before.question, answer_text(before), pictures, captions))
+    return tuple(reversed(chat))
+
+
+def resent_note(turns: Sequence[ChatTurn]) -> str:
+    """A note on the images of earlier questions that are sent again; empty if there are none."""
+    captions = [c.partition(", window")[0] or "an image" for turn in turns for c in turn.captions]
+    if not captions:
+        return ""
+    count = "1 image" if len(captions) == 1 else f"{len(captions)} images"
+    return f"Sent again with {count} of earlier questions: {', '.join(captions)}."
+
+
+def _key(picture: SliceImage) -> bytes:
+    return sha256(repr(picture.size).encode() + picture.pixels.tobytes()).digest()
 
 
 def answered_question(
@@ -179,8 +217,8 @@ def _placed(answer: Answer, grid: Grid) -> Answer:
 
     def own(region: Region) -> Region:
         ref = region.slice
-        if ref is None:
-            return region
+        if ref is None or region.image_name:
+            return replace(region, slice=None)
         along = grid.to_index(region.center_mm)[ref.axis]
         return region if abs(along - ref.index) <= 1 else replace(region, slice=None)
 

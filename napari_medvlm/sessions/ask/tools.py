@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,8 @@ from napari_medvlm.sessions.ask.model_input import (
     ImageSelection,
     ModelInput,
     caption_of,
-    counterpart,
 )
+from napari_medvlm.sessions.ask.other_images import counterpart
 from napari_medvlm.sessions.ask.tool_schemas import TOOLS, schema_error, specs
 from napari_medvlm.sessions.ask.visual_prompts import name_of, places_in
 from napari_medvlm.sessions.request_sender import ModelChoices, RequestSender
@@ -54,6 +54,8 @@ class Scene:
         By name; what is segmented is added.
     shown
         Pictures that tools have shown, oldest first.
+    earlier
+        Pictures of earlier questions, whose numbers come first.
     """
 
     volume: Volume
@@ -62,10 +64,21 @@ class Scene:
     objects: dict[str, Mask]
     labels: Sequence[NamedLabels] = ()
     shown: list[SliceImage] = field(default_factory=list)
+    earlier: tuple[SliceImage, ...] = ()
+
+    @property
+    def pictures(self) -> tuple[SliceImage, ...]:
+        """All pictures in the order of their numbers."""
+        return (*self.earlier, *self.model_input.pictures, *self.shown)
+
+    @property
+    def first(self) -> int:
+        """Number of the first picture of the question itself."""
+        return len(self.earlier) + 1
 
     def image(self, number: int) -> SliceImage:
         """A picture by its number, from 1."""
-        images = (*self.model_input.pictures, *self.shown)
+        images = self.pictures
         if not 1 <= number <= len(images):
             raise InvalidPrompt(
                 f"There is no picture {number}.", f"There are {len(images)} pictures."
@@ -238,12 +251,12 @@ class Toolbox:
     def _compare(self, call: ToolCall) -> ToolResult:
         wanted = call.arguments["other"]
         other = next(o for o in self._scene.selection.others if o.name == wanted)
-        target = self._target({"picture": 1, **call.arguments})
-        matches = counterpart(target.volume, target.slice, other.volume, target.box)
+        target = self._target({"picture": self._scene.first, **call.arguments})
+        matches = counterpart(target.volume, target.slice, other, target.box)
         if matches is None:
             raise InvalidPrompt(f"{wanted} does not reach this place.", "Choose another place.")
         ref, part = matches
-        image = picture_of(other.volume, ref, part=part)
+        image = replace(picture_of(other.volume, ref, part=part), image_name=other.name)
         height, width = image.size
         box = image.box((0, 0, width, height))
         assert box is not None
@@ -254,11 +267,12 @@ class Toolbox:
     def _shown(self, call: ToolCall, image: SliceImage, box: Box, prefix: str) -> ToolResult:
         scene = self._scene
         scene.shown.append(image)
-        number = len(scene.model_input.pictures) + len(scene.shown)
+        number = len(scene.pictures)
         volume = scene.volume_of(image)
         text = f"Picture {number} shows {prefix}{caption_of(volume, image.slice, image.windows)}"
         own = image.slice if volume is scene.volume else None
-        region = Region(call.name, box, name=f"{prefix}{call.name}", slice=own)
+        named = f"{prefix}{call.name}"
+        region = Region(call.name, box, name=named, slice=own, image_name=image.image_name)
         return ToolResult(
             call, f"{text}, cropped." if image.part else f"{text}.", (region,), (image,)
         )
@@ -288,7 +302,12 @@ class Toolbox:
         return reply.mask
 
     def _prompt(self, arguments: Arguments) -> Box | Point:
-        image = self._scene.image(arguments.get("picture", 1))
+        image = self._scene.image(arguments.get("picture", self._scene.first))
+        if self._scene.volume_of(image) is not self._scene.volume:
+            raise InvalidPrompt(
+                f"That picture shows {image.image_name or 'another image'}.",
+                "Give a place in a picture of the image asked about.",
+            )
         if "box" in arguments:
             return _box(image, arguments["box"])
         height, width = image.size
@@ -303,7 +322,7 @@ class Toolbox:
             start, stop = region.box.bounds(scene.volume.grid)
             middle = int(start[axis] + stop[axis] - 1) // 2
             return _Target(scene.volume, SliceRef(axis, middle), region.box)
-        image = scene.image(arguments.get("picture", 1))
+        image = scene.image(arguments.get("picture", scene.first))
         volume = scene.volume_of(image)
         if "box" not in arguments:
             return _Target(volume, image.slice, None)
@@ -313,7 +332,10 @@ class Toolbox:
 
     def _describe_position(self, region: Region) -> str:
         """Where a region is: in the pictures that show it, or else in the patient."""
-        for number, image in enumerate(self._scene.model_input.pictures, start=1):
+        own = self._scene.model_input.pictures
+        for number, image in enumerate(own, start=self._scene.first):
+            if image.image_name != region.image_name:
+                continue
             for bounds in places_in(image, region):
                 return f"picture {number}, box {list(thousandths(bounds, image.size))}"
         s, p, left = region.center_mm

@@ -15,7 +15,13 @@ from napari_medvlm.data.tool_call import ToolRound
 from napari_medvlm.sessions.ask.explain import explain_request
 from napari_medvlm.sessions.ask.ground_claim import grounded
 from napari_medvlm.sessions.ask.history import ConversationHistory
-from napari_medvlm.sessions.ask.tool_loop import AnswerLoop, QuestionInputs, render_images
+from napari_medvlm.sessions.ask.tool_loop import (
+    AnswerLoop,
+    QuestionInputs,
+    earlier_turns,
+    render_images,
+    resent_note,
+)
 from napari_medvlm.sessions.job_queue import JobQueue
 from napari_medvlm.sessions.request_sender import ModelChoices, RequestSender
 from napari_medvlm.settings.log_file import log_path
@@ -98,8 +104,12 @@ class TurnRunner:
             on_text=lambda text: self._on_text(turn_id, text),
             on_step=lambda step: self._on_step(turn_id, step),
         )
-        answer = loop.answer(history.turn(turn_id), inputs, history.before(turn_id), model_input)
-        return replace(answer, notes=(*model_input.notes, *answer.notes))
+        earlier = history.before(turn_id)
+        turn = history.turn(turn_id)
+        answer = loop.answer(turn, inputs, earlier, model_input)
+        resent = resent_note(earlier_turns(turn, earlier, model_input))
+        notes = (*model_input.notes, *((resent,) if resent else ()))
+        return replace(answer, notes=(*notes, *answer.notes))
 
     def _on_text(self, turn_id: int, text: str) -> None:
         self._clock.text()

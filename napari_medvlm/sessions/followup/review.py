@@ -66,6 +66,10 @@ class CurrentObject:
     tracking_uid: str
 
 
+GoneState = tuple[bool, bool]
+"""Whether a lesion was decided to be gone, and whether it looks gone."""
+
+
 class LesionReview:
     """The proposed points of the lesions of a prior study, decided by a person.
 
@@ -141,6 +145,16 @@ class LesionReview:
         (self._gone.add if is_gone else self._gone.discard)(value)
         proposal = self._proposals[value]
         self._proposals[value] = replace(proposal, is_gone=is_gone)
+
+    def gone_state(self, value: int) -> GoneState:
+        """Whether a lesion was decided to be gone, and whether it looks gone."""
+        return value in self._gone, self._proposals[value].is_gone
+
+    def restore_gone(self, value: int, state: GoneState) -> None:
+        """Go back to a state of `gone_state`."""
+        decided, looks_gone = state
+        (self._gone.add if decided else self._gone.discard)(value)
+        self._proposals[value] = replace(self._proposals[value], is_gone=looks_gone)
 
     def new_objects(
         self, values: Sequence[int], segmenter: Segmenter, *, backtest: bool, progress: Progress

@@ -20,7 +20,9 @@ from napari_medvlm.data.window_presets import CT_COLORS, windows
 from napari_medvlm.layers import is_image
 from napari_medvlm.layers.convert import volume_of
 from napari_medvlm.layers.orientation import axis_across, place_in_view, visible_box
-from napari_medvlm.sessions.ask.model_input import ImageSelection, NamedVolume
+from napari_medvlm.layers.pairing.pairing_layers import paired_studies
+from napari_medvlm.sessions.ask.model_input import ImageSelection
+from napari_medvlm.sessions.ask.other_images import NamedVolume
 from napari_medvlm.sessions.ask.visual_prompts import VisualPrompting
 from napari_medvlm.widgets.ground.scope import millimetres
 from napari_medvlm.widgets.parts.layer_combo import LayerChoice
@@ -35,6 +37,7 @@ NO_CROP, CROP_VIEW, CROP_OBJECTS = range(3)
 CROPS = ("Whole slices", "Visible area", "Around objects")
 OWN, AS_SHOWN, COLORS = "As loaded", "As in viewer", "Three CT windows (MedGemma)"
 HIDDEN = "not sent"
+NOT_SENT, ALSO_SENT, AS_PRIOR = "none", "also sent", "as prior"
 
 
 class ViewChoice(QWidget):
@@ -64,7 +67,11 @@ class ViewChoice(QWidget):
         self.window = _combo((), "Intensities shown to the model as black and white.")
         self.other = LayerChoice(viewer, lambda layer: is_image(layer) and layer is not self._image)
         self.other.setToolTip("Another sequence or a prior study, sent at the same positions.")
-        self.with_other = _combo(("none", "also sent"), "Whether a second image is sent.")
+        self.with_other = _combo(
+            (NOT_SENT, ALSO_SENT, AS_PRIOR),
+            "Whether a second image is sent. As prior: at the places where the Register dock puts "
+            "it, and the model learns which study is which.",
+        )
         self.pointing = _combo(
             (HIDDEN, *VisualPrompting), "How the selected objects are marked in the images sent."
         )
@@ -96,6 +103,8 @@ class ViewChoice(QWidget):
             parts.append(f"{self.montage.value()} per image")
         if self.crop.currentIndex() != NO_CROP:
             parts.append("cropped")
+        if self.with_other.currentText() == AS_PRIOR:
+            parts.append("with prior")
         if self.window.currentIndex() > 0:
             parts.append(str(self.window.currentText()))
         return "Images: " + " · ".join(parts)
@@ -161,14 +170,18 @@ class ViewChoice(QWidget):
         layer = self.other.layer
         if self.with_other.currentIndex() == 0 or layer is None:
             return ()
-        other = volume_of(layer)
-        return () if other is volume else (NamedVolume(layer.name, other),)
+        other, is_prior = volume_of(layer), self.with_other.currentText() == AS_PRIOR
+        studies = paired_studies(self._viewer)
+        paired = is_prior and studies is not None and studies.current is volume
+        if paired and studies is not None and other in (studies.moved, studies.prior):
+            return (NamedVolume(layer.name, studies.prior, studies.pairing, is_prior),)
+        return () if other is volume else (NamedVolume(layer.name, other, is_prior=is_prior),)
 
     def _on_changed(self, _: int = 0) -> None:
         where = self.where.currentIndex()
         self.reach.setEnabled(where == AROUND)
         self.every.setEnabled(where != SLICE)
-        self.other.setEnabled(self.with_other.currentIndex() == 1)
+        self.other.setEnabled(self.with_other.currentText() != NOT_SENT)
         self.changed.emit()
 
     def _lay_out(self) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
 from napari_medvlm.layers.convert import role
 from napari_medvlm.widgets.followup.table import LesionTable
-from napari_medvlm.widgets.parts.buttons import button
+from napari_medvlm.widgets.parts.buttons import button, row_of
 from napari_medvlm.widgets.parts.job_bar import JobBar
 from napari_medvlm.widgets.parts.layer_combo import LayerChoice
 from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
@@ -65,23 +65,16 @@ class FollowUpControls(QWidget):
         layout = QVBoxLayout(self)
         layout.addWidget(self.pair)
         layout.addLayout(form)
-        layout.addLayout(_row(self.backtest, self.others))
+        layout.addLayout(row_of(self.backtest, self.others))
         layout.addWidget(self.propose_button)
         layout.addWidget(self.job)
         layout.addWidget(self.table, 1)
-        layout.addLayout(_row(self.accept_button, self.gone_button, self.all_button))
+        layout.addLayout(row_of(self.accept_button, self.gone_button, self.all_button))
         layout.addWidget(self.summary)
-        layout.addLayout(_row(self.csv_button, self.report_button))
+        layout.addLayout(row_of(self.csv_button, self.report_button))
 
 
 def _is_lesions(layer: Layer) -> bool:
     from napari.layers import Labels
 
     return isinstance(layer, Labels) and role(layer) in (None, "labels", "mask")
-
-
-def _row(*widgets: Any) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget)
-    return row

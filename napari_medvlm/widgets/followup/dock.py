@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QVBoxLayout,
-)
+from qtpy.QtWidgets import QVBoxLayout
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import GeometryMismatch, InvalidImage, InvalidPrompt
@@ -22,6 +18,7 @@ from napari_medvlm.layers.pairing.proposed_points import ProposedPoint, Proposed
 from napari_medvlm.sessions.followup.comparison import RowOptions
 from napari_medvlm.sessions.followup.follow import parsed_dates, study_dates
 from napari_medvlm.sessions.followup.followed import FollowUp
+from napari_medvlm.sessions.followup.gone_edits import GoneEdits
 from napari_medvlm.sessions.followup.matching import Studies
 from napari_medvlm.sessions.followup.review import (
     CurrentObject,
@@ -30,15 +27,14 @@ from napari_medvlm.sessions.followup.review import (
     review_of,
 )
 from napari_medvlm.sessions.followup.segmenting import Segmenter
-from napari_medvlm.sessions.followup.study_reports import write_reports
 from napari_medvlm.sessions.segment.edits import NewObject
 from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets.followup.controls import NOT_PAIRED, FollowUpControls
+from napari_medvlm.widgets.followup.exports import export_reports, export_table
 from napari_medvlm.widgets.parts.buttons import on_click
-from napari_medvlm.widgets.parts.dialogs import ask_where_to_save
 from napari_medvlm.widgets.register.commands import register_dock_of
 from napari_medvlm.widgets.runtime.dock import Dock
-from napari_medvlm.widgets.runtime.notify import guarded, show_message
+from napari_medvlm.widgets.runtime.notify import guarded
 from napari_medvlm.widgets.runtime.threads import DeferredCalls, MainThreadQueue, in_background
 from napari_medvlm.widgets.segment.commands import dock_of
 
@@ -68,6 +64,7 @@ class FollowUpDock(Dock):
         self.review: LesionReview | None = None
         self.result: FollowUp | None = None
         self._points: ProposedPoints | None = None
+        self._gone: GoneEdits | None = None
         self._session: SegmentationSession | None = None
         self._version = 0
         self._register = register_dock_of(napari_viewer)
@@ -116,9 +113,9 @@ class FollowUpDock(Dock):
         review, session = self._review(), self._open_session()
         uids = self._tracking_uids()
         asked = [v for v in values if review.decision(v, uids) is Decision.PROPOSED]
-        for value in [v for v in asked if review.proposal(v).is_gone]:
-            review.set_gone(value, True)
-            asked.remove(value)
+        gone = [v for v in asked if review.proposal(v).is_gone]
+        self._mark_gone(gone, True)
+        asked = [v for v in asked if v not in gone]
         outside = [review.proposal(v) for v in asked if review.proposal(v).is_outside]
         if outside:
             raise InvalidPrompt(
@@ -136,12 +133,20 @@ class FollowUpDock(Dock):
 
     def mark_gone(self, values: Sequence[int]) -> None:
         """Mark lesions as gone, or take that back; the object of an accepted one is removed."""
-        review = self._review()
-        for value in values:
-            decision = review.decision(value, self._tracking_uids())
-            if decision is Decision.ACCEPTED:
-                self._open_session().remove_objects(*self._object_ids(value))
-            review.set_gone(value, decision is not Decision.GONE)
+        review, uids = self._review(), self._tracking_uids()
+        decisions = {value: review.decision(value, uids) for value in values}
+        for value in [v for v in values if decisions[v] is Decision.ACCEPTED]:
+            self._open_session().remove_objects(*self._object_ids(value))
+        self._mark_gone([v for v in values if decisions[v] is not Decision.GONE], True)
+        self._mark_gone([v for v in values if decisions[v] is Decision.GONE], False)
+        self._refresh.begin()
+
+    def _mark_gone(self, values: Sequence[int], is_gone: bool) -> None:
+        if values and self._gone is not None:
+            self._gone.mark(values, is_gone)
+
+    def _on_gone(self) -> None:
+        self._segment.row.refresh()
         self._refresh.begin()
 
     def refresh(self) -> None:
@@ -165,27 +170,11 @@ class FollowUpDock(Dock):
 
     def save_table(self) -> None:
         """Ask for a file and write the table."""
-        result = self._require_result()
-        path = ask_where_to_save(self, "Export the table", "lesions.csv", "Table (*.csv)")
-        if path is not None:
-            result.write_csv(path)
+        export_table(self, self._require_result())
 
     def save_reports(self) -> None:
         """Ask for a folder, and write a segmentation and a report of each study there."""
-        review, result = self._review(), self._require_result()
-        folder = QFileDialog.getExistingDirectory(self, "Folder for the reports")
-        if not folder:
-            return
-        studies = review.studies
-
-        def work(_: Progress) -> tuple[Path, ...]:
-            return write_reports(
-                Path(folder), result, studies.current, studies.prior, review.labels
-            )
-
-        self.job.start(
-            work, lambda paths: show_message(f"Saved {len(paths)} files."), "Writing reports"
-        )
+        export_reports(self, self.job, self._review(), self._require_result())
 
     def _start_segmenting(
         self, review: LesionReview, session: SegmentationSession, values: Sequence[int]
@@ -206,6 +195,8 @@ class FollowUpDock(Dock):
         self._end()
         self._register.show_current()
         self.review = review
+        self._gone = self._segment.row.other_edits = GoneEdits(review, self._last_edit)
+        self._gone.changed.connect(self._on_gone)
         self._points = points = ProposedPoints(self.viewer, review.studies.current)
         points.moved.connect(guarded(self._on_moved))
         points.deleted.connect(guarded(lambda value: self.mark_gone([value])))
@@ -271,6 +262,8 @@ class FollowUpDock(Dock):
 
     def _end(self) -> None:
         points, self._points = self._points, None
+        self._gone = self._segment.row.other_edits = None
+        self._segment.row.refresh()
         self.review = self.result = None
         if points is not None:
             points.close()
@@ -328,6 +321,12 @@ class FollowUpDock(Dock):
             CurrentObject(live.info.name, session.own_mask(i), session.ledger.uid_of(i))
             for i, live in session.now.objects.items()
         ]
+
+    def _last_edit(self) -> int:
+        """Serial number of the session's last live edit; 0: there is none."""
+        session = self._current_session()
+        live = () if session is None else session.ledger.entries
+        return live[-1].serial if live else 0
 
     def _tracking_uids(self) -> set[str]:
         session = self._current_session()

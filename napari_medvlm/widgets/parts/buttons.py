@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtWidgets import QAbstractButton, QPushButton
+from qtpy.QtWidgets import QAbstractButton, QHBoxLayout, QPushButton, QWidget
 
 from napari_medvlm.widgets.runtime.notify import guarded
 
@@ -25,3 +25,11 @@ def on_click(pressed: QAbstractButton, action: Callable[[], object]) -> None:
     """Do something at each click; its errors are shown."""
     # PyQt6 hands such a slot whether the button is checked, PySide6 does not.
     pressed.clicked.connect(guarded(lambda _=False: action()))
+
+
+def row_of(*widgets: QWidget) -> QHBoxLayout:
+    """Widgets next to each other."""
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget)
+    return row

@@ -8,31 +8,31 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QVBoxLayout
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QVBoxLayout
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import InvalidImage
-from napari_medvlm.data.geometry.pairing import PairingKind
-from napari_medvlm.layers import is_image, volume_of
-from napari_medvlm.layers.convert import role
+from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
+from napari_medvlm.layers import volume_of
 from napari_medvlm.layers.orientation import go_to, orient, place_in_view
 from napari_medvlm.layers.pairing.carry import carried
 from napari_medvlm.layers.pairing.pairing_layers import (
     CHECKERBOARD,
-    KIND,
     SUBTRACTION,
     PairedStudies,
     PairingLayers,
+    is_study,
 )
 from napari_medvlm.sessions.register import corrected, header_facts, quality_after, register
 from napari_medvlm.widgets.commands import bind_keys
-from napari_medvlm.widgets.parts.buttons import button, on_click
+from napari_medvlm.widgets.parts.buttons import button, on_click, row_of
 from napari_medvlm.widgets.parts.collapsible import Collapsible
 from napari_medvlm.widgets.parts.dialogs import ask, ask_what_to_open
 from napari_medvlm.widgets.parts.job_bar import JobBar
 from napari_medvlm.widgets.parts.layer_combo import LayerChoice
 from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
 from napari_medvlm.widgets.register.correction import CorrectionForm
+from napari_medvlm.widgets.register.landmarks import LandmarkForm
 from napari_medvlm.widgets.register.quality_text import quality_text
 from napari_medvlm.widgets.register.side_by_side import TITLE, PriorPanel
 from napari_medvlm.widgets.runtime.dock import Dock
@@ -43,7 +43,7 @@ from napari_medvlm.worker.environment_runner import RoutedRunner
 
 if TYPE_CHECKING:
     from napari import Viewer
-    from napari.layers import Image, Layer
+    from napari.layers import Image
 
 COMMANDS = "napari_medvlm.widgets.register.commands"
 KIND_LABELS = {
@@ -75,6 +75,7 @@ class RegisterDock(Dock):
         self.viewer = napari_viewer
         self.studies: PairedStudies | None = None
         self._shown: PairingLayers | None = None
+        self._earlier: list[PairedStudies] = []
         self._beside: PriorPanel | None = None
         self._runner = RoutedRunner()
         self._make_widgets()
@@ -137,6 +138,8 @@ class RegisterDock(Dock):
         """Remove the registered prior and the comparisons."""
         self._close_beside()
         shown, self._shown, self.studies = self._shown, None, None
+        self._earlier.clear()
+        self.landmarks.clear()
         if shown is not None:
             shown.close()
         self._show_state()
@@ -149,12 +152,26 @@ class RegisterDock(Dock):
         center = volume.grid.to_world((np.array(volume.shape) - 1) / 2)
         pairing = corrected(studies.pairing, self.correction.matrix(center))
         self.correction.clear()
+        self._replace(pairing)
+
+    def undo(self) -> None:
+        """Go back to the registration before the last correction or fit."""
+        if self._earlier:
+            self._on_registered(self._earlier.pop())
+
+    def _replace(self, pairing: Pairing) -> None:
+        """Use another pairing of the two studies; `undo` takes it back."""
+        studies = self._studies()
 
         def work(progress: Progress) -> PairedStudies:
-            checked = quality_after(volume, studies.prior, pairing)
-            return PairedStudies.of(volume, studies.prior, checked)
+            checked = quality_after(studies.current, studies.prior, pairing)
+            return PairedStudies.of(studies.current, studies.prior, checked)
 
-        self.job.start(work, self._on_registered, "Computing the agreement")
+        def use(corrected_studies: PairedStudies) -> None:
+            self._earlier.append(studies)
+            self._on_registered(corrected_studies)
+
+        self.job.start(work, use, "Computing the agreement")
 
     def go_to_prior(self) -> None:
         """Move the planes from a position in the current image to the same one in the prior."""
@@ -247,9 +264,9 @@ class RegisterDock(Dock):
         return self._shown
 
     def _make_widgets(self) -> None:
-        self.current = LayerChoice(self.viewer, _is_study)
+        self.current = LayerChoice(self.viewer, is_study)
         self.current.setToolTip("The image of today.")
-        self.prior = LayerChoice(self.viewer, _is_study)
+        self.prior = LayerChoice(self.viewer, is_study)
         self.prior.setToolTip("The earlier image of the same patient.")
         self.kind = QComboBox()
         self.kind.addItems(list(KIND_LABELS))
@@ -276,6 +293,10 @@ class RegisterDock(Dock):
             "Carry over", "Copy the selected points, shapes or labels of the prior."
         )
         self.correction = CorrectionForm(self.correct)
+        self.undo_button = button("Undo", "Go back to the registration before the last correction.")
+        self.landmarks = LandmarkForm(
+            lambda: self._studies().pairing, lambda: place_in_view(self.viewer), self._replace
+        )
 
     def _lay_out(self) -> None:
         form = QFormLayout()
@@ -286,20 +307,23 @@ class RegisterDock(Dock):
         thresholds.addRow("Hide below", self.threshold)
         layout = QVBoxLayout(self.body)
         layout.addLayout(form)
-        layout.addLayout(_row(self.register_button, self.remove_button))
+        layout.addLayout(row_of(self.register_button, self.undo_button, self.remove_button))
         layout.addWidget(self.job)
         layout.addWidget(self.quality)
-        layout.addLayout(_row(self.beside, self.blink_button))
-        layout.addLayout(_row(self.board, self.difference))
+        layout.addLayout(row_of(self.beside, self.blink_button))
+        layout.addLayout(row_of(self.board, self.difference))
         layout.addLayout(thresholds)
-        layout.addLayout(_row(self.to_prior, self.to_current, self.carry_button))
+        layout.addLayout(row_of(self.to_prior, self.to_current, self.carry_button))
         tooltip = "Shift and rotate the registered prior."
         layout.addWidget(Collapsible("Correct by hand", tooltip, self.correction))
+        tooltip = "Mark pairs of points, see the error, and register by them."
+        layout.addWidget(Collapsible("Landmarks", tooltip, self.landmarks))
         layout.addStretch()
 
     def _connect(self) -> None:
         for pressed, action in (
             (self.register_button, self.start), (self.remove_button, self.remove_pairing),
+            (self.undo_button, self.undo),
             (self.blink_button, self.blink), (self.to_prior, self.go_to_prior),
             (self.to_current, self.go_to_current), (self.carry_button, self.carry),
         ):  # fmt: skip
@@ -353,9 +377,11 @@ class RegisterDock(Dock):
         for widget in (
             self.remove_button, self.blink_button, self.beside, self.board, self.difference,
             self.to_prior,
-            self.to_current, self.carry_button, self.correction,
+            self.to_current, self.carry_button, self.correction, self.landmarks,
         ):  # fmt: skip
             widget.setEnabled(paired and not self.job.busy)
+        self.undo_button.setEnabled(bool(self._earlier) and not self.job.busy)
+        self.landmarks.show_errors(self.studies.pairing if self.studies else None)
         for box, comparison in ((self.board, CHECKERBOARD), (self.difference, SUBTRACTION)):
             on = paired and shown is not None and shown.has(comparison)
             box.blockSignals(True)
@@ -366,15 +392,3 @@ class RegisterDock(Dock):
         self.beside.blockSignals(False)
         self.threshold.setEnabled(self.difference.isChecked())
         self.quality.tell(quality_text(self.studies.pairing) if self.studies else NOT_PAIRED)
-
-
-def _is_study(layer: Layer) -> bool:
-    """Whether a layer is an image that can be paired: none that a pairing made."""
-    return is_image(layer) and not (role(layer) or "").startswith(KIND)
-
-
-def _row(*widgets: Any) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget)
-    return row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
@@ -21,6 +22,24 @@ from napari_medvlm.widgets.runtime.threads import in_background
 COLUMNS = 3
 
 
+class OtherEdits(Protocol):
+    """Edits of another dock, undone in turn with those of the session; titles as of `Ledger`."""
+
+    @property
+    def undo_title(self) -> str | None:
+        """What undo takes back; `None`: an edit of the session is undone first, or nothing."""
+
+    @property
+    def redo_title(self) -> str | None:
+        """What redo brings back; `None`: an edit of the session is redone first, or nothing."""
+
+    def undo(self) -> None:
+        """Take back the last edit."""
+
+    def redo(self) -> None:
+        """Bring back the edit that was taken back last."""
+
+
 class SessionRow(QWidget):
     """Buttons for what is done with a session as a whole.
 
@@ -28,12 +47,15 @@ class SessionRow(QWidget):
     ----------
     opened
         The `Ledger` of the session file that a person chose.
+    other_edits
+        Edits of another dock that come before the session's where they were made after them.
     """
 
     opened = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
+        self.other_edits: OtherEdits | None = None
         self._session: SegmentationSession | None = None
         self._buttons: dict[str, QPushButton] = {}
         layout = QGridLayout(self)
@@ -64,8 +86,11 @@ class SessionRow(QWidget):
     def refresh(self) -> None:
         """Name in the tooltips what undo and redo change; disable them where nothing is left."""
         ledger = None if self._session is None else self._session.ledger
-        self._name("Undo", None if ledger is None else ledger.undo_title, "Ctrl+Z")
-        self._name("Redo", None if ledger is None else ledger.redo_title, "Ctrl+Shift+Z")
+        others = self.other_edits
+        undo = None if others is None else others.undo_title
+        redo = None if others is None else others.redo_title
+        self._name("Undo", undo or (None if ledger is None else ledger.undo_title), "Ctrl+Z")
+        self._name("Redo", redo or (None if ledger is None else ledger.redo_title), "Ctrl+Shift+Z")
 
     def _name(self, text: str, title: str | None, key: str) -> None:
         self._buttons[text].setEnabled(title is not None)
@@ -74,10 +99,16 @@ class SessionRow(QWidget):
 
     def undo(self) -> None:
         """Take back the last gesture."""
+        if self.other_edits is not None and self.other_edits.undo_title is not None:
+            self.other_edits.undo()
+            return
         self._open_one().undo()
 
     def redo(self) -> None:
         """Bring back the gesture that was taken back last."""
+        if self.other_edits is not None and self.other_edits.redo_title is not None:
+            self.other_edits.redo()
+            return
         self._open_one().redo()
 
     def save_mask(self) -> None:

@@ -41,7 +41,7 @@ def test_pictures_stand_behind_their_captions_and_before_the_question():
     system, user = chat_texts(question)
     texts = ["PICTURE" if isinstance(part, SliceImage) else part for part in user.parts]
     assert texts == [
-        "Image 1: slice 1 of 9", "PICTURE", "Image 2: slice 4 of 9", "PICTURE",
+        "Picture 1: slice 1 of 9", "PICTURE", "Picture 2: slice 4 of 9", "PICTURE",
         "What is known of the patient:\nCough.", "Is it dark?",
     ]  # fmt: skip
     assert (system.role, user.role) == ("system", "user")
@@ -107,7 +107,7 @@ def test_rounds_go_as_functions_to_those_who_know_them():
         ("tool", "c1", "Here it is."),
         ("tool", "c2", "failed: zoom needs region."),
     ]
-    assert user.parts[0] == "Image 2: from zoom"
+    assert user.parts[0] == "Picture 2: from zoom"
 
 
 def test_rounds_go_as_text_to_the_others():
@@ -122,7 +122,7 @@ def test_rounds_go_as_text_to_the_others():
     assert user.parts[0] == (
         "<result>Here it is.</result>\n<result>failed: zoom needs region.</result>"
     )
-    assert user.parts[1] == "Image 2: from zoom"
+    assert user.parts[1] == "Picture 2: from zoom"
 
 
 @pytest.mark.parametrize("dropped", [1, 2, 3])

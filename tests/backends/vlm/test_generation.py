@@ -231,7 +231,7 @@ def test_an_object_is_sent_in_pixels_of_what_the_processor_made_of_the_picture(f
     rows, columns = inputs.shown[1].framed.size
     assert (rows, columns) != (height, width)
     expected = [round(columns / 4), round(rows / 2), round(columns / 2), rows]
-    assert f'Image 2: [{{"bbox_2d": {expected}, "label": "cyst"}}]' in text
+    assert f'Picture 2: [{{"bbox_2d": {expected}, "label": "cyst"}}]' in text
 
 
 def test_an_object_is_called_without_the_control_tokens_of_the_model(folders):

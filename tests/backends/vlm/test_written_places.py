@@ -89,7 +89,7 @@ def test_each_image_is_named_by_its_number_and_an_absent_object_by_its_name():
     )
     text = written_places(places, row_of("llava"), [framed(p.pixels, 0) for p in PICTURES])
     assert text.splitlines()[1:] == [
-        "cyst: Image 1: [0.000, 0.000, 0.500, 0.500]; Image 2: [0.500, 0.500, 1.000, 1.000]",
+        "cyst: Picture 1: [0.000, 0.000, 0.500, 0.500]; Picture 2: [0.500, 0.500, 1.000, 1.000]",
         "stent: in none of the pictures",
     ]
 
@@ -138,6 +138,6 @@ def test_a_server_gets_pixels_of_the_picture_as_it_is_sent():
     row = row_of("qwen2.5")
     body = request_of(question(), row, "qwen2.5-vl")
     text = body["messages"][-1]["content"][-1]["text"]
-    (box,) = parse(text.split("Image 2:")[0], "qwen2.5", framed_for(PICTURES[0], row).size).boxes
+    (box,) = parse(text.split("Picture 2:")[0], "qwen2.5", framed_for(PICTURES[0], row).size).boxes
     height, width = framed_for(PICTURES[0], row).size
     assert_allclose((box.x0, box.y0, box.x1, box.y1), (0, 0, width / 2, height / 2), atol=0.5)

@@ -272,6 +272,32 @@ def test_deeptumorvqa(tmp_path):
     assert [u.case for u in found.skipped] == ["bench_BDMAP_2"], "another's ct.nii.gz is no image"
 
 
+RAD3D = (
+    "Task,Subtask,VolumeName,Question,Answer,QuestionType,AnswerChoice,Choice A,Choice B,Choice C,"
+    "Choice D\n"
+    '6,1,test_7_c_1.nii.gz,"Past sequences of cardiomegaly: [0]. What is it now?",'
+    '"New Lesion (Absent previously, now present)",Close,C,"Refractory Lesion","Resolved Lesion",'
+    '"New Lesion (Absent previously, now present)",No Abnormality\n'
+    '5,1,test_7_c_1.nii.gz,"What is it?",No Abnormality,Close,B,Refractory,No Abnormality,,\n'
+    "3,1,test_9_a_1.nii.gz,How thick?,3 mm,Open,,,,,\n"
+)
+
+
+def test_3d_rad_with_the_earlier_scans_of_longitudinal_questions(tmp_path):
+    _, volume, _ = next(data_sets.cases(1))
+    for name in ("test_7_a_1", "test_7_c_1", "test_7_d_1", "test_17_b_1"):
+        data_sets.save_image(tmp_path / name / f"{name}.nii.gz", volume.data, volume.affine)
+    found = find(Layout.RAD3D, tmp_path, "c.csv", RAD3D)
+    longitudinal, single = found.cases
+    assert [path.name for path in longitudinal.images] == ["test_7_a_1.nii.gz", "test_7_c_1.nii.gz"]
+    assert longitudinal.captions == ("a prior visit", "the current visit")
+    assert (longitudinal.right, longitudinal.type) == ((2,), "task 6")
+    assert longitudinal.options[2] == "New Lesion (Absent previously, now present)"
+    assert [path.name for path in single.images] == ["test_7_c_1.nii.gz"]
+    assert (single.right, len(single.options)) == ((1,), 2)
+    assert [u.reason for u in found.skipped] == ["There is no image test_9_a_1.nii.gz."]
+
+
 def test_ones_own_questions_as_people_write_them(tmp_path):
     picture(tmp_path / "a.png")
     content = [

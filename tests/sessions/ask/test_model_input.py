@@ -22,11 +22,10 @@ from napari_medvlm.data.window_presets import CT_COLORS
 from napari_medvlm.ledger.serialization import StoredSliceImage
 from napari_medvlm.sessions.ask.model_input import (
     ImageSelection,
-    NamedVolume,
-    counterpart,
     pictures,
     slices_of,
 )
+from napari_medvlm.sessions.ask.other_images import NamedVolume, counterpart
 from napari_medvlm.sessions.ask.tool_loop import QuestionInputs, question_of
 from napari_medvlm.sessions.ask.visual_prompts import (
     COLORS,
@@ -131,7 +130,7 @@ def test_a_prior_that_reaches_less_far_says_so(phantom):
     looked = pictures(volume, ImageSelection(Scope(0, 4, 8), others=(short,)))
     assert len(looked.pictures) == 6
     assert looked.notes == ("prior has no slice at 2 of the 4 places.",)
-    assert counterpart(volume, SliceRef(0, 12), short.volume) is None
+    assert counterpart(volume, SliceRef(0, 12), short) is None
 
 
 def test_an_object_is_outlined_on_a_copy(phantom, region):

@@ -1,5 +1,7 @@
 """What a model is to see, as a person chooses it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -8,15 +10,19 @@ from numpy.testing import assert_allclose
 
 from napari_medvlm.data.answer import NamedMask
 from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Window
 from napari_medvlm.data.window_presets import CT_COLORS
 from napari_medvlm.layers import layer_data
+from napari_medvlm.layers.convert import volume_of
 from napari_medvlm.layers.orientation import Plane, show_plane
+from napari_medvlm.layers.pairing.pairing_layers import PairedStudies, PairingLayers
 from napari_medvlm.sessions.ask.model_input import pictures
 from napari_medvlm.sessions.ask.visual_prompts import VisualPrompting
 from napari_medvlm.widgets.ask.image_input import (
     AROUND,
+    AS_PRIOR,
     AS_SHOWN,
     COLORS,
     CROP_OBJECTS,
@@ -121,3 +127,22 @@ def test_another_image_is_sent_as_well(choice, viewer):
     choice.with_other.setCurrentIndex(1)
     assert choice.other.isEnabled()
     assert seen(choice).of == ("", "prior")
+
+
+def test_a_registered_prior_is_asked_about_at_its_registered_places(choice, viewer):
+    shift = np.eye(4)
+    shift[:3, 3] = 2, -1, 3
+    prior = replace(VOLUME, affine=shift @ VOLUME.affine, name="prior")
+    viewer.add_layer(Layer.create(*layer_data(prior)))
+    current = viewer.layers[0]
+    pairing = Pairing(PairingKind.RIGID, np.linalg.inv(shift))
+    layers = PairingLayers(viewer, current, viewer.layers["prior"])
+    layers.show(PairedStudies.of(volume_of(current), volume_of(viewer.layers["prior"]), pairing))
+    choice.with_other.setCurrentText(AS_PRIOR)
+    choice.other.setCurrentIndex(choice.other.findText("prior"))
+    (other,) = choice.view(volume_of(current), ()).others
+    assert (other.name, other.is_prior, other.pairing) == ("prior", True, pairing)
+    assert "with prior" in choice.title
+    layers.close()
+    (other,) = choice.view(volume_of(current), ()).others
+    assert (other.is_prior, other.pairing) == (True, None)

@@ -16,7 +16,7 @@ from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.orientation import place_in_view
 from napari_medvlm.layers.pairing.proposed_points import ProposedPoint
 from napari_medvlm.widgets.commands import named_dock
-from napari_medvlm.widgets.followup import dock as dock_module
+from napari_medvlm.widgets.followup import exports
 from napari_medvlm.widgets.followup.table import CHANGE, LONGEST, STATE, VOLUME
 
 WAIT_MS = 300_000
@@ -140,6 +140,25 @@ def test_enter_accepts_and_delete_marks_the_selected_lesion_as_gone(proposed, qt
     waits_for(proposed, qtbot, {"a": "proposed", "b": "grown", "c": "gone?"})
 
 
+def test_gone_is_undone_and_redone_in_turn_with_the_edits_of_the_session(proposed, qtbot):
+    row = proposed._segment.row
+    select(proposed, "b")
+    proposed.controls.accept_button.click()
+    waits_for(proposed, qtbot, {"a": "proposed", "b": "grown", "c": "gone?"})
+    select(proposed, "a")
+    proposed.controls.gone_button.click()
+    waits_for(proposed, qtbot, {"a": "gone", "b": "grown", "c": "gone?"})
+    assert "mark a as gone" in row._buttons["Undo"].toolTip()
+    row.undo()
+    waits_for(proposed, qtbot, {"a": "proposed", "b": "grown", "c": "gone?"})
+    row.undo()
+    waits_for(proposed, qtbot, {"a": "proposed", "b": "proposed", "c": "gone?"})
+    row.redo()
+    waits_for(proposed, qtbot, {"a": "proposed", "b": "grown", "c": "gone?"})
+    row.redo()
+    waits_for(proposed, qtbot, {"a": "gone", "b": "grown", "c": "gone?"})
+
+
 def test_a_point_is_dragged_deleted_and_accepted_in_the_viewer(proposed, qtbot):
     layer = proposed._points.layer
     points = layer.data.copy()
@@ -193,7 +212,7 @@ def test_the_table_is_exported_and_reports_need_dicom(proposed, qtbot, tmp_path,
     assert not proposed.controls.report_button.isEnabled()
     accept_all(proposed, qtbot)
     path = tmp_path / "lesions.csv"
-    monkeypatch.setattr(dock_module, "ask_where_to_save", lambda *_: path)
+    monkeypatch.setattr(exports, "ask_where_to_save", lambda *_: path)
     proposed.controls.csv_button.click()
     lines = path.read_text().splitlines()
     assert len(lines) == 1 + 2 * 3

@@ -128,6 +128,41 @@ def test_a_shift_by_hand_moves_the_prior_and_says_so(paired, qtbot):
     assert paired.correction.shifts[0].value() == 0
 
 
+def test_a_correction_is_undone(paired, qtbot):
+    assert not paired.undo_button.isEnabled()
+    before = paired.studies
+    paired.correction.shifts[0].setValue(5)
+    paired.correct()
+    qtbot.waitUntil(lambda: paired.undo_button.isEnabled(), timeout=WAIT_MS)
+    paired.undo()
+    assert paired.studies is before
+    layer = paired.viewer.layers["prior (registered)"]
+    assert_allclose(volume_of(layer).affine, before.moved.affine)
+    assert not paired.undo_button.isEnabled()
+
+
+def test_landmarks_show_their_error_and_register_the_prior(paired, qtbot):
+    form, viewer = paired.landmarks, paired.viewer
+    assert not form.current_button.isEnabled()
+    for start in ((8, 10, 10), (14, 20, 12), (9, 12, 25)):
+        go_to(viewer, start)
+        form.mark_prior()
+        go_to(viewer, np.add(start, (0, 2, 0)))
+        form.mark_current()
+    assert "1: 2.0, 2: 2.0, 3: 2.0; mean 2.0 mm" in form.errors.text()
+    before = paired.studies.pairing
+    form.fit()
+    qtbot.waitUntil(lambda: paired.undo_button.isEnabled(), timeout=WAIT_MS)
+    moved = paired.studies.pairing.to_current((10, 10, 10)) - before.to_current((10, 10, 10))
+    assert_allclose(moved, (0, 2, 0), atol=1e-6)
+    assert "Fitted to 3 landmark pairs: mean error 0.0 mm." in paired.quality.text()
+    assert "mean 0.0 mm" in form.errors.text()
+    form.remove_last()
+    assert len(form.pairs) == 2
+    paired.remove_pairing()
+    assert not form.pairs
+
+
 def test_the_same_point_in_the_other_study(paired):
     paired.viewer.dims.point = (10, 10, 10)
     paired.go_to_prior()
