@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_medvlm.cli.channels import Resample, named_channels
 from napari_medvlm.cli.ground_ask import AllowRemote, BaseUrl, server_model
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.output import print_result, progress_bar, report_errors
@@ -19,6 +20,14 @@ Images = Annotated[Path, typer.Option(help="Folder of images.")]
 References = Annotated[Path, typer.Option(help="Reference (ground-truth) file.")]
 Out = Annotated[Path, typer.Option(help="Output folder; an unfinished run there is resumed.")]
 Workers = Annotated[int, typer.Option(min=1, help="Number of worker processes.")]
+ChannelPatterns = Annotated[
+    list[str],
+    typer.Option(
+        "--channel",
+        help="Masks, for a model of several images: NAME=PATTERN for each channel, such as "
+        "FLAIR={case}_0003.nii.gz.",
+    ),
+]
 RayAddress = Annotated[
     str | None, typer.Option("--ray", help="Address of a Ray cluster to run on, or 'local'.")
 ]
@@ -41,6 +50,8 @@ def ground(  # noqa: PLR0913  # one for each option
     label_pattern: Annotated[
         str, typer.Option(help="Masks: label names, such as {case}_seg.nii.gz.")
     ] = "{case}",
+    channel: ChannelPatterns = [],  # noqa: B006
+    resample: Resample = False,
     slice_step_mm: Annotated[
         float, typer.Option(min=0, help="Slice step in mm, for models of 2D images.")
     ] = 0.0,
@@ -69,11 +80,15 @@ def ground(  # noqa: PLR0913  # one for each option
             device=device,
             slice_step_mm=slice_step_mm,
             every_class=every_class,
+            resample=resample,
         )
         table = None if names is None else read_names(names)
         paths = images.absolute(), references.absolute()  # cases are opened from other folders too
         patterns = image_pattern, label_pattern
-        cases = find_cases(dataset, *paths, every_class=every_class, names=table, patterns=patterns)
+        cases = find_cases(
+            dataset, *paths, every_class=every_class, names=table, patterns=patterns,
+            channels=named_channels(channel),
+        )  # fmt: skip
         data = _data(str(dataset), images, references)
         summary = evaluate(TASK, cases, plan, data, out, case_workers(workers, ray), progress)
     print_result(summary, as_json, lambda: _ground_lines(summary, out))

@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from napari_medvlm.io.dicom.header import value_of
+
 if TYPE_CHECKING:
     from pydicom import Dataset
 
@@ -72,7 +74,7 @@ def labels_of(header: Dataset, groups: list[Dataset]) -> dict[str, Label]:
     groups
         The functional groups of a frame: its own, then the shared ones; empty for a plain file.
     """
-    found = {keyword: _label(header.get(keyword)) for keyword in KEYWORDS}
+    found = {keyword: _label(value_of(header, keyword)) for keyword in KEYWORDS}
     for group in reversed(groups):
         found |= {keyword: _label(value) for keyword, value in _frame_values(group)}
         found |= _dimensions(header, group)

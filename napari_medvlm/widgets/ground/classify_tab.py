@@ -83,7 +83,7 @@ class LabelsTab(QWidget):
         self._failed = MainThreadQueue(show_all, self)
         self.run.run_requested.connect(guarded(self.judge))
         self.run.cancel_requested.connect(guarded(self.cancel))
-        self.edit_descriptors.clicked.connect(guarded(self.open_descriptors))
+        self.edit_descriptors.clicked.connect(guarded(lambda _checked: self.open_descriptors()))
         self.tree.itemChanged.connect(guarded(self._on_checked))
 
     def bind(self, volume: Volume | None) -> None:
