@@ -68,6 +68,19 @@ def test_a_click_on_a_dark_voxel_of_a_bright_object_means_the_object():
     assert dice(mask, truth) > 0.85
 
 
+def test_a_correction_in_a_part_that_does_not_touch_the_mask_adds_that_part_and_no_ball():
+    z, y, x = np.indices((50, 60, 90))
+    first = (z - 25) ** 2 + (y - 30) ** 2 + (x - 22) ** 2 < 8**2
+    second = (z - 25) ** 2 + (y - 30) ** 2 + (x - 62) ** 2 < 5**2
+    noise = np.random.default_rng(4).normal(0, 15, first.shape)
+    volume = Volume((np.where(first | second, 500, 200) + noise).astype(np.int16), np.eye(4))
+    backend = backend_of(volume)
+    points = [Point.at_index(volume, zyx) for zyx in ((25, 30, 22), (25, 30, 62))]
+    mask = ask(backend, *points[:1])
+    assert dice(mask, first) > 0.9
+    assert dice(ask(backend, *points), first | second) > 0.9  # a ball of the distance: 0.13
+
+
 @pytest.mark.parametrize(
     ("kind", "seed", "wanted"),
     [
